@@ -1,0 +1,38 @@
+"""tinct gives colour to black-and-white photographs and films.
+
+The public names load on first use, so that `import tinct` stays fast and needs no PyTorch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tinct.color.bins import ColorBins as ColorBins
+    from tinct.colorize.colorizer import Colorizer as Colorizer
+    from tinct.colorize.colorizer import colorize as colorize
+    from tinct.errors import TinctError as TinctError
+
+# Where each public name lives.
+_HOMES = {
+    "ColorBins": "tinct.color.bins",
+    "Colorizer": "tinct.colorize.colorizer",
+    "TinctError": "tinct.errors",
+}
+
+__all__ = ["ColorBins", "Colorizer", "TinctError", "__version__", "colorize"]  # noqa: F822
+
+
+def __getattr__(name: str) -> Any:
+    if name == "colorize":  # the package of this name can be called; see there why
+        return import_module("tinct.colorize")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tinct' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

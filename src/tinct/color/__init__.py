@@ -1,0 +1,1 @@
+"""Arithmetic of colour on arrays: no files, no networks."""

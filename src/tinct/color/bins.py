@@ -1,0 +1,329 @@
+"""Colour bins: chroma as a choice among n colours, so that colorizing becomes classifying.
+
+A grid is laid over the two chroma axes of a space; the n most frequent cells of a dataset are kept as bins, and every
+other cell belongs to the nearest kept one. Billaut, de Rochemonteix & Thibault 2018, section 2.1, after Zhang, Isola &
+Efros 2016.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import FloatArray, chroma_space
+from tinct.errors import DataError, SettingError
+
+IntArray = NDArray[np.int64]
+
+
+class ColorHistogram:
+    """Counts and colour sums over a grid of chroma cells, filled picture by picture.
+
+    Holds grid x grid numbers however many pictures are added. Colours beyond the grid count in its outermost cells.
+    """
+
+    def __init__(self, *, space: str = "yuv", grid: int = 16) -> None:
+        """Start empty.
+
+        Args:
+            space: `yuv` or `lab`.
+            grid: cells along each chroma axis, at least 2.
+
+        Raises:
+            SettingError: no such space, or the grid is too small.
+        """
+        if grid < 2:
+            raise SettingError(f"the grid needs at least 2 cells along each axis, not {grid}")
+        self.space = chroma_space(space)
+        self.grid = grid
+        self.counts: NDArray[np.float64] = np.zeros(grid * grid)
+        self.sums: NDArray[np.float64] = np.zeros((grid * grid, 2))
+
+    def add(self, rgb: NDArray[Any], *, mask: NDArray[Any] | None = None) -> None:
+        """Count one picture.
+
+        Args:
+            rgb: (H, W, 3) sRGB: uint8 0..255, uint16 0..65535 or floats in 0..1.
+            mask: (H, W), true where a pixel counts; all of them without it.
+        """
+        scale = float(np.iinfo(rgb.dtype).max) if np.issubdtype(rgb.dtype, np.integer) else 1.0
+        chroma = self.space.split(np.asarray(rgb, dtype=np.float32) / np.float32(scale))[1]
+        colors = chroma[mask.astype(bool)] if mask is not None else chroma.reshape(-1, 2)
+        cells = _cells(colors, self.space.chroma_low, self.space.chroma_high, self.grid)
+        size = self.grid * self.grid
+        self.counts += np.bincount(cells, minlength=size)
+        for axis in range(2):
+            self.sums[:, axis] += np.bincount(cells, weights=colors[:, axis], minlength=size)
+
+
+@dataclass(frozen=True, eq=False)
+class ColorBins:
+    """n colours that stand for all chroma, with how often each occurs and how much it weighs in training.
+
+    Attributes:
+        space: `yuv` or `lab`.
+        low: (2,) lower edge of the grid, in the space's units.
+        high: (2,) upper edge of the grid.
+        lookup: (grid, grid) the bin of each cell, 0..n-1.
+        centers: (n, 2) float32, the mean of the colours that fall in each bin.
+        frequencies: (n,) share of all pixels in each bin; they sum to 1.
+        rebalance: lambda in 0..1, how little frequency matters for the weights: 1 weighs all bins alike.
+    """
+
+    space: str
+    low: tuple[float, float]
+    high: tuple[float, float]
+    lookup: IntArray
+    centers: FloatArray
+    frequencies: NDArray[np.float64]
+    rebalance: float
+
+    @classmethod
+    def learn(
+        cls,
+        images: Iterable[NDArray[Any]],
+        *,
+        space: str = "yuv",
+        grid: int = 16,
+        bins: int = 32,
+        rebalance: float = 0.4,
+    ) -> ColorBins:
+        """Choose bins from pictures, one at a time.
+
+        Args:
+            images: sRGB pictures (H, W, 3), uint8, uint16 or floats in 0..1; only one is held at once.
+            space: `yuv` or `lab`.
+            grid: cells along each chroma axis.
+            bins: how many cells to keep; fewer are kept where fewer hold any colour.
+            rebalance: lambda of the weights, 0..1.
+
+        Returns:
+            The bins.
+
+        Raises:
+            SettingError: a setting is out of range.
+            DataError: there were no pixels.
+        """
+        histogram = ColorHistogram(space=space, grid=grid)
+        for image in images:
+            histogram.add(image)
+        return cls.from_histogram(histogram, bins=bins, rebalance=rebalance)
+
+    @classmethod
+    def from_histogram(cls, histogram: ColorHistogram, *, bins: int = 32, rebalance: float = 0.4) -> ColorBins:
+        """Choose the most frequent cells of a histogram as bins.
+
+        Args:
+            histogram: a filled histogram.
+            bins: how many cells to keep; fewer are kept where fewer hold any colour.
+            rebalance: lambda of the weights, 0..1.
+
+        Returns:
+            The bins, the most frequent first.
+
+        Raises:
+            SettingError: `bins` is below 1 or `rebalance` outside 0..1.
+            DataError: the histogram is empty.
+        """
+        if bins < 1:
+            raise SettingError(f"at least 1 bin is needed, not {bins}")
+        counts = histogram.counts
+        if counts.sum() == 0:
+            raise DataError("no pixels to learn colour bins from; give at least one colour picture")
+        kept = np.argsort(-counts, kind="stable")[:bins]
+        kept = kept[counts[kept] > 0]
+        low, high = np.array(histogram.space.chroma_low), np.array(histogram.space.chroma_high)
+        width = (high - low) / histogram.grid
+        across = np.arange(histogram.grid)
+        grid_points = np.stack(np.meshgrid(across, across, indexing="ij"), axis=-1).reshape(-1, 2)
+        middles = low + (grid_points + 0.5) * width
+        # A cell that holds colours is where they are on average; an empty one is its middle.
+        places = np.where(counts[:, None] > 0, histogram.sums / np.maximum(counts, 1)[:, None], middles)
+        distances = ((places[:, None, :] - places[kept][None, :, :]) ** 2).sum(axis=-1)
+        nearest = distances.argmin(axis=1)
+        nearest[kept] = np.arange(len(kept))
+        totals = np.bincount(nearest, weights=counts, minlength=len(kept))
+        sums = np.stack(
+            [np.bincount(nearest, weights=histogram.sums[:, axis], minlength=len(kept)) for axis in (0, 1)], axis=-1
+        )
+        return cls(
+            space=histogram.space.name,
+            low=histogram.space.chroma_low,
+            high=histogram.space.chroma_high,
+            lookup=nearest.reshape(histogram.grid, histogram.grid).astype(np.int64),
+            centers=(sums / totals[:, None]).astype(np.float32),
+            frequencies=totals / totals.sum(),
+            rebalance=_checked_rebalance(rebalance),
+        )
+
+    @property
+    def count(self) -> int:
+        """How many bins there are."""
+        return len(self.centers)
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Weight of each bin in the training loss, (n,), scaled so that sum(weight x frequency) = 1.
+
+        Source: Billaut et al. 2018, section 2.1: w = 1 / ((1 - lambda) P + lambda / n).
+        """
+        raw = 1 / ((1 - self.rebalance) * self.frequencies + self.rebalance / self.count)
+        scaled: NDArray[np.float64] = raw / (raw * self.frequencies).sum()
+        return scaled
+
+    def encode(self, chroma: NDArray[Any]) -> IntArray:
+        """Give the bin of each pixel.
+
+        Args:
+            chroma: (..., 2) in the space's units; colours beyond the grid belong to its outermost cells.
+
+        Returns:
+            (...) int64 in 0..n-1.
+        """
+        cells = _cells(chroma, self.low, self.high, self.lookup.shape[0])
+        return self.lookup.reshape(-1)[cells].reshape(chroma.shape[:-1])
+
+    def encode_soft(self, chroma: NDArray[Any], *, neighbors: int = 5, sigma: float | None = None) -> FloatArray:
+        """Give each pixel as a distribution over its nearest bins.
+
+        Args:
+            chroma: (..., 2) in the space's units.
+            neighbors: how many of the nearest bins share the pixel, 1..n.
+            sigma: width of the Gaussian in the space's units; half a grid cell's width without it.
+
+        Returns:
+            (..., n) float32, summing to 1 over the last axis.
+
+        Raises:
+            SettingError: `neighbors` or `sigma` is out of range.
+
+        Source: Zhang et al. 2016, section 2.2 (5 neighbours, sigma of half a cell).
+        """
+        if not 1 <= neighbors <= self.count:
+            raise SettingError(f"neighbors must lie in 1..{self.count}, not {neighbors}")
+        width = float(np.max((np.array(self.high) - np.array(self.low)) / self.lookup.shape[0]))
+        spread = width / 2 if sigma is None else sigma
+        if not spread > 0:
+            raise SettingError(f"sigma must be above 0, not {sigma}")
+        colors = np.asarray(chroma, dtype=np.float32).reshape(-1, 2)
+        squared = ((colors[:, None, :] - self.centers[None, :, :]) ** 2).sum(axis=-1)
+        nearest = np.argpartition(squared, neighbors - 1, axis=1)[:, :neighbors]
+        picked = np.take_along_axis(squared, nearest, axis=1)
+        # The smallest distance is taken off first: far-away colours would otherwise underflow to 0 / 0.
+        shares = np.exp(-(picked - picked.min(axis=1, keepdims=True)) / (2 * spread**2))
+        soft = np.zeros_like(squared)
+        np.put_along_axis(soft, nearest, shares / shares.sum(axis=1, keepdims=True), axis=1)
+        return soft.reshape(*np.shape(chroma)[:-1], self.count).astype(np.float32)
+
+    def decode(self, logits: NDArray[Any], *, temperature: float) -> FloatArray:
+        """Give chroma (..., 2) from logits (..., n) by the annealed mean; see `annealed_mean`."""
+        return annealed_mean(logits, self.centers, temperature=temperature)
+
+    def to_card(self) -> dict[str, Any]:
+        """Give the bins as plain JSON values, from which `from_card` makes exactly these bins again."""
+        return {
+            "space": self.space,
+            "low": list(self.low),
+            "high": list(self.high),
+            "lookup": self.lookup.tolist(),
+            "centers": self.centers.tolist(),
+            "frequencies": self.frequencies.tolist(),
+            "weights": self.weights.tolist(),
+            "rebalance": self.rebalance,
+        }
+
+    @classmethod
+    def from_card(cls, card: dict[str, Any]) -> ColorBins:
+        """Make bins from what `to_card` gave.
+
+        Raises:
+            DataError: the card lacks a value or a value has the wrong form.
+        """
+        try:
+            bins = cls(
+                space=chroma_space(card["space"]).name,
+                low=(float(card["low"][0]), float(card["low"][1])),
+                high=(float(card["high"][0]), float(card["high"][1])),
+                lookup=np.array(card["lookup"], dtype=np.int64),
+                centers=np.array(card["centers"], dtype=np.float32),
+                frequencies=np.array(card["frequencies"], dtype=np.float64),
+                rebalance=_checked_rebalance(float(card["rebalance"])),
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise DataError(f"the card's colour bins are damaged ({error!r}); export the model again") from error
+        if bins.centers.shape != (len(bins.frequencies), 2) or not 0 <= bins.lookup.max() < bins.count:
+            raise DataError("the card's colour bins do not fit together; export the model again")
+        return bins
+
+
+def annealed_mean(logits: NDArray[Any], centers: FloatArray, *, temperature: float) -> FloatArray:
+    """Decode a distribution over colour bins into one chroma per pixel.
+
+    Args:
+        logits: (..., n) unnormalised log-probabilities.
+        centers: (n, 2) bin colours, in the colour space's units.
+        temperature: towards 0 the likeliest bin, at 1 the mean, above it flatter; above 0.
+
+    Returns:
+        (..., 2) float32 chroma, in the units of `centers`.
+
+    Raises:
+        SettingError: the temperature is not above 0.
+
+    Source: Zhang, Isola & Efros 2016, equation 5.
+    """
+    if not (temperature > 0 and np.isfinite(temperature)):
+        raise SettingError(f"the temperature must be above 0, not {temperature}")
+    return softmax(np.asarray(logits, dtype=np.float32) / np.float32(temperature)) @ centers
+
+
+def mode(logits: NDArray[Any], centers: FloatArray) -> FloatArray:
+    """Decode by the likeliest bin: the annealed mean's limit at temperature 0. Shapes as there."""
+    colors: FloatArray = centers[np.argmax(logits, axis=-1)]
+    return colors
+
+
+def mean(logits: NDArray[Any], centers: FloatArray) -> FloatArray:
+    """Decode by the plain mean of the distribution: the annealed mean at temperature 1. Shapes as there."""
+    return annealed_mean(logits, centers, temperature=1.0)
+
+
+def confidence(logits: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
+    """Say how sure a distribution is.
+
+    Args:
+        logits: (..., n) unnormalised log-probabilities, n at least 2.
+
+    Returns:
+        The likeliest bin's probability, (...) in 1/n..1, and its ratio to the second likeliest's, (...) at least 1.
+
+    Source: Billaut et al. 2018, section 4.2.2.
+    """
+    top_two = np.partition(softmax(np.asarray(logits, dtype=np.float32)), -2, axis=-1)[..., -2:]
+    return top_two[..., 1], top_two[..., 1] / np.maximum(top_two[..., 0], np.float32(1e-12))
+
+
+def softmax(logits: NDArray[Any]) -> FloatArray:
+    """Give probabilities (..., n) float32 from logits (..., n), safe for large values."""
+    shifted = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
+    probabilities: FloatArray = (shifted / shifted.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return probabilities
+
+
+def _cells(chroma: NDArray[Any], low: Any, high: Any, grid: int) -> IntArray:
+    """Give the flat grid cell of each colour of (..., 2); beyond the grid, the nearest outermost cell."""
+    low_, high_ = np.asarray(low, dtype=np.float32), np.asarray(high, dtype=np.float32)
+    colors = np.asarray(chroma, dtype=np.float32).reshape(-1, 2)
+    indices = np.clip(np.floor((colors - low_) / (high_ - low_) * grid), 0, grid - 1).astype(np.int64)
+    flat: IntArray = indices[:, 0] * grid + indices[:, 1]
+    return flat
+
+
+def _checked_rebalance(value: float) -> float:
+    if not 0 <= value <= 1:
+        raise SettingError(f"rebalance (lambda) must lie in 0..1, not {value}")
+    return value

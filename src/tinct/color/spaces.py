@@ -1,0 +1,288 @@
+"""Colour spaces: sRGB to and from BT.601 YUV, CIE Lab (D65), HSV and HSL.
+
+All functions take and give float32 arrays of shape (..., 3), vectorised over the leading axes, and sRGB is in 0..1.
+
+| space | first channel        | second          | third           |
+|-------|----------------------|-----------------|-----------------|
+| yuv   | Y, luma, 0..1        | U, ±0.436       | V, ±0.615       |
+| lab   | L, lightness, 0..100 | a, about ±110   | b, about ±110   |
+| hsv   | hue, 0..1 (a circle) | saturation 0..1 | value 0..1      |
+| hsl   | hue, 0..1 (a circle) | saturation 0..1 | lightness 0..1  |
+
+The two spaces that a network may predict chroma in, YUV and Lab, are described by `ChromaSpace`: there luma is always
+scaled to 0..1, and chroma is in the space's own units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.errors import SettingError
+
+FloatArray = NDArray[np.float32]
+
+# ITU-R BT.601 luma, and colour differences scaled to the ranges of analogue PAL: U = 0.492 (B - Y), V = 0.877 (R - Y).
+RGB_TO_YUV: FloatArray = np.array(
+    [
+        [0.299, 0.587, 0.114],
+        [-0.14714119, -0.28886916, 0.43601035],
+        [0.61497538, -0.51496512, -0.10001026],
+    ],
+    dtype=np.float32,
+)
+YUV_TO_RGB: FloatArray = np.linalg.inv(RGB_TO_YUV.astype(np.float64)).astype(np.float32)
+
+# sRGB primaries to CIE XYZ, and the white point, both for D65 and the 2-degree observer (IEC 61966-2-1).
+_RGB_TO_XYZ = np.array(
+    [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]], dtype=np.float64
+)
+_XYZ_TO_RGB = np.linalg.inv(_RGB_TO_XYZ)
+_WHITE = np.array([0.95047, 1.0, 1.08883], dtype=np.float64)
+_LAB_EPSILON = (6 / 29) ** 3
+_LAB_SLOPE = (29 / 6) ** 2 / 3
+
+
+def _colors(array: NDArray[Any]) -> FloatArray:
+    values = np.asarray(array, dtype=np.float32)
+    if values.ndim == 0 or values.shape[-1] != 3:
+        raise SettingError(f"colours need a last axis of length 3, this array has the shape {values.shape}")
+    return values
+
+
+def rgb_to_yuv(rgb: NDArray[Any]) -> FloatArray:
+    """Convert sRGB to BT.601 YUV.
+
+    Args:
+        rgb: (..., 3) sRGB in 0..1.
+
+    Returns:
+        (..., 3) float32: Y in 0..1, U in ±0.436, V in ±0.615.
+
+    Raises:
+        SettingError: the last axis is not of length 3.
+
+    Source: ITU-R BT.601.
+    """
+    return _colors(rgb) @ RGB_TO_YUV.T
+
+
+def yuv_to_rgb(yuv: NDArray[Any]) -> FloatArray:
+    """Convert BT.601 YUV to sRGB, without clipping: colours out of gamut leave 0..1.
+
+    Args:
+        yuv: (..., 3), Y in 0..1, U in ±0.436, V in ±0.615.
+
+    Returns:
+        (..., 3) float32 sRGB, 0..1 where the colour is in gamut.
+
+    Raises:
+        SettingError: the last axis is not of length 3.
+
+    Source: ITU-R BT.601.
+    """
+    return _colors(yuv) @ YUV_TO_RGB.T
+
+
+def rgb_to_lab(rgb: NDArray[Any]) -> FloatArray:
+    """Convert sRGB to CIE Lab (D65, 2-degree observer).
+
+    Args:
+        rgb: (..., 3) sRGB in 0..1.
+
+    Returns:
+        (..., 3) float32: L in 0..100, a in -86..98, b in -108..94 over the sRGB gamut.
+
+    Raises:
+        SettingError: the last axis is not of length 3.
+
+    Source: CIE 15:2004; sRGB transfer curve of IEC 61966-2-1.
+    """
+    srgb = _colors(rgb).astype(np.float64)
+    linear = np.where(srgb > 0.04045, ((np.maximum(srgb, 0.0) + 0.055) / 1.055) ** 2.4, srgb / 12.92)
+    xyz = linear @ _RGB_TO_XYZ.T / _WHITE
+    f = np.where(xyz > _LAB_EPSILON, np.cbrt(xyz), _LAB_SLOPE * xyz + 4 / 29)
+    lab = np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1)
+    return lab.astype(np.float32)
+
+
+def lab_to_rgb(lab: NDArray[Any]) -> FloatArray:
+    """Convert CIE Lab (D65) to sRGB, without clipping: colours out of gamut leave 0..1.
+
+    Args:
+        lab: (..., 3), L in 0..100, a and b in about ±110.
+
+    Returns:
+        (..., 3) float32 sRGB, 0..1 where the colour is in gamut.
+
+    Raises:
+        SettingError: the last axis is not of length 3.
+
+    Source: CIE 15:2004; sRGB transfer curve of IEC 61966-2-1.
+    """
+    values = _colors(lab).astype(np.float64)
+    fy = (values[..., 0] + 16) / 116
+    f = np.stack([fy + values[..., 1] / 500, fy, fy - values[..., 2] / 200], axis=-1)
+    xyz = np.where(f > 6 / 29, f**3, (f - 4 / 29) / _LAB_SLOPE) * _WHITE
+    linear = xyz @ _XYZ_TO_RGB.T
+    srgb = np.where(linear > 0.0031308, 1.055 * np.maximum(linear, 0.0) ** (1 / 2.4) - 0.055, 12.92 * linear)
+    return srgb.astype(np.float32)
+
+
+def _hue(rgb: FloatArray, largest: FloatArray, spread: FloatArray) -> FloatArray:
+    """Give hue in 0..1 (0 for greys) from the largest channel and the spread between largest and smallest."""
+    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
+    safe = np.where(spread > 0, spread, 1)
+    hue = np.select(
+        [largest == red, largest == green],
+        [(green - blue) / safe, 2 + (blue - red) / safe],
+        4 + (red - green) / safe,
+    )
+    return np.where(spread > 0, (hue / 6) % 1.0, 0).astype(np.float32)
+
+
+def _from_hue(hue: FloatArray, chroma: FloatArray, floor: FloatArray) -> FloatArray:
+    """Give sRGB from hue in 0..1, the spread between channels, and the smallest channel."""
+    sixths = hue[..., None] * 6 + np.array([0, 4, 2], dtype=np.float32)
+    ramp = np.clip(np.abs(sixths % 6 - 3) - 1, 0, 1)
+    return (floor[..., None] + chroma[..., None] * ramp).astype(np.float32)
+
+
+def rgb_to_hsv(rgb: NDArray[Any]) -> FloatArray:
+    """Convert sRGB to HSV.
+
+    Args:
+        rgb: (..., 3) sRGB in 0..1.
+
+    Returns:
+        (..., 3) float32: hue in 0..1 (a circle; 0 for greys), saturation 0..1, value 0..1.
+
+    Raises:
+        SettingError: the last axis is not of length 3.
+
+    Source: Smith 1978, "Color gamut transform pairs".
+    """
+    values = _colors(rgb)
+    largest, smallest = values.max(axis=-1), values.min(axis=-1)
+    spread = largest - smallest
+    saturation = np.where(largest > 0, spread / np.where(largest > 0, largest, 1), 0)
+    return np.stack([_hue(values, largest, spread), saturation, largest], axis=-1).astype(np.float32)
+
+
+def hsv_to_rgb(hsv: NDArray[Any]) -> FloatArray:
+    """Convert HSV to sRGB.
+
+    Args:
+        hsv: (..., 3): hue (its whole part is ignored), saturation 0..1, value 0..1.
+
+    Returns:
+        (..., 3) float32 sRGB in 0..1.
+
+    Raises:
+        SettingError: the last axis is not of length 3.
+
+    Source: Smith 1978, "Color gamut transform pairs".
+    """
+    values = _colors(hsv)
+    chroma = values[..., 1] * values[..., 2]
+    return _from_hue(values[..., 0], chroma, values[..., 2] - chroma)
+
+
+def rgb_to_hsl(rgb: NDArray[Any]) -> FloatArray:
+    """Convert sRGB to HSL.
+
+    Args:
+        rgb: (..., 3) sRGB in 0..1.
+
+    Returns:
+        (..., 3) float32: hue in 0..1 (a circle; 0 for greys), saturation 0..1, lightness 0..1.
+
+    Raises:
+        SettingError: the last axis is not of length 3.
+
+    Source: Joblove & Greenberg 1978, "Color spaces for computer graphics".
+    """
+    values = _colors(rgb)
+    largest, smallest = values.max(axis=-1), values.min(axis=-1)
+    spread, total = largest - smallest, largest + smallest
+    room = np.where(total <= 1, total, 2 - total)
+    saturation = np.where(spread > 0, spread / np.where(room > 0, room, 1), 0)
+    return np.stack([_hue(values, largest, spread), saturation, total / 2], axis=-1).astype(np.float32)
+
+
+def hsl_to_rgb(hsl: NDArray[Any]) -> FloatArray:
+    """Convert HSL to sRGB.
+
+    Args:
+        hsl: (..., 3): hue (its whole part is ignored), saturation 0..1, lightness 0..1.
+
+    Returns:
+        (..., 3) float32 sRGB in 0..1.
+
+    Raises:
+        SettingError: the last axis is not of length 3.
+
+    Source: Joblove & Greenberg 1978, "Color spaces for computer graphics".
+    """
+    values = _colors(hsl)
+    chroma = (1 - np.abs(2 * values[..., 2] - 1)) * values[..., 1]
+    return _from_hue(values[..., 0], chroma, values[..., 2] - chroma / 2)
+
+
+@dataclass(frozen=True)
+class ChromaSpace:
+    """A space whose first channel is luma and whose other two are chroma, as networks predict it.
+
+    Attributes:
+        name: `yuv` or `lab`.
+        luma_scale: what the first channel is divided by to lie in 0..1.
+        chroma_low: smallest chroma of the learning grid, in the space's units.
+        chroma_high: largest chroma of the learning grid, in the space's units.
+        from_rgb: sRGB 0..1 to the space, on (..., 3).
+        to_rgb: the space to sRGB, on (..., 3).
+    """
+
+    name: str
+    luma_scale: float
+    chroma_low: tuple[float, float]
+    chroma_high: tuple[float, float]
+    from_rgb: Callable[[NDArray[Any]], FloatArray]
+    to_rgb: Callable[[NDArray[Any]], FloatArray]
+
+    def split(self, rgb: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
+        """Give luma (...) in 0..1 and chroma (..., 2) in the space's units from sRGB (..., 3) in 0..1."""
+        values = self.from_rgb(rgb)
+        return values[..., 0] / np.float32(self.luma_scale), values[..., 1:]
+
+    def join(self, luma: NDArray[Any], chroma: NDArray[Any]) -> FloatArray:
+        """Give sRGB (..., 3), not clipped, from luma (...) in 0..1 and chroma (..., 2) in the space's units."""
+        first = np.asarray(luma, dtype=np.float32)[..., None] * np.float32(self.luma_scale)
+        return self.to_rgb(np.concatenate([first, np.asarray(chroma, dtype=np.float32)], axis=-1))
+
+
+CHROMA_SPACES: dict[str, ChromaSpace] = {
+    "yuv": ChromaSpace("yuv", 1.0, (-0.45, -0.65), (0.45, 0.65), rgb_to_yuv, yuv_to_rgb),
+    "lab": ChromaSpace("lab", 100.0, (-110.0, -110.0), (110.0, 110.0), rgb_to_lab, lab_to_rgb),
+}
+
+
+def chroma_space(name: str) -> ChromaSpace:
+    """Look up a space by name.
+
+    Args:
+        name: `yuv` or `lab`.
+
+    Returns:
+        The space.
+
+    Raises:
+        SettingError: there is no such space.
+    """
+    try:
+        return CHROMA_SPACES[name]
+    except KeyError:
+        raise SettingError(f"no colour space '{name}'; there are: {', '.join(CHROMA_SPACES)}") from None

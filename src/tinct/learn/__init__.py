@@ -1,0 +1,1 @@
+"""All that needs PyTorch: data, networks, training, export."""
