@@ -1,0 +1,242 @@
+"""A trained network as one file: an ONNX graph with a card that says all one needs to know to use it.
+
+The card is JSON under the key `tinct` of the ONNX metadata. The graph takes `luma` (N, 1, H, W) float32 in 0..1 and
+gives `logits` (N, n, h, w) for the task `bins`, or `chroma` (N, 2, h, w) in the space's units for `regression`, where
+h = H / output_stride.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinct.color.bins import ColorBins
+from tinct.color.spaces import chroma_space
+from tinct.errors import ModelError, TinctError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+FORMAT = 1  # of the card; a file with a higher one comes from a newer tinct
+METADATA_KEY = "tinct"
+DEFAULT_MODEL = "photo"
+MODELS = Path(__file__).parent.parent / "models"
+OUTPUTS = {"bins": "logits", "regression": "chroma"}  # what each task's graph gives
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model file says about itself.
+
+    Attributes:
+        name: the model's own name.
+        network: the architecture's name in the registry of networks.
+        options: that architecture's options.
+        task: `bins` (logits over colour bins) or `regression` (chroma itself).
+        space: `yuv` or `lab`.
+        bins: the colour bins as `ColorBins.to_card` gives them; None for regression.
+        output_stride: how many input pixels one output pixel stands for along each axis: 1, 2 or 4.
+        multiple: height and width of the graph's input are multiples of this.
+        working_size: a picture is scaled so that sqrt(height * width) is this, in pixels; never enlarged.
+        temperature: the default temperature of decoding, above 0.
+        data: what it was trained on.
+        training: how it was trained.
+        metrics: how good it was on what.
+        licence: under which terms the weights may be used.
+        description: one sentence for a person.
+        tinct: the version that wrote the file.
+        created: ISO date.
+        format: version of the card's format.
+    """
+
+    name: str
+    network: str
+    task: str
+    space: str
+    bins: dict[str, Any] | None
+    output_stride: int
+    multiple: int
+    working_size: int
+    temperature: float
+    options: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    description: str = ""
+    tinct: str = ""
+    created: str = ""
+    format: int = FORMAT
+
+    @classmethod
+    def from_json(cls, text: str, *, source: str) -> Card:
+        """Read a card.
+
+        Args:
+            text: the JSON.
+            source: where it comes from, for the messages.
+
+        Returns:
+            The card, its values checked; keys this version does not know are ignored.
+
+        Raises:
+            ModelError: the card is damaged, lacks a value, or comes from a newer tinct.
+        """
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise ModelError(f"{source}: the card is no JSON ({error}); export the model again") from error
+        if not isinstance(values, dict) or type(values.get("format")) is not int:
+            raise ModelError(f"{source}: the card says no format; export the model again")
+        if values["format"] > FORMAT:
+            raise ModelError(
+                f"{source}: the model was written by a newer tinct ({values.get('tinct', 'unknown')}, format "
+                f"{values['format']}, this one reads {FORMAT}); run  pip install --upgrade tinct"
+            )
+        known = {item.name for item in dataclasses.fields(cls)}
+        try:
+            card = cls(**{name: value for name, value in values.items() if name in known})
+        except TypeError as error:
+            missing = str(error).rpartition(":")[2].strip()
+            raise ModelError(f"{source}: the card lacks {missing}; export the model again") from error
+        fault = card._fault()
+        if fault:
+            raise ModelError(f"{source}: the card is damaged: {fault}; export the model again")
+        return card
+
+    def to_json(self) -> str:
+        """Give the card as JSON, from which `from_json` makes exactly this card again."""
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
+
+    def color_bins(self) -> ColorBins | None:
+        """Give the colour bins, None for regression.
+
+        Raises:
+            ModelError: the card's bins are damaged.
+        """
+        if self.bins is None:
+            return None
+        try:
+            return ColorBins.from_card(self.bins)
+        except TinctError as error:
+            raise ModelError(f"{self.name}: {error}") from error
+
+    def _fault(self) -> str:
+        """Say what is wrong with the values, in words; empty when nothing is."""
+        for name, kind in _card_types().items():
+            value = getattr(self, name)
+            # JSON has one kind of number: 1 is a fine temperature, true is not.
+            if isinstance(value, bool) or not isinstance(value, kind):
+                return f"{name} has the value {value!r:.60}"
+        if self.task not in OUTPUTS:
+            return f"no task '{self.task}'"
+        if (self.task == "bins") != (self.bins is not None):
+            return "task and bins do not fit together"
+        if self.output_stride not in (1, 2, 4) or self.multiple < 1 or self.multiple % self.output_stride:
+            return f"output_stride {self.output_stride} and multiple {self.multiple} do not fit together"
+        if self.working_size < 1 or not 0 < self.temperature < float("inf"):
+            return f"working_size {self.working_size} or temperature {self.temperature} is out of range"
+        try:
+            chroma_space(self.space)
+        except TinctError as error:
+            return str(error)
+        return ""
+
+
+def _card_types() -> dict[str, Any]:
+    plain = {"dict[str, Any]": dict, "dict[str, Any] | None": (dict, type(None)), "float": (int, float)}
+    named: dict[str, Any] = {"str": str, "int": int}
+    return {item.name: (plain | named)[str(item.type)] for item in dataclasses.fields(Card)}
+
+
+def list_models() -> list[str]:
+    """Give the names of the models that come with tinct, the default one first."""
+    names = sorted(path.stem for path in MODELS.glob("*.onnx"))
+    return sorted(names, key=lambda name: name != DEFAULT_MODEL)
+
+
+def find_model(model: str | Path) -> Path:
+    """Find a model file.
+
+    Args:
+        model: the name of a model that comes with tinct, or the path of a model file.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        ModelError: there is no such model; the message lists those that come with tinct.
+    """
+    if isinstance(model, str) and model in list_models():
+        return MODELS / f"{model}.onnx"
+    path = Path(model)
+    if path.is_file():
+        return path
+    raise ModelError(f"no model '{model}': give the path of a model file or one of  {', '.join(list_models()) or '-'}")
+
+
+def read_card(model: str | Path) -> Card:
+    """Read a model's card.
+
+    Args:
+        model: the name of a model that comes with tinct, or the path of a model file.
+
+    Returns:
+        The card.
+
+    Raises:
+        ModelError: no such model, a damaged file, no ONNX, no tinct card in it, or one from a newer tinct.
+    """
+    path = find_model(model)
+    return card_of(open_graph(path, optimize=False), path)
+
+
+def open_graph(path: Path, *, optimize: bool = True, threads: int | None = None) -> onnxruntime.InferenceSession:
+    """Open an ONNX file in ONNX Runtime on the processor.
+
+    Args:
+        path: the file.
+        optimize: prepare the graph for running; without it the file is opened faster, to be looked at only.
+        threads: how many threads one run uses; as many as there are cores without it.
+
+    Raises:
+        ModelError: the file cannot be read or is no ONNX graph.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # errors are raised as well; on the screen they would be said twice
+    levels = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own classes have no public base but this
+        if path.stat().st_size == 0:
+            raise ModelError(f"{path}: the model file is empty; copy or export it again") from error
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"{path}: not an ONNX model, or a damaged one ({reason}); copy or export it again") from error
+
+
+def card_of(graph: onnxruntime.InferenceSession, path: Path) -> Card:
+    """Read the card in an opened graph.
+
+    Raises:
+        ModelError: it has none, or a damaged or too new one, or the graph is not what the card says.
+    """
+    text = graph.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        raise ModelError(f"{path}: an ONNX model, but not one of tinct's: it has no card; write it with  tinct export")
+    card = Card.from_json(text, source=str(path))
+    inputs = [item.name for item in graph.get_inputs()]
+    outputs = [item.name for item in graph.get_outputs()]
+    if inputs != ["luma"] or OUTPUTS[card.task] not in outputs:
+        raise ModelError(
+            f"{path}: the graph takes {inputs} and gives {outputs}, where its card promises luma in and "
+            f"{OUTPUTS[card.task]} out; export the model again"
+        )
+    return card

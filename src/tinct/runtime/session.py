@@ -1,0 +1,140 @@
+"""Running a model file: luma in, logits or chroma out, for any size."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import FloatArray
+from tinct.errors import InputError, ModelError, SettingError
+from tinct.runtime import openvino
+from tinct.runtime.modelfile import DEFAULT_MODEL, OUTPUTS, card_of, find_model, open_graph, read_card
+
+RUNTIMES = ("auto", "onnxruntime", "openvino")
+
+
+class Session:
+    """A model file, opened and ready to run. Several threads may call `run` at once.
+
+    Attributes:
+        path: the model file.
+        card: what the file says about itself.
+        bins: its colour bins; None for a model that gives chroma itself.
+        runtime: what runs it: `onnxruntime` (float32) or `openvino` (bfloat16 where the processor computes in it).
+    """
+
+    def __init__(self, model: str | Path = DEFAULT_MODEL, *, runtime: str = "auto", threads: int | None = None) -> None:
+        """Open a model.
+
+        Args:
+            model: the name of a model that comes with tinct, or the path of a model file.
+            runtime: `onnxruntime`, `openvino`, or `auto`: OpenVINO where it is installed and the processor computes
+                in bfloat16, which about halves the time; ONNX Runtime otherwise.
+            threads: how many threads one picture uses; as many as there are cores without it.
+
+        Raises:
+            ModelError: there is no such model, or the file cannot be used.
+            SettingError: no such runtime, or fewer than 1 thread.
+            MissingExtraError: OpenVINO was asked for and is not installed.
+        """
+        if runtime not in RUNTIMES:
+            raise SettingError(f"no runtime '{runtime}'; there are {', '.join(RUNTIMES)}")
+        if threads is not None and threads < 1:
+            raise SettingError(f"at least 1 thread is needed, not {threads}")
+        self.path = find_model(model)
+        self.runtime = runtime if runtime != "auto" else best_runtime()
+        if self.runtime == "openvino":
+            self.card = read_card(self.path)
+            self._infer = openvino.open_model(self.path, OUTPUTS[self.card.task], threads=threads, cores=core_count())
+        else:
+            graph = open_graph(self.path, threads=threads or core_count())
+            self.card = card_of(graph, self.path)
+            self._infer = _onnxruntime_call(graph, OUTPUTS[self.card.task])
+        self.bins = self.card.color_bins()
+
+    def run(self, luma: NDArray[Any]) -> FloatArray:
+        """Run the network on one picture.
+
+        Args:
+            luma: (H, W) in 0..1, of any size from 1 x 1.
+
+        Returns:
+            (ceil(H / stride), ceil(W / stride), n) float32 logits, or 2 channels of chroma in the space's units.
+
+        Raises:
+            InputError: the array has another form.
+            ModelError: the network failed on it.
+        """
+        if luma.ndim != 2:
+            raise InputError(f"luma must have the shape (H, W), not {luma.shape}")
+        result: FloatArray = self.run_batch(luma[None])[0]
+        return result
+
+    def run_batch(self, lumas: NDArray[Any]) -> FloatArray:
+        """Run the network on several pictures of one size.
+
+        Sizes that are no multiple of the card's are continued by reflection below and to the right (by their last row
+        and column where they are too small to be reflected), and what belongs to that margin is cut off again.
+
+        Args:
+            lumas: (N, H, W) in 0..1.
+
+        Returns:
+            (N, ceil(H / stride), ceil(W / stride), n) float32 logits, or 2 channels of chroma in the space's units.
+
+        Raises:
+            InputError: the array has another form.
+            ModelError: the network failed on it.
+        """
+        if lumas.ndim != 3 or 0 in lumas.shape:
+            raise InputError(f"lumas must have the shape (N, H, W) and hold something, not {lumas.shape}")
+        if not np.issubdtype(lumas.dtype, np.floating):
+            raise InputError(f"luma must be floats in 0..1, not {lumas.dtype}")
+        height, width = lumas.shape[1:]
+        stride = self.card.output_stride
+        result = self._infer(padded(lumas.astype(np.float32, copy=False), self.card.multiple)[:, None])
+        expected = self.bins.count if self.bins is not None else 2
+        if result.ndim != 4 or result.shape[1] != expected:
+            raise ModelError(f"{self.path}: the graph gives {result.shape}, its card promises {expected} channels")
+        cropped = result[:, :, : -(-height // stride), : -(-width // stride)]
+        return np.ascontiguousarray(np.moveaxis(cropped, 1, -1), dtype=np.float32)
+
+
+def padded(lumas: FloatArray, multiple: int) -> FloatArray:
+    """Continue (N, H, W) below and to the right until height and width are multiples of `multiple`."""
+    for axis in (1, 2):
+        size = lumas.shape[axis]
+        margin = -size % multiple
+        if margin:
+            widths = [(0, 0)] * 3
+            widths[axis] = (0, margin)
+            lumas = np.pad(lumas, widths, mode="reflect" if margin < size else "edge")
+    return lumas
+
+
+def best_runtime() -> str:
+    """Say what `auto` means here: OpenVINO where it is installed and computes in bfloat16, else ONNX Runtime."""
+    return "openvino" if openvino.gains() else "onnxruntime"
+
+
+def core_count() -> int:
+    """Give the number of processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _onnxruntime_call(graph: Any, output: str) -> Callable[[FloatArray], FloatArray]:
+    def infer(lumas: FloatArray) -> FloatArray:
+        try:
+            result: FloatArray = graph.run([output], {"luma": lumas})[0]
+        except Exception as error:  # ONNX Runtime's own classes have no public base but this
+            raise ModelError(f"the network failed on input {lumas.shape}: {' '.join(str(error).split())}") from error
+        return result
+
+    return infer
