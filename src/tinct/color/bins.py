@@ -217,7 +217,8 @@ class ColorBins:
         shares = np.exp(-(picked - picked.min(axis=1, keepdims=True)) / (2 * spread**2))
         soft = np.zeros_like(squared)
         np.put_along_axis(soft, nearest, shares / shares.sum(axis=1, keepdims=True), axis=1)
-        return soft.reshape(*np.shape(chroma)[:-1], self.count).astype(np.float32)
+        shares_of_all: FloatArray = soft.reshape(*np.shape(chroma)[:-1], self.count).astype(np.float32)
+        return shares_of_all
 
     def decode(self, logits: NDArray[Any], *, temperature: float) -> FloatArray:
         """Give chroma (..., 2) from logits (..., n) by the annealed mean; see `annealed_mean`."""
@@ -304,7 +305,8 @@ def confidence(logits: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
     Source: Billaut et al. 2018, section 4.2.2.
     """
     top_two = np.partition(softmax(np.asarray(logits, dtype=np.float32)), -2, axis=-1)[..., -2:]
-    return top_two[..., 1], top_two[..., 1] / np.maximum(top_two[..., 0], np.float32(1e-12))
+    ratio: FloatArray = (top_two[..., 1] / np.maximum(top_two[..., 0], np.float32(1e-12))).astype(np.float32)
+    return top_two[..., 1], ratio
 
 
 def softmax(logits: NDArray[Any]) -> FloatArray:

@@ -149,7 +149,8 @@ def _from_hue(hue: FloatArray, chroma: FloatArray, floor: FloatArray) -> FloatAr
     """Give sRGB from hue in 0..1, the spread between channels, and the smallest channel."""
     sixths = hue[..., None] * 6 + np.array([0, 4, 2], dtype=np.float32)
     ramp = np.clip(np.abs(sixths % 6 - 3) - 1, 0, 1)
-    return (floor[..., None] + chroma[..., None] * ramp).astype(np.float32)
+    rgb: FloatArray = (floor[..., None] + chroma[..., None] * ramp).astype(np.float32)
+    return rgb
 
 
 def rgb_to_hsv(rgb: NDArray[Any]) -> FloatArray:
@@ -230,7 +231,7 @@ def hsl_to_rgb(hsl: NDArray[Any]) -> FloatArray:
     """
     values = _colors(hsl)
     chroma = (1 - np.abs(2 * values[..., 2] - 1)) * values[..., 1]
-    return _from_hue(values[..., 0], chroma, values[..., 2] - chroma / 2)
+    return _from_hue(values[..., 0], chroma, (values[..., 2] - chroma / 2).astype(np.float32))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,242 @@
+"""How near a colorized picture comes to the true one, and how colourful it is.
+
+| metric            | unit        | better | what it says                                                           |
+|-------------------|-------------|--------|------------------------------------------------------------------------|
+| ciede2000         | Delta E     | less   | mean visible difference; 1 is about the least one can see              |
+| psnr              | dB          | more   | of sRGB, at most `PSNR_LIMIT`                                           |
+| ssim              | -1..1       | more   | mean over the three sRGB channels, scikit-image's 7x7 window           |
+| auc               | per cent    | more   | area under the cumulative curve of the pixels' ab error, 0..150        |
+| auc_rebalanced    | per cent    | more   | the same, every 10x10 ab cell that occurs in the set counting alike    |
+| auc_within        | per cent    | more   | the same, every cell that occurs in a picture counting alike within it |
+| colorfulness      | 0..about 110| truth's| Hasler & Suesstrunk 2003                                                |
+| luma_change       | 8-bit steps | less   | mean absolute difference in BT.601 luma                                |
+
+**AuC** (Zhang, Isola & Efros 2016, section 3.1): the share of pixels whose ab error is at most t, integrated over t
+from 0 to 150 and divided by 150. The area under the cumulative curve of errors e is exactly the mean of
+1 - min(e, 150) / 150, so no thresholds need be stepped through. Rebalanced, each pixel weighs 1 / p of its true ab
+cell (their equation 4 with lambda = 0), p being the cell's share of the evaluated set, without smoothing. Then every
+cell that occurs counts alike: the metric is the mean over cells of the mean score within the cell. Each picture counts
+alike in p and in the scores, whatever its size. `auc_within` weighs by the picture's own cells instead, which makes it
+a mean over pictures, less strict on rare colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import RGB_TO_YUV, FloatArray, rgb_to_lab
+from tinct.color.statistics import NEAR_GREY_CHROMA, as_unit_rgb, colorfulness, valid_pixels
+from tinct.errors import InputError, MissingExtraError
+
+AUC_LIMIT = 150.0
+PSNR_LIMIT = 100.0
+SSIM_WINDOW = 7
+# Cells of 10 units whose centres are the multiples of 10, as in Zhang et al. 2016; -110..110 holds all of sRGB.
+CELL_WIDTH = 10.0
+CELLS_ACROSS = 23
+CELLS = CELLS_ACROSS * CELLS_ACROSS
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """A true picture, with what comparing many colorized ones to it needs only once.
+
+    Attributes:
+        rgb: (H, W, 3) float32 sRGB in 0..1.
+        mask: (H, W) bool, true where a pixel counts, or None where all do.
+    """
+
+    rgb: FloatArray
+    mask: NDArray[np.bool_] | None = None
+
+    @classmethod
+    def of(cls, rgb: NDArray[Any], *, mask: NDArray[Any] | None = None) -> Truth:
+        """Take a true picture.
+
+        Args:
+            rgb: (H, W, 3) sRGB: uint8, uint16 or floats in 0..1; both sides at least 7 pixels.
+            mask: (H, W), true where a pixel counts (false for padding); all of them without it.
+
+        Raises:
+            InputError: the shapes are wrong, or the picture is smaller than the window of SSIM.
+        """
+        if rgb.ndim != 3 or rgb.shape[-1] != 3 or (mask is not None and mask.shape != rgb.shape[:2]):
+            raise InputError(
+                f"a true picture has the shape (H, W, 3) and its mask (H, W), not {rgb.shape} and "
+                f"{None if mask is None else mask.shape}"
+            )
+        flags = None if mask is None or bool(np.all(mask)) else np.asarray(mask).astype(bool)
+        truth = cls(as_unit_rgb(rgb), flags)
+        if min(truth.rgb[truth.box].shape[:2]) < SSIM_WINDOW:
+            raise InputError(f"comparing pictures needs at least {SSIM_WINDOW} pixels a side that count")
+        return truth
+
+    @cached_property
+    def box(self) -> tuple[slice, slice]:
+        """The smallest rectangle, as (rows, columns), that holds every pixel that counts."""
+        if self.mask is None:
+            return slice(None), slice(None)
+        spans = []
+        for axis in (1, 0):
+            used = np.flatnonzero(self.mask.any(axis=axis))
+            spans.append(slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 0))
+        return spans[0], spans[1]
+
+    @cached_property
+    def pixels(self) -> FloatArray:
+        """(pixels, 3) sRGB in 0..1 of those that count."""
+        return valid_pixels(self.rgb, self.mask)
+
+    @cached_property
+    def lab(self) -> FloatArray:
+        """(pixels, 3) CIE Lab of those that count."""
+        return rgb_to_lab(self.pixels)
+
+    @cached_property
+    def colorfulness(self) -> float:
+        """Hasler & Suesstrunk's measure."""
+        return colorfulness(self.rgb, mask=self.mask)
+
+    @cached_property
+    def near_grey(self) -> bool:
+        """Whether the picture has next to no colour, so that it says little about a colorizer."""
+        return float(np.hypot(self.lab[:, 1], self.lab[:, 2]).mean()) < NEAR_GREY_CHROMA
+
+    @cached_property
+    def cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """The ab cells that occur, each pixel's place among them (pixels,), and each cell's share of the pixels."""
+        places = np.clip(
+            np.rint(self.lab[:, 1:] / CELL_WIDTH).astype(np.int64) + CELLS_ACROSS // 2, 0, CELLS_ACROSS - 1
+        )
+        flat = places[:, 0] * CELLS_ACROSS + places[:, 1]
+        counts = np.bincount(flat, minlength=CELLS)
+        used = np.flatnonzero(counts)
+        order = np.zeros(CELLS, dtype=np.int64)
+        order[used] = np.arange(len(used))
+        return used, order[flat], counts[used] / len(flat)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """One colorized picture measured against the truth; about 1 KB.
+
+    Attributes:
+        values: metric name -> value, all of the table above but `auc_rebalanced`, which only a set has.
+        true_colorfulness: of the truth.
+        cells: (k,) the ab cells that occur in the truth.
+        shares: (k,) each cell's share of the pixels; they sum to 1.
+        scores: (k,) each cell's part of the picture's AuC, 0..1; they sum to it.
+    """
+
+    values: dict[str, float]
+    true_colorfulness: float
+    cells: NDArray[np.int64]
+    shares: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+
+def compare(truth: Truth, predicted: NDArray[Any]) -> Comparison:
+    """Measure one colorized picture against the true one.
+
+    Args:
+        truth: the true picture; make it once and compare every method's picture to it.
+        predicted: (H, W, 3) sRGB of the truth's size: uint8, uint16 or floats in 0..1.
+
+    Returns:
+        The measures.
+
+    Raises:
+        InputError: the sizes differ.
+        MissingExtraError: scikit-image is not installed.
+    """
+    if predicted.shape != truth.rgb.shape:
+        raise InputError(f"the colorized picture's shape {predicted.shape} is not the true one's {truth.rgb.shape}")
+    rgb = as_unit_rgb(predicted)
+    pixels = valid_pixels(rgb, truth.mask)
+    lab = rgb_to_lab(pixels)
+    errors = np.hypot(lab[:, 1] - truth.lab[:, 1], lab[:, 2] - truth.lab[:, 2])
+    score = 1 - np.minimum(errors, AUC_LIMIT) / AUC_LIMIT
+    cells, places, shares = truth.cells
+    scores = np.bincount(places, weights=score, minlength=len(cells)) / len(score)
+    values = {
+        "ciede2000": float(_skimage().color.deltaE_ciede2000(truth.lab, lab).mean(dtype=np.float64)),
+        "psnr": psnr(truth.pixels, pixels),
+        "ssim": _ssim(truth, rgb),
+        "auc": 100 * float(scores.sum()),
+        "auc_within": 100 * float((scores / shares).mean()),
+        "colorfulness": colorfulness(pixels[None]),
+        "luma_change": 255 * float(np.abs((pixels - truth.pixels) @ RGB_TO_YUV[0]).mean(dtype=np.float64)),
+    }
+    return Comparison(values, truth.colorfulness, cells, shares, scores)
+
+
+def psnr(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
+    """Give the peak signal-to-noise ratio of two float arrays in 0..1, in dB; `PSNR_LIMIT` for equal ones."""
+    error = float(np.square(truth - predicted, dtype=np.float64).mean())
+    return PSNR_LIMIT if error == 0 else min(PSNR_LIMIT, float(-10 * np.log10(error)))
+
+
+def _ssim(truth: Truth, rgb: FloatArray) -> float:
+    similarity = _skimage().metrics.structural_similarity
+    options = {"channel_axis": -1, "data_range": 1.0, "win_size": SSIM_WINDOW}
+    inside = None if truth.mask is None else truth.mask[truth.box]
+    if inside is None or inside.all():
+        return float(similarity(truth.rgb[truth.box], rgb[truth.box], **options))
+    # A mask that is no rectangle: the mean of the map where it is true, away from the borders as scikit-image does.
+    field = similarity(truth.rgb[truth.box], rgb[truth.box], full=True, **options)[1].mean(axis=-1)
+    margin = SSIM_WINDOW // 2
+    inner = (slice(margin, -margin), slice(margin, -margin))
+    counted = field[inner][inside[inner]]
+    return float(counted.mean(dtype=np.float64)) if counted.size else float(field[inside].mean(dtype=np.float64))
+
+
+def summarize(comparisons: Iterable[Comparison]) -> dict[str, float]:
+    """Give the metrics of a set of pictures, each picture counting alike.
+
+    Args:
+        comparisons: at least one; held one at a time, so memory does not grow with their number.
+
+    Returns:
+        metric name -> mean, with `auc_rebalanced`, and with `colorfulness_ratio` (the set's mean colourfulness over the
+        truth's mean; nan where the truth is grey) and `colorfulness_difference` (the mean of theirs minus the truth's).
+
+    Raises:
+        InputError: there are none.
+    """
+    totals: dict[str, float] = {}
+    true_colorfulness = 0.0
+    shares, scores = np.zeros(CELLS), np.zeros(CELLS)
+    count = 0
+    for comparison in comparisons:
+        for name, value in comparison.values.items():
+            totals[name] = totals.get(name, 0.0) + value
+        true_colorfulness += comparison.true_colorfulness
+        shares[comparison.cells] += comparison.shares
+        scores[comparison.cells] += comparison.scores
+        count += 1
+    if not count:
+        raise InputError("no pictures to compare")
+    used = shares > 0
+    result = {name: total / count for name, total in totals.items()}
+    result["auc_rebalanced"] = 100 * float((scores[used] / shares[used]).mean())
+    ratio = totals["colorfulness"] / true_colorfulness if true_colorfulness else float("nan")
+    result["colorfulness_ratio"] = ratio
+    result["colorfulness_difference"] = (totals["colorfulness"] - true_colorfulness) / count
+    return result
+
+
+def _skimage() -> ModuleType:
+    try:
+        import skimage.color
+        import skimage.metrics
+    except ImportError as error:
+        raise MissingExtraError("learn", "comparing pictures") from error
+    module: ModuleType = skimage
+    return module
