@@ -256,7 +256,9 @@ class ColorBins:
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise DataError(f"the card's colour bins are damaged ({error!r}); export the model again") from error
-        if bins.centers.shape != (len(bins.frequencies), 2) or not 0 <= bins.lookup.max() < bins.count:
+        square = bins.lookup.ndim == 2 and bins.lookup.shape[0] == bins.lookup.shape[1] > 0
+        fits = square and bins.lookup.min() >= 0 and bins.centers.shape == (len(bins.frequencies), 2)
+        if not fits or bins.lookup.max() >= bins.count:
             raise DataError("the card's colour bins do not fit together; export the model again")
         return bins
 
@@ -279,7 +281,7 @@ def annealed_mean(logits: NDArray[Any], centers: FloatArray, *, temperature: flo
     """
     if not (temperature > 0 and np.isfinite(temperature)):
         raise SettingError(f"the temperature must be above 0, not {temperature}")
-    return softmax(np.asarray(logits, dtype=np.float32) / np.float32(temperature)) @ centers
+    return softmax(logits, temperature=temperature) @ centers
 
 
 def mode(logits: NDArray[Any], centers: FloatArray) -> FloatArray:
@@ -309,11 +311,23 @@ def confidence(logits: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
     return top_two[..., 1], ratio
 
 
-def softmax(logits: NDArray[Any]) -> FloatArray:
-    """Give probabilities (..., n) float32 from logits (..., n), safe for large values."""
-    shifted = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
-    probabilities: FloatArray = (shifted / shifted.sum(axis=-1, keepdims=True)).astype(np.float32)
-    return probabilities
+def softmax(logits: NDArray[Any], *, temperature: float = 1.0) -> FloatArray:
+    """Give probabilities from logits, safe for large values and for temperatures near 0.
+
+    Args:
+        logits: (..., n) unnormalised log-probabilities.
+        temperature: what the logits are divided by; above 0.
+
+    Returns:
+        (..., n) float32, summing to 1 over the last axis.
+    """
+    values: FloatArray = np.array(logits, dtype=np.float32)
+    values -= values.max(axis=-1, keepdims=True)
+    # Below 1e-6 only exact ties still share; dividing by less could overflow float32.
+    values *= np.float32(1 / max(temperature, 1e-6))
+    np.exp(values, out=values)
+    values /= values.sum(axis=-1, keepdims=True)
+    return values
 
 
 def _cells(chroma: NDArray[Any], low: Any, high: Any, grid: int) -> IntArray:

@@ -22,7 +22,7 @@ a mean over pictures, less strict on rare colours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
@@ -223,13 +223,39 @@ def summarize(comparisons: Iterable[Comparison]) -> dict[str, float]:
         count += 1
     if not count:
         raise InputError("no pictures to compare")
+    means = {name: np.array(total / count) for name, total in totals.items()}
+    figures = combine(means, true_colorfulness=np.array(true_colorfulness / count), shares=shares, scores=scores)
+    return {name: float(value) for name, value in figures.items()}
+
+
+def combine(
+    means: Mapping[str, NDArray[np.float64]],
+    *,
+    true_colorfulness: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    scores: NDArray[np.float64],
+) -> dict[str, NDArray[np.float64]]:
+    """Give a set's metrics from sums over its pictures; several sets at once along the leading axes.
+
+    Args:
+        means: metric -> (...) mean over the pictures.
+        true_colorfulness: (...) mean over the pictures.
+        shares: (..., CELLS) sum of the pictures' shares of each ab cell.
+        scores: (..., CELLS) sum of their scores in it.
+
+    Returns:
+        metric -> (...), named as `summarize` says.
+    """
     used = shares > 0
-    result = {name: total / count for name, total in totals.items()}
-    result["auc_rebalanced"] = 100 * float((scores[used] / shares[used]).mean())
-    ratio = totals["colorfulness"] / true_colorfulness if true_colorfulness else float("nan")
-    result["colorfulness_ratio"] = ratio
-    result["colorfulness_difference"] = (totals["colorfulness"] - true_colorfulness) / count
-    return result
+    within = np.divide(scores, shares, out=np.zeros_like(scores), where=used)
+    ours = means["colorfulness"]
+    ratio = np.divide(ours, true_colorfulness, out=np.full_like(ours, np.nan), where=true_colorfulness > 0)
+    return {
+        **means,
+        "auc_rebalanced": 100 * within.sum(axis=-1) / used.sum(axis=-1),
+        "colorfulness_ratio": ratio,
+        "colorfulness_difference": ours - true_colorfulness,
+    }
 
 
 def _skimage() -> ModuleType:

@@ -1,0 +1,196 @@
+"""`tinct evaluate` and `tinct bins`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tinct.cli.output import print_json, progress
+
+if TYPE_CHECKING:
+    from tinct.color.bins import ColorBins
+    from tinct.study.evaluate import Evaluation, Score
+
+# Metric, heading, and how its figures are written.
+COLUMNS = (
+    ("ciede2000", "CIEDE2000 ↓", ".2f"),
+    ("psnr", "PSNR dB ↑", ".2f"),
+    ("ssim", "SSIM ↑", ".3f"),
+    ("auc", "AuC % ↑", ".2f"),
+    ("auc_rebalanced", "AuC rebal. % ↑", ".2f"),
+    ("auc_within", "AuC within % ↑", ".2f"),
+    ("colorfulness", "colourfulness", ".1f"),
+    ("colorfulness_ratio", "of the truth's → 1", ".2f"),
+    ("luma_change", "luma change ↓", ".2f"),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    app.command("evaluate")(evaluate)
+    app.command("bins")(bins)
+
+
+Split = Annotated[str, typer.Option(metavar="train|val", help="Take this split of a dataset.")]
+Limit = Annotated[int | None, typer.Option(metavar="N", help="Take only so many pictures, chosen at random.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def evaluate(
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="Models: names that `tinct models` lists, or model files.")
+    ],
+    data: Annotated[
+        Path,
+        typer.Option(metavar="DATASET|FOLDER", help="Measure on this dataset or folder of colour photographs."),
+    ],
+    split: Split = "val",
+    by: Annotated[
+        str | None, typer.Option(metavar="category|source", help="Print the figures of each of these as well.")
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(metavar="T", help="Set how vivid: towards 0 more, at 1 muted. Default: each model's own."),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(metavar="PIXELS", help="Set the size at which the network looks. Default: each model's own."),
+    ] = None,
+    runtime: Annotated[
+        str, typer.Option(metavar="auto|onnxruntime|openvino", help="Choose what runs the network.")
+    ] = "auto",
+    limit: Limit = None,
+    resamples: Annotated[int, typer.Option(metavar="N", help="Set the resamples behind the 95 % intervals.")] = 1000,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Measure models on photographs whose colours are known, beside grey and mean-colour baselines."""
+    from tinct.study.evaluate import evaluate as run
+
+    with progress("evaluating") as advance:
+        result = run(
+            models,
+            data,
+            split=split,
+            by=by,
+            temperature=temperature,
+            size=size,
+            runtime=runtime,
+            limit=limit,
+            resamples=resamples,
+            seed=seed,
+            progress=advance,
+        )
+    for name, reason in result.left_out:
+        typer.echo(f"left out: {name}: {reason}", err=True)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        _print_evaluation(result)
+
+
+def bins(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET|FOLDER|MODEL",
+            help="A dataset or folder of colour photographs, or a model, whose bins are shown as they are.",
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Draw figures into this .png, .svg or .pdf.")
+    ] = None,
+    space: Annotated[str, typer.Option(metavar="yuv|lab", help="Choose the colour space.")] = "yuv",
+    grid: Annotated[int, typer.Option(metavar="N", help="Set the cells along each chroma axis.")] = 16,
+    count: Annotated[int, typer.Option("--bins", metavar="N", help="Keep so many cells.")] = 32,
+    rebalance: Annotated[
+        float, typer.Option(metavar="LAMBDA", help="Set how alike rare and common bins weigh: 0 to 1, at 1 alike.")
+    ] = 0.4,
+    split: Split = "train",
+    limit: Limit = None,
+    seed: Seed = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the bins' card as JSON.")] = False,
+) -> None:
+    """Show the colour bins of photographs or of a model: colours, frequencies and weights."""
+    from tinct.study.bins import bins_of_model, learn_bins
+
+    left_out: list[tuple[str, str]] = []
+    if Path(data).is_dir():
+        with progress("counting colours") as advance:
+            chosen, left_out = learn_bins(
+                data,
+                split=split,
+                space=space,
+                grid=grid,
+                bins=count,
+                rebalance=rebalance,
+                limit=limit,
+                seed=seed,
+                progress=advance,
+            )
+    else:
+        chosen = bins_of_model(data)
+    for name, reason in left_out:
+        typer.echo(f"left out: {name}: {reason}", err=True)
+    if output is not None:
+        from tinct.study.figures import draw_bins
+
+        draw_bins(chosen, output)
+    if as_json:
+        print_json(chosen.to_card())
+    elif output is not None:
+        typer.echo(str(output))
+    else:
+        _print_bins(chosen)
+
+
+def _print_evaluation(result: Evaluation) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    names = dict.fromkeys(score.group for score in result.groups)
+    groups = [("", result.scores)] + [(name, [s for s in result.groups if s.group == name]) for name in names]
+    for group, scores in groups:
+        where = f"{result.data}{f' ({result.split})' if result.split else ''}{f': {group}' if group else ''}"
+        table = Table(title=f"{where}, {scores[0].pictures} pictures", title_justify="left")
+        table.add_column("")
+        for score in scores:
+            table.add_column(score.method, justify="right")
+        for metric, heading, style in COLUMNS:
+            table.add_row(heading, *(_cell(score, metric, style) for score in scores))
+        console.print(table)
+    notes = [f"{result.pictures} pictures in {result.seconds:.1f} s", "in brackets: 95 % bootstrap intervals"]
+    notes.append(f"the truth's colourfulness: {result.true_colorfulness:.1f}")
+    if result.near_grey:
+        notes.append(f"nearly grey in truth: {result.near_grey}")
+    if result.left_out:
+        notes.append(f"left out: {len(result.left_out)}")
+    console.print("; ".join(notes))
+
+
+def _cell(score: Score, metric: str, style: str) -> str:
+    value = score.metrics[metric]
+    return f"{value.mean:{style}} ({value.low:{style}}..{value.high:{style}})"
+
+
+def _print_bins(chosen: ColorBins) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from tinct.study.figures import bin_colors
+
+    first, second = ("U", "V") if chosen.space == "yuv" else ("a", "b")
+    table = Table()
+    for heading in ("bin", "colour", first, second, "frequency", "weight"):
+        table.add_column(heading, justify="right")
+    style = ".3f" if chosen.space == "yuv" else ".1f"
+    for index, color in enumerate((bin_colors(chosen) * 255).round().astype(int)):
+        swatch = Text("     ", style=f"on #{color[0]:02x}{color[1]:02x}{color[2]:02x}")
+        center = [f"{value:{style}}" for value in chosen.centers[index]]
+        table.add_row(str(index), swatch, *center, f"{chosen.frequencies[index]:.2%}", f"{chosen.weights[index]:.3g}")
+    Console().print(table)

@@ -1,0 +1,67 @@
+"""What any colorizer has to beat: leaving the picture grey, and giving every pixel the same colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.bins import ColorBins
+from tinct.color.spaces import RGB_TO_YUV, YUV_TO_RGB, FloatArray, chroma_space, rgb_to_yuv
+from tinct.color.statistics import as_unit_rgb
+from tinct.errors import TinctError
+from tinct.study.pictures import Picture
+
+Pixels = NDArray[np.uint8]
+
+
+def grey_of(rgb: Pixels) -> Pixels:
+    """Give a picture's BT.601 luma (H, W) uint8 from its sRGB (H, W, 3) uint8: what a colorizer is given."""
+    luma: Pixels = np.rint(rgb.astype(np.float32) @ RGB_TO_YUV[0]).astype(np.uint8)
+    return luma
+
+
+def leave_grey(luma: Pixels) -> Pixels:
+    """Give the luma (H, W) uint8 as a grey picture (H, W, 3) uint8."""
+    return np.repeat(luma[..., None], 3, axis=-1)
+
+
+def one_color(luma: Pixels, chroma: NDArray[Any]) -> Pixels:
+    """Give every pixel the same chroma, as far as there is such a colour at its luma.
+
+    Args:
+        luma: (H, W) uint8.
+        chroma: (2,) U and V.
+
+    Returns:
+        (H, W, 3) uint8 sRGB; where the colour would be out of gamut its chroma shrinks and its luma stays.
+    """
+    levels = np.arange(256, dtype=np.float32) / 255
+    push = YUV_TO_RGB[:, 1:] @ np.asarray(chroma, dtype=np.float32)
+    # How far each channel may go towards 1 or 0 before it clips, in parts of its push.
+    room = np.where(push > 0, 1 - levels[:, None], levels[:, None]) / np.maximum(np.abs(push), 1e-9)
+    scale = np.minimum(1, room.min(axis=-1, keepdims=True))
+    table: Pixels = np.rint(255 * np.clip(levels[:, None] + scale * push, 0, 1)).astype(np.uint8)
+    return table[luma]
+
+
+def mean_chroma_of_pictures(pictures: Sequence[Picture]) -> FloatArray:
+    """Give the mean U and V, (2,), of pictures, each counting alike; those that cannot be read are left out."""
+    means = []
+    for picture in pictures:
+        try:
+            rgb = picture.read(longest=128)
+        except TinctError:
+            continue  # whoever evaluates reads it again, and says so
+        means.append(rgb_to_yuv(as_unit_rgb(rgb)).reshape(-1, 3)[:, 1:].mean(axis=0, dtype=np.float64))
+    return np.mean(means, axis=0).astype(np.float32) if means else np.zeros(2, dtype=np.float32)
+
+
+def mean_chroma_of_bins(bins: ColorBins) -> FloatArray:
+    """Give the mean U and V, (2,), of the colours that bins were learned from; for Lab, at a middle lightness."""
+    chroma = (bins.frequencies @ bins.centers).astype(np.float32)
+    if bins.space == "yuv":
+        return chroma
+    return rgb_to_yuv(chroma_space(bins.space).join(np.array(0.5), chroma))[1:]

@@ -1,0 +1,303 @@
+"""Compare colorizers on pictures whose colours are known: each is greyed, colorized and measured against the truth."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.bins import ColorBins
+from tinct.errors import DataError, InputError, SettingError
+from tinct.study.baselines import grey_of, leave_grey, mean_chroma_of_bins, mean_chroma_of_pictures, one_color
+from tinct.study.metrics import Comparison, Truth, compare
+from tinct.study.pictures import Picture, ahead, find_pictures, is_dataset
+from tinct.study.summary import Bootstrap, Estimate, estimate
+
+Pixels = NDArray[np.uint8]
+GREY, MEAN_COLOR = "grey", "mean colour"
+GROUPINGS = ("category", "source")
+_PICTURES_FOR_MEAN = 500
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to colorize.
+
+    Attributes:
+        name: how it is called in the results.
+        colorize: luma (H, W) uint8 -> sRGB (H, W, 3) uint8.
+        kind: `model` or `baseline`.
+    """
+
+    name: str
+    colorize: Callable[[Pixels], Pixels]
+    kind: str = "model"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One method's figures on one set of pictures.
+
+    Attributes:
+        method: its name.
+        kind: `model` or `baseline`.
+        group: the group of pictures; empty for all of them.
+        pictures: how many.
+        metrics: metric -> figure and interval; see `tinct.study.metrics`.
+        over_grey: metric -> this method's figure minus the grey baseline's on the same pictures, with its interval.
+    """
+
+    method: str
+    kind: str
+    group: str
+    pictures: int
+    metrics: dict[str, Estimate]
+    over_grey: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found.
+
+    Attributes:
+        data: the folder or dataset.
+        split: of the dataset; empty for a plain folder.
+        pictures: how many were measured.
+        near_grey: how many of them have next to no colour in truth (they are measured like the others).
+        left_out: (picture, reason) of those that could not be.
+        true_colorfulness: the mean of the truths.
+        scores: of all pictures, one for each method, baselines first.
+        groups: of each group of pictures, where asked for.
+        settings: what was asked for.
+        seconds: how long it took.
+    """
+
+    data: str
+    split: str
+    pictures: int
+    near_grey: int
+    left_out: list[tuple[str, str]]
+    true_colorfulness: float
+    scores: list[Score]
+    groups: list[Score] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def score(self, method: str, *, group: str = "") -> Score:
+        """Look up a method's figures by its name, and by the group where not those of all pictures are wanted.
+
+        Raises:
+            SettingError: there are none of that name.
+        """
+        for score in self.scores + self.groups:
+            if (score.method, score.group) == (method, group):
+                return score
+        raise SettingError(f"no figures of '{method}' {group}; there are: {', '.join(s.method for s in self.scores)}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything as plain JSON values; figures that do not exist (a ratio to grey) are null."""
+        plain: dict[str, Any] = _without_nan(asdict(self))
+        return plain
+
+
+def evaluate(
+    models: Sequence[str | Path | Method],
+    data: str | Path,
+    *,
+    split: str = "val",
+    by: str | None = None,
+    temperature: float | None = None,
+    size: int | None = None,
+    runtime: str = "auto",
+    limit: int | None = None,
+    longest: int = 1024,
+    resamples: int = 1000,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Compare models with the truth, beside the grey and mean-colour baselines.
+
+    Each picture is turned into its 8-bit luma, colorized at its own size the way `Colorizer` does for anybody, and
+    compared with the truth. The mean colour is that of the dataset's training split, else of the first model's colour
+    bins, else of the pictures themselves.
+
+    Args:
+        models: names of models that come with tinct, model files, or methods of one's own; may be empty.
+        data: a folder of photographs, searched to any depth, or a dataset that `tinct prepare` made.
+        split: `train` or `val`, for a dataset.
+        by: `category` or `source`: figures for each of these too.
+        temperature: of decoding; each model's own default without it.
+        size: working size; each model's own without it.
+        runtime: `auto`, `onnxruntime` or `openvino`.
+        limit: so many pictures, chosen at random; all without it.
+        longest: larger pictures are fitted into so many pixels first.
+        resamples: for the intervals, at least 2.
+        seed: decides the choice of pictures and the intervals.
+        progress: called with (done, total) after each picture.
+
+    Returns:
+        The figures.
+
+    Raises:
+        SettingError: an option is out of range, or two models have the same name.
+        DataError: there is nothing to evaluate on.
+        ModelError: there is no such model, or it is damaged.
+        MissingExtraError: scikit-image is not installed.
+    """
+    started = time.perf_counter()
+    if by is not None and by not in GROUPINGS:
+        raise SettingError(f"no grouping by '{by}'; there are: {', '.join(GROUPINGS)}")
+    if longest < 16:
+        raise SettingError(f"the longest edge must be at least 16 pixels, not {longest}")
+    Bootstrap(1, resamples=resamples)
+    pictures = find_pictures(data, split=split, limit=limit, seed=seed)
+    ours, bins = _methods(models, temperature=temperature, size=size, runtime=runtime)
+    chroma = _mean_chroma(data, pictures, bins, seed=seed)
+    baselines = [
+        Method(GREY, leave_grey, "baseline"),
+        Method(MEAN_COLOR, partial(one_color, chroma=chroma), "baseline"),
+    ]
+    rows = _measure(pictures, [*baselines, *ours], longest=longest, progress=progress)
+    good = [row for row in rows if not row.reason]
+    if not good:
+        raise DataError(f"{data}: none of the {len(rows)} pictures could be measured ({rows[0].reason})")
+    summary = partial(_scores, methods=[*baselines, *ours], resamples=resamples, seed=seed)
+    names = sorted({row.picture.group(by) for row in good}) if by else []
+    return Evaluation(
+        data=str(data),
+        split=split if is_dataset(data) else "",
+        pictures=len(good),
+        near_grey=sum(row.near_grey for row in good),
+        left_out=[(row.picture.name, row.reason) for row in rows if row.reason],
+        true_colorfulness=float(np.mean([row.comparisons[0].true_colorfulness for row in good])),
+        scores=summary(good, group=""),
+        groups=[
+            score for name in names for score in summary([r for r in good if r.picture.group(by) == name], group=name)
+        ],
+        settings={
+            "temperature": temperature,
+            "size": size,
+            "runtime": runtime,
+            "limit": limit,
+            "longest": longest,
+            "by": by,
+            "seed": seed,
+            "resamples": resamples,
+            "mean_chroma_uv": [float(value) for value in chroma],
+        },
+        seconds=time.perf_counter() - started,
+    )
+
+
+@dataclass(frozen=True)
+class _Row:
+    picture: Picture
+    comparisons: list[Comparison]
+    near_grey: bool
+    reason: str
+
+
+def _methods(
+    models: Sequence[str | Path | Method], *, temperature: float | None, size: int | None, runtime: str
+) -> tuple[list[Method], ColorBins | None]:
+    """Open the models; give them and the first one's colour bins."""
+    methods: list[Method] = []
+    bins: ColorBins | None = None
+    for model in models:
+        if isinstance(model, Method):
+            methods.append(model)
+            continue
+        from tinct.colorize.colorizer import Colorizer
+        from tinct.runtime.modelfile import read_card
+
+        bins = bins or read_card(model).color_bins()
+        colorizer = Colorizer(model, runtime=runtime, temperature=temperature, size=size)
+        methods.append(Method(str(model), colorizer))
+    names = [GREY, MEAN_COLOR, *(method.name for method in methods)]
+    for name in names:
+        if names.count(name) > 1:
+            raise SettingError(f"two methods are called '{name}'; give each model once, under a name of its own")
+    return methods, bins
+
+
+def _mean_chroma(data: str | Path, pictures: list[Picture], bins: ColorBins | None, *, seed: int) -> NDArray[Any]:
+    """Give the mean U and V that the mean-colour baseline uses."""
+    if is_dataset(data):
+        return mean_chroma_of_pictures(find_pictures(data, split="train", limit=_PICTURES_FOR_MEAN, seed=seed))
+    if bins is not None:
+        return mean_chroma_of_bins(bins)
+    return mean_chroma_of_pictures(pictures[:: math.ceil(len(pictures) / _PICTURES_FOR_MEAN)])
+
+
+def _measure(
+    pictures: list[Picture],
+    methods: list[Method],
+    *,
+    longest: int,
+    progress: Callable[[int, int], None] | None,
+) -> list[_Row]:
+    """Read, colorize and measure; the models run one picture at a time while others are read and measured."""
+    workers = os.cpu_count() or 1
+
+    def load(picture: Picture) -> tuple[Picture, Truth | None, Pixels, str]:
+        try:
+            rgb = picture.read(longest=longest)
+            return picture, Truth.of(rgb), grey_of(rgb), ""
+        except InputError as error:
+            return picture, None, np.empty((0, 0), np.uint8), str(error)
+
+    def colorized() -> Iterator[tuple[Picture, Truth | None, list[Pixels], str]]:
+        for picture, truth, luma, reason in ahead(reading, load, pictures, depth=2 * workers):
+            try:
+                yield picture, truth, [method.colorize(luma) for method in methods if truth], reason
+            except InputError as error:
+                yield picture, None, [], str(error)
+
+    def measure(item: tuple[Picture, Truth | None, list[Pixels], str]) -> _Row:
+        picture, truth, results, reason = item
+        if truth is None:
+            return _Row(picture, [], False, reason)
+        return _Row(picture, [compare(truth, result) for result in results], truth.near_grey, "")
+
+    rows = []
+    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(workers) as measuring:
+        for row in ahead(measuring, measure, colorized(), depth=2 * workers):
+            rows.append(row)
+            if progress:
+                progress(len(rows), len(pictures))
+    return rows
+
+
+def _scores(rows: list[_Row], *, methods: list[Method], resamples: int, seed: int, group: str) -> list[Score]:
+    bootstrap = Bootstrap(len(rows), resamples=resamples, seed=seed)
+    figures = [bootstrap.figures([row.comparisons[index] for row in rows]) for index in range(len(methods))]
+    return [
+        Score(
+            method=method.name,
+            kind=method.kind,
+            group=group,
+            pictures=len(rows),
+            metrics={name: estimate(values) for name, values in own.items()},
+            over_grey={name: estimate(values - figures[0][name]) for name, values in own.items()},
+        )
+        for method, own in zip(methods, figures, strict=True)
+    ]
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return value

@@ -1,0 +1,129 @@
+"""Figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.bins import ColorBins
+from tinct.color.spaces import FloatArray, chroma_space
+from tinct.errors import MissingExtraError, OutputError, SettingError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
+MIDDLE_LUMA = 0.55
+_AXES = {"yuv": ("U", "V"), "lab": ("a", "b")}
+
+
+def bin_colors(bins: ColorBins, *, luma: float = MIDDLE_LUMA) -> FloatArray:
+    """Give each bin's colour at one luma.
+
+    Args:
+        bins: the bins.
+        luma: 0..1.
+
+    Returns:
+        (n, 3) float32 sRGB in 0..1; colours out of gamut at this luma are clipped.
+    """
+    rgb = chroma_space(bins.space).join(np.full(bins.count, luma), bins.centers)
+    colors: FloatArray = np.clip(rgb, 0, 1)
+    return colors
+
+
+def draw_bins(bins: ColorBins, target: str | Path) -> Path:
+    """Draw colour bins: their colours, frequencies, inverse frequencies and weights, the last three on log scales.
+
+    The cells kept as bins stand out; every other cell shows, faintly, the bin it belongs to. A dot marks each bin's
+    mean colour.
+
+    Args:
+        bins: the bins.
+        target: a .png, .svg or .pdf file; written beside it first and renamed into place.
+
+    Returns:
+        The file.
+
+    Raises:
+        SettingError: another kind of file.
+        OutputError: the file cannot be written.
+        MissingExtraError: matplotlib is not installed.
+
+    Source: Billaut et al. 2018, figure 1.
+    """
+    path = Path(target)
+    if path.suffix.lower() not in FIGURE_SUFFIXES:
+        raise SettingError(f"{path}: figures are written as {', '.join(FIGURE_SUFFIXES)}; give the file such a name")
+    figure = _new_figure(width=11, height=9.6)
+    axes = figure.subplots(2, 2)
+    colors = bin_colors(bins)
+    _map(axes[0, 0], bins, colors[bins.lookup], f"(a) colour of the {bins.count} bins at luma {MIDDLE_LUMA}")
+    frequencies = np.maximum(bins.frequencies, np.finfo(np.float64).tiny)
+    _log_map(axes[0, 1], bins, frequencies, "(b) frequency")
+    _log_map(axes[1, 0], bins, 1 / frequencies, "(c) inverse frequency")
+    _log_map(axes[1, 1], bins, bins.weights, f"(d) weight, lambda {bins.rebalance:g}")
+    _save(figure, path)
+    return path
+
+
+def _map(axes: Axes, bins: ColorBins, values: NDArray[Any], title: str, **options: Any) -> None:
+    """Show values (grid, grid) or colours (grid, grid, 3) over the chroma plane, the first axis to the right."""
+    (left, bottom), (right, top) = bins.low, bins.high
+    axes.imshow(
+        np.swapaxes(values, 0, 1),
+        origin="lower",
+        extent=(left, right, bottom, top),
+        aspect="auto",
+        alpha=np.where(_kept(bins), 1.0, 0.3).T,
+        **options,
+    )
+    axes.plot(bins.centers[:, 0], bins.centers[:, 1], ".", color="white", markeredgecolor="black", markersize=7)
+    across, up = _AXES[bins.space]
+    axes.set(title=title, xlabel=across, ylabel=up)
+
+
+def _kept(bins: ColorBins) -> NDArray[np.bool_]:
+    """Say which cells of the grid are bins themselves: of each bin's cells the one nearest to its mean colour."""
+    grid = bins.lookup.shape[0]
+    low, high = np.array(bins.low), np.array(bins.high)
+    steps = (np.stack(np.meshgrid(np.arange(grid), np.arange(grid), indexing="ij"), axis=-1) + 0.5) / grid
+    distances = ((low + steps * (high - low) - bins.centers[bins.lookup]) ** 2).sum(axis=-1)
+    kept = np.zeros((grid, grid), dtype=np.bool_)
+    for index in range(bins.count):
+        mine = np.where(bins.lookup == index, distances, np.inf)
+        kept.flat[mine.argmin()] = True
+    return kept
+
+
+def _log_map(axes: Axes, bins: ColorBins, values: NDArray[np.float64], title: str) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LogNorm
+
+    low, high = float(values.min()), float(values.max())
+    norm = LogNorm(low, high if high > low else low * 1.01)
+    _map(axes, bins, values[bins.lookup], title, norm=norm, cmap="viridis")
+    axes.figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes)
+
+
+def _new_figure(*, width: float, height: float) -> Figure:
+    """Make a figure without touching matplotlib's global state."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("learn", "drawing figures") from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        figure.savefig(partial, format=path.suffix.lower()[1:], dpi=110)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place with -o") from error

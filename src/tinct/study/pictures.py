@@ -1,0 +1,185 @@
+"""The pictures a study looks at: a plain folder's, or those of a prepared dataset's shards."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from tinct.errors import DataError, SettingError, UnreadableError
+
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif", ".bmp", ".ppm", ".heic", ".jxl"}
+)
+DATASET_FILE = "dataset.json"
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Where one picture is.
+
+    Attributes:
+        name: its path below the folder, or its key in the dataset.
+        source: the dataset's source it comes from; empty in a plain folder.
+        category: its category; in a plain folder the subfolder right below, empty for pictures in the folder itself.
+        path: the file, or the shard that holds it.
+        offset: where its bytes begin in `path`.
+        size: how many bytes it has, or None for the whole file.
+    """
+
+    name: str
+    source: str
+    category: str
+    path: Path
+    offset: int = 0
+    size: int | None = None
+
+    def group(self, by: str | None) -> str:
+        """Give the picture's group: its `source`, or its `category` with the source before it where it has both."""
+        parts = [self.source] if by == "source" else [self.source, self.category]
+        return "/".join(part for part in parts if part) or "(none)"
+
+    def read(self, *, longest: int | None = None) -> NDArray[np.uint8]:
+        """Read the picture, upright and in sRGB.
+
+        Args:
+            longest: longest edge in pixels to fit it into (Lanczos, never enlarged); its own size without it.
+
+        Returns:
+            (H, W, 3) uint8 sRGB.
+
+        Raises:
+            UnreadableError: the file is missing, damaged or no picture.
+        """
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                content = file.read() if self.size is None else file.read(self.size)
+        except OSError as error:
+            raise UnreadableError(f"{self.name}: cannot be read ({error.strerror})") from error
+        edge = 10_000_000 if longest is None else longest
+        try:
+            image = pyvips.Image.thumbnail_buffer(
+                content, edge, height=edge, size="down", export_profile="srgb", fail_on="error"
+            ).colourspace("srgb")
+            if image.hasalpha():
+                image = image.flatten(background=255)
+            pixels: NDArray[np.uint8] = np.ascontiguousarray(image.extract_band(0, n=3).cast("uchar").numpy())
+        except pyvips.Error as error:
+            raise UnreadableError(f"{self.name}: not a picture, or a damaged one; leave it out") from error
+        return pixels
+
+
+def find_pictures(data: str | Path, *, split: str = "val", limit: int | None = None, seed: int = 0) -> list[Picture]:
+    """List the pictures of a folder or a dataset.
+
+    Args:
+        data: a folder, searched to any depth, or a dataset that `tinct prepare` made.
+        split: `train` or `val`, for a dataset; a plain folder has none.
+        limit: take so many, chosen at random; all without it.
+        seed: decides the choice.
+
+    Returns:
+        The pictures in the order of their places.
+
+    Raises:
+        SettingError: `split` or `limit` is out of range.
+        DataError: there is no such folder, no picture in it, or the dataset is damaged.
+    """
+    folder = Path(data)
+    if limit is not None and limit < 1:
+        raise SettingError(f"the limit must be at least 1 picture, not {limit}")
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder of pictures or dataset")
+    if (folder / DATASET_FILE).is_file():
+        if split not in ("train", "val"):
+            raise SettingError(f"no split '{split}'; there are: train, val")
+        pictures = [picture for shard in _shards(folder, split) for picture in _in_shard(shard)]
+    else:
+        pictures = _in_folder(folder)
+    if not pictures and any(folder.glob("*.tar*")):
+        raise DataError(f"{folder}: shards, but no {DATASET_FILE}: it was not finished; run  tinct prepare  again")
+    if not pictures:
+        raise DataError(f"{folder}: no pictures in it; give a folder of photographs or a dataset of  tinct prepare")
+    if limit is None or limit >= len(pictures):
+        return pictures
+    return [pictures[index] for index in sorted(random.Random(seed).sample(range(len(pictures)), limit))]
+
+
+def is_dataset(data: str | Path) -> bool:
+    """Say whether a folder is a dataset that `tinct prepare` made."""
+    return (Path(data) / DATASET_FILE).is_file()
+
+
+def _in_folder(folder: Path) -> list[Picture]:
+    pictures = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        parts = Path(place).relative_to(folder).parts
+        for name in sorted(names):
+            path = Path(place, name)
+            if path.suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
+                pictures.append(Picture(str(path.relative_to(folder)), "", parts[0] if parts else "", path))
+    return pictures
+
+
+def _shards(folder: Path, split: str) -> list[Path]:
+    """Give a split's shards; a shard that the dataset lists but that is not there is an error, not fewer pictures."""
+    try:
+        listed = json.loads((folder / DATASET_FILE).read_text(encoding="utf-8")).get("shards", {}).get(split)
+        names = [shard["file"] for shard in listed] if listed is not None else None
+    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
+        raise DataError(f"{folder / DATASET_FILE}: damaged ({error!r}); prepare the dataset again") from error
+    shards = sorted(folder.glob(f"{split}-*.tar")) if names is None else [folder / name for name in names]
+    for shard in shards:
+        if not shard.is_file():
+            raise DataError(f"{shard}: the shard is missing; prepare the dataset again")
+    if not shards:
+        raise DataError(f"{folder}: the dataset has no pictures in its split '{split}'")
+    return shards
+
+
+def _in_shard(shard: Path) -> Iterator[Picture]:
+    """List a shard's pictures from its headers and the JSON beside each picture; no picture is read."""
+    places: dict[str, tuple[int, int]] = {}
+    cards: dict[str, dict[str, str]] = {}
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            for member in tar:
+                key, _, suffix = member.name.partition(".")
+                if suffix.lower() == "json":
+                    file = tar.extractfile(member)
+                    cards[key] = json.loads(file.read()) if file else {}
+                elif f".{suffix.lower()}" in PICTURE_SUFFIXES:
+                    places[key] = (member.offset_data, member.size)
+    except (tarfile.TarError, OSError, ValueError) as error:
+        raise DataError(f"{shard}: damaged shard ({error}); prepare the dataset again") from error
+    for key, (offset, size) in places.items():
+        card = cards.get(key, {})
+        yield Picture(key, str(card.get("source", "")), str(card.get("category", "")), shard, offset, size)
+
+
+def ahead(
+    pool: Executor, function: Callable[[Item], Result], items: Sequence[Item] | Iterator[Item], *, depth: int
+) -> Iterator[Result]:
+    """Give function(item) for each item in order, with at most `depth` of them under way or waiting to be taken."""
+    rest = iter(items)
+    waiting: list[Future[Result]] = [pool.submit(function, item) for item in islice(rest, depth)]
+    while waiting:
+        result = waiting.pop(0).result()
+        waiting.extend(pool.submit(function, item) for item in islice(rest, 1))
+        yield result
