@@ -122,7 +122,7 @@ class Card:
         try:
             return ColorBins.from_card(self.bins)
         except TinctError as error:
-            raise ModelError(f"{self.name}: {error}") from error
+            raise ModelError(str(error)) from error
 
     def _fault(self) -> str:
         """Say what is wrong with the values, in words; empty when nothing is."""
@@ -141,6 +141,7 @@ class Card:
             return f"working_size {self.working_size} or temperature {self.temperature} is out of range"
         try:
             chroma_space(self.space)
+            self.color_bins()
         except TinctError as error:
             return str(error)
         return ""
