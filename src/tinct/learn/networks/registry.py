@@ -1,0 +1,81 @@
+"""The list of networks: name, options, how to build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from tinct.errors import SettingError
+from tinct.learn.networks.bottleneck import Bottleneck, BottleneckOptions
+from tinct.learn.networks.colorunet import ColorUNet, ColorUNetOptions
+from tinct.learn.networks.flat import Flat, FlatOptions
+from tinct.learn.networks.layers import Network
+from tinct.learn.networks.tinct import Tinct, TinctOptions
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of network.
+
+    Attributes:
+        options: a frozen dataclass whose fields all have defaults.
+        build: makes the network from the number of output channels and the options.
+        summary: one line for people.
+    """
+
+    options: type[Any]
+    build: Callable[[int, Any], Network]
+    summary: str
+
+
+FAMILIES: dict[str, Family] = {
+    "flat": Family(FlatOptions, Flat, "three convolutions at full size"),
+    "bottleneck": Family(BottleneckOptions, Bottleneck, "down to 1/8 and up again, unconnected"),
+    "colorunet": Family(ColorUNetOptions, ColorUNet, "the light U-Net of Billaut et al. 2018"),
+    "tinct": Family(TinctOptions, Tinct, "tinct's own: a residual U-Net with global context"),
+}
+
+
+def options_of(name: str, values: dict[str, Any] | None = None) -> Any:
+    """Make a family's options from plain values.
+
+    Args:
+        name: the family.
+        values: option names with values, as from JSON (lists stand for tuples); defaults for the rest.
+
+    Returns:
+        The frozen dataclass of options.
+
+    Raises:
+        SettingError: no such family or no such option.
+    """
+    if name not in FAMILIES:
+        raise SettingError(f"no network '{name}'; there are: {', '.join(FAMILIES)}")
+    family = FAMILIES[name].options
+    known = {field.name for field in fields(family)}
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in (values or {}).items()}
+    if unknown := sorted(set(given) - known):
+        raise SettingError(f"network '{name}' has no option {', '.join(unknown)}; it has: {', '.join(sorted(known))}")
+    return family(**given)
+
+
+def build(name: str, *, outputs: int, options: dict[str, Any] | None = None) -> Network:
+    """Build a network by name.
+
+    Args:
+        name: one of `FAMILIES`.
+        outputs: channels it gives: the number of bins, or 2 for chroma.
+        options: plain values of the family's options.
+
+    Returns:
+        The network with fresh weights, drawn from PyTorch's current seed.
+
+    Raises:
+        SettingError: no such network or option, or a value it cannot be built with.
+    """
+    chosen = options_of(name, options)
+    try:
+        return FAMILIES[name].build(outputs, chosen)
+    except (ValueError, TypeError) as error:
+        raise SettingError(f"network '{name}' cannot be built with {asdict(chosen)}: {error}") from error
