@@ -257,7 +257,7 @@ class ColorBins:
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise DataError(f"the card's colour bins are damaged ({error!r}); export the model again") from error
         square = bins.lookup.ndim == 2 and bins.lookup.shape[0] == bins.lookup.shape[1] > 0
-        fits = square and bins.lookup.min() >= 0 and bins.centers.shape == (len(bins.frequencies), 2)
+        fits = square and bins.lookup.min() >= 0 and bins.centers.shape == (bins.frequencies.size, 2)
         if not fits or bins.lookup.max() >= bins.count:
             raise DataError("the card's colour bins do not fit together; export the model again")
         return bins
