@@ -27,10 +27,25 @@ COLUMNS = (
 )
 
 
+EVALUATE_EPILOG = """Examples:
+
+tinct evaluate photo --data album/
+
+tinct evaluate photo run/model.onnx --data dataset/ --by source"""
+
+BINS_EPILOG = """Examples:
+
+tinct bins dataset/ -o bins.png
+
+tinct bins album/ --space lab --grid 22 --bins 64
+
+tinct bins photo --json"""
+
+
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
-    app.command("evaluate")(evaluate)
-    app.command("bins")(bins)
+    app.command(epilog=EVALUATE_EPILOG)(evaluate)
+    app.command(epilog=BINS_EPILOG)(bins)
 
 
 Split = Annotated[str, typer.Option(metavar="train|val", help="Take this split of a dataset.")]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tinct.color.bins import ColorBins
 from tinct.errors import DataError, InputError, SettingError
+from tinct.runtime.modelfile import read_card
 from tinct.study.baselines import grey_of, leave_grey, mean_chroma_of_bins, mean_chroma_of_pictures, one_color
 from tinct.study.metrics import Comparison, Truth, compare
 from tinct.study.pictures import Picture, ahead, find_pictures, is_dataset
@@ -216,10 +217,9 @@ def _methods(
         if isinstance(model, Method):
             methods.append(model)
             continue
-        from tinct.colorize.colorizer import Colorizer
-        from tinct.runtime.modelfile import read_card
-
         bins = bins or read_card(model).color_bins()
+        from tinct.colorize.colorizer import Colorizer
+
         colorizer = Colorizer(model, runtime=runtime, temperature=temperature, size=size)
         methods.append(Method(str(model), colorizer))
     names = [GREY, MEAN_COLOR, *(method.name for method in methods)]

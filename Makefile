@@ -1,0 +1,65 @@
+# Each target works alone on a fresh machine with make and Python 3.11, 3.12 or 3.13. Another Python: make PYTHON=...
+SUITABLE = import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell $(name) -c '$(SUITABLE)' >/dev/null 2>&1 && echo $(name))))
+BIN := .venv/bin
+RUN := $(BIN)/python
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+BENCHMARKS := $(filter-out benchmarks/common.py,$(wildcard benchmarks/*.py))
+
+.PHONY: help setup demo test check slow bench fix clean
+
+help:
+	@echo "make demo    colorize photographs that come with scikit-image, into demo/"
+	@echo "make test    run the fast tests"
+	@echo "make check   lint, types, layers, and the fast tests"
+	@echo "make slow    run the tests that take minutes"
+	@echo "make bench   measure speed and memory, into benchmarks/*.json"
+	@echo "make fix     format, and mend what the linter can"
+	@echo "make setup   install all that developing needs, into .venv"
+	@echo "make clean   remove .venv and caches"
+
+setup: .venv/stamp-dev
+
+# The demo needs no PyTorch, so it installs less; where everything is installed already, that serves.
+demo:
+	@if [ ! .venv/stamp-dev -nt pyproject.toml ]; then $(MAKE) --no-print-directory .venv/stamp-demo; fi
+	@$(BIN)/tinct demo
+
+test: .venv/stamp-dev
+	@$(RUN) -m pytest -q -m "not slow"
+
+check: .venv/stamp-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(RUN) -m pytest -q -m "not slow"
+
+slow: .venv/stamp-dev
+	@$(RUN) -m pytest -q -m slow
+
+bench: .venv/stamp-dev
+	@for benchmark in $(BENCHMARKS); do echo "$$benchmark"; $(RUN) $$benchmark || exit 1; done
+
+fix: .venv/stamp-dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+
+.venv/stamp:
+	@if [ -z "$(PYTHON)" ]; then echo "make: no Python 3.11, 3.12 or 3.13 (with venv) found; give one with PYTHON=..." >&2; exit 1; fi
+	@echo "Making .venv with $(PYTHON)"
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/stamp-demo: pyproject.toml | .venv/stamp
+	@echo "Installing tinct and the demo's photographs into .venv"
+	@$(PIP) -e '.[demo]'
+	@touch $@
+
+.venv/stamp-dev: pyproject.toml | .venv/stamp
+	@echo "Installing tinct and all that developing needs into .venv (a few minutes the first time)"
+	@$(PIP) -e '.[dev]'
+	@touch $@
