@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import pyvips
 
 from tinct.colorize.plan import extra_path, plan_jobs
 from tinct.errors import SettingError
@@ -73,6 +74,21 @@ def test_one_file_to_a_file_or_a_folder(album: Path) -> None:
     assert pairs("album/a.jpg", output="x.png/") == [("album/a.jpg", "x.png/a_color.jpg")]
     Path("there.d").mkdir()
     assert pairs("album/a.jpg", output="there.d") == [("album/a.jpg", "there.d/a_color.jpg")]
+
+
+def test_kinds_that_cannot_be_written_become_others(album: Path, camera_png: Path) -> None:
+    picture = pyvips.Image.new_from_file(str(camera_png))
+    picture.write_to_file("scan.gif")
+    picture.write_to_file("bare.jpg")
+    Path("bare.jpg").rename("bare")
+    Path("empty.bmp").touch()
+    assert pairs("scan.gif", "bare", "empty.bmp") == [
+        ("scan.gif", "scan_color.png"),
+        ("bare", "bare_color.jpg"),
+        ("empty.bmp", "empty_color.png"),
+    ]
+    Path("scan_color.png").touch()
+    assert pairs("scan*") == [("scan.gif", "scan_color.png")]
 
 
 def test_own_results_are_not_sources(album: Path) -> None:

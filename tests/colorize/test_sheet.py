@@ -67,6 +67,12 @@ def test_ending_chooses_the_format(camera_png: Path, tmp_path: Path, ending: str
     assert pyvips.Image.new_from_file(str(sheet)).width == 64
 
 
+def test_names_that_look_like_options(camera_png: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "scan[page=1]"
+    odd.write_bytes(camera_png.read_bytes())
+    assert pixels(compare_sheet([odd], tmp_path / "sheet.png")).shape == (512, 512, 3)
+
+
 def test_failures_leave_nothing(camera_png: Path, tmp_path: Path) -> None:
     text = tmp_path / "text.jpg"
     text.write_text("no picture")

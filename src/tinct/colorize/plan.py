@@ -8,7 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyvips
+
 from tinct.errors import SettingError, UnreadableError
+from tinct.media import formats
 
 PICTURE_SUFFIXES = frozenset(
     {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jxl", ".pbm", ".pgm"}
@@ -124,8 +127,19 @@ def _is_file_name(output: str | Path, inputs: Sequence[str | Path]) -> bool:
 
 
 def _target(source: Path, inside: Path, output: str | Path | None) -> Path:
-    name = f"{source.stem}{RESULT}{source.suffix}"
+    suffix = source.suffix
+    if suffix.lower() not in formats.WRITABLE:
+        suffix = formats.suffix_for(_loader(source), suffix)
+    name = f"{source.stem}{RESULT}{suffix}"
     return source.with_name(name) if output is None else Path(output) / inside / name
+
+
+def _loader(source: Path) -> str:
+    """Give the name of what reads the picture; empty where nothing does."""
+    try:
+        return str(pyvips.Image.new_from_source(pyvips.Source.new_from_file(str(source)), "").get("vips-loader"))
+    except pyvips.Error:
+        return ""
 
 
 def _without_own_results(jobs: Sequence[Job]) -> list[Job]:

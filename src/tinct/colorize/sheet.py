@@ -82,6 +82,8 @@ def _thumbnail(picture: str | Path | bytes, edge: int) -> Any:
     try:
         if isinstance(picture, bytes):
             image = pyvips.Image.thumbnail_buffer(picture, edge, **options)
+        elif str(picture).endswith("]"):  # would be taken for libvips' options
+            image = pyvips.Image.thumbnail_source(pyvips.Source.new_from_file(str(picture)), edge, **options)
         else:
             image = pyvips.Image.thumbnail(str(picture), edge, **options)
         if image.interpretation != "srgb" or image.format != "uchar":

@@ -1,0 +1,115 @@
+"""`tinct colorize`: photographs in, colours out."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from tinct.cli.output import exit_by, shown_rows
+
+EPILOG = """Examples:
+
+tinct colorize grandmother.jpg
+
+tinct colorize album/ --recursive -o coloured/
+
+tinct colorize 'scans/*.tif' --compare --temperature 0.5
+
+tinct colorize - < old.png > new.png"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(colorize)
+
+
+def _denoise(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(metavar="INPUT", help="Files, folders, patterns such as 'album/*.jpg', or - for stdin."),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE|FOLDER",
+        help="Write to this file or folder, or - for stdout. Default: NAME_color.EXT beside each picture.",
+    ),
+]
+Model = Annotated[
+    str, typer.Option(metavar="NAME|FILE", help="Use this model: a name that `tinct models` lists, or a model file.")
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option(metavar="T", help="Set how vivid: towards 0 more, at 1 muted. Default: the model's own."),
+]
+Size = Annotated[
+    int | None,
+    typer.Option(metavar="PIXELS", help="Set the size at which the network looks. Default: the model's own."),
+]
+Denoise = Annotated[
+    Any,
+    typer.Option(parser=_denoise, metavar="auto|off|N", help="Denoise what the network sees, never the picture."),
+]
+Runtime = Annotated[str, typer.Option(metavar="auto|onnxruntime|openvino", help="Choose what runs the network.")]
+Threads = Annotated[int | None, typer.Option(metavar="N", help="Use this many processor threads. Default: all cores.")]
+Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into subfolders too.")]
+Compare = Annotated[bool, typer.Option("--compare", help="Write a before/after sheet beside each result.")]
+Confidence = Annotated[
+    bool, typer.Option("--confidence", help="Write maps of how sure the network was beside each result.")
+]
+Recolor = Annotated[bool, typer.Option("--recolor", help="Colorize even pictures that have colours already.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON for each picture.")]
+
+
+def colorize(
+    inputs: Inputs,
+    output: Output = None,
+    model: Model = "photo",
+    temperature: Temperature = None,
+    size: Size = None,
+    denoise: Denoise = "auto",
+    runtime: Runtime = "auto",
+    threads: Threads = None,
+    recursive: Recursive = False,
+    compare: Compare = False,
+    confidence: Confidence = False,
+    recolor: Recolor = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Colorize photographs at their full resolution.
+
+    Skip pictures that have colours already, keep results that are there already, and go on after a picture that
+    fails; the exit status is then 1.
+    """
+    from tinct.colorize.batch import Settings, colorize_files, colorize_stream
+
+    settings = Settings(
+        model=model,
+        temperature=temperature,
+        size=size,
+        denoise=denoise,
+        runtime=runtime,
+        threads=threads,
+        recolor=recolor,
+        overwrite=overwrite,
+        compare=compare,
+        confidence=confidence,
+    )
+    if "-" in inputs or output == "-":
+        colorize_stream(inputs, output=output, settings=settings, stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
+        return
+    with shown_rows("Colorizing", as_json=as_json) as show:
+        rows = colorize_files(inputs, output=output, recursive=recursive, settings=settings, on_row=show)
+    exit_by(rows)

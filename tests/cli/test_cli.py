@@ -1,0 +1,235 @@
+"""The command line as a person or a script sees it: real processes on real pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import pyvips
+
+import tinct
+
+TINCT = [sys.executable, "-W", "error", "-m", "tinct"]
+VERBS = ("colorize", "demo", "models", "evaluate", "bins", "prepare", "train", "export")
+
+
+def run(
+    *arguments: str | Path, data: bytes | None = None, folder: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
+    return subprocess.run(
+        [*TINCT, *map(str, arguments)], input=data, capture_output=True, cwd=folder, env=environment, timeout=120,
+        check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def album(tmp_path: Path, camera_png: Path) -> Path:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    camera = pyvips.Image.new_from_file(str(camera_png))
+    camera.resize(0.3).write_to_file(str(folder / "one.jpg"))
+    camera.resize(0.2).write_to_file(str(folder / "two.png"))
+    return folder
+
+
+def test_version() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout.decode()) == (0, f"tinct {tinct.__version__}\n")
+
+
+def test_help_lists_every_verb() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for verb in VERBS:
+        assert f" {verb} " in done.stdout.decode()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_each_verb_speaks_alike(verb: str) -> None:
+    done = run(verb, "--help")
+    text = done.stdout.decode()
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "Examples:" in text
+    assert f"tinct {verb}" in text.partition("Examples:")[2]
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys, tinct.cli\ntry: tinct.cli.main()\nexcept SystemExit: pass\n"
+        "names = 'torch lightning onnxruntime openvino cv2 pyvips scipy av numpy matplotlib'.split()\n"
+        "print('LOADED', [name for name in names if name in sys.modules])"
+    )
+    for arguments in (["--help"], ["colorize", "--help"], ["train", "--help"], ["--version"]):
+        done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+        assert done.stdout.endswith("LOADED []\n")
+
+
+def test_one_file(album: Path, tiny_model: Path) -> None:
+    done = run("colorize", album / "one.jpg", "--model", tiny_model)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode().startswith(f"{album / 'one_color.jpg'}  154x154  ")
+    assert pyvips.Image.new_from_file(str(album / "one_color.jpg")).bands == 3
+
+
+def test_folder_with_failures_goes_on(album: Path, tiny_model: Path, tmp_path: Path) -> None:
+    (album / "bad.jpg").write_text("text")
+    done = run("colorize", album, "gone.png", "-o", tmp_path / "out", "--model", tiny_model, "--json")
+    assert (done.returncode, done.stderr) == (1, b"")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(Path(row["source"]).name, row["status"]) for row in rows] == [
+        ("bad.jpg", "failed"),
+        ("one.jpg", "colorized"),
+        ("two.png", "colorized"),
+        ("gone.png", "failed"),
+    ]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["one_color.jpg", "two_color.png"]
+    again = run("colorize", album, "-o", tmp_path / "out", "--model", tiny_model)
+    assert again.returncode == 1
+    assert again.stdout == b""
+    said = again.stderr.decode().splitlines()
+    assert [line.partition(":")[0] for line in said] == ["failed", "exists", "exists"]
+
+
+def test_all_options_together(album: Path, tiny_model: Path, tmp_path: Path) -> None:
+    done = run(
+        *("colorize", album / "*.jpg", "-o", tmp_path / "out", "--model", tiny_model, "--temperature", "0.4"),
+        *("--size", "96", "--denoise", "off", "--runtime", "onnxruntime", "--threads", "1", "--recursive"),
+        *("--compare", "--confidence", "--recolor", "--overwrite", "--json"),
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    (row,) = [json.loads(line) for line in done.stdout.splitlines()]
+    for key, name in (("target", "one_color"), ("sheet", "one_color_sheet"), ("confidence", "one_color_confidence")):
+        assert row[key] == str(tmp_path / "out" / f"{name}.jpg")
+        assert Path(row[key]).is_file()
+
+
+def test_denoise_takes_a_number(album: Path, tiny_model: Path) -> None:
+    assert run("colorize", album / "one.jpg", "--model", tiny_model, "--denoise", "5").returncode == 0
+
+
+def test_standard_input_to_standard_output(camera_png: Path, tiny_model: Path) -> None:
+    done = run("colorize", "-", "--model", tiny_model, data=camera_png.read_bytes())
+    assert (done.returncode, done.stderr) == (0, b"")
+    image = pyvips.Image.new_from_buffer(done.stdout, "")
+    assert (image.width, image.height, image.bands) == (512, 512, 3)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("colorize", "one.jpg", "--model", "nonesuch"),
+        ("colorize", "one.jpg", "--model", "one.jpg"),
+        ("colorize", "one.jpg", "--model", "{model}", "--temperature", "-1"),
+        ("colorize", "one.jpg", "--model", "{model}", "--temperature", "nan"),
+        ("colorize", "one.jpg", "--model", "{model}", "--size", "0"),
+        ("colorize", "one.jpg", "--model", "{model}", "--denoise", "much"),
+        ("colorize", "one.jpg", "--model", "{model}", "--runtime", "abacus"),
+        ("colorize", "one.jpg", "--model", "{model}", "--threads", "0"),
+        ("colorize", "one.jpg", "two.png", "--model", "{model}", "-o", "x.jpg"),
+        ("colorize", "-", "two.png", "--model", "{model}"),
+        ("models", "nonesuch"),
+    ],
+)
+def test_wrong_settings_are_one_line(album: Path, tiny_model: Path, arguments: tuple[str, ...]) -> None:
+    done = run(*(argument.format(model=tiny_model) for argument in arguments), folder=album)
+    assert (done.returncode, done.stdout) == (1, b"")
+    said = done.stderr.decode()
+    assert said.startswith("tinct: ")
+    assert said.count("\n") == 1
+    assert sorted(path.name for path in album.iterdir()) == ["one.jpg", "two.png"]
+
+
+def test_unknown_option_and_missing_argument() -> None:
+    assert run("colorize", "x.jpg", "--nonsense").returncode == 2
+    assert run("colorize").returncode == 2
+
+
+def test_models_and_their_cards(tiny_model: Path) -> None:
+    assert run("models").returncode == 0
+    shown = run("models", tiny_model)
+    assert (shown.returncode, shown.stderr) == (0, b"")
+    assert b"12 colour bins in yuv" in shown.stdout
+    card = json.loads(run("models", tiny_model, "--json").stdout)
+    assert (card["name"], card["multiple"], len(card["bins"]["centers"])) == ("tiny_bins", 8, 12)
+
+
+def test_demo(tiny_model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("skimage")
+    pytest.importorskip("sklearn")
+    done = run("demo", "-o", tmp_path / "look", "--model", tiny_model)
+    assert (done.returncode, done.stderr) == (0, b"")
+    lines = done.stdout.decode().splitlines()
+    names = ("camera", "rocket", "chelsea", "coffee", "astronaut", "china", "flower")
+    assert len(lines) == len(names)
+    for name, line in zip(names, lines, strict=True):
+        for file in (f"{name}_color.png", f"{name}_color_sheet.png"):
+            assert str(tmp_path / "look" / file) in line
+            assert (tmp_path / "look" / file).is_file()
+        assert line.endswith(" s")
+    # Before, after and the truth for a colour photograph; no truth for one that was always grey.
+    camera = pyvips.Image.new_from_file(str(tmp_path / "look" / "camera_color_sheet.png"))
+    assert (camera.width, camera.height) == (2 * 512 + 8, 512)
+    chelsea = pyvips.Image.new_from_file(str(tmp_path / "look" / "chelsea_color_sheet.png"))
+    assert (chelsea.width, chelsea.height) == (3 * 451 + 2 * 8, 300)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_interrupted_it_leaves_no_half_file_and_goes_on_later(album: Path, tiny_model: Path, tmp_path: Path) -> None:
+    camera = pyvips.Image.new_from_file(str(album / "one.jpg")).resize(8)
+    for index in range(60):
+        camera.write_to_file(str(album / f"more{index:02}.png"))
+    out = tmp_path / "out"
+    arguments = ["colorize", str(album), "-o", str(out), "--model", str(tiny_model)]
+    process = subprocess.Popen([*TINCT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not (out.is_dir() and len(list(out.glob("*_color.png"))) >= 3):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in said
+    done = list(out.iterdir())
+    assert 3 <= len(done) < 62
+    for path in done:
+        assert "_color." in path.name
+        pyvips.Image.new_from_file(str(path), fail_on="warning").avg()
+    again = run(*arguments, "--json")
+    assert again.returncode == 0
+    statuses = [json.loads(line)["status"] for line in again.stdout.splitlines()]
+    assert (len(statuses), statuses.count("exists")) == (62, len(done))
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs pseudo-terminals")
+def test_progress_bar_only_on_a_terminal_and_rows_stay_in_the_pipe(album: Path, tiny_model: Path) -> None:
+    master, slave = os.openpty()
+    command = [*TINCT, "colorize", str(album), "--model", str(tiny_model), "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=slave, check=True, timeout=60)
+    os.close(slave)
+    shown = os.read(master, 100_000)
+    os.close(master)
+    assert b"Colorizing" in shown
+    assert len([json.loads(line) for line in done.stdout.splitlines()]) == 2
+
+
+def test_every_real_old_photograph(shared_data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    done = run("colorize", shared_data / "photos_bw", "-o", tmp_path, "--model", tiny_model, "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    statuses = {Path(row["source"]).stem: row["status"] for row in rows}
+    grey = {
+        "buffalo_bank_1908",
+        "detroit_1915",
+        "migrant_camp_1936",
+        "new_york_riverfront_1931",
+        "saratoga_springs_1915",
+    }
+    assert {name for name, status in statuses.items() if status == "colorized"} >= grey
+    assert set(statuses.values()) <= {"colorized", "skipped"}
