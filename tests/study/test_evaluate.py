@@ -12,10 +12,9 @@ import pyvips
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinct.color.bins import ColorBins
 from tinct.color.spaces import rgb_to_yuv
 from tinct.errors import DataError, ModelError, SettingError
-from tinct.study.baselines import grey_of, leave_grey, mean_chroma_of_bins, one_color
+from tinct.study.baselines import grey_of, leave_grey, one_color
 from tinct.study.evaluate import Method, evaluate
 from tinct.study.metrics import Truth, compare, summarize
 from tinct.study.pictures import find_pictures
@@ -193,11 +192,10 @@ def test_one_colour_keeps_the_luma_and_shrinks_only_what_is_out_of_gamut(u, v):
     assert np.abs(ratio).max() < 0.01
 
 
-def test_the_mean_of_bins_is_the_mean_of_their_pictures():
-    image = photo(3)
-    expected = rgb_to_yuv(image / 255).reshape(-1, 3)[:, 1:].mean(axis=0)
-    assert mean_chroma_of_bins(ColorBins.learn([image])) == pytest.approx(expected, abs=1e-4)
-    assert mean_chroma_of_bins(ColorBins.learn([image], space="lab")) == pytest.approx(expected, abs=0.02)
+def test_the_mean_colour_of_a_folder_is_its_own(folder):
+    trained = [rgb_to_yuv(picture.read() / 255).reshape(-1, 3)[:, 1:] for picture in find_pictures(folder)]
+    chroma = evaluate([], folder, resamples=2).settings["mean_chroma_uv"]
+    assert chroma == pytest.approx(np.concatenate(trained).mean(axis=0), abs=1e-4)
 
 
 def test_a_model_file_is_colorized_with_the_way_anybody_uses(folder, tiny_model):

@@ -22,7 +22,7 @@ COLUMNS = (
     ("auc_rebalanced", "AuC rebal. % ↑", ".2f"),
     ("auc_within", "AuC within % ↑", ".2f"),
     ("colorfulness", "colourfulness", ".1f"),
-    ("colorfulness_ratio", "of the truth's → 1", ".2f"),
+    ("colorfulness_ratio", "ratio to truth → 1", ".2f"),
     ("luma_change", "luma change ↓", ".2f"),
 )
 
@@ -172,9 +172,9 @@ def _print_evaluation(result: Evaluation) -> None:
     for group, scores in groups:
         where = f"{result.data}{f' ({result.split})' if result.split else ''}{f': {group}' if group else ''}"
         table = Table(title=f"{where}, {scores[0].pictures} pictures", title_justify="left")
-        table.add_column("")
+        table.add_column("", no_wrap=True)
         for score in scores:
-            table.add_column(score.method, justify="right")
+            table.add_column(score.method, justify="right", overflow="fold")
         for metric, heading, style in COLUMNS:
             table.add_row(heading, *(_cell(score, metric, style) for score in scores))
         console.print(table)

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.bins import ColorBins
-from tinct.color.spaces import RGB_TO_YUV, YUV_TO_RGB, FloatArray, chroma_space, rgb_to_yuv
+from tinct.color.spaces import RGB_TO_YUV, YUV_TO_RGB, FloatArray, rgb_to_yuv
 from tinct.color.statistics import as_unit_rgb
 from tinct.errors import TinctError
 from tinct.study.pictures import Picture
@@ -47,7 +46,7 @@ def one_color(luma: Pixels, chroma: NDArray[Any]) -> Pixels:
     return table[luma]
 
 
-def mean_chroma_of_pictures(pictures: Sequence[Picture]) -> FloatArray:
+def mean_chroma(pictures: Sequence[Picture]) -> FloatArray:
     """Give the mean U and V, (2,), of pictures, each counting alike; those that cannot be read are left out."""
     means = []
     for picture in pictures:
@@ -57,11 +56,3 @@ def mean_chroma_of_pictures(pictures: Sequence[Picture]) -> FloatArray:
             continue  # whoever evaluates reads it again, and says so
         means.append(rgb_to_yuv(as_unit_rgb(rgb)).reshape(-1, 3)[:, 1:].mean(axis=0, dtype=np.float64))
     return np.mean(means, axis=0).astype(np.float32) if means else np.zeros(2, dtype=np.float32)
-
-
-def mean_chroma_of_bins(bins: ColorBins) -> FloatArray:
-    """Give the mean U and V, (2,), of the colours that bins were learned from; for Lab, at a middle lightness."""
-    chroma = (bins.frequencies @ bins.centers).astype(np.float32)
-    if bins.space == "yuv":
-        return chroma
-    return rgb_to_yuv(chroma_space(bins.space).join(np.array(0.5), chroma))[1:]

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.bins import ColorBins
+from tinct.colorize.colorizer import Colorizer
 from tinct.errors import DataError, InputError, SettingError
-from tinct.runtime.modelfile import read_card
-from tinct.study.baselines import grey_of, leave_grey, mean_chroma_of_bins, mean_chroma_of_pictures, one_color
+from tinct.study.baselines import grey_of, leave_grey, mean_chroma, one_color
 from tinct.study.metrics import Comparison, Truth, compare
 from tinct.study.pictures import Picture, ahead, find_pictures, is_dataset
 from tinct.study.summary import Bootstrap, Estimate, estimate
@@ -128,8 +127,7 @@ def evaluate(
     """Compare models with the truth, beside the grey and mean-colour baselines.
 
     Each picture is turned into its 8-bit luma, colorized at its own size the way `Colorizer` does for anybody, and
-    compared with the truth. The mean colour is that of the dataset's training split, else of the first model's colour
-    bins, else of the pictures themselves.
+    compared with the truth. The mean colour is that of the dataset's training split, or of a plain folder itself.
 
     Args:
         models: names of models that come with tinct, model files, or methods of one's own; may be empty.
@@ -161,8 +159,8 @@ def evaluate(
         raise SettingError(f"the longest edge must be at least 16 pixels, not {longest}")
     Bootstrap(1, resamples=resamples)
     pictures = find_pictures(data, split=split, limit=limit, seed=seed)
-    ours, bins = _methods(models, temperature=temperature, size=size, runtime=runtime)
-    chroma = _mean_chroma(data, pictures, bins, seed=seed)
+    ours = _methods(models, temperature=temperature, size=size, runtime=runtime)
+    chroma = _mean_chroma(data, pictures, seed=seed)
     baselines = [
         Method(GREY, leave_grey, "baseline"),
         Method(MEAN_COLOR, partial(one_color, chroma=chroma), "baseline"),
@@ -209,33 +207,27 @@ class _Row:
 
 def _methods(
     models: Sequence[str | Path | Method], *, temperature: float | None, size: int | None, runtime: str
-) -> tuple[list[Method], ColorBins | None]:
-    """Open the models; give them and the first one's colour bins."""
+) -> list[Method]:
+    """Open the models."""
     methods: list[Method] = []
-    bins: ColorBins | None = None
     for model in models:
         if isinstance(model, Method):
             methods.append(model)
             continue
-        bins = bins or read_card(model).color_bins()
-        from tinct.colorize.colorizer import Colorizer
-
         colorizer = Colorizer(model, runtime=runtime, temperature=temperature, size=size)
         methods.append(Method(str(model), colorizer))
     names = [GREY, MEAN_COLOR, *(method.name for method in methods)]
     for name in names:
         if names.count(name) > 1:
             raise SettingError(f"two methods are called '{name}'; give each model once, under a name of its own")
-    return methods, bins
+    return methods
 
 
-def _mean_chroma(data: str | Path, pictures: list[Picture], bins: ColorBins | None, *, seed: int) -> NDArray[Any]:
+def _mean_chroma(data: str | Path, pictures: list[Picture], *, seed: int) -> NDArray[Any]:
     """Give the mean U and V that the mean-colour baseline uses."""
     if is_dataset(data):
-        return mean_chroma_of_pictures(find_pictures(data, split="train", limit=_PICTURES_FOR_MEAN, seed=seed))
-    if bins is not None:
-        return mean_chroma_of_bins(bins)
-    return mean_chroma_of_pictures(pictures[:: math.ceil(len(pictures) / _PICTURES_FOR_MEAN)])
+        return mean_chroma(find_pictures(data, split="train", limit=_PICTURES_FOR_MEAN, seed=seed))
+    return mean_chroma(pictures[:: math.ceil(len(pictures) / _PICTURES_FOR_MEAN)])
 
 
 def _measure(
