@@ -1,6 +1,6 @@
 """A folder of small photographs, JPEG to JPEG, beside the bare network on as many pictures of that size.
 
-    python benchmarks/folder.py [--model photo] [--count 500] [--width 640] [--height 480]
+    python benchmarks/folder.py [--model photo] [--count 500] [--sizes 320x240 640x480]
 
 The pictures are crops of scikit-image's and scikit-learn's colour photographs, as grey JPEGs. Both sides use all cores:
 the network alone as many pictures at once as is fastest here, the folder as `tinct colorize FOLDER -o FOLDER` does it.
@@ -83,7 +83,6 @@ def measure(model: str, count: int, width: int, height: int) -> dict[str, Any]:
         after, _ = network_rate(model, count=count, width=width, height=height)
     bare = (before + after) / 2
     return {
-        "model": model,
         "pictures": count,
         "picture": f"{width}x{height} grey JPEG",
         "network_pictures_per_second": round(bare, 2),
@@ -102,11 +101,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="photo")
     parser.add_argument("--count", type=int, default=500)
-    parser.add_argument("--width", type=int, default=640)
-    parser.add_argument("--height", type=int, default=480)
+    parser.add_argument("--sizes", nargs="+", default=["320x240", "640x480"])
     parser.add_argument("--to", type=Path, help="write the JSON here instead of beside this file")
     arguments = parser.parse_args()
-    results = measure(arguments.model, arguments.count, arguments.width, arguments.height)
+    results: dict[str, Any] = {"model": arguments.model}
+    for size in arguments.sizes:
+        width, height = (int(part) for part in size.split("x"))
+        results[size] = measure(arguments.model, arguments.count, width, height)
     common.write("folder", results, seed=SEED, to=arguments.to)
 
 
