@@ -1,0 +1,235 @@
+"""Small chroma and a full-size luma to full-size colours: the fast guided filter, and colours that keep their luma.
+
+At a small size chroma is written as a linear function of luma in every window, U = a Y + b. The two coefficients per
+channel vary slowly, so they can be enlarged bilinearly, and multiplied with the full-size luma they give chroma that
+follows the full-size edges. He, Sun & Tang 2013, "Guided image filtering"; He & Sun 2015, "Fast guided filter"
+(arXiv 1505.00996).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import RGB_TO_YUV, YUV_TO_RGB, FloatArray, yuv_to_rgb
+from tinct.errors import InputError, SettingError
+
+# Luma differences well above the root of this are edges that chroma follows; smaller ones are texture and grain.
+EPSILON = 5e-4
+# A coarse pixel with less luma variance than this holds one thing only; with more, its colour is a mixture of several
+# and says little about any of them.
+_PURE = 1e-3
+# Luma variance below which coarse colours are trusted in every detail.
+_CALM = 2e-2
+# How many pixels of a block are coloured at once: small enough for the processor's cache.
+_BLOCK_PIXELS = 1 << 16
+
+_RED, _GREEN, _BLUE = (float(weight) for weight in RGB_TO_YUV[0])
+_RED_PER_V, _BLUE_PER_U = float(YUV_TO_RGB[0, 2]), float(YUV_TO_RGB[2, 1])
+# Luma is kept by any red and blue if green makes up for them: G - Y = -(0.299 (R - Y) + 0.114 (B - Y)) / 0.587.
+_GREEN_PER_RED, _GREEN_PER_BLUE = -_RED / _GREEN, -_BLUE / _GREEN
+
+
+@dataclass(frozen=True, eq=False)
+class ChromaGuide:
+    """Chroma as a linear function of luma at every place of a small picture.
+
+    Attributes:
+        planes: (4, h, w) float32: slope and offset of R - Y, slope and offset of B - Y, for luma in 0..1.
+    """
+
+    planes: FloatArray
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the small picture."""
+        return self.planes.shape[1], self.planes.shape[2]
+
+    def rows(self, top: int, count: int, *, height: int, width: int) -> FloatArray:
+        """Enlarge some rows to the full size, bilinearly.
+
+        Args:
+            top: first row of the full-size picture.
+            count: how many rows.
+            height: of the full-size picture.
+            width: of the full-size picture.
+
+        Returns:
+            (4, count, width) float32, planes as in `planes`.
+        """
+        small_height, small_width = self.size
+        place = np.clip((np.arange(top, top + count) + 0.5) * (small_height / height) - 0.5, 0, small_height - 1)
+        above = np.floor(place).astype(np.intp)
+        part = (place - above).astype(np.float32)[None, :, None]
+        below = np.minimum(above + 1, small_height - 1)
+        rows = self.planes[:, above] * (1 - part) + self.planes[:, below] * part
+        flat = rows.reshape(4 * count, small_width)
+        wide: FloatArray = cv2.resize(flat, (width, 4 * count), interpolation=cv2.INTER_LINEAR)
+        return wide.reshape(4, count, width)
+
+
+def fit_guide(
+    luma: NDArray[Any], chroma: NDArray[Any], *, radius: int | None = None, epsilon: float = EPSILON
+) -> ChromaGuide:
+    """Fit chroma as a local linear function of luma.
+
+    Args:
+        luma: (h, w) in 0..1.
+        chroma: (k, l, 2) YUV chroma, of the same picture and often at a smaller size.
+        radius: half the window's width in pixels of `luma`; without it as wide as the network's own pixels are,
+            since that is how far beside an edge its colours may lie.
+        epsilon: luma variance below which a window counts as flat, so that chroma is averaged there.
+
+    Returns:
+        The guide, at the size of `luma`.
+
+    Raises:
+        InputError: the arrays have other shapes.
+        SettingError: `radius` is below 1 or `epsilon` not above 0.
+
+    Source: He & Sun 2015, section 3, with two additions of tinct's own: pixels whose coarse colour is a mixture count
+    less in the fit, and one step of back-projection (Irani & Peleg 1991) returns what the windows averaged away.
+    """
+    if luma.ndim != 2 or chroma.ndim != 3 or chroma.shape[2] != 2 or 0 in luma.shape or 0 in chroma.shape:
+        raise InputError(f"luma must be (h, w) and chroma (k, l, 2), not {luma.shape} and {chroma.shape}")
+    coarseness = max(1.0, luma.shape[0] / chroma.shape[0], luma.shape[1] / chroma.shape[1])
+    if radius is None:
+        radius = max(2, round(1.5 * coarseness))
+    if radius < 1 or not epsilon > 0:
+        raise SettingError(f"the guided filter's radius must be at least 1 ({radius}) and epsilon above 0 ({epsilon})")
+    guide = np.ascontiguousarray(luma, dtype=np.float32)
+    size = (guide.shape[1], guide.shape[0])
+    colors = cv2.resize(np.ascontiguousarray(chroma, dtype=np.float32), size, interpolation=cv2.INTER_LINEAR)
+    near = max(1, round(0.75 * coarseness))
+    mean = _mean(guide, near)
+    contrast = np.maximum(_mean(guide * guide, near) - mean * mean, 0)
+    slope, offset = _fit(guide, colors, np.float32(_PURE) / (contrast + np.float32(_PURE)), radius, epsilon)
+    slope, offset = _mean(slope, near), _mean(offset, near)
+    # What the windows averaged away is put back at the chroma's own size, so that no small thing loses its colour;
+    # but hardly beside edges, where it would be the neighbour's colour.
+    lost = (colors - slope * guide[..., None] - offset) * (np.float32(_CALM) / (contrast + np.float32(_CALM)))[
+        ..., None
+    ]
+    coarse = (min(chroma.shape[1], size[0]), min(chroma.shape[0], size[1]))
+    offset = offset + cv2.resize(
+        cv2.resize(lost, coarse, interpolation=cv2.INTER_AREA), size, interpolation=cv2.INTER_LINEAR
+    )
+    planes = np.stack(
+        [
+            slope[..., 1] * _RED_PER_V,
+            offset[..., 1] * _RED_PER_V,
+            slope[..., 0] * _BLUE_PER_U,
+            offset[..., 0] * _BLUE_PER_U,
+        ]
+    )
+    return ChromaGuide(np.ascontiguousarray(planes, dtype=np.float32))
+
+
+def _mean(values: NDArray[Any], radius: int) -> FloatArray:
+    """Average (h, w) or (h, w, k) over square windows."""
+    window = (2 * radius + 1, 2 * radius + 1)
+    result: FloatArray = cv2.blur(values, window, borderType=cv2.BORDER_REPLICATE)
+    return result
+
+
+def _fit(
+    guide: FloatArray, colors: FloatArray, weights: FloatArray, radius: int, epsilon: float
+) -> tuple[FloatArray, FloatArray]:
+    """Give slope and offset (h, w, 2) of chroma over luma in the window around each pixel, pixels weighted."""
+    total = _mean(weights, radius)
+
+    def mean(values: FloatArray) -> FloatArray:
+        if values.ndim == 2:
+            return _mean(weights * values, radius) / total
+        return _mean(weights[..., None] * values, radius) / total[..., None]
+
+    mean_luma, mean_color = mean(guide), mean(colors)
+    variance = np.maximum(mean(guide * guide) - mean_luma * mean_luma, 0)
+    covariance = mean(guide[..., None] * colors) - mean_luma[..., None] * mean_color
+    slope: FloatArray = (covariance / (variance + np.float32(epsilon))[..., None]).astype(np.float32)
+    return slope, mean_color - slope * mean_luma[..., None]
+
+
+def color_rows(
+    luma: NDArray[Any], guide: ChromaGuide, *, top: int, height: int, dtype: type[np.generic]
+) -> NDArray[Any]:
+    """Colour some full-width rows of a picture; their BT.601 luma stays what it is.
+
+    Colours out of gamut lose chroma, never luma: chroma is scaled by the largest s <= 1 that keeps R, G and B in range.
+    In whole numbers red and blue are rounded first, and green is then chosen so that luma comes out nearest.
+
+    Args:
+        luma: (n, W) float32 in 0..1.
+        guide: what gives the chroma.
+        top: which row of the whole picture the first one is.
+        height: of the whole picture.
+        dtype: of the result: uint8, uint16 or float32.
+
+    Returns:
+        (n, W, 3) sRGB, over the whole range of an integer type, else in 0..1. The luma of each pixel differs from the
+        given one by at most 0.3 of a step of an integer type.
+    """
+    count, width = luma.shape
+    result = np.empty((count, width, 3), dtype=dtype)
+    step = max(1, _BLOCK_PIXELS // width)
+    for start in range(0, count, step):
+        part = luma[start : start + step]
+        planes = guide.rows(top + start, len(part), height=height, width=width)
+        _color_block(part, planes, result[start : start + step])
+    return result
+
+
+def _color_block(luma: FloatArray, planes: FloatArray, result: NDArray[Any]) -> None:
+    """Colour (n, W) luma with (4, n, W) enlarged coefficients into (n, W, 3)."""
+    red, blue = planes[0], planes[2]
+    red *= luma
+    red += planes[1]
+    blue *= luma
+    blue += planes[3]
+    green = red * np.float32(_GREEN_PER_RED)
+    green += blue * np.float32(_GREEN_PER_BLUE)
+    # How far chroma may reach: up to white with its largest channel, down to black with its smallest.
+    most, least = planes[1], planes[3]
+    np.maximum(np.maximum(red, green, out=most), blue, out=most)
+    np.minimum(np.minimum(red, green, out=least), blue, out=least)
+    most += np.float32(1e-6)
+    np.divide(1 - luma, most, out=most)
+    np.subtract(np.float32(1e-6), least, out=least)
+    np.divide(luma, least, out=least)
+    scale = np.minimum(np.minimum(most, least, out=most), np.float32(1), out=most)
+    red *= scale
+    red += luma
+    blue *= scale
+    blue += luma
+    if np.issubdtype(result.dtype, np.integer):
+        full = np.float32(np.iinfo(result.dtype).max)
+        red *= full
+        blue *= full
+        np.rint(red, out=red)
+        np.rint(blue, out=blue)
+        np.multiply(luma, full / np.float32(_GREEN), out=green)
+        green += red * np.float32(_GREEN_PER_RED)
+        green += blue * np.float32(_GREEN_PER_BLUE)
+        np.rint(green, out=green)
+    else:
+        full = np.float32(1)
+        np.multiply(luma, 1 / np.float32(_GREEN), out=green)
+        green += red * np.float32(_GREEN_PER_RED)
+        green += blue * np.float32(_GREEN_PER_BLUE)
+    for channel, values in enumerate((red, green, blue)):
+        result[..., channel] = np.clip(values, 0, full, out=values)
+
+
+def yuv_colors(luma: NDArray[Any], chroma: NDArray[Any]) -> FloatArray:
+    """Give sRGB (..., 3) in 0..1 from luma (...) and YUV chroma (..., 2), with chroma scaled into gamut, luma kept."""
+    grey = np.asarray(luma, dtype=np.float32)[..., None]
+    offsets = yuv_to_rgb(np.concatenate([np.zeros_like(grey), np.asarray(chroma, dtype=np.float32)], axis=-1))
+    most = np.maximum(offsets.max(axis=-1, keepdims=True), np.float32(1e-6))
+    least = np.maximum(-offsets.min(axis=-1, keepdims=True), np.float32(1e-6))
+    scale = np.minimum(np.minimum((1 - grey) / most, grey / least), 1)
+    colors: FloatArray = np.clip(grey + scale * offsets, 0, 1)
+    return colors

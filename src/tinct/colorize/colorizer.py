@@ -1,0 +1,358 @@
+"""Colour for one photograph: a file, a PIL image or an array in, the same kind out.
+
+The network sees a small copy; what it says is turned into a few smooth planes (`Prediction.guide`), and the picture
+itself is streamed once more and coloured row by row, its luma untouched.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct import __version__
+from tinct.color.spaces import FloatArray, rgb_to_lab
+from tinct.colorize import arrays
+from tinct.colorize.denoise import checked_denoise, denoised
+from tinct.colorize.prediction import Prediction, native_luma
+from tinct.colorize.toning import is_colored
+from tinct.errors import AlreadyColorError, InputError, SettingError
+from tinct.media import formats
+from tinct.media.image import Picture, check_target, open_picture, small_size
+from tinct.runtime.modelfile import DEFAULT_MODEL
+from tinct.runtime.session import Session, core_count
+
+# Root of height x width at which chroma is fitted to luma; larger than the network's size, for sharper edges.
+GUIDE_SIZE = 640
+# More threads than this gain nothing: decoding and encoding each have one.
+_MOST_THREADS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoResult:
+    """A colorized photograph.
+
+    Attributes:
+        source: the input file; None for bytes.
+        target: the file written; None where bytes were asked for.
+        width: in pixels, orientation applied.
+        height: in pixels.
+        seconds: from opening to the finished file.
+        model: the model's name.
+        temperature: it was decoded at; None for a model without bins.
+        status: `colorized`; everything else is an error raised.
+        remarks: what a person should know, such as pages left out.
+        confidence: where asked for and the model has bins: top probability and ratio to the second, (k, l) each.
+        prediction: what the network said.
+    """
+
+    source: Path | None
+    target: Path | None
+    width: int
+    height: int
+    seconds: float
+    model: str
+    temperature: float | None
+    status: str
+    remarks: tuple[str, ...]
+    confidence: tuple[FloatArray, FloatArray] | None
+    prediction: Prediction
+
+
+class Colorizer:
+    """A model and settings, ready to colour pictures. Several threads may use one at once.
+
+    Attributes:
+        session: the running model; `session.card` describes it.
+        temperature: of decoding, used where no other is named.
+        size: the network's working size, in pixels.
+        denoise: `auto`, `off`, or the grain's standard deviation in 8-bit steps.
+    """
+
+    def __init__(
+        self,
+        model: str | Path = DEFAULT_MODEL,
+        *,
+        runtime: str = "auto",
+        temperature: float | None = None,
+        size: int | None = None,
+        denoise: str | float = "auto",
+        threads: int | None = None,
+    ) -> None:
+        """Open a model.
+
+        Args:
+            model: the name of a model that comes with tinct, or the path of a model file.
+            runtime: `auto`, `onnxruntime` or `openvino`.
+            temperature: of decoding, above 0: lower is more vivid, 1 is the mean; the model's own without it.
+            size: working size: the network sees the picture with sqrt(height x width) of this, 16..4096; the model's
+                own without it.
+            denoise: how the network's small copy is denoised: `auto`, `off`, or the grain's standard deviation in
+                8-bit steps, 0..100. The picture itself never is.
+            threads: processor threads for one picture; as many as there are cores without it.
+
+        Raises:
+            SettingError: an option is out of range.
+            ModelError: there is no such model, or the file cannot be used.
+            MissingExtraError: OpenVINO was asked for and is not installed.
+        """
+        if size is not None and not 16 <= size <= 4096:
+            raise SettingError(f"the working size must lie in 16..4096 pixels, not {size}")
+        if temperature is not None:
+            _check_temperature(temperature)
+        self.denoise = checked_denoise(denoise)
+        self.session = Session(model, runtime=runtime, threads=threads)
+        card = self.session.card
+        if temperature is not None and self.session.bins is None:
+            raise SettingError(
+                f"the model {card.name} gives chroma itself and has no temperature; leave the option out"
+            )
+        self.temperature = card.temperature if temperature is None else float(temperature)
+        self.size = size or card.working_size
+        self._threads = min(threads or core_count(), _MOST_THREADS)
+
+    def __call__(self, picture: Any, *, recolor: bool = False) -> Any:
+        """Colour a picture; the result is of the same kind.
+
+        Args:
+            picture: the path of a file (the result goes beside it, as NAME_color.EXT, and its path is given back); a
+                file's bytes; a PIL image; or an array, (H, W) grey or (H, W, 3) sRGB, one more channel with alpha,
+                uint8, uint16 or floats in 0..1.
+            recolor: colour pictures that have colours already.
+
+        Returns:
+            A path, bytes, a PIL image (RGB or RGBA) or an array (H, W, 3 or 4) of the same type.
+
+        Raises:
+            InputError: the picture cannot be used; AlreadyColorError where it has colours.
+            OutputError: the result cannot be written.
+        """
+        if isinstance(picture, bytes):
+            return self.photo_bytes(picture, recolor=recolor)
+        if isinstance(picture, str | Path):
+            return self.photo(picture, recolor=recolor).target
+        if isinstance(picture, np.ndarray):
+            return self.array(picture, recolor=recolor)
+        if arrays.is_pil(picture):
+            return arrays.to_pil(self.array(arrays.from_pil(picture), recolor=recolor), picture)
+        raise InputError(f"a picture is a path, bytes, a PIL image or a NumPy array, not {type(picture).__name__}")
+
+    def photo(
+        self,
+        source: str | Path | bytes,
+        target: str | Path | None = None,
+        *,
+        recolor: bool = False,
+        overwrite: bool = False,
+        confidence: bool = False,
+        temperature: float | None = None,
+        prediction: Prediction | None = None,
+    ) -> PhotoResult:
+        """Colour a file of any size; memory does not grow with it.
+
+        Args:
+            source: the picture, or a file's bytes.
+            target: the file to write, in the format of its suffix; NAME_color.EXT beside the source without it.
+            recolor: colour it even if it has colours already.
+            overwrite: replace a target that is there already.
+            confidence: give confidence maps with the result.
+            temperature: of decoding, above 0; the colorizer's without it.
+            prediction: what `look` or an earlier result gave for the same picture; saves the network's run.
+
+        Returns:
+            What was written.
+
+        Raises:
+            AlreadyColorError: it has colours, and `recolor` is not set.
+            InputError: it cannot be read.
+            OutputError: the target cannot be written; nothing is left behind.
+            SettingError: the temperature is not above 0, or the model has none.
+        """
+        started = time.perf_counter()
+        if temperature is not None:
+            _check_temperature(temperature)
+        opened = open_picture(source)
+        place = Path(target) if target is not None else opened.default_target()
+        check_target(place, opened.source, overwrite=overwrite)
+        answer = prediction or self._look(opened, recolor=recolor)
+        function, note = self._plan(opened, formats.format_of(place), answer, temperature)
+        opened.write(function, place, settings=note, version=__version__, threads=self._threads)
+        used = None if answer.bins is None else (answer.temperature if temperature is None else temperature)
+        return PhotoResult(
+            source=opened.source if isinstance(opened.source, Path) else None,
+            target=place,
+            width=opened.width,
+            height=opened.height,
+            seconds=time.perf_counter() - started,
+            model=self.session.card.name,
+            temperature=used,
+            status="colorized",
+            remarks=opened.remarks,
+            confidence=answer.confidence if confidence else None,
+            prediction=answer,
+        )
+
+    def photo_bytes(
+        self,
+        source: str | Path | bytes,
+        *,
+        suffix: str | None = None,
+        recolor: bool = False,
+        temperature: float | None = None,
+        prediction: Prediction | None = None,
+    ) -> bytes:
+        """Colour a file and give the result as a file's bytes.
+
+        Args:
+            source: the picture, or a file's bytes.
+            suffix: the result's format, such as `.png`; the source's without it, PNG where that is not writable.
+            recolor: colour it even if it has colours already.
+            temperature: of decoding; the colorizer's without it.
+            prediction: what `look` or an earlier result gave for the same picture.
+
+        Returns:
+            The result, encoded.
+
+        Raises:
+            As `photo`.
+        """
+        opened = open_picture(source)
+        own = opened.source.suffix if isinstance(opened.source, Path) else ""
+        chosen = suffix or formats.suffix_for(opened.loader, own)
+        form = formats.format_of(f"result{chosen}")
+        answer = prediction or self._look(opened, recolor=recolor)
+        function, note = self._plan(opened, form, answer, temperature)
+        return opened.encode(function, chosen, settings=note, version=__version__, threads=self._threads)
+
+    def array(self, picture: NDArray[Any], *, recolor: bool = False, temperature: float | None = None) -> NDArray[Any]:
+        """Colour an array.
+
+        Args:
+            picture: (H, W) grey, (H, W, 3) sRGB, or one channel more with alpha; uint8, uint16 or floats in 0..1.
+            recolor: colour it even if it has colours already.
+            temperature: of decoding; the colorizer's without it.
+
+        Returns:
+            (H, W, 3), or (H, W, 4) where there was alpha, of the same type; its BT.601 luma is the picture's.
+
+        Raises:
+            AlreadyColorError: it has colours, and `recolor` is not set.
+            InputError: the array has another form.
+        """
+        pixels, alpha = arrays.unit_pixels(picture)
+        small = arrays.small_copy(pixels, small_size(*pixels.shape[:2], size=self._guide_size))
+        if not recolor and is_colored(small):
+            raise AlreadyColorError("the picture has colours already; recolor=True colours it anew")
+        guide = self.predict(arrays.luma_of(small)).guide(temperature=temperature)
+        return arrays.colored(pixels, alpha, guide, threads=self._threads)
+
+    def look(self, source: str | Path | bytes, *, recolor: bool = False) -> Prediction:
+        """Run the network on a file, without writing anything.
+
+        Raises:
+            AlreadyColorError: it has colours, and `recolor` is not set.
+            InputError: it cannot be read.
+        """
+        return self._look(open_picture(source), recolor=recolor)
+
+    def predict(self, luma: NDArray[Any], *, rgb: NDArray[Any] | None = None) -> Prediction:
+        """Run the network on luma.
+
+        Args:
+            luma: (H, W) BT.601 luma in 0..1, of any size; it is shrunk to the working size.
+            rgb: (H, W, 3) sRGB in 0..1 of the same picture: a network that works in Lab then sees its lightness
+                instead of that of the grey picture. Others do not need it.
+
+        Returns:
+            What the network said.
+
+        Raises:
+            InputError: the array has another form.
+        """
+        if luma.ndim != 2 or 0 in luma.shape or not np.issubdtype(luma.dtype, np.floating):
+            raise InputError(f"luma must be floats in 0..1 of the shape (H, W), not {luma.dtype} {luma.shape}")
+        values = np.ascontiguousarray(luma, dtype=np.float32)
+        guide_luma = _shrunk(values, self._guide_size)
+        space = self.session.card.space
+        if rgb is not None and space == "lab":
+            seen = _shrunk(rgb_to_lab(_shrunk(rgb.astype(np.float32), self._guide_size))[..., 0] / 100, self.size)
+        else:
+            seen = native_luma(_shrunk(values, self.size), space=space)
+        seen, noise = denoised(seen, denoise=self.denoise)
+        return Prediction(
+            output=self.session.run(seen),
+            luma=guide_luma,
+            network_luma=seen,
+            space=space,
+            bins=self.session.bins,
+            temperature=self.temperature,
+            denoised=noise,
+        )
+
+    @property
+    def _guide_size(self) -> int:
+        return max(GUIDE_SIZE, self.size)
+
+    def _look(self, picture: Picture, *, recolor: bool) -> Prediction:
+        small = picture.small(size=self._guide_size)
+        if not recolor and is_colored(small):
+            raise AlreadyColorError(f"{picture.name}: has colours already; --recolor (recolor=True) colours it anew")
+        return self.predict(arrays.luma_of(small))
+
+    def _plan(
+        self, picture: Picture, form: formats.Format, answer: Prediction, temperature: float | None
+    ) -> tuple[Callable[[NDArray[Any], int], NDArray[Any]], dict[str, str]]:
+        """Give what colours a picture's rows, and what the note in the result says."""
+        guide = answer.guide(temperature=temperature)
+        dtype = picture.result_type(form)
+
+        def function(rows: NDArray[Any], top: int) -> NDArray[Any]:
+            alpha = rows.shape[2] in (2, 4)
+            colors: NDArray[Any] = arrays.row_function(guide, height=picture.height, dtype=dtype, alpha=alpha)(
+                rows, top
+            )
+            return colors
+
+        note = {"model": self.session.card.name, "size": str(self.size), "denoise": str(self.denoise)}
+        if answer.bins is not None:
+            note["temperature"] = f"{answer.temperature if temperature is None else temperature:g}"
+        return function, note
+
+
+def colorize(
+    picture: Any,
+    *,
+    model: str | Path = DEFAULT_MODEL,
+    runtime: str = "auto",
+    temperature: float | None = None,
+    size: int | None = None,
+    denoise: str | float = "auto",
+    threads: int | None = None,
+    recolor: bool = False,
+) -> Any:
+    """Colour a picture; the result is of the same kind. For several, make a `Colorizer` once.
+
+    Args, returns and raises: as `Colorizer` and `Colorizer.__call__`.
+    """
+    colorizer = Colorizer(model, runtime=runtime, temperature=temperature, size=size, denoise=denoise, threads=threads)
+    return colorizer(picture, recolor=recolor)
+
+
+def _shrunk(values: NDArray[Any], size: int) -> FloatArray:
+    """Shrink (H, W) or (H, W, k) by area to sqrt(height x width) = `size`, never enlarging."""
+    height, width = small_size(values.shape[0], values.shape[1], size=size)
+    result: FloatArray = np.ascontiguousarray(values, dtype=np.float32)
+    if (height, width) != values.shape[:2]:
+        result = cv2.resize(result, (width, height), interpolation=cv2.INTER_AREA)
+    return result
+
+
+def _check_temperature(temperature: float) -> None:
+    if not (temperature > 0 and np.isfinite(temperature)):
+        raise SettingError(f"the temperature must be above 0, not {temperature}")

@@ -1,0 +1,90 @@
+"""Grain kept out of the network's sight: it would colour it in blotches. Only its small copy is ever smoothed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import FloatArray
+from tinct.errors import SettingError
+
+# Grain stronger than this (8-bit steps) is smoothed: networks are trained with noise nearly as strong, and below it
+# the estimate takes some clean leaves and ripples for grain.
+TOLERATED_NOISE = 6.0
+# Strength of non-local means against the noise's standard deviation.
+_STRENGTH_PER_NOISE = 0.8
+_LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
+_BLOCK = 8
+
+
+def estimate_noise(luma: NDArray[Any]) -> float:
+    """Estimate the standard deviation of a picture's noise, in 8-bit steps.
+
+    Args:
+        luma: (h, w) in 0..1.
+
+    Returns:
+        The noise of the picture's calmer places, since texture in the others looks like noise too; 0 for pictures
+        too small to tell.
+
+    Source: Immerkaer 1996, "Fast noise variance estimation", over blocks, of which a low quantile is taken.
+    """
+    if min(luma.shape) < 3 * _BLOCK:
+        return 0.0
+    values = np.asarray(luma, dtype=np.float32) * 255
+    response = cv2.filter2D(values, -1, _LAPLACIAN)[1:-1, 1:-1]
+    rows, columns = (length // _BLOCK for length in response.shape)
+    blocks = response[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK)
+    noise = np.sqrt(np.mean(blocks**2, axis=(1, 3))) / 6
+    # Grain vanishes in pure black and white, so blocks at the ends of the scale tell nothing.
+    level = values[1:-1, 1:-1][: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK).mean((1, 3))
+    telling = noise[(level > 12) & (level < 243)]
+    return float(np.quantile(telling, 0.2)) if telling.size >= 8 else 0.0
+
+
+def denoised(luma: NDArray[Any], *, denoise: str | float) -> tuple[FloatArray, float]:
+    """Smooth the grain of a small picture.
+
+    Args:
+        luma: (h, w) in 0..1.
+        denoise: `auto` smooths where the grain is stronger than networks are trained with; `off`; or the grain's
+            standard deviation in 8-bit steps, 0..100.
+
+    Returns:
+        Luma (h, w) float32, and the standard deviation it was smoothed for; 0 means untouched.
+
+    Raises:
+        SettingError: `denoise` is nothing of these.
+    """
+    chosen = checked_denoise(denoise)
+    values = np.asarray(luma, dtype=np.float32)
+    if chosen == "auto":
+        found = estimate_noise(values)
+        noise = found if found > TOLERATED_NOISE else 0.0
+    else:
+        noise = 0.0 if isinstance(chosen, str) else chosen
+    if noise <= 0:
+        return values, 0.0
+    levels = np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
+    smooth = cv2.fastNlMeansDenoising(levels, h=_STRENGTH_PER_NOISE * noise, templateWindowSize=5, searchWindowSize=15)
+    return smooth.astype(np.float32) / np.float32(255), noise
+
+
+def checked_denoise(denoise: str | float) -> str | float:
+    """Check the option: `auto`, `off`, or a number in 0..100.
+
+    Raises:
+        SettingError: it is nothing of these.
+    """
+    if denoise in ("auto", "off"):
+        return denoise
+    try:
+        number = float(denoise)
+    except (TypeError, ValueError):
+        number = -1.0
+    if not 0 <= number <= 100:
+        raise SettingError(f"denoise must be auto, off, or a number in 0..100, not {denoise!r}")
+    return number

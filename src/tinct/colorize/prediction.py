@@ -1,0 +1,109 @@
+"""What a network said about a picture, from which colours are made as often as one likes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.bins import ColorBins, confidence
+from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab, rgb_to_yuv
+from tinct.color.upsample import ChromaGuide, fit_guide
+from tinct.errors import SettingError
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """The network's answer for one picture. Another temperature needs no other run.
+
+    Attributes:
+        output: (k, l, n) logits, or (k, l, 2) chroma in the units of `space`, at the network's size.
+        luma: (h, w) BT.601 luma in 0..1 at the size the guide is fitted at, not denoised.
+        network_luma: (i, j) luma in 0..1 as the network saw it.
+        space: `yuv` or `lab`.
+        bins: the colour bins; None for a network that gives chroma itself.
+        temperature: used where no other is named.
+        denoised: standard deviation of the grain (8-bit steps) the network's copy was smoothed for, 0 if it was not.
+    """
+
+    output: FloatArray
+    luma: FloatArray
+    network_luma: FloatArray
+    space: str
+    bins: ColorBins | None
+    temperature: float
+    denoised: float
+
+    def native_chroma(self, *, temperature: float | None = None) -> FloatArray:
+        """Decode chroma (k, l, 2) in the units of `space`.
+
+        Raises:
+            SettingError: the temperature is not above 0, or the network has none.
+        """
+        if self.bins is not None:
+            chosen = self.temperature if temperature is None else temperature
+            return self.bins.decode(self.output, temperature=chosen)
+        if temperature is not None:
+            raise SettingError("this model gives chroma itself and has no temperature; leave the option out")
+        return self.output
+
+    def chroma(self, *, temperature: float | None = None) -> FloatArray:
+        """Decode chroma (k, l, 2) in YUV units, whatever the network's space.
+
+        Raises:
+            SettingError: the temperature is not above 0, or the network has none.
+        """
+        chroma = self.native_chroma(temperature=temperature)
+        return chroma if self.space == "yuv" else yuv_chroma(self.luma, chroma, space=self.space)
+
+    def guide(self, *, temperature: float | None = None) -> ChromaGuide:
+        """Give what colours the picture at any size; see `tinct.color.upsample`.
+
+        Raises:
+            SettingError: the temperature is not above 0, or the network has none.
+        """
+        return fit_guide(self.luma, self.chroma(temperature=temperature))
+
+    @cached_property
+    def confidence(self) -> tuple[FloatArray, FloatArray] | None:
+        """Top probability and its ratio to the second, (k, l) each; None for a network without bins."""
+        if self.bins is None or self.bins.count < 2:
+            return None
+        return confidence(self.output)
+
+
+def yuv_chroma(luma: NDArray[Any], chroma: NDArray[Any], *, space: str) -> FloatArray:
+    """Turn chroma of a space into YUV chroma, at the same BT.601 luma.
+
+    Args:
+        luma: (h, w) BT.601 luma in 0..1, of the same picture at any size.
+        chroma: (k, l, 2) in the units of `space`.
+        space: `yuv` or `lab`.
+
+    Returns:
+        (k, l, 2) U and V.
+    """
+    import cv2
+
+    chosen = chroma_space(space)
+    if chosen.name == "yuv":
+        return np.asarray(chroma, dtype=np.float32)
+    size = (chroma.shape[1], chroma.shape[0])
+    wanted = cv2.resize(np.asarray(luma, dtype=np.float32), size, interpolation=cv2.INTER_AREA).reshape(size[::-1])
+    lightness = native_luma(wanted, space=space)
+    yuv = rgb_to_yuv(np.clip(chosen.join(lightness, chroma), 0, 1))
+    for _ in range(3):  # lightness that has the wanted luma together with this chroma
+        lightness = np.clip(lightness + (wanted - yuv[..., 0]), 0, 1)
+        yuv = rgb_to_yuv(np.clip(chosen.join(lightness, chroma), 0, 1))
+    return np.ascontiguousarray(yuv[..., 1:])
+
+
+def native_luma(luma: NDArray[Any], *, space: str) -> FloatArray:
+    """Give the luma channel (..., 0..1) that grey pixels of BT.601 luma (...) have in a space."""
+    values = np.asarray(luma, dtype=np.float32)
+    if space == "yuv":
+        return values
+    return rgb_to_lab(np.repeat(values[..., None], 3, axis=-1))[..., 0] / np.float32(100)

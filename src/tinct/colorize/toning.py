@@ -1,0 +1,56 @@
+"""Telling colour photographs from grey and toned ones.
+
+A toned photograph (sepia, cyanotype, a yellowed print) has colours, but each is decided by luma alone. So chroma is
+written as a smooth function of luma, and what that leaves over is colour that somebody would miss.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import rgb_to_yuv
+
+# Chroma off the tone, in 8-bit steps: where 1 pixel of 20 exceeds this, the picture counts as coloured. Toned pictures
+# with strong grain or compressed at JPEG quality 40 stay below 6.3; most colour photographs lie above 10.
+COLOR_OFF_TONE = 6.3
+_SIZE = 48
+_KNOTS = 7
+_ROUNDS = 5
+
+
+def color_off_tone(rgb: NDArray[Any]) -> float:
+    """Measure how much colour a picture has beside its tone.
+
+    Args:
+        rgb: (h, w, 3) sRGB in 0..1; a small copy serves.
+
+    Returns:
+        The 95th percentile of chroma's distance from the tone's curve, in 8-bit steps.
+    """
+    height, width = rgb.shape[:2]
+    factor = min(1.0, _SIZE / (height * width) ** 0.5)
+    size = (max(4, round(width * factor)), max(4, round(height * factor)))
+    # Area averages take grain and JPEG's chroma noise out.
+    small = cv2.resize(np.ascontiguousarray(rgb, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
+    yuv = rgb_to_yuv(small.reshape(-1, 3)).astype(np.float64)
+    luma, chroma = yuv[:, 0], yuv[:, 1:] * 255
+    spread = np.linspace(luma.min(), luma.max() + 1e-3, _KNOTS)
+    knots = np.unique(np.concatenate([np.quantile(luma, np.linspace(0, 1, _KNOTS)), spread]).round(3))
+    basis = np.stack([np.interp(luma, knots, row) for row in np.eye(len(knots))], axis=1)
+    weights = np.ones(len(luma))
+    left = np.zeros(len(luma))
+    calm = 1e-5 * len(luma) * np.eye(len(knots))
+    for _ in range(_ROUNDS):  # least absolute deviations: a few coloured things must not bend the curve
+        weighted = (basis * weights[:, None]).T
+        left = np.hypot(*(chroma - basis @ np.linalg.solve(weighted @ basis + calm, weighted @ chroma)).T)
+        weights = 1 / np.maximum(left, max(1.0, float(np.median(left))))
+    return float(np.percentile(left, 95))
+
+
+def is_colored(rgb: NDArray[Any]) -> bool:
+    """Say whether a picture (h, w, 3) in 0..1, or (h, w, 1) grey, has colours of its own, beyond a tone."""
+    return rgb.shape[-1] >= 3 and color_off_tone(rgb[..., :3]) > COLOR_OFF_TONE

@@ -1,0 +1,147 @@
+"""How each file format is written: never below the quality of what was read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinct.errors import OutputError
+
+# The least JPEG, WebP and AVIF quality written, whatever the input had.
+LEAST_QUALITY = 90
+
+# ISO/IEC 10918-1 annex K: the quantisation tables that the quality scale of libjpeg is defined by; only sums matter.
+_STANDARD_LUMA_SUM_TABLE = (
+    "16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62 "
+    "18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101 72 92 95 98 112 100 103 99"
+)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format that tinct writes.
+
+    Attributes:
+        name: as libvips calls its saver, without `save`.
+        suffixes: of file names.
+        deep: whether it keeps 16 bits a channel.
+        alpha: whether it keeps transparency.
+        longest: most pixels along an edge, 0 without a limit.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    deep: bool
+    alpha: bool
+    longest: int = 0
+
+
+FORMATS = (
+    Format("jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), deep=False, alpha=False, longest=65535),
+    Format("png", (".png",), deep=True, alpha=True),
+    Format("tiff", (".tif", ".tiff"), deep=True, alpha=True),
+    Format("webp", (".webp",), deep=False, alpha=True, longest=16383),
+    Format("heif", (".avif",), deep=True, alpha=True, longest=16384),
+)
+WRITABLE = tuple(suffix for form in FORMATS for suffix in form.suffixes)
+
+
+def format_of(target: str | Path) -> Format:
+    """Find the format to write from a file's name.
+
+    Raises:
+        OutputError: tinct does not write such files.
+    """
+    suffix = Path(target).suffix.lower()
+    for form in FORMATS:
+        if suffix in form.suffixes:
+            return form
+    raise OutputError(f"{target}: cannot write files of this kind; choose one of {', '.join(WRITABLE)}")
+
+
+def suffix_for(loader: str, suffix: str) -> str:
+    """Choose the suffix of a result from what read the input and from its suffix; .png where that is not writable."""
+    if suffix.lower() in WRITABLE:
+        return suffix
+    for form in FORMATS:
+        if loader.startswith(form.name):
+            return form.suffixes[0]
+    return ".png"
+
+
+def jpeg_quality(head: bytes) -> int | None:
+    """Estimate the quality a JPEG file was written with.
+
+    Args:
+        head: the file's first bytes, up to its first scan.
+
+    Returns:
+        The lowest quality of libjpeg's scale whose luma quantisation is on average as fine, 1..100; None if there is no
+        table.
+
+    Source: ISO/IEC 10918-1, B.2.4.1 (marker DQT) and annex K; the scale is libjpeg's.
+    """
+    coarseness = _luma_table_sum(head)
+    if coarseness is None:
+        return None
+    standard = np.array(_STANDARD_LUMA_SUM_TABLE.split(), dtype=np.int64)
+    for quality in range(1, 101):
+        scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+        if np.clip((standard * scale + 50) // 100, 1, 255).sum() <= coarseness:
+            return quality
+    return 100
+
+
+def _luma_table_sum(head: bytes) -> int | None:
+    """Add up quantisation table 0 of a JPEG file's head."""
+    place = 2
+    while head[:2] == b"\xff\xd8" and place + 4 <= len(head):
+        if head[place] != 0xFF:
+            return None
+        marker, length = head[place + 1], int.from_bytes(head[place + 2 : place + 4], "big")
+        if marker == 0xFF:  # fill byte
+            place += 1
+            continue
+        if marker == 0xDA:
+            return None
+        if marker == 0xDB:
+            segment = head[place + 4 : place + 2 + length]
+            while segment:
+                wide, number = segment[0] >> 4, segment[0] & 15
+                size = 128 if wide else 64
+                if number == 0 and len(segment) > size:
+                    return int(np.frombuffer(segment[1 : 1 + size], dtype=">u2" if wide else np.uint8).sum())
+                segment = segment[1 + size :]
+        place += 2 + length
+    return None
+
+
+def webp_is_lossless(head: bytes) -> bool:
+    """Say from a WebP file's first bytes whether its pixels are stored without loss (a VP8L chunk)."""
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and b"VP8L" in head[12:4096]
+
+
+def save_options(form: Format, *, quality: int | None, lossless: bool, deep: bool, huge: bool) -> dict[str, Any]:
+    """Give libvips' options for writing a result.
+
+    Args:
+        form: the format.
+        quality: of the input on the format's scale, if known.
+        lossless: whether the input was stored without loss, which matters to WebP and AVIF.
+        deep: whether the pixels have 16 bits.
+        huge: whether the result may pass 4 GB.
+    """
+    best = max(quality or 0, LEAST_QUALITY)
+    if form.name == "jpeg":
+        return {"Q": best, "subsample_mode": "off", "background": 255}
+    if form.name == "png":
+        return {"compression": 6}
+    if form.name == "tiff":
+        return {"compression": "deflate", "predictor": "horizontal", "bigtiff": huge}
+    if form.name == "webp":
+        return {"lossless": True} if lossless else {"Q": best, "smart_subsample": True}
+    shades = {"bitdepth": 12 if deep else 8, "subsample_mode": "off", "compression": "av1"}
+    return {**shades, "lossless": True} if lossless else {**shades, "Q": best}

@@ -1,0 +1,168 @@
+"""A picture computed strip by strip, as a libvips image that any of its savers can stream.
+
+libvips offers no loader that takes raw rows from Python, but it reads uncompressed TIFF from any seekable source. So a
+TIFF is described here whose pixels do not exist until libvips asks for them: reading ahead, computing on several cores
+and encoding then run side by side, and a few strips are all that is ever held.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+# How many pixels of a strip are read, computed and handed on at once.
+STRIP_PIXELS = 1 << 18
+
+StripFunction = Callable[[NDArray[Any], int], NDArray[Any]]
+
+
+class StripPicture:
+    """A result computed from a source's rows, from top to bottom, once.
+
+    Attributes:
+        image: the result as a libvips image; writing it makes everything happen.
+        error: what went wrong while reading or computing, since libvips itself only sees the data end.
+    """
+
+    def __init__(
+        self, source: pyvips.Image, function: StripFunction, *, bands: int, dtype: type[np.generic], threads: int
+    ) -> None:
+        """Describe the result; no pixel is computed yet.
+
+        Args:
+            source: what is read, in order.
+            function: makes (n, W, bands) of `dtype` from (n, W, k) of the source and its first row's number.
+            bands: 3 for RGB, 4 with alpha.
+            dtype: uint8 or uint16.
+            threads: how many strips are computed at once, at least 1.
+        """
+        self.error: BaseException | None = None
+        self._source, self._function = source, function
+        self._rows = max(1, min(source.height, STRIP_PIXELS // source.width))
+        self._dtype = np.uint8 if source.format == "uchar" else np.uint16
+        self._header, self._length = tiff_header(
+            source.width, source.height, bands=bands, bits=np.dtype(dtype).itemsize * 8, rows=self._rows
+        )
+        self._ahead = threads + 1
+        # One thread does all the reading: a libvips region belongs to the thread that made it.
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="tinct-read")
+        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="tinct-color")
+        self._region: Any = None
+        self._waiting: deque[Future[memoryview]] = deque()
+        self._next_row = 0
+        self._place = 0
+        self._piece, self._piece_start = memoryview(self._header), 0
+        self._stream = pyvips.SourceCustom()
+        self._stream.on_read(self._read)
+        self._stream.on_seek(self._seek)
+        self.image = pyvips.Image.tiffload_source(self._stream, access="sequential", fail_on="error")
+
+    def close(self) -> None:
+        """Stop the threads, whether or not everything was computed."""
+        for future in self._waiting:
+            future.cancel()
+        self._workers.shutdown(wait=True, cancel_futures=True)
+        self._reader.shutdown(wait=True, cancel_futures=True)
+        self._region = None
+
+    def _fetch(self, top: int, rows: int) -> NDArray[Any]:
+        if self._region is None:
+            self._region = pyvips.Region.new(self._source)
+        width = self._source.width
+        data = np.frombuffer(self._region.fetch(0, top, width, rows), dtype=self._dtype)
+        return data.reshape(rows, width, self._source.bands)
+
+    def _compute(self, read: Future[NDArray[Any]], top: int) -> memoryview:
+        pixels: Any = np.ascontiguousarray(self._function(read.result(), top)).reshape(-1)
+        return memoryview(pixels).cast("B")
+
+    def _schedule(self) -> None:
+        while len(self._waiting) < self._ahead and self._next_row < self._source.height:
+            top = self._next_row
+            rows = min(self._rows, self._source.height - top)
+            read = self._reader.submit(self._fetch, top, rows)
+            self._waiting.append(self._workers.submit(self._compute, read, top))
+            self._next_row += rows
+
+    def _read(self, size: int) -> bytes:
+        """Give libvips the next bytes; nothing after an error, which its loader then reports as an early end."""
+        try:
+            if self.error is not None or self._place >= self._length:
+                return b""
+            while self._place >= self._piece_start + len(self._piece):
+                self._schedule()
+                following = self._waiting.popleft().result()
+                self._schedule()
+                self._piece_start += len(self._piece)
+                self._piece = following
+            offset = self._place - self._piece_start
+            if offset < 0:
+                raise RuntimeError("libvips read a streamed picture backwards")
+            data = bytes(self._piece[offset : offset + size])
+        except BaseException as error:  # it must not unwind through libvips' C code
+            self.error = error
+            return b""
+        self._place += len(data)
+        return data
+
+    def _seek(self, offset: int, whence: int) -> int:
+        self._place = (0, self._place, self._length)[whence] + offset
+        return self._place
+
+
+def tiff_header(width: int, height: int, *, bands: int, bits: int, rows: int) -> tuple[bytes, int]:
+    """Describe an uncompressed RGB or RGBA picture whose strips follow the header in order.
+
+    Args:
+        width: of the picture.
+        height: of the picture.
+        bands: 3 or 4, the fourth being alpha.
+        bits: 8 or 16 a channel.
+        rows: of a strip.
+
+    Returns:
+        The header's bytes, and the whole file's length.
+
+    Source: TIFF 6.0, with the 64-bit offsets of BigTIFF, for results over 4 GB.
+    """
+    strips = -(-height // rows)
+    row_bytes = width * bands * bits // 8
+    counts = [rows * row_bytes] * (strips - 1) + [(height - rows * (strips - 1)) * row_bytes]
+    tags: list[tuple[int, str, list[int]]] = [
+        (256, "I", [width]),
+        (257, "I", [height]),
+        (258, "H", [bits] * bands),
+        (259, "H", [1]),  # no compression
+        (262, "H", [2]),  # RGB
+        (273, "Q", [0] * strips),
+        (277, "H", [bands]),
+        (278, "I", [rows]),
+        (279, "Q", counts),
+        (284, "H", [1]),  # channels interleaved
+    ]
+    if bands == 4:
+        tags.append((338, "H", [2]))  # alpha, not multiplied in
+    outside = 16 + 8 + 20 * len(tags) + 8
+    start = outside + sum(len(_packed(kind, values)) for _, kind, values in tags if len(_packed(kind, values)) > 8)
+    offsets = np.concatenate([[0], np.cumsum(np.array(counts[:-1], dtype=np.int64))]) + start
+    directory, extra = b"", b""
+    for number, kind, values in tags:
+        data = _packed(kind, [int(offset) for offset in offsets] if number == 273 else values)
+        if len(data) > 8:
+            place, extra = struct.pack("<Q", outside + len(extra)), extra + data
+        else:
+            place = data.ljust(8, b"\0")
+        directory += struct.pack("<HHQ", number, {"H": 3, "I": 4, "Q": 16}[kind], len(values)) + place
+    head = struct.pack("<2sHHHQ", b"II", 43, 8, 0, 16) + struct.pack("<Q", len(tags)) + directory + bytes(8) + extra
+    return head, start + sum(counts)
+
+
+def _packed(kind: str, values: list[int]) -> bytes:
+    return struct.pack(f"<{len(values)}{kind}", *values)
