@@ -57,17 +57,17 @@ def test_real_old_photographs_count_as_grey(shared_data):
         assert is_colored(cv2.imread(str(shared_data / "photos_bw" / f"{name}.png"))[..., ::-1] / 255), name
 
 
-@pytest.mark.parametrize(("folder", "least"), [("landscape", 0.975), ("general", 0.985)])
+@pytest.mark.parametrize(("folder", "least"), [("landscape", 0.98), ("general", 0.99)])
 def test_colour_photographs_are_seen_as_such(shared_data, folder, least):
     """Of photographs with chroma worth the name; those of one hue (mist, sunsets) are what is missed."""
     files = sorted((shared_data / folder).rglob("*.jpg"))
     seen = []
-    for file in random.Random(4).sample(files, 400):
+    for file in random.Random(4).sample(files, 600):
         rgb = cv2.imread(str(file))[..., ::-1] / 255
         chroma = np.ptp(cv2.resize(rgb, (48, 48), interpolation=cv2.INTER_AREA), axis=-1)
         if np.percentile(chroma, 90) > 0.12:  # else near-grey
             seen.append(is_colored(rgb))
-    assert len(seen) > 300
+    assert len(seen) > 500
     assert np.mean(seen) >= least
 
 
