@@ -68,4 +68,5 @@ class Augmenter(nn.Module):
         for place, noise in enumerate(self.noises):
             chosen = (drawn >= place * share) & (drawn < (place + 1) * share)
             varied = torch.where(chosen, noise(varied), varied)
-        return varied.clamp(0, 1)
+        limited: torch.Tensor = varied.clamp(0, 1)
+        return limited

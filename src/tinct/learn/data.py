@@ -73,7 +73,9 @@ def open_source(data: str | Path, *, split: str, val: float = 0.1, seed: int = 0
     if card is None:
         return _open_folder(Path(data), split=split, val=val, seed=seed, size=size)
     if card.get("format") != FORMAT:
-        raise DataError(f"{place}: a dataset of format {card.get('format')}, this tinct reads {FORMAT}; prepare it again")
+        raise DataError(
+            f"{place}: a dataset of format {card.get('format')}, this tinct reads {FORMAT}; prepare it again"
+        )
     shards = card["shards"][split]
     return Source(
         place,
@@ -106,7 +108,9 @@ def _open_folder(folder: Path, *, split: str, val: float, seed: int, size: int) 
         if (draw(seed, path.relative_to(folder).as_posix(), "split") < val) == (split == "val")
     )
     if not files:
-        raise DataError(f"{folder}: no photographs and no dataset.json in it; run `tinct prepare` or name another folder")
+        raise DataError(
+            f"{folder}: no photographs and no dataset.json in it; run `tinct prepare` or name another folder"
+        )
     return Source(str(folder), chosen, len(chosen), False, size)
 
 
@@ -252,7 +256,9 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
         worker = info.id if info else 0
         rng = random.Random(f"{self.seed} {self.epoch} {worker}")
         samples = self._samples(rng)
-        while batch := [cut(decode(content, self.source), self.crop, rng) for content, _ in islice(samples, self.batch_size)]:
+        while batch := [
+            cut(decode(content, self.source), self.crop, rng) for content, _ in islice(samples, self.batch_size)
+        ]:
             yield {
                 "rgb": torch.from_numpy(np.stack([square for square, _ in batch])),
                 "mask": torch.from_numpy(np.stack([mask for _, mask in batch])),
@@ -291,4 +297,3 @@ def pictures(source: Source, *, limit: int | None = None) -> Iterator[NDArray[np
     """Give whole photographs, (H, W, 3) sRGB uint8, in the dataset's own order."""
     for content, _ in islice(read_samples(source.parts, source), limit):
         yield decode(content, source)
-

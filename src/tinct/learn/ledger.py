@@ -182,7 +182,7 @@ class Ledger:
     def notes(self) -> Iterator[tuple[str, str]]:
         """List (path, reason) of what was left out or cropped, in a fixed order."""
         rows = self._base.execute(
-            "SELECT path, COALESCE(reason, frame) FROM photo WHERE reason IS NOT NULL OR frame IS NOT NULL ORDER BY path"
+            "SELECT path, COALESCE(reason, frame) AS note FROM photo WHERE note IS NOT NULL ORDER BY path"
         )
         for path, reason in rows:
             yield str(path), str(reason)

@@ -1,4 +1,4 @@
-"""From folders of photographs to a dataset that training streams: WebDataset tar shards and a list of what was left out.
+"""From folders of photographs to a dataset that training streams: WebDataset tar shards, and what was left out.
 
 A dataset is a folder:
 

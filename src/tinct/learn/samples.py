@@ -34,7 +34,7 @@ class SampleSheets(Callback):
         """Draw the sheet."""
         if trainer.is_global_zero and not trainer.sanity_checking:
             self._folder.mkdir(parents=True, exist_ok=True)
-            sheet = draw(task, self._squares)  # type: ignore[arg-type]
+            sheet = draw(task, self._squares)
             path = self._folder / f"epoch-{trainer.current_epoch:03d}.png"
             cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
 

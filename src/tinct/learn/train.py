@@ -1,12 +1,4 @@
-"""Training: from a dataset and a network's name to a run that can be resumed, looked at and exported.
-
-A run is a folder:
-
-    config.json           what was asked for, and the colour bins
-    checkpoints/last.ckpt the state after the last finished epoch; best.ckpt the one with the lowest validation loss
-    metrics.csv           one row per epoch; tensorboard/ holds the same
-    samples/epoch-003.png validation photographs: grey, predicted, true
-"""
+"""Training: from a dataset and a network's name to a run that can be resumed, looked at and exported."""
 
 from __future__ import annotations
 
@@ -14,7 +6,6 @@ import json
 import logging
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,130 +17,13 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from tinct.color.bins import ColorBins
 from tinct.color.spaces import chroma_space
 from tinct.errors import DataError, SettingError
-from tinct.learn.augment import Augmentation
 from tinct.learn.data import Crop, PhotoStream, Source, loader, open_source, pictures
+from tinct.learn.hardware import choose_devices, choose_precision
 from tinct.learn.networks.layers import Network
-from tinct.learn.networks.registry import build, options_of
+from tinct.learn.networks.registry import options_of
+from tinct.learn.run import Run, Training
 from tinct.learn.samples import SampleSheets
 from tinct.learn.tasks import ColorizeTask, Schedule
-
-
-@dataclass(frozen=True)
-class Training:
-    """Everything that decides a training; two trainings with equal settings on one machine give equal networks.
-
-    Attributes:
-        data: a prepared dataset (folder or http(s) address) or a plain folder of photographs.
-        network: name in `tinct.learn.networks.registry`.
-        options: plain values of the network's options.
-        task: `bins` (classification) or `regression`.
-        space: `yuv` or `lab`.
-        grid: cells of the bins' grid along each axis.
-        bins: how many colour bins.
-        rebalance: lambda of the bins' weights, 0..1.
-        bins_from: photographs that the bins are learned from, at most.
-        epochs: passes over the training photographs.
-        batch_size: photographs a step, on each device.
-        learning_rate: peak rate, or `auto` to look for it.
-        weight_decay: AdamW's, on convolutions.
-        decay: share of all steps over which the rate falls at the end.
-        average: decay of the exponential moving average of the weights; 0 turns it off.
-        clip: largest norm of the gradient; 0 turns clipping off.
-        crop: edge of the training squares in pixels.
-        zoom: see `tinct.learn.data.Crop`.
-        augmentation: changes to the training pictures.
-        seed: decides weights, order, crops and noise.
-        workers: processes that read photographs.
-        val: share kept for validation, for plain folders.
-        precision: `auto` (bf16 where the processor has it), `bf16` or `float32`.
-        devices: `auto`, `cpu`, or a number of accelerators.
-        limit: photographs an epoch, at most (for trying things out).
-    """
-
-    data: str
-    network: str = "tinct"
-    options: dict[str, Any] = field(default_factory=dict)
-    task: str = "bins"
-    space: str = "yuv"
-    grid: int = 16
-    bins: int = 32
-    rebalance: float = 0.4
-    bins_from: int = 4000
-    epochs: int = 30
-    batch_size: int = 32
-    learning_rate: float | str = 1e-3
-    weight_decay: float = 0.02
-    decay: float = 0.3
-    average: float = 0.998
-    clip: float = 1.0
-    crop: int = 128
-    zoom: float = 1.75
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    seed: int = 0
-    workers: int = 2
-    val: float = 0.1
-    precision: str = "auto"
-    devices: str = "auto"
-    limit: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Give plain JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Training:
-        """Make a training from what `to_json` gave."""
-        augmentation = dict(values["augmentation"])
-        augmentation["noise"] = tuple(augmentation["noise"])
-        return cls(**{**values, "augmentation": Augmentation(**augmentation)})
-
-
-@dataclass(frozen=True)
-class Run:
-    """A training's folder, opened.
-
-    Attributes:
-        path: the folder.
-        training: its settings.
-        bins: its colour bins, or None for regression.
-    """
-
-    path: Path
-    training: Training
-    bins: ColorBins | None
-
-    @classmethod
-    def open(cls, path: str | Path) -> Run:
-        """Read a run's settings.
-
-        Raises:
-            DataError: the folder is no run.
-        """
-        file = Path(path) / "config.json"
-        if not file.is_file():
-            raise DataError(f"{path}: no training run (it has no config.json); give the folder that --out named")
-        try:
-            values = json.loads(file.read_text(encoding="utf-8"))
-            bins = ColorBins.from_card(values["bins"]) if values["bins"] else None
-            return cls(Path(path), Training.from_json(values["training"]), bins)
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{file}: damaged ({error})") from error
-
-    @property
-    def outputs(self) -> int:
-        """Channels that the network gives."""
-        return self.bins.count if self.bins is not None else 2
-
-    def network(self) -> Network:
-        """Build the run's network with fresh weights."""
-        return build(self.training.network, outputs=self.outputs, options=self.training.options)
-
-    def save(self) -> None:
-        """Write config.json."""
-        values = {"training": self.training.to_json(), "bins": self.bins.to_card() if self.bins else None}
-        partial = self.path / "config.json.part"
-        partial.write_text(json.dumps(values, indent=1), encoding="utf-8")
-        partial.replace(self.path / "config.json")
 
 
 def train(
@@ -210,7 +84,7 @@ def _begun(folder: Path, training: Training, source: Source, initial: str | Path
         if initial is not None:
             from tinct.learn.export import read_twin_card
 
-            bins = ColorBins.from_card(read_twin_card(initial)["bins"])
+            bins = read_twin_card(initial).color_bins()
         else:
             bins = ColorBins.learn(
                 pictures(source, limit=training.bins_from),
@@ -246,10 +120,10 @@ def _fit(
 ) -> None:
     training = run.training
     streams = _Streams(training, train_source, val_source)
-    accelerator, devices = _devices(training.devices)
+    accelerator, devices = choose_devices(training.devices)
     steps = streams.steps_of_epoch(devices if isinstance(devices, int) else 1)
     task = ColorizeTask(
-        network.to(memory_format=torch.channels_last),
+        network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         space=training.space,
         bins=run.bins,
         augmentation=training.augmentation,
@@ -260,14 +134,14 @@ def _fit(
     common: dict[str, Any] = {
         "accelerator": accelerator,
         "devices": devices,
-        "precision": _precision(training.precision),
+        "precision": choose_precision(training.precision),
         "gradient_clip_val": training.clip or None,
         "use_distributed_sampler": False,
         "enable_model_summary": False,
         "limit_train_batches": steps,
     }
-    task.learning_rate = find_learning_rate(task, streams, common) if training.learning_rate == "auto" else float(
-        training.learning_rate
+    task.learning_rate = (
+        find_learning_rate(task, streams, common) if training.learning_rate == "auto" else float(training.learning_rate)
     )
     callbacks: list[Callback] = [
         ModelCheckpoint(
@@ -276,7 +150,7 @@ def _fit(
             monitor="val_loss" if val_source.count else None,
             save_last=True,
             enable_version_counter=False,
-            save_on_train_epoch_end=False if val_source.count else True,
+            save_on_train_epoch_end=not val_source.count,
         ),
     ]
     if training.average > 0:
@@ -357,34 +231,6 @@ def find_learning_rate(task: ColorizeTask, streams: _Streams, common: dict[str, 
     if suggestion is None:
         raise DataError("no learning rate could be found from this dataset; give one with --lr (1e-3 is a good start)")
     return float(suggestion)
-
-
-def _devices(wanted: str) -> tuple[str, int | str]:
-    if wanted == "auto":
-        return "auto", "auto"
-    if wanted == "cpu":
-        return "cpu", 1
-    if not wanted.isdigit() or int(wanted) < 1:
-        raise SettingError(f"devices must be auto, cpu or a number, not '{wanted}'")
-    if torch.accelerator.device_count() < int(wanted):
-        found = torch.accelerator.device_count()
-        raise SettingError(f"{wanted} accelerators were asked for, but PyTorch finds {found}; use --devices auto")
-    return "gpu", int(wanted)
-
-
-def _precision(wanted: str) -> Any:
-    if wanted not in {"auto", "bf16", "float32"}:
-        raise SettingError(f"precision must be auto, bf16 or float32, not '{wanted}'")
-    if wanted == "float32":
-        return "32-true"
-    return "bf16-mixed" if wanted == "bf16" or has_bfloat16() else "32-true"
-
-
-def has_bfloat16() -> bool:
-    """Say whether the accelerator or processor computes in bfloat16 by itself."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
 
 
 class _quiet:  # noqa: N801 - reads as the state it is

@@ -27,10 +27,10 @@ class TinctOptions:
 class Tinct(Network):
     """Strided encoder, global context at the bottom, decoder back to half size.
 
-    Most of its work is done at 1/8 to 1/32 of the size, where a photograph's contents are recognised; edges are left
-    to the guided upsampling that follows. Each size on the way up adds the encoder's features of that size (as LinkNet,
-Chaurasia & Culurciello 2017, does), which costs half of what joining them would. Global context: what the average over
-the whole picture says is added to every place.
+    Most of its work is done at 1/8 to 1/32 of the size, where a photograph's contents are recognised; edges are left to
+    the guided upsampling that follows. Each size on the way up adds the encoder's features of that size (as LinkNet,
+    Chaurasia & Culurciello 2017, does), which costs half of what joining them would. Global context: what the average
+    over the whole picture says is added to every place.
     """
 
     stride = 2
@@ -48,9 +48,7 @@ the whole picture says is added to every place.
         self.multiple = 2 ** len(widths)
         inputs = (1, *widths[:-1])
         self.encoder = nn.ModuleList(
-            nn.Sequential(
-                conv_norm_relu(before, width, stride=2), *(ResidualBlock(width) for _ in range(count))
-            )
+            nn.Sequential(conv_norm_relu(before, width, stride=2), *(ResidualBlock(width) for _ in range(count)))
             for before, width, count in zip(inputs, widths, options.blocks, strict=True)
         )
         self.context = nn.Sequential(

@@ -1,0 +1,356 @@
+"""From a run to a model file: an ONNX graph with its card, and a `.safetensors` twin to train on from."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import logging
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from tinct import __version__
+from tinct.errors import DataError, ModelError, OutputError, SettingError
+from tinct.learn.data import open_source, pictures
+from tinct.learn.networks.layers import Network
+from tinct.learn.run import Run
+from tinct.learn.tasks import split_rgb
+from tinct.runtime.modelfile import METADATA_KEY, OUTPUTS, Card
+from tinct.runtime.session import Session
+
+if TYPE_CHECKING:
+    import onnx
+
+TOLERANCE = 1e-3
+# Tensors larger than this many numbers are stored in half precision; what is computed stays single precision.
+HALF_FROM = 1024
+
+
+def export(
+    run: str | Path,
+    out: str | Path,
+    *,
+    name: str | None = None,
+    checkpoint: str = "last",
+    working_size: int = 192,
+    temperature: float = 0.5,
+    half: bool = False,
+    description: str = "",
+    licence: str = "MIT",
+    metrics: dict[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Card:
+    """Write a run's network as a model file and its twin.
+
+    The file is tried before it gets its name: ONNX Runtime must give what PyTorch gives, within 1e-3, on noise and on
+    validation photographs of several sizes.
+
+    Args:
+        run: the folder of a training.
+        out: the model file, ending in `.onnx`; the twin beside it ends in `.safetensors`.
+        name: the model's name; the file's without it.
+        checkpoint: `last` or `best` (by validation loss).
+        working_size: the size at which the network looks at pictures, see `Card.working_size`.
+        temperature: the default temperature of decoding.
+        half: store the weights in half precision, which halves the files.
+        description: one sentence for a person.
+        licence: under which terms the weights may be used.
+        metrics: what an evaluation found, for the card.
+        overwrite: replace files that are there already.
+
+    Returns:
+        The card.
+
+    Raises:
+        SettingError: a setting makes no sense.
+        DataError: the run is none, or has no checkpoint yet.
+        OutputError: the file exists already, or cannot be written.
+        ModelError: ONNX Runtime and PyTorch do not agree.
+    """
+    target = Path(out)
+    twin = target.with_suffix(".safetensors")
+    if target.suffix != ".onnx":
+        raise SettingError(f"{out}: a model file must end in .onnx")
+    if not overwrite and (found := [path for path in (target, twin) if path.exists()]):
+        raise OutputError(f"{found[0]} exists already; add --overwrite to replace it")
+    opened = Run.open(run)
+    network, state = trained_network(opened, checkpoint=checkpoint)
+    if half:
+        _round_to_half(network)
+    card = _card(
+        opened,
+        network,
+        state,
+        name=name or target.stem,
+        working_size=working_size,
+        temperature=temperature,
+        licence=licence,
+        description=description,
+        metrics=metrics or {},
+    )
+    output = _Output(network, scale=1.0 if card.task == "bins" or card.space == "yuv" else 110.0).eval()
+    partial = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write_onnx(output, card, partial, half=half)
+        check_agreement(output, partial, _trial_pictures(opened, card))
+        _write_twin(network, card, twin, half=half)
+        partial.replace(target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error})") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return card
+
+
+class _Output(nn.Module):
+    """The network with its output in the colour space's units."""
+
+    def __init__(self, network: Network, *, scale: float) -> None:
+        super().__init__()
+        self.network = network
+        self.scale = scale
+
+    def forward(self, luma: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.network(luma)
+        return result * self.scale if self.scale != 1.0 else result
+
+
+def trained_network(run: Run, *, checkpoint: str = "last") -> tuple[Network, dict[str, Any]]:
+    """Load a run's network, in inference mode, with its averaged weights where the training kept an average.
+
+    Args:
+        run: the run.
+        checkpoint: `last` or `best`.
+
+    Returns:
+        The network and what the checkpoint says of the training (epoch, step).
+
+    Raises:
+        SettingError: no such kind of checkpoint.
+        DataError: the run has none yet.
+    """
+    if checkpoint not in {"last", "best"}:
+        raise SettingError(f"checkpoint must be last or best, not '{checkpoint}'")
+    file = run.path / "checkpoints" / f"{checkpoint}.ckpt"
+    if not file.is_file():
+        raise DataError(f"{run.path}: no finished epoch yet; let the training run on")
+    state = torch.load(file, map_location="cpu", weights_only=False)
+    prefix = "network."
+    weights = {key.removeprefix(prefix): value for key, value in state["state_dict"].items() if key.startswith(prefix)}
+    network = run.network()
+    network.load_state_dict(weights)
+    return network.eval(), {"epochs": int(state["epoch"]) + 1, "steps": int(state["global_step"])}
+
+
+def _round_to_half(network: nn.Module) -> None:
+    with torch.no_grad():
+        for weight in network.parameters():
+            if weight.numel() > HALF_FROM:
+                weight.copy_(weight.half().float())
+
+
+def _card(run: Run, network: Network, state: dict[str, Any], *, name: str, **values: Any) -> Card:
+    training = run.training
+    kept = ("epochs", "batch_size", "learning_rate", "weight_decay", "decay", "average", "clip", "crop", "zoom", "seed")
+    source = open_source(training.data, split="train", val=training.val, seed=training.seed)
+    return Card(
+        name=name,
+        network=training.network,
+        options=json.loads(json.dumps(training.options)),
+        task=training.task,
+        space=training.space,
+        bins=run.bins.to_card() if run.bins is not None else None,
+        output_stride=network.stride,
+        multiple=network.multiple,
+        data={"name": Path(training.data.rstrip("/")).name, "photographs": source.count},
+        training={
+            **{key: getattr(training, key) for key in kept},
+            "rebalance": training.rebalance,
+            "augmentation": dataclasses.asdict(training.augmentation),
+            "finished": state,
+            "parameters": sum(weight.numel() for weight in network.parameters()),
+        },
+        tinct=__version__,
+        created=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        **values,
+    )
+
+
+def _write_onnx(output: _Output, card: Card, path: Path, *, half: bool) -> None:
+    import onnx
+
+    # Twice the multiple, so that no dimension is 1 and taken for fixed.
+    example = torch.zeros(2, 1, 2 * card.multiple * 2, 3 * card.multiple * 2)
+    batch = torch.export.Dim("batch", min=1)
+    rows, columns = (torch.export.Dim(name, min=1, max=512) for name in ("rows", "columns"))
+    loggers = [logging.getLogger(each) for each in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                output,
+                (example,),
+                input_names=["luma"],
+                output_names=[OUTPUTS[card.task]],
+                dynamic_shapes={"luma": {0: batch, 2: card.multiple * rows, 3: card.multiple * columns}},
+                dynamo=True,
+                optimize=True,
+                verbose=False,
+            )
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+    if program is None:
+        raise ModelError("PyTorch gave no ONNX graph")
+    model = program.model_proto
+    if half:
+        _store_half(model)
+    _name_dimensions(model, card)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, card.to_json()
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+
+
+def _name_dimensions(model: onnx.ModelProto, card: Card) -> None:
+    """Give the graph's dimensions plain names: what the exporter derives reads as formulas."""
+    names = {
+        model.graph.input[0].name: ("batch", None, "height", "width"),
+        model.graph.output[0].name: ("batch", None, "output_height", "output_width"),
+    }
+    for value in (*model.graph.input, *model.graph.output):
+        for dimension, name in zip(value.type.tensor_type.shape.dim, names[value.name], strict=True):
+            if name is not None:
+                dimension.dim_param = name
+
+
+def _store_half(model: onnx.ModelProto) -> None:
+    """Store large weights as float16, each turned to float32 by a Cast, which runtimes do once when they load."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    casts = []
+    for index, weight in enumerate(model.graph.initializer):
+        values = numpy_helper.to_array(weight)
+        if values.dtype != np.float32 or values.size <= HALF_FROM:
+            continue
+        name = weight.name
+        model.graph.initializer[index].CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], name=f"{name}.cast", to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _trial_pictures(run: Run, card: Card) -> list[np.ndarray]:
+    """Give luma pictures (H, W) to compare on: noise, and validation photographs, of several sizes."""
+    rng = np.random.default_rng(0)
+    trials = [
+        rng.random((rows * card.multiple, columns * card.multiple), np.float32) for rows, columns in ((1, 1), (3, 2))
+    ]
+    for split in ("val", "train"):
+        source = open_source(run.training.data, split=split, val=run.training.val, seed=run.training.seed)
+        for picture in pictures(source, limit=4):
+            rows, columns = (side // card.multiple * card.multiple for side in picture.shape[:2])
+            if rows and columns:
+                rgb = torch.from_numpy(picture[:rows, :columns]).permute(2, 0, 1)[None].float() / 255
+                trials.append(split_rgb(rgb, card.space)[0][0, 0].numpy())
+    return trials
+
+
+def check_agreement(output: nn.Module, path: Path, trials: list[np.ndarray]) -> float:
+    """Compare PyTorch's output with ONNX Runtime's.
+
+    Args:
+        output: the module that was exported.
+        path: the model file.
+        trials: luma pictures (H, W), sides multiples of the model's.
+
+    Returns:
+        The largest difference found, relative to the output's largest value where that is above 1.
+
+    Raises:
+        ModelError: it is above 1e-3.
+    """
+    session = Session(path, runtime="onnxruntime")
+    largest = 0.0
+    for luma in trials:
+        with torch.no_grad():
+            expected = output(torch.from_numpy(luma)[None, None])[0].permute(1, 2, 0).numpy()
+        found = session.run(luma)
+        largest = max(largest, float(np.abs(found - expected).max() / max(1.0, float(np.abs(expected).max()))))
+    if not largest <= TOLERANCE:
+        raise ModelError(f"PyTorch and ONNX Runtime differ by {largest:.2g}, more than {TOLERANCE}: not exported")
+    return largest
+
+
+def _write_twin(network: Network, card: Card, path: Path, *, half: bool) -> None:
+    state = {
+        key: (value.half() if half and value.is_floating_point() and value.numel() > HALF_FROM else value).contiguous()
+        for key, value in network.state_dict().items()
+    }
+    partial = path.with_name(path.name + ".part")
+    save_file(state, partial, metadata={METADATA_KEY: card.to_json()})
+    partial.replace(path)
+
+
+def read_twin_card(path: str | Path) -> Card:
+    """Read the card of a `.safetensors` twin.
+
+    Raises:
+        ModelError: the file is missing, damaged, or not one of tinct's.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise ModelError(f"{path}: no such file of weights")
+    try:
+        with safe_open(file, framework="pt") as weights:
+            metadata = weights.metadata() or {}
+    except Exception as error:  # safetensors' own error class is not public
+        raise ModelError(f"{path}: no .safetensors file, or a damaged one ({error})") from error
+    if METADATA_KEY not in metadata:
+        raise ModelError(f"{path}: weights without a tinct card; use the twin that `tinct export` wrote")
+    return Card.from_json(metadata[METADATA_KEY], source=str(path))
+
+
+def load_weights(network: Network, path: str | Path) -> None:
+    """Load the weights of a twin into a network of the same make.
+
+    Raises:
+        ModelError: the file is missing or damaged, or belongs to another network.
+    """
+    read_twin_card(path)
+    with safe_open(Path(path), framework="pt") as weights:
+        state = {key: weights.get_tensor(key) for key in weights.keys()}  # noqa: SIM118 - no mapping
+    try:
+        network.load_state_dict(
+            {key: value.float() if value.dtype == torch.half else value for key, value in state.items()}
+        )
+    except RuntimeError as error:
+        raise ModelError(f"{path}: the weights belong to another network ({str(error).splitlines()[0]})") from error
+
+
+def read_metrics(path: str | Path) -> dict[str, Any]:
+    """Read figures for a card from a JSON file.
+
+    Raises:
+        DataError: the file is missing or holds no JSON object.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: no readable JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise DataError(f"{path}: must hold a JSON object, as `tinct evaluate --json` prints")
+    return values

@@ -1,0 +1,53 @@
+"""What a training runs on: devices and precision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from tinct.errors import SettingError
+
+
+def choose_devices(wanted: str) -> tuple[str, int | str]:
+    """Give Lightning's accelerator and devices.
+
+    Args:
+        wanted: `auto`, `cpu`, or a number of accelerators.
+
+    Raises:
+        SettingError: fewer accelerators are there, or the word is another.
+    """
+    if wanted == "auto":
+        return "auto", "auto"
+    if wanted == "cpu":
+        return "cpu", 1
+    if not wanted.isdigit() or int(wanted) < 1:
+        raise SettingError(f"devices must be auto, cpu or a number, not '{wanted}'")
+    if torch.accelerator.device_count() < int(wanted):
+        found = torch.accelerator.device_count()
+        raise SettingError(f"{wanted} accelerators were asked for, but PyTorch finds {found}; use --devices auto")
+    return "gpu", int(wanted)
+
+
+def choose_precision(wanted: str) -> Any:
+    """Give Lightning's precision.
+
+    Args:
+        wanted: `auto` (bfloat16 where it is fast), `bf16` or `float32`.
+
+    Raises:
+        SettingError: the word is another.
+    """
+    if wanted not in {"auto", "bf16", "float32"}:
+        raise SettingError(f"precision must be auto, bf16 or float32, not '{wanted}'")
+    if wanted == "float32":
+        return "32-true"
+    return "bf16-mixed" if wanted == "bf16" or has_bfloat16() else "32-true"
+
+
+def has_bfloat16() -> bool:
+    """Say whether the accelerator or processor computes in bfloat16 by itself."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported())

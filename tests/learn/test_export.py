@@ -1,0 +1,146 @@
+"""Model files: what PyTorch gives, ONNX Runtime gives, at any size; and twins to train on from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from tinct.errors import DataError, ModelError, OutputError, SettingError
+from tinct.learn.export import check_agreement, export, load_weights, read_twin_card, trained_network
+from tinct.learn.networks.registry import build
+from tinct.learn.prepare import prepare
+from tinct.learn.run import Run, Training
+from tinct.learn.train import train
+from tinct.runtime.modelfile import read_card
+from tinct.runtime.session import Session
+
+SMALL: dict[str, Any] = {
+    "epochs": 1,
+    "batch_size": 8,
+    "crop": 64,
+    "workers": 0,
+    "bins": 8,
+    "average": 0.5,
+    "precision": "float32",
+    "devices": "cpu",
+}
+NETWORKS = {
+    "flat": {"width": 4},
+    "bottleneck": {"width": 8},
+    "colorunet": {"width": 4},
+    "tinct": {"widths": [8, 16, 24], "blocks": [0, 1, 1]},
+}
+
+
+@pytest.fixture(scope="module")
+def runs(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    data = str(prepare([photo_folder], folder / "set", val=0.2).path)
+    made = {}
+    for name, options in NETWORKS.items():
+        made[name] = train(Training(data=data, network=name, options=options, **SMALL), folder / name).path
+    chroma = Training(data=data, network="tinct", options=NETWORKS["tinct"], task="regression", space="lab", **SMALL)
+    made["chroma"] = train(chroma, folder / "chroma").path
+    return made
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, "chroma"])
+@pytest.mark.parametrize("half", [False, True])
+def test_onnx_runtime_gives_what_pytorch_gives(runs: dict[str, Path], tmp_path: Path, name: str, half: bool) -> None:
+    card = export(runs[name], tmp_path / "model.onnx", half=half)
+    assert read_card(tmp_path / "model.onnx") == card
+    run = Run.open(runs[name])
+    network, _ = trained_network(run)
+    if half:
+        load_weights(network, tmp_path / "model.safetensors")
+    session = Session(tmp_path / "model.onnx", runtime="onnxruntime")
+    rng = np.random.default_rng(0)
+    for rows, columns in ((1, 1), (2, 5), (4, 3)):
+        luma = rng.random((rows * card.multiple, columns * card.multiple), dtype=np.float32)
+        with torch.no_grad():
+            expected = network(torch.from_numpy(luma)[None, None])[0].permute(1, 2, 0).numpy()
+        scale = 110 if name == "chroma" else 1
+        np.testing.assert_allclose(session.run(luma) / scale, expected, atol=1e-3 * max(1, np.abs(expected).max()))
+
+
+def test_the_graph_is_plain_and_dynamic(runs: dict[str, Path], tmp_path: Path) -> None:
+    export(runs["tinct"], tmp_path / "model.onnx")
+    graph = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    assert graph.get_inputs()[0].shape == ["batch", 1, "height", "width"]
+    assert graph.get_outputs()[0].shape == ["batch", 8, "output_height", "output_width"]
+    onnx.checker.check_model(onnx.load(tmp_path / "model.onnx"), full_check=True)
+
+
+def test_half_precision_halves_the_file(runs: dict[str, Path], tmp_path: Path) -> None:
+    export(runs["bottleneck"], tmp_path / "whole.onnx")
+    export(runs["bottleneck"], tmp_path / "half.onnx", half=True)
+    sizes = [
+        sum(len(item.raw_data) for item in onnx.load(tmp_path / name).graph.initializer)
+        for name in ("whole.onnx", "half.onnx")
+    ]
+    assert sizes[1] < 0.65 * sizes[0]
+
+
+def test_the_card_tells_what_was_trained(runs: dict[str, Path], tmp_path: Path) -> None:
+    card = export(
+        runs["tinct"], tmp_path / "m.onnx", temperature=0.3, working_size=96, metrics={"auc": 1.5}, description="x"
+    )
+    run = Run.open(runs["tinct"])
+    assert (card.network, card.options) == ("tinct", NETWORKS["tinct"])
+    assert (card.temperature, card.working_size, card.metrics) == (0.3, 96, {"auc": 1.5})
+    assert card.training["finished"] == {"epochs": 1, "steps": card.training["finished"]["steps"]}
+    assert card.data["photographs"] > 20
+    assert card.color_bins().to_card() == run.bins.to_card()  # type: ignore[union-attr]
+
+
+def test_a_twin_goes_on_training(runs: dict[str, Path], tmp_path: Path) -> None:
+    export(runs["tinct"], tmp_path / "m.onnx")
+    twin = tmp_path / "m.safetensors"
+    run = Run.open(runs["tinct"])
+    training = Training(
+        **{**run.training.to_json(), "augmentation": run.training.augmentation, "learning_rate": 0.0, "average": 0.0}
+    )
+    tuned = train(training, tmp_path / "tuned", initial=twin)
+    assert tuned.bins.to_card() == run.bins.to_card()  # type: ignore[union-attr]
+    before, after = trained_network(run)[0], trained_network(tuned)[0]
+    for (key, old), new in zip(before.named_parameters(), after.parameters(), strict=True):
+        assert torch.equal(old, new), key
+
+
+def test_differing_outputs_are_refused(runs: dict[str, Path], tmp_path: Path) -> None:
+    export(runs["flat"], tmp_path / "m.onnx")
+    torch.manual_seed(5)
+    stranger = build("flat", outputs=8, options=NETWORKS["flat"]).eval()
+    with pytest.raises(ModelError, match="differ"):
+        check_agreement(stranger, tmp_path / "m.onnx", [np.random.default_rng(0).random((16, 16), np.float32)])
+
+
+def test_nothing_is_overwritten_or_left_behind(runs: dict[str, Path], tmp_path: Path) -> None:
+    export(runs["flat"], tmp_path / "m.onnx")
+    before = (tmp_path / "m.onnx").read_bytes()
+    with pytest.raises(OutputError, match="--overwrite"):
+        export(runs["flat"], tmp_path / "m.onnx")
+    assert (tmp_path / "m.onnx").read_bytes() == before
+    export(runs["flat"], tmp_path / "m.onnx", overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.onnx", "m.safetensors"]
+
+
+def test_bad_requests_are_named(runs: dict[str, Path], tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"\.onnx"):
+        export(runs["flat"], tmp_path / "m.pt")
+    with pytest.raises(DataError, match="no training run"):
+        export(tmp_path, tmp_path / "m.onnx")
+    with pytest.raises(SettingError, match="last or best"):
+        export(runs["flat"], tmp_path / "m.onnx", checkpoint="first")
+    (tmp_path / "w.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ModelError, match="damaged"):
+        read_twin_card(tmp_path / "w.safetensors")
+    export(runs["flat"], tmp_path / "flat.onnx")
+    with pytest.raises(ModelError, match="another network"):
+        load_weights(build("colorunet", outputs=8), tmp_path / "flat.safetensors")

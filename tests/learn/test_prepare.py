@@ -1,0 +1,152 @@
+"""`prepare`: what goes in, what is left out, and going on after an interruption."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tinct.errors import DataError, SettingError
+from tinct.learn.prepare import prepare
+
+
+def _members(folder: Path, split: str) -> list[tuple[dict[str, Any], np.ndarray]]:
+    found = []
+    for shard in sorted(folder.glob(f"{split}-*.tar")):
+        with tarfile.open(shard) as tar:
+            names = tar.getnames()
+            for name in names[::2]:
+                key = name.removesuffix(".jpg")
+                assert f"{key}.json" in names
+                jpeg = tar.extractfile(name).read()  # type: ignore[union-attr]
+                card = json.load(tar.extractfile(f"{key}.json"))  # type: ignore[arg-type]
+                found.append((card, cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)))
+    return found
+
+
+def _rejected(folder: Path) -> dict[str, str]:
+    with (folder / "rejected.csv").open(newline="") as file:
+        return {Path(row["path"]).name: row["reason"] for row in csv.DictReader(file)}
+
+
+@pytest.fixture
+def messy_folder(photo_folder: Path, tmp_path: Path, chelsea_png: Path) -> Path:
+    folder = tmp_path / "messy"
+    shutil.copytree(photo_folder, folder)
+    cat = cv2.imread(str(chelsea_png))
+    cv2.imwrite(str(folder / "grey.png"), cv2.cvtColor(cat, cv2.COLOR_BGR2GRAY))
+    cv2.imwrite(str(folder / "cat.png"), cat)
+    shutil.copy(folder / "cat.png", folder / "outdoors" / "copy.png")
+    cv2.imwrite(str(folder / "again.jpg"), cv2.resize(cat, None, fx=0.7, fy=0.7), [cv2.IMWRITE_JPEG_QUALITY, 70])
+    cv2.imwrite(str(folder / "framed.png"), cv2.copyMakeBorder(cat[:200, 200:], 20, 20, 20, 20, cv2.BORDER_CONSTANT))
+    cv2.imwrite(str(folder / "tiny.png"), cat[:40, :40])
+    (folder / "text.jpg").write_text("not a picture")
+    (folder / "empty.png").touch()
+    whole = (folder / "cat.png").read_bytes()
+    (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "notes.txt").write_text("ignored")
+    return folder
+
+
+def test_everything_is_either_in_the_dataset_or_listed_with_a_reason(messy_folder: Path, tmp_path: Path) -> None:
+    made = prepare([messy_folder], tmp_path / "set", size=128, val=0.25, seed=1, shard_size=20)
+    train, val = _members(made.path, "train"), _members(made.path, "val")
+    reasons = _rejected(made.path)
+    assert (len(train), len(val)) == (made.train, made.val)
+    pictures = [path for path in messy_folder.rglob("*") if path.suffix in {".png", ".jpg"}]
+    assert made.train + made.val + made.rejected == len(pictures)
+    assert "near-grey" in reasons["grey.png"]
+    assert "too small" in reasons["tiny.png"]
+    for name in ("text.jpg", "empty.png", "cut.png"):
+        assert reasons[name].startswith("unreadable")
+    assert "cropped" in reasons["framed.png"]
+    duplicates = [name for name in ("cat.png", "copy.png", "again.jpg") if "duplicate" in reasons.get(name, "")]
+    assert len(duplicates) == 2
+    for card, picture in train + val:
+        assert max(picture.shape[:2]) <= 128
+        assert picture.shape[:2] == (card["height"], card["width"])
+        assert card["source"] == "messy"
+        assert card["category"] in {"indoors", "outdoors", ""}
+
+
+def test_small_photographs_are_not_enlarged(photo_folder: Path, tmp_path: Path) -> None:
+    made = prepare([photo_folder], tmp_path / "set", size=512)
+    assert {picture.shape[:2] for _, picture in _members(made.path, "train")} <= {(160, 160), (120, 160)}
+
+
+def test_the_split_depends_on_the_seed_alone(photo_folder: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere" / photo_folder.name
+    shutil.copytree(photo_folder, moved)
+    names = []
+    for index, (source, seed) in enumerate([(photo_folder, 3), (moved, 3), (photo_folder, 4)]):
+        made = prepare([source], tmp_path / f"set{index}", val=0.3, seed=seed)
+        names.append([card["name"] for card, _ in _members(made.path, "val")])
+    assert names[0] == names[1] != names[2]
+
+
+def test_categories_restrict(photo_folder: Path, tmp_path: Path) -> None:
+    made = prepare([photo_folder], tmp_path / "set", categories=["outdoors"])
+    assert {card["category"] for card, _ in _members(made.path, "train")} == {"outdoors"}
+    assert made.train + made.val == 24
+
+
+def test_a_killed_preparation_goes_on_to_the_same_dataset(photo_folder: Path, tmp_path: Path) -> None:
+    whole = prepare([photo_folder], tmp_path / "whole", shard_size=4, val=0.2)
+    code = (
+        "import sys, time\nfrom tinct.learn.prepare import prepare\n"
+        "prepare([sys.argv[1]], sys.argv[2], shard_size=4, val=0.2, progress=lambda d, t: time.sleep(0.05))"
+    )
+    killed = subprocess.Popen([sys.executable, "-c", code, str(photo_folder), str(tmp_path / "killed")])
+    while not list((tmp_path / "killed").glob("train-000002.tar")):
+        assert killed.poll() is None
+        time.sleep(0.02)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert not (tmp_path / "killed" / "dataset.json").exists()
+    again = prepare([photo_folder], tmp_path / "killed", shard_size=4, val=0.2)
+    assert (again.train, again.val, again.rejected) == (whole.train, whole.val, whole.rejected)
+    files = sorted(path.name for path in whole.path.iterdir() if path.suffix in {".tar", ".json", ".csv"})
+    assert files == sorted(path.name for path in again.path.iterdir() if path.suffix in {".tar", ".json", ".csv"})
+    for name in files:
+        assert (whole.path / name).read_bytes() == (again.path / name).read_bytes(), name
+
+
+def test_other_settings_in_the_same_folder_are_refused(photo_folder: Path, tmp_path: Path) -> None:
+    prepare([photo_folder], tmp_path / "set", size=128)
+    with pytest.raises(SettingError, match="begun with other settings"):
+        prepare([photo_folder], tmp_path / "set", size=96)
+
+
+def test_no_photographs_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DataError, match="no photographs found"):
+        prepare([tmp_path / "none"], tmp_path / "set")
+    with pytest.raises(DataError, match="no such folder"):
+        prepare([tmp_path / "missing"], tmp_path / "set")
+
+
+def test_progress_counts_every_photograph(photo_folder: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    prepare([photo_folder], tmp_path / "set", progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(done, 48) for done in range(1, 49)]
+
+
+def test_shards_are_plain_tar_files_in_pairs(photo_folder: Path, tmp_path: Path) -> None:
+    webdataset = pytest.importorskip("webdataset")
+    made = prepare([photo_folder], tmp_path / "set", val=0)
+    shards = [str(path) for path in sorted(made.path.glob("train-*.tar"))]
+    samples = list(webdataset.WebDataset(shards, shardshuffle=False).decode("rgb8"))
+    assert len(samples) == made.train
+    assert all(sample["jpg"].ndim == 3 and sample["json"]["source"] for sample in samples)
