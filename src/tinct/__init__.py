@@ -23,7 +23,7 @@ _HOMES = {
     "TinctError": "tinct.errors",
 }
 
-__all__ = ["ColorBins", "Colorizer", "TinctError", "__version__", "colorize"]  # noqa: F822
+__all__ = ["ColorBins", "Colorizer", "TinctError", "__version__", "colorize"]
 
 
 def __getattr__(name: str) -> Any:

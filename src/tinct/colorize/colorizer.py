@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from tinct import __version__
 from tinct.color.spaces import FloatArray, rgb_to_lab
+from tinct.color.toning import is_colored
 from tinct.colorize import arrays
 from tinct.colorize.denoise import checked_denoise, denoised
 from tinct.colorize.prediction import Prediction, native_luma
-from tinct.colorize.toning import is_colored
 from tinct.errors import AlreadyColorError, InputError, SettingError
 from tinct.media import formats
 from tinct.media.image import Picture, check_target, open_picture, small_size

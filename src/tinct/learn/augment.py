@@ -62,11 +62,12 @@ class Augmenter(nn.Module):
 
     def luma(self, luma: torch.Tensor) -> torch.Tensor:
         """Vary light and grain of luma (N, 1, H, W) in 0..1; chroma stays as it was."""
-        varied = self.tones(luma)
+        varied = self.tones(luma).clone()
         share = 0.6 / max(len(self.noises), 1)
-        drawn = torch.rand(len(luma), 1, 1, 1, device=luma.device)
+        drawn = torch.rand(len(luma), device=luma.device)
         for place, noise in enumerate(self.noises):
             chosen = (drawn >= place * share) & (drawn < (place + 1) * share)
-            varied = torch.where(chosen, noise(varied), varied)
+            if chosen.any():
+                varied[chosen] = noise(varied[chosen])
         limited: torch.Tensor = varied.clamp(0, 1)
         return limited

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import rgb_to_yuv
+from tinct.color.toning import COLOR_OFF_TONE, color_off_tone
 
 Picture = NDArray[np.uint8]
 
 # A photograph whose chroma is below this on average teaches that the world is grey (YUV units; full red is 0.63).
 NEAR_GREY = 0.02
-# Chroma left once its dependence on luma is taken out; toned (sepia, cyanotype) pictures have almost none.
-NEAR_TONED = 0.009
 # A frame's lines are of one colour: the largest spread (8-bit steps) along a line and from line to line.
 FRAME_SPREAD = 4.0
 FRAME_STEP = 8.0
@@ -89,17 +88,14 @@ def grey_reason(picture: Picture) -> str | None:
     Returns:
         A reason, or None for a picture with colours.
     """
-    small = cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA)
-    yuv = rgb_to_yuv(small.reshape(-1, 3).astype(np.float32) / 255)
-    luma, chroma = yuv[:, 0], yuv[:, 1:]
-    amount = float(np.hypot(chroma[:, 0], chroma[:, 1]).mean())
+    small = cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    chroma = rgb_to_yuv(small)[..., 1:]
+    amount = float(np.hypot(chroma[..., 0], chroma[..., 1]).mean())
     if amount < NEAR_GREY:
         return f"near-grey (mean chroma {amount:.3f})"
-    curve = np.stack([np.ones_like(luma), luma, luma**2, luma**3], axis=1)
-    fitted = curve @ np.linalg.lstsq(curve, chroma, rcond=None)[0]
-    left = float(np.hypot(*(chroma - fitted).T).mean())
-    if left < NEAR_TONED:
-        return f"toned in one hue (chroma off the tone {left:.3f})"
+    left = color_off_tone(small)
+    if left < COLOR_OFF_TONE:
+        return f"toned in one hue (chroma off the tone {left:.1f} of 255)"
     return None
 
 

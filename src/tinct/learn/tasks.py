@@ -172,9 +172,11 @@ class ColorizeTask(lightning.LightningModule):
         plain = [weight for weight in self.network.parameters() if weight.ndim <= 1]
         optimizer = torch.optim.AdamW(
             [{"params": decayed, "weight_decay": self.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-            lr=self.learning_rate,
+            lr=1.0,
         )
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule)
+        # The whole rate comes from a plain function, of which checkpoints keep nothing: a training resumed with another
+        # rate or length follows the new plan.
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.learning_rate * self.schedule(step))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 

@@ -1,7 +1,9 @@
-"""Sheets of validation photographs, drawn after each epoch: grey, predicted, true."""
+"""What a training notes after each epoch: figures, and sheets of validation photographs."""
 
 from __future__ import annotations
 
+import csv
+import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,53 @@ from tinct.learn.data import Crop, Source, cut, pictures
 if TYPE_CHECKING:
     from tinct.learn.tasks import ColorizeTask
 
-import random
+
+# Columns of metrics.csv; those that a task does not measure stay empty.
+COLUMNS = (
+    "epoch",
+    "step",
+    "learning_rate",
+    "train_loss",
+    "val_loss",
+    "val_accuracy",
+    "val_chroma_error",
+    "val_grey_error",
+    "val_chroma_ratio",
+)
+
+
+class MetricsTable(Callback):
+    """Writes metrics.csv, one row per finished epoch."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file; it is continued where it exists."""
+        super().__init__()
+        self._path = path
+        self._rows: list[dict[str, str]] = []
+
+    def on_train_start(self, trainer: Trainer, task: LightningModule) -> None:
+        """Take over the rows of the epochs that the checkpoint holds; later ones are trained again."""
+        if self._path.is_file():
+            with self._path.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            self._rows = [row for row in rows if int(row["epoch"]) < trainer.current_epoch]
+
+    def on_train_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
+        """Add a row and write the table."""
+        if not trainer.is_global_zero:
+            return
+        found = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        found["train_loss"] = found.get("train_loss_epoch", found.get("train_loss", float("nan")))
+        found["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
+        counts = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        figures = {name: f"{found[name]:.6g}" for name in COLUMNS if name in found}
+        self._rows.append({**{name: str(value) for name, value in counts.items()}, **figures})
+        partial = self._path.with_name(self._path.name + ".part")
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, COLUMNS)
+            table.writeheader()
+            table.writerows(self._rows)
+        partial.replace(self._path)
 
 
 class SampleSheets(Callback):

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tinct.colorize.toning import color_off_tone, is_colored
+from tinct.color.toning import color_off_tone, is_colored
 
 
 def toned(grey: np.ndarray, kind: str) -> np.ndarray:
