@@ -24,7 +24,17 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for index in range(24):
             picture = cv2.imread(str(paths[index % len(paths)]))
             height, width = (160, 160) if index % 3 else (120, 160)
-            top = int(rng.integers(picture.shape[0] - height))
-            left = int(rng.integers(picture.shape[1] - width))
-            cv2.imwrite(str(folder / category / f"{index:02d}.png"), picture[top : top + height, left : left + width])
+            piece = _colorful_piece(picture, height, width, rng)
+            cv2.imwrite(str(folder / category / f"{index:02d}.png"), piece)
     return folder
+
+
+def _colorful_piece(picture: np.ndarray, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw crops until one has colours of several kinds, which screening is sure to take."""
+    while True:
+        top = int(rng.integers(picture.shape[0] - height))
+        left = int(rng.integers(picture.shape[1] - width))
+        piece = picture[top : top + height, left : left + width]
+        channels = piece.reshape(-1, 3).astype(float)
+        if np.std(channels[:, 2] - channels[:, 1]) > 12 and np.std(channels[:, 0] - channels[:, 1]) > 8:
+            return piece

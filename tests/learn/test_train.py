@@ -16,8 +16,9 @@ import pytest
 import torch
 
 from tinct.errors import DataError, SettingError
+from tinct.learn.augment import Augmentation
 from tinct.learn.prepare import prepare
-from tinct.learn.run import Run, Training
+from tinct.learn.run import Run, Training, finished_epochs
 from tinct.learn.train import train
 
 SMALL: dict[str, Any] = {
@@ -50,12 +51,12 @@ def _weights(run: Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_training_learns_and_leaves_what_it_promises(dataset: str, tmp_path: Path) -> None:
-    run = train(Training(data=dataset, **{**SMALL, "epochs": 8, "learning_rate": 3e-3}), tmp_path / "run")
-    losses = _rows(run.path, "train_loss_epoch")
-    assert len(losses) == 8
-    assert losses[-1] < 0.9 * losses[0]
-    assert len(_rows(run.path, "val_loss")) == 8
-    assert len(list((run.path / "samples").glob("epoch-*.png"))) == 8
+    run = train(Training(data=dataset, **{**SMALL, "epochs": 20, "learning_rate": 5e-3}), tmp_path / "run")
+    losses = _rows(run.path, "train_loss")
+    assert len(losses) == 20
+    assert losses[-1] < 0.85 * losses[0]
+    assert len(_rows(run.path, "val_loss")) == 20
+    assert len(list((run.path / "samples").glob("epoch-*.png"))) == 20
     assert list((run.path / "tensorboard").glob("events*"))
     again = Run.open(run.path)
     assert again.training == run.training
@@ -88,8 +89,9 @@ def test_a_plain_folder_trains(photo_folder: Path, tmp_path: Path) -> None:
 
 def test_a_learning_rate_is_found(dataset: str, tmp_path: Path) -> None:
     train(Training(data=dataset, **{**SMALL, "epochs": 1, "learning_rate": "auto"}), tmp_path / "run")
-    state = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=False)
-    assert 1e-6 < state["lr_schedulers"][0]["base_lrs"][0] < 0.1
+    found = Run.open(tmp_path / "run").training.learning_rate
+    assert isinstance(found, float)
+    assert 1e-4 < found <= 0.0101
 
 
 def _script(dataset: str, out: Path, *, epochs: int) -> str:
@@ -112,10 +114,11 @@ def test_killed_and_resumed_no_epoch_is_repeated_or_lost(dataset: str, tmp_path:
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
     done = torch.load(out / "checkpoints" / "last.ckpt", weights_only=False)
-    finished = done["epoch"] + 1
+    finished = finished_epochs(done)
+    assert finished in {2, 3, 4}
     subprocess.run([sys.executable, "-c", _script(dataset, out, epochs=finished + 2), "resume"], check=True)
     state = torch.load(out / "checkpoints" / "last.ckpt", weights_only=False)
-    assert state["epoch"] + 1 == finished + 2
+    assert finished_epochs(state) == finished + 2
     steps = done["global_step"] // finished
     assert state["global_step"] == steps * (finished + 2)
     with (out / "metrics.csv").open(newline="") as file:
@@ -124,13 +127,15 @@ def test_killed_and_resumed_no_epoch_is_repeated_or_lost(dataset: str, tmp_path:
 
 
 def test_resumed_it_ends_where_an_unbroken_run_does(dataset: str, tmp_path: Path) -> None:
-    common = {**SMALL, "decay": 0.0}
+    # Without noise and mirroring, which draw from PyTorch's state, the two see exactly the same squares.
+    calm = Augmentation(flip=False, noise=(), contrast=0, brightness=0)
+    common = {**SMALL, "decay": 0.0, "augmentation": calm}
     whole = train(Training(data=dataset, **{**common, "epochs": 3}), tmp_path / "whole")
     train(Training(data=dataset, **{**common, "epochs": 1}), tmp_path / "parts")
     parts = train(Training(data=dataset, **{**common, "epochs": 3}), tmp_path / "parts", resume=True)
     first, second = _weights(whole.path), _weights(parts.path)
     for key in first:
-        torch.testing.assert_close(first[key], second[key], rtol=0.2, atol=0.05)
+        torch.testing.assert_close(first[key], second[key], rtol=1e-3, atol=1e-4)
 
 
 def test_settings_are_checked(dataset: str, tmp_path: Path) -> None:

@@ -13,10 +13,6 @@ import pyvips
 from tinct.errors import SettingError, UnreadableError
 from tinct.media import formats
 
-PICTURE_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jxl", ".pbm", ".pgm"}
-    | {".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
-)
 RESULT = "_color"  # a result is NAME_color.EXT
 EXTRAS = ("sheet", "confidence")  # and beside it may be NAME_color_sheet.EXT and NAME_color_confidence.EXT
 
@@ -110,7 +106,7 @@ def _in_folder(folder: Path, *, recursive: bool) -> Iterable[tuple[Path, Path]]:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+    return path.suffix.lower() in formats.PICTURE_SUFFIXES and not path.name.startswith(".")
 
 
 def _is_file_name(output: str | Path, inputs: Sequence[str | Path]) -> bool:
@@ -121,7 +117,7 @@ def _is_file_name(output: str | Path, inputs: Sequence[str | Path]) -> bool:
             raise SettingError(f"{output} is a file; name a folder, or a file with a picture's ending")
         return False
     single = len(inputs) == 1 and not Path(inputs[0]).is_dir() and not glob.has_magic(str(inputs[0]))
-    if not single and (path.is_file() or path.suffix.lower() in PICTURE_SUFFIXES):
+    if not single and (path.is_file() or path.suffix.lower() in formats.PICTURE_SUFFIXES):
         raise SettingError(f"{output} names one file, but several pictures may be colorized; name a folder")
     return single
 
@@ -169,7 +165,7 @@ def _origins(path: Path) -> list[Path]:
     if not stem.endswith(RESULT) or stem == RESULT:
         return []
     origin = stem.removesuffix(RESULT)
-    suffixes = {path.suffix, *PICTURE_SUFFIXES}
+    suffixes = {path.suffix, *formats.PICTURE_SUFFIXES}
     return [found for suffix in sorted(suffixes) if (found := path.with_name(origin + suffix)).is_file()]
 
 

@@ -26,7 +26,9 @@ from webdataset.shardlists import split_by_node, split_by_worker
 
 from tinct.errors import DataError
 from tinct.learn.ledger import draw
-from tinct.learn.prepare import FORMAT, PICTURE_SUFFIXES, fit
+from tinct.learn.prepare import FORMAT
+from tinct.media.formats import PICTURE_SUFFIXES
+from tinct.media.small import read_small
 
 Sample = tuple[bytes, dict[str, Any]]
 SHUFFLE_BUFFER = 1000
@@ -39,16 +41,21 @@ class Source:
     Attributes:
         place: the dataset's folder or address, for messages.
         parts: shards (paths or addresses), or the picture files of a plain folder.
-        count: photographs in all.
+        counts: photographs in each part.
         shards: whether the parts are shards.
         size: longest edge that photographs are fitted into.
     """
 
     place: str
     parts: tuple[str, ...]
-    count: int
+    counts: tuple[int, ...]
     shards: bool
     size: int
+
+    @property
+    def count(self) -> int:
+        """Photographs in all."""
+        return sum(self.counts)
 
 
 def open_source(data: str | Path, *, split: str, val: float = 0.1, seed: int = 0, size: int = 256) -> Source:
@@ -80,7 +87,7 @@ def open_source(data: str | Path, *, split: str, val: float = 0.1, seed: int = 0
     return Source(
         place,
         tuple(f"{place}/{shard['file']}" for shard in shards),
-        sum(shard["count"] for shard in shards),
+        tuple(int(shard["count"]) for shard in shards),
         True,
         int(card["size"]),
     )
@@ -111,7 +118,7 @@ def _open_folder(folder: Path, *, split: str, val: float, seed: int, size: int) 
         raise DataError(
             f"{folder}: no photographs and no dataset.json in it; run `tinct prepare` or name another folder"
         )
-    return Source(str(folder), chosen, len(chosen), False, size)
+    return Source(str(folder), chosen, (1,) * len(chosen), False, size)
 
 
 def _open(place: str) -> Any:
@@ -141,15 +148,21 @@ def read_samples(parts: Iterable[str], source: Source) -> Iterator[Sample]:
     Raises:
         DataError: a shard is missing, cut short, or damaged.
     """
+    counts = dict(zip(source.parts, source.counts, strict=True))
     for part in parts:
         if not source.shards:
             yield Path(part).read_bytes(), {"name": Path(part).name, "category": Path(part).parent.name}
             continue
+        found = 0
         try:
             with _open(part) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-                yield from _pairs(tar)
-        except (tarfile.TarError, FileNotFoundError, EOFError) as error:
+                for sample in _pairs(tar):
+                    found += 1
+                    yield sample
+        except (tarfile.TarError, FileNotFoundError, EOFError, ValueError) as error:
             raise DataError(f"{part}: the shard is missing or damaged ({error}); prepare the dataset again") from error
+        if found != counts[part]:  # tarfile takes a file that is cut short for a shorter one
+            raise DataError(f"{part}: holds {found} photographs, not {counts[part]}; prepare the dataset again")
 
 
 def _pairs(tar: tarfile.TarFile) -> Iterator[Sample]:
@@ -184,7 +197,7 @@ def decode(content: bytes, source: Source) -> NDArray[np.uint8]:
         if picture is None:
             raise DataError(f"{source.place}: holds a photograph that cannot be decoded; prepare the dataset again")
         return np.asarray(picture, dtype=np.uint8)
-    return fit(content, size=source.size)
+    return read_small(content, longest=source.size, name=source.place)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import json
 import logging
@@ -20,7 +19,7 @@ from tinct import __version__
 from tinct.errors import DataError, ModelError, OutputError, SettingError
 from tinct.learn.data import open_source, pictures
 from tinct.learn.networks.layers import Network
-from tinct.learn.run import Run
+from tinct.learn.run import Run, finished_epochs
 from tinct.learn.tasks import split_rgb
 from tinct.runtime.modelfile import METADATA_KEY, OUTPUTS, Card
 from tinct.runtime.session import Session
@@ -147,7 +146,7 @@ def trained_network(run: Run, *, checkpoint: str = "last") -> tuple[Network, dic
     weights = {key.removeprefix(prefix): value for key, value in state["state_dict"].items() if key.startswith(prefix)}
     network = run.network()
     network.load_state_dict(weights)
-    return network.eval(), {"epochs": int(state["epoch"]) + 1, "steps": int(state["global_step"])}
+    return network.eval(), {"epochs": finished_epochs(state), "steps": int(state["global_step"])}
 
 
 def _round_to_half(network: nn.Module) -> None:
@@ -164,7 +163,7 @@ def _card(run: Run, network: Network, state: dict[str, Any], *, name: str, **val
     return Card(
         name=name,
         network=training.network,
-        options=json.loads(json.dumps(training.options)),
+        options=training.to_json()["options"],
         task=training.task,
         space=training.space,
         bins=run.bins.to_card() if run.bins is not None else None,
@@ -174,7 +173,7 @@ def _card(run: Run, network: Network, state: dict[str, Any], *, name: str, **val
         training={
             **{key: getattr(training, key) for key in kept},
             "rebalance": training.rebalance,
-            "augmentation": dataclasses.asdict(training.augmentation),
+            "augmentation": training.to_json()["augmentation"],
             "finished": state,
             "parameters": sum(weight.numel() for weight in network.parameters()),
         },

@@ -27,11 +27,12 @@ import cv2
 import numpy as np
 
 from tinct.color.spaces import rgb_to_yuv
-from tinct.errors import DataError, SettingError
+from tinct.errors import DataError, SettingError, UnreadableError
 from tinct.learn.ledger import Ledger, Photo
 from tinct.learn.screening import SMALLEST_SIDE, Picture, crop_frame, find_frame, fingerprint, grey_reason
+from tinct.media.formats import PICTURE_SUFFIXES
+from tinct.media.small import read_small
 
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif", ".bmp", ".ppm", ".heic", ".jxl"}
 FORMAT = 1
 JPEG_QUALITY = 95
 
@@ -200,8 +201,8 @@ def _load(photo: Photo, *, size: int) -> Photo:
     try:
         content = Path(photo.path).read_bytes()
         photo.content = hashlib.sha256(content).hexdigest()
-        picture = fit(content, size=size)
-    except (OSError, DataError) as error:
+        picture = read_small(content, longest=size, name=photo.path)
+    except (OSError, UnreadableError) as error:
         photo.reason = f"unreadable ({error})"
         return photo
     whole = picture.size
@@ -222,33 +223,6 @@ def _load(photo: Photo, *, size: int) -> Photo:
         photo.jpeg = _encode(picture)
         photo.colorfulness = _mean_chroma(picture)
     return photo
-
-
-def fit(content: bytes, *, size: int) -> Picture:
-    """Decode a photograph and fit it into a square.
-
-    Args:
-        content: the bytes of the file.
-        size: longest edge of the result in pixels; smaller photographs stay as they are.
-
-    Returns:
-        (H, W, 3) sRGB uint8, upright.
-
-    Raises:
-        DataError: the bytes are no picture, or a damaged one.
-    """
-    import pyvips
-
-    try:
-        image = pyvips.Image.thumbnail_buffer(
-            content, size, height=size, size="down", export_profile="srgb", fail_on="truncated"
-        )
-        image = image.colourspace("srgb")
-        if image.hasalpha():
-            image = image.flatten(background=255)
-        return np.ascontiguousarray(image.extract_band(0, n=3).cast("uchar").numpy())
-    except pyvips.Error as error:
-        raise DataError(" ".join(str(error).split())) from error
 
 
 def _encode(picture: Picture) -> bytes:

@@ -82,7 +82,8 @@ class Training:
 
     def to_json(self) -> dict[str, Any]:
         """Give plain JSON values."""
-        return asdict(self)
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return values
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Training:
@@ -138,3 +139,8 @@ class Run:
         partial = self.path / "config.json.part"
         partial.write_text(json.dumps(values, indent=1), encoding="utf-8")
         partial.replace(self.path / "config.json")
+
+
+def finished_epochs(state: dict[str, Any]) -> int:
+    """Count the finished epochs of a loaded checkpoint; checkpoints are made at the ends of epochs only."""
+    return int(state["loops"]["fit_loop"]["epoch_progress"]["current"]["ready"])

@@ -10,6 +10,11 @@ import numpy as np
 
 from tinct.errors import OutputError
 
+# File names that are taken for pictures where a folder is searched.
+PICTURE_SUFFIXES = frozenset(
+    {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jxl", ".pbm", ".pgm"}
+    | {".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
+)
 # The least JPEG, WebP and AVIF quality written, whatever the input had.
 LEAST_QUALITY = 90
 

@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import pyvips
 from numpy.typing import NDArray
 
 from tinct.errors import DataError, SettingError, UnreadableError
+from tinct.media.formats import PICTURE_SUFFIXES
+from tinct.media.small import read_small
 
-PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".avif", ".bmp", ".ppm", ".heic", ".jxl"}
-)
 DATASET_FILE = "dataset.json"
 
 Item = TypeVar("Item")
@@ -71,17 +69,7 @@ class Picture:
                 content = file.read() if self.size is None else file.read(self.size)
         except OSError as error:
             raise UnreadableError(f"{self.name}: cannot be read ({error.strerror})") from error
-        edge = 10_000_000 if longest is None else longest
-        try:
-            image = pyvips.Image.thumbnail_buffer(
-                content, edge, height=edge, size="down", export_profile="srgb", fail_on="error"
-            ).colourspace("srgb")
-            if image.hasalpha():
-                image = image.flatten(background=255)
-            pixels: NDArray[np.uint8] = np.ascontiguousarray(image.extract_band(0, n=3).cast("uchar").numpy())
-        except pyvips.Error as error:
-            raise UnreadableError(f"{self.name}: not a picture, or a damaged one; leave it out") from error
-        return pixels
+        return read_small(content, longest=longest, name=self.name)
 
 
 def find_pictures(data: str | Path, *, split: str = "val", limit: int | None = None, seed: int = 0) -> list[Picture]:
