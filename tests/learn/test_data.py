@@ -38,7 +38,7 @@ def served(dataset: Path) -> Iterator[str]:
 
 def _names(data: str | Path, split: str) -> list[str]:
     source = open_source(data, split=split)
-    return [card["name"] + card["category"] for _, card in read_samples(source.parts, source)]
+    return [card["name"].rpartition(": ")[2] + card["category"] for _, card in read_samples(source.parts, source)]
 
 
 def test_a_dataset_gives_each_photograph_once(dataset: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_plain_folder_works_too(photo_folder: Path) -> None:
     assert next(pictures(train)).shape[2] == 3
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, 2, 12])
 def test_validation_gives_every_photograph_once_whatever_the_workers(dataset: Path, workers: int) -> None:
     source = open_source(dataset, split="train")
     stream = PhotoStream(source, crop=Crop(64, random=False), batch_size=5, seed=0, epoch=0, endless=False)
@@ -69,6 +69,20 @@ def test_validation_gives_every_photograph_once_whatever_the_workers(dataset: Pa
     assert sum(len(batch["rgb"]) for batch in batches) == source.count
     sums = {float(square.sum()) for batch in batches for square in batch["rgb"].double()}
     assert len(sums) == source.count
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_devices_share_the_photographs(dataset: Path, ranks: int) -> None:
+    source = open_source(dataset, split="train")
+    for epoch in range(2):
+        seen = []
+        for rank in range(ranks):
+            stream = PhotoStream(
+                source, crop=Crop(64), batch_size=1, seed=0, epoch=epoch, endless=False, rank=rank, ranks=ranks
+            )
+            seen.append(sum(len(batch["rgb"]) for batch in stream))
+        assert sum(seen) == source.count
+        assert min(seen) > 0
 
 
 def test_training_order_depends_on_seed_and_epoch_alone(dataset: Path) -> None:

@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from tinct.errors import DataError, ModelError, OutputError, SettingError
-from tinct.learn.export import check_agreement, export, load_weights, read_twin_card, trained_network
-from tinct.learn.networks.registry import build
+from tinct.learn.export import check_agreement, export, trained_network
+from tinct.learn.networks.registry import FAMILIES, build
 from tinct.learn.prepare import prepare
 from tinct.learn.run import Run, Training
 from tinct.learn.train import train
+from tinct.learn.twin import load_weights, read_twin_card
 from tinct.runtime.modelfile import read_card
 from tinct.runtime.session import Session
 
@@ -30,10 +31,9 @@ SMALL: dict[str, Any] = {
     "precision": "float32",
     "devices": "cpu",
 }
-NETWORKS = {
-    "flat": {"width": 4},
-    "bottleneck": {"width": 8},
-    "colorunet": {"width": 4},
+# Every registered network; those that are large by default in a small form.
+NETWORKS: dict[str, dict[str, Any]] = {
+    **{name: {} for name in FAMILIES},
     "tinct": {"widths": [8, 16, 24], "blocks": [0, 1, 1]},
 }
 
@@ -103,14 +103,12 @@ def test_a_twin_goes_on_training(runs: dict[str, Path], tmp_path: Path) -> None:
     export(runs["tinct"], tmp_path / "m.onnx")
     twin = tmp_path / "m.safetensors"
     run = Run.open(runs["tinct"])
-    training = Training(
-        **{**run.training.to_json(), "augmentation": run.training.augmentation, "learning_rate": 0.0, "average": 0.0}
-    )
-    tuned = train(training, tmp_path / "tuned", initial=twin)
+    changes = {"learning_rate": 1e-12, "average": 0.0, "initial": str(twin)}
+    tuned = train(run.training.changed(changes), tmp_path / "tuned")
     assert tuned.bins.to_card() == run.bins.to_card()  # type: ignore[union-attr]
     before, after = trained_network(run)[0], trained_network(tuned)[0]
     for (key, old), new in zip(before.named_parameters(), after.parameters(), strict=True):
-        assert torch.equal(old, new), key
+        torch.testing.assert_close(old, new, msg=key)
 
 
 def test_differing_outputs_are_refused(runs: dict[str, Path], tmp_path: Path) -> None:

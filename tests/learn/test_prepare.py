@@ -52,6 +52,7 @@ def messy_folder(photo_folder: Path, tmp_path: Path, chelsea_png: Path) -> Path:
     cv2.imwrite(str(folder / "again.jpg"), cv2.resize(cat, None, fx=0.7, fy=0.7), [cv2.IMWRITE_JPEG_QUALITY, 70])
     cv2.imwrite(str(folder / "framed.png"), cv2.copyMakeBorder(cat[:200, 200:], 20, 20, 20, 20, cv2.BORDER_CONSTANT))
     cv2.imwrite(str(folder / "tiny.png"), cat[:40, :40])
+    cv2.imwrite(str(folder / "banner.png"), cv2.resize(cat, (600, 2)))
     (folder / "text.jpg").write_text("not a picture")
     (folder / "empty.png").touch()
     whole = (folder / "cat.png").read_bytes()
@@ -69,6 +70,7 @@ def test_everything_is_either_in_the_dataset_or_listed_with_a_reason(messy_folde
     assert made.train + made.val + made.rejected == len(pictures)
     assert "near-grey" in reasons["grey.png"]
     assert "too small" in reasons["tiny.png"]
+    assert "too small" in reasons["banner.png"]
     for name in ("text.jpg", "empty.png", "cut.png"):
         assert reasons[name].startswith("unreadable")
     assert "cropped" in reasons["framed.png"]
@@ -131,10 +133,28 @@ def test_other_settings_in_the_same_folder_are_refused(photo_folder: Path, tmp_p
         prepare([photo_folder], tmp_path / "set", size=96)
 
 
-def test_no_photographs_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "none").mkdir()
+def test_photographs_added_later_are_taken_too(photo_folder: Path, tmp_path: Path) -> None:
+    growing = tmp_path / "growing"
+    growing.mkdir()
     with pytest.raises(DataError, match="no photographs found"):
-        prepare([tmp_path / "none"], tmp_path / "set")
+        prepare([growing], tmp_path / "set", val=0)
+    pictures = sorted(photo_folder.rglob("*.png"))
+    counts = []
+    for picture in pictures[:3]:
+        shutil.copy(picture, growing / f"{picture.parent.name}-{picture.name}")
+        counts.append(prepare([growing], tmp_path / "set", val=0).train)
+    assert counts == [1, 2, 3]
+
+
+def test_what_was_left_out_is_told_even_if_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "text.jpg").write_text("no picture")
+    with pytest.raises(DataError, match=r"rejected\.csv says why"):
+        prepare([tmp_path / "bad"], tmp_path / "set")
+    assert "unreadable" in _rejected(tmp_path / "set")["text.jpg"]
+
+
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         prepare([tmp_path / "missing"], tmp_path / "set")
 

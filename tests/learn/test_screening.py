@@ -30,6 +30,17 @@ def test_a_photograph_without_a_frame_has_none(cat: np.ndarray) -> None:
     assert not find_frame(smooth_sky).present
 
 
+def test_an_overexposed_sky_is_no_frame(cat: np.ndarray) -> None:
+    ramp = np.linspace(255, 200, 90)[:, None, None] * np.ones((1, cat.shape[1], 3))
+    burnt = np.concatenate([np.full((60, cat.shape[1], 3), 255), ramp, cat]).astype(np.uint8)
+    assert not find_frame(burnt).present
+
+
+def test_a_black_bar_at_one_edge_is_cut_off(cat: np.ndarray) -> None:
+    frame = find_frame(cv2.copyMakeBorder(cat, 0, 24, 0, 0, cv2.BORDER_CONSTANT, value=(0, 0, 0)))
+    assert (frame.top, frame.bottom, frame.left, frame.right) == (0, 24, 0, 0)
+
+
 def test_letterbox_is_found(cat: np.ndarray) -> None:
     boxed = cv2.copyMakeBorder(cat, 30, 30, 0, 0, cv2.BORDER_CONSTANT, value=(3, 3, 3))
     frame = find_frame(boxed)

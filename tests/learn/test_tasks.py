@@ -42,6 +42,18 @@ def test_tensors_split_as_arrays_do(space: str) -> None:
     np.testing.assert_allclose(chroma[0].permute(1, 2, 0), expected_chroma, atol=2e-2 if space == "lab" else 1e-5)
 
 
+@pytest.mark.parametrize("space", ["yuv", "lab"])
+def test_splitting_stays_exact_in_mixed_precision(space: str) -> None:
+    rgb = torch.cat([torch.full((1, 3, 4, 4), 0.7), torch.rand(1, 3, 4, 4)])
+    luma, chroma = split_rgb(rgb, space)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed_luma, mixed_chroma = split_rgb(rgb, space)
+    assert mixed_luma.dtype == mixed_chroma.dtype == torch.float32
+    assert torch.equal(luma, mixed_luma)
+    assert torch.equal(chroma, mixed_chroma)
+    assert mixed_chroma[0].abs().max() < (1e-6 if space == "yuv" else 1e-2)
+
+
 def test_the_table_encodes_and_decodes_as_the_bins_do(bins: ColorBins) -> None:
     rng = np.random.default_rng(2)
     chroma = rng.uniform(-0.8, 0.8, (6, 9, 2)).astype(np.float32)

@@ -85,98 +85,110 @@ def prepare(
         print(f"left out {made.rejected}, freed of frames {made.cropped}: see {made.path / 'rejected.csv'}")
 
 
-Network = Annotated[str, typer.Option(metavar="NAME", help="Train this network: flat, bottleneck, colorunet or tinct.")]
-Options = Annotated[
-    list[str] | None,
-    typer.Option("--option", metavar="NAME=VALUE", help="Set an option of the network; may be given several times."),
-]
+# The defaults of `tinct train` are those of `tinct.learn.run.Training`, told in the help. None means not given, so that
+# a resumed training keeps what it was begun with.
+TRAIN_HELP = {
+    "network": "Train this network: flat, bottleneck, colorunet or tinct. Default: tinct.",
+    "option": "Set an option of the network; may be given several times.",
+    "task": "Predict colour bins, or chroma itself. Default: bins.",
+    "space": "Choose the colour space. Default: yuv.",
+    "grid": "Set the cells of the bins' grid along each axis. Default: 16.",
+    "bins": "Keep so many colour bins. Default: 32.",
+    "rebalance": "Set how alike rare and common bins weigh: 0 to 1, at 1 alike. Default: 0.4.",
+    "epochs": "Pass so often over the photographs. Default: 30.",
+    "batch_size": "Take so many photographs a step. Default: 32.",
+    "lr": "Set the peak learning rate, or look for it. Default: 0.001.",
+    "weight_decay": "Pull the convolutions' weights towards 0 by this. Default: 0.02.",
+    "decay": "Let the rate fall over this last share of the steps. Default: 0.3.",
+    "average": "Average the weights with this decay a step; 0 turns it off. Default: 0.998.",
+    "clip": "Clip the gradient at this norm; 0 turns it off. Default: 1.",
+    "crop": "Train on squares of this size. Default: 128.",
+    "zoom": "Scale the shorter edge to at most this times the square. Default: 1.75.",
+    "flip": "Mirror half of the photographs. Default: yes.",
+    "random_crop": "Crop and scale at random. Default: yes.",
+    "noise": "Add grain of several strengths. Default: yes.",
+    "contrast": "Vary contrast by this, 0 for not at all. Default: 0.25.",
+    "brightness": "Vary brightness by this, 0 for not at all. Default: 0.1.",
+    "seed": "Set the seed of all that is random. Default: 0.",
+    "workers": "Read photographs in so many processes. Default: 2.",
+    "val": "Keep this share of a plain folder for validation. Default: 0.1.",
+    "precision": "Compute in this precision; auto: bf16 where it is fast. Default: auto.",
+    "devices": "Train on these devices. Default: auto, all accelerators or else the processor.",
+    "limit": "Take so many photographs an epoch at most. Default: all.",
+    "init": "Start from the weights and bins of this .safetensors file.",
+}
+
+
+def _setting(name: str, metavar: str, *flags: str) -> Any:
+    return typer.Option(*flags, metavar=metavar, help=TRAIN_HELP[name], show_default=False)
 
 
 def train(
     data: Annotated[
         str,
-        typer.Argument(
-            metavar="DATASET", help="A prepared dataset (a folder or http(s) address) or a folder of photos."
-        ),
+        typer.Argument(metavar="DATASET", help="A prepared dataset (folder or http(s) address) or a folder of photos."),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Keep the training in this folder.")],
-    network: Network = "tinct",
-    options: Options = None,
-    task: Annotated[
-        str, typer.Option(metavar="bins|regression", help="Predict colour bins, or chroma itself.")
-    ] = "bins",
-    space: Annotated[str, typer.Option(metavar="yuv|lab", help="Choose the colour space.")] = "yuv",
-    grid: Annotated[int, typer.Option(metavar="N", help="Set the cells of the bins' grid along each axis.")] = 16,
-    bins: Annotated[int, typer.Option(metavar="N", help="Keep so many colour bins.")] = 32,
-    rebalance: Annotated[
-        float, typer.Option(metavar="LAMBDA", help="Set how alike rare and common bins weigh: 0 to 1, at 1 alike.")
-    ] = 0.4,
-    epochs: Annotated[int, typer.Option(metavar="N", help="Pass so often over the photographs.")] = 30,
-    batch_size: Annotated[int, typer.Option(metavar="N", help="Take so many photographs a step.")] = 32,
-    lr: Annotated[str, typer.Option(metavar="RATE|auto", help="Set the peak learning rate, or look for it.")] = "0.001",
-    decay: Annotated[
-        float, typer.Option(metavar="SHARE", help="Let the rate fall over this last share of the steps.")
-    ] = 0.3,
-    crop: Annotated[int, typer.Option(metavar="PIXELS", help="Train on squares of this size.")] = 128,
-    flip: Annotated[bool, typer.Option(help="Mirror half of the photographs.")] = True,
-    random_crop: Annotated[bool, typer.Option(help="Crop and scale at random.")] = True,
-    noise: Annotated[bool, typer.Option(help="Add grain of several strengths.")] = True,
-    contrast: Annotated[float, typer.Option(metavar="SHARE", help="Vary contrast by this, 0 for not at all.")] = 0.25,
-    brightness: Annotated[
-        float, typer.Option(metavar="SHARE", help="Vary brightness by this, 0 for not at all.")
-    ] = 0.1,
-    seed: Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")] = 0,
-    workers: Annotated[int, typer.Option(metavar="N", help="Read photographs in so many processes.")] = 2,
-    precision: Annotated[
-        str, typer.Option(metavar="auto|bf16|float32", help="Compute in this precision; auto: bf16 where it is fast.")
-    ] = "auto",
-    devices: Annotated[str, typer.Option(metavar="auto|cpu|N", help="Train on these devices.")] = "auto",
-    limit: Annotated[int | None, typer.Option(metavar="N", help="Take so many photographs an epoch at most.")] = None,
-    initial: Annotated[
-        Path | None, typer.Option("--init", metavar="FILE", help="Start from the weights of this .safetensors file.")
-    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last finished epoch.")] = False,
+    network: Annotated[str | None, _setting("network", "NAME")] = None,
+    options: Annotated[list[str] | None, _setting("option", "NAME=VALUE", "--option")] = None,
+    task: Annotated[str | None, _setting("task", "bins|regression")] = None,
+    space: Annotated[str | None, _setting("space", "yuv|lab")] = None,
+    grid: Annotated[int | None, _setting("grid", "N")] = None,
+    bins: Annotated[int | None, _setting("bins", "N")] = None,
+    rebalance: Annotated[float | None, _setting("rebalance", "LAMBDA")] = None,
+    epochs: Annotated[int | None, _setting("epochs", "N")] = None,
+    batch_size: Annotated[int | None, _setting("batch_size", "N")] = None,
+    lr: Annotated[str | None, _setting("lr", "RATE|auto")] = None,
+    weight_decay: Annotated[float | None, _setting("weight_decay", "X")] = None,
+    decay: Annotated[float | None, _setting("decay", "SHARE")] = None,
+    average: Annotated[float | None, _setting("average", "X")] = None,
+    clip: Annotated[float | None, _setting("clip", "NORM")] = None,
+    crop: Annotated[int | None, _setting("crop", "PIXELS")] = None,
+    zoom: Annotated[float | None, _setting("zoom", "X")] = None,
+    flip: Annotated[bool | None, typer.Option(help=TRAIN_HELP["flip"], show_default=False)] = None,
+    random_crop: Annotated[bool | None, typer.Option(help=TRAIN_HELP["random_crop"], show_default=False)] = None,
+    noise: Annotated[bool | None, typer.Option(help=TRAIN_HELP["noise"], show_default=False)] = None,
+    contrast: Annotated[float | None, _setting("contrast", "SHARE")] = None,
+    brightness: Annotated[float | None, _setting("brightness", "SHARE")] = None,
+    seed: Annotated[int | None, _setting("seed", "N")] = None,
+    workers: Annotated[int | None, _setting("workers", "N")] = None,
+    val: Annotated[float | None, _setting("val", "SHARE")] = None,
+    precision: Annotated[str | None, _setting("precision", "auto|bf16|float32")] = None,
+    devices: Annotated[str | None, _setting("devices", "auto|cpu|N")] = None,
+    limit: Annotated[int | None, _setting("limit", "N")] = None,
+    initial: Annotated[str | None, _setting("init", "FILE", "--init")] = None,
 ) -> None:
     """Train a network to colorize.
 
     Keep checkpoints, metrics (CSV and TensorBoard) and sample sheets in RUN after every epoch. A training that was
-    killed goes on with --resume; a finished one goes further with --resume and more --epochs.
+    killed goes on with --resume and keeps its settings; a finished one goes further with --resume and more --epochs.
     """
+    given = {name: value for name, value in locals().items() if value is not None}
+    for name in ("out", "resume"):
+        del given[name]
     _require_learn("training")
-    from tinct.learn.augment import Augmentation
-    from tinct.learn.run import Training
+    from tinct.learn.run import Run, Training
     from tinct.learn.train import train as run
 
-    augmentation = Augmentation(
-        flip=flip,
-        crop=random_crop,
-        noise=Augmentation.noise if noise else (),
-        contrast=contrast,
-        brightness=brightness,
-    )
-    training = Training(
-        data=data,
-        network=network,
-        options=dict(_option(text) for text in options or []),
-        task=task,
-        space=space,
-        grid=grid,
-        bins=bins,
-        rebalance=rebalance,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=_rate(lr),
-        decay=decay,
-        crop=crop,
-        augmentation=augmentation,
-        seed=seed,
-        workers=workers,
-        precision=precision,
-        devices=devices,
-        limit=limit,
-    )
-    run(training, out, resume=resume, initial=initial, progress=_progress_bar if sys.stderr.isatty() else None)
+    begun = Run.open(out).training if resume else Training(data=data)
+    training = begun.changed(_changes(given))
+    run(training, out, resume=resume, progress=_progress_bar if sys.stderr.isatty() else None)
     print(f"{out}: trained; write a model file with  tinct export {out} -o model.onnx")
+
+
+def _changes(given: dict[str, Any]) -> dict[str, Any]:
+    """Turn the options that were given into settings of a training."""
+    changes = dict(given)
+    if "options" in changes:
+        changes["options"] = dict(_option(text) for text in changes["options"])
+    if "lr" in changes:
+        changes["learning_rate"] = _rate(changes.pop("lr"))
+    if "noise" in changes:
+        from tinct.learn.augment import Augmentation
+
+        changes["noise"] = Augmentation.noise if changes["noise"] else ()
+    return changes
 
 
 def _rate(text: str) -> float | str:

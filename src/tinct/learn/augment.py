@@ -21,14 +21,14 @@ class Augmentation:
 
     Attributes:
         flip: mirror half of the pictures.
-        crop: random place and scale of the crop; otherwise the middle.
+        random_crop: crops lie anywhere and at several scales; otherwise in the middle.
         noise: variances of Gaussian noise on luma (0..1), each added to an equal share of 60 % of the pictures.
         contrast: luma contrast is multiplied by 1 - contrast to 1 + contrast.
         brightness: luma is shifted by up to this, either way.
     """
 
     flip: bool = True
-    crop: bool = True
+    random_crop: bool = True
     noise: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3)
     contrast: float = 0.25
     brightness: float = 0.1

@@ -6,6 +6,8 @@ its own part. However large the dataset, what is held is one buffer of compresse
 
 from __future__ import annotations
 
+import hashlib
+import http.client
 import json
 import random
 import tarfile
@@ -13,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
-from webdataset.shardlists import split_by_node, split_by_worker
 
-from tinct.errors import DataError
+from tinct.errors import DataError, UnreadableError
 from tinct.learn.ledger import draw
 from tinct.learn.prepare import FORMAT
 from tinct.media.formats import PICTURE_SUFFIXES
@@ -42,6 +43,7 @@ class Source:
         place: the dataset's folder or address, for messages.
         parts: shards (paths or addresses), or the picture files of a plain folder.
         counts: photographs in each part.
+        digests: SHA-256 of each shard; empty for a plain folder and for datasets without them.
         shards: whether the parts are shards.
         size: longest edge that photographs are fitted into.
     """
@@ -51,6 +53,7 @@ class Source:
     counts: tuple[int, ...]
     shards: bool
     size: int
+    digests: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -83,14 +86,18 @@ def open_source(data: str | Path, *, split: str, val: float = 0.1, seed: int = 0
         raise DataError(
             f"{place}: a dataset of format {card.get('format')}, this tinct reads {FORMAT}; prepare it again"
         )
-    shards = card["shards"][split]
-    return Source(
-        place,
-        tuple(f"{place}/{shard['file']}" for shard in shards),
-        tuple(int(shard["count"]) for shard in shards),
-        True,
-        int(card["size"]),
-    )
+    try:
+        shards = card["shards"][split]
+        return Source(
+            place,
+            tuple(f"{place}/{shard['file']}" for shard in shards),
+            tuple(int(shard["count"]) for shard in shards),
+            True,
+            int(card["size"]),
+            tuple(str(shard["sha256"]) for shard in shards if "sha256" in shard),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{place}/dataset.json: damaged ({error!r}); prepare the dataset again") from error
 
 
 def _read_card(place: str) -> dict[str, Any] | None:
@@ -100,8 +107,10 @@ def _read_card(place: str) -> dict[str, Any] | None:
             card: dict[str, Any] = json.load(stream)
     except FileNotFoundError:
         return None
-    except json.JSONDecodeError as error:
-        raise DataError(f"{address}: damaged ({error}); prepare the dataset again") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{address}: cannot be read ({error}); prepare the dataset again") from error
+    if not isinstance(card, dict):
+        raise DataError(f"{address}: damaged; prepare the dataset again")
     return card
 
 
@@ -148,30 +157,67 @@ def read_samples(parts: Iterable[str], source: Source) -> Iterator[Sample]:
     Raises:
         DataError: a shard is missing, cut short, or damaged.
     """
-    counts = dict(zip(source.parts, source.counts, strict=True))
+    known = {part: place for place, part in enumerate(source.parts)} if source.shards else {}
     for part in parts:
         if not source.shards:
-            yield Path(part).read_bytes(), {"name": Path(part).name, "category": Path(part).parent.name}
+            yield _read_file(part), {"name": part, "category": Path(part).parent.name}
             continue
         found = 0
         try:
-            with _open(part) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-                for sample in _pairs(tar):
-                    found += 1
-                    yield sample
-        except (tarfile.TarError, FileNotFoundError, EOFError, ValueError) as error:
-            raise DataError(f"{part}: the shard is missing or damaged ({error}); prepare the dataset again") from error
-        if found != counts[part]:  # tarfile takes a file that is cut short for a shorter one
-            raise DataError(f"{part}: holds {found} photographs, not {counts[part]}; prepare the dataset again")
+            with _open(part) as stream:
+                checked: Any = _Hashed(stream)
+                with tarfile.open(fileobj=checked, mode="r|") as tar:
+                    for sample in _pairs(tar, part):
+                        found += 1
+                        yield sample
+                checked.finish()
+        except (tarfile.TarError, OSError, EOFError, ValueError, http.client.HTTPException) as error:
+            raise DataError(f"{part}: the shard is missing or damaged ({error}); prepare or copy it again") from error
+        expected = source.digests[known[part]] if source.digests else ""
+        # tarfile takes a file that is cut short for a shorter one.
+        if found != source.counts[known[part]] or (expected and checked.digest != expected):
+            raise DataError(f"{part}: is not what dataset.json says it is; prepare or copy it again")
 
 
-def _pairs(tar: tarfile.TarFile) -> Iterator[Sample]:
+class _Hashed:
+    """A stream that is hashed while it is read."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        content: bytes = self._stream.read(size)
+        self._hash.update(content)
+        return content
+
+    def finish(self) -> None:
+        """Read what is left: a tar file ends in padding."""
+        while self.read(1 << 16):
+            pass
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+
+def _read_file(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); take it out of the folder") from error
+
+
+def _pairs(tar: tarfile.TarFile, part: str) -> Iterator[Sample]:
     jpeg = b""
     for entry in tar:
         file = tar.extractfile(entry)
         content = file.read() if file else b""
         if entry.name.endswith(".json"):
-            yield jpeg, json.loads(content)
+            card = json.loads(content)
+            card["name"] = f"{part}: {card.get('name', entry.name)}"
+            yield jpeg, card
+            jpeg = b""
         else:
             jpeg = content
 
@@ -190,14 +236,21 @@ def shuffled(samples: Iterable[Sample], rng: random.Random, size: int = SHUFFLE_
     yield from buffer
 
 
-def decode(content: bytes, source: Source) -> NDArray[np.uint8]:
-    """Decode a photograph to (H, W, 3) sRGB uint8."""
-    if source.shards:
-        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
-        if picture is None:
-            raise DataError(f"{source.place}: holds a photograph that cannot be decoded; prepare the dataset again")
-        return np.asarray(picture, dtype=np.uint8)
-    return read_small(content, longest=source.size, name=source.place)
+def decode(content: bytes, card: dict[str, Any], source: Source) -> NDArray[np.uint8]:
+    """Decode a photograph to (H, W, 3) sRGB uint8.
+
+    Raises:
+        DataError: it cannot be decoded; `card["name"]` is named.
+    """
+    if not source.shards:
+        try:
+            return read_small(content, longest=source.size, name=card["name"])
+        except UnreadableError as error:
+            raise DataError(str(error)) from error
+    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB) if content else None
+    if picture is None:
+        raise DataError(f"{card['name']}: cannot be decoded; prepare the dataset again")
+    return np.asarray(picture, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -248,13 +301,28 @@ def cut(picture: NDArray[np.uint8], crop: Crop, rng: random.Random) -> tuple[NDA
 class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
     """Batches of cut photographs: `rgb` (N, size, size, 3) uint8 and `mask` (N, size, size) bool.
 
-    In training it never ends by itself: the caller takes as many batches as make an epoch. In validation it gives every
-    photograph once.
+    In training it never ends by itself: the caller takes as many batches as make an epoch. Each reader (a worker of a
+    rank) then has shards of its own, drawn anew each epoch; an epoch takes equally much from each reader, so that with
+    few shards some photographs come twice and others not, which evens out from epoch to epoch. In validation every
+    photograph comes once.
     """
 
-    def __init__(self, source: Source, *, crop: Crop, batch_size: int, seed: int, epoch: int, endless: bool) -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        crop: Crop,
+        batch_size: int,
+        seed: int,
+        epoch: int,
+        endless: bool,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
         """Describe the stream; nothing is opened before it is read."""
         super().__init__()
+        self.rank = rank
+        self.ranks = ranks
         self.source = source
         self.crop = crop
         self.batch_size = batch_size
@@ -263,42 +331,34 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
         self.endless = endless
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        """Read this worker's part."""
-        cv2.setNumThreads(0)
+        """Read this reader's part."""
         info = get_worker_info()
-        worker = info.id if info else 0
-        rng = random.Random(f"{self.seed} {self.epoch} {worker}")
-        samples = self._samples(rng)
-        while batch := [
-            cut(decode(content, self.source), self.crop, rng) for content, _ in islice(samples, self.batch_size)
-        ]:
+        if info is not None:
+            cv2.setNumThreads(0)
+        workers, worker = (info.num_workers, info.id) if info is not None else (1, 0)
+        reader, readers = self.rank * workers + worker, self.ranks * workers
+        rng = random.Random(f"{self.seed} {self.epoch} {reader}")
+        samples = self._samples(rng, reader=reader, readers=readers)
+        while batch := list(islice(samples, self.batch_size)):
+            cuts = [cut(decode(content, card, self.source), self.crop, rng) for content, card in batch]
             yield {
-                "rgb": torch.from_numpy(np.stack([square for square, _ in batch])),
-                "mask": torch.from_numpy(np.stack([mask for _, mask in batch])),
+                "rgb": torch.from_numpy(np.stack([square for square, _ in cuts])),
+                "mask": torch.from_numpy(np.stack([mask for _, mask in cuts])),
             }
 
-    def _samples(self, rng: random.Random) -> Iterator[Sample]:
-        turn = 0
-        while True:
+    def _samples(self, rng: random.Random, *, reader: int, readers: int) -> Iterator[Sample]:
+        for turn in count():
             parts = list(self.source.parts)
             if self.endless:
-                # The same order for every worker, so that splitting it leaves out and repeats nothing.
+                # The same order for every reader, so that each part has one reader only.
                 random.Random(f"{self.seed} {self.epoch} {turn}").shuffle(parts)
-            mine = list(split_by_worker(split_by_node(parts)))
-            if not mine:
-                # Fewer shards than workers: share every shard's photographs out instead.
-                yield from self._shared(parts, rng)
-            elif self.endless:
-                yield from shuffled(read_samples(mine, self.source), rng)
+            if len(parts) >= readers:
+                samples = read_samples(parts[reader::readers], self.source)
             else:
-                yield from read_samples(mine, self.source)
-            if not self.endless:
+                samples = islice(read_samples(parts, self.source), reader, None, readers)
+            yield from shuffled(samples, rng) if self.endless else samples
+            if not self.endless or not self.source.count:
                 return
-            turn += 1
-
-    def _shared(self, parts: list[str], rng: random.Random) -> Iterator[Sample]:
-        if self.endless:
-            yield from shuffled(read_samples(parts, self.source), rng)
 
 
 def loader(stream: PhotoStream, *, workers: int) -> DataLoader[Any]:
@@ -308,5 +368,5 @@ def loader(stream: PhotoStream, *, workers: int) -> DataLoader[Any]:
 
 def pictures(source: Source, *, limit: int | None = None) -> Iterator[NDArray[np.uint8]]:
     """Give whole photographs, (H, W, 3) sRGB uint8, in the dataset's own order."""
-    for content, _ in islice(read_samples(source.parts, source), limit):
-        yield decode(content, source)
+    for content, card in islice(read_samples(source.parts, source), limit):
+        yield decode(content, card, source)

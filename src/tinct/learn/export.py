@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import nn
 
 from tinct import __version__
@@ -21,6 +19,7 @@ from tinct.learn.data import open_source, pictures
 from tinct.learn.networks.layers import Network
 from tinct.learn.run import Run, finished_epochs
 from tinct.learn.tasks import split_rgb
+from tinct.learn.twin import HALF_FROM, write_twin
 from tinct.runtime.modelfile import METADATA_KEY, OUTPUTS, Card
 from tinct.runtime.session import Session
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     import onnx
 
 TOLERANCE = 1e-3
-# Tensors larger than this many numbers are stored in half precision; what is computed stays single precision.
-HALF_FROM = 1024
 
 
 def export(
@@ -100,8 +97,8 @@ def export(
         target.parent.mkdir(parents=True, exist_ok=True)
         _write_onnx(output, card, partial, half=half)
         check_agreement(output, partial, _trial_pictures(opened, card))
-        _write_twin(network, card, twin, half=half)
         partial.replace(target)
+        write_twin(network, card, twin, half=half)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error})") from error
     finally:
@@ -292,52 +289,6 @@ def check_agreement(output: nn.Module, path: Path, trials: list[np.ndarray]) -> 
     if not largest <= TOLERANCE:
         raise ModelError(f"PyTorch and ONNX Runtime differ by {largest:.2g}, more than {TOLERANCE}: not exported")
     return largest
-
-
-def _write_twin(network: Network, card: Card, path: Path, *, half: bool) -> None:
-    state = {
-        key: (value.half() if half and value.is_floating_point() and value.numel() > HALF_FROM else value).contiguous()
-        for key, value in network.state_dict().items()
-    }
-    partial = path.with_name(path.name + ".part")
-    save_file(state, partial, metadata={METADATA_KEY: card.to_json()})
-    partial.replace(path)
-
-
-def read_twin_card(path: str | Path) -> Card:
-    """Read the card of a `.safetensors` twin.
-
-    Raises:
-        ModelError: the file is missing, damaged, or not one of tinct's.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise ModelError(f"{path}: no such file of weights")
-    try:
-        with safe_open(file, framework="pt") as weights:
-            metadata = weights.metadata() or {}
-    except Exception as error:  # safetensors' own error class is not public
-        raise ModelError(f"{path}: no .safetensors file, or a damaged one ({error})") from error
-    if METADATA_KEY not in metadata:
-        raise ModelError(f"{path}: weights without a tinct card; use the twin that `tinct export` wrote")
-    return Card.from_json(metadata[METADATA_KEY], source=str(path))
-
-
-def load_weights(network: Network, path: str | Path) -> None:
-    """Load the weights of a twin into a network of the same make.
-
-    Raises:
-        ModelError: the file is missing or damaged, or belongs to another network.
-    """
-    read_twin_card(path)
-    with safe_open(Path(path), framework="pt") as weights:
-        state = {key: weights.get_tensor(key) for key in weights.keys()}  # noqa: SIM118 - no mapping
-    try:
-        network.load_state_dict(
-            {key: value.float() if value.dtype == torch.half else value for key, value in state.items()}
-        )
-    except RuntimeError as error:
-        raise ModelError(f"{path}: the weights belong to another network ({str(error).splitlines()[0]})") from error
 
 
 def read_metrics(path: str | Path) -> dict[str, Any]:

@@ -9,32 +9,33 @@ import torch
 from tinct.errors import SettingError
 
 
-def choose_devices(wanted: str) -> tuple[str, int | str]:
-    """Give Lightning's accelerator and devices.
+def choose_devices(wanted: str) -> tuple[str, int]:
+    """Give Lightning's accelerator and number of devices.
 
     Args:
-        wanted: `auto`, `cpu`, or a number of accelerators.
+        wanted: `auto` (all accelerators, or the processor), `cpu`, or a number of accelerators.
 
     Raises:
         SettingError: fewer accelerators are there, or the word is another.
     """
-    if wanted == "auto":
-        return "auto", "auto"
-    if wanted == "cpu":
+    found = torch.accelerator.device_count()
+    if wanted == "cpu" or (wanted == "auto" and not found):
         return "cpu", 1
+    if wanted == "auto":
+        return "gpu", found
     if not wanted.isdigit() or int(wanted) < 1:
         raise SettingError(f"devices must be auto, cpu or a number, not '{wanted}'")
-    if torch.accelerator.device_count() < int(wanted):
-        found = torch.accelerator.device_count()
+    if found < int(wanted):
         raise SettingError(f"{wanted} accelerators were asked for, but PyTorch finds {found}; use --devices auto")
     return "gpu", int(wanted)
 
 
-def choose_precision(wanted: str) -> Any:
+def choose_precision(wanted: str, *, accelerator: str) -> Any:
     """Give Lightning's precision.
 
     Args:
         wanted: `auto` (bfloat16 where it is fast), `bf16` or `float32`.
+        accelerator: `cpu` or `gpu`.
 
     Raises:
         SettingError: the word is another.
@@ -43,11 +44,15 @@ def choose_precision(wanted: str) -> Any:
         raise SettingError(f"precision must be auto, bf16 or float32, not '{wanted}'")
     if wanted == "float32":
         return "32-true"
-    return "bf16-mixed" if wanted == "bf16" or has_bfloat16() else "32-true"
+    return "bf16-mixed" if wanted == "bf16" or has_bfloat16(accelerator) else "32-true"
 
 
-def has_bfloat16() -> bool:
-    """Say whether the accelerator or processor computes in bfloat16 by itself."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported())
+def has_bfloat16(accelerator: str = "cpu") -> bool:
+    """Say whether the processor, or the accelerator, computes in bfloat16 by itself."""
+    if accelerator != "cpu":
+        return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
+    return bool(
+        torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        and torch.cpu._is_avx512_bf16_supported()
+    )

@@ -24,9 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
-from tinct.color.spaces import rgb_to_yuv
+from tinct.color.statistics import colorfulness
 from tinct.errors import DataError, SettingError, UnreadableError
 from tinct.learn.ledger import Ledger, Photo
 from tinct.learn.screening import SMALLEST_SIDE, Picture, crop_frame, find_frame, fingerprint, grey_reason
@@ -98,13 +97,9 @@ def prepare(
     try:
         _begin(ledger, sources, folder, size=size, val=val, seed=seed, categories=categories, shard_size=shard_size)
         total = ledger.remaining("train") + ledger.remaining("val")
-        done = 0
-        for split in ("train", "val"):
-            while photos := ledger.next_photos(split, shard_size):
-                for _ in _write_shard(ledger, folder, split, photos, size=size):
-                    done += 1
-                    if progress:
-                        progress(done, total)
+        for done, _ in enumerate(_write_shards(ledger, folder, shard_size=shard_size, size=size), start=1):
+            if progress:
+                progress(done, total)
         return _finish(ledger, folder, size=size, val=val, seed=seed)
     finally:
         ledger.close()
@@ -130,12 +125,11 @@ def _begin(ledger: Ledger, sources: Sequence[str | Path], folder: Path, **settin
         raise SettingError(
             f"{folder} was begun with other settings ({before}); give the same, or another folder for the new dataset"
         )
-    ledger.note("settings", wanted)
-    if ledger.setting("enlisted") is None:
-        ledger.enlist(_find(sources, settings["categories"], folder), seed=settings["seed"], val=settings["val"])
-        ledger.note("enlisted", "yes")
+    # Photographs added since an earlier preparation are taken too; those known already stay where they are.
+    ledger.enlist(_find(sources, settings["categories"], folder), seed=settings["seed"], val=settings["val"])
     if ledger.remaining("train") + ledger.remaining("val") == 0 and not ledger.categories():
         raise DataError(f"no photographs found in {', '.join(str(source) for source in sources)}")
+    ledger.note("settings", wanted)
 
 
 def _find(
@@ -156,6 +150,13 @@ def _find(
                 if Path(name).suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
                     path = here / name
                     yield str(path), f"{root.name}/{path.relative_to(root).as_posix()}", root.name, category
+
+
+def _write_shards(ledger: Ledger, folder: Path, *, shard_size: int, size: int) -> Iterator[Photo]:
+    """Write all shards, giving each photograph as it is done."""
+    for split in ("train", "val"):
+        while photos := ledger.next_photos(split, shard_size):
+            yield from _write_shard(ledger, folder, split, photos, size=size)
 
 
 def _write_shard(ledger: Ledger, folder: Path, split: str, photos: list[Photo], *, size: int) -> Iterator[Photo]:
@@ -187,7 +188,7 @@ def _add(tar: tarfile.TarFile, photo: Photo) -> None:
         "name": Path(photo.path).name,
         "width": photo.width,
         "height": photo.height,
-        "colorfulness": round(photo.colorfulness, 2),
+        "colorfulness": round(photo.colorfulness, 1),
         "sha256": photo.content,
     }
     for suffix, content in (("jpg", photo.jpeg), ("json", json.dumps(card).encode())):
@@ -205,6 +206,10 @@ def _load(photo: Photo, *, size: int) -> Photo:
     except (OSError, UnreadableError) as error:
         photo.reason = f"unreadable ({error})"
         return photo
+    photo.height, photo.width = picture.shape[:2]
+    if min(picture.shape[:2]) < SMALLEST_SIDE:
+        photo.reason = f"too small ({photo.width}x{photo.height})"
+        return photo
     whole = picture.size
     frame = find_frame(picture)
     if frame.present:
@@ -221,7 +226,7 @@ def _load(photo: Photo, *, size: int) -> Photo:
     if photo.reason is None:
         photo.fingerprint = fingerprint(picture)
         photo.jpeg = _encode(picture)
-        photo.colorfulness = _mean_chroma(picture)
+        photo.colorfulness = colorfulness(picture)
     return photo
 
 
@@ -232,19 +237,7 @@ def _encode(picture: Picture) -> bytes:
     return encoded.tobytes()
 
 
-def _mean_chroma(picture: Picture) -> float:
-    chroma = rgb_to_yuv(picture[::4, ::4].astype(np.float32) / 255)[..., 1:]
-    return float(np.hypot(chroma[..., 0], chroma[..., 1]).mean())
-
-
 def _finish(ledger: Ledger, folder: Path, *, size: int, val: float, seed: int) -> PreparedDataset:
-    shards = {
-        split: [{"file": f"{split}-{number:06d}.tar", "count": count} for number, count in ledger.shards(split)]
-        for split in ("train", "val")
-    }
-    counts = {split: sum(int(shard["count"]) for shard in listed) for split, listed in shards.items()}  # type: ignore[call-overload]
-    if counts["train"] == 0:
-        raise DataError(f"no photograph was fit for training; {folder / 'rejected.csv'} says why")
     rejected = cropped = 0
     with _replacing(folder / "rejected.csv") as file:
         rows = csv.writer(file)
@@ -253,6 +246,10 @@ def _finish(ledger: Ledger, folder: Path, *, size: int, val: float, seed: int) -
             rows.writerow([path, reason])
             cropped += reason.startswith("cropped")
             rejected += not reason.startswith("cropped")
+    shards = {split: _list_shards(ledger, folder, split) for split in ("train", "val")}
+    counts = {split: sum(shard["count"] for shard in listed) for split, listed in shards.items()}
+    if counts["train"] == 0:
+        raise DataError(f"no photograph was fit for training; {folder / 'rejected.csv'} says why")
     card = {
         "format": FORMAT,
         "size": size,
@@ -268,6 +265,17 @@ def _finish(ledger: Ledger, folder: Path, *, size: int, val: float, seed: int) -
     with _replacing(folder / "dataset.json") as file:
         json.dump(card, file, indent=1)
     return PreparedDataset(folder, counts["train"], counts["val"], rejected, cropped)
+
+
+def _list_shards(ledger: Ledger, folder: Path, split: str) -> list[dict[str, Any]]:
+    """Describe the shards of a split: file, photographs, and the SHA-256 that a download is checked against."""
+    listed = []
+    for number, count in ledger.shards(split):
+        path = folder / f"{split}-{number:06d}.tar"
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        listed.append({"file": path.name, "count": count, "sha256": digest})
+    return listed
 
 
 class _replacing:  # noqa: N801 - reads as the verb it is

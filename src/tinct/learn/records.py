@@ -14,6 +14,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from tinct.color.spaces import chroma_space
+from tinct.errors import OutputError
 from tinct.learn.data import Crop, Source, cut, pictures
 
 if TYPE_CHECKING:
@@ -48,7 +49,11 @@ class MetricsTable(Callback):
         if self._path.is_file():
             with self._path.open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
-            self._rows = [row for row in rows if int(row["epoch"]) < trainer.current_epoch]
+            self._rows = [
+                {name: row.get(name) or "" for name in COLUMNS}
+                for row in rows
+                if int(row["epoch"]) < trainer.current_epoch
+            ]
 
     def on_train_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
         """Add a row and write the table."""
@@ -71,10 +76,11 @@ class MetricsTable(Callback):
 class SampleSheets(Callback):
     """Writes `epoch-NNN.png`, one row per photograph: grey, predicted, true."""
 
-    def __init__(self, source: Source, folder: Path, *, count: int = 12, size: int = 160) -> None:
-        """Choose the first `count` photographs of a source, shown at `size` pixels."""
+    def __init__(self, source: Source, folder: Path, *, multiple: int, count: int = 12) -> None:
+        """Choose the first `count` photographs of a source, shown at about 160 pixels, a multiple of `multiple`."""
         super().__init__()
         self._folder = folder
+        size = multiple * max(1, round(160 / multiple))
         crop = Crop(size, zoom=1.0, random=False)
         self._squares = [cut(picture, crop, random.Random(0))[0] for picture in pictures(source, limit=count)]
 
@@ -84,7 +90,10 @@ class SampleSheets(Callback):
             self._folder.mkdir(parents=True, exist_ok=True)
             sheet = draw(task, self._squares)
             path = self._folder / f"epoch-{trainer.current_epoch:03d}.png"
-            cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+            partial = path.with_name(f".{path.name}")
+            if not cv2.imwrite(str(partial), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
+                raise OutputError(f"{path}: cannot be written; free space or choose another folder")
+            partial.replace(path)
 
 
 def draw(task: ColorizeTask, squares: list[np.ndarray]) -> np.ndarray:

@@ -11,15 +11,18 @@ A run is a folder:
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tinct.color.bins import ColorBins
-from tinct.errors import DataError
+from tinct.color.spaces import chroma_space
+from tinct.errors import DataError, SettingError
 from tinct.learn.augment import Augmentation
+from tinct.learn.hardware import choose_devices, choose_precision
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import build
+from tinct.learn.tasks import Schedule
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Training:
         precision: `auto` (bf16 where the processor has it), `bf16` or `float32`.
         devices: `auto`, `cpu`, or a number of accelerators.
         limit: photographs an epoch, at most (for trying things out).
+        initial: a `.safetensors` file of `tinct export` whose weights and bins to start from, or None.
     """
 
     data: str
@@ -79,11 +83,61 @@ class Training:
     precision: str = "auto"
     devices: str = "auto"
     limit: int | None = None
+    initial: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give plain JSON values."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return values
+
+    def check(self) -> None:
+        """Refuse settings that make no sense, before anything is written.
+
+        Raises:
+            SettingError: naming the first one.
+        """
+        chroma_space(self.space)
+        network = build(self.network, outputs=2, options=self.options)
+        rate = self.learning_rate
+        augmentation = self.augmentation
+        choose_precision(self.precision, accelerator=choose_devices(self.devices)[0])
+        Schedule(steps=1, decay=self.decay)
+        for fine, what in (
+            (self.task in {"bins", "regression"}, f"task must be bins or regression, not '{self.task}'"),
+            (self.grid >= 2 and self.bins >= 2, f"grid and bins must be at least 2, not {self.grid} and {self.bins}"),
+            (0 <= self.rebalance <= 1, f"rebalance must lie in 0..1, not {self.rebalance}"),
+            (self.epochs >= 1, f"epochs must be at least 1, not {self.epochs}"),
+            (self.batch_size >= 1, f"the batch size must be at least 1, not {self.batch_size}"),
+            (rate == "auto" or 0 < float(rate) < 10, f"the learning rate must be auto or lie in 0..10, not {rate}"),
+            (0 <= self.average < 1, f"average must lie in 0..1, not {self.average}"),
+            (
+                self.crop > 0 and self.crop % network.multiple == 0,
+                f"crop must be a multiple of {network.multiple} for network '{self.network}', not {self.crop}",
+            ),
+            (self.zoom >= 1, f"zoom must be at least 1, not {self.zoom}"),
+            (self.limit is None or self.limit >= 1, f"limit must be at least 1, not {self.limit}"),
+            (self.workers >= 0, f"workers must not be negative, not {self.workers}"),
+            (0 <= augmentation.contrast < 1, f"contrast must lie in 0..1, not {augmentation.contrast}"),
+            (0 <= augmentation.brightness < 1, f"brightness must lie in 0..1, not {augmentation.brightness}"),
+            (all(variance > 0 for variance in augmentation.noise), "noise variances must be above 0"),
+        ):
+            if not fine:
+                raise SettingError(what)
+
+    def changed(self, changes: dict[str, Any]) -> Training:
+        """Give this training with other settings.
+
+        Args:
+            changes: names of `Training` or `Augmentation` with their values.
+
+        Raises:
+            SettingError: there is no such setting.
+        """
+        shades = {name: value for name, value in changes.items() if name in Augmentation.__dataclass_fields__}
+        plain = {name: value for name, value in changes.items() if name not in shades}
+        if unknown := sorted(set(plain) - set(self.__dataclass_fields__)):
+            raise SettingError(f"a training has no setting {', '.join(unknown)}")
+        return replace(self, **plain, augmentation=replace(self.augmentation, **shades))
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Training:

@@ -19,6 +19,9 @@ NEAR_GREY = 0.02
 # A frame's lines are of one colour: the largest spread (8-bit steps) along a line and from line to line.
 FRAME_SPREAD = 4.0
 FRAME_STEP = 8.0
+# At one edge alone: a purer line, and after it a picture that differs by this on average (8-bit steps).
+SINGLE_SPREAD = 1.5
+SINGLE_STEP = 40.0
 SMALLEST_SIDE = 64
 LOOKALIKE_BITS = 3
 LOOKALIKE_DIFFERENCE = 6.0
@@ -46,37 +49,39 @@ def find_frame(picture: Picture) -> Frame:
         picture: (H, W, 3) sRGB uint8.
 
     Returns:
-        The frame's width at each edge; a smooth sky is no frame, since a frame is black, white, or the same colour at
-        opposite edges.
+        The frame's width at each edge. A smooth or overexposed sky is no frame: opposite edges must have the same
+        colour, or a single one be black or white without the least change and end abruptly.
     """
     lines = picture.astype(np.float32)
-    top, bottom = _flat_lines(lines), _flat_lines(lines[::-1])
     across = lines.transpose(1, 0, 2)
-    left, right = _flat_lines(across), _flat_lines(across[::-1])
-    vertical = _confirmed(lines, top, bottom)
-    horizontal = _confirmed(across, left, right)
-    return Frame(*vertical, *horizontal)
+    return Frame(*_pair(lines), *_pair(across))
 
 
-def _flat_lines(lines: NDArray[np.float32]) -> int:
+def _pair(lines: NDArray[np.float32]) -> tuple[int, int]:
+    """Give the width of the frame at the first and at the last line."""
+    first, last = _flat_lines(lines, FRAME_SPREAD), _flat_lines(lines[::-1], FRAME_SPREAD)
+    if first and last and np.abs(lines[0].mean(axis=0) - lines[-1].mean(axis=0)).max() < FRAME_STEP:
+        return first, last
+    return _abrupt(lines), _abrupt(lines[::-1])
+
+
+def _flat_lines(lines: NDArray[np.float32], spread: float) -> int:
     """Count the lines of one colour from the first on, at most half of them."""
-    half = len(lines) // 2
-    head = lines[:half]
-    flat = (head.std(axis=1).max(axis=1) < FRAME_SPREAD) & (
+    head = lines[: max(1, len(lines) // 2)]
+    flat = (head.std(axis=1).max(axis=1) < spread) & (
         np.abs(head.mean(axis=1) - head[0].mean(axis=0)).max(axis=1) < FRAME_STEP
     )
-    return int(half if flat.all() else flat.argmin())
+    return int(len(head) if flat.all() else flat.argmin())
 
 
-def _confirmed(lines: NDArray[np.float32], first: int, last: int) -> tuple[int, int]:
-    """Keep a border where it is black or white, or where the opposite one has its colour."""
-    start, end = lines[0].mean(axis=0), lines[-1].mean(axis=0)
-    alike = bool(first and last and np.abs(start - end).max() < FRAME_STEP)
-
-    def extreme(color: NDArray[np.float32]) -> bool:
-        return bool(color.max() < 20 or color.min() > 240)
-
-    return (first if alike or extreme(start) else 0, last if alike or extreme(end) else 0)
+def _abrupt(lines: NDArray[np.float32]) -> int:
+    """Count the lines of a border at one edge only: black or white throughout, and the next line quite different."""
+    count = _flat_lines(lines, SINGLE_SPREAD)
+    color = lines[0].mean(axis=0)
+    if count == 0 or count >= len(lines) // 2 or not (color.max() < 20 or color.min() > 240):
+        return 0
+    after = lines[min(count + 1, len(lines) - 1)]
+    return count if np.abs(after - color).mean() > SINGLE_STEP else 0
 
 
 def grey_reason(picture: Picture) -> str | None:

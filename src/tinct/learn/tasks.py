@@ -27,13 +27,15 @@ def split_rgb(rgb: torch.Tensor, space: str) -> tuple[torch.Tensor, torch.Tensor
     Returns:
         Luma (N, 1, H, W) in 0..1 and chroma (N, 2, H, W) in the space's units, as `ChromaSpace.split` gives them.
     """
-    if space == "yuv":
-        yuv = torch.einsum("ij,njhw->nihw", torch.as_tensor(RGB_TO_YUV, dtype=rgb.dtype, device=rgb.device), rgb)
-        return yuv[:, :1], yuv[:, 1:]
-    from kornia.color import rgb_to_lab
+    # Never in bfloat16: its rounding alone would move greys into a neighbouring bin.
+    with torch.autocast(rgb.device.type, enabled=False):
+        if space == "yuv":
+            yuv = torch.einsum("ij,njhw->nihw", torch.as_tensor(RGB_TO_YUV, device=rgb.device), rgb.float())
+            return yuv[:, :1], yuv[:, 1:]
+        from kornia.color import rgb_to_lab
 
-    lab = rgb_to_lab(rgb)
-    return lab[:, :1] / 100, lab[:, 1:]
+        lab = rgb_to_lab(rgb.float())
+        return lab[:, :1] / 100, lab[:, 1:]
 
 
 def shrink(values: torch.Tensor, mask: torch.Tensor, stride: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -71,8 +73,9 @@ class BinTable:
 
     def decode(self, logits: torch.Tensor, temperature: float) -> torch.Tensor:
         """Give chroma (N, 2, H, W) from logits (N, n, H, W)."""
-        shares = torch.softmax(logits / temperature, dim=1)
-        return torch.einsum("nbhw,bc->nchw", shares, self.centers)
+        with torch.autocast(logits.device.type, enabled=False):
+            shares = torch.softmax(logits.float() / temperature, dim=1)
+            return torch.einsum("nbhw,bc->nchw", shares, self.centers)
 
 
 class ColorizeTask(lightning.LightningModule):
@@ -92,10 +95,12 @@ class ColorizeTask(lightning.LightningModule):
         learning_rate: float,
         weight_decay: float,
         schedule: Schedule,
+        seed: int = 0,
         temperature: float = 0.5,
     ) -> None:
         """Set up; `learning_rate` may be changed before the training starts."""
         super().__init__()
+        self.seed = seed
         self.network = network
         self.space = space
         self.table = BinTable(bins) if bins is not None else None
@@ -111,6 +116,10 @@ class ColorizeTask(lightning.LightningModule):
         """Bring the bins to where the network is."""
         if self.table is not None:
             self.table.to(self.device)
+
+    def on_train_epoch_start(self) -> None:
+        """Draw noise and mirroring from seed, epoch and rank alone, so that a resumed training draws the same."""
+        torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) * 1009 + self.global_rank)
 
     def forward(self, luma: torch.Tensor) -> torch.Tensor:
         """Give the network's output for luma (N, 1, H, W) in 0..1."""
@@ -136,7 +145,9 @@ class ColorizeTask(lightning.LightningModule):
         rgb, mask = self.augmenter.geometry(*self._pictures(batch))
         luma, chroma = split_rgb(rgb, self.space)
         chroma, mask = shrink(chroma, mask, self.network.stride)
-        loss = self.loss(self(self.augmenter.luma(luma)), chroma, mask)
+        with torch.autocast(luma.device.type, enabled=False):
+            seen = self.augmenter.luma(luma)
+        loss = self.loss(self(seen), chroma, mask)
         self.log("train_loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(rgb))
         return loss
 

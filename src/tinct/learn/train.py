@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -18,18 +18,18 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from scipy.ndimage import gaussian_filter1d
 
 from tinct.color.bins import ColorBins
-from tinct.color.spaces import chroma_space
-from tinct.errors import DataError, SettingError
+from tinct.errors import DataError, SettingError, TinctError
 from tinct.learn.data import Crop, PhotoStream, Source, loader, open_source, pictures
 from tinct.learn.hardware import choose_devices, choose_precision
 from tinct.learn.networks.layers import Network
-from tinct.learn.networks.registry import options_of
 from tinct.learn.records import MetricsTable, SampleSheets
 from tinct.learn.run import Run, Training, finished_epochs
 from tinct.learn.tasks import ColorizeTask, Schedule
+from tinct.learn.twin import load_weights, read_twin_card
 
 # The moving average takes in the weights every so many steps; each step would cost 4 % of the time for no gain.
 AVERAGE_EVERY = 5
@@ -40,7 +40,6 @@ def train(
     out: str | Path,
     *,
     resume: bool = False,
-    initial: str | Path | None = None,
     progress: Callable[[], Callback] | None = None,
 ) -> Run:
     """Train a network.
@@ -50,7 +49,6 @@ def train(
         out: the run's folder; must be new unless `resume`.
         resume: go on from the run's last finished epoch; `training` may then ask for more or fewer epochs, and for
             another rate, decay, crop or batch size, but not for another network, task or bins.
-        initial: a `.safetensors` file of `tinct export` whose weights and bins to start from (fine-tuning).
         progress: makes a Lightning callback that shows progress; none is shown without it.
 
     Returns:
@@ -60,10 +58,7 @@ def train(
         SettingError: a setting makes no sense, or `out` holds a run already and `resume` was not asked for.
         DataError: no photographs, or no run to resume.
     """
-    chroma_space(training.space)
-    options_of(training.network, training.options)
-    if training.task not in {"bins", "regression"}:
-        raise SettingError(f"no task '{training.task}'; there are: bins, regression")
+    training.check()
     folder = Path(out)
     last = folder / "checkpoints" / "last.ckpt"
     train_source, val_source = (
@@ -71,37 +66,53 @@ def train(
     )
     if train_source.count == 0:
         raise DataError(f"{training.data}: no photographs to train on")
-    run = _resumed(folder, training) if resume else _begun(folder, training, train_source, initial)
+    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        run = Run.open(folder)  # begun or resumed by the first of several devices' processes
+    elif resume:
+        run = _resumed(folder, training)
+    else:
+        run = _begun(folder, training, train_source)
     with _quiet():
         lightning.seed_everything(training.seed, workers=True, verbose=False)
         network = run.network()
-        if initial is not None and not last.exists():
-            from tinct.learn.export import load_weights
+        if training.initial is not None and not last.exists():
+            load_weights(network, training.initial)
+        try:
+            _fit(run, network, train_source, val_source, last if last.exists() else None, progress)
+        except TinctError as error:
+            raise _unwrapped(error) from error
+    return Run.open(folder)
 
-            load_weights(network, initial)
-        _fit(run, network, train_source, val_source, last if last.exists() else None, progress)
-    return run
+
+def _unwrapped(error: TinctError) -> TinctError:
+    """Give the one line of an error that a worker process wrapped in its traceback."""
+    lines = str(error).strip().splitlines()
+    if len(lines) <= 1:
+        return error
+    return type(error)(lines[-1].partition(": ")[2] or lines[-1])
 
 
-def _begun(folder: Path, training: Training, source: Source, initial: str | Path | None) -> Run:
+def _begun(folder: Path, training: Training, source: Source) -> Run:
     """Start a run's folder: learn the bins and write them down."""
     if (folder / "config.json").exists():
         raise SettingError(f"{folder} holds a training already; add --resume to go on with it, or name another folder")
-    folder.mkdir(parents=True, exist_ok=True)
     bins = None
-    if training.task == "bins":
-        if initial is not None:
-            from tinct.learn.export import read_twin_card
-
-            bins = read_twin_card(initial).color_bins()
-        else:
-            bins = ColorBins.learn(
-                pictures(source, limit=training.bins_from),
-                space=training.space,
-                grid=training.grid,
-                bins=training.bins,
-                rebalance=training.rebalance,
+    if training.initial is not None:
+        card = read_twin_card(training.initial)
+        if (card.network, card.task, card.space) != (training.network, training.task, training.space):
+            raise SettingError(
+                f"{training.initial} holds a network '{card.network}' for {card.task} in {card.space}; train the same"
             )
+        bins = card.color_bins()
+    elif training.task == "bins":
+        bins = ColorBins.learn(
+            pictures(source, limit=training.bins_from),
+            space=training.space,
+            grid=training.grid,
+            bins=training.bins,
+            rebalance=training.rebalance,
+        )
+    folder.mkdir(parents=True, exist_ok=True)
     run = Run(folder, training, bins)
     run.save()
     return run
@@ -111,8 +122,8 @@ def _resumed(folder: Path, training: Training) -> Run:
     """Open a run to go on with, and take over what may have changed."""
     run = Run.open(folder)
     before, now = run.training.to_json(), training.to_json()
-    fixed = ("network", "options", "task", "space", "grid", "bins", "rebalance")
-    if changed := [name for name in fixed if json.dumps(before[name]) != json.dumps(now[name])]:
+    fixed = ("network", "options", "task", "space", "grid", "bins", "rebalance", "seed", "val", "initial")
+    if changed := [name for name in fixed if before[name] != now[name]]:
         raise SettingError(f"{folder} was begun with another {', '.join(changed)}; resume with the same, or start anew")
     if training.learning_rate == "auto":
         training = replace(training, learning_rate=run.training.learning_rate)
@@ -132,7 +143,7 @@ def _fit(
     training = run.training
     streams = _Streams(training, train_source, val_source)
     accelerator, devices = choose_devices(training.devices)
-    steps = streams.steps_of_epoch(devices if isinstance(devices, int) else 1)
+    steps = streams.steps_of_epoch(devices)
     task = ColorizeTask(
         network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         space=training.space,
@@ -141,15 +152,20 @@ def _fit(
         learning_rate=0.0,
         weight_decay=training.weight_decay,
         schedule=Schedule(steps=_planned_steps(checkpoint, steps=steps, epochs=training.epochs), decay=training.decay),
+        seed=training.seed,
     )
     common: dict[str, Any] = {
         "accelerator": accelerator,
         "devices": devices,
-        "precision": choose_precision(training.precision),
+        "precision": choose_precision(training.precision, accelerator=accelerator),
         "gradient_clip_val": training.clip or None,
         "use_distributed_sampler": False,
         "enable_model_summary": False,
         "limit_train_batches": steps,
+        # Several devices must see equally many batches, or those that are done first wait for ever.
+        "limit_val_batches": max(1, val_source.count // (training.batch_size * devices)) if devices > 1 else 1.0,
+        "default_root_dir": run.path,
+        "plugins": [SafeCheckpointIO()],
     }
     if training.learning_rate == "auto":
         # Noted in the run, so that a resumed training goes on at the rate that was found.
@@ -159,7 +175,7 @@ def _fit(
     trainer = lightning.Trainer(
         **common,
         max_epochs=training.epochs,
-        callbacks=_callbacks(run, val_source, progress),
+        callbacks=_callbacks(run, val_source, progress, multiple=network.multiple),
         logger=TensorBoardLogger(run.path, name="tensorboard", version=""),
         log_every_n_steps=min(50, steps),
         reload_dataloaders_every_n_epochs=1,
@@ -169,14 +185,17 @@ def _fit(
     trainer.fit(task, datamodule=streams, ckpt_path=checkpoint, weights_only=False if checkpoint else None)
 
 
-def _callbacks(run: Run, val_source: Source, progress: Callable[[], Callback] | None) -> list[Callback]:
-    """Give what happens at the end of each epoch: average, sheet, row of figures, and last the checkpoint."""
+def _callbacks(
+    run: Run, val_source: Source, progress: Callable[[], Callback] | None, *, multiple: int
+) -> list[Callback]:
+    """Give what happens at the end of each epoch: row of figures, sheet, average, and last the checkpoint."""
     callbacks: list[Callback] = [MetricsTable(run.path / "metrics.csv")]
+    if val_source.count:
+        # Before the average, which steps back when validation ends: the sheets show what is exported.
+        callbacks.append(SampleSheets(val_source, run.path / "samples", multiple=multiple))
     if run.training.average > 0:
         decay = run.training.average**AVERAGE_EVERY
         callbacks.append(EMAWeightAveraging(decay=decay, update_every_n_steps=AVERAGE_EVERY, use_buffers=True))
-    if val_source.count:
-        callbacks.append(SampleSheets(val_source, run.path / "samples"))
     if progress is not None:
         callbacks.append(progress())
     folder = run.path / "checkpoints"
@@ -197,6 +216,17 @@ def _planned_steps(checkpoint: Path | None, *, steps: int, epochs: int) -> int:
     return int(state["global_step"]) + steps * max(0, epochs - finished_epochs(state))
 
 
+class SafeCheckpointIO(TorchCheckpointIO):
+    """Writes checkpoints beside their place and renames them into it, so that a kill never costs the last one."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Save; see Lightning's class."""
+        partial = Path(f"{path}.part")
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(checkpoint, partial)
+        partial.replace(path)
+
+
 class _Streams(lightning.LightningDataModule):
     """The training's photographs, streamed anew for each epoch."""
 
@@ -213,7 +243,7 @@ class _Streams(lightning.LightningDataModule):
 
     def train_dataloader(self) -> Any:
         training = self._training
-        crop = Crop(training.crop, zoom=training.zoom, random=training.augmentation.crop)
+        crop = Crop(training.crop, zoom=training.zoom, random=training.augmentation.random_crop)
         stream = PhotoStream(
             self._train_source,
             crop=crop,
@@ -221,6 +251,7 @@ class _Streams(lightning.LightningDataModule):
             seed=training.seed,
             epoch=self.trainer.current_epoch if self.trainer else 0,
             endless=True,
+            **self._place(),
         )
         return loader(stream, workers=training.workers)
 
@@ -230,9 +261,20 @@ class _Streams(lightning.LightningDataModule):
         training = self._training
         crop = Crop(training.crop, zoom=1.0, random=False)
         stream = PhotoStream(
-            self._val_source, crop=crop, batch_size=training.batch_size, seed=0, epoch=0, endless=False
+            self._val_source,
+            crop=crop,
+            batch_size=training.batch_size,
+            seed=0,
+            epoch=0,
+            endless=False,
+            **self._place(),
         )
         return loader(stream, workers=min(training.workers, 1))
+
+    def _place(self) -> dict[str, int]:
+        if self.trainer is None:
+            return {"rank": 0, "ranks": 1}
+        return {"rank": self.trainer.global_rank, "ranks": self.trainer.world_size}
 
 
 def find_learning_rate(task: ColorizeTask, streams: _Streams, common: dict[str, Any]) -> float:
@@ -248,12 +290,11 @@ def find_learning_rate(task: ColorizeTask, streams: _Streams, common: dict[str, 
     from lightning.pytorch.tuner import Tuner
 
     trainer = lightning.Trainer(
-        **{**common, "limit_train_batches": 1.0},
+        **{**common, "limit_train_batches": 1.0, "limit_val_batches": 0},
         max_epochs=1,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
-        limit_val_batches=0,
     )
     # Lightning draws a bar of its own, which has no business in a file.
     screen = contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(io.StringIO())

@@ -1,0 +1,73 @@
+"""`tinct prepare`, `train`, `export`, `bins` and `evaluate` as a user runs them, one after the other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+SMALL = ["--network", "tinct", "--option", "widths=[8,16,24]", "--option", "blocks=[0,1,1]", "--bins", "8"]
+QUICK = ["--crop", "64", "--batch-size", "4", "--workers", "0", "--devices", "cpu", "--precision", "float32"]
+
+
+def tinct(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tinct", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory, chelsea_png: Path) -> Path:
+    folder = tmp_path_factory.mktemp("workshop")
+    (folder / "photos").mkdir()
+    cat = cv2.imread(str(chelsea_png))
+    rng = np.random.default_rng(0)
+    for index in range(24):
+        top, left = int(rng.integers(150)), int(rng.integers(250))
+        piece = cat[top : top + 128, left : left + 160]
+        cv2.imwrite(str(folder / "photos" / f"{index}.png"), cv2.flip(piece, 1) if index % 2 else piece)
+    return folder
+
+
+def test_from_photographs_to_a_model_file(workshop: Path, chelsea_png: Path) -> None:
+    data, run, model = workshop / "set", workshop / "run", workshop / "m.onnx"
+    counts = json.loads(tinct("prepare", workshop / "photos", "-o", data, "--val", 0.2, "--json").stdout)
+    assert counts["train"] + counts["val"] + counts["rejected"] == 24
+    tinct("bins", data, "-o", workshop / "bins.png")
+    assert cv2.imread(str(workshop / "bins.png")).shape[0] > 100
+    tinct("train", data, "--out", run, *SMALL, *QUICK, "--epochs", 1, "--lr", 0.002, "--seed", 5)
+    config = json.loads((run / "config.json").read_text())["training"]
+    # Resumed with nothing but more epochs, everything else stays as it was.
+    tinct("train", data, "--out", run, "--resume", "--epochs", 2)
+    again = json.loads((run / "config.json").read_text())["training"]
+    assert again == {**config, "epochs": 2}
+    assert (config["seed"], config["learning_rate"], config["bins"]) == (5, 0.002, 8)
+    tinct("export", run, "-o", model, "--half", "--temperature", 0.4)
+    card = json.loads(tinct("models", model, "--json").stdout)
+    assert (card["temperature"], card["training"]["finished"]["epochs"]) == (0.4, 2)
+    scores = json.loads(tinct("evaluate", model, "--data", data, "--json").stdout)["scores"]
+    assert {score["method"] for score in scores} >= {"grey", "mean colour"}
+    tinct("colorize", chelsea_png, "--recolor", "--model", model, "-o", workshop / "cat.png")
+    assert cv2.imread(str(workshop / "cat.png")).shape == (300, 451, 3)
+
+
+def test_failures_are_one_line(workshop: Path) -> None:
+    for arguments, word in (
+        (("prepare", workshop / "nothing", "-o", workshop / "x"), "no such folder"),
+        (("train", workshop / "nothing", "--out", workshop / "y"), "no such dataset"),
+        (("train", workshop / "photos", "--out", workshop / "y", "--crop", 100), "multiple of 32"),
+        (("train", workshop / "photos", "--out", workshop / "y", "--resume"), "no training run"),
+        (("export", workshop / "photos", "-o", workshop / "z.onnx"), "no training run"),
+    ):
+        error = tinct(*arguments, status=1).stderr
+        assert word in error
+        assert error.count("\n") == 1
