@@ -1,5 +1,7 @@
 """One photograph: the same kind out as in, luma untouched, colours found or refused."""
 
+import inspect
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +136,127 @@ def test_pil_images_come_back_as_pil_images(tiny, mode):
         assert np.abs(np.asarray(result)[..., :3] @ WEIGHTS - grey).max() < 0.6
 
 
+def test_pil_images_of_unclear_values_are_refused(tiny):
+    image_module = pytest.importorskip("PIL.Image")
+    for mode in ("F", "I", "LAB", "RGBa"):
+        with pytest.raises(InputError, match=f"mode {mode} .*convert it to one of"):
+            tiny(image_module.new(mode, (64, 48)))
+
+
+def test_pil_images_keep_their_exif_however_often_they_are_given(tiny):
+    image_module = pytest.importorskip("PIL.Image")
+    image = image_module.fromarray(np.tile(np.linspace(0, 255, 64).astype(np.uint8), (48, 1)))
+    image.getexif()[0x0112] = 6  # stored on its side
+    image.getexif()[0x010E] = "A street"
+    first, second = tiny(image), tiny(image)
+    assert first.size == second.size == (48, 64)
+    np.testing.assert_array_equal(np.asarray(first), np.asarray(second))
+    assert dict(image.getexif()) == {0x0112: 6, 0x010E: "A street"}
+    kept = image_module.Exif()
+    kept.load(first.info["exif"])
+    assert dict(kept) == {0x010E: "A street"}
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_pil_images_in_other_profiles_become_srgb(tiny, mode):
+    """Display P3's red 200, 100, 50 is about 217, 93, 35 in sRGB (by LittleCMS through libvips too)."""
+    image_module = pytest.importorskip("PIL.Image")
+    pixels = np.full((40, 50, len(mode)), 255, np.uint8)
+    pixels[..., :3] = [200, 100, 50]
+    image = image_module.fromarray(pixels)
+    image.info["icc_profile"] = pyvips.Image.profile_load("p3")
+    wide = pyvips.Image.new_from_array(pixels[..., :3].copy()).copy(interpretation="srgb")
+    wide.set_type(pyvips.GValue.blob_type, "icc-profile-data", image.info["icc_profile"])
+    expected = wide.icc_transform("srgb", embedded=True).numpy()[0, 0] @ WEIGHTS
+    result = tiny(image, recolor=True)
+    assert "icc_profile" not in result.info
+    assert result.mode == mode
+    assert np.abs(np.asarray(result)[..., :3] @ WEIGHTS - expected).max() < 1.5
+    assert abs(pixels[0, 0, :3] @ WEIGHTS - expected) > 0.2
+    image.info["icc_profile"] = pyvips.Image.profile_load("srgb")
+    assert tiny(image, recolor=True).info["icc_profile"] == image.info["icc_profile"]
+    image.info["icc_profile"] = b"damaged"
+    assert "icc_profile" not in tiny(image, recolor=True).info
+    assert np.abs(np.asarray(tiny(image, recolor=True))[..., :3] @ WEIGHTS - pixels[0, 0, :3] @ WEIGHTS).max() < 0.6
+
+
+def test_a_result_that_is_there_is_replaced_as_the_message_says(tiny, tiny_model, camera_png, tmp_path):
+    source = tmp_path / "camera.png"
+    source.write_bytes(camera_png.read_bytes())
+    target = tiny(source)
+    with pytest.raises(OutputError, match="overwrite=True"):
+        tiny(source)
+    target.write_bytes(b"")
+    assert tiny(source, overwrite=True) == target
+    assert target.stat().st_size > 0
+    assert tinct.colorize(source, model=tiny_model, runtime="onnxruntime", overwrite=True) == target
+
+
+def test_what_a_format_cannot_hold_is_told(tiny, tmp_path):
+    pixels = np.full((40, 50, 2), 30000, np.uint16)
+    pyvips.Image.new_from_array(pixels).copy(interpretation="grey16").write_to_file(str(tmp_path / "in.png"))
+    lost = {
+        ".jpg": ["JPG has no transparency", "they became 8"],
+        ".webp": ["they became 8"],
+        ".avif": ["they became 12"],
+        ".png": [],
+        ".tif": [],
+    }
+    for suffix, words in lost.items():
+        remarks = tiny.photo(tmp_path / "in.png", tmp_path / f"out{suffix}").remarks
+        assert len(remarks) == len(words), suffix
+        for remark, word in zip(remarks, words, strict=True):
+            assert word in remark
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [(".jpg", {"Q": 95, "subsample_mode": "off"}), (".webp", {"Q": 98}), (".avif", {"Q": 98, "subsample_mode": "off"})],
+)
+def test_luma_of_lossy_files_changes_as_little_as_by_saving_them(tiny, camera_png, tmp_path, suffix, options):
+    """Saving adds its own noise; so the same grey pixels, saved as RGB by the same saver, are the measure."""
+    camera = pyvips.Image.new_from_file(str(camera_png))
+    source = tmp_path / f"in{suffix}"
+    camera.write_to_file(str(source), **options)
+    before = pyvips.Image.new_from_file(str(source)).numpy()
+    grey = pyvips.Image.new_from_array(np.repeat(before.reshape(512, 512, -1)[..., :1], 3, axis=-1))
+    grey.copy(interpretation="srgb").write_to_file(str(tmp_path / f"again{suffix}"), **options)
+    saved = np.abs(grey_of(tmp_path / f"again{suffix}") - before.reshape(512, 512, -1)[..., 0])
+    ours = np.abs(grey_of(tiny.photo(source).target) - before.reshape(512, 512, -1)[..., 0])
+    assert ours.mean() < saved.mean() + 0.5, (ours.mean(), saved.mean())
+    assert np.percentile(ours, 99) <= np.percentile(saved, 99) + 2, (ours.max(), saved.max())
+
+
+def test_luma_of_a_scan_with_a_grey_profile_is_that_of_its_converted_numbers(tiny, camera_png, tmp_path):
+    """A grey profile of gamma 2.2: what its numbers mean in sRGB is known in closed form (IEC 61966-2-1)."""
+    camera = pyvips.Image.new_from_file(str(camera_png))
+    scan = camera.copy()
+    scan.set_type(pyvips.GValue.blob_type, "icc-profile-data", grey_profile(2.2))
+    scan.write_to_file(str(tmp_path / "in.tif"))
+    result = tiny.photo(tmp_path / "in.tif")
+    assert result.remarks == ("converted from its grey profile to sRGB",)
+    light = (camera.numpy().reshape(512, 512) / 255) ** 2.2
+    srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
+    assert np.abs(grey_of(result.target) - srgb).max() < 2
+    assert not pyvips.Image.new_from_file(str(result.target)).get_typeof("icc-profile-data")
+
+
+def grey_profile(gamma: float) -> bytes:
+    """Make an ICC profile of grey with one gamma (ICC.1:2001-04: header, tags wtpt and kTRC)."""
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", *(round(value * 65536) for value in (0.9642, 1.0, 0.8249)))
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
+    words = b"desc" + bytes(4) + struct.pack(">I", 5) + b"grey\0" + bytes(79)
+    tags, body = b"", b""
+    start = 128 + 4 + 12 * 3
+    for name, data in ((b"wtpt", white), (b"kTRC", curve), (b"desc", words)):
+        tags += name + struct.pack(">II", start + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    size = start + len(body)
+    head = struct.pack(">I4sI4s4s4s", size, b"lcms", 0x02100000, b"mntr", b"GRAY", b"XYZ ") + bytes(12) + b"acsp"
+    head = (head + bytes(28)) + struct.pack(">3i", *(round(value * 65536) for value in (0.9642, 1.0, 0.8249)))
+    return head.ljust(128, b"\0") + struct.pack(">I", 3) + tags + body
+
+
 def test_bytes_come_back_as_bytes(tiny, camera_png):
     result = tiny(camera_png.read_bytes())
     assert result.startswith(b"\x89PNG")
@@ -207,6 +330,8 @@ def test_colorize_is_one_call(tiny_model):
     result = tinct.colorize(grey, model=tiny_model, temperature=0.5, runtime="onnxruntime")
     np.testing.assert_array_equal(result, colorize(grey, model=tiny_model, temperature=0.5, runtime="onnxruntime"))
     assert result.shape == (64, 64, 3)
+    assert inspect.signature(tinct.colorize) == inspect.signature(colorize)
+    assert "recolor=False, overwrite=False" in tinct.colorize.__doc__
 
 
 def test_colored_pictures_are_refused(tiny, chelsea_png, tmp_path):

@@ -1,21 +1,66 @@
 """Colour for photographs and films: the main job.
 
 This package is also the function `tinct.colorize(picture)`: Python binds a package's name to the package as soon as
-any part of it is imported, so the package itself has to be what can be called.
+any part of it is imported, so the package itself has to be what can be called:
+
+    tinct.colorize(picture, *, model="photo", runtime="auto", temperature=None, size=None, denoise="auto",
+                   threads=None, recolor=False, overwrite=False)
+
+gives a picture of the same kind as it was given; `help(tinct.Colorizer)` explains the options.
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 
 class _CallablePackage(ModuleType):
-    def __call__(self, picture: Any, **options: Any) -> Any:
+    def __call__(
+        self,
+        picture: Any,
+        *,
+        model: str | Path = "photo",
+        runtime: str = "auto",
+        temperature: float | None = None,
+        size: int | None = None,
+        denoise: str | float = "auto",
+        threads: int | None = None,
+        recolor: bool = False,
+        overwrite: bool = False,
+    ) -> Any:
+        """Colour a picture; the result is of the same kind. For several, make a `tinct.Colorizer` once.
+
+        Args:
+            picture: a path (the result goes beside it, as NAME_color.EXT, and its path is given back), a file's bytes,
+                a PIL image, or an array, (H, W) grey or (H, W, 3) sRGB.
+            model: the name of a model that comes with tinct, or the path of a model file.
+            runtime: `auto`, `onnxruntime` or `openvino`.
+            temperature: lower is more vivid, 1 is the mean; the model's own without it.
+            size: the network's working size in pixels; the model's own without it.
+            denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
+            threads: processor threads; as many as there are cores without it.
+            recolor: colour pictures that have colours already.
+            overwrite: replace a result that is there already; for paths.
+
+        Raises:
+            TinctError: as `tinct.Colorizer` and its call.
+        """
         from tinct.colorize.colorizer import colorize
 
-        return colorize(picture, **options)
+        return colorize(
+            picture,
+            model=model,
+            runtime=runtime,
+            temperature=temperature,
+            size=size,
+            denoise=denoise,
+            threads=threads,
+            recolor=recolor,
+            overwrite=overwrite,
+        )
 
 
 sys.modules[__name__].__class__ = _CallablePackage

@@ -1,4 +1,4 @@
-"""Pictures in memory: NumPy arrays and PIL images, the same kind out as in."""
+"""Pictures in memory: NumPy arrays, the same kind out as in."""
 
 from __future__ import annotations
 
@@ -131,41 +131,3 @@ def colored(pixels: NDArray[Any], alpha: NDArray[Any] | None, guide: ChromaGuide
     if alpha is not None:
         result[..., 3:] = alpha
     return result
-
-
-def is_pil(picture: Any) -> bool:
-    """Say whether something is a PIL image, without importing PIL."""
-    return any(kind.__module__ == "PIL.Image" and kind.__name__ == "Image" for kind in type(picture).__mro__)
-
-
-def from_pil(image: Any) -> NDArray[Any]:
-    """Give a PIL image's pixels, upright: (H, W) or (H, W, 2, 3 or 4), uint8, or uint16 for 16-bit grey."""
-    from PIL import ImageOps
-
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I;16") or upright.mode == "I":
-        deep: NDArray[Any] = np.clip(np.asarray(upright), 0, 65535).astype(np.uint16)
-        return deep
-    transparent = "A" in upright.mode or "transparency" in upright.info
-    if upright.mode in ("1", "L", "LA", "RGB", "RGBA") and not (transparent and "A" not in upright.mode):
-        upright = upright.convert("L") if upright.mode == "1" else upright
-    else:
-        upright = upright.convert("RGBA" if transparent else "RGB")
-    pixels: NDArray[Any] = np.asarray(upright)
-    return pixels
-
-
-def to_pil(pixels: NDArray[Any], like: Any) -> Any:
-    """Give (H, W, 3 or 4) pixels as a PIL image with another's texts, resolution and EXIF; PIL knows 8-bit RGB only."""
-    from PIL import Image
-
-    image = Image.fromarray(np.ascontiguousarray(same_range(pixels, np.uint8)))
-    kept = {name: value for name, value in like.info.items() if name not in ("transparency", "icc_profile", "exif")}
-    image.info.update(kept)
-    if like.mode in ("RGB", "RGBA") and "icc_profile" in like.info:
-        image.info["icc_profile"] = like.info["icc_profile"]
-    exif = like.getexif()
-    if exif:
-        exif.pop(0x0112, None)  # orientation
-        image.info["exif"] = exif.tobytes()
-    return image

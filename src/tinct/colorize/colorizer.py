@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tinct import __version__
 from tinct.color.spaces import FloatArray, rgb_to_lab
 from tinct.color.toning import is_colored
-from tinct.colorize import arrays
+from tinct.colorize import arrays, pil
 from tinct.colorize.denoise import checked_denoise, denoised
 from tinct.colorize.prediction import Prediction, native_luma
 from tinct.errors import AlreadyColorError, InputError, SettingError
@@ -47,7 +47,7 @@ class PhotoResult:
         model: the model's name.
         temperature: it was decoded at; None for a model without bins.
         status: `colorized`; everything else is an error raised.
-        remarks: what a person should know, such as pages left out.
+        remarks: what a person should know, such as pages left out or transparency lost.
         confidence: where asked for and the model has bins: top probability and ratio to the second, (k, l) each.
         prediction: what the network said.
     """
@@ -117,7 +117,7 @@ class Colorizer:
         self.size = size or card.working_size
         self._threads = min(threads or core_count(), _MOST_THREADS)
 
-    def __call__(self, picture: Any, *, recolor: bool = False) -> Any:
+    def __call__(self, picture: Any, *, recolor: bool = False, overwrite: bool = False) -> Any:
         """Colour a picture; the result is of the same kind.
 
         Args:
@@ -125,6 +125,7 @@ class Colorizer:
                 file's bytes; a PIL image; or an array, (H, W) grey or (H, W, 3) sRGB, one more channel with alpha,
                 uint8, uint16 or floats in 0..1.
             recolor: colour pictures that have colours already.
+            overwrite: replace a result that is there already; for paths.
 
         Returns:
             A path, bytes, a PIL image (RGB or RGBA) or an array (H, W, 3 or 4) of the same type.
@@ -136,11 +137,11 @@ class Colorizer:
         if isinstance(picture, bytes):
             return self.photo_bytes(picture, recolor=recolor)
         if isinstance(picture, str | Path):
-            return self.photo(picture, recolor=recolor).target
+            return self.photo(picture, recolor=recolor, overwrite=overwrite).target
         if isinstance(picture, np.ndarray):
             return self.array(picture, recolor=recolor)
-        if arrays.is_pil(picture):
-            return arrays.to_pil(self.array(arrays.from_pil(picture), recolor=recolor), picture)
+        if pil.is_pil(picture):
+            return pil.to_pil(self.array(pil.from_pil(picture), recolor=recolor), picture)
         raise InputError(f"a picture is a path, bytes, a PIL image or a NumPy array, not {type(picture).__name__}")
 
     def photo(
@@ -180,23 +181,11 @@ class Colorizer:
         opened = open_picture(source)
         place = Path(target) if target is not None else opened.default_target()
         check_target(place, opened.source, overwrite=overwrite)
+        form = formats.format_of(place)
         answer = prediction or self._look(opened, recolor=recolor)
-        function, note = self._plan(opened, formats.format_of(place), answer, temperature)
+        function, note = self._plan(opened, form, answer, temperature)
         opened.write(function, place, settings=note, version=__version__, threads=self._threads)
-        used = None if answer.bins is None else (answer.temperature if temperature is None else temperature)
-        return PhotoResult(
-            source=opened.source if isinstance(opened.source, Path) else None,
-            target=place,
-            width=opened.width,
-            height=opened.height,
-            seconds=time.perf_counter() - started,
-            model=self.session.card.name,
-            temperature=used,
-            status="colorized",
-            remarks=opened.remarks,
-            confidence=answer.confidence if confidence else None,
-            prediction=answer,
-        )
+        return self._result(opened, form, answer, place, temperature, confidence=confidence, started=started)
 
     def photo_bytes(
         self,
@@ -207,6 +196,21 @@ class Colorizer:
         temperature: float | None = None,
         prediction: Prediction | None = None,
     ) -> bytes:
+        """Colour a file and give the result as a file's bytes; `encoded` gives also what is to be said about it.
+
+        Args, raises: as `encoded`.
+        """
+        return self.encoded(source, suffix=suffix, recolor=recolor, temperature=temperature, prediction=prediction)[0]
+
+    def encoded(
+        self,
+        source: str | Path | bytes,
+        *,
+        suffix: str | None = None,
+        recolor: bool = False,
+        temperature: float | None = None,
+        prediction: Prediction | None = None,
+    ) -> tuple[bytes, PhotoResult]:
         """Colour a file and give the result as a file's bytes.
 
         Args:
@@ -217,18 +221,20 @@ class Colorizer:
             prediction: what `look` or an earlier result gave for the same picture.
 
         Returns:
-            The result, encoded.
+            The result, encoded, and what it is, without a target.
 
         Raises:
             As `photo`.
         """
+        started = time.perf_counter()
         opened = open_picture(source)
         own = opened.source.suffix if isinstance(opened.source, Path) else ""
         chosen = suffix or formats.suffix_for(opened.loader, own)
         form = formats.format_of(f"result{chosen}")
         answer = prediction or self._look(opened, recolor=recolor)
         function, note = self._plan(opened, form, answer, temperature)
-        return opened.encode(function, chosen, settings=note, version=__version__, threads=self._threads)
+        data = opened.encode(function, chosen, settings=note, version=__version__, threads=self._threads)
+        return data, self._result(opened, form, answer, None, temperature, confidence=False, started=started)
 
     def array(self, picture: NDArray[Any], *, recolor: bool = False, temperature: float | None = None) -> NDArray[Any]:
         """Colour an array.
@@ -305,6 +311,32 @@ class Colorizer:
             raise AlreadyColorError(f"{picture.name}: has colours already; --recolor (recolor=True) colours it anew")
         return self.predict(arrays.luma_of(small))
 
+    def _result(
+        self,
+        opened: Picture,
+        form: formats.Format,
+        answer: Prediction,
+        target: Path | None,
+        temperature: float | None,
+        *,
+        confidence: bool,
+        started: float,
+    ) -> PhotoResult:
+        used = None if answer.bins is None else (answer.temperature if temperature is None else temperature)
+        return PhotoResult(
+            source=opened.source if isinstance(opened.source, Path) else None,
+            target=target,
+            width=opened.width,
+            height=opened.height,
+            seconds=time.perf_counter() - started,
+            model=self.session.card.name,
+            temperature=used,
+            status="colorized",
+            remarks=(*opened.remarks, *opened.losses(form)),
+            confidence=answer.confidence if confidence else None,
+            prediction=answer,
+        )
+
     def _plan(
         self, picture: Picture, form: formats.Format, answer: Prediction, temperature: float | None
     ) -> tuple[Callable[[NDArray[Any], int], NDArray[Any]], dict[str, str]]:
@@ -335,13 +367,14 @@ def colorize(
     denoise: str | float = "auto",
     threads: int | None = None,
     recolor: bool = False,
+    overwrite: bool = False,
 ) -> Any:
     """Colour a picture; the result is of the same kind. For several, make a `Colorizer` once.
 
     Args, returns and raises: as `Colorizer` and `Colorizer.__call__`.
     """
     colorizer = Colorizer(model, runtime=runtime, temperature=temperature, size=size, denoise=denoise, threads=threads)
-    return colorizer(picture, recolor=recolor)
+    return colorizer(picture, recolor=recolor, overwrite=overwrite)
 
 
 def _shrunk(values: NDArray[Any], size: int) -> FloatArray:

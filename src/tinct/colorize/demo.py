@@ -16,6 +16,7 @@ from tinct.colorize.colorizer import Colorizer
 from tinct.colorize.plan import extra_path
 from tinct.colorize.sheet import compare_sheet
 from tinct.errors import MissingExtraError, OutputError
+from tinct.media.files import save, written_beside
 from tinct.runtime.modelfile import DEFAULT_MODEL
 
 
@@ -117,9 +118,8 @@ def _write_grey(original: Path, target: Path) -> bool:
         if colored:
             luma = rgb_to_yuv(image.numpy()[..., :3] / 255.0)[..., 0]
             image = pyvips.Image.new_from_array((luma * 255).round().astype("uint8"), interpretation="b-w")
-        partial = target.with_name(f".{target.stem}.partial.png")
-        image.write_to_file(str(partial))
-        partial.replace(target)
-    except (pyvips.Error, OSError) as error:
+        with written_beside(target) as beside:
+            save(image, "png", beside, {})
+    except pyvips.Error as error:
         raise OutputError(f"{target}: cannot be written ({' '.join(str(error).split())})") from error
     return bool(colored)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,13 @@ from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
 from tinct.errors import OutputError, SettingError, UnreadableError
+from tinct.media.files import open_source, save, written_beside
+from tinct.media.formats import LEAST_QUALITY, format_of, save_options
 
 PANEL = 800  # longest edge of one picture of a before/after sheet, in pixels
 GAP = 8  # between two pictures, in pixels
 MAP = 480  # longest edge of a confidence map, at least this wide, so that its text fits
 RATIO_TOP = 10.0  # the ratio map's last colour: ten times as likely as the second or more
-_LOSSY = {".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".heic", ".heif"}
 
 
 def compare_sheet(pictures: Sequence[str | Path | bytes], target: str | Path, *, panel: int = PANEL) -> Path:
@@ -82,10 +82,8 @@ def _thumbnail(picture: str | Path | bytes, edge: int) -> Any:
     try:
         if isinstance(picture, bytes):
             image = pyvips.Image.thumbnail_buffer(picture, edge, **options)
-        elif str(picture).endswith("]"):  # would be taken for libvips' options
-            image = pyvips.Image.thumbnail_source(pyvips.Source.new_from_file(str(picture)), edge, **options)
         else:
-            image = pyvips.Image.thumbnail(str(picture), edge, **options)
+            image = pyvips.Image.thumbnail_source(open_source(Path(picture)), edge, **options)
         if image.interpretation != "srgb" or image.format != "uchar":
             image = image.colourspace("srgb").cast("uchar")
         if image.hasalpha():
@@ -122,17 +120,12 @@ def _text(canvas: NDArray[np.uint8], text: str, left: int, baseline: int) -> Non
 
 
 def _write(image: Any, target: Path) -> Path:
-    """Write beside the target and rename into place."""
-    partial = target.with_name(f".{target.stem}-{uuid.uuid4().hex[:8]}.partial{target.suffix}")
-    options = {"Q": 90} if target.suffix.lower() in _LOSSY else {}
+    form = format_of(target)
+    options = save_options(form, quality=LEAST_QUALITY, lossless=False, deep=False, huge=False)
     try:
-        image.write_to_file(str(partial), **options)
-        partial.replace(target)
-    except (pyvips.Error, OSError) as error:
+        with written_beside(target) as beside:
+            save(image, form.name, beside, options)
+    except pyvips.Error as error:
         reason = " ".join(str(error).split())[:200]
-        raise OutputError(
-            f"{target}: the sheet cannot be written ({reason}); choose another folder or ending"
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
+        raise OutputError(f"{target}: the sheet cannot be written ({reason}); choose another folder") from error
     return target

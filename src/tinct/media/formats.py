@@ -17,6 +17,10 @@ PICTURE_SUFFIXES = frozenset(
 )
 # The least JPEG, WebP and AVIF quality written, whatever the input had.
 LEAST_QUALITY = 90
+# The quality written where the input's cannot be told: differences stay within a few 8-bit steps.
+UNKNOWN_QUALITY = 98
+# What reads files that may be lossy; everything else stores its pixels exactly.
+_LOSSY_LOADERS = ("jpeg", "webp", "heif", "jp2k", "jxl")
 
 # ISO/IEC 10918-1 annex K: the quantisation tables that the quality scale of libjpeg is defined by; only sums matter.
 _STANDARD_LUMA_SUM_TABLE = (
@@ -32,24 +36,29 @@ class Format:
     Attributes:
         name: as libvips calls its saver, without `save`.
         suffixes: of file names.
-        deep: whether it keeps 16 bits a channel.
+        bits: most it keeps of each channel.
         alpha: whether it keeps transparency.
         longest: most pixels along an edge, 0 without a limit.
     """
 
     name: str
     suffixes: tuple[str, ...]
-    deep: bool
+    bits: int
     alpha: bool
     longest: int = 0
 
+    @property
+    def deep(self) -> bool:
+        """Whether it keeps more than 8 bits of each channel."""
+        return self.bits > 8
+
 
 FORMATS = (
-    Format("jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), deep=False, alpha=False, longest=65535),
-    Format("png", (".png",), deep=True, alpha=True),
-    Format("tiff", (".tif", ".tiff"), deep=True, alpha=True),
-    Format("webp", (".webp",), deep=False, alpha=True, longest=16383),
-    Format("heif", (".avif",), deep=True, alpha=True, longest=16384),
+    Format("jpeg", (".jpg", ".jpeg", ".jpe", ".jfif"), bits=8, alpha=False, longest=65535),
+    Format("png", (".png",), bits=16, alpha=True),
+    Format("tiff", (".tif", ".tiff"), bits=16, alpha=True),
+    Format("webp", (".webp",), bits=8, alpha=True, longest=16383),
+    Format("heif", (".avif",), bits=12, alpha=True, longest=16384),
 )
 WRITABLE = tuple(suffix for form in FORMATS for suffix in form.suffixes)
 
@@ -124,9 +133,24 @@ def _luma_table_sum(head: bytes) -> int | None:
     return None
 
 
-def webp_is_lossless(head: bytes) -> bool:
-    """Say from a WebP file's first bytes whether its pixels are stored without loss (a VP8L chunk)."""
-    return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and b"VP8L" in head[12:4096]
+def is_lossless(loader: str, head: bytes) -> bool:
+    """Say whether a file stores its pixels without loss, as far as its first bytes show it.
+
+    Args:
+        loader: libvips' name for what reads it.
+        head: the file's first bytes.
+
+    Returns:
+        True for PNG, TIFF and the like, for WebP of the lossless kind (a VP8L chunk), and for AVIF that stores RGB as
+        such (matrix coefficients 0 in its colour box, ITU-T H.273), which is how lossless ones are written. Other
+        lossless files of kinds that may be lossy are not recognised.
+    """
+    if loader.startswith("webp"):
+        return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and b"VP8L" in head[12:4096]
+    if loader.startswith("heif"):
+        place = head.find(b"colrnclx")
+        return place >= 0 and head[place + 12 : place + 14] == b"\0\0"
+    return not loader.startswith(_LOSSY_LOADERS)
 
 
 def save_options(form: Format, *, quality: int | None, lossless: bool, deep: bool, huge: bool) -> dict[str, Any]:
@@ -134,12 +158,12 @@ def save_options(form: Format, *, quality: int | None, lossless: bool, deep: boo
 
     Args:
         form: the format.
-        quality: of the input on the format's scale, if known.
-        lossless: whether the input was stored without loss, which matters to WebP and AVIF.
+        quality: of the input on JPEG's scale, if known.
+        lossless: whether the input was stored without loss; WebP and AVIF are then written so too.
         deep: whether the pixels have 16 bits.
         huge: whether the result may pass 4 GB.
     """
-    best = max(quality or 0, LEAST_QUALITY)
+    best = UNKNOWN_QUALITY if quality is None else max(quality, LEAST_QUALITY)
     if form.name == "jpeg":
         return {"Q": best, "subsample_mode": "off", "background": 255}
     if form.name == "png":

@@ -6,8 +6,6 @@ A picture is opened (`open_picture`), looked at small (`Picture.small`), and wri
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +18,7 @@ import pyvips
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, OutputError, TinctError, TooLargeError, UnreadableError
 from tinct.media import formats, notes
+from tinct.media.files import encodes, open_source, save, written_beside
 from tinct.media.profile import to_srgb
 from tinct.media.strips import StripFunction, StripPicture
 
@@ -41,10 +40,11 @@ class Picture:
         width: as it is shown, orientation applied.
         height: as it is shown.
         deep: whether it has 16 bits a channel.
+        alpha: whether it has transparency.
         loader: libvips' name for what reads it.
-        remarks: what a person should know, such as pages left out.
+        remarks: what a person should know, such as pages left out or colours converted.
         quality: JPEG quality it was written with, where that can be told.
-        lossless: for formats that may be either, whether its pixels are stored without loss.
+        lossless: whether its pixels are stored without loss, as far as that can be told.
     """
 
     source: Path | bytes
@@ -52,6 +52,7 @@ class Picture:
     width: int
     height: int
     deep: bool
+    alpha: bool
     loader: str
     remarks: tuple[str, ...]
     quality: int | None
@@ -75,7 +76,7 @@ class Picture:
             image = _load(self.source, access="sequential", **_shrink_on_load(self.loader, factor))
             turned = _orientation(image) >= 5
             height, width = shrunk[::-1] if turned else shrunk
-            pixels = to_srgb(image, name=self.name)[0]
+            pixels = to_srgb(image, name=self.name).pixels
             pixels = pixels.resize(width / pixels.width, vscale=height / pixels.height).copy_memory().autorot()
             array = pixels.numpy()
         except pyvips.Error as error:
@@ -109,21 +110,8 @@ class Picture:
             UnreadableError: the input turned out damaged.
         """
         form = formats.format_of(target)
-        final = target.resolve()
-        beside = final.with_name(f".{final.name[:100]}.{secrets.token_hex(4)}.part")
-        if not final.parent.is_dir():
-            raise OutputError(f"{target}: the folder does not exist; make it first")
-        if not os.access(final.parent, os.W_OK):
-            raise OutputError(f"{target}: the folder cannot be written to; choose another with -o")
-        try:
-            self._stream(function, form, str(beside), name=str(target), settings=(settings, version), threads=threads)
-            beside.replace(final)
-        except OSError as error:
-            raise OutputError(
-                f"{target}: cannot be written ({error.strerror or error}); free or choose space"
-            ) from error
-        finally:
-            beside.unlink(missing_ok=True)
+        with written_beside(target) as beside:
+            self._stream(function, form, beside, name=str(target), settings=(settings, version), threads=threads)
 
     def encode(
         self, function: StripFunction, suffix: str, *, settings: Mapping[str, str], version: str, threads: int
@@ -131,6 +119,16 @@ class Picture:
         """Give a result as a file's bytes, in the format of `suffix`; arguments and failures as for `write`."""
         form = formats.format_of(f"result{suffix}")
         return self._stream(function, form, None, name="the result", settings=(settings, version), threads=threads)
+
+    def losses(self, form: formats.Format) -> tuple[str, ...]:
+        """Say what a result in a format lacks of the picture, a sentence each."""
+        kind = form.suffixes[0][1:].upper()
+        lost = []
+        if self.alpha and not form.alpha:
+            lost.append(f"{kind} has no transparency: transparent parts became white")
+        if self.deep and form.bits < 16 and not (form.deep and self.loader.startswith(form.name)):
+            lost.append(f"{kind} has no 16 bits a channel: they became {form.bits}")
+        return tuple(lost)
 
     def result_type(self, form: formats.Format) -> type[np.generic]:
         """Give the type of a result's values in a format: uint16 where picture and format have 16 bits, else uint8."""
@@ -140,7 +138,7 @@ class Picture:
         self,
         function: StripFunction,
         form: formats.Format,
-        path: str | None,
+        path: Path | None,
         *,
         name: str,
         settings: tuple[Mapping[str, str], str],
@@ -160,11 +158,14 @@ class Picture:
             options = formats.save_options(
                 form, quality=self.quality, lossless=self.lossless, deep=deep, huge=size > 3_500_000_000
             )
+            data = b""
             if path is None:
-                data: bytes = getattr(result, f"{form.name}save_buffer")(**options)
-                return data
-            getattr(result, f"{form.name}save")(path, **options)
-            return b""
+                data = getattr(result, f"{form.name}save_buffer")(**options)
+            else:
+                save(result, form.name, path, options)
+            if strips.error is not None:  # a saver need not notice that rows were missing
+                raise pyvips.Error("rows are missing")
+            return data
         except pyvips.Error as error:
             cause = strips.error if strips is not None else None
             if isinstance(cause, pyvips.Error):
@@ -180,7 +181,7 @@ class Picture:
         """Give the rows to stream (grey or RGB, then alpha), the image whose metadata they had, and the profile."""
         source = _load(self.source, access="sequential")
         orientation = _orientation(source)
-        pixels, alpha, profile = to_srgb(source, name=self.name)
+        pixels, alpha, profile, _ = to_srgb(source, name=self.name)
         if alpha is not None:
             pixels = pixels.bandjoin(alpha)
         if orientation == 2:
@@ -240,7 +241,7 @@ def open_picture(source: str | Path | bytes) -> Picture:
             f"{name}: {width} x {height} pixels are more than the {MOST_PIXELS // 10**6} megapixels tinct opens; "
             "make it smaller first"
         )
-    to_srgb(image, name=name)
+    converted = to_srgb(image, name=name)
     if min(width, height) < LEAST_EDGE:
         raise InputError(
             f"{name}: {width} x {height} pixels are too few to colour; it takes at least {LEAST_EDGE} an edge"
@@ -248,7 +249,7 @@ def open_picture(source: str | Path | bytes) -> Picture:
     if _orientation(image) >= 5:
         width, height = height, width
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
-    remarks = (f"only the first of {pages} pages was used",) if pages > 1 else ()
+    first_only = f"only the first of {pages} pages was used" if pages > 1 else ""
     loader = str(image.get("vips-loader")) if image.get_typeof("vips-loader") else ""
     return Picture(
         source=place,
@@ -257,9 +258,10 @@ def open_picture(source: str | Path | bytes) -> Picture:
         height=height,
         deep=image.format != "uchar",
         loader=loader,
-        remarks=remarks,
+        alpha=converted.alpha is not None,
+        remarks=tuple(remark for remark in (first_only, converted.remark) if remark),
         quality=formats.jpeg_quality(head) if loader.startswith("jpeg") else None,
-        lossless=formats.webp_is_lossless(head),
+        lossless=formats.is_lossless(loader, head),
     )
 
 
@@ -270,15 +272,18 @@ def check_target(target: Path, source: Path | bytes, *, overwrite: bool) -> None
         OutputError: of an unknown kind, already there, a folder, or the source itself.
     """
     formats.format_of(target)
-    if target.is_dir():
-        raise OutputError(f"{target}: is a folder; name a file")
-    if target.exists():
-        if isinstance(source, Path) and source.exists() and target.samefile(source):
-            raise OutputError(f"{target}: is the input itself; choose another name with -o")
-        if not overwrite:
-            raise OutputError(f"{target}: is there already; allow replacing it with --overwrite (overwrite=True)")
-    elif not target.parent.is_dir():
-        raise OutputError(f"{target}: the folder does not exist; make it first")
+    try:
+        if target.is_dir():
+            raise OutputError(f"{target}: is a folder; name a file")
+        if target.exists():
+            if isinstance(source, Path) and source.exists() and target.samefile(source):
+                raise OutputError(f"{target}: is the input itself; choose another name with -o")
+            if not overwrite:
+                raise OutputError(f"{target}: is there already; allow replacing it with --overwrite (overwrite=True)")
+        elif not target.parent.is_dir():
+            raise OutputError(f"{target}: the folder does not exist; make it first")
+    except OSError as error:  # a name too long, say
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); choose another name") from error
 
 
 def small_size(height: int, width: int, *, size: int) -> tuple[int, int]:
@@ -291,9 +296,8 @@ def _load(source: Path | bytes, **options: Any) -> pyvips.Image:
     if isinstance(source, bytes):
         return pyvips.Image.new_from_buffer(source, "", fail_on="error", **options)
     # A file name ending in ] would be taken for libvips' options.
-    if str(source).endswith("]"):
-        stream = pyvips.Source.new_from_file(str(source))
-        return pyvips.Image.new_from_source(stream, "", fail_on="error", **options)
+    if str(source).endswith("]") or not encodes(source):
+        return pyvips.Image.new_from_source(open_source(source), "", fail_on="error", **options)
     return pyvips.Image.new_from_file(str(source), fail_on="error", **options)
 
 

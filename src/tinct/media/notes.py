@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
+import pyvips
+
 NAMESPACE = "https://github.com/tinct/tinct/ns/1.0/"
 MARK = "colorized by tinct"
 
@@ -21,6 +23,7 @@ _OF_THE_FILE = {
 _OUR_DESCRIPTION = re.compile(
     rb"<rdf:Description[^>]*xmlns:tinct=\"" + re.escape(NAMESPACE.encode()) + rb"\".*?</rdf:Description>\s*", re.DOTALL
 )
+_XMP_ORIENTATION = re.compile(rb"(\btiff:Orientation\s*=\s*[\"']\s*|<tiff:Orientation>\s*)[2-8](?=\s*[\"'<])")
 # A JPEG segment holds no more.
 _LONGEST_PACKET = 65_000
 
@@ -34,6 +37,13 @@ def copy_metadata(source: Any, result: Any) -> None:
     if source.get_typeof("orientation"):  # the pixels are upright now; the EXIF block still says how they were
         kind = source.get_typeof("orientation")
         result.set_type(kind, "orientation", 1)
+        if source.get("orientation") > 1 and result.get_typeof("xmp-data"):
+            result.set_type(pyvips.GValue.blob_type, "xmp-data", xmp_upright(result.get("xmp-data")))
+
+
+def xmp_upright(packet: bytes) -> bytes:
+    """Say in an XMP packet that the picture is stored upright, where it says otherwise; as attribute or element."""
+    return _XMP_ORIENTATION.sub(rb"\g<1>1", packet)
 
 
 def write_note(result: Any, settings: Mapping[str, str], *, version: str) -> None:
@@ -44,8 +54,6 @@ def write_note(result: Any, settings: Mapping[str, str], *, version: str) -> Non
         settings: names (letters only) and values, e.g. `model` and `temperature`.
         version: of tinct.
     """
-    import pyvips
-
     told = ", ".join(f"{name} {value}" for name, value in settings.items())
     note = f"{MARK} {version}" + (f" ({told})" if told else "")
     field = "exif-ifd0-Software"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pyvips
 
@@ -10,9 +12,27 @@ from tinct.errors import UnreadableError
 _PROFILE = "icc-profile-data"
 # A profile whose colours differ from sRGB's by no more than this (8-bit steps) is sRGB under another name.
 _SAME = 1.5
+_FROM_GREY = "converted from its grey profile to sRGB"
+_CONVERTED = "converted from its own colour profile to sRGB"
 
 
-def to_srgb(image: pyvips.Image, *, name: str) -> tuple[pyvips.Image, pyvips.Image | None, bytes | None]:
+class Converted(NamedTuple):
+    """A picture in sRGB or grey values.
+
+    Attributes:
+        pixels: 1 (grey) or 3 bands of uchar or ushort.
+        alpha: one band of the same format, or None.
+        profile: the ICC profile to attach to a result in sRGB, or None.
+        remark: what a person should know about the conversion; empty where there is nothing.
+    """
+
+    pixels: pyvips.Image
+    alpha: pyvips.Image | None
+    profile: bytes | None
+    remark: str
+
+
+def to_srgb(image: pyvips.Image, *, name: str) -> Converted:
     """Turn a picture into sRGB or grey values.
 
     Args:
@@ -20,8 +40,7 @@ def to_srgb(image: pyvips.Image, *, name: str) -> tuple[pyvips.Image, pyvips.Ima
         name: of the file, for messages.
 
     Returns:
-        The picture with 1 (grey) or 3 bands of uchar or ushort; its alpha of the same format, or None; the ICC profile
-        to attach to a result in sRGB, or None.
+        Its values, alpha and profile, and what was done to them.
 
     Raises:
         UnreadableError: its pixels have a form that tinct does not use.
@@ -40,13 +59,41 @@ def to_srgb(image: pyvips.Image, *, name: str) -> tuple[pyvips.Image, pyvips.Ima
         )
     if alpha is not None and alpha.format != image.format:
         alpha = alpha.cast(image.format)
-    image, profile = _converted(image)
+    image, profile, remark = _converted(image)
     grey = image.bands == 1
     names = ("b-w", "srgb") if image.format == "uchar" else ("grey16", "rgb16")
-    return image.copy(interpretation=names[0] if grey else names[1]), alpha, profile
+    return Converted(image.copy(interpretation=names[0] if grey else names[1]), alpha, profile, remark)
 
 
-def _converted(image: pyvips.Image) -> tuple[pyvips.Image, bytes | None]:
+def is_srgb(profile: bytes) -> bool:
+    """Say whether an ICC profile of RGB means the colours of sRGB, whatever it is called.
+
+    Raises:
+        pyvips.Error: it is damaged, or not one of RGB.
+    """
+    levels = np.array([0, 64, 128, 192, 255], dtype=np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(1, -1, 3)
+    probe = pyvips.Image.new_from_array(np.ascontiguousarray(cube), interpretation="srgb").copy()
+    probe.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
+    # In place of a profile that it cannot use libvips takes another, and says so in no way a program hears.
+    results = [
+        probe.icc_transform("srgb", embedded=True, input_profile=other, depth=8).numpy() for other in ("srgb", "p3")
+    ]
+    if not _fits(profile, b"RGB ") or not np.array_equal(*results):
+        raise pyvips.Error("no profile of RGB")
+    return bool(np.abs(results[0].astype(np.float32) - cube).max() <= _SAME)
+
+
+def _fits(profile: bytes, *kinds: bytes) -> bool:
+    """Say from a profile's header whether it is whole and of one of these kinds of colours.
+
+    Source: ICC.1:2022, section 7.2.
+    """
+    whole = 132 < int.from_bytes(profile[:4], "big") <= len(profile) and profile[36:40] == b"acsp"
+    return whole and profile[16:20] in kinds
+
+
+def _converted(image: pyvips.Image) -> tuple[pyvips.Image, bytes | None, str]:
     """Apply the embedded profile, where there is one that matters."""
     embedded = image.get(_PROFILE) if image.get_typeof(_PROFILE) else None
     deep = image.format == "ushort"
@@ -54,17 +101,23 @@ def _converted(image: pyvips.Image) -> tuple[pyvips.Image, bytes | None]:
     if image.interpretation == "cmyk":
         # Without a profile of its own libvips takes its general one for CMYK.
         fallback = {} if embedded else {"input_profile": "cmyk"}
-        return image.icc_transform("srgb", embedded=True, depth=16 if deep else 8, **fallback), srgb
+        converted = image.icc_transform("srgb", embedded=True, depth=16 if deep else 8, **fallback)
+        return converted, srgb, "converted from CMYK to sRGB"
     if embedded is None:
-        return image, None
+        return image, None, ""
     try:
-        if image.bands == 1:
-            return image.maplut(_grey_curve(image, deep=deep)), None
-        if _is_srgb(image):
-            return image, embedded
-        return image.icc_transform("srgb", embedded=True, depth=16 if deep else 8), srgb
-    except pyvips.Error:  # a damaged or foreign profile: the values are taken as sRGB, as viewers do
-        return image, None
+        if image.bands == 1 and _fits(embedded, b"GRAY", b"RGB "):
+            curve = _grey_curve(image, deep=deep)
+            steps = 257 if deep else 1
+            off = np.abs(curve.numpy().reshape(-1).astype(np.float32) - np.arange(curve.width, dtype=np.float32)).max()
+            return (image, None, "") if off <= _SAME * steps else (image.maplut(curve), None, _FROM_GREY)
+        if image.bands == 3 and is_srgb(embedded):
+            return image, embedded, ""
+        if image.bands == 3:
+            return image.icc_transform("srgb", embedded=True, depth=16 if deep else 8), srgb, _CONVERTED
+    except pyvips.Error:
+        pass  # said below
+    return image, None, "its colour profile is damaged or does not fit and was ignored: its values count as sRGB"
 
 
 def _grey_curve(image: pyvips.Image, *, deep: bool) -> pyvips.Image:
@@ -73,13 +126,3 @@ def _grey_curve(image: pyvips.Image, *, deep: bool) -> pyvips.Image:
     ramp.set_type(pyvips.GValue.blob_type, _PROFILE, image.get(_PROFILE))
     colors = ramp.icc_transform("srgb", embedded=True, depth=16 if deep else 8)
     return colors[min(1, colors.bands - 1)].copy_memory()
-
-
-def _is_srgb(image: pyvips.Image) -> bool:
-    """Try a profile on 125 colours."""
-    levels = np.array([0, 64, 128, 192, 255], dtype=np.uint8)
-    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(1, -1, 3)
-    probe = pyvips.Image.new_from_array(np.ascontiguousarray(cube), interpretation="srgb").copy()
-    probe.set_type(pyvips.GValue.blob_type, _PROFILE, image.get(_PROFILE))
-    result = probe.icc_transform("srgb", embedded=True, depth=8).numpy()
-    return bool(np.abs(result.astype(np.float32) - cube).max() <= _SAME)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from tinct.color.bins import ColorBins
 from tinct.color.spaces import FloatArray, chroma_space
-from tinct.errors import MissingExtraError, OutputError, SettingError
+from tinct.errors import MissingExtraError, SettingError
+from tinct.media.files import written_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 MIDDLE_LUMA = 0.55
+_MAP_COLORS = "viridis"
 _AXES = {"yuv": ("U", "V"), "lab": ("a", "b")}
 
 
@@ -39,8 +41,8 @@ def bin_colors(bins: ColorBins, *, luma: float = MIDDLE_LUMA) -> FloatArray:
 def draw_bins(bins: ColorBins, target: str | Path) -> Path:
     """Draw colour bins: their colours, frequencies, inverse frequencies and weights, the last three on log scales.
 
-    The cells kept as bins stand out; every other cell shows, faintly, the bin it belongs to. A dot marks each bin's
-    mean colour.
+    Of each bin's cells the one nearest to its mean colour stands out, usually the one it was made from; the others are
+    faint. A dot marks each bin's mean colour.
 
     Args:
         bins: the bins.
@@ -71,7 +73,7 @@ def draw_bins(bins: ColorBins, target: str | Path) -> Path:
     return path
 
 
-def _map(axes: Axes, bins: ColorBins, values: NDArray[Any], title: str, **options: Any) -> None:
+def _map(axes: Axes, bins: ColorBins, values: NDArray[Any], title: str, *, norm: Any = None) -> None:
     """Show values (grid, grid) or colours (grid, grid, 3) over the chroma plane, the first axis to the right."""
     (left, bottom), (right, top) = bins.low, bins.high
     axes.imshow(
@@ -79,25 +81,26 @@ def _map(axes: Axes, bins: ColorBins, values: NDArray[Any], title: str, **option
         origin="lower",
         extent=(left, right, bottom, top),
         aspect="auto",
-        alpha=np.where(_kept(bins), 1.0, 0.3).T,
-        **options,
+        alpha=np.where(_nearest_cells(bins), 1.0, 0.3).T,
+        norm=norm,
+        cmap=_MAP_COLORS,
     )
     axes.plot(bins.centers[:, 0], bins.centers[:, 1], ".", color="white", markeredgecolor="black", markersize=7)
     across, up = _AXES[bins.space]
     axes.set(title=title, xlabel=across, ylabel=up)
 
 
-def _kept(bins: ColorBins) -> NDArray[np.bool_]:
-    """Say which cells of the grid are bins themselves: of each bin's cells the one nearest to its mean colour."""
+def _nearest_cells(bins: ColorBins) -> NDArray[np.bool_]:
+    """Mark for each bin the one of its cells nearest to its mean colour; bins do not record which cell they kept."""
     grid = bins.lookup.shape[0]
     low, high = np.array(bins.low), np.array(bins.high)
     steps = (np.stack(np.meshgrid(np.arange(grid), np.arange(grid), indexing="ij"), axis=-1) + 0.5) / grid
     distances = ((low + steps * (high - low) - bins.centers[bins.lookup]) ** 2).sum(axis=-1)
-    kept = np.zeros((grid, grid), dtype=np.bool_)
+    nearest = np.zeros((grid, grid), dtype=np.bool_)
     for index in range(bins.count):
         mine = np.where(bins.lookup == index, distances, np.inf)
-        kept.flat[mine.argmin()] = True
-    return kept
+        nearest.flat[mine.argmin()] = True
+    return nearest
 
 
 def _log_map(axes: Axes, bins: ColorBins, values: NDArray[np.float64], title: str) -> None:
@@ -106,8 +109,8 @@ def _log_map(axes: Axes, bins: ColorBins, values: NDArray[np.float64], title: st
 
     low, high = float(values.min()), float(values.max())
     norm = LogNorm(low, high if high > low else low * 1.01)
-    _map(axes, bins, values[bins.lookup], title, norm=norm, cmap="viridis")
-    axes.figure.colorbar(ScalarMappable(norm, "viridis"), ax=axes)
+    _map(axes, bins, values[bins.lookup], title, norm=norm)
+    axes.figure.colorbar(ScalarMappable(norm, _MAP_COLORS), ax=axes)
 
 
 def _new_figure(*, width: float, height: float) -> Figure:
@@ -120,10 +123,5 @@ def _new_figure(*, width: float, height: float) -> Figure:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        figure.savefig(partial, format=path.suffix.lower()[1:], dpi=110)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another place with -o") from error
+    with written_beside(path) as beside:
+        figure.savefig(beside, format=path.suffix.lower()[1:], dpi=110)

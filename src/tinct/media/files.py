@@ -1,0 +1,126 @@
+"""Writing files beside their target and renaming them into place; and paths of any name in and out of libvips."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha1
+from pathlib import Path
+from typing import Any
+
+import pyvips
+
+from tinct.errors import OutputError
+
+try:
+    import fcntl
+except ImportError:  # not on Windows; runs are not kept apart there
+    fcntl = None  # type: ignore[assignment]
+
+# An unfinished file is called .NAME.tinct-part; one that a killed run left is taken over by the next for that target.
+UNFINISHED = ".tinct-part"
+_LONGEST_NAME = 255  # bytes, on the file systems in use
+
+
+@contextmanager
+def written_beside(target: str | Path) -> Iterator[Path]:
+    """Give a path to write to, beside the target; renamed into place after the block, removed if the block fails.
+
+    Args:
+        target: the file to write; of a link, the file it points to is replaced.
+
+    Yields:
+        An empty file's path, of a name that encodes as UTF-8, in the target's folder.
+
+    Raises:
+        OutputError: the folder does not exist or cannot be written to, another run writes this very target, or writing
+            failed with an OSError.
+    """
+    final = Path(target).resolve()
+    if not final.parent.is_dir():
+        raise OutputError(f"{target}: the folder does not exist; make it first")
+    if not os.access(final.parent, os.W_OK):
+        raise OutputError(f"{target}: the folder cannot be written to; choose another with -o")
+    beside = final.with_name(unfinished_name(final.name))
+    try:
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            _lock(descriptor, beside, target)
+            try:
+                os.ftruncate(descriptor, 0)
+                yield beside
+                beside.replace(final)
+            finally:
+                beside.unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); free or choose space") from error
+
+
+def unfinished_name(name: str) -> str:
+    """Give the name an unfinished file has beside the file called `name`."""
+    content = os.fsencode(name)
+    kept = content[: _LONGEST_NAME - len(UNFINISHED) - 10].decode("utf-8", "ignore")
+    mark = "" if kept == name else f"-{sha1(content, usedforsecurity=False).hexdigest()[:8]}"
+    return f".{kept}{mark}{UNFINISHED}"
+
+
+def encodes(path: str | Path) -> bool:
+    """Say whether a path is valid UTF-8, which libvips' own way of opening files needs."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def open_source(path: Path) -> pyvips.Source:
+    """Open a file of any name for libvips to read.
+
+    Raises:
+        pyvips.Error: it cannot be opened.
+    """
+    if encodes(path):
+        return pyvips.Source.new_from_file(str(path))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        raise pyvips.Error(str(error.strerror)) from error
+    try:
+        return pyvips.Source.new_from_descriptor(descriptor)  # which keeps a descriptor of its own
+    finally:
+        os.close(descriptor)
+
+
+def save(image: pyvips.Image, saver: str, path: Path, options: dict[str, Any]) -> None:
+    """Write an image by one of libvips' savers, called without `save`, to an existing file of any name.
+
+    Raises:
+        pyvips.Error: it cannot be written.
+        OSError: the file cannot be opened.
+    """
+    if encodes(path):
+        getattr(image, f"{saver}save")(str(path), **options)
+        return
+    descriptor = os.open(path, os.O_RDWR | os.O_TRUNC | getattr(os, "O_BINARY", 0))
+    try:
+        getattr(image, f"{saver}save_target")(pyvips.Target.new_to_descriptor(descriptor), **options)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path, target: str | Path) -> None:
+    """Keep other runs off the unfinished file as long as its descriptor is open; a killed run's lock is gone."""
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        mine = os.path.samestat(os.fstat(descriptor), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        mine = False
+    except OSError:  # a file system without locks
+        return
+    if not mine:
+        raise OutputError(f"{target}: another run is writing it; wait for it")
