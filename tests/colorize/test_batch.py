@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import pyvips
 
+from tinct.colorize import batch
 from tinct.colorize.batch import Row, Settings, colorize_files, colorize_stream
-from tinct.errors import AlreadyColorError, ModelError, SettingError, UnreadableError
+from tinct.errors import AlreadyColorError, ModelError, OutputError, SettingError, UnreadableError
 
 
 @pytest.fixture
@@ -120,6 +123,56 @@ def test_sheets_and_maps(album: Path, tiny_model: Path, tiny_chroma_model: Path,
     assert (row.status, row.confidence) == ("colorized", None)
 
 
+def test_extras_asked_for_later_are_made_from_what_is_there(album: Path, tiny_model: Path) -> None:
+    plain = Settings(model=tiny_model, runtime="onnxruntime")
+    wanted = Settings(model=tiny_model, runtime="onnxruntime", compare=True, confidence=True)
+    (first,) = colorize_files([album / "b.jpg"], settings=plain)
+    assert first.target is not None
+    before = first.target.read_bytes()
+    (second,) = colorize_files([album / "b.jpg"], settings=wanted)
+    assert (second.status, first.target.read_bytes()) == ("exists", before)
+    assert (second.sheet, second.confidence) == (album / "b_color_sheet.jpg", album / "b_color_confidence.jpg")
+    assert "made b_color_sheet.jpg and b_color_confidence.jpg" in second.message
+    sheet = (album / "b_color_sheet.jpg").read_bytes()
+    (third,) = colorize_files([album / "b.jpg"], settings=wanted)
+    assert (third.status, third.sheet, third.confidence) == ("exists", None, None)
+    first.target.unlink()
+    (fourth,) = colorize_files([album / "b.jpg"], settings=wanted)
+    assert fourth.status == "failed"
+    assert "b_color_sheet.jpg: is there already" in fourth.message
+    assert (album / "b_color_sheet.jpg").read_bytes() == sheet
+
+
+def test_a_sheet_that_fails_leaves_the_photograph_and_says_so(
+    album: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Path:
+        raise OutputError("x_sheet.jpg: the sheet cannot be written")
+
+    monkeypatch.setattr(batch, "compare_sheet", broken)
+    settings = Settings(model=tiny_model, runtime="onnxruntime", compare=True)
+    (row,) = colorize_files([album / "b.jpg"], settings=settings)
+    assert (row.status, row.target, row.sheet) == ("failed", album / "b_color.jpg", None)
+    assert row.message.startswith(f"{row.target} was written, but x_sheet.jpg")
+    assert is_coloured(album / "b_color.jpg")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names of any bytes")
+def test_names_that_are_no_utf8(album: Path, tiny_model: Path, tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    for name in ("a.png", "b.jpg", "c.tif", "d.webp"):
+        (folder / os.fsdecode(b"\xe9" + name.encode())).write_bytes((album / name).read_bytes())
+    settings = Settings(model=tiny_model, runtime="onnxruntime", compare=True)
+    rows = colorize_files([folder], settings=settings)
+    assert [row.status for row in rows] == ["colorized"] * 4
+    for row in rows:
+        json.dumps(row.to_json())
+    written = {os.fsencode(path.name) for path in folder.glob("*_color*")}
+    assert written >= {b"\xe9a_color.png", b"\xe9a_color_sheet.png", b"\xe9b_color.jpg", b"\xe9d_color_sheet.webp"}
+    assert not list(folder.glob(".*"))
+
+
 def test_recolor(album: Path, tiny_model: Path) -> None:
     (row,) = colorize_files([album / "cat.jpg"], settings=Settings(model=tiny_model, recolor=True))
     assert row.status == "colorized"
@@ -186,3 +239,19 @@ def test_stream_failures(camera_png: Path, chelsea_png: Path, settings: Settings
         stream(b"", Settings(model=tiny_model, compare=True))
     with pytest.raises(SettingError, match="screen"):
         colorize_stream(["-"], output=None, settings=settings, stdin=io.BytesIO(), stdout=Screen())
+    with pytest.raises(SettingError, match="keyboard"):
+        colorize_stream(["-"], output=None, settings=settings, stdin=Screen(), stdout=io.BytesIO())
+    with pytest.raises(SettingError, match="--recursive"):
+        colorize_stream(["-"], output=None, recursive=True, settings=settings, stdin=io.BytesIO(), stdout=io.BytesIO())
+
+
+def test_stream_says_what_was_lost(settings: Settings, tmp_path: Path) -> None:
+    deep = np.full((40, 50, 2), 30000, np.uint16)
+    image = pyvips.Image.new_from_array(deep).copy(interpretation="grey16")
+    data = image.write_to_buffer(".png")
+    row = colorize_stream(
+        ["-"], output=tmp_path / "x.jpg", settings=settings, stdin=io.BytesIO(data), stdout=io.BytesIO()
+    )
+    assert (row.source, row.target, row.status, row.width) == (Path("-"), tmp_path / "x.jpg", "colorized", 50)
+    assert "JPG has no transparency" in row.message
+    assert "16 bits a channel: they became 8" in row.message

@@ -127,10 +127,44 @@ def test_what_is_not_there_fails_alone(album: Path) -> None:
     assert "add --recursive" in jobs[2].message
 
 
-def test_two_pictures_with_one_result_are_refused(album: Path) -> None:
-    with pytest.raises(SettingError, match=r"would both become out.a_color\.jpg"):
-        plan_jobs(["album/a.jpg", "album/sub/a.jpg"], output="out")
-    assert not Path("out").exists()
+def test_of_two_pictures_with_one_result_the_later_one_fails_alone(album: Path) -> None:
+    jobs = plan_jobs(["album/a.jpg", "album/sub/a.jpg", "album/b.PNG"], output="out")
+    assert [job.status for job in jobs] == ["", "failed", ""]
+    assert jobs[1].message.startswith("album/a.jpg and album/sub/a.jpg would both become out/a_color.jpg")
+
+
+def test_empty_names_are_refused(album: Path) -> None:
+    for inputs, output in (([""], None), (["album", ""], None), (["album"], "")):
+        with pytest.raises(SettingError, match="empty name"):
+            plan_jobs(inputs, output=output)
+
+
+def test_a_file_that_was_named_always_has_a_row(album: Path) -> None:
+    Path("album/a_color.jpg").touch()
+    jobs = plan_jobs(["album/a.jpg", "album/a_color.jpg"])
+    assert [(job.source.name, job.status) for job in jobs] == [("a.jpg", ""), ("a_color.jpg", "skipped")]
+    assert "result of a.jpg" in jobs[1].message
+
+
+def test_a_folder_that_cannot_be_read_fails_alone(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.scandir
+
+    def closed(place: str) -> object:
+        if Path(place).name == "sub":
+            raise PermissionError(13, "Permission denied", str(place))
+        return real(place)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    jobs = plan_jobs(["album"], recursive=True)
+    assert [(job.source.name, job.status) for job in jobs] == [
+        ("a.jpg", ""),
+        ("b.PNG", ""),
+        ("c[1].tif", ""),
+        ("sub", "failed"),
+    ]
+    assert "cannot be read (Permission denied)" in jobs[-1].message
+    (job,) = plan_jobs(["album/sub"])
+    assert job.status == "failed"
 
 
 def test_results_never_replace_a_picture(album: Path) -> None:

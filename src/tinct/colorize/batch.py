@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tinct.colorize.colorizer import Colorizer
-from tinct.colorize.plan import Job, extra_path, plan_jobs
+from tinct.colorize.colorizer import Colorizer, PhotoResult
+from tinct.colorize.plan import EXTRAS, Job, extra_path, plan_jobs
+from tinct.colorize.prediction import has_confidence
 from tinct.colorize.sheet import compare_sheet, confidence_sheet
 from tinct.errors import AlreadyColorError, OutputError, SettingError, TinctError
 from tinct.runtime.modelfile import DEFAULT_MODEL
@@ -29,7 +30,8 @@ class Row:
         source: the picture, or what was named in its place.
         target: the result; None where there is none.
         status: `colorized`, `skipped` (it has colours already, or is a result of tinct's), `exists` (the result was
-            there before) or `failed`.
+            there before; a sheet or maps that were not are made) or `failed` (with a target where the result was
+            written and its sheet or maps could not be).
         message: why it was not colorized; where it was, what else one should know, such as pages left out.
         width: of the result in pixels; 0 where there is none.
         height: of the result in pixels.
@@ -119,7 +121,7 @@ def colorize_files(
         A row for each picture, in the order of the inputs.
 
     Raises:
-        SettingError: an option is out of range, or two pictures would have the same result.
+        SettingError: an option is out of range, or an input or the output makes no sense.
         ModelError: the model cannot be used.
         MissingExtraError: the runtime asked for is not installed.
     """
@@ -139,40 +141,74 @@ def colorize_stream(
     inputs: Sequence[str | Path],
     *,
     output: str | Path | None,
+    recursive: bool = False,
     settings: Settings | None = None,
     stdin: BinaryIO,
     stdout: BinaryIO,
-) -> None:
+) -> Row:
     """Colorize one picture from a stream, to a stream, or both.
 
     Args:
         inputs: one input: a file, or `-` for `stdin`.
         output: a file, or `-` or None for `stdout`, where the result has the format of the input.
+        recursive: there are no folders here, so that it cannot be asked for.
         settings: how to colorize; sheets and maps need files and cannot be asked for.
         stdin: read when the input is `-`.
         stdout: written when the output is `-`, only after the picture is done.
 
+    Returns:
+        The picture's row; its source is `-` for `stdin`, and it has no target where `stdout` was written.
+
     Raises:
-        SettingError: there are several inputs, or what was asked for needs files.
+        SettingError: there are several inputs, what was asked for needs files, or a stream is a terminal.
         InputError: the input is no picture, or one that has colours already.
         OutputError: the result cannot be written.
         ModelError: the model cannot be used.
     """
     settings = settings or Settings()
+    _check_stream(inputs, output, settings, recursive=recursive, stdin=stdin, stdout=stdout)
+    named = Path(inputs[0])
+    start = time.perf_counter()
+    source = stdin.read() if str(inputs[0]) == "-" else named
+    colorizer = settings.colorizer(threads=settings.threads)
+    if output is not None and str(output) != "-":
+        result = colorizer.photo(source, output, recolor=settings.recolor, overwrite=settings.overwrite)
+    else:
+        data, result = colorizer.encoded(source, recolor=settings.recolor)
+        try:
+            stdout.write(data)
+            stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"standard output: cannot be written ({error.strerror}); free or choose space") from error
+    seconds = time.perf_counter() - start
+    message = "; ".join(result.remarks)
+    return Row(named, result.target, "colorized", message, result.width, result.height, seconds)
+
+
+def _check_stream(
+    inputs: Sequence[str | Path],
+    output: str | Path | None,
+    settings: Settings,
+    *,
+    recursive: bool,
+    stdin: BinaryIO,
+    stdout: BinaryIO,
+) -> None:
+    """Refuse what cannot be done with streams, before any work."""
     if len(inputs) != 1:
         raise SettingError("with - there can be one input only")
+    if "" in (str(output), *inputs):
+        raise SettingError('a name is empty (""); name a file, or - for a stream')
+    if recursive:
+        raise SettingError("--recursive is for folders; with - there is one picture only")
     if settings.compare or settings.confidence:
         raise SettingError("sheets and confidence maps are written beside a file; name files instead of -")
-    to_stream = output is None or str(output) == "-"
-    if to_stream and stdout.isatty():
+    if (output is None or str(output) == "-") and stdout.isatty():
         raise SettingError("a picture cannot be shown on the screen; send it to a file with  > FILE  or  -o FILE")
-    source = stdin.read() if str(inputs[0]) == "-" else Path(inputs[0])
-    colorizer = settings.colorizer(threads=settings.threads)
-    if not to_stream:
-        colorizer.photo(source, output, recolor=settings.recolor, overwrite=settings.overwrite)
-        return
-    stdout.write(colorizer.photo_bytes(source, recolor=settings.recolor))
-    stdout.flush()
+    if str(inputs[0]) == "-" and stdin.isatty():
+        raise SettingError("no picture comes from the keyboard; send one with  < FILE,  or name a file")
 
 
 def _share_threads(threads: int | None, pictures: int) -> tuple[int, int]:
@@ -208,11 +244,15 @@ def _row(colorizer: Colorizer, job: Job, settings: Settings) -> Row:
     """Do one job; every failure becomes a row."""
     if job.status or job.target is None:
         return Row(job.source, None, job.status or "failed", job.message)
-    if not settings.overwrite and os.path.lexists(job.target):
-        return Row(job.source, job.target, "exists", f"{job.target} is there already; replace it with --overwrite")
     start = time.perf_counter()
+    written: PhotoResult | None = None
+    there = not settings.overwrite and os.path.lexists(job.target)
     try:
-        return _colorized(colorizer, job.source, job.target, settings, start)
+        wanted = _wanted_extras(colorizer, job.target, settings, keep=there)
+        if not there:
+            written = _colorized(colorizer, job.source, job.target, settings)
+        sheet, maps = _make_extras(colorizer, job.source, job.target, wanted, written)
+        return _done(job.source, job.target, written, sheet, maps, start)
     except AlreadyColorError as error:
         return Row(job.source, None, "skipped", str(error), seconds=time.perf_counter() - start)
     except TinctError as error:
@@ -221,30 +261,68 @@ def _row(colorizer: Colorizer, job: Job, settings: Settings) -> Row:
         message = f"{job.source}: not enough memory"
     except Exception as error:  # one picture's failure, of whatever kind, must not end the folder
         message = f"{job.source}: unexpected {type(error).__name__}: {' '.join(str(error).split())}"
-    return Row(job.source, None, "failed", message, seconds=time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    if written is not None:
+        message = f"{job.target} was written, but {message}"
+        return Row(job.source, job.target, "failed", message, written.width, written.height, seconds)
+    return Row(job.source, job.target if there else None, "failed", message, seconds=seconds)
 
 
-def _colorized(colorizer: Colorizer, source: Path, target: Path, settings: Settings, start: float) -> Row:
+def _colorized(colorizer: Colorizer, source: Path, target: Path, settings: Settings) -> PhotoResult:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{target.parent}: the folder cannot be made ({error.strerror}); choose another") from error
-    result = colorizer.photo(
+    return colorizer.photo(
         source, target, recolor=settings.recolor, overwrite=settings.overwrite, confidence=settings.confidence
     )
+
+
+def _wanted_extras(colorizer: Colorizer, target: Path, settings: Settings, *, keep: bool) -> dict[str, Path]:
+    """Give what is to be made beside a result, by the extra's name.
+
+    Args:
+        colorizer: says whether there is any confidence to show.
+        target: the result.
+        settings: what was asked for.
+        keep: the result is there already and stays, and so do extras that are there.
+
+    Raises:
+        OutputError: an extra is there already and must not be replaced, though the result is made anew.
+    """
+    asked = {"sheet": settings.compare, "confidence": settings.confidence and has_confidence(colorizer.session.bins)}
+    paths = {extra: extra_path(target, extra) for extra in EXTRAS if asked[extra]}
+    if settings.overwrite:
+        return paths
+    for path in paths.values():
+        if not keep and os.path.lexists(path):
+            raise OutputError(f"{path}: is there already; allow replacing it with --overwrite")
+    return {extra: path for extra, path in paths.items() if not os.path.lexists(path)}
+
+
+def _make_extras(
+    colorizer: Colorizer, source: Path, target: Path, wanted: dict[str, Path], result: PhotoResult | None
+) -> tuple[Path | None, Path | None]:
+    """Make the sheet and the maps that are wanted; of a result that was there before, from the two files."""
     sheet = maps = None
-    if settings.compare:
-        sheet = compare_sheet([source, target], extra_path(target, "sheet"))
-    if settings.confidence and result.confidence is not None:
-        maps = confidence_sheet(result.confidence[0], result.confidence[1], extra_path(target, "confidence"))
-    return Row(
-        source,
-        target,
-        "colorized",
-        message="; ".join(result.remarks),
-        width=result.width,
-        height=result.height,
-        seconds=time.perf_counter() - start,
-        sheet=sheet,
-        confidence=maps,
+    if "sheet" in wanted:
+        sheet = compare_sheet([source, target], wanted["sheet"])
+    if "confidence" in wanted:
+        found = result.confidence if result is not None else colorizer.look(source, recolor=True).confidence
+        if found is not None:
+            maps = confidence_sheet(*found, wanted["confidence"])
+    return sheet, maps
+
+
+def _done(
+    source: Path, target: Path, result: PhotoResult | None, sheet: Path | None, maps: Path | None, start: float
+) -> Row:
+    seconds = time.perf_counter() - start
+    if result is not None:
+        message = "; ".join(result.remarks)
+        return Row(source, target, "colorized", message, result.width, result.height, seconds, sheet, maps)
+    made = [path.name for path in (sheet, maps) if path is not None]
+    message = f"{target} is there already; " + (
+        f"made {' and '.join(made)} beside it" if made else "replace it with --overwrite"
     )
+    return Row(source, target, "exists", message, seconds=seconds if made else 0.0, sheet=sheet, confidence=maps)

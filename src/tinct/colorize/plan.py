@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pyvips
 
 from tinct.errors import SettingError, UnreadableError
 from tinct.media import formats
+from tinct.media.files import open_source
 
 RESULT = "_color"  # a result is NAME_color.EXT
 EXTRAS = ("sheet", "confidence")  # and beside it may be NAME_color_sheet.EXT and NAME_color_confidence.EXT
@@ -43,8 +44,9 @@ def plan_jobs(inputs: Sequence[str | Path], *, output: str | Path | None = None,
     """Turn files, folders and patterns into jobs, each picture once, in a stable order.
 
     In folders only files with a picture's ending count, hidden ones not. Results of tinct's own whose source is among
-    the jobs are left out; those without their source among them become a job that is `skipped`. What is not there
-    becomes one that is `failed`.
+    the jobs are left out; those without their source among them, or named themselves, become a job that is `skipped`.
+    What is not there becomes one that is `failed`, and so do folders that cannot be read, and pictures whose result
+    would replace that of an earlier one.
 
     Args:
         inputs: files, folders, and patterns such as `album/*.jpg` or `album/**/*.tif`.
@@ -56,31 +58,44 @@ def plan_jobs(inputs: Sequence[str | Path], *, output: str | Path | None = None,
         The jobs.
 
     Raises:
-        SettingError: there are no inputs, two pictures would have the same result, or one result file was named for
-            several pictures.
+        SettingError: there are no inputs, a name is empty, one result file was named for several pictures, or a result
+            would replace its own picture.
     """
     if not inputs:
         raise SettingError("nothing to colorize: name at least one file or folder")
+    if "" in inputs:
+        raise SettingError('an input has an empty name (""); name a file or folder, or . for the current folder')
+    if output == "":
+        raise SettingError('the output has an empty name (""); name a file or folder, or . for the current folder')
     one_file = output is not None and _is_file_name(output, inputs)
     jobs: dict[str, Job] = {}
+    closed: list[OSError] = []
     for given in inputs:
         try:
-            for source, inside in _pictures(given, recursive=recursive):
+            for source, inside in _pictures(given, recursive=recursive, closed=closed):
                 target = Path(output) if output is not None and one_file else _target(source, inside, output)
                 jobs.setdefault(_key(source), Job(source, target))
-        except UnreadableError as error:
-            jobs.setdefault(_key(Path(given)), Job(Path(given), None, "failed", str(error)))
-    kept = _without_own_results(list(jobs.values()))
-    _check_targets(kept)
-    return kept
+        except (UnreadableError, OSError) as error:
+            message = str(error) if isinstance(error, UnreadableError) else f"{given}: {error.strerror or error}"
+            jobs.setdefault(_key(Path(given)), Job(Path(given), None, "failed", message))
+    for failure in closed:
+        folder = Path(str(failure.filename))
+        message = f"{folder}: the folder cannot be read ({failure.strerror}); check its permissions"
+        jobs.setdefault(_key(folder), Job(folder, None, "failed", message))
+    named = {_key(Path(given)) for given in inputs}
+    return _checked_targets(_without_own_results(list(jobs.values()), named))
 
 
-def _pictures(given: str | Path, *, recursive: bool) -> Iterable[tuple[Path, Path]]:
-    """Give the pictures of one input, each with the subfolder it keeps inside an output folder."""
+def _pictures(given: str | Path, *, recursive: bool, closed: list[OSError]) -> Iterable[tuple[Path, Path]]:
+    """Give the pictures of one input, each with the subfolder it keeps inside an output folder.
+
+    Folders that cannot be read are added to `closed`.
+    """
     path = Path(given)
     if path.is_dir():
-        listed = list(_in_folder(path, recursive=recursive))
-        if not listed:
+        before = len(closed)
+        listed = list(_in_folder(path, recursive=recursive, closed=closed))
+        if not listed and len(closed) == before:
             hint = "" if recursive else "; to look into subfolders, add --recursive"
             raise UnreadableError(f"{given}: no pictures in this folder{hint}")
         return listed
@@ -96,8 +111,8 @@ def _pictures(given: str | Path, *, recursive: bool) -> Iterable[tuple[Path, Pat
     return listed
 
 
-def _in_folder(folder: Path, *, recursive: bool) -> Iterable[tuple[Path, Path]]:
-    for root, folders, names in os.walk(folder):
+def _in_folder(folder: Path, *, recursive: bool, closed: list[OSError]) -> Iterable[tuple[Path, Path]]:
+    for root, folders, names in os.walk(folder, onerror=closed.append):
         folders[:] = sorted(name for name in folders if not name.startswith(".")) if recursive else []
         for name in sorted(names):
             path = Path(root, name)
@@ -133,25 +148,30 @@ def _target(source: Path, inside: Path, output: str | Path | None) -> Path:
 def _loader(source: Path) -> str:
     """Give the name of what reads the picture; empty where nothing does."""
     try:
-        return str(pyvips.Image.new_from_source(pyvips.Source.new_from_file(str(source)), "").get("vips-loader"))
+        return str(pyvips.Image.new_from_source(open_source(source), "").get("vips-loader"))
     except pyvips.Error:
         return ""
 
 
-def _without_own_results(jobs: Sequence[Job]) -> list[Job]:
-    """Leave out what the other jobs write, and skip what looks like a result whose source is no job."""
+def _without_own_results(jobs: Sequence[Job], named: Container[str]) -> list[Job]:
+    """Leave out what the other jobs write, and skip what looks like a result whose source is no job.
+
+    What was `named` itself, as keys, is never left out without a word, but skipped.
+    """
     sources = {_key(job.source) for job in jobs}
     targets = [job.target for job in jobs if job.target is not None]
     written = {_key(path) for target in targets for path in (target, *(extra_path(target, extra) for extra in EXTRAS))}
     kept = []
     for job in jobs:
-        if job.target is not None and _key(job.source) in written and _key(job.source) != _key(job.target):
-            continue
+        key = _key(job.source)
         origins = _origins(job.source)
-        if any(_key(origin) in sources for origin in origins):
+        ours = job.target is not None and key in written and key != _key(job.target)
+        beside = any(_key(origin) in sources for origin in origins)
+        if (ours or beside) and key not in named:
             continue
-        if origins and not job.status:
-            message = f"{job.source}: tinct's own result of {origins[0].name}; rename it to colorize it all the same"
+        if (ours or origins) and not job.status:
+            of = f"tinct's own result of {origins[0].name}" if origins else "where another picture's result goes"
+            message = f"{job.source}: {of}; rename it to colorize it all the same"
             job = replace(job, status="skipped", message=message)
         kept.append(job)
     return kept
@@ -169,20 +189,24 @@ def _origins(path: Path) -> list[Path]:
     return [found for suffix in sorted(suffixes) if (found := path.with_name(origin + suffix)).is_file()]
 
 
-def _check_targets(jobs: Sequence[Job]) -> None:
-    """Refuse two pictures with one result, and a result that would replace its own picture."""
+def _checked_targets(jobs: Sequence[Job]) -> list[Job]:
+    """Let pictures fail whose result an earlier one has; refuse a result that would replace its own picture."""
     taken: dict[str, Path] = {}
+    checked = []
     for job in jobs:
-        if job.target is None or job.status:
-            continue
-        key = _key(job.target)
-        if key == _key(job.source):
-            raise SettingError(f"{job.source} would be replaced by its own result; name another output")
-        if key in taken:
-            raise SettingError(
-                f"{taken[key]} and {job.source} would both become {job.target}; rename one, or colorize them apart"
-            )
-        taken[key] = job.source
+        if job.target is not None and not job.status:
+            key = _key(job.target)
+            if key == _key(job.source):
+                raise SettingError(f"{job.source} would be replaced by its own result; name another output")
+            if key in taken:
+                message = (
+                    f"{taken[key]} and {job.source} would both become {job.target}; rename one, or colorize them apart"
+                )
+                job = replace(job, status="failed", message=message)
+            else:
+                taken[key] = job.source
+        checked.append(job)
+    return checked
 
 
 def _key(path: Path) -> str:

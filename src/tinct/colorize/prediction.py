@@ -70,9 +70,14 @@ class Prediction:
     @cached_property
     def confidence(self) -> tuple[FloatArray, FloatArray] | None:
         """Top probability and its ratio to the second, (k, l) each; None for a network without bins."""
-        if self.bins is None or self.bins.count < 2:
+        if not has_confidence(self.bins):
             return None
         return confidence(self.output)
+
+
+def has_confidence(bins: ColorBins | None) -> bool:
+    """Say whether a network with these bins, or with none, can say how sure it is."""
+    return bins is not None and bins.count >= 2
 
 
 def yuv_chroma(luma: NDArray[Any], chroma: NDArray[Any], *, space: str) -> FloatArray:
