@@ -116,9 +116,60 @@ def test_denoise_takes_a_number(album: Path, tiny_model: Path) -> None:
 
 def test_standard_input_to_standard_output(camera_png: Path, tiny_model: Path) -> None:
     done = run("colorize", "-", "--model", tiny_model, data=camera_png.read_bytes())
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.returncode == 0
+    assert done.stderr.startswith(b"-  512x512  ")
     image = pyvips.Image.new_from_buffer(done.stdout, "")
     assert (image.width, image.height, image.bands) == (512, 512, 3)
+    done = run("colorize", "-", "--model", tiny_model, "--json", data=camera_png.read_bytes())
+    assert (json.loads(done.stderr)["source"], json.loads(done.stderr)["target"]) == ("-", None)
+
+
+def test_standard_input_to_a_file_has_its_row_on_standard_output(
+    camera_png: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    command = ("colorize", "-", "-o", tmp_path / "x.png", "--model", tiny_model)
+    done = run(*command, "--json", data=camera_png.read_bytes())
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["target"] == str(tmp_path / "x.png")
+    refused = run(*command, "--recursive", data=camera_png.read_bytes())
+    assert (refused.returncode, refused.stderr.count(b"--recursive")) == (1, 1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [("-",), ("-", "-o", "x.png"), ("one.jpg",), ("one.jpg", "--json")])
+def test_a_full_standard_output_is_one_line(
+    album: Path, camera_png: Path, tiny_model: Path, arguments: tuple[str, ...]
+) -> None:
+    command = [*TINCT, "colorize", *arguments, "--model", str(tiny_model)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command,
+            input=camera_png.read_bytes(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=album,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"tinct: standard output: cannot be written (No space left")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names of any bytes")
+def test_names_that_are_no_utf8_reach_the_screen_and_the_pipe(album: Path, tiny_model: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    (album / "one.jpg").rename(album / name)
+    done = run("colorize", album, "--model", tiny_model)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"caf\xe9_color.jpg  " in done.stdout
+    again = run("colorize", album, "--model", tiny_model, "--json")
+    assert (again.returncode, again.stderr) == (0, b"")
+    sources = [json.loads(line)["source"] for line in again.stdout.splitlines()]
+    assert str(album / name) in sources
+    (album / name).write_bytes(b"")
+    failed = run("colorize", album, "--model", tiny_model, "--overwrite")
+    assert b"caf\\udce9.jpg" in failed.stderr
 
 
 @pytest.mark.parametrize(
@@ -181,7 +232,10 @@ def test_demo(tiny_model: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_interrupted_it_leaves_no_half_file_and_goes_on_later(album: Path, tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_interrupted_it_leaves_no_half_file_and_goes_on_later(
+    album: Path, tiny_model: Path, tmp_path: Path, name: str, status: int
+) -> None:
     camera = pyvips.Image.new_from_file(str(album / "one.jpg")).resize(8)
     for index in range(60):
         camera.write_to_file(str(album / f"more{index:02}.png"))
@@ -192,9 +246,9 @@ def test_interrupted_it_leaves_no_half_file_and_goes_on_later(album: Path, tiny_
     while not (out.is_dir() and len(list(out.glob("*_color.png"))) >= 3):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(getattr(signal, name))
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == status
     assert b"Traceback" not in said
     done = list(out.iterdir())
     assert 3 <= len(done) < 62

@@ -5,6 +5,9 @@ Nothing heavy is imported here: every verb imports what it needs when it runs, s
 
 from __future__ import annotations
 
+import io
+import os
+import signal
 import sys
 from typing import Annotated
 
@@ -33,12 +36,43 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line; a failure that tinct knows is one line on stderr and exit status 1."""
+    """Run the command line; a failure that tinct knows is one line on stderr and exit status 1.
+
+    Told to end by SIGTERM or SIGHUP, it cleans up as after Ctrl-C and leaves with 128 + the signal's number.
+    """
+    _name_everything()
+    _end_cleanly()
     try:
         build()(prog_name="tinct")
     except TinctError as error:
         print(f"tinct: {error}", file=sys.stderr)
+        _drop_unwritable_output()
         sys.exit(1)
+
+
+def _name_everything() -> None:
+    """Let file names that are no UTF-8 pass: to stdout as they are, to stderr in escapes."""
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
+
+
+def _end_cleanly() -> None:
+    def leave(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # not where nohup ignores it
+            signal.signal(number, leave)
+
+
+def _drop_unwritable_output() -> None:
+    """Where stdout takes nothing more, keep the interpreter from trying once more as it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _version(asked: bool) -> None:

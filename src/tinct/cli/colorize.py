@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tinct.cli.output import exit_by, shown_rows
+from tinct.cli.output import exit_by, print_row, shown_rows
 
 EPILOG = """Examples:
 
@@ -61,7 +61,10 @@ Denoise = Annotated[
     typer.Option(parser=_denoise, metavar="auto|off|N", help="Denoise what the network sees, never the picture."),
 ]
 Runtime = Annotated[str, typer.Option(metavar="auto|onnxruntime|openvino", help="Choose what runs the network.")]
-Threads = Annotated[int | None, typer.Option(metavar="N", help="Use this many processor threads. Default: all cores.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Use this many processor threads for network and colouring. Default: all cores."),
+]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into subfolders too.")]
 Compare = Annotated[bool, typer.Option("--compare", help="Write a before/after sheet beside each result.")]
 Confidence = Annotated[
@@ -69,7 +72,10 @@ Confidence = Annotated[
 ]
 Recolor = Annotated[bool, typer.Option("--recolor", help="Colorize even pictures that have colours already.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON for each picture.")]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print one line of JSON for each picture (on stderr if the picture goes to stdout)."),
+]
 
 
 def colorize(
@@ -108,7 +114,15 @@ def colorize(
         confidence=confidence,
     )
     if "-" in inputs or output == "-":
-        colorize_stream(inputs, output=output, settings=settings, stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
+        row = colorize_stream(
+            inputs,
+            output=output,
+            recursive=recursive,
+            settings=settings,
+            stdin=sys.stdin.buffer,
+            stdout=sys.stdout.buffer,
+        )
+        print_row(row, as_json=as_json, results_on_stderr=row.target is None)
         return
     with shown_rows("Colorizing", as_json=as_json) as show:
         rows = colorize_files(inputs, output=output, recursive=recursive, settings=settings, on_row=show)

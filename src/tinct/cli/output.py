@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from tinct.errors import OutputError
+
 if TYPE_CHECKING:
     from tinct.colorize.batch import Row
 
@@ -43,21 +45,45 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def print_json(value: Any) -> None:
-    """Print one value as one line of JSON on stdout, at once."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)
+def print_json(value: Any, *, on_stderr: bool = False) -> None:
+    """Print one value as one line of JSON, at once, on stdout if nothing else is said.
+
+    A file name that is no UTF-8 stands there in JSON's escapes, as Python's `os.fsdecode` gives it.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = json.dumps(value)
+    say(text, on_stderr=on_stderr)
 
 
-def print_row(row: Row, *, as_json: bool) -> None:
-    """Print what became of one picture: results on stdout, everything else on stderr."""
+def print_row(row: Row, *, as_json: bool, results_on_stderr: bool = False) -> None:
+    """Print what became of one picture: results on stdout if nothing else is said, everything else on stderr."""
     if as_json:
-        print_json(row.to_json())
+        print_json(row.to_json(), on_stderr=results_on_stderr)
         return
     if row.status == "colorized":
         paths = [str(path) for path in (row.target, row.sheet, row.confidence) if path is not None]
-        print(f"{'  '.join(paths)}  {row.width}x{row.height}  {row.seconds:.2f} s", flush=True)
+        where = "  ".join(paths or ["-"])
+        say(f"{where}  {row.width}x{row.height}  {row.seconds:.2f} s", on_stderr=results_on_stderr)
     if row.message:
-        print(f"{row.status}: {row.message}", file=sys.stderr, flush=True)
+        of = f"{row.source}: " if row.status == "colorized" else ""  # a remark; other messages name the picture
+        say(f"{row.status}: {of}{row.message}", on_stderr=True)
+
+
+def say(text: str, *, on_stderr: bool = False) -> None:
+    """Print a line at once.
+
+    Raises:
+        OutputError: standard output cannot be written.
+    """
+    try:
+        print(text, file=sys.stderr if on_stderr else sys.stdout, flush=True)
+    except BrokenPipeError:  # whoever reads has enough
+        raise
+    except OSError as error:
+        raise OutputError(f"standard output: cannot be written ({error.strerror}); free or choose space") from error
 
 
 def exit_by(rows: Sequence[Row]) -> None:
