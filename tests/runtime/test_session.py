@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from tinct.errors import InputError, MissingExtraError, SettingError
+from tinct.errors import InputError, MissingExtraError, ModelError, SettingError
 from tinct.runtime import openvino
 from tinct.runtime.session import Session, best_runtime, padded
 
@@ -120,9 +120,21 @@ def test_missing_openvino_is_said(tiny_model: Path, monkeypatch: pytest.MonkeyPa
 
 
 @needs_openvino
-def test_auto_takes_openvino_where_the_processor_gains(tiny_model: Path) -> None:
-    gains = openvino.computes_bfloat16()
-    assert Session(tiny_model).runtime == ("openvino" if gains else "onnxruntime")
+@pytest.mark.parametrize(("gains", "runtime"), [(True, "openvino"), (False, "onnxruntime")])
+def test_auto_takes_openvino_where_the_processor_gains(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch, gains: bool, runtime: str
+) -> None:
+    assert isinstance(openvino.computes_bfloat16(), bool)
+    monkeypatch.setattr(openvino, "computes_bfloat16", lambda: gains)
+    assert Session(tiny_model).runtime == runtime
+
+
+def test_broken_openvino_is_left_alone_unless_asked_for(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino, "installed", lambda: True)
+    monkeypatch.setitem(sys.modules, "openvino", None)  # importing it raises ImportError
+    assert Session(tiny_model).runtime == "onnxruntime"
+    with pytest.raises(ModelError, match="installed but cannot be loaded"):
+        Session(tiny_model, runtime="openvino")
 
 
 def test_nothing_on_the_screen(tiny_model: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 
 import numpy as np
@@ -113,6 +114,28 @@ def test_datasets_are_read_from_their_shards_with_categories(dataset):
         rgb_to_yuv(picture.read() / 255).reshape(-1, 3)[:, 1:] for picture in find_pictures(dataset, split="train")
     ]
     assert chroma == pytest.approx(np.concatenate(trained).mean(axis=0), abs=1e-4)
+
+
+def test_a_dataset_with_a_validation_split_only_has_its_own_mean_colour(dataset):
+    (dataset / "train-000000.tar").unlink()
+    shards = {"val": [{"file": "val-000000.tar", "count": 5}], "train": []}
+    (dataset / "dataset.json").write_text(json.dumps({"format": 1, "shards": shards}))
+    chroma = evaluate([], dataset, resamples=2).settings["mean_chroma_uv"]
+    own = [rgb_to_yuv(picture.read() / 255).reshape(-1, 3)[:, 1:] for picture in find_pictures(dataset)]
+    assert chroma == pytest.approx(np.concatenate(own).mean(axis=0), abs=1e-4)
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_not_fewer_pictures(folder, monkeypatch):
+    real = os.scandir
+
+    def closed(place):
+        if str(place).endswith("sea"):
+            raise PermissionError(13, "Permission denied", str(place))
+        return real(place)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(DataError, match=r"sea: the folder cannot be read \(Permission denied\)"):
+        evaluate([], folder)
 
 
 def test_the_same_seed_gives_the_same_evaluation_and_the_limit_a_part(folder):

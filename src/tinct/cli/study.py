@@ -22,6 +22,7 @@ COLUMNS = (
     ("auc_rebalanced", "AuC rebal. % ↑", ".2f"),
     ("auc_within", "AuC within % ↑", ".2f"),
     ("colorfulness", "colourfulness", ".1f"),
+    ("colorfulness_difference", "minus the truth's → 0", "+.1f"),
     ("colorfulness_ratio", "ratio to truth → 1", ".2f"),
     ("luma_change", "luma change ↓", ".2f"),
 )

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray, chroma_space
+from tinct.color.statistics import as_unit_rgb
 from tinct.errors import DataError, SettingError
 
 IntArray = NDArray[np.int64]
@@ -50,8 +51,7 @@ class ColorHistogram:
             rgb: (H, W, 3) sRGB: uint8 0..255, uint16 0..65535 or floats in 0..1.
             mask: (H, W), true where a pixel counts; all of them without it.
         """
-        scale = float(np.iinfo(rgb.dtype).max) if np.issubdtype(rgb.dtype, np.integer) else 1.0
-        chroma = self.space.split(np.asarray(rgb, dtype=np.float32) / np.float32(scale))[1]
+        chroma = self.space.split(as_unit_rgb(rgb))[1]
         colors = chroma[mask.astype(bool)] if mask is not None else chroma.reshape(-1, 2)
         cells = _cells(colors, self.space.chroma_low, self.space.chroma_high, self.grid)
         size = self.grid * self.grid
@@ -187,12 +187,14 @@ class ColorBins:
         cells = _cells(chroma, self.low, self.high, self.lookup.shape[0])
         return self.lookup.reshape(-1)[cells].reshape(chroma.shape[:-1])
 
-    def encode_soft(self, chroma: NDArray[Any], *, neighbors: int = 5, sigma: float | None = None) -> FloatArray:
+    def encode_soft(
+        self, chroma: NDArray[Any], *, neighbors: int | None = None, sigma: float | None = None
+    ) -> FloatArray:
         """Give each pixel as a distribution over its nearest bins.
 
         Args:
             chroma: (..., 2) in the space's units.
-            neighbors: how many of the nearest bins share the pixel, 1..n.
+            neighbors: how many of the nearest bins share the pixel, 1..n; 5, or all of fewer, without it.
             sigma: width of the Gaussian in the space's units; half a grid cell's width without it.
 
         Returns:
@@ -203,6 +205,8 @@ class ColorBins:
 
         Source: Zhang et al. 2016, section 2.2 (5 neighbours, sigma of half a cell).
         """
+        if neighbors is None:
+            neighbors = min(5, self.count)
         if not 1 <= neighbors <= self.count:
             raise SettingError(f"neighbors must lie in 1..{self.count}, not {neighbors}")
         width = float(np.max((np.array(self.high) - np.array(self.low)) / self.lookup.shape[0]))
@@ -223,6 +227,14 @@ class ColorBins:
     def decode(self, logits: NDArray[Any], *, temperature: float) -> FloatArray:
         """Give chroma (..., 2) from logits (..., n) by the annealed mean; see `annealed_mean`."""
         return annealed_mean(logits, self.centers, temperature=temperature)
+
+    def mode(self, logits: NDArray[Any]) -> FloatArray:
+        """Give chroma (..., 2) from logits (..., n) by the likeliest bin."""
+        return mode(logits, self.centers)
+
+    def mean(self, logits: NDArray[Any]) -> FloatArray:
+        """Give chroma (..., 2) from logits (..., n) by the mean of the distribution."""
+        return mean(logits, self.centers)
 
     def to_card(self) -> dict[str, Any]:
         """Give the bins as plain JSON values, from which `from_card` makes exactly these bins again."""

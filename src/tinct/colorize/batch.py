@@ -67,7 +67,8 @@ class Settings:
         size: working size in pixels; the model's own without it.
         denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
         runtime: `auto`, `onnxruntime` or `openvino`.
-        threads: processor threads for all the work; as many as there are cores without it.
+        threads: processor threads for network and colouring; as many as there are cores without it. libvips reads and
+            writes files with threads of its own.
         recolor: colorize pictures that have colours already, instead of skipping them.
         overwrite: replace results that are there already.
         compare: write a before/after sheet beside each result, as NAME_color_sheet.EXT.

@@ -19,8 +19,11 @@ def installed() -> bool:
 
 
 def gains() -> bool:
-    """Say whether OpenVINO is installed and this processor computes in bfloat16 (AVX-512 BF16 or AMX)."""
-    return installed() and computes_bfloat16()
+    """Say whether OpenVINO is installed, works, and this processor computes in bfloat16 (AVX-512 BF16 or AMX)."""
+    try:
+        return installed() and computes_bfloat16()
+    except ImportError:  # installed, but broken
+        return False
 
 
 def computes_bfloat16() -> bool:
@@ -48,11 +51,14 @@ def open_model(
 
     Raises:
         MissingExtraError: OpenVINO is not installed.
-        ModelError: OpenVINO cannot use the file.
+        ModelError: OpenVINO cannot use the file, or is broken itself.
     """
     if not installed():
         raise MissingExtraError("openvino", "the runtime openvino")
-    import openvino
+    try:
+        import openvino
+    except ImportError as error:
+        raise ModelError(f"OpenVINO is installed but cannot be loaded ({error}); install it again") from error
 
     threads = min(threads or cores, cores)
     settings = {

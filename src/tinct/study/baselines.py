@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.spaces import RGB_TO_YUV, YUV_TO_RGB, FloatArray, rgb_to_yuv
+from tinct.color.spaces import RGB_TO_YUV, FloatArray, rgb_to_yuv
 from tinct.color.statistics import as_unit_rgb
+from tinct.color.upsample import yuv_colors
 from tinct.errors import TinctError
 from tinct.study.pictures import Picture
 
@@ -38,11 +39,8 @@ def one_color(luma: Pixels, chroma: NDArray[Any]) -> Pixels:
         (H, W, 3) uint8 sRGB; where the colour would be out of gamut its chroma shrinks and its luma stays.
     """
     levels = np.arange(256, dtype=np.float32) / 255
-    push = YUV_TO_RGB[:, 1:] @ np.asarray(chroma, dtype=np.float32)
-    # How far each channel may go towards 1 or 0 before it clips, in parts of its push.
-    room = np.where(push > 0, 1 - levels[:, None], levels[:, None]) / np.maximum(np.abs(push), 1e-9)
-    scale = np.minimum(1, room.min(axis=-1, keepdims=True))
-    table: Pixels = np.rint(255 * np.clip(levels[:, None] + scale * push, 0, 1)).astype(np.uint8)
+    colors = yuv_colors(levels, np.broadcast_to(np.asarray(chroma, dtype=np.float32), (256, 2)))
+    table: Pixels = np.rint(255 * colors).astype(np.uint8)
     return table[luma]
 
 

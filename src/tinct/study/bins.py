@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from tinct.color.bins import ColorBins, ColorHistogram
 from tinct.errors import InputError, ModelError
 from tinct.runtime.modelfile import read_card
+from tinct.runtime.session import core_count
 from tinct.study.pictures import Picture, ahead, find_pictures
 
 
@@ -58,7 +58,7 @@ def learn_bins(
         except InputError as error:
             return picture.name, str(error)
 
-    workers = os.cpu_count() or 1
+    workers = core_count()
     with ThreadPoolExecutor(workers) as pool:
         for done, (name, result) in enumerate(ahead(pool, read, pictures, depth=2 * workers), start=1):
             if isinstance(result, str):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +16,10 @@ from numpy.typing import NDArray
 
 from tinct.colorize.colorizer import Colorizer
 from tinct.errors import DataError, InputError, SettingError
+from tinct.runtime.session import core_count
 from tinct.study.baselines import grey_of, leave_grey, mean_chroma, one_color
 from tinct.study.metrics import Comparison, Truth, compare
-from tinct.study.pictures import Picture, ahead, find_pictures, is_dataset
+from tinct.study.pictures import Picture, ahead, find_pictures, has_split, is_dataset
 from tinct.study.summary import Bootstrap, Estimate, estimate
 
 Pixels = NDArray[np.uint8]
@@ -127,7 +127,8 @@ def evaluate(
     """Compare models with the truth, beside the grey and mean-colour baselines.
 
     Each picture is turned into its 8-bit luma, colorized at its own size the way `Colorizer` does for anybody, and
-    compared with the truth. The mean colour is that of the dataset's training split, or of a plain folder itself.
+    compared with the truth. The mean colour is that of the dataset's training split; of a plain folder, or a dataset
+    without that split, it is that of the pictures measured.
 
     Args:
         models: names of models that come with tinct, model files, or methods of one's own; may be empty.
@@ -225,7 +226,7 @@ def _methods(
 
 def _mean_chroma(data: str | Path, pictures: list[Picture], *, seed: int) -> NDArray[Any]:
     """Give the mean U and V that the mean-colour baseline uses."""
-    if is_dataset(data):
+    if is_dataset(data) and has_split(data, "train"):
         return mean_chroma(find_pictures(data, split="train", limit=_PICTURES_FOR_MEAN, seed=seed))
     return mean_chroma(pictures[:: math.ceil(len(pictures) / _PICTURES_FOR_MEAN)])
 
@@ -238,7 +239,7 @@ def _measure(
     progress: Callable[[int, int], None] | None,
 ) -> list[_Row]:
     """Read, colorize and measure; the models run one picture at a time while others are read and measured."""
-    workers = os.cpu_count() or 1
+    workers = core_count()
 
     def load(picture: Picture) -> tuple[Picture, Truth | None, Pixels, str]:
         try:

@@ -113,9 +113,22 @@ def is_dataset(data: str | Path) -> bool:
     return (Path(data) / DATASET_FILE).is_file()
 
 
+def has_split(data: str | Path, split: str) -> bool:
+    """Say whether a dataset has a split.
+
+    Raises:
+        DataError: the dataset is damaged.
+    """
+    return bool(_listed_shards(Path(data), split))
+
+
 def _in_folder(folder: Path) -> list[Picture]:
     pictures = []
-    for place, folders, names in os.walk(folder):
+
+    def closed(error: OSError) -> None:
+        raise DataError(f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions")
+
+    for place, folders, names in os.walk(folder, onerror=closed):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         parts = Path(place).relative_to(folder).parts
         for name in sorted(names):
@@ -125,14 +138,18 @@ def _in_folder(folder: Path) -> list[Picture]:
     return pictures
 
 
-def _shards(folder: Path, split: str) -> list[Path]:
-    """Give a split's shards; a shard that the dataset lists but that is not there is an error, not fewer pictures."""
+def _listed_shards(folder: Path, split: str) -> list[Path]:
     try:
         listed = json.loads((folder / DATASET_FILE).read_text(encoding="utf-8")).get("shards", {}).get(split)
         names = [shard["file"] for shard in listed] if listed is not None else None
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise DataError(f"{folder / DATASET_FILE}: damaged ({error!r}); prepare the dataset again") from error
-    shards = sorted(folder.glob(f"{split}-*.tar")) if names is None else [folder / name for name in names]
+    return sorted(folder.glob(f"{split}-*.tar")) if names is None else [folder / name for name in names]
+
+
+def _shards(folder: Path, split: str) -> list[Path]:
+    """Give a split's shards; a shard that the dataset lists but that is not there is an error, not fewer pictures."""
+    shards = _listed_shards(folder, split)
     for shard in shards:
         if not shard.is_file():
             raise DataError(f"{shard}: the shard is missing; prepare the dataset again")
