@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from onnx import TensorProto, helper, shape_inference
 
 import common
 from tinct.runtime import openvino
-from tinct.runtime.modelfile import OUTPUTS, find_model, read_card
+from tinct.runtime.modelfile import OUTPUTS, find_model, open_graph, read_card
 from tinct.runtime.session import Session
 
 SEED = 1
@@ -71,20 +72,20 @@ def matrix_product(edge: int, folder: Path) -> Path:
     return path
 
 
+def opened(runtime: str, precision: str, path: Path, output: str) -> Callable[[Any], Any]:
+    """Open a graph with all cores; give a call of the runtime itself, the same layer in each: arrays in, array out."""
+    cores = common.core_count()
+    if runtime == "openvino":
+        return openvino.open_model(path, output, threads=cores, cores=cores, precision=precision)
+    session = open_graph(path, threads=cores)
+    return lambda values: session.run([output], {"luma": values})[0]
+
+
 def product_rate(runtime: str, precision: str, path: Path, *, edge: int, repeat: int) -> float:
     """Measure operations a second of the matrix product in a runtime."""
     matrix = np.random.default_rng(SEED + 1).normal(size=(edge, edge)).astype(np.float32)
-    cores = common.core_count()
-    if runtime == "openvino":
-        infer = openvino.open_model(path, "product", threads=cores, cores=cores, precision=precision)
-        took = common.seconds(lambda: infer(matrix), repeat=repeat, warm_up=3)
-    else:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = cores
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        took = common.seconds(lambda: session.run(None, {"luma": matrix}), repeat=repeat, warm_up=3)
+    infer = opened(runtime, precision, path, "product")
+    took = common.seconds(lambda: infer(matrix), repeat=repeat, warm_up=3)
     return 2.0 * edge**3 / took
 
 
@@ -101,13 +102,8 @@ def measure(model: str, size: int, repeat: int, edge: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         product = matrix_product(edge, Path(folder))
         for runtime, precision in ways:
-            if runtime == "openvino":
-                cores = common.core_count()
-                infer = openvino.open_model(path, OUTPUTS[card.task], threads=cores, cores=cores, precision=precision)
-                took = common.seconds(lambda infer=infer: infer(luma[None, None]), repeat=repeat, warm_up=3)
-            else:
-                session = Session(path, runtime=runtime)
-                took = common.seconds(lambda session=session: session.run(luma), repeat=repeat, warm_up=3)
+            infer = opened(runtime, precision, path, OUTPUTS[card.task])
+            took = common.seconds(lambda infer=infer: infer(luma[None, None]), repeat=repeat, warm_up=3)
             rate = product_rate(runtime, precision, product, edge=edge, repeat=max(3, repeat // 4))
             results[f"{runtime} {precision}"] = {
                 "seconds_per_picture": round(took, 5),
