@@ -78,9 +78,9 @@ def test_failures_leave_nothing(camera_png: Path, tmp_path: Path) -> None:
     text.write_text("no picture")
     with pytest.raises(UnreadableError, match=r"text\.jpg: cannot be read"):
         compare_sheet([camera_png, text], tmp_path / "sheet.png")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot write files of this kind"):
         compare_sheet([camera_png], tmp_path / "sheet.nonsense")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="folder does not exist"):
         compare_sheet([camera_png], tmp_path / "gone" / "sheet.png")
     with pytest.raises(SettingError):
         compare_sheet([], tmp_path / "sheet.png")
