@@ -61,9 +61,10 @@ def test_a_plain_folder_works_too(photo_folder: Path) -> None:
     assert next(pictures(train)).shape[2] == 3
 
 
-@pytest.mark.parametrize("workers", [0, 2, 12])
-def test_validation_gives_every_photograph_once_whatever_the_workers(dataset: Path, workers: int) -> None:
-    source = open_source(dataset, split="train")
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_validation_gives_every_photograph_once_whatever_the_workers(dataset: Path, split: str, workers: int) -> None:
+    source = open_source(dataset, split=split)
     stream = PhotoStream(source, crop=Crop(64, random=False), batch_size=5, seed=0, epoch=0, endless=False)
     batches = list(loader(stream, workers=workers))
     assert sum(len(batch["rgb"]) for batch in batches) == source.count
@@ -95,6 +96,20 @@ def test_training_order_depends_on_seed_and_epoch_alone(dataset: Path) -> None:
     assert torch.equal(first(1, 2), first(1, 2))
     assert not torch.equal(first(1, 2), first(1, 3))
     assert not torch.equal(first(1, 2), first(2, 2))
+
+
+def test_readers_without_a_shard_of_their_own_share_what_there_is(dataset: Path) -> None:
+    source = open_source(dataset, split="val")
+    ranks = len(source.parts) + 3
+
+    def drawn(rank: int) -> set[float]:
+        stream = PhotoStream(
+            source, crop=Crop(64, random=False), batch_size=1, seed=0, epoch=0, endless=False, rank=rank, ranks=ranks
+        )
+        return {float(batch["rgb"].double().sum()) for batch in stream}
+
+    parts = [drawn(rank) for rank in range(ranks)]
+    assert sum(len(part) for part in parts) == len(set().union(*parts)) == source.count
 
 
 def test_training_never_ends_by_itself(dataset: Path) -> None:

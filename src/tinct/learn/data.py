@@ -362,8 +362,15 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
 
 
 def loader(stream: PhotoStream, *, workers: int) -> DataLoader[Any]:
-    """Give a DataLoader of ready-made batches."""
-    return DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None)
+    """Give a DataLoader of ready-made batches.
+
+    The files of a plain folder are decoded by libvips, whose threads do not survive a fork: its workers start anew.
+    """
+    context = "spawn" if workers and not stream.source.shards else None
+    prefetch = 4 if workers else None
+    return DataLoader(
+        stream, batch_size=None, num_workers=workers, prefetch_factor=prefetch, multiprocessing_context=context
+    )
 
 
 def pictures(source: Source, *, limit: int | None = None) -> Iterator[NDArray[np.uint8]]:

@@ -117,9 +117,9 @@ class ColorizeTask(lightning.LightningModule):
         if self.table is not None:
             self.table.to(self.device)
 
-    def on_train_epoch_start(self) -> None:
-        """Draw noise and mirroring from seed, epoch and rank alone, so that a resumed training draws the same."""
-        torch.manual_seed((self.seed * 1_000_003 + self.current_epoch) * 1009 + self.global_rank)
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Draw noise and mirroring from seed, step and rank alone, so that a resumed training draws the same."""
+        torch.manual_seed((self.seed * 1_000_003 + self.global_step) * 1009 + self.global_rank)
 
     def forward(self, luma: torch.Tensor) -> torch.Tensor:
         """Give the network's output for luma (N, 1, H, W) in 0..1."""
