@@ -75,6 +75,7 @@ def test_the_graph_is_plain_and_dynamic(runs: dict[str, Path], tmp_path: Path) -
     assert graph.get_inputs()[0].shape == ["batch", 1, "height", "width"]
     assert graph.get_outputs()[0].shape == ["batch", 8, "output_height", "output_width"]
     onnx.checker.check_model(onnx.load(tmp_path / "model.onnx"), full_check=True)
+    assert str(Path(__file__).parents[2]).encode() not in (tmp_path / "model.onnx").read_bytes()
 
 
 def test_half_precision_halves_the_file(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -213,6 +213,9 @@ def _write_onnx(output: _Output, card: Card, path: Path, *, half: bool) -> None:
     if half:
         _store_half(model)
     _name_dimensions(model, card)
+    # The exporter notes where in which file each node comes from: paths of this machine, of no use to anyone else.
+    for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, model.graph):
+        del part.metadata_props[:]
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, card.to_json()
     onnx.checker.check_model(model)
