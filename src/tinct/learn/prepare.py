@@ -29,6 +29,7 @@ from tinct.color.statistics import colorfulness
 from tinct.errors import DataError, SettingError, UnreadableError
 from tinct.learn.ledger import Ledger, Photo
 from tinct.learn.screening import SMALLEST_SIDE, Picture, crop_frame, find_frame, fingerprint, grey_reason
+from tinct.media.files import written_beside
 from tinct.media.formats import PICTURE_SUFFIXES
 from tinct.media.small import read_small
 
@@ -239,7 +240,7 @@ def _encode(picture: Picture) -> bytes:
 
 def _finish(ledger: Ledger, folder: Path, *, size: int, val: float, seed: int) -> PreparedDataset:
     rejected = cropped = 0
-    with _replacing(folder / "rejected.csv") as file:
+    with written_beside(folder / "rejected.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["path", "reason"])
         for path, reason in ledger.notes():
@@ -262,8 +263,8 @@ def _finish(ledger: Ledger, folder: Path, *, size: int, val: float, seed: int) -
             for split, source, category, count in ledger.categories()
         ],
     }
-    with _replacing(folder / "dataset.json") as file:
-        json.dump(card, file, indent=1)
+    with written_beside(folder / "dataset.json") as partial:
+        partial.write_text(json.dumps(card, indent=1), encoding="utf-8")
     return PreparedDataset(folder, counts["train"], counts["val"], rejected, cropped)
 
 
@@ -276,22 +277,3 @@ def _list_shards(ledger: Ledger, folder: Path, split: str) -> list[dict[str, Any
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         listed.append({"file": path.name, "count": count, "sha256": digest})
     return listed
-
-
-class _replacing:  # noqa: N801 - reads as the verb it is
-    """Write a text file beside its target and rename it into place when all went well."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._partial = path.with_name(path.name + ".part")
-
-    def __enter__(self) -> Any:
-        self._file = self._partial.open("w", newline="", encoding="utf-8")
-        return self._file
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._file.close()
-        if kind is None:
-            self._partial.replace(self._path)
-        else:
-            self._partial.unlink()

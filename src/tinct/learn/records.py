@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Callback
 from tinct.color.spaces import chroma_space
 from tinct.errors import OutputError
 from tinct.learn.data import Crop, Source, cut, pictures
+from tinct.media.files import written_beside
 
 if TYPE_CHECKING:
     from tinct.learn.tasks import ColorizeTask
@@ -65,12 +66,10 @@ class MetricsTable(Callback):
         counts = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         figures = {name: f"{found[name]:.6g}" for name in COLUMNS if name in found}
         self._rows.append({**{name: str(value) for name, value in counts.items()}, **figures})
-        partial = self._path.with_name(self._path.name + ".part")
-        with partial.open("w", newline="", encoding="utf-8") as file:
+        with written_beside(self._path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, COLUMNS)
             table.writeheader()
             table.writerows(self._rows)
-        partial.replace(self._path)
 
 
 class SampleSheets(Callback):

@@ -23,6 +23,7 @@ from tinct.learn.hardware import choose_devices, choose_precision
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import build
 from tinct.learn.tasks import Schedule
+from tinct.media.files import written_beside
 
 
 @dataclass(frozen=True)
@@ -190,9 +191,8 @@ class Run:
     def save(self) -> None:
         """Write config.json."""
         values = {"training": self.training.to_json(), "bins": self.bins.to_card() if self.bins else None}
-        partial = self.path / "config.json.part"
-        partial.write_text(json.dumps(values, indent=1), encoding="utf-8")
-        partial.replace(self.path / "config.json")
+        with written_beside(self.path / "config.json") as partial:
+            partial.write_text(json.dumps(values, indent=1), encoding="utf-8")
 
 
 def finished_epochs(state: dict[str, Any]) -> int:

@@ -10,6 +10,7 @@ from safetensors.torch import save
 
 from tinct.errors import ModelError
 from tinct.learn.networks.layers import Network
+from tinct.media.files import written_beside
 from tinct.runtime.modelfile import METADATA_KEY, Card
 
 # Tensors larger than this many numbers are stored in half precision; what is computed stays single precision.
@@ -20,19 +21,15 @@ def write_twin(network: Network, card: Card, path: Path, *, half: bool) -> None:
     """Write a network's weights with its card, large ones in half precision where asked for.
 
     Raises:
-        OSError: the file cannot be written; nothing is left behind.
+        OutputError: the file cannot be written; nothing is left behind.
     """
     state = {
         key: (value.half() if half and value.is_floating_point() and value.numel() > HALF_FROM else value).contiguous()
         for key, value in network.state_dict().items()
     }
     content = save(state, metadata={METADATA_KEY: card.to_json()})
-    partial = path.with_name(path.name + ".part")
-    try:
+    with written_beside(path) as partial:
         partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_twin_card(path: str | Path) -> Card:
