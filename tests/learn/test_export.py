@@ -12,12 +12,13 @@ import pytest
 import torch
 
 from tinct.errors import DataError, ModelError, OutputError, SettingError
+from tinct.learn.data import open_source
 from tinct.learn.export import check_agreement, export, trained_network
 from tinct.learn.networks.registry import FAMILIES, build
 from tinct.learn.prepare import prepare
 from tinct.learn.run import Run, Training
-from tinct.learn.train import train
-from tinct.learn.twin import load_weights, read_twin_card
+from tinct.learn.train import _luma, train
+from tinct.learn.weights import load_weights, read_initial_card
 from tinct.runtime.modelfile import read_card
 from tinct.runtime.session import Session
 
@@ -58,7 +59,7 @@ def test_onnx_runtime_gives_what_pytorch_gives(runs: dict[str, Path], tmp_path: 
     run = Run.open(runs[name])
     network, _ = trained_network(run)
     if half:
-        load_weights(network, tmp_path / "model.safetensors")
+        load_weights(network, tmp_path / "model.safetensors", [])
     session = Session(tmp_path / "model.onnx", runtime="onnxruntime")
     rng = np.random.default_rng(0)
     for rows, columns in ((1, 1), (2, 5), (4, 3)):
@@ -112,6 +113,42 @@ def test_a_twin_goes_on_training(runs: dict[str, Path], tmp_path: Path) -> None:
         torch.testing.assert_close(old, new, msg=key)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("half", [False, True])
+def test_a_model_file_goes_on_training(runs: dict[str, Path], tmp_path: Path, name: str, half: bool) -> None:
+    export(runs[name], tmp_path / "m.onnx", half=half)
+    run = Run.open(runs[name])
+    before = trained_network(run)[0]
+    network = run.network()
+    luma = next(_luma(run.training, open_source(run.training.data, split="train")))
+    load_weights(network, tmp_path / "m.onnx", [luma])
+    network.eval()
+    for sides in ((64, 96), (128, 64)):
+        seen = torch.rand(2, 1, *sides, generator=torch.Generator().manual_seed(1))
+        with torch.no_grad():
+            torch.testing.assert_close(network(seen), before(seen), rtol=1e-3, atol=2e-2 if half else 1e-3)
+    if name == "tinct":  # whose norms all follow convolutions, and so all were folded
+        # In training mode norms use the statistics of what they meet: the same, on the photographs they were set on.
+        network.train()
+        with torch.no_grad():
+            torch.testing.assert_close(network(luma), before(luma), rtol=1e-2, atol=2e-2)
+
+
+def test_training_starts_from_a_model_file(runs: dict[str, Path], tmp_path: Path) -> None:
+    export(runs["tinct"], tmp_path / "m.onnx")
+    run = Run.open(runs["tinct"])
+    changes = {"learning_rate": 1e-12, "average": 0.0, "initial": str(tmp_path / "m.onnx")}
+    tuned = train(run.training.changed(changes), tmp_path / "tuned")
+    assert tuned.bins.to_card() == run.bins.to_card()  # type: ignore[union-attr]
+    before, after = trained_network(run)[0], trained_network(tuned)[0]
+    for key, weight in before.state_dict().items():
+        if weight.ndim == 4:
+            alike = torch.cosine_similarity(weight.flatten(1), after.state_dict()[key].flatten(1)).abs()
+            torch.testing.assert_close(alike, torch.ones_like(alike), msg=key)  # scaled by the norm that was folded in
+    with pytest.raises(SettingError, match="network 'tinct'"):
+        train(run.training.changed({**changes, "network": "flat", "options": {}}), tmp_path / "other")
+
+
 def test_differing_outputs_are_refused(runs: dict[str, Path], tmp_path: Path) -> None:
     export(runs["flat"], tmp_path / "m.onnx")
     torch.manual_seed(5)
@@ -139,7 +176,9 @@ def test_bad_requests_are_named(runs: dict[str, Path], tmp_path: Path) -> None:
         export(runs["flat"], tmp_path / "m.onnx", checkpoint="first")
     (tmp_path / "w.safetensors").write_bytes(b"no weights")
     with pytest.raises(ModelError, match="damaged"):
-        read_twin_card(tmp_path / "w.safetensors")
+        read_initial_card(tmp_path / "w.safetensors")
     export(runs["flat"], tmp_path / "flat.onnx")
     with pytest.raises(ModelError, match="another network"):
-        load_weights(build("colorunet", outputs=8), tmp_path / "flat.safetensors")
+        load_weights(build("colorunet", outputs=8), tmp_path / "flat.safetensors", [])
+    with pytest.raises(ModelError, match="another network"):
+        load_weights(build("colorunet", outputs=8), tmp_path / "flat.onnx", [])

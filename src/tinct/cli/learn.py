@@ -115,7 +115,7 @@ TRAIN_HELP = {
     "precision": "Compute in this precision; auto: bf16 where it is fast. Default: auto.",
     "devices": "Train on these devices. Default: auto, all accelerators or else the processor.",
     "limit": "Take so many photographs an epoch at most. Default: all.",
-    "init": "Start from the weights and bins of this .safetensors file.",
+    "init": "Start from the weights and bins of this model: name, .onnx or .safetensors.",
 }
 
 
@@ -157,7 +157,7 @@ def train(
     precision: Annotated[str | None, _setting("precision", "auto|bf16|float32")] = None,
     devices: Annotated[str | None, _setting("devices", "auto|cpu|N")] = None,
     limit: Annotated[int | None, _setting("limit", "N")] = None,
-    initial: Annotated[str | None, _setting("init", "FILE", "--init")] = None,
+    initial: Annotated[str | None, _setting("init", "MODEL", "--init")] = None,
 ) -> None:
     """Train a network to colorize.
 

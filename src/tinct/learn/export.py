@@ -19,7 +19,7 @@ from tinct.learn.data import open_source, pictures
 from tinct.learn.networks.layers import Network
 from tinct.learn.run import Run, finished_epochs
 from tinct.learn.tasks import split_rgb
-from tinct.learn.twin import HALF_FROM, write_twin
+from tinct.learn.weights import HALF_FROM, write_twin
 from tinct.runtime.modelfile import METADATA_KEY, OUTPUTS, Card
 from tinct.runtime.session import Session
 

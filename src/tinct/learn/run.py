@@ -56,7 +56,8 @@ class Training:
         precision: `auto` (bf16 where the processor has it), `bf16` or `float32`.
         devices: `auto`, `cpu`, or a number of accelerators.
         limit: photographs an epoch, at most (for trying things out).
-        initial: a `.safetensors` file of `tinct export` whose weights and bins to start from, or None.
+        initial: whose weights and bins to start from: the name of a model that comes with tinct, a model file, or
+            its `.safetensors` twin; None starts anew.
     """
 
     data: str

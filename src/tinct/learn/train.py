@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ from tinct.learn.hardware import choose_devices, choose_precision
 from tinct.learn.networks.layers import Network
 from tinct.learn.records import MetricsTable, SampleSheets
 from tinct.learn.run import Run, Training, finished_epochs
-from tinct.learn.tasks import ColorizeTask, Schedule
-from tinct.learn.twin import load_weights, read_twin_card
+from tinct.learn.tasks import ColorizeTask, Schedule, split_rgb
+from tinct.learn.weights import load_weights, read_initial_card
 
 # The moving average takes in the weights every so many steps; each step would cost 4 % of the time for no gain.
 AVERAGE_EVERY = 5
@@ -76,7 +76,7 @@ def train(
         lightning.seed_everything(training.seed, workers=True, verbose=False)
         network = run.network()
         if training.initial is not None and not last.exists():
-            load_weights(network, training.initial)
+            load_weights(network, training.initial, _luma(training, train_source))
         try:
             _fit(run, network, train_source, val_source, last if last.exists() else None, progress)
         except TinctError as error:
@@ -92,13 +92,21 @@ def _unwrapped(error: TinctError) -> TinctError:
     return type(error)(lines[-1].partition(": ")[2] or lines[-1])
 
 
+def _luma(training: Training, source: Source) -> Iterator[torch.Tensor]:
+    """Give luma of training photographs (N, 1, H, W), 64 at a time, as many as there are."""
+    crop = Crop(training.crop, zoom=1.0, random=False)
+    stream = PhotoStream(source, crop=crop, batch_size=64, seed=training.seed, epoch=0, endless=True, rank=0, ranks=1)
+    for batch in loader(stream, workers=0):
+        yield split_rgb(batch["rgb"].permute(0, 3, 1, 2).float() / 255, training.space)[0]
+
+
 def _begun(folder: Path, training: Training, source: Source) -> Run:
     """Start a run's folder: learn the bins and write them down."""
     if (folder / "config.json").exists():
         raise SettingError(f"{folder} holds a training already; add --resume to go on with it, or name another folder")
     bins = None
     if training.initial is not None:
-        card = read_twin_card(training.initial)
+        card = read_initial_card(training.initial)
         if (card.network, card.task, card.space) != (training.network, training.task, training.space):
             raise SettingError(
                 f"{training.initial} holds a network '{card.network}' for {card.task} in {card.space}; train the same"

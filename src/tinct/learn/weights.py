@@ -1,0 +1,168 @@
+"""Weights to train on from: a model file's, or those of its `.safetensors` twin, which holds the same card.
+
+A model file holds a network as it is run: batch norms are folded into the convolutions before them. They are unfolded
+again on photographs: each norm is given the statistics that it meets there, and the scale and shift with which it
+changes nothing. The twin holds the network as it was trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import nn
+
+from tinct.errors import ModelError
+from tinct.learn.networks.layers import Network
+from tinct.media.files import written_beside
+from tinct.runtime.modelfile import METADATA_KEY, Card, find_model, list_models, read_card
+
+# Tensors larger than this many numbers are stored in half precision; what is computed stays single precision.
+HALF_FROM = 1024
+
+
+def write_twin(network: Network, card: Card, path: Path, *, half: bool) -> None:
+    """Write a network's weights with its card, large ones in half precision where asked for.
+
+    Raises:
+        OutputError: the file cannot be written; nothing is left behind.
+    """
+    state = {
+        key: (value.half() if half and value.is_floating_point() and value.numel() > HALF_FROM else value).contiguous()
+        for key, value in network.state_dict().items()
+    }
+    content = save(state, metadata={METADATA_KEY: card.to_json()})
+    with written_beside(path) as partial:
+        partial.write_bytes(content)
+
+
+def read_initial_card(initial: str | Path) -> Card:
+    """Read the card of what a training starts from.
+
+    Args:
+        initial: the name of a model that comes with tinct, a model file, or a `.safetensors` twin.
+
+    Raises:
+        ModelError: the file is missing, damaged, or not one of tinct's.
+    """
+    return _read_twin_card(Path(initial)) if _is_twin(initial) else read_card(initial)
+
+
+def load_weights(network: Network, initial: str | Path, pictures: Iterable[torch.Tensor]) -> None:
+    """Load weights into a network of the same make.
+
+    Args:
+        network: is changed in place.
+        initial: as for `read_initial_card`.
+        pictures: luma (N, 1, H, W) in 0..1, of sides that the network takes; one is drawn, and only for a model file
+            with folded batch norms. Some dozens of photographs do.
+
+    Raises:
+        ModelError: the file is missing or damaged, or belongs to another network.
+    """
+    card = read_initial_card(initial)
+    state = _twin_weights(Path(initial)) if _is_twin(initial) else _graph_weights(find_model(initial))
+    folded = _take_folded_norms(network, state)
+    try:
+        missing, unknown = network.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise ModelError(f"{initial}: the weights belong to another network ({_last_line(error)})") from error
+    norms = {f"{name}.{key}" for name, module, _ in folded for key in module.state_dict()}
+    if unknown or set(missing) - norms:
+        raise ModelError(
+            f"{initial}: the weights belong to another network than '{card.network}' with these options, or were "
+            f"folded in a way that cannot be undone ({[*unknown, *sorted(set(missing) - norms)][0]}); "
+            "start from the .safetensors file that `tinct export` wrote beside it"
+        )
+    if folded:
+        _unfold(network, folded, next(iter(pictures)))
+
+
+_Folded = tuple[str, nn.BatchNorm2d, torch.Tensor]
+
+
+def _is_twin(initial: str | Path) -> bool:
+    return Path(initial).suffix == ".safetensors" and initial not in list_models()
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[-1].strip()
+
+
+def _read_twin_card(file: Path) -> Card:
+    if not file.is_file():
+        raise ModelError(f"{file}: no such file of weights")
+    try:
+        with safe_open(file, framework="pt") as weights:
+            metadata = weights.metadata() or {}
+    except Exception as error:  # safetensors' own error class is not public
+        raise ModelError(f"{file}: no .safetensors file, or a damaged one ({error})") from error
+    if METADATA_KEY not in metadata:
+        raise ModelError(f"{file}: weights without a tinct card; use the twin that `tinct export` wrote")
+    return Card.from_json(metadata[METADATA_KEY], source=str(file))
+
+
+def _twin_weights(file: Path) -> dict[str, torch.Tensor]:
+    with safe_open(file, framework="pt") as weights:
+        state = {key: weights.get_tensor(key) for key in weights.keys()}  # noqa: SIM118 - no mapping
+    return {key: value.float() if value.dtype == torch.half else value for key, value in state.items()}
+
+
+def _graph_weights(file: Path) -> dict[str, torch.Tensor]:
+    """Give a graph's named weights; those of folded batch norms are called `<convolution>.weight_bias`."""
+    import onnx
+    from onnx import numpy_helper
+
+    prefix = "network."
+    graph = onnx.load(file).graph
+    return {
+        item.name.removeprefix(prefix).removesuffix(".half"): torch.from_numpy(
+            numpy_helper.to_array(item).copy()
+        ).float()
+        for item in graph.initializer
+        if item.name.startswith(prefix)
+    }
+
+
+def _take_folded_norms(network: Network, state: dict[str, torch.Tensor]) -> list[_Folded]:
+    """Take the shifts of folded batch norms out of the weights; each goes with the norm after its convolution."""
+    folded = []
+    convolution = None
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            convolution = name
+        elif (
+            isinstance(module, nn.BatchNorm2d) and (shift := state.pop(f"{convolution}.weight_bias", None)) is not None
+        ):
+            folded.append((name, module, shift))
+    return folded
+
+
+def _unfold(network: Network, folded: list[_Folded], luma: torch.Tensor) -> None:
+    """Give each norm the statistics of what reaches it, and scale and shift so that it only adds its shift."""
+
+    def meet(norm: nn.BatchNorm2d, shift: torch.Tensor, values: torch.Tensor) -> None:
+        variance, mean = torch.var_mean(values, dim=(0, 2, 3), correction=0)
+        state = {
+            "running_mean": mean,
+            "running_var": variance,
+            "weight": (variance + norm.eps).sqrt(),
+            "bias": mean + shift,
+        }
+        norm.load_state_dict(state, strict=False)
+
+    hooks = [
+        norm.register_forward_pre_hook(lambda module, inputs, shift=shift: meet(module, shift, inputs[0]))
+        for _, norm, shift in folded
+    ]
+    training = network.training
+    try:
+        with torch.no_grad():
+            network.eval()(luma)
+    finally:
+        network.train(training)
+        for hook in hooks:
+            hook.remove()
