@@ -76,7 +76,8 @@ def opened(runtime: str, precision: str, path: Path, output: str) -> Callable[[A
     """Open a graph with all cores; give a call of the runtime itself, the same layer in each: arrays in, array out."""
     cores = common.core_count()
     if runtime == "openvino":
-        return openvino.open_model(path, output, threads=cores, cores=cores, precision=precision)
+        graph = openvino.read_graph(path)
+        return openvino.open_graph(graph, path, output, threads=cores, cores=cores, precision=precision)
     session = open_graph(path, threads=cores)
     return lambda values: session.run([output], {"luma": values})[0]
 

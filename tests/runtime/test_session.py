@@ -14,6 +14,7 @@ from onnx.reference import ReferenceEvaluator
 
 from tinct.errors import InputError, MissingExtraError, ModelError, SettingError
 from tinct.runtime import openvino
+from tinct.runtime.modelfile import read_card
 from tinct.runtime.session import Session, best_runtime, padded
 
 needs_openvino = pytest.mark.skipif(not openvino.installed(), reason="needs the extra openvino")
@@ -106,9 +107,38 @@ def test_openvino_gives_the_same_colours(tiny_model: Path) -> None:
 @needs_openvino
 def test_openvino_in_float32_gives_the_same_numbers(tiny_model: Path) -> None:
     picture = luma(24, 32)
-    infer = openvino.open_model(tiny_model, "logits", threads=None, cores=2, precision="f32")
+    card, infer = openvino.open_model(tiny_model, threads=None, cores=2, precision="f32")
     expected = Session(tiny_model, runtime="onnxruntime").run(picture)
+    assert card == read_card(tiny_model)
     np.testing.assert_allclose(np.moveaxis(infer(picture[None, None])[0], 0, -1), expected, atol=1e-3)
+
+
+@needs_openvino
+def test_openvino_runs_without_onnx_runtime(tiny_model: Path) -> None:
+    script = (
+        "import sys; sys.modules['onnxruntime'] = None\n"
+        "from tinct.runtime.session import Session; print(Session(sys.argv[1], runtime='openvino').card.name)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tiny_model)], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("tiny_bins\n", "")
+
+
+@needs_openvino
+def test_openvino_says_the_same_of_bad_files(tiny_model: Path, tmp_path: Path) -> None:
+    whole = tiny_model.read_bytes()
+    foreign = onnx.load(tiny_model)
+    del foreign.metadata_props[:]
+    for content, reason in (
+        (b"", "is empty"),
+        (whole[:3000], "copy or export it again"),
+        (b"not a network\n" * 100, "not an ONNX model"),
+        (foreign.SerializeToString(), "not one of tinct's"),
+    ):
+        file = tmp_path / "bad.onnx"
+        file.write_bytes(content)
+        for runtime in ("onnxruntime", "openvino"):
+            with pytest.raises(ModelError, match=reason):
+                Session(file, runtime=runtime)
 
 
 def test_missing_openvino_is_said(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

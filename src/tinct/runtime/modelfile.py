@@ -227,14 +227,31 @@ def card_of(graph: onnxruntime.InferenceSession, path: Path) -> Card:
     """Read the card in an opened graph.
 
     Raises:
-        ModelError: it has none, or a damaged or too new one, or the graph is not what the card says.
+        ModelError: as `checked_card`.
     """
-    text = graph.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    return checked_card(
+        graph.get_modelmeta().custom_metadata_map.get(METADATA_KEY),
+        inputs=[item.name for item in graph.get_inputs()],
+        outputs=[item.name for item in graph.get_outputs()],
+        path=path,
+    )
+
+
+def checked_card(text: str | None, *, inputs: list[str], outputs: list[str], path: Path) -> Card:
+    """Read the card that was found in a graph, and see that the graph is what it says.
+
+    Args:
+        text: the card's JSON; None where there was none.
+        inputs: names of the graph's inputs.
+        outputs: names of its outputs.
+        path: the file, for messages.
+
+    Raises:
+        ModelError: there is no card, or a damaged or too new one, or the graph is not what the card says.
+    """
     if text is None:
         raise ModelError(f"{path}: an ONNX model, but not one of tinct's: it has no card; write it with  tinct export")
     card = Card.from_json(text, source=str(path))
-    inputs = [item.name for item in graph.get_inputs()]
-    outputs = [item.name for item in graph.get_outputs()]
     if inputs != ["luma"] or OUTPUTS[card.task] not in outputs:
         raise ModelError(
             f"{path}: the graph takes {inputs} and gives {outputs}, where its card promises luma in and "

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, ModelError, SettingError
 from tinct.runtime import openvino
-from tinct.runtime.modelfile import DEFAULT_MODEL, OUTPUTS, card_of, find_model, open_graph, read_card
+from tinct.runtime.modelfile import DEFAULT_MODEL, OUTPUTS, card_of, find_model, open_graph
 
 RUNTIMES = ("auto", "onnxruntime", "openvino")
 
@@ -49,8 +49,7 @@ class Session:
         self.path = find_model(model)
         self.runtime = runtime if runtime != "auto" else best_runtime()
         if self.runtime == "openvino":
-            self.card = read_card(self.path)
-            self._infer = openvino.open_model(self.path, OUTPUTS[self.card.task], threads=threads, cores=core_count())
+            self.card, self._infer = openvino.open_model(self.path, threads=threads, cores=core_count())
         else:
             graph = open_graph(self.path, threads=threads or core_count())
             self.card = card_of(graph, self.path)
