@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import scipy.special
 import torch
 
 from tinct.errors import DataError, ModelError, OutputError, SettingError
@@ -101,6 +102,23 @@ def test_the_card_tells_what_was_trained(runs: dict[str, Path], tmp_path: Path) 
     assert card.color_bins().to_card() == run.bins.to_card()  # type: ignore[union-attr]
 
 
+def test_weights_are_taken_back(runs: dict[str, Path], tmp_path: Path) -> None:
+    """With p(bin) for each bin as frequent as it is, p(bin) weight(bin) is what a rebalanced training aims at."""
+    export(runs["tinct"], tmp_path / "weighed.onnx")
+    card = export(runs["tinct"], tmp_path / "plain.onnx", unweigh=0.75)
+    assert card.training["unweigh"] == 0.75
+    luma = np.random.default_rng(3).random((64, 32), np.float32)
+    weighed, plain = (Session(tmp_path / f"{name}.onnx", runtime="onnxruntime") for name in ("weighed", "plain"))
+    assert weighed.bins is not None
+    shares = scipy.special.softmax(weighed.run(luma), axis=-1) * weighed.bins.weights**-0.75
+    expected = shares / shares.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(scipy.special.softmax(plain.run(luma), axis=-1), expected, atol=1e-5)
+    # What a training goes on from is the network as it was trained.
+    network = Run.open(runs["tinct"]).network()
+    load_weights(network, tmp_path / "plain.onnx", [torch.rand(4, 1, 64, 64)])
+    assert torch.equal(network.head.bias, trained_network(Run.open(runs["tinct"]))[0].head.bias)  # type: ignore[union-attr]
+
+
 def test_a_twin_goes_on_training(runs: dict[str, Path], tmp_path: Path) -> None:
     export(runs["tinct"], tmp_path / "m.onnx")
     twin = tmp_path / "m.safetensors"
@@ -172,6 +190,10 @@ def test_bad_requests_are_named(runs: dict[str, Path], tmp_path: Path) -> None:
         export(runs["flat"], tmp_path / "m.pt")
     with pytest.raises(DataError, match="no training run"):
         export(tmp_path, tmp_path / "m.onnx")
+    with pytest.raises(SettingError, match="unweigh must lie"):
+        export(runs["flat"], tmp_path / "m.onnx", unweigh=1.5)
+    with pytest.raises(SettingError, match="leave --unweigh out"):
+        export(runs["chroma"], tmp_path / "m.onnx", unweigh=0.5)
     with pytest.raises(SettingError, match="last or best"):
         export(runs["flat"], tmp_path / "m.onnx", checkpoint="first")
     (tmp_path / "w.safetensors").write_bytes(b"no weights")

@@ -217,6 +217,9 @@ def export(
     temperature: Annotated[
         float, typer.Option(metavar="T", help="Set the default temperature: towards 0 vivid, at 1 muted.")
     ] = 0.5,
+    unweigh: Annotated[
+        float, typer.Option(metavar="SHARE", help="Take this share of the rare colours' extra weight back: 0 to 1.")
+    ] = 0.0,
     half: Annotated[bool, typer.Option("--half", help="Store the weights in half precision.")] = False,
     description: Annotated[str, typer.Option(metavar="TEXT", help="Say in a sentence what the model is for.")] = "",
     licence: Annotated[str, typer.Option(metavar="NAME", help="Name the terms of use.")] = "MIT",
@@ -241,6 +244,7 @@ def export(
         checkpoint=checkpoint,
         working_size=size,
         temperature=temperature,
+        unweigh=unweigh,
         half=half,
         description=description,
         licence=licence,

@@ -37,6 +37,7 @@ def export(
     checkpoint: str = "last",
     working_size: int = 192,
     temperature: float = 0.5,
+    unweigh: float = 0.0,
     half: bool = False,
     description: str = "",
     licence: str = "MIT",
@@ -55,6 +56,9 @@ def export(
         checkpoint: `last` or `best` (by validation loss).
         working_size: the size at which the network looks at pictures, see `Card.working_size`.
         temperature: the default temperature of decoding.
+        unweigh: share of the bins' weights that is taken back from the logits, 0..1: the training made rare colours
+            weigh more; 0 leaves it at that, which is vivid, 1 gives colours as likely as they are, which is cautious.
+            The logit adjustment of Menon et al. 2021, the other way round.
         half: store the weights in half precision, which halves the files.
         description: one sentence for a person.
         licence: under which terms the weights may be used.
@@ -76,7 +80,11 @@ def export(
         raise SettingError(f"{out}: a model file must end in .onnx")
     if not overwrite and (found := [path for path in (target, twin) if path.exists()]):
         raise OutputError(f"{found[0]} exists already; add --overwrite to replace it")
+    if not 0 <= unweigh <= 1:
+        raise SettingError(f"unweigh must lie in 0..1, not {unweigh}")
     opened = Run.open(run)
+    if unweigh and opened.bins is None:
+        raise SettingError(f"{run}: trained by regression, there are no weights to take back; leave --unweigh out")
     network, state = trained_network(opened, checkpoint=checkpoint)
     if half:
         _round_to_half(network)
@@ -87,11 +95,16 @@ def export(
         name=name or target.stem,
         working_size=working_size,
         temperature=temperature,
+        unweigh=unweigh,
         licence=licence,
         description=description,
         metrics=metrics or {},
     )
-    output = _Output(network, scale=1.0 if card.task == "bins" or card.space == "yuv" else 110.0).eval()
+    output = _Output(
+        network,
+        scale=110.0 if (card.task, card.space) == ("regression", "lab") else 1.0,
+        shift=-unweigh * torch.from_numpy(opened.bins.weights).log().float() if opened.bins and unweigh else None,
+    ).eval()
     partial = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -107,15 +120,20 @@ def export(
 
 
 class _Output(nn.Module):
-    """The network with its output in the colour space's units."""
+    """The network with its output in the colour space's units, or its logits shifted by a number for each bin."""
 
-    def __init__(self, network: Network, *, scale: float) -> None:
+    shift: torch.Tensor | None
+
+    def __init__(self, network: Network, *, scale: float, shift: torch.Tensor | None) -> None:
         super().__init__()
         self.network = network
         self.scale = scale
+        self.register_buffer("shift", None if shift is None else shift.view(1, -1, 1, 1))
 
     def forward(self, luma: torch.Tensor) -> torch.Tensor:
         result: torch.Tensor = self.network(luma)
+        if self.shift is not None:
+            result = result + self.shift
         return result * self.scale if self.scale != 1.0 else result
 
 
@@ -153,7 +171,7 @@ def _round_to_half(network: nn.Module) -> None:
                 weight.copy_(weight.half().float())
 
 
-def _card(run: Run, network: Network, state: dict[str, Any], *, name: str, **values: Any) -> Card:
+def _card(run: Run, network: Network, state: dict[str, Any], *, name: str, unweigh: float, **values: Any) -> Card:
     training = run.training
     kept = ("epochs", "batch_size", "learning_rate", "weight_decay", "decay", "average", "clip", "crop", "zoom", "seed")
     source = open_source(training.data, split="train", val=training.val, seed=training.seed)
@@ -170,6 +188,7 @@ def _card(run: Run, network: Network, state: dict[str, Any], *, name: str, **val
         training={
             **{key: getattr(training, key) for key in kept},
             "rebalance": training.rebalance,
+            "unweigh": unweigh,
             "augmentation": training.to_json()["augmentation"],
             "finished": state,
             "parameters": sum(weight.numel() for weight in network.parameters()),
