@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from skimage.color import rgb2ycbcr
 
 from tinct.color.spaces import RGB_TO_YUV, rgb_to_yuv, yuv_to_rgb
-from tinct.color.upsample import ChromaGuide, color_rows, fit_guide, yuv_colors
+from tinct.color.upsample import ChromaGuide, chroma_planes, color_rows, fit_guide, yuv_colors
 from tinct.errors import InputError, SettingError
 
 WEIGHTS = RGB_TO_YUV[0].astype(np.float64)
@@ -136,3 +137,27 @@ def test_wrong_arguments_are_named():
         fit_guide(luma, chroma, radius=0)
     with pytest.raises(SettingError, match="epsilon"):
         fit_guide(luma, chroma, epsilon=0)
+
+
+def test_films_get_the_colours_that_photographs_get():
+    luma = np.random.default_rng(5).random((40, 60), dtype=np.float32) * 0.6 + 0.2
+    chroma = np.random.default_rng(6).normal(0, 0.05, (10, 15, 2)).astype(np.float32)
+    guide = fit_guide(luma, chroma)
+    rgb = color_rows(luma, guide, top=0, height=40, dtype=np.float32)
+    expected = rgb2ycbcr(rgb)
+    blue, red = chroma_planes(luma, guide, weights=(0.299, 0.114))
+    np.testing.assert_allclose(blue * 224 + 128, expected[..., 1], atol=0.02)
+    np.testing.assert_allclose(red * 224 + 128, expected[..., 2], atol=0.02)
+
+
+@pytest.mark.parametrize("weights", [(0.299, 0.114), (0.2126, 0.0722)])
+def test_films_colours_stay_in_gamut(weights):
+    luma = np.random.default_rng(7).random((300, 400), dtype=np.float32)
+    guide = fit_guide(luma, np.random.default_rng(8).normal(0, 0.5, (30, 40, 2)).astype(np.float32))
+    blue, red = chroma_planes(luma, guide, weights=weights)
+    red_out, blue_out = luma + 2 * (1 - weights[0]) * red, luma + 2 * (1 - weights[1]) * blue
+    green_out = (luma - weights[0] * red_out - weights[1] * blue_out) / (1 - sum(weights))
+    for channel in (red_out, green_out, blue_out):
+        assert channel.min() > -1e-4
+        assert channel.max() < 1 + 1e-4
+    assert np.hypot(blue, red).mean() > 0.05

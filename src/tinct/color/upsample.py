@@ -189,25 +189,8 @@ def color_rows(
 
 def _color_block(luma: FloatArray, planes: FloatArray, result: NDArray[Any]) -> None:
     """Colour (n, W) luma with (4, n, W) enlarged coefficients into (n, W, 3)."""
-    red, blue = planes[0], planes[2]
-    red *= luma
-    red += planes[1]
-    blue *= luma
-    blue += planes[3]
-    green = red * np.float32(_GREEN_PER_RED)
-    green += blue * np.float32(_GREEN_PER_BLUE)
-    # How far chroma may reach: up to white with its largest channel, down to black with its smallest.
-    most, least = planes[1], planes[3]
-    np.maximum(np.maximum(red, green, out=most), blue, out=most)
-    np.minimum(np.minimum(red, green, out=least), blue, out=least)
-    most += np.float32(1e-6)
-    np.divide(1 - luma, most, out=most)
-    np.subtract(np.float32(1e-6), least, out=least)
-    np.divide(luma, least, out=least)
-    scale = np.minimum(np.minimum(most, least, out=most), np.float32(1), out=most)
-    red *= scale
+    red, blue, green = _within_gamut(luma, planes, weights=(_RED, _BLUE))
     red += luma
-    blue *= scale
     blue += luma
     if np.issubdtype(result.dtype, np.integer):
         full = np.float32(np.iinfo(result.dtype).max)
@@ -226,6 +209,65 @@ def _color_block(luma: FloatArray, planes: FloatArray, result: NDArray[Any]) -> 
         green += blue * np.float32(_GREEN_PER_BLUE)
     for channel, values in enumerate((red, green, blue)):
         result[..., channel] = np.clip(values, 0, full, out=values)
+
+
+def _within_gamut(
+    luma: FloatArray, planes: FloatArray, *, weights: tuple[float, float]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Give R - Y and B - Y (n, W), scaled so that no channel leaves 0..1, and a third array that is free for use.
+
+    Args:
+        luma: (n, W) in 0..1.
+        planes: (4, n, W) enlarged coefficients; what is returned lies in their memory.
+        weights: how much of luma red and blue make.
+    """
+    red, blue = planes[0], planes[2]
+    red *= luma
+    red += planes[1]
+    blue *= luma
+    blue += planes[3]
+    rest = 1 - weights[0] - weights[1]
+    green = red * np.float32(-weights[0] / rest)
+    green += blue * np.float32(-weights[1] / rest)
+    # How far chroma may reach: up to white with its largest channel, down to black with its smallest.
+    most, least = planes[1], planes[3]
+    np.maximum(np.maximum(red, green, out=most), blue, out=most)
+    np.minimum(np.minimum(red, green, out=least), blue, out=least)
+    most += np.float32(1e-6)
+    np.divide(1 - luma, most, out=most)
+    np.subtract(np.float32(1e-6), least, out=least)
+    np.divide(luma, least, out=least)
+    scale = np.minimum(np.minimum(most, least, out=most), np.float32(1), out=most)
+    red *= scale
+    blue *= scale
+    return red, blue, green
+
+
+def chroma_planes(
+    luma: NDArray[Any], guide: ChromaGuide, *, weights: tuple[float, float]
+) -> tuple[FloatArray, FloatArray]:
+    """Give the colour differences of a picture, as films store them.
+
+    Args:
+        luma: (h, w) float32 in 0..1, at the size of the chroma that is wanted.
+        guide: what gives the chroma.
+        weights: how much of luma red and blue make: (0.299, 0.114) in BT.601, (0.2126, 0.0722) in BT.709.
+
+    Returns:
+        Cb and Cr, (h, w) float32 in -0.5..0.5 each, scaled into gamut at this luma.
+
+    Source: ITU-R BT.601-7, section 2.5.1; BT.709-6, item 3.3.
+    """
+    height, width = luma.shape
+    blue_out, red_out = np.empty((2, height, width), dtype=np.float32)
+    step = max(1, _BLOCK_PIXELS // width)
+    for top in range(0, height, step):
+        part = np.ascontiguousarray(luma[top : top + step], dtype=np.float32)
+        planes = guide.rows(top, len(part), height=height, width=width)
+        red, blue, _ = _within_gamut(part, planes, weights=weights)
+        np.multiply(blue, np.float32(0.5 / (1 - weights[1])), out=blue_out[top : top + step])
+        np.multiply(red, np.float32(0.5 / (1 - weights[0])), out=red_out[top : top + step])
+    return blue_out, red_out
 
 
 def yuv_colors(luma: NDArray[Any], chroma: NDArray[Any]) -> FloatArray:
