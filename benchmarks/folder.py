@@ -1,6 +1,6 @@
 """A folder of small photographs, JPEG to JPEG, beside the bare network on as many pictures of that size.
 
-    python benchmarks/folder.py [--model photo] [--count 500] [--sizes 320x240 640x480]
+    python benchmarks/folder.py [--model photo] [--count 500] [--sizes 320x240 640x480] [--runtimes openvino]
 
 The pictures are crops of scikit-image's and scikit-learn's colour photographs, as grey JPEGs. Both sides use all cores:
 the network alone as many pictures at once as is fastest here, the folder as `tinct colorize FOLDER -o FOLDER` does it.
@@ -24,6 +24,7 @@ import pyvips
 import common
 from tinct.colorize.batch import Settings, colorize_files
 from tinct.colorize.demo import PHOTOS, photo_file
+from tinct.runtime import openvino
 from tinct.runtime.session import Session
 
 SEED = 1
@@ -45,12 +46,12 @@ def write_photos(folder: Path, count: int, width: int, height: int) -> None:
         crop.thumbnail_image(width, height=height, size="force").write_to_file(f"{folder}/{index:04}.jpg", Q=90)
 
 
-def network_rate(model: str, *, count: int, width: int, height: int) -> tuple[float, str]:
+def network_rate(model: str, runtime: str, *, count: int, width: int, height: int) -> tuple[float, str]:
     """Measure the bare network's pictures a second: the best of one with all cores, and one a core."""
     cores = common.core_count()
     best = (0.0, "")
     for workers in sorted({1, cores}):
-        session = Session(model, threads=cores // workers)
+        session = Session(model, runtime=runtime, threads=cores // workers)
         scale = min(1.0, session.card.working_size / (width * height) ** 0.5)
         shape = (round(height * scale), round(width * scale))
         lumas = list(np.random.default_rng(SEED).random((16, *shape), dtype=np.float32))
@@ -60,27 +61,28 @@ def network_rate(model: str, *, count: int, width: int, height: int) -> tuple[fl
             for _ in pool.map(session.run, (lumas[index % 16] for index in range(count))):
                 pass
             rate = count / (time.perf_counter() - start)
-        best = max(best, (rate, f"{session.runtime}, {workers} at once, {shape[1]}x{shape[0]}"))
+        best = max(best, (rate, f"{workers} at once, {shape[1]}x{shape[0]}"))
     return best
 
 
-def measure(model: str, count: int, width: int, height: int) -> dict[str, Any]:
+def measure(model: str, runtime: str, count: int, width: int, height: int) -> dict[str, Any]:
     """Measure the network, the folder in this process, the whole command, and the network once more."""
     with tempfile.TemporaryDirectory() as place:
         photos = Path(place, "photos")
         photos.mkdir()
         write_photos(photos, count, width, height)
-        before, way = network_rate(model, count=count, width=width, height=height)
+        before, way = network_rate(model, runtime, count=count // 4, width=width, height=height)
         start = time.perf_counter()
-        rows = colorize_files([photos], output=Path(place, "inside"), settings=Settings(model=model))
+        rows = colorize_files([photos], output=Path(place, "inside"), settings=Settings(model=model, runtime=runtime))
         inside = count / (time.perf_counter() - start)
         failed = [row.message for row in rows if row.status != "colorized"]
         if failed or len(rows) != count:
             raise SystemExit(f"{len(failed)} of {count} were not colorized, the first: {failed[:1]}")
         script = "from tinct.cli import main; main()"
-        command = [sys.executable, "-c", script, "colorize", str(photos), "-o", f"{place}/whole", "--model", model]
+        options = ["-o", f"{place}/whole", "--model", model, "--runtime", runtime]
+        command = [sys.executable, "-c", script, "colorize", str(photos), *options]
         took, memory = common.run_process(command)
-        after, _ = network_rate(model, count=count, width=width, height=height)
+        after, _ = network_rate(model, runtime, count=count // 4, width=width, height=height)
     bare = (before + after) / 2
     return {
         "pictures": count,
@@ -102,12 +104,15 @@ def main() -> None:
     parser.add_argument("--model", default="photo")
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--sizes", nargs="+", default=["320x240", "640x480"])
+    ways = ["onnxruntime", *(["openvino"] if openvino.installed() else [])]
+    parser.add_argument("--runtimes", nargs="+", default=ways)
     parser.add_argument("--to", type=Path, help="write the JSON here instead of beside this file")
     arguments = parser.parse_args()
     results: dict[str, Any] = {"model": arguments.model}
     for size in arguments.sizes:
         width, height = (int(part) for part in size.split("x"))
-        results[size] = measure(arguments.model, arguments.count, width, height)
+        for runtime in arguments.runtimes:
+            results[f"{size} {runtime}"] = measure(arguments.model, runtime, arguments.count, width, height)
     common.write("folder", results, seed=SEED, to=arguments.to)
 
 
