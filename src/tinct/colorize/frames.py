@@ -1,0 +1,168 @@
+"""One frame of a film: the Y plane in, the planes of U and V out. What the frames before it say is `smoothing`'s."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.bins import softmax
+from tinct.color.spaces import FloatArray
+from tinct.color.upsample import chroma_planes, fit_guide
+from tinct.colorize.colorizer import Colorizer
+from tinct.colorize.denoise import denoised
+from tinct.colorize.prediction import native_luma, yuv_chroma
+from tinct.media.image import small_size
+
+# Root of height x width at which a film's chroma is fitted to luma: less than a photograph's, since a film's chroma is
+# stored at half size and each frame is seen for a moment.
+GUIDE_SIZE = 400
+# How much of luma red and blue make in each matrix: ITU-R BT.601-7, BT.709-6, BT.2020-2.
+LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
+
+
+@dataclass(frozen=True)
+class FrameForm:
+    """What all frames of a film have in common.
+
+    Attributes:
+        luma_shape: (H, W) of the Y plane.
+        depth: its bits.
+        full_range: whether codes use all values; otherwise black is 16 and white 235, times 2^(depth - 8).
+        matrix: `bt601`, `bt709` or `bt2020`.
+        area: (top, bottom, left, right) of the picture between black borders, in luma pixels, all even.
+        chroma_shape: (h, w) of the planes of U and V.
+        chroma_depth: their bits.
+    """
+
+    luma_shape: tuple[int, int]
+    depth: int
+    full_range: bool
+    matrix: str
+    area: tuple[int, int, int, int]
+    chroma_shape: tuple[int, int]
+    chroma_depth: int
+
+    def unit(self, codes: NDArray[Any]) -> FloatArray:
+        """Give codes as luma in 0..1."""
+        scale = 1 << (self.depth - 8)
+        black, white = (0, 256 * scale - 1) if self.full_range else (16 * scale, 235 * scale)
+        luma = codes.astype(np.float32)
+        luma -= np.float32(black)
+        luma *= np.float32(1 / (white - black))
+        return np.clip(luma, 0, 1, out=luma)
+
+    def chroma_codes(self, chroma: NDArray[Any]) -> NDArray[Any]:
+        """Give Cb or Cr in -0.5..0.5 as codes."""
+        scale = 1 << (self.chroma_depth - 8)
+        span = 256 * scale - 1 if self.full_range else 224 * scale
+        codes = chroma * np.float32(span)
+        codes += np.float32(128 * scale)
+        np.rint(codes, out=codes)
+        return np.clip(codes, 0, 256 * scale - 1, out=codes).astype(self.chroma_type)
+
+    @property
+    def chroma_type(self) -> type[np.generic]:
+        """The type of the planes of U and V."""
+        return np.uint8 if self.chroma_depth == 8 else np.uint16
+
+    def neutral(self) -> NDArray[Any]:
+        """Give a plane of U or V without colour."""
+        return np.full(self.chroma_shape, 1 << (self.chroma_depth - 1), dtype=self.chroma_type)
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What is needed of a frame's luma, inside its black borders.
+
+    Attributes:
+        luma: (h, w) float32 in 0..1 at the size of chroma.
+        guide: (i, j) float32 in 0..1 at the size chroma is fitted at.
+        seen: (k, l) float32 in 0..1 as the network sees it, denoised.
+        levels: (k, l) uint8, the same picture as it is: what motion and cuts are found in.
+    """
+
+    luma: FloatArray
+    guide: FloatArray
+    seen: FloatArray
+    levels: NDArray[np.uint8]
+
+
+class FrameColorizer:
+    """A model, settings and a film's form. Several threads may use one at once."""
+
+    def __init__(self, colorizer: Colorizer, form: FrameForm) -> None:
+        """Prepare for the frames of one film."""
+        self.form = form
+        self._colorizer = colorizer
+        self._bins = colorizer.session.bins
+        self._space = colorizer.session.card.space
+
+    def look(self, codes: NDArray[Any]) -> Look:
+        """Take what is needed of a frame.
+
+        Args:
+            codes: (H, W) uint8 or uint16 Y plane.
+        """
+        top, bottom, left, right = self.form.area
+        rows, columns = self._chroma_area()
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        middle = _resized(codes[top:bottom, left:right], shape)
+        luma = self.form.unit(middle)
+        guide = _resized(luma, small_size(*shape, size=GUIDE_SIZE))
+        small = _resized(guide, small_size(*shape, size=self._colorizer.size))
+        seen, _ = denoised(native_luma(small, space=self._space), denoise=self._colorizer.denoise)
+        return Look(luma, guide, seen, np.rint(small * 255).astype(np.uint8))
+
+    def answer(self, look: Look) -> FloatArray:
+        """Run the network.
+
+        Returns:
+            (k, l, n) shares of the bins, or (k, l, 2) chroma from a model without bins: what may be averaged over time.
+        """
+        output = self._colorizer.session.run(look.seen)
+        return output if self._bins is None else softmax(output)
+
+    def planes(self, look: Look, answer: FloatArray) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Make a frame's planes of U and V.
+
+        Args:
+            look: of this frame.
+            answer: what `answer` gave for it, averaged over time or not.
+
+        Returns:
+            U and V of `chroma_shape` and `chroma_type`, neutral outside the picture's area.
+        """
+        chroma = answer
+        if self._bins is not None:
+            logits = np.log(np.maximum(answer, np.float32(1e-9)))
+            chroma = self._bins.decode(logits, temperature=self._colorizer.temperature)
+        if self._space != "yuv":
+            chroma = yuv_chroma(look.guide, chroma, space=self._space)
+        guide = fit_guide(look.guide, chroma)
+        blue, red = chroma_planes(look.luma, guide, weights=LUMA_WEIGHTS[self.form.matrix])
+        place = self._chroma_area()
+        result = []
+        for values in (blue, red):
+            plane = self.form.neutral()
+            plane[place] = self.form.chroma_codes(values)
+            result.append(plane)
+        return result[0], result[1]
+
+    def _chroma_area(self) -> tuple[slice, slice]:
+        """Give the picture's area in the planes of U and V."""
+        top, bottom, left, right = self.form.area
+        down, across = (
+            2 if chroma < luma else 1 for chroma, luma in zip(self.form.chroma_shape, self.form.luma_shape, strict=True)
+        )
+        return slice(top // down, -(-bottom // down)), slice(left // across, -(-right // across))
+
+
+def _resized(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Shrink (H, W) by area; odd sides are rounded up by the caller."""
+    if values.shape == shape:
+        return np.ascontiguousarray(values)
+    return cv2.resize(np.ascontiguousarray(values), shape[::-1], interpolation=cv2.INTER_AREA).reshape(shape)
