@@ -111,6 +111,26 @@ def save(image: pyvips.Image, saver: str, path: Path, options: dict[str, Any]) -
         os.close(descriptor)
 
 
+@contextmanager
+def locked(path: Path, *, target: str | Path) -> Iterator[None]:
+    """Keep other runs out as long as the block runs, by a lock on a file that is made for it and stays.
+
+    Args:
+        path: the file to lock.
+        target: what is being written, for the message.
+
+    Raises:
+        OutputError: another run holds the lock.
+        OSError: the file cannot be made.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        _lock(descriptor, path, target)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _lock(descriptor: int, path: Path, target: str | Path) -> None:
     """Keep other runs off the unfinished file as long as its descriptor is open; a killed run's lock is gone."""
     if fcntl is None:
