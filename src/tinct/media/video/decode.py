@@ -1,0 +1,184 @@
+"""Frames out of a file in the order they are shown, each with its time, on over what is damaged."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import cast
+
+import av
+from av.codec.context import ThreadType
+from av.container import Flags, InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from tinct.errors import UnreadableError
+from tinct.media.video.film import Film
+from tinct.media.video.images import decode_image
+from tinct.media.video.problems import BROKEN, CUT_OFF, LOST, Problems
+from tinct.media.video.source import opened
+
+# A film that ends earlier than it says by more than both is cut off.
+_EARLY_SECONDS, _EARLY_FRAMES = Fraction(1, 2), 3
+# After so many failures to read on, one after the other, nothing more is to be had from a file.
+_MOST_FAILURES = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A frame as it came from the decoder.
+
+    Attributes:
+        frame: the frame.
+        pts: when it is shown, in units of the film's `time_base`.
+        duration: for how long, where the film says.
+    """
+
+    frame: VideoFrame
+    pts: int
+    duration: int | None
+
+
+def decode(film: Film, *, place: int | None, since: int | None, problems: Problems) -> Generator[Decoded, None, None]:
+    """Decode a film.
+
+    Args:
+        film: what `open_film` gave.
+        place: pts before which to begin, at a key frame; the film's beginning without it. Where a file cannot be
+            read from a place on, nothing comes.
+        since: note only what goes wrong from this pts on.
+        problems: where to note it.
+
+    Raises:
+        UnreadableError: the file is gone or another one.
+    """
+    if film.images:
+        return _decode_images(film, place or 0, problems)
+    return _decode_file(film, place, _Times(film, since, problems))
+
+
+def _decode_images(film: Film, first: int, problems: Problems) -> Generator[Decoded, None, None]:
+    for number in range(max(0, first), len(film.images)):
+        try:
+            yield Decoded(decode_image(film.images[number]), number, 1)
+        except UnreadableError:
+            problems.add(LOST, film, number)
+
+
+def _decode_file(film: Film, place: int | None, times: _Times) -> Generator[Decoded, None, None]:
+    with opened(film.path) as container:
+        stream = container.streams[film.stream] if film.stream < len(container.streams) else None
+        if not isinstance(stream, VideoStream):
+            raise UnreadableError(f"{film.path}: is another film than before; open it again")
+        # In files that keep no times the packet that failed must be known, which several frames at once would hide.
+        stream.thread_type = ThreadType.SLICE if film.counted else ThreadType.AUTO
+        if film.counted:
+            container.flags &= ~cast(int, Flags.gen_pts.value)
+        if place is not None:
+            try:
+                container.seek(place, stream=stream)
+            except av.FFmpegError:
+                return
+        for packet in _packets(container, stream, times):
+            try:
+                frames = stream.decode(packet)
+            except av.error.MemoryError:
+                raise
+            except av.FFmpegError:
+                times.failed(packet)
+                continue
+            for frame in frames:
+                yield times.came(frame)
+        times.ended()
+
+
+def _packets(container: InputContainer, stream: VideoStream, times: _Times) -> Iterator[Packet[VideoStream] | None]:
+    """Give a stream's packets, over places that cannot be read, and None at the end."""
+    failures = 0
+    while failures < _MOST_FAILURES:
+        try:
+            for packet in container.demux(stream):
+                failures = 0
+                # An empty one would end the decoder's work: AVI has them where frames were dropped.
+                if packet.size:
+                    times.given(packet)
+                    yield packet
+            break
+        except av.error.MemoryError:
+            raise
+        except av.FFmpegError:
+            failures += 1
+    yield None
+
+
+class _Times:
+    """Gives frames their times, and finds out which were lost.
+
+    A frame has the time of its packet. In files without times (AVI, bare streams) the n-th frame shown has the n-th
+    smallest time at which a packet is decoded.
+    """
+
+    def __init__(self, film: Film, since: int | None, problems: Problems) -> None:
+        self._film = film
+        self._since = since
+        self._problems = problems
+        self._waiting: list[int] = []  # a heap of the times of packets whose frames have not come
+        self._failures = 0
+        self._next = film.start_pts
+        self._last: int | None = None
+
+    def given(self, packet: Packet[VideoStream]) -> None:
+        """Note a packet that goes to the decoder."""
+        time = packet.dts if self._film.counted else packet.pts
+        if time is not None and not packet.is_discard:
+            heapq.heappush(self._waiting, time)
+
+    def failed(self, packet: Packet[VideoStream] | None) -> None:
+        """Note that the decoder refused a packet, or one of those before it."""
+        self._failures += 1
+        if self._film.counted and packet is not None and packet.dts in self._waiting:
+            self._waiting.remove(packet.dts)
+            heapq.heapify(self._waiting)
+            self._lost([packet.dts])
+
+    def came(self, frame: VideoFrame) -> Decoded:
+        """Give a frame its time."""
+        pts = frame.pts
+        if self._film.counted:
+            pts = heapq.heappop(self._waiting) if self._waiting else self._next
+        elif pts is None:
+            pts = self._next
+        lost = []
+        while self._waiting and self._waiting[0] <= pts:
+            time = heapq.heappop(self._waiting)
+            if time < pts:
+                lost.append(time)
+        self._lost(lost)
+        if frame.is_corrupt:
+            self._note(BROKEN, pts, 1)
+        self._last, self._next = pts, pts + (frame.duration or self._film.frame_ticks)
+        return Decoded(frame, pts, frame.duration or None)
+
+    def ended(self) -> None:
+        """Note what never came."""
+        self._lost(sorted(self._waiting))
+        end = self._film.video_end
+        if end is None:
+            return
+        missing = end - self._next * self._film.time_base
+        if missing > _EARLY_SECONDS and missing * self._film.rate > _EARLY_FRAMES:
+            self._note(CUT_OFF, self._next, 1)
+
+    def _lost(self, times: list[int]) -> None:
+        # Not every packet makes a frame (a field may be one of its own), so only failures tell that one is missing.
+        count = min(self._failures, len(times))
+        if count:
+            self._note(LOST, times[0], count)
+            self._failures -= count
+
+    def _note(self, kind: str, pts: int, count: int) -> None:
+        if self._since is None or pts >= self._since:
+            self._problems.add(kind, self._film, pts, count=count)

@@ -1,0 +1,182 @@
+"""What is known of a film before its frames are read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+# Codes of ISO/IEC 23091-2 (and of FFmpeg) that are asked about here.
+UNSPECIFIED = 2
+MATRIX_RGB = 0
+MATRIX_BT601 = 5
+RANGE_LIMITED, RANGE_FULL = 1, 2
+# What each matrix's luma is made with, where it is one of those that tinct makes chroma for.
+MATRIX_NAMES = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020"}
+MATRIX_CODES = {"bt709": 1, "bt601": MATRIX_BT601, "bt2020": 9}
+
+
+@dataclass(frozen=True)
+class ColorTags:
+    """How a film says its codes are to be shown: codes of ISO/IEC 23091-2, with 2 for unspecified.
+
+    Attributes:
+        matrix: coefficients that made luma and chroma.
+        primaries: what red, green and blue are.
+        transfer: the curve between codes and light.
+        range: 0 unspecified, 1 limited, 2 full.
+    """
+
+    matrix: int = UNSPECIFIED
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+    range: int = 0
+
+
+@dataclass(frozen=True)
+class Track:
+    """Something in a film's file beside its pictures.
+
+    Attributes:
+        index: of the stream in the file.
+        kind: `audio`, `subtitle`, `attachment`, `data` or `video`.
+        codec: its name, `unknown` where nothing here knows it.
+        language: as the file says, such as `deu`.
+        title: as the file says.
+        cover: whether it is a cover picture.
+    """
+
+    index: int
+    kind: str
+    codec: str
+    language: str | None = None
+    title: str | None = None
+    cover: bool = False
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter.
+
+    Attributes:
+        start: on the film's clock, in seconds.
+        end: likewise.
+        notes: what the file says of it, such as its title: pairs of names and values.
+    """
+
+    start: Fraction
+    end: Fraction
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Whether each frame holds two moments, one in its even and one in its odd lines.
+
+    Attributes:
+        interlaced: whether it does.
+        top_first: whether the even lines (0, 2, ...) are the earlier moment.
+        flagged: whether frames say so themselves, so that those that do not are progressive.
+    """
+
+    interlaced: bool = False
+    top_first: bool = True
+    flagged: bool = False
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film file, or a folder of pictures: what it is, without a handle on it.
+
+    Attributes:
+        path: the file or folder.
+        container: FFmpeg's name for the file's format; `images` for a folder.
+        codec: name of the codec of its pictures.
+        stream: index of the pictures' stream in the file.
+        width: of the Y plane, in pixels.
+        height: of the Y plane.
+        depth: bits of the Y codes: 8, 10, 12, or another up to 16.
+        pixel_format: FFmpeg's name for how pixels are stored.
+        rgb: whether pixels are stored as red, green and blue, or by a palette; Y is computed then.
+        grey: whether the format holds no chroma.
+        full_range: whether codes use all values; otherwise black is 16 and white 235, times 2^(depth - 8).
+        tags: as the file says; what it leaves unspecified stays so.
+        matrix_name: `bt601`, `bt709` or `bt2020`: what its chroma is to be computed with.
+        fields: whether it is interlaced; Y planes are deinterlaced then, and else as they are stored.
+        sample_aspect: width of a pixel divided by its height.
+        rotation: degrees counter-clockwise by which players turn the picture.
+        display_matrix: nine integers (16.16 and 2.30 fixed point) that say so; None without.
+        rate: average frames a second.
+        time_base: seconds of one unit of `pts`.
+        frames: how many there are about; None if nothing says.
+        start: of the file's clock, in seconds: what a player shows as 0:00:00.
+        start_pts: of the first frame, as far as the file says.
+        duration: in seconds; None if nothing says.
+        video_end: when the last frame ends, in seconds on the file's clock, where the file says so for sure.
+        counted: whether the file keeps no times of frames, so that they are counted.
+        seekable: whether reading can begin in the middle.
+        audio: tracks of sound.
+        subtitles: tracks of subtitles.
+        others: other tracks: attachments, data, cover pictures, further films.
+        chapters: in order.
+        images: of a folder, the pictures in order.
+    """
+
+    path: Path
+    container: str
+    codec: str
+    stream: int
+    width: int
+    height: int
+    depth: int
+    pixel_format: str
+    rgb: bool
+    grey: bool
+    full_range: bool
+    tags: ColorTags
+    matrix_name: str
+    fields: Fields
+    sample_aspect: Fraction
+    rotation: float
+    display_matrix: tuple[int, ...] | None
+    rate: Fraction
+    time_base: Fraction
+    frames: int | None
+    start: Fraction
+    start_pts: int
+    duration: Fraction | None
+    video_end: Fraction | None = None
+    counted: bool = False
+    seekable: bool = True
+    audio: tuple[Track, ...] = ()
+    subtitles: tuple[Track, ...] = ()
+    others: tuple[Track, ...] = ()
+    chapters: tuple[Chapter, ...] = ()
+    images: tuple[Path, ...] = ()
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether frames hold two moments each."""
+        return self.fields.interlaced
+
+    @property
+    def frame_ticks(self) -> int:
+        """An average frame's length in units of `time_base`, at least 1."""
+        return max(1, round(1 / (self.rate * self.time_base)))
+
+    def pts_at(self, seconds: Fraction | float) -> int:
+        """Give the first pts at or after so many seconds from the beginning, as a player counts them."""
+        return math.ceil((self.start + Fraction(seconds)) / self.time_base)
+
+    def seconds_at(self, pts: int) -> Fraction:
+        """Give the seconds from the beginning, as a player counts them."""
+        return pts * self.time_base - self.start
+
+
+def clock(seconds: Fraction | float) -> str:
+    """Write a time as people do, to a tenth of a second: 1:02:03.4."""
+    sign = "-" if seconds < 0 else ""
+    tenths = round(abs(Fraction(seconds)) * 10)
+    minutes, rest = divmod(tenths, 600)
+    return f"{sign}{minutes // 60}:{minutes % 60:02d}:{rest // 10:02d}.{rest % 10}"

@@ -1,0 +1,113 @@
+"""Between FFmpeg's frames and planes of Y, U and V as arrays: no value is changed where the format has a Y plane."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from av.video.format import VideoFormat
+from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
+from numpy.typing import NDArray
+
+# Formats whose planes can be taken as they are: planar YUV and grey of up to 16 bits, lowest bit first.
+_PLANAR = re.compile(r"(yuv[aj]?4\d\dp|gray)(9|1[0246])?(le)?")
+# Those with 8-bit U and V in turns in one plane, and which of the two comes first.
+_PAIRED = {"nv12": (0, 1), "nv16": (0, 1), "nv24": (0, 1), "nv21": (1, 0), "nv42": (1, 0)}
+# Chroma's width and height as shares of luma's: what a planar format of them is called.
+_SAMPLING = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (1, 2): "440", (4, 1): "411", (4, 4): "410"}
+
+Planes = tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]] | None]
+
+
+def is_rgb(form: VideoFormat) -> bool:
+    """Say whether pixels are stored as colours of which luma has to be computed."""
+    return form.is_rgb or form.has_palette or form.is_bayer or form.name.startswith("xyz")
+
+
+def is_grey(form: VideoFormat) -> bool:
+    """Say whether a format holds no chroma."""
+    return form.name.startswith(("gray", "mono", "ya"))
+
+
+def depth_of(form: VideoFormat) -> int:
+    """Give the bits of the Y codes that `planes_of` gives."""
+    bits = form.components[0].bits
+    if is_rgb(form) or form.name.startswith(("mono", "ya", "grayf")):
+        return 8 if bits <= 8 else 16
+    return max(8, min(bits, 16))
+
+
+def planes_of(frame: VideoFrame) -> Planes:
+    """Give a frame's planes.
+
+    Args:
+        frame: in any format. RGB becomes full-range BT.601 luma, so that pixels that are grey keep their value.
+
+    Returns:
+        (H, W) luma, and (h, w) U and V or None; uint8, or uint16 for more than 8 bits (`depth_of`).
+    """
+    form = frame.format
+    if is_rgb(form):
+        deep = depth_of(form) > 8
+        colors = frame.to_ndarray(format="rgb48le" if deep else "rgb24")
+        luma, red, blue = cv2.split(cv2.cvtColor(colors, cv2.COLOR_RGB2YCrCb))
+        return luma, (blue, red)
+    if form.name in _PAIRED:
+        first, second = _PAIRED[form.name]
+        pairs = _rows(frame.planes[1], np.uint8, 2)
+        return np.array(_rows(frame.planes[0], np.uint8)), (
+            np.ascontiguousarray(pairs[:, first::2]),
+            np.ascontiguousarray(pairs[:, second::2]),
+        )
+    if not _PLANAR.fullmatch(form.name):
+        frame = _planar(frame)
+    dtype = np.uint8 if depth_of(frame.format) == 8 else np.uint16
+    luma, *chroma = (np.array(_rows(plane, dtype)) for plane in frame.planes[: 1 if is_grey(frame.format) else 3])
+    return luma, (chroma[0], chroma[1]) if chroma else None
+
+
+def frame_of(planes: tuple[NDArray[Any], ...], form: str, size: tuple[int, int]) -> VideoFrame:
+    """Put planes into a frame, as they are.
+
+    Args:
+        planes: as many as the format has; where one is smaller than the frame's, its last row and column are repeated.
+        form: FFmpeg's name of a planar format.
+        size: width and height.
+    """
+    frame = VideoFrame(*size, form)
+    for plane, values in zip(frame.planes, planes, strict=True):
+        rows = _rows(plane, values.dtype)
+        height, width = values.shape
+        rows[:height, :width] = values
+        rows[:height, width:] = values[:, -1:]
+        rows[height:] = rows[height - 1]
+    return frame
+
+
+def _rows(plane: VideoPlane, dtype: Any, values: int = 1) -> NDArray[Any]:
+    """View a plane's pixels, of so many values each, without the padding of its lines."""
+    flat: NDArray[Any] = np.frombuffer(memoryview(plane), dtype=dtype)
+    rows = flat.reshape(plane.height, -1)[:, : plane.width * values]
+    return rows[::-1] if plane.line_size < 0 else rows
+
+
+def _planar(frame: VideoFrame) -> VideoFrame:
+    """Lay a frame out in planes of the same depth and sampling, which changes no value."""
+    form = frame.format
+    bits = depth_of(form)
+    if is_grey(form):
+        name = "gray" if bits == 8 else "gray16le"
+    else:
+        chroma = form.components[1]
+        across = -(-form.width // max(1, chroma.width))
+        down = -(-form.height // max(1, chroma.height))
+        name = f"yuv{_SAMPLING[across, down]}p" + ("" if bits == 8 else f"{bits}le")
+    try:
+        # The same range on both sides, or FFmpeg would convert one into the other.
+        return frame.reformat(format=name, src_color_range="JPEG", dst_color_range="JPEG")
+    except (av.FFmpegError, ValueError) as error:
+        raise ValueError(f"pixels of the format {form.name} cannot be laid out as {name}") from error

@@ -1,0 +1,292 @@
+"""Open a film: find out what it is, and refuse what cannot be coloured before any work is done."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+import av
+from av.container import InputContainer
+from av.format import Flags
+from av.sidedata.sidedata import Type as SideDataType
+from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from tinct.errors import InputError, SettingError, UnreadableError
+from tinct.media.video.fields import Votes
+from tinct.media.video.film import (
+    MATRIX_BT601,
+    MATRIX_NAMES,
+    MATRIX_RGB,
+    RANGE_FULL,
+    UNSPECIFIED,
+    Chapter,
+    ColorTags,
+    Fields,
+    Film,
+    Track,
+)
+from tinct.media.video.images import open_images
+from tinct.media.video.planes import depth_of, is_grey, is_rgb, planes_of
+from tinct.media.video.source import opened, reason, video_stream
+
+# Pictures narrower than this hold nothing to colour, and encoders refuse them.
+LEAST_EDGE = 16
+# Lines from which on a film without a word about it is taken for high definition, with BT.709's luma.
+_HIGH_DEFINITION = 720
+# A film's first frame comes among so many packets of its stream, or not at all.
+_MOST_PACKETS = 1000
+# Places (shares of the duration) where frames are looked at for interlacing, and how many at each.
+_PLACES = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8)
+_FRAMES_EACH = 12
+# The display matrix that changes nothing; its last number is 1 in its own fixed point.
+_ONE = 1 << 30
+_UPRIGHT = (65536, 0, 0, 0, 65536, 0, 0, 0, _ONE)
+# Codecs that take a missing word about the range of grey codes for limited; for others grey is full.
+_LIMITED_GREY = {"hevc", "av1", "vp9", "h264"}
+
+
+def open_film(path: str | Path, *, rate: Fraction | float | None = None) -> Film:
+    """Open a film: read what its file says, and look at some frames.
+
+    Args:
+        path: a file, or a folder of pictures (PNG, JPEG, TIFF) of one size, in the order of the numbers in their names.
+        rate: frames a second of a folder's pictures; 24 without it.
+
+    Raises:
+        UnreadableError: it is missing, empty, no film, or nothing in it can be decoded.
+        InputError: it holds no moving pictures, or too small ones.
+        SettingError: the rate is not above 0, or given for a file.
+    """
+    place = Path(path)
+    if place.is_dir():
+        images = open_images(place, rate=rate)
+        first = images.first
+        return _film(place, first, None, None, rate=images.rate, images=images.paths)
+    if rate is not None:
+        raise SettingError(f"{place}: has its own frame times; leave the rate out, it is for folders of pictures")
+    with opened(place) as container:
+        stream = video_stream(container, place)
+        first = _first_frame(container, stream, place)
+        return _film(place, first, container, stream, rate=None, images=())
+
+
+def decoded_some(container: InputContainer, stream: VideoStream, *, packets: int) -> Iterator[VideoFrame]:
+    """Decode frames from where the file stands, past what is damaged, from at most so many packets."""
+    demuxed = container.demux(stream)
+    try:
+        for packet in islice(demuxed, packets):
+            try:
+                yield from packet.decode()
+            except av.FFmpegError:
+                continue
+    except av.FFmpegError:
+        return
+
+
+def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> VideoFrame:
+    codec = stream.codec_context.name
+    try:
+        frame = next(decoded_some(container, stream, packets=_MOST_PACKETS), None)
+    except (ValueError, NotImplementedError) as error:
+        raise UnreadableError(
+            f"{path}: its pictures ({codec}) cannot be decoded ({reason(error)}); convert it first"
+        ) from error
+    if frame is None:
+        raise UnreadableError(
+            f"{path}: holds no frame that can be decoded ({codec}); check or replace it, or convert it first"
+        )
+    return frame
+
+
+def _film(
+    path: Path,
+    first: VideoFrame,
+    container: InputContainer | None,
+    stream: VideoStream | None,
+    *,
+    rate: Fraction | None,
+    images: tuple[Path, ...],
+) -> Film:
+    """Put together what is known, from the first frame and, for a file, from what it says."""
+    if min(first.width, first.height) < LEAST_EDGE:
+        raise InputError(
+            f"{path}: {first.width} x {first.height} pixels are too few to colour; "
+            f"it takes at least {LEAST_EDGE} an edge"
+        )
+    form = first.format
+    codec = stream.codec_context.codec.canonical_name if stream is not None else "images"
+    tags, matrix = _colors(first, codec)
+    display, rotation = _display(first)
+    known: dict[str, Any] = {
+        "path": path,
+        "codec": codec,
+        "width": first.width,
+        "height": first.height,
+        "depth": depth_of(form),
+        "pixel_format": form.name,
+        "rgb": is_rgb(form),
+        "grey": is_grey(form),
+        "full_range": tags.range == RANGE_FULL,
+        "tags": tags,
+        "matrix_name": matrix,
+        "rotation": rotation,
+        "display_matrix": display,
+    }
+    if container is None or stream is None:
+        assert rate is not None
+        return Film(
+            **known,
+            container="images",
+            stream=0,
+            fields=Fields(),
+            sample_aspect=Fraction(1),
+            rate=rate,
+            time_base=1 / rate,
+            frames=len(images),
+            start=Fraction(0),
+            start_pts=0,
+            duration=len(images) / rate,
+            images=images,
+        )
+    times = _times(container, stream, first)
+    return Film(
+        **known,
+        **times,
+        container=container.format.name,
+        stream=stream.index,
+        fields=_fields(container, stream, rgb=is_rgb(form), seekable=times["seekable"]),
+        sample_aspect=stream.sample_aspect_ratio or Fraction(1),
+        audio=_tracks(container, "audio"),
+        subtitles=_tracks(container, "subtitle"),
+        others=_tracks(container, "attachment", "data", "video", without=stream.index),
+        chapters=_chapters(container),
+    )
+
+
+def _colors(frame: VideoFrame, codec: str) -> tuple[ColorTags, str]:
+    """Give how a film's codes are to be shown, and what its chroma is to be computed with."""
+    form = frame.format
+    matrix, span = int(frame.colorspace), int(frame.color_range)
+    full = form.name.startswith("yuvj") or is_rgb(form)
+    grey_alone = is_grey(form) and span == 0 and codec not in _LIMITED_GREY
+    if full or grey_alone:
+        # Said aloud, since the result has chroma, and such films without a word are taken for limited.
+        span = RANGE_FULL
+    if is_rgb(form):
+        matrix = MATRIX_BT601
+    elif matrix == MATRIX_RGB:
+        matrix = UNSPECIFIED
+    guess = "bt709" if frame.height >= _HIGH_DEFINITION or matrix != UNSPECIFIED else "bt601"
+    tags = ColorTags(matrix, int(frame.color_primaries), int(frame.color_trc), span)
+    return tags, MATRIX_NAMES.get(matrix, guess)
+
+
+def _display(frame: VideoFrame) -> tuple[tuple[int, ...] | None, float]:
+    rotation = float(frame.rotation)
+    try:
+        side_data: Any = frame.side_data
+        data = side_data.get(SideDataType.DISPLAYMATRIX)
+        matrix = None if data is None else struct.unpack("=9i", bytes(data)[:36])
+    except ValueError:  # PyAV knows no Exif beside the matrix; the angle it gives all the same
+        cosine, sine = (round(65536 * part(math.radians(rotation))) for part in (math.cos, math.sin))
+        matrix = (cosine, -sine, 0, sine, cosine, 0, 0, 0, _ONE)
+    return (None, 0.0) if matrix in (None, _UPRIGHT) else (matrix, rotation)
+
+
+def _times(container: InputContainer, stream: VideoStream, first: VideoFrame) -> dict[str, Any]:
+    """Give everything about time that the file says."""
+    time_base = stream.time_base or Fraction(1, 90_000)
+    raw = bool(container.format.flags & cast(int, Flags.no_timestamps.value))
+    # AVI counts frames; what FFmpeg makes of that for frames stored out of order is wrong.
+    counted = raw or container.format.name == "avi"
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(25)
+    duration = Fraction(container.duration, av.time_base) if container.duration and container.duration > 0 else None
+    start = Fraction(container.start_time or 0, av.time_base)
+    start_pts = stream.start_time if stream.start_time is not None else first.pts
+    video_end = _video_end(container, stream, start_pts or 0, time_base)
+    frames = stream.frames or (round(duration * rate) if duration is not None else None)
+    return {
+        "rate": rate,
+        "time_base": time_base,
+        "frames": frames,
+        "start": start,
+        "start_pts": start_pts or 0,
+        "duration": duration,
+        "video_end": video_end,
+        "counted": counted,
+        "seekable": not counted and container.format.name != "gif",
+    }
+
+
+def _video_end(container: InputContainer, stream: VideoStream, start_pts: int, time_base: Fraction) -> Fraction | None:
+    """Give when the last frame ends, where that is written down and not guessed."""
+    if container.format.name.startswith("mov") and stream.duration:
+        return (start_pts + stream.duration) * time_base
+    if container.format.name == "avi" and stream.frames and stream.average_rate:
+        return stream.frames / stream.average_rate
+    written = next((text for name, text in stream.metadata.items() if name.upper().startswith("DURATION")), None)
+    if container.format.name.startswith("matroska") and written is not None:
+        hours, minutes, seconds = written.strip("\0 ").split(":")
+        return Fraction(hours) * 3600 + Fraction(minutes) * 60 + Fraction(seconds)
+    return None
+
+
+def _fields(container: InputContainer, stream: VideoStream, *, rgb: bool, seekable: bool) -> Fields:
+    """Find out whether a film is interlaced, by what it says and by looking at frames here and there."""
+    if rgb:
+        return Fields()
+    order = stream.codec_context.field_order
+    votes, flags = Votes(), 0
+    duration = container.duration if seekable else None
+    start = container.start_time or 0
+    places = [start + int(place * duration) for place in _PLACES] if duration else [None]
+    for place in places:
+        # Where seeking is not possible, the frames after the first one are looked at.
+        with suppress(av.FFmpegError):
+            container.seek(start if place is None else place)
+        frames: list[NDArray[Any]] = []
+        for frame in islice(decoded_some(container, stream, packets=_MOST_PACKETS), _FRAMES_EACH * (6 // len(places))):
+            flags += frame.interlaced_frame
+            frames.append(planes_of(frame)[0])
+        votes.count(frames)
+    # 2 to 5: top or bottom lines stored first, then which are shown first; 2 and 5 show the top first.
+    flagged = flags > 0 or order in (2, 3, 4, 5)
+    found = votes.decide(flagged=flagged, top_first=order not in (3, 4))
+    return Fields(found.interlaced, found.top_first, found.interlaced and flags > 0)
+
+
+def _tracks(container: InputContainer, *kinds: str, without: int = -1) -> tuple[Track, ...]:
+    return tuple(
+        Track(
+            index=stream.index,
+            kind=stream.type,
+            codec=_codec(stream),
+            language=stream.metadata.get("language"),
+            title=stream.metadata.get("title"),
+            cover=bool(stream.disposition & Disposition.attached_pic),
+        )
+        for stream in container.streams
+        if stream.type in kinds and stream.index != without
+    )
+
+
+def _codec(stream: Stream) -> str:
+    return stream.codec_context.codec.canonical_name if stream.codec_context is not None else "unknown"
+
+
+def _chapters(container: InputContainer) -> tuple[Chapter, ...]:
+    found = []
+    for chapter in container.chapters():
+        unit = chapter["time_base"] or Fraction(1, 1000)
+        notes = tuple(sorted(chapter["metadata"].items()))
+        found.append(Chapter(chapter["start"] * unit, chapter["end"] * unit, notes))
+    return tuple(sorted(found, key=lambda chapter: chapter.start))

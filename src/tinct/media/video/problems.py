@@ -1,0 +1,70 @@
+"""What went wrong while a film was read, told in sentences: neighbours of one kind are told together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from tinct.media.video.film import Film, clock
+
+# Troubles less than this apart (seconds) are one.
+_NEAR = 2
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that went wrong.
+
+    Attributes:
+        kind: a sentence's end with `{}` where the number of frames stands.
+        first: when, in seconds from the film's beginning.
+        last: likewise.
+        count: how many frames.
+    """
+
+    kind: str
+    first: Fraction
+    last: Fraction
+    count: int = 1
+
+    def __str__(self) -> str:
+        """Tell it."""
+        times = f"at {clock(self.first)}"
+        if clock(self.last) != clock(self.first):
+            times = f"from {clock(self.first)} to {clock(self.last)}"
+        frames = "1 frame" if self.count == 1 else f"{self.count} frames"
+        return f"{times}: {self.kind.format(frames)}"
+
+
+LOST = "{} could not be decoded (the file is damaged there)"
+BROKEN = "{} decoded with errors (the file is damaged there)"
+MOVED = "{} had the same time as the one before, or an earlier one, and came a moment later"
+CUT_OFF = "the film ends here, before its time: the file is cut off"
+
+
+class Problems:
+    """Gathers what goes wrong while a film is read."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._found: list[Problem] = []
+
+    def add(self, kind: str, film: Film, pts: int, *, count: int = 1) -> None:
+        """Note a problem at a frame."""
+        seconds = film.seconds_at(pts)
+        if self._found:
+            last = self._found[-1]
+            if last.kind == kind and 0 <= seconds - last.last <= _NEAR:
+                self._found[-1] = replace(last, last=seconds, count=last.count + count)
+                return
+        self._found.append(Problem(kind, seconds, seconds, count))
+
+    @property
+    def found(self) -> tuple[Problem, ...]:
+        """All so far, in the film's order."""
+        return tuple(self._found)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All so far, a sentence each."""
+        return tuple(str(problem) for problem in self._found)

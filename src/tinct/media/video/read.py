@@ -1,0 +1,180 @@
+"""A film's frames, one after the other: Y planes as they are stored, at the times that the film gives them.
+
+Reading may begin in the middle, and gives exactly the frames then that a run from the beginning gives.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from numpy.typing import NDArray
+
+from tinct.errors import InputError, UnreadableError
+from tinct.media.video.decode import Decoded, decode
+from tinct.media.video.fields import Deinterlacer
+from tinct.media.video.film import Film, clock
+from tinct.media.video.planes import depth_of, planes_of
+from tinct.media.video.problems import MOVED, Problems
+
+# Seconds before a place in the middle from which decoding begins; the next where that was too close.
+_BEFORE = (4, 30, 180)
+# So many key frames must have been decoded before that place: frames after the second depend on nothing before the
+# first, whatever the codec.
+_KEY_FRAMES = 2
+# Frames before that place which the deinterlacer sees.
+_CONTEXT = 2
+
+_Planes = tuple[NDArray[Any], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A frame.
+
+    Attributes:
+        number: from 0, or from where the caller counts.
+        pts: when it is shown, in units of the film's `time_base`; rises from frame to frame.
+        duration: likewise, where the film says.
+        luma: (H, W) uint8 or uint16 codes of Y, of the film's depth.
+        chroma: (h, w) codes of U and V at the size the film has them; None for films without.
+        luma_full: whether codes use all values.
+    """
+
+    number: int
+    pts: int
+    duration: int | None
+    luma: NDArray[Any]
+    chroma: tuple[NDArray[Any], NDArray[Any]] | None
+    luma_full: bool
+
+
+def read_frames(
+    film: Film,
+    *,
+    start_pts: int | None = None,
+    start_number: int = 0,
+    end_pts: int | None = None,
+    problems: Problems | None = None,
+) -> Generator[Frame, None, None]:
+    """Read a film's frames. The file is closed when the generator is, or has given its last frame.
+
+    Args:
+        film: what `open_film` gave.
+        start_pts: leave out the frames before; the others come exactly as from a run from the beginning.
+        start_number: number of the first frame that is given.
+        end_pts: leave out the frames from there on.
+        problems: gathers what went wrong from the first frame given on.
+
+    Yields:
+        The frames. Those of interlaced films are made progressive, one for one, but for those of which the film says
+        that they are; all other Y planes are as they are stored, and those of RGB are computed (`planes.planes_of`).
+
+    Raises:
+        InputError: the film changes its size or its depth in the middle.
+        UnreadableError: the file is gone, or its times jump back.
+    """
+    noted = Problems() if problems is None else problems
+    decoded = _rising(film, _exact(film, start_pts, noted), start_pts, noted)
+    number = start_number
+    with closing(_progressive(film, decoded)) as frames:
+        for item, planes in frames:
+            if start_pts is not None and item.pts < start_pts:
+                continue
+            if end_pts is not None and item.pts >= end_pts:
+                return
+            yield Frame(
+                number=number,
+                pts=item.pts,
+                duration=item.duration,
+                luma=planes[0],
+                chroma=(planes[1], planes[2]) if len(planes) == 3 else None,
+                luma_full=film.full_range,
+            )
+            number += 1
+
+
+def _exact(film: Film, start_pts: int | None, problems: Problems) -> Generator[Decoded, None, None]:
+    """Decode from the beginning, or from so far before a place in the middle that the frames there are exact."""
+    if film.images:
+        yield from decode(film, place=start_pts, since=None, problems=problems)
+        return
+    if start_pts is not None and film.seekable:
+        for before in _BEFORE:
+            place = start_pts - int(before / film.time_base)
+            if place <= film.start_pts:
+                break
+            context: deque[Decoded] = deque(maxlen=_CONTEXT)
+            keys = 0
+            with closing(decode(film, place=place, since=start_pts, problems=problems)) as decoded:
+                for item in decoded:
+                    if item.pts < start_pts:
+                        keys += item.frame.key_frame
+                        context.append(item)
+                    elif keys < _KEY_FRAMES:
+                        break
+                    else:
+                        yield from context
+                        yield item
+                        yield from decoded
+                        return
+    with closing(decode(film, place=None, since=start_pts, problems=problems)) as decoded:
+        yield from decoded
+
+
+def _rising(
+    film: Film, decoded: Generator[Decoded, None, None], since: int | None, problems: Problems
+) -> Generator[Decoded, None, None]:
+    """Make times rise: a frame at the same time as the one before, or earlier, comes one tick after it."""
+    last: int | None = None
+    with closing(decoded):
+        for item in decoded:
+            if last is not None and item.pts <= last:
+                if (last - item.pts) * film.time_base > 1:
+                    raise UnreadableError(
+                        f"{film.path}: its times jump back at {clock(film.seconds_at(last))}; give it one time line "
+                        "first, with  mkvmerge  or  ffmpeg -i IN -c copy OUT.mkv"
+                    )
+                if since is None or last >= since:
+                    problems.add(MOVED, film, last + 1)
+                last += 1
+                yield replace(item, pts=last)
+            else:
+                last = item.pts
+                yield item
+
+
+def _progressive(film: Film, decoded: Generator[Decoded, None, None]) -> Generator[tuple[Decoded, _Planes], None, None]:
+    """Give each frame's planes: Y alone, or Y, U and V."""
+    with closing(decoded):
+        if not film.interlaced:
+            for item in decoded:
+                yield item, _planes(film, item)
+            return
+        deinterlacer = Deinterlacer(top_first=film.fields.top_first, depth=film.depth)
+        waiting: deque[tuple[Decoded, _Planes]] = deque()
+        for item in decoded:
+            stored = _planes(film, item)
+            waiting.append((item, stored))
+            for planes in deinterlacer.feed(stored):
+                yield _chosen(film, *waiting.popleft(), planes)
+        for planes in deinterlacer.feed(None):
+            yield _chosen(film, *waiting.popleft(), planes)
+
+
+def _chosen(film: Film, item: Decoded, stored: _Planes, progressive: _Planes) -> tuple[Decoded, _Planes]:
+    return item, stored if film.fields.flagged and not item.frame.interlaced_frame else progressive
+
+
+def _planes(film: Film, item: Decoded) -> _Planes:
+    frame = item.frame
+    if (frame.width, frame.height, depth_of(frame.format)) != (film.width, film.height, film.depth):
+        raise InputError(
+            f"{film.path}: changes at {clock(film.seconds_at(item.pts))} from {film.width} x {film.height} pixels of "
+            f"{film.depth} bits to {frame.width} x {frame.height} of {depth_of(frame.format)}; cut it there first"
+        )
+    luma, chroma = planes_of(frame)
+    return (luma,) if chroma is None else (luma, *chroma)

@@ -1,0 +1,71 @@
+"""A film's file, opened by FFmpeg: what it says, and a clear word where it cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from tinct.errors import InputError, UnreadableError
+
+# Formats that FFmpeg gives pictures of although they are text, or lists of other files.
+_NO_FILMS = {"tty", "concat", "hls", "dash", "sdp", "lavfi", "bin", "xbin", "adf", "idf", "lrc"}
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[InputContainer]:
+    """Open a film's file, closed after the block.
+
+    Raises:
+        UnreadableError: it is missing, empty, or nothing that can be read.
+        InputError: it is a picture, or holds none.
+    """
+    try:
+        if path.stat().st_size == 0:
+            raise UnreadableError(f"{path}: is empty; copy it again from where it came")
+        # The protocol is named so that no file name is taken for another one, and allowed alone so that no file can
+        # make FFmpeg fetch things elsewhere. Old files name things in any encoding.
+        container = av.open(
+            f"file:{path}", "r", options={"protocol_whitelist": "file"}, metadata_errors="surrogateescape"
+        )
+    except OSError as error:
+        raise UnreadableError(f"{path}: cannot be opened ({error.strerror or error}); check the name") from error
+    except (av.FFmpegError, ValueError) as error:
+        raise UnreadableError(
+            f"{path}: no film that can be read, or damaged ({reason(error)}); check or replace it"
+        ) from error
+    with container:
+        yield container
+
+
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """Give the stream of a film's pictures.
+
+    Raises:
+        UnreadableError: it is text, or its codec is unknown.
+        InputError: it is a picture, or holds none.
+    """
+    name = container.format.name
+    if name in _NO_FILMS:
+        raise UnreadableError(f"{path}: no film that can be read, but a file of the kind {name}; check or replace it")
+    if name.endswith("_pipe") or name == "image2":
+        raise InputError(f"{path}: is a picture, not a film; colour it with  tinct colorize")
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if not streams:
+        sound = f"only sound ({len(container.streams.audio)} tracks)" if container.streams.audio else "none"
+        raise InputError(f"{path}: has no moving pictures, {sound}; name a film")
+    best = container.streams.best("video")
+    stream = next((stream for stream in streams if best is not None and stream.index == best.index), streams[0])
+    if stream.codec_context is None:
+        raise UnreadableError(f"{path}: its pictures have a codec that is not known here; convert it to H.264 first")
+    return stream
+
+
+def reason(error: Exception) -> str:
+    """Give the telling part of what FFmpeg says."""
+    return str(getattr(error, "strerror", None) or error or "no reason given")

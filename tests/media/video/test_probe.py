@@ -1,0 +1,190 @@
+"""What a film is, and every kind of file that is none."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from media.video import clips
+from tinct.errors import InputError, SettingError, UnreadableError
+from tinct.media.video.film import clock
+from tinct.media.video.probe import open_film
+
+H, W = clips.HEIGHT, clips.WIDTH
+INTERLACED_FLAGS = (1 << 18) | (1 << 29)
+QUARTER = (0, 65536, 0, -65536, 0, 0, H << 16, 0, 1 << 30)
+
+
+def test_a_film_says_what_it_is(tmp_path):
+    def tell(container, stream):
+        stream.set_display_matrix(QUARTER)
+        container.set_chapters(
+            [{"id": 1, "start": 0, "end": 700, "time_base": Fraction(1, 1000), "metadata": {"title": "Eins"}}]
+        )
+
+    path = clips.write_clip(
+        tmp_path / "in.mp4",
+        form="yuv420p10le",
+        before=tell,
+        sample_aspect_ratio=Fraction(16, 15),
+        colorspace=6,
+        color_primaries=5,
+        color_trc=6,
+        color_range=1,
+    )
+    film = open_film(str(path))
+    assert (film.width, film.height, film.depth, film.pixel_format) == (W, H, 10, "yuv420p10le")
+    assert (film.codec, film.rate, film.frames, film.time_base) == ("h264", 25, 40, Fraction(1, 12800))
+    assert (film.tags.matrix, film.tags.primaries, film.tags.transfer, film.tags.range) == (6, 5, 6, 1)
+    assert (film.matrix_name, film.full_range, film.rgb, film.grey) == ("bt601", False, False, False)
+    assert (film.sample_aspect, film.rotation, film.display_matrix) == (Fraction(16, 15), -90, QUARTER)
+    assert (film.duration, film.video_end) == (Fraction(8, 5), Fraction(8, 5))
+    (chapter,) = film.chapters
+    assert (chapter.start, chapter.end, dict(chapter.notes)["title"]) == (0, Fraction(7, 10), "Eins")
+    assert (film.pts_at(0.5), film.seconds_at(6400), film.pts_at(Fraction(1, 12801))) == (6400, Fraction(1, 2), 1)
+
+
+@pytest.mark.parametrize(
+    ("height", "matrix", "expected"),
+    [(64, 2, "bt601"), (720, 2, "bt709"), (64, 1, "bt709"), (720, 5, "bt601"), (64, 9, "bt2020")],
+)
+def test_chroma_is_made_as_the_film_says_or_by_its_size(tmp_path, height, matrix, expected):
+    path = clips.write_clip(tmp_path / "in.mkv", size=(W, height), planes=lambda _: (), frames=2, colorspace=matrix)
+    film = open_film(path)
+    assert (film.matrix_name, film.tags.matrix) == (expected, matrix)
+    assert not film.full_range
+
+
+def test_full_range_is_seen(tmp_path):
+    assert open_film(clips.write_clip(tmp_path / "in.mkv", color_range=2, frames=2)).full_range
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
+@pytest.mark.parametrize("top_first", [True, False])
+@pytest.mark.parametrize("flagged", [True, False])
+def test_interlaced_films_are_found(tmp_path, codec, top_first, flagged):
+    path = clips.write_clip(
+        tmp_path / ("in.mkv" if codec == "libx264" else "in.mpg"),
+        codec=codec,
+        planes=lambda number: (clips.woven(number, top_first=top_first),),
+        options={"crf": "10"} if codec == "libx264" else {"b": "3000000"},
+        flags=INTERLACED_FLAGS if flagged else 0,
+    )
+    fields = open_film(path).fields
+    assert (fields.interlaced, fields.top_first, fields.flagged) == (True, top_first, flagged)
+
+
+def test_films_that_claim_to_be_interlaced_and_are_not_stay_as_they_are(tmp_path):
+    path = clips.write_clip(tmp_path / "in.mkv", flags=INTERLACED_FLAGS, options={"crf": "10"})
+    assert not open_film(path).interlaced
+
+
+@pytest.mark.parametrize("planes", [clips.scene, lambda _: clips.scene(0), lambda _: clips.woven(0)])
+def test_progressive_and_still_films_are_not_taken_for_interlaced(tmp_path, planes):
+    path = clips.write_clip(tmp_path / "in.mkv", planes=lambda number: (planes(number),))
+    assert not open_film(path).interlaced or (planes(0) is not None and np.array_equal(planes(0), clips.woven(0)))
+
+
+def test_a_flagged_still_is_believed(tmp_path):
+    path = clips.write_clip(tmp_path / "in.mkv", flags=INTERLACED_FLAGS, planes=lambda _: (clips.scene(0),))
+    assert open_film(path).interlaced
+
+
+def write_sound(path, *, cover=False):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=48000)
+        if cover:
+            picture = container.add_stream("mjpeg", rate=1)
+            picture.width, picture.height, picture.pix_fmt = 64, 64, "yuvj420p"
+            picture.disposition = av.stream.Disposition.attached_pic
+            container.mux(picture.encode(av.VideoFrame(64, 64, "yuvj420p")))
+            container.mux(picture.encode(None))
+        for number in range(10):
+            frame = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
+            frame.sample_rate, frame.pts = 48000, 1024 * number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "words"),
+    [
+        ("missing.mp4", UnreadableError, "cannot be opened"),
+        ("empty.mp4", UnreadableError, "is empty"),
+        ("text.mp4", UnreadableError, "no film that can be read"),
+        ("text.txt", UnreadableError, "no film that can be read"),
+        ("list.mp4", UnreadableError, "no film that can be read"),
+        ("subtitles.mp4", InputError, "no moving pictures"),
+        ("sound.m4a", InputError, r"only sound \(1 tracks\)"),
+        ("cover.mp4", InputError, "only sound"),
+        ("picture.png", InputError, "tinct colorize"),
+        ("picture.jpg", InputError, "tinct colorize"),
+        ("headless.mp4", UnreadableError, "no film that can be read, or damaged"),
+        ("frameless.mp4", UnreadableError, "no frame that can be decoded"),
+        ("tiny.mkv", InputError, "too few"),
+        ("folder", InputError, "holds no pictures"),
+    ],
+)
+def test_what_is_no_film_is_refused_in_one_line(tmp_path, name, error, words):
+    path = tmp_path / name
+    whole = clips.write_clip(tmp_path / "whole.mp4")
+    match name:
+        case "empty.mp4":
+            path.touch()
+        case "text.mp4" | "text.txt":
+            path.write_text("It was a dark and stormy night.\n" * 99)
+        case "list.mp4":
+            path.write_text("ffconcat version 1.0\nfile whole.mp4\n")
+        case "subtitles.mp4":
+            path.write_text("1\n00:00:01,000 --> 00:00:02,000\nHallo\n\n")
+        case "sound.m4a" | "cover.mp4":
+            write_sound(path, cover=name == "cover.mp4")
+        case "picture.png" | "picture.jpg":
+            cv2.imwrite(str(path), np.zeros((H, W), np.uint8))
+        case "headless.mp4":
+            path.write_bytes(whole.read_bytes()[:2000])
+        case "frameless.mp4":
+            data = whole.read_bytes()
+            start = data.index(b"mdat") + 4
+            end = data.index(b"moov") - 4
+            path.write_bytes(data[:start] + bytes(end - start) + data[end:])
+        case "tiny.mkv":
+            clips.write_clip(path, size=(96, 8), planes=lambda _: ())
+        case "folder":
+            path.mkdir()
+    with pytest.raises(error, match=words) as raised:
+        open_film(path)
+    assert str(path) in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_folders_of_pictures_must_be_of_one_size_and_kind(tmp_path):
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((H, W), np.uint8))
+    cv2.imwrite(str(tmp_path / "2.png"), np.zeros((H, W + 2), np.uint8))
+    with pytest.raises(InputError, match=r"2\.png: is 98 x 64 pixels and the first picture 96 x 64"):
+        open_film(tmp_path)
+    (tmp_path / "1.png").write_bytes(b"nonsense")
+    with pytest.raises(UnreadableError, match=r"1\.png: no picture"):
+        open_film(tmp_path)
+    with pytest.raises(SettingError, match="above 0"):
+        open_film(tmp_path, rate=0)
+
+
+def test_a_rate_is_for_folders(tmp_path):
+    with pytest.raises(SettingError, match="leave the rate out"):
+        open_film(clips.write_clip(tmp_path / "in.mkv", frames=2), rate=24)
+
+
+def test_times_read_as_people_write_them():
+    assert [clock(seconds) for seconds in (0, 12.44, 59.96, 3723.5, -1)] == [
+        "0:00:00.0",
+        "0:00:12.4",
+        "0:01:00.0",
+        "1:02:03.5",
+        "-0:00:01.0",
+    ]
