@@ -1,0 +1,94 @@
+"""How much a film's colours flicker: how far each frame is from the one before, moved along the motion.
+
+    error     mean over frames of the mean distance |c(t) - moved c(t-1)| of chroma, in 8-bit steps of U and V, over
+              the pixels where flow there and back agrees (elsewhere something else came into sight)
+    spread    how coloured the film is: the root of the mean variance of U plus that of V within a frame, same units
+    relative  error / spread: greying a film's colours out makes them no steadier by this measure
+
+The true film has an error too, from noise, from light that really changes, and from flow that is not exact; a
+colorized one is to be held against it. The idea is the warping error of Lai, Huang, Wang, Shechtman, Yumer & Yang
+2018, "Learning blind video temporal consistency" (section 4.2), taken of chroma alone, since luma is the film's own,
+as a distance instead of its square, which a few pixels would decide, and over the chroma's spread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.motion import consistent, flow, warp
+from tinct.color.spaces import FloatArray, rgb_to_yuv
+from tinct.color.statistics import as_unit_rgb
+from tinct.errors import InputError
+
+Frame = NDArray[Any] | tuple[NDArray[Any], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Flicker:
+    """What was measured.
+
+    Attributes:
+        error: mean distance of chroma along the motion, in 8-bit steps.
+        spread: of the film's chroma, in 8-bit steps.
+        pairs: how many pairs of frames were compared.
+        share: how much of the pictures was compared, 0..1.
+    """
+
+    error: float
+    spread: float
+    pairs: int
+    share: float
+
+    @property
+    def relative(self) -> float:
+        """Error over spread; nan for a film without colours."""
+        return self.error / self.spread if self.spread > 0 else float("nan")
+
+
+def warping_error(frames: Iterable[Frame], *, cuts: Container[int] = ()) -> Flicker:
+    """Measure a film's flicker; two frames are held at a time.
+
+    Args:
+        frames: sRGB (h, w, 3), uint8, uint16 or floats in 0..1; or pairs of luma (h, w), uint8 or floats in 0..1, and
+            YUV chroma (h, w, 2).
+        cuts: numbers of the frames that begin another shot, from 0; they are not compared with those before.
+
+    Raises:
+        InputError: the frames' sizes differ, or no two could be compared.
+    """
+    errors, variances, shares = [], [], []
+    before: tuple[NDArray[Any], FloatArray] | None = None
+    for number, frame in enumerate(frames):
+        luma, chroma = _planes(frame)
+        variances.append(float(np.var(chroma, axis=(0, 1), dtype=np.float64).sum()))
+        if before is not None and number not in cuts:
+            motion = flow(luma, before[0], fine=True)
+            trusted = consistent(flow(before[0], luma, fine=True), motion)
+            shares.append(float(trusted.mean()))
+            if trusted.any():
+                left = chroma - warp(before[1], motion)
+                errors.append(float(np.hypot(left[..., 0], left[..., 1])[trusted].mean(dtype=np.float64)))
+        before = luma, chroma
+    if not errors:
+        raise InputError("flicker is measured between frames of one shot, and there are no two such frames")
+    spread = float(np.mean(variances)) ** 0.5
+    return Flicker(255 * float(np.mean(errors)), 255 * spread, len(errors), float(np.mean(shares)))
+
+
+def _planes(frame: Frame) -> tuple[NDArray[Any], FloatArray]:
+    """Give luma (h, w) and chroma (h, w, 2) of a frame."""
+    if isinstance(frame, tuple):
+        luma, chroma = frame
+    else:
+        yuv = rgb_to_yuv(as_unit_rgb(frame))
+        luma, chroma = yuv[..., 0], yuv[..., 1:]
+    if chroma.shape != (*luma.shape, 2):
+        raise InputError(
+            f"a frame's luma (h, w) and chroma (h, w, 2) must be of one size, not {luma.shape} and {chroma.shape}"
+        )
+    return luma, np.asarray(chroma, dtype=np.float32)
