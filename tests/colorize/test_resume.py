@@ -30,7 +30,7 @@ def test_a_killed_run_finds_its_parts_again(tmp_path: Path) -> None:
     interrupted(target, 3)
     with work_folder(target, PLAN) as work:
         assert [part.read_bytes() for part in work.parts()] == [b"part 0", b"part 1", b"part 2"]
-        assert work.next_part().name == "00003.nut"
+        assert work.next_part().name == "00003.frames"
         progress = work.progress()
         assert progress is not None
         assert progress.facts == {"frame": 20}

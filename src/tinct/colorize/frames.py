@@ -11,15 +11,19 @@ from numpy.typing import NDArray
 
 from tinct.color.bins import softmax
 from tinct.color.spaces import FloatArray
+from tinct.color.toning import is_colored
 from tinct.color.upsample import chroma_planes, fit_guide
 from tinct.colorize.colorizer import Colorizer
 from tinct.colorize.denoise import denoised
 from tinct.colorize.prediction import native_luma, yuv_chroma
 from tinct.media.image import small_size
+from tinct.media.video.read import Frame
 
 # Root of height x width at which a film's chroma is fitted to luma: less than a photograph's, since a film's chroma is
 # stored at half size and each frame is seen for a moment.
 GUIDE_SIZE = 400
+# Root of height x width at which a frame's own colours are looked at.
+_COLOR_SIZE = 96
 # How much of luma red and blue make in each matrix: ITU-R BT.601-7, BT.709-6, BT.2020-2.
 LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 
@@ -54,6 +58,12 @@ class FrameForm:
         luma -= np.float32(black)
         luma *= np.float32(1 / (white - black))
         return np.clip(luma, 0, 1, out=luma)
+
+    def unit_chroma(self, codes: NDArray[Any]) -> FloatArray:
+        """Give codes of the film's own U or V as Cb or Cr in -0.5..0.5."""
+        scale = 1 << (self.depth - 8)
+        span = 256 * scale - 1 if self.full_range else 224 * scale
+        return (codes.astype(np.float32) - np.float32(128 * scale)) / np.float32(span)
 
     def chroma_codes(self, chroma: NDArray[Any]) -> NDArray[Any]:
         """Give Cb or Cr in -0.5..0.5 as codes."""
@@ -108,12 +118,14 @@ class FrameColorizer:
             codes: (H, W) uint8 or uint16 Y plane.
         """
         top, bottom, left, right = self.form.area
+        inside = codes[top:bottom, left:right]
         rows, columns = self._chroma_area()
-        shape = (rows.stop - rows.start, columns.stop - columns.start)
-        middle = _resized(codes[top:bottom, left:right], shape)
-        luma = self.form.unit(middle)
-        guide = _resized(luma, small_size(*shape, size=GUIDE_SIZE))
-        small = _resized(guide, small_size(*shape, size=self._colorizer.size))
+        luma = self.form.unit(resized(inside, (rows.stop - rows.start, columns.stop - columns.start)))
+        shape = small_size(*inside.shape, size=max(GUIDE_SIZE, self._colorizer.size))
+        # Large films are shrunk in two steps, small ones have to be looked at as they are.
+        enough = shape[0] <= luma.shape[0] and shape[1] <= luma.shape[1]
+        guide = resized(luma, shape) if enough else self.form.unit(resized(inside, shape))
+        small = resized(guide, small_size(*inside.shape, size=self._colorizer.size))
         seen, _ = denoised(native_luma(small, space=self._space), denoise=self._colorizer.denoise)
         return Look(luma, guide, seen, np.rint(small * 255).astype(np.uint8))
 
@@ -152,6 +164,29 @@ class FrameColorizer:
             result.append(plane)
         return result[0], result[1]
 
+    def is_colored(self, frame: Frame) -> bool:
+        """Say whether a frame has colours of its own, beyond a tone."""
+        if frame.chroma is None:
+            return False
+        height, width = small_size(*frame.luma.shape, size=_COLOR_SIZE)
+        luma = self.form.unit(resized(frame.luma, (height, width)))
+        blue, red = (self.form.unit_chroma(resized(plane, (height, width))) for plane in frame.chroma)
+        red_weight, blue_weight = LUMA_WEIGHTS[self.form.matrix]
+        rgb = np.empty((height, width, 3), dtype=np.float32)
+        rgb[..., 0] = luma + 2 * (1 - red_weight) * red
+        rgb[..., 2] = luma + 2 * (1 - blue_weight) * blue
+        rgb[..., 1] = (luma - red_weight * rgb[..., 0] - blue_weight * rgb[..., 2]) / (1 - red_weight - blue_weight)
+        return is_colored(np.clip(rgb, 0, 1, out=rgb))
+
+    def own_planes(self, chroma: tuple[NDArray[Any], NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Give a frame's own planes of U and V in the result's form."""
+        if chroma[0].shape == self.form.chroma_shape and self.form.depth == self.form.chroma_depth:
+            return chroma
+        blue, red = (
+            self.form.chroma_codes(self.form.unit_chroma(resized(plane, self.form.chroma_shape))) for plane in chroma
+        )
+        return blue, red
+
     def _chroma_area(self) -> tuple[slice, slice]:
         """Give the picture's area in the planes of U and V."""
         top, bottom, left, right = self.form.area
@@ -161,8 +196,9 @@ class FrameColorizer:
         return slice(top // down, -(-bottom // down)), slice(left // across, -(-right // across))
 
 
-def _resized(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    """Shrink (H, W) by area; odd sides are rounded up by the caller."""
+def resized(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    """Bring (H, W) to a shape: shrunk by area, or enlarged."""
     if values.shape == shape:
         return np.ascontiguousarray(values)
-    return cv2.resize(np.ascontiguousarray(values), shape[::-1], interpolation=cv2.INTER_AREA).reshape(shape)
+    result: NDArray[Any] = cv2.resize(np.ascontiguousarray(values), shape[::-1], interpolation=cv2.INTER_AREA)
+    return result.reshape(shape)

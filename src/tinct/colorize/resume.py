@@ -3,7 +3,7 @@
 Beside the target lies `.NAME.tinct-work` while it is made:
 
     plan.json         what is being made of what; with another plan the work starts anew
-    00007.nut         the 8th part's frames, encoded
+    00007.frames      the 8th part's frames, encoded
     00007.npz         the state after it: which frame comes next, and what smoothing remembers; written last
 """
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tinct.errors import OutputError
 from tinct.media.files import locked, written_beside
 
-PART_SUFFIX = ".nut"
+PART_SUFFIX = ".frames"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class WorkFolder:
 
     def parts(self) -> list[Path]:
         """Give the finished parts in their order."""
-        finished = []
+        finished: list[Path] = []
         while (part := self._part(len(finished))).exists() and part.with_suffix(".npz").exists():
             finished.append(part)
         return finished
@@ -71,7 +71,7 @@ class WorkFolder:
         _to_disk(part)
         with written_beside(part.with_suffix(".npz")) as beside:
             with beside.open("wb") as file:
-                np.savez(file, facts=np.array(json.dumps(progress.facts)), **progress.arrays)
+                np.savez(file, allow_pickle=False, facts=np.array(json.dumps(progress.facts)), **progress.arrays)
             _to_disk(beside)
         _to_disk(self.path)
 
@@ -92,7 +92,7 @@ class WorkFolder:
 def work_folder(target: Path, plan: Mapping[str, Any]) -> Iterator[WorkFolder]:
     """Open a target's folder of parts, alone; begin it where there is none for this plan.
 
-    The folder stays when the block fails, so that the work can go on, and goes when it succeeds.
+    The folder stays when the block fails after finished parts, so that the work can go on; else it goes.
 
     Args:
         target: the film to write.
@@ -113,8 +113,14 @@ def work_folder(target: Path, plan: Mapping[str, Any]) -> Iterator[WorkFolder]:
                         item.unlink()
                 with written_beside(noted) as beside:
                     beside.write_text(wanted, encoding="utf-8")
-            yield WorkFolder(path)
-        shutil.rmtree(path)
+            folder = WorkFolder(path)
+            try:
+                yield folder
+            except BaseException:
+                if not folder.parts():
+                    shutil.rmtree(path)  # nothing to go on from
+                raise
+            shutil.rmtree(path)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error}); free or choose space") from error
 

@@ -1,0 +1,281 @@
+"""A film's frames in, frames with colours out: in order, steady over time, with places where a killed run can go on.
+
+What needs no other frame (network, painting) is done for several frames at once; what does (cuts, smoothing) in one
+thread, in the film's order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+
+from tinct.color.spaces import FloatArray
+from tinct.colorize.frames import FrameColorizer, Look
+from tinct.colorize.resume import Progress
+from tinct.colorize.shots import CutFinder, is_blank
+from tinct.colorize.smoothing import Smoother, Smoothing
+from tinct.errors import TinctError
+from tinct.media.video.film import Film
+from tinct.media.video.problems import Problems
+from tinct.media.video.read import Frame
+
+# A run can go on after so many frames; as many as encoders put between key frames anyway.
+PART_FRAMES = 250
+
+FAILED = "the network failed on {}, which got the colours of the frame before"
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Planes = tuple[NDArray[Any], NDArray[Any]]
+
+
+@dataclass
+class Shot:
+    """What lies between two cuts.
+
+    Attributes:
+        frame: number of its first frame.
+        seconds: when that is shown.
+        colored: whether it has colours of its own, which are kept; None while all its frames are blank.
+    """
+
+    frame: int
+    seconds: float
+    colored: bool | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """A frame and its planes of U and V."""
+
+    frame: Frame
+    planes: Planes
+
+
+@dataclass(frozen=True, eq=False)
+class Break:
+    """A place between two frames where a run can go on; what is known there."""
+
+    progress: Progress
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A frame and what the network says of it; None where it failed."""
+
+    frame: Frame
+    look: Look
+    answer: FloatArray | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Steady:
+    """A frame and what it is to be painted with: an answer, or planes."""
+
+    frame: Frame
+    look: Look
+    paint: FloatArray | Planes
+
+
+def paint_film(
+    film: Film,
+    frames: Generator[Frame, None, None],
+    colorizer: FrameColorizer,
+    smoothing: Smoothing,
+    *,
+    since: Progress | None,
+    recolor: bool,
+    threads: int,
+    problems: Problems,
+) -> Generator[Painted | Break, None, None]:
+    """Give colours to a film's frames.
+
+    Args:
+        film: what they are of.
+        frames: from where `since` was; the first one's number is its `number`.
+        colorizer: for one frame.
+        smoothing: over time.
+        since: what an earlier run's last `Break` said; None at the beginning.
+        recolor: colour shots anew that have colours already.
+        threads: how many frames are in work at once.
+        problems: gathers what goes wrong; `frames` may gather there too.
+
+    Yields:
+        The frames in their order; after every `PART_FRAMES` of them, and at the end, a `Break`.
+    """
+    timeline = _Timeline(film, colorizer, smoothing, recolor=recolor, since=since, problems=problems)
+
+    def see(frame: Frame) -> _Seen:
+        look = colorizer.look(frame.luma)
+        if not timeline.asks_for(frame):
+            return _Seen(frame, look, None)
+        try:
+            return _Seen(frame, look, colorizer.answer(look))
+        except TinctError:
+            return _Seen(frame, look, None)
+
+    def paint(item: _Steady | Break) -> Painted | Break:
+        if isinstance(item, Break):
+            return item
+        planes = item.paint if isinstance(item.paint, tuple) else colorizer.planes(item.look, item.paint)
+        return Painted(item.frame, planes)
+
+    with closing(frames), ThreadPoolExecutor(threads, thread_name_prefix="tinct") as pool:
+        seen = in_order(pool, see, frames, ahead=threads)
+        yield from in_order(pool, paint, timeline.run(seen), ahead=threads)
+
+
+def in_order(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int
+) -> Iterator[Result]:
+    """Call a function on several items at once; give the results in the items' order, up to `ahead` items early."""
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for left in waiting:
+            left.cancel()
+
+
+class _Timeline:
+    """The part that sees the frames in their order: finds cuts, smooths, and knows what has to be known later.
+
+    A frame is first looked at by the cut finder, which answers some frames late; then decided, that is, given to the
+    smoother, which may hold it back; then given. Where a run goes on, frames that were looked at or decided before
+    come once more, for their planes, and are not looked at or decided again.
+    """
+
+    def __init__(
+        self,
+        film: Film,
+        colorizer: FrameColorizer,
+        smoothing: Smoothing,
+        *,
+        recolor: bool,
+        since: Progress | None,
+        problems: Problems,
+    ) -> None:
+        self._film = film
+        self._colorizer = colorizer
+        self._recolor = recolor
+        self._problems = problems
+        self._told: list[str] = []
+        self._cuts = CutFinder()
+        self._smoother: Smoother = smoothing.start()
+        self._undecided: deque[_Seen] = deque()
+        self._decided: deque[_Seen] = deque()
+        self.shots: list[Shot] = []
+        self._failed: list[int] = []
+        self._looked_to = self._decided_to = self._given_to = self._next_pts = 0
+        self._last: FloatArray | None = None
+        if since is not None:
+            self._restore(since)
+        self._part_from = self._given_to
+
+    def asks_for(self, frame: Frame) -> bool:
+        """Say whether the network's answer for a frame is wanted; it is known already of those decided before."""
+        return frame.number >= self._decided_to
+
+    def run(self, seen: Iterable[_Seen]) -> Iterator[_Steady | Break]:
+        """Smooth frames; see `paint_film`."""
+        for item in seen:
+            yield from self._take(item)
+            if self._given_to - self._part_from >= PART_FRAMES:
+                self._part_from = self._given_to
+                yield Break(self._progress(done=False))
+        for cut in self._cuts.flush():
+            yield from self._decide(self._undecided.popleft(), cut=cut)
+        yield from self._give(self._smoother.flush())
+        yield Break(self._progress(done=True))
+
+    def _take(self, item: _Seen) -> Iterator[_Steady]:
+        answers = []
+        if item.frame.number >= self._looked_to:
+            self._looked_to += 1
+            answers = self._cuts.push(item.look.levels)
+        if item.frame.number < self._decided_to:
+            self._decided.append(item)
+            return
+        self._undecided.append(item)
+        for cut in answers:
+            yield from self._decide(self._undecided.popleft(), cut=cut)
+
+    def _decide(self, item: _Seen, *, cut: bool) -> Iterator[_Steady]:
+        frame, levels = item.frame, item.look.levels
+        if cut or not self.shots:
+            self.shots.append(Shot(frame.number, float(self._film.seconds_at(frame.pts))))
+        shot = self.shots[-1]
+        blank = is_blank(levels)
+        if shot.colored is None and not blank:
+            shot.colored = not self._recolor and self._colorizer.is_colored(frame)
+        own = blank or bool(shot.colored)
+        if item.answer is None and not own:
+            self._failed.append(frame.number)
+            self._problems.add(FAILED, self._film, frame.pts)
+        self._decided_to += 1
+        self._decided.append(item)
+        yield from self._give(self._smoother.push(None if own else item.answer, levels, cut=cut))
+
+    def _give(self, ready: Iterable[FloatArray | None]) -> Iterator[_Steady]:
+        for answer in ready:
+            item = self._decided.popleft()
+            self._given_to += 1
+            self._next_pts = item.frame.pts + 1
+            yield _Steady(item.frame, item.look, self._paint(item, answer))
+
+    def _paint(self, item: _Seen, answer: FloatArray | None) -> FloatArray | Planes:
+        """Give what a frame is painted with: its answer, its own colours, or none."""
+        if answer is not None:
+            self._last = answer
+            return answer
+        number = item.frame.number
+        if number in self._failed and self._last is not None:
+            return self._last
+        shot = next(shot for shot in reversed(self.shots) if shot.frame <= number)
+        if shot.colored and item.frame.chroma is not None:
+            return self._colorizer.own_planes(item.frame.chroma)
+        return self._colorizer.form.neutral(), self._colorizer.form.neutral()
+
+    def _progress(self, *, done: bool) -> Progress:
+        # What went wrong with frames that were read ahead will be noted again when they are.
+        given = self._film.seconds_at(self._next_pts)
+        told = [str(problem) for problem in self._problems.found if done or problem.first < given]
+        facts = {
+            "done": done,
+            "looked_to": self._looked_to,
+            "decided_to": self._decided_to,
+            "given_to": self._given_to,
+            "next_pts": self._next_pts,
+            "shots": [asdict(shot) for shot in self.shots],
+            "failed": self._failed,
+            "problems": [*self._told, *told],
+        }
+        arrays = {f"cuts.{name}": values for name, values in self._cuts.state().items()}
+        arrays |= {f"smoother.{name}": values for name, values in self._smoother.state().items()}
+        if self._last is not None:
+            arrays["last"] = self._last
+        return Progress(facts, arrays)
+
+    def _restore(self, since: Progress) -> None:
+        facts = since.facts
+        self._looked_to, self._decided_to = facts["looked_to"], facts["decided_to"]
+        self._given_to, self._next_pts = facts["given_to"], facts["next_pts"]
+        self.shots = [Shot(**values) for values in facts["shots"]]
+        self._failed, self._told = list(facts["failed"]), list(facts["problems"])
+        for part in (self._cuts, self._smoother):
+            prefix = "cuts." if part is self._cuts else "smoother."
+            part.restore(
+                {name.removeprefix(prefix): values for name, values in since.arrays.items() if name.startswith(prefix)}
+            )
+        self._last = since.arrays.get("last")
