@@ -82,3 +82,75 @@ def stored_luma(path: Path) -> list[np.ndarray]:
     """Each frame's Y of an 8-bit 4:2:0 film, as PyAV gives it."""
     with av.open(str(path)) as container:
         return [frame.to_ndarray()[: frame.height].copy() for frame in container.decode(video=0)]
+
+
+SUBTITLES = "1\n00:00:00,100 --> 00:00:00,500\nHallo <i>Welt</i>\n\n2\n00:00:00,700 --> 00:00:01,200\nZwei\nZeilen\n\n"
+
+
+def add_tracks(
+    source: Path,
+    target: Path,
+    *,
+    sounds: Iterable[tuple[str, str]] = (("aac", "deu"), ("flac", "eng")),
+    subtitles: str = "",
+    attachment: bytes = b"",
+    seconds: float = 1.6,
+) -> Path:
+    """Copy a film with its chapters and give it sound (an encoder and a language each) and whatever else is named."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        new.set_chapters(old.chapters())
+        picture = new.add_stream_from_template(old.streams.video[0], opaque=True)
+        tracks = []
+        for number, (codec, language) in enumerate(sounds):
+            stream = new.add_stream(codec, rate=48000)
+            stream.metadata["language"] = language
+            # The last one is the one to play.
+            stream.disposition = av.stream.Disposition(number == len(list(sounds)) - 1)
+            tracks.append(stream)
+        new.metadata.update({"title": "Ein Film", "comment": "found in an attic"})
+        text = None
+        if subtitles:
+            written = source.with_suffix(".srt")
+            written.write_text(subtitles)
+            text = av.open(str(written))
+            captions = new.add_stream_from_template(text.streams[0])
+            captions.metadata["language"] = "fra"
+        if attachment:
+            new.add_attachment("font.ttf", "font/ttf", attachment)
+        packets = []
+        for packet in old.demux(picture.index):
+            if packet.size:
+                packet.stream = picture
+                packets.append(packet)
+        for number, stream in enumerate(tracks):
+            packets += _sound(stream, seconds, pitch=200 * (number + 1))
+        if text is not None:
+            for packet in text.demux():
+                if packet.size:
+                    packet.stream = captions
+                    packets.append(packet)
+            text.close()
+        new.mux(sorted(packets, key=lambda packet: (packet.dts or packet.pts or 0) * packet.time_base))
+    return target
+
+
+def _sound(stream, seconds, *, pitch):
+    packets = []
+    kind = "fltp" if stream.codec_context.name in ("aac", "libopus") else "s16"
+    for start in range(0, int(48000 * seconds), 1024):
+        wave = 0.3 * np.sin(np.arange(start, start + 1024) * (2 * np.pi * pitch / 48000))
+        if kind == "fltp":
+            frame = av.AudioFrame.from_ndarray(np.stack([wave, wave]).astype(np.float32), "fltp", "stereo")
+        else:
+            samples = np.repeat(np.rint(wave * 32767).astype(np.int16), 2)[None]
+            frame = av.AudioFrame.from_ndarray(samples, "s16", "stereo")
+        frame.sample_rate, frame.pts, frame.time_base = 48000, start, Fraction(1, 48000)
+        packets += stream.encode(frame)
+    return packets + stream.encode(None)
+
+
+def packets_of(path: Path, kind: str, number: int = 0) -> list[tuple[Fraction, bytes]]:
+    """When each packet of the n-th stream of a kind is due, in seconds, and what it holds."""
+    with av.open(str(path)) as container:
+        stream = getattr(container.streams, kind)[number]
+        return [(packet.pts * packet.time_base, bytes(packet)) for packet in container.demux(stream) if packet.size]

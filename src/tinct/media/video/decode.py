@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from typing import cast
 
 import av
 from av.codec.context import ThreadType
-from av.container import Flags, InputContainer
+from av.container import Flags
 from av.packet import Packet
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -19,12 +21,10 @@ from tinct.errors import UnreadableError
 from tinct.media.video.film import Film
 from tinct.media.video.images import decode_image
 from tinct.media.video.problems import BROKEN, CUT_OFF, LOST, Problems
-from tinct.media.video.source import opened
+from tinct.media.video.source import opened, packets_of
 
 # A film that ends earlier than it says by more than both is cut off.
 _EARLY_SECONDS, _EARLY_FRAMES = Fraction(1, 2), 3
-# After so many failures to read on, one after the other, nothing more is to be had from a file.
-_MOST_FAILURES = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +82,9 @@ def _decode_file(film: Film, place: int | None, times: _Times) -> Generator[Deco
                 container.seek(place, stream=stream)
             except av.FFmpegError:
                 return
-        for packet in _packets(container, stream, times):
+        for packet in chain(packets_of(container, stream), [None]):
+            if packet is not None:
+                times.given(packet)
             try:
                 frames = stream.decode(packet)
             except av.error.MemoryError:
@@ -93,25 +95,6 @@ def _decode_file(film: Film, place: int | None, times: _Times) -> Generator[Deco
             for frame in frames:
                 yield times.came(frame)
         times.ended()
-
-
-def _packets(container: InputContainer, stream: VideoStream, times: _Times) -> Iterator[Packet[VideoStream] | None]:
-    """Give a stream's packets, over places that cannot be read, and None at the end."""
-    failures = 0
-    while failures < _MOST_FAILURES:
-        try:
-            for packet in container.demux(stream):
-                failures = 0
-                # An empty one would end the decoder's work: AVI has them where frames were dropped.
-                if packet.size:
-                    times.given(packet)
-                    yield packet
-            break
-        except av.error.MemoryError:
-            raise
-        except av.FFmpegError:
-            failures += 1
-    yield None
 
 
 class _Times:
@@ -130,13 +113,13 @@ class _Times:
         self._next = film.start_pts
         self._last: int | None = None
 
-    def given(self, packet: Packet[VideoStream]) -> None:
+    def given(self, packet: Packet[Stream]) -> None:
         """Note a packet that goes to the decoder."""
         time = packet.dts if self._film.counted else packet.pts
         if time is not None and not packet.is_discard:
             heapq.heappush(self._waiting, time)
 
-    def failed(self, packet: Packet[VideoStream] | None) -> None:
+    def failed(self, packet: Packet[Stream] | None) -> None:
         """Note that the decoder refused a packet, or one of those before it."""
         self._failures += 1
         if self._film.counted and packet is not None and packet.dts in self._waiting:

@@ -167,7 +167,8 @@ class Film:
 
     def pts_at(self, seconds: Fraction | float) -> int:
         """Give the first pts at or after so many seconds from the beginning, as a player counts them."""
-        return math.ceil((self.start + Fraction(seconds)) / self.time_base)
+        # 2.2 is meant exactly, although no float is.
+        return math.ceil((self.start + Fraction(seconds).limit_denominator(10**6)) / self.time_base)
 
     def seconds_at(self, pts: int) -> Fraction:
         """Give the seconds from the beginning, as a player counts them."""

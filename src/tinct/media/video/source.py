@@ -8,11 +8,14 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
+from av.packet import Packet
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from tinct.errors import InputError, UnreadableError
 
+# After so many failures to read on, one after the other, nothing more is to be had from a file.
+_MOST_FAILURES = 100
 # Formats that FFmpeg gives pictures of although they are text, or lists of other files.
 _NO_FILMS = {"tty", "concat", "hls", "dash", "sdp", "lavfi", "bin", "xbin", "adf", "idf", "lrc"}
 
@@ -64,6 +67,23 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     if stream.codec_context is None:
         raise UnreadableError(f"{path}: its pictures have a codec that is not known here; convert it to H.264 first")
     return stream
+
+
+def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[Stream]]:
+    """Give the packets of some streams that hold anything, over places that cannot be read."""
+    failures = 0
+    while failures < _MOST_FAILURES:
+        try:
+            for packet in container.demux(*streams):
+                failures = 0
+                # Empty ones would end a decoder's work: AVI has them where frames were dropped.
+                if packet.size:
+                    yield packet
+            return
+        except av.error.MemoryError:
+            raise
+        except av.FFmpegError:
+            failures += 1
 
 
 def reason(error: Exception) -> str:

@@ -1,0 +1,273 @@
+"""Join a film's encoded segments with its own sound, subtitles, chapters and notes into the file that is wanted."""
+
+from __future__ import annotations
+
+import heapq
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import av
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from tinct.errors import InputError, OutputError
+from tinct.media.files import written_beside
+from tinct.media.video.convert import lasting
+from tinct.media.video.film import Film
+from tinct.media.video.matroska import PLACEHOLDER, set_display_size
+from tinct.media.video.recipe import Recipe
+from tinct.media.video.segment import Segment, open_segment
+from tinct.media.video.source import opened, reason
+from tinct.media.video.tracks import Tracks, Window
+from tinct.media.video.write import configure
+
+# Chapters are written in these units, which every container rounds to its own.
+_NANOSECOND = Fraction(1, 10**9)
+# A film whose clock starts further from zero than this (a recorded broadcast) is moved to zero.
+_FAR_START = 1
+
+
+def check_target(
+    film: Film, target: str | Path, recipe: Recipe, *, sound: str = "copy", overwrite: bool = False
+) -> tuple[str, ...]:
+    """Refuse, before any work is done, a target that cannot or must not be written, and settings an encoder refuses.
+
+    Args:
+        film: the film.
+        target: the file to write.
+        recipe: how its pictures are encoded.
+        sound: `copy`, `encode` where the container cannot hold it as it is, or `none`.
+        overwrite: whether a file that is there may be replaced.
+
+    Returns:
+        What the result will lack of the film, a sentence each.
+
+    Raises:
+        OutputError: already there, a folder, the film itself, in no folder, or unable to hold the film's sound.
+        SettingError: there is no such way with sound, or the encoder refuses the recipe.
+    """
+    place = Path(target)
+    _check_place(place, film.path, overwrite=overwrite)
+    with ExitStack() as stack:
+        output = av.open(io.BytesIO(), "w", format=recipe.container.muxer, metadata_errors="surrogateescape")
+        # What was never begun cannot be ended, and is not wanted.
+        stack.callback(_forget, output)
+        tracks = _lay_out(stack, output, film, recipe, extradata=None, sound=sound, window=Window(), note="")
+        try:
+            output.start_encoding()
+        except (av.FFmpegError, ValueError) as error:
+            raise OutputError(
+                f"{place}: {recipe.container.suffix} cannot hold the film as {recipe.describe()} ({reason(error)}); "
+                "write .mkv"
+            ) from error
+        return (*recipe.remarks, *(tracks.remarks if tracks is not None else ()))
+
+
+def assemble(
+    film: Film,
+    segments: Sequence[str | Path],
+    target: str | Path,
+    recipe: Recipe,
+    *,
+    start_pts: int | None = None,
+    end_pts: int | None = None,
+    sound: str = "copy",
+    note: str = "",
+    overwrite: bool = False,
+) -> tuple[str, ...]:
+    """Write a film from its segments, beside the target and then renamed into place. Memory does not grow with it.
+
+    Sound, subtitles, attachments and covers are copied packet by packet (written subtitles of another kind than the
+    container has are rewritten); chapters, notes, languages, the picture's turn and its pixels' shape are kept.
+
+    Args:
+        film: the film.
+        segments: files that `SegmentWriter` wrote, in their order.
+        target: the file to write.
+        recipe: what the segments were encoded with.
+        start_pts: where the film was cut at the beginning; the result's clock starts at its first frame then.
+        end_pts: where the film was cut at the end.
+        sound: `copy`, `encode` where the container cannot hold it as it is, or `none`.
+        note: what the file is to say about how it was made.
+        overwrite: replace a file that is there.
+
+    Returns:
+        What the result lacks of the film, a sentence each.
+
+    Raises:
+        OutputError: it cannot be written; nothing is left behind.
+        UnreadableError: a segment is damaged, or the film is gone.
+        InputError: the segments do not belong together.
+        SettingError: there is no such way with sound.
+    """
+    place = Path(target)
+    parts = _opened_parts(segments, film, recipe)
+    _check_place(place, film.path, overwrite=overwrite)
+    window = _window(film, parts[0], start_pts, end_pts)
+    with written_beside(place) as beside:
+        try:
+            with ExitStack() as stack:
+                output = stack.enter_context(
+                    av.open(
+                        f"file:{beside}",
+                        "w",
+                        format=recipe.container.muxer,
+                        container_options=dict(recipe.container.options),
+                        metadata_errors="surrogateescape",
+                    )
+                )
+                tracks = _lay_out(
+                    stack, output, film, recipe, extradata=parts[0].extradata, sound=sound, window=window, note=note
+                )
+                pictures = _pictures(film, parts, output.streams[0], window)
+                others = tracks.packets(window) if tracks is not None else iter(())
+                for packet in heapq.merge(pictures, others, key=_moment):
+                    output.mux(packet)
+        except av.FFmpegError as error:
+            if isinstance(error, OSError):
+                raise
+            raise OutputError(f"{place}: cannot be written ({reason(error)}); write .mkv") from error
+        if _shaped_later(film, recipe):
+            set_display_size(beside, width=recipe.width, height=recipe.height, sample_aspect=film.sample_aspect)
+    return (*recipe.remarks, *(tracks.remarks if tracks is not None else ()))
+
+
+def _lay_out(
+    stack: ExitStack,
+    output: OutputContainer,
+    film: Film,
+    recipe: Recipe,
+    *,
+    extradata: bytes | None,
+    sound: str,
+    window: Window,
+    note: str,
+) -> Tracks | None:
+    """Add all streams, chapters and notes to a file; the film's pictures are its first stream."""
+    source = None if film.images else stack.enter_context(opened(film.path))
+    stream = _add_pictures(output, film, recipe, extradata)
+    stream.disposition = Disposition.default
+    title = ""
+    if source is not None:
+        own = lasting(source.streams[film.stream].metadata)
+        title = own.get("title", "")
+        stream.metadata.update(own)
+        output.metadata.update(lasting(source.metadata))
+    if _shaped_later(film, recipe):
+        stream.metadata["title"] = title + PLACEHOLDER
+    if note:
+        said = next((text for name, text in output.metadata.items() if name.lower() == "comment"), "")
+        output.metadata["comment"] = f"{said}\n{note}" if said else note
+    output.set_chapters(
+        [
+            {
+                "id": number,
+                "start": round(chapter.start / _NANOSECOND),
+                "end": round(chapter.end / _NANOSECOND),
+                "time_base": _NANOSECOND,
+                "metadata": dict(chapter.notes),
+            }
+            for number, chapter in enumerate(window.chapters(film.chapters), start=1)
+        ]
+    )
+    return None if source is None else Tracks(film, source, output, recipe.container, sound=sound)
+
+
+def _add_pictures(output: OutputContainer, film: Film, recipe: Recipe, extradata: bytes | None) -> VideoStream:
+    """Add the stream of pictures: described by an encoder that is set up like the segments' and then not used."""
+    stream = cast(VideoStream, output.add_stream(recipe.codec.encoder))
+    context = stream.codec_context
+    configure(context, film, recipe, threads=1)
+    stream.time_base = film.time_base
+    if recipe.codec.name == "hevc" and recipe.container.muxer in ("mp4", "mov"):
+        context.codec_tag = "hvc1"  # the one of two that Apple's players know
+    if film.display_matrix is not None:
+        stream.set_display_matrix(film.display_matrix)
+    context.open()
+    if extradata is not None:
+        context.extradata = extradata
+    return stream
+
+
+def _pictures(film: Film, parts: Sequence[Segment], stream: Stream, window: Window) -> Iterator[Packet[Stream]]:
+    """Give all segments' packets, with times of decoding that rise and are never later than the times of showing.
+
+    The n-th packet is decoded when the frame is shown that is n - d-th of all, where d is the greatest number of frames
+    by which decoding runs ahead; before the first frame is shown, at the film's usual distance.
+    """
+    delay = max(part.delay for part in parts)
+    shift = round(window.shift / film.time_base)
+    shown: list[int] = []  # a heap of the times of frames that are not used yet
+    number = 0
+    for part in parts:
+        for coded in part.packets():
+            pts = coded.pts - shift
+            heapq.heappush(shown, pts)
+            packet: Packet[Stream] = Packet(coded.data)
+            early = delay - number
+            packet.dts = shown[0] - early * film.frame_ticks if early > 0 else heapq.heappop(shown)
+            packet.pts, packet.duration = pts, coded.duration
+            packet.is_keyframe = coded.key
+            packet.time_base = film.time_base
+            packet.stream = stream
+            number += 1
+            yield packet
+
+
+def _opened_parts(segments: Sequence[str | Path], film: Film, recipe: Recipe) -> list[Segment]:
+    parts = [open_segment(path) for path in segments]
+    if not parts or not all(part.frames for part in parts):
+        raise InputError(f"{film.path}: there are no frames to write; none were made, or all were cut away")
+    first = parts[0]
+    for part, before in zip(parts, [None, *parts], strict=False):
+        same = part.extradata == first.extradata and part.settings == first.settings
+        if part.codec != recipe.codec.name or part.time_base != film.time_base or not same:
+            raise InputError(f"{part.path}: was encoded with other settings; delete it, and it is made anew")
+        if before is not None and part.first_pts <= before.last_pts:
+            raise InputError(f"{part.path}: does not follow {before.path}; delete it, and it is made anew")
+    return parts
+
+
+def _window(film: Film, first: Segment, start_pts: int | None, end_pts: int | None) -> Window:
+    unit = film.time_base
+    end = None if end_pts is None else end_pts * unit
+    if start_pts is not None:
+        start = first.first_pts * unit
+        return Window(start, end, start)
+    far = abs(film.start) >= _FAR_START
+    return Window(None, end, round(film.start / unit) * unit if far else Fraction(0))
+
+
+def _shaped_later(film: Film, recipe: Recipe) -> bool:
+    return recipe.container.muxer in ("matroska", "webm") and film.sample_aspect != 1
+
+
+def _moment(packet: Packet[Any]) -> Fraction:
+    ticks = packet.dts if packet.dts is not None else packet.pts
+    return (ticks or 0) * packet.time_base
+
+
+def _forget(output: OutputContainer) -> None:
+    with suppress(av.FFmpegError):
+        output.close()
+
+
+def _check_place(target: Path, source: Path, *, overwrite: bool) -> None:
+    try:
+        if target.is_dir():
+            raise OutputError(f"{target}: is a folder; name a file")
+        if target.exists():
+            if source.exists() and target.samefile(source):
+                raise OutputError(f"{target}: is the film itself; choose another name with -o")
+            if not overwrite:
+                raise OutputError(f"{target}: is there already; allow replacing it with --overwrite (overwrite=True)")
+        elif not target.parent.is_dir():
+            raise OutputError(f"{target}: the folder does not exist; make it first")
+    except OSError as error:  # a name too long, say
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); choose another name") from error

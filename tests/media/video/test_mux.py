@@ -1,0 +1,360 @@
+"""The finished film: pictures at their times, and all else as it was."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from media.video import clips
+from tinct.errors import InputError, OutputError, SettingError
+from tinct.media.video.mux import assemble, check_target
+from tinct.media.video.probe import open_film
+from tinct.media.video.read import read_frames
+from tinct.media.video.recipe import choose_recipe
+from tinct.media.video.write import SegmentWriter
+
+H, W = clips.HEIGHT, clips.WIDTH
+QUARTER = (0, 65536, 0, -65536, 0, 0, H << 16, 0, 1 << 30)
+QUICK = {"h264": "fast", "hevc": "fast", "vp9": "8", "av1": "13", "prores": "proxy", "ffv1": None}
+
+
+def uneven(number):
+    return number * 40 + 7 * (number % 3)
+
+
+def make_segments(film, folder, recipe, *, cuts=(7, 8, 21), start_pts=None, end_pts=None):
+    """Encode a film, with colours that change, in segments that end before the frames of these numbers."""
+    paths, writer = [], None
+    dtype = np.uint8 if recipe.bits == 8 else np.uint16
+    for frame in read_frames(film, start_pts=start_pts, end_pts=end_pts):
+        if writer is None or frame.number in cuts:
+            if writer is not None:
+                writer.close()
+            paths.append(folder / f"{len(paths)}.part")
+            writer = SegmentWriter(paths[-1], film, recipe, threads=2)
+        u = np.full(recipe.chroma_shape, (80 + frame.number) << recipe.bits - 8, dtype)
+        writer.write(frame.luma, u, u + 20, pts=frame.pts, duration=frame.duration)
+    writer.close()
+    return paths
+
+
+def colored(source, target, *, recipe=None, sound="copy", note="", start_pts=None, end_pts=None, **asked):
+    film = open_film(source)
+    recipe = recipe or choose_recipe(film, target, **asked)
+    folder = target.parent / "work"
+    folder.mkdir(exist_ok=True)
+    parts = make_segments(film, folder, recipe, start_pts=start_pts, end_pts=end_pts)
+    remarks = check_target(film, target, recipe, sound=sound)
+    window = {"start_pts": start_pts, "end_pts": end_pts}
+    assert assemble(film, parts, target, recipe, sound=sound, note=note, **window) == remarks
+    assert [path for path in target.parent.iterdir() if path.name.startswith(".")] == []
+    return open_film(target), remarks
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"),
+    [
+        *[("h264", ".mp4"), ("h264", ".mkv"), ("h264", ".mov"), ("hevc", ".mp4"), ("hevc", ".mkv"), ("vp9", ".webm")],
+        *[("vp9", ".mp4"), ("av1", ".mp4"), ("av1", ".webm"), ("prores", ".mov"), ("ffv1", ".mkv")],
+    ],
+)
+def test_every_frame_comes_at_its_time(tmp_path, codec, suffix):
+    source = clips.write_clip(tmp_path / "in.mkv", times=uneven, time_base=Fraction(1, 1000))
+    result, _ = colored(source, tmp_path / f"out{suffix}", codec=codec, preset=QUICK[codec])
+    assert (result.codec, result.width, result.height) == (codec, W, H)
+    with av.open(str(result.path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        times = sorted(packet.pts * packet.time_base for packet in packets)
+        assert times == [Fraction(uneven(number), 1000) for number in range(40)]
+        decoding = [packet.dts for packet in packets if packet.dts is not None]
+        assert decoding == sorted(set(decoding))
+        assert all(packet.dts is None or packet.dts <= packet.pts for packet in packets)
+        assert packets[0].is_keyframe
+    frames = list(read_frames(result))
+    assert [frame.pts * result.time_base for frame in frames] == times
+    for frame, origin in zip(frames, read_frames(open_film(source)), strict=True):
+        assert np.abs(frame.luma.astype(int) * 2.0 ** (8 - result.depth) - origin.luma).mean() < 8
+        assert abs(int(frame.chroma[0].mean()) * 2.0 ** (8 - result.depth) - (80 + frame.number)) < 6
+    if suffix in (".mp4", ".mov"):
+        data = result.path.read_bytes()
+        assert data.index(b"moov") < data.index(b"mdat")
+
+
+@pytest.mark.parametrize(("form", "bits"), [("yuv420p", 8), ("yuv422p", 8), ("yuv444p", 8), ("yuv420p10le", 10)])
+def test_lossless_films_keep_every_code_of_luma(tmp_path, form, bits):
+    def planes(number):
+        return (clips.noise(number, (H, W), bits),)
+
+    source = clips.write_clip(tmp_path / "in.mkv", codec="ffv1", form=form, frames=12, planes=planes)
+    result, _ = colored(source, tmp_path / "out.mkv", named="archive")
+    assert (result.depth, result.pixel_format) == (bits, "yuv420p" if bits == 8 else "yuv420p10le")
+    frames = list(read_frames(result))
+    assert len(frames) == 12
+    for frame in frames:
+        np.testing.assert_array_equal(frame.luma, planes(frame.number)[0])
+        assert (frame.chroma[0] == (80 + frame.number) << bits - 8).all()
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+def test_sound_subtitles_chapters_and_notes_come_along(tmp_path, suffix):
+    def chapters(container, stream):
+        container.set_chapters(
+            [
+                {"id": 1, "start": 0, "end": 700, "time_base": Fraction(1, 1000), "metadata": {"title": "Eins"}},
+                {"id": 2, "start": 700, "end": 1600, "time_base": Fraction(1, 1000), "metadata": {"title": "Zwei"}},
+            ]
+        )
+
+    bare = clips.write_clip(tmp_path / "bare.mp4", before=chapters)
+    font = bytes(range(256)) * 3
+    sounds = [("aac", "deu"), ("ac3" if suffix == ".mov" else "flac", "eng")]
+    source = clips.add_tracks(bare, tmp_path / "in.mkv", sounds=sounds, subtitles=clips.SUBTITLES, attachment=font)
+    result, remarks = colored(source, tmp_path / f"out{suffix}", note="colorized by tinct")
+    film = open_film(source)
+    for number in range(2):
+        before, after = (clips.packets_of(path, "audio", number) for path in (source, result.path))
+        assert [data for _, data in after] == [data for _, data in before]
+        assert max(abs(new - old) for (new, _), (old, _) in zip(after, before, strict=True)) < Fraction(1, 1000)
+    assert [track.codec for track in result.audio] == [track.codec for track in film.audio]
+    chapters = [(float(part.start), float(part.end), dict(part.notes)["title"]) for part in result.chapters]
+    assert chapters == [(0, 0.7, "Eins"), (0.7, 1.6, "Zwei")]
+    with av.open(str(result.path)) as container:
+        notes = {name.lower(): value for name, value in container.metadata.items()}
+        assert notes["title"] == "Ein Film"
+        assert notes["comment"] == "found in an attic\ncolorized by tinct"
+        flags = [stream.disposition for stream in container.streams.audio]
+        with av.open(str(source)) as old:
+            assert flags == [stream.disposition for stream in old.streams.audio]
+        if suffix == ".mkv":
+            assert [stream.data for stream in container.streams.attachments] == [font]
+    texts = clips.packets_of(result.path, "subtitles")
+    if suffix == ".mkv":
+        assert [track.language for track in result.audio] == ["deu", "eng"]
+        assert texts == clips.packets_of(source, "subtitles")
+        assert remarks == ()
+    else:
+        shown = [(float(time), data[2:].split(b"\0")[0]) for time, data in texts if len(data) > 2]
+        assert shown == [(0.1, b"Hallo Welt"), (0.7, b"Zwei\nZeilen")]
+        assert [track.codec for track in result.subtitles] == ["mov_text"]
+        assert remarks == (f"attachment (stream 4, unknown) cannot be held by {suffix}: left out",)
+
+
+def test_sound_that_a_container_cannot_hold_is_refused_with_a_way_out(tmp_path):
+    source = clips.add_tracks(clips.write_clip(tmp_path / "bare.mp4"), tmp_path / "in.mkv", sounds=[("aac", "deu")])
+    film = open_film(source)
+    target = tmp_path / "out.webm"
+    recipe = choose_recipe(film, target, preset="8")
+    words = (
+        r"its sound \(aac, stream 1\) cannot be held by \.webm; write \.mp4 or \.mov or \.m4v or \.mkv, or let it be"
+    )
+    with pytest.raises(OutputError, match=words):
+        check_target(film, target, recipe)
+    with pytest.raises(SettingError, match="sound is one of copy, encode, none, not loud"):
+        check_target(film, target, recipe, sound="loud")
+    result, _ = colored(source, target, preset="8", sound="encode")
+    assert [track.codec for track in result.audio] == ["opus"]
+    with av.open(str(target)) as container:
+        heard = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+    with av.open(str(source)) as container:
+        meant = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
+    # The same tone, in sync: the best shift of one against the other is less than a frame.
+    length = 40_000
+    shifts = range(-240, 241, 8)
+    errors = [np.abs(heard[1000 + shift : length + shift] - meant[1000:length]).mean() for shift in shifts]
+    assert abs(list(shifts)[int(np.argmin(errors))]) < 120
+    assert min(errors) < 0.05
+    target.unlink()
+    silent, _ = colored(source, target, preset="8", sound="none")
+    assert silent.audio == ()
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_cut_film_keeps_its_sync(tmp_path, suffix):
+    bare = clips.write_clip(tmp_path / "bare.mp4", frames=75)
+    titles = clips.SUBTITLES.replace("00:00:01,200", "00:00:09,000")
+    source = clips.add_tracks(bare, tmp_path / "in.mkv", sounds=[("flac", "eng")], subtitles=titles, seconds=3)
+    film = open_film(source)
+    start, end = film.pts_at(1), film.pts_at(2.2)
+    result, _ = colored(source, tmp_path / f"out{suffix}", start_pts=start, end_pts=end)
+    times = [frame.pts * result.time_base for frame in read_frames(result)]
+    assert times == [Fraction(number, 25) for number in range(30)]
+    before = {data: time for time, data in clips.packets_of(source, "audio")}
+    after = clips.packets_of(result.path, "audio")
+    assert all(abs(time - (before[data] - 1)) < Fraction(1, 500) for time, data in after)
+    assert 0 <= after[0][0] < Fraction(1, 10)
+    assert abs(after[-1][0] - Fraction(6, 5)) < Fraction(3, 25)
+    with av.open(str(result.path)) as container:
+        (title,) = [packet for packet in container.demux(subtitles=0) if packet.size > 2]
+        assert (title.pts, title.duration * title.time_base) == (0, Fraction(6, 5))
+    assert (result.start, round(float(result.duration), 1)) == (0, 1.2)
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"), [("h264", ".mp4"), ("h264", ".mkv"), ("vp9", ".webm"), ("prores", ".mov"), ("ffv1", ".mkv")]
+)
+def test_turn_shape_and_colours_are_kept(tmp_path, codec, suffix):
+    source = clips.write_clip(
+        tmp_path / "in.mp4",
+        size=(90, H),
+        planes=lambda _: (),
+        before=lambda container, stream: stream.set_display_matrix(QUARTER),
+        sample_aspect_ratio=Fraction(16, 15),
+        colorspace=6,
+        color_primaries=5,
+        color_trc=6,
+        color_range=1,
+    )
+    film = open_film(source)
+    result, _ = colored(source, tmp_path / f"out{suffix}", codec=codec, preset=QUICK[codec])
+    assert result.sample_aspect == Fraction(16, 15)
+    assert result.rotation == -90
+    if suffix in (".mp4", ".mov"):
+        assert result.display_matrix == QUARTER
+    assert result.tags == film.tags
+    with av.open(str(result.path), options={"err_detect": "crccheck+explode"}) as container:
+        assert container.streams.video[0].metadata.get("title") is None
+        assert sum(packet.size > 0 for packet in container.demux(video=0)) == 40
+
+
+def test_colours_that_nobody_specified_stay_so(tmp_path):
+    result, _ = colored(clips.write_clip(tmp_path / "in.mkv"), tmp_path / "out.mkv")
+    assert (result.tags.matrix, result.tags.primaries, result.tags.transfer, result.tags.range) == (2, 2, 2, 0)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_full_range_is_written_down(tmp_path, suffix):
+    source = clips.write_clip(
+        tmp_path / "in.mkv", codec="ffv1", form="gray", planes=lambda n: (clips.noise(n, (H, W)),)
+    )
+    result, _ = colored(source, tmp_path / f"out{suffix}", crf=0)
+    assert result.full_range
+    for frame, origin in zip(read_frames(result), read_frames(open_film(source)), strict=True):
+        np.testing.assert_array_equal(frame.luma, origin.luma)
+
+
+def test_pixels_of_matroska_get_their_shape_beside_a_title(tmp_path):
+    source = clips.write_clip(
+        tmp_path / "in.mkv",
+        size=(720, 576),
+        frames=3,
+        planes=lambda _: (),
+        sample_aspect_ratio=Fraction(64, 45),
+        before=lambda container, stream: stream.metadata.update(title="Käpt'n"),
+    )
+    result, _ = colored(source, tmp_path / "out.mkv", codec="ffv1")
+    assert result.sample_aspect == Fraction(64, 45)
+    with av.open(str(result.path), options={"err_detect": "crccheck+explode"}) as container:
+        assert container.streams.video[0].metadata["title"] == "Käpt'n"
+
+
+def test_gifs_and_folders_become_films(tmp_path):
+    source = clips.write_clip(
+        tmp_path / "in.gif", codec="gif", form="gray", times=lambda n: n * 4 + n % 3, time_base=Fraction(1, 100)
+    )
+    result, _ = colored(source, tmp_path / "out.mp4")
+    frames = list(read_frames(result))
+    times = [frame.pts * result.time_base for frame in frames]
+    assert times == [Fraction(number * 4 + number % 3, 100) for number in range(40)]
+    assert result.duration == times[-1] + Fraction(list(read_frames(open_film(source)))[-1].duration, 100)
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(5):
+        cv2.imwrite(str(folder / f"{number}.png"), clips.noise(number, (H, W)))
+    result, _ = colored(folder, tmp_path / "two.mkv", codec="ffv1")
+    assert result.rate == 24
+    for frame in read_frames(result):
+        np.testing.assert_array_equal(frame.luma, clips.noise(frame.number, (H, W)))
+
+
+def test_a_clock_far_from_zero_is_moved_there(tmp_path):
+    bare = clips.write_clip(tmp_path / "bare.mp4", times=lambda number: 250 + number)
+    source = clips.add_tracks(bare, tmp_path / "in.ts", sounds=[("aac", "deu")], seconds=12)
+    film = open_film(source)
+    result, _ = colored(source, tmp_path / "out.mkv")
+    moved = film.start
+    assert moved < 1 or result.start == 0
+    before, after = (clips.packets_of(path, "video") for path in (source, result.path))
+    ahead = min(time for time, _ in before) - clips.packets_of(source, "audio")[0][0]
+    now = min(time for time, _ in after) - clips.packets_of(result.path, "audio")[0][0]
+    assert abs(now - ahead) < Fraction(2, 1000)
+
+
+def test_targets_are_checked_before_any_work(tmp_path):
+    source = clips.write_clip(tmp_path / "in.mkv")
+    film = open_film(source)
+    recipe = choose_recipe(film, "a.mkv")
+    (tmp_path / "there.mkv").touch()
+    (tmp_path / "link.mkv").symlink_to(source)
+    for target, words in [
+        (source, "is the film itself"),
+        (tmp_path / "link.mkv", "is the film itself"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "no" / "a.mkv", "the folder does not exist"),
+        (tmp_path / "there.mkv", "is there already"),
+        (tmp_path / ("a" * 300 + ".mkv"), "cannot be written"),
+    ]:
+        with pytest.raises(OutputError, match=words):
+            check_target(film, target, recipe, overwrite=target == source)
+    assert check_target(film, tmp_path / "there.mkv", recipe, overwrite=True) == ()
+    assert {path.name for path in tmp_path.iterdir()} == {"in.mkv", "there.mkv", "link.mkv"}
+
+
+def test_segments_that_do_not_belong_together_are_refused(tmp_path):
+    film = open_film(clips.write_clip(tmp_path / "in.mkv"))
+    recipe, other = choose_recipe(film, "a.mkv", crf=20), choose_recipe(film, "a.mkv", crf=21)
+    parts = make_segments(film, tmp_path, recipe)
+    target = tmp_path / "out.mkv"
+    with pytest.raises(InputError, match=r"1\.part: does not follow .*2\.part"):
+        assemble(film, [parts[0], parts[2], parts[1]], target, recipe)
+    with pytest.raises(InputError, match="no frames to write"):
+        assemble(film, [], target, recipe)
+    (tmp_path / "other").mkdir()
+    mixed = [parts[0], make_segments(film, tmp_path / "other", other)[1]]
+    with pytest.raises(InputError, match=r"1\.part: was encoded with other settings"):
+        assemble(film, mixed, target, recipe)
+    assert not target.exists()
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path):
+    planes = {"planes": lambda number: (clips.noise(number, (H, W)),)}
+    film = open_film(clips.write_clip(tmp_path / "in.mkv", codec="ffv1", **planes))
+    recipe = choose_recipe(film, "a.mkv", codec="ffv1")
+    parts = make_segments(film, tmp_path, recipe)
+    program = f"""
+import resource
+from tinct.errors import OutputError
+from tinct.media.video.mux import assemble
+from tinct.media.video.probe import open_film
+from tinct.media.video.recipe import choose_recipe
+film = open_film({str(film.path)!r})
+recipe = choose_recipe(film, "a.mkv", codec="ffv1")
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    assemble(film, {[str(part) for part in parts]!r}, {str(tmp_path / "out.mkv")!r}, recipe)
+except OutputError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.count("\n") == 1, done.stderr
+    assert "out.mkv: cannot be written (File too large)" in done.stdout
+    assert not any("out" in path.name for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["ümläut 100%.mkv", "colon:1.mkv", "-dash.mp4", b"latin-\xe9.mkv"])
+def test_any_name_will_do(tmp_path, name):
+    text = os.fsdecode(name)
+    source = clips.write_clip(tmp_path / "in.mkv", frames=3)
+    named = source.rename(tmp_path / f"in {text}")
+    target = tmp_path / text
+    film = open_film(named)
+    recipe = choose_recipe(film, target)
+    parts = make_segments(film, tmp_path, recipe)
+    assemble(film, parts, target, recipe)
+    assert len(list(read_frames(open_film(target)))) == 3

@@ -1,0 +1,138 @@
+"""What is asked for, what the film is, what codecs and containers can do: put together, or refused with a way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from media.video import clips
+from tinct.errors import OutputError, SettingError
+from tinct.media.video.codecs import CODECS, CONTAINERS, NAMED
+from tinct.media.video.probe import open_film
+from tinct.media.video.recipe import choose_recipe, default_target
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("films")
+    made = {}
+    for name, codec, form, size in [
+        ("grey.mkv", "ffv1", "yuv420p", (96, 64)),
+        ("deep.mkv", "ffv1", "yuv420p10le", (96, 64)),
+        ("deeper.mkv", "ffv1", "gray16le", (96, 64)),
+        ("odd.mkv", "ffv1", "yuv444p", (97, 65)),
+        ("full.mkv", "ffv1", "gray", (96, 64)),
+        ("old.avi", "mpeg4", "yuv420p", (96, 64)),
+    ]:
+        path = clips.write_clip(folder / name, codec=codec, form=form, size=size, frames=2, planes=lambda _: ())
+        made[path.stem] = open_film(path)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("film", "target", "asked", "codec", "bits"),
+    [
+        ("grey", "a.mp4", {}, "h264", 8),
+        ("grey", "a.mkv", {}, "h264", 8),
+        ("grey", "a.MOV", {}, "h264", 8),
+        ("grey", "a.webm", {}, "vp9", 8),
+        ("deep", "a.mp4", {}, "h264", 10),
+        ("grey", "a.mp4", {"bits": 10}, "h264", 10),
+        ("deep", "a.mp4", {"bits": 8}, "h264", 8),
+        ("deep", "a.webm", {}, "vp9", 8),
+        ("grey", "a.mov", {"codec": "prores"}, "prores", 10),
+        ("deeper", "a.mkv", {"codec": "ffv1"}, "ffv1", 16),
+        ("deeper", "a.mkv", {}, "h264", 10),
+        ("grey", "a.mkv", {"named": "archive"}, "ffv1", 8),
+        ("deep", "a.mkv", {"named": "archive"}, "ffv1", 10),
+        ("grey", "a.mkv", {"named": "master"}, "hevc", 10),
+        ("grey", "a.mkv", {"named": "master", "bits": 12}, "hevc", 12),
+        ("deep", "a.mp4", {"named": "share"}, "h264", 8),
+        ("grey", "a.mov", {"named": "edit"}, "prores", 10),
+        ("grey", "a.webm", {"named": "small"}, "av1", 8),
+    ],
+)
+def test_codec_and_bits(films, film, target, asked, codec, bits):
+    recipe = choose_recipe(films[film], target, **asked)
+    assert (recipe.codec.name, recipe.bits) == (codec, bits)
+    assert recipe.container.suffix == Path(target).suffix.lower()
+    lost = bits < films[film].depth
+    assert any("bits of luma" in remark for remark in recipe.remarks) == lost
+
+
+def test_settings_reach_the_encoder_under_its_own_names(films):
+    def options(target, **asked):
+        return dict(choose_recipe(films["grey"], target, **asked).options)
+
+    assert options("a.mp4") == {"crf": "18", "preset": "medium"}
+    assert options("a.mp4", crf=0, preset="fast") == {"crf": "0", "preset": "fast"}
+    assert options("a.webm", crf=40, preset="5")["cpu-used"] == "5"
+    assert options("a.mov", codec="prores", preset="lt")["profile"] == "lt"
+    assert options("a.mkv", named="master", crf=9) == options("a.mkv", codec="hevc", crf=9, preset="slow")
+    assert "crf" not in options("a.mkv", codec="ffv1")
+    assert choose_recipe(films["grey"], "a.mp4").describe() == "h264, 8 bits, crf 18, preset medium"
+
+
+def test_every_named_setting_can_be_written(films):
+    for name, named in NAMED.items():
+        recipe = choose_recipe(films["grey"], f"a{named.suffix}", named=name)
+        assert recipe.codec.name == named.codec
+    for codec in CODECS.values():
+        assert set(codec.suffixes) <= set(CONTAINERS)
+
+
+def test_planes_have_the_size_that_the_codec_needs(films):
+    assert choose_recipe(films["grey"], "a.mp4").chroma_shape == (32, 48)
+    assert choose_recipe(films["grey"], "a.mov", codec="prores").chroma_shape == (64, 48)
+    odd = choose_recipe(films["odd"], "a.mp4")
+    assert (odd.width, odd.height, odd.chroma_shape) == (98, 66, (33, 49))
+    assert any("even sides" in remark for remark in odd.remarks)
+    lossless = choose_recipe(films["odd"], "a.mkv", codec="ffv1")
+    assert (lossless.width, lossless.height, lossless.chroma_shape, lossless.remarks) == (97, 65, (33, 49), ())
+
+
+def test_full_range_is_said_where_it_can_be(films):
+    said = choose_recipe(films["full"], "a.mp4")
+    assert (said.full_range, said.tags.range, said.remarks) == (True, 2, ())
+    scaled = choose_recipe(films["full"], "a.mov", codec="prores")
+    assert (scaled.full_range, scaled.tags.range) == (False, 1)
+    assert any("limited" in remark for remark in scaled.remarks)
+
+
+@pytest.mark.parametrize(
+    ("target", "asked", "error", "words"),
+    [
+        ("a.avi", {}, OutputError, "AVI keeps no times of frames; choose one of .mp4, .mov, .m4v, .mkv, .webm"),
+        ("a.gif", {}, OutputError, "256 colours"),
+        ("a.xyz", {}, OutputError, r"a\.xyz: films are not written as \.xyz"),
+        ("a", {}, OutputError, "without a suffix"),
+        ("a.mp4", {"codec": "h265"}, SettingError, "no codec h265; choose one of h264, hevc"),
+        ("a.mp4", {"codec": "ffv1"}, SettingError, "cannot hold ffv1; write .mkv, or choose one of the codecs h264"),
+        ("a.webm", {"codec": "h264"}, SettingError, "write .mp4 or .mov or .m4v or .mkv"),
+        ("a.webm", {"bits": 10}, SettingError, "vp9 has 8 bits here, not 10; 10 bits have h264, hevc"),
+        ("a.mp4", {"bits": 9}, SettingError, "h264 has 8 or 10 bits here, not 9$"),
+        ("a.mp4", {"crf": 52}, SettingError, r"0\.\.51, not 52"),
+        ("a.mov", {"codec": "prores", "crf": 10}, SettingError, "choose a preset instead: proxy, lt"),
+        ("a.mkv", {"codec": "ffv1", "crf": 10}, SettingError, "lossless"),
+        ("a.mkv", {"codec": "ffv1", "preset": "slow"}, SettingError, "leave it out"),
+        ("a.mp4", {"preset": "6"}, SettingError, "h264 has no preset 6; choose one of ultrafast"),
+        ("a.mp4", {"named": "tiny"}, SettingError, "no settings named tiny; choose one of archive"),
+        ("a.mp4", {"named": "archive"}, SettingError, "cannot hold ffv1"),
+        ("a.mkv", {"named": "archive", "codec": "h264"}, SettingError, "archive means the codec ffv1, not h264"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_with_what_does(films, target, asked, error, words):
+    with pytest.raises(error, match=words):
+        choose_recipe(films["grey"], target, **asked)
+
+
+def test_where_a_result_goes_if_nobody_says(films, tmp_path):
+    grey, old = films["grey"], films["old"]
+    assert default_target(grey) == grey.path.with_name("grey_color.mkv")
+    assert default_target(grey, folder=tmp_path) == tmp_path / "grey_color.mkv"
+    assert default_target(grey, named="edit").name == "grey_color.mov"
+    assert default_target(grey, named="archive").name == "grey_color.mkv"
+    assert default_target(grey, codec="vp9").name == "grey_color.mkv"
+    assert default_target(old).name == "old_color.mp4"
+    assert default_target(old, codec="vp9").name == "old_color.webm"
