@@ -95,6 +95,7 @@ def add_tracks(
     subtitles: str = "",
     attachment: bytes = b"",
     seconds: float = 1.6,
+    delay: int = 0,
 ) -> Path:
     """Copy a film with its chapters and give it sound (an encoder and a language each) and whatever else is named."""
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
@@ -123,7 +124,7 @@ def add_tracks(
                 packet.stream = picture
                 packets.append(packet)
         for number, stream in enumerate(tracks):
-            packets += _sound(stream, seconds, pitch=200 * (number + 1))
+            packets += _sound(stream, seconds, pitch=200 * (number + 1), delay=delay)
         if text is not None:
             for packet in text.demux():
                 if packet.size:
@@ -134,9 +135,9 @@ def add_tracks(
     return target
 
 
-def _sound(stream, seconds, *, pitch):
+def _sound(stream, seconds, *, pitch, delay=0):
     packets = []
-    kind = "fltp" if stream.codec_context.name in ("aac", "libopus") else "s16"
+    kind = "fltp" if stream.codec_context.name in ("aac", "ac3", "libmp3lame") else "s16"
     for start in range(0, int(48000 * seconds), 1024):
         wave = 0.3 * np.sin(np.arange(start, start + 1024) * (2 * np.pi * pitch / 48000))
         if kind == "fltp":
@@ -144,7 +145,7 @@ def _sound(stream, seconds, *, pitch):
         else:
             samples = np.repeat(np.rint(wave * 32767).astype(np.int16), 2)[None]
             frame = av.AudioFrame.from_ndarray(samples, "s16", "stereo")
-        frame.sample_rate, frame.pts, frame.time_base = 48000, start, Fraction(1, 48000)
+        frame.sample_rate, frame.pts, frame.time_base = 48000, 48000 * delay + start, Fraction(1, 48000)
         packets += stream.encode(frame)
     return packets + stream.encode(None)
 

@@ -143,7 +143,7 @@ def test_sound_subtitles_chapters_and_notes_come_along(tmp_path, suffix):
         shown = [(float(time), data[2:].split(b"\0")[0]) for time, data in texts if len(data) > 2]
         assert shown == [(0.1, b"Hallo Welt"), (0.7, b"Zwei\nZeilen")]
         assert [track.codec for track in result.subtitles] == ["mov_text"]
-        assert remarks == (f"attachment (stream 4, unknown) cannot be held by {suffix}: left out",)
+        assert remarks == (f"attachment (stream 4, unknown) cannot be held by {suffix} and is left out",)
 
 
 def test_sound_that_a_container_cannot_hold_is_refused_with_a_way_out(tmp_path):
@@ -274,16 +274,66 @@ def test_gifs_and_folders_become_films(tmp_path):
 
 
 def test_a_clock_far_from_zero_is_moved_there(tmp_path):
-    bare = clips.write_clip(tmp_path / "bare.mp4", times=lambda number: 250 + number)
-    source = clips.add_tracks(bare, tmp_path / "in.ts", sounds=[("aac", "deu")], seconds=12)
+    bare = clips.write_clip(tmp_path / "bare.mkv", codec="ffv1", times=lambda number: 2500 + number)
+    source = clips.add_tracks(bare, tmp_path / "in.mkv", sounds=[("flac", "deu")], delay=100)
     film = open_film(source)
-    result, _ = colored(source, tmp_path / "out.mkv")
-    moved = film.start
-    assert moved < 1 or result.start == 0
-    before, after = (clips.packets_of(path, "video") for path in (source, result.path))
-    ahead = min(time for time, _ in before) - clips.packets_of(source, "audio")[0][0]
-    now = min(time for time, _ in after) - clips.packets_of(result.path, "audio")[0][0]
-    assert abs(now - ahead) < Fraction(2, 1000)
+    assert film.start == 100
+    assert film.pts_at(1) == 101_000
+    result, _ = colored(source, tmp_path / "out.mp4")
+    assert (result.start, result.start_pts, result.duration) == (0, 0, pytest.approx(Fraction(8, 5), abs=0.03))
+    before, after = (clips.packets_of(path, "audio") for path in (source, result.path))
+    assert [data for _, data in after] == [data for _, data in before]
+    assert all(abs(new - old + 100) < Fraction(1, 1000) for (new, _), (old, _) in zip(after, before, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "sound", "suffix"),
+    [
+        ("in.avi", "mpeg4", "libmp3lame", ".mkv"),
+        ("in.avi", "mpeg4", "libmp3lame", ".mp4"),
+        ("in.avi", "mpeg4", "pcm_s16le", ".mkv"),
+        ("in.ts", "libx264", "aac", ".mkv"),
+        ("in.ts", "libx264", "aac", ".mp4"),
+        ("in.mpg", "mpeg2video", "ac3", ".mp4"),
+    ],
+)
+def test_old_kinds_of_files_keep_sound_and_sync(tmp_path, name, codec, sound, suffix):
+    bare = clips.write_clip(tmp_path / "bare.mp4", codec=codec, max_b_frames=0)
+    source = clips.add_tracks(bare, tmp_path / name, sounds=[(sound, "deu")])
+    result, _ = colored(source, tmp_path / f"out{suffix}")
+    before, after = (clips.packets_of(path, "audio") for path in (source, result.path))
+    # The headers that broadcasts have before each packet of AAC have no place in other files.
+    assert all(old.endswith(new) for (_, old), (_, new) in zip(before, after, strict=True))
+    film = open_film(source)
+    first = next(read_frames(film)).pts * film.time_base - before[0][0]
+    assert abs(result.start_pts * result.time_base - after[0][0] - first) < Fraction(2, 1000)
+    assert len(list(read_frames(result))) == 40
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_covers_come_along_and_other_films_are_told(tmp_path, suffix):
+    def cover(container, stream):
+        picture = container.add_stream("mjpeg", rate=1)
+        picture.width, picture.height, picture.pix_fmt = 64, 64, "yuvj420p"
+        picture.disposition = av.stream.Disposition.attached_pic
+        second = container.add_stream("mpeg4", rate=25)
+        second.width, second.height = 32, 32
+        container.mux([*picture.encode(av.VideoFrame(64, 64, "yuvj420p")), *picture.encode(None)])
+        container.mux([*second.encode(av.VideoFrame(32, 32, "yuv420p")), *second.encode(None)])
+
+    source = clips.write_clip(tmp_path / "in.mp4", before=cover)
+    result, remarks = colored(source, tmp_path / f"out{suffix}")
+    assert remarks == ("a further film in the file (stream 1, mpeg4) is left out",)
+    (track,) = result.others
+    assert (track.cover, track.codec) == (True, "mjpeg")
+    kept = []
+    for path in (source, result.path):
+        with av.open(str(path)) as container:
+            (stream,) = [
+                stream for stream in container.streams if stream.disposition & av.stream.Disposition.attached_pic
+            ]
+            kept.append(next(bytes(packet) for packet in container.demux(stream)))
+    assert kept[0] == kept[1]
 
 
 def test_targets_are_checked_before_any_work(tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from media.video import clips
-from tinct.errors import InputError
+from tinct.errors import InputError, UnreadableError
 from tinct.media.video import read
 from tinct.media.video.probe import open_film
 from tinct.media.video.problems import Problems
@@ -289,6 +289,26 @@ def test_a_truncated_film_gives_what_is_left(tmp_path, name):
     frames = list(read_frames(open_film(path), problems=problems))
     assert 20 < len(frames) < 35
     assert any("cut off" in line for line in problems.lines), problems.lines
+
+
+def test_times_that_do_not_rise_are_told_and_moved(tmp_path):
+    path = clips.write_clip(tmp_path / "in.mkv", codec="ffv1", times=lambda number: number - (number in (11, 12)))
+    problems = Problems()
+    film = open_film(path)
+    times = [frame.pts for frame in read_frames(film, problems=problems)]
+    assert times[9:15] == [360, 400, 401, 440, 520, 560]
+    assert len(times) == 40
+    assert [str(problem).split(": ", 1) for problem in problems.found] == [
+        ["at 0:00:00.4", "1 frame had the same time as the one before, or an earlier one, and came a moment later"]
+    ]
+
+
+def test_times_that_start_anew_are_refused(tmp_path):
+    part = clips.write_clip(tmp_path / "part.ts", codec="mpeg2video", frames=60, max_b_frames=0)
+    path = tmp_path / "in.ts"
+    path.write_bytes(part.read_bytes() * 2)
+    with pytest.raises(UnreadableError, match=r"its times jump back at 0:00:02\.4; give it one time line first"):
+        list(read_frames(open_film(path)))
 
 
 def test_a_change_of_size_is_refused(tmp_path):

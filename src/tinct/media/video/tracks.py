@@ -17,10 +17,12 @@ from tinct.errors import OutputError, SettingError
 from tinct.media.video.codecs import CONTAINERS, Container
 from tinct.media.video.convert import CaptionEncoder, Copy, Route, SoundEncoder
 from tinct.media.video.film import Chapter, Film, Track
-from tinct.media.video.source import packets_of
+from tinct.media.video.source import opened, packets_of
 
 # What may be done with sound: passed on as it is, encoded anew where the container cannot hold it, or left out.
 SOUND = ("copy", "encode", "none")
+# What Matroska calls cover pictures, by their codecs: file names and kinds.
+_COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 
 
 @dataclass(frozen=True)
@@ -135,17 +137,25 @@ class Tracks:
     def _other(self, track: Track) -> Route | None:
         """Take along what can be, and note the rest."""
         source = self._source.streams[track.index]
+        if track.cover and self._container.suffix == ".mkv" and track.codec in _COVERS:
+            # As a stream it would become a second film.
+            name, kind = _COVERS[track.codec]
+            with opened(self._film.path) as again:
+                picture = next(packets_of(again, again.streams[track.index]))
+                self._output.add_attachment(name, kind, bytes(picture))
+            return None
         if (track.kind != "video" or track.cover) and holds(self._container, source):
             return Copy(self._output, source)
         if track.kind == "subtitle":
             with suppress(ValueError, av.FFmpegError):
                 return CaptionEncoder(self._output, source, self._container.captions)
+        which = f"stream {track.index}, {track.codec}"
+        if track.kind == "video" and not track.cover:
+            self.remarks.append(f"a further film in the file ({which}) is left out")
         # MOV keeps chapters a second time as a stream of text; they are written anew.
-        if not (track.kind == "data" and self._film.chapters):
-            kind = "film" if track.kind == "video" else track.kind
-            self.remarks.append(
-                f"{kind} (stream {track.index}, {track.codec}) cannot be held by {self._container.suffix}: left out"
-            )
+        elif not (track.kind == "data" and self._film.chapters):
+            kind = "the cover picture" if track.cover else track.kind
+            self.remarks.append(f"{kind} ({which}) cannot be held by {self._container.suffix} and is left out")
         return None
 
 
