@@ -9,7 +9,9 @@ import tinct
 
 
 def test_public_names() -> None:
-    assert sorted(tinct.__all__) == ["ColorBins", "Colorizer", "TinctError", "__version__", "colorize"]
+    assert sorted(tinct.__all__) == [
+        *("ColorBins", "Colorizer", "TinctError", "VideoSettings", "__version__", "colorize", "colorize_video")
+    ]
     assert dir(tinct) == sorted(tinct.__all__)
     for name in tinct.__all__:
         assert getattr(tinct, name) is not None

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tinct.color.bins import ColorBins as ColorBins
     from tinct.colorize.colorizer import Colorizer as Colorizer
     from tinct.colorize.colorizer import colorize as colorize
+    from tinct.colorize.video import VideoSettings as VideoSettings
+    from tinct.colorize.video import colorize_video as colorize_video
     from tinct.errors import TinctError as TinctError
 
 # Where each public name lives.
@@ -21,9 +23,11 @@ _HOMES = {
     "ColorBins": "tinct.color.bins",
     "Colorizer": "tinct.colorize.colorizer",
     "TinctError": "tinct.errors",
+    "VideoSettings": "tinct.colorize.video",
+    "colorize_video": "tinct.colorize.video",
 }
 
-__all__ = ["ColorBins", "Colorizer", "TinctError", "__version__", "colorize"]
+__all__ = ["ColorBins", "Colorizer", "TinctError", "VideoSettings", "__version__", "colorize", "colorize_video"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ import pyvips
 import tinct
 
 TINCT = [sys.executable, "-W", "error", "-m", "tinct"]
-VERBS = ("colorize", "demo", "models", "evaluate", "bins", "prepare", "train", "export")
+VERBS = ("colorize", "video", "demo", "models", "evaluate", "bins", "prepare", "train", "export")
 
 
 def run(
@@ -66,7 +66,7 @@ def test_help_loads_nothing_heavy() -> None:
         "names = 'torch lightning onnxruntime openvino cv2 pyvips scipy av numpy matplotlib'.split()\n"
         "print('LOADED', [name for name in names if name in sys.modules])"
     )
-    for arguments in (["--help"], ["colorize", "--help"], ["train", "--help"], ["--version"]):
+    for arguments in (["--help"], ["colorize", "--help"], ["video", "--help"], ["train", "--help"], ["--version"]):
         done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
         assert done.stdout.endswith("LOADED []\n")
 

@@ -14,10 +14,10 @@ from typing import Annotated
 import typer
 
 from tinct import __version__
-from tinct.cli import colorize, demo, learn, models, study
+from tinct.cli import colorize, demo, learn, models, study, video
 from tinct.errors import TinctError
 
-FAMILIES = (colorize, demo, models, study, learn)  # in the order in which the help lists their verbs
+FAMILIES = (colorize, video, demo, models, study, learn)  # in the order in which the help lists their verbs
 
 
 def build() -> typer.Typer:
@@ -29,7 +29,9 @@ def build() -> typer.Typer:
         rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback(help="Give colour to black-and-white photographs, and train the networks that do it.")(_options)
+    app.callback(help="Give colour to black-and-white photographs and films, and train the networks that do it.")(
+        _options
+    )
     for family in FAMILIES:
         family.register(app)
     return app

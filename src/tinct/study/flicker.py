@@ -13,8 +13,10 @@ as a distance instead of its square, which a few pixels would decide, and over t
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,16 @@ from numpy.typing import NDArray
 from tinct.color.motion import consistent, flow, warp
 from tinct.color.spaces import FloatArray, rgb_to_yuv
 from tinct.color.statistics import as_unit_rgb
+from tinct.colorize.frames import FrameForm, resized
 from tinct.errors import InputError
+from tinct.media.image import small_size
+from tinct.media.video import read as video
+from tinct.media.video.probe import open_film
+
+# Root of height x width at which the flicker of a film's file is measured.
+_SIZE = 256
+# U and V of one unit of Cb and Cr.
+_UV = (0.436 / 0.5, 0.615 / 0.5)
 
 Frame = NDArray[Any] | tuple[NDArray[Any], NDArray[Any]]
 
@@ -78,6 +89,41 @@ def warping_error(frames: Iterable[Frame], *, cuts: Container[int] = ()) -> Flic
         raise InputError("flicker is measured between frames of one shot, and there are no two such frames")
     spread = float(np.mean(variances)) ** 0.5
     return Flicker(255 * float(np.mean(errors)), 255 * spread, len(errors), float(np.mean(shares)))
+
+
+def film_flicker(path: str | Path, *, cuts: Container[int] = ()) -> Flicker:
+    """Measure the flicker of a film's file, at a small size.
+
+    Args:
+        path: the film.
+        cuts: as for `warping_error`.
+
+    Raises:
+        InputError: it is no film, has no chroma, or no two frames could be compared.
+    """
+    film = open_film(Path(path))
+    form = FrameForm(
+        luma_shape=(film.height, film.width),
+        depth=film.depth,
+        full_range=film.full_range,
+        matrix=film.matrix_name,
+        area=(0, film.height, 0, film.width),
+        chroma_shape=(film.height, film.width),
+        chroma_depth=film.depth,
+    )
+    size = small_size(film.height, film.width, size=_SIZE)
+
+    def small(frames: Iterable[video.Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            if frame.chroma is None:
+                raise InputError(f"{path}: has no chroma, and so nothing that could flicker")
+            planes = [
+                form.unit_chroma(resized(plane, size)) * scale for plane, scale in zip(frame.chroma, _UV, strict=True)
+            ]
+            yield form.unit(resized(frame.luma, size)), np.stack(planes, axis=-1)
+
+    with closing(video.read_frames(film)) as frames:
+        return warping_error(small(frames), cuts=cuts)
 
 
 def _planes(frame: Frame) -> tuple[NDArray[Any], FloatArray]:

@@ -1,0 +1,387 @@
+"""Colour for a film: its Y planes untouched, U and V made; sound, subtitles and times kept.
+
+    film -> frames -> network -> smoothing over time -> U and V -> parts, encoded -> one film with the sound
+
+A killed run goes on after the last finished part when it is called again with the same settings.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinct import __version__
+from tinct.colorize.colorizer import Colorizer
+from tinct.colorize.film import Painted, Shot, paint_film
+from tinct.colorize.frames import FrameColorizer, FrameForm
+from tinct.colorize.resume import Progress, WorkFolder, work_folder
+from tinct.colorize.shots import CutFinder, active_area
+from tinct.colorize.smoothing import Smoothing
+from tinct.errors import InputError, SettingError
+from tinct.media.image import small_size
+from tinct.media.video.film import Film
+from tinct.media.video.mux import assemble, check_target
+from tinct.media.video.probe import open_film
+from tinct.media.video.problems import Problems
+from tinct.media.video.read import read_frames
+from tinct.media.video.recipe import Recipe, choose_recipe, default_target
+from tinct.media.video.sample import sample_lumas
+from tinct.media.video.write import SegmentWriter
+from tinct.runtime.modelfile import DEFAULT_MODEL
+from tinct.runtime.session import core_count
+
+# Frames, spread over the film, in which black borders are looked for.
+_BORDER_FRAMES = 24
+# Root of height x width at which cuts are found where no network runs.
+_SHOT_SIZE = 128
+_MOST_THREADS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoSettings:
+    """How to colorize a film.
+
+    Attributes:
+        model: the name of a model that comes with tinct, or the path of a model file.
+        runtime: `auto`, `onnxruntime` or `openvino`.
+        temperature: of decoding, above 0; the model's own without it.
+        size: the network's working size in pixels; the model's own without it.
+        denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
+        smoothing: over time: `motion`, `paper`, `ALPHA,FRAMES` or `off`; see `tinct.colorize.smoothing`.
+        purpose: codec and quality for a purpose: `archive`, `master`, `edit`, `share` or `small`.
+        codec: `h264`, `hevc`, `vp9`, `av1`, `prores` or `ffv1`; by purpose and container without it.
+        crf: the codec's quality number, lower is better; the purpose's or the codec's usual one without it.
+        preset: the encoder's own name or number for how much effort it makes; likewise.
+        bits: 8 or 10 bits a channel; the film's own without it.
+        sound: `copy`, `encode` or `none`.
+        start: leave out what comes before, in seconds.
+        end: leave out what comes from there on, in seconds.
+        rate: frames a second of a folder of pictures.
+        compare: put the film as it was beside the result, in one picture.
+        recolor: colour shots anew that have colours already.
+        overwrite: replace a result that is there already.
+        threads: processor threads; as many as there are cores without it.
+    """
+
+    model: str | Path = DEFAULT_MODEL
+    runtime: str = "auto"
+    temperature: float | None = None
+    size: int | None = None
+    denoise: str | float = "auto"
+    smoothing: str = "motion"
+    purpose: str | None = None
+    codec: str | None = None
+    crf: int | None = None
+    preset: str | None = None
+    bits: int | None = None
+    sound: str = "copy"
+    start: float | None = None
+    end: float | None = None
+    rate: float | None = None
+    compare: bool = False
+    recolor: bool = False
+    overwrite: bool = False
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class VideoResult:
+    """A colorized film.
+
+    Attributes:
+        source: the input.
+        target: the file written.
+        width: of the result, in pixels.
+        height: of the result.
+        frames: how many it has.
+        seconds: the time it took; of a run that went on, this run's.
+        resumed: frames that an earlier run had finished.
+        model: the model's name.
+        codec: the result's.
+        shots: what lies between cuts.
+        notices: what was done that one might not expect, such as deinterlacing.
+        problems: what went wrong with some frames.
+    """
+
+    source: Path
+    target: Path
+    width: int
+    height: int
+    frames: int
+    seconds: float
+    resumed: int
+    model: str
+    codec: str
+    shots: tuple[Shot, ...]
+    notices: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain JSON values."""
+        values = asdict(self)
+        return values | {"source": str(self.source), "target": str(self.target), "seconds": round(self.seconds, 3)}
+
+
+def colorize_video(
+    source: str | Path,
+    target: str | Path | None = None,
+    *,
+    settings: VideoSettings | None = None,
+    on_frame: Callable[[int, int | None], object] | None = None,
+) -> VideoResult:
+    """Colorize a film.
+
+    Args:
+        source: a film of any kind that FFmpeg reads, or a folder of pictures.
+        target: the film to write, in the container of its suffix; NAME_color.EXT beside the source without it.
+        settings: how; the defaults without it.
+        on_frame: called after each frame with how many are done and how many there are about.
+
+    Returns:
+        What was written.
+
+    Raises:
+        InputError: the source is no film, or cannot be decoded.
+        OutputError: the target cannot be written, is there already, or is the source itself.
+        SettingError: an option is out of range, or the container cannot hold what was asked for.
+        ModelError: the model cannot be used.
+    """
+    started = time.perf_counter()
+    settings = settings or VideoSettings()
+    smoothing = Smoothing.parse(settings.smoothing)
+    if settings.threads is not None and settings.threads < 1:
+        raise SettingError(f"at least 1 thread is needed, not {settings.threads}")
+    film = open_film(Path(source), rate=settings.rate)
+    span = _span(film, settings)
+    place = Path(target) if target is not None else default_target(film, codec=settings.codec, named=settings.purpose)
+    # Side by side, of an odd width the last column is left out.
+    written = replace(film, width=2 * (film.width - film.width % 2)) if settings.compare else film
+    recipe = choose_recipe(
+        written,
+        place,
+        codec=settings.codec,
+        crf=settings.crf,
+        preset=settings.preset,
+        bits=settings.bits,
+        named=settings.purpose,
+    )
+    check_target(film, place, recipe, sound=settings.sound, overwrite=settings.overwrite)
+    colorizer = Colorizer(
+        settings.model,
+        runtime=settings.runtime,
+        temperature=settings.temperature,
+        size=settings.size,
+        denoise=settings.denoise,
+        threads=1,
+    )
+    work = _Work(film, written, recipe, settings, colorizer, smoothing, span)
+    with work_folder(place, work.plan) as folder:
+        since = folder.progress()
+        done = work.paint(folder, since, on_frame)
+        lost = assemble(
+            written,
+            folder.parts(),
+            place,
+            recipe,
+            start_pts=span[0],
+            end_pts=span[1],
+            sound=settings.sound,
+            note=f"colorized by tinct {__version__}, model {colorizer.session.card.name}, smoothing {smoothing}",
+            overwrite=settings.overwrite,
+        )
+    return VideoResult(
+        source=Path(source),
+        target=place,
+        width=recipe.width,
+        height=recipe.height,
+        frames=done.facts["given_to"],
+        seconds=time.perf_counter() - started,
+        resumed=since.facts["given_to"] if since is not None else 0,
+        model=colorizer.session.card.name,
+        codec=recipe.codec.name,
+        shots=tuple(Shot(**shot) for shot in done.facts["shots"]),
+        notices=(*work.notices(), *dict.fromkeys((*recipe.remarks, *lost))),
+        problems=tuple(done.facts["problems"]),
+    )
+
+
+def list_shots(source: str | Path, *, rate: float | None = None) -> list[Shot]:
+    """Find a film's shots, without colouring it.
+
+    Returns:
+        The shots; `colored` is None, since that is not looked at.
+
+    Raises:
+        InputError: the source is no film, or cannot be decoded.
+    """
+    from tinct.colorize.frames import resized
+
+    film = open_film(Path(source), rate=rate)
+    top, bottom, left, right = _area(film)
+    size = small_size(bottom - top, right - left, size=_SHOT_SIZE)
+    form = _form(film, (top, bottom, left, right), (film.height, film.width), 8)
+    finder = CutFinder()
+    numbers: list[tuple[int, int]] = []
+    cuts: list[bool] = []
+    with closing(read_frames(film)) as frames:
+        for frame in frames:
+            luma = form.unit(resized(frame.luma[top:bottom, left:right], size))
+            cuts += finder.push(np.rint(luma * 255).astype(np.uint8))
+            numbers.append((frame.number, frame.pts))
+    cuts += finder.flush()
+    begin = [index for index, cut in enumerate(cuts) if cut or index == 0]
+    return [Shot(numbers[index][0], float(film.seconds_at(numbers[index][1]))) for index in begin]
+
+
+def _span(film: Film, settings: VideoSettings) -> tuple[int | None, int | None]:
+    """Give the first pts to take and the first to leave out."""
+    start, end = settings.start, settings.end
+    if (start is not None and start < 0) or (end is not None and end <= (start or 0)):
+        raise SettingError(f"start and end must be seconds, the end after the start, not {start} and {end}")
+    if start is not None and film.duration is not None and start >= film.duration:
+        raise SettingError(
+            f"{film.path}: ends at {float(film.duration):.1f} s, before the start asked for, {start:g} s"
+        )
+    return (
+        film.pts_at(start) if start else None,
+        film.pts_at(end) if end is not None else None,
+    )
+
+
+def _area(film: Film) -> tuple[int, int, int, int]:
+    """Find a film's picture between black borders."""
+    form = _form(film, (0, film.height, 0, film.width), (film.height, film.width), 8)
+    lumas = [np.rint(form.unit(luma) * 255).astype(np.uint8) for luma in sample_lumas(film, _BORDER_FRAMES)]
+    return active_area(lumas) if lumas else (0, film.height, 0, film.width)
+
+
+def _form(film: Film, area: tuple[int, int, int, int], chroma_shape: tuple[int, int], chroma_depth: int) -> FrameForm:
+    return FrameForm(
+        luma_shape=(film.height, film.width),
+        depth=film.depth,
+        full_range=film.full_range,
+        matrix=film.matrix_name,
+        area=area,
+        chroma_shape=chroma_shape,
+        chroma_depth=chroma_depth,
+    )
+
+
+class _Work:
+    """One film being made."""
+
+    def __init__(
+        self,
+        film: Film,
+        written: Film,
+        recipe: Recipe,
+        settings: VideoSettings,
+        colorizer: Colorizer,
+        smoothing: Smoothing,
+        span: tuple[int | None, int | None],
+    ) -> None:
+        self._film = film
+        self._written = written
+        self._recipe = recipe
+        self._settings = settings
+        self._colorizer = colorizer
+        self._smoothing = smoothing
+        self._start_pts, self._end_pts = span
+        self._threads = min(settings.threads or core_count(), _MOST_THREADS)
+        area = _area(film)
+        across = 1 if recipe.chroma_shape[1] == written.width else 2
+        self._form = _form(film, area, (recipe.chroma_shape[0], -(-film.width // across)), recipe.bits)
+        source = film.path.stat()
+        self.plan = {
+            "tinct": __version__,
+            "source": [str(film.path.resolve()), source.st_size, source.st_mtime_ns],
+            "model": [str(colorizer.session.path), colorizer.session.path.stat().st_mtime_ns],
+            "runtime": colorizer.session.runtime,
+            "recipe": repr(recipe),
+            "area": list(area),
+            "temperature": colorizer.temperature,
+            "size": colorizer.size,
+            "denoise": colorizer.denoise,
+            "smoothing": str(smoothing),
+            "span": list(span),
+            "compare": settings.compare,
+            "recolor": settings.recolor,
+        }
+
+    def notices(self) -> Iterator[str]:
+        """Say what was done that one might not expect."""
+        film, area = self._film, self._form.area
+        if film.interlaced:
+            yield "the film is interlaced: it was deinterlaced, one frame for one"
+        if area != (0, film.height, 0, film.width):
+            yield f"black borders were left black: the picture is {area[3] - area[2]} x {area[1] - area[0]}"
+
+    def paint(
+        self, folder: WorkFolder, since: Progress | None, on_frame: Callable[[int, int | None], object] | None
+    ) -> Progress:
+        """Make the parts that are missing; give what is known after the last."""
+        if since is not None and since.facts["done"]:
+            return since
+        problems = Problems()
+        frames = read_frames(
+            self._film,
+            start_pts=since.facts["next_pts"] if since is not None else self._start_pts,
+            start_number=since.facts["given_to"] if since is not None else 0,
+            end_pts=self._end_pts,
+            problems=problems,
+        )
+        painted = paint_film(
+            self._film,
+            frames,
+            FrameColorizer(self._colorizer, self._form),
+            self._smoothing,
+            since=since,
+            recolor=self._settings.recolor,
+            threads=self._threads,
+            problems=problems,
+        )
+        total = self._total()
+        # Parts that were encoded with another number of threads would not fit together.
+        threads = since.facts["threads"] if since is not None else self._threads
+        with closing(painted):
+            for item in painted:
+                if isinstance(item, Painted):
+                    part = folder.next_part()
+                    with SegmentWriter(part, self._written, self._recipe, threads=threads) as writer:
+                        while isinstance(item, Painted):
+                            self._write(writer, item)
+                            if on_frame is not None:
+                                on_frame(item.frame.number + 1, total)
+                            item = next(painted)  # a break comes after the last frame, if not before
+                    folder.finish(part, replace(item.progress, facts=item.progress.facts | {"threads": threads}))
+                since = item.progress
+        if since is None or since.facts["given_to"] == 0:
+            raise InputError(f"{self._film.path}: no frame of it could be decoded; is it damaged?")
+        return since
+
+    def _write(self, writer: SegmentWriter, item: Painted) -> None:
+        frame, (u, v) = item.frame, item.planes
+        luma = frame.luma
+        if self._settings.compare:
+            grey = self._form.neutral()
+            width, half = self._written.width // 2, self._recipe.chroma_shape[1] // 2
+            luma = np.hstack([luma[:, :width], luma[:, :width]])
+            u, v = (np.hstack([grey[:, :half], plane[:, :half]]) for plane in (u, v))
+        writer.write(luma, u, v, pts=frame.pts, duration=frame.duration)
+
+    def _total(self) -> int | None:
+        """Say how many frames there will be, about."""
+        film = self._film
+        if film.frames is None:
+            return None
+        if self._start_pts is None and self._end_pts is None:
+            return film.frames
+        begin = film.seconds_at(self._start_pts) if self._start_pts is not None else 0
+        end = film.seconds_at(self._end_pts) if self._end_pts is not None else film.duration
+        return min(film.frames, round((end - begin) * film.rate)) if end is not None else None
