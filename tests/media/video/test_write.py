@@ -30,7 +30,7 @@ def uneven(number):
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
     path = tmp_path_factory.mktemp("film") / "in.mkv"
-    return open_film(clips.write_clip(path, times=uneven, time_base=Fraction(1, 1000)))
+    return open_film(clips.write_clip(path, codec="ffv1", times=uneven, time_base=Fraction(1, 1000)))
 
 
 def quick(codec):
@@ -73,7 +73,7 @@ def test_all_codecs_keep_every_frame_and_its_time(film, tmp_path, codec):
     assert (segment.codec, segment.time_base) == (codec, Fraction(1, 1000))
     assert next(segment.packets()).key
     assert [coded.duration for coded in segment.packets()] == [40] * 40
-    assert segment.delay == {"h264": 2, "hevc": segment.delay}.get(codec, 0)
+    assert (segment.delay > 0) == (codec in ("h264", "hevc"))
     frames = decoded(segment)
     assert [frame.pts for frame in frames] == times
     assert (frames[0].width, frames[0].height, frames[0].format.name) == (W, H, recipe.form)

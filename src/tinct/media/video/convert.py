@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
+from itertools import product
 from typing import Protocol, cast
 
 import av
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
+from av.codec.context import CodecContext
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
+from tinct.media.video.source import readable
+
 # Bits a second for each channel: enough that nobody hears a difference.
 _CHANNEL_RATE = 96_000
-# Opus knows no other rate than this, and those it divides into.
-_OPUS_RATE = 48_000
+# What encoders take that take neither the source's rate nor its arrangement of channels.
+_COMMON_RATE = 48_000
+_COMMON_LAYOUTS = {1: "mono", 6: "5.1", 8: "7.1"}
 
 
 class Route(Protocol):
@@ -59,17 +67,16 @@ class SoundEncoder:
     """Decodes sound and encodes it anew."""
 
     def __init__(self, output: OutputContainer, source: Stream, encoder: str) -> None:
-        """Add a stream of sound like the source's.
+        """Add a stream of sound like the source's, or the nearest to it that the encoder has.
 
         Raises:
             ValueError: the container cannot hold it, or the encoder is not there.
         """
         self._source = cast(AudioStream, source)
-        rate = _OPUS_RATE if encoder == "libopus" else self._source.rate
-        layout = self._source.layout.name
+        rate, layout = _nearest(encoder, self._source)
         stream = cast(AudioStream, output.add_stream(encoder, rate=rate))
         stream.layout = layout
-        stream.codec_context.bit_rate = _CHANNEL_RATE * self._source.channels
+        stream.codec_context.bit_rate = _CHANNEL_RATE * AudioLayout(layout).nb_channels
         stream.codec_context.time_base = Fraction(1, rate)
         self._stream = stream
         describe(stream, source)
@@ -88,6 +95,21 @@ class SoundEncoder:
         if packet is None:
             made += self._stream.encode(None)
         return cast("list[Packet[Stream]]", made)
+
+
+def _nearest(encoder: str, source: AudioStream) -> tuple[int, str]:
+    """Give the rate and the channels nearest to a source's that an encoder takes, by trying."""
+    common = _COMMON_LAYOUTS.get(source.channels, "stereo")
+    for rate, layout in product((source.rate, _COMMON_RATE), (source.layout.name, common, "stereo")):
+        context = cast(AudioCodecContext, CodecContext.create(encoder, "w"))
+        context.sample_rate, context.layout = rate, layout
+        if not context.codec.audio_formats:
+            break
+        context.format = context.codec.audio_formats[0]
+        with suppress(av.FFmpegError, ValueError):
+            context.open()
+            return rate, layout
+    return _COMMON_RATE, "stereo"
 
 
 class CaptionEncoder:
@@ -144,7 +166,7 @@ _STALE = (
 
 def lasting(notes: dict[str, str]) -> dict[str, str]:
     """Give what remains true of a stream or a file when it is written anew: its language, its title and the like."""
-    return {name: value for name, value in notes.items() if not name.upper().startswith(_STALE)}
+    return {name: readable(value) for name, value in notes.items() if not name.upper().startswith(_STALE)}
 
 
 def describe(stream: Stream, source: Stream) -> None:

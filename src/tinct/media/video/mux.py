@@ -29,6 +29,9 @@ from tinct.media.video.write import configure
 
 # Chapters are written in these units, which every container rounds to its own.
 _NANOSECOND = Fraction(1, 10**9)
+# Packets come in order, so that the muxer need not hold back more than this (microseconds) to sort them; films for
+# editing have a hundred megabytes a second.
+_HELD_BACK = "1000000"
 # A film whose clock starts further from zero than this (a recorded broadcast) is moved to zero.
 _FAR_START = 1
 
@@ -55,7 +58,7 @@ def check_target(
     place = Path(target)
     _check_place(place, film.path, overwrite=overwrite)
     with ExitStack() as stack:
-        output = av.open(io.BytesIO(), "w", format=recipe.container.muxer, metadata_errors="surrogateescape")
+        output = av.open(io.BytesIO(), "w", format=recipe.container.muxer)
         # What was never begun cannot be ended, and is not wanted.
         stack.callback(_forget, output)
         tracks = _lay_out(stack, output, film, recipe, extradata=None, sound=sound, window=Window(), note="")
@@ -118,8 +121,7 @@ def assemble(
                         f"file:{beside}",
                         "w",
                         format=recipe.container.muxer,
-                        container_options=dict(recipe.container.options),
-                        metadata_errors="surrogateescape",
+                        container_options={**recipe.container.options, "max_interleave_delta": _HELD_BACK},
                     )
                 )
                 tracks = _lay_out(

@@ -36,7 +36,7 @@ from tinct.media.video.film import (
 )
 from tinct.media.video.images import open_images
 from tinct.media.video.planes import depth_of, is_grey, is_rgb, planes_of
-from tinct.media.video.source import opened, reason, video_stream
+from tinct.media.video.source import opened, readable, reason, video_stream
 
 # Pictures narrower than this hold nothing to colour, and encoders refuse them.
 LEAST_EDGE = 16
@@ -68,15 +68,43 @@ def open_film(path: str | Path, *, rate: Fraction | float | None = None) -> Film
     """
     place = Path(path)
     if place.is_dir():
-        images = open_images(place, rate=rate)
-        first = images.first
-        return _film(place, first, None, None, rate=images.rate, images=images.paths)
+        return _folder(place, rate)
     if rate is not None:
         raise SettingError(f"{place}: has its own frame times; leave the rate out, it is for folders of pictures")
     with opened(place) as container:
         stream = video_stream(container, place)
         first = _first_frame(container, stream, place)
-        return _film(place, first, container, stream, rate=None, images=())
+        times = _times(container, stream, first)
+        return Film(
+            **_pixels(place, first, stream.codec_context.codec.canonical_name),
+            **times,
+            container=container.format.name,
+            stream=stream.index,
+            fields=_fields(container, stream, rgb=is_rgb(first.format), seekable=times["seekable"]),
+            sample_aspect=stream.sample_aspect_ratio or Fraction(1),
+            audio=_tracks(container, "audio"),
+            subtitles=_tracks(container, "subtitle"),
+            others=_tracks(container, "attachment", "data", "video", without=stream.index),
+            chapters=_chapters(container),
+        )
+
+
+def _folder(path: Path, rate: Fraction | float | None) -> Film:
+    images = open_images(path, rate=rate)
+    return Film(
+        **_pixels(path, images.first, "images"),
+        container="images",
+        stream=0,
+        fields=Fields(),
+        sample_aspect=Fraction(1),
+        rate=images.rate,
+        time_base=1 / images.rate,
+        frames=len(images.paths),
+        start=Fraction(0),
+        start_pts=0,
+        duration=len(images.paths) / images.rate,
+        images=images.paths,
+    )
 
 
 def decoded_some(container: InputContainer, stream: VideoStream, *, packets: int) -> Iterator[VideoFrame]:
@@ -107,26 +135,17 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
     return frame
 
 
-def _film(
-    path: Path,
-    first: VideoFrame,
-    container: InputContainer | None,
-    stream: VideoStream | None,
-    *,
-    rate: Fraction | None,
-    images: tuple[Path, ...],
-) -> Film:
-    """Put together what is known, from the first frame and, for a file, from what it says."""
+def _pixels(path: Path, first: VideoFrame, codec: str) -> dict[str, Any]:
+    """Give what the first frame tells of all."""
     if min(first.width, first.height) < LEAST_EDGE:
         raise InputError(
             f"{path}: {first.width} x {first.height} pixels are too few to colour; "
             f"it takes at least {LEAST_EDGE} an edge"
         )
     form = first.format
-    codec = stream.codec_context.codec.canonical_name if stream is not None else "images"
     tags, matrix = _colors(first, codec)
     display, rotation = _display(first)
-    known: dict[str, Any] = {
+    return {
         "path": path,
         "codec": codec,
         "width": first.width,
@@ -141,35 +160,6 @@ def _film(
         "rotation": rotation,
         "display_matrix": display,
     }
-    if container is None or stream is None:
-        assert rate is not None
-        return Film(
-            **known,
-            container="images",
-            stream=0,
-            fields=Fields(),
-            sample_aspect=Fraction(1),
-            rate=rate,
-            time_base=1 / rate,
-            frames=len(images),
-            start=Fraction(0),
-            start_pts=0,
-            duration=len(images) / rate,
-            images=images,
-        )
-    times = _times(container, stream, first)
-    return Film(
-        **known,
-        **times,
-        container=container.format.name,
-        stream=stream.index,
-        fields=_fields(container, stream, rgb=is_rgb(form), seekable=times["seekable"]),
-        sample_aspect=stream.sample_aspect_ratio or Fraction(1),
-        audio=_tracks(container, "audio"),
-        subtitles=_tracks(container, "subtitle"),
-        others=_tracks(container, "attachment", "data", "video", without=stream.index),
-        chapters=_chapters(container),
-    )
 
 
 def _colors(frame: VideoFrame, codec: str) -> tuple[ColorTags, str]:
@@ -271,7 +261,7 @@ def _tracks(container: InputContainer, *kinds: str, without: int = -1) -> tuple[
             kind=stream.type,
             codec=_codec(stream),
             language=stream.metadata.get("language"),
-            title=stream.metadata.get("title"),
+            title=readable(stream.metadata["title"]) if "title" in stream.metadata else None,
             cover=bool(stream.disposition & Disposition.attached_pic),
         )
         for stream in container.streams
@@ -287,6 +277,6 @@ def _chapters(container: InputContainer) -> tuple[Chapter, ...]:
     found = []
     for chapter in container.chapters():
         unit = chapter["time_base"] or Fraction(1, 1000)
-        notes = tuple(sorted(chapter["metadata"].items()))
+        notes = tuple(sorted((name, readable(text)) for name, text in chapter["metadata"].items()))
         found.append(Chapter(chapter["start"] * unit, chapter["end"] * unit, notes))
     return tuple(sorted(found, key=lambda chapter: chapter.start))

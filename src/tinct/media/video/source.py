@@ -86,6 +86,15 @@ def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[S
             failures += 1
 
 
+def readable(text: str) -> str:
+    """Give what a file says as text: it is UTF-8, or what Windows wrote before that."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
+    return text
+
+
 def reason(error: Exception) -> str:
     """Give the telling part of what FFmpeg says."""
     return str(getattr(error, "strerror", None) or error or "no reason given")

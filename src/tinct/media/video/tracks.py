@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 
 import av
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import AttachmentStream, Discard, Stream
+from av.stream import Discard, Stream
 
 from tinct.errors import OutputError, SettingError
 from tinct.media.video.codecs import CONTAINERS, Container
@@ -21,6 +22,8 @@ from tinct.media.video.source import opened, packets_of
 
 # What may be done with sound: passed on as it is, encoded anew where the container cannot hold it, or left out.
 SOUND = ("copy", "encode", "none")
+# So many packets are written to find out whether a container can hold them; those of subtitles may be far away.
+_TRIED = {"audio": 8, "video": 1}
 # What Matroska calls cover pictures, by their codecs: file names and kinds.
 _COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 
@@ -123,11 +126,11 @@ class Tracks:
 
     def _sound(self, track: Track, *, encode: bool) -> Route:
         source = self._source.streams[track.index]
-        if holds(self._container, source):
+        if holds(self._container, self._film, track):
             return Copy(self._output, source)
         if encode and source.codec_context is not None:
             return SoundEncoder(self._output, source, self._container.sound)
-        others = [suffix for suffix, other in CONTAINERS.items() if holds(other, source)]
+        others = [suffix for suffix, other in CONTAINERS.items() if holds(other, self._film, track)]
         write = f"write {' or '.join(others)}, or " if others else ""
         raise OutputError(
             f"{self._film.path}: its sound ({track.codec}, stream {track.index}) cannot be held by "
@@ -137,43 +140,42 @@ class Tracks:
     def _other(self, track: Track) -> Route | None:
         """Take along what can be, and note the rest."""
         source = self._source.streams[track.index]
+        which = f"stream {track.index}, {track.codec}"
         if track.cover and self._container.suffix == ".mkv" and track.codec in _COVERS:
             # As a stream it would become a second film.
-            name, kind = _COVERS[track.codec]
-            with opened(self._film.path) as again:
-                picture = next(packets_of(again, again.streams[track.index]))
-                self._output.add_attachment(name, kind, bytes(picture))
-            return None
-        if (track.kind != "video" or track.cover) and holds(self._container, source):
-            return Copy(self._output, source)
-        if track.kind == "subtitle":
-            with suppress(ValueError, av.FFmpegError):
-                return CaptionEncoder(self._output, source, self._container.captions)
-        which = f"stream {track.index}, {track.codec}"
-        if track.kind == "video" and not track.cover:
+            self._output.add_attachment(*_COVERS[track.codec], b"".join(_first_packets(self._film, track, 1)))
+        elif track.kind == "video" and not track.cover:
             self.remarks.append(f"a further film in the file ({which}) is left out")
-        # MOV keeps chapters a second time as a stream of text; they are written anew.
-        elif not (track.kind == "data" and self._film.chapters):
+        elif track.kind == "data":
+            # Chapters and time codes, which MOV keeps as streams as well, are written anew from what else says them.
+            if not self._film.chapters and "timecode" not in source.metadata:
+                self.remarks.append(f"data ({which}) is left out")
+        elif holds(self._container, self._film, track):
+            return Copy(self._output, source)
+        else:
+            if track.kind == "subtitle":
+                with suppress(ValueError, av.FFmpegError):
+                    return CaptionEncoder(self._output, source, self._container.captions)
             kind = "the cover picture" if track.cover else track.kind
             self.remarks.append(f"{kind} ({which}) cannot be held by {self._container.suffix} and is left out")
         return None
 
 
-def holds(container: Container, stream: Stream) -> bool:
-    """Say whether a kind of file can hold a stream as it is, by trying."""
-    if isinstance(stream, AttachmentStream):
+def holds(container: Container, film: Film, track: Track) -> bool:
+    """Say whether a kind of file can hold a track as it is, by writing its beginning into one."""
+    if track.kind == "attachment":
         return container.suffix == ".mkv"
-    return _writes(container, lambda output: Copy(output, stream))
+    with opened(film.path) as source, suppress(ValueError, av.FFmpegError):
+        with av.open(io.BytesIO(), "w", format=container.muxer) as output:
+            stream = source.streams[track.index]
+            route = Copy(output, stream)
+            output.start_encoding()
+            for packet in islice(packets_of(source, stream), _TRIED.get(track.kind, 0)):
+                output.mux(route.packets(packet))
+        return True
+    return False
 
 
-def _writes(container: Container, add: Callable[[OutputContainer], object]) -> bool:
-    output = av.open(io.BytesIO(), "w", format=container.muxer, metadata_errors="surrogateescape")
-    try:
-        add(output)
-        output.start_encoding()
-    except (ValueError, av.FFmpegError):
-        return False
-    finally:
-        with suppress(av.FFmpegError):
-            output.close()
-    return True
+def _first_packets(film: Film, track: Track, count: int) -> list[bytes]:
+    with opened(film.path) as source:
+        return [bytes(packet) for packet in islice(packets_of(source, source.streams[track.index]), count)]
