@@ -22,7 +22,7 @@ from tinct.media.video.recipe import choose_recipe
 
 H, W = clips.HEIGHT, clips.WIDTH
 QUARTER = (0, 65536, 0, -65536, 0, 0, H << 16, 0, 1 << 30)
-QUICK = {"h264": "fast", "hevc": "fast", "vp9": "8", "av1": "13", "prores": "proxy", "ffv1": None}
+QUICK = {"h264": "fast", "hevc": "fast", "vp9": "8", "av1": "10", "prores": "proxy", "ffv1": None}
 
 
 def uneven(number):

@@ -126,6 +126,8 @@ def write_sound(path, *, cover=False):
         ("picture.jpg", InputError, "tinct colorize"),
         ("headless.mp4", UnreadableError, "no film that can be read, or damaged"),
         ("frameless.mp4", UnreadableError, "no frame that can be decoded"),
+        ("packetless.mkv", UnreadableError, "no film that can be read, or damaged"),
+        ("unknown.avi", UnreadableError, "a codec that is not known here"),
         ("tiny.mkv", InputError, "too few"),
         ("folder", InputError, "holds no pictures"),
     ],
@@ -153,6 +155,11 @@ def test_what_is_no_film_is_refused_in_one_line(tmp_path, name, error, words):
             start = data.index(b"mdat") + 4
             end = data.index(b"moov") - 4
             path.write_bytes(data[:start] + bytes(end - start) + data[end:])
+        case "packetless.mkv":
+            clips.write_clip(path, frames=0, before=lambda container, stream: container.start_encoding())
+        case "unknown.avi":
+            old = clips.write_clip(path, codec="mpeg4").read_bytes()
+            path.write_bytes(old.replace(b"FMP4", b"QQQQ"))
         case "tiny.mkv":
             clips.write_clip(path, size=(96, 8), planes=lambda _: ())
         case "folder":

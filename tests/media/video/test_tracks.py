@@ -73,6 +73,11 @@ def test_sound_that_a_container_cannot_hold_is_refused_with_a_way_out(tmp_path):
     )
     with pytest.raises(OutputError, match=words):
         check_target(film, target, recipe)
+    spoken = clips.add_tracks(tmp_path / "bare.mp4", tmp_path / "pcm.mkv", sounds=[("pcm_s16le", "deu")])
+    with pytest.raises(
+        OutputError, match=r"pcm_s16le, stream 1\) cannot be held by \.mp4; write \.mov or \.mkv, or let"
+    ):
+        check_target(open_film(spoken), tmp_path / "out.mp4", choose_recipe(film, "a.mp4"))
     with pytest.raises(SettingError, match="sound is one of copy, encode, none, not loud"):
         check_target(film, target, recipe, sound="loud")
     result, _ = colored(source, target, preset="8", sound="encode")
@@ -134,6 +139,7 @@ def test_old_kinds_of_files_keep_sound_and_sync(tmp_path, name, codec, sound, su
     film = open_film(source)
     first = next(read_frames(film)).pts * film.time_base - before[0][0]
     assert abs(result.start_pts * result.time_base - after[0][0] - first) < Fraction(2, 1000)
+    assert abs(result.start) < Fraction(3, 100)
     assert len(list(read_frames(result))) == 40
 
 

@@ -34,7 +34,7 @@ def film(tmp_path_factory):
 
 
 def quick(codec):
-    preset = {"h264": "ultrafast", "hevc": "ultrafast", "vp9": "8", "av1": "13", "prores": "proxy"}
+    preset = {"h264": "ultrafast", "hevc": "ultrafast", "vp9": "8", "av1": "10", "prores": "proxy"}
     return {"codec": codec, "preset": preset.get(codec)}
 
 

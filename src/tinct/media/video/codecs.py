@@ -50,6 +50,7 @@ class Container:
         codec: what pictures in it are encoded with where nobody says.
         sound: FFmpeg's encoder for sound that it cannot hold as it is.
         captions: FFmpeg's encoder for written subtitles that it cannot hold as they are.
+        refused: beginnings of the names of codecs that FFmpeg would put in and hardly any player knows there.
         options: always set.
     """
 
@@ -58,6 +59,7 @@ class Container:
     codec: str
     sound: str
     captions: str
+    refused: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -130,7 +132,7 @@ CODECS = {
             {8: "yuv420p", 10: "yuv420p10le"},
             (".mp4", ".webm", ".mkv"),
             crf=(1, 28, 63),
-            presets=tuple(str(number) for number in range(13, -1, -1)),
+            presets=tuple(str(number) for number in range(10, -1, -1)),
             preset="6",
         ),
         Codec(
@@ -158,9 +160,9 @@ CODECS = {
 CONTAINERS = {
     container.suffix: container
     for container in (
-        Container(".mp4", "mp4", "h264", "aac", "mov_text", _FAST_START),
-        Container(".mov", "mov", "h264", "aac", "mov_text", _FAST_START),
-        Container(".m4v", "mp4", "h264", "aac", "mov_text", _FAST_START),
+        Container(".mp4", "mp4", "h264", "aac", "mov_text", ("pcm_", "vorbis"), _FAST_START),
+        Container(".mov", "mov", "h264", "aac", "mov_text", (), _FAST_START),
+        Container(".m4v", "mp4", "h264", "aac", "mov_text", ("pcm_", "vorbis"), _FAST_START),
         Container(".mkv", "matroska", "h264", "libopus", "subrip"),
         Container(".webm", "webm", "vp9", "libopus", "webvtt"),
     )

@@ -32,7 +32,9 @@ _NANOSECOND = Fraction(1, 10**9)
 # Packets come in order, so that the muxer need not hold back more than this (microseconds) to sort them; films for
 # editing have a hundred megabytes a second.
 _HELD_BACK = "1000000"
-# A film whose clock starts further from zero than this (a recorded broadcast) is moved to zero.
+# Films of these formats, whose clocks start anywhere, and those that start further from zero than this (seconds) are
+# moved to zero.
+_BROADCAST = ("mpegts", "mpeg")
 _FAR_START = 1
 
 
@@ -242,7 +244,7 @@ def _window(film: Film, first: Segment, start_pts: int | None, end_pts: int | No
     if start_pts is not None:
         start = first.first_pts * unit
         return Window(start, end, start)
-    far = abs(film.start) >= _FAR_START
+    far = film.container in _BROADCAST or abs(film.start) >= _FAR_START
     return Window(None, end, round(film.start / unit) * unit if far else Fraction(0))
 
 

@@ -13,6 +13,8 @@ from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from numpy.typing import NDArray
 
+from tinct.errors import InputError
+
 # Formats whose planes can be taken as they are: planar YUV and grey of up to 16 bits, lowest bit first.
 _PLANAR = re.compile(r"(yuv[aj]?4\d\dp|gray)(9|1[0246])?(le)?")
 # Those with 8-bit U and V in turns in one plane, and which of the two comes first.
@@ -49,25 +51,15 @@ def planes_of(frame: VideoFrame) -> Planes:
 
     Returns:
         (H, W) luma, and (h, w) U and V or None; uint8, or uint16 for more than 8 bits (`depth_of`).
+
+    Raises:
+        InputError: pixels of this format cannot be read.
     """
     form = frame.format
-    if is_rgb(form):
-        deep = depth_of(form) > 8
-        colors = frame.to_ndarray(format="rgb48le" if deep else "rgb24")
-        luma, red, blue = cv2.split(cv2.cvtColor(colors, cv2.COLOR_RGB2YCrCb))
-        return luma, (blue, red)
-    if form.name in _PAIRED:
-        first, second = _PAIRED[form.name]
-        pairs = _rows(frame.planes[1], np.uint8, 2)
-        return np.array(_rows(frame.planes[0], np.uint8)), (
-            np.ascontiguousarray(pairs[:, first::2]),
-            np.ascontiguousarray(pairs[:, second::2]),
-        )
-    if not _PLANAR.fullmatch(form.name):
-        frame = _planar(frame)
-    dtype = np.uint8 if depth_of(frame.format) == 8 else np.uint16
-    luma, *chroma = (np.array(_rows(plane, dtype)) for plane in frame.planes[: 1 if is_grey(frame.format) else 3])
-    return luma, (chroma[0], chroma[1]) if chroma else None
+    try:
+        return _from_rgb(frame) if is_rgb(form) else _from_planes(frame)
+    except (av.FFmpegError, ValueError, LookupError) as error:
+        raise InputError(f"pixels of the format {form.name} cannot be read; convert the film to H.264 first") from error
 
 
 def frame_of(planes: tuple[NDArray[Any], ...], form: str, size: tuple[int, int]) -> VideoFrame:
@@ -88,6 +80,29 @@ def frame_of(planes: tuple[NDArray[Any], ...], form: str, size: tuple[int, int])
     return frame
 
 
+def _from_rgb(frame: VideoFrame) -> Planes:
+    deep = depth_of(frame.format) > 8
+    colors = frame.to_ndarray(format="rgb48le" if deep else "rgb24")
+    luma, red, blue = cv2.split(cv2.cvtColor(colors, cv2.COLOR_RGB2YCrCb))
+    return luma, (blue, red)
+
+
+def _from_planes(frame: VideoFrame) -> Planes:
+    form = frame.format
+    if form.name in _PAIRED:
+        first, second = _PAIRED[form.name]
+        pairs = _rows(frame.planes[1], np.uint8, 2)
+        return np.array(_rows(frame.planes[0], np.uint8)), (
+            np.ascontiguousarray(pairs[:, first::2]),
+            np.ascontiguousarray(pairs[:, second::2]),
+        )
+    if not _PLANAR.fullmatch(form.name):
+        frame = _planar(frame)
+    dtype = np.uint8 if depth_of(frame.format) == 8 else np.uint16
+    luma, *chroma = (np.array(_rows(plane, dtype)) for plane in frame.planes[: 1 if is_grey(frame.format) else 3])
+    return luma, (chroma[0], chroma[1]) if chroma else None
+
+
 def _rows(plane: VideoPlane, dtype: Any, values: int = 1) -> NDArray[Any]:
     """View a plane's pixels, of so many values each, without the padding of its lines."""
     flat: NDArray[Any] = np.frombuffer(memoryview(plane), dtype=dtype)
@@ -106,8 +121,5 @@ def _planar(frame: VideoFrame) -> VideoFrame:
         across = -(-form.width // max(1, chroma.width))
         down = -(-form.height // max(1, chroma.height))
         name = f"yuv{_SAMPLING[across, down]}p" + ("" if bits == 8 else f"{bits}le")
-    try:
-        # The same range on both sides, or FFmpeg would convert one into the other.
-        return frame.reformat(format=name, src_color_range="JPEG", dst_color_range="JPEG")
-    except (av.FFmpegError, ValueError) as error:
-        raise ValueError(f"pixels of the format {form.name} cannot be laid out as {name}") from error
+    # The same range on both sides, or FFmpeg would convert one into the other.
+    return frame.reformat(format=name, src_color_range="JPEG", dst_color_range="JPEG")

@@ -50,6 +50,8 @@ _FRAMES_EACH = 12
 # The display matrix that changes nothing; its last number is 1 in its own fixed point.
 _ONE = 1 << 30
 _UPRIGHT = (65536, 0, 0, 0, 65536, 0, 0, 0, _ONE)
+# Formats whose frames build on all before them.
+_WITHOUT_PLACES = {"gif", "apng"}
 # Codecs that take a missing word about the range of grey codes for limited; for others grey is full.
 _LIMITED_GREY = {"hevc", "av1", "vp9", "h264"}
 
@@ -142,6 +144,10 @@ def _pixels(path: Path, first: VideoFrame, codec: str) -> dict[str, Any]:
             f"{path}: {first.width} x {first.height} pixels are too few to colour; "
             f"it takes at least {LEAST_EDGE} an edge"
         )
+    try:
+        planes_of(first)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     form = first.format
     tags, matrix = _colors(first, codec)
     display, rotation = _display(first)
@@ -213,7 +219,7 @@ def _times(container: InputContainer, stream: VideoStream, first: VideoFrame) ->
         "duration": duration,
         "video_end": video_end,
         "counted": counted,
-        "seekable": not counted and container.format.name != "gif",
+        "seekable": not counted and container.format.name not in _WITHOUT_PLACES,
     }
 
 
@@ -225,8 +231,9 @@ def _video_end(container: InputContainer, stream: VideoStream, start_pts: int, t
         return stream.frames / stream.average_rate
     written = next((text for name, text in stream.metadata.items() if name.upper().startswith("DURATION")), None)
     if container.format.name.startswith("matroska") and written is not None:
-        hours, minutes, seconds = written.strip("\0 ").split(":")
-        return Fraction(hours) * 3600 + Fraction(minutes) * 60 + Fraction(seconds)
+        with suppress(ValueError):
+            hours, minutes, seconds = written.strip("\0 ").split(":")
+            return Fraction(hours) * 3600 + Fraction(minutes) * 60 + Fraction(seconds)
     return None
 
 

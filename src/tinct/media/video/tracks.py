@@ -134,7 +134,7 @@ class Tracks:
         write = f"write {' or '.join(others)}, or " if others else ""
         raise OutputError(
             f"{self._film.path}: its sound ({track.codec}, stream {track.index}) cannot be held by "
-            f"{self._container.suffix}; {write}let it be encoded (sound: encode) or left out (sound: none)"
+            f"{self._container.suffix}; {write}let it be encoded (--sound encode) or left out (--sound none)"
         )
 
     def _other(self, track: Track) -> Route | None:
@@ -165,6 +165,8 @@ def holds(container: Container, film: Film, track: Track) -> bool:
     """Say whether a kind of file can hold a track as it is, by writing its beginning into one."""
     if track.kind == "attachment":
         return container.suffix == ".mkv"
+    if track.codec.startswith(container.refused):
+        return False
     with opened(film.path) as source, suppress(ValueError, av.FFmpegError):
         with av.open(io.BytesIO(), "w", format=container.muxer) as output:
             stream = source.streams[track.index]
