@@ -187,6 +187,7 @@ def _card(run: Run, network: Network, state: dict[str, Any], *, name: str, unwei
         data={"name": Path(training.data.rstrip("/")).name, "photographs": source.count},
         training={
             **{key: getattr(training, key) for key in kept},
+            "initial": Path(training.initial).name if training.initial is not None else None,
             "rebalance": training.rebalance,
             "unweigh": unweigh,
             "augmentation": training.to_json()["augmentation"],
