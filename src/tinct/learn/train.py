@@ -131,6 +131,8 @@ def _resumed(folder: Path, training: Training) -> Run:
     run = Run.open(folder)
     before, now = run.training.to_json(), training.to_json()
     fixed = ("network", "options", "task", "space", "grid", "bins", "rebalance", "seed", "val", "initial")
+    if (before["average"] > 0) != (now["average"] > 0):
+        raise SettingError(f"{folder} was begun {'with' if before['average'] else 'without'} an average; keep it so")
     if changed := [name for name in fixed if before[name] != now[name]]:
         raise SettingError(f"{folder} was begun with another {', '.join(changed)}; resume with the same, or start anew")
     if training.learning_rate == "auto":
