@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinct.color.bins import ColorBins, ColorHistogram, annealed_mean, confidence, mean, mode, softmax
+from tinct.color.bins import (
+    ColorBins,
+    ColorHistogram,
+    annealed_mean,
+    annealed_shares,
+    confidence,
+    mean,
+    mode,
+    softmax,
+)
 from tinct.color.spaces import chroma_space
 from tinct.errors import DataError, SettingError
 
@@ -156,6 +165,20 @@ def test_annealed_mean_runs_from_the_mode_to_the_mean(seed):
     assert np.allclose(annealed_mean(logits, centers, temperature=1), probabilities @ centers, atol=1e-5)
     assert np.allclose(mean(logits, centers), probabilities @ centers, atol=1e-5)
     assert np.allclose(annealed_mean(logits, centers, temperature=1e9), centers.mean(axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.1, 0.6, 1.0, 3.0])
+def test_probabilities_are_decoded_as_their_logarithms_are(temperature: float) -> None:
+    generator = np.random.default_rng(2)
+    logits = generator.normal(0, 2, (6, 5, 40)).astype(np.float32)
+    centers = generator.normal(0, 0.2, (40, 2)).astype(np.float32)
+    shares = softmax(logits)
+    wanted = annealed_mean(logits, centers, temperature=temperature)
+    assert np.allclose(annealed_shares(shares, centers, temperature=temperature), wanted, atol=1e-5)
+    shares[0, 0, 3] = -1e-9  # what rounding leaves where much was added and taken away again
+    assert np.isfinite(annealed_shares(shares, centers, temperature=temperature)).all()
+    with pytest.raises(SettingError):
+        annealed_shares(shares, centers, temperature=0)
 
 
 @settings(max_examples=30, deadline=None)

@@ -401,12 +401,8 @@ def test_a_killed_run_goes_on_and_gives_the_same_film(
     assert 20 <= result.resumed <= 33
     assert (result.frames, result.shots) == (45, whole.shots)
     assert times(target) == times(whole.target)
-    assert clips.packets_of(target, "audio") == clips.packets_of(whole.target, "audio")
-    # x264 does not give the same bytes each time for pictures as narrow as these where it uses AVX-512.
-    if codec == "ffv1":
-        assert clips.packets_of(target, "video") == clips.packets_of(whole.target, "video")
-    for one, other in zip(stored(target), stored(whole.target), strict=True):
-        assert all(np.abs(new.astype(int) - old).mean() < 1 for new, old in zip(one, other, strict=True))
+    for kind in ("video", "audio"):
+        assert clips.packets_of(target, kind) == clips.packets_of(whole.target, kind)
     assert {path.name for path in tmp_path.iterdir()} == {"silent.mkv", "in.mkv", "whole", name}
 
 

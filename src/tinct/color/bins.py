@@ -20,6 +20,9 @@ from tinct.errors import DataError, SettingError
 
 IntArray = NDArray[np.int64]
 
+# At temperatures below this, powers of probabilities may leave float32's range.
+_COLD = 0.1
+
 
 class ColorHistogram:
     """Counts and colour sums over a grid of chroma cells, filled picture by picture.
@@ -296,6 +299,29 @@ def annealed_mean(logits: NDArray[Any], centers: FloatArray, *, temperature: flo
     return softmax(logits, temperature=temperature) @ centers
 
 
+def annealed_shares(shares: NDArray[Any], centers: FloatArray, *, temperature: float) -> FloatArray:
+    """Decode a distribution that is given as probabilities, as `annealed_mean` does one given as logits.
+
+    Args:
+        shares: (..., n) float32, summing to about 1 over the last axis; what rounding left below 0 counts as 0.
+        centers: as there.
+        temperature: as there.
+
+    Returns:
+        As there.
+
+    Raises:
+        SettingError: the temperature is not above 0.
+    """
+    if temperature < _COLD:
+        return annealed_mean(np.log(np.maximum(shares, np.float32(1e-9))), centers, temperature=temperature)
+    # exp(log(p) / T), without the logarithm.
+    sharpened = np.power(np.maximum(shares, np.float32(0)), np.float32(1 / temperature))
+    weights = sharpened @ np.ones((shares.shape[-1], 1), dtype=np.float32)
+    chroma: FloatArray = (sharpened @ centers) / weights
+    return chroma
+
+
 def mode(logits: NDArray[Any], centers: FloatArray) -> FloatArray:
     """Decode by the likeliest bin: the annealed mean's limit at temperature 0. Shapes as there."""
     colors: FloatArray = centers[np.argmax(logits, axis=-1)]
@@ -334,11 +360,13 @@ def softmax(logits: NDArray[Any], *, temperature: float = 1.0) -> FloatArray:
         (..., n) float32, summing to 1 over the last axis.
     """
     values: FloatArray = np.array(logits, dtype=np.float32)
-    values -= values.max(axis=-1, keepdims=True)
+    count = values.shape[-1]
+    # Over a short last axis NumPy takes three times as long to find the largest, and eight times to add up.
+    values -= values.reshape(-1, count).T.copy().max(axis=0).reshape(*values.shape[:-1], 1)
     # Below 1e-6 only exact ties still share; dividing by less could overflow float32.
     values *= np.float32(1 / max(temperature, 1e-6))
     np.exp(values, out=values)
-    values /= values.sum(axis=-1, keepdims=True)
+    values /= values @ np.ones((count, 1), dtype=np.float32)
     return values
 
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
@@ -224,7 +224,9 @@ class _Timeline:
             self._failed.append(frame.number)
             self._problems.add(FAILED, self._film, frame.pts)
         self._decided_to += 1
-        self._decided.append(item)
+        # What is not needed any more is not held: a dozen frames wait here.
+        kept = frame if shot.colored else replace(frame, chroma=None)
+        self._decided.append(_Seen(kept, item.look, None))
         yield from self._give(self._smoother.push(None if own else item.answer, levels, cut=cut))
 
     def _give(self, ready: Iterable[FloatArray | None]) -> Iterator[_Steady]:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.bins import softmax
+from tinct.color.bins import annealed_shares, softmax
 from tinct.color.spaces import FloatArray
 from tinct.color.toning import is_colored
 from tinct.color.upsample import chroma_planes, fit_guide
@@ -19,8 +19,8 @@ from tinct.colorize.prediction import native_luma, yuv_chroma
 from tinct.media.image import small_size
 from tinct.media.video.read import Frame
 
-# Root of height x width at which a film's chroma is fitted to luma: less than a photograph's, since a film's chroma is
-# stored at half size and each frame is seen for a moment.
+# Root of height x width at which a film's chroma is fitted to luma, and never more than its chroma has: less than a
+# photograph's, since a film's chroma is stored at half size and each frame is seen for a moment.
 GUIDE_SIZE = 400
 # Root of height x width at which a frame's own colours are looked at.
 _COLOR_SIZE = 96
@@ -86,17 +86,15 @@ class FrameForm:
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What is needed of a frame's luma, inside its black borders.
+    """What is needed of a frame's luma, inside its black borders. Dozens are held at once, so it is kept small.
 
     Attributes:
-        luma: (h, w) float32 in 0..1 at the size of chroma.
-        guide: (i, j) float32 in 0..1 at the size chroma is fitted at.
+        codes: (h, w) uint8 or uint16 codes of Y at the size of chroma.
         seen: (k, l) float32 in 0..1 as the network sees it, denoised.
         levels: (k, l) uint8, the same picture as it is: what motion and cuts are found in.
     """
 
-    luma: FloatArray
-    guide: FloatArray
+    codes: NDArray[Any]
     seen: FloatArray
     levels: NDArray[np.uint8]
 
@@ -120,14 +118,14 @@ class FrameColorizer:
         top, bottom, left, right = self.form.area
         inside = codes[top:bottom, left:right]
         rows, columns = self._chroma_area()
-        luma = self.form.unit(resized(inside, (rows.stop - rows.start, columns.stop - columns.start)))
-        shape = small_size(*inside.shape, size=max(GUIDE_SIZE, self._colorizer.size))
-        # Large films are shrunk in two steps, small ones have to be looked at as they are.
-        enough = shape[0] <= luma.shape[0] and shape[1] <= luma.shape[1]
-        guide = resized(luma, shape) if enough else self.form.unit(resized(inside, shape))
-        small = resized(guide, small_size(*inside.shape, size=self._colorizer.size))
+        half = resized(inside, (rows.stop - rows.start, columns.stop - columns.start))
+        guide = self._guide(self.form.unit(half))
+        size = small_size(*inside.shape, size=self._colorizer.size)
+        # Large films are shrunk in steps; what is as small as the network's picture has to be looked at as it is.
+        enough = size[0] <= guide.shape[0] and size[1] <= guide.shape[1]
+        small = resized(guide, size) if enough else self.form.unit(resized(inside, size))
         seen, _ = denoised(native_luma(small, space=self._space), denoise=self._colorizer.denoise)
-        return Look(luma, guide, seen, np.rint(small * 255).astype(np.uint8))
+        return Look(half, seen, np.rint(small * 255).astype(np.uint8))
 
     def answer(self, look: Look) -> FloatArray:
         """Run the network.
@@ -150,12 +148,12 @@ class FrameColorizer:
         """
         chroma = answer
         if self._bins is not None:
-            logits = np.log(np.maximum(answer, np.float32(1e-9)))
-            chroma = self._bins.decode(logits, temperature=self._colorizer.temperature)
+            chroma = annealed_shares(answer, self._bins.centers, temperature=self._colorizer.temperature)
+        luma = self.form.unit(look.codes)
+        guide = self._guide(luma)
         if self._space != "yuv":
-            chroma = yuv_chroma(look.guide, chroma, space=self._space)
-        guide = fit_guide(look.guide, chroma)
-        blue, red = chroma_planes(look.luma, guide, weights=LUMA_WEIGHTS[self.form.matrix])
+            chroma = yuv_chroma(guide, chroma, space=self._space)
+        blue, red = chroma_planes(luma, fit_guide(guide, chroma), weights=LUMA_WEIGHTS[self.form.matrix])
         place = self._chroma_area()
         result = []
         for values in (blue, red):
@@ -186,6 +184,10 @@ class FrameColorizer:
             self.form.chroma_codes(self.form.unit_chroma(resized(plane, self.form.chroma_shape))) for plane in chroma
         )
         return blue, red
+
+    def _guide(self, luma: FloatArray) -> FloatArray:
+        """Shrink luma (h, w), of the size of chroma, to the size chroma is fitted at."""
+        return resized(luma, small_size(*luma.shape, size=max(GUIDE_SIZE, self._colorizer.size)))
 
     def _chroma_area(self) -> tuple[slice, slice]:
         """Give the picture's area in the planes of U and V."""

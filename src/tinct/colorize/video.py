@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import numpy as np
 
 from tinct import __version__
 from tinct.colorize.colorizer import Colorizer
-from tinct.colorize.film import Painted, Shot, paint_film
+from tinct.colorize.film import Break, Painted, Shot, in_order, paint_film
 from tinct.colorize.frames import FrameColorizer, FrameForm
 from tinct.colorize.resume import Progress, WorkFolder, work_folder
 from tinct.colorize.shots import CutFinder, active_area
@@ -41,6 +43,8 @@ _BORDER_FRAMES = 24
 # Root of height x width at which cuts are found where no network runs.
 _SHOT_SIZE = 128
 _MOST_THREADS = 8
+# So many frames may wait for the encoder.
+_AHEAD = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,8 +261,9 @@ def _span(film: Film, settings: VideoSettings) -> tuple[int | None, int | None]:
 def _area(film: Film) -> tuple[int, int, int, int]:
     """Find a film's picture between black borders."""
     form = _form(film, (0, film.height, 0, film.width), (film.height, film.width), 8)
-    lumas = [np.rint(form.unit(luma) * 255).astype(np.uint8) for luma in sample_lumas(film, _BORDER_FRAMES)]
-    return active_area(lumas) if lumas else (0, film.height, 0, film.width)
+    lumas = (np.rint(form.unit(luma) * 255).astype(np.uint8) for luma in sample_lumas(film, _BORDER_FRAMES))
+    first = next(lumas, None)
+    return active_area(chain([first], lumas)) if first is not None else (0, film.height, 0, film.width)
 
 
 def _form(film: Film, area: tuple[int, int, int, int], chroma_shape: tuple[int, int], chroma_depth: int) -> FrameForm:
@@ -346,24 +351,56 @@ class _Work:
             threads=self._threads,
             problems=problems,
         )
-        total = self._total()
         # Parts that were encoded with another number of threads would not fit together.
         threads = since.facts["threads"] if since is not None else self._threads
+        total = self._total()
+
+        def show(done: int) -> None:
+            if on_frame is not None:
+                on_frame(done, total)
+
         with closing(painted):
             for item in painted:
                 if isinstance(item, Painted):
-                    part = folder.next_part()
-                    with SegmentWriter(part, self._written, self._recipe, threads=threads) as writer:
-                        while isinstance(item, Painted):
-                            self._write(writer, item)
-                            if on_frame is not None:
-                                on_frame(item.frame.number + 1, total)
-                            item = next(painted)  # a break comes after the last frame, if not before
-                    folder.finish(part, replace(item.progress, facts=item.progress.facts | {"threads": threads}))
+                    item = self._make_part(folder, item, painted, threads, show)
                 since = item.progress
         if since is None or since.facts["given_to"] == 0:
             raise InputError(f"{self._film.path}: no frame of it could be decoded; is it damaged?")
         return since
+
+    def _make_part(
+        self,
+        folder: WorkFolder,
+        first: Painted,
+        rest: Iterator[Painted | Break],
+        threads: int,
+        show: Callable[[int], None],
+    ) -> Break:
+        """Encode frames into a part, up to the next place where a run can go on; there is one after the last frame."""
+        part = folder.next_part()
+        ends: list[Break] = []
+
+        def frames() -> Iterator[Painted]:
+            item: Painted | Break = first
+            while isinstance(item, Painted):
+                yield item
+                item = next(rest)
+            ends.append(item)
+
+        with (
+            SegmentWriter(part, self._written, self._recipe, threads=threads) as writer,
+            ThreadPoolExecutor(1, thread_name_prefix="tinct-encoder") as encoder,
+        ):
+
+            def write(item: Painted) -> int:
+                self._write(writer, item)
+                return item.frame.number + 1
+
+            for done in in_order(encoder, write, frames(), ahead=_AHEAD):
+                show(done)
+        (end,) = ends
+        folder.finish(part, replace(end.progress, facts=end.progress.facts | {"threads": threads}))
+        return end
 
     def _write(self, writer: SegmentWriter, item: Painted) -> None:
         frame, (u, v) = item.frame, item.planes
