@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 
 import common
 from tinct.colorize.demo import PHOTOS, photo_file
-from tinct.colorize.video import VideoSettings, colorize_video
+from tinct.colorize.video import colorize_video
+from tinct.colorize.video_settings import VideoSettings
 from tinct.media.video.probe import open_film
 from tinct.media.video.recipe import choose_recipe
 

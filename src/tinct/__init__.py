@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tinct.color.bins import ColorBins as ColorBins
     from tinct.colorize.colorizer import Colorizer as Colorizer
     from tinct.colorize.colorizer import colorize as colorize
-    from tinct.colorize.video import VideoSettings as VideoSettings
     from tinct.colorize.video import colorize_video as colorize_video
+    from tinct.colorize.video_settings import VideoSettings as VideoSettings
     from tinct.errors import TinctError as TinctError
 
 # Where each public name lives.
@@ -23,7 +23,7 @@ _HOMES = {
     "ColorBins": "tinct.color.bins",
     "Colorizer": "tinct.colorize.colorizer",
     "TinctError": "tinct.errors",
-    "VideoSettings": "tinct.colorize.video",
+    "VideoSettings": "tinct.colorize.video_settings",
     "colorize_video": "tinct.colorize.video",
 }
 

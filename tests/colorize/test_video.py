@@ -16,7 +16,8 @@ from media.video import clips
 from tinct.colorize import film as film_module
 from tinct.colorize import video as video_module
 from tinct.colorize.resume import work_folder
-from tinct.colorize.video import VideoResult, VideoSettings, colorize_video, list_shots
+from tinct.colorize.video import colorize_video, list_shots
+from tinct.colorize.video_settings import VideoResult, VideoSettings
 from tinct.errors import InputError, OutputError, SettingError, TinctError, UnreadableError
 
 HEIGHT, WIDTH = clips.HEIGHT, clips.WIDTH

@@ -16,7 +16,7 @@ from tinct.errors import SettingError
 
 if TYPE_CHECKING:
     from tinct.colorize.film import Shot
-    from tinct.colorize.video import VideoResult
+    from tinct.colorize.video_settings import VideoResult
 
 EPILOG = """Examples:
 
@@ -110,7 +110,8 @@ def video(
     if list_shots:
         _list_shots(source, rate=rate, as_json=as_json)
         return
-    from tinct.colorize.video import VideoSettings, colorize_video
+    from tinct.colorize.video import colorize_video
+    from tinct.colorize.video_settings import VideoSettings
 
     settings = VideoSettings(
         model=model,

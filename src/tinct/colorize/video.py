@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from tinct.colorize.frames import FrameColorizer, FrameForm
 from tinct.colorize.resume import Progress, WorkFolder, work_folder
 from tinct.colorize.shots import CutFinder, active_area
 from tinct.colorize.smoothing import Smoothing
+from tinct.colorize.video_settings import VideoResult, VideoSettings
 from tinct.errors import InputError, SettingError
 from tinct.media.image import small_size
 from tinct.media.video.film import Film
@@ -35,7 +35,6 @@ from tinct.media.video.read import read_frames
 from tinct.media.video.recipe import Recipe, choose_recipe, default_target
 from tinct.media.video.sample import sample_lumas
 from tinct.media.video.write import SegmentWriter
-from tinct.runtime.modelfile import DEFAULT_MODEL
 from tinct.runtime.session import core_count
 
 # Frames, spread over the film, in which black borders are looked for.
@@ -45,91 +44,6 @@ _SHOT_SIZE = 128
 _MOST_THREADS = 8
 # So many frames may wait for the encoder.
 _AHEAD = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class VideoSettings:
-    """How to colorize a film.
-
-    Attributes:
-        model: the name of a model that comes with tinct, or the path of a model file.
-        runtime: `auto`, `onnxruntime` or `openvino`.
-        temperature: of decoding, above 0; the model's own without it.
-        size: the network's working size in pixels; the model's own without it.
-        denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
-        smoothing: over time: `motion`, `paper`, `ALPHA,FRAMES` or `off`; see `tinct.colorize.smoothing`.
-        purpose: codec and quality for a purpose: `archive`, `master`, `edit`, `share` or `small`.
-        codec: `h264`, `hevc`, `vp9`, `av1`, `prores` or `ffv1`; by purpose and container without it.
-        crf: the codec's quality number, lower is better; the purpose's or the codec's usual one without it.
-        preset: the encoder's own name or number for how much effort it makes; likewise.
-        bits: 8 or 10 bits a channel; the film's own without it.
-        sound: `copy`, `encode` or `none`.
-        start: leave out what comes before, in seconds.
-        end: leave out what comes from there on, in seconds.
-        rate: frames a second of a folder of pictures.
-        compare: put the film as it was beside the result, in one picture.
-        recolor: colour shots anew that have colours already.
-        overwrite: replace a result that is there already.
-        threads: processor threads; as many as there are cores without it.
-    """
-
-    model: str | Path = DEFAULT_MODEL
-    runtime: str = "auto"
-    temperature: float | None = None
-    size: int | None = None
-    denoise: str | float = "auto"
-    smoothing: str = "motion"
-    purpose: str | None = None
-    codec: str | None = None
-    crf: int | None = None
-    preset: str | None = None
-    bits: int | None = None
-    sound: str = "copy"
-    start: float | None = None
-    end: float | None = None
-    rate: float | None = None
-    compare: bool = False
-    recolor: bool = False
-    overwrite: bool = False
-    threads: int | None = None
-
-
-@dataclass(frozen=True)
-class VideoResult:
-    """A colorized film.
-
-    Attributes:
-        source: the input.
-        target: the file written.
-        width: of the result, in pixels.
-        height: of the result.
-        frames: how many it has.
-        seconds: the time it took; of a run that went on, this run's.
-        resumed: frames that an earlier run had finished.
-        model: the model's name.
-        codec: the result's.
-        shots: what lies between cuts.
-        notices: what was done that one might not expect, such as deinterlacing.
-        problems: what went wrong with some frames.
-    """
-
-    source: Path
-    target: Path
-    width: int
-    height: int
-    frames: int
-    seconds: float
-    resumed: int
-    model: str
-    codec: str
-    shots: tuple[Shot, ...]
-    notices: tuple[str, ...]
-    problems: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Give plain JSON values."""
-        values = asdict(self)
-        return values | {"source": str(self.source), "target": str(self.target), "seconds": round(self.seconds, 3)}
 
 
 def colorize_video(
@@ -166,24 +80,9 @@ def colorize_video(
     place = Path(target) if target is not None else default_target(film, codec=settings.codec, named=settings.purpose)
     # Side by side, of an odd width the last column is left out.
     written = replace(film, width=2 * (film.width - film.width % 2)) if settings.compare else film
-    recipe = choose_recipe(
-        written,
-        place,
-        codec=settings.codec,
-        crf=settings.crf,
-        preset=settings.preset,
-        bits=settings.bits,
-        named=settings.purpose,
-    )
+    recipe = _recipe(written, place, settings)
     check_target(film, place, recipe, sound=settings.sound, overwrite=settings.overwrite)
-    colorizer = Colorizer(
-        settings.model,
-        runtime=settings.runtime,
-        temperature=settings.temperature,
-        size=settings.size,
-        denoise=settings.denoise,
-        threads=1,
-    )
+    colorizer = settings.colorizer()
     work = _Work(film, written, recipe, settings, colorizer, smoothing, span)
     with work_folder(place, work.plan) as folder:
         since = folder.progress()
@@ -212,6 +111,18 @@ def colorize_video(
         shots=tuple(Shot(**shot) for shot in done.facts["shots"]),
         notices=(*work.notices(), *dict.fromkeys((*recipe.remarks, *lost))),
         problems=tuple(done.facts["problems"]),
+    )
+
+
+def _recipe(film: Film, target: Path, settings: VideoSettings) -> Recipe:
+    return choose_recipe(
+        film,
+        target,
+        codec=settings.codec,
+        crf=settings.crf,
+        preset=settings.preset,
+        bits=settings.bits,
+        named=settings.purpose,
     )
 
 

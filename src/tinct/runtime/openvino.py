@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import openvino
 
 
+# The tag of an ONNX file's first field, the version of its format.
+_ONNX_BEGINS = b"\x08"
+
+
 def installed() -> bool:
     """Say whether OpenVINO is installed, without importing it."""
     return find_spec("openvino") is not None
@@ -74,6 +78,10 @@ def read_graph(path: Path) -> openvino.Model:
         import openvino
     except ImportError as error:
         raise ModelError(f"OpenVINO is installed but cannot be loaded ({error}); install it again") from error
+    with path.open("rb") as file:
+        # OpenVINO would try its other formats on what is no ONNX file, and complain on stderr about each.
+        if file.read(1) != _ONNX_BEGINS:
+            read_card(path)
     try:
         return openvino.Core().read_model(str(path))
     except RuntimeError as error:
