@@ -176,3 +176,23 @@ def test_nothing_on_the_screen(tiny_model: Path) -> None:
     command = [sys.executable, "-W", "error", "-c", script, str(tiny_model), *runtimes]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+@needs_openvino
+def test_first_runs_at_once_do_not_wait_for_each_other(tiny_model: Path) -> None:
+    """OpenVINO's binding sets things up when a tensor is first looked at, and two threads there would hang."""
+    script = (
+        "import sys, threading, numpy as np\n"
+        "from tinct.runtime.session import Session\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "session = Session(sys.argv[1], runtime='openvino', threads=1)\n"
+        "gate = threading.Barrier(8)\n"
+        "def go():\n"
+        "    gate.wait(); session.run(np.zeros((64, 64), np.float32))\n"
+        "threads = [threading.Thread(target=go) for _ in range(8)]\n"
+        "[thread.start() for thread in threads]; [thread.join() for thread in threads]\n"
+        "print('done')"
+    )
+    for _ in range(3):
+        command = [sys.executable, "-c", script, str(tiny_model)]
+        assert subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout == "done\n"

@@ -121,6 +121,9 @@ def open_graph(
         compiled = openvino.Core().compile_model(graph, "CPU", settings)
     except RuntimeError as error:
         raise _unusable(path, error) from error
+    # The first look at a tensor's values sets something up in OpenVINO's binding; two threads at once would wait there
+    # for each other for ever.
+    _ = openvino.Tensor(np.zeros(1, dtype=np.float32)).data
     requests = threading.local()  # a request runs one thing at a time, so each thread has its own
 
     def infer(lumas: FloatArray) -> FloatArray:
