@@ -13,7 +13,7 @@ import pytest
 from tinct.colorize import film as film_module
 from tinct.colorize.colorizer import Colorizer
 from tinct.colorize.film import Break, Painted, paint_film
-from tinct.colorize.frames import FrameColorizer, FrameForm, Look
+from tinct.colorize.frames import FrameColorizer, FrameForm
 from tinct.colorize.resume import Progress
 from tinct.colorize.smoothing import Smoothing
 from tinct.errors import ModelError
@@ -124,6 +124,44 @@ def test_a_killed_run_goes_on_exactly(tiny_model: Path, monkeypatch: pytest.Monk
         assert rest[-1].progress.facts == breaks[-1].progress.facts
 
 
+def grainy(planes: Sequence[tuple[np.ndarray, Any]]) -> list[tuple[np.ndarray, Any]]:
+    generator = np.random.default_rng(0)
+    noisy = [np.clip(luma + generator.normal(0, 16, luma.shape), 16, 235).astype(np.uint8) for luma, _ in planes]
+    return [(luma, None) for luma in noisy]
+
+
+def test_a_killed_run_goes_on_exactly_in_a_grainy_film_too(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(film_module, "PART_FRAMES", 4)
+    colorizer = FrameColorizer(Colorizer(tiny_model, runtime="onnxruntime", size=96), FORM)
+    planes = grainy([*scene(1, 12), *scene(2, 9)])
+    whole = painted(colorizer, planes)
+    breaks = [item for item in whole if isinstance(item, Break)]
+    assert "grain.sums" in breaks[0].progress.arrays
+    for place in breaks[:-1]:
+        rest = painted(colorizer, planes, since=place.progress)
+        assert_same(only_frames(rest), only_frames(whole)[place.progress.facts["given_to"] :])
+
+
+def test_grain_is_kept_from_the_network_along_the_motion(tiny_model: Path) -> None:
+    planes = scene(11, 14)
+    lit: list[np.ndarray] = []
+
+    class Watching(FrameColorizer):
+        def answer(self, seen: np.ndarray) -> Any:
+            lit.append(seen)
+            return super().answer(seen)
+
+    def shown(denoise: str) -> float:
+        del lit[:]
+        colorizer = Colorizer(tiny_model, runtime="onnxruntime", size=96, denoise=denoise)
+        painted(Watching(colorizer, FORM), grainy(planes), threads=1)
+        truth = FrameColorizer(colorizer, FORM)
+        clean = [truth.look(luma).seen for luma, _ in planes]
+        return float(np.mean([np.abs(seen - luma).mean() for seen, luma in zip(lit[6:], clean[6:], strict=True)]))
+
+    assert shown("auto") < 0.5 * shown("off")
+
+
 def test_how_many_threads_makes_no_difference(tiny_model: Path) -> None:
     planes = scene(3, 10)
     assert_same(
@@ -161,10 +199,10 @@ def test_a_blank_frame_stays_without_colour(tiny_model: Path) -> None:
 class Failing(FrameColorizer):
     """A network that fails on some frames."""
 
-    def answer(self, look: Look) -> Any:
-        if look.levels[0, 0] == 77:
+    def answer(self, seen: np.ndarray) -> Any:
+        if round(float(seen[0, 0]) * 255) == 77:
             raise ModelError("the network failed")
-        return super().answer(look)
+        return super().answer(seen)
 
 
 def test_a_frame_on_which_the_network_fails_is_told_and_coloured(tiny_model: Path) -> None:

@@ -38,7 +38,7 @@ def codes(picture: np.ndarray) -> np.ndarray:
 
 def painted(colorizer: FrameColorizer, luma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     look = colorizer.look(luma)
-    return colorizer.planes(look, colorizer.answer(look))
+    return colorizer.planes(look, colorizer.answer(look.seen))
 
 
 def frame(codes: np.ndarray) -> Frame:

@@ -1,7 +1,7 @@
 """A film's frames in, frames with colours out: in order, steady over time, with places where a killed run can go on.
 
-What needs no other frame (network, painting) is done for several frames at once; what does (cuts, smoothing) in one
-thread, in the film's order.
+What needs no other frame (network, painting) is done for several frames at once; what does (grain, cuts, smoothing) in
+one thread, in the film's order.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ FAILED = "the network failed on {}, which got the colours of the frame before"
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Planes = tuple[NDArray[Any], NDArray[Any]]
+State = dict[str, NDArray[Any]]
 
 
 @dataclass
@@ -67,11 +68,17 @@ class Break:
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """A frame and what the network says of it; None where it failed."""
+    """A frame and what the network says of it.
+
+    Attributes:
+        answer: None where the network failed, or was not asked.
+        grain: the grain cleaner's state behind this frame; None where the answer is not wanted.
+    """
 
     frame: Frame
     look: Look
-    answer: FloatArray | None
+    answer: FloatArray | None = None
+    grain: State | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,14 +118,16 @@ def paint_film(
     """
     timeline = _Timeline(film, colorizer, smoothing, recolor=recolor, since=since, problems=problems)
 
-    def see(frame: Frame) -> _Seen:
-        look = colorizer.look(frame.luma)
-        if not timeline.asks_for(frame):
-            return _Seen(frame, look, None)
+    def look(frame: Frame) -> _Seen:
+        return _Seen(frame, colorizer.look(frame.luma))
+
+    def answer(item: _Seen) -> _Seen:
+        if item.grain is None:
+            return item
         try:
-            return _Seen(frame, look, colorizer.answer(look))
+            return replace(item, answer=colorizer.answer(item.look.seen))
         except TinctError:
-            return _Seen(frame, look, None)
+            return item
 
     def paint(item: _Steady | Break) -> Painted | Break:
         if isinstance(item, Break):
@@ -127,7 +136,8 @@ def paint_film(
         return Painted(item.frame, planes)
 
     with closing(frames), ThreadPoolExecutor(threads, thread_name_prefix="tinct") as pool:
-        seen = in_order(pool, see, frames, ahead=threads)
+        looks = in_order(pool, look, frames, ahead=threads)
+        seen = in_order(pool, answer, timeline.clean(looks), ahead=threads)
         yield from in_order(pool, paint, timeline.run(seen), ahead=threads)
 
 
@@ -171,6 +181,8 @@ class _Timeline:
         self._recolor = recolor
         self._problems = problems
         self._told: list[str] = []
+        self._cleaner = colorizer.cleaner()
+        self._grain = self._cleaner.state()
         self._cuts = CutFinder()
         self._smoother: Smoother = smoothing.start()
         self._undecided: deque[_Seen] = deque()
@@ -183,9 +195,14 @@ class _Timeline:
             self._restore(since)
         self._part_from = self._given_to
 
-    def asks_for(self, frame: Frame) -> bool:
-        """Say whether the network's answer for a frame is wanted; it is known already of those decided before."""
-        return frame.number >= self._decided_to
+    def clean(self, looks: Iterable[_Seen]) -> Iterator[_Seen]:
+        """Take the grain from what the network will see; frames decided before are not shown to it again."""
+        for item in looks:
+            if item.frame.number < self._decided_to:
+                yield item
+            else:
+                seen = self._cleaner.push(item.look.seen)
+                yield replace(item, look=replace(item.look, seen=seen), grain=self._cleaner.state())
 
     def run(self, seen: Iterable[_Seen]) -> Iterator[_Steady | Break]:
         """Smooth frames; see `paint_film`."""
@@ -224,9 +241,10 @@ class _Timeline:
             self._failed.append(frame.number)
             self._problems.add(FAILED, self._film, frame.pts)
         self._decided_to += 1
+        self._grain = item.grain or {}
         # What is not needed any more is not held: a dozen frames wait here.
         kept = frame if shot.colored else replace(frame, chroma=None)
-        self._decided.append(_Seen(kept, item.look, None))
+        self._decided.append(_Seen(kept, item.look))
         yield from self._give(self._smoother.push(None if own else item.answer, levels, cut=cut))
 
     def _give(self, ready: Iterable[FloatArray | None]) -> Iterator[_Steady]:
@@ -263,8 +281,8 @@ class _Timeline:
             "failed": self._failed,
             "problems": [*self._told, *told],
         }
-        arrays = {f"cuts.{name}": values for name, values in self._cuts.state().items()}
-        arrays |= {f"smoother.{name}": values for name, values in self._smoother.state().items()}
+        parts = {"cuts": self._cuts.state(), "grain": self._grain, "smoother": self._smoother.state()}
+        arrays = {f"{part}.{name}": values for part, state in parts.items() for name, values in state.items()}
         if self._last is not None:
             arrays["last"] = self._last
         return Progress(facts, arrays)
@@ -275,9 +293,12 @@ class _Timeline:
         self._given_to, self._next_pts = facts["given_to"], facts["next_pts"]
         self.shots = [Shot(**values) for values in facts["shots"]]
         self._failed, self._told = list(facts["failed"]), list(facts["problems"])
-        for part in (self._cuts, self._smoother):
-            prefix = "cuts." if part is self._cuts else "smoother."
-            part.restore(
-                {name.removeprefix(prefix): values for name, values in since.arrays.items() if name.startswith(prefix)}
-            )
+        for name, part in (("cuts", self._cuts), ("grain", self._cleaner), ("smoother", self._smoother)):
+            part.restore(_below(since.arrays, name))
+        self._grain = self._cleaner.state()
         self._last = since.arrays.get("last")
+
+
+def _below(arrays: State, part: str) -> State:
+    """Give the arrays whose names begin with a part's, without it."""
+    return {name.removeprefix(f"{part}."): values for name, values in arrays.items() if name.startswith(f"{part}.")}

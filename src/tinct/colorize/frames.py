@@ -14,7 +14,7 @@ from tinct.color.spaces import FloatArray
 from tinct.color.toning import is_colored
 from tinct.color.upsample import chroma_planes, fit_guide
 from tinct.colorize.colorizer import Colorizer
-from tinct.colorize.denoise import denoised
+from tinct.colorize.grain import GrainCleaner
 from tinct.colorize.prediction import native_luma, yuv_chroma
 from tinct.media.image import small_size
 from tinct.media.video.read import Frame
@@ -90,7 +90,7 @@ class Look:
 
     Attributes:
         codes: (h, w) uint8 or uint16 codes of Y at the size of chroma.
-        seen: (k, l) float32 in 0..1 as the network sees it, denoised.
+        seen: (k, l) float32 in 0..1 as the network sees it, but for what `GrainCleaner` takes away.
         levels: (k, l) uint8, the same picture as it is: what motion and cuts are found in.
     """
 
@@ -124,16 +124,22 @@ class FrameColorizer:
         # Large films are shrunk in steps; what is as small as the network's picture has to be looked at as it is.
         enough = size[0] <= guide.shape[0] and size[1] <= guide.shape[1]
         small = resized(guide, size) if enough else self.form.unit(resized(inside, size))
-        seen, _ = denoised(native_luma(small, space=self._space), denoise=self._colorizer.denoise)
-        return Look(half, seen, np.rint(small * 255).astype(np.uint8))
+        return Look(half, native_luma(small, space=self._space), np.rint(small * 255).astype(np.uint8))
 
-    def answer(self, look: Look) -> FloatArray:
+    def cleaner(self) -> GrainCleaner:
+        """Begin to clean a film's frames, as the settings say."""
+        return GrainCleaner(denoise=self._colorizer.denoise)
+
+    def answer(self, seen: FloatArray) -> FloatArray:
         """Run the network.
+
+        Args:
+            seen: (k, l) float32 in 0..1, from a `Look`, cleaned or not.
 
         Returns:
             (k, l, n) shares of the bins, or (k, l, 2) chroma from a model without bins: what may be averaged over time.
         """
-        output = self._colorizer.session.run(look.seen)
+        output = self._colorizer.session.run(seen)
         return output if self._bins is None else softmax(output)
 
     def planes(self, look: Look, answer: FloatArray) -> tuple[NDArray[Any], NDArray[Any]]:
