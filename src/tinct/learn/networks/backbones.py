@@ -1,0 +1,308 @@
+"""Networks that were trained to recognise a thousand things: VGG-16 and SqueezeNet 1.1, and their weights' files.
+
+    backbone, sha256 = load_backbone("vgg16.pth", "vgg16")  # or ("squeezenet_v1.1_fp16.npz", "squeezenet1_1")
+    shares = backbone.probabilities(rgb)  # (N, 1000) of ImageNet's classes, for rgb (N, 3, size, size) sRGB in 0..1
+    maps = backbone.stages(rgb)  # features at several depths, shallow to deep, each (N, channels, h, w)
+    deepest = backbone.encode(rgb)  # the deepest features alone
+
+What pictures have to be turned into first belongs to the weights and is done inside: all that is given is sRGB in 0..1.
+The modules are laid out as torchvision's, so that its files fit; tinct comes with no such weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from tinct.errors import ModelError, SettingError
+
+CLASSES = 1000
+# sRGB in 0..1 minus the mean, divided by the deviation: torchvision's, and Caffe's (0..255 minus a mean colour).
+TORCHVISION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+CAFFE = ((123 / 255, 117 / 255, 104 / 255), (1 / 255, 1 / 255, 1 / 255))
+WHERE = "https://docs.pytorch.org/vision/stable/models.html"
+
+
+class Backbone(nn.Module):
+    """A recognising network: `features`, and a `classifier` where it was built with one.
+
+    Attributes:
+        size: edge of the squares that it was trained on; larger and smaller pictures are taken too.
+        stride: how much smaller than the picture the deepest features are.
+        channels: of the deepest features.
+        taps: indices in `features` after which `stages` takes maps.
+        mean: (1, 3, 1, 1) subtracted from sRGB in 0..1.
+        deviation: (1, 3, 1, 1) it is then divided by.
+    """
+
+    size: int = 224
+    stride: int
+    channels: int
+    taps: tuple[int, ...]
+    features: nn.Sequential
+    classifier: nn.Sequential | None
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(self) -> None:
+        """Take torchvision's convention; weights of another bring their own."""
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(TORCHVISION[0]).view(1, 3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(TORCHVISION[1]).view(1, 3, 1, 1))
+
+    def encode(self, rgb: torch.Tensor) -> torch.Tensor:
+        """Give the deepest features (N, channels, h, w) of pictures (N, 3, H, W) sRGB in 0..1."""
+        result: torch.Tensor = self.features((rgb - self.mean) / self.deviation)
+        return result
+
+    def stages(self, rgb: torch.Tensor) -> list[torch.Tensor]:
+        """Give features at several depths, shallow to deep.
+
+        Args:
+            rgb: (N, 3, H, W) sRGB in 0..1, edges from 32 pixels.
+
+        Returns:
+            One (N, channels, h, w) for each of `taps`: for VGG-16 the last ReLU before each pooling, for SqueezeNet the
+            first ReLU and what each pooling and the last modules are given; those that Zhang et al. 2018 (LPIPS) use.
+        """
+        values = (rgb - self.mean) / self.deviation
+        found = []
+        for index, layer in enumerate(self.features):
+            values = layer(values)
+            if index in self.taps:
+                found.append(values)
+        return found
+
+    def forward(self, rgb: torch.Tensor) -> torch.Tensor:
+        """Give logits (N, 1000) over ImageNet's classes for pictures (N, 3, H, W) sRGB in 0..1.
+
+        Raises:
+            SettingError: it was built without a classifier.
+        """
+        if self.classifier is None:
+            raise SettingError("this backbone has features only and cannot name things; load weights with a classifier")
+        return self._classify(self.encode(rgb))
+
+    def probabilities(self, rgb: torch.Tensor) -> torch.Tensor:
+        """Give ImageNet's class probabilities (N, 1000) for pictures (N, 3, H, W) sRGB in 0..1.
+
+        Raises:
+            SettingError: it was built without a classifier.
+        """
+        return torch.softmax(self(rgb).float(), dim=1)
+
+    def _classify(self, features: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+
+class VGG16(Backbone):
+    """VGG-16 (Simonyan & Zisserman 2015): 13 convolutions of 3x3, pooled five times, and three full layers."""
+
+    stride = 32
+    taps = (3, 8, 15, 22, 29)
+
+    def __init__(self, *, width: int = 64, head: bool = True) -> None:
+        """Build with fresh weights; all published ones are of width 64."""
+        super().__init__()
+        self.channels = 8 * width
+        layers: list[nn.Module] = []
+        before = 3
+        for factor, count in ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3)):
+            for _ in range(count):
+                layers += [nn.Conv2d(before, factor * width, 3, padding=1), nn.ReLU(inplace=True)]
+                before = factor * width
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        self.classifier = None
+        if head:
+            full = 64 * width
+            self.classifier = nn.Sequential(
+                nn.Linear(49 * before, full), nn.ReLU(inplace=True), nn.Dropout(),
+                nn.Linear(full, full), nn.ReLU(inplace=True), nn.Dropout(),
+                nn.Linear(full, CLASSES),
+            )  # fmt: skip
+        _kaiming(self)
+
+    def _classify(self, features: torch.Tensor) -> torch.Tensor:
+        assert self.classifier is not None
+        squares = nn.functional.adaptive_avg_pool2d(features, 7)
+        result: torch.Tensor = self.classifier(squares.flatten(1))
+        return result
+
+
+class Fire(nn.Module):
+    """SqueezeNet's module: 1x1 to few channels, then 1x1 and 3x3 side by side to many."""
+
+    def __init__(self, inputs: int, squeezed: int, expanded: int) -> None:
+        """Map from `inputs` channels to twice `expanded`."""
+        super().__init__()
+        self.squeeze = nn.Conv2d(inputs, squeezed, 1)
+        self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
+        self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map (N, inputs, H, W) to (N, 2 x expanded, H, W)."""
+        few = torch.relu(self.squeeze(features))
+        return torch.cat([torch.relu(self.expand1x1(few)), torch.relu(self.expand3x3(few))], dim=1)
+
+
+class SqueezeNet(Backbone):
+    """SqueezeNet 1.1 (Iandola et al. 2016, and its authors' later version): eight Fire modules, no full layer.
+
+    No convolution or pooling that halves has a margin: features are a little smaller than 1/16 of the picture.
+    """
+
+    stride = 16
+    taps = (1, 4, 7, 9, 10, 11, 12)
+
+    def __init__(self, *, width: int = 64, head: bool = True) -> None:
+        """Build with fresh weights; all published ones are of width 64."""
+        super().__init__()
+        self.channels = 8 * width
+        few = width // 4
+        self.features = nn.Sequential(
+            nn.Conv2d(3, width, 3, stride=2),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(3, stride=2, ceil_mode=True),
+            Fire(width, few, width),
+            Fire(2 * width, few, width),
+            nn.MaxPool2d(3, stride=2, ceil_mode=True),
+            Fire(2 * width, 2 * few, 2 * width),
+            Fire(4 * width, 2 * few, 2 * width),
+            nn.MaxPool2d(3, stride=2, ceil_mode=True),
+            Fire(4 * width, 3 * few, 3 * width),
+            Fire(6 * width, 3 * few, 3 * width),
+            Fire(6 * width, 4 * few, 4 * width),
+            Fire(8 * width, 4 * few, 4 * width),
+        )
+        self.classifier = None
+        if head:
+            self.classifier = nn.Sequential(nn.Dropout(), nn.Conv2d(8 * width, CLASSES, 1), nn.ReLU(inplace=True))
+        _kaiming(self)
+
+    def _classify(self, features: torch.Tensor) -> torch.Tensor:
+        assert self.classifier is not None
+        result: torch.Tensor = self.classifier(features).mean(dim=(2, 3))
+        return result
+
+
+BACKBONES: dict[str, type[VGG16] | type[SqueezeNet]] = {"vgg16": VGG16, "squeezenet1_1": SqueezeNet}
+# Caffe's names of SqueezeNet's layers, as .npz files have them, in torchvision's words.
+_CAFFE_NAMES = {
+    "conv1": "features.0", "conv10": "classifier.1",
+    "fire2": "features.3", "fire3": "features.4", "fire4": "features.6", "fire5": "features.7",
+    "fire6": "features.9", "fire7": "features.10", "fire8": "features.11", "fire9": "features.12",
+}  # fmt: skip
+
+
+def load_backbone(file: str | Path, name: str, *, head: bool | None = None) -> tuple[Backbone, str]:
+    """Load a pretrained backbone, ready to be run (in inference mode, no gradients).
+
+    Args:
+        file: weights in torchvision's layout (`.pth`, `.pt` or `.safetensors`), which take torchvision's convention of
+            input; or, for SqueezeNet, Caffe's layers in an `.npz`, which take BGR minus a mean colour, 227x227.
+        name: `vgg16` or `squeezenet1_1`.
+        head: with the classifier; None: where the file has one.
+
+    Returns:
+        The backbone, and the file's SHA-256 as 64 hexadecimal digits.
+
+    Raises:
+        SettingError: no such backbone.
+        ModelError: the file is missing, damaged, or holds another network's weights or other keys.
+    """
+    if name not in BACKBONES:
+        raise SettingError(f"no backbone '{name}'; there are: {', '.join(BACKBONES)}")
+    path = Path(file)
+    if not path.is_file():
+        raise ModelError(f"{file}: no such file of weights; {name}'s are published at {WHERE}")
+    caffe = path.suffix.lower() == ".npz"
+    state = _read_npz(path, name) if caffe else _read_torchvision(path)
+    chosen = any(key.startswith("classifier.") for key in state) if head is None else head
+    backbone = BACKBONES[name](head=chosen)
+    if not chosen:
+        state = {key: value for key, value in state.items() if not key.startswith("classifier.")}
+    mean, deviation = CAFFE if caffe else TORCHVISION
+    state["mean"], state["deviation"] = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean, deviation))
+    _load_strictly(backbone, state, path, name)
+    if caffe:
+        backbone.size = 227
+    return backbone.eval().requires_grad_(False), file_sha256(path)
+
+
+def file_sha256(path: Path) -> str:
+    """Give a file's SHA-256 as 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _load_strictly(backbone: Backbone, state: dict[str, torch.Tensor], path: Path, name: str) -> None:
+    expected = backbone.state_dict()
+    for fault, keys in (
+        ("has no weights", sorted(set(expected) - set(state))),
+        ("has also", sorted(set(state) - set(expected))),
+    ):
+        if keys:
+            raise ModelError(f"{path}: not {name} in torchvision's layout: it {fault} '{keys[0]}'; see {WHERE}")
+    for key, value in state.items():
+        if value.shape != expected[key].shape:
+            raise ModelError(
+                f"{path}: not {name} in torchvision's layout: '{key}' has the shape {tuple(value.shape)}, "
+                f"not {tuple(expected[key].shape)}; see {WHERE}"
+            )
+    backbone.load_state_dict(state)
+
+
+def _read_torchvision(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        if path.suffix.lower() == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{path}: no file of weights (.pth or .safetensors), or a damaged one ({_first_line(error)})"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise ModelError(f"{path}: holds more than weights; give a state_dict in torchvision's layout, see {WHERE}")
+    return {str(key): value.float() for key, value in state.items()}
+
+
+def _read_npz(path: Path, name: str) -> dict[str, torch.Tensor]:
+    if name != "squeezenet1_1":
+        raise ModelError(f"{path}: an .npz is read for squeezenet1_1 only; give {name}'s .pth or .safetensors")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            read = {key: torch.from_numpy(arrays[key].astype(np.float32)) for key in arrays.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise ModelError(f"{path}: no .npz file of weights, or a damaged one ({_first_line(error)})") from error
+    state = {}
+    for key, value in read.items():
+        layer, _, rest = key.partition(".")
+        state[f"{_CAFFE_NAMES.get(layer, layer)}.{rest.replace('squeeze1x1', 'squeeze')}"] = value
+    if "features.0.weight" in state:  # blue comes first in Caffe
+        state["features.0.weight"] = state["features.0.weight"].flip(1)
+    return state
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+
+
+def _kaiming(backbone: nn.Module) -> None:
+    """Initialise as He et al. 2015, biases at 0."""
+    for module in backbone.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.01)
+        if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
