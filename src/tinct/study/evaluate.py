@@ -166,7 +166,7 @@ def evaluate(
         Method(GREY, leave_grey, "baseline"),
         Method(MEAN_COLOR, partial(one_color, chroma=chroma), "baseline"),
     ]
-    rows = _measure(pictures, [*baselines, *ours], longest=longest, progress=progress)
+    rows = measure(pictures, [*baselines, *ours], longest=longest, progress=progress)
     good = [row for row in rows if not row.reason]
     if not good:
         raise DataError(f"{data}: none of the {len(rows)} pictures could be measured ({rows[0].reason})")
@@ -199,7 +199,16 @@ def evaluate(
 
 
 @dataclass(frozen=True)
-class _Row:
+class Row:
+    """What was measured on one picture.
+
+    Attributes:
+        picture: which.
+        comparisons: one for each method; none where it could not be measured.
+        near_grey: whether it has next to no colour in truth.
+        reason: why it could not be measured; empty where it could.
+    """
+
     picture: Picture
     comparisons: list[Comparison]
     near_grey: bool
@@ -231,14 +240,24 @@ def _mean_chroma(data: str | Path, pictures: list[Picture], *, seed: int) -> NDA
     return mean_chroma(pictures[:: math.ceil(len(pictures) / _PICTURES_FOR_MEAN)])
 
 
-def _measure(
-    pictures: list[Picture],
-    methods: list[Method],
+def measure(
+    pictures: Sequence[Picture],
+    methods: Sequence[Method],
     *,
-    longest: int,
-    progress: Callable[[int, int], None] | None,
-) -> list[_Row]:
-    """Read, colorize and measure; the models run one picture at a time while others are read and measured."""
+    longest: int = 1024,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Row]:
+    """Read, colorize and measure; the models run one picture at a time while others are read and measured.
+
+    Args:
+        pictures: what to measure on.
+        methods: what to measure.
+        longest: larger pictures are fitted into so many pixels first.
+        progress: called with (done, total) after each picture.
+
+    Returns:
+        A row for each picture, in their order.
+    """
     workers = core_count()
 
     def load(picture: Picture) -> tuple[Picture, Truth | None, Pixels, str]:
@@ -255,11 +274,11 @@ def _measure(
             except InputError as error:
                 yield picture, None, [], str(error)
 
-    def measure(item: tuple[Picture, Truth | None, list[Pixels], str]) -> _Row:
+    def measure(item: tuple[Picture, Truth | None, list[Pixels], str]) -> Row:
         picture, truth, results, reason = item
         if truth is None:
-            return _Row(picture, [], False, reason)
-        return _Row(picture, [compare(truth, result) for result in results], truth.near_grey, "")
+            return Row(picture, [], False, reason)
+        return Row(picture, [compare(truth, result) for result in results], truth.near_grey, "")
 
     rows = []
     with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(workers) as measuring:
@@ -270,7 +289,7 @@ def _measure(
     return rows
 
 
-def _scores(rows: list[_Row], *, methods: list[Method], resamples: int, seed: int, group: str) -> list[Score]:
+def _scores(rows: list[Row], *, methods: list[Method], resamples: int, seed: int, group: str) -> list[Score]:
     bootstrap = Bootstrap(len(rows), resamples=resamples, seed=seed)
     figures = [bootstrap.figures([row.comparisons[index] for row in rows]) for index in range(len(methods))]
     return [
