@@ -26,13 +26,19 @@ def read_small(content: bytes, *, longest: int | None = None, name: str) -> NDAr
     try:
         image = _open(content, longest)
         edge = longest or max(image.width, image.height)
-        image = image.thumbnail_image(edge, height=edge, size="down", export_profile="srgb").colourspace("srgb")
+        options = {"export_profile": "srgb"} if _managed(image) else {}
+        image = image.thumbnail_image(edge, height=edge, size="down", **options).colourspace("srgb")
         if image.hasalpha():
             image = image.flatten(background=255)
         pixels: NDArray[np.uint8] = np.ascontiguousarray(image.extract_band(0, n=3).cast("uchar").numpy())
     except pyvips.Error as error:
         raise UnreadableError(f"{name}: not a picture, or a damaged one; leave it out") from error
     return pixels
+
+
+def _managed(image: pyvips.Image) -> bool:
+    """Say whether colours need a profile; setting one up takes longer than all else for a small picture without."""
+    return bool(image.get_typeof("icc-profile-data")) or image.interpretation == "cmyk"
 
 
 def _open(content: bytes, longest: int | None) -> pyvips.Image:

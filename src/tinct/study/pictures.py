@@ -8,7 +8,7 @@ import random
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +21,16 @@ from tinct.media.formats import PICTURE_SUFFIXES
 from tinct.media.small import read_small
 
 DATASET_FILE = "dataset.json"
+# What the folders of a split are called, by habit.
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+}
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -37,6 +47,7 @@ class Picture:
         path: the file, or the shard that holds it.
         offset: where its bytes begin in `path`.
         size: how many bytes it has, or None for the whole file.
+        original: in a dataset, the name of the file it was prepared from.
     """
 
     name: str
@@ -45,6 +56,13 @@ class Picture:
     path: Path
     offset: int = 0
     size: int | None = None
+    original: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name a person finds it by: its path, or its key in the dataset and the file it was prepared from."""
+        parts = [part for part in (self.source, self.category, self.original) if part]
+        return f"{self.name} ({'/'.join(parts)})" if self.original else self.name
 
     def group(self, by: str | None) -> str:
         """Give the picture's group: its `source`, or its `category` with the source before it where it has both."""
@@ -63,13 +81,20 @@ class Picture:
         Raises:
             UnreadableError: the file is missing, damaged or no picture.
         """
+        return read_small(self.content(), longest=longest, name=self.name)
+
+    def content(self) -> bytes:
+        """Give the picture's bytes as they are stored.
+
+        Raises:
+            UnreadableError: the file cannot be read.
+        """
         try:
             with self.path.open("rb") as file:
                 file.seek(self.offset)
-                content = file.read() if self.size is None else file.read(self.size)
+                return file.read() if self.size is None else file.read(self.size)
         except OSError as error:
             raise UnreadableError(f"{self.name}: cannot be read ({error.strerror})") from error
-        return read_small(content, longest=longest, name=self.name)
 
 
 def find_pictures(data: str | Path, *, split: str = "val", limit: int | None = None, seed: int = 0) -> list[Picture]:
@@ -106,6 +131,33 @@ def find_pictures(data: str | Path, *, split: str = "val", limit: int | None = N
     if limit is None or limit >= len(pictures):
         return pictures
     return [pictures[index] for index in sorted(random.Random(seed).sample(range(len(pictures)), limit))]
+
+
+def find_splits(data: str | Path) -> dict[str, list[Picture]]:
+    """List the pictures of a folder or a dataset by split.
+
+    Args:
+        data: a dataset that `tinct prepare` made, or a folder. In a folder whose only subfolders with pictures are
+            called train, training, val, valid, validation, dev or test, these are the splits, and the folders below
+            them the categories.
+
+    Returns:
+        `train`, `val` and `test` where there are such, in this order; one split without a name for a plain folder.
+
+    Raises:
+        DataError: there is no such folder, no picture in it, or the dataset is damaged.
+    """
+    if is_dataset(data):
+        return {split: find_pictures(data, split=split) for split in ("train", "val") if has_split(data, split)}
+    pictures = find_pictures(data)
+    tops = {picture.category for picture in pictures}
+    if not tops <= set(SPLIT_FOLDERS) or len({SPLIT_FOLDERS[top] for top in tops}) < 2:
+        return {"": pictures}
+    found: dict[str, list[Picture]] = {split: [] for split in dict.fromkeys(SPLIT_FOLDERS.values())}
+    for picture in pictures:
+        below = Path(picture.name).parts[1:-1]
+        found[SPLIT_FOLDERS[picture.category]].append(replace(picture, category=below[0] if below else ""))
+    return {split: listed for split, listed in found.items() if listed}
 
 
 def is_dataset(data: str | Path) -> bool:
@@ -175,7 +227,8 @@ def _in_shard(shard: Path) -> Iterator[Picture]:
         raise DataError(f"{shard}: damaged shard ({error}); prepare the dataset again") from error
     for key, (offset, size) in places.items():
         card = cards.get(key, {})
-        yield Picture(key, str(card.get("source", "")), str(card.get("category", "")), shard, offset, size)
+        source, category, original = (str(card.get(name, "")) for name in ("source", "category", "name"))
+        yield Picture(key, source, category, shard, offset, size, original)
 
 
 def ahead(
