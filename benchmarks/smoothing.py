@@ -24,7 +24,8 @@ import cv2
 import numpy as np
 
 import common
-from tinct.color.bins import ColorBins, softmax
+from tinct.color.bins import ColorBins
+from tinct.color.decoding import softmax
 from tinct.color.spaces import YUV_TO_RGB, FloatArray, rgb_to_yuv
 from tinct.color.upsample import fit_guide, yuv_colors
 from tinct.colorize.history import MotionSmoother

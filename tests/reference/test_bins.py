@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference import slow_bins as slow
-from tinct.color.bins import ColorBins, annealed_mean
+from tinct.color.bins import ColorBins
+from tinct.color.decoding import annealed_mean
 from tinct.color.spaces import chroma_space
 
 

@@ -57,7 +57,8 @@ def test_keys_of_later_minor_versions_are_ignored(tiny_model: Path) -> None:
         ({"multiple": 5}, "multiple 5"),
         ({"multiple": True}, "multiple has the value True"),
         ({"working_size": "big"}, "working_size has the value 'big'"),
-        ({"temperature": 0}, "temperature 0"),
+        ({"temperature": 0}, "temperature must be above 0"),
+        ({"caution": -1}, "caution must lie in"),
         ({"name": None}, "name has the value None"),
     ],
 )

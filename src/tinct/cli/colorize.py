@@ -52,6 +52,13 @@ Temperature = Annotated[
     float | None,
     typer.Option(metavar="T", help="Set how vivid: towards 0 more, at 1 muted. Default: the model's own."),
 ]
+Caution = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        help="Fade colours where opposite hues are likely: 0 not at all, 1 much. Default: the model's own.",
+    ),
+]
 Size = Annotated[
     int | None,
     typer.Option(metavar="PIXELS", help="Set the size at which the network looks. Default: the model's own."),
@@ -83,6 +90,7 @@ def colorize(
     output: Output = None,
     model: Model = "photo",
     temperature: Temperature = None,
+    caution: Caution = None,
     size: Size = None,
     denoise: Denoise = "auto",
     runtime: Runtime = "auto",
@@ -104,6 +112,7 @@ def colorize(
     settings = Settings(
         model=model,
         temperature=temperature,
+        caution=caution,
         size=size,
         denoise=denoise,
         runtime=runtime,

@@ -217,6 +217,9 @@ def export(
     temperature: Annotated[
         float, typer.Option(metavar="T", help="Set the default temperature: towards 0 vivid, at 1 muted.")
     ] = 0.5,
+    caution: Annotated[
+        float, typer.Option(metavar="X", help="Set how much colour fades where opposite hues are likely: 0 to 4.")
+    ] = 0.0,
     unweigh: Annotated[
         float, typer.Option(metavar="SHARE", help="Take this share of the rare colours' extra weight back: 0 to 1.")
     ] = 0.0,
@@ -244,6 +247,7 @@ def export(
         checkpoint=checkpoint,
         working_size=size,
         temperature=temperature,
+        caution=caution,
         unweigh=unweigh,
         half=half,
         description=description,

@@ -48,7 +48,10 @@ def _print_card(name: str, card: Card, *, whole: bool) -> None:
     kind = f"{len(card.bins['centers'])} colour bins" if card.bins else "chroma itself"
     print(f"{name}  {card.description}")
     print(f"    network {card.network}, {kind} in {card.space}, looks at {card.working_size} pixels")
-    print(f"    temperature {card.temperature:g}, licence {card.licence or '-'}, made {card.created or '-'}")
+    print(
+        f"    temperature {card.temperature:g}, caution {card.caution:g}, licence {card.licence or '-'}, "
+        f"made {card.created or '-'}"
+    )
     if whole:
         for part in ("data", "training", "metrics"):
             for key, value in getattr(card, part).items():

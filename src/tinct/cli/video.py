@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tinct.cli.colorize import Denoise, Model, Overwrite, Runtime, Size, Temperature
+from tinct.cli.colorize import Caution, Denoise, Model, Overwrite, Runtime, Size, Temperature
 from tinct.errors import SettingError
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def video(
     output: Output = None,
     model: Model = "photo",
     temperature: Temperature = None,
+    caution: Caution = None,
     size: Size = None,
     denoise: Denoise = "auto",
     smoothing: Smoothing = "motion",
@@ -116,6 +117,7 @@ def video(
     settings = VideoSettings(
         model=model,
         temperature=temperature,
+        caution=caution,
         size=size,
         denoise=denoise,
         smoothing="off" if no_smoothing else smoothing,

@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color.decoding import annealed_mean, mean, mode
 from tinct.color.spaces import FloatArray, chroma_space
 from tinct.color.statistics import as_unit_rgb
 from tinct.errors import DataError, SettingError
 
 IntArray = NDArray[np.int64]
-
-# At temperatures below this, powers of probabilities may leave float32's range.
-_COLD = 0.1
 
 
 class ColorHistogram:
@@ -227,9 +225,9 @@ class ColorBins:
         shares_of_all: FloatArray = soft.reshape(*np.shape(chroma)[:-1], self.count).astype(np.float32)
         return shares_of_all
 
-    def decode(self, logits: NDArray[Any], *, temperature: float) -> FloatArray:
+    def decode(self, logits: NDArray[Any], *, temperature: float, caution: float = 0.0) -> FloatArray:
         """Give chroma (..., 2) from logits (..., n) by the annealed mean; see `annealed_mean`."""
-        return annealed_mean(logits, self.centers, temperature=temperature)
+        return annealed_mean(logits, self.centers, temperature=temperature, caution=caution)
 
     def mode(self, logits: NDArray[Any]) -> FloatArray:
         """Give chroma (..., 2) from logits (..., n) by the likeliest bin."""
@@ -276,98 +274,6 @@ class ColorBins:
         if not fits or bins.lookup.max() >= bins.count:
             raise DataError("the card's colour bins do not fit together; export the model again")
         return bins
-
-
-def annealed_mean(logits: NDArray[Any], centers: FloatArray, *, temperature: float) -> FloatArray:
-    """Decode a distribution over colour bins into one chroma per pixel.
-
-    Args:
-        logits: (..., n) unnormalised log-probabilities.
-        centers: (n, 2) bin colours, in the colour space's units.
-        temperature: towards 0 the likeliest bin, at 1 the mean, above it flatter; above 0.
-
-    Returns:
-        (..., 2) float32 chroma, in the units of `centers`.
-
-    Raises:
-        SettingError: the temperature is not above 0.
-
-    Source: Zhang, Isola & Efros 2016, equation 5.
-    """
-    if not (temperature > 0 and np.isfinite(temperature)):
-        raise SettingError(f"the temperature must be above 0, not {temperature}")
-    return softmax(logits, temperature=temperature) @ centers
-
-
-def annealed_shares(shares: NDArray[Any], centers: FloatArray, *, temperature: float) -> FloatArray:
-    """Decode a distribution that is given as probabilities, as `annealed_mean` does one given as logits.
-
-    Args:
-        shares: (..., n) float32, summing to about 1 over the last axis; what rounding left below 0 counts as 0.
-        centers: as there.
-        temperature: as there.
-
-    Returns:
-        As there.
-
-    Raises:
-        SettingError: the temperature is not above 0.
-    """
-    if temperature < _COLD:
-        return annealed_mean(np.log(np.maximum(shares, np.float32(1e-9))), centers, temperature=temperature)
-    # exp(log(p) / T), without the logarithm.
-    sharpened = np.power(np.maximum(shares, np.float32(0)), np.float32(1 / temperature))
-    weights = sharpened @ np.ones((shares.shape[-1], 1), dtype=np.float32)
-    chroma: FloatArray = (sharpened @ centers) / weights
-    return chroma
-
-
-def mode(logits: NDArray[Any], centers: FloatArray) -> FloatArray:
-    """Decode by the likeliest bin: the annealed mean's limit at temperature 0. Shapes as there."""
-    colors: FloatArray = centers[np.argmax(logits, axis=-1)]
-    return colors
-
-
-def mean(logits: NDArray[Any], centers: FloatArray) -> FloatArray:
-    """Decode by the plain mean of the distribution: the annealed mean at temperature 1. Shapes as there."""
-    return annealed_mean(logits, centers, temperature=1.0)
-
-
-def confidence(logits: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
-    """Say how sure a distribution is.
-
-    Args:
-        logits: (..., n) unnormalised log-probabilities, n at least 2.
-
-    Returns:
-        The likeliest bin's probability, (...) in 1/n..1, and its ratio to the second likeliest's, (...) at least 1.
-
-    Source: Billaut et al. 2018, section 4.2.2.
-    """
-    top_two = np.partition(softmax(np.asarray(logits, dtype=np.float32)), -2, axis=-1)[..., -2:]
-    ratio: FloatArray = (top_two[..., 1] / np.maximum(top_two[..., 0], np.float32(1e-12))).astype(np.float32)
-    return top_two[..., 1], ratio
-
-
-def softmax(logits: NDArray[Any], *, temperature: float = 1.0) -> FloatArray:
-    """Give probabilities from logits, safe for large values and for temperatures near 0.
-
-    Args:
-        logits: (..., n) unnormalised log-probabilities.
-        temperature: what the logits are divided by; above 0.
-
-    Returns:
-        (..., n) float32, summing to 1 over the last axis.
-    """
-    values: FloatArray = np.array(logits, dtype=np.float32)
-    count = values.shape[-1]
-    # Over a short last axis NumPy takes three times as long to find the largest, and eight times to add up.
-    values -= values.reshape(-1, count).T.copy().max(axis=0).reshape(*values.shape[:-1], 1)
-    # Below 1e-6 only exact ties still share; dividing by less could overflow float32.
-    values *= np.float32(1 / max(temperature, 1e-6))
-    np.exp(values, out=values)
-    values /= values @ np.ones((count, 1), dtype=np.float32)
-    return values
 
 
 def _cells(chroma: NDArray[Any], low: Any, high: Any, grid: int) -> IntArray:

@@ -3,8 +3,8 @@
 This package is also the function `tinct.colorize(picture)`: Python binds a package's name to the package as soon as
 any part of it is imported, so the package itself has to be what can be called:
 
-    tinct.colorize(picture, *, model="photo", runtime="auto", temperature=None, size=None, denoise="auto",
-                   threads=None, recolor=False, overwrite=False)
+    tinct.colorize(picture, *, model="photo", runtime="auto", temperature=None, caution=None, size=None,
+                   denoise="auto", threads=None, recolor=False, overwrite=False)
 
 gives a picture of the same kind as it was given; `help(tinct.Colorizer)` explains the options.
 """
@@ -25,6 +25,7 @@ class _CallablePackage(ModuleType):
         model: str | Path = "photo",
         runtime: str = "auto",
         temperature: float | None = None,
+        caution: float | None = None,
         size: int | None = None,
         denoise: str | float = "auto",
         threads: int | None = None,
@@ -39,6 +40,7 @@ class _CallablePackage(ModuleType):
             model: the name of a model that comes with tinct, or the path of a model file.
             runtime: `auto`, `onnxruntime` or `openvino`.
             temperature: lower is more vivid, 1 is the mean; the model's own without it.
+            caution: how much colour fades where opposite hues are likely, 0..4; the model's own without it.
             size: the network's working size in pixels; the model's own without it.
             denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
             threads: processor threads; as many as there are cores without it.
@@ -55,6 +57,7 @@ class _CallablePackage(ModuleType):
             model=model,
             runtime=runtime,
             temperature=temperature,
+            caution=caution,
             size=size,
             denoise=denoise,
             threads=threads,

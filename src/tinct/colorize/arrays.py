@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tinct.color.spaces import RGB_TO_YUV, FloatArray
 from tinct.color.upsample import ChromaGuide, color_rows
 from tinct.errors import InputError
+from tinct.media.image import small_size
 
 _ROWS_AT_ONCE = 1 << 18
 
@@ -130,4 +131,13 @@ def colored(pixels: NDArray[Any], alpha: NDArray[Any] | None, guide: ChromaGuide
         list(pool.map(work, range(0, height, step)))
     if alpha is not None:
         result[..., 3:] = alpha
+    return result
+
+
+def shrunk(values: NDArray[Any], size: int) -> FloatArray:
+    """Shrink (H, W) or (H, W, k) by area to sqrt(height x width) = `size`, never enlarging."""
+    height, width = small_size(values.shape[0], values.shape[1], size=size)
+    result: FloatArray = np.ascontiguousarray(values, dtype=np.float32)
+    if (height, width) != values.shape[:2]:
+        result = cv2.resize(result, (width, height), interpolation=cv2.INTER_AREA)
     return result

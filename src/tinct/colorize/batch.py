@@ -64,6 +64,7 @@ class Settings:
     Attributes:
         model: the name of a model that comes with tinct, or the path of a model file.
         temperature: of decoding, above 0: lower is more vivid, 1 is the mean; the model's own without it.
+        caution: of decoding, 0..4: how much colour fades where opposite hues are likely; the model's own without it.
         size: working size in pixels; the model's own without it.
         denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
         runtime: `auto`, `onnxruntime` or `openvino`.
@@ -77,6 +78,7 @@ class Settings:
 
     model: str | Path = DEFAULT_MODEL
     temperature: float | None = None
+    caution: float | None = None
     size: int | None = None
     denoise: str | float = "auto"
     runtime: str = "auto"
@@ -92,6 +94,7 @@ class Settings:
             self.model,
             runtime=self.runtime,
             temperature=self.temperature,
+            caution=self.caution,
             size=self.size,
             denoise=self.denoise,
             threads=threads,

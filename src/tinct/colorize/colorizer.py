@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tinct import __version__
+from tinct.color.decoding import check_decoding
 from tinct.color.spaces import FloatArray, rgb_to_lab
 from tinct.color.toning import is_colored
 from tinct.colorize import arrays, pil
@@ -71,6 +71,7 @@ class Colorizer:
     Attributes:
         session: the running model; `session.card` describes it.
         temperature: of decoding, used where no other is named.
+        caution: of decoding.
         size: the network's working size, in pixels.
         denoise: `auto`, `off`, or the grain's standard deviation in 8-bit steps.
     """
@@ -81,6 +82,7 @@ class Colorizer:
         *,
         runtime: str = "auto",
         temperature: float | None = None,
+        caution: float | None = None,
         size: int | None = None,
         denoise: str | float = "auto",
         threads: int | None = None,
@@ -91,6 +93,8 @@ class Colorizer:
             model: the name of a model that comes with tinct, or the path of a model file.
             runtime: `auto`, `onnxruntime` or `openvino`.
             temperature: of decoding, above 0: lower is more vivid, 1 is the mean; the model's own without it.
+            caution: of decoding, 0..4: how much colour fades where opposite hues are likely; the model's own without
+                it.
             size: working size: the network sees the picture with sqrt(height x width) of this, 16..4096; the model's
                 own without it.
             denoise: how the network's small copy is denoised: `auto`, `off`, or the grain's standard deviation in
@@ -104,16 +108,17 @@ class Colorizer:
         """
         if size is not None and not 16 <= size <= 4096:
             raise SettingError(f"the working size must lie in 16..4096 pixels, not {size}")
-        if temperature is not None:
-            _check_temperature(temperature)
+        check_decoding(temperature=1.0 if temperature is None else temperature, caution=caution or 0.0)
         self.denoise = checked_denoise(denoise)
         self.session = Session(model, runtime=runtime, threads=threads)
         card = self.session.card
-        if temperature is not None and self.session.bins is None:
-            raise SettingError(
-                f"the model {card.name} gives chroma itself and has no temperature; leave the option out"
-            )
+        for option, value in (("temperature", temperature), ("caution", caution)):
+            if value is not None and self.session.bins is None:
+                raise SettingError(
+                    f"the model {card.name} gives chroma itself and has no {option}; leave the option out"
+                )
         self.temperature = card.temperature if temperature is None else float(temperature)
+        self.caution = card.caution if caution is None else float(caution)
         self.size = size or card.working_size
         self._threads = min(threads or core_count(), _MOST_THREADS)
 
@@ -177,7 +182,7 @@ class Colorizer:
         """
         started = time.perf_counter()
         if temperature is not None:
-            _check_temperature(temperature)
+            check_decoding(temperature=temperature)
         opened = open_picture(source)
         place = Path(target) if target is not None else opened.default_target()
         check_target(place, opened.source, overwrite=overwrite)
@@ -284,12 +289,14 @@ class Colorizer:
         if luma.ndim != 2 or 0 in luma.shape or not np.issubdtype(luma.dtype, np.floating):
             raise InputError(f"luma must be floats in 0..1 of the shape (H, W), not {luma.dtype} {luma.shape}")
         values = np.ascontiguousarray(luma, dtype=np.float32)
-        guide_luma = _shrunk(values, self._guide_size)
+        guide_luma = arrays.shrunk(values, self._guide_size)
         space = self.session.card.space
         if rgb is not None and space == "lab":
-            seen = _shrunk(rgb_to_lab(_shrunk(rgb.astype(np.float32), self._guide_size))[..., 0] / 100, self.size)
+            seen = arrays.shrunk(
+                rgb_to_lab(arrays.shrunk(rgb.astype(np.float32), self._guide_size))[..., 0] / 100, self.size
+            )
         else:
-            seen = native_luma(_shrunk(values, self.size), space=space)
+            seen = native_luma(arrays.shrunk(values, self.size), space=space)
         seen, noise = denoised(seen, denoise=self.denoise)
         return Prediction(
             output=self.session.run(seen),
@@ -298,6 +305,7 @@ class Colorizer:
             space=space,
             bins=self.session.bins,
             temperature=self.temperature,
+            caution=self.caution,
             denoised=noise,
         )
 
@@ -354,6 +362,8 @@ class Colorizer:
         note = {"model": self.session.card.name, "size": str(self.size), "denoise": str(self.denoise)}
         if answer.bins is not None:
             note["temperature"] = f"{answer.temperature if temperature is None else temperature:g}"
+            if answer.caution:
+                note["caution"] = f"{answer.caution:g}"
         return function, note
 
 
@@ -363,6 +373,7 @@ def colorize(
     model: str | Path = DEFAULT_MODEL,
     runtime: str = "auto",
     temperature: float | None = None,
+    caution: float | None = None,
     size: int | None = None,
     denoise: str | float = "auto",
     threads: int | None = None,
@@ -373,19 +384,13 @@ def colorize(
 
     Args, returns and raises: as `Colorizer` and `Colorizer.__call__`.
     """
-    colorizer = Colorizer(model, runtime=runtime, temperature=temperature, size=size, denoise=denoise, threads=threads)
+    colorizer = Colorizer(
+        model,
+        runtime=runtime,
+        temperature=temperature,
+        caution=caution,
+        size=size,
+        denoise=denoise,
+        threads=threads,
+    )
     return colorizer(picture, recolor=recolor, overwrite=overwrite)
-
-
-def _shrunk(values: NDArray[Any], size: int) -> FloatArray:
-    """Shrink (H, W) or (H, W, k) by area to sqrt(height x width) = `size`, never enlarging."""
-    height, width = small_size(values.shape[0], values.shape[1], size=size)
-    result: FloatArray = np.ascontiguousarray(values, dtype=np.float32)
-    if (height, width) != values.shape[:2]:
-        result = cv2.resize(result, (width, height), interpolation=cv2.INTER_AREA)
-    return result
-
-
-def _check_temperature(temperature: float) -> None:
-    if not (temperature > 0 and np.isfinite(temperature)):
-        raise SettingError(f"the temperature must be above 0, not {temperature}")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.bins import annealed_shares, softmax
+from tinct.color.decoding import annealed_shares, softmax
 from tinct.color.spaces import FloatArray
 from tinct.color.toning import is_colored
 from tinct.color.upsample import chroma_planes, fit_guide
@@ -154,7 +154,10 @@ class FrameColorizer:
         """
         chroma = answer
         if self._bins is not None:
-            chroma = annealed_shares(answer, self._bins.centers, temperature=self._colorizer.temperature)
+            colorizer = self._colorizer
+            chroma = annealed_shares(
+                answer, self._bins.centers, temperature=colorizer.temperature, caution=colorizer.caution
+            )
         luma = self.form.unit(look.codes)
         guide = self._guide(luma)
         if self._space != "yuv":

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.bins import ColorBins, confidence
+from tinct.color.bins import ColorBins
+from tinct.color.decoding import confidence
 from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab, rgb_to_yuv
 from tinct.color.upsample import ChromaGuide, fit_guide
 from tinct.errors import SettingError
@@ -27,6 +28,7 @@ class Prediction:
         bins: the colour bins; None for a network that gives chroma itself.
         temperature: used where no other is named.
         denoised: standard deviation of the grain (8-bit steps) the network's copy was smoothed for, 0 if it was not.
+        caution: of decoding; see `tinct.color.decoding.annealed_mean`.
     """
 
     output: FloatArray
@@ -36,6 +38,7 @@ class Prediction:
     bins: ColorBins | None
     temperature: float
     denoised: float
+    caution: float = 0.0
 
     def native_chroma(self, *, temperature: float | None = None) -> FloatArray:
         """Decode chroma (k, l, 2) in the units of `space`.
@@ -45,7 +48,7 @@ class Prediction:
         """
         if self.bins is not None:
             chosen = self.temperature if temperature is None else temperature
-            return self.bins.decode(self.output, temperature=chosen)
+            return self.bins.decode(self.output, temperature=chosen, caution=self.caution)
         if temperature is not None:
             raise SettingError("this model gives chroma itself and has no temperature; leave the option out")
         return self.output

@@ -222,6 +222,7 @@ class _Work:
             "recipe": repr(recipe),
             "area": list(area),
             "temperature": colorizer.temperature,
+            "caution": colorizer.caution,
             "size": colorizer.size,
             "denoise": colorizer.denoise,
             "smoothing": str(smoothing),

@@ -19,6 +19,7 @@ class VideoSettings:
         model: the name of a model that comes with tinct, or the path of a model file.
         runtime: `auto`, `onnxruntime` or `openvino`.
         temperature: of decoding, above 0; the model's own without it.
+        caution: of decoding, 0..4: how much colour fades where opposite hues are likely; the model's own without it.
         size: the network's working size in pixels; the model's own without it.
         denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
         smoothing: over time: `motion`, `paper`, `ALPHA,FRAMES` or `off`; see `tinct.colorize.smoothing`.
@@ -40,6 +41,7 @@ class VideoSettings:
     model: str | Path = DEFAULT_MODEL
     runtime: str = "auto"
     temperature: float | None = None
+    caution: float | None = None
     size: int | None = None
     denoise: str | float = "auto"
     smoothing: str = "motion"
@@ -63,6 +65,7 @@ class VideoSettings:
             self.model,
             runtime=self.runtime,
             temperature=self.temperature,
+            caution=self.caution,
             size=self.size,
             denoise=self.denoise,
             threads=1,

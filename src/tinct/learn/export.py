@@ -37,6 +37,7 @@ def export(
     checkpoint: str = "last",
     working_size: int = 192,
     temperature: float = 0.5,
+    caution: float = 0.0,
     unweigh: float = 0.0,
     half: bool = False,
     description: str = "",
@@ -56,6 +57,7 @@ def export(
         checkpoint: `last` or `best` (by validation loss).
         working_size: the size at which the network looks at pictures, see `Card.working_size`.
         temperature: the default temperature of decoding.
+        caution: the default caution of decoding, 0..4; see `tinct.color.decoding.annealed_mean`.
         unweigh: share of the bins' weights that is taken back from the logits, 0..1: the training made rare colours
             weigh more; 0 leaves it at that, which is vivid, 1 gives colours as likely as they are, which is cautious.
             The logit adjustment of Menon et al. 2021, the other way round.
@@ -95,6 +97,7 @@ def export(
         name=name or target.stem,
         working_size=working_size,
         temperature=temperature,
+        caution=caution,
         unweigh=unweigh,
         licence=licence,
         description=description,

@@ -1,8 +1,8 @@
 """A trained network as one file: an ONNX graph with a card that says all one needs to know to use it.
 
 The card is JSON under the key `tinct` of the ONNX metadata. The graph takes `luma` (N, 1, H, W) float32 in 0..1 and
-gives `logits` (N, n, h, w) for the task `bins`, or `chroma` (N, 2, h, w) in the space's units for `regression`, where
-h = H / output_stride.
+gives `logits` (N, n, h, w) for the task `bins`, `chroma` (N, 2, h, w) in the space's units for `regression`, or the whole
+picture `rgb` (N, 3, h, w) as sRGB in 0..1, where h = H / output_stride.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinct.color.bins import ColorBins
+from tinct.color.decoding import check_decoding
 from tinct.color.spaces import chroma_space
 from tinct.errors import ModelError, TinctError
 
@@ -24,7 +25,8 @@ FORMAT = 1  # of the card; a file with a higher one comes from a newer tinct
 METADATA_KEY = "tinct"
 DEFAULT_MODEL = "photo"
 MODELS = Path(__file__).parent.parent / "models"
-OUTPUTS = {"bins": "logits", "regression": "chroma"}  # what each task's graph gives
+OUTPUTS = {"bins": "logits", "regression": "chroma", "rgb": "rgb"}  # what each task's graph gives
+OUTPUT_CHANNELS = {"regression": 2, "rgb": 3}  # for `bins` there are as many as bins
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,14 @@ class Card:
         name: the model's own name.
         network: the architecture's name in the registry of networks.
         options: that architecture's options.
-        task: `bins` (logits over colour bins) or `regression` (chroma itself).
+        task: `bins` (logits over colour bins), `regression` (chroma itself) or `rgb` (the whole picture).
         space: `yuv` or `lab`.
-        bins: the colour bins as `ColorBins.to_card` gives them; None for regression.
+        bins: the colour bins as `ColorBins.to_card` gives them; None for other tasks.
         output_stride: how many input pixels one output pixel stands for along each axis: 1, 2 or 4.
         multiple: height and width of the graph's input are multiples of this.
         working_size: a picture is scaled so that sqrt(height * width) is this, in pixels; never enlarged.
         temperature: the default temperature of decoding, above 0.
+        caution: the default caution of decoding, 0..4; see `tinct.color.decoding.annealed_mean`.
         data: what it was trained on.
         training: how it was trained.
         metrics: how good it was on what.
@@ -65,6 +68,7 @@ class Card:
     data: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    caution: float = 0.0
     licence: str = ""
     description: str = ""
     tinct: str = ""
@@ -112,7 +116,7 @@ class Card:
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
 
     def color_bins(self) -> ColorBins | None:
-        """Give the colour bins, None for regression.
+        """Give the colour bins, None for other tasks.
 
         Raises:
             ModelError: the card's bins are damaged.
@@ -137,9 +141,10 @@ class Card:
             return "task and bins do not fit together"
         if self.output_stride not in (1, 2, 4) or self.multiple < 1 or self.multiple % self.output_stride:
             return f"output_stride {self.output_stride} and multiple {self.multiple} do not fit together"
-        if self.working_size < 1 or not 0 < self.temperature < float("inf"):
-            return f"working_size {self.working_size} or temperature {self.temperature} is out of range"
+        if self.working_size < 1:
+            return f"working_size {self.working_size} is out of range"
         try:
+            check_decoding(temperature=self.temperature, caution=self.caution)
             chroma_space(self.space)
             self.color_bins()
         except TinctError as error:

@@ -1,0 +1,147 @@
+"""From a distribution over colour bins to one colour, and how sure it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import FloatArray
+from tinct.errors import SettingError
+
+# At temperatures below this, powers of probabilities may leave float32's range.
+_COLD = 0.1
+
+
+def annealed_mean(logits: NDArray[Any], centers: FloatArray, *, temperature: float, caution: float = 0.0) -> FloatArray:
+    """Decode a distribution over colour bins into one chroma per pixel.
+
+    Args:
+        logits: (..., n) unnormalised log-probabilities.
+        centers: (n, 2) bin colours, in the colour space's units.
+        temperature: towards 0 the likeliest bin, at 1 the mean, above it flatter; above 0.
+        caution: the chroma is multiplied by `agreement` to this power: at 0 not at all; at 1 what may as well be
+            orange as blue comes out nearly grey; 0..4.
+
+    Returns:
+        (..., 2) float32 chroma, in the units of `centers`.
+
+    Raises:
+        SettingError: the temperature is not above 0, or caution lies outside its range.
+
+    Source: Zhang, Isola & Efros 2016, equation 5; caution is tinct's own.
+    """
+    check_decoding(temperature=temperature, caution=caution)
+    chroma: FloatArray = softmax(logits, temperature=temperature) @ centers
+    if caution:
+        chroma *= (agreement(softmax(logits), centers) ** np.float32(caution))[..., None]
+    return chroma
+
+
+def check_decoding(*, temperature: float, caution: float = 0.0) -> None:
+    """Check the settings of `annealed_mean`.
+
+    Raises:
+        SettingError: one is out of range.
+    """
+    if not (temperature > 0 and np.isfinite(temperature)):
+        raise SettingError(f"the temperature must be above 0, not {temperature}")
+    if not 0 <= caution <= 4:
+        raise SettingError(f"caution must lie in 0..4, not {caution}")
+
+
+def agreement(shares: NDArray[Any], centers: FloatArray) -> FloatArray:
+    """Say how far the colours of a distribution agree in hue.
+
+    Args:
+        shares: (..., n) float32 probabilities.
+        centers: (n, 2) bin colours.
+
+    Returns:
+        (...) in 0..1: the length of the mean colour over the mean of the colours' lengths: 1 where all likely bins have
+        one hue, however pale, 0 where opposite hues are equally likely.
+    """
+    lengths = np.linalg.norm(centers, axis=1, keepdims=True).astype(np.float32)
+    found = np.linalg.norm(shares @ centers, axis=-1) / np.maximum((shares @ lengths)[..., 0], np.float32(1e-6))
+    result: FloatArray = np.clip(found, 0, 1)
+    return result
+
+
+def annealed_shares(
+    shares: NDArray[Any], centers: FloatArray, *, temperature: float, caution: float = 0.0
+) -> FloatArray:
+    """Decode a distribution that is given as probabilities, as `annealed_mean` does one given as logits.
+
+    Args:
+        shares: (..., n) float32, summing to about 1 over the last axis; what rounding left below 0 counts as 0.
+        centers: as there.
+        temperature: as there.
+        caution: as there.
+
+    Returns:
+        As there.
+
+    Raises:
+        SettingError: as there.
+    """
+    check_decoding(temperature=temperature, caution=caution)
+    positive = np.maximum(shares, np.float32(0))
+    if temperature < _COLD:
+        logits = np.log(np.maximum(positive, np.float32(1e-9)))
+        return annealed_mean(logits, centers, temperature=temperature, caution=caution)
+    # exp(log(p) / T), without the logarithm.
+    sharpened = np.power(positive, np.float32(1 / temperature))
+    weights = sharpened @ np.ones((shares.shape[-1], 1), dtype=np.float32)
+    chroma: FloatArray = (sharpened @ centers) / weights
+    if caution:
+        chroma *= (agreement(positive, centers) ** np.float32(caution))[..., None]
+    return chroma
+
+
+def mode(logits: NDArray[Any], centers: FloatArray) -> FloatArray:
+    """Decode by the likeliest bin: the annealed mean's limit at temperature 0. Shapes as there."""
+    colors: FloatArray = centers[np.argmax(logits, axis=-1)]
+    return colors
+
+
+def mean(logits: NDArray[Any], centers: FloatArray) -> FloatArray:
+    """Decode by the plain mean of the distribution: the annealed mean at temperature 1. Shapes as there."""
+    return annealed_mean(logits, centers, temperature=1.0)
+
+
+def confidence(logits: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
+    """Say how sure a distribution is.
+
+    Args:
+        logits: (..., n) unnormalised log-probabilities, n at least 2.
+
+    Returns:
+        The likeliest bin's probability, (...) in 1/n..1, and its ratio to the second likeliest's, (...) at least 1.
+
+    Source: Billaut et al. 2018, section 4.2.2.
+    """
+    top_two = np.partition(softmax(np.asarray(logits, dtype=np.float32)), -2, axis=-1)[..., -2:]
+    ratio: FloatArray = (top_two[..., 1] / np.maximum(top_two[..., 0], np.float32(1e-12))).astype(np.float32)
+    return top_two[..., 1], ratio
+
+
+def softmax(logits: NDArray[Any], *, temperature: float = 1.0) -> FloatArray:
+    """Give probabilities from logits, safe for large values and for temperatures near 0.
+
+    Args:
+        logits: (..., n) unnormalised log-probabilities.
+        temperature: what the logits are divided by; above 0.
+
+    Returns:
+        (..., n) float32, summing to 1 over the last axis.
+    """
+    values: FloatArray = np.array(logits, dtype=np.float32)
+    count = values.shape[-1]
+    # Over a short last axis NumPy takes three times as long to find the largest, and eight times to add up.
+    values -= values.reshape(-1, count).T.copy().max(axis=0).reshape(*values.shape[:-1], 1)
+    # Below 1e-6 only exact ties still share; dividing by less could overflow float32.
+    values *= np.float32(1 / max(temperature, 1e-6))
+    np.exp(values, out=values)
+    values /= values @ np.ones((count, 1), dtype=np.float32)
+    return values
