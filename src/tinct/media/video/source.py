@@ -60,8 +60,9 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
         raise InputError(f"{path}: is a picture, not a film; colour it with  tinct colorize")
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
-        sound = f"only sound ({len(container.streams.audio)} tracks)" if container.streams.audio else "none"
-        raise InputError(f"{path}: has no moving pictures, {sound}; name a film")
+        tracks = len(container.streams.audio)
+        found = f"only sound ({tracks} tracks)" if tracks else "it may be cut off at its beginning"
+        raise InputError(f"{path}: has no moving pictures, {found}; name a whole film")
     best = container.streams.best("video")
     stream = next((stream for stream in streams if best is not None and stream.index == best.index), streams[0])
     if stream.codec_context is None:
