@@ -36,6 +36,24 @@ def read_small(content: bytes, *, longest: int | None = None, name: str) -> NDAr
     return pixels
 
 
+def size_of(content: bytes, *, name: str) -> tuple[int, int]:
+    """Give a photograph's own height and width in pixels, upright, from its header alone.
+
+    Args:
+        content: the bytes of the file.
+        name: for the message.
+
+    Raises:
+        UnreadableError: the bytes are no picture.
+    """
+    try:
+        image = pyvips.Image.new_from_buffer(content, "", access="sequential")
+    except pyvips.Error as error:
+        raise UnreadableError(f"{name}: not a picture, or a damaged one; leave it out") from error
+    lies = image.get_typeof("orientation") and image.get("orientation") >= 5
+    return (image.width, image.height) if lies else (image.height, image.width)
+
+
 def _managed(image: pyvips.Image) -> bool:
     """Say whether colours need a profile; setting one up takes longer than all else for a small picture without."""
     return bool(image.get_typeof("icc-profile-data")) or image.interpretation == "cmyk"

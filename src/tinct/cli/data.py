@@ -1,0 +1,116 @@
+"""`tinct data`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tinct.cli.output import print_json, progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.table import Table
+
+    from tinct.study.data import DataReport
+
+SHOWN_CATEGORIES = 12
+
+EPILOG = """Examples:
+
+tinct data datasets/mine
+
+tinct data datasets/mine --model photo -o looked-at/
+
+tinct data photos/ -o photos.html --strict"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(data)
+
+
+def data(
+    dataset: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATASET|FOLDER",
+            help="A dataset, or a folder of photographs; its subfolders train, val and test are splits.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FOLDER|FILE.html",
+            help="Write the report as a page, or page, sample sheet, JSON and list of duplicates into a folder.",
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODEL", help="Compare with the colour bins of this model too; several times."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", help="Look at so many pictures of each split, chosen at random.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Set the seed of what is chosen at random.")] = 0,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with status 1 if there is any warning.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Look for what would spoil a training: leaks, copies, greys, imbalance; each with its remedy."""
+    from tinct.study.data import inspect_data
+    from tinct.study.data_page import write_report
+
+    with progress("looking") as advance:
+        report = inspect_data(dataset, models=model or (), limit=limit, seed=seed, progress=advance)
+    written = write_report(report, output) if output is not None else []
+    if as_json:
+        print_json(report.to_json())
+    else:
+        _print(report)
+        for path in written:
+            typer.echo(str(path))
+    if strict and report.warnings:
+        raise typer.Exit(1)
+
+
+def _print(report: DataReport) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from tinct.study.data_page import category_rows, coverage_rows, fact_rows
+
+    console = Console()
+    console.print(_table(fact_rows(report), title=report.data))
+    categories = list(category_rows(report))
+    if len(categories) > 2:
+        console.print(_table(categories[: SHOWN_CATEGORIES + 1], title="sources and categories"))
+        if len(categories) > SHOWN_CATEGORIES + 1:
+            console.print(f"and {len(categories) - SHOWN_CATEGORIES - 1} more")
+    console.print(_table(coverage_rows(report), title="colour bins"))
+    swatches = Text("palette ")
+    for color, share in report.palette:
+        swatches.append(" " * max(1, round(60 * share)), style=f"on {color}")
+    console.print(swatches)
+    if not report.warnings:
+        console.print("no warnings")
+    for number, warning in enumerate(report.warnings, start=1):
+        console.print(f"\n{number}. {warning.title}", style="bold", highlight=False, markup=False)
+        for line in warning.evidence:
+            console.print(f"   {line}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"   remedy: {warning.remedy}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _table(rows: Iterable[list[str]], *, title: str) -> Table:
+    from rich.table import Table
+
+    heading, *rest = rows
+    table = Table(title=title, title_justify="left")
+    for index, cell in enumerate(heading):
+        table.add_column(cell, justify="right" if index else "left")
+    for row in rest:
+        table.add_row(*row)
+    return table
