@@ -8,13 +8,17 @@ import pytest
 from tinct.color.spaces import (
     CHROMA_SPACES,
     chroma_space,
+    circle_to_hue,
     hsl_to_rgb,
     hsv_to_rgb,
+    hue_to_circle,
     lab_to_rgb,
     rgb_to_hsl,
     rgb_to_hsv,
     rgb_to_lab,
+    rgb_to_xyz,
     rgb_to_yuv,
+    xyz_to_rgb,
     yuv_to_rgb,
 )
 from tinct.errors import SettingError
@@ -22,6 +26,7 @@ from tinct.errors import SettingError
 PAIRS = [
     (rgb_to_yuv, yuv_to_rgb, [0, -0.436, -0.615], [1, 0.436, 0.615]),
     (rgb_to_lab, lab_to_rgb, [0, -87, -108], [100, 99, 95]),
+    (rgb_to_xyz, xyz_to_rgb, [0, 0, 0], [0.9505, 1, 1.0889]),
     (rgb_to_hsv, hsv_to_rgb, [0, 0, 0], [1, 1, 1]),
     (rgb_to_hsl, hsl_to_rgb, [0, 0, 0], [1, 1, 1]),
 ]
@@ -52,12 +57,34 @@ def test_one_colour_and_no_colours_are_fine_and_other_shapes_are_refused(forth, 
             function(np.zeros((4, 4)))
 
 
-@pytest.mark.parametrize("forth", [pair[0] for pair in PAIRS])
+@pytest.mark.parametrize("forth", [pair[0] for pair in PAIRS if pair[0] is not rgb_to_xyz])
 def test_greys_have_no_chroma(forth):
     greys = np.repeat(np.linspace(0, 1, 256)[:, None], 3, axis=1)
     values = forth(greys)
     chroma = values[:, :2] if forth in (rgb_to_hsv, rgb_to_hsl) else values[:, 1:]
     assert np.abs(chroma).max() < 0.02
+
+
+@pytest.mark.parametrize("forth", [rgb_to_hsv, rgb_to_hsl])
+def test_hue_on_the_circle_leads_back_and_does_not_jump_at_red(cube, forth):
+    values = forth(cube)
+    circle = hue_to_circle(values)
+    assert circle.dtype == np.float32
+    assert circle.shape == (*cube.shape[:-1], 4)
+    assert np.array_equal(circle[..., 2:], values[..., 1:])
+    length = np.hypot(circle[..., 0], circle[..., 1])
+    assert np.abs(length - (values[..., 1] > 0)).max() < 1e-5
+    around = np.abs(circle_to_hue(circle)[..., 0] - values[..., 0])
+    assert np.minimum(around, 1 - around).max() < 1e-5
+    redder, pinker = hue_to_circle(forth(np.array([[0.8, 0.101, 0.1], [0.8, 0.1, 0.101]])))
+    assert np.abs(redder - pinker).max() < 0.01
+
+
+def test_hue_on_the_circle_refuses_other_shapes():
+    with pytest.raises(SettingError, match="last axis of length 3"):
+        hue_to_circle(np.zeros((2, 4)))
+    with pytest.raises(SettingError, match="last axis of length 4"):
+        circle_to_hue(np.zeros((2, 3)))
 
 
 @pytest.mark.parametrize("name", sorted(CHROMA_SPACES))

@@ -11,11 +11,14 @@ import skimage.color
 from tinct.color.spaces import (
     hsl_to_rgb,
     hsv_to_rgb,
+    hue_to_circle,
     lab_to_rgb,
     rgb_to_hsl,
     rgb_to_hsv,
     rgb_to_lab,
+    rgb_to_xyz,
     rgb_to_yuv,
+    xyz_to_rgb,
     yuv_to_rgb,
 )
 
@@ -38,9 +41,10 @@ def assert_same_hue(ours, theirs):
     [
         (rgb_to_yuv, yuv_to_rgb, skimage.color.rgb2yuv, skimage.color.yuv2rgb),
         (rgb_to_lab, lab_to_rgb, skimage.color.rgb2lab, skimage.color.lab2rgb),
+        (rgb_to_xyz, xyz_to_rgb, skimage.color.rgb2xyz, skimage.color.xyz2rgb),
     ],
 )
-def test_yuv_and_lab_are_scikit_images_both_ways(cube, forth, back, their_forth, their_back):
+def test_yuv_lab_and_xyz_are_scikit_images_both_ways(cube, forth, back, their_forth, their_back):
     theirs = their_forth(cube)
     assert np.abs(forth(cube) - theirs).max() < TOLERANCE
     assert np.abs(back(theirs) - their_back(theirs)).max() < TOLERANCE
@@ -61,6 +65,15 @@ def test_hsl_is_colorsyss_both_ways(cube):
     assert np.abs(ours[:, 1:] - theirs[:, 1:]).max() < TOLERANCE
     back = np.array([colorsys.hls_to_rgb(hue, lightness, saturation) for hue, saturation, lightness in theirs])
     assert np.abs(hsl_to_rgb(theirs) - back).max() < TOLERANCE
+
+
+def test_hue_on_the_circle_is_the_sine_and_cosine_of_scikit_images_hue(cube):
+    theirs = skimage.color.rgb2hsv(cube)
+    coloured = theirs[:, 1] > 0
+    circle = hue_to_circle(rgb_to_hsv(cube))[coloured]
+    angle = 2 * np.pi * theirs[coloured, 0]
+    assert np.abs(circle[:, 0] - np.sin(angle)).max() < TOLERANCE
+    assert np.abs(circle[:, 1] - np.cos(angle)).max() < TOLERANCE
 
 
 def test_colors_out_of_gamut_agree_with_scikit_image_once_clipped():

@@ -1,4 +1,4 @@
-"""Colour spaces: sRGB to and from BT.601 YUV, CIE Lab (D65), HSV and HSL.
+"""Colour spaces: sRGB to and from BT.601 YUV, CIE Lab and XYZ (D65), HSV and HSL.
 
 All functions take and give float32 arrays of shape (..., 3), vectorised over the leading axes, and sRGB is in 0..1.
 
@@ -8,6 +8,9 @@ All functions take and give float32 arrays of shape (..., 3), vectorised over th
 | lab   | L, lightness, 0..100 | a, about ±110   | b, about ±110   |
 | hsv   | hue, 0..1 (a circle) | saturation 0..1 | value 0..1      |
 | hsl   | hue, 0..1 (a circle) | saturation 0..1 | lightness 0..1  |
+| xyz   | X, 0..0.9505         | Y, 0..1         | Z, 0..1.0888    |
+
+`hue_to_circle` turns the hue of HSV and HSL into its sine and cosine, so that red at 0 and red at 1 are one colour.
 
 The two spaces that a network may predict chroma in, YUV and Lab, are described by `ChromaSpace`: there luma is always
 scaled to 0..1, and chroma is in the space's own units.
@@ -88,6 +91,53 @@ def yuv_to_rgb(yuv: NDArray[Any]) -> FloatArray:
     return _colors(yuv) @ YUV_TO_RGB.T
 
 
+def _xyz(rgb: NDArray[Any]) -> NDArray[np.float64]:
+    srgb = _colors(rgb).astype(np.float64)
+    linear = np.where(srgb > 0.04045, ((np.maximum(srgb, 0.0) + 0.055) / 1.055) ** 2.4, srgb / 12.92)
+    xyz: NDArray[np.float64] = linear @ _RGB_TO_XYZ.T
+    return xyz
+
+
+def _rgb(xyz: NDArray[np.float64]) -> FloatArray:
+    linear = xyz @ _XYZ_TO_RGB.T
+    srgb = np.where(linear > 0.0031308, 1.055 * np.maximum(linear, 0.0) ** (1 / 2.4) - 0.055, 12.92 * linear)
+    return srgb.astype(np.float32)
+
+
+def rgb_to_xyz(rgb: NDArray[Any]) -> FloatArray:
+    """Convert sRGB to CIE XYZ (D65, 2-degree observer).
+
+    Args:
+        rgb: (..., 3) sRGB in 0..1.
+
+    Returns:
+        (..., 3) float32: linear in light; X in 0..0.9505, Y in 0..1, Z in 0..1.0888, white being the largest of each.
+
+    Raises:
+        SettingError: the last axis is not of length 3.
+
+    Source: IEC 61966-2-1.
+    """
+    return _xyz(rgb).astype(np.float32)
+
+
+def xyz_to_rgb(xyz: NDArray[Any]) -> FloatArray:
+    """Convert CIE XYZ (D65) to sRGB, without clipping: colours out of gamut leave 0..1.
+
+    Args:
+        xyz: (..., 3), X in 0..0.9505, Y in 0..1, Z in 0..1.0888.
+
+    Returns:
+        (..., 3) float32 sRGB, 0..1 where the colour is in gamut.
+
+    Raises:
+        SettingError: the last axis is not of length 3.
+
+    Source: IEC 61966-2-1.
+    """
+    return _rgb(_colors(xyz).astype(np.float64))
+
+
 def rgb_to_lab(rgb: NDArray[Any]) -> FloatArray:
     """Convert sRGB to CIE Lab (D65, 2-degree observer).
 
@@ -102,9 +152,7 @@ def rgb_to_lab(rgb: NDArray[Any]) -> FloatArray:
 
     Source: CIE 15:2004; sRGB transfer curve of IEC 61966-2-1.
     """
-    srgb = _colors(rgb).astype(np.float64)
-    linear = np.where(srgb > 0.04045, ((np.maximum(srgb, 0.0) + 0.055) / 1.055) ** 2.4, srgb / 12.92)
-    xyz = linear @ _RGB_TO_XYZ.T / _WHITE
+    xyz = _xyz(rgb) / _WHITE
     f = np.where(xyz > _LAB_EPSILON, np.cbrt(xyz), _LAB_SLOPE * xyz + 4 / 29)
     lab = np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1)
     return lab.astype(np.float32)
@@ -127,10 +175,7 @@ def lab_to_rgb(lab: NDArray[Any]) -> FloatArray:
     values = _colors(lab).astype(np.float64)
     fy = (values[..., 0] + 16) / 116
     f = np.stack([fy + values[..., 1] / 500, fy, fy - values[..., 2] / 200], axis=-1)
-    xyz = np.where(f > 6 / 29, f**3, (f - 4 / 29) / _LAB_SLOPE) * _WHITE
-    linear = xyz @ _XYZ_TO_RGB.T
-    srgb = np.where(linear > 0.0031308, 1.055 * np.maximum(linear, 0.0) ** (1 / 2.4) - 0.055, 12.92 * linear)
-    return srgb.astype(np.float32)
+    return _rgb(np.where(f > 6 / 29, f**3, (f - 4 / 29) / _LAB_SLOPE) * _WHITE)
 
 
 def _hue(rgb: FloatArray, largest: FloatArray, spread: FloatArray) -> FloatArray:
@@ -232,6 +277,45 @@ def hsl_to_rgb(hsl: NDArray[Any]) -> FloatArray:
     values = _colors(hsl)
     chroma = (1 - np.abs(2 * values[..., 2] - 1)) * values[..., 1]
     return _from_hue(values[..., 0], chroma, (values[..., 2] - chroma / 2).astype(np.float32))
+
+
+def hue_to_circle(colors: NDArray[Any]) -> FloatArray:
+    """Replace the hue of HSV or HSL by its sine and cosine, which are continuous where hue jumps from 1 to 0.
+
+    Args:
+        colors: (..., 3): hue (its whole part is ignored), saturation 0..1, value or lightness 0..1.
+
+    Returns:
+        (..., 4) float32: sine and cosine of the hue, on the unit circle, and 0 and 0 where saturation is 0, since a
+        grey has no hue; then the other two as they were.
+
+    Raises:
+        SettingError: the last axis is not of length 3.
+    """
+    values = _colors(colors)
+    angle = values[..., 0] * np.float32(2 * np.pi)
+    colored = values[..., 1] > 0
+    sine, cosine = np.where(colored, np.sin(angle), 0), np.where(colored, np.cos(angle), 0)
+    return np.stack([sine, cosine, values[..., 1], values[..., 2]], axis=-1).astype(np.float32)
+
+
+def circle_to_hue(colors: NDArray[Any]) -> FloatArray:
+    """Give HSV or HSL back from what `hue_to_circle` gave.
+
+    Args:
+        colors: (..., 4): sine and cosine of the hue, of any length, then saturation and value or lightness.
+
+    Returns:
+        (..., 3) float32: hue in 0..1 (0 for greys), and the other two as they were.
+
+    Raises:
+        SettingError: the last axis is not of length 4.
+    """
+    values = np.asarray(colors, dtype=np.float32)
+    if values.ndim == 0 or values.shape[-1] != 4:
+        raise SettingError(f"hues on the circle need a last axis of length 4, this array has the shape {values.shape}")
+    hue = np.arctan2(values[..., 0], values[..., 1]) / np.float32(2 * np.pi) % 1
+    return np.stack([hue, values[..., 2], values[..., 3]], axis=-1).astype(np.float32)
 
 
 @dataclass(frozen=True)
