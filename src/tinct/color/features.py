@@ -1,0 +1,253 @@
+"""Colour statistics of a picture: what colours it has and how much of each, whatever their shapes.
+
+They are what tells classes apart that differ in colour alone, and are cheap: a logistic regression on them is the
+plainest answer to such a task, and the one that everything else has to beat.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.inputs import input_space
+from tinct.color.spaces import FloatArray, rgb_to_lab
+from tinct.color.statistics import as_unit_rgb
+from tinct.errors import InputError, SettingError
+
+# Chroma in Lab is spread over the cells of a histogram by its signed square root, so that the cells are finest where
+# most colours are, near grey. Beyond this a and b count as it.
+LARGEST_CHROMA = 100.0
+# Where mean chroma (Lab) is below this there is no hue: one 8-bit step off grey is ten times as much.
+HUELESS = 0.05
+REGIONS = ("whole", "center")
+
+Block = tuple[list[str], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class ColorFeatures:
+    """Which colour statistics are taken; the options travel in a model's card.
+
+    For each region and each channel of `space` (hue, being a circle, apart): mean, standard deviation and quantiles.
+    For each region also the mean direction of hue and a histogram of hue, both weighted by chroma; a joint histogram of
+    Lab's a and b; and one of lightness by chroma, which tells white, grey and black things from coloured ones.
+    Histograms are soft (a value is shared between the two nearest bins) and given as the square roots of shares, in
+    which straight distances are Hellinger distances.
+
+    Attributes:
+        space: colour spaces whose channels are measured, as `tinct.color.inputs.input_space` takes them.
+        quantiles: each in 0..1.
+        hue_bins: bins around the circle of hue.
+        chroma_bins: bins of the joint histogram along a, and along b.
+        lightness_bins: bins of lightness in the histogram of lightness by chroma, which has 4 of chroma.
+        center: measure the middle of the picture (half of each edge) as well as the whole.
+
+    Source: Arandjelovic & Zisserman 2012, "Three things everyone should know to improve object retrieval" (the root).
+    """
+
+    space: str = "rgb+hsv+lab"
+    quantiles: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
+    hue_bins: int = 24
+    chroma_bins: int = 8
+    lightness_bins: int = 6
+    center: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse options that make no sense.
+
+        Raises:
+            SettingError: no such space, a quantile out of 0..1, or fewer than 2 bins.
+        """
+        input_space(self.space)
+        if not all(0 <= quantile <= 1 for quantile in self.quantiles):
+            raise SettingError(f"quantiles must lie in 0..1, not {self.quantiles}")
+        for name in ("hue_bins", "chroma_bins", "lightness_bins"):
+            if getattr(self, name) < 2:
+                raise SettingError(f"{name} must be at least 2, not {getattr(self, name)}")
+
+    def names(self) -> list[str]:
+        """Give the features' names, as `center.lab.a.mean`, in the order of `measure`."""
+        return [name for names, _ in self._blocks(np.zeros((4, 4, 3), dtype=np.float32)) for name in names]
+
+    def measure(self, rgb: NDArray[Any]) -> FloatArray:
+        """Measure one picture.
+
+        Args:
+            rgb: (H, W, 3) sRGB: uint8 0..255, uint16 0..65535, or floats in 0..1.
+
+        Returns:
+            (features,) float32, in the order of `names`.
+
+        Raises:
+            InputError: the array has another form or holds nothing.
+        """
+        if rgb.ndim != 3 or rgb.shape[-1] != 3 or 0 in rgb.shape:
+            raise InputError(f"a picture must have the shape (H, W, 3) and hold something, not {rgb.shape}")
+        return np.concatenate([values for _, values in self._blocks(as_unit_rgb(rgb))]).astype(np.float32)
+
+    def to_card(self) -> dict[str, Any]:
+        """Give plain JSON values, from which `from_card` makes these options again."""
+        return {**asdict(self), "quantiles": list(self.quantiles)}
+
+    @classmethod
+    def from_card(cls, values: dict[str, Any]) -> ColorFeatures:
+        """Read what `to_card` gave.
+
+        Raises:
+            SettingError: the values are damaged.
+        """
+        try:
+            return cls(**{**values, "quantiles": tuple(values["quantiles"])})
+        except (TypeError, KeyError, AttributeError) as error:
+            raise SettingError(f"damaged options of colour features ({error})") from error
+
+    def _blocks(self, rgb: FloatArray) -> Iterator[Block]:
+        """Give names and values, block by block."""
+        space = input_space(self.space)
+        converted = space.from_rgb(rgb)
+        lab = rgb_to_lab(rgb)
+        for region in REGIONS if self.center else REGIONS[:1]:
+            inside = _inside(rgb.shape, region)
+            pixels = converted[inside].reshape(-1, converted.shape[-1])
+            yield from self._channel_blocks(region, space.channels, pixels)
+            yield from self._histogram_blocks(region, lab[inside].reshape(-1, 3).astype(np.float64))
+
+    def _channel_blocks(self, region: str, channels: tuple[str, ...], pixels: FloatArray) -> Iterator[Block]:
+        """Give mean, spread and quantiles of each channel that is no hue."""
+        straight = [index for index, channel in enumerate(channels) if ".hue_" not in channel]
+        chosen = pixels[:, straight].astype(np.float64)
+        of = [f"{region}.{channels[index]}" for index in straight]
+        yield [f"{name}.mean" for name in of], chosen.mean(axis=0)
+        yield [f"{name}.std" for name in of], chosen.std(axis=0)
+        found = np.quantile(chosen, self.quantiles, axis=0)
+        for quantile, row in zip(self.quantiles, found, strict=True):
+            yield [f"{name}.q{100 * quantile:g}" for name in of], row
+
+    def _histogram_blocks(self, region: str, lab: NDArray[np.float64]) -> Iterator[Block]:
+        """Give what is measured on lightness, chroma and hue in Lab."""
+        chroma = np.hypot(lab[:, 1], lab[:, 2])
+        hue = np.arctan2(lab[:, 2], lab[:, 1]) / (2 * math.pi) % 1
+        yield [f"{region}.chroma.mean", f"{region}.chroma.std"], np.array([chroma.mean(), chroma.std()])
+        names = [f"{region}.hue.sine", f"{region}.hue.cosine"]
+        yield names, np.array(mean_direction(hue, weights=chroma))
+        around = circular_histogram(hue, bins=self.hue_bins, weights=chroma)
+        yield _numbered(f"{region}.hue.bin", around.shape), np.sqrt(around)
+        joint = soft_histogram(
+            np.stack([_spread(lab[:, 1]), _spread(lab[:, 2])]), bins=(self.chroma_bins, self.chroma_bins)
+        )
+        yield _numbered(f"{region}.ab.bin", joint.shape), np.sqrt(joint).ravel()
+        plain = soft_histogram(
+            np.stack([lab[:, 0] / 100, np.sqrt(np.minimum(chroma / LARGEST_CHROMA, 1))]), bins=(self.lightness_bins, 4)
+        )
+        yield _numbered(f"{region}.lightness_chroma.bin", plain.shape), np.sqrt(plain).ravel()
+
+
+def _inside(shape: tuple[int, ...], region: str) -> tuple[slice, slice]:
+    """Give the slices of a region."""
+    if region == "whole":
+        return slice(None), slice(None)
+    height, width = shape[:2]
+    top, left = height // 4, width // 4
+    return slice(top, height - top), slice(left, width - left)
+
+
+def _spread(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Put a or b into 0..1 by its signed square root, grey in the middle."""
+    part = np.sqrt(np.minimum(np.abs(chroma) / LARGEST_CHROMA, 1))
+    return np.asarray(0.5 + 0.5 * np.copysign(part, chroma))
+
+
+def _numbered(name: str, shape: tuple[int, ...]) -> list[str]:
+    return [f"{name}{'_'.join(map(str, index))}" for index in np.ndindex(*shape)]
+
+
+def mean_direction(hue: NDArray[Any], *, weights: NDArray[Any]) -> tuple[float, float]:
+    """Give the weighted mean of hues on the circle.
+
+    Args:
+        hue: (N,) in 0..1.
+        weights: (N,) not below 0.
+
+    Returns:
+        Sine and cosine of the mean; their length is 1 where all hues are one, and 0 where they cancel out or the mean
+        weight is below `HUELESS`.
+
+    Raises:
+        SettingError: the shapes differ.
+
+    Source: Mardia & Jupp 2000, "Directional statistics", section 2.2.
+    """
+    _same_shape(hue, weights)
+    total = float(weights.sum(dtype=np.float64))
+    if total <= HUELESS * max(1, weights.size):
+        return 0.0, 0.0
+    angle = 2 * math.pi * np.asarray(hue, dtype=np.float64)
+    return float(np.sin(angle) @ weights / total), float(np.cos(angle) @ weights / total)
+
+
+def circular_histogram(hue: NDArray[Any], *, bins: int, weights: NDArray[Any]) -> NDArray[np.float64]:
+    """Count hues around the circle, each shared between the two nearest bins.
+
+    Args:
+        hue: (N,) in 0..1; bin 0 is centred at 0, which is also 1.
+        bins: how many.
+        weights: (N,) not below 0, as chroma: grey pixels have no hue and count little.
+
+    Returns:
+        (bins,) shares that add up to 1, or zeros where the mean weight is below `HUELESS`.
+
+    Raises:
+        SettingError: the shapes differ.
+    """
+    _same_shape(hue, weights)
+    place = (np.asarray(hue, dtype=np.float64) % 1) * bins
+    low = np.floor(place).astype(np.intp)
+    part = place - low
+    counts = np.bincount(low % bins, weights=weights * (1 - part), minlength=bins)
+    counts += np.bincount((low + 1) % bins, weights=weights * part, minlength=bins)
+    total = counts.sum()
+    return counts / total if total > HUELESS * max(1, weights.size) else np.zeros(bins)
+
+
+def soft_histogram(values: NDArray[Any], *, bins: tuple[int, int]) -> NDArray[np.float64]:
+    """Count pairs of values in a grid, each shared between the four nearest cells by bilinear weights.
+
+    Args:
+        values: (2, N) in 0..1; what lies outside counts as the nearest edge. The first cell is centred at 0 and the
+            last at 1.
+        bins: cells along each axis, at least 2.
+
+    Returns:
+        (bins) shares that add up to 1.
+
+    Raises:
+        SettingError: `values` has another shape or holds nothing.
+    """
+    if values.ndim != 2 or values.shape[0] != 2 or not values.shape[1]:
+        raise SettingError(f"pairs need the shape (2, N) and at least one, this array has {values.shape}")
+    rows, columns = bins
+    last = np.array([[rows - 1], [columns - 1]])
+    place = np.clip(np.asarray(values, dtype=np.float64), 0, 1) * last
+    low = np.minimum(place.astype(np.intp), last - 1)
+    down, right = place - low
+    first = low[0] * columns + low[1]
+    counts = np.zeros(rows * columns)
+    for step, weight in (
+        (0, (1 - down) * (1 - right)),
+        (1, (1 - down) * right),
+        (columns, down * (1 - right)),
+        (columns + 1, down * right),
+    ):
+        counts += np.bincount(first + step, weights=weight, minlength=rows * columns)
+    shares: NDArray[np.float64] = (counts / values.shape[1]).reshape(bins)
+    return shares
+
+
+def _same_shape(hue: NDArray[Any], weights: NDArray[Any]) -> None:
+    if hue.ndim != 1 or hue.shape != weights.shape:
+        raise SettingError(f"hues and weights need one shape (N,), not {hue.shape} and {weights.shape}")
