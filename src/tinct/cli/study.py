@@ -25,6 +25,9 @@ COLUMNS = (
     ("colorfulness_difference", "minus the truth's → 0", "+.1f"),
     ("colorfulness_ratio", "ratio to truth → 1", ".2f"),
     ("luma_change", "luma change ↓", ".2f"),
+    ("perceptual", "perceptual distance ↓", ".3f"),
+    ("recognition_top1", "still recognised % ↑", ".1f"),
+    ("recognition_top5", "among five likeliest % ↑", ".1f"),
 )
 
 
@@ -32,7 +35,9 @@ EVALUATE_EPILOG = """Examples:
 
 tinct evaluate photo --data album/
 
-tinct evaluate photo run/model.onnx --data dataset/ --by source"""
+tinct evaluate photo run/model.onnx --data dataset/ --by source
+
+tinct evaluate photo --data dataset/ --backbone vgg16.pth"""
 
 BINS_EPILOG = """Examples:
 
@@ -81,6 +86,13 @@ def evaluate(
     limit: Limit = None,
     resamples: Annotated[int, typer.Option(metavar="N", help="Set the resamples behind the 95 % intervals.")] = 1000,
     seed: Seed = 0,
+    backbone: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Measure perceptual distance and recognition kept too, by these weights of VGG-16 or SqueezeNet 1.1.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure models on photographs whose colours are known, beside grey and mean-colour baselines."""
@@ -98,6 +110,7 @@ def evaluate(
             limit=limit,
             resamples=resamples,
             seed=seed,
+            backbone=backbone,
             progress=advance,
         )
     for name, reason in result.left_out:
@@ -177,7 +190,8 @@ def _print_evaluation(result: Evaluation) -> None:
         for score in scores:
             table.add_column(score.method, justify="right", overflow="fold")
         for metric, heading, style in COLUMNS:
-            table.add_row(heading, *(_cell(score, metric, style) for score in scores))
+            if metric not in result.absent:
+                table.add_row(heading, *(_cell(score, metric, style) for score in scores))
         console.print(table)
     notes = [f"{result.pictures} pictures in {result.seconds:.1f} s", "in brackets: 95 % bootstrap intervals"]
     notes.append(f"the truth's colourfulness: {result.true_colorfulness:.1f}")
@@ -186,6 +200,15 @@ def _print_evaluation(result: Evaluation) -> None:
     if result.left_out:
         notes.append(f"left out: {len(result.left_out)}")
     console.print("; ".join(notes))
+    for reason in dict.fromkeys(result.absent.values()):
+        console.print(f"absent: {reason}", highlight=False)
+    if result.settings["backbone"]:
+        judge = result.settings["backbone"]
+        console.print(
+            f"perceptual distance: of LPIPS's kind, uncalibrated (all weights 1), by {judge['name']} "
+            f"(SHA-256 {judge['sha256'][:12]}); still recognised: named as the true picture is",
+            highlight=False,
+        )
 
 
 def _cell(score: Score, metric: str, style: str) -> str:

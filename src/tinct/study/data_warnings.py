@@ -177,7 +177,7 @@ def _shape(report: DataReport) -> Iterator[DataWarning]:
         yield DataWarning(
             "frames",
             40 if share > 0.01 else 25,
-            f"{_pictures(len(framed))} ({share:.1%}) {_have(len(framed))} a frame of one colour",
+            f"{_pictures(len(framed))} ({share:.1%}) {_have(len(framed))} a frame or margin of one colour",
             _some(framed),
             f"{again(report)}; it cuts frames off",
             framed[: 2 * SHOWN],

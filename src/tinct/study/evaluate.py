@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tinct.colorize.colorizer import Colorizer
 from tinct.errors import DataError, InputError, SettingError
 from tinct.runtime.session import core_count
+from tinct.study.backbone import METRICS, WHY_ABSENT, Judge
 from tinct.study.baselines import grey_of, leave_grey, mean_chroma, one_color
 from tinct.study.metrics import Comparison, Truth, compare
 from tinct.study.pictures import Picture, ahead, find_pictures, has_split, is_dataset
@@ -78,6 +79,7 @@ class Evaluation:
         scores: of all pictures, one for each method, baselines first.
         groups: of each group of pictures, where asked for.
         settings: what was asked for.
+        absent: metric -> why there are no figures of it.
         seconds: how long it took.
     """
 
@@ -90,6 +92,7 @@ class Evaluation:
     scores: list[Score]
     groups: list[Score] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
     def score(self, method: str, *, group: str = "") -> Score:
@@ -122,6 +125,7 @@ def evaluate(
     longest: int = 1024,
     resamples: int = 1000,
     seed: int = 0,
+    backbone: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Compare models with the truth, beside the grey and mean-colour baselines.
@@ -142,6 +146,7 @@ def evaluate(
         longest: larger pictures are fitted into so many pixels first.
         resamples: for the intervals, at least 2.
         seed: decides the choice of pictures and the intervals.
+        backbone: weights of VGG-16 or SqueezeNet 1.1, for the metrics of `tinct.study.backbone`; absent without it.
         progress: called with (done, total) after each picture.
 
     Returns:
@@ -150,8 +155,8 @@ def evaluate(
     Raises:
         SettingError: an option is out of range, or two models have the same name.
         DataError: there is nothing to evaluate on.
-        ModelError: there is no such model, or it is damaged.
-        MissingExtraError: scikit-image is not installed.
+        ModelError: there is no such model or backbone, or it is damaged.
+        MissingExtraError: scikit-image, or for the backbone PyTorch, is not installed.
     """
     started = time.perf_counter()
     if by is not None and by not in GROUPINGS:
@@ -160,17 +165,16 @@ def evaluate(
         raise SettingError(f"the longest edge must be at least 16 pixels, not {longest}")
     Bootstrap(1, resamples=resamples)
     pictures = find_pictures(data, split=split, limit=limit, seed=seed)
+    judge = Judge(backbone) if backbone is not None else None
     ours = _methods(models, temperature=temperature, size=size, runtime=runtime)
     chroma = _mean_chroma(data, pictures, seed=seed)
-    baselines = [
-        Method(GREY, leave_grey, "baseline"),
-        Method(MEAN_COLOR, partial(one_color, chroma=chroma), "baseline"),
-    ]
-    rows = measure(pictures, [*baselines, *ours], longest=longest, progress=progress)
+    grey, mean = Method(GREY, leave_grey, "baseline"), Method(MEAN_COLOR, partial(one_color, chroma=chroma), "baseline")
+    methods = [grey, mean, *ours]
+    rows = measure(pictures, methods, longest=longest, judge=judge, progress=progress)
     good = [row for row in rows if not row.reason]
     if not good:
         raise DataError(f"{data}: none of the {len(rows)} pictures could be measured ({rows[0].reason})")
-    summary = partial(_scores, methods=[*baselines, *ours], resamples=resamples, seed=seed)
+    summary = partial(_scores, methods=methods, resamples=resamples, seed=seed)
     names = sorted({row.picture.group(by) for row in good}) if by else []
     return Evaluation(
         data=str(data),
@@ -193,7 +197,9 @@ def evaluate(
             "seed": seed,
             "resamples": resamples,
             "mean_chroma_uv": [float(value) for value in chroma],
+            "backbone": judge.describe() if judge else None,
         },
+        absent=judge.absent if judge else dict.fromkeys(METRICS, WHY_ABSENT),
         seconds=time.perf_counter() - started,
     )
 
@@ -245,6 +251,7 @@ def measure(
     methods: Sequence[Method],
     *,
     longest: int = 1024,
+    judge: Judge | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Row]:
     """Read, colorize and measure; the models run one picture at a time while others are read and measured.
@@ -253,6 +260,7 @@ def measure(
         pictures: what to measure on.
         methods: what to measure.
         longest: larger pictures are fitted into so many pixels first.
+        judge: measures further metrics, those of `tinct.study.backbone`.
         progress: called with (done, total) after each picture.
 
     Returns:
@@ -278,7 +286,14 @@ def measure(
         picture, truth, results, reason = item
         if truth is None:
             return Row(picture, [], False, reason)
-        return Row(picture, [compare(truth, result) for result in results], truth.near_grey, "")
+        comparisons = [compare(truth, result) for result in results]
+        if judge is not None:
+            judged = judge.compare(truth.rgb, results)
+            comparisons = [
+                replace(comparison, values={**comparison.values, **more})
+                for comparison, more in zip(comparisons, judged, strict=True)
+            ]
+        return Row(picture, comparisons, truth.near_grey, "")
 
     rows = []
     with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(workers) as measuring:

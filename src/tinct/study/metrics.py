@@ -11,6 +11,8 @@
 | colorfulness      | 0..about 110| truth's| Hasler & Suesstrunk 2003                                                |
 | luma_change       | 8-bit steps | less   | mean absolute difference in BT.601 luma                                |
 
+Further ones, which need a pretrained network: `tinct.study.backbone`.
+
 **AuC** (Zhang, Isola & Efros 2016, section 3.1): the share of pixels whose ab error is at most t, integrated over t
 from 0 to 150 and divided by 150. The area under the cumulative curve of errors e is exactly the mean of
 1 - min(e, 150) / 150, so no thresholds need be stepped through. Rebalanced, each pixel weighs 1 / p of its true ab

@@ -1,0 +1,198 @@
+"""What a network that recognises things makes of colorized pictures: how far they look from the truth, and as what.
+
+| metric           | unit     | better | what it says                                                              |
+|------------------|----------|--------|---------------------------------------------------------------------------|
+| perceptual       | 0 and up | less   | distance of the backbone's features from the truth's, over several depths |
+| recognition_top1 | per cent | more   | pictures of which the likeliest class is still that of the true picture   |
+| recognition_top5 | per cent | more   | pictures of which the true picture's likeliest class is among the five    |
+
+**The perceptual distance** is of the kind of LPIPS (Zhang, Isola, Efros, Shechtman & Wang 2018, equation 1), but
+uncalibrated: at each depth both pictures' features are scaled to length 1 at every place, the squared difference is
+summed over channels and averaged over places, and the depths are added, all with the weight 1. The published LPIPS
+weighs channels by people's judgements; its figures are smaller and cannot be compared with these, nor can those of two
+backbones.
+
+**Recognition kept** asks whether colours help a machine see what there is (Zhang, Isola & Efros 2016, section 3.1). It
+compares with what the backbone says of the true picture, right or wrong, so that no labels are needed. Greys are
+recognised too: read it beside the grey baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import FloatArray
+from tinct.color.statistics import as_unit_rgb
+from tinct.errors import InputError, MissingExtraError, ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+    from tinct.learn.networks.backbones import Backbone
+
+METRICS = ("perceptual", "recognition_top1", "recognition_top5")
+NAMES = ("squeezenet1_1", "vgg16")
+LONGEST = 256  # pixels; pictures are fitted into this before their features are compared
+_SHORTEST = 32
+_TINY = 1e-10
+WHY_ABSENT = (
+    "perceptual distance and recognition kept need a pretrained backbone: give --backbone FILE "
+    "(weights of VGG-16 or SqueezeNet 1.1)"
+)
+WHY_NO_CLASSES = "the backbone's file has features only and cannot name things"
+
+
+class Judge:
+    """A pretrained backbone that looks at true and colorized pictures.
+
+    Attributes:
+        name: `squeezenet1_1` or `vgg16`.
+        file: its weights.
+        sha256: of the file, 64 hexadecimal digits.
+    """
+
+    def __init__(self, file: str | Path) -> None:
+        """Open the weights.
+
+        Args:
+            file: of VGG-16 or SqueezeNet 1.1; see `tinct.learn.networks.backbones.load_backbone`.
+
+        Raises:
+            ModelError: the file is missing or damaged, or of another network.
+            MissingExtraError: PyTorch is not installed.
+        """
+        self.file = Path(file)
+        self.name, self._backbone, self.sha256 = _open(self.file)
+        self._lock = Lock()  # PyTorch uses all cores for one picture; more at a time would only take memory
+
+    @property
+    def absent(self) -> dict[str, str]:
+        """Metric -> why it cannot be given with this file."""
+        return {} if self._backbone.classifier is not None else dict.fromkeys(METRICS[1:], WHY_NO_CLASSES)
+
+    def describe(self) -> dict[str, str]:
+        """Say in plain values what judged."""
+        return {"name": self.name, "file": str(self.file), "sha256": self.sha256}
+
+    def compare(self, truth: NDArray[Any], pictures: Sequence[NDArray[Any]]) -> list[dict[str, float]]:
+        """Judge colorized pictures.
+
+        Args:
+            truth: (H, W, 3) sRGB: uint8, uint16 or floats in 0..1.
+            pictures: colorized ones of the same size.
+
+        Returns:
+            metric -> value of each picture: the distance, and 100 or 0 for recognised as before or not.
+
+        Raises:
+            InputError: the sizes differ.
+        """
+        for picture in pictures:
+            if picture.shape != truth.shape:
+                raise InputError(f"the colorized picture's shape {picture.shape} is not the true one's {truth.shape}")
+        rgbs = [as_unit_rgb(rgb) for rgb in (truth, *pictures)]
+        with self._lock:
+            distances = self._distances([_fitted(rgb) for rgb in rgbs])
+            values = [{"perceptual": distance} for distance in distances]
+            if self._backbone.classifier is not None:
+                ranks = self._ranks([_square(rgb, self._backbone.size) for rgb in rgbs])
+                for found, five in zip(values, ranks[1:], strict=True):
+                    found["recognition_top1"] = 100.0 * (five[0] == ranks[0][0])
+                    found["recognition_top5"] = 100.0 * (ranks[0][0] in five)
+        return values
+
+    def classes(self, rgb: NDArray[Any], *, count: int = 5) -> list[int]:
+        """Give the likeliest of ImageNet's 1000 classes, as numbers 0..999, of a picture (H, W, 3), likeliest first.
+
+        Raises:
+            ModelError: the file has no classifier.
+        """
+        if self._backbone.classifier is None:
+            raise ModelError(f"{self.file}: {WHY_NO_CLASSES}; give one with a classifier")
+        with self._lock:
+            return self._ranks([_square(as_unit_rgb(rgb), self._backbone.size)], count=count)[0]
+
+    def _distances(self, rgbs: list[FloatArray]) -> list[float]:
+        import torch
+
+        # One picture at a time, the truth's features kept: memory does not grow with the number of methods.
+        with torch.inference_mode():
+            true = [_unit(stage) for stage in self._backbone.stages(_batch([rgbs[0]]))]
+            found = []
+            for rgb in rgbs[1:]:
+                stages = self._backbone.stages(_batch([rgb]))
+                parts = [
+                    float((_unit(stage) - target).square().sum(dim=1).mean())
+                    for stage, target in zip(stages, true, strict=True)
+                ]
+                found.append(sum(parts))
+        return found
+
+    def _ranks(self, rgbs: list[FloatArray], *, count: int = 5) -> list[list[int]]:
+        import torch
+
+        with torch.inference_mode():
+            ranked: list[list[int]] = self._backbone(_batch(rgbs)).topk(count, dim=1).indices.tolist()
+        return ranked
+
+
+def _open(file: Path) -> tuple[str, Backbone, str]:
+    """Load the weights as whichever backbone they fit."""
+    try:
+        from tinct.learn.networks.backbones import load_backbone
+    except ImportError as error:
+        raise MissingExtraError("learn", "judging pictures by a pretrained backbone") from error
+    complaints = []
+    for name in NAMES:
+        try:
+            return (name, *load_backbone(file, name))
+        except ModelError as error:
+            if not file.is_file() or file.suffix.lower() == ".npz":
+                raise
+            complaints.append(str(error))
+    if complaints[0] == complaints[1]:  # nothing to do with which network it is
+        raise ModelError(complaints[0])
+    raise ModelError(f"{file}: neither {' nor '.join(NAMES)} in torchvision's layout ({complaints[1]})")
+
+
+def _fitted(rgb: FloatArray) -> FloatArray:
+    height, width = rgb.shape[:2]
+    factor = max(min(1.0, LONGEST / max(height, width)), _SHORTEST / min(height, width))
+    return _resized(rgb, max(_SHORTEST, round(height * factor)), max(_SHORTEST, round(width * factor)))
+
+
+def _square(rgb: FloatArray, size: int) -> FloatArray:
+    """Fit the shorter edge and cut the middle out."""
+    height, width = rgb.shape[:2]
+    factor = size / min(height, width)
+    whole = _resized(rgb, max(size, round(height * factor)), max(size, round(width * factor)))
+    top, left = (whole.shape[0] - size) // 2, (whole.shape[1] - size) // 2
+    return whole[top : top + size, left : left + size]
+
+
+def _resized(rgb: FloatArray, height: int, width: int) -> FloatArray:
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    shrinks = height < rgb.shape[0] or width < rgb.shape[1]
+    kernel = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized: FloatArray = cv2.resize(np.ascontiguousarray(rgb), (width, height), interpolation=kernel)
+    return resized
+
+
+def _batch(rgbs: list[FloatArray]) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(np.stack(rgbs).transpose(0, 3, 1, 2)))
+
+
+def _unit(features: torch.Tensor) -> torch.Tensor:
+    """Scale (1, channels, h, w) to length 1 over the channels at every place."""
+    scaled: torch.Tensor = features / (features.square().sum(dim=1, keepdim=True).sqrt() + _TINY)
+    return scaled
