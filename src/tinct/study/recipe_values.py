@@ -25,7 +25,13 @@ PLOTS = (
     "cost",
 )
 # How an arm's pictures are made from its network.
-ARM_EVALUATION: dict[str, Any] = {"temperature": float, "size": int, "unweigh": float, "checkpoint": str}
+ARM_EVALUATION: dict[str, Any] = {
+    "temperature": float,
+    "caution": float,
+    "size": int,
+    "unweigh": float,
+    "checkpoint": str,
+}
 EVALUATION: dict[str, Any] = {"pictures": int, "train_pictures": int, "by": str}
 SHARED_ONLY: dict[str, Any] = {"seeds": int | tuple[int, ...]}
 

@@ -1,0 +1,128 @@
+"""What a network costs: parameters, operations, time and memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tinct.errors import ModelError
+
+_PICTURES = 5  # timed, after one that is not
+
+
+def cost_of(run: Path, model: Path, *, size: int) -> dict[str, Any]:
+    """Measure what a trained network costs to use.
+
+    Args:
+        run: the training's folder.
+        model: the model file that was written from it.
+        size: edge of the square that it looks at, in pixels.
+
+    Returns:
+        `parameters`, of which `trained` were; `gflop` for one picture (a multiplication and an addition are two);
+        `seconds` for one picture (the median of five) and `memory_mb`, the most that a process of its own held with
+        Python, ONNX Runtime and the model; `megabytes` of the file.
+
+    Raises:
+        ModelError: the model does not run.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from tinct.learn.run import Run
+
+    network = Run.open(run).network().eval()
+    side = max(network.multiple, size // network.multiple * network.multiple)
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        network(torch.zeros(1, 1, side, side))
+    return {
+        "parameters": sum(weight.numel() for weight in network.parameters()),
+        "trained": sum(weight.numel() for weight in network.parameters() if weight.requires_grad),
+        "gflop": counter.get_total_flops() / 1e9,
+        "megabytes": model.stat().st_size / 1e6,
+        "size": side,
+        **_in_own_process(model, side),
+    }
+
+
+def _in_own_process(model: Path, side: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "tinct.study.cost", str(model), str(side)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise ModelError(f"{model}: does not run in a process of its own ({last[0]})")
+    values: dict[str, float] = json.loads(done.stdout)
+    return values
+
+
+def _measure(model: str, side: int) -> dict[str, float]:
+    import numpy as np
+
+    from tinct.runtime.session import Session
+
+    session = Session(model, runtime="onnxruntime")
+    luma = np.random.default_rng(0).random((side, side), dtype=np.float32)
+    session.run(luma)
+    seconds = []
+    for _ in range(_PICTURES):
+        started = time.perf_counter()
+        session.run(luma)
+        seconds.append(time.perf_counter() - started)
+    return {"seconds": statistics.median(seconds), "memory_mb": _peak_memory()}
+
+
+def _peak_memory() -> float:
+    """Give the most memory that this process has held, in megabytes."""
+    try:
+        # Not getrusage: what it says of a child process begins at its parent's size.
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    except OSError:
+        pass
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def machine() -> dict[str, Any]:
+    """Say what machine this is, as far as it matters for time."""
+    name = platform.processor()
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    except OSError:
+        pass
+    return {"processor": name or platform.machine(), "cores": os.cpu_count(), "system": platform.platform()}
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of what a study's figures hang on."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from tinct import __version__
+
+    found = {"tinct": __version__, "python": platform.python_version()}
+    for name in ("torch", "lightning", "onnxruntime", "numpy", "scipy", "scikit-image", "matplotlib"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(_measure(sys.argv[1], int(sys.argv[2]))))

@@ -1,0 +1,134 @@
+"""What a study found and how it was done, in sentences."""
+
+from __future__ import annotations
+
+import html
+
+from tinct.study.compare import METRICS, NOISE, Difference, Metric
+from tinct.study.evaluate import GREY
+from tinct.study.report_tables import Results
+
+_TOLD = tuple(metric for metric in METRICS if metric.name in ("ciede2000", "auc_rebalanced"))
+_COLOR = next(metric for metric in METRICS if metric.name == "colorfulness_ratio")
+
+
+def findings(results: Results) -> list[str]:
+    """Say which arms differ from the reference, and which cannot be told from it, in HTML sentences."""
+    reference = results.reference.name
+    sentences = []
+    for metric in _TOLD:
+        found = results.differences(reference, metric)
+        apart = [each for each in found if each.verdict != NOISE]
+        sentences += [_sentence(each, metric) for each in apart]
+        alike = [each.arm for each in found if each.verdict == NOISE]
+        if alike:
+            sentences.append(
+                f"In {metric.heading}, {_joined(alike)} {'differs' if len(alike) == 1 else 'differ'} from "
+                f"{_quoted(reference)} by no more than noise: these data cannot tell."
+            )
+    found = [each for each in results.differences(reference, _COLOR) if each.verdict != NOISE]
+    sentences += [
+        f"{_quoted(each.arm)} is {each.verdict} colourful than {_quoted(reference)} "
+        f"({each.spread.mean:+.2f} of the truth's colourfulness, {each.spread.low:+.2f} to {each.spread.high:+.2f})."
+        for each in found
+    ]
+    sentences.append(_against_grey(results))
+    if results.seeds == 1:
+        sentences.append(
+            "<b>One seed only:</b> how much the arms would change with another seed is not known. What is called "
+            "better here is so for these trainings on such pictures; run with  --seeds 3  before believing a small difference."
+        )
+    unfinished = [arm.name for arm in results.study.arms if arm not in results.arms]
+    if unfinished:
+        sentences.append(f"<b>Not finished:</b> {_joined(unfinished)}.")
+    return sentences
+
+
+def _against_grey(results: Results) -> str:
+    metric = METRICS[0]
+    arms = [arm.name for arm in results.arms]
+    found = [results.val.difference(name, GREY, metric, of=len(arms)) for name in arms]
+    better = [each.arm for each in found if each.verdict == "better"]
+    worse = [each.arm for each in found if each.verdict == "worse"]
+    parts = []
+    if better:
+        parts.append(f"nearer to the truth than the grey picture in {metric.heading}: {_joined(better)}")
+    if worse:
+        parts.append(f"farther from it than the grey picture: {_joined(worse)}")
+    rest = [name for name in arms if name not in better + worse]
+    if rest:
+        parts.append(f"not to be told from it: {_joined(rest)}")
+    text = "; ".join(parts)
+    return text[0].upper() + text[1:] + "."
+
+
+def _sentence(found: Difference, metric: Metric) -> str:
+    low, high = sorted((abs(found.spread.low), abs(found.spread.high)))
+    style = metric.style
+    return (
+        f"{_quoted(found.arm)} is <b>{found.verdict}</b> than {_quoted(found.reference)} in {metric.heading} by "
+        f"{abs(found.spread.mean):{style}} ({low:{style}} to {high:{style}})."
+    )
+
+
+def paper_note(results: Results) -> str:
+    """Say what the paper found, in HTML; empty where the recipe names nothing."""
+    paper = results.study.record["paper"]
+    return f"<p class='paper'><b>What the paper found.</b> {html.escape(paper)}</p>" if paper else ""
+
+
+def conditions(results: Results) -> list[str]:
+    """Say on what and how long the arms were trained, and what was not alike between them, in HTML sentences."""
+    study, record = results.study, results.study.record
+    data = record["data"]
+    measured = results.measured[GREY][0].comparisons
+    sentences = [
+        f"Dataset {html.escape(data['name'])}: {data['train']} photographs to train on, {data['val']} to validate on, "
+        f"no photograph in both. Measured on {len(measured['val'])} validation and "
+        f"{len(measured.get('train', []))} training pictures, the same for every arm, beside the grey picture and one mean colour."
+    ]
+    rows = results.cost_rows()
+    steps = {row["steps"] for row in rows}
+    seen = {row["photographs_seen"] for row in rows}
+    seeds = f"{len(study.seeds)} seed{'s' if len(study.seeds) > 1 else ''} ({', '.join(map(str, study.seeds))})"
+    alike = f"each {steps.pop():.0f} steps" if len(steps) == 1 else "of different numbers of steps, see Cost"
+    sentences.append(
+        f"{len(rows)} training{'s' if len(rows) > 1 else ''} with {seeds}, {alike}; "
+        + ("the same number of photographs seen." if len(seen) == 1 else "different numbers of photographs seen.")
+    )
+    order = {_order(results, arm.name) for arm in results.trained}
+    sentences.append(
+        "With the same seed, all arms see the same photographs in the same order, cut alike."
+        if len(order) == 1
+        else "The arms differ in settings that change which photographs are seen, in which order or cut; with the same "
+        "seed, those alike in them see the same."
+    )
+    if record["notes"]:
+        notes = "; ".join(html.escape(note) for note in record["notes"])
+        sentences.append(f"<b>Cut down by --budget {html.escape(record['budget'])}:</b> {notes}.")
+    return sentences
+
+
+def _order(results: Results, arm: str) -> tuple[object, ...]:
+    training = results.study.training(results.study.arm(arm), results.study.seeds[0])
+    return (
+        training.batch_size,
+        training.crop,
+        training.zoom,
+        training.epoch_steps,
+        training.limit,
+        training.subset,
+        training.categories,
+        training.resample,
+        training.workers,
+        training.augmentation.random_crop,
+    )
+
+
+def _quoted(name: str) -> str:
+    return f"<i>{html.escape(name)}</i>"
+
+
+def _joined(names: list[str]) -> str:
+    quoted = [_quoted(name) for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
