@@ -81,7 +81,7 @@ def _print(report: DataReport) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from tinct.study.data_page import category_rows, coverage_rows, fact_rows
+    from tinct.study.data_page import COVERAGE_LEGEND, category_rows, coverage_rows, fact_rows
 
     console = Console()
     console.print(_table(fact_rows(report), title=report.data))
@@ -91,10 +91,11 @@ def _print(report: DataReport) -> None:
         if len(categories) > SHOWN_CATEGORIES + 1:
             console.print(f"and {len(categories) - SHOWN_CATEGORIES - 1} more")
     console.print(_table(coverage_rows(report), title="colour bins"))
-    swatches = Text("palette ")
+    console.print(COVERAGE_LEGEND, style="dim", highlight=False)
+    console.print("\npalette:", end="")
     for color, share in report.palette:
-        swatches.append(" " * max(1, round(60 * share)), style=f"on {color}")
-    console.print(swatches)
+        console.print(Text.assemble("  ", ("   ", f"on {color}"), f" {color} {share:.0%}"), end="", soft_wrap=True)
+    console.print()
     if not report.warnings:
         console.print("no warnings")
     for number, warning in enumerate(report.warnings, start=1):

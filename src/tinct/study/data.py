@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tinct.color.bins import ColorBins, ColorHistogram
 from tinct.color.statistics import colorfulness
 from tinct.errors import DataError, InputError, SettingError
-from tinct.learn.screening import SMALLEST_SIDE, find_frame, grey_reason
+from tinct.learn.screening import FRAME_SPREAD, SMALLEST_SIDE, find_frame, grey_reason
 from tinct.media.small import read_small, size_of
 from tinct.runtime.session import core_count
 from tinct.study.bins import bins_of_model
@@ -274,8 +274,7 @@ class _Survey:
             histograms.append(ColorHistogram(space=space, grid=grid))
             histograms[-1].add(rgb)
         mark = Mark.of(rgb, content=content, name=picture.label, split=split)
-        framed = min(rgb.shape[:2]) >= 8 and find_frame(rgb).present
-        look = _Look(picture, mark, size, colorfulness(rgb), _fault(rgb), framed)
+        look = _Look(picture, mark, size, colorfulness(rgb), _fault(rgb), _framed(rgb))
         return _Glance(look, "", tuple(histograms), rgb)
 
     def _add(
@@ -321,13 +320,21 @@ def tile(rgb: Pixels) -> Pixels:
 
 
 def _fault(rgb: Pixels) -> str:
-    steps = rgb.max(axis=-1).astype(np.int16) - rgb.min(axis=-1)
+    red, green, blue = cv2.split(rgb)
+    steps = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
     if np.quantile(steps, 0.99) <= _GREY_STEP:
         return "grey"
     reason = grey_reason(rgb)
     if reason is None:
         return ""
     return "toned" if reason.startswith("toned") else "near_grey"
+
+
+def _framed(rgb: Pixels) -> bool:
+    # A frame begins at an edge of one colour; few pictures have one, and looking further takes long.
+    edges = (rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1])
+    flat = any(edge.std(axis=0).max() < FRAME_SPREAD for edge in edges)
+    return flat and min(rgb.shape[:2]) >= 8 and find_frame(rgb).present
 
 
 def _facts(split: str, looks: list[_Look]) -> SplitFacts:

@@ -17,11 +17,16 @@ from tinct import __version__
 from tinct.errors import InputError, OutputError, SettingError
 from tinct.media.files import written_beside
 from tinct.study.data import COLORFULNESS_STEP, THUMBNAIL, DataReport, SplitFacts, Spread, tile
-from tinct.study.data_colors import OWN, BinsCoverage
+from tinct.study.data_colors import FAR, OWN, RARE, BinsCoverage
 from tinct.study.data_warnings import NAMES, SERIOUS, DataWarning
 
 PAGE_SUFFIXES = (".html", ".htm")
 _OTHER_SUFFIXES = (".png", ".jpg", ".svg", ".pdf", ".json", ".csv", ".txt", ".md")
+COVERAGE_LEGEND = (
+    f"unused: bins with less than {RARE:.2%} of the pixels; even: so many bins of one frequency would be as varied; "
+    f"far: pixels more than {FAR} grid cells from their bin's centre; shift: pixels in other bins than where the bins "
+    "were learned."
+)
 _ACROSS = 8  # tiles of the sample sheet
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c1c1e; --soft: #63636a; --line: #d8d8dc; --ground: #fff; --card: #f5f5f7;
@@ -136,6 +141,7 @@ def _page(report: DataReport) -> str:
         *(_colorfulness(facts) for facts in report.splits),
         "<h2>Colour bins</h2>",
         _table(list(coverage_rows(report))),
+        f'<p class="soft">{COVERAGE_LEGEND}</p>',
         *(_bins(each) for each in report.coverage),
         "<h2>Sources and categories</h2>",
         _table(list(category_rows(report))),
@@ -218,7 +224,7 @@ def fact_rows(report: DataReport) -> Iterator[list[str]]:
 
 def coverage_rows(report: DataReport) -> Iterator[list[str]]:
     """Give the table of colour bins, its headings first."""
-    yield ["bins", "of", "hardly used", "worth evenly", "pixels far from their bin", "shift of frequencies"]
+    yield ["bins", "of", "unused", "even", "far", "shift"]
     for each in report.coverage:
         yield [
             each.bins,

@@ -65,6 +65,15 @@ def again(report: DataReport) -> str:
     return f"make a dataset of it (tinct prepare {report.data} -o NEW)"
 
 
+def without(report: DataReport, done: str) -> str:
+    """Say how to be rid of pictures: `tinct prepare` left them in, or has not seen them yet."""
+    if report.prepared:  # they passed its screening, by a little
+        return (
+            "delete the files from the folders the dataset was made of, and prepare those anew (tinct prepare -o NEW)"
+        )
+    return f"{again(report)}; it {done}"
+
+
 def _leaks(report: DataReport) -> Iterator[DataWarning]:
     for split in ("val", "test"):
         pairs = [pair for pair in report.leaks if pair.second_split == split]
@@ -73,7 +82,7 @@ def _leaks(report: DataReport) -> Iterator[DataWarning]:
         others = sorted({NAMES[pair.first_split] for pair in pairs}, key=lambda name: name != "training")
         count = len({pair.second for pair in pairs})
         if report.prepared:
-            remedy = "delete one file of each pair from the folders the dataset was made of, then " + again(report)
+            remedy = "delete one file of each pair from the folders the dataset was made of, and prepare those anew"
         else:
             remedy = f"prepare all splits together, which leaves copies out and splits anew: {again(report)}"
             if any(pair.kind == MIRRORED for pair in pairs):
@@ -145,10 +154,10 @@ def _faults(report: DataReport) -> Iterator[DataWarning]:
             yield DataWarning(
                 kind.replace("_", "-"),
                 80 if share > 0.02 else 45,
-                f"{_pictures(len(named))} ({share:.1%}) {_are(len(named))} {what}: "
+                f"{_pictures(len(named))} ({_percent(share)}) {_are(len(named))} {what}: "
                 "they teach that the world has no colours",
                 _some(named),
-                f"{again(report)}; it leaves such pictures out",
+                without(report, "leaves such pictures out"),
                 named[: 2 * SHOWN],
             )
 
@@ -157,13 +166,13 @@ def _copies(report: DataReport) -> Iterator[DataWarning]:
     pairs = [pair for pair in report.duplicates if not pair.across]
     if pairs:
         share = len({pair.second for pair in pairs}) / _total(report)
-        remedy = f"{again(report)}; it leaves copies out"
-        if any(pair.kind == MIRRORED for pair in pairs):
+        remedy = without(report, "leaves copies out")
+        if not report.prepared and any(pair.kind == MIRRORED for pair in pairs):
             remedy += ", but mirrored ones have to be deleted by hand"
         yield DataWarning(
             "duplicates",
             50 if share > 0.01 else 30,
-            f"{_pictures(len(pairs))} ({share:.1%}) {_are(len(pairs))} there twice within a split and count double",
+            f"{_pictures(len(pairs))} ({_percent(share)}) {_are(len(pairs))} there twice in a split and count double",
             _pair_lines(pairs),
             remedy,
             [name for pair in pairs[:SHOWN] for name in (pair.first, pair.second)],
@@ -177,9 +186,9 @@ def _shape(report: DataReport) -> Iterator[DataWarning]:
         yield DataWarning(
             "frames",
             40 if share > 0.01 else 25,
-            f"{_pictures(len(framed))} ({share:.1%}) {_have(len(framed))} a frame or margin of one colour",
+            f"{_pictures(len(framed))} ({_percent(share)}) {_have(len(framed))} a frame or margin of one colour",
             _some(framed),
-            f"{again(report)}; it cuts frames off",
+            without(report, "cuts frames off"),
             framed[: 2 * SHOWN],
         )
     small = [name for facts in report.splits for name in facts.small]
@@ -189,7 +198,7 @@ def _shape(report: DataReport) -> Iterator[DataWarning]:
             45 if len(small) / _total(report) > 0.01 else 25,
             f"{_pictures(len(small))} {_have(len(small))} a side of less than {SMALLEST_SIDE} pixels",
             _some(small),
-            f"{again(report)}; it leaves them out",
+            without(report, "leaves them out"),
             small[: 2 * SHOWN],
         )
     for facts in report.splits:
@@ -314,6 +323,10 @@ def _some(lines: list[str]) -> list[str]:
 
 def _total(report: DataReport) -> int:
     return sum(facts.pictures for facts in report.splits)
+
+
+def _percent(share: float) -> str:
+    return "less than 0.1%" if share < 0.001 else f"{share:.1%}"
 
 
 def _pictures(count: int) -> str:
