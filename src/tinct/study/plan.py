@@ -152,6 +152,7 @@ def make_plan(
         left = max(0.1 * 60 * budget.minutes, _SPARE * (60 * budget.minutes - others)) / len(chosen)
         cut = _within(cut, left, seconds_of_step, val=len(val))
     notes += _differences(first, cut, train)
+    cut = {arm.name: cut[arm.name] if "average" in arm.settings else _averaged(cut[arm.name], train) for arm in trained}
     if recipe.pictures != pictures and pictures is not None and pictures < len(val):
         notes.append(f"measured on {pictures} validation pictures drawn at random, not on all {len(val)}")
     trainings = {(arm.name, seed): replace(cut[arm.name], seed=seed) for seed in chosen for arm in trained}
@@ -308,6 +309,17 @@ def _within(
             minutes=training.minutes or round(max(0.5, expected / 60 / _SPARE), 2),
         )
     return {name: result[name] for name in cut}
+
+
+def _averaged(training: Training, train: Sequence[Picture]) -> Training:
+    """Average the weights over a tenth of the steps at most.
+
+    The training's own average reaches 500 steps back: a short training would end with the weights it began with.
+    """
+    if training.epochs == _ENDLESS:
+        return training
+    steps = steps_of(training, _photographs(training, train))
+    return replace(training, average=min(training.average, round(max(0.0, 1 - 10 / steps), 5)))
 
 
 def _steps(training: Training) -> int:

@@ -247,6 +247,8 @@ def _arms(listed: list[Any], shared: dict[str, Any], making: dict[str, Any], *, 
         if not isinstance(table, dict) or not isinstance(table.get("name"), str) or not table["name"].strip():
             raise SettingError(f'{where}: has no name; add a line  name = "..."')
         where = f"{file}, arm '{table['name']}'"
+        if "," in table["name"]:
+            raise SettingError(f"{where}: a name has no comma, since --arms takes names with commas between")
         known = training_settings() | ARM_EVALUATION | {"name": str, "of": str}
         check_names(table, known, where=where)
         values = check_values(table, known, where=where)

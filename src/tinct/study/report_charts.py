@@ -96,7 +96,10 @@ _LOSS_CAPTION = (
     "Loss while training: training pictures dashed, validation pictures solid, mean of the seeds with their range. "
     "Losses of different tasks, numbers of bins or weights have different units and cannot be compared between panels."
 )
-_ACCURACY_CAPTION = "Accuracy while training: training pictures dashed, validation pictures solid."
+_ACCURACY_CAPTION = (
+    "Accuracy while training: training pictures dashed, validation pictures solid. Of networks with bins, pixels "
+    "within 10 Lab units are counted in validation only, decoded at the temperature 0.5."
+)
 _GAP_CAPTION = "Overfitting gap: validation loss minus training loss. What rises is being learned by heart."
 _HISTOGRAM_CAPTION = (
     "How often each of the dataset's commonest colours occurs in the true validation pictures (bars), in the arm's "
@@ -202,6 +205,8 @@ def axis_values(results: Results) -> dict[str, float]:
     axis = results.study.record["axis"]
     found: dict[str, float] = {}
     for arm in results.arms:
+        if set(arm.own) - {axis}:
+            continue  # it differs in something else
         value = arm.evaluation.get(axis)
         if value is None:
             training = results.study.training(arm, results.study.seeds[0])
@@ -265,7 +270,9 @@ def _curves(results: Results, name: str) -> Figure | None:
         if name == "loss" and len(middles) == 2:
             (steps, training), (_, validation) = middles["train"], middles["val"]
             axes.fill_between(steps, training, validation, where=validation > training, color=_INK, alpha=0.08, lw=0)
-        axes.set(title=arm.name, xlabel="steps", ylabel=_called(name))
+        axes.set(title=arm.name, xlabel="steps")
+        if axes is grid[0]:
+            axes.set(ylabel=_called(name))
     return figure
 
 

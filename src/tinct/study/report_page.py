@@ -73,7 +73,7 @@ def _list(sentences: Sequence[str]) -> str:
     return "<ul>" + "".join(f"<li>{sentence}</li>" for sentence in sentences) + "</ul>" if sentences else ""
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str = "") -> str:
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str = "", kind: str = "") -> str:
     head = "".join(f"<th>{heading}</th>" for heading in headings)
     body = "".join(
         "<tr>"
@@ -82,14 +82,16 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: s
         for row in rows
     )
     note = f"<p class='caption'>{caption}</p>" if caption else ""
-    return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{note}"
+    table = f"<table class='{kind}'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div class='wide'>{table}</div>{note}"
 
 
 def _name(results: Results, arm: str) -> str:
     names = [each.name for each in results.arms]
     if arm not in names:
         return f"<i>{html.escape(arm)}</i>"
-    return f'<span class="dot" style="background:{color_of(names.index(arm))}"></span>{html.escape(arm)}'
+    dot = f'<span class="dot" style="background:{color_of(names.index(arm))}"></span>'
+    return f'<span class="arm">{dot}{html.escape(arm)}</span>'
 
 
 def _figure(found: Spread, style: str) -> str:
@@ -114,7 +116,8 @@ def _metrics(results: Results) -> str:
         headings,
         rows,
         caption=f"On {count} validation pictures, mean of {_seeds(results)}; below, the 95 % interval. ↑ more is "
-        "better, ↓ less is. CIEDE2000 is the visible difference from the truth; AuC is the area under the curve of ab errors "
+        "better, ↓ less is. CIEDE2000 is the visible difference from the truth; AuC is the area under the "
+        "curve of ab errors "
         "(Zhang, Isola &amp; Efros 2016). A dull picture may score well: look at the pictures too.",
     )
 
@@ -243,7 +246,8 @@ def _cost(results: Results, rows: Table) -> str:
             for row in rows
         ],
         caption=f"A picture is a square of {_sizes(rows)} pixels in ONNX Runtime on this machine; memory is the most "
-        "that a process of its own held, Python and all. Other work on the machine makes times longer. A multiplication and "
+        "that a process of its own held, Python and all. Other work on the machine makes times longer. A "
+        "multiplication and "
         "an addition count as two operations.",
     ) if rows else ""  # fmt: skip
 
@@ -259,7 +263,7 @@ def _settings(results: Results) -> str:
         own = {**arm.own, **arm.evaluation}
         words = ", ".join(f"{key} = {_value(value)}" for key, value in own.items()) or "nothing"
         rows.append([_name(results, arm.name), html.escape(words), html.escape(arm.of or "")])
-    return _table(["arm", "of its own", "takes the training of"], rows)
+    return _table(["arm", "of its own", "takes the training of"], rows, kind="words")
 
 
 def _value(value: Any) -> str:

@@ -36,7 +36,8 @@ def findings(results: Results) -> list[str]:
     if results.seeds == 1:
         sentences.append(
             "<b>One seed only:</b> how much the arms would change with another seed is not known. What is called "
-            "better here is so for these trainings on such pictures; run with  --seeds 3  before believing a small difference."
+            "better here is so for these trainings on such pictures; run with  --seeds 3  before believing a "
+            "small difference."
         )
     unfinished = [arm.name for arm in results.study.arms if arm not in results.arms]
     if unfinished:
@@ -54,10 +55,10 @@ def _against_grey(results: Results) -> str:
     if better:
         parts.append(f"nearer to the truth than the grey picture in {metric.heading}: {_joined(better)}")
     if worse:
-        parts.append(f"farther from it than the grey picture: {_joined(worse)}")
+        parts.append(f"farther from the truth than the grey picture: {_joined(worse)}")
     rest = [name for name in arms if name not in better + worse]
     if rest:
-        parts.append(f"not to be told from it: {_joined(rest)}")
+        parts.append(f"in {metric.heading} not to be told from the grey picture: {_joined(rest)}")
     text = "; ".join(parts)
     return text[0].upper() + text[1:] + "."
 
@@ -85,7 +86,8 @@ def conditions(results: Results) -> list[str]:
     sentences = [
         f"Dataset {html.escape(data['name'])}: {data['train']} photographs to train on, {data['val']} to validate on, "
         f"no photograph in both. Measured on {len(measured['val'])} validation and "
-        f"{len(measured.get('train', []))} training pictures, the same for every arm, beside the grey picture and one mean colour."
+        f"{len(measured.get('train', []))} training pictures, the same for every arm, beside the grey picture "
+        "and one mean colour."
     ]
     rows = results.cost_rows()
     steps = {row["steps"] for row in rows}

@@ -1,0 +1,159 @@
+"""`tinct study`."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tinct.cli.output import print_json, say
+from tinct.errors import MissingExtraError, SettingError
+
+if TYPE_CHECKING:
+    from tinct.study.arms import ArmRow
+
+EPILOG = """Examples:
+
+tinct study --list
+
+tinct study bins --data datasets/mine --out studies/bins --budget small
+
+tinct study mine.toml --data photos/ --out studies/mine --seeds 3
+
+tinct study transfer --data datasets/mine --out studies/transfer --encoder-weights squeezenet1_1.pth"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(study)
+
+
+def study(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(metavar="RECIPE", help="A recipe: a .toml file, or the name of one that comes with tinct."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DATASET|FOLDER", help="Train and measure on this prepared dataset, or folder of photos."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="STUDY", help="Keep the study in this folder.")] = None,
+    budget: Annotated[
+        str,
+        typer.Option(metavar="full|small", help="Do all the recipe says, or end within 30 minutes on two cores."),
+    ] = "full",
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", help="Train each arm with so many seeds. Default: the recipe's.")
+    ] = None,
+    arms: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Take only these arms, by their names with commas between.")
+    ] = None,
+    encoder_weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Start encoders of vgg16 or squeezenet1_1 from these pretrained weights."),
+    ] = None,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Start such encoders from nothing, and learn them along.")
+    ] = False,
+    show_list: Annotated[bool, typer.Option("--list", help="List the recipes that come with tinct.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each arm and seed.")] = False,
+) -> None:
+    """Compare networks fairly: train every arm of a recipe, measure all on the same pictures, and write a report.
+
+    Run again after an interruption, it goes on; what is finished is kept. STUDY/report.html says what was found and
+    which differences are no more than noise.
+    """
+    if show_list:
+        _print_recipes(as_json=as_json)
+        return
+    for given, what, remedy in (
+        (recipe, "RECIPE", "name one, or see them with  tinct study --list"),
+        (data, "--data", "name a dataset of  tinct prepare  or a folder of photographs"),
+        (out, "--out", "name a folder for the study"),
+    ):
+        if given is None:
+            raise SettingError(f"{what} is missing; {remedy}")
+    assert recipe is not None
+    assert data is not None
+    assert out is not None
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("lightning") is None:
+        raise MissingExtraError("learn", "a study")
+    from tinct.study.arms import run_study
+
+    with _shown() as show:
+        report = run_study(
+            recipe,
+            data=data,
+            out=out,
+            budget=budget,
+            seeds=seeds,
+            arms=tuple(name.strip() for name in arms.split(",")) if arms else (),
+            encoder_weights=encoder_weights,
+            from_scratch=from_scratch,
+            told=lambda row: _print_row(row, as_json=as_json),
+            progress=show,
+        )
+    if as_json:
+        print_json({"report": str(report)})
+    else:
+        print(report)
+
+
+def _print_recipes(*, as_json: bool) -> None:
+    import tomllib
+
+    from tinct.study.recipe import list_recipes
+
+    for name, path in list_recipes().items():
+        title = str(tomllib.loads(path.read_text(encoding="utf-8")).get("title", ""))
+        if as_json:
+            print_json({"name": name, "title": title, "file": str(path)})
+        else:
+            say(f"{name:<16}{title}")
+
+
+def _print_row(row: ArmRow, *, as_json: bool) -> None:
+    if as_json:
+        print_json(row.to_json())
+        return
+    found = row.metrics["ciede2000"]
+    figure = f"CIEDE2000 {found:.2f}" if found is not None else ""
+    say(f"{row.status}: {row.arm}, seed {row.seed}: {row.steps} steps, {row.minutes:.1f} min  {figure}", on_stderr=True)
+
+
+@contextmanager
+def _shown() -> Iterator[Callable[[str, int, int], None]]:
+    """Show what is being done on stderr: a bar on a terminal, otherwise a line for each new thing."""
+    if not sys.stderr.isatty():
+        last = ""
+
+        def tell(what: str, done: int, total: int) -> None:
+            nonlocal last
+            if what != last:
+                last = what
+                say(what, on_stderr=True)
+
+        yield tell
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
+        task = bar.add_task("", total=None)
+        shown = ""
+
+        def move(what: str, done: int, total: int) -> None:
+            nonlocal shown
+            if what != shown:
+                shown = what
+                bar.reset(task, description=what, total=total)
+            bar.update(task, completed=done, total=total)
+
+        yield move
