@@ -1,0 +1,1 @@
+"""Recognising pictures by their colours, from a model file; and pictures to try it on."""
