@@ -14,8 +14,13 @@ from safetensors.torch import load_file, save_file
 
 from tinct.errors import SettingError
 from tinct.learn.networks.registry import FAMILIES, build, options_of
+from tinct.learn.networks.transfer import TransferNetwork
 
-SMALL = {"tinct": {"widths": [8, 16, 24], "blocks": [0, 1, 1]}}
+SMALL = {
+    "tinct": {"widths": [8, 16, 24], "blocks": [0, 1, 1]},
+    "vgg16": {"width": 8, "frozen": False},
+    "squeezenet1_1": {"width": 8, "frozen": False},
+}
 
 
 def _small(name: str, outputs: int = 5) -> torch.nn.Module:
@@ -53,8 +58,11 @@ def test_every_weight_learns(name: str) -> None:
 def test_it_can_overfit_one_batch(name: str) -> None:
     network = _small(name, outputs=2).train()
     torch.manual_seed(1)
-    luma = torch.rand(4, 1, 8, 8).repeat_interleave(4, 2).repeat_interleave(4, 3)
-    size = 32 // network.stride
+    # Patches no smaller than what the network can tell apart, where it thinks at a small size only.
+    patch = max(4, network.multiple if isinstance(network, TransferNetwork) else 0)
+    edge = max(32, 2 * patch)
+    luma = torch.rand(4, 1, edge // patch, edge // patch).repeat_interleave(patch, 2).repeat_interleave(patch, 3)
+    size = edge // network.stride
     target = torch.nn.functional.adaptive_avg_pool2d(torch.cat([luma, 1 - luma], dim=1), size)
     optimizer = torch.optim.Adam(network.parameters(), lr=5e-3)
     losses = []
@@ -102,7 +110,7 @@ def test_unknown_options_are_named(name: str) -> None:
 
 
 def test_unknown_networks_list_the_known() -> None:
-    with pytest.raises(SettingError, match="flat, bottleneck, colorunet, tinct"):
+    with pytest.raises(SettingError, match="flat, bottleneck, colorunet, tinct, vgg16, squeezenet1_1"):
         build("resnet", outputs=2)
 
 

@@ -13,12 +13,13 @@ import scipy.special
 import torch
 
 from tinct.errors import DataError, ModelError, OutputError, SettingError
+from tinct.learn.begin import training_luma
 from tinct.learn.data import open_source
 from tinct.learn.export import check_agreement, export, trained_network
 from tinct.learn.networks.registry import FAMILIES, build
 from tinct.learn.prepare import prepare
 from tinct.learn.run import Run, Training
-from tinct.learn.train import _luma, train
+from tinct.learn.train import train
 from tinct.learn.weights import load_weights, read_initial_card
 from tinct.runtime.modelfile import read_card
 from tinct.runtime.session import Session
@@ -37,6 +38,8 @@ SMALL: dict[str, Any] = {
 NETWORKS: dict[str, dict[str, Any]] = {
     **{name: {} for name in FAMILIES},
     "tinct": {"widths": [8, 16, 24], "blocks": [0, 1, 1]},
+    "vgg16": {"width": 8, "frozen": False},
+    "squeezenet1_1": {"width": 8, "frozen": False, "regularization": "batchnorm"},
 }
 
 
@@ -46,13 +49,15 @@ def runs(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     data = str(prepare([photo_folder], folder / "set", val=0.2).path)
     made = {}
     for name, options in NETWORKS.items():
-        made[name] = train(Training(data=data, network=name, options=options, **SMALL), folder / name).path
+        training = Training(data=data, network=name, options=options, from_scratch=True, **SMALL)
+        made[name] = train(training, folder / name).path
     chroma = Training(data=data, network="tinct", options=NETWORKS["tinct"], task="regression", space="lab", **SMALL)
     made["chroma"] = train(chroma, folder / "chroma").path
+    made["rgb"] = train(chroma.changed({"task": "rgb"}), folder / "rgb").path
     return made
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, "chroma"])
+@pytest.mark.parametrize("name", [*NETWORKS, "chroma", "rgb"])
 @pytest.mark.parametrize("half", [False, True])
 def test_onnx_runtime_gives_what_pytorch_gives(runs: dict[str, Path], tmp_path: Path, name: str, half: bool) -> None:
     card = export(runs[name], tmp_path / "model.onnx", half=half)
@@ -67,7 +72,8 @@ def test_onnx_runtime_gives_what_pytorch_gives(runs: dict[str, Path], tmp_path: 
         luma = rng.random((rows * card.multiple, columns * card.multiple), dtype=np.float32)
         with torch.no_grad():
             expected = network(torch.from_numpy(luma)[None, None])[0].permute(1, 2, 0).numpy()
-        scale = 110 if name == "chroma" else 1
+            expected = network.finish(torch.from_numpy(expected), card.task).numpy()
+        scale = 128 if name == "chroma" else 1
         np.testing.assert_allclose(session.run(luma) / scale, expected, atol=1e-3 * max(1, np.abs(expected).max()))
 
 
@@ -138,7 +144,7 @@ def test_a_model_file_goes_on_training(runs: dict[str, Path], tmp_path: Path, na
     run = Run.open(runs[name])
     before = trained_network(run)[0]
     network = run.network()
-    luma = next(_luma(run.training, open_source(run.training.data, split="train")))
+    luma = next(training_luma(run.training, open_source(run.training.data, split="train")))
     load_weights(network, tmp_path / "m.onnx", [luma])
     network.eval()
     for sides in ((64, 96), (128, 64)):

@@ -24,6 +24,8 @@ tinct train datasets/mine --network tinct --out runs/mine
 
 tinct train datasets/mine --network colorunet --option width=32 --lr auto --out runs/wide
 
+tinct train datasets/mine --network vgg16 --encoder-weights vgg16.pth --task regression --space lab --out runs/vgg
+
 tinct train datasets/mine --network tinct --out runs/mine --resume"""
 
 EXPORT_EPILOG = """Examples:
@@ -88,13 +90,18 @@ def prepare(
 # The defaults of `tinct train` are those of `tinct.learn.run.Training`, told in the help. None means not given, so that
 # a resumed training keeps what it was begun with.
 TRAIN_HELP = {
-    "network": "Train this network: flat, bottleneck, colorunet or tinct. Default: tinct.",
+    "network": "Train this network: flat, bottleneck, colorunet, tinct, vgg16 or squeezenet1_1. Default: tinct.",
     "option": "Set an option of the network; may be given several times.",
-    "task": "Predict colour bins, or chroma itself. Default: bins.",
+    "encoder_weights": "Start the encoder of vgg16 or squeezenet1_1 from this file: .pth, .safetensors or .npz.",
+    "from_scratch": "Start that encoder from nothing.",
+    "task": "Predict colour bins, chroma itself, or the whole picture. Default: bins.",
     "space": "Choose the colour space. Default: yuv.",
     "grid": "Set the cells of the bins' grid along each axis. Default: 16.",
     "bins": "Keep so many colour bins. Default: 32.",
     "rebalance": "Set how alike rare and common bins weigh: 0 to 1, at 1 alike. Default: 0.4.",
+    "resample": "Draw photographs of rare colours more often: 0 (all alike) to 1. Default: 0.",
+    "subset": "Train on this share of the photographs. Default: 1.",
+    "categories": "Train on this category only; may be given several times. Validation keeps all.",
     "epochs": "Pass so often over the photographs. Default: 30.",
     "batch_size": "Take so many photographs a step. Default: 32.",
     "lr": "Set the peak learning rate, or look for it. Default: 0.001.",
@@ -115,6 +122,8 @@ TRAIN_HELP = {
     "precision": "Compute in this precision; auto: bf16 where it is fast. Default: auto.",
     "devices": "Train on these devices. Default: auto, all accelerators or else the processor.",
     "limit": "Take so many photographs an epoch at most. Default: all.",
+    "epoch_steps": "Take so many steps an epoch, however many photographs there are.",
+    "minutes": "Stop after so many minutes, if the epochs have not passed by then.",
     "init": "Start from the weights and bins of this model: name, .onnx or .safetensors.",
 }
 
@@ -132,11 +141,16 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last finished epoch.")] = False,
     network: Annotated[str | None, _setting("network", "NAME")] = None,
     options: Annotated[list[str] | None, _setting("option", "NAME=VALUE", "--option")] = None,
-    task: Annotated[str | None, _setting("task", "bins|regression")] = None,
+    encoder_weights: Annotated[Path | None, _setting("encoder_weights", "FILE")] = None,
+    from_scratch: Annotated[bool, typer.Option("--from-scratch", help=TRAIN_HELP["from_scratch"])] = False,
+    task: Annotated[str | None, _setting("task", "bins|regression|rgb")] = None,
     space: Annotated[str | None, _setting("space", "yuv|lab")] = None,
     grid: Annotated[int | None, _setting("grid", "N")] = None,
     bins: Annotated[int | None, _setting("bins", "N")] = None,
     rebalance: Annotated[float | None, _setting("rebalance", "LAMBDA")] = None,
+    resample: Annotated[float | None, _setting("resample", "SHARE")] = None,
+    subset: Annotated[float | None, _setting("subset", "SHARE")] = None,
+    categories: Annotated[list[str] | None, _setting("categories", "NAME")] = None,
     epochs: Annotated[int | None, _setting("epochs", "N")] = None,
     batch_size: Annotated[int | None, _setting("batch_size", "N")] = None,
     lr: Annotated[str | None, _setting("lr", "RATE|auto")] = None,
@@ -157,7 +171,16 @@ def train(
     precision: Annotated[str | None, _setting("precision", "auto|bf16|float32")] = None,
     devices: Annotated[str | None, _setting("devices", "auto|cpu|N")] = None,
     limit: Annotated[int | None, _setting("limit", "N")] = None,
+    epoch_steps: Annotated[int | None, _setting("epoch_steps", "N")] = None,
+    minutes: Annotated[float | None, _setting("minutes", "M")] = None,
     initial: Annotated[str | None, _setting("init", "MODEL", "--init")] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep decoded photographs and a frozen encoder's features here, for trainings to share.",
+        ),
+    ] = None,
 ) -> None:
     """Train a network to colorize.
 
@@ -165,15 +188,18 @@ def train(
     killed goes on with --resume and keeps its settings; a finished one goes further with --resume and more --epochs.
     """
     given = {name: value for name, value in locals().items() if value is not None}
-    for name in ("out", "resume"):
-        del given[name]
+    for name in ("out", "resume", "cache"):
+        given.pop(name, None)
     _require_learn("training")
+    from tinct.learn.networks.backbones import weights_sha256
     from tinct.learn.run import Run, Training
     from tinct.learn.train import train as run
 
     begun = Run.open(out).training if resume else Training(data=data)
     training = begun.changed(_changes(given))
-    run(training, out, resume=resume, progress=_progress_bar if sys.stderr.isatty() else None)
+    if training.encoder_weights is not None and not resume:
+        print(f"encoder weights: {training.encoder_weights}, SHA-256 {weights_sha256(training.encoder_weights)}")
+    run(training, out, resume=resume, cache=cache, progress=_progress_bar if sys.stderr.isatty() else None)
     print(f"{out}: trained; write a model file with  tinct export {out} -o model.onnx")
 
 
@@ -182,6 +208,12 @@ def _changes(given: dict[str, Any]) -> dict[str, Any]:
     changes = dict(given)
     if "options" in changes:
         changes["options"] = dict(_option(text) for text in changes["options"])
+    if "categories" in changes:
+        changes["categories"] = tuple(changes["categories"])
+    if "encoder_weights" in changes:
+        changes["encoder_weights"] = str(changes["encoder_weights"])
+    if not changes["from_scratch"]:
+        del changes["from_scratch"]
     if "lr" in changes:
         changes["learning_rate"] = _rate(changes.pop("lr"))
     if "noise" in changes:
@@ -225,7 +257,10 @@ def export(
     ] = 0.0,
     half: Annotated[bool, typer.Option("--half", help="Store the weights in half precision.")] = False,
     description: Annotated[str, typer.Option(metavar="TEXT", help="Say in a sentence what the model is for.")] = "",
-    licence: Annotated[str, typer.Option(metavar="NAME", help="Name the terms of use.")] = "MIT",
+    licence: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Name the terms of use. Default: MIT, or those of pretrained weights in it."),
+    ] = None,
     metrics: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Put figures into the card: a JSON file, as `tinct evaluate --json` prints."),
@@ -240,7 +275,7 @@ def export(
     from tinct.learn.export import export as write
     from tinct.learn.export import read_metrics
 
-    write(
+    card = write(
         run,
         output,
         name=name,
@@ -255,4 +290,8 @@ def export(
         metrics=read_metrics(metrics) if metrics else None,
         overwrite=overwrite,
     )
+    if card.training["encoder"]:
+        print(
+            f"holds pretrained weights from {card.training['encoder']['name']}: see their terms before you pass it on"
+        )
     print(f"{output}  {output.stat().st_size / 1e6:.1f} MB, and its twin {output.with_suffix('.safetensors')}")

@@ -15,7 +15,7 @@ from tinct.color.toning import is_colored
 from tinct.color.upsample import chroma_planes, fit_guide
 from tinct.colorize.colorizer import Colorizer
 from tinct.colorize.grain import GrainCleaner
-from tinct.colorize.prediction import native_luma, yuv_chroma
+from tinct.colorize.prediction import native_luma, picture_chroma, yuv_chroma
 from tinct.media.image import small_size
 from tinct.media.video.read import Frame
 
@@ -108,6 +108,7 @@ class FrameColorizer:
         self._colorizer = colorizer
         self._bins = colorizer.session.bins
         self._space = colorizer.session.card.space
+        self._whole = colorizer.session.card.task == "rgb"
 
     def look(self, codes: NDArray[Any]) -> Look:
         """Take what is needed of a frame.
@@ -137,10 +138,13 @@ class FrameColorizer:
             seen: (k, l) float32 in 0..1, from a `Look`, cleaned or not.
 
         Returns:
-            (k, l, n) shares of the bins, or (k, l, 2) chroma from a model without bins: what may be averaged over time.
+            (k, l, n) shares of the bins, or (k, l, 2) chroma from a model without bins (U and V from one that gives the
+            whole picture): what may be averaged over time.
         """
         output = self._colorizer.session.run(seen)
-        return output if self._bins is None else softmax(output)
+        if self._bins is not None:
+            return softmax(output)
+        return picture_chroma(output) if self._whole else output
 
     def planes(self, look: Look, answer: FloatArray) -> tuple[NDArray[Any], NDArray[Any]]:
         """Make a frame's planes of U and V.
@@ -160,7 +164,7 @@ class FrameColorizer:
             )
         luma = self.form.unit(look.codes)
         guide = self._guide(luma)
-        if self._space != "yuv":
+        if self._space != "yuv" and not self._whole:
             chroma = yuv_chroma(guide, chroma, space=self._space)
         blue, red = chroma_planes(luma, fit_guide(guide, chroma), weights=LUMA_WEIGHTS[self.form.matrix])
         place = self._chroma_area()

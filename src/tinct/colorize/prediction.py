@@ -21,11 +21,12 @@ class Prediction:
     """The network's answer for one picture. Another temperature needs no other run.
 
     Attributes:
-        output: (k, l, n) logits, or (k, l, 2) chroma in the units of `space`, at the network's size.
+        output: (k, l, n) logits, (k, l, 2) chroma in the units of `space`, or (k, l, 3) sRGB in 0..1 from a network
+            that gives the whole picture; at the network's size.
         luma: (h, w) BT.601 luma in 0..1 at the size the guide is fitted at, not denoised.
         network_luma: (i, j) luma in 0..1 as the network saw it.
         space: `yuv` or `lab`.
-        bins: the colour bins; None for a network that gives chroma itself.
+        bins: the colour bins; None for a network that gives chroma, or the picture, itself.
         temperature: used where no other is named.
         denoised: standard deviation of the grain (8-bit steps) the network's copy was smoothed for, 0 if it was not.
         caution: of decoding; see `tinct.color.decoding.annealed_mean`.
@@ -41,7 +42,7 @@ class Prediction:
     caution: float = 0.0
 
     def native_chroma(self, *, temperature: float | None = None) -> FloatArray:
-        """Decode chroma (k, l, 2) in the units of `space`.
+        """Decode chroma (k, l, 2) in the units of `space`; of a whole picture, its own.
 
         Raises:
             SettingError: the temperature is not above 0, or the network has none.
@@ -51,7 +52,17 @@ class Prediction:
             return self.bins.decode(self.output, temperature=chosen, caution=self.caution)
         if temperature is not None:
             raise SettingError("this model gives chroma itself and has no temperature; leave the option out")
+        if self.picture is not None:
+            return chroma_space(self.space).split(self.picture)[1]
         return self.output
+
+    @property
+    def picture(self) -> FloatArray | None:
+        """The whole picture (k, l, 3), sRGB in 0..1, as the network drew it; None for a network that gives chroma.
+
+        It has the network's own luma, in which it is blurred; what colours a photograph takes only its chroma.
+        """
+        return self.output if self.bins is None and self.output.shape[-1] == 3 else None
 
     def chroma(self, *, temperature: float | None = None) -> FloatArray:
         """Decode chroma (k, l, 2) in YUV units, whatever the network's space.
@@ -60,7 +71,23 @@ class Prediction:
             SettingError: the temperature is not above 0, or the network has none.
         """
         chroma = self.native_chroma(temperature=temperature)
+        if self.picture is not None:
+            return picture_chroma(self.picture)
         return chroma if self.space == "yuv" else yuv_chroma(self.luma, chroma, space=self.space)
+
+    def drawn(self, height: int, width: int) -> NDArray[np.uint8]:
+        """Give the whole picture as the network drew it, enlarged to (height, width, 3) sRGB uint8 and nothing else.
+
+        Raises:
+            SettingError: the network gives no picture.
+        """
+        import cv2
+
+        if self.picture is None:
+            raise SettingError("this model gives colours and no picture; take one that was trained with --task rgb")
+        larger = cv2.resize(self.picture, (width, height), interpolation=cv2.INTER_LINEAR)
+        drawn: NDArray[np.uint8] = (np.clip(larger, 0, 1) * 255 + 0.5).astype(np.uint8)
+        return drawn
 
     def guide(self, *, temperature: float | None = None) -> ChromaGuide:
         """Give what colours the picture at any size; see `tinct.color.upsample`.
@@ -81,6 +108,11 @@ class Prediction:
 def has_confidence(bins: ColorBins | None) -> bool:
     """Say whether a network with these bins, or with none, can say how sure it is."""
     return bins is not None and bins.count >= 2
+
+
+def picture_chroma(rgb: NDArray[Any]) -> FloatArray:
+    """Give U and V (..., 2) of a picture (..., 3), sRGB in 0..1."""
+    return np.ascontiguousarray(rgb_to_yuv(rgb)[..., 1:])
 
 
 def yuv_chroma(luma: NDArray[Any], chroma: NDArray[Any], *, space: str) -> FloatArray:

@@ -62,7 +62,16 @@ class Augmenter(nn.Module):
 
     def luma(self, luma: torch.Tensor) -> torch.Tensor:
         """Vary light and grain of luma (N, 1, H, W) in 0..1; chroma stays as it was."""
-        varied = self.tones(luma).clone()
+        return self.grain(self.light(luma))
+
+    def light(self, values: torch.Tensor) -> torch.Tensor:
+        """Vary contrast and brightness of luma (N, 1, H, W), or of all channels of sRGB (N, 3, H, W), in 0..1."""
+        varied: torch.Tensor = self.tones(values)
+        return varied
+
+    def grain(self, luma: torch.Tensor) -> torch.Tensor:
+        """Add noise to some of luma (N, 1, H, W) in 0..1."""
+        varied = luma.clone()
         share = 0.6 / max(len(self.noises), 1)
         drawn = torch.rand(len(luma), device=luma.device)
         for place, noise in enumerate(self.noises):

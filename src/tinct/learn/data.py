@@ -1,4 +1,4 @@
-"""Photographs streamed into training: tar shards, local or over http(s), or a plain folder.
+"""Photographs streamed into training, cut to squares.
 
 Shards and photographs are shuffled anew each epoch, from the seed and the epoch alone; each worker of each device reads
 its own part. However large the dataset, what is held is one buffer of compressed photographs for each worker.
@@ -6,18 +6,11 @@ its own part. However large the dataset, what is held is one buffer of compresse
 
 from __future__ import annotations
 
-import hashlib
-import http.client
-import json
 import random
-import tarfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -25,201 +18,17 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from tinct.errors import DataError, UnreadableError
-from tinct.learn.ledger import draw
-from tinct.learn.prepare import FORMAT
-from tinct.media.formats import PICTURE_SUFFIXES
-from tinct.media.small import read_small
+from tinct.learn.source import Sample, Source, decode, open_source, pictures, read_samples
 
-Sample = tuple[bytes, dict[str, Any]]
+if TYPE_CHECKING:
+    from tinct.learn.cache import FeatureFile
+
+__all__ = [
+    "Crop", "PhotoStream", "Sample", "Source", "cut", "decode", "loader", "open_source", "pictures", "read_samples",
+    "shuffled",
+]  # fmt: skip
+
 SHUFFLE_BUFFER = 1000
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where one split of a dataset is read from.
-
-    Attributes:
-        place: the dataset's folder or address, for messages.
-        parts: shards (paths or addresses), or the picture files of a plain folder.
-        counts: photographs in each part.
-        digests: SHA-256 of each shard; empty for a plain folder and for datasets without them.
-        shards: whether the parts are shards.
-        size: longest edge that photographs are fitted into.
-    """
-
-    place: str
-    parts: tuple[str, ...]
-    counts: tuple[int, ...]
-    shards: bool
-    size: int
-    digests: tuple[str, ...] = ()
-
-    @property
-    def count(self) -> int:
-        """Photographs in all."""
-        return sum(self.counts)
-
-
-def open_source(data: str | Path, *, split: str, val: float = 0.1, seed: int = 0, size: int = 256) -> Source:
-    """Find one split of a dataset.
-
-    Args:
-        data: a dataset of `tinct prepare` (a folder or an http(s) address), or a plain folder of photographs, which is
-            split at random by `val` and `seed` and fitted into `size` while it is read.
-        split: `train` or `val`.
-        val: share kept for validation, for plain folders.
-        seed: decides the split of plain folders.
-        size: longest edge in pixels, for plain folders.
-
-    Returns:
-        Where to read.
-
-    Raises:
-        DataError: there is no dataset and no photograph, or the dataset has another format.
-    """
-    place = str(data).rstrip("/")
-    card = _read_card(place)
-    if card is None:
-        return _open_folder(Path(data), split=split, val=val, seed=seed, size=size)
-    if card.get("format") != FORMAT:
-        raise DataError(
-            f"{place}: a dataset of format {card.get('format')}, this tinct reads {FORMAT}; prepare it again"
-        )
-    try:
-        shards = card["shards"][split]
-        return Source(
-            place,
-            tuple(f"{place}/{shard['file']}" for shard in shards),
-            tuple(int(shard["count"]) for shard in shards),
-            True,
-            int(card["size"]),
-            tuple(str(shard["sha256"]) for shard in shards if "sha256" in shard),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{place}/dataset.json: damaged ({error!r}); prepare the dataset again") from error
-
-
-def _read_card(place: str) -> dict[str, Any] | None:
-    address = f"{place}/dataset.json"
-    try:
-        with _open(address) as stream:
-            card: dict[str, Any] = json.load(stream)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{address}: cannot be read ({error}); prepare the dataset again") from error
-    if not isinstance(card, dict):
-        raise DataError(f"{address}: damaged; prepare the dataset again")
-    return card
-
-
-def _open_folder(folder: Path, *, split: str, val: float, seed: int, size: int) -> Source:
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such dataset or folder")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
-    chosen = tuple(
-        str(path)
-        for path in files
-        if (draw(seed, path.relative_to(folder).as_posix(), "split") < val) == (split == "val")
-    )
-    if not files:
-        raise DataError(
-            f"{folder}: no photographs and no dataset.json in it; run `tinct prepare` or name another folder"
-        )
-    return Source(str(folder), chosen, (1,) * len(chosen), False, size)
-
-
-def _open(place: str) -> Any:
-    """Open a path or an http(s) address for reading bytes."""
-    if place.startswith(("http://", "https://")):
-        try:
-            return urllib.request.urlopen(place, timeout=60)
-        except urllib.error.HTTPError as error:
-            if error.code == 404:
-                raise FileNotFoundError(place) from error
-            raise DataError(f"{place}: the server answered {error.code} {error.reason}") from error
-        except OSError as error:
-            raise DataError(f"{place}: cannot be reached ({error}); check the address and the network") from error
-    return Path(place).open("rb")
-
-
-def read_samples(parts: Iterable[str], source: Source) -> Iterator[Sample]:
-    """Read photographs from parts of a source, one at a time.
-
-    Args:
-        parts: some of `source.parts`.
-        source: where they belong.
-
-    Yields:
-        The photograph's file as bytes, and its description.
-
-    Raises:
-        DataError: a shard is missing, cut short, or damaged.
-    """
-    known = {part: place for place, part in enumerate(source.parts)} if source.shards else {}
-    for part in parts:
-        if not source.shards:
-            yield _read_file(part), {"name": part, "category": Path(part).parent.name}
-            continue
-        found = 0
-        try:
-            with _open(part) as stream:
-                checked: Any = _Hashed(stream)
-                with tarfile.open(fileobj=checked, mode="r|") as tar:
-                    for sample in _pairs(tar, part):
-                        found += 1
-                        yield sample
-                checked.finish()
-        except (tarfile.TarError, OSError, EOFError, ValueError, http.client.HTTPException) as error:
-            raise DataError(f"{part}: the shard is missing or damaged ({error}); prepare or copy it again") from error
-        expected = source.digests[known[part]] if source.digests else ""
-        # tarfile takes a file that is cut short for a shorter one.
-        if found != source.counts[known[part]] or (expected and checked.digest != expected):
-            raise DataError(f"{part}: is not what dataset.json says it is; prepare or copy it again")
-
-
-class _Hashed:
-    """A stream that is hashed while it is read."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._hash = hashlib.sha256()
-
-    def read(self, size: int = -1) -> bytes:
-        content: bytes = self._stream.read(size)
-        self._hash.update(content)
-        return content
-
-    def finish(self) -> None:
-        """Read what is left: a tar file ends in padding."""
-        while self.read(1 << 16):
-            pass
-
-    @property
-    def digest(self) -> str:
-        return self._hash.hexdigest()
-
-
-def _read_file(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); take it out of the folder") from error
-
-
-def _pairs(tar: tarfile.TarFile, part: str) -> Iterator[Sample]:
-    jpeg = b""
-    for entry in tar:
-        file = tar.extractfile(entry)
-        content = file.read() if file else b""
-        if entry.name.endswith(".json"):
-            card = json.loads(content)
-            card["name"] = f"{part}: {card.get('name', entry.name)}"
-            yield jpeg, card
-            jpeg = b""
-        else:
-            jpeg = content
 
 
 def shuffled(samples: Iterable[Sample], rng: random.Random, size: int = SHUFFLE_BUFFER) -> Iterator[Sample]:
@@ -234,23 +43,6 @@ def shuffled(samples: Iterable[Sample], rng: random.Random, size: int = SHUFFLE_
         buffer[place] = sample
     rng.shuffle(buffer)
     yield from buffer
-
-
-def decode(content: bytes, card: dict[str, Any], source: Source) -> NDArray[np.uint8]:
-    """Decode a photograph to (H, W, 3) sRGB uint8.
-
-    Raises:
-        DataError: it cannot be decoded; `card["name"]` is named.
-    """
-    if not source.shards:
-        try:
-            return read_small(content, longest=source.size, name=card["name"])
-        except UnreadableError as error:
-            raise DataError(str(error)) from error
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB) if content else None
-    if picture is None:
-        raise DataError(f"{card['name']}: cannot be decoded; prepare the dataset again")
-    return np.asarray(picture, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -301,10 +93,11 @@ def cut(picture: NDArray[np.uint8], crop: Crop, rng: random.Random) -> tuple[NDA
 class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
     """Batches of cut photographs: `rgb` (N, size, size, 3) uint8 and `mask` (N, size, size) bool.
 
-    In training it never ends by itself: the caller takes as many batches as make an epoch. Each reader (a worker of a
-    rank) then has shards of its own, drawn anew each epoch; an epoch takes equally much from each reader, so that with
-    few shards some photographs come twice and others not, which evens out from epoch to epoch. In validation every
-    photograph comes once.
+    In training it never ends by itself: the caller takes as many batches as make an epoch, and each photograph comes as
+    often as `Source.draws` says. Each reader (a worker of a rank) then has shards of its own, drawn anew each epoch; an
+    epoch takes equally much from each reader, so that with few shards some photographs come twice and others not, which
+    evens out from epoch to epoch. In validation every photograph comes once. With a file of features there is also
+    `features`, the encoder's of each square.
     """
 
     def __init__(
@@ -318,6 +111,7 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
         endless: bool,
         rank: int = 0,
         ranks: int = 1,
+        features: FeatureFile | None = None,
     ) -> None:
         """Describe the stream; nothing is opened before it is read."""
         super().__init__()
@@ -329,6 +123,7 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
         self.seed = seed
         self.epoch = epoch
         self.endless = endless
+        self.features = features
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         """Read this reader's part."""
@@ -341,10 +136,13 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
         samples = self._samples(rng, reader=reader, readers=readers)
         while batch := list(islice(samples, self.batch_size)):
             cuts = [cut(decode(content, card, self.source), self.crop, rng) for content, card in batch]
-            yield {
+            made = {
                 "rgb": torch.from_numpy(np.stack([square for square, _ in cuts])),
                 "mask": torch.from_numpy(np.stack([mask for _, mask in cuts])),
             }
+            if self.features is not None:
+                made["features"] = self.features.read([card["index"] for _, card in batch])
+            yield made
 
     def _samples(self, rng: random.Random, *, reader: int, readers: int) -> Iterator[Sample]:
         for turn in count():
@@ -356,9 +154,18 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
                 samples = read_samples(parts[reader::readers], self.source)
             else:
                 samples = islice(read_samples(parts, self.source), reader, None, readers)
-            yield from shuffled(samples, rng) if self.endless else samples
+            yield from shuffled(_repeated(samples, self.source, rng), rng) if self.endless else samples
             if not self.endless or not self.source.count:
                 return
+
+
+def _repeated(samples: Iterator[Sample], source: Source, rng: random.Random) -> Iterator[Sample]:
+    """Give each photograph as often as the source draws it, on average."""
+    for sample in samples:
+        share = 1.0 if source.draws is None else source.draws[sample[1]["index"]]
+        whole = int(share)
+        for _ in range(whole + (share > whole and rng.random() < share - whole)):
+            yield sample
 
 
 def loader(stream: PhotoStream, *, workers: int) -> DataLoader[Any]:
@@ -366,14 +173,8 @@ def loader(stream: PhotoStream, *, workers: int) -> DataLoader[Any]:
 
     The files of a plain folder are decoded by libvips, whose threads do not survive a fork: its workers start anew.
     """
-    context = "spawn" if workers and not stream.source.shards else None
+    context = "spawn" if workers and not stream.source.shards and not stream.source.decoded else None
     prefetch = 4 if workers else None
     return DataLoader(
         stream, batch_size=None, num_workers=workers, prefetch_factor=prefetch, multiprocessing_context=context
     )
-
-
-def pictures(source: Source, *, limit: int | None = None) -> Iterator[NDArray[np.uint8]]:
-    """Give whole photographs, (H, W, 3) sRGB uint8, in the dataset's own order."""
-    for content, card in islice(read_samples(source.parts, source), limit):
-        yield decode(content, card, source)

@@ -15,9 +15,9 @@ from torch import nn
 
 from tinct import __version__
 from tinct.errors import DataError, ModelError, OutputError, SettingError
-from tinct.learn.data import open_source, pictures
 from tinct.learn.networks.layers import Network
 from tinct.learn.run import Run, finished_epochs
+from tinct.learn.source import open_source, pictures, select
 from tinct.learn.tasks import split_rgb
 from tinct.learn.weights import HALF_FROM, write_twin
 from tinct.runtime.modelfile import METADATA_KEY, OUTPUTS, Card
@@ -41,7 +41,7 @@ def export(
     unweigh: float = 0.0,
     half: bool = False,
     description: str = "",
-    licence: str = "MIT",
+    licence: str | None = None,
     metrics: dict[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Card:
@@ -63,7 +63,8 @@ def export(
             The logit adjustment of Menon et al. 2021, the other way round.
         half: store the weights in half precision, which halves the files.
         description: one sentence for a person.
-        licence: under which terms the weights may be used.
+        licence: under which terms the weights may be used; MIT without it, or, of a model that holds an encoder's
+            pretrained weights, theirs, by the name of their file.
         metrics: what an evaluation found, for the card.
         overwrite: replace files that are there already.
 
@@ -99,13 +100,14 @@ def export(
         temperature=temperature,
         caution=caution,
         unweigh=unweigh,
-        licence=licence,
+        licence=licence or _licence(opened),
         description=description,
         metrics=metrics or {},
     )
     output = _Output(
         network,
-        scale=110.0 if (card.task, card.space) == ("regression", "lab") else 1.0,
+        card.task,
+        scale=opened.chroma_scale if card.task == "regression" else 1.0,
         shift=-unweigh * torch.from_numpy(opened.bins.weights).log().float() if opened.bins and unweigh else None,
     ).eval()
     partial = target.with_name(target.name + ".part")
@@ -123,18 +125,19 @@ def export(
 
 
 class _Output(nn.Module):
-    """The network with its output in the colour space's units, or its logits shifted by a number for each bin."""
+    """The network with its output in the card's units, or its logits shifted by a number for each bin."""
 
     shift: torch.Tensor | None
 
-    def __init__(self, network: Network, *, scale: float, shift: torch.Tensor | None) -> None:
+    def __init__(self, network: Network, task: str, *, scale: float, shift: torch.Tensor | None) -> None:
         super().__init__()
         self.network = network
+        self.task = task
         self.scale = scale
         self.register_buffer("shift", None if shift is None else shift.view(1, -1, 1, 1))
 
     def forward(self, luma: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = self.network(luma)
+        result = self.network.finish(self.network(luma), self.task)
         if self.shift is not None:
             result = result + self.shift
         return result * self.scale if self.scale != 1.0 else result
@@ -176,8 +179,16 @@ def _round_to_half(network: nn.Module) -> None:
 
 def _card(run: Run, network: Network, state: dict[str, Any], *, name: str, unweigh: float, **values: Any) -> Card:
     training = run.training
-    kept = ("epochs", "batch_size", "learning_rate", "weight_decay", "decay", "average", "clip", "crop", "zoom", "seed")
-    source = open_source(training.data, split="train", val=training.val, seed=training.seed)
+    kept = (
+        *("epochs", "batch_size", "learning_rate", "weight_decay", "decay", "average", "clip", "crop", "zoom", "seed"),
+        *("subset", "minutes"),
+    )
+    source = select(
+        open_source(training.data, split="train", val=training.val, seed=training.seed),
+        subset=training.subset,
+        categories=training.categories,
+        seed=training.seed,
+    )
     return Card(
         name=name,
         network=training.network,
@@ -187,11 +198,18 @@ def _card(run: Run, network: Network, state: dict[str, Any], *, name: str, unwei
         bins=run.bins.to_card() if run.bins is not None else None,
         output_stride=network.stride,
         multiple=network.multiple,
-        data={"name": Path(training.data.rstrip("/")).name, "photographs": source.count},
+        data={
+            "name": Path(training.data.rstrip("/")).name,
+            "photographs": source.count,
+            "categories": list(training.categories),
+        },
         training={
             **{key: getattr(training, key) for key in kept},
             "initial": Path(training.initial).name if training.initial is not None else None,
+            "encoder": run.encoder,
+            "chroma_scale": run.chroma_scale if training.task == "regression" else None,
             "rebalance": training.rebalance,
+            "resample": training.resample,
             "unweigh": unweigh,
             "augmentation": training.to_json()["augmentation"],
             "finished": state,
@@ -201,6 +219,12 @@ def _card(run: Run, network: Network, state: dict[str, Any], *, name: str, unwei
         created=datetime.datetime.now(datetime.UTC).date().isoformat(),
         **values,
     )
+
+
+def _licence(run: Run) -> str:
+    if run.encoder is None:
+        return "MIT"
+    return f"holds weights of others, from {run.encoder['name']}: their terms apply; MIT for the rest"
 
 
 def _write_onnx(output: _Output, card: Card, path: Path, *, half: bool) -> None:

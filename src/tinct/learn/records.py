@@ -22,18 +22,23 @@ if TYPE_CHECKING:
     from tinct.learn.tasks import ColorizeTask
 
 
-# Columns of metrics.csv; those that a task does not measure stay empty.
+# Columns of metrics.csv; those that a task does not measure stay empty. `ColorizeTask` says what the accuracies are.
 COLUMNS = (
     "epoch",
     "step",
     "learning_rate",
     "train_loss",
     "val_loss",
-    "val_accuracy",
+    "train_accuracy_bins",
+    "val_accuracy_bins",
+    "train_accuracy_10",
+    "val_accuracy_10",
     "val_chroma_error",
     "val_grey_error",
     "val_chroma_ratio",
 )
+# What columns were called before.
+_OLD_COLUMNS = {"val_accuracy_bins": "val_accuracy"}
 
 
 class MetricsTable(Callback):
@@ -51,7 +56,7 @@ class MetricsTable(Callback):
             with self._path.open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
             self._rows = [
-                {name: row.get(name) or "" for name in COLUMNS}
+                {name: row.get(name) or row.get(_OLD_COLUMNS.get(name, "")) or "" for name in COLUMNS}
                 for row in rows
                 if int(row["epoch"]) < trainer.current_epoch
             ]
@@ -109,10 +114,11 @@ def draw(task: ColorizeTask, squares: list[np.ndarray]) -> np.ndarray:
     rgb = np.stack(squares).astype(np.float32) / 255
     luma, _ = space.split(rgb)
     with torch.no_grad():
-        chroma = task.decode(task(torch.from_numpy(luma)[:, None].to(task.device))).cpu()
+        output = task(torch.from_numpy(luma)[:, None].to(task.device))
+        values = (output if task.task == "rgb" else task.decode(output)).float().cpu()
     size = rgb.shape[1]
-    larger = torch.nn.functional.interpolate(chroma, size=(size, size), mode="bilinear").permute(0, 2, 3, 1).numpy()
-    painted = np.clip(space.join(luma, larger), 0, 1)
+    larger = torch.nn.functional.interpolate(values, size=(size, size), mode="bilinear").permute(0, 2, 3, 1).numpy()
+    painted = larger if task.task == "rgb" else np.clip(space.join(luma, larger), 0, 1)
     grey = np.repeat(luma[..., None], 3, axis=-1)
     half = (len(rgb) + 1) // 2
     cells = [np.concatenate(row, axis=1) for row in zip(grey, painted, rgb, strict=True)]

@@ -20,10 +20,16 @@ from tinct.color.spaces import chroma_space
 from tinct.errors import DataError, SettingError
 from tinct.learn.augment import Augmentation
 from tinct.learn.hardware import choose_devices, choose_precision
+from tinct.learn.networks.backbones import WHERE
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import build
+from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.tasks import Schedule
 from tinct.media.files import written_beside
+from tinct.runtime.modelfile import OUTPUT_CHANNELS, OUTPUTS
+
+# What says no scale was written before `CHROMA_SCALES` became what it is.
+OLD_CHROMA_SCALES = {"yuv": 1.0, "lab": 110.0}
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Training:
         data: a prepared dataset (folder or http(s) address) or a plain folder of photographs.
         network: name in `tinct.learn.networks.registry`.
         options: plain values of the network's options.
-        task: `bins` (classification) or `regression`.
+        task: `bins` (classification), `regression` (chroma) or `rgb` (the whole picture, to compare with).
         space: `yuv` or `lab`.
         grid: cells of the bins' grid along each axis.
         bins: how many colour bins.
@@ -56,8 +62,19 @@ class Training:
         precision: `auto` (bf16 where the processor has it), `bf16` or `float32`.
         devices: `auto`, `cpu`, or a number of accelerators.
         limit: photographs an epoch, at most (for trying things out).
+        epoch_steps: steps an epoch, whatever the number of photographs; None: as many as pass over them once.
+        minutes: stop after so long, validations included, if `epochs` have not passed by then; the rate falls towards
+            whichever end is nearer.
+        subset: share of the training photographs that is used, drawn from their names and the seed; a smaller share
+            is part of a larger one.
+        categories: the only ones that are trained on; all of them where empty. Validation keeps all.
+        resample: how much more often photographs of rare colours are drawn, 0..1: in proportion to the mean weight that
+            their pixels have for a lambda of 1 - resample; 0 draws all alike.
         initial: whose weights and bins to start from: the name of a model that comes with tinct, a model file, or
             its `.safetensors` twin; None starts anew.
+        encoder_weights: file of the encoder's pretrained weights, for networks that have such an encoder; see
+            `tinct.learn.networks.backbones.load_backbone`.
+        from_scratch: start the encoder of such a network from nothing.
     """
 
     data: str
@@ -86,6 +103,13 @@ class Training:
     devices: str = "auto"
     limit: int | None = None
     initial: str | None = None
+    encoder_weights: str | None = None
+    from_scratch: bool = False
+    epoch_steps: int | None = None
+    minutes: float | None = None
+    subset: float = 1.0
+    categories: tuple[str, ...] = ()
+    resample: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Give plain JSON values."""
@@ -100,12 +124,18 @@ class Training:
         """
         chroma_space(self.space)
         network = build(self.network, outputs=2, options=self.options)
-        rate = self.learning_rate
-        augmentation = self.augmentation
         choose_precision(self.precision, accelerator=choose_devices(self.devices)[0])
         Schedule(steps=1, decay=self.decay)
-        for fine, what in (
-            (self.task in {"bins", "regression"}, f"task must be bins or regression, not '{self.task}'"),
+        for fine, what in self._conditions(network):
+            if not fine:
+                raise SettingError(what)
+        self._check_encoder(network)
+
+    def _conditions(self, network: Network) -> tuple[tuple[bool, str], ...]:
+        rate = self.learning_rate
+        augmentation = self.augmentation
+        return (
+            (self.task in OUTPUTS, f"task must be bins, regression or rgb, not '{self.task}'"),
             (self.grid >= 2 and self.bins >= 2, f"grid and bins must be at least 2, not {self.grid} and {self.bins}"),
             (0 <= self.rebalance <= 1, f"rebalance must lie in 0..1, not {self.rebalance}"),
             (self.epochs >= 1, f"epochs must be at least 1, not {self.epochs}"),
@@ -118,13 +148,35 @@ class Training:
             ),
             (self.zoom >= 1, f"zoom must be at least 1, not {self.zoom}"),
             (self.limit is None or self.limit >= 1, f"limit must be at least 1, not {self.limit}"),
+            (self.epoch_steps is None or self.epoch_steps >= 1, f"epoch_steps must be above 0, not {self.epoch_steps}"),
+            (self.epoch_steps is None or self.limit is None, "limit and epoch_steps say the same; give one of them"),
+            (self.minutes is None or self.minutes > 0, f"minutes must be above 0, not {self.minutes}"),
+            (0 < self.subset <= 1, f"subset must lie above 0 and at most at 1, not {self.subset}"),
+            (0 <= self.resample <= 1, f"resample must lie in 0..1, not {self.resample}"),
             (self.workers >= 0, f"workers must not be negative, not {self.workers}"),
             (0 <= augmentation.contrast < 1, f"contrast must lie in 0..1, not {augmentation.contrast}"),
             (0 <= augmentation.brightness < 1, f"brightness must lie in 0..1, not {augmentation.brightness}"),
             (all(variance > 0 for variance in augmentation.noise), "noise variances must be above 0"),
-        ):
-            if not fine:
-                raise SettingError(what)
+        )
+
+    def _check_encoder(self, network: Network) -> None:
+        """Refuse an encoder without a beginning, or with two."""
+        starts = [self.encoder_weights is not None, self.from_scratch, self.initial is not None]
+        if not isinstance(network, TransferNetwork):
+            if self.encoder_weights is not None:
+                raise SettingError(f"network '{self.network}' has no encoder to be pretrained; leave the weights out")
+        elif sum(starts) > 1:
+            raise SettingError("encoder weights, from scratch and init are three ways to start; give one of them")
+        elif not any(starts):
+            raise SettingError(
+                f"network '{self.network}' starts from a pretrained {network.backbone}: give its weights with "
+                f"--encoder-weights FILE, or --from-scratch; torchvision publishes them at {WHERE} (its code is "
+                "BSD 3-clause; the weights were learned from ImageNet, whose terms allow research)"
+            )
+        elif self.from_scratch and network.frozen:
+            raise SettingError("an encoder from scratch that is frozen never learns; add --option frozen=false")
+        elif self.encoder_weights is not None and network.encoder.channels != 512:
+            raise SettingError("published encoder weights are of width 64; leave the option width out")
 
     def changed(self, changes: dict[str, Any]) -> Training:
         """Give this training with other settings.
@@ -146,7 +198,8 @@ class Training:
         """Make a training from what `to_json` gave."""
         augmentation = dict(values["augmentation"])
         augmentation["noise"] = tuple(augmentation["noise"])
-        return cls(**{**values, "augmentation": Augmentation(**augmentation)})
+        categories = tuple(values.get("categories", ()))
+        return cls(**{**values, "augmentation": Augmentation(**augmentation), "categories": categories})
 
 
 @dataclass(frozen=True)
@@ -156,12 +209,16 @@ class Run:
     Attributes:
         path: the folder.
         training: its settings.
-        bins: its colour bins, or None for regression.
+        bins: its colour bins, or None for other tasks.
+        chroma_scale: what chroma is divided by to be learned outright.
+        encoder: where the encoder's weights come from: the file's `name` and `sha256`; None for weights of its own.
     """
 
     path: Path
     training: Training
     bins: ColorBins | None
+    chroma_scale: float = 1.0
+    encoder: dict[str, str] | None = None
 
     @classmethod
     def open(cls, path: str | Path) -> Run:
@@ -176,14 +233,16 @@ class Run:
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
             bins = ColorBins.from_card(values["bins"]) if values["bins"] else None
-            return cls(Path(path), Training.from_json(values["training"]), bins)
+            training = Training.from_json(values["training"])
+            scale = float(values.get("chroma_scale", OLD_CHROMA_SCALES[training.space]))
+            return cls(Path(path), training, bins, scale, values.get("encoder"))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{file}: damaged ({error})") from error
 
     @property
     def outputs(self) -> int:
         """Channels that the network gives."""
-        return self.bins.count if self.bins is not None else 2
+        return self.bins.count if self.bins is not None else OUTPUT_CHANNELS[self.training.task]
 
     def network(self) -> Network:
         """Build the run's network with fresh weights."""
@@ -191,7 +250,12 @@ class Run:
 
     def save(self) -> None:
         """Write config.json."""
-        values = {"training": self.training.to_json(), "bins": self.bins.to_card() if self.bins else None}
+        values = {
+            "training": self.training.to_json(),
+            "bins": self.bins.to_card() if self.bins else None,
+            "chroma_scale": self.chroma_scale,
+            "encoder": self.encoder,
+        }
         with written_beside(self.path / "config.json") as partial:
             partial.write_text(json.dumps(values, indent=1), encoding="utf-8")
 

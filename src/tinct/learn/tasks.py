@@ -1,7 +1,8 @@
-"""What a network is trained for: choosing colour bins, or giving chroma outright."""
+"""What a network is trained for: choosing colour bins, giving chroma outright, or giving the whole picture."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import lightning
@@ -9,12 +10,17 @@ import torch
 from torch.nn import functional
 
 from tinct.color.bins import ColorBins
-from tinct.color.spaces import RGB_TO_YUV
+from tinct.color.spaces import RGB_TO_YUV, YUV_TO_RGB
 from tinct.errors import SettingError
 from tinct.learn.augment import Augmentation, Augmenter
 from tinct.learn.networks.layers import Network
+from tinct.learn.networks.transfer import TransferNetwork
 
 Batch = dict[str, torch.Tensor]
+# Chroma is learned in about ±1, in Lab as Hultgren et al. scale it.
+CHROMA_SCALES = {"yuv": 1.0, "lab": 128.0}
+# A pixel is right, for `accuracy_10`, within this distance in Lab (CIE 1976).
+RIGHT_WITHIN = 10.0
 
 
 def split_rgb(rgb: torch.Tensor, space: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -32,10 +38,36 @@ def split_rgb(rgb: torch.Tensor, space: str) -> tuple[torch.Tensor, torch.Tensor
         if space == "yuv":
             yuv = torch.einsum("ij,njhw->nihw", torch.as_tensor(RGB_TO_YUV, device=rgb.device), rgb.float())
             return yuv[:, :1], yuv[:, 1:]
-        from kornia.color import rgb_to_lab
-
-        lab = rgb_to_lab(rgb.float())
+        lab = rgb_to_lab(rgb)
         return lab[:, :1] / 100, lab[:, 1:]
+
+
+def join_lab(luma: torch.Tensor, chroma: torch.Tensor, space: str) -> torch.Tensor:
+    """Give pictures in Lab.
+
+    Args:
+        luma: (N, 1, H, W) in 0..1, as `split_rgb` gives it.
+        chroma: (N, 2, H, W) in the space's units.
+        space: `yuv` or `lab`.
+
+    Returns:
+        (N, 3, H, W); of YUV colours that do not exist in sRGB, the nearest that do.
+    """
+    if space == "lab":
+        return torch.cat([luma * 100, chroma], dim=1)
+    with torch.autocast(luma.device.type, enabled=False):
+        yuv = torch.cat([luma, chroma], dim=1).float()
+        rgb = torch.einsum("ij,njhw->nihw", torch.as_tensor(YUV_TO_RGB, device=yuv.device), yuv)
+        return rgb_to_lab(rgb.clamp(0, 1))
+
+
+def rgb_to_lab(rgb: torch.Tensor) -> torch.Tensor:
+    """Turn sRGB (N, 3, H, W) in 0..1 to Lab, white D65."""
+    from kornia.color import rgb_to_lab as convert
+
+    with torch.autocast(rgb.device.type, enabled=False):
+        lab: torch.Tensor = convert(rgb.float())
+    return lab
 
 
 def shrink(values: torch.Tensor, mask: torch.Tensor, stride: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -81,8 +113,13 @@ class BinTable:
 class ColorizeTask(lightning.LightningModule):
     """One training: network, loss and optimiser.
 
-    With bins the loss is the cross-entropy weighed by the bins' weights (Billaut et al. 2018); without, the squared
-    error of chroma. Both are averaged over the pixels that belong to photographs, not over padding.
+    With bins the loss is the cross-entropy weighed by the bins' weights (Billaut et al. 2018); for chroma and for whole
+    pictures it is the squared error. All are averaged over the pixels that belong to photographs, not over padding.
+
+    Two accuracies are noted, of the same pixels: `accuracy_bins`, the share whose likeliest bin is the right one, for
+    bins; and `accuracy_10`, the share within 10 units of the truth in Lab (CIE 1976), for all tasks (of a training with
+    bins in validation only, decoded at the temperature). Those of training pictures are of pictures as they were
+    augmented, and of the weights as they were at each step.
     """
 
     def __init__(
@@ -97,20 +134,26 @@ class ColorizeTask(lightning.LightningModule):
         schedule: Schedule,
         seed: int = 0,
         temperature: float = 0.5,
+        task: str | None = None,
+        chroma_scale: float | None = None,
     ) -> None:
-        """Set up; `learning_rate` may be changed before the training starts."""
+        """Set up; `learning_rate` may be changed before the training starts.
+
+        `task` is `bins` with bins and `regression` without, where it is not given; `chroma_scale`, by which chroma is
+        divided for the squared error, is the space's.
+        """
         super().__init__()
         self.seed = seed
         self.network = network
         self.space = space
+        self.task = task or ("regression" if bins is None else "bins")
         self.table = BinTable(bins) if bins is not None else None
         self.augmenter = Augmenter(augmentation)
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.schedule = schedule
         self.temperature = temperature
-        # Chroma is scaled to about ±1 for the squared error, so that its size does not depend on the space's units.
-        self.chroma_scale = 1.0 if space == "yuv" else 110.0
+        self.chroma_scale = chroma_scale or CHROMA_SCALES[space]
 
     def on_fit_start(self) -> None:
         """Bring the bins to where the network is."""
@@ -122,37 +165,88 @@ class ColorizeTask(lightning.LightningModule):
         torch.manual_seed((self.seed * 1_000_003 + self.global_step) * 1009 + self.global_rank)
 
     def forward(self, luma: torch.Tensor) -> torch.Tensor:
-        """Give the network's output for luma (N, 1, H, W) in 0..1."""
+        """Give the network's output, in the task's range, for luma (N, 1, H, W) in 0..1."""
         output: torch.Tensor = self.network(luma.contiguous(memory_format=torch.channels_last))
-        return output
+        return self.network.finish(output, self.task)
+
+    def _answer(self, batch: Batch, luma: torch.Tensor) -> torch.Tensor:
+        """Give the network's output for a batch, from its encoder's features where they are there already."""
+        if "features" not in batch:
+            output: torch.Tensor = self(luma)
+            return output
+        assert isinstance(self.network, TransferNetwork)
+        features = batch["features"].contiguous(memory_format=torch.channels_last)
+        return self.network.finish(self.network.decode(features), self.task)
 
     def _pictures(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         rgb = batch["rgb"].permute(0, 3, 1, 2).float().div_(255)
         return rgb, batch["mask"][:, None].float()
 
-    def loss(self, output: torch.Tensor, chroma: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Give the loss of an output for true chroma (N, 2, h, w) and mask (N, 1, h, w) of the output's size."""
+    def loss(self, output: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Give the loss of an output for the truth and mask (N, 1, h, w) of the output's size.
+
+        The truth is chroma (N, 2, h, w) in the space's units, or sRGB (N, 3, h, w) for whole pictures.
+        """
         valid = mask.sum().clamp(min=1)
         if self.table is None:
-            wrong = (output.float() - chroma / self.chroma_scale).square().mean(dim=1, keepdim=True)
+            scaled = truth if self.task == "rgb" else truth / self.chroma_scale
+            wrong = (output.float() - scaled).square().mean(dim=1, keepdim=True)
             return (wrong * mask).sum() / valid
-        truth = self.table.encode(chroma)
-        wrong = functional.cross_entropy(output.float(), truth, reduction="none")
-        return (wrong * self.table.weights[truth] * mask[:, 0]).sum() / valid
+        bins = self.table.encode(truth)
+        wrong = functional.cross_entropy(output.float(), bins, reduction="none")
+        return (wrong * self.table.weights[bins] * mask[:, 0]).sum() / valid
 
     def training_step(self, batch: Batch, _: int) -> torch.Tensor:
         """Give the loss of one batch."""
         rgb, mask = self.augmenter.geometry(*self._pictures(batch))
+        if self.task == "rgb":  # what the network gives has the light that it was shown
+            with torch.autocast(rgb.device.type, enabled=False):
+                rgb = self.augmenter.light(rgb)
         luma, chroma = split_rgb(rgb, self.space)
-        chroma, mask = shrink(chroma, mask, self.network.stride)
         with torch.autocast(luma.device.type, enabled=False):
-            seen = self.augmenter.luma(luma)
-        loss = self.loss(self(seen), chroma, mask)
+            seen = self.augmenter.grain(luma) if self.task == "rgb" else self.augmenter.luma(luma)
+        output = self._answer(batch, seen)
+        found = self._compare(output, rgb, luma, chroma, mask, lab=self.table is None)
+        loss = found.pop("loss")
         self.log("train_loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(rgb))
+        values = {f"train_{name}": value for name, value in found.items()}
+        self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(rgb))
         return loss
 
+    def _compare(
+        self,
+        output: torch.Tensor,
+        rgb: torch.Tensor,
+        luma: torch.Tensor,
+        chroma: torch.Tensor,
+        mask: torch.Tensor,
+        *,
+        lab: bool,
+    ) -> dict[str, torch.Tensor]:
+        """Give the loss and the accuracies of an output; `accuracy_10` where `lab`."""
+        stride = self.network.stride
+        truth, inside = shrink(rgb if self.task == "rgb" else chroma, mask, stride)
+        values = {"loss": self.loss(output, truth, inside)}
+        valid = inside.sum().clamp(min=1)
+        with torch.no_grad():
+            if self.table is not None:
+                right = (output.argmax(dim=1) == self.table.encode(truth)).float()
+                values["accuracy_bins"] = (right * inside[:, 0]).sum() / valid
+            if lab:
+                small, _ = shrink(luma, mask, stride)
+                found, expected = (
+                    (rgb_to_lab(output), rgb_to_lab(truth))
+                    if self.task == "rgb"
+                    else (join_lab(small, self.decode(output), self.space), join_lab(small, truth, self.space))
+                )
+                near = ((found - expected).norm(dim=1, keepdim=True) <= RIGHT_WITHIN).float()
+                values["accuracy_10"] = (near * inside).sum() / valid
+        return values
+
     def decode(self, output: torch.Tensor) -> torch.Tensor:
-        """Give chroma (N, 2, h, w) in the space's units from the network's output."""
+        """Give chroma (N, 2, h, w) in the space's units from the network's output, of whole pictures theirs."""
+        if self.task == "rgb":
+            return split_rgb(output.float(), self.space)[1]
         if self.table is None:
             return output.float() * self.chroma_scale
         return self.table.decode(output.float(), self.temperature)
@@ -161,26 +255,29 @@ class ColorizeTask(lightning.LightningModule):
         """Measure one batch."""
         rgb, mask = self._pictures(batch)
         luma, chroma = split_rgb(rgb, self.space)
+        output = self._answer(batch, luma)
+        values = {
+            f"val_{name}": value for name, value in self._compare(output, rgb, luma, chroma, mask, lab=True).items()
+        }
         chroma, mask = shrink(chroma, mask, self.network.stride)
-        output = self(luma)
         found = self.decode(output)
         valid = mask.sum().clamp(min=1)
-        values = {
-            "val_loss": self.loss(output, chroma, mask),
+        values |= {
             "val_chroma_error": ((found - chroma).norm(dim=1, keepdim=True) * mask).sum() / valid,
             "val_grey_error": (chroma.norm(dim=1, keepdim=True) * mask).sum() / valid,
             "val_chroma_ratio": (found.norm(dim=1, keepdim=True) * mask).sum()
             / (chroma.norm(dim=1, keepdim=True) * mask).sum().clamp(min=1e-6),
         }
-        if self.table is not None:
-            right = (output.argmax(dim=1) == self.table.encode(chroma)).float()
-            values["val_accuracy"] = (right * mask[:, 0]).sum() / valid
         self.log_dict(values, batch_size=len(rgb), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        """Give AdamW, decaying weights of convolutions only, with the schedule's rate for each step."""
-        decayed = [weight for weight in self.network.parameters() if weight.ndim > 1]
-        plain = [weight for weight in self.network.parameters() if weight.ndim <= 1]
+        """Give AdamW, decaying weights of convolutions only, with the schedule's rate for each step.
+
+        Frozen weights are left out: they get neither a gradient nor a decay.
+        """
+        learned = [weight for weight in self.network.parameters() if weight.requires_grad]
+        decayed = [weight for weight in learned if weight.ndim > 1]
+        plain = [weight for weight in learned if weight.ndim <= 1]
         optimizer = torch.optim.AdamW(
             [{"params": decayed, "weight_decay": self.weight_decay}, {"params": plain, "weight_decay": 0.0}],
             lr=1.0,
@@ -198,8 +295,12 @@ class Schedule:
     another number of steps keeps its plateau and falls at its new end.
     """
 
-    def __init__(self, *, steps: int, decay: float, warmup: int = 200) -> None:
+    def __init__(
+        self, *, steps: int, decay: float, warmup: int = 200, spent: Callable[[], float] | None = None
+    ) -> None:
         """Plan for a number of steps, of which the last share `decay` (0..1) falls.
+
+        `spent` gives the share of the training's time that is over, for one that time may end sooner than steps.
 
         Raises:
             SettingError: `decay` lies outside 0..1.
@@ -209,10 +310,13 @@ class Schedule:
         self.steps = steps
         self.decay = decay
         self.warmup = min(warmup, max(1, steps // 10))
+        self.spent = spent
 
     def __call__(self, step: int) -> float:
         """Give the factor on the learning rate at a step."""
         rise = min(1.0, (step + 1) / self.warmup)
         falling = self.decay * self.steps
         left = (self.steps - step) / falling if falling > 0 else 1.0
+        if self.spent is not None and falling > 0:
+            left = min(left, (1 - self.spent()) / self.decay)
         return rise * min(1.0, max(0.01, left))

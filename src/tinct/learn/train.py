@@ -8,28 +8,32 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from scipy.ndimage import gaussian_filter1d
 
-from tinct.color.bins import ColorBins
-from tinct.errors import DataError, SettingError, TinctError
-from tinct.learn.data import Crop, PhotoStream, Source, loader, open_source, pictures
+from tinct.errors import DataError, TinctError
+from tinct.learn.begin import begin_run, learn_bins, load_start, read_encoder, resume_run
+from tinct.learn.cache import decode_source
 from tinct.learn.hardware import choose_devices, choose_precision
 from tinct.learn.networks.layers import Network
 from tinct.learn.records import MetricsTable, SampleSheets
+from tinct.learn.resample import resampled
 from tinct.learn.run import Run, Training, finished_epochs
-from tinct.learn.tasks import ColorizeTask, Schedule, split_rgb
-from tinct.learn.weights import load_weights, read_initial_card
+from tinct.learn.source import Source, open_source, select
+from tinct.learn.streams import Streams
+from tinct.learn.tasks import ColorizeTask, Schedule
 
 # The moving average takes in the weights every so many steps; each step would cost 4 % of the time for no gain.
 AVERAGE_EVERY = 5
@@ -40,6 +44,7 @@ def train(
     out: str | Path,
     *,
     resume: bool = False,
+    cache: str | Path | None = None,
     progress: Callable[[], Callback] | None = None,
 ) -> Run:
     """Train a network.
@@ -49,6 +54,8 @@ def train(
         out: the run's folder; must be new unless `resume`.
         resume: go on from the run's last finished epoch; `training` may then ask for more or fewer epochs, and for
             another rate, decay, crop or batch size, but not for another network, task or bins.
+        cache: folder in which decoded photographs, and a frozen encoder's features, are kept for this and other
+            trainings; results do not depend on it. Nothing is kept without it.
         progress: makes a Lightning callback that shows progress; none is shown without it.
 
     Returns:
@@ -57,31 +64,45 @@ def train(
     Raises:
         SettingError: a setting makes no sense, or `out` holds a run already and `resume` was not asked for.
         DataError: no photographs, or no run to resume.
+        ModelError: the weights to start from cannot be used.
     """
     training.check()
     folder = Path(out)
     last = folder / "checkpoints" / "last.ckpt"
+    train_source, val_source = _sources(training, cache)
+    encoder = None if last.exists() else read_encoder(training)
+    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        run = Run.open(folder)  # begun or resumed by the first of several devices' processes
+    elif resume:
+        run = resume_run(folder, training, encoder)
+    else:
+        run = begin_run(folder, training, train_source, encoder)
+    if training.resample > 0:
+        train_source = resampled(train_source, run, learn_bins=learn_bins)
+    with _quiet():
+        lightning.seed_everything(training.seed, workers=True, verbose=False)
+        network = run.network()
+        if not last.exists():
+            load_start(network, training, train_source, encoder)
+        streams = Streams(run.training, train_source, val_source)
+        try:
+            _fit(run, network, streams, last if last.exists() else None, progress, cache)
+        except TinctError as error:
+            raise _unwrapped(error) from error
+    return Run.open(folder)
+
+
+def _sources(training: Training, cache: str | Path | None) -> tuple[Source, Source]:
+    """Open the photographs to train on and to validate on."""
     train_source, val_source = (
         open_source(training.data, split=split, val=training.val, seed=training.seed) for split in ("train", "val")
     )
     if train_source.count == 0:
         raise DataError(f"{training.data}: no photographs to train on")
-    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
-        run = Run.open(folder)  # begun or resumed by the first of several devices' processes
-    elif resume:
-        run = _resumed(folder, training)
-    else:
-        run = _begun(folder, training, train_source)
-    with _quiet():
-        lightning.seed_everything(training.seed, workers=True, verbose=False)
-        network = run.network()
-        if training.initial is not None and not last.exists():
-            load_weights(network, training.initial, _luma(training, train_source))
-        try:
-            _fit(run, network, train_source, val_source, last if last.exists() else None, progress)
-        except TinctError as error:
-            raise _unwrapped(error) from error
-    return Run.open(folder)
+    if cache is not None:
+        train_source, val_source = (decode_source(source, cache) for source in (train_source, val_source))
+    chosen = select(train_source, subset=training.subset, categories=training.categories, seed=training.seed)
+    return chosen, val_source
 
 
 def _unwrapped(error: TinctError) -> TinctError:
@@ -92,68 +113,18 @@ def _unwrapped(error: TinctError) -> TinctError:
     return type(error)(lines[-1].partition(": ")[2] or lines[-1])
 
 
-def _luma(training: Training, source: Source) -> Iterator[torch.Tensor]:
-    """Give luma of training photographs (N, 1, H, W), 64 at a time, as many as there are."""
-    crop = Crop(training.crop, zoom=1.0, random=False)
-    stream = PhotoStream(source, crop=crop, batch_size=64, seed=training.seed, epoch=0, endless=True, rank=0, ranks=1)
-    for batch in loader(stream, workers=0):
-        yield split_rgb(batch["rgb"].permute(0, 3, 1, 2).float() / 255, training.space)[0]
-
-
-def _begun(folder: Path, training: Training, source: Source) -> Run:
-    """Start a run's folder: learn the bins and write them down."""
-    if (folder / "config.json").exists():
-        raise SettingError(f"{folder} holds a training already; add --resume to go on with it, or name another folder")
-    bins = None
-    if training.initial is not None:
-        card = read_initial_card(training.initial)
-        if (card.network, card.task, card.space) != (training.network, training.task, training.space):
-            raise SettingError(
-                f"{training.initial} holds a network '{card.network}' for {card.task} in {card.space}; train the same"
-            )
-        bins = card.color_bins()
-    elif training.task == "bins":
-        bins = ColorBins.learn(
-            pictures(source, limit=training.bins_from),
-            space=training.space,
-            grid=training.grid,
-            bins=training.bins,
-            rebalance=training.rebalance,
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    run = Run(folder, training, bins)
-    run.save()
-    return run
-
-
-def _resumed(folder: Path, training: Training) -> Run:
-    """Open a run to go on with, and take over what may have changed."""
-    run = Run.open(folder)
-    before, now = run.training.to_json(), training.to_json()
-    fixed = ("network", "options", "task", "space", "grid", "bins", "rebalance", "seed", "val", "initial")
-    if (before["average"] > 0) != (now["average"] > 0):
-        raise SettingError(f"{folder} was begun {'with' if before['average'] else 'without'} an average; keep it so")
-    if changed := [name for name in fixed if before[name] != now[name]]:
-        raise SettingError(f"{folder} was begun with another {', '.join(changed)}; resume with the same, or start anew")
-    if training.learning_rate == "auto":
-        training = replace(training, learning_rate=run.training.learning_rate)
-    run = replace(run, training=training)
-    run.save()
-    return run
-
-
 def _fit(
     run: Run,
     network: Network,
-    train_source: Source,
-    val_source: Source,
+    streams: Streams,
     checkpoint: Path | None,
     progress: Callable[[], Callback] | None,
+    cache: str | Path | None,
 ) -> None:
     training = run.training
-    streams = _Streams(training, train_source, val_source)
     accelerator, devices = choose_devices(training.devices)
     steps = streams.steps_of_epoch(devices)
+    timer = Timer(timedelta(minutes=training.minutes), verbose=False) if training.minutes is not None else None
     task = ColorizeTask(
         network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         space=training.space,
@@ -161,8 +132,14 @@ def _fit(
         augmentation=training.augmentation,
         learning_rate=0.0,
         weight_decay=training.weight_decay,
-        schedule=Schedule(steps=_planned_steps(checkpoint, steps=steps, epochs=training.epochs), decay=training.decay),
+        schedule=Schedule(
+            steps=_planned_steps(checkpoint, steps=steps, epochs=training.epochs),
+            decay=training.decay,
+            spent=None if timer is None else partial(_spent, timer, 60 * float(training.minutes or 1)),
+        ),
         seed=training.seed,
+        task=training.task,
+        chroma_scale=run.chroma_scale,
     )
     common: dict[str, Any] = {
         "accelerator": accelerator,
@@ -172,11 +149,15 @@ def _fit(
         "use_distributed_sampler": False,
         "enable_model_summary": False,
         "limit_train_batches": steps,
-        # Several devices must see equally many batches, or those that are done first wait for ever.
-        "limit_val_batches": max(1, val_source.count // (training.batch_size * devices)) if devices > 1 else 1.0,
+        "limit_val_batches": streams.val_batches(devices),
         "default_root_dir": run.path,
         "plugins": [SafeCheckpointIO()],
     }
+    if cache is not None:
+        device = torch.device("cpu" if accelerator == "cpu" else torch.accelerator.current_accelerator() or "cpu")
+        half = common["precision"] != "32-true"
+        seen = steps * training.epochs * training.batch_size * devices
+        streams.store_features(network, Path(cache), seen=seen, half=half, device=device)
     if training.learning_rate == "auto":
         # Noted in the run, so that a resumed training goes on at the rate that was found.
         training = replace(training, learning_rate=find_learning_rate(task, streams, common))
@@ -185,7 +166,7 @@ def _fit(
     trainer = lightning.Trainer(
         **common,
         max_epochs=training.epochs,
-        callbacks=_callbacks(run, val_source, progress, multiple=network.multiple),
+        callbacks=_callbacks(run, streams.val_source, progress, multiple=network.multiple, timer=timer),
         logger=TensorBoardLogger(run.path, name="tensorboard", version=""),
         log_every_n_steps=min(50, steps),
         reload_dataloaders_every_n_epochs=1,
@@ -196,10 +177,12 @@ def _fit(
 
 
 def _callbacks(
-    run: Run, val_source: Source, progress: Callable[[], Callback] | None, *, multiple: int
+    run: Run, val_source: Source, progress: Callable[[], Callback] | None, *, multiple: int, timer: Timer | None
 ) -> list[Callback]:
     """Give what happens at the end of each epoch: row of figures, sheet, average, and last the checkpoint."""
     callbacks: list[Callback] = [MetricsTable(run.path / "metrics.csv")]
+    if timer is not None:
+        callbacks.append(timer)
     if val_source.count:
         # Before the average, which steps back when validation ends: the sheets show what is exported.
         callbacks.append(SampleSheets(val_source, run.path / "samples", multiple=multiple))
@@ -218,6 +201,11 @@ def _callbacks(
     return [*callbacks, best, last]
 
 
+def _spent(timer: Timer, seconds: float) -> float:
+    """Give the share of a training's time that is over."""
+    return float(timer.time_elapsed()) / seconds
+
+
 def _planned_steps(checkpoint: Path | None, *, steps: int, epochs: int) -> int:
     """Count the steps of the whole training, those done already as they were done."""
     if checkpoint is None:
@@ -231,63 +219,13 @@ class SafeCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Save; see Lightning's class."""
-        partial = Path(f"{path}.part")
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(checkpoint, partial)
-        partial.replace(path)
+        beside = Path(f"{path}.part")
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(checkpoint, beside)
+        beside.replace(path)
 
 
-class _Streams(lightning.LightningDataModule):
-    """The training's photographs, streamed anew for each epoch."""
-
-    def __init__(self, training: Training, train_source: Source, val_source: Source) -> None:
-        super().__init__()
-        self._training = training
-        self._train_source = train_source
-        self._val_source = val_source
-
-    def steps_of_epoch(self, devices: int) -> int:
-        training = self._training
-        count = min(self._train_source.count, training.limit or self._train_source.count)
-        return max(1, count // (training.batch_size * devices))
-
-    def train_dataloader(self) -> Any:
-        training = self._training
-        crop = Crop(training.crop, zoom=training.zoom, random=training.augmentation.random_crop)
-        stream = PhotoStream(
-            self._train_source,
-            crop=crop,
-            batch_size=training.batch_size,
-            seed=training.seed,
-            epoch=self.trainer.current_epoch if self.trainer else 0,
-            endless=True,
-            **self._place(),
-        )
-        return loader(stream, workers=training.workers)
-
-    def val_dataloader(self) -> Any:
-        if not self._val_source.count:
-            return []
-        training = self._training
-        crop = Crop(training.crop, zoom=1.0, random=False)
-        stream = PhotoStream(
-            self._val_source,
-            crop=crop,
-            batch_size=training.batch_size,
-            seed=0,
-            epoch=0,
-            endless=False,
-            **self._place(),
-        )
-        return loader(stream, workers=min(training.workers, 1))
-
-    def _place(self) -> dict[str, int]:
-        if self.trainer is None:
-            return {"rank": 0, "ranks": 1}
-        return {"rank": self.trainer.global_rank, "ranks": self.trainer.world_size}
-
-
-def find_learning_rate(task: ColorizeTask, streams: _Streams, common: dict[str, Any]) -> float:
+def find_learning_rate(task: ColorizeTask, streams: Streams, common: dict[str, Any]) -> float:
     """Look for a learning rate by raising it from 1e-6 to 0.1 over 125 steps; the weights are put back afterwards.
 
     Returns:

@@ -1,8 +1,8 @@
 """A trained network as one file: an ONNX graph with a card that says all one needs to know to use it.
 
 The card is JSON under the key `tinct` of the ONNX metadata. The graph takes `luma` (N, 1, H, W) float32 in 0..1 and
-gives `logits` (N, n, h, w) for the task `bins`, `chroma` (N, 2, h, w) in the space's units for `regression`, or the whole
-picture `rgb` (N, 3, h, w) as sRGB in 0..1, where h = H / output_stride.
+gives `logits` (N, n, h, w) for the task `bins`, `chroma` (N, 2, h, w) in the space's units for `regression`, or the
+whole picture `rgb` (N, 3, h, w) as sRGB in 0..1, where h = H / output_stride.
 """
 
 from __future__ import annotations

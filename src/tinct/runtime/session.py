@@ -1,4 +1,4 @@
-"""Running a model file: luma in, logits or chroma out, for any size."""
+"""Running a model file: luma in; logits, chroma or a picture out; for any size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, ModelError, SettingError
 from tinct.runtime import openvino
-from tinct.runtime.modelfile import DEFAULT_MODEL, OUTPUTS, card_of, find_model, open_graph
+from tinct.runtime.modelfile import DEFAULT_MODEL, OUTPUT_CHANNELS, OUTPUTS, card_of, find_model, open_graph
 
 RUNTIMES = ("auto", "onnxruntime", "openvino")
 
@@ -24,7 +24,7 @@ class Session:
     Attributes:
         path: the model file.
         card: what the file says about itself.
-        bins: its colour bins; None for a model that gives chroma itself.
+        bins: its colour bins; None for a model that gives chroma, or the picture, itself.
         runtime: what runs it: `onnxruntime` (float32) or `openvino` (bfloat16 where the processor computes in it).
     """
 
@@ -63,7 +63,8 @@ class Session:
             luma: (H, W) in 0..1, of any size from 1 x 1.
 
         Returns:
-            (ceil(H / stride), ceil(W / stride), n) float32 logits, or 2 channels of chroma in the space's units.
+            (ceil(H / stride), ceil(W / stride), n) float32 logits, 2 channels of chroma in the space's units, or the
+            whole picture's sRGB in 0..1.
 
         Raises:
             InputError: the array has another form.
@@ -84,7 +85,8 @@ class Session:
             lumas: (N, H, W) in 0..1.
 
         Returns:
-            (N, ceil(H / stride), ceil(W / stride), n) float32 logits, or 2 channels of chroma in the space's units.
+            (N, ceil(H / stride), ceil(W / stride), n) float32 logits, 2 channels of chroma in the space's units, or the
+            whole picture's sRGB in 0..1.
 
         Raises:
             InputError: the array has another form.
@@ -97,7 +99,7 @@ class Session:
         height, width = lumas.shape[1:]
         stride = self.card.output_stride
         result = self._infer(padded(lumas.astype(np.float32, copy=False), self.card.multiple)[:, None])
-        expected = self.bins.count if self.bins is not None else 2
+        expected = self.bins.count if self.bins is not None else OUTPUT_CHANNELS[self.card.task]
         if result.ndim != 4 or result.shape[1] != expected:
             raise ModelError(f"{self.path}: the graph gives {result.shape}, its card promises {expected} channels")
         cropped = result[:, :, : -(-height // stride), : -(-width // stride)]

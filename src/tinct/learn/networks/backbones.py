@@ -235,13 +235,20 @@ def load_backbone(file: str | Path, name: str, *, head: bool | None = None) -> t
     _load_strictly(backbone, state, path, name)
     if caffe:
         backbone.size = 227
-    return backbone.eval().requires_grad_(False), file_sha256(path)
+    return backbone.eval().requires_grad_(False), weights_sha256(path)
 
 
-def file_sha256(path: Path) -> str:
-    """Give a file's SHA-256 as 64 hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def weights_sha256(file: str | Path) -> str:
+    """Give a file's SHA-256 as 64 hexadecimal digits.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    try:
+        with Path(file).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{file}: no such file of weights, or not readable ({error.strerror})") from error
 
 
 def _load_strictly(backbone: Backbone, state: dict[str, torch.Tensor], path: Path, name: str) -> None:

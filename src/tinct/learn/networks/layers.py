@@ -15,10 +15,25 @@ class Network(nn.Module):
     Attributes:
         stride: how much smaller than the input the output is: 1, 2 or 4.
         multiple: what height and width must be multiples of.
+        bounded: chroma is the output's tanh, and so within ±1 of the scale it is learned in.
     """
 
     stride: int = 1
     multiple: int = 1
+    bounded: bool = False
+
+    def finish(self, output: torch.Tensor, task: str) -> torch.Tensor:
+        """Bring what `forward` gave into the task's range.
+
+        Args:
+            output: (N, outputs, h, w).
+            task: `bins` (logits stay as they are), `regression` (scaled chroma) or `rgb` (sRGB in 0..1).
+        """
+        if task == "rgb":
+            return torch.sigmoid(output.float())
+        if task == "regression" and self.bounded:
+            return torch.tanh(output.float())
+        return output
 
 
 def conv_relu(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:

@@ -12,6 +12,7 @@ from tinct.learn.networks.colorunet import ColorUNet, ColorUNetOptions
 from tinct.learn.networks.flat import Flat, FlatOptions
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.tinct import Tinct, TinctOptions
+from tinct.learn.networks.transfer import SqueezeNetTransfer, TransferOptions, VGG16Transfer
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ FAMILIES: dict[str, Family] = {
     "bottleneck": Family(BottleneckOptions, Bottleneck, "down to 1/8 and up again, unconnected"),
     "colorunet": Family(ColorUNetOptions, ColorUNet, "the light U-Net of Billaut et al. 2018"),
     "tinct": Family(TinctOptions, Tinct, "tinct's own: a residual U-Net with global context"),
+    "vgg16": Family(TransferOptions, VGG16Transfer, "VGG-16 and the decoder of Hultgren et al."),
+    "squeezenet1_1": Family(TransferOptions, SqueezeNetTransfer, "the same decoder behind SqueezeNet 1.1"),
 }
 
 
@@ -65,7 +68,7 @@ def build(name: str, *, outputs: int, options: dict[str, Any] | None = None) -> 
 
     Args:
         name: one of `FAMILIES`.
-        outputs: channels it gives: the number of bins, or 2 for chroma.
+        outputs: channels it gives: the number of bins, 2 for chroma, 3 for the whole picture.
         options: plain values of the family's options.
 
     Returns:

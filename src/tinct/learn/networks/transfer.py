@@ -1,0 +1,147 @@
+"""A recogniser's convolutions as encoder, and the decoder that Hultgren et al. learn behind them.
+
+Their encoder is VGG-16; the same decoder stands behind SqueezeNet 1.1 here, for which pretrained weights are small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from tinct.learn.networks.backbones import BACKBONES, Backbone
+from tinct.learn.networks.layers import Network, xavier
+
+REGULARIZATIONS = ("none", "batchnorm", "dropout")
+
+
+@dataclass(frozen=True)
+class TransferOptions:
+    """Options of `vgg16` and `squeezenet1_1`.
+
+    Attributes:
+        regularization: what stands before each convolution of the decoder: `none`, `batchnorm` or `dropout`.
+        dropout: share of the activations that dropout leaves out while training, above 0 and below 1.
+        frozen: keep the encoder's weights as they are, as the paper does; else they are trained along.
+        width: filters of the encoder's first convolution, a multiple of 4; all others follow. Published weights are of
+            width 64.
+    """
+
+    regularization: str = "none"
+    dropout: float = 0.25
+    frozen: bool = True
+    width: int = 64
+
+
+class TransferNetwork(Network):
+    """Encoder and decoder; a frozen encoder stays in inference mode, and none of its weights gets a gradient.
+
+    The decoder's last doubling is left to what uses the network: `stride` is 2. For the squared error of an output that
+    repeats each value four times this is the same but for a constant.
+
+    Attributes:
+        backbone: the encoder's name in `tinct.learn.networks.backbones`.
+        encoder: the recogniser without its classifier.
+        decoder: what is always learned.
+        frozen: whether the encoder is.
+    """
+
+    stride = 2
+    bounded = True
+    backbone: str
+    encoder: Backbone
+
+    def __init__(self, outputs: int, options: TransferOptions, *, doublings: int) -> None:
+        """Build for a number of output channels; `doublings` of the decoder come before its last convolution.
+
+        Raises:
+            ValueError: an option is out of range.
+        """
+        super().__init__()
+        if options.regularization not in REGULARIZATIONS:
+            raise ValueError(f"regularization must be one of {', '.join(REGULARIZATIONS)}")
+        if not 0 < options.dropout < 1:
+            raise ValueError("dropout must lie above 0 and below 1")
+        if options.width < 4 or options.width % 4:
+            raise ValueError("width must be a multiple of 4")
+        self.frozen = options.frozen
+        self.encoder = BACKBONES[self.backbone](width=options.width, head=False)
+        layers: list[nn.Module] = []
+        before = self.encoder.channels
+        for index, filters in enumerate((4 * options.width, 2 * options.width, *_halved(options.width, 3), outputs)):
+            # The first two convolutions are at the encoder's size.
+            if index >= 6 - doublings:
+                layers.append(nn.Upsample(scale_factor=2))
+            layers += [*_regularized(before, options), nn.Conv2d(before, filters, 3, padding=1), nn.ReLU(inplace=True)]
+            before = filters
+        self.decoder = nn.Sequential(*layers[:-1])
+        xavier(self.decoder)
+        if options.frozen:
+            self.encoder.requires_grad_(False)
+        self.train()
+
+    def train(self, mode: bool = True) -> TransferNetwork:
+        """Go into training mode or back, all but a frozen encoder."""
+        super().train(mode)
+        if self.frozen:
+            self.encoder.eval()
+        return self
+
+    def encode(self, luma: torch.Tensor) -> torch.Tensor:
+        """Give the encoder's features of luma (N, 1, H, W) in 0..1, which it sees on all three channels."""
+        return self.encoder.encode(luma.expand(-1, 3, -1, -1))
+
+    def decode(self, features: torch.Tensor) -> torch.Tensor:
+        """Map what `encode` gave to (N, outputs, H / 2, W / 2)."""
+        result: torch.Tensor = self.decoder(features)
+        return result
+
+    def forward(self, luma: torch.Tensor) -> torch.Tensor:
+        """Map luma (N, 1, H, W) to (N, outputs, H / 2, W / 2)."""
+        return self.decode(self.encode(luma))
+
+
+class VGG16Transfer(TransferNetwork):
+    """VGG-16 to 1/32 of the size, then convolutions to 256, 128, 64, 32, 16 and the outputs, doubled in between.
+
+    Source: Hultgren, Kaya & Ekman, tables 1 and 2. Table 1 lists twelve convolutions; VGG-16 has thirteen, as here.
+    """
+
+    multiple = 32
+    backbone = "vgg16"
+
+    def __init__(self, outputs: int, options: TransferOptions) -> None:
+        """Build for a number of output channels."""
+        super().__init__(outputs, options, doublings=4)
+
+
+class SqueezeNetTransfer(TransferNetwork):
+    """SqueezeNet 1.1 to 1/16 of the size, then the same convolutions, one doubling fewer between them.
+
+    SqueezeNet's features are a little smaller than 1/16 of what it sees; a margin of 7 and 8 reflected pixels makes
+    them 1/16 of the picture, and puts each in the middle of its 16 x 16 pixels.
+    """
+
+    multiple = 16
+    backbone = "squeezenet1_1"
+
+    def __init__(self, outputs: int, options: TransferOptions) -> None:
+        """Build for a number of output channels."""
+        super().__init__(outputs, options, doublings=3)
+
+    def encode(self, luma: torch.Tensor) -> torch.Tensor:
+        """Give the encoder's features (N, channels, H / 16, W / 16) of luma (N, 1, H, W) in 0..1."""
+        return super().encode(functional.pad(luma, (7, 8, 7, 8), mode="reflect"))
+
+
+def _halved(width: int, count: int) -> tuple[int, ...]:
+    return tuple(width >> index for index in range(count))
+
+
+def _regularized(channels: int, options: TransferOptions) -> list[Any]:
+    if options.regularization == "batchnorm":
+        return [nn.BatchNorm2d(channels)]
+    return [nn.Dropout(options.dropout)] if options.regularization == "dropout" else []
