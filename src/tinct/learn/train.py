@@ -55,7 +55,7 @@ def train(
         resume: go on from the run's last finished epoch; `training` may then ask for more or fewer epochs, and for
             another rate, decay, crop or batch size, but not for another network, task or bins.
         cache: folder in which decoded photographs, and a frozen encoder's features, are kept for this and other
-            trainings; results do not depend on it. Nothing is kept without it.
+            trainings; results do not depend on it, but for rounding. Nothing is kept without it.
         progress: makes a Lightning callback that shows progress; none is shown without it.
 
     Returns:
