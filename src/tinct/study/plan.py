@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -133,12 +134,13 @@ def make_plan(
         chosen = chosen[: budget.seeds]
         notes.append(f"{len(chosen)} instead of {len(recipe.seeds)} seeds")
     trained = [arm for arm in recipe.arms if arm.of is None]
-    first = {
-        arm.name: _training(
-            recipe, arm, data=data, train=train, encoder_weights=encoder_weights, from_scratch=from_scratch
-        )
-        for arm in trained
-    }
+    first: dict[str, Training] = {}
+    for arm in trained:
+        with _named(recipe, arm.name):
+            first[arm.name] = _training(
+                arm, data=data, train=train, encoder_weights=encoder_weights, from_scratch=from_scratch
+            )
+            first[arm.name].check()
     cut = {name: _cut(training, budget, photographs=_photographs(training, train)) for name, training in first.items()}
     pictures = _least(recipe.pictures, budget.pictures)
     train_pictures = _least(recipe.train_pictures, budget.train_pictures) or 0
@@ -157,10 +159,8 @@ def make_plan(
         notes.append(f"measured on {pictures} validation pictures drawn at random, not on all {len(val)}")
     trainings = {(arm.name, seed): replace(cut[arm.name], seed=seed) for seed in chosen for arm in trained}
     for (name, _), training in trainings.items():
-        try:
+        with _named(recipe, name):
             training.check()
-        except SettingError as error:
-            raise SettingError(f"{recipe.name}, arm '{name}': {error}") from error
     for arm in recipe.arms:
         if (
             arm.of is not None
@@ -185,8 +185,16 @@ def _epoch_steps(training: Training, photographs: int) -> int:
     return max(1, min(photographs, training.limit or photographs) // training.batch_size)
 
 
+@contextmanager
+def _named(recipe: Recipe, arm: str) -> Iterator[None]:
+    """Name recipe and arm in what is wrong with a training."""
+    try:
+        yield
+    except SettingError as error:
+        raise SettingError(f"{recipe.name}, arm '{arm}': {error}") from error
+
+
 def _training(
-    recipe: Recipe,
     arm: Arm,
     *,
     data: str,
@@ -199,7 +207,7 @@ def _training(
     if settings.pop("augment", True) is False:
         settings = {**NO_AUGMENTATION, **settings}
     if isinstance(settings.get("categories"), int):
-        settings["categories"] = largest_categories(train, settings["categories"], recipe=recipe.name)
+        settings["categories"] = largest_categories(train, settings["categories"])
     if (steps := settings.pop("steps", None)) is not None:
         settings["epochs"] = min(POINTS, steps)
         settings["epoch_steps"] = max(1, round(steps / settings["epochs"]))
@@ -211,7 +219,7 @@ def _training(
     needed = training.encoder_weights == "required"
     if needed and encoder_weights is None:
         raise SettingError(
-            f"{recipe.name}, arm '{arm.name}': needs pretrained weights for '{training.network}'; give them with "
+            f"needs pretrained weights for '{training.network}'; give them with "
             f"--encoder-weights FILE, or choose other arms with --arms"
         )
     if (needed or training.encoder_weights is None) and not training.from_scratch:
@@ -222,13 +230,12 @@ def _training(
     return training
 
 
-def largest_categories(pictures: Sequence[Picture], count: int, *, recipe: str) -> tuple[str, ...]:
+def largest_categories(pictures: Sequence[Picture], count: int) -> tuple[str, ...]:
     """Give the names of the categories that have the most pictures.
 
     Args:
         pictures: of the training split.
         count: how many categories, at least 1.
-        recipe: its name, for the message.
 
     Raises:
         SettingError: there are fewer.
@@ -238,7 +245,7 @@ def largest_categories(pictures: Sequence[Picture], count: int, *, recipe: str) 
         sizes[category(picture)] = sizes.get(category(picture), 0) + 1
     if not 1 <= count <= len(sizes):
         raise SettingError(
-            f"{recipe}: asks for {count} categories, and the dataset has {len(sizes)} ({', '.join(sorted(sizes))}); "
+            f"asks for {count} categories, and the dataset has {len(sizes)} ({', '.join(sorted(sizes))}); "
             "sort photographs into a subfolder for each category, or leave out that arm with --arms"
         )
     return tuple(sorted(sizes, key=lambda name: (-sizes[name], name))[:count])
@@ -256,9 +263,10 @@ def _photographs(training: Training, train: Sequence[Picture]) -> int:
 
 def _cut(training: Training, budget: Budget, *, photographs: int) -> Training:
     """Bring a training within the budget's single limits."""
-    multiple = build(training.network, outputs=2, options=training.options).multiple
-    crop = _least(training.crop, budget.crop) or training.crop
-    crop = max(multiple, crop // multiple * multiple)
+    crop = training.crop
+    if budget.crop is not None and budget.crop < crop:
+        multiple = build(training.network, outputs=2, options=training.options).multiple
+        crop = max(multiple, budget.crop // multiple * multiple)
     total = steps_of(training, photographs)
     changed = replace(
         training,
@@ -306,7 +314,7 @@ def _within(
         expected = measured[name] * steps + look[name] * points[name]
         result[name] = replace(
             _of_steps(training, steps, points=points[name]),
-            minutes=training.minutes or round(max(0.5, expected / 60 / _SPARE), 2),
+            minutes=training.minutes or round(max(2.0, 1 + expected / 60 / _SPARE), 2),
         )
     return {name: result[name] for name in cut}
 

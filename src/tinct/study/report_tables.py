@@ -174,6 +174,7 @@ class Results:
                     **read_json(self.study.run(arm, seeds[0]) / COST_FILE),
                     "minutes": _mean([each["minutes"] for each in trained]),
                     "steps": _mean([each["steps"] for each in trained]),
+                    "planned": training.epochs * training.epoch_steps if training.epoch_steps else None,
                     "photographs_seen": _mean([each["steps"] for each in trained]) * training.batch_size,
                 }
             )

@@ -105,6 +105,13 @@ def conditions(results: Results) -> list[str]:
         else "The arms differ in settings that change which photographs are seen, in which order or cut; with the same "
         "seed, those alike in them see the same."
     )
+    stopped = [
+        f"{_quoted(row['arm'])} after {row['steps']:.0f} of {row['planned']:.0f}"
+        for row in rows
+        if row["planned"] and row["steps"] < row["planned"]
+    ]
+    if stopped:
+        sentences.append(f"<b>Stopped by time</b> (steps, mean of the seeds): {', '.join(stopped)}.")
     if record["notes"]:
         notes = "; ".join(html.escape(note) for note in record["notes"])
         sentences.append(f"<b>Cut down by --budget {html.escape(record['budget'])}:</b> {notes}.")

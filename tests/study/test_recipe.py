@@ -1,0 +1,199 @@
+"""Recipes: those that ship make sense, and what is wrong in one is told with file, key and remedy."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from tinct.errors import SettingError
+from tinct.study.pictures import Picture
+from tinct.study.plan import POINTS, Budget, make_plan
+from tinct.study.recipe import list_recipes, parse_recipe, read_recipe, slug
+
+GOOD = """
+title = "Wider?"
+question = "Does a wider network do better?"
+[shared]
+network = "flat"
+steps = 40
+seeds = 2
+[[arms]]
+name = "narrow"
+options = { width = 8 }
+[[arms]]
+name = "wide"
+"""
+PAPERS = {
+    "regularization", "lab_vs_rgb", "transfer", "architectures", "rebalancing", "temperature", "bins", "augmentation",
+    "data_size", "variety", "extended_set", "as_published",
+}  # fmt: skip
+
+
+def recipe(text, **changes):
+    return parse_recipe({**tomllib.loads(text), **changes}, name="mine", text=text, file="mine.toml")
+
+
+def pictures(*sizes):
+    return [
+        Picture(f"{index}-{place}", "", f"kind{place}", Path("x"))
+        for place, size in enumerate(sizes)
+        for index in range(size)
+    ]
+
+
+def planned(text_or_recipe, **options):
+    chosen = recipe(text_or_recipe) if isinstance(text_or_recipe, str) else text_or_recipe
+    settings = {"data": "set", "train": pictures(50, 30, 20, 10), "val": pictures(9), "budget": Budget(), **options}
+    return make_plan(chosen, **settings)
+
+
+def test_every_experiment_of_the_papers_ships_and_can_be_planned(tmp_path):
+    weights = tmp_path / "weights.npz"
+    weights.touch()
+    assert set(list_recipes()) == PAPERS
+    for name in PAPERS:
+        shipped = read_recipe(name)
+        assert shipped.paper, name
+        plan = planned(shipped, encoder_weights=str(weights), seeds=1)
+        assert {arm.name for arm in shipped.arms if arm.of is None} == {arm for arm, _ in plan.trainings}, name
+        trainings = {repr(training) for training in plan.trainings.values()}
+        assert len(trainings) == len(plan.trainings), f"{name}: two arms are the same training"
+
+
+def test_ten_lines_are_a_recipe():
+    text = "\n".join(line for line in GOOD.splitlines() if line)
+    assert len(text.splitlines()) <= 12
+    plan = planned(text)
+    assert set(plan.trainings) == {(arm, seed) for arm in ("narrow", "wide") for seed in (0, 1)}
+    narrow, wide = plan.trainings["narrow", 1], plan.trainings["wide", 1]
+    assert (narrow.options, wide.options, narrow.seed) == ({"width": 8}, {}, 1)
+    assert (narrow.epochs, narrow.epoch_steps) == (POINTS, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"titel": "x"}, "no setting 'titel'; did you mean title?"),
+        ({"title": 3}, "title must be text in quotes"),
+        ({"question": ""}, "question is missing; add a line"),
+        ({"arms": []}, "arms is missing; add at least two"),
+        ({"arms": [{"name": "a"}]}, r"one arm compares nothing; add a second \[\[arms\]\]"),
+        ({"arms": [{"name": "a"}, {"name": "A"}]}, "two arms are called"),
+        ({"arms": [{"name": "a"}, {"nam": "b"}]}, "number 2: has no name"),
+        ({"arms": [{"name": "a"}, {"name": "b, c"}]}, "has no comma"),
+        (
+            {"arms": [{"name": "a"}, {"name": "b", "epoch": 3}]},
+            "arm 'b': there is no setting 'epoch'; did you mean epoch",
+        ),
+        ({"arms": [{"name": "a"}, {"name": "b", "bins": "many"}]}, "arm 'b': bins must be a whole number, not 'many'"),
+        ({"arms": [{"name": "a"}, {"name": "b", "of": "c"}]}, "of = 'c' is no arm before it that trains"),
+        ({"arms": [{"name": "a"}, {"name": "b", "of": "a", "bins": 8}]}, "cannot have bins of its own"),
+        ({"arms": [{"name": "a"}, {"name": "b", "of": "a", "temperature": 0}]}, "temperature must be above 0"),
+        ({"arms": [{"name": "a", "epochs": 3, "steps": 4}, {"name": "b"}]}, "steps and epochs say the same"),
+        ({"shared": {"seeds": 0}}, "seeds must be a number from 1 on"),
+        ({"shared": {"seeds": [1, 1]}}, "different numbers"),
+        ({"shared": {"flip": 1}}, r"\[shared\]: flip must be true or false"),
+        ({"reference": "z"}, "reference = 'z' is no arm; name one of: narrow, wide"),
+        ({"plots": ["pie"]}, "plots has no 'pie'; there are: curves"),
+        ({"axis": "heigth"}, "axis = 'heigth' is no setting"),
+        ({"evaluation": {"by": "colour"}}, "by must be one of category, source"),
+    ],
+)
+def test_what_is_wrong_is_told_with_file_key_and_remedy(change, told):
+    with pytest.raises(SettingError, match=told) as caught:
+        recipe(GOOD, **change)
+    assert str(caught.value).startswith("mine.toml")
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_that_only_a_training_can_judge_name_the_arm():
+    for change, told in (
+        ({"network": "fat"}, "arm 'narrow': no network 'fat'"),
+        ({"network": "flat", "crop": -8}, "arm 'narrow': crop must be"),
+        ({"network": "flat", "options": {"depth": 3}}, "no option depth"),
+    ):
+        with pytest.raises(SettingError, match=told):
+            planned(recipe(GOOD, shared=change))
+    arms = [{"name": "a", "task": "regression"}, {"name": "b", "of": "a", "temperature": 0.5}]
+    with pytest.raises(SettingError, match="arm 'b': 'a' gives colours itself"):
+        planned(recipe(GOOD, arms=arms))
+
+
+def test_files_that_are_no_recipe(tmp_path):
+    broken = tmp_path / "broken.toml"
+    broken.write_text("title = 'x'\nsteps 5\n")
+    with pytest.raises(SettingError, match=r"broken\.toml: no valid TOML .*line 2"):
+        read_recipe(broken)
+    with pytest.raises(SettingError, match=r"no such file, and no recipe of that name .* there are: architectures"):
+        read_recipe("no_such")
+    broken.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingError, match="cannot be read"):
+        read_recipe(broken)
+
+
+def test_an_arms_length_stands_for_the_shared_one():
+    arms = [{"name": "long"}, {"name": "short", "steps": 5}, {"name": "epochs", "epochs": 7}]
+    plan = planned(recipe(GOOD, arms=arms, shared={"network": "flat", "steps": 40, "batch_size": 10}))
+    lengths = {arm: (t.epochs, t.epoch_steps) for (arm, _), t in plan.trainings.items()}
+    assert lengths == {"long": (POINTS, 2), "short": (5, 1), "epochs": (7, None)}
+
+
+def test_categories_by_number_are_the_largest_and_too_many_are_refused():
+    arms = [{"name": "all"}, {"name": "two", "categories": 2}, {"name": "named", "categories": ["kind3"]}]
+    plan = planned(recipe(GOOD, arms=arms))
+    assert plan.trainings["two", 0].categories == ("kind0", "kind1")
+    assert plan.trainings["named", 0].categories == ("kind3",)
+    with pytest.raises(SettingError, match=r"asks for 9 categories, and the dataset has 4 .* --arms"):
+        planned(recipe(GOOD, arms=[{"name": "all"}, {"name": "nine", "categories": 9}]))
+
+
+def test_a_pretrained_encoder_is_asked_for():
+    transfer = read_recipe("transfer")
+    with pytest.raises(SettingError, match=r"needs pretrained weights .* --encoder-weights FILE, or choose other arms"):
+        planned(transfer, from_scratch=True)
+    vgg = read_recipe("regularization")
+    with pytest.raises(SettingError, match=r"arm 'baseline'.* --encoder-weights FILE, or --from-scratch"):
+        planned(vgg)
+    started = planned(vgg, from_scratch=True).trainings["dropout", 0]
+    assert started.from_scratch
+    assert started.options == {"regularization": "dropout", "dropout": 0.25, "frozen": False}
+
+
+def test_a_budget_of_minutes_cuts_all_arms_alike_and_says_so():
+    shipped = read_recipe("architectures")
+    plan = planned(
+        shipped,
+        budget=Budget("small", minutes=30, points=8, crop=96, batch_size=16, seeds=2, pictures=5),
+        val=pictures(900),
+        seconds_of_step=lambda training: 2.0 if training.network == "vgg16" else 0.2,
+    )
+    steps = {t.epochs * (t.epoch_steps or 0) for t in plan.trainings.values()}
+    assert max(steps) - min(steps) <= 8
+    assert max(steps) < 6000
+    spent = sum(
+        (2.0 if t.network == "vgg16" else 0.2) * t.epochs * ((t.epoch_steps or 0) + 900 / 16 / 3)
+        for t in plan.trainings.values()
+    )
+    assert 300 < spent < 30 * 60
+    assert any("instead of 6000 steps" in note for note in plan.notes)
+    assert any("5 validation pictures" in note for note in plan.notes)
+    assert all(t.crop == 96 and t.minutes for t in plan.trainings.values())
+
+
+def test_short_trainings_average_their_weights_over_less():
+    averages = [
+        planned(recipe(GOOD, shared={"network": "flat", "steps": n})).trainings["wide", 0].average
+        for n in (5, 1000, 10**5)
+    ]
+    assert averages == [0, 0.99, 0.998]
+    shared = {"network": "flat", "steps": 5, "average": 0.5}
+    assert planned(recipe(GOOD, shared=shared)).trainings["wide", 0].average == 0.5
+
+
+def test_names_become_folders():
+    assert slug("T 0.1, vivid / ÄÖ") == "t-0.1-vivid"
+    assert slug("..") == "arm"
