@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from tinct.color.features import ColorFeatures, circular_histogram, mean_direction, soft_histogram
+from tinct.color.features import ArrayFeatures, ColorFeatures, circular_histogram, mean_direction, soft_histogram
 from tinct.color.spaces import hsv_to_rgb
 from tinct.errors import InputError, SettingError
 
@@ -111,3 +111,19 @@ def test_what_is_no_picture_is_refused():
         circular_histogram(np.zeros(3), bins=4, weights=np.zeros(2))
     with pytest.raises(SettingError, match=r"\(2, N\)"):
         soft_histogram(np.zeros((3, 4)), bins=(4, 4))
+
+
+def test_arrays_are_measured_whole_and_in_bands_of_rows():
+    array = np.random.default_rng(0).normal(size=(32, 20, 2)).astype(np.float32)
+    array[:2, :, 1] += 7
+    options = ArrayFeatures(channels=2, quantiles=(0.5,), bands=16)
+    values = options.measure(array).reshape(-1, 2)
+    assert values.shape == (3 + 2 * 16, 2)
+    assert values[0] == pytest.approx(array.mean(axis=(0, 1)), rel=1e-4)
+    assert values[2] == pytest.approx(np.median(array, axis=(0, 1)), rel=1e-4)
+    assert values[3] == pytest.approx(array[:2].mean(axis=(0, 1)), rel=1e-4)
+    assert ArrayFeatures.from_card(json.loads(json.dumps(options.to_card()))) == options
+    with pytest.raises(InputError, match=r"\(H, W, 2\)"):
+        options.measure(array[..., :1])
+    with pytest.raises(SettingError, match="damaged"):
+        ArrayFeatures.from_card({})

@@ -120,8 +120,8 @@ class Example:
             loud = 10 ** (random.uniform(36, 54) / 20) * np.exp(-0.5 * ((time[near] - at) / width) ** 2)
             samples[near] += loud * random.normal(size=int(near.sum()))
         for _ in range(random.poisson(self.stripes)):
-            pitch, loud = random.uniform(0.5, 19.5), 10 ** (random.uniform(12, 26) / 20)
-            samples += loud * np.sin(2 * np.pi * pitch * time + random.uniform(0, 2 * np.pi))
+            pitch, height = random.uniform(0.5, 19.5), 10 ** (random.uniform(12, 26) / 20)
+            samples += height * np.sin(2 * np.pi * pitch * time + random.uniform(0, 2 * np.pi))
         return samples.astype(np.float32), float(level)
 
     def array(self, samples: FloatArray) -> FloatArray:

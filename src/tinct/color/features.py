@@ -147,6 +147,62 @@ class ColorFeatures:
         yield _numbered(f"{region}.lightness_chroma.bin", plain.shape), np.sqrt(plain).ravel()
 
 
+@dataclass(frozen=True)
+class ArrayFeatures:
+    """The same kind of statistics for arrays of numbers that are no colours, as spectrograms before the colour map.
+
+    For each channel: mean, standard deviation and quantiles of the whole, and mean and median of each of some bands of
+    rows, which are frequencies in a spectrogram.
+
+    Attributes:
+        channels: of the arrays.
+        quantiles: each in 0..1.
+        bands: how many bands of rows; as many as there are rows, where these are fewer.
+    """
+
+    channels: int = 1
+    quantiles: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
+    bands: int = 16
+
+    def measure(self, array: NDArray[Any]) -> FloatArray:
+        """Measure one array.
+
+        Args:
+            array: (H, W, channels).
+
+        Returns:
+            (features,) float32.
+
+        Raises:
+            InputError: the array has another form or holds nothing.
+        """
+        if array.ndim != 3 or array.shape[-1] != self.channels or 0 in array.shape:
+            raise InputError(f"an array must have the shape (H, W, {self.channels}), not {array.shape}")
+        values = array.astype(np.float64)
+        whole = values.reshape(-1, self.channels)
+        found = [whole.mean(axis=0), whole.std(axis=0), *np.quantile(whole, self.quantiles, axis=0)]
+        for band in np.array_split(values, min(self.bands, len(values)), axis=0):
+            rows = band.reshape(-1, self.channels)
+            found += [rows.mean(axis=0), np.median(rows, axis=0)]
+        return np.concatenate(found).astype(np.float32)
+
+    def to_card(self) -> dict[str, Any]:
+        """Give plain JSON values, from which `from_card` makes these options again."""
+        return {**asdict(self), "quantiles": list(self.quantiles)}
+
+    @classmethod
+    def from_card(cls, values: dict[str, Any]) -> ArrayFeatures:
+        """Read what `to_card` gave.
+
+        Raises:
+            SettingError: the values are damaged.
+        """
+        try:
+            return cls(**{**values, "quantiles": tuple(values["quantiles"])})
+        except (TypeError, KeyError, AttributeError) as error:
+            raise SettingError(f"damaged options of array features ({error})") from error
+
+
 def _inside(shape: tuple[int, ...], region: str) -> tuple[slice, slice]:
     """Give the slices of a region."""
     if region == "whole":

@@ -1,0 +1,1 @@
+"""Training to recognise pictures by their colours: data, candidates, choice, model file."""

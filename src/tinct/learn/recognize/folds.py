@@ -1,0 +1,113 @@
+"""Splitting labelled pictures so that near-duplicates never stand on both sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.errors import DataError, SettingError
+from tinct.learn.screening import LOOKALIKE_BITS, fingerprint, look_alike
+
+# Plain pictures of one subject have alike fingerprints; copies also have the same fine detail.
+SAME_DETAIL = 0.5
+DETAIL_EDGE = 64
+_CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One way of splitting: (N,) indices of the pictures to train on, and of those to measure on."""
+
+    train: NDArray[np.intp]
+    val: NDArray[np.intp]
+
+
+def near_duplicates(pixels: NDArray[Any]) -> NDArray[np.intp]:
+    """Find pictures that show the same: the file copied, recompressed, or resized.
+
+    Args:
+        pixels: (N, H, W, 3) uint8, or (N, H, W, C) floats.
+
+    Returns:
+        (N,) each picture's group: the smallest index in it. Pictures alone are their own group.
+    """
+    pictures = pixels if pixels.dtype == np.uint8 else _as_pictures(pixels)
+    prints = [fingerprint(picture) for picture in pictures]
+    details = np.stack([_detail(picture) for picture in pictures])
+    bits = np.array([[(number >> place) & 1 for place in range(64)] for number, _ in prints], dtype=np.float32) * 2 - 1
+    group = np.arange(len(prints))
+
+    def root(index: int) -> int:
+        while group[index] != index:
+            index = int(group[index])
+        return index
+
+    for start in range(0, len(bits), _CHUNK):
+        # Two hashes that differ in d of 64 bits have the product 64 - 2 d.
+        alike = bits[start : start + _CHUNK] @ bits.T >= 64 - 2 * LOOKALIKE_BITS
+        for row, other in zip(*np.nonzero(alike), strict=True):
+            one = start + int(row)
+            if other <= one or not look_alike(prints[one], prints[other]):
+                continue
+            if float(details[one] @ details[other]) >= SAME_DETAIL:
+                first, second = sorted((root(one), root(int(other))))
+                group[second] = first
+    return np.array([root(index) for index in range(len(group))], dtype=np.intp)
+
+
+def _as_pictures(arrays: NDArray[Any]) -> NDArray[np.uint8]:
+    """Draw arrays in grey, all in one range."""
+    values = arrays.mean(axis=-1)
+    low, high = float(values.min()), float(values.max())
+    grey = np.rint(255 * (values - low) / max(high - low, 1e-12)).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1)
+
+
+def _detail(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Give what is finer than 5 of 64 pixels, as a vector of length 1; zeros for a flat picture.
+
+    In two pictures that are both flat there is nothing to tell them apart, and they count as no copies.
+    """
+    luma = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    small = cv2.resize(luma, (DETAIL_EDGE, DETAIL_EDGE), interpolation=cv2.INTER_AREA)
+    fine = (small - cv2.blur(small, (5, 5))).ravel()
+    length = float(np.linalg.norm(fine))
+    return np.asarray(fine / length if length > 1e-3 else fine * 0, dtype=np.float32)
+
+
+def stratified_folds(
+    labels: NDArray[np.intp], groups: NDArray[np.intp], *, folds: int = 5, seed: int = 0
+) -> list[Fold]:
+    """Split into folds that have the classes' shares and keep groups together.
+
+    Args:
+        labels: (N,) class of each picture.
+        groups: (N,) as `near_duplicates` gives them.
+        folds: how many, at least 2; fewer where a class has fewer pictures that are no copies of one another.
+        seed: of the order.
+
+    Returns:
+        The folds; every picture is measured once.
+
+    Raises:
+        SettingError: fewer than 2 folds.
+        DataError: a class has fewer than 2 pictures that are no copies.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if folds < 2:
+        raise SettingError(f"at least 2 folds are needed, not {folds}")
+    smallest = min(len(np.unique(groups[labels == label])) for label in np.unique(labels))
+    if smallest < 2:
+        raise DataError("a class has only one picture, or only copies of one; add others, or leave the class out")
+    splitter = StratifiedGroupKFold(min(folds, smallest), shuffle=True, random_state=seed)
+    return [Fold(train, val) for train, val in splitter.split(labels, labels, groups)]
+
+
+def leaks(groups: NDArray[np.intp], train: NDArray[np.intp], val: NDArray[np.intp]) -> int:
+    """Count the pictures to measure on that have a near-duplicate among those to train on."""
+    return int(np.isin(groups[val], groups[train]).sum())

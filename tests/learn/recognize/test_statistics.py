@@ -1,0 +1,128 @@
+"""scikit-learn on colour statistics, and its way into a model file."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+
+from tinct.color.features import ArrayFeatures
+from tinct.errors import ModelError, OutputError, SettingError
+from tinct.learn.recognize.export import write_classifier
+from tinct.learn.recognize.statistics import HEADS, fit_head, measure_all
+from tinct.runtime.classifier import ClassifierCard, ClassifierSession, softmax
+
+CLASSES = {2: ["a", "b"], 4: ["a", "b", "c", "d"]}
+
+
+@pytest.fixture(params=[2, 4])
+def task(request):
+    """Arrays whose mean, of large offset, decides the class; very unbalanced."""
+    classes = request.param
+    random = np.random.default_rng(classes)
+    labels = np.concatenate(
+        [np.arange(classes), random.choice(classes, 200, p=np.arange(classes, 0, -1) / (classes * (classes + 1) / 2))]
+    )
+    arrays = 1000 + labels[:, None, None, None] + random.normal(0, 1, (len(labels), 8, 6, 1))
+    arrays = arrays.astype(np.float32)
+    options = ArrayFeatures(bands=4)
+    return classes, arrays, labels.astype(np.intp), options
+
+
+def card_for(classes, options, **values):
+    return ClassifierCard(
+        name="t",
+        network="color_statistics",
+        classes=CLASSES[classes],
+        kind="array",
+        size=[8, 6],
+        color_space="",
+        mean=[],
+        std=[],
+        features=options.to_card(),
+        temperature=2.0,
+        **values,
+    )
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_what_was_fitted_says_the_same_from_its_file(task, name, tmp_path):
+    classes, arrays, labels, options = task
+    features = measure_all(arrays, options)
+    head = fit_head(name, features, labels, classes=classes)
+    logits = head.logits(features)
+    assert (logits.argmax(axis=1) == labels).mean() > 0.97
+    card = card_for(classes, options)
+    write_classifier(head, card, tmp_path / "m.onnx", trial=arrays, expected=logits)
+    session = ClassifierSession(tmp_path / "m.onnx")
+    assert session.card == card
+    assert np.abs(session.logits(arrays) - logits).max() <= 1e-5 * max(1, np.abs(logits).max())
+    assert np.allclose(session.probabilities(arrays), softmax(logits, temperature=2), atol=1e-4)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.onnx"]
+
+
+def test_logits_are_scikit_learns_own_decision(task):
+    from sklearn.linear_model import LogisticRegression
+
+    from tinct.learn.recognize.data import class_weights
+    from tinct.learn.recognize.statistics import STRENGTH
+
+    classes, arrays, labels, options = task
+    features = measure_all(arrays, options).astype(np.float64)
+    plain = (features - features.mean(axis=0)) / features.std(axis=0)
+    model = LogisticRegression(C=STRENGTH, max_iter=2000)
+    model.fit(plain, labels, sample_weight=class_weights(labels, classes)[labels])
+    ours = softmax(fit_head("logistic", features.astype(np.float32), labels, classes=classes).logits(features))
+    assert np.abs(ours - model.predict_proba(plain)).max() < 1e-3
+
+
+def test_a_file_that_says_something_else_is_not_kept(task, tmp_path):
+    classes, arrays, labels, options = task
+    features = measure_all(arrays, options)
+    head = fit_head("logistic", features, labels, classes=classes)
+    card = card_for(classes, options)
+    with pytest.raises(ModelError, match="differ"):
+        write_classifier(head, card, tmp_path / "m.onnx", trial=arrays, expected=head.logits(features) + 1)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "m.onnx").write_bytes(b"mine")
+    for path, word in (
+        (tmp_path / "m.onnx", "is there already"),
+        (tmp_path / "m.pt", "ends in .onnx"),
+        (tmp_path / "x" / "m.onnx", "folder"),
+    ):
+        with pytest.raises(OutputError, match=word):
+            write_classifier(head, card, path, trial=arrays, expected=head.logits(features))
+    assert (tmp_path / "m.onnx").read_bytes() == b"mine"
+    with pytest.raises(SettingError, match="logistic, boosting"):
+        fit_head("forest", features, labels, classes=classes)
+
+
+def test_damaged_and_foreign_files_are_one_line(task, tmp_path, tiny_model):
+    classes, arrays, labels, options = task
+    features = measure_all(arrays, options)
+    head = fit_head("logistic", features, labels, classes=classes)
+    for values, word in (
+        ({"task": "bins"}, "for colorizing"),
+        ({"format": 99}, "newer tinct"),
+        ({"temperature": 0}, "temperature is 0"),
+        ({"classes": ["a"]}, "classes are"),
+    ):
+        path = tmp_path / "m.onnx"
+        write_classifier(
+            head, card_for(classes, options), path, trial=arrays, expected=head.logits(features), overwrite=True
+        )
+        model = onnx.load(path)
+        entry = model.metadata_props[0]
+        entry.value = json.dumps({**json.loads(entry.value), **values})
+        onnx.save(model, path)
+        with pytest.raises(ModelError, match=word):
+            ClassifierSession(path)
+    with pytest.raises(ModelError, match="for colorizing, not for recognising"):
+        ClassifierSession(tiny_model)
+    with pytest.raises(ModelError, match="give the path"):
+        ClassifierSession(tmp_path / "none.onnx")
+    (tmp_path / "bad.onnx").write_bytes(b"no model")
+    with pytest.raises(ModelError, match="not an ONNX model"):
+        ClassifierSession(tmp_path / "bad.onnx")
