@@ -36,7 +36,7 @@ TINY = Budget(
 OWN = {
     "title": "Bins or chroma?",
     "question": "Which?",
-    "shared": {"network": "flat", "options": {"width": 4}, "steps": 3, "workers": 0, "batch_size": 2, "crop": 32},
+    "shared": {"network": "flat", "options": {"width": 4}, "steps": 3, "workers": 0, "batch_size": 8, "crop": 32},
     "arms": [
         {"name": "bins", "bins": 8},
         {"name": "chroma", "task": "regression", "space": "lab"},
@@ -187,7 +187,8 @@ options = { width = 4 }
 epochs = 6
 epoch_steps = 1
 workers = 0
-batch_size = 2
+batch_size = 8
+bins = 8
 crop = 32
 [[arms]]
 name = "a"

@@ -213,7 +213,7 @@ def _begun(
         seconds_of_step=seconds_of_step,
     )
     _check_begun(plan, recipe, folder)
-    study = Study(folder, _record(recipe, plan, budget, dataset, digest, splits, asked, before))
+    study = Study(folder, _record(recipe, plan, budget, dataset, digest, splits, asked, before, folder))
     (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
     study.save()
     return study
@@ -228,6 +228,7 @@ def _record(
     splits: dict[str, list[Picture]],
     asked: dict[str, Any],
     before: dict[str, Any] | None,
+    folder: Path,
 ) -> dict[str, Any]:
     trainings: dict[str, dict[str, Any]] = {}
     for (arm, seed), training in plan.trainings.items():
@@ -243,7 +244,7 @@ def _record(
         "train_pictures": plan.train_pictures,
         "data": {
             "place": str(dataset),
-            "name": dataset.resolve().name,
+            "name": dataset.resolve().name if dataset.parent != folder else f"{folder.name}/dataset",
             "digest": digest,
             **{split: len(pictures) for split, pictures in splits.items()},
         },

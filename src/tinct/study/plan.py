@@ -209,8 +209,7 @@ def _training(
     if isinstance(settings.get("categories"), int):
         settings["categories"] = largest_categories(train, settings["categories"])
     if (steps := settings.pop("steps", None)) is not None:
-        settings["epochs"] = min(POINTS, steps)
-        settings["epoch_steps"] = max(1, round(steps / settings["epochs"]))
+        settings["epochs"], settings["epoch_steps"] = _divided(steps, POINTS)
     elif "minutes" in settings and "epochs" not in settings:
         settings["epochs"] = _ENDLESS
     training = Training(data=data).changed(settings)
@@ -283,8 +282,15 @@ def _cut(training: Training, budget: Budget, *, photographs: int) -> Training:
 
 
 def _of_steps(training: Training, steps: int, *, points: int) -> Training:
-    epochs = max(1, min(points, steps))
-    return replace(training, epochs=epochs, epoch_steps=max(1, steps // epochs), limit=None)
+    epochs, epoch_steps = _divided(steps, points)
+    return replace(training, epochs=epochs, epoch_steps=epoch_steps, limit=None)
+
+
+def _divided(steps: int, points: int) -> tuple[int, int]:
+    """Divide steps into so many equal epochs, or somewhat fewer where that leaves out fewer steps."""
+    fewest = max(1, min(points, steps) // 2)
+    epochs = min(range(fewest, max(1, min(points, steps)) + 1), key=lambda count: (steps % count, -count))
+    return epochs, steps // epochs
 
 
 def _within(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 from tinct.study.compare import METRICS, NOISE, Difference, Metric
-from tinct.study.evaluate import GREY
+from tinct.study.evaluate import GREY, MEAN_COLOR
 from tinct.study.report_tables import Results
 
 _TOLD = tuple(metric for metric in METRICS if metric.name in ("ciede2000", "auc_rebalanced"))
@@ -32,7 +32,7 @@ def findings(results: Results) -> list[str]:
         f"({each.spread.mean:+.2f} of the truth's colourfulness, {each.spread.low:+.2f} to {each.spread.high:+.2f})."
         for each in found
     ]
-    sentences.append(_against_grey(results))
+    sentences += [_against(results, GREY, "the grey picture"), _against(results, MEAN_COLOR, "one mean colour")]
     if results.seeds == 1:
         sentences.append(
             "<b>One seed only:</b> how much the arms would change with another seed is not known. What is called "
@@ -45,20 +45,20 @@ def findings(results: Results) -> list[str]:
     return sentences
 
 
-def _against_grey(results: Results) -> str:
+def _against(results: Results, baseline: str, words: str) -> str:
     metric = METRICS[0]
     arms = [arm.name for arm in results.arms]
-    found = [results.val.difference(name, GREY, metric, of=len(arms)) for name in arms]
+    found = [results.val.difference(name, baseline, metric, of=len(arms)) for name in arms]
     better = [each.arm for each in found if each.verdict == "better"]
     worse = [each.arm for each in found if each.verdict == "worse"]
     parts = []
     if better:
-        parts.append(f"nearer to the truth than the grey picture in {metric.heading}: {_joined(better)}")
+        parts.append(f"nearer to the truth than {words} in {metric.heading}: {_joined(better)}")
     if worse:
-        parts.append(f"farther from the truth than the grey picture: {_joined(worse)}")
+        parts.append(f"farther from the truth than {words} in {metric.heading}: {_joined(worse)}")
     rest = [name for name in arms if name not in better + worse]
     if rest:
-        parts.append(f"in {metric.heading} not to be told from the grey picture: {_joined(rest)}")
+        parts.append(f"in {metric.heading} not to be told from {words}: {_joined(rest)}")
     text = "; ".join(parts)
     return text[0].upper() + text[1:] + "."
 
