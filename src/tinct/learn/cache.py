@@ -1,7 +1,8 @@
 """What several trainings on the same photographs share: photographs decoded once, and frozen encoders' features.
 
 Neither changes a training: the same photographs come in the same order with the same pixels, and features are those
-that the encoder gives, but for rounding. Both are kept under a name that says what they are made of, and are made beside their place.
+that the encoder gives, but for rounding. Both are kept under a name that says what they are made of, and are made
+beside their place.
 """
 
 from __future__ import annotations

@@ -30,6 +30,12 @@ def choose_devices(wanted: str) -> tuple[str, int]:
     return "gpu", int(wanted)
 
 
+def torch_device(accelerator: str) -> torch.device:
+    """Give PyTorch's device for Lightning's accelerator, `cpu` or `gpu`."""
+    found = torch.accelerator.current_accelerator() if accelerator != "cpu" else None
+    return found if found is not None else torch.device("cpu")
+
+
 def choose_precision(wanted: str, *, accelerator: str) -> Any:
     """Give Lightning's precision.
 

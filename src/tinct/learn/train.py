@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from scipy.ndimage import gaussian_filter1d
 from tinct.errors import DataError, TinctError
 from tinct.learn.begin import begin_run, learn_bins, load_start, read_encoder, resume_run
 from tinct.learn.cache import decode_source
-from tinct.learn.hardware import choose_devices, choose_precision
+from tinct.learn.hardware import choose_devices, choose_precision, torch_device
 from tinct.learn.networks.layers import Network
 from tinct.learn.records import MetricsTable, SampleSheets
 from tinct.learn.resample import resampled
@@ -124,7 +123,7 @@ def _fit(
     training = run.training
     accelerator, devices = choose_devices(training.devices)
     steps = streams.steps_of_epoch(devices)
-    timer = Timer(timedelta(minutes=training.minutes), verbose=False) if training.minutes is not None else None
+    timer = None if training.minutes is None else Timer(timedelta(minutes=training.minutes), verbose=False)
     task = ColorizeTask(
         network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         space=training.space,
@@ -132,10 +131,8 @@ def _fit(
         augmentation=training.augmentation,
         learning_rate=0.0,
         weight_decay=training.weight_decay,
-        schedule=Schedule(
-            steps=_planned_steps(checkpoint, steps=steps, epochs=training.epochs),
-            decay=training.decay,
-            spent=None if timer is None else partial(_spent, timer, 60 * float(training.minutes or 1)),
+        schedule=_schedule(
+            training, steps=_planned_steps(checkpoint, steps=steps, epochs=training.epochs), timer=timer
         ),
         seed=training.seed,
         task=training.task,
@@ -154,10 +151,9 @@ def _fit(
         "plugins": [SafeCheckpointIO()],
     }
     if cache is not None:
-        device = torch.device("cpu" if accelerator == "cpu" else torch.accelerator.current_accelerator() or "cpu")
-        half = common["precision"] != "32-true"
         seen = steps * training.epochs * training.batch_size * devices
-        streams.store_features(network, Path(cache), seen=seen, half=half, device=device)
+        half = common["precision"] != "32-true"
+        streams.store_features(network, Path(cache), seen=seen, half=half, device=torch_device(accelerator))
     if training.learning_rate == "auto":
         # Noted in the run, so that a resumed training goes on at the rate that was found.
         training = replace(training, learning_rate=find_learning_rate(task, streams, common))
@@ -201,9 +197,12 @@ def _callbacks(
     return [*callbacks, best, last]
 
 
-def _spent(timer: Timer, seconds: float) -> float:
-    """Give the share of a training's time that is over."""
-    return float(timer.time_elapsed()) / seconds
+def _schedule(training: Training, *, steps: int, timer: Timer | None) -> Schedule:
+    """Plan the learning rate; where time may end the training first, by the share of it that is over."""
+    if timer is None or training.minutes is None:
+        return Schedule(steps=steps, decay=training.decay)
+    seconds = 60 * training.minutes
+    return Schedule(steps=steps, decay=training.decay, spent=lambda: float(timer.time_elapsed()) / seconds)
 
 
 def _planned_steps(checkpoint: Path | None, *, steps: int, epochs: int) -> int:
