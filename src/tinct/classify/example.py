@@ -16,7 +16,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,6 @@ COLOR_MAP = "viridis"
 # The range of the colour map in decibels, around the density that white noise of variance 1 has at this rate.
 _FLOOR = 10 * math.log10(2 / RATE)
 SPAN = (_FLOOR - 25.0, _FLOOR + 65.0)
-SETTINGS = Spectrogram(segment=192, size=SIZE, low=0.3, high=19.7)
 EXAMPLE_FILE = "example.json"
 
 
@@ -126,7 +125,7 @@ class Example:
 
     def array(self, samples: FloatArray) -> FloatArray:
         """Give the spectrogram of a signal: (96, 96) float32 in decibels, the highest frequency in the first row."""
-        return SETTINGS.measure(samples, rate=RATE, name="example")
+        return _spectrogram().measure(samples, rate=RATE, name="example")
 
     def picture(self, array: FloatArray, index: int, label: int) -> NDArray[np.uint8]:
         """Draw a spectrogram: (96, 96, 3) sRGB uint8, in the colour map and in a brightness of its own.
@@ -240,3 +239,9 @@ def _npy(values: FloatArray) -> bytes:
     stream = io.BytesIO()
     np.save(stream, values)
     return stream.getvalue()
+
+
+@cache
+def _spectrogram() -> Spectrogram:
+    """Say how spectrograms are made; not on import, since SciPy's windows take long to load."""
+    return Spectrogram(segment=192, size=SIZE, low=0.3, high=19.7)

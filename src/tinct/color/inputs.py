@@ -33,6 +33,10 @@ from tinct.color.spaces import (
 from tinct.color.statistics import as_unit_rgb
 from tinct.errors import SettingError
 
+# What is looked at: pictures, or arrays of numbers without colours.
+PICTURE, ARRAY = "picture", "array"
+KINDS = (PICTURE, ARRAY)
+
 
 @dataclass(frozen=True)
 class InputSpace:

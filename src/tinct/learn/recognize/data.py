@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color.inputs import ARRAY, PICTURE
 from tinct.errors import DataError, UnreadableError
 from tinct.media.formats import PICTURE_SUFFIXES
+from tinct.media.samples import read_array, read_pixels
 from tinct.media.small import size_of
-from tinct.runtime.classifier import ARRAY, PICTURE, read_array, read_pixels
 
 TRAIN, VAL, TEST = "train", "val", "test"
 SPLIT_NAMES = {"train": TRAIN, "training": TRAIN, "val": VAL, "valid": VAL, "validation": VAL, "test": TEST}
