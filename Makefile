@@ -4,6 +4,8 @@ PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 py
 BIN := .venv/bin
 RUN := $(BIN)/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+# As many test files at once as there are cores; what a file prepares is prepared once.
+TESTS := $(RUN) -m pytest -q -n auto --dist loadfile
 BENCHMARKS := $(filter-out benchmarks/common.py,$(wildcard benchmarks/*.py))
 
 .PHONY: help setup demo test check slow bench fix clean
@@ -26,17 +28,17 @@ demo:
 	@$(BIN)/tinct demo
 
 test: .venv/stamp-dev
-	@$(RUN) -m pytest -q -m "not slow"
+	@$(TESTS) -m "not slow"
 
 check: .venv/stamp-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(RUN) -m pytest -q -m "not slow"
+	@$(TESTS) -m "not slow"
 
 slow: .venv/stamp-dev
-	@$(RUN) -m pytest -q -m slow
+	@$(TESTS) -m slow
 
 bench: .venv/stamp-dev
 	@for benchmark in $(BENCHMARKS); do echo "$$benchmark"; $(RUN) $$benchmark || exit 1; done

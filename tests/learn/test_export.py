@@ -41,6 +41,8 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "vgg16": {"width": 8, "frozen": False},
     "squeezenet1_1": {"width": 8, "frozen": False, "regularization": "batchnorm"},
 }
+# Taking up the others takes half a minute each.
+QUICK = ("flat", "tinct", "vgg16")
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +139,9 @@ def test_a_twin_goes_on_training(runs: dict[str, Path], tmp_path: Path) -> None:
         torch.testing.assert_close(old, new, msg=key)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NETWORKS]
+)
 @pytest.mark.parametrize("half", [False, True])
 def test_a_model_file_goes_on_training(runs: dict[str, Path], tmp_path: Path, name: str, half: bool) -> None:
     export(runs[name], tmp_path / "m.onnx", half=half)
