@@ -121,6 +121,8 @@ def test_settings_that_only_a_training_can_judge_name_the_arm():
     arms = [{"name": "a", "task": "regression"}, {"name": "b", "of": "a", "temperature": 0.5}]
     with pytest.raises(SettingError, match="arm 'b': 'a' gives colours itself"):
         planned(recipe(GOOD, arms=arms))
+    with pytest.raises(SettingError, match=r"arm 'a': drawn = true .* this one gives regression"):
+        planned(recipe(GOOD, arms=[{"name": "a", "task": "regression", "drawn": True}, {"name": "b"}]))
 
 
 def test_files_that_are_no_recipe(tmp_path):
@@ -182,6 +184,15 @@ def test_a_budget_of_minutes_cuts_all_arms_alike_and_says_so():
     assert any("instead of 6000 steps" in note for note in plan.notes)
     assert any("5 validation pictures" in note for note in plan.notes)
     assert all(t.crop == 96 and t.minutes for t in plan.trainings.values())
+
+
+def test_a_budget_of_steps_cuts_all_arms_by_one_factor():
+    plan = planned(read_recipe("extended_set"), budget=Budget("few", steps=400, points=4))
+    steps = {arm: t.epochs * (t.epoch_steps or 0) for (arm, _), t in plan.trainings.items()}
+    assert steps["everything"] == steps["main category"] == 400
+    assert steps["everything for a quarter of the steps"] == 100
+    timed = planned(recipe(GOOD, shared={"network": "flat", "minutes": 5}), budget=Budget("few", steps=400))
+    assert {t.epochs * (t.epoch_steps or 0) for t in timed.trainings.values()} == {400}
 
 
 def test_short_trainings_average_their_weights_over_less():

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from tinct.color.bins import ColorBins
-from tinct.colorize.colorizer import Colorizer
 from tinct.errors import DataError, SettingError
 from tinct.media.files import locked
 from tinct.study.bins import learn_bins
@@ -36,6 +35,7 @@ from tinct.study.folder import (
     read_json,
     write_json,
 )
+from tinct.study.making import open_colorizer, picture_maker
 from tinct.study.measured import EVALUATION_FILE, Measured, Yardstick
 from tinct.study.pictures import DATASET_FILE, Picture, find_pictures, find_splits, has_split, is_dataset
 from tinct.study.plan import BUDGETS, Budget, Plan, make_plan
@@ -361,7 +361,7 @@ def _evaluate(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Pro
         )
     if arm.of is None and not (study.run(arm, seed) / COST_FILE).is_file():
         write_json(study.run(arm, seed) / COST_FILE, cost_of(study.run(arm, seed), model, size=size))
-    method = Method(arm.name, open_colorizer(study, arm, seed))
+    method = Method(arm.name, picture_maker(open_colorizer(study, arm, seed), arm))
     found = yardstick.measure(
         method,
         seed=seed,
@@ -369,13 +369,6 @@ def _evaluate(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Pro
         progress=lambda done, total: show(what, done, total),
     )
     found.save(study.folder(arm, seed))
-
-
-def open_colorizer(study: Study, arm: Arm, seed: int) -> Colorizer:
-    """Open an arm's model as its pictures are made."""
-    bins = study.training(arm, seed).task == "bins"
-    made = {key: arm.evaluation[key] for key in ("temperature", "caution") if bins and key in arm.evaluation}
-    return Colorizer(study.model(arm, seed), runtime="onnxruntime", size=study.working_size(arm, seed), **made)
 
 
 def bins_of_run(run: Path) -> ColorBins | None:

@@ -34,7 +34,7 @@ class Budget:
     Attributes:
         name: `full`, `small`, or another.
         minutes: for the whole study; steps are cut so that it ends within them.
-        steps: of a training, at most.
+        steps: of the longest training, at most; the others are cut by the same factor.
         points: how often a training notes its figures, at most.
         crop: edge of the training squares in pixels, at most.
         batch_size: photographs a step, at most.
@@ -141,7 +141,10 @@ def make_plan(
                 arm, data=data, train=train, encoder_weights=encoder_weights, from_scratch=from_scratch
             )
             first[arm.name].check()
-    cut = {name: _cut(training, budget, photographs=_photographs(training, train)) for name, training in first.items()}
+    photographs = {name: _photographs(training, train) for name, training in first.items()}
+    totals = {name: steps_of(training, photographs[name]) for name, training in first.items()}
+    longest = max((totals[name] for name, training in first.items() if training.epochs != _ENDLESS), default=1)
+    cut = {name: _cut(training, budget, total=totals[name], longest=longest) for name, training in first.items()}
     pictures = _least(recipe.pictures, budget.pictures)
     train_pictures = _least(recipe.train_pictures, budget.train_pictures) or 0
     if budget.minutes is not None and seconds_of_step is not None:
@@ -161,17 +164,24 @@ def make_plan(
     for (name, _), training in trainings.items():
         with _named(recipe, name):
             training.check()
+    _check_making(recipe, first)
+    return Plan(trainings, chosen, pictures, train_pictures, notes)
+
+
+def _check_making(recipe: Recipe, trainings: dict[str, Training]) -> None:
+    """Refuse arms whose pictures cannot be made as the recipe says."""
     for arm in recipe.arms:
-        if (
-            arm.of is not None
-            and first[arm.of].task != "bins"
-            and {"temperature", "caution", "unweigh"} & set(arm.evaluation)
-        ):
+        task = trainings[arm.of or arm.name].task
+        if arm.evaluation.get("drawn") and task != "rgb":
+            raise SettingError(
+                f"{recipe.name}, arm '{arm.name}': drawn = true takes the picture of a network that gives the whole of "
+                f'it, and this one gives {task}; leave drawn out, or train with task = "rgb"'
+            )
+        if arm.of is not None and task != "bins" and {"temperature", "caution", "unweigh"} & set(arm.evaluation):
             raise SettingError(
                 f"{recipe.name}, arm '{arm.name}': '{arm.of}' gives colours itself and has no temperature, caution or "
                 f"weights to take back; leave the arm out, or train '{arm.of}' with task = \"bins\""
             )
-    return Plan(trainings, chosen, pictures, train_pictures, notes)
 
 
 def steps_of(training: Training, photographs: int) -> int:
@@ -260,13 +270,12 @@ def _photographs(training: Training, train: Sequence[Picture]) -> int:
     return max(1, round(kept * training.subset))
 
 
-def _cut(training: Training, budget: Budget, *, photographs: int) -> Training:
-    """Bring a training within the budget's single limits."""
+def _cut(training: Training, budget: Budget, *, total: int, longest: int) -> Training:
+    """Bring a training within the budget's single limits; it has `total` steps, the study's longest `longest`."""
     crop = training.crop
     if budget.crop is not None and budget.crop < crop:
         multiple = build(training.network, outputs=2, options=training.options).multiple
         crop = max(multiple, budget.crop // multiple * multiple)
-    total = steps_of(training, photographs)
     changed = replace(
         training,
         crop=crop,
@@ -274,10 +283,13 @@ def _cut(training: Training, budget: Budget, *, photographs: int) -> Training:
         bins_from=_least(training.bins_from, budget.bins_from) or training.bins_from,
         workers=training.workers if budget.workers is None else budget.workers,
     )
-    if budget.steps is None and (training.epochs == _ENDLESS or (budget.points is None and budget.minutes is None)):
+    timed = training.epochs == _ENDLESS
+    if budget.steps is None and (timed or (budget.points is None and budget.minutes is None)):
         return changed
-    steps = _least(total, budget.steps) or total
-    changed = changed if training.epochs != _ENDLESS else replace(changed, minutes=None)
+    steps = total
+    if budget.steps is not None:
+        steps = max(1, round(budget.steps * min(1.0, total / max(longest, budget.steps))))
+    changed = replace(changed, minutes=None) if timed else changed
     return _of_steps(changed, steps, points=_least(training.epochs, budget.points) or training.epochs)
 
 

@@ -31,6 +31,7 @@ ARM_EVALUATION: dict[str, Any] = {
     "size": int,
     "unweigh": float,
     "checkpoint": str,
+    "drawn": bool,
 }
 EVALUATION: dict[str, Any] = {"pictures": int, "train_pictures": int, "by": str}
 SHARED_ONLY: dict[str, Any] = {"seeds": int | tuple[int, ...]}

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from tinct.colorize.colorizer import Colorizer
 from tinct.errors import OutputError
 from tinct.media.files import written_beside
-from tinct.study.arms import open_colorizer
 from tinct.study.baselines import grey_of, leave_grey
+from tinct.study.making import open_colorizer, picture_maker
 from tinct.study.pictures import Picture, find_pictures
 from tinct.study.report_tables import Results
 
@@ -67,7 +67,8 @@ def make_sheets(results: Results, *, progress: Callable[[int, int], None] | None
         colorizer = open_colorizer(results.study, arm, results.study.finished(arm)[0])
         if "sheets" in plots:
             for split in chosen:
-                made[split][arm.name] = [colorizer(luma) for luma in grey[split]]
+                make = picture_maker(colorizer, arm)
+                made[split][arm.name] = [make(luma) for luma in grey[split]]
         if arm.of is None and colorizer.session.bins is not None:
             details = grey["val"][:DETAIL_SHOWN]
             if "temperature" in plots:

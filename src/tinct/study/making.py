@@ -1,0 +1,36 @@
+"""How an arm's pictures are made from its model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.colorize.colorizer import Colorizer
+from tinct.study.folder import Study
+from tinct.study.recipe import Arm
+
+Pixels = NDArray[np.uint8]
+
+
+def open_colorizer(study: Study, arm: Arm, seed: int) -> Colorizer:
+    """Open an arm's model as its pictures are made."""
+    bins = study.training(arm, seed).task == "bins"
+    made = {key: arm.evaluation[key] for key in ("temperature", "caution") if bins and key in arm.evaluation}
+    return Colorizer(study.model(arm, seed), runtime="onnxruntime", size=study.working_size(arm, seed), **made)
+
+
+def picture_maker(colorizer: Colorizer, arm: Arm) -> Callable[[Pixels], Pixels]:
+    """Give what makes an arm's pictures: luma (H, W) uint8 -> sRGB (H, W, 3) uint8.
+
+    Colours are put on the luma that is there, as `tinct colorize` does. With `drawn` in the recipe, the network's own
+    picture is taken as it is, its luma too: only that shows what drawing the whole picture costs.
+    """
+    if not arm.evaluation.get("drawn"):
+        return colorizer
+
+    def drawn(luma: Pixels) -> Pixels:
+        return colorizer.predict(luma.astype(np.float32) / 255).drawn(*luma.shape)
+
+    return drawn
