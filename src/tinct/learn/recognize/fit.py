@@ -178,16 +178,11 @@ def fit_network(
         ModelError: pretrained weights cannot be read.
     """
     fitting = fitting or Fitting()
-    torch.manual_seed(fitting.seed)
     random = np.random.default_rng(fitting.seed)
-    mean, std = _standard(name, pixels, color_space, fitting, random)
-    size = (int(pixels.shape[1]), int(pixels.shape[2]))
-    network = build(name, channels=len(mean), classes=classes, size=size, options=options or {})
-    if isinstance(network, Pretrained):
-        return _fit_pretrained(Trained(network, color_space, mean, std, []), pixels, labels, classes, fitting)
-    if fitting.augmentation.per_image:
-        network = PerImage(network)
-    trained = Trained(network, color_space, mean, std, [])
+    trained = begin_network(name, pixels, classes, color_space, options or {}, fitting, random)
+    if isinstance(trained.network, Pretrained):
+        return _fit_pretrained(trained, pixels, labels, classes, fitting)
+    network = trained.network
     weights = torch.from_numpy(class_weights(labels, classes))
     steps = max(1, math.ceil(len(labels) / fitting.batch_size))
     optimizer = _optimizer(network, fitting)
@@ -222,6 +217,25 @@ def fit_network(
             break
     trained.network = (average if average is not None else network).eval()
     return trained
+
+
+def begin_network(
+    name: str,
+    pixels: NDArray[Any],
+    classes: int,
+    color_space: str,
+    options: dict[str, Any],
+    fitting: Fitting,
+    random: np.random.Generator,
+) -> Trained:
+    """Give a network as it is before the first step, and how its input is standardised; see `fit_network`."""
+    torch.manual_seed(fitting.seed)
+    mean, std = _standard(name, pixels, color_space, fitting, random)
+    size = (int(pixels.shape[1]), int(pixels.shape[2]))
+    network = build(name, channels=len(mean), classes=classes, size=size, options=options)
+    if fitting.augmentation.per_image and not isinstance(network, Pretrained):
+        network = PerImage(network)
+    return Trained(network, color_space, mean, std, [])
 
 
 def _standard(
