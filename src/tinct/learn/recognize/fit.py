@@ -185,7 +185,7 @@ def fit_network(
     network = trained.network
     weights = torch.from_numpy(class_weights(labels, classes))
     steps = max(1, math.ceil(len(labels) / fitting.batch_size))
-    optimizer = _optimizer(network, fitting)
+    optimizer = make_optimizer(network, fitting)
     average = copy.deepcopy(network) if fitting.average else None
     began = time.monotonic()
     done = 0
@@ -253,7 +253,7 @@ def _standard(
     return mean.tolist(), np.where(spread > 1e-6, spread, 1.0).tolist()
 
 
-def _optimizer(network: nn.Module, fitting: Fitting) -> torch.optim.Optimizer:
+def make_optimizer(network: nn.Module, fitting: Fitting) -> torch.optim.Optimizer:
     weights = [each for each in network.parameters() if each.requires_grad]
     rate, decay = fitting.learning_rate, fitting.weight_decay
     if fitting.optimizer == "sgd":
