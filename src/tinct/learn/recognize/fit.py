@@ -254,6 +254,7 @@ def _standard(
 
 
 def make_optimizer(network: nn.Module, fitting: Fitting) -> torch.optim.Optimizer:
+    """Give the optimizer that settings ask for, of the weights that learn."""
     weights = [each for each in network.parameters() if each.requires_grad]
     rate, decay = fitting.learning_rate, fitting.weight_decay
     if fitting.optimizer == "sgd":
