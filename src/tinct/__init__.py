@@ -13,7 +13,10 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tinct.color.bins import ColorBins as ColorBins
     from tinct.colorize.colorizer import Colorizer as Colorizer
-    from tinct.colorize.colorizer import colorize as colorize
+    from tinct.colorize.editor import Editor as Editor
+    from tinct.colorize.hints import Hint as Hint
+    from tinct.colorize.hints import load_hints as load_hints
+    from tinct.colorize.hints import parse_hint as parse_hint
     from tinct.colorize.video import colorize_video as colorize_video
     from tinct.colorize.video_settings import VideoSettings as VideoSettings
     from tinct.errors import TinctError as TinctError
@@ -22,12 +25,28 @@ if TYPE_CHECKING:
 _HOMES = {
     "ColorBins": "tinct.color.bins",
     "Colorizer": "tinct.colorize.colorizer",
+    "Editor": "tinct.colorize.editor",
+    "Hint": "tinct.colorize.hints",
     "TinctError": "tinct.errors",
     "VideoSettings": "tinct.colorize.video_settings",
     "colorize_video": "tinct.colorize.video",
+    "load_hints": "tinct.colorize.hints",
+    "parse_hint": "tinct.colorize.hints",
 }
 
-__all__ = ["ColorBins", "Colorizer", "TinctError", "VideoSettings", "__version__", "colorize", "colorize_video"]
+__all__ = [
+    "ColorBins",
+    "Colorizer",
+    "Editor",
+    "Hint",
+    "TinctError",
+    "VideoSettings",
+    "__version__",
+    "colorize",
+    "colorize_video",
+    "load_hints",
+    "parse_hint",
+]
 
 
 def __getattr__(name: str) -> Any:

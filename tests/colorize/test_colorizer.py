@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import tinct
+from tinct import colorize
 from tinct.color.spaces import rgb_to_lab, rgb_to_yuv
 from tinct.colorize import colorizer as module
-from tinct.colorize.colorizer import Colorizer, colorize
+from tinct.colorize.colorizer import Colorizer
 from tinct.colorize.prediction import yuv_chroma
 from tinct.errors import AlreadyColorError, InputError, OutputError, SettingError
 
@@ -369,4 +370,4 @@ def test_memory_does_not_grow_with_the_picture(tiny_model, camera_png, tmp_path)
 
 def test_guide_size_is_no_smaller_than_the_network(tiny_model):
     colorizer = Colorizer(tiny_model, runtime="onnxruntime", size=800)
-    assert colorizer._guide_size == 800 > module.GUIDE_SIZE
+    assert colorizer.guide_size == 800 > module.GUIDE_SIZE

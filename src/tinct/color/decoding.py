@@ -110,18 +110,20 @@ def mean(logits: NDArray[Any], centers: FloatArray) -> FloatArray:
     return annealed_mean(logits, centers, temperature=1.0)
 
 
-def confidence(logits: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
+def confidence(logits: NDArray[Any], *, temperature: float = 1.0) -> tuple[FloatArray, FloatArray]:
     """Say how sure a distribution is.
 
     Args:
         logits: (..., n) unnormalised log-probabilities, n at least 2.
+        temperature: what they are divided by first; a model's calibration makes the probabilities hold.
 
     Returns:
         The likeliest bin's probability, (...) in 1/n..1, and its ratio to the second likeliest's, (...) at least 1.
 
     Source: Billaut et al. 2018, section 4.2.2.
     """
-    top_two = np.partition(softmax(np.asarray(logits, dtype=np.float32)), -2, axis=-1)[..., -2:]
+    shares = softmax(np.asarray(logits, dtype=np.float32), temperature=temperature)
+    top_two = np.partition(shares, -2, axis=-1)[..., -2:]
     ratio: FloatArray = (top_two[..., 1] / np.maximum(top_two[..., 0], np.float32(1e-12))).astype(np.float32)
     return top_two[..., 1], ratio
 

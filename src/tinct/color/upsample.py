@@ -49,6 +49,15 @@ class ChromaGuide:
         """Height and width of the small picture."""
         return self.planes.shape[1], self.planes.shape[2]
 
+    def chroma(self, luma: NDArray[Any]) -> FloatArray:
+        """Give U and V (h, w, 2) that a picture of the guide's own size gets, before they are brought into gamut.
+
+        Args:
+            luma: (h, w) in 0..1.
+        """
+        red, blue = (self.planes[place] * luma + self.planes[place + 1] for place in (0, 2))
+        return np.stack([blue / np.float32(_BLUE_PER_U), red / np.float32(_RED_PER_V)], axis=-1)
+
     def rows(self, top: int, count: int, *, height: int, width: int) -> FloatArray:
         """Enlarge some rows to the full size, bilinearly.
 

@@ -4,7 +4,7 @@ This package is also the function `tinct.colorize(picture)`: Python binds a pack
 any part of it is imported, so the package itself has to be what can be called:
 
     tinct.colorize(picture, *, model="photo", runtime="auto", temperature=None, caution=None, size=None,
-                   denoise="auto", threads=None, recolor=False, overwrite=False)
+                   denoise="auto", threads=None, hints=(), recolor=False, overwrite=False)
 
 gives a picture of the same kind as it was given; `help(tinct.Colorizer)` explains the options.
 """
@@ -29,6 +29,7 @@ class _CallablePackage(ModuleType):
         size: int | None = None,
         denoise: str | float = "auto",
         threads: int | None = None,
+        hints: Any = (),
         recolor: bool = False,
         overwrite: bool = False,
     ) -> Any:
@@ -44,26 +45,26 @@ class _CallablePackage(ModuleType):
             size: the network's working size in pixels; the model's own without it.
             denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
             threads: processor threads; as many as there are cores without it.
+            hints: what is known of its colours: texts such as "25%,60%=#b03020", `tinct.Hint`s, or the path of a file
+                of hints; see docs/hints.md.
             recolor: colour pictures that have colours already.
             overwrite: replace a result that is there already; for paths.
 
         Raises:
             TinctError: as `tinct.Colorizer` and its call.
         """
-        from tinct.colorize.colorizer import colorize
+        from tinct.colorize.colorizer import Colorizer
 
-        return colorize(
-            picture,
-            model=model,
+        colorizer = Colorizer(
+            model,
             runtime=runtime,
             temperature=temperature,
             caution=caution,
             size=size,
             denoise=denoise,
             threads=threads,
-            recolor=recolor,
-            overwrite=overwrite,
         )
+        return colorizer(picture, hints=hints, recolor=recolor, overwrite=overwrite)
 
 
 sys.modules[__name__].__class__ = _CallablePackage

@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyvips
 from numpy.typing import NDArray
 
 from tinct.color.spaces import RGB_TO_YUV, FloatArray
@@ -132,6 +133,28 @@ def colored(pixels: NDArray[Any], alpha: NDArray[Any] | None, guide: ChromaGuide
     if alpha is not None:
         result[..., 3:] = alpha
     return result
+
+
+def encoded(picture: NDArray[Any]) -> bytes:
+    """Give an array as a file's bytes, lossless: for what works on files only.
+
+    Args:
+        picture: as `unit_pixels` takes; floats become 16 bits.
+
+    Raises:
+        InputError: the array has another form.
+    """
+    colors, alpha = unit_pixels(picture)
+    parts = [part for part in (colors, alpha) if part is not None]
+    pixels = np.concatenate(parts, axis=-1)
+    if np.issubdtype(pixels.dtype, np.floating):
+        pixels = np.rint(np.clip(pixels, 0, 1) * 65535).astype(np.uint16)
+    height, width, bands = pixels.shape
+    kind = "ushort" if pixels.dtype == np.uint16 else "uchar"
+    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels).tobytes(), width, height, bands, kind)
+    meaning = ("rgb16" if bands > 2 else "grey16") if kind == "ushort" else ("srgb" if bands > 2 else "b-w")
+    data: bytes = image.copy(interpretation=meaning).tiffsave_buffer()
+    return data
 
 
 def shrunk(values: NDArray[Any], size: int) -> FloatArray:

@@ -7,8 +7,7 @@ itself is streamed once more and coloured row by row, its luma untouched.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,13 @@ from numpy.typing import NDArray
 
 from tinct import __version__
 from tinct.color.decoding import check_decoding
-from tinct.color.spaces import FloatArray, rgb_to_lab
+from tinct.color.spaces import rgb_to_lab
 from tinct.color.toning import is_colored
 from tinct.colorize import arrays, pil
 from tinct.colorize.denoise import checked_denoise, denoised
+from tinct.colorize.hints import Hint, as_hints, place_hints
 from tinct.colorize.prediction import Prediction, native_luma
+from tinct.colorize.result import PhotoResult as PhotoResult
 from tinct.errors import AlreadyColorError, InputError, SettingError
 from tinct.media import formats
 from tinct.media.image import Picture, check_target, open_picture, small_size
@@ -32,37 +33,6 @@ from tinct.runtime.session import Session, core_count
 GUIDE_SIZE = 640
 # More threads than this gain nothing: decoding and encoding each have one.
 _MOST_THREADS = 8
-
-
-@dataclass(frozen=True, eq=False)
-class PhotoResult:
-    """A colorized photograph.
-
-    Attributes:
-        source: the input file; None for bytes.
-        target: the file written; None where bytes were asked for.
-        width: in pixels, orientation applied.
-        height: in pixels.
-        seconds: from opening to the finished file.
-        model: the model's name.
-        temperature: it was decoded at; None for a model without bins.
-        status: `colorized`; everything else is an error raised.
-        remarks: what a person should know, such as pages left out or transparency lost.
-        confidence: where asked for and the model has bins: top probability and ratio to the second, (k, l) each.
-        prediction: what the network said.
-    """
-
-    source: Path | None
-    target: Path | None
-    width: int
-    height: int
-    seconds: float
-    model: str
-    temperature: float | None
-    status: str
-    remarks: tuple[str, ...]
-    confidence: tuple[FloatArray, FloatArray] | None
-    prediction: Prediction
 
 
 class Colorizer:
@@ -122,13 +92,15 @@ class Colorizer:
         self.size = size or card.working_size
         self._threads = min(threads or core_count(), _MOST_THREADS)
 
-    def __call__(self, picture: Any, *, recolor: bool = False, overwrite: bool = False) -> Any:
+    def __call__(self, picture: Any, *, hints: Any = (), recolor: bool = False, overwrite: bool = False) -> Any:
         """Colour a picture; the result is of the same kind.
 
         Args:
             picture: the path of a file (the result goes beside it, as NAME_color.EXT, and its path is given back); a
                 file's bytes; a PIL image; or an array, (H, W) grey or (H, W, 3) sRGB, one more channel with alpha,
                 uint8, uint16 or floats in 0..1.
+            hints: what is known of its colours: texts such as "25%,60%=#b03020", `tinct.Hint`s, or the path of a file
+                of hints.
             recolor: colour pictures that have colours already.
             overwrite: replace a result that is there already; for paths.
 
@@ -139,14 +111,15 @@ class Colorizer:
             InputError: the picture cannot be used; AlreadyColorError where it has colours.
             OutputError: the result cannot be written.
         """
+        known = as_hints(hints)
         if isinstance(picture, bytes):
-            return self.photo_bytes(picture, recolor=recolor)
+            return self.photo_bytes(picture, hints=known, recolor=recolor)
         if isinstance(picture, str | Path):
-            return self.photo(picture, recolor=recolor, overwrite=overwrite).target
+            return self.photo(picture, hints=known, recolor=recolor, overwrite=overwrite).target
         if isinstance(picture, np.ndarray):
-            return self.array(picture, recolor=recolor)
+            return self.array(picture, hints=known, recolor=recolor)
         if pil.is_pil(picture):
-            return pil.to_pil(self.array(pil.from_pil(picture), recolor=recolor), picture)
+            return pil.to_pil(self.array(pil.from_pil(picture), hints=known, recolor=recolor), picture)
         raise InputError(f"a picture is a path, bytes, a PIL image or a NumPy array, not {type(picture).__name__}")
 
     def photo(
@@ -157,7 +130,9 @@ class Colorizer:
         recolor: bool = False,
         overwrite: bool = False,
         confidence: bool = False,
+        hints: Sequence[Hint] = (),
         temperature: float | None = None,
+        caution: float | None = None,
         prediction: Prediction | None = None,
     ) -> PhotoResult:
         """Colour a file of any size; memory does not grow with it.
@@ -168,7 +143,9 @@ class Colorizer:
             recolor: colour it even if it has colours already.
             overwrite: replace a target that is there already.
             confidence: give confidence maps with the result.
+            hints: what is known of its colours.
             temperature: of decoding, above 0; the colorizer's without it.
+            caution: of decoding, 0..4; the colorizer's without it.
             prediction: what `look` or an earlier result gave for the same picture; saves the network's run.
 
         Returns:
@@ -176,21 +153,22 @@ class Colorizer:
 
         Raises:
             AlreadyColorError: it has colours, and `recolor` is not set.
-            InputError: it cannot be read.
+            InputError: it cannot be read, or a hint lies outside it.
             OutputError: the target cannot be written; nothing is left behind.
-            SettingError: the temperature is not above 0, or the model has none.
+            SettingError: temperature or caution is out of range, or the model has none.
         """
         started = time.perf_counter()
-        if temperature is not None:
-            check_decoding(temperature=temperature)
+        check_decoding(temperature=1.0 if temperature is None else temperature, caution=caution or 0.0)
         opened = open_picture(source)
         place = Path(target) if target is not None else opened.default_target()
         check_target(place, opened.source, overwrite=overwrite)
         form = formats.format_of(place)
+        placed = place_hints(hints, width=opened.width, height=opened.height) if hints else None
         answer = prediction or self._look(opened, recolor=recolor)
-        function, note = self._plan(opened, form, answer, temperature)
+        answer = answer.chosen(temperature=temperature, caution=caution, hints=placed)
+        function, note = self._plan(opened, form, answer)
         opened.write(function, place, settings=note, version=__version__, threads=self._threads)
-        return self._result(opened, form, answer, place, temperature, confidence=confidence, started=started)
+        return self._result(opened, form, answer, place, confidence=confidence, started=started)
 
     def photo_bytes(
         self,
@@ -198,14 +176,24 @@ class Colorizer:
         *,
         suffix: str | None = None,
         recolor: bool = False,
+        hints: Sequence[Hint] = (),
         temperature: float | None = None,
+        caution: float | None = None,
         prediction: Prediction | None = None,
     ) -> bytes:
         """Colour a file and give the result as a file's bytes; `encoded` gives also what is to be said about it.
 
         Args, raises: as `encoded`.
         """
-        return self.encoded(source, suffix=suffix, recolor=recolor, temperature=temperature, prediction=prediction)[0]
+        return self.encoded(
+            source,
+            suffix=suffix,
+            recolor=recolor,
+            hints=hints,
+            temperature=temperature,
+            caution=caution,
+            prediction=prediction,
+        )[0]
 
     def encoded(
         self,
@@ -213,7 +201,9 @@ class Colorizer:
         *,
         suffix: str | None = None,
         recolor: bool = False,
+        hints: Sequence[Hint] = (),
         temperature: float | None = None,
+        caution: float | None = None,
         prediction: Prediction | None = None,
     ) -> tuple[bytes, PhotoResult]:
         """Colour a file and give the result as a file's bytes.
@@ -222,7 +212,9 @@ class Colorizer:
             source: the picture, or a file's bytes.
             suffix: the result's format, such as `.png`; the source's without it, PNG where that is not writable.
             recolor: colour it even if it has colours already.
+            hints: what is known of its colours.
             temperature: of decoding; the colorizer's without it.
+            caution: of decoding; the colorizer's without it.
             prediction: what `look` or an earlier result gave for the same picture.
 
         Returns:
@@ -236,31 +228,45 @@ class Colorizer:
         own = opened.source.suffix if isinstance(opened.source, Path) else ""
         chosen = suffix or formats.suffix_for(opened.loader, own)
         form = formats.format_of(f"result{chosen}")
+        placed = place_hints(hints, width=opened.width, height=opened.height) if hints else None
         answer = prediction or self._look(opened, recolor=recolor)
-        function, note = self._plan(opened, form, answer, temperature)
+        answer = answer.chosen(temperature=temperature, caution=caution, hints=placed)
+        function, note = self._plan(opened, form, answer)
         data = opened.encode(function, chosen, settings=note, version=__version__, threads=self._threads)
-        return data, self._result(opened, form, answer, None, temperature, confidence=False, started=started)
+        return data, self._result(opened, form, answer, None, confidence=False, started=started)
 
-    def array(self, picture: NDArray[Any], *, recolor: bool = False, temperature: float | None = None) -> NDArray[Any]:
+    def array(
+        self,
+        picture: NDArray[Any],
+        *,
+        recolor: bool = False,
+        hints: Sequence[Hint] = (),
+        temperature: float | None = None,
+        caution: float | None = None,
+    ) -> NDArray[Any]:
         """Colour an array.
 
         Args:
             picture: (H, W) grey, (H, W, 3) sRGB, or one channel more with alpha; uint8, uint16 or floats in 0..1.
             recolor: colour it even if it has colours already.
+            hints: what is known of its colours.
             temperature: of decoding; the colorizer's without it.
+            caution: of decoding; the colorizer's without it.
 
         Returns:
             (H, W, 3), or (H, W, 4) where there was alpha, of the same type; its BT.601 luma is the picture's.
 
         Raises:
             AlreadyColorError: it has colours, and `recolor` is not set.
-            InputError: the array has another form.
+            InputError: the array has another form, or a hint lies outside it.
         """
         pixels, alpha = arrays.unit_pixels(picture)
-        small = arrays.small_copy(pixels, small_size(*pixels.shape[:2], size=self._guide_size))
+        small = arrays.small_copy(pixels, small_size(*pixels.shape[:2], size=self.guide_size))
         if not recolor and is_colored(small):
             raise AlreadyColorError("the picture has colours already; recolor=True colours it anew")
-        guide = self.predict(arrays.luma_of(small)).guide(temperature=temperature)
+        placed = place_hints(hints, width=pixels.shape[1], height=pixels.shape[0]) if hints else None
+        answer = self.predict(arrays.luma_of(small))
+        guide = answer.chosen(temperature=temperature, caution=caution, hints=placed).guide()
         return arrays.colored(pixels, alpha, guide, threads=self._threads)
 
     def look(self, source: str | Path | bytes, *, recolor: bool = False) -> Prediction:
@@ -289,11 +295,11 @@ class Colorizer:
         if luma.ndim != 2 or 0 in luma.shape or not np.issubdtype(luma.dtype, np.floating):
             raise InputError(f"luma must be floats in 0..1 of the shape (H, W), not {luma.dtype} {luma.shape}")
         values = np.ascontiguousarray(luma, dtype=np.float32)
-        guide_luma = arrays.shrunk(values, self._guide_size)
+        guide_luma = arrays.shrunk(values, self.guide_size)
         space = self.session.card.space
         if rgb is not None and space == "lab":
             seen = arrays.shrunk(
-                rgb_to_lab(arrays.shrunk(rgb.astype(np.float32), self._guide_size))[..., 0] / 100, self.size
+                rgb_to_lab(arrays.shrunk(rgb.astype(np.float32), self.guide_size))[..., 0] / 100, self.size
             )
         else:
             seen = native_luma(arrays.shrunk(values, self.size), space=space)
@@ -307,14 +313,16 @@ class Colorizer:
             temperature=self.temperature,
             caution=self.caution,
             denoised=noise,
+            calibration=self.session.card.calibration,
         )
 
     @property
-    def _guide_size(self) -> int:
+    def guide_size(self) -> int:
+        """Root of height x width at which chroma is fitted to luma."""
         return max(GUIDE_SIZE, self.size)
 
     def _look(self, picture: Picture, *, recolor: bool) -> Prediction:
-        small = picture.small(size=self._guide_size)
+        small = picture.small(size=self.guide_size)
         if not recolor and is_colored(small):
             raise AlreadyColorError(f"{picture.name}: has colours already; --recolor (recolor=True) colours it anew")
         return self.predict(arrays.luma_of(small))
@@ -325,12 +333,10 @@ class Colorizer:
         form: formats.Format,
         answer: Prediction,
         target: Path | None,
-        temperature: float | None,
         *,
         confidence: bool,
         started: float,
     ) -> PhotoResult:
-        used = None if answer.bins is None else (answer.temperature if temperature is None else temperature)
         return PhotoResult(
             source=opened.source if isinstance(opened.source, Path) else None,
             target=target,
@@ -338,7 +344,7 @@ class Colorizer:
             height=opened.height,
             seconds=time.perf_counter() - started,
             model=self.session.card.name,
-            temperature=used,
+            temperature=None if answer.bins is None else answer.temperature,
             status="colorized",
             remarks=(*opened.remarks, *opened.losses(form)),
             confidence=answer.confidence if confidence else None,
@@ -346,10 +352,10 @@ class Colorizer:
         )
 
     def _plan(
-        self, picture: Picture, form: formats.Format, answer: Prediction, temperature: float | None
+        self, picture: Picture, form: formats.Format, answer: Prediction
     ) -> tuple[Callable[[NDArray[Any], int], NDArray[Any]], dict[str, str]]:
         """Give what colours a picture's rows, and what the note in the result says."""
-        guide = answer.guide(temperature=temperature)
+        guide = answer.guide()
         dtype = picture.result_type(form)
 
         def function(rows: NDArray[Any], top: int) -> NDArray[Any]:
@@ -361,36 +367,9 @@ class Colorizer:
 
         note = {"model": self.session.card.name, "size": str(self.size), "denoise": str(self.denoise)}
         if answer.bins is not None:
-            note["temperature"] = f"{answer.temperature if temperature is None else temperature:g}"
+            note["temperature"] = f"{answer.temperature:g}"
             if answer.caution:
                 note["caution"] = f"{answer.caution:g}"
+        if answer.hints is not None:
+            note["hints"] = str(len(answer.hints))
         return function, note
-
-
-def colorize(
-    picture: Any,
-    *,
-    model: str | Path = DEFAULT_MODEL,
-    runtime: str = "auto",
-    temperature: float | None = None,
-    caution: float | None = None,
-    size: int | None = None,
-    denoise: str | float = "auto",
-    threads: int | None = None,
-    recolor: bool = False,
-    overwrite: bool = False,
-) -> Any:
-    """Colour a picture; the result is of the same kind. For several, make a `Colorizer` once.
-
-    Args, returns and raises: as `Colorizer` and `Colorizer.__call__`.
-    """
-    colorizer = Colorizer(
-        model,
-        runtime=runtime,
-        temperature=temperature,
-        caution=caution,
-        size=size,
-        denoise=denoise,
-        threads=threads,
-    )
-    return colorizer(picture, recolor=recolor, overwrite=overwrite)

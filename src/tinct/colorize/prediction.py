@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.bins import ColorBins
-from tinct.color.decoding import confidence
+from tinct.color.decoding import check_decoding, confidence
 from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab, rgb_to_yuv
 from tinct.color.upsample import ChromaGuide, fit_guide
+from tinct.colorize.hints import PlacedHints
+from tinct.colorize.spreading import HintSpreader
 from tinct.errors import SettingError
 
 
@@ -30,6 +31,8 @@ class Prediction:
         temperature: used where no other is named.
         denoised: standard deviation of the grain (8-bit steps) the network's copy was smoothed for, 0 if it was not.
         caution: of decoding; see `tinct.color.decoding.annealed_mean`.
+        calibration: what the logits are divided by to make probabilities that hold; for all but decoding.
+        hints: what is known of the colours; None for nothing.
     """
 
     output: FloatArray
@@ -40,9 +43,29 @@ class Prediction:
     temperature: float
     denoised: float
     caution: float = 0.0
+    calibration: float = 1.0
+    hints: PlacedHints | None = None
+    # What takes long to make, shared by all copies that differ in how they are decoded.
+    _kept: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def chosen(
+        self, *, temperature: float | None = None, caution: float | None = None, hints: PlacedHints | None = None
+    ) -> Prediction:
+        """Give the same answer to be decoded in another way; what is None stays as it is.
+
+        Raises:
+            SettingError: temperature or caution is out of range, or the network has none.
+        """
+        if self.bins is None and not (temperature is None and caution is None):
+            raise SettingError("this model gives chroma itself and has no temperature or caution; leave them out")
+        warmth = self.temperature if temperature is None else float(temperature)
+        care = self.caution if caution is None else float(caution)
+        if self.bins is not None:
+            check_decoding(temperature=warmth, caution=care)
+        return replace(self, temperature=warmth, caution=care, hints=self.hints if hints is None else hints)
 
     def native_chroma(self, *, temperature: float | None = None) -> FloatArray:
-        """Decode chroma (k, l, 2) in the units of `space`; of a whole picture, its own.
+        """Decode chroma (k, l, 2) in the units of `space`, without hints; of a whole picture, its own.
 
         Raises:
             SettingError: the temperature is not above 0, or the network has none.
@@ -90,19 +113,38 @@ class Prediction:
         return drawn
 
     def guide(self, *, temperature: float | None = None) -> ChromaGuide:
-        """Give what colours the picture at any size; see `tinct.color.upsample`.
+        """Give what colours the picture at any size, hints and all; see `tinct.color.upsample`.
 
         Raises:
             SettingError: the temperature is not above 0, or the network has none.
         """
-        return fit_guide(self.luma, self.chroma(temperature=temperature))
+        plain = fit_guide(self.luma, self.chroma(temperature=temperature))
+        return plain if self.hints is None else self.spreader.added(plain, self.spreader.shares(self.hints))
 
-    @cached_property
+    @property
+    def spreader(self) -> HintSpreader:
+        """What spreads hints over this picture; made when first asked for, and kept."""
+        spreader = self._kept.get("spreader")
+        if spreader is None:
+            output = self.output if self.bins is not None else None
+            spreader = HintSpreader(self.luma, output=output, bins=self.bins, calibration=self.calibration)
+            self._kept["spreader"] = spreader
+        made: HintSpreader = spreader
+        return made
+
+    def forget(self) -> None:
+        """Free the memory of what would be made again when needed."""
+        self._kept.clear()
+
+    @property
     def confidence(self) -> tuple[FloatArray, FloatArray] | None:
-        """Top probability and its ratio to the second, (k, l) each; None for a network without bins."""
-        if not has_confidence(self.bins):
+        """Probability of the likeliest bin and its ratio to the second's, (k, l) each; None without bins.
+
+        Both are calibrated: of pixels with a probability of 0.6, the likeliest bin is right in about 60 of 100.
+        """
+        if self.bins is None or not has_confidence(self.bins):
             return None
-        return confidence(self.output)
+        return confidence(self.output, temperature=self.calibration)
 
 
 def has_confidence(bins: ColorBins | None) -> bool:

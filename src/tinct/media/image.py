@@ -58,7 +58,7 @@ class Picture:
     quality: int | None
     lossless: bool
 
-    def small(self, *, size: int) -> FloatArray:
+    def small(self, *, size: float) -> FloatArray:
         """Read a small copy, by shrinking while decoding where the format can.
 
         Args:
@@ -286,7 +286,7 @@ def check_target(target: Path, source: Path | bytes, *, overwrite: bool) -> None
         raise OutputError(f"{target}: cannot be written ({error.strerror or error}); choose another name") from error
 
 
-def small_size(height: int, width: int, *, size: int) -> tuple[int, int]:
+def small_size(height: int, width: int, *, size: float) -> tuple[int, int]:
     """Give height and width with sqrt(height x width) = `size`, aspect kept, never enlarged, at least 1 each."""
     factor = min(1.0, size / (height * width) ** 0.5, 8 * size / max(height, width))
     return max(1, round(height * factor)), max(1, round(width * factor))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ class Card:
         working_size: a picture is scaled so that sqrt(height * width) is this, in pixels; never enlarged.
         temperature: the default temperature of decoding, above 0.
         caution: the default caution of decoding, 0..4; see `tinct.color.decoding.annealed_mean`.
+        calibration: what the logits are divided by to make probabilities that hold, above 0; 1 leaves them as they are.
         data: what it was trained on.
         training: how it was trained.
         metrics: how good it was on what.
@@ -69,6 +71,7 @@ class Card:
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     caution: float = 0.0
+    calibration: float = 1.0
     licence: str = ""
     description: str = ""
     tinct: str = ""
@@ -143,6 +146,8 @@ class Card:
             return f"output_stride {self.output_stride} and multiple {self.multiple} do not fit together"
         if self.working_size < 1:
             return f"working_size {self.working_size} is out of range"
+        if not (self.calibration > 0 and math.isfinite(self.calibration)):
+            return f"calibration {self.calibration} is out of range"
         try:
             check_decoding(temperature=self.temperature, caution=self.caution)
             chroma_space(self.space)

@@ -1,0 +1,385 @@
+"""What a person knows about a picture's colours: points and strokes, from the command line, a file or a painted layer.
+
+Coordinates are those of the upright picture, as a viewer shows it: x to the right, y down, in pixels from 0, or in per
+cent of width and height. Only the chroma of a hint's colour counts, its brightness is the picture's own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from tinct.color.spaces import FloatArray, rgb_to_yuv
+from tinct.errors import InputError, SettingError, UnreadableError
+
+# A painted layer is read in so many cells along its longer edge; finer than colours are made.
+PAINTED_CELLS = 512
+# A JSON file of hints that is larger than this is something else.
+_LONGEST_FILE = 16 << 20
+# What a hint on the command line looks like, for messages.
+_FORM = "X,Y=#RRGGBB or X%,Y%=#RRGGBB, such as 120,340=#b03020 or 25%,60%=#b03020"
+
+_NUMBER = r"[+-]?\d+(?:\.\d+)?"
+_POINT = re.compile(rf"({_NUMBER})(%?),({_NUMBER})(%?)")
+_COLOR = re.compile(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
+
+Point = tuple[float, float]
+Color = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hint:
+    """One colour, at a point, along a stroke, or at every point of a painted area.
+
+    Attributes:
+        points: (x, y) each, at least one.
+        color: sRGB, 0..255 each; only its chroma counts.
+        unit: of the points: `pixels`, from 0 to width or height less one, or `percent`, 0..100.
+        width: of the stroke, in the unit of x; 0 for as thin as can be.
+        joined: whether straight lines join the points; else each stands alone.
+        canvas: width and height of the picture that pixels refer to, which must have the proportions of the one to be
+            coloured; that one's own without it.
+    """
+
+    points: tuple[Point, ...]
+    color: Color
+    unit: Literal["pixels", "percent"] = "pixels"
+    width: float = 0.0
+    joined: bool = True
+    canvas: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no hint.
+
+        Raises:
+            SettingError: there are no points, or a value is out of range.
+        """
+        if not self.points:
+            raise SettingError("a hint needs at least one point")
+        if self.unit not in ("pixels", "percent"):
+            raise SettingError(f"hint {self}: the unit is pixels or percent, not {self.unit!r}")
+        if len(self.color) != 3 or not all(0 <= part <= 255 for part in self.color):
+            raise SettingError(f"hint {self}: a colour is red, green and blue in 0..255 each")
+        if not (np.isfinite(self.width) and self.width >= 0):
+            raise SettingError(f"hint {self}: a stroke's width must be at least 0, not {self.width}")
+        if not np.isfinite(self.points).all():
+            raise SettingError(f"hint {self}: coordinates must be numbers")
+
+    def __str__(self) -> str:
+        """Name the hint as it would stand on the command line, by its first point."""
+        mark = "%" if self.unit == "percent" else ""
+        (x, y), more = self.points[0], " ..." if len(self.points) > 1 else ""
+        return f"{x:g}{mark},{y:g}{mark}{more}=#{''.join(f'{int(part):02x}' for part in self.color)}"
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedHints:
+    """Hints on a picture of known size, ready for any smaller copy of it.
+
+    Attributes:
+        lines: for each hint its points (k, 2) as x and y in 0..1 of width and height.
+        widths: for each hint the width of its stroke, as a part of the picture's width.
+        joined: for each hint whether its points are joined.
+        colors: (n, 3) sRGB in 0..1.
+    """
+
+    lines: tuple[NDArray[np.float64], ...]
+    widths: tuple[float, ...]
+    joined: tuple[bool, ...]
+    colors: FloatArray
+
+    def __len__(self) -> int:
+        """How many hints there are."""
+        return len(self.lines)
+
+    @property
+    def chroma(self) -> FloatArray:
+        """U and V of each hint, (n, 2)."""
+        return np.ascontiguousarray(rgb_to_yuv(self.colors)[:, 1:])
+
+    def on_grid(self, height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Draw the hints on a small copy of the picture.
+
+        Args:
+            height: of the copy.
+            width: of the copy.
+
+        Returns:
+            (k, 2) rows and columns of the pixels that hints cover, and (k,) the hint of each; where several cover one,
+            the last of them.
+        """
+        owner = np.full((height, width), -1, dtype=np.int32)
+        for number, (line, stroke, joined) in enumerate(zip(self.lines, self.widths, self.joined, strict=True)):
+            cells = np.floor(line * (width, height)).astype(np.int32)
+            cells = np.clip(cells, 0, (width - 1, height - 1))
+            thick = max(1, round(stroke * width))
+            if joined and len(cells) > 1:
+                cv2.polylines(owner, [cells.reshape(-1, 1, 2)], False, number, thickness=thick)
+            elif thick > 1:
+                for cell in cells:
+                    cv2.circle(owner, (int(cell[0]), int(cell[1])), thick // 2, number, thickness=-1)
+            else:
+                owner[cells[:, 1], cells[:, 0]] = number
+        rows, columns = np.nonzero(owner >= 0)
+        return np.stack([rows, columns], axis=1), owner[rows, columns].astype(np.intp)
+
+
+def parse_hint(text: str) -> Hint:
+    """Read a hint as it stands on the command line.
+
+    Args:
+        text: `X,Y=#RRGGBB`, with a % behind both numbers for per cent; several points with spaces between them are a
+            stroke.
+
+    Raises:
+        SettingError: it has another form.
+    """
+    where, separator, shade = text.strip().partition("=")
+    matches = [_POINT.fullmatch(part) for part in where.split()]
+    found = [match for match in matches if match is not None]
+    if not separator or not found or len(found) != len(matches):
+        raise SettingError(f"hint {text!r}: must read {_FORM}")
+    marks = {mark for match in found for mark in (match[2], match[4])}
+    if len(marks) > 1:
+        raise SettingError(f"hint {text!r}: put % behind all of its numbers or behind none")
+    return Hint(
+        points=tuple((float(match[1]), float(match[3])) for match in found),
+        color=parse_color(shade, name=f"hint {text!r}"),
+        unit="percent" if "%" in marks else "pixels",
+    )
+
+
+def parse_color(text: str, *, name: str) -> Color:
+    """Read a colour written as `#RRGGBB` or `#RGB`.
+
+    Args:
+        text: the colour.
+        name: of what it belongs to, for the message.
+
+    Raises:
+        SettingError: it has another form.
+    """
+    match = _COLOR.fullmatch(text.strip())
+    if match is None:
+        raise SettingError(f"{name}: {text.strip()!r} is no colour; write it as #RRGGBB, such as #b03020")
+    digits = match[1] if len(match[1]) == 6 else "".join(2 * digit for digit in match[1])
+    return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
+
+
+def load_hints(path: str | Path) -> list[Hint]:
+    """Read a file of hints: JSON, or a picture that is transparent except where colours are painted.
+
+    JSON is a list of objects, or an object with such a list as `hints`. Each has `color` (`#RRGGBB`), and `x` and `y`
+    or a list of `points` ([x, y] each); it may have `unit` (`pixels` or `percent`) and `width`, that of the stroke.
+
+    Args:
+        path: the file; what ends in .json is read as JSON, all else as a picture.
+
+    Returns:
+        The hints.
+
+    Raises:
+        UnreadableError: the file cannot be read, or is neither.
+        InputError: it holds no hints, or a hint in it has a wrong form; which is named.
+    """
+    place = Path(path)
+    if place.suffix.lower() == ".json":
+        return hints_from_json(_json_of(place), name=str(place))
+    return _painted(place)
+
+
+def as_hints(hints: Any) -> list[Hint]:
+    """Give hints from whatever a caller has.
+
+    Args:
+        hints: `Hint`s and texts as `parse_hint` takes, in a list; one of either; or the path of a file of hints. A
+            single text that names no file is a hint.
+
+    Raises:
+        SettingError: it is nothing of that kind.
+        InputError: as `load_hints`.
+    """
+    if isinstance(hints, Path) or (isinstance(hints, str) and "=" not in hints):
+        return load_hints(hints)
+    if isinstance(hints, str | Hint):
+        hints = [hints]
+    found = []
+    for hint in hints:
+        if not isinstance(hint, str | Hint):
+            raise SettingError(f"a hint is a tinct.Hint or a text, {_FORM}; not {type(hint).__name__}")
+        found.append(parse_hint(hint) if isinstance(hint, str) else hint)
+    return found
+
+
+def hints_from_json(value: Any, *, name: str) -> list[Hint]:
+    """Make hints from plain JSON values; see `load_hints`.
+
+    Args:
+        value: what the file holds.
+        name: of the file, for messages.
+
+    Raises:
+        InputError: it holds no hints, or one has a wrong form.
+    """
+    entries = value.get("hints") if isinstance(value, dict) else value
+    if not isinstance(entries, list) or not entries:
+        raise InputError(
+            f'{name}: holds no hints; it must be a list such as [{{"x": 120, "y": 340, "color": "#b03020"}}]'
+        )
+    hints = []
+    for number, entry in enumerate(entries, start=1):
+        try:
+            hints.append(_hint_of(entry))
+        except (SettingError, KeyError, TypeError, ValueError) as error:
+            reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+            raise InputError(f"{name}: hint {number}: {reason}; docs/hints.md shows the form") from error
+    return hints
+
+
+def hints_to_json(hints: Sequence[Hint]) -> list[dict[str, Any]]:
+    """Give hints as plain JSON values, from which `hints_from_json` makes the same again; painted ones as points."""
+    values = []
+    for hint in hints:
+        value: dict[str, Any] = {"points": [list(point) for point in hint.points], "color": color_text(hint.color)}
+        kept = {"unit": (hint.unit, "pixels"), "width": (hint.width, 0.0), "joined": (hint.joined, True)}
+        value.update({key: has for key, (has, usual) in kept.items() if has != usual})
+        if hint.canvas is not None:
+            value["canvas"] = list(hint.canvas)
+        values.append(value)
+    return values
+
+
+def color_text(color: Sequence[int]) -> str:
+    """Write a colour as `#rrggbb`."""
+    return "#" + "".join(f"{int(part):02x}" for part in color)
+
+
+def place_hints(hints: Sequence[Hint], *, width: int, height: int) -> PlacedHints:
+    """Check hints against a picture and put them on it.
+
+    Args:
+        hints: at least one.
+        width: of the upright picture, in pixels.
+        height: of the upright picture, in pixels.
+
+    Raises:
+        InputError: a hint lies outside the picture, or was painted on one of other proportions; it is named.
+        SettingError: there are no hints.
+    """
+    if not hints:
+        raise SettingError("there are no hints")
+    lines, widths = [], []
+    for hint in hints:
+        across, down = _extent(hint, width, height)
+        points = np.asarray(hint.points, dtype=np.float64)
+        within = points <= (across, down) if hint.unit == "percent" else points < (across, down)
+        if not ((points >= 0).all() and within.all()):
+            limits = "0%..100%" if hint.unit == "percent" else f"x 0..{across - 1:g} and y 0..{down - 1:g}"
+            raise InputError(f"hint {hint}: lies outside the picture of {width} x {height} pixels; give {limits}")
+        middle = 0.0 if hint.unit == "percent" else 0.5
+        lines.append((points + middle) / (across, down))
+        widths.append(hint.width / across)
+    colors = np.array([hint.color for hint in hints], dtype=np.float32) / np.float32(255)
+    return PlacedHints(tuple(lines), tuple(widths), tuple(hint.joined for hint in hints), colors)
+
+
+def _extent(hint: Hint, width: int, height: int) -> tuple[float, float]:
+    """Give what the hint's coordinates go up to."""
+    if hint.unit == "percent":
+        return 100.0, 100.0
+    if hint.canvas is None:
+        return float(width), float(height)
+    across, down = hint.canvas
+    # Scaled to the picture's size, neither edge may be off by more than one per cent, or a pixel of the canvas.
+    if abs(across * height - down * width) > max(0.01 * down * width, height, width):
+        raise InputError(
+            f"the hints were painted on {across} x {down} pixels, which has not the proportions of the picture of "
+            f"{width} x {height}; paint them on a copy of the upright picture"
+        )
+    return float(across), float(down)
+
+
+def _hint_of(entry: Any) -> Hint:
+    if not isinstance(entry, dict):
+        raise TypeError("must be an object with color, and x and y or points")
+    known = {"x", "y", "points", "color", "unit", "width", "joined", "canvas"}
+    if unknown := set(entry) - known:
+        raise ValueError(f"{', '.join(sorted(unknown))} is not known; what is: {', '.join(sorted(known))}")
+    points = entry["points"] if "points" in entry else [[entry["x"], entry["y"]]]
+    if not isinstance(points, list) or not all(isinstance(point, list) and len(point) == 2 for point in points):
+        raise TypeError("points must be a list of [x, y]")
+    if not isinstance(entry["color"], str):
+        raise TypeError("color must be a text such as #b03020")
+    canvas = entry.get("canvas")
+    return Hint(
+        points=tuple((_number(x), _number(y)) for x, y in points),
+        color=parse_color(entry["color"], name="color"),
+        unit=entry.get("unit", "pixels"),
+        width=_number(entry.get("width", 0)),
+        joined=bool(entry.get("joined", True)),
+        canvas=None if canvas is None else (int(canvas[0]), int(canvas[1])),
+    )
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is no number")
+    return float(value)
+
+
+def _json_of(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LONGEST_FILE + 1)
+        if len(content) > _LONGEST_FILE:
+            raise ValueError("it is longer than 16 MB")
+        return json.loads(content)
+    except OSError as error:
+        raise UnreadableError(f"{path}: cannot be read ({error.strerror}); name a file of hints") from error
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(f"{path}: is no JSON ({' '.join(str(error).split())}); mend it") from error
+
+
+def _painted(path: Path) -> list[Hint]:
+    """Read a painted layer: the mean colour of what is painted, in each of a grid of cells."""
+    if not path.is_file():
+        raise UnreadableError(f"{path}: there is no such file of hints")
+    try:
+        image = pyvips.Image.new_from_file(str(path), access="sequential", fail_on="error").autorot()
+        if not image.hasalpha():
+            raise InputError(
+                f"{path}: has no transparency, so that one cannot tell what was painted; save the strokes alone, as PNG"
+            )
+        image = image.colourspace("srgb").cast("uchar")
+        edge = max(image.width, image.height)
+        canvas = (image.width, image.height)
+        # Averaging colour times alpha keeps what is under transparent pixels out of the strokes.
+        factor = max(1, -(-edge // PAINTED_CELLS))
+        image = image.premultiply().embed(
+            0, 0, -(-image.width // factor) * factor, -(-image.height // factor) * factor
+        )  # fmt: skip
+        small = image.shrink(factor, factor).cast("float").numpy()
+    except pyvips.Error as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UnreadableError(f"{path}: is neither JSON (.json) nor a picture ({reason})") from error
+    alpha = small[..., 3] / 255
+    rows, columns = np.nonzero(alpha >= 0.25)
+    if not len(rows):
+        raise InputError(f"{path}: nothing is painted there; it is transparent everywhere")
+    shades = np.clip(np.rint(small[rows, columns, :3] / alpha[rows, columns, None]), 0, 255).astype(int)
+    # Mixtures where two strokes meet differ little from one or the other; one hint for each colour.
+    groups: dict[Color, list[Point]] = {}
+    for row, column, shade in zip(rows.tolist(), columns.tolist(), shades.tolist(), strict=True):
+        x = min((column + 0.5) * factor, canvas[0] - 0.5) - 0.5
+        y = min((row + 0.5) * factor, canvas[1] - 0.5) - 0.5
+        groups.setdefault((shade[0], shade[1], shade[2]), []).append((x, y))
+    return [Hint(points=tuple(points), color=color, joined=False, canvas=canvas) for color, points in groups.items()]

@@ -1,0 +1,40 @@
+"""What became of a photograph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinct.color.spaces import FloatArray
+from tinct.colorize.prediction import Prediction
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoResult:
+    """A colorized photograph.
+
+    Attributes:
+        source: the input file; None for bytes.
+        target: the file written; None where bytes were asked for.
+        width: in pixels, orientation applied.
+        height: in pixels.
+        seconds: from opening to the finished file.
+        model: the model's name.
+        temperature: it was decoded at; None for a model without bins.
+        status: `colorized`; everything else is an error raised.
+        remarks: what a person should know, such as pages left out or transparency lost.
+        confidence: where asked for and the model has bins: top probability and ratio to the second, (k, l) each.
+        prediction: what the network said.
+    """
+
+    source: Path | None
+    target: Path | None
+    width: int
+    height: int
+    seconds: float
+    model: str
+    temperature: float | None
+    status: str
+    remarks: tuple[str, ...]
+    confidence: tuple[FloatArray, FloatArray] | None
+    prediction: Prediction
