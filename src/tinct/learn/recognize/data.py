@@ -1,240 +1,34 @@
-"""Labelled pictures or arrays, from a folder or a table, read into memory at one size."""
+"""Labelled pictures, as they are read (`tinct.media.labelled`), and what each class weighs."""
 
 from __future__ import annotations
-
-import csv
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.inputs import ARRAY, PICTURE
-from tinct.errors import DataError, UnreadableError
-from tinct.media.formats import PICTURE_SUFFIXES
-from tinct.media.samples import read_array, read_pixels
-from tinct.media.small import size_of
+from tinct.media.labelled import (
+    LARGEST_EDGE,
+    TEST,
+    TRAIN,
+    VAL,
+    Labelled,
+    Loaded,
+    common_size,
+    find_labelled,
+    load,
+)
 
-TRAIN, VAL, TEST = "train", "val", "test"
-SPLIT_NAMES = {"train": TRAIN, "training": TRAIN, "val": VAL, "valid": VAL, "validation": VAL, "test": TEST}
-# Pictures are looked at in a size whose longer edge is at most this, if nothing else is said.
-LARGEST_EDGE = 128
-SMALLEST_EDGE = 16
-SIZES_LOOKED_AT = 50
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Which pictures there are, and what they show.
-
-    Attributes:
-        place: folder or table, for messages.
-        kind: `picture` or `array`.
-        classes: their names, sorted.
-        paths: of each picture.
-        labels: (N,) each one's index in `classes`.
-        splits: each one's split: `train`, `val`, `test`, or empty where none is given.
-    """
-
-    place: str
-    kind: str
-    classes: tuple[str, ...]
-    paths: tuple[Path, ...]
-    labels: NDArray[np.intp]
-    splits: tuple[str, ...]
-
-    def counts(self) -> dict[str, int]:
-        """Give how many pictures each class has."""
-        numbers = np.bincount(self.labels, minlength=len(self.classes))
-        return {name: int(number) for name, number in zip(self.classes, numbers, strict=True)}
-
-    def part(self, chosen: NDArray[np.bool_]) -> Labelled:
-        """Give some of the pictures; the classes stay."""
-        kept = np.flatnonzero(chosen)
-        return Labelled(
-            self.place,
-            self.kind,
-            self.classes,
-            tuple(self.paths[index] for index in kept),
-            self.labels[kept],
-            tuple(self.splits[index] for index in kept),
-        )
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """Pictures in memory.
-
-    Attributes:
-        labelled: what they are.
-        pixels: (N, H, W, 3) sRGB uint8, or (N, H, W, C) float32 for arrays.
-        left_out: path and reason of each that could not be read.
-    """
-
-    labelled: Labelled
-    pixels: NDArray[Any]
-    left_out: list[tuple[str, str]] = field(default_factory=list)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return int(self.pixels.shape[1]), int(self.pixels.shape[2])
-
-    def of(self, *splits: str) -> NDArray[np.intp]:
-        """Give the indices of the pictures of some splits."""
-        return np.flatnonzero(np.isin(np.array(self.labelled.splits), splits))
-
-
-def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None) -> Labelled:
-    """Find labelled pictures, or arrays.
-
-    Args:
-        source: a folder with one subfolder a class (pictures lie in it to any depth); or with the subfolders train/,
-            val/ and test/ (of which val/ and test/ may be missing), each with one subfolder a class; or a CSV table of
-            paths (relative to the table) and labels, and splits if there is a third column, with or without headings.
-        classes: the only ones allowed, in this order, for measuring a model; those found, sorted, without it.
-
-    Raises:
-        DataError: there is no such folder or table, nothing in it, fewer than two classes (where `classes` is not
-            given), a class that is not allowed, or pictures and arrays side by side.
-    """
-    place = Path(source)
-    if place.is_dir():
-        rows = list(_folder_rows(place))
-    elif place.suffix.lower() == ".csv" and place.is_file():
-        rows = list(_table_rows(place))
-    else:
-        raise DataError(f"{source}: no such folder; give a folder with one subfolder a class, or a .csv table")
-    if not rows:
-        raise DataError(f"{source}: no pictures or .npy arrays in subfolders; make one subfolder for each class")
-    kinds = {ARRAY if path.suffix.lower() == ".npy" else PICTURE for path, _, _ in rows}
-    if len(kinds) > 1:
-        raise DataError(f"{source}: holds pictures and .npy arrays; keep them in two folders and train on one")
-    found = sorted({label for _, label, _ in rows})
-    names = tuple(found) if classes is None else classes
-    if foreign := [label for label in found if label not in names]:
-        raise DataError(f"{source}: the model knows no class '{foreign[0]}'; it knows {', '.join(names)}")
-    if len(names) < 2:
-        raise DataError(f"{source}: only one class, '{names[0]}'; telling apart needs two or more subfolders")
-    return Labelled(
-        str(source),
-        kinds.pop(),
-        names,
-        tuple(path for path, _, _ in rows),
-        np.array([names.index(label) for _, label, _ in rows], dtype=np.intp),
-        tuple(split for _, _, split in rows),
-    )
-
-
-Row = tuple[Path, str, str]
-
-
-def _folder_rows(folder: Path) -> Iterator[Row]:
-    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    splits = {path: SPLIT_NAMES[path.name.lower()] for path in inside if path.name.lower() in SPLIT_NAMES}
-    if TRAIN in splits.values():
-        if len(splits) < len(inside):
-            other = next(path.name for path in inside if path not in splits)
-            raise DataError(f"{folder}: beside train/ there may be val/ and test/ only, not '{other}'; move it away")
-        for path, split in splits.items():
-            for row in _class_rows(path):
-                yield (*row, split)
-        return
-    for row in _class_rows(folder):
-        yield (*row, "")
-
-
-def _class_rows(folder: Path) -> Iterator[tuple[Path, str]]:
-    for each in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        for path in sorted(each.rglob("*")):
-            if path.suffix.lower() in (*PICTURE_SUFFIXES, ".npy") and not path.name.startswith(".") and path.is_file():
-                yield path, each.name
-
-
-def _table_rows(table: Path) -> Iterator[Row]:
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            rows = [row for row in csv.reader(stream) if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table}: cannot be read as a table in UTF-8 ({error})") from error
-    suffixes = (*PICTURE_SUFFIXES, ".npy")
-    for number, row in enumerate(rows, start=1):
-        path = table.parent / row[0].strip()
-        if number == 1 and path.suffix.lower() not in suffixes:
-            continue  # the headings
-        if len(row) < 2 or not row[1].strip():
-            raise DataError(f"{table}, row {number}: needs a path and a label")
-        split = row[2].strip().lower() if len(row) > 2 else ""
-        if split and split not in SPLIT_NAMES:
-            raise DataError(f"{table}, row {number}: no split '{split}'; there are train, val and test")
-        if not path.is_file():
-            raise DataError(f"{table}, row {number}: {path} does not exist; paths are relative to the table")
-        yield path, row[1].strip(), SPLIT_NAMES[split] if split else ""
-
-
-def common_size(labelled: Labelled, *, largest: int = LARGEST_EDGE) -> tuple[int, int]:
-    """Give the size that pictures are best looked at in: their median height and width, made smaller to fit.
-
-    Args:
-        labelled: the pictures.
-        largest: longer edge in pixels, at most.
-    """
-    step = max(1, len(labelled.paths) // SIZES_LOOKED_AT)
-    sizes = []
-    for path in labelled.paths[::step]:
-        try:
-            if labelled.kind == ARRAY:
-                sizes.append(read_array(path).shape[:2])
-            else:
-                sizes.append(size_of(path.read_bytes(), name=str(path)))
-        except (UnreadableError, OSError):
-            continue
-    if not sizes:
-        raise DataError(f"{labelled.place}: none of the first pictures can be read; are they pictures?")
-    height, width = np.median(np.array(sizes), axis=0)
-    scale = min(1.0, largest / max(height, width))
-    return max(SMALLEST_EDGE, round(height * scale)), max(SMALLEST_EDGE, round(width * scale))
-
-
-def load(labelled: Labelled, *, size: tuple[int, int], progress: Callable[[int, int], None] | None = None) -> Loaded:
-    """Read pictures into memory; those that cannot be read are left out and listed.
-
-    Args:
-        labelled: which.
-        size: height and width that they are brought to.
-        progress: called with (done, total).
-
-    Raises:
-        DataError: none can be read, or arrays differ in their number of channels.
-    """
-    total = len(labelled.paths)
-    read: list[NDArray[Any] | None] = []
-    left_out: list[tuple[str, str]] = []
-
-    def one(path: Path) -> NDArray[Any] | str:
-        try:
-            return read_pixels(path, size=size, kind=labelled.kind)
-        except UnreadableError as error:
-            return str(error)
-
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for index, found in enumerate(pool.map(one, labelled.paths)):
-            if progress:
-                progress(index + 1, total)
-            read.append(None if isinstance(found, str) else found)
-            if isinstance(found, str):
-                left_out.append((str(labelled.paths[index]), found))
-    kept = [pixels for pixels in read if pixels is not None]
-    if not kept:
-        raise DataError(f"{labelled.place}: none of {total} files can be read; the first: {left_out[0][1]}")
-    if len({pixels.shape for pixels in kept}) > 1:
-        raise DataError(f"{labelled.place}: arrays of different numbers of channels; give them all the same")
-    chosen = np.array([pixels is not None for pixels in read])
-    return Loaded(labelled.part(chosen), np.stack(kept), left_out)
+__all__ = [
+    "LARGEST_EDGE",
+    "TEST",
+    "TRAIN",
+    "VAL",
+    "Labelled",
+    "Loaded",
+    "class_weights",
+    "common_size",
+    "find_labelled",
+    "load",
+]
 
 
 def class_weights(labels: NDArray[np.intp], classes: int) -> NDArray[np.float32]:

@@ -1,0 +1,271 @@
+"""From labelled pictures to a model file: try candidates, pick the best, fit it to everything, write it down."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinct.errors import DataError, SettingError
+from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, choose_candidates, fitting_for
+from tinct.learn.recognize.data import TEST, TRAIN, VAL, Labelled, Loaded, common_size, find_labelled, load
+from tinct.learn.recognize.export import check_target
+from tinct.learn.recognize.finish import finish
+from tinct.learn.recognize.fit import Fitting
+from tinct.learn.recognize.folds import Fold, leaks, near_duplicates, stratified_folds
+from tinct.learn.recognize.guards import check_augmentation
+from tinct.learn.recognize.trial import Judged, Measured, Notebook, judge, run_trial
+from tinct.runtime.classifier import ClassifierCard
+from tinct.runtime.scores import Scores
+
+MINUTES = 5.0
+# A network that cannot pass over its pictures so often in its share of the time is not judged by it.
+FEWEST_EPOCHS = 3
+# From so many pictures on, fewer folds say enough.
+FIVE_FOLDS_TO, THREE_FOLDS_TO = 600, 2000
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a training is asked for.
+
+    Attributes:
+        networks: try only these.
+        color_spaces: try only these; `all` for all six.
+        weights: a file of pretrained weights.
+        backbone: what they belong to.
+        options: of the one network that is tried.
+        size: height and width that pictures are brought to; their own, up to 128 pixels, without it.
+        folds: of the cross-validation; 1 measures on one fifth; chosen by the number of pictures without it.
+        minutes: for all networks together; statistics take what they need.
+        fitting: how networks are trained.
+        given: the names of those of `fitting`'s values that were asked for; others are chosen for each network.
+        force: warn of changes that destroy the label instead of refusing them.
+        seed: of everything that is random.
+    """
+
+    networks: list[str] | None = None
+    color_spaces: list[str] | None = None
+    weights: str | None = None
+    backbone: str = "squeezenet1_1"
+    options: dict[str, Any] = field(default_factory=dict)
+    size: tuple[int, int] | None = None
+    folds: int | None = None
+    minutes: float = MINUTES
+    fitting: Fitting = field(default_factory=Fitting)
+    given: frozenset[str] = frozenset()
+    force: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training came to.
+
+    Attributes:
+        path: the model file.
+        card: its card.
+        table: all candidates, the best first.
+        test: scores on the test split, if there is one.
+        left_out: path and reason of each picture that could not be read.
+        warnings: what a person should know.
+    """
+
+    path: Path
+    card: ClassifierCard
+    table: list[Judged]
+    test: Scores | None
+    left_out: list[tuple[str, str]]
+    warnings: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain JSON values."""
+        return {
+            "model": str(self.path),
+            "picked": self.card.name,
+            "candidates": [each.to_json() for each in self.table],
+            "temperature": self.card.temperature,
+            "reliability": self.card.metrics["reliability"],
+            "color_tests": self.card.color_tests,
+            "test": self.test.to_json() if self.test else None,
+            "left_out": [{"path": path, "reason": reason} for path, reason in self.left_out],
+            "warnings": self.warnings,
+        }
+
+
+# Called with what is being done, and (done, total) of it.
+Progress = Callable[[str, int, int], None]
+
+
+def train_classifier(
+    source: str | Path,
+    target: str | Path,
+    *,
+    choices: Choices | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    found: Callable[[Judged], None] | None = None,
+) -> Training:
+    """Learn to tell classes of pictures, or of arrays, apart, and write a model file.
+
+    Stopped and run again with the same settings it goes on with the next candidate; what is known so far lies in a
+    folder beside the target, which is removed at the end.
+
+    Args:
+        source: a folder or table, as `tinct.learn.recognize.data.find_labelled` takes it.
+        target: the .onnx file.
+        choices: what is asked for.
+        overwrite: replace a file that is there.
+        progress: called with what is being done, done and total.
+        found: called with each candidate's row as it comes.
+
+    Raises:
+        DataError: no classes, one class, a class with one picture, nothing readable.
+        SettingError: settings that make no sense, or changes to pictures that destroy the label.
+        ModelError: pretrained weights cannot be read.
+        OutputError: the file is there already, or cannot be written.
+    """
+    choices, path = choices or Choices(), Path(target)
+    check_target(path, overwrite=overwrite)
+    loaded, warnings = _read(source, choices, progress)
+    candidates = choose_candidates(
+        loaded.labelled.kind,
+        networks=choices.networks,
+        color_spaces=choices.color_spaces,
+        weights=choices.weights,
+        backbone=choices.backbone,
+        options=choices.options,
+    )
+    folds = _folds(loaded, choices, warnings)
+    warning = check_augmentation(choices.fitting.augmentation, loaded, folds[0], force=choices.force, seed=choices.seed)
+    warnings += [warning] if warning else []
+    notebook = Notebook(path.with_name(f"{path.name}.progress"), of=f"{_digest(loaded, folds)} {choices.minutes}")
+    table = _try_all(candidates, loaded, folds, choices, notebook, progress=progress, found=found)
+    best = table[0]
+    if best.scores is None or best.outcome.reason:
+        raise SettingError(f"no candidate could be tried: {best.outcome.reason}")
+    card, test = finish(
+        best,
+        table,
+        loaded,
+        path,
+        fitting=_fitting(best.outcome.candidate, choices),
+        overwrite=overwrite,
+        progress=_named(progress, f"Fitting {best.outcome.candidate.name} to all"),
+    )
+    shutil.rmtree(notebook.folder, ignore_errors=True)
+    return Training(path, card, table, test, loaded.left_out, warnings)
+
+
+def _read(source: str | Path, choices: Choices, progress: Progress | None) -> tuple[Loaded, list[str]]:
+    """Read the pictures; complain of classes that have too few."""
+    labelled = find_labelled(source)
+    loaded = load(labelled, size=choices.size or common_size(labelled), progress=_named(progress, "Reading"))
+    counts = loaded.labelled.part(_is_trained(loaded.labelled)).counts()
+    for name, count in counts.items():
+        if count < 2:
+            few = "only one readable picture" if count else "no readable picture"
+            raise DataError(f"{source}: the class '{name}' has {few} to train on; add others, or move its folder away")
+    warnings = []
+    if min(counts.values()) * 10 < max(counts.values()):
+        least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+        warnings.append(
+            f"'{least}' has {counts[least]} pictures and '{most}' {counts[most]}: they are weighed to count alike, but "
+            "so few say little about a class"
+        )
+    return loaded, warnings
+
+
+def _is_trained(labelled: Labelled) -> Any:
+    """Say which pictures belong neither to a given test split nor to a given validation split: (N,) bool."""
+    return np.isin(np.array(labelled.splits), (TRAIN, ""))
+
+
+def _folds(loaded: Loaded, choices: Choices, warnings: list[str]) -> list[Fold]:
+    """Split: by the given validation split, or so that near-duplicates stay together."""
+    labelled = loaded.labelled
+    groups = near_duplicates(loaded.pixels)
+    train, val, test = (loaded.of(*names) for names in ((TRAIN, ""), (VAL,), (TEST,)))
+    for name, part in (("validation", val), ("test", test)):
+        if count := leaks(groups, train, part):
+            warnings.append(f"{count} of {len(part)} pictures of {name} have a copy among those to train on")
+    if len(val) and choices.folds is None:
+        return [Fold(train, val)]
+    both = np.sort(np.concatenate([train, val]))
+    count = choices.folds or (5 if len(both) < FIVE_FOLDS_TO else 3 if len(both) < THREE_FOLDS_TO else 1)
+    for label, name in enumerate(labelled.classes):
+        alone = np.unique(groups[both][labelled.labels[both] == label])
+        if len(alone) < 2:
+            raise DataError(f"the class '{name}' has only copies of one picture; add others, or move its folder away")
+    if copies := len(both) - len(np.unique(groups[both])):
+        warnings.append(f"{copies} of {len(both)} pictures are copies of others; copies are kept in one fold")
+    made = stratified_folds(labelled.labels[both], groups[both], folds=max(count, 5 if count == 1 else 2))
+    return [Fold(both[each.train], both[each.val]) for each in (made[:1] if count == 1 else made)]
+
+
+def _digest(loaded: Loaded, folds: list[Fold]) -> str:
+    """Give what outcomes depend on: the pictures as read, their labels, the folds."""
+    digest = hashlib.sha256(np.ascontiguousarray(loaded.pixels).tobytes())
+    digest.update(repr((loaded.pixels.shape, loaded.labelled.classes, loaded.labelled.labels.tolist())).encode())
+    for fold in folds:
+        digest.update(fold.train.tobytes() + b"|" + fold.val.tobytes())
+    return digest.hexdigest()
+
+
+def _fitting(candidate: Candidate, choices: Choices) -> Fitting:
+    values = fitting_for(candidate, choices.fitting, given=choices.given)
+    return replace(choices.fitting, seed=choices.seed, **values)
+
+
+def _try_all(
+    candidates: list[Candidate],
+    loaded: Loaded,
+    folds: list[Fold],
+    choices: Choices,
+    notebook: Notebook,
+    *,
+    progress: Progress | None,
+    found: Callable[[Judged], None] | None,
+) -> list[Judged]:
+    """Measure every candidate, or take what an earlier run found; the best comes first."""
+    labels, classes = loaded.labelled.labels, loaded.labelled.classes
+    measured, table = Measured(), []
+    networks = sum(each.network != COLOR_STATISTICS for each in candidates)
+    spent, tried = 0.0, 0
+    for candidate in candidates:
+        fitting = _fitting(candidate, choices)
+        outcome = notebook.find(candidate, fitting)
+        is_network = candidate.network != COLOR_STATISTICS
+        if outcome is None:
+            # The last share is for fitting the one that is picked to all pictures.
+            left = max(0.0, choices.minutes - spent) / (networks - tried + 1) if is_network else None
+            outcome = run_trial(
+                candidate,
+                loaded,
+                folds,
+                fitting=fitting,
+                measured=measured,
+                minutes=None if left is None else left / len(folds),
+                fewest=0 if candidate.network == "pretrained" else FEWEST_EPOCHS,
+                progress=_named(progress, candidate.name),
+            )
+            if not outcome.reason:
+                notebook.keep(outcome, fitting)
+        if is_network:
+            spent, tried = spent + outcome.seconds / 60, tried + 1
+        judged = judge(outcome, labels, classes)
+        table.append(judged)
+        if found:
+            found(judged)
+    return sorted(table, key=lambda each: each.rank)
+
+
+def _named(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
+    if progress is None:
+        return None
+    return lambda done, total: progress(what, done, total)

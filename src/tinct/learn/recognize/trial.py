@@ -1,0 +1,277 @@
+"""One candidate measured on pictures that it was not trained on, and what came out kept for a run that goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.controls import with_hue_turned, without_color
+from tinct.color.inputs import PICTURE
+from tinct.color.spaces import FloatArray
+from tinct.errors import SettingError
+from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, Fitted, features_of, fit_candidate
+from tinct.learn.recognize.data import Loaded
+from tinct.learn.recognize.fit import Fitting
+from tinct.learn.recognize.folds import Fold
+from tinct.learn.recognize.statistics import measure_all
+from tinct.media.files import written_beside
+from tinct.runtime.classifier import softmax
+from tinct.runtime.scores import Scores, fit_temperature, score
+
+# Grey and hue-turned pictures are tried on so many pictures at most; more would only cost time.
+COLOR_TESTED = 300
+HUE_TURNS = (30, 180)
+PLAIN, GREY = "plain", "grey"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a candidate was worth.
+
+    Attributes:
+        candidate: which.
+        rows: (M,) the pictures it was measured on, each by a fit that had not seen it; empty where it did not fit.
+        logits: (M, classes) on them.
+        tested: (T,) those that were tried without and with turned colours.
+        altered: logits (T, classes) on these: `plain`, `grey`, and `hue 30` and the like, in degrees.
+        folds: how many times it was fitted.
+        epochs: passes over the pictures in one fit, on average; 0 for statistics.
+        seconds: all fits took.
+        reason: why it could not be tried; empty otherwise.
+    """
+
+    candidate: Candidate
+    rows: NDArray[np.intp]
+    logits: FloatArray
+    tested: NDArray[np.intp]
+    altered: dict[str, FloatArray]
+    folds: int = 0
+    epochs: float = 0.0
+    seconds: float = 0.0
+    reason: str = ""
+
+    def temperature(self, labels: NDArray[np.intp]) -> float:
+        """Give the temperature at which the measured logits are calibrated."""
+        return fit_temperature(self.logits, labels[self.rows])
+
+    def scores(self, labels: NDArray[np.intp], classes: tuple[str, ...]) -> Scores:
+        """Give the scores at that temperature."""
+        shares = softmax(self.logits, temperature=self.temperature(labels))
+        return score(shares, labels[self.rows], classes)
+
+    def color_tests(self, labels: NDArray[np.intp]) -> dict[str, float]:
+        """Give the accuracy on plain, grey and hue-turned pictures; empty where there were no colours."""
+        truth = labels[self.tested]
+        return {name: float((found.argmax(axis=1) == truth).mean()) for name, found in self.altered.items()}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A row of the table: a candidate, its scores and colour tests; None where it could not be tried, with a reason."""
+
+    outcome: Outcome
+    scores: Scores | None
+    color_tests: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain JSON values."""
+        facts: dict[str, Any] = {"candidate": self.outcome.candidate.name, "seconds": round(self.outcome.seconds, 1)}
+        if self.outcome.reason:
+            facts["reason"] = self.outcome.reason
+        if self.scores is None:
+            return facts
+        names = ("accuracy", "balanced", "log_loss", "calibration_error")
+        return {
+            **facts,
+            **{name: round(getattr(self.scores, name), 4) for name in names},
+            "interval": [round(each, 4) for each in self.scores.interval],
+            "epochs": self.outcome.epochs,
+            "color_tests": {name: round(value, 4) for name, value in self.color_tests.items()},
+        }
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What to sort by: balanced accuracy, then log loss, the best first; what was not tried comes last."""
+        if self.scores is None or self.outcome.reason:
+            return (1.0, 0.0)
+        return (-round(self.scores.balanced, 4), self.scores.log_loss)
+
+
+def judge(outcome: Outcome, labels: NDArray[np.intp], classes: tuple[str, ...]) -> Judged:
+    """Score an outcome."""
+    scores = outcome.scores(labels, classes) if len(outcome.rows) else None
+    return Judged(outcome, scores, outcome.color_tests(labels))
+
+
+@dataclass
+class Measured:
+    """Statistics of pictures, measured once for all candidates that take them."""
+
+    kept: dict[str, FloatArray] = field(default_factory=dict)
+
+    def of(
+        self, candidate: Candidate, pixels: NDArray[Any], progress: Callable[[int, int], None] | None
+    ) -> FloatArray | None:
+        """Give (N, features) of all pictures for a candidate on statistics, None for another."""
+        if candidate.network != COLOR_STATISTICS:
+            return None
+        if candidate.color_space not in self.kept:
+            features = features_of(candidate, pixels)
+            self.kept[candidate.color_space] = measure_all(pixels, features, progress=progress)
+        return self.kept[candidate.color_space]
+
+
+def run_trial(
+    candidate: Candidate,
+    loaded: Loaded,
+    folds: list[Fold],
+    *,
+    fitting: Fitting,
+    measured: Measured,
+    minutes: float | None = None,
+    fewest: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Outcome:
+    """Fit a candidate to the training part of each fold and measure it on the rest.
+
+    Args:
+        candidate: which.
+        loaded: the pictures.
+        folds: the parts.
+        fitting: how networks are trained.
+        measured: keeps statistics from one candidate to the next.
+        minutes: for each fit of a network.
+        fewest: passes over the pictures that a network must come to in that time to be judged.
+        progress: called with (done, total).
+
+    Returns:
+        The outcome; one with a reason where the candidate does not fit such pictures.
+    """
+    labels, classes = loaded.labelled.labels, len(loaded.labelled.classes)
+    if minutes is not None and minutes <= 0:
+        return _unfit(candidate, classes, "no time was left; give more --time")
+    chosen = fitting if minutes is None else replace(fitting, minutes=minutes)
+    began = time.monotonic()
+    logits, tested, altered, epochs = [], [], [], []
+    share = max(1, COLOR_TESTED // len(folds))
+    values = measured.of(candidate, loaded.pixels, progress)
+    for number, fold in enumerate(folds):
+        try:
+            fitted = fit_candidate(
+                candidate,
+                loaded.pixels[fold.train],
+                labels[fold.train],
+                classes=classes,
+                fitting=chosen,
+                measured=None if values is None else values[fold.train],
+                progress=_part(progress, number, len(folds)),
+            )
+        except SettingError as error:
+            return _unfit(candidate, classes, str(error))
+        epochs.append(len(fitted.trained.losses) if fitted.trained else 0)
+        if 0 < epochs[-1] < min(fewest, fitting.epochs):
+            passes = f"{epochs[-1]} pass{'es' if epochs[-1] > 1 else ''}"
+            return _unfit(
+                candidate, classes, f"only {passes} over the pictures in its share of the time; give more --time"
+            )
+        logits.append(_measure(fitted, loaded.pixels, fold.val, values))
+        if loaded.labelled.kind == PICTURE:
+            some = np.sort(np.random.default_rng(number).permutation(fold.val)[:share])
+            tested.append(some)
+            altered.append(_without_colors(fitted, loaded.pixels, some, values))
+    return Outcome(
+        candidate,
+        np.concatenate([fold.val for fold in folds]),
+        np.concatenate(logits),
+        np.concatenate(tested) if tested else np.zeros(0, dtype=np.intp),
+        {name: np.concatenate([each[name] for each in altered]) for name in altered[0]} if altered else {},
+        len(folds),
+        float(np.mean(epochs)),
+        time.monotonic() - began,
+    )
+
+
+def _unfit(candidate: Candidate, classes: int, reason: str) -> Outcome:
+    none = np.zeros(0, dtype=np.intp)
+    return Outcome(candidate, none, np.zeros((0, classes), dtype=np.float32), none, {}, reason=reason)
+
+
+def _measure(fitted: Fitted, pixels: NDArray[Any], rows: NDArray[np.intp], values: FloatArray | None) -> FloatArray:
+    if values is not None and fitted.head is not None:
+        return fitted.head.logits(values[rows])
+    return fitted.logits(pixels[rows])
+
+
+def _without_colors(
+    fitted: Fitted, pixels: NDArray[Any], rows: NDArray[np.intp], values: FloatArray | None
+) -> dict[str, FloatArray]:
+    some = pixels[rows]
+    found = {
+        PLAIN: _measure(fitted, pixels, rows, values),
+        GREY: fitted.logits(without_color(some)),
+    }
+    for degrees in HUE_TURNS:
+        found[f"hue {degrees}"] = fitted.logits(with_hue_turned(some, degrees=degrees))
+    return found
+
+
+def _part(progress: Callable[[int, int], None] | None, number: int, folds: int) -> Callable[[int, int], None] | None:
+    if progress is None:
+        return None
+    return lambda done, total: progress(number * total + done, folds * total)
+
+
+class Notebook:
+    """Outcomes on disk, so that a training that was stopped goes on with the next candidate."""
+
+    def __init__(self, folder: Path, *, of: str) -> None:
+        """Open it.
+
+        Args:
+            folder: made when the first outcome is kept.
+            of: what the outcomes depend on: data, folds, settings; others' outcomes are not found.
+        """
+        self.folder = folder
+        self._of = of
+
+    def find(self, candidate: Candidate, fitting: Fitting) -> Outcome | None:
+        """Give a candidate's outcome if it was kept whole."""
+        path = self._path(candidate, fitting)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                facts = json.loads(str(stored["facts"]))
+                altered = {name: stored[f"altered {name}"] for name in facts.pop("altered")}
+                return Outcome(candidate, stored["rows"], stored["logits"], stored["tested"], altered, **facts)
+        except (OSError, ValueError, KeyError, EOFError):
+            return None
+
+    def keep(self, outcome: Outcome, fitting: Fitting) -> None:
+        """Write an outcome down.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self.folder.mkdir(exist_ok=True)
+        facts = {name: getattr(outcome, name) for name in ("folds", "epochs", "seconds", "reason")}
+        facts["altered"] = list(outcome.altered)
+        with written_beside(self._path(outcome.candidate, fitting)) as beside, beside.open("wb") as stream:
+            np.savez(
+                stream,
+                facts=np.array(json.dumps(facts)),
+                rows=outcome.rows,
+                logits=outcome.logits,
+                tested=outcome.tested,
+                **{f"altered {name}": values for name, values in outcome.altered.items()},  # type: ignore[arg-type]
+            )
+
+    def _path(self, candidate: Candidate, fitting: Fitting) -> Path:
+        facts = json.dumps([self._of, asdict(candidate), asdict(fitting)], sort_keys=True)
+        return self.folder / f"{hashlib.sha256(facts.encode()).hexdigest()[:24]}.npz"
