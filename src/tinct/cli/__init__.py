@@ -14,11 +14,11 @@ from typing import Annotated
 import typer
 
 from tinct import __version__
-from tinct.cli import classify, colorize, data, demo, experiments, learn, models, spectrogram, study, video
+from tinct.cli import classify, colorize, data, demo, experiments, learn, models, serve, spectrogram, study, video
 from tinct.errors import TinctError
 
 # In the order in which the help lists their verbs.
-FAMILIES = (colorize, video, demo, models, study, data, experiments, learn, spectrogram, classify)
+FAMILIES = (colorize, video, serve, demo, models, study, data, experiments, learn, spectrogram, classify)
 
 
 def build() -> typer.Typer:

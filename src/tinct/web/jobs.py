@@ -1,0 +1,231 @@
+"""Films being made: one at a time, the others waiting; each can be watched, cancelled and fetched."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from tinct.colorize.editor import Editor
+from tinct.errors import TinctError
+from tinct.media.video.film import Film
+from tinct.web import pictures
+from tinct.web.engine import Engine, FilmSettings
+from tinct.web.problems import Problem, problem_of
+from tinct.web.store import Store
+
+State = Literal["held", "waiting", "running", "done", "failed", "cancelled"]
+
+
+class _CancelledError(Exception):
+    """Raised inside a film's work when it is no longer wanted."""
+
+
+@dataclass(eq=False)
+class Job:
+    """One film.
+
+    Attributes:
+        folder: where its files lie; the name is what it is called by.
+        film: what was sent.
+        settings: how it is to be coloured.
+        state: `held` until it is started, `waiting` for its turn, `running`, `done`, `failed` or `cancelled`.
+        frames: how many are done.
+        total: how many there are about; None where nothing says so.
+        seconds: that the work took so far.
+        error: what went wrong.
+        notices: what was done that one might not expect.
+        target: the result.
+        stills: pictures from it, to try settings on; None until somebody asks.
+    """
+
+    folder: Path
+    film: Film
+    settings: FilmSettings
+    state: State = "held"
+    frames: int = 0
+    total: int | None = None
+    seconds: float = 0.0
+    error: str | None = None
+    notices: tuple[str, ...] = ()
+    target: Path | None = None
+    stills: list[Editor] | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def name(self) -> str:
+        """What it is called by."""
+        return self.folder.name
+
+
+class Jobs:
+    """All films of a server."""
+
+    def __init__(self, engine: Engine, store: Store, *, waiting: int) -> None:
+        """Have no film.
+
+        Args:
+            engine: what colours them.
+            store: where they lie.
+            waiting: how many may wait for their turn.
+        """
+        self._engine = engine
+        self._store = store
+        self._waiting = waiting
+        self._jobs: dict[str, Job] = {}
+        self._guard = threading.Lock()
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="tinct-film")
+
+    def add(self, folder: Path, film: Film, settings: FilmSettings, *, hold: bool) -> Job:
+        """Take a film that was received.
+
+        Raises:
+            Problem: too many wait already (429).
+        """
+        self.check_room()
+        job = Job(folder, film, settings, total=film.frames)
+        with self._guard:
+            self._jobs[job.name] = job
+        if not hold:
+            self.start(job, settings)
+        return job
+
+    def check_room(self) -> None:
+        """Refuse when too many films wait, or are held.
+
+        Raises:
+            Problem: they do (429).
+        """
+        if self.count("waiting") >= max(1, self._waiting) or self.count("held") > 4 * self._waiting + 4:
+            raise Problem(429, "Too many films wait already. Try again in a minute.", retry_after=60)
+
+    def start(self, job: Job, settings: FilmSettings) -> None:
+        """Let a film that is held, or over, wait for its turn.
+
+        Raises:
+            Problem: it waits or runs (409), or too many wait (429).
+        """
+        with self._guard:
+            if job.state in ("waiting", "running"):
+                raise Problem(409, f"This film was started already; it is {job.state}.")
+            if sum(other.state == "waiting" for other in self._jobs.values()) >= max(1, self._waiting):
+                raise Problem(429, "Too many films wait already. Try again in a minute.", retry_after=60)
+            job.settings, job.state = settings, "waiting"
+            job.frames, job.error, job.target = 0, None, None
+            job.stop.clear()
+        self._threads.submit(self._run, job)
+
+    def find(self, name: str) -> Job:
+        """Give a film by its name, and note that somebody asks for it.
+
+        Raises:
+            Problem: there is none (404).
+        """
+        with self._guard:
+            job = self._jobs.get(name)
+        if job is None:
+            raise Problem(404, "There is no such film, or it has been deleted.")
+        self._store.touch(job.folder)
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Let a film be; it can be started again."""
+        job.stop.set()
+        with self._guard:
+            if job.state in ("held", "waiting"):
+                job.state = "cancelled"
+
+    def remove(self, job: Job) -> None:
+        """Cancel a film and delete all that belongs to it."""
+        self.cancel(job)
+        with self._guard:
+            self._jobs.pop(job.name, None)
+        if job.state != "running":  # else its own thread does, when it has stopped
+            self._clear(job)
+
+    def keep_waiting(self) -> None:
+        """Note that films that wait or run are in use, whether anybody asks for them or not."""
+        with self._guard:
+            folders = [job.folder for job in self._jobs.values() if job.state in ("waiting", "running")]
+        for folder in folders:
+            self._store.touch(folder)
+
+    def forget(self, names: list[str]) -> None:
+        """Let go of films whose files were deleted."""
+        with self._guard:
+            gone = [job for name in names if name in self._jobs and (job := self._jobs.pop(name))]
+        for job in gone:
+            job.stop.set()
+
+    def with_still(self, job: Job, number: int, work: Callable[[Editor], bytes]) -> bytes:
+        """Do something with one of a film's stills.
+
+        Raises:
+            Problem: there is none of that number (404).
+        """
+        with job.guard:
+            if job.stills is None:
+                found = pictures.stills(job.film, size=640)
+                job.stills = [Editor(still, colorizer=self._engine.colorizer, preview=960) for still in found]
+            if not 0 <= number < len(job.stills):
+                raise Problem(404, f"The film has {len(job.stills)} stills, counted from 0.")
+            return work(job.stills[number])
+
+    def count(self, state: State) -> int:
+        """Say how many films are in a state."""
+        with self._guard:
+            return sum(job.state == state for job in self._jobs.values())
+
+    def close(self) -> None:
+        """Stop all work."""
+        with self._guard:
+            jobs = list(self._jobs.values())
+        for job in jobs:
+            self.cancel(job)
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for job in jobs:
+            self._clear(job)
+
+    def _run(self, job: Job) -> None:
+        with self._guard:
+            if job.state != "waiting":
+                return
+            job.state = "running"
+        started = time.monotonic()
+
+        def on_frame(done: int, total: int | None) -> None:
+            if job.stop.is_set():
+                raise _CancelledError
+            job.frames, job.total = done, total
+            job.seconds = time.monotonic() - started
+            self._store.touch(job.folder)
+
+        try:
+            result = self._engine.film(job.film.path, None, replace(job.settings), on_frame)
+        except _CancelledError:
+            job.state = "cancelled"
+        except TinctError as error:
+            job.error = str(problem_of(error, hidden=(str(job.film.path),)).detail)
+            job.state = "failed"
+        except Exception as error:
+            job.error = f"Something unforeseen went wrong ({type(error).__name__})."
+            job.state = "failed"
+            raise
+        else:
+            job.target, job.frames, job.notices = result.target, result.frames, (*result.notices, *result.problems)
+            job.state = "done"
+        finally:
+            job.seconds = time.monotonic() - started
+            if self._jobs.get(job.name) is not job:  # removed meanwhile
+                self._clear(job)
+
+    def _clear(self, job: Job) -> None:
+        for still in job.stills or ():
+            still.close()
+        job.stills = None
+        self._store.remove(job.folder)

@@ -1,0 +1,84 @@
+"""Small pictures for a screen: encoded previews, grey originals, stills of films."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.colorize.frames import FrameForm
+from tinct.media.image import Picture, small_size
+from tinct.media.video.film import Film
+from tinct.media.video.sample import sample_lumas
+
+# Stills of a film that are shown, and so many are looked at, for some are black.
+STILLS = 4
+_LOOKED_AT = 7
+# A still whose luma varies less shows nothing.
+_LEAST_SPREAD = 0.03
+
+
+def jpeg(pixels: NDArray[np.uint8], *, edge: int | None = None) -> bytes:
+    """Encode a picture for a screen.
+
+    Args:
+        pixels: (h, w, 3) sRGB.
+        edge: longest edge; larger ones are shrunk.
+    """
+    shown = np.ascontiguousarray(pixels[..., ::-1])
+    if edge is not None and max(shown.shape[:2]) > edge:
+        factor = edge / max(shown.shape[:2])
+        size = (max(1, round(shown.shape[1] * factor)), max(1, round(shown.shape[0] * factor)))
+        shown = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
+    return bytes(cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, 90])[1])
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """Encode (h, w, 4) sRGB with alpha as PNG."""
+    return bytes(cv2.imencode(".png", np.ascontiguousarray(pixels[..., [2, 1, 0, 3]]))[1])
+
+
+def unsure_overlay(confidence: NDArray[Any]) -> bytes:
+    """Draw where the network is unsure: a veil in one colour, the denser the less sure.
+
+    Args:
+        confidence: (h, w) in 0..1, 1 where it is certain.
+
+    Returns:
+        PNG with alpha.
+    """
+    veil = np.empty((*confidence.shape, 4), np.uint8)
+    veil[..., :3] = (214, 40, 150)  # a magenta that hardly any photograph has
+    veil[..., 3] = np.rint(np.clip(1 - confidence, 0, 1) * 215).astype(np.uint8)
+    return png(veil)
+
+
+def before(picture: Picture, *, edge: int) -> NDArray[np.uint8]:
+    """Give a small copy (h, w, 3) of a photograph as it was, its longest edge about `edge`."""
+    short, long = sorted((picture.width, picture.height))
+    small = picture.small(size=round(edge * (short / long) ** 0.5))[..., :3]
+    shown: NDArray[np.uint8] = np.rint(small * 255).astype(np.uint8)
+    return np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown
+
+
+def stills(film: Film, *, size: int) -> list[NDArray[np.uint8]]:
+    """Give grey stills (h, w) from all over a film, as players show them, with sqrt(h x w) of at most `size`."""
+    form = FrameForm(
+        luma_shape=(film.height, film.width),
+        depth=film.depth,
+        full_range=film.full_range,
+        matrix=film.matrix_name,
+        area=(0, film.height, 0, film.width),
+        chroma_shape=(film.height, film.width),
+        chroma_depth=8,
+    )
+    found = []
+    for codes in sample_lumas(film, _LOOKED_AT):
+        height, width = small_size(film.height, round(film.width * float(film.sample_aspect)), size=size)
+        small = cv2.resize(form.unit(codes), (max(8, width), max(8, height)), interpolation=cv2.INTER_AREA)
+        found.append(np.rot90(small, round(film.rotation / 90)))
+    telling = [still for still in found if float(still.std()) >= _LEAST_SPREAD] or found
+    chosen = sorted({round(place) for place in np.linspace(0, len(telling) - 1, STILLS)}) if telling else []
+    return [np.ascontiguousarray(np.rint(telling[place] * 255).astype(np.uint8)) for place in chosen]

@@ -1,0 +1,138 @@
+"""What is said when a request cannot be answered: a status, and words for a person."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from tinct.errors import (
+    AlreadyColorError,
+    InputError,
+    MissingExtraError,
+    ModelError,
+    OutputError,
+    SettingError,
+    TinctError,
+    TooLargeError,
+    UnreadableError,
+)
+
+# The first that fits an error gives its status.
+_STATUS: tuple[tuple[type[TinctError], int], ...] = (
+    (AlreadyColorError, 409),
+    (TooLargeError, 413),
+    (UnreadableError, 415),
+    (InputError, 422),
+    (SettingError, 422),
+    (OutputError, 507),
+    (ModelError, 500),
+    (MissingExtraError, 501),
+)
+
+
+class Problem(HTTPException):
+    """A request that cannot be answered.
+
+    FastAPI passes such errors on even where they come up while a body is read.
+
+    Attributes:
+        status: of HTTP.
+        retry_after: seconds after which trying again makes sense; None where it makes none.
+    """
+
+    def __init__(self, status: int, message: str, *, retry_after: int | None = None) -> None:
+        """Say what is wrong in words for a person."""
+        super().__init__(status, message)
+        self.status = status
+        self.retry_after = retry_after
+
+    def response(self) -> JSONResponse:
+        """Give the answer."""
+        headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        return JSONResponse({"error": self.detail}, status_code=self.status, headers=headers)
+
+
+class ErrorText(BaseModel):
+    """An error, in words for a person."""
+
+    error: str = Field(description="What was wrong and what to do.", examples=["The picture is empty."])
+
+
+_MEANINGS = {
+    401: "The token is missing or wrong.",
+    403: "The request came from another site's page.",
+    404: "There is no such thing, or it has been deleted.",
+    408: "The request's body stopped coming.",
+    409: "Not possible as things stand.",
+    413: "Too many bytes, pixels or seconds.",
+    415: "No picture or film that can be read.",
+    422: "A value is out of range, or something is missing.",
+    429: "Too many requests at once; Retry-After says when to try again.",
+    503: "It took too long; Retry-After says when to try again.",
+    507: "No room to store it.",
+}
+
+
+def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Give what the OpenAPI document says of these errors; those that any request can meet are always among them."""
+    chosen = sorted({400, 401, 403, 408, 413, 422, 429, *statuses})
+    return {
+        status: {"model": ErrorText, "description": _MEANINGS.get(status, "The request cannot be read.")}
+        for status in chosen
+    }
+
+
+def problem_of(error: TinctError, *, hidden: tuple[str, ...] = ()) -> Problem:
+    """Turn a failure into an answer.
+
+    Args:
+        error: what went wrong.
+        hidden: paths that nobody outside need know; `the file` is said instead.
+    """
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    if isinstance(error, AlreadyColorError):
+        return Problem(status, "This has colours already. Send recolor=true to colour it anew.")
+    text = str(error)
+    for path in hidden:
+        text = text.replace(path, "the file")
+    text = re.sub(r"(/[^\s/:'\"]+){2,}", "the file", text)  # whatever other path was left
+    return Problem(status, text[:1].upper() + text[1:])
+
+
+def install(app: FastAPI) -> None:
+    """Let an application answer errors in words."""
+
+    async def known(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, TinctError)
+        return problem_of(error).response()
+
+    async def problem(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Problem)
+        return error.response()
+
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return Problem(422, "; ".join(_sentence(detail) for detail in error.errors()[:5]) + ".").response()
+
+    async def plain(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        words = {404: "There is nothing at this address.", 405: "This address does not take that method."}
+        response = Problem(error.status_code, words.get(error.status_code, str(error.detail))).response()
+        response.headers.update(error.headers or {})
+        return response
+
+    app.add_exception_handler(TinctError, known)
+    app.add_exception_handler(Problem, problem)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, plain)
+
+
+def _sentence(detail: Any) -> str:
+    where = ".".join(str(part) for part in detail["loc"][1:]) or str(detail["loc"][0])
+    return f"{where}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"

@@ -1,0 +1,103 @@
+"""Who may ask, from where, and what browsers are told about the answers."""
+
+from __future__ import annotations
+
+import hmac
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tinct.web.problems import Problem
+
+# Nothing from elsewhere, no script or style written into a page, no frame around it.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
+    "connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+)
+SAFE_HEADERS = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(self), microphone=(), geolocation=(), interest-cohort=()",
+}
+# What needs no token: the pages themselves, which hold nothing, and the question whether the server lives.
+_OPEN = ("/", "/healthz", "/turing")
+LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
+
+
+class SafeHeaders:
+    """Middleware that adds the headers to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Add to an application's answers."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, answer if scope["type"] == "http" else send)
+
+
+class Guard:
+    """Middleware that refuses other sites' pages, unknown names of this server, and missing tokens."""
+
+    def __init__(self, app: ASGIApp, *, token: str | None, names: tuple[str, ...] | None) -> None:
+        """Guard an application.
+
+        Args:
+            app: the application.
+            token: that requests must bear; none is needed without it.
+            names: the host names the server answers to, so that no other site can pass for it by a name of its own;
+                any without them.
+        """
+        self._app = app
+        self._token = token
+        self._names = names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http":
+            try:
+                self._check(scope)
+            except Problem as problem:
+                response = problem.response()
+                if problem.status == 401:
+                    response.headers["www-authenticate"] = "Bearer"
+                await response(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if self._names is not None and _name(host) not in self._names:
+            raise Problem(403, "This server does not answer to that name. Use the address it printed at its start.")
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            raise Problem(403, "Pages of other sites may not use this server.")
+        path = scope["path"]
+        if self._token is None or path in _OPEN or path.startswith("/static/"):
+            return
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token.encode()):
+            raise Problem(401, "This server wants a token. Send the header  Authorization: Bearer TOKEN.")
+
+
+def _name(host: str) -> str:
+    """Give the name in a Host header, without its port."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""

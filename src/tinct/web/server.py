@@ -1,0 +1,125 @@
+"""A socket and Uvicorn: serving until somebody ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from tinct.errors import OutputError, SettingError
+from tinct.web.security import LOCAL_NAMES
+
+# A connection that has sent no whole head of a request after so many seconds is closed.
+HEAD_SECONDS = 15.0
+# Connections above this are answered with 503 by Uvicorn itself.
+_MOST_CONNECTIONS = 1000
+
+
+class PatientOnce(H11Protocol):
+    """HTTP that does not wait for ever for the head of a connection's first request."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait."""
+        super().connection_made(transport)
+        self._head_timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._head_timer.cancel()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
+
+
+def is_local(host: str) -> bool:
+    """Say whether an address is reached from this machine only."""
+    if host in LOCAL_NAMES:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def host_names(host: str, more: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Give the names a server at an address answers to; None for any."""
+    if is_local(host):
+        return (*LOCAL_NAMES, host.lower(), *(name.lower() for name in more))
+    return tuple(name.lower() for name in more) or None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind a socket.
+
+    Raises:
+        SettingError: there is no such address.
+        OutputError: the port is taken, or may not be used.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise SettingError(f"{host}: no address of this machine; give 127.0.0.1, or 0.0.0.0 for all") from error
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(512)
+    except OSError as error:
+        bound.close()
+        raise OutputError(
+            f"port {port} at {host} cannot be used ({error.strerror}); choose another with --port"
+        ) from error
+    return bound
+
+
+def address_of(bound: socket.socket, host: str) -> str:
+    """Give the address that a person types."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{bound.getsockname()[1]}/"
+
+
+def serve(app: ASGIApp, bound: socket.socket, *, ready: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        app: the application.
+        bound: a socket that listens.
+        ready: called when requests are answered.
+    """
+    config = uvicorn.Config(
+        app,
+        http=PatientOnce,
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=5,
+    )
+    server = _Server(config, ready)
+    try:
+        server.run(sockets=[bound])
+    finally:
+        bound.close()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._ready()

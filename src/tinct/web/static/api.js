@@ -1,0 +1,101 @@
+// Talking to the server: words for errors, patience when it is busy, progress of uploads.
+
+const token = new URLSearchParams(location.hash.slice(1)).get("token");
+const MOST_TRIES = 20;
+
+export const hasToken = token !== null;
+
+export class ApiError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+function headers(more = {}) {
+  return token === null ? more : { ...more, Authorization: `Bearer ${token}` };
+}
+
+const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+async function words(response) {
+  try {
+    return (await response.json()).error;
+  } catch {
+    return `The server answered with an error (${response.status}).`;
+  }
+}
+
+/** Ask; on 429 wait as long as the server says, and ask again. */
+export async function ask(method, path, { json, signal, keepalive } = {}) {
+  for (let tries = 1; ; tries += 1) {
+    let response;
+    try {
+      response = await fetch(path, {
+        method,
+        signal,
+        keepalive,
+        headers: headers(json === undefined ? {} : { "Content-Type": "application/json" }),
+        body: json === undefined ? undefined : JSON.stringify(json),
+      });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new ApiError(0, "The server cannot be reached. Is tinct serve still running?");
+    }
+    if (response.ok) return response;
+    if (response.status !== 429 || tries >= MOST_TRIES) throw new ApiError(response.status, await words(response));
+    await pause(Math.min(10, Number(response.headers.get("Retry-After")) || 1));
+  }
+}
+
+export const getJson = async (path, more) => (await ask("GET", path, more)).json();
+export const getBlob = async (path, more) => (await ask("GET", path, more)).blob();
+export const postJson = async (path, json, more) => (await ask("POST", path, { json, ...more })).json();
+export const postBlob = async (path, json, more) => (await ask("POST", path, { json, ...more })).blob();
+
+/** Delete, even while the page is being left. */
+export function forget(path) {
+  fetch(path, { method: "DELETE", headers: headers(), keepalive: true }).catch(() => {});
+}
+
+/** Send a file with fields; `onProgress` gets 0..1. */
+export async function upload(path, file, fields, { onProgress, signal }) {
+  for (let tries = 1; ; tries += 1) {
+    const { status, text, wait } = await send(path, file, fields, { onProgress, signal });
+    if (status >= 200 && status < 300) return JSON.parse(text);
+    if (status !== 429 || tries >= MOST_TRIES) {
+      let message = `The server answered with an error (${status}).`;
+      try {
+        message = JSON.parse(text).error;
+      } catch {
+        // no JSON: the status must do
+      }
+      throw new ApiError(status, message);
+    }
+    await pause(wait);
+  }
+}
+
+function send(path, file, fields, { onProgress, signal }) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const aborted = () => reject(new DOMException("cancelled", "AbortError"));
+    if (signal.aborted) return aborted();
+    request.open("POST", path);
+    for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value);
+    request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    request.onload = () =>
+      resolve({
+        status: request.status,
+        text: request.responseText,
+        wait: Math.min(10, Number(request.getResponseHeader("Retry-After")) || 1),
+      });
+    request.onerror = () => reject(new ApiError(0, "The server cannot be reached. Is tinct serve still running?"));
+    request.onabort = aborted;
+    signal.addEventListener("abort", () => request.abort(), { once: true });
+    const form = new FormData();
+    for (const [name, value] of Object.entries(fields)) form.append(name, value);
+    form.append("file", file, "file"); // its own name stays here
+    request.send(form);
+  });
+}

@@ -1,0 +1,164 @@
+"""Files that are kept for a while, under names of our own, and gone afterwards.
+
+A store is a folder in the system's place for temporary files, which it holds a lock on. What a crashed server left has
+no lock any more, and the next one that starts deletes it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tinct.errors import OutputError
+from tinct.web.problems import Problem
+
+try:
+    import fcntl
+except ImportError:  # not on Windows; leftovers are told by their age there
+    fcntl = None  # type: ignore[assignment]
+
+PREFIX = "tinct-serve-"
+_LOCK = "lock"
+
+
+class Store:
+    """A folder of folders, each with a name that cannot be guessed.
+
+    Attributes:
+        root: the folder.
+    """
+
+    def __init__(self, *, keep_seconds: float, most_bytes: int, parent: Path | None = None) -> None:
+        """Make the folder, and delete what crashed servers left beside it.
+
+        Args:
+            keep_seconds: what was not used for so long is deleted by `sweep`.
+            most_bytes: most that may be kept at one time.
+            parent: where; the system's place for temporary files without it.
+
+        Raises:
+            OutputError: it cannot be made.
+        """
+        place = parent or Path(tempfile.gettempdir())
+        remove_leftovers(place, older=keep_seconds)
+        try:
+            self.root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+            self._lock = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise OutputError(
+                f"{place}: no folder can be made there ({error.strerror}); free space or set TMPDIR"
+            ) from error
+        if fcntl is not None:
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._keep_seconds = keep_seconds
+        self._most_bytes = most_bytes
+        self._used: dict[str, float] = {}
+        self._guard = threading.Lock()
+
+    def make(self) -> Path:
+        """Give a new folder.
+
+        Raises:
+            Problem: too much is kept already (507).
+        """
+        if self.size() > self._most_bytes:
+            raise Problem(507, "The server keeps as many files as it may. Try again later.", retry_after=60)
+        folder = self.root / secrets.token_urlsafe(16)
+        folder.mkdir(mode=0o700)
+        self.touch(folder)
+        return folder
+
+    def find(self, name: str) -> Path | None:
+        """Give a folder by its name, and note that it is in use; None where there is none."""
+        with self._guard:
+            if name not in self._used:
+                return None
+            self._used[name] = time.monotonic()
+        return self.root / name
+
+    @contextmanager
+    def borrowed(self) -> Iterator[Path]:
+        """Give a new folder that is deleted after the block."""
+        folder = self.make()
+        try:
+            yield folder
+        finally:
+            self.remove(folder)
+
+    def touch(self, folder: Path) -> None:
+        """Note that a folder is in use now."""
+        with self._guard:
+            self._used[folder.name] = time.monotonic()
+
+    def remove(self, folder: Path) -> None:
+        """Delete a folder and all in it."""
+        with self._guard:
+            self._used.pop(folder.name, None)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep(self) -> list[str]:
+        """Delete what was not used for too long; give the names of the folders."""
+        before = time.monotonic() - self._keep_seconds
+        with self._guard:
+            old = [name for name, used in self._used.items() if used < before]
+        for name in old:
+            self.remove(self.root / name)
+        return old
+
+    def size(self) -> int:
+        """Add up the bytes of all files kept."""
+        total = 0
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                with suppress(OSError):
+                    total += os.stat(os.path.join(folder, name)).st_size  # noqa: PTH116, PTH118
+        return total
+
+    def close(self) -> None:
+        """Delete everything."""
+        shutil.rmtree(self.root, ignore_errors=True)
+        with suppress(OSError):
+            os.close(self._lock)
+
+
+def remove_leftovers(parent: Path, *, older: float) -> None:
+    """Delete the folders of servers that are gone.
+
+    Args:
+        parent: where they lie.
+        older: where there are no locks, only folders not changed for so many seconds.
+    """
+    for folder in parent.glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if (
+                folder.is_symlink()
+                or not folder.is_dir()
+                or (hasattr(os, "getuid") and folder.stat().st_uid != os.getuid())
+            ):
+                continue
+            if _is_left(folder, older=older):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_left(folder: Path, *, older: float) -> bool:
+    age = time.time() - folder.stat().st_mtime
+    if fcntl is None:
+        return age > older
+    try:
+        handle = os.open(folder / _LOCK, os.O_RDWR)
+    except FileNotFoundError:  # just being made, or killed just then
+        return age > 60
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
