@@ -159,12 +159,23 @@ def draw_confusion(scores: Scores, path: str | Path, *, overwrite: bool = False)
         OutputError: the file is there already, or cannot be written.
     """
     target = Path(path)
-    if target.suffix.lower() != ".png":
-        raise OutputError(f"{path}: a confusion matrix is drawn as .png")
-    if target.exists() and not overwrite:
-        raise OutputError(f"{path}: is there already; use --overwrite or another name")
+    check_drawing(target, overwrite=overwrite)
     with written_beside(target) as beside:
         beside.write_bytes(cv2.imencode(".png", confusion_picture(scores)[..., ::-1])[1].tobytes())
+
+
+def check_drawing(target: Path, *, overwrite: bool) -> None:
+    """Refuse a target before any work.
+
+    Raises:
+        OutputError: it is no .png, is there already, or its folder is not.
+    """
+    if target.suffix.lower() != ".png":
+        raise OutputError(f"{target}: a confusion matrix is drawn as .png")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target}: is there already; use --overwrite or another name")
+    if not target.parent.is_dir():
+        raise OutputError(f"{target}: the folder does not exist; make it first")
 
 
 def confusion_picture(scores: Scores) -> NDArray[np.uint8]:

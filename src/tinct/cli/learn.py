@@ -42,17 +42,19 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EXPORT_EPILOG)(export)
 
 
-def _require_learn(what: str) -> None:
+def require_learn(what: str) -> None:
+    """Say in one line that learning needs an extra, where it is not installed."""
     import importlib.util
 
     if importlib.util.find_spec("torch") is None or importlib.util.find_spec("lightning") is None:
         raise MissingExtraError("learn", what)
 
 
-def _option(text: str) -> tuple[str, Any]:
+def option_of(text: str, *, flag: str = "--option") -> tuple[str, Any]:
+    """Split NAME=VALUE; the value is read as JSON, or else as text."""
     name, sign, value = text.partition("=")
     if not sign:
-        raise SettingError(f"--option needs NAME=VALUE, not '{text}'")
+        raise SettingError(f"{flag} needs NAME=VALUE, not '{text}'")
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:
@@ -75,7 +77,7 @@ def prepare(
     Leave out unreadable, near-grey, toned, tiny and duplicate photographs and cut frames off; rejected.csv lists them.
     Run again after an interruption, it goes on.
     """
-    _require_learn("preparing a dataset")
+    require_learn("preparing a dataset")
     from tinct.learn.prepare import prepare as run
 
     with progress("Preparing") as advance:
@@ -190,7 +192,7 @@ def train(
     given = {name: value for name, value in locals().items() if value is not None}
     for name in ("out", "resume", "cache"):
         given.pop(name, None)
-    _require_learn("training")
+    require_learn("training")
     from tinct.learn.networks.backbones import weights_sha256
     from tinct.learn.run import Run, Training
     from tinct.learn.train import train as run
@@ -207,7 +209,7 @@ def _changes(given: dict[str, Any]) -> dict[str, Any]:
     """Turn the options that were given into settings of a training."""
     changes = dict(given)
     if "options" in changes:
-        changes["options"] = dict(_option(text) for text in changes["options"])
+        changes["options"] = dict(option_of(text) for text in changes["options"])
     if "categories" in changes:
         changes["categories"] = tuple(changes["categories"])
     if "encoder_weights" in changes:
@@ -271,7 +273,7 @@ def export(
 
     The file is compared with PyTorch on noise and on photographs, and not written if they differ.
     """
-    _require_learn("exporting a model")
+    require_learn("exporting a model")
     from tinct.learn.export import export as write
     from tinct.learn.export import read_metrics
 

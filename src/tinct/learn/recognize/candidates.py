@@ -145,6 +145,7 @@ def choose_candidates(
     weights: str | None = None,
     backbone: str = "squeezenet1_1",
     options: dict[str, Any] | None = None,
+    size: tuple[int, int] | None = None,
 ) -> list[Candidate]:
     """Say what is tried.
 
@@ -155,6 +156,7 @@ def choose_candidates(
         weights: a file of pretrained weights, without which `pretrained` is left out.
         backbone: what the weights belong to, `squeezenet1_1` or `vgg16`.
         options: of the networks; only where one network is chosen.
+        size: height and width of the pictures; long kernels are made to fit into it.
 
     Raises:
         SettingError: no such network or space; options for several networks; pretrained without weights; colour
@@ -175,6 +177,8 @@ def choose_candidates(
     found: list[Candidate] = []
     for name in chosen:
         given = {**DEFAULT_OPTIONS.get(name, {}), **(options or {})}
+        if name == "long_kernels" and size and not options:
+            given = _kernels_that_fit(size)
         if name == "pretrained":
             given |= {"weights": str(weights), "backbone": backbone}
         for space in _spaces(name, kind, color_spaces):
@@ -183,6 +187,13 @@ def choose_candidates(
     if not found:
         raise SettingError("nothing is left to try; ask for other networks or colour spaces")
     return found
+
+
+def _kernels_that_fit(size: tuple[int, int]) -> dict[str, Any]:
+    """Give shorter kernels where two of 30 and two of 3 are longer than an edge, and no options otherwise."""
+    # Each edge loses 2 (long - 1) + 2 (3 - 1) pixels, and one has to be left.
+    longest = (min(size) - 5) // 2 + 1
+    return {} if longest >= 30 else {"long": max(3, longest)}
 
 
 def _spaces(network: str, kind: str, asked: list[str] | None) -> list[str]:

@@ -109,8 +109,9 @@ def _card(
     if scores is None:
         raise SettingError(f"{candidate.name} was not measured: {best.outcome.reason}")
     options = dict(candidate.options)
+    by = "cross-validation" if best.outcome.folds > 1 else "a fifth kept apart"
     metrics: dict[str, Any] = {
-        "measured_on": "validation split" if VAL in labelled.splits and best.outcome.folds == 1 else "cross-validation",
+        "measured_on": "the validation split" if VAL in labelled.splits and best.outcome.folds == 1 else by,
         "folds": best.outcome.folds,
         **scores.to_json(),
         "candidates": [each.to_json() for each in table],

@@ -16,7 +16,7 @@ from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, choose
 from tinct.learn.recognize.data import TEST, TRAIN, VAL, Labelled, Loaded, common_size, find_labelled, load
 from tinct.learn.recognize.export import check_target
 from tinct.learn.recognize.finish import finish
-from tinct.learn.recognize.fit import Fitting
+from tinct.learn.recognize.fit import Augmentation, Fitting
 from tinct.learn.recognize.folds import Fold, leaks, near_duplicates, stratified_folds
 from tinct.learn.recognize.guards import check_augmentation
 from tinct.learn.recognize.trial import Judged, Measured, Notebook, judge, run_trial
@@ -140,6 +140,7 @@ def train_classifier(
         weights=choices.weights,
         backbone=choices.backbone,
         options=choices.options,
+        size=loaded.size,
     )
     folds = _folds(loaded, choices, warnings)
     warning = check_augmentation(choices.fitting.augmentation, loaded, folds[0], force=choices.force, seed=choices.seed)
@@ -160,6 +161,35 @@ def train_classifier(
     )
     shutil.rmtree(notebook.folder, ignore_errors=True)
     return Training(path, card, table, test, loaded.left_out, warnings)
+
+
+def fitting_of(
+    values: dict[str, Any], *, augmentation: dict[str, Any], as_first_written: bool = False
+) -> tuple[Fitting, frozenset[str]]:
+    """Give how networks are trained from what was asked for.
+
+    Args:
+        values: of `Fitting`; None where a value was not asked for.
+        augmentation: of `Augmentation`.
+        as_first_written: begin with `Fitting.as_first_written` instead of the defaults.
+
+    Returns:
+        The settings, and the names of the values that were asked for.
+
+    Raises:
+        SettingError: there is no such change to pictures, or a value makes no sense.
+    """
+    begin = Fitting.as_first_written() if as_first_written else Fitting()
+    changes = vars(begin.augmentation).copy()
+    for name, value in augmentation.items():
+        if name not in changes:
+            raise SettingError(f"no change '{name}' to pictures; there are {', '.join(changes)}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise SettingError(f"--augment {name} needs a number of 0 to 1, not {value!r}")
+        changes[name] = bool(value) if isinstance(changes[name], bool) else float(value)
+    asked = {name: value for name, value in values.items() if value is not None}
+    given = frozenset(asked) | ({"epochs", "learning_rate"} if as_first_written else set())
+    return replace(begin, **asked, augmentation=Augmentation(**changes)), given
 
 
 def _read(source: str | Path, choices: Choices, progress: Progress | None) -> tuple[Loaded, list[str]]:
