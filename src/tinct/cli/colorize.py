@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tinct.cli import suggest
 from tinct.cli.output import exit_by, print_row, shown_rows
 
 EPILOG = """Examples:
@@ -17,12 +18,15 @@ tinct colorize album/ --recursive -o coloured/
 
 tinct colorize 'scans/*.tif' --compare --temperature 0.5
 
+tinct colorize grandmother.jpg --hint 25%,60%=#b03020 --overwrite
+
 tinct colorize - < old.png > new.png"""
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     app.command(epilog=EPILOG)(colorize)
+    suggest.register(app)
 
 
 def _denoise(text: str) -> Any:
@@ -59,6 +63,24 @@ Caution = Annotated[
         help="Fade colours where opposite hues are likely: 0 not at all, 1 much. Default: the model's own.",
     ),
 ]
+Cautious = Annotated[
+    bool, typer.Option("--cautious", help="Fade colours wherever the network is unsure of the hue, as --caution 2.")
+]
+Hints = Annotated[
+    list[str],
+    typer.Option(
+        "--hint",
+        metavar="X,Y=#RRGGBB",
+        help="Say which colour is where, in pixels (120,340=#b03020) or per cent (25%,60%=#b03020); may be repeated.",
+    ),
+]
+HintsFile = Annotated[
+    str | None,
+    typer.Option(
+        "--hints", metavar="FILE", help="Read hints from this .json, or from strokes painted on a transparent .png."
+    ),
+]
+Seeds = Annotated[bool, typer.Option("--seeds", help="Spread colours from the pixels the network is surest of.")]
 Size = Annotated[
     int | None,
     typer.Option(metavar="PIXELS", help="Set the size at which the network looks. Default: the model's own."),
@@ -91,6 +113,10 @@ def colorize(
     model: Model = "photo",
     temperature: Temperature = None,
     caution: Caution = None,
+    cautious: Cautious = False,
+    hint: Hints = [],  # noqa: B006 - Typer makes a new list
+    hints: HintsFile = None,
+    seeds: Seeds = False,
     size: Size = None,
     denoise: Denoise = "auto",
     runtime: Runtime = "auto",
@@ -108,11 +134,15 @@ def colorize(
     fails; the exit status is then 1.
     """
     from tinct.colorize.batch import Settings, colorize_files, colorize_stream
+    from tinct.colorize.hints import gather_hints
 
     settings = Settings(
         model=model,
         temperature=temperature,
         caution=caution,
+        cautious=cautious,
+        hints=gather_hints(hint, hints),
+        seeds=seeds,
         size=size,
         denoise=denoise,
         runtime=runtime,

@@ -1,4 +1,4 @@
-"""`tinct evaluate` and `tinct bins`."""
+"""`tinct evaluate` and `tinct bins`; `tinct calibrate` is a file of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tinct.cli import calibrate
 from tinct.cli.output import print_json, progress
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def register(app: typer.Typer) -> None:
     """Add the verbs."""
     app.command(epilog=EVALUATE_EPILOG)(evaluate)
     app.command(epilog=BINS_EPILOG)(bins)
+    calibrate.register(app)
 
 
 Split = Annotated[str, typer.Option(metavar="train|val", help="Take this split of a dataset.")]

@@ -14,6 +14,10 @@ from tinct.errors import SettingError
 _COLD = 0.1
 
 
+# The caution that is meant by "cautious".
+CAUTIOUS = 2.0
+
+
 def annealed_mean(logits: NDArray[Any], centers: FloatArray, *, temperature: float, caution: float = 0.0) -> FloatArray:
     """Decode a distribution over colour bins into one chroma per pixel.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tinct.colorize.colorizer import Colorizer, PhotoResult
+from tinct.colorize.hints import Hint
 from tinct.colorize.plan import EXTRAS, Job, extra_path, plan_jobs
 from tinct.colorize.prediction import has_confidence
 from tinct.colorize.sheet import compare_sheet, confidence_sheet
@@ -65,6 +66,7 @@ class Settings:
         model: the name of a model that comes with tinct, or the path of a model file.
         temperature: of decoding, above 0: lower is more vivid, 1 is the mean; the model's own without it.
         caution: of decoding, 0..4: how much colour fades where opposite hues are likely; the model's own without it.
+        cautious: as a caution of `tinct.color.decoding.CAUTIOUS`, or the model's own where that is more.
         size: working size in pixels; the model's own without it.
         denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
         runtime: `auto`, `onnxruntime` or `openvino`.
@@ -74,11 +76,14 @@ class Settings:
         overwrite: replace results that are there already.
         compare: write a before/after sheet beside each result, as NAME_color_sheet.EXT.
         confidence: write confidence maps beside each result, as NAME_color_confidence.EXT.
+        hints: what is known of the colours of one picture; there can be no others then.
+        seeds: colours spread from the pixels the network is surest of; see `tinct.colorize.seeds`.
     """
 
     model: str | Path = DEFAULT_MODEL
     temperature: float | None = None
     caution: float | None = None
+    cautious: bool = False
     size: int | None = None
     denoise: str | float = "auto"
     runtime: str = "auto"
@@ -87,6 +92,8 @@ class Settings:
     overwrite: bool = False
     compare: bool = False
     confidence: bool = False
+    hints: tuple[Hint, ...] = ()
+    seeds: bool = False
 
     def colorizer(self, *, threads: int | None) -> Colorizer:
         """Give a colorizer so set, with this many threads for each picture."""
@@ -95,8 +102,10 @@ class Settings:
             runtime=self.runtime,
             temperature=self.temperature,
             caution=self.caution,
+            cautious=self.cautious,
             size=self.size,
             denoise=self.denoise,
+            seeds=self.seeds,
             threads=threads,
         )
 
@@ -131,6 +140,8 @@ def colorize_files(
     """
     settings = settings or Settings()
     jobs = plan_jobs(inputs, output=output, recursive=recursive)
+    if settings.hints and len(jobs) > 1:
+        raise SettingError(f"hints are for one picture, and {len(jobs)} were named; name the one they belong to")
     workers, each = _share_threads(settings.threads, sum(not job.status for job in jobs))
     colorizer = settings.colorizer(threads=each)
     rows = []
@@ -176,9 +187,11 @@ def colorize_stream(
     source = stdin.read() if str(inputs[0]) == "-" else named
     colorizer = settings.colorizer(threads=settings.threads)
     if output is not None and str(output) != "-":
-        result = colorizer.photo(source, output, recolor=settings.recolor, overwrite=settings.overwrite)
+        result = colorizer.photo(
+            source, output, recolor=settings.recolor, overwrite=settings.overwrite, hints=settings.hints
+        )
     else:
-        data, result = colorizer.encoded(source, recolor=settings.recolor)
+        data, result = colorizer.encoded(source, recolor=settings.recolor, hints=settings.hints)
         try:
             stdout.write(data)
             stdout.flush()
@@ -278,7 +291,12 @@ def _colorized(colorizer: Colorizer, source: Path, target: Path, settings: Setti
     except OSError as error:
         raise OutputError(f"{target.parent}: the folder cannot be made ({error.strerror}); choose another") from error
     return colorizer.photo(
-        source, target, recolor=settings.recolor, overwrite=settings.overwrite, confidence=settings.confidence
+        source,
+        target,
+        recolor=settings.recolor,
+        overwrite=settings.overwrite,
+        confidence=settings.confidence,
+        hints=settings.hints,
     )
 
 

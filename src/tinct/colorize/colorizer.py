@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct import __version__
-from tinct.color.decoding import check_decoding
+from tinct.color.decoding import CAUTIOUS, check_decoding
 from tinct.color.spaces import rgb_to_lab
 from tinct.color.toning import is_colored
 from tinct.colorize import arrays, pil
 from tinct.colorize.denoise import checked_denoise, denoised
-from tinct.colorize.hints import Hint, as_hints, place_hints
+from tinct.colorize.hints import Hint, as_hints
+from tinct.colorize.placing import place_hints
 from tinct.colorize.prediction import Prediction, native_luma
 from tinct.colorize.result import PhotoResult as PhotoResult
 from tinct.errors import AlreadyColorError, InputError, SettingError
@@ -44,6 +45,7 @@ class Colorizer:
         caution: of decoding.
         size: the network's working size, in pixels.
         denoise: `auto`, `off`, or the grain's standard deviation in 8-bit steps.
+        seeds: whether colours spread from the pixels the network is surest of.
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class Colorizer:
         runtime: str = "auto",
         temperature: float | None = None,
         caution: float | None = None,
+        cautious: bool = False,
         size: int | None = None,
         denoise: str | float = "auto",
+        seeds: bool = False,
         threads: int | None = None,
     ) -> None:
         """Open a model.
@@ -65,10 +69,13 @@ class Colorizer:
             temperature: of decoding, above 0: lower is more vivid, 1 is the mean; the model's own without it.
             caution: of decoding, 0..4: how much colour fades where opposite hues are likely; the model's own without
                 it.
+            cautious: as a caution of 2, or the model's own where that is more; instead of `caution`.
             size: working size: the network sees the picture with sqrt(height x width) of this, 16..4096; the model's
                 own without it.
             denoise: how the network's small copy is denoised: `auto`, `off`, or the grain's standard deviation in
                 8-bit steps, 0..100. The picture itself never is.
+            seeds: take the network's colours only where it is surest, and spread them from there; see
+                `tinct.colorize.seeds`.
             threads: processor threads for one picture; as many as there are cores without it.
 
         Raises:
@@ -79,16 +86,23 @@ class Colorizer:
         if size is not None and not 16 <= size <= 4096:
             raise SettingError(f"the working size must lie in 16..4096 pixels, not {size}")
         check_decoding(temperature=1.0 if temperature is None else temperature, caution=caution or 0.0)
+        if cautious and caution is not None:
+            raise SettingError(f"cautious, and a caution of {caution:g}: give one of the two")
         self.denoise = checked_denoise(denoise)
         self.session = Session(model, runtime=runtime, threads=threads)
         card = self.session.card
-        for option, value in (("temperature", temperature), ("caution", caution)):
-            if value is not None and self.session.bins is None:
+        care = caution is not None or cautious
+        asked = {"temperature": temperature is not None, "caution": care, "confidence for seeds": seeds}
+        for option, given in asked.items():
+            if given and self.session.bins is None:
                 raise SettingError(
                     f"the model {card.name} gives chroma itself and has no {option}; leave the option out"
                 )
         self.temperature = card.temperature if temperature is None else float(temperature)
         self.caution = card.caution if caution is None else float(caution)
+        if cautious:
+            self.caution = max(CAUTIOUS, self.caution)
+        self.seeds = seeds
         self.size = size or card.working_size
         self._threads = min(threads or core_count(), _MOST_THREADS)
 
@@ -314,6 +328,7 @@ class Colorizer:
             caution=self.caution,
             denoised=noise,
             calibration=self.session.card.calibration,
+            seeds=self.seeds,
         )
 
     @property
@@ -370,6 +385,8 @@ class Colorizer:
             note["temperature"] = f"{answer.temperature:g}"
             if answer.caution:
                 note["caution"] = f"{answer.caution:g}"
+        if answer.seeds:
+            note["seeds"] = "yes"
         if answer.hints is not None:
             note["hints"] = str(len(answer.hints))
         return function, note

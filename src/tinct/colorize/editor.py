@@ -15,7 +15,8 @@ from tinct.color.spaces import FloatArray
 from tinct.color.upsample import ChromaGuide, color_rows
 from tinct.colorize import arrays
 from tinct.colorize.colorizer import Colorizer, PhotoResult
-from tinct.colorize.hints import Hint, place_hints
+from tinct.colorize.hints import Hint
+from tinct.colorize.placing import place_hints
 from tinct.colorize.suggest import Suggestion, suggest_hints
 from tinct.errors import SettingError
 from tinct.media.image import open_picture

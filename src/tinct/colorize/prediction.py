@@ -12,7 +12,8 @@ from tinct.color.bins import ColorBins
 from tinct.color.decoding import check_decoding, confidence
 from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab, rgb_to_yuv
 from tinct.color.upsample import ChromaGuide, fit_guide
-from tinct.colorize.hints import PlacedHints
+from tinct.colorize.placing import PlacedHints
+from tinct.colorize.seeds import diffused
 from tinct.colorize.spreading import HintSpreader
 from tinct.errors import SettingError
 
@@ -33,6 +34,7 @@ class Prediction:
         caution: of decoding; see `tinct.color.decoding.annealed_mean`.
         calibration: what the logits are divided by to make probabilities that hold; for all but decoding.
         hints: what is known of the colours; None for nothing.
+        seeds: whether the colours spread from the pixels the network is surest of; see `tinct.colorize.seeds`.
     """
 
     output: FloatArray
@@ -45,6 +47,7 @@ class Prediction:
     caution: float = 0.0
     calibration: float = 1.0
     hints: PlacedHints | None = None
+    seeds: bool = False
     # What takes long to make, shared by all copies that differ in how they are decoded.
     _kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -118,7 +121,10 @@ class Prediction:
         Raises:
             SettingError: the temperature is not above 0, or the network has none.
         """
-        plain = fit_guide(self.luma, self.chroma(temperature=temperature))
+        chroma = self.chroma(temperature=temperature)
+        if self.seeds and self.bins is not None:
+            chroma = diffused(self.luma, self.output, chroma, calibration=self.calibration)
+        plain = fit_guide(self.luma, chroma)
         return plain if self.hints is None else self.spreader.added(plain, self.spreader.shares(self.hints))
 
     @property

@@ -42,7 +42,7 @@ def compare_sheet(pictures: Sequence[str | Path | bytes], target: str | Path, *,
         raise SettingError("a sheet needs at least one picture and a panel of at least 1 pixel")
     panels = [_thumbnail(picture, panel) for picture in pictures]
     sheet = pyvips.Image.arrayjoin(panels, across=len(panels), shim=GAP, background=[255, 255, 255], valign="centre")
-    return _write(sheet, Path(target))
+    return write_sheet(sheet, Path(target))
 
 
 def confidence_sheet(probability: FloatArray, ratio: FloatArray, target: str | Path) -> Path:
@@ -72,7 +72,7 @@ def confidence_sheet(probability: FloatArray, ratio: FloatArray, target: str | P
     gap = np.full((left.shape[0], 3 * GAP, 3), 255, dtype=np.uint8)
     sheet = np.concatenate([left, gap, right], axis=1)
     image = pyvips.Image.new_from_memory(sheet.tobytes(), sheet.shape[1], sheet.shape[0], 3, "uchar")
-    return _write(image.copy(interpretation="srgb"), Path(target))
+    return write_sheet(image.copy(interpretation="srgb"), Path(target))
 
 
 def _thumbnail(picture: str | Path | bytes, edge: int) -> Any:
@@ -119,7 +119,12 @@ def _text(canvas: NDArray[np.uint8], text: str, left: int, baseline: int) -> Non
     cv2.putText(canvas, text, (left, baseline), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (40, 40, 40), 1, cv2.LINE_AA)
 
 
-def _write(image: Any, target: Path) -> Path:
+def write_sheet(image: Any, target: Path) -> Path:
+    """Write a libvips image that was drawn, in the format of the target's ending.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     form = format_of(target)
     options = save_options(form, quality=LEAST_QUALITY, lossless=False, deep=False, huge=False)
     try:

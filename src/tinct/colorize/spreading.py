@@ -20,7 +20,7 @@ from tinct.color.decoding import softmax
 from tinct.color.propagate import Propagator
 from tinct.color.spaces import FloatArray
 from tinct.color.upsample import ChromaGuide, fit_guide
-from tinct.colorize.hints import PlacedHints
+from tinct.colorize.placing import PlacedHints
 from tinct.media.image import small_size
 
 # Root of height x width at which hints spread: a factorisation takes half a second there, and a hint milliseconds.
@@ -29,6 +29,8 @@ SPREAD_SIZE = 160
 LOOSE, FIRM = 3e-8, 3e-6
 # How unlike the network's answers at two pixels may be, as 1 - Bhattacharyya coefficient, and they still see one thing.
 _LIKENESS = 0.1
+# How unlike the luma of two pixels may be, and they still belong to one thing.
+_SHADE = 0.1
 # How far a hint reaches to parts cut off from it, as a share of the root of height x width.
 _REACH = 0.2
 # Below the first share a pixel stays as it was, above the second it has the hint's colour entirely.
@@ -125,6 +127,7 @@ class HintSpreader:
             row, column = mine[len(mine) // 2]
             like = features @ features[row, column]
             share = np.exp(-np.square(np.maximum(1 - like, 0) / _LIKENESS))
+            share *= np.exp(-np.square((self.luma - self.luma[row, column]) / _SHADE) / 2)
             reach = _REACH * (height * width) ** 0.5
             down, across = np.ogrid[:height, :width]
             away = np.full((height, width), np.inf, dtype=np.float32)

@@ -14,7 +14,8 @@ from tinct.color.bins import ColorBins
 from tinct.color.decoding import softmax
 from tinct.color.spaces import FloatArray
 from tinct.color.upsample import yuv_colors
-from tinct.colorize.hints import Color, PlacedHints, color_text
+from tinct.colorize.hints import Color, color_text
+from tinct.colorize.placing import PlacedHints
 from tinct.colorize.prediction import Prediction, yuv_chroma
 from tinct.colorize.spreading import likeness
 from tinct.errors import SettingError
@@ -47,6 +48,13 @@ class Suggestion:
     gain: float
     colors: tuple[Color, ...]
     shares: tuple[float, ...]
+
+    def text(self) -> str:
+        """Give it as a line: a place as `--hint` takes it, and the colours with their shares."""
+        colors = ", ".join(
+            f"{color_text(color)} {round(100 * share)} %" for color, share in zip(self.colors, self.shares, strict=True)
+        )
+        return f"{self.x},{self.y}  {colors}  (helps {100 * self.gain:.0f} %)"
 
     def to_json(self) -> dict[str, Any]:
         """Give it as plain JSON values."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tinct.color.bins import ColorBins
 from tinct.color.decoding import check_decoding
 from tinct.color.spaces import chroma_space
-from tinct.errors import ModelError, TinctError
+from tinct.errors import MissingExtraError, ModelError, OutputError, SettingError, TinctError
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -203,6 +203,50 @@ def read_card(model: str | Path) -> Card:
     """
     path = find_model(model)
     return card_of(open_graph(path, optimize=False), path)
+
+
+def rewrite_card(model: str | Path, card: Card, out: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a model file with another card: the same graph, byte for byte the same weights.
+
+    Args:
+        model: the name of a model that comes with tinct, or a model file.
+        card: the card it is to have.
+        out: the file to write, ending in `.onnx`.
+        overwrite: replace a file that is there already.
+
+    Returns:
+        The file written.
+
+    Raises:
+        ModelError: the model is damaged.
+        OutputError: the file is there already, or cannot be written; nothing is left behind.
+        SettingError: it does not end in `.onnx`.
+        MissingExtraError: the package `onnx` is not installed.
+    """
+    target, source = Path(out), find_model(model)
+    if target.suffix != ".onnx":
+        raise SettingError(f"{out}: a model file must end in .onnx")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{out} exists already; add --overwrite to replace it")
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingExtraError("learn", "writing a model file") from error
+    open_graph(source, optimize=False)  # says what is wrong with a damaged file
+    graph = onnx.load(source)
+    entries = {entry.key: entry for entry in graph.metadata_props}
+    entry = entries.get(METADATA_KEY) or graph.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, card.to_json()
+    partial = target.with_name(target.name + ".part")
+    try:
+        partial.write_bytes(graph.SerializeToString())
+        read_card(partial)
+        partial.replace(target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror})") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
 
 
 def open_graph(path: Path, *, optimize: bool = True, threads: int | None = None) -> onnxruntime.InferenceSession:

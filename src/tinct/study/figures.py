@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from tinct.media.files import written_beside
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from tinct.study.calibration import Reliability
 
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 MIDDLE_LUMA = 0.55
@@ -38,6 +41,54 @@ def bin_colors(bins: ColorBins, *, luma: float = MIDDLE_LUMA) -> FloatArray:
     return colors
 
 
+def check_figure(target: str | Path) -> Path:
+    """Refuse what a figure cannot be written as.
+
+    Raises:
+        SettingError: the ending is none of `FIGURE_SUFFIXES`.
+        MissingExtraError: matplotlib is not installed.
+    """
+    path = Path(target)
+    if path.suffix.lower() not in FIGURE_SUFFIXES:
+        raise SettingError(f"{path}: figures are written as {', '.join(FIGURE_SUFFIXES)}; give the file such a name")
+    _new_figure(width=1, height=1)
+    return path
+
+
+def draw_reliability(curves: Sequence[tuple[str, Reliability]], target: str | Path) -> Path:
+    """Draw reliability diagrams beside each other: how often the likeliest colour is right, by how sure the network is.
+
+    Args:
+        curves: a title and the figures of each.
+        target: a .png, .svg or .pdf file.
+
+    Returns:
+        The file.
+
+    Raises:
+        SettingError: another kind of file.
+        OutputError: the file cannot be written.
+        MissingExtraError: matplotlib is not installed.
+
+    Source: Guo et al. 2017, figure 1.
+    """
+    path = check_figure(target)
+    figure = _new_figure(width=4.6 * len(curves), height=4.8)
+    panels = figure.subplots(1, len(curves), squeeze=False)[0]
+    for axes, (title, found) in zip(panels, curves, strict=True):
+        count = len(found.share)
+        places = (np.arange(count) + 0.5) / count
+        accuracy, share = np.array(found.accuracy), np.array(found.share)
+        axes.bar(places, accuracy, width=0.92 / count, color="tab:blue", label="how often right")
+        axes.bar(places, share, width=0.4 / count, color="0.25", label="share of pixels")
+        axes.plot([0, 1], [0, 1], color="tab:red", linestyle="--", label="calibrated")
+        axes.set(title=f"{title}: error {100 * found.error:.1f} %", xlabel="probability of the likeliest colour")
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    panels[0].legend(loc="upper left", frameon=False)
+    _save(figure, path)
+    return path
+
+
 def draw_bins(bins: ColorBins, target: str | Path) -> Path:
     """Draw colour bins: their colours, frequencies, inverse frequencies and weights, the last three on log scales.
 
@@ -58,9 +109,7 @@ def draw_bins(bins: ColorBins, target: str | Path) -> Path:
 
     Source: Billaut et al. 2018, figure 1.
     """
-    path = Path(target)
-    if path.suffix.lower() not in FIGURE_SUFFIXES:
-        raise SettingError(f"{path}: figures are written as {', '.join(FIGURE_SUFFIXES)}; give the file such a name")
+    path = check_figure(target)
     figure = _new_figure(width=11, height=9.6)
     axes = figure.subplots(2, 2)
     colors = bin_colors(bins)

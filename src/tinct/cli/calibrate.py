@@ -1,0 +1,90 @@
+"""`tinct calibrate`: how far a model's probabilities hold, and what mends them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinct.cli.output import print_json, progress, say
+
+EPILOG = """Examples:
+
+tinct calibrate photo --data dataset/
+
+tinct calibrate mine.onnx --data dataset/ --figure reliability.svg -o mine.onnx --overwrite"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(calibrate)
+
+
+def calibrate(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A name that `tinct models` lists, or a model file; one with bins.")
+    ],
+    data: Annotated[
+        Path,
+        typer.Option(metavar="DATASET|FOLDER", help="Measure on these colour photographs, not trained on."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="Write the model, with what was found in its card, to this .onnx."
+        ),
+    ] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the reliability diagram into this .png, .svg or .pdf."),
+    ] = None,
+    split: Annotated[str, typer.Option(metavar="train|val", help="Take this split of a dataset.")] = "val",
+    size: Annotated[
+        int | None,
+        typer.Option(metavar="PIXELS", help="Set the size at which the network looks. Default: the model's own."),
+    ] = None,
+    runtime: Annotated[
+        str, typer.Option(metavar="auto|onnxruntime|openvino", help="Choose what runs the network.")
+    ] = "auto",
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", help="Take only so many pictures, chosen at random.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model file that is there already.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a few lines.")] = False,
+) -> None:
+    """Measure how far a model's probabilities hold, and fit the temperature that mends them.
+
+    Confidence maps, hints and suggestions use it; the colours themselves do not change.
+    """
+    from tinct.study.calibration import calibrate as run
+
+    with progress("measuring") as advance:
+        found = run(
+            model,
+            data,
+            split=split,
+            size=size,
+            runtime=runtime,
+            limit=limit,
+            seed=seed,
+            figure=figure,
+            out=output,
+            overwrite=overwrite,
+            progress=advance,
+        )
+    for name, reason in found.left_out:
+        say(f"left out: {name}: {reason}", on_stderr=True)
+    if as_json:
+        print_json(found.to_json())
+        return
+    say(f"{found.model}, {found.pictures} pictures of {found.data}: calibration {found.temperature:.3f}")
+    for when, result in (("before", found.before), ("after", found.after)):
+        say(
+            f"  {when:6}  expected calibration error {100 * result.error:.2f} %, log loss {result.log_loss:.3f}; "
+            f"{100 * result.top:.1f} % sure, {100 * result.right:.1f} % right"
+        )
+    for path in (figure, output):
+        if path is not None:
+            say(str(path))

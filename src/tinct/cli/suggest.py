@@ -1,0 +1,70 @@
+"""`tinct suggest`: where a hint would help most."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinct.cli.output import print_json, say
+
+EPILOG = """Examples:
+
+tinct suggest grandmother.jpg
+
+tinct suggest grandmother.jpg -o points.png --count 8
+
+tinct suggest grandmother.jpg --hint 25%,60%=#b03020 --json"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(suggest)
+
+
+def suggest(
+    picture: Annotated[str, typer.Argument(metavar="INPUT", help="A black-and-white photograph.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write the picture with the points and colours marked."),
+    ] = None,
+    count: Annotated[int, typer.Option("-n", "--count", metavar="N", help="Give at most so many points.")] = 5,
+    hint: Annotated[
+        list[str], typer.Option("--hint", metavar="X,Y=#RRGGBB", help="What is known already; may be repeated.")
+    ] = [],  # noqa: B006 - Typer makes a new list
+    hints: Annotated[
+        str | None, typer.Option("--hints", metavar="FILE", help="Read what is known already from this file.")
+    ] = None,
+    model: Annotated[str, typer.Option(metavar="NAME|FILE", help="Use this model.")] = "photo",
+    runtime: Annotated[
+        str, typer.Option(metavar="auto|onnxruntime|openvino", help="Choose what runs the network.")
+    ] = "auto",
+    recolor: Annotated[bool, typer.Option("--recolor", help="Take pictures that have colours already.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a picture that is there already.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """Say where a hint would help most, and which colours are plausible there.
+
+    Each point can be given back as `--hint` to `tinct colorize`, with one of its colours or another.
+    """
+    from tinct.colorize.hints import gather_hints
+    from tinct.colorize.points import suggest_for
+
+    found = suggest_for(
+        picture,
+        marked=output,
+        count=count,
+        hints=gather_hints(hint, hints),
+        model=model,
+        runtime=runtime,
+        recolor=recolor,
+        overwrite=overwrite,
+    )
+    if as_json:
+        print_json({"source": picture, "points": [item.to_json() for item in found]})
+        return
+    for item in found:
+        say(item.text())
+    if output is not None:
+        say(str(output))
