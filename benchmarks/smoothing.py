@@ -7,7 +7,7 @@ them stands the film's own flicker, which no colorizer should be expected to und
 
     warping_error  mean change of chroma along the motion, in 8-bit steps, and over chroma's spread: see
                    tinct.study.flicker
-    ciede2000      mean difference from the true colours, of every fifth frame
+    ciede2000      mean difference from the true colours, of every fifth frame; auc_within: see tinct.study.metrics
     milliseconds   of the smoothing alone a frame, on one core
 """
 
@@ -25,7 +25,7 @@ import numpy as np
 
 import common
 from tinct.color.bins import ColorBins
-from tinct.color.decoding import softmax
+from tinct.color.decoding import annealed_shares, softmax
 from tinct.color.spaces import YUV_TO_RGB, FloatArray, rgb_to_yuv
 from tinct.color.upsample import fit_guide, yuv_colors
 from tinct.colorize.history import MotionSmoother
@@ -39,12 +39,12 @@ from tinct.study.metrics import Truth, compare
 SIZE = 256
 COMPARED = 5
 
-WAYS: dict[str, Callable[[], Smoother]] = {
-    "off": Smoothing.parse("off").start,
-    "paper": Smoothing.parse("paper").start,
-    "motion": Smoothing.parse("motion").start,
-    "motion, no look-ahead": lambda: MotionSmoother(block=1, look_ahead=0),
-    "motion, look-ahead of 8": lambda: MotionSmoother(block=8, look_ahead=8),
+# What begins a film, and of how many frames the network is asked about one.
+WAYS: dict[str, tuple[Callable[[], Smoother], int]] = {
+    **{name: (Smoothing.parse(name).start, Smoothing.parse(name).every) for name in ("off", "paper", "motion")},
+    **{f"motion, 1 frame asked of {every}": (MotionSmoother, every) for every in (1, 2, 4)},
+    "motion, no look-ahead": (lambda: MotionSmoother(block=1, look_ahead=0), 1),
+    "motion, look-ahead of 8": (lambda: MotionSmoother(block=8, look_ahead=8), 1),
 }
 
 
@@ -66,14 +66,17 @@ def spread_out(luma: FloatArray, chroma: FloatArray) -> FloatArray:
     return np.stack([blue / YUV_TO_RGB[2, 1], red / YUV_TO_RGB[0, 2]], axis=-1).astype(np.float32)
 
 
-def smooth(smoother: Smoother, answers: list[FloatArray], seen: list[Any]) -> tuple[list[FloatArray], float]:
-    """Smooth a film on one core; give the results and milliseconds a frame."""
+def smooth(
+    smoother: Smoother, answers: list[FloatArray], seen: list[Any], *, every: int
+) -> tuple[list[FloatArray], float]:
+    """Smooth a film on one core, with one answer of so many; give the results and milliseconds a frame."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     results = []
     started = time.perf_counter()
-    for values, luma in zip(answers, seen, strict=True):
-        results += smoother.push(values, luma)
+    for number, (values, luma) in enumerate(zip(answers, seen, strict=True)):
+        known = number % every == 0
+        results += smoother.push(values if known else None, luma, unknown=not known)
     results += smoother.flush()
     took = 1000 * (time.perf_counter() - started) / len(answers)
     cv2.setNumThreads(threads)
@@ -84,6 +87,7 @@ def measure(
     frames: list[FloatArray], session: Session, bins: ColorBins, colors: dict[str, list[Any]]
 ) -> dict[str, Any]:
     """Measure every way on one film; `colors` is filled with the coloured frames that were compared."""
+    card = session.card
     yuv = [rgb_to_yuv(rgb) for rgb in frames]
     lumas = [np.ascontiguousarray(values[..., 0]) for values in yuv]
     height, width = small_size(*lumas[0].shape, size=session.card.working_size)
@@ -101,25 +105,29 @@ def measure(
             "warping_error": round(found.error, 4),
             "relative_warping_error": round(found.relative, 5),
             **{
-                key: round(float(np.mean([value[key] for value in values])), 3) for key in ("ciede2000", "colorfulness")
+                key: round(float(np.mean([value[key] for value in values])), 3)
+                for key in ("ciede2000", "auc_within", "colorfulness")
             },
         }
 
     rows = {"true film": judged([values[..., 1:] for values in yuv], "true film")}
-    for name, start in WAYS.items():
-        results, took = smooth(start(), answers, levels)
+    for name, (start, every) in WAYS.items():
+        results, took = smooth(start(), answers, levels, every=every)
         chromas = [
-            bins.decode(np.log(np.maximum(values, 1e-9)), temperature=session.card.temperature) for values in results
+            annealed_shares(values, bins.centers, temperature=card.temperature, caution=card.caution)
+            for values in results
         ]
         rows[name] = judged([spread_out(*pair) for pair in zip(lumas, chromas, strict=True)], name)
         rows[name]["milliseconds"] = round(took, 2)
     # The same after decoding: 2 numbers a pixel instead of as many as there are bins.
     decoded = [
-        bins.decode(np.log(np.maximum(values, 1e-9)), temperature=session.card.temperature) for values in answers
+        annealed_shares(values, bins.centers, temperature=card.temperature, caution=card.caution) for values in answers
     ]
-    chromas, took = smooth(Smoothing.parse("motion").start(), decoded, levels)
-    rows["motion, on chroma"] = judged([spread_out(*pair) for pair in zip(lumas, chromas, strict=True)], "on chroma")
-    rows["motion, on chroma"]["milliseconds"] = round(took, 2)
+    chromas, took = smooth(MotionSmoother(), decoded, levels, every=1)
+    rows["motion, all asked, on chroma"] = judged(
+        [spread_out(*pair) for pair in zip(lumas, chromas, strict=True)], "on chroma"
+    )
+    rows["motion, all asked, on chroma"]["milliseconds"] = round(took, 2)
     return rows
 
 
@@ -129,7 +137,7 @@ def against(rows: dict[str, Any]) -> dict[str, Any]:
     return {
         name: {
             key: round(100 * (row[key] / base[key] - 1), 1)
-            for key in ("warping_error", "relative_warping_error", "ciede2000", "colorfulness")
+            for key in ("warping_error", "relative_warping_error", "ciede2000", "auc_within", "colorfulness")
         }
         for name, row in rows.items()
         if name not in ("off", "true film")

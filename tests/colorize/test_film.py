@@ -15,7 +15,7 @@ from tinct.colorize.colorizer import Colorizer
 from tinct.colorize.film import Break, Painted, paint_film
 from tinct.colorize.frames import FrameColorizer, FrameForm
 from tinct.colorize.resume import Progress
-from tinct.colorize.smoothing import Smoothing
+from tinct.colorize.smoothing import ASKED, Smoothing
 from tinct.errors import ModelError
 from tinct.media.video.film import ColorTags, Fields, Film
 from tinct.media.video.problems import Problems
@@ -157,7 +157,9 @@ def test_grain_is_kept_from_the_network_along_the_motion(tiny_model: Path) -> No
         painted(Watching(colorizer, FORM), grainy(planes), threads=1)
         truth = FrameColorizer(colorizer, FORM)
         clean = [truth.look(luma).seen for luma, _ in planes]
-        return float(np.mean([np.abs(seen - luma).mean() for seen, luma in zip(lit[6:], clean[6:], strict=True)]))
+        return float(
+            np.mean([np.abs(seen - luma).mean() for seen, luma in zip(lit[6 // ASKED :], clean[6::ASKED], strict=True)])
+        )
 
     assert shown("auto") < 0.5 * shown("off")
 
@@ -171,10 +173,28 @@ def test_how_many_threads_makes_no_difference(tiny_model: Path) -> None:
 
 def test_the_second_shot_knows_nothing_of_the_first(tiny_model: Path) -> None:
     alone = only_frames(painted(tiny_model, scene(5, 10)))
-    after = painted(tiny_model, [*scene(4, 10), *scene(5, 10)])
-    assert [shot["frame"] for shot in after[-1].progress.facts["shots"]] == [0, 10]  # type: ignore[union-attr]
-    for one, other in zip(alone, only_frames(after)[10:], strict=True):
+    after = painted(tiny_model, [*scene(4, 9), *scene(5, 10)])
+    assert [shot["frame"] for shot in after[-1].progress.facts["shots"]] == [0, 9]  # type: ignore[union-attr]
+    for one, other in zip(alone, only_frames(after)[9:], strict=True):
         assert all(np.array_equal(*pair) for pair in zip(one.planes, other.planes, strict=True))
+
+
+@pytest.mark.parametrize(("cut", "asked"), [(9, 7), (10, 8)])
+def test_a_shot_learns_from_itself_alone_wherever_it_begins(tiny_model: Path, cut: int, asked: int) -> None:
+    questions: list[np.ndarray] = []
+
+    class Watching(FrameColorizer):
+        def answer(self, seen: np.ndarray) -> Any:
+            questions.append(seen)
+            return super().answer(seen)
+
+    colorizer = Watching(Colorizer(tiny_model, runtime="onnxruntime", denoise="off"), FORM)
+    one = painted(colorizer, [*scene(4, cut), *scene(5, 20 - cut)], threads=1)
+    assert len(questions) == asked  # every third frame, and the first of the shot where it lies between
+    other = painted(colorizer, [*scene(6, cut), *scene(5, 20 - cut)], threads=1)
+    for result in (one, other):
+        assert [shot["frame"] for shot in result[-1].progress.facts["shots"]] == [0, cut]  # type: ignore[union-attr]
+    assert_same(only_frames(one)[cut:], only_frames(other)[cut:])
 
 
 def test_shots_with_colours_of_their_own_keep_them(tiny_model: Path) -> None:
@@ -209,14 +229,14 @@ def test_a_frame_on_which_the_network_fails_is_told_and_coloured(tiny_model: Pat
     planes = scene(10, 9)
     for luma, _ in planes:
         luma[:8, :8] = 90
-    planes[4][0][:8, :8] = 82  # 77 of 255 in limited range
+    planes[3][0][:8, :8] = 82  # 77 of 255 in limited range
     colorizer = Failing(Colorizer(tiny_model, runtime="onnxruntime", denoise="off", size=96), FORM)
     result = painted(colorizer, planes)
     assert [item.frame.number for item in only_frames(result)] == list(range(9))
     problems = result[-1].progress.facts["problems"]  # type: ignore[union-attr]
-    assert problems == ["at 0:00:00.2: the network failed on 1 frame, which got the colours of the frame before"]
-    u, v = only_frames(result)[4].planes
-    before = only_frames(result)[3].planes
+    assert problems == ["at 0:00:00.1: the network failed on 1 frame, which got the colours of its neighbours"]
+    u, v = only_frames(result)[3].planes
+    before = only_frames(result)[2].planes
     assert (u != 128).mean() > 0.5
     assert np.abs(u.astype(int) - before[0]).mean() < 6
     assert np.abs(v.astype(int) - before[1]).mean() < 6

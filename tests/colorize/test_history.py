@@ -31,10 +31,13 @@ def distribution(bins: np.ndarray, rng: np.random.Generator, *, count: int = 4) 
     return values
 
 
-def smoothed(smoother: Smoother, frames: list, lumas: list, *, cuts: tuple[int, ...] = ()) -> list:
+def smoothed(
+    smoother: Smoother, frames: list, lumas: list, *, cuts: tuple[int, ...] = (), unknown: tuple[int, ...] = ()
+) -> list:
     results = []
     for index, (values, luma) in enumerate(zip(frames, lumas, strict=True)):
-        results += smoother.push(values, luma, cut=index in cuts)
+        missing = index in unknown
+        results += smoother.push(None if missing else values, luma, cut=index in cuts, unknown=missing)
     return results + smoother.flush()
 
 
@@ -79,7 +82,8 @@ def test_a_pan_is_calmed_as_a_still_picture_is():
     assert along(results[:4]) < 0.1 * along(frames)  # here the frames after count most
 
 
-def test_a_thing_takes_its_colors_along_and_leaves_none_behind():
+def moving_thing() -> tuple[list, list, list]:
+    """Twenty frames of a thing of bin 1 that crosses a ground of bin 0: frames, lumas, true bins."""
     rng = np.random.default_rng(3)
     ground, thing = texture(10), texture(11, contrast=60)
     frames, lumas, truth = [], [], []
@@ -92,6 +96,11 @@ def test_a_thing_takes_its_colors_along_and_leaves_none_behind():
         frames.append(distribution(bins, rng))
         lumas.append(as_levels(luma))
         truth.append(bins)
+    return frames, lumas, truth
+
+
+def test_a_thing_takes_its_colors_along_and_leaves_none_behind():
+    frames, lumas, truth = moving_thing()
     last = 15
     ours = smoothed(MotionSmoother(), frames, lumas)[last]
     kernel = smoothed(KernelSmoother(), frames, lumas)[last]
@@ -179,3 +188,43 @@ def test_frames_after_a_frame_calm_it_as_well():
     np.testing.assert_allclose(causal[0], frames[0], atol=1e-6)
     assert wavering(both[:4]) < 0.6 * wavering(causal[:4])
     assert wavering(both) < 0.8 * wavering(causal)
+
+
+def test_frames_about_which_nothing_was_said_get_the_colors_of_their_neighbours_along_the_motion():
+    frames, lumas, truth = moving_thing()
+    odd = tuple(range(1, 20, 2))
+    results = smoothed(MotionSmoother(), frames, lumas, unknown=odd)
+    for index in odd:
+        for bin_ in (0, 1):
+            inside = ndimage.binary_erosion(truth[index] == bin_, iterations=3)
+            assert results[index][inside][:, bin_].mean() > 0.5
+        np.testing.assert_allclose(results[index].sum(axis=-1), 1, atol=1e-5)
+    whole = smoothed(MotionSmoother(), frames, lumas)
+    assert np.mean([np.abs(ours - theirs).mean() for ours, theirs in zip(results, whole, strict=True)]) < 0.05
+
+
+def test_what_nobody_can_say_stays_unsaid_and_no_shot_learns_from_another():
+    frames, lumas = still(12)
+    assert smoothed(MotionSmoother(), frames[:3], lumas[:3], unknown=(0, 1, 2)) == [None] * 3
+    foreign = [np.roll(values, 1, axis=-1) for values in frames]
+    results = smoothed(MotionSmoother(), frames[:5] + foreign[5:], lumas, cuts=(5,), unknown=(4, 5, 11))
+    assert all(values is not None for values in results)
+    assert results[4][..., 0].mean() > 0.5 > results[5][..., 0].mean()
+    assert results[5][..., 1].mean() > 0.5
+
+
+@pytest.mark.parametrize("stop", [1, 2, 9, 14])
+def test_a_film_with_unknown_frames_goes_on_where_it_was(stop):
+    frames, lumas, _ = moving_thing()
+    odd = tuple(range(1, 20, 2))
+    whole = smoothed(MotionSmoother(), frames, lumas, unknown=odd)
+    first, second = MotionSmoother(), MotionSmoother()
+    results = []
+    for index in range(stop):
+        missing = index in odd
+        results += first.push(None if missing else frames[index], lumas[index], unknown=missing)
+    second.restore(first.state())
+    rest = tuple(index - stop for index in odd if index >= stop)
+    results += smoothed(second, frames[stop:], lumas[stop:], unknown=rest)
+    for ours, theirs in zip(results, whole, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -28,7 +28,7 @@ from tinct.media.video.read import Frame
 # A run can go on after so many frames; as many as encoders put between key frames anyway.
 PART_FRAMES = 250
 
-FAILED = "the network failed on {}, which got the colours of the frame before"
+FAILED = "the network failed on {}, which got the colours of its neighbours"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -71,12 +71,14 @@ class _Seen:
     """A frame and what the network says of it.
 
     Attributes:
+        asked: whether the network was; frames between those it is asked about learn from them.
         answer: None where the network failed, or was not asked.
         grain: the grain cleaner's state behind this frame; None where the answer is not wanted.
     """
 
     frame: Frame
     look: Look
+    asked: bool = False
     answer: FloatArray | None = None
     grain: State | None = None
 
@@ -122,12 +124,8 @@ def paint_film(
         return _Seen(frame, colorizer.look(frame.luma))
 
     def answer(item: _Seen) -> _Seen:
-        if item.grain is None:
-            return item
-        try:
-            return replace(item, answer=colorizer.answer(item.look.seen))
-        except TinctError:
-            return item
+        wanted = item.grain is not None and item.frame.number % smoothing.every == 0
+        return _answered(item, colorizer) if wanted else item
 
     def paint(item: _Steady | Break) -> Painted | Break:
         if isinstance(item, Break):
@@ -139,6 +137,14 @@ def paint_film(
         looks = in_order(pool, look, frames, ahead=threads)
         seen = in_order(pool, answer, timeline.clean(looks), ahead=threads)
         yield from in_order(pool, paint, timeline.run(seen), ahead=threads)
+
+
+def _answered(item: _Seen, colorizer: FrameColorizer) -> _Seen:
+    """Ask the network about a frame."""
+    try:
+        return replace(item, asked=True, answer=colorizer.answer(item.look.seen))
+    except TinctError:
+        return replace(item, asked=True)
 
 
 def in_order(
@@ -189,6 +195,7 @@ class _Timeline:
         self._decided: deque[_Seen] = deque()
         self.shots: list[Shot] = []
         self._failed: list[int] = []
+        self._known = False
         self._looked_to = self._decided_to = self._given_to = self._next_pts = 0
         self._last: FloatArray | None = None
         if since is not None:
@@ -237,7 +244,11 @@ class _Timeline:
         if shot.colored is None and not blank:
             shot.colored = not self._recolor and self._colorizer.is_colored(frame)
         own = blank or bool(shot.colored)
-        if item.answer is None and not own:
+        self._known = self._known and not cut
+        if not (own or item.asked or self._known):  # nothing in this shot could tell its colours
+            item = _answered(item, self._colorizer)
+        self._known = self._known or item.answer is not None
+        if item.asked and item.answer is None and not own:
             self._failed.append(frame.number)
             self._problems.add(FAILED, self._film, frame.pts)
         self._decided_to += 1
@@ -245,7 +256,8 @@ class _Timeline:
         # What is not needed any more is not held: a dozen frames wait here.
         kept = frame if shot.colored else replace(frame, chroma=None)
         self._decided.append(_Seen(kept, item.look))
-        yield from self._give(self._smoother.push(None if own else item.answer, levels, cut=cut))
+        answer = None if own else item.answer
+        yield from self._give(self._smoother.push(answer, levels, cut=cut, unknown=not own and answer is None))
 
     def _give(self, ready: Iterable[FloatArray | None]) -> Iterator[_Steady]:
         for answer in ready:
@@ -260,7 +272,7 @@ class _Timeline:
             self._last = answer
             return answer
         number = item.frame.number
-        if number in self._failed and self._last is not None:
+        if number in self._failed and self._last is not None:  # and so did all frames near it
             return self._last
         shot = next(shot for shot in reversed(self.shots) if shot.frame <= number)
         if shot.colored and item.frame.chroma is not None:
@@ -278,6 +290,7 @@ class _Timeline:
             "given_to": self._given_to,
             "next_pts": self._next_pts,
             "shots": [asdict(shot) for shot in self.shots],
+            "known": self._known,
             "failed": self._failed,
             "problems": [*self._told, *told],
         }
@@ -292,6 +305,7 @@ class _Timeline:
         self._looked_to, self._decided_to = facts["looked_to"], facts["decided_to"]
         self._given_to, self._next_pts = facts["given_to"], facts["next_pts"]
         self.shots = [Shot(**values) for values in facts["shots"]]
+        self._known = facts["known"]
         self._failed, self._told = list(facts["failed"]), list(facts["problems"])
         for name, part in (("cuts", self._cuts), ("grain", self._cleaner), ("smoother", self._smoother)):
             part.restore(_below(since.arrays, name))

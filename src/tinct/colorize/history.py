@@ -6,7 +6,8 @@ history as the luma found there agrees with the luma remembered. So things that 
 nobody noticed, a dissolve or a fade sheds the old colours, while a flicker of exposure or grain sheds nothing.
 
 Frames are held back for a few frames more, so that the same can be done backwards: every frame then learns from those
-after it as well, and the first frames of a shot are as calm as the rest.
+after it as well, and the first frames of a shot are as calm as the rest. A frame about which nothing was said gets what
+is said about its neighbours, so the network need not be asked about every one.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ _EXPOSURE = 0.3
 _FOREIGN, _FAMILIAR = 0.4, 0.7
 # Luma variance that tells nothing: (2 / 255)^2.
 _FAINT = 6e-5
+# What is kept of a history that does not agree at all: it counts only where nothing else is known.
+_LAST_RESORT = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +53,16 @@ class _Frame:
     """A frame held back.
 
     Attributes:
-        sample: (k, l, n + 2): its own values, the weight 1, its luma in 0..1.
-        carried: (k, l, n + 2): weighted sums over the frames before, at this frame's places.
-        motion: (k, l, 2) flow from this frame to the one before.
+        luma: (k, l) in 0..1.
+        sample: (k, l, n + 2): its own values, the weight 1, its luma; None where nothing was said about it.
+        carried: (k, l, n + 2): weighted sums over the frames before, at this frame's places; None at a beginning.
+        motion: (k, l, 2) flow from this frame to the one before; None at a beginning.
     """
 
-    sample: FloatArray
-    carried: FloatArray
-    motion: FloatArray
+    luma: FloatArray
+    sample: FloatArray | None
+    carried: FloatArray | None
+    motion: FloatArray | None
 
 
 class MotionSmoother(Smoother):
@@ -74,14 +79,17 @@ class MotionSmoother(Smoother):
         """Begin a film; `block` at least 1 frame given out at once, learning from `look_ahead` frames beyond them."""
         self.delay = block + look_ahead - 1
         self._block = block
+        self._shape: tuple[int, int] | None = None
         self._luma: NDArray[np.uint8] | None = None
         self._sums: FloatArray | None = None
         self._held: list[_Frame | None] = []
 
-    def push(self, values: FloatArray | None, luma: NDArray[Any], *, cut: bool = False) -> list[FloatArray | None]:
+    def push(
+        self, values: FloatArray | None, luma: NDArray[Any], *, cut: bool = False, unknown: bool = False
+    ) -> list[FloatArray | None]:
         """Take the next frame; see `Smoother.push`."""
         ready = self.flush() if cut else []
-        if values is None:
+        if values is None and not (unknown and self._shape):
             self._held.append(None)
         else:
             self._take(values, levels(luma))
@@ -95,19 +103,21 @@ class MotionSmoother(Smoother):
         self._luma = self._sums = None
         return ready
 
-    def _take(self, values: FloatArray, luma: NDArray[np.uint8]) -> None:
+    def _take(self, values: FloatArray | None, luma: NDArray[np.uint8]) -> None:
         """Add a frame, and what its past says about it."""
-        sample = _sample(values, luma)
-        if self._sums is None or self._luma is None:
-            carried = np.zeros_like(sample)
-            motion = np.zeros((*sample.shape[:2], 2), dtype=np.float32)
-        else:
-            check_size(sample, self._sums.shape)
-            motion = resized(flow(luma, self._luma), sample.shape[:2])
-            carried = carry(self._sums, motion, sample[..., -1])
+        if values is not None:
+            if self._sums is not None:
+                check_size(values, (*self._sums.shape[:2], self._sums.shape[2] - 2))
+            self._shape = values.shape[:2]
+        assert self._shape is not None
+        small = cv2.resize(luma, self._shape[::-1], interpolation=cv2.INTER_AREA).reshape(self._shape)
+        plane: FloatArray = np.divide(small, np.float32(255), dtype=np.float32)
+        sample = None if values is None else _sample(values, plane)
+        motion = None if self._luma is None else resized(flow(luma, self._luma), self._shape)
+        carried = None if self._sums is None or motion is None else carry(self._sums, motion, plane)
         self._luma = luma
-        self._sums = carried + sample
-        self._held.append(_Frame(sample, carried, motion))
+        self._sums = _added(carried, sample)
+        self._held.append(_Frame(plane, sample, carried, motion))
 
     def _give(self, count: int) -> list[FloatArray | None]:
         """Give the first `count` frames held, with what all later ones say about them."""
@@ -117,41 +127,38 @@ class MotionSmoother(Smoother):
         for index in reversed(range(len(self._held))):
             frame = self._held[index]
             if frame is not None:
-                if sums is None or motion is None:
-                    sums = frame.sample
-                else:
-                    sums = carry(sums, inverse(motion), frame.sample[..., -1])
-                    sums += frame.sample
+                if sums is not None and motion is not None:
+                    sums = carry(sums, inverse(motion), frame.luma)
+                sums = _added(sums, frame.sample)
                 motion = frame.motion
             if index < count:
-                results.append(None if frame is None or sums is None else _average(frame.carried, sums))
+                results.append(None if frame is None else _average(frame.carried, sums))
         del self._held[:count]
         return results[::-1]
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Give all that is known; see `Smoother.state`."""
-        held = [frame for frame in self._held if frame is not None]
         state: dict[str, NDArray[Any]] = {"blank": np.array([frame is None for frame in self._held], dtype=bool)}
-        if self._luma is not None and self._sums is not None:
-            state |= {"luma": self._luma, "sums": self._sums}
-        if held:
-            state |= {
-                "samples": np.stack([frame.sample for frame in held]),
-                "carried": np.stack([frame.carried for frame in held]),
-                "motions": np.stack([frame.motion for frame in held]),
-            }
+        now = {"luma": self._luma, "sums": self._sums, "shape": self._shape and np.array(self._shape)}
+        state |= {name: value for name, value in now.items() if value is not None}
+        for number, frame in enumerate(self._held):
+            parts = {} if frame is None else vars(frame)
+            state |= {f"{number}.{name}": value for name, value in parts.items() if value is not None}
         return state
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on where another was; see `Smoother.restore`."""
-        if "blank" not in state or ("luma" in state) != ("sums" in state):
+        if "blank" not in state or ("sums" in state and "luma" not in state):
             raise InputError(FOREIGN_STATE)
-        try:
-            held = iter(zip(*(state.get(name, ()) for name in ("samples", "carried", "motions")), strict=True))
-            self._held = [None if blank else _Frame(*next(held)) for blank in state["blank"]]
-        except (StopIteration, ValueError) as error:
-            raise InputError(FOREIGN_STATE) from error
+        held: list[_Frame | None] = []
+        for number, blank in enumerate(state["blank"]):
+            sample, carried, motion = (state.get(f"{number}.{name}") for name in ("sample", "carried", "motion"))
+            if not blank and f"{number}.luma" not in state:
+                raise InputError(FOREIGN_STATE)
+            held.append(None if blank else _Frame(state[f"{number}.luma"], sample, carried, motion))
+        self._held = held
         self._luma, self._sums = state.get("luma"), state.get("sums")
+        self._shape = (int(state["shape"][0]), int(state["shape"][1])) if "shape" in state else None
 
 
 def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> FloatArray:
@@ -201,7 +208,7 @@ def agreement(luma: FloatArray, remembered: FloatArray) -> tuple[np.float32, np.
     trust *= math.exp(-((math.log(gain) / _EXPOSURE) ** 2))
     kept: FloatArray = np.exp(-misfit)
     kept *= np.float32(trust)
-    return gain, offset, kept
+    return gain, offset, np.maximum(kept, np.float32(_LAST_RESORT), out=kept)
 
 
 def _exposure(luma: FloatArray, remembered: FloatArray, weights: FloatArray | None) -> tuple[Any, Any, Any]:
@@ -216,19 +223,24 @@ def _exposure(luma: FloatArray, remembered: FloatArray, weights: FloatArray | No
     return gain, np.float32(mean - gain * mean_remembered), correlation
 
 
-def _sample(values: FloatArray, luma: NDArray[np.uint8]) -> FloatArray:
-    """Put (k, l, n) values, the weight 1 and luma (k, l) of any size side by side."""
+def _sample(values: FloatArray, luma: FloatArray) -> FloatArray:
+    """Put (k, l, n) values, the weight 1 and luma (k, l) side by side."""
     height, width, count = values.shape
     sample = np.empty((height, width, count + 2), dtype=np.float32)
     sample[..., :count] = values
     sample[..., count] = 1
-    small = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA).reshape(height, width)
-    np.divide(small, np.float32(255), out=sample[..., count + 1])
+    sample[..., count + 1] = luma
     return sample
 
 
-def _average(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Divide two histories' sums by their weights."""
-    total = first[..., :-2] + second[..., :-2]
-    total *= 1 / (first[..., -2, None] + second[..., -2, None])
-    return total
+def _added(first: FloatArray | None, second: FloatArray | None) -> FloatArray | None:
+    """Add two histories, either of which may be none."""
+    if first is None or second is None:
+        return second if first is None else first
+    return first + second
+
+
+def _average(first: FloatArray | None, second: FloatArray | None) -> FloatArray | None:
+    """Divide two histories' sums by their weights; None without any."""
+    sums = _added(first, second)
+    return None if sums is None else sums[..., :-2] / sums[..., -2, None]

@@ -23,6 +23,8 @@ from tinct.errors import InputError, SettingError
 
 PAPER_ALPHA = 0.2
 PAPER_SPAN = 20
+# Along the motion one frame in so many is shown to the network: as good as every frame (benchmarks/smoothing.json).
+ASKED = 3
 # Each frame of the span is held in memory, about 1 MB.
 LONGEST_SPAN = 250
 FOREIGN_STATE = "the saved state belongs to another kind of smoothing; start the film anew, or use the same settings"
@@ -75,6 +77,11 @@ class Smoothing:
             return self.way
         return "paper" if (self.alpha, self.span) == (PAPER_ALPHA, PAPER_SPAN) else f"{self.alpha},{self.span}"
 
+    @property
+    def every(self) -> int:
+        """Of how many frames one has to be asked about: along the motion, its neighbours learn of it."""
+        return ASKED if self.way == "motion" else 1
+
     def start(self) -> Smoother:
         """Begin a film."""
         from tinct.colorize.history import MotionSmoother  # it needs this module's Smoother
@@ -94,7 +101,9 @@ class Smoother(ABC):
     delay: int = 0
 
     @abstractmethod
-    def push(self, values: FloatArray | None, luma: NDArray[Any], *, cut: bool = False) -> list[FloatArray | None]:
+    def push(
+        self, values: FloatArray | None, luma: NDArray[Any], *, cut: bool = False, unknown: bool = False
+    ) -> list[FloatArray | None]:
         """Take the next frame.
 
         Args:
@@ -103,9 +112,12 @@ class Smoother(ABC):
                 colours of its own and must lend none to others.
             luma: (h, w) luma of the frame, about as large as the network saw it, uint8 or floats in 0..1; held too.
             cut: this frame begins another shot.
+            unknown: `values` is None not because the frame is blank, but because the network was not asked about it or
+                failed; a smoother that can gives it what is said about its neighbours.
 
         Returns:
-            The frames that are ready, oldest first: (k, l, n) float32 each, None for blank ones.
+            The frames that are ready, oldest first: (k, l, n) float32 each, None for blank ones, and for unknown ones
+            about which nothing can be said.
 
         Raises:
             InputError: the frame's size is not that of the frames before.
@@ -147,8 +159,10 @@ class KernelSmoother(Smoother):
         self._sum: NDArray[np.float64] | None = None
         self._weight = 0.0
 
-    def push(self, values: FloatArray | None, luma: NDArray[Any], *, cut: bool = False) -> list[FloatArray | None]:
-        """Take the next frame; see `Smoother.push`."""
+    def push(
+        self, values: FloatArray | None, luma: NDArray[Any], *, cut: bool = False, unknown: bool = False
+    ) -> list[FloatArray | None]:
+        """Take the next frame; see `Smoother.push`. Unknown frames are left out like blank ones."""
         if self._span == 0:
             return [values]
         if self._sum is not None:
