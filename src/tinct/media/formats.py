@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +102,17 @@ def jpeg_quality(head: bytes) -> int | None:
     coarseness = _luma_table_sum(head)
     if coarseness is None:
         return None
+    return next((quality for quality, total in enumerate(_libjpeg_sums(), start=1) if total <= coarseness), 100)
+
+
+@cache
+def _libjpeg_sums() -> list[int]:
+    """Give the sum of libjpeg's luma table at each quality from 1 to 100; it never rises."""
     standard = np.array(_STANDARD_LUMA_SUM_TABLE.split(), dtype=np.int64)
-    for quality in range(1, 101):
-        scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-        if np.clip((standard * scale + 50) // 100, 1, 255).sum() <= coarseness:
-            return quality
-    return 100
+    quality = np.arange(1, 101)
+    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
+    sums: list[int] = np.clip((standard * scale[:, None] + 50) // 100, 1, 255).sum(axis=1).tolist()
+    return sums
 
 
 def _luma_table_sum(head: bytes) -> int | None:

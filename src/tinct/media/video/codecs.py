@@ -99,8 +99,9 @@ CODECS = {
             presets=_X26_PRESETS,
             preset="medium",
             # Otherwise x264 with AVX-512 reads past rows of macroblocks when it looks ahead, and the same frames give
-            # other bytes each time.
-            options={"x264-params": "cpu-independent=1"},
+            # other bytes each time. Looking 40 frames ahead, as `medium` does, takes 140 MB more at 1080p than 20, and
+            # makes no smaller films.
+            options={"x264-params": "cpu-independent=1:rc-lookahead=20"},
             even=True,
         ),
         Codec(
