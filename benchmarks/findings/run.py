@@ -39,14 +39,16 @@ class Cut:
         crop: edge of the training squares in pixels.
         batch_size: photographs a step.
         network: instead of the recipe's.
+        arms: only these; all where empty.
     """
 
     recipe: str
-    steps: int = 300
+    steps: int = 200
     seeds: int = 2
-    crop: int = 64
+    crop: int = 48
     batch_size: int = 8
     network: str | None = None
+    arms: tuple[str, ...] = ()
 
     def budget(self) -> Budget:
         """Give it as a study takes it."""
@@ -59,7 +61,7 @@ class Cut:
             bins_from=700,
             seeds=self.seeds,
             pictures=120,
-            train_pictures=60,
+            train_pictures=30,
             workers=0,
         )
 
@@ -75,18 +77,18 @@ class Cut:
 STUDIES = {
     # VGG-16's weights were not at hand, SqueezeNet's were; the decoder is the same.
     "regularization": Cut("regularization", steps=800, crop=128, batch_size=16, network="squeezenet1_1"),
-    "regularization-cats": Cut("regularization", steps=800, crop=128, batch_size=16, network="squeezenet1_1"),
-    "lab_vs_rgb": Cut("lab_vs_rgb", steps=400, seeds=3),
-    "rebalancing": Cut("rebalancing", steps=250),
-    "temperature": Cut("temperature", steps=400),
-    "transfer": Cut("transfer", crop=128, batch_size=16),
-    "bins": Cut("bins", steps=250),
-    "augmentation": Cut("augmentation"),
-    "data_size": Cut("data_size"),
+    "regularization-cats": Cut("regularization", steps=400, crop=128, batch_size=16, network="squeezenet1_1"),
+    "lab_vs_rgb": Cut("lab_vs_rgb", steps=300),
+    "rebalancing": Cut("rebalancing", arms=("no weights", "lambda 0.2", "lambda 0", "resampled")),
+    "temperature": Cut("temperature", steps=300),
+    "transfer": Cut("transfer", crop=96),
+    "bins": Cut("bins", arms=("8 bins", "32 bins", "128 bins")),
+    "augmentation": Cut("augmentation", steps=300, arms=("all", "none", "all at T 0.1", "none at T 0.1")),
+    "data_size": Cut("data_size", arms=("10 %", "25 %", "100 %")),
     "variety": Cut("variety"),
     "extended_set": Cut("extended_set"),
-    "as_published": Cut("as_published"),
-    "architectures": Cut("architectures", steps=200),
+    "as_published": Cut("as_published", arms=("repaired", "batch norm as published", "bins from 30 pictures")),
+    "architectures": Cut("architectures", steps=120, crop=64),
 }
 
 
@@ -105,6 +107,7 @@ def main() -> None:
         data=given.data,
         out=given.out,
         budget=cut.budget(),
+        arms=cut.arms,
         encoder_weights=given.encoder_weights,
         told=lambda row: print(row.arm, row.seed, row.status, f"{row.minutes:.1f} min", flush=True),
     )

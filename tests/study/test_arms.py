@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -123,6 +124,21 @@ def test_tables_hold_every_arm_beside_the_baselines(study):
     groups = {row["group"]: int(row["pictures"]) for row in table(study, "groups")}
     assert sum(groups.values()) == 5
     assert all(group.partition("/")[2] in ("coffee", "astronaut", "china", "flower") for group in groups)
+
+
+def test_the_page_says_in_words_what_the_tables_say_and_needs_nothing_beside_it(study):
+    page = (study / "report.html").read_text(encoding="utf-8")
+    assert not re.findall(r"<script|<link|@import|url\((?!#)|(?:src|href)=[\"'](?!data:|#)", page)
+    words = page[page.index('<section id="in-words">') : page.index('<section id="how-it-was-done">')]
+    sentence = next(line for line in words.split("<li>") if line.startswith("<b>CIEDE2000</b>"))
+    assert "against <i>bins</i>" in sentence
+    told = {}
+    for part in sentence.partition("against <i>bins</i>:")[2].split(";"):
+        verdict = re.search("better|worse|within noise", part).group()
+        told.update(dict.fromkeys(re.findall("<i>(.*?)</i>", part), verdict))
+    rows = [r for r in table(study, "differences") if (r["compared_with"], r["metric"]) == ("bins", "ciede2000")]
+    assert told == {row["arm"]: row["verdict"] for row in rows}
+    assert "One seed only" in words
 
 
 def test_figures_of_the_tables_are_those_of_evaluate(study, dataset):

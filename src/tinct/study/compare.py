@@ -51,7 +51,7 @@ METRICS = (
     Metric("auc_within", "AuC within pictures %", ".2f", 1),
     Metric("psnr", "PSNR dB", ".2f", 1),
     Metric("ssim", "SSIM", ".4f", 1),
-    Metric("colorfulness_ratio", "colourfulness of the truth's", ".2f", 0),
+    Metric("colorfulness_ratio", "colourfulness / truth's", ".2f", 0),
     Metric("luma_change", "change of luma", ".2f", -1),
 )
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 PALETTE = ("#3182ce", "#dd7a1f", "#2a9d72", "#c2569b", "#a8890c", "#159fb5", "#d1453b", "#7a70c9")
 # What the page puts its own colours in place of.
 _INK, _FAINT = "#1f2329", "#d5dae1"
-_SHOWN = ("ciede2000", "auc_rebalanced", "auc_within", "colorfulness_ratio")
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,8 @@ def draw_charts(results: Results, folder: Path, *, quantisation: list[dict[str, 
         add("axis", "The metrics along the setting in question, with their intervals.", lambda: _axis(results))
     if "curves" in plots:
         add("loss", _LOSS_CAPTION, lambda: _curves(results, "loss"))
-        add("accuracy_bins", _ACCURACY_CAPTION, lambda: _curves(results, "accuracy_bins"))
-        add("accuracy_10", _ACCURACY_CAPTION, lambda: _curves(results, "accuracy_10"))
+        add("accuracy_bins", _ACCURACY_CAPTION.format(""), lambda: _curves(results, "accuracy_bins"))
+        add("accuracy_10", _ACCURACY_CAPTION.format(_ACCURACY_OF_BINS), lambda: _curves(results, "accuracy_10"))
         add("gap", _GAP_CAPTION, lambda: _gaps(results))
     if "histograms" in plots:
         add("histograms", _HISTOGRAM_CAPTION, lambda: _histograms(results))
@@ -89,17 +88,14 @@ def draw_charts(results: Results, folder: Path, *, quantisation: list[dict[str, 
 
 _METRICS_CAPTION = (
     "Each metric on the validation pictures: mean and 95 % interval. Vertical lines: the grey picture (dotted) and one "
-    "mean colour for every pixel (dashed). Left is better for CIEDE2000, right for the others but colourfulness, "
-    "which should be near 1."
+    "mean colour for every pixel (dashed). ↓ less is better, ↑ more is; colourfulness should be near 1."
 )
 _LOSS_CAPTION = (
     "Loss while training: training pictures dashed, validation pictures solid, mean of the seeds with their range. "
     "Losses of different tasks, numbers of bins or weights have different units and cannot be compared between panels."
 )
-_ACCURACY_CAPTION = (
-    "Accuracy while training: training pictures dashed, validation pictures solid. Of networks with bins, pixels "
-    "within 10 Lab units are counted in validation only, decoded at the temperature 0.5."
-)
+_ACCURACY_CAPTION = "Accuracy while training: training pictures dashed, validation pictures solid.{}"
+_ACCURACY_OF_BINS = " Networks with bins are decoded at the temperature 0.5 for it, on validation pictures only."
 _GAP_CAPTION = "Overfitting gap: validation loss minus training loss. What rises is being learned by heart."
 _HISTOGRAM_CAPTION = (
     "How often each of the dataset's commonest colours occurs in the true validation pictures (bars), in the arm's "
@@ -168,7 +164,7 @@ def for_page(svg: str) -> str:
 
 
 def _grid(count: int, *, width: float = 3.3, height: float = 2.5, share: bool = False) -> tuple[Figure, list[Axes]]:
-    columns = min(3, count)
+    columns = 2 if count == 4 else min(3, count)
     rows = math.ceil(count / columns)
     figure = _new(max(4.5, width * columns), height * rows + 0.3)
     axes = figure.subplots(rows, columns, squeeze=False, sharey=share).reshape(-1)
@@ -178,7 +174,7 @@ def _grid(count: int, *, width: float = 3.3, height: float = 2.5, share: bool = 
 
 
 def _metrics(results: Results) -> Figure:
-    shown = [metric for metric in METRICS if metric.name in _SHOWN]
+    shown = results.compared
     arms = [arm.name for arm in results.arms]
     figure = _new(11, 1.2 + 0.32 * len(arms))
     for axes, metric in zip(figure.subplots(1, len(shown), sharey=True), shown, strict=True):
@@ -222,8 +218,8 @@ def _axis(results: Results) -> Figure | None:
     places = sorted(axis_values(results).items(), key=lambda item: item[1])
     if len({value for _, value in places}) < 2:
         return None
-    shown = [metric for metric in METRICS if metric.name in _SHOWN]
-    figure, grid = _grid(len(shown), width=4)
+    shown = results.compared
+    figure, grid = _grid(len(shown), width=5)
     values = [value for _, value in places]
     for axes, metric in zip(grid, shown, strict=True):
         found = [results.val.spread(name, metric.name) for name, _ in places]

@@ -19,9 +19,7 @@ from tinct.study.report_words import conditions, findings, paper_note
 
 _PAGE = Path(__file__).parent / "report.html"
 _TABLED = METRICS
-_COMPARED = tuple(
-    metric for metric in METRICS if metric.name in ("ciede2000", "auc_rebalanced", "auc_within", "colorfulness_ratio")
-)
+_NARROWEST = 92  # of a sheet's columns, in pixels
 
 
 def make_page(results: Results, charts: dict[str, Chart], sheets: dict[str, Sheet], tables: dict[str, Table]) -> str:
@@ -126,14 +124,14 @@ def _differences(results: Results) -> str:
     reference = results.reference.name
     parts = []
     for compared in (reference, BASELINES[0]):
-        found = {metric.name: results.differences(compared, metric) for metric in _COMPARED}
-        names = [each.arm for each in found[_COMPARED[0].name]]
+        found = {metric.name: results.differences(compared, metric) for metric in results.compared}
+        names = [each.arm for each in found[results.compared[0].name]]
         if not names:
             continue
         rows = []
         for index, name in enumerate(names):
             cells = []
-            for metric in _COMPARED:
+            for metric in results.compared:
                 one = found[metric.name][index]
                 style = "+" + metric.style
                 word = f"<b class='{one.verdict.replace(' ', '-')}'>{one.verdict}</b>"
@@ -141,7 +139,7 @@ def _differences(results: Results) -> str:
             rows.append([_name(results, name), *cells])
         parts.append(
             _table(
-                [f"minus <i>{html.escape(compared)}</i>", *(metric.heading for metric in _COMPARED)],
+                [f"minus <i>{html.escape(compared)}</i>", *(metric.heading for metric in results.compared)],
                 rows,
                 caption=f"Paired over pictures{' and seeds' if results.seeds > 1 else ''}; the intervals of a column "
                 "hold together with 95 % confidence (Bonferroni).",
@@ -312,7 +310,8 @@ def _sheet(sheet: Sheet) -> str:
         for row in sheet.rows
     )
     return (
-        f"<figure><div class='wide'><table class='sheet'><thead><tr>{head}</tr></thead>"
+        f"<figure><div class='wide'><table class='sheet' style='min-width: {_NARROWEST * len(sheet.headings)}px'>"
+        f"<thead><tr>{head}</tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
         f"<figcaption>{html.escape(sheet.caption)}</figcaption></figure>"
     )

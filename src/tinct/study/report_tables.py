@@ -22,6 +22,9 @@ from tinct.study.recipe import Arm
 from tinct.study.summary import Bootstrap
 
 Table = list[dict[str, Any]]
+# The metrics that arms are compared by in words and figures; the tables have all.
+COMPARED = ("ciede2000", "auc_rebalanced", "auc_within", "colorfulness_ratio")
+COMPARED_DRAWN = ("ciede2000", "ssim", "luma_change", "auc_rebalanced", "colorfulness_ratio")
 ACCURACIES = {
     "accuracy_bins": "share of pixels whose likeliest bin is right",
     "accuracy_10": "share of pixels within 10 Lab units",
@@ -77,6 +80,13 @@ class Results:
     def seeds(self) -> int:
         """How many seeds the figures are means of."""
         return len(self.measured[self.reference.name])
+
+    @cached_property
+    def compared(self) -> tuple[Metric, ...]:
+        """The metrics that arms are compared by; with clarity among them where an arm draws its luma itself."""
+        drawn = any(arm.evaluation.get("drawn") for arm in self.arms)
+        named = {metric.name: metric for metric in METRICS}
+        return tuple(named[name] for name in (COMPARED_DRAWN if drawn else COMPARED))
 
     @cached_property
     def trained(self) -> list[Arm]:

@@ -8,30 +8,19 @@ from tinct.study.compare import METRICS, NOISE, Difference, Metric
 from tinct.study.evaluate import GREY, MEAN_COLOR
 from tinct.study.report_tables import Results
 
-_TOLD = tuple(metric for metric in METRICS if metric.name in ("ciede2000", "auc_rebalanced"))
-_COLOR = next(metric for metric in METRICS if metric.name == "colorfulness_ratio")
+_TOLD = {
+    "ciede2000": "visible difference from the truth",
+    "ssim": "likeness of structure: clarity",
+    "luma_change": "in 8-bit steps, from the grey picture's",
+    "auc_rebalanced": "nearness to the true colours, rare ones counting as much as common ones",
+    "colorfulness_ratio": "as a share of the truth's, which is not better or worse by itself",
+}
+_VERDICTS = ("better", "worse", "more", "less")
 
 
 def findings(results: Results) -> list[str]:
     """Say which arms differ from the reference, and which cannot be told from it, in HTML sentences."""
-    reference = results.reference.name
-    sentences = []
-    for metric in _TOLD:
-        found = results.differences(reference, metric)
-        apart = [each for each in found if each.verdict != NOISE]
-        sentences += [_sentence(each, metric) for each in apart]
-        alike = [each.arm for each in found if each.verdict == NOISE]
-        if alike:
-            sentences.append(
-                f"In {metric.heading}, {_joined(alike)} {'differs' if len(alike) == 1 else 'differ'} from "
-                f"{_quoted(reference)} by no more than noise: these data cannot tell."
-            )
-    found = [each for each in results.differences(reference, _COLOR) if each.verdict != NOISE]
-    sentences += [
-        f"{_quoted(each.arm)} is {each.verdict} colourful than {_quoted(reference)} "
-        f"({each.spread.mean:+.2f} of the truth's colourfulness, {each.spread.low:+.2f} to {each.spread.high:+.2f})."
-        for each in found
-    ]
+    sentences = [_compared(results, metric) for metric in results.compared if metric.name in _TOLD]
     sentences += [_against(results, GREY, "the grey picture"), _against(results, MEAN_COLOR, "one mean colour")]
     if results.seeds == 1:
         sentences.append(
@@ -63,13 +52,28 @@ def _against(results: Results, baseline: str, words: str) -> str:
     return text[0].upper() + text[1:] + "."
 
 
-def _sentence(found: Difference, metric: Metric) -> str:
+def _compared(results: Results, metric: Metric) -> str:
+    """Say in one metric how the arms stand against the reference."""
+    reference = results.reference.name
+    found = results.differences(reference, metric)
+    parts = []
+    for verdict in _VERDICTS:
+        named = [_by(each, metric) for each in found if each.verdict == verdict]
+        if named:
+            parts.append(f"<b class='{verdict}'>{verdict}</b>: {', '.join(named)}")
+    noisy = [each.arm for each in found if each.verdict == NOISE]
+    if noisy:
+        parts.append(f"within noise, so that these data cannot tell: {_joined(noisy)}")
+    heading = metric.heading.partition(" /")[0]
+    heading = heading[0].upper() + heading[1:]
+    against = f"against {_quoted(reference)}: {'; '.join(parts)}" if parts else "nothing to compare"
+    return f"<b>{heading}</b> ({_TOLD[metric.name]}), {against}."
+
+
+def _by(found: Difference, metric: Metric) -> str:
     low, high = sorted((abs(found.spread.low), abs(found.spread.high)))
     style = metric.style
-    return (
-        f"{_quoted(found.arm)} is <b>{found.verdict}</b> than {_quoted(found.reference)} in {metric.heading} by "
-        f"{abs(found.spread.mean):{style}} ({low:{style}} to {high:{style}})."
-    )
+    return f"{_quoted(found.arm)} by {abs(found.spread.mean):{style}} ({low:{style}} to {high:{style}})"
 
 
 def paper_note(results: Results) -> str:
@@ -93,7 +97,8 @@ def conditions(results: Results) -> list[str]:
     steps = {row["steps"] for row in rows}
     seen = {row["photographs_seen"] for row in rows}
     seeds = f"{len(study.seeds)} seed{'s' if len(study.seeds) > 1 else ''} ({', '.join(map(str, study.seeds))})"
-    alike = f"each {steps.pop():.0f} steps" if len(steps) == 1 else "of different numbers of steps, see Cost"
+    each = "each " if len(rows) * len(study.seeds) > 1 else ""
+    alike = f"{each}{steps.pop():.0f} steps" if len(steps) == 1 else "of different numbers of steps, see Cost"
     sentences.append(
         f"{len(rows)} training{'s' if len(rows) > 1 else ''} with {seeds}, {alike}; "
         + ("the same number of photographs seen." if len(seen) == 1 else "different numbers of photographs seen.")

@@ -1,0 +1,131 @@
+"""What a study saves by sharing: photographs decoded once, and a frozen encoder's features kept.
+
+    python benchmarks/studies.py [--photographs 160] [--arms 5] [--epochs 4]
+
+`reading` is the time of getting batches ready, in one process: so many arms, each so many epochs, from the shards as
+`tinct prepare` writes them, and from the photographs decoded once, the decoding counted. `training` is that of whole
+trainings of `squeezenet1_1` with its encoder frozen (random weights: their values do not matter here) and nothing
+augmented, each on its own and sharing a cache as a study's arms do, what fills the cache counted. A ratio above 1 says
+how many times longer it takes without sharing. The pictures are those of benchmarks/training.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+import common
+from tinct.learn.cache import decode_source
+from tinct.learn.data import Crop, PhotoStream, loader, open_source
+from tinct.learn.networks.backbones import BACKBONES
+from tinct.learn.run import Training
+from tinct.learn.source import Source
+from tinct.learn.train import train
+from tinct.study.plan import NO_AUGMENTATION
+from training import make_dataset
+
+SEED = 1
+CROP, BATCH = 128, 16
+TRAINED = 3  # arms of `training`
+OPTIONS: tuple[dict[str, Any], ...] = (
+    {"regularization": "none"},
+    {"regularization": "batchnorm"},
+    {"regularization": "dropout"},
+)
+
+
+def read(source: Source, *, arms: int, epochs: int) -> float:
+    """Read all batches of so many arms and epochs, and give the seconds."""
+    start = time.perf_counter()
+    for _ in range(arms):
+        for epoch in range(epochs):
+            stream = PhotoStream(source, crop=Crop(CROP), batch_size=BATCH, seed=SEED, epoch=epoch, endless=False)
+            for _ in loader(stream, workers=0):
+                pass
+    return time.perf_counter() - start
+
+
+def reading(data: Path, folder: Path, *, arms: int, epochs: int) -> dict[str, Any]:
+    """Compare reading from shards with reading photographs decoded once."""
+    source = open_source(data, split="train")
+    read(source, arms=1, epochs=1)  # neither of them reads from a cold disk
+    apart = read(source, arms=arms, epochs=epochs)
+    start = time.perf_counter()
+    decoded = decode_source(source, folder / "reading")
+    decoding = time.perf_counter() - start
+    shared = decoding + read(decoded, arms=arms, epochs=epochs)
+    return {
+        "apart_seconds": round(apart, 3),
+        "shared_seconds": round(shared, 3),
+        "decoding_seconds": round(decoding, 3),
+        "times_as_long_apart": round(apart / shared, 2),
+    }
+
+
+def training(data: Path, folder: Path, *, epochs: int) -> dict[str, Any]:
+    """Compare trainings with a frozen encoder, each on its own, with the same that share a cache."""
+    torch.manual_seed(SEED)
+    weights = folder / "squeezenet1_1.safetensors"
+    encoder = BACKBONES["squeezenet1_1"](head=True).state_dict()
+    save_file({name: value.contiguous() for name, value in encoder.items()}, weights)
+    plain = Training(data=str(data), network="squeezenet1_1", encoder_weights=str(weights)).changed(
+        {
+            **NO_AUGMENTATION,
+            "task": "regression",
+            "space": "lab",
+            "crop": CROP,
+            "zoom": 1.0,
+            "batch_size": BATCH,
+            "epochs": epochs,
+            "workers": 0,
+            "seed": SEED,
+        }
+    )
+    train(plain.changed({"epochs": 1, "limit": BATCH}), folder / "warm-up")
+    seconds = {}
+    for name, cache in (("apart", None), ("shared", folder / "training")):
+        start = time.perf_counter()
+        for index, options in enumerate(OPTIONS[:TRAINED]):
+            train(plain.changed({"options": options}), folder / f"{name}-{index}", cache=cache)
+        seconds[name] = time.perf_counter() - start
+    return {
+        "apart_seconds": round(seconds["apart"], 3),
+        "shared_seconds": round(seconds["shared"], 3),
+        "times_as_long_apart": round(seconds["apart"] / seconds["shared"], 2),
+    }
+
+
+def main() -> None:
+    """Measure both."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photographs", type=int, default=160)
+    parser.add_argument("--arms", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--to", type=Path)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        data = make_dataset(folder, given.photographs)
+        results = {
+            "settings": {
+                "photographs": given.photographs,
+                "arms_reading": given.arms,
+                "arms_training": TRAINED,
+                "epochs": given.epochs,
+                "crop": CROP,
+                "batch_size": BATCH,
+            },
+            "reading": reading(data, folder, arms=given.arms, epochs=given.epochs),
+            "training": training(data, folder, epochs=given.epochs),
+        }
+    common.write("studies", results, seed=SEED, to=given.to)
+
+
+if __name__ == "__main__":
+    main()
