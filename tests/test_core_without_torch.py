@@ -56,6 +56,21 @@ def test_a_picture_is_colorized(camera_png: Path, tiny_model: Path, tmp_path: Pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.png", "out_confidence.png", "out_sheet.png"]
 
 
+def test_a_picture_is_recognised_and_a_folder_measured(camera_png: Path, tmp_path: Path) -> None:
+    model = Path(__file__).parent / "golden" / "tiny_classifier.onnx"
+    for name in ("low", "high"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(camera_png.read_bytes())
+    script = "from tinct.cli import main; main()"
+    done = run(script, "classify", "predict", str(model), str(tmp_path), "--csv", str(tmp_path / "t.csv"))
+    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 2)
+    arguments = ("classify", "evaluate", str(model), str(tmp_path), "--confusion", str(tmp_path / "c.png"))
+    done = run(script, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("accuracy 50.0 %")
+    assert (tmp_path / "c.png").is_file()
+
+
 def test_array_in_array_out(tiny_model: Path) -> None:
     script = (
         "import numpy, tinct\n"
@@ -70,6 +85,7 @@ def test_array_in_array_out(tiny_model: Path) -> None:
     ("arguments", "extra"),
     [
         (("train", ".", "--out", "run"), "learn"),
+        (("classify", "train", ".", "-o", "x.onnx"), "learn"),
         (("demo", "-o", "look"), "demo"),
         (("colorize", "{camera}", "--model", "{model}", "--runtime", "openvino", "-o", "x.png"), "openvino"),
     ],

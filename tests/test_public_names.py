@@ -10,8 +10,8 @@ import tinct
 
 def test_public_names() -> None:
     assert sorted(tinct.__all__) == [
-        *("ColorBins", "Colorizer", "Editor", "Hint", "TinctError", "VideoSettings", "__version__", "colorize"),
-        *("colorize_video", "load_hints", "parse_hint"),
+        *("Classifier", "ColorBins", "Colorizer", "Editor", "Hint", "TinctError", "VideoSettings", "__version__"),
+        *("colorize", "colorize_video", "load_hints", "parse_hint"),
     ]
     assert dir(tinct) == sorted(tinct.__all__)
     for name in tinct.__all__:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from tinct.classify.classifier import Classifier as Classifier
     from tinct.color.bins import ColorBins as ColorBins
     from tinct.colorize.colorizer import Colorizer as Colorizer
     from tinct.colorize.editor import Editor as Editor
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 # Where each public name lives.
 _HOMES = {
+    "Classifier": "tinct.classify.classifier",
     "ColorBins": "tinct.color.bins",
     "Colorizer": "tinct.colorize.colorizer",
     "Editor": "tinct.colorize.editor",
@@ -35,6 +37,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Classifier",
     "ColorBins",
     "Colorizer",
     "Editor",
