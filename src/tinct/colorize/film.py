@@ -135,7 +135,8 @@ def paint_film(
 
     with closing(frames), ThreadPoolExecutor(threads, thread_name_prefix="tinct") as pool:
         looks = in_order(pool, look, frames, ahead=threads)
-        seen = in_order(pool, answer, timeline.clean(looks), ahead=threads)
+        # So far ahead, every thread finds a frame that the network has to be asked about.
+        seen = in_order(pool, answer, timeline.clean(looks), ahead=threads * smoothing.every)
         yield from in_order(pool, paint, timeline.run(seen), ahead=threads)
 
 
