@@ -15,7 +15,7 @@ def minimum(luma, places, values, *, target=None, trust=0.0, features=None):
             rows = [min(max(y + step, 0), height - 1) for step in (-1, 0, 1)]
             columns = [min(max(x + step, 0), width - 1) for step in (-1, 0, 1)]
             window = luma[np.ix_(rows, columns)]
-            variance[y, x] = max(0.3 * np.var(window), 2e-5)
+            variance[y, x] = max(0.05 * np.var(window), 2e-4)
     residual = np.zeros((count, count))
     for y in range(height):
         for x in range(width):
@@ -28,7 +28,7 @@ def minimum(luma, places, values, *, target=None, trust=0.0, features=None):
                     sigma2 = np.sqrt(variance[y, x] * variance[v, w])
                     weight = np.exp(-((luma[y, x] - luma[v, w]) ** 2) / (2 * sigma2))
                     if features is not None:
-                        weight *= np.exp(-max(1 - features[y, x] @ features[v, w], 0) / 0.02)
+                        weight *= np.exp(-max(1 - features[y, x] @ features[v, w], 0) / 0.05)
                     weights[v * width + w] = max(weight, 1e-5)
             residual[y * width + x, y * width + x] = 1
             for place, weight in weights.items():

@@ -25,13 +25,13 @@ from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, SettingError
 
 # Of the luma variance around two pixels: less, and texture stops colours too; more, and soft edges let them pass.
-_VARIANCE_SHARE = 0.3
+_VARIANCE_SHARE = 0.05
 # Luma variance of grain and rounding, which never stops colours.
-_LEAST_VARIANCE = 2e-5
+_LEAST_VARIANCE = 2e-4
 # However unlike a pixel's neighbours are, it hangs together with the rest.
 _LEAST_WEIGHT = 1e-5
 # How unlike in their features two neighbours are (1 - cosine) when their weight falls to 1/e.
-_FEATURE_SCALE = 0.02
+_FEATURE_SCALE = 0.05
 # So many hints are cheaper by one solve each than by another factorisation.
 _MOST_COLUMNS = 32
 # Columns kept for hints to come; at 128 x 128 pixels 128 KB each.

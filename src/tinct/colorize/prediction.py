@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.bins import ColorBins
-from tinct.color.decoding import check_decoding, confidence
+from tinct.color.decoding import check_decoding, confidence, softmax
 from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab, rgb_to_yuv
 from tinct.color.upsample import ChromaGuide, fit_guide
 from tinct.colorize.placing import PlacedHints
@@ -132,8 +132,8 @@ class Prediction:
         """What spreads hints over this picture; made when first asked for, and kept."""
         spreader = self._kept.get("spreader")
         if spreader is None:
-            output = self.output if self.bins is not None else None
-            spreader = HintSpreader(self.luma, output=output, bins=self.bins, calibration=self.calibration)
+            shares = None if self.bins is None else softmax(self.output, temperature=self.calibration)
+            spreader = HintSpreader(self.luma, shares=shares)
             self._kept["spreader"] = spreader
         made: HintSpreader = spreader
         return made

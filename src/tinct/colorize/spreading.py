@@ -15,8 +15,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.bins import ColorBins
-from tinct.color.decoding import softmax
 from tinct.color.propagate import Propagator
 from tinct.color.spaces import FloatArray
 from tinct.color.upsample import ChromaGuide, fit_guide
@@ -32,7 +30,9 @@ _LIKENESS = 0.1
 # How unlike the luma of two pixels may be, and they still belong to one thing.
 _SHADE = 0.1
 # How far a hint reaches to parts cut off from it, as a share of the root of height x width.
-_REACH = 0.2
+_REACH = 0.4
+# How far a suggestion's point stands for others.
+_NEAR = 0.2
 # Below the first share a pixel stays as it was, above the second it has the hint's colour entirely.
 _SHARE_FROM, _SHARE_TO = 0.12, 0.7
 # Of a stroke's pixels so many are given to the solver; they are exact all the same.
@@ -46,35 +46,25 @@ class HintSpreader:
         luma: (h, w) luma in 0..1 at the size at which hints spread.
     """
 
-    def __init__(
-        self,
-        luma: NDArray[Any],
-        *,
-        output: NDArray[Any] | None = None,
-        bins: ColorBins | None = None,
-        calibration: float = 1.0,
-    ) -> None:
+    def __init__(self, luma: NDArray[Any], *, shares: NDArray[Any] | None = None, size: int = SPREAD_SIZE) -> None:
         """Look at the picture.
 
         Args:
             luma: (H, W) in 0..1, as chroma is fitted to it.
-            output: (k, l, n) logits of the network; without it, luma alone says what belongs together.
-            bins: the network's colour bins.
-            calibration: what the logits are divided by to make true probabilities.
+            shares: (k, l, n) the network's calibrated distribution; without it, luma alone says what belongs together.
+            size: root of height x width at which hints spread.
         """
         self._full_luma = np.ascontiguousarray(luma, dtype=np.float32)
-        height, width = (max(2, edge) for edge in small_size(*luma.shape, size=SPREAD_SIZE))
+        height, width = (max(2, edge) for edge in small_size(*luma.shape, size=size))
         self.luma: FloatArray = cv2.resize(self._full_luma, (width, height), interpolation=cv2.INTER_AREA)
-        self._bins = bins if output is not None else None
         self._features: FloatArray | None = None
         trust: NDArray[Any] | float = LOOSE
-        if output is not None and bins is not None:
-            shares = softmax(output, temperature=calibration)
-            sure = cv2.resize(shares.max(axis=-1), (width, height), interpolation=cv2.INTER_LINEAR)
-            trust = LOOSE * (FIRM / LOOSE) ** np.clip(sure.astype(np.float64), 0, 1)
-            roots = np.sqrt(cv2.resize(shares, (width, height), interpolation=cv2.INTER_LINEAR))
-            self._features = roots / np.linalg.norm(roots, axis=-1, keepdims=True)
-        self._trust = np.broadcast_to(trust, (height, width))
+        if shares is not None:
+            larger = cv2.resize(shares, (width, height), interpolation=cv2.INTER_LINEAR)
+            sure = larger.max(axis=-1).astype(np.float64)
+            trust = LOOSE * (FIRM / LOOSE) ** np.clip(sure, 0, 1)
+            roots = np.sqrt(np.maximum(larger, 0))
+            self._features = roots / np.maximum(np.linalg.norm(roots, axis=-1, keepdims=True), np.float32(1e-6))
         self._propagator = Propagator(self.luma, trust=trust, features=self._features)
 
     def added(self, guide: ChromaGuide, shares: tuple[FloatArray, FloatArray]) -> ChromaGuide:
@@ -118,7 +108,7 @@ class HintSpreader:
     def _target(self, places: NDArray[np.intp], owners: NDArray[np.intp], chroma: FloatArray) -> FloatArray | None:
         """Give what each pixel holds to, (h, w, 3): share times U, share times V, and share."""
         features = self._features
-        if features is None or self._bins is None:
+        if features is None:
             return None
         height, width = self.luma.shape
         target = np.zeros((height, width, 3), dtype=np.float32)
@@ -160,7 +150,7 @@ def likeness(shares: NDArray[Any], luma: NDArray[Any]) -> FloatArray:
     roots = np.sqrt(shares).astype(np.float32)
     roots /= np.linalg.norm(roots, axis=-1, keepdims=True)
     exponent = np.square(np.maximum(1 - roots @ roots.T, 0) / np.float32(_LIKENESS))
-    reach = _REACH * (height * width) ** 0.5
+    reach = _NEAR * (height * width) ** 0.5
     down, across = (places.ravel().astype(np.float32) for places in np.mgrid[:height, :width])
     for values, scale in ((down, reach), (across, reach)):
         exponent += np.square(values[:, None] - values[None]) / np.float32(2 * scale * scale)

@@ -27,6 +27,8 @@ _SIZE = 56
 _MOST_COLORS, _LEAST_SHARE = 4, 0.04
 # Bins nearer than so many cells of their grid are one colour to a person.
 _ALIKE_CELLS = 2.0
+# Mean squared error of chroma that nobody sees.
+_NOTHING = 1e-6
 # A point that helps less than this share of what the first one helps is not worth a person's time.
 _WORTHWHILE = 0.05
 
@@ -98,7 +100,9 @@ def suggest_hints(
     if hints is not None:
         error = error * (1 - _resized(prediction.spreader.shares(hints)[0], size)) ** 2
     reach = likeness(shares.reshape(-1, bins.count), luma)
-    left, whole = error.ravel(), max(float(error.sum()), 1e-12)
+    left, whole = error.ravel(), float(error.sum())
+    if whole < _NOTHING * error.size:
+        return []
     calm = _calm(luma).ravel()
     found: list[Suggestion] = []
     for _ in range(count):
