@@ -1,0 +1,122 @@
+"""Two classes of blue spectrograms that differ by 2.7 degrees of hue: what one writes first, and what tinct picks.
+
+    python benchmarks/recognition/questioner.py --work FOLDER [--per-class 1500] [--seeds 10] [--size 48]
+
+Made by `tinct classify example` into FOLDER (kept, so that a run goes on), three fifths of the seeds' pictures being
+the same for all. Writes benchmarks/recognition/questioner.json: small_cnn as one would write it first, seed by seed;
+the same with standardised input; and a whole `tinct classify train` on one further set kept for the test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from table import HERE, Table
+
+from tinct.classify.evaluate import evaluate_classifier
+from tinct.classify.example import Example, write_example
+from tinct.learn.recognize.data import find_labelled, load
+from tinct.learn.recognize.fit import Fitting, fit_network
+
+DIFFICULTY = 0.15
+TEST_PER_CLASS = 300
+
+
+def sets(work: Path, per_class: int) -> tuple[Path, Path]:
+    """Make the pictures to learn from and those to measure on, if they are not there."""
+    folders = work / f"learn{per_class}", work / "test"
+    for folder, count, seed in zip(folders, (per_class, TEST_PER_CLASS), (0, 1), strict=True):
+        if not (folder / "example.json").is_file():
+            write_example(folder, per_class=count, example=Example(difficulty=DIFFICULTY, seed=seed))
+    return folders
+
+
+def first_written(table: Table, learn: Path, test: Path, *, size: int, seeds: int, epochs: int) -> None:
+    """Train small_cnn as one would write it first, and with standardised input, seed by seed."""
+    train, held = (load(find_labelled(folder), size=(size, size)) for folder in (learn, test))
+    kinds = {
+        "as first written": lambda seed: Fitting.as_first_written(epochs=epochs, seed=seed),
+        "standardised": lambda seed: Fitting(epochs=epochs, learning_rate=1e-3, seed=seed),
+    }
+    for kind, fitting in kinds.items():
+        space = "rgb" if kind == "as first written" else "lab"
+        for seed in range(seeds if kind == "as first written" else min(3, seeds)):
+            if table.has("small_cnn", training=kind, seed=seed, size=size, epochs=epochs):
+                continue
+            fitted = fit_network(
+                "small_cnn", train.pixels, train.labelled.labels, classes=2, color_space=space, fitting=fitting(seed)
+            )
+            right = float((fitted.logits(held.pixels).argmax(axis=1) == held.labelled.labels).mean())
+            facts = {"training": kind, "color_space": space, "seed": seed, "size": size, "epochs": epochs}
+            losses = [round(each, 4) for each in fitted.losses]
+            table.add("small_cnn", {**facts, "accuracy": round(right, 4), "losses": losses})
+
+
+def picked(table: Table, learn: Path, test: Path, work: Path, *, size: int, minutes: float) -> None:
+    """Run `tinct classify train` as a user would, and measure its model on the other set."""
+    if table.has("picked", size=size):
+        return
+    model = work / f"picked{size}.onnx"
+    command = [sys.executable, "-m", "tinct", "classify", "train", str(learn), "-o", str(model), "--overwrite"]
+    command += ["--size", str(size), "--time", str(minutes), "--json"]
+    began, cpu = time.monotonic(), np.array(_children())
+    found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    seconds, used = time.monotonic() - began, float((np.array(_children()) - cpu).sum())
+    measured = evaluate_classifier(model, test)
+    table.add(
+        "picked",
+        {
+            "size": size,
+            "minutes_for_networks": minutes,
+            "wall_seconds": round(seconds, 1),
+            "processor_seconds": round(used, 1),
+            "picked": found["picked"],
+            "candidates": found["candidates"],
+            "test_accuracy": measured.scores.accuracy,
+            "test_interval": measured.scores.interval,
+            "color_tests": measured.color_tests,
+            "calibration_error": measured.scores.calibration_error,
+        },
+    )
+
+
+def _children() -> tuple[float, float]:
+    import resource
+
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime, usage.ru_stime
+
+
+def main() -> None:
+    """Make the sets and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--per-class", type=int, default=1500)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--size", type=int, default=48)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--minutes", type=float, default=2.0)
+    wanted = parser.parse_args()
+    wanted.work.mkdir(exist_ok=True)
+    learn, test = sets(wanted.work, wanted.per_class)
+    table = Table(HERE / "questioner.json", seed=0)
+    example = Example(difficulty=DIFFICULTY)
+    table.results["set"] = {
+        "per_class": wanted.per_class,
+        "test_per_class": TEST_PER_CLASS,
+        "difficulty": DIFFICULTY,
+        "hue_shift_degrees": round(example.hue_shift, 2),
+        "optimum": round(example.optimum, 5),
+    }
+    picked(table, learn, test, wanted.work, size=wanted.size, minutes=wanted.minutes)
+    first_written(table, learn, test, size=wanted.size, seeds=wanted.seeds, epochs=wanted.epochs)
+
+
+if __name__ == "__main__":
+    main()
