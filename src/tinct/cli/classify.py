@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tinct.cli.classify_text import judged_line, print_evaluation, print_training
+from tinct.cli.doctor import EPILOG as DOCTOR_EPILOG
+from tinct.cli.doctor import doctor
 from tinct.cli.learn import option_of, require_learn
 from tinct.cli.output import print_json, progress, say
 from tinct.errors import SettingError
@@ -51,6 +53,7 @@ def register(app: typer.Typer) -> None:
     family.command(epilog=TRAIN_EPILOG)(train)
     family.command(epilog=PREDICT_EPILOG)(predict)
     family.command(epilog=EVALUATE_EPILOG)(evaluate)
+    family.command(epilog=DOCTOR_EPILOG)(doctor)
     family.command(epilog=EXAMPLE_EPILOG)(example)
     app.add_typer(family, name="classify")
 
@@ -188,7 +191,7 @@ def train(
         weights=None if weights is None else str(weights),
         backbone=backbone,
         options=dict(option_of(each) for each in option or []),
-        size=_size(size),
+        size=size_of(size),
         folds=folds,
         minutes=minutes,
         fitting=fitting,
@@ -243,7 +246,8 @@ def _stages() -> Iterator[Callable[[str, int, int], None]]:
         leave()
 
 
-def _size(text: str | None) -> tuple[int, int] | None:
+def size_of(text: str | None) -> tuple[int, int] | None:
+    """Read --size: one edge, or HxW."""
     if text is None:
         return None
     parts = text.lower().split("x")

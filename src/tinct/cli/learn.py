@@ -139,7 +139,7 @@ def train(
         str,
         typer.Argument(metavar="DATASET", help="A prepared dataset (folder or http(s) address) or a folder of photos."),
     ],
-    out: Annotated[Path, typer.Option("--out", metavar="RUN", help="Keep the training in this folder.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="RUN", help="Keep the training in this folder.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last finished epoch.")] = False,
     network: Annotated[str | None, _setting("network", "NAME")] = None,
     options: Annotated[list[str] | None, _setting("option", "NAME=VALUE", "--option")] = None,
@@ -183,6 +183,13 @@ def train(
             help="Keep decoded photographs and a frozen encoder's features here, for trainings to share.",
         ),
     ] = None,
+    doctor: Annotated[
+        bool,
+        typer.Option("--doctor", help="Train nothing: find out by short experiments why it would or would not learn."),
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="With --doctor: write a page with findings and plots here.")
+    ] = None,
 ) -> None:
     """Train a network to colorize.
 
@@ -190,9 +197,16 @@ def train(
     killed goes on with --resume and keeps its settings; a finished one goes further with --resume and more --epochs.
     """
     given = {name: value for name, value in locals().items() if value is not None}
-    for name in ("out", "resume", "cache"):
+    for name in ("out", "resume", "cache", "doctor", "report"):
         given.pop(name, None)
     require_learn("training")
+    if doctor:
+        from tinct.cli.doctor import examine_colorization
+
+        examine_colorization(data, _changes(given), report=report)
+        return
+    if out is None or report is not None:
+        raise SettingError("--report goes with --doctor" if out else "name the training's folder with --out RUN")
     from tinct.learn.networks.backbones import weights_sha256
     from tinct.learn.run import Run, Training
     from tinct.learn.train import train as run
@@ -257,6 +271,10 @@ def export(
     unweigh: Annotated[
         float, typer.Option(metavar="SHARE", help="Take this share of the rare colours' extra weight back: 0 to 1.")
     ] = 0.0,
+    views: Annotated[
+        int,
+        typer.Option(metavar="1|2|4", help="Set how many views of a photograph are averaged."),
+    ] = 1,
     half: Annotated[bool, typer.Option("--half", help="Store the weights in half precision.")] = False,
     description: Annotated[str, typer.Option(metavar="TEXT", help="Say in a sentence what the model is for.")] = "",
     licence: Annotated[
@@ -286,6 +304,7 @@ def export(
         temperature=temperature,
         caution=caution,
         unweigh=unweigh,
+        views=views,
         half=half,
         description=description,
         licence=licence,

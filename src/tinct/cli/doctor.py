@@ -1,0 +1,194 @@
+"""`tinct classify doctor`, and what `tinct train --doctor` prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tinct.cli.learn import option_of, require_learn
+from tinct.cli.output import print_json, progress, say
+
+if TYPE_CHECKING:
+    from tinct.learn.doctor.findings import Diagnosis
+
+EPILOG = """Examples:
+
+tinct classify doctor pictures/
+
+tinct classify doctor pictures/ --network small_cnn --color-space rgb --as-first-written --report why.html
+
+tinct classify doctor pictures/ --no-standardize --scale 255 --lr 0.01 --augment hue=0.1"""
+
+
+def doctor(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="One subfolder a class; or train/, val/ and test/ with these; or a .csv of paths, labels and splits.",
+        ),
+    ],
+    network: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Examine the training of this: small_cnn, color_first, long_kernels, two_branch, pretrained or "
+            "color_statistics.",
+        ),
+    ] = "small_cnn",
+    color_space: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPACE",
+            help="Let it see rgb, hsv, hsl, lab, yuv, xyz, or several joined by + (lab+hsv). Default: by network.",
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="HxW", help="Bring pictures to this size. Default: their own, up to 128 pixels."),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Take pretrained features from this file.")
+    ] = None,
+    backbone: Annotated[
+        str, typer.Option(metavar="NAME", help="Say what the weights belong to: squeezenet1_1 or vgg16.")
+    ] = "squeezenet1_1",
+    option: Annotated[
+        list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="Set an option of the network.")
+    ] = None,
+    standardize: Annotated[
+        bool | None,
+        typer.Option(
+            "--standardize/--no-standardize",
+            help="Subtract each channel's mean and divide by its spread, or do not. Default: do.",
+            show_default=False,
+        ),
+    ] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Without standardising, multiply by this; 255 gives 0 to 255. Default: 1."),
+    ] = None,
+    lr: Annotated[
+        float | None, typer.Option(metavar="RATE", help="Set the learning rate. Default: by network.")
+    ] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Train by adamw, adam or sgd. Default: adamw.")
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Let the rate rise and fall (cosine), or keep it (constant). Default: cosine."
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(metavar="N", help="Take so many pictures a step. Default: 32.")
+    ] = None,
+    as_first_written: Annotated[
+        bool,
+        typer.Option(
+            "--as-first-written",
+            help="Train as one would write it first: Adam at a constant rate of 0.01 on numbers of 0 to 255, and "
+            "nothing else.",
+        ),
+    ] = False,
+    augment: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Change training pictures: flip, shift, brightness, mixup, hue, saturation, grey, per_image. 0 turns "
+            "one off.",
+        ),
+    ] = None,
+    steps: Annotated[
+        int, typer.Option(metavar="N", help="Train so many steps in each experiment; costly networks get fewer.")
+    ] = 100,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write a page with findings and plots here.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with status 1 if there is any finding.")] = False,
+    seed: Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything that was measured as JSON.")] = False,
+) -> None:
+    """Find out by experiment why a training does not learn: findings in order of weight, with evidence and remedy.
+
+    Take the same settings as the training in question. Labels are tested against shuffled ones, rates are passed
+    through, one batch is learned by heart, and short trainings with one setting changed at a time show which it is.
+    """
+    from tinct.cli.classify import size_of
+
+    require_learn("examining a training")
+    from tinct.learn.doctor.recognition import examine
+    from tinct.learn.doctor.trials import setup_of
+    from tinct.study.doctor_page import check_page, write_page
+
+    if report is not None:
+        check_page(report)
+    setup = setup_of(
+        network,
+        color_space=color_space,
+        size=size_of(size),
+        weights=None if weights is None else str(weights),
+        backbone=backbone,
+        options=dict(option_of(each) for each in option or []),
+        values={
+            "standardize": standardize,
+            "scale": scale,
+            "learning_rate": lr,
+            "optimizer": optimizer,
+            "schedule": schedule,
+            "batch_size": batch_size,
+            "seed": seed,
+        },
+        augmentation=dict(option_of(each, flag="--augment") for each in augment or []),
+        as_first_written=as_first_written,
+    )
+    with progress("Examining") as advance:
+        found = examine(folder, setup=setup, steps=steps, progress=advance)
+    if report is not None:
+        write_page(found, report)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print_diagnosis(found)
+        if report is not None:
+            say(str(report))
+    if strict and found.findings:
+        raise typer.Exit(1)
+
+
+def examine_colorization(data: str, changes: dict[str, Any], *, report: Path | None) -> None:
+    """Do what `tinct train --doctor` does: look at the photographs, make the experiments, print and write."""
+    from tinct.learn.run import Training
+    from tinct.study.doctor import examine_with_data
+    from tinct.study.doctor_page import check_page, write_page
+
+    if report is not None:
+        check_page(report)
+    training = Training(data=data).changed(changes)
+    with progress("Examining") as advance:
+        found = examine_with_data(training, progress=advance)
+    print_diagnosis(found)
+    if report is not None:
+        write_page(found, report)
+        say(str(report))
+
+
+def print_diagnosis(found: Diagnosis) -> None:
+    """Print verdict, findings and facts for a person."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{found.subject}: {found.verdict}", style="bold")
+    if not found.findings:
+        console.print("nothing to complain of")
+    for number, each in enumerate(found.findings, start=1):
+        doubt = "" if each.sure else " (this fits best, and is not proven)"
+        console.print(f"\n{number}. {each.title}{doubt}", style="bold red" if each.level == "serious" else "bold")
+        for line in each.evidence:
+            console.print(f"   {line}")
+        console.print(f"   remedy: {each.remedy}")
+    console.print()
+    for line in found.facts:
+        console.print(line, style="dim")

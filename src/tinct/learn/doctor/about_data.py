@@ -1,0 +1,272 @@
+"""From what was measured of labelled pictures to findings about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tinct.color.inputs import PICTURE
+from tinct.learn.doctor.examination import Examination
+from tinct.learn.doctor.files import names_of
+from tinct.learn.doctor.findings import Finding, percent
+from tinct.learn.doctor.labels import CHANCE, SIGNIFICANT, chance_p
+
+# A folder with so large a share of grey pictures is a grey one; JPEG and borders spare a few.
+ALL_GREY, SOME_GREY = 0.9, 0.05
+# The largest class next to the smallest: from the second on, naming the largest is right in 10 of 11 pictures.
+UNEVEN, VERY_UNEVEN = 3.0, 10.0
+# With fewer pictures of a class nothing can be said of it: 10 to measure on leave an interval of 40 points.
+FEWEST_OF_A_CLASS = 20
+# What doubling the pictures brought, at least, for more to be worth their while.
+STILL_RISING = 0.03
+# A share of copies or contradictions that can be seen in figures.
+MANY = 0.01
+# Fewer colours in a whole picture, or one colour in more of its pixels, are a palette that collapsed.
+FEW_COLORS, ONE_COLOR = 32, 0.6
+CUT_OFF = 0.3
+# Plain statistics this good leave nothing to be wanted of the pictures.
+FINE = 0.9
+
+
+def data_findings(found: Examination) -> Iterator[Finding]:
+    """Judge the data."""
+    for rule in (_contradictions, _leaks, _unreadable, _grey, _labels, _balance, _few, _files, _palette):
+        yield from rule(found)
+
+
+def _contradictions(found: Examination) -> Iterator[Finding]:
+    if found.twins:
+        count, total = len(found.twins), len(found.loaded.labelled.paths)
+        yield Finding(
+            "contradictions",
+            85 if count > MANY * total else 60,
+            f"{_pictures(count)} of {total} {'are' if count > 1 else 'is'} in two classes at once",
+            names_of(found.loaded.labelled.paths, found.twins),
+            "look at each pair and delete it from the class that it does not belong to",
+        )
+
+
+def _leaks(found: Examination) -> Iterator[Finding]:
+    if found.leaks:
+        yield Finding(
+            "leak",
+            80,
+            f"{_pictures(found.leaks)} of val/ or test/ {'are' if found.leaks > 1 else 'is'} in train/ too",
+            ["copies and near-duplicates, told by hash and fine detail; figures measured on them are too good"],
+            "delete them from val/ and test/, or put all pictures into one folder and let tinct split it",
+        )
+    inside = found.copies - found.leaks
+    total = len(found.groups)
+    if inside > MANY * total and not found.twins:
+        yield Finding(
+            "copies",
+            20,
+            f"{_pictures(inside)} of {total} are copies of others",
+            ["tinct keeps copies on one side when it splits; a split at random does not, and its figures are too good"],
+            "delete the copies, or split with tinct classify train",
+        )
+
+
+def _unreadable(found: Examination) -> Iterator[Finding]:
+    left_out = found.loaded.left_out
+    if left_out:
+        share = len(left_out) / (len(left_out) + len(found.groups))
+        yield Finding(
+            "unreadable",
+            60 if share > 5 * MANY else 25,
+            f"{_pictures(len(left_out))} cannot be read ({percent(share)})",
+            [f"{path}: {reason}" for path, reason in left_out[:4]],
+            "fetch the files again, or delete them",
+        )
+
+
+def is_grey(found: Examination) -> bool:
+    """Say whether practically all pictures are without colour."""
+    return bool(found.grey.mean() >= ALL_GREY)
+
+
+def _grey(found: Examination) -> Iterator[Finding]:
+    share = float(found.grey.mean())
+    if found.loaded.labelled.kind != PICTURE or share < SOME_GREY:
+        return
+    labels = found.loaded.labelled.labels
+    by_class = {
+        name: float(found.grey[labels == index].mean()) for index, name in enumerate(found.loaded.labelled.classes)
+    }
+    evidence = [f"{name}: {percent(value)} without colour" for name, value in by_class.items()]
+    if is_grey(found):
+        hopeless = found.failing or not found.telling
+        evidence.append(_tell(found))
+        yield Finding(
+            "grey-pictures",
+            95 if hopeless else 40,
+            "the pictures are grey: " + ("what could tell the classes apart by colour is gone" if hopeless else
+                                         "classes are told apart by light and shape alone"),
+            evidence,
+            "make the pictures anew in colour; for spectrograms, use tinct spectrogram with a colour map, or train on "
+            "the arrays (.npy)",
+        )  # fmt: skip
+    elif max(by_class.values()) - min(by_class.values()) > 0.5:
+        yield Finding(
+            "grey-by-class",
+            55,
+            "some classes are grey and others are not: a network need not look at anything else",
+            evidence,
+            "find out whether that is the class itself or how its pictures were made; if the latter, make all alike",
+            sure=False,
+        )
+    else:
+        yield Finding(
+            "some-grey",
+            45 if found.failing else 25,
+            f"{percent(share)} of the pictures are grey",
+            evidence,
+            "leave them out, if colour is what the classes differ in",
+        )
+
+
+def _tell(found: Examination) -> str:
+    test = found.test
+    best = test.names[int(np.argmax(test.accuracies))]
+    return (
+        f"best of {len(test.names)} plain classifiers ({best}): right in {percent(test.best)} of {test.count} pictures "
+        f"left out in turn; with shuffled labels up to {percent(test.detectable)} in 95 of 100 cases (p = {test.p:.3f})"
+    )
+
+
+def _labels(found: Examination) -> Iterator[Finding]:
+    test = found.test
+    learned = found.asked is not None and chance_p(found.asked.right, found.chance) < SIGNIFICANT
+    if is_grey(found) or learned:
+        return
+    if test.p > CHANCE:
+        evidence = [_tell(found)]
+        if found.asked is not None:
+            evidence.append(
+                f"the network is right in {percent(found.asked.accuracy)}, chance is {percent(found.chance)}"
+            )
+        if any(heart.accuracy >= 0.95 for heart in found.by_heart):
+            evidence.append("the network can learn one batch by heart: it is not the network that fails")
+        yield Finding(
+            "random-labels",
+            90,
+            "nothing tells the classes apart: labels may be random, or mixed up on the way",
+            evidence,
+            "look at ten pictures of each class beside their labels; where labels are right, what classes differ in "
+            "is subtler than colours, layout and textures, or lost before the pictures were made",
+            sure=False,
+        )
+    elif test.best < 0.5 * (1 + 1 / found.classes) and float(found.reference.mean()) < FINE:
+        yield Finding(
+            "overlap",
+            40,
+            f"the classes overlap: plain classifiers reach {percent(test.best)}, better than chance but not by much",
+            [_tell(found)],
+            "more may not be there to be had; look at pictures that are named wrongly, and at how labels were made",
+            sure=False,
+        )
+
+
+def _balance(found: Examination) -> Iterator[Finding]:
+    most, least = (
+        max(found.counts, key=lambda name: found.counts[name]),
+        min(found.counts, key=found.counts.__getitem__),
+    )
+    ratio = found.counts[most] / max(1, found.counts[least])
+    if ratio < UNEVEN:
+        return
+    share = found.counts[most] / sum(found.counts.values())
+    yield Finding(
+        "unbalanced",
+        50 if ratio >= VERY_UNEVEN else 20,
+        f"{most} has {ratio:.0f} times as many pictures as {least}",
+        [
+            f"{most}: {found.counts[most]}, {least}: {found.counts[least]}",
+            f"always naming {most} is right in {percent(share)}: an accuracy near that is no achievement",
+        ],
+        "tinct weighs classes alike in training; judge by the balanced accuracy, and give more of the rare classes",
+    )
+
+
+def _few(found: Examination) -> Iterator[Finding]:
+    few = {name: count for name, count in found.counts.items() if count < FEWEST_OF_A_CLASS}
+    half, whole = found.curve[-2:]
+    rising = whole.accuracy - half.accuracy >= max(STILL_RISING, 2 * whole.error) and found.telling
+    line = ", ".join(f"{percent(point.accuracy)} with {point.count}" for point in found.curve)
+    if few:
+        yield Finding(
+            "too-few",
+            65 if found.failing or not found.telling else 45,
+            f"{len(few)} of {found.classes} classes {'have' if len(few) > 1 else 'has'} fewer than "
+            f"{FEWEST_OF_A_CLASS} pictures",
+            [*(f"{name}: {count}" for name, count in list(few.items())[:6]), f"plain classifier: {line} pictures"],
+            f"give at least {FEWEST_OF_A_CLASS} of each class, better 100",
+        )
+    elif rising:
+        yield Finding(
+            "more-would-help",
+            35 if whole.accuracy < FINE else 10,
+            "more pictures would help: accuracy still rises with their number",
+            [f"plain classifier: {line} pictures"],
+            "give more pictures, or let the ones there are vary more (mirrored, moved, lighter and darker)",
+        )
+
+
+def _files(found: Examination) -> Iterator[Finding]:
+    facts = found.files
+    if facts is None or facts.jpeg < 0.5 or is_grey(found):
+        return
+    colors = found.test.accuracies[found.test.names.index("colors")]
+    coarse = facts.chroma_step > facts.chroma_apart
+    lost = not found.telling
+    if colors >= FINE or not (coarse or (lost and facts.halved >= 0.5)):
+        return
+    evidence = [
+        f"{percent(facts.jpeg)} of {facts.count} files are JPEG, {percent(facts.halved)} with chroma at half size",
+        f"a block's mean chroma is stored in steps of {facts.chroma_step:.1f} of 255 levels; the classes' mean chroma "
+        f"is {facts.chroma_apart:.1f} apart",
+        f"colours tell the classes in {percent(colors)}",
+    ]
+    yield Finding(
+        "jpeg-chroma",
+        75 if lost else 45,
+        "JPEG may have erased the difference in colour: "
+        + ("its steps of chroma are coarser than it" if coarse else "it halves chroma, and takes fine stripes with it"),
+        evidence,
+        "save as PNG, or as JPEG of quality 95 with 4:4:4 chroma; what is gone from these files cannot be had back",
+        sure=False,
+    )
+
+
+def _palette(found: Examination) -> Iterator[Finding]:
+    facts = found.files
+    if facts is None or is_grey(found) or float(found.reference.mean()) >= FINE:
+        return
+    if facts.colors <= FEW_COLORS or facts.commonest >= ONE_COLOR:
+        yield Finding(
+            "collapsed-palette",
+            70 if not found.telling else 40,
+            f"half of the pictures have at most {facts.colors} colours"
+            if facts.colors <= FEW_COLORS
+            else f"one colour fills {percent(facts.commonest)} of a picture",
+            [
+                f"median of {facts.count} files: {facts.colors} colours, the commonest in {percent(facts.commonest)} "
+                "of the pixels"
+            ],
+            "draw with all the colours of the map and a range that the values fill, and save as PNG in full colour",
+            sure=False,
+        )
+    elif facts.cut >= CUT_OFF:
+        yield Finding(
+            "saturated",
+            45,
+            f"in {percent(facts.cut)} of the pixels one channel or two are at the end of their range",
+            [f"median of {facts.count} files; what lies beyond the end is lost, and hues with it"],
+            "lower the exposure or the saturation, or widen the range of the colour map",
+            sure=False,
+        )
+
+
+def _pictures(count: int) -> str:
+    return f"{count:,} picture" if count == 1 else f"{count:,} pictures"

@@ -1,0 +1,211 @@
+"""From what was measured of a training to findings about the network and how it learns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from tinct.learn.doctor.about_data import is_grey
+from tinct.learn.doctor.about_settings import heart_lines
+from tinct.learn.doctor.examination import MARGIN, Examination
+from tinct.learn.doctor.experiments import knows
+from tinct.learn.doctor.findings import Finding, percent
+from tinct.learn.doctor.labels import SIGNIFICANT, chance_p, interval, paired_p
+from tinct.learn.doctor.trials import STEPS
+
+# A layer with so many dead units passes nothing on; with so many, it is crippled.
+DEAD, CRIPPLED = 0.95, 0.5
+# Gradients of one layer next to those of the layer that learns most: below, it stands still.
+VANISHING = 1e-4
+# Of plain descent at the usual rate of 1e-2 a step would change a layer more than it weighs.
+EXPLODING = 100.0
+# A loss within this share of ln(classes) is that of guessing.
+STUCK = 0.03
+BY_HEART_TOO_MUCH, GAP = 0.95, 0.2
+
+
+def network_findings(found: Examination) -> Iterator[Finding]:
+    """Judge units, gradients, size and sight, and how the loss behaves."""
+    for rule in (_dead, _gradients, _sight, _heart, _stuck, _fine, _memory, _cost):
+        yield from rule(found)
+
+
+def _dead(found: Examination) -> Iterator[Finding]:
+    born = [each for each in found.born_dead if each.dead >= DEAD]
+    after = found.asked.units if found.asked else ()
+    if born:
+        yield Finding(
+            "dead-network",
+            95,
+            f"the network is dead before the first step: {born[0].name} gives 0 for every picture",
+            [f"{each.name}: {percent(each.dead)} of {each.units} units never answer" for each in found.born_dead],
+            "look at how its weights and biases start (He et al. 2015), and at the size of its input",
+        )
+        return
+    worst = max(after, key=lambda each: each.dead, default=None)
+    if worst is None or worst.dead < CRIPPLED or not found.failing:
+        return
+    before = dict(zip((each.name for each in found.born_dead), found.born_dead, strict=True))
+    lines = [
+        f"{each.name}: {percent(each.dead)} of {each.units} units never answer any more, "
+        f"{percent(before[each.name].dead)} before the first step"
+        for each in after
+        if each.name in before
+    ]
+    yield Finding(
+        "dead-units",
+        70 if worst.dead >= DEAD else 45,
+        f"training killed {percent(worst.dead)} of {worst.name}: what gives 0 for every picture learns no more",
+        lines,
+        "take smaller steps: standardise the input, lower the rate",
+    )
+
+
+def _gradients(found: Examination) -> Iterator[Finding]:
+    if not found.layers or any(each.dead >= DEAD for each in found.born_dead):
+        return
+    ratios = np.array([each.ratio for each in found.layers])
+    lines = [
+        f"{each.name}: gradient {each.gradient:.2g}, weights {each.weights:.2g}: {each.ratio:.2g}"
+        for each in found.layers
+    ]
+    if not np.isfinite(ratios).all() or ratios.max() > EXPLODING:
+        if found.failing:
+            yield Finding(
+                "exploding-gradients",
+                55,
+                f"gradients explode: {np.nanmax(ratios):.2g} times the weights themselves",
+                lines,
+                "standardise the input; clip gradients; add batch norm between layers",
+            )
+    elif ratios[0] < VANISHING * ratios.max() and found.failing:
+        yield Finding(
+            "vanishing-gradients",
+            80,
+            f"gradients vanish on the way back: {found.layers[0].name} gets {ratios[0] / max(ratios.max(), 1e-30):.1g} "
+            "of what the layer that learns most gets",
+            lines,
+            "use ReLU instead of sigmoid or tanh, batch norm, or fewer layers",
+        )
+
+
+def _sight(found: Examination) -> Iterator[Finding]:
+    test, seen = found.test, found.seen
+    if not found.failing or seen.joined or not seen.pixels or is_grey(found):
+        return
+    within = [index for index, extent in enumerate(test.extents) if 0 < extent <= seen.pixels]
+    beyond = [index for index in range(len(test.extents)) if index not in within]
+    if not within or not beyond:
+        return
+    near = max(within, key=lambda index: test.accuracies[index])
+    far = max(beyond, key=lambda index: test.accuracies[index])
+    p = paired_p(test.right[test.names[far]], test.right[test.names[near]])
+    if p < SIGNIFICANT and test.accuracies[far] - test.accuracies[near] >= MARGIN:
+        yield Finding(
+            "receptive-field",
+            60,
+            f"the network sees {seen.pixels} pixels at once, and what tells the classes apart is larger",
+            [
+                f"{test.names[near]}: {percent(test.accuracies[near])}; {test.names[far]}: "
+                f"{percent(test.accuracies[far])} (p = {p:.2g})"
+            ],
+            "use more layers, strides or longer kernels, or a smaller --size",
+            sure=False,
+        )
+
+
+def _heart(found: Examination) -> Iterator[Finding]:
+    if not found.failing or not found.by_heart or knows(found.by_heart[0]):
+        return
+    if found.wider is not None and knows(found.wider):
+        yield Finding(
+            "too-small",
+            80,
+            "the network is too small: it cannot even learn one batch by heart, and a wider one can",
+            heart_lines([*found.by_heart, found.wider]),
+            "give it more filters (--option width=...)",
+        )
+        return
+    rescued = [heart for heart in found.by_heart[1:] if knows(heart)]
+    yield Finding(
+        "no-overfit",
+        50 if rescued else 65,
+        "as asked for, it cannot even learn one batch by heart",
+        heart_lines(found.by_heart),
+        f"the same network can, {rescued[0].name}: do that" if rescued
+        else "if the data are right, the network cannot pass on what it sees: look for dead layers, or take another",
+    )  # fmt: skip
+
+
+def _stuck(found: Examination) -> Iterator[Finding]:
+    if found.asked is None or not found.failing:
+        return
+    guess, last = math.log(found.classes), found.asked.losses[-1]
+    alone = found.asked.named == 1
+    if abs(last - guess) > STUCK * guess and not alone:
+        return
+    lines = [f"loss in the last pass: {last:.4g}; ln({found.classes}) = {guess:.4g}"]
+    if alone:
+        lines.append("it names one class for every picture")
+    yield Finding(
+        "stuck",
+        45,
+        "the loss stays where guessing puts it" if not alone else "it gives every picture the same answer",
+        lines,
+        "this is how it shows, not why: see the other findings" + ("" if found.telling else " about the labels"),
+    )
+
+
+def _fine(found: Examination) -> Iterator[Finding]:
+    reference = float(found.reference.mean())
+    if not found.failing or not found.telling or chance_p(found.reference, found.chance) >= SIGNIFICANT:
+        return
+    low, high = interval(found.reference)
+    colors = found.test.accuracies[found.test.names.index("colors")]
+    lines = [
+        f"a logistic regression on plain statistics: {percent(reference)} right ({percent(low)} to {percent(high)})",
+        f"colours alone, left out in turn: {percent(colors)}",
+    ]
+    other = found.helps("another network")
+    if other is not None:
+        lines.append(f"{found.trials[-1][1].network} is right in {percent(other.accuracy)} after as many steps")
+    yield Finding(
+        "data-are-fine",
+        72
+        if other is not None and not any(found.helps(name) for name in ("standardised", "rate", "augmentation"))
+        else 40,
+        "the data are fine: plain statistics tell the classes apart, and the training does not",
+        lines,
+        "take what works: tinct classify train without --network tries colour statistics and others, picks the best",
+    )
+
+
+def _memory(found: Examination) -> Iterator[Finding]:
+    asked = found.asked
+    if asked is None or not found.failing or asked.learned < BY_HEART_TOO_MUCH:
+        return
+    if asked.learned - asked.accuracy >= GAP:
+        yield Finding(
+            "overfitting",
+            45,
+            f"it learns by heart: {percent(asked.learned)} of the pictures trained on are right, "
+            f"{percent(asked.accuracy)} of others",
+            [f"trained on {len(found.split.train)} here; with all the pictures there are it may be less"],
+            "give more pictures, a smaller network, or changes that keep the label (mirrored, moved, lighter)",
+            sure=len(found.split.train) >= 0.6 * sum(found.counts.values()),
+        )
+
+
+def _cost(found: Examination) -> Iterator[Finding]:
+    if found.failing and found.steps < STEPS / 2 and found.operations:
+        yield Finding(
+            "few-steps",
+            15,
+            f"{found.setup.network} costs so much that only {found.steps} steps were tried: what is said of its "
+            "training is unsure",
+            [f"{found.operations / 1e9:.1f} billion operations a picture, there and back"],
+            "examine a smaller form of it (--option width=...), or a smaller --size",
+            sure=False,
+        )

@@ -1,0 +1,166 @@
+"""From what was measured of a training to findings about its settings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from tinct.learn.doctor.changes import ChangeFacts
+from tinct.learn.doctor.examination import MARGIN, Examination
+from tinct.learn.doctor.experiments import better_rate
+from tinct.learn.doctor.findings import Finding, percent
+from tinct.learn.doctor.labels import interval
+from tinct.learn.doctor.probes import ByHeart, RateRange
+from tinct.learn.doctor.trials import Trial
+
+# Weights are drawn at the start so that inputs of a size of about 1 stay so (He et al. 2015): ten times as large or as
+# small, and the first steps go wrong.
+LARGEST_INPUT, SMALLEST_INPUT = 10.0, 0.1
+# Where the classes' means are apart by less than this share of what the network gets, it sees nothing but offset.
+FAINT = 0.05
+
+
+def settings_findings(found: Examination) -> Iterator[Finding]:
+    """Judge augmentation, input, rate and colour space."""
+    for rule in (_changes, _input, _rate, _space):
+        yield from rule(found)
+
+
+def _changes(found: Examination) -> Iterator[Finding]:
+    guilty = [each for each in found.changes[1:] if each.destroys] or [
+        each for each in found.changes[:1] if each.destroys
+    ]
+    if not guilty:
+        return
+    names = {
+        "hue": "hue jitter", "saturation": "saturation jitter", "grey": "turning pictures grey", "flip": "mirroring",
+        "per_image": "standardising each picture by itself", "brightness": "brightness jitter", "all": "all together",
+    }  # fmt: skip
+
+    def line(each: ChangeFacts) -> str:
+        return f"{names[each.name]}: plain statistics fall from {percent(each.before)} to {percent(each.after)}"
+
+    evidence = [f"{line(each)} (p = {each.p:.2g})" for each in guilty]
+    helped = found.helps("augmentation")
+    if helped is not None:
+        evidence.append(_gain(found, helped, "without it"))
+    yield Finding(
+        "augmentation",
+        95 if found.failing else 60,
+        f"{' and '.join(names[each.name] for each in guilty)} destroys what tells the classes apart",
+        evidence,
+        "leave it out of the training; mirrored, moved, and lighter or darker pictures keep their hue",
+    )
+
+
+def _gain(found: Examination, trial: Trial, how: str) -> str:
+    asked = found.asked
+    before = asked.accuracy if asked is not None else math.nan
+    low, high = interval(trial.right)
+    return (
+        f"the same training {how}: right in {percent(trial.accuracy)} ({percent(low)} to {percent(high)}) "
+        f"instead of {percent(before)}"
+    )
+
+
+def _input(found: Examination) -> Iterator[Finding]:
+    if found.setup.fitting.standardize or not found.channels:
+        return
+    sizes = [each.size for each in found.channels]
+    strongest = max(found.channels, key=lambda each: each.ratio)
+    unscaled = max(sizes) > LARGEST_INPUT or max(sizes) < SMALLEST_INPUT
+    if not unscaled and strongest.ratio >= FAINT:
+        return
+    best = max(found.others, key=lambda each: each.ratio)
+    evidence = [
+        f"{each.name}: mean {each.mean:.4g}, spread {each.spread:.3g}; the classes' means are {each.signal:.2g} apart: "
+        f"{percent(each.ratio)} of what the network gets"
+        for each in found.channels[:4]
+    ]
+    evidence.append(
+        f"standardised, {strongest.name} would have {percent(strongest.signal / max(strongest.spread, 1e-9))}"
+    )
+    if best.ratio > 2 * strongest.ratio:
+        evidence.append(f"most would be in {best.name}: {percent(best.ratio)} of its size")
+    alone, together = found.helps("standardised"), found.helps("all of these")
+    if alone is not None:
+        evidence.append(_gain(found, alone, "with each channel standardised"))
+    elif together is not None:
+        evidence.append(_gain(found, together, "standardised and with all else that was changed"))
+    weight = 30 if not found.failing else 95 if alone else 85 if together else 60
+    if not found.failing:
+        evidence.append("this training got away with it; with another seed or rate it may not")
+    yield Finding(
+        "unscaled-input" if unscaled else "low-contrast",
+        weight,
+        f"the input is unscaled: of a size of {max(sizes):.3g} instead of about 1"
+        if unscaled
+        else "the classes differ by next to nothing beside the input's mean",
+        evidence,
+        "standardise each channel by the training pictures (tinct's default: leave --no-standardize and --scale away)",
+        sure=alone is not None or together is not None,
+    )
+
+
+def _rate(found: Examination) -> Iterator[Finding]:
+    asked, rates = found.setup.fitting.learning_rate, found.range
+    other = better_rate(found)
+    if rates is None or found.asked is None:
+        return
+    broken = found.asked.broken
+    beyond = rates.breaks is not None and asked >= rates.breaks
+    helped = found.helps("rate")
+    if not broken and helped is None and not (beyond and found.failing):
+        return
+    high = broken or beyond or (other is not None and other < asked)
+    evidence = [f"asked for: {asked:g}", range_line(rates)]
+    evidence += heart_lines([heart for heart in found.by_heart if heart.rate in (asked, other)])
+    if broken:
+        evidence.append("the loss is no number any more")
+    if helped is not None and other is not None:
+        evidence.append(_gain(found, helped, f"at a rate of {other:.1g}"))
+    good = f"use --lr {other:.1g}" if other is not None else f"use a rate well below {asked:g}"
+    yield Finding(
+        "rate-high" if high else "rate-low",
+        90 if helped is not None or broken else 75,
+        f"the learning rate is too {'high' if high else 'low'}" + ("" if high else f" for {found.steps} steps"),
+        evidence,
+        good + (" on standardised input, or leave it to tinct" if not found.setup.fitting.standardize else
+                ", or leave it to tinct (without --lr)"),
+        sure=helped is not None or broken,
+    )  # fmt: skip
+
+
+def _space(found: Examination) -> Iterator[Finding]:
+    helped = found.helps("colour space")
+    if helped is None or found.spaces is None:
+        return
+    # Where something else helps as much, the space is not what is wrong.
+    others = [found.helps(name) for name in ("augmentation", "standardised", "rate")]
+    if any(each is not None and each.accuracy >= helped.accuracy - MARGIN for each in others):
+        return
+    named = dict(zip(found.spaces.names, found.spaces.accuracies, strict=True))
+    evidence = [f"means and spreads in {name}: {percent(value)}" for name, value in named.items()]
+    yield Finding(
+        "color-space",
+        75,
+        f"{found.setup.color_space} is not the space to see these classes in",
+        [_gain(found, helped, "in lab+hsv"), *evidence],
+        "use --color-space lab+hsv, or let tinct try them all",
+    )
+
+
+def heart_lines(hearts: list[ByHeart]) -> list[str]:
+    return [
+        f"one batch by heart, {heart.name} ({heart.rate:.1g}): {percent(heart.accuracy)} right after "
+        f"{len(heart.losses)} steps, loss {heart.losses[0]:.3g} to {heart.losses[-1]:.3g}"
+        for heart in hearts
+        if heart.losses
+    ]
+
+
+def range_line(found: RateRange) -> str:
+    if found.lowest is None:
+        return "the loss on one batch did not fall at any rate"
+    end = f", breaks at {found.breaks:.1g}" if found.breaks is not None else ""
+    return f"the loss is lowest at {found.lowest:.1g}{end}; {found.suggested:.1g} suggested"

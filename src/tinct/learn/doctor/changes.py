@@ -1,0 +1,116 @@
+"""What the changes made to training pictures take away, measured by plain statistics before and after them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import FloatArray
+from tinct.learn.doctor.features import feature_sets
+from tinct.learn.doctor.labels import SIGNIFICANT, paired_p
+from tinct.learn.recognize.fit import Augmentation, augment
+from tinct.learn.recognize.statistics import LOGISTIC, fit_head
+
+NOTHING = Augmentation(flip=False, shift=0.0, brightness=0.0, mixup=0.0)
+# Mixing and moving leave colours and their shapes as they are; these may not.
+TRIED = ("hue", "saturation", "grey", "per_image", "brightness", "flip")
+# A smaller loss than this is worth the variety that changes bring.
+WORTH = 0.05
+
+
+@dataclass(frozen=True)
+class ChangeFacts:
+    """What some changes cost.
+
+    Attributes:
+        name: `all` or one of `TRIED`.
+        before: accuracy of plain statistics on pictures as they are.
+        after: the same on changed pictures, fitted to changed pictures.
+        p: for both being alike.
+    """
+
+    name: str
+    before: float
+    after: float
+    p: float
+
+    @property
+    def destroys(self) -> bool:
+        """Whether more than chance, and more than it is worth, is lost."""
+        return self.p < SIGNIFICANT and self.before - self.after >= WORTH
+
+
+@dataclass(frozen=True)
+class Split:
+    """Some of the pictures, to fit on and to measure on: indices into the loaded ones."""
+
+    train: NDArray[np.intp]
+    val: NDArray[np.intp]
+
+
+def try_changes(
+    pixels: NDArray[Any],
+    labels: NDArray[np.intp],
+    split: Split,
+    change: Augmentation,
+    *,
+    classes: int,
+    plain: NDArray[np.bool_],
+) -> list[ChangeFacts]:
+    """Measure what changes take away: first all that are asked for, and, where that is much, each alone.
+
+    Args:
+        pixels: (N, H, W, 3) uint8, or (N, H, W, C) float32.
+        labels: (N,).
+        split: which to fit on and to measure on.
+        change: what is asked for.
+        classes: how many there are.
+        plain: of each picture to measure on, whether plain statistics are right as it is.
+    """
+    active = [name for name in TRIED if getattr(change, name)]
+    if pixels.dtype != np.uint8:  # numbers without colours are only mirrored, or standardised
+        active = [name for name in active if name in ("flip", "per_image")]
+    if not active:
+        return []
+
+    def facts(name: str, asked: Augmentation) -> ChangeFacts:
+        right = _right(_changed(pixels, split, asked), labels, split, classes)
+        return ChangeFacts(name, float(plain.mean()), float(right.mean()), paired_p(plain, right))
+
+    together = facts("all", _only(change, active))
+    if not together.destroys:
+        return [together]
+    return [together, *(facts(name, _only(change, [name])) for name in active)]
+
+
+def _only(change: Augmentation, names: list[str]) -> Augmentation:
+    return replace(NOTHING, **{name: getattr(change, name) for name in names})
+
+
+def _changed(pixels: NDArray[Any], split: Split, change: Augmentation) -> NDArray[Any]:
+    """Change the pictures of a split; the others stay."""
+    changed = pixels.copy()
+    some = np.concatenate([split.train, split.val])
+    values: FloatArray = np.asarray(augment(pixels[some], change, np.random.default_rng(0)), dtype=np.float32)
+    if change.per_image:
+        mean, spread = values.mean(axis=(1, 2), keepdims=True), values.std(axis=(1, 2), keepdims=True)
+        values = (values - mean) / np.maximum(spread, 1e-4)
+        if pixels.dtype == np.uint8:  # three spreads either way fit into the range
+            values = np.clip(0.5 + values / 6, 0, 1)
+    changed[some] = np.rint(255 * values).astype(np.uint8) if pixels.dtype == np.uint8 else values
+    return changed
+
+
+def _right(pixels: NDArray[Any], labels: NDArray[np.intp], split: Split, classes: int) -> NDArray[np.bool_]:
+    """Fit plain statistics to one part and say of each picture of the other whether it is right."""
+    train, val = (plain_features(pixels[each]) for each in (split.train, split.val))
+    head = fit_head(LOGISTIC, train, labels[split.train], classes=classes)
+    return np.asarray(head.logits(val).argmax(axis=1) == labels[split.val])
+
+
+def plain_features(pixels: NDArray[Any]) -> FloatArray:
+    """Put all that is measured of pictures, colours and shapes, side by side: (N, features)."""
+    return np.concatenate([each.values for each in feature_sets(pixels)], axis=1)

@@ -1,0 +1,208 @@
+"""Everything that is measured of labelled pictures and of a training on them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.inputs import INPUT_SPACES, PICTURE, input_space
+from tinct.learn.doctor.changes import ChangeFacts, Split
+from tinct.learn.doctor.features import channel_moments
+from tinct.learn.doctor.files import FileFacts
+from tinct.learn.doctor.labels import CHANCE, SIGNIFICANT, CurvePoint, LabelTest, chance_p, paired_p
+from tinct.learn.doctor.probes import ByHeart, LayerFacts, RateRange, Seen, UnitFacts
+from tinct.learn.doctor.trials import Setup, Trial
+from tinct.learn.recognize.data import Loaded
+
+# Below plain statistics by so much, and by more than chance, is falling short; less may be the few steps.
+MARGIN = 0.1
+
+
+@dataclass(frozen=True)
+class ChannelFacts:
+    """A channel as a network gets it.
+
+    Attributes:
+        name: as `rgb.red`.
+        mean: over all pixels: the offset.
+        spread: standard deviation over all pixels.
+        signal: standard deviation of the classes' means.
+    """
+
+    name: str
+    mean: float
+    spread: float
+    signal: float
+
+    @property
+    def size(self) -> float:
+        """The root mean square of what the network gets."""
+        return math.hypot(self.mean, self.spread)
+
+    @property
+    def ratio(self) -> float:
+        """The signal next to that size: signal to offset."""
+        return self.signal / max(self.size, 1e-9)
+
+
+@dataclass
+class Examination:
+    """Everything that was measured.
+
+    Attributes:
+        loaded: the pictures.
+        setup: the training in question.
+        counts: pictures of each class, before some were chosen.
+        groups: near-duplicates, as `near_duplicates` gives them.
+        twins: pairs of pictures that stand in two classes.
+        leaks: pictures of val or test with a near-duplicate in train.
+        copies: pictures that are near-duplicates of an earlier one.
+        grey: which pictures are without colour.
+        files: what the files have lost.
+        test: whether anything plain tells the classes apart.
+        spaces: the same with the moments of each colour space's channels alone.
+        curve: accuracy with more and more pictures.
+        reference: of each picture to measure on, whether plain statistics are right, fitted to those trained on.
+        changes: what changes to the training pictures cost.
+        split: which pictures the trainings use.
+        channels: what the network gets, channel by channel, in the space asked for.
+        others: the same, unscaled, in every space.
+        steps: of each short training.
+        operations: that one picture costs, there and back.
+        born_dead: ReLUs before the first step.
+        layers: weights and gradients before it.
+        seen: how much of a picture the network sees at once.
+        range: the range of rates.
+        by_heart: attempts to learn one batch by heart: as asked, then others until one knows it.
+        wider: the same by a wider network, where none knew it.
+        asked: the short training as asked for.
+        trials: those with something changed, and their settings.
+    """
+
+    loaded: Loaded
+    setup: Setup
+    counts: dict[str, int]
+    groups: NDArray[np.intp]
+    twins: list[tuple[int, int]]
+    leaks: int
+    copies: int
+    grey: NDArray[np.bool_]
+    files: FileFacts | None
+    split: Split
+    test: LabelTest
+    spaces: LabelTest | None
+    curve: tuple[CurvePoint, ...]
+    reference: NDArray[np.bool_]
+    changes: list[ChangeFacts]
+    channels: list[ChannelFacts] = field(default_factory=list)
+    others: list[ChannelFacts] = field(default_factory=list)
+    steps: int = 0
+    operations: float = 0.0
+    born_dead: list[UnitFacts] = field(default_factory=list)
+    layers: list[LayerFacts] = field(default_factory=list)
+    seen: Seen = field(default_factory=Seen)
+    range: RateRange | None = None
+    by_heart: list[ByHeart] = field(default_factory=list)
+    wider: ByHeart | None = None
+    asked: Trial | None = None
+    trials: list[tuple[Trial, Setup]] = field(default_factory=list)
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return len(self.loaded.labelled.classes)
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of always naming the commonest class of those measured on."""
+        truth = self.loaded.labelled.labels[self.split.val]
+        return float(np.bincount(truth).max() / len(truth))
+
+    @property
+    def telling(self) -> bool:
+        """Whether anything plain tells the classes apart."""
+        return self.test.p <= CHANCE
+
+    def falls_short(self, trial: Trial) -> bool:
+        """Say whether a short training is clearly worse than plain statistics, or no better than chance."""
+        worse = paired_p(self.reference, trial.right) < SIGNIFICANT
+        if worse and float(self.reference.mean()) - trial.accuracy >= MARGIN:
+            return True
+        return chance_p(trial.right, self.chance) > CHANCE
+
+    @property
+    def failing(self) -> bool:
+        """Whether the training as it was asked for falls short."""
+        return self.asked is not None and self.falls_short(self.asked)
+
+    def helps(self, name: str) -> Trial | None:
+        """Give the trial with one thing changed, if it did clearly better than the training as asked."""
+        for trial, _ in self.trials:
+            if trial.name == name and self.asked is not None:
+                better = paired_p(trial.right, self.asked.right) < SIGNIFICANT
+                return trial if better and trial.accuracy - self.asked.accuracy >= MARGIN else None
+        return None
+
+
+def channels_as_seen(found: Examination, mean: list[float], std: list[float]) -> list[ChannelFacts]:
+    """Give the channels as the network gets them: less `mean`, divided by `std`."""
+    rows = _moments(found, found.setup.color_space)
+    return [
+        ChannelFacts(row.name, (row.mean - one) / other, row.spread / other, row.signal / other)
+        for row, one, other in zip(rows, mean, std, strict=True)
+    ]
+
+
+def channels_of_spaces(found: Examination) -> list[ChannelFacts]:
+    if found.loaded.labelled.kind != PICTURE:
+        return _moments(found, "")
+    return [row for name in INPUT_SPACES for row in _moments(found, name)]
+
+
+def _moments(found: Examination, space: str) -> list[ChannelFacts]:
+    labels = found.loaded.labelled.labels[found.split.train]
+    means, spreads = channel_moments(found.loaded.pixels[found.split.train], color_space=space)
+    names = input_space(space).channels if space else [f"channel {index + 1}" for index in range(means.shape[1])]
+    middle = means.mean(axis=0)
+    spread = np.sqrt((spreads.astype(np.float64) ** 2 + (means - middle) ** 2).mean(axis=0))
+    by_class = np.stack([means[labels == each].mean(axis=0) for each in np.unique(labels)])
+    signal = by_class.std(axis=0)
+    return [ChannelFacts(*row) for row in zip(names, middle.tolist(), spread.tolist(), signal.tolist(), strict=True)]
+
+
+def measurements(found: Examination) -> dict[str, Any]:
+    """Give all numbers as plain values."""
+    return {
+        "classes": found.counts,
+        "looked_at": {"train": len(found.split.train), "val": len(found.split.val)},
+        "chance": found.chance,
+        "rate": found.setup.fitting.learning_rate if found.setup.learns_by_steps else None,
+        "grey": float(found.grey.mean()),
+        "copies": found.copies,
+        "leaks": found.leaks,
+        "files": asdict(found.files) if found.files else None,
+        "labels": found.test.to_json(),
+        "spaces": found.spaces.to_json() if found.spaces else None,
+        "curve": [asdict(each) for each in found.curve],
+        "reference": float(found.reference.mean()),
+        "changes": [asdict(each) for each in found.changes],
+        "channels": [{**asdict(each), "ratio": each.ratio} for each in found.channels],
+        "other_channels": [{**asdict(each), "ratio": each.ratio} for each in found.others],
+        "steps": found.steps,
+        "range": asdict(found.range) if found.range else None,
+        "by_heart": [_heart(each) for each in [*found.by_heart, *([found.wider] if found.wider else [])]],
+        "layers": [{**asdict(each), "ratio": each.ratio} for each in found.layers],
+        "units_before": [asdict(each) for each in found.born_dead],
+        "units_after": [asdict(each) for each in found.asked.units] if found.asked else [],
+        "sees": found.seen.pixels,
+        "trials": [each.to_json() for each in [*([found.asked] if found.asked else []), *(t for t, _ in found.trials)]],
+    }
+
+
+def _heart(heart: ByHeart) -> dict[str, Any]:
+    losses = [loss if math.isfinite(loss) else None for loss in heart.losses]
+    return {**asdict(heart), "losses": losses}

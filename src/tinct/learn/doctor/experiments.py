@@ -1,0 +1,145 @@
+"""The experiments on a recogniser's training: rates, one batch by heart, short trainings with one thing changed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from tinct.errors import SettingError
+from tinct.learn.doctor.changes import NOTHING
+from tinct.learn.doctor.examination import Examination, channels_as_seen, channels_of_spaces
+from tinct.learn.doctor.probes import ByHeart, dead_units, gradients, learn_by_heart, range_of_rates, receptive_field
+from tinct.learn.doctor.trials import PROBED, Bench, Setup, seen, steps_for
+from tinct.learn.recognize.fit import Fitting
+
+# Steps through the range of rates, and by heart; costly networks get fewer, but not below the last.
+RANGE_STEPS, HEART_STEPS, FEWEST = 60, 80, 20
+# The batch is known by heart once its loss is this share of that of guessing, or nearly all of it is right.
+BY_HEART, KNOWN = 0.1, 0.95
+# A rate within this factor of the suggested one is as good.
+ALIKE_RATES = 3.0
+# What suits standardised input and Adam more often than any other rate.
+USUAL_RATE = 1e-3
+# Four times the usual width of each network that has one.
+WIDER: dict[str, float] = {"small_cnn": 64, "long_kernels": 64, "two_branch": 1.0, "color_first": 128}
+STACKED = "lab+hsv"
+
+
+def experiment(found: Examination, *, steps: int, tick: Callable[[], None]) -> None:
+    """Do everything that needs the network, and note it in the examination.
+
+    Args:
+        found: what was measured of the data.
+        steps: of each short training, at most.
+        tick: called after each experiment.
+    """
+    setup, labels = found.setup, found.loaded.labelled.labels
+    bench = Bench(found.loaded.pixels, labels, found.classes, found.split, steps)
+    if setup.learns_by_steps:
+        trained = bench.begin(setup)
+        values = seen(trained, bench.train[:PROBED])
+        found.steps, found.operations = steps_for(
+            trained.network, values, batch_size=setup.fitting.batch_size, most=steps
+        )
+        bench = replace(bench, steps=found.steps)
+        found.channels = channels_as_seen(found, trained.mean, trained.std)
+        found.others = channels_of_spaces(found)
+        found.born_dead = dead_units(trained.network, values)
+        found.seen = receptive_field(trained.network, values[:8])
+        tick()
+        _probe(found, bench, share=found.steps / steps)
+        tick()
+    found.asked = bench.run("as asked", setup)
+    tick()
+    if setup.learns_by_steps and found.failing and found.telling:
+        _vary(found, bench, tick)
+
+
+def _probe(found: Examination, bench: Bench, *, share: float) -> None:
+    """Raise the rate, and learn one batch by heart: as asked and, where that fails, otherwise."""
+    setup = found.setup
+    probe, _ = bench.probe(setup)
+    found.layers = gradients(probe)
+    found.range = range_of_rates(probe, steps=max(FEWEST, round(RANGE_STEPS * share)))
+    turns = max(FEWEST, round(HEART_STEPS * share))
+
+    def attempt(name: str, asked: Setup, rate: float) -> ByHeart:
+        probe, right = bench.probe(asked)
+        stop = BY_HEART * math.log(found.classes)
+        return learn_by_heart(probe, name=name, rate=rate, steps=turns, accuracy=right, stop=stop)
+
+    rate = setup.fitting.learning_rate
+    found.by_heart.append(attempt("as asked", setup, rate))
+    other = better_rate(found)
+    if not knows(found.by_heart[-1]) and other is not None:
+        found.by_heart.append(attempt("at another rate", setup, other))
+    if not knows(found.by_heart[-1]) and not setup.fitting.standardize:
+        sound = _fitted(setup, standardize=True)
+        found.by_heart.append(attempt("standardised, at a usual rate", sound, USUAL_RATE))
+    if not any(map(knows, found.by_heart)) and setup.network in WIDER:
+        wider = replace(setup, options={**setup.options, "width": WIDER[setup.network]})
+        try:
+            found.wider = attempt(f"with a width of {WIDER[setup.network]:g}", wider, min(rate, USUAL_RATE))
+        except SettingError:  # it does not go with the other options
+            found.wider = None
+
+
+def knows(heart: ByHeart) -> bool:
+    """Say whether the batch was learned by heart."""
+    return heart.accuracy >= KNOWN
+
+
+def better_rate(found: Examination) -> float | None:
+    """Give the rate to try instead of the one asked for; None where that is as good."""
+    asked = found.setup.fitting.learning_rate
+    suggested = (found.range.suggested if found.range else None) or USUAL_RATE
+    return None if 1 / ALIKE_RATES <= asked / suggested <= ALIKE_RATES else suggested
+
+
+def _vary(found: Examination, bench: Bench, tick: Callable[[], None]) -> None:
+    """Train again with one setting changed at a time, then all of them, then another network, until one learns."""
+    setup = found.setup
+    changes = _changes(found)
+
+    def run(name: str, changed: Setup) -> None:
+        found.trials.append((bench.run(name, changed), changed))
+        tick()
+
+    for name, change in changes.items():
+        run(name, change(setup))
+    if any(not found.falls_short(trial) for trial, _ in found.trials):
+        return
+    sound = setup
+    for change in changes.values():
+        sound = change(sound)
+    if not setup.fitting.standardize:  # the rate that suits unscaled numbers need not suit others
+        sound = _fitted(sound, learning_rate=USUAL_RATE)
+    if len(changes) > 1:
+        run("all of these", sound)
+    if not found.trials or found.falls_short(found.trials[-1][0]):
+        name = "color_first" if setup.network != "color_first" else "small_cnn"
+        run("another network", Setup(name, {}, STACKED if setup.color_space else "", Fitting(seed=setup.fitting.seed)))
+
+
+def _changes(found: Examination) -> dict[str, Callable[[Setup], Setup]]:
+    """Say what is changed: everything that may be why nothing is learned."""
+    setup = found.setup
+    fitting = setup.fitting
+    changes: dict[str, Callable[[Setup], Setup]] = {}
+    if guilty := [each.name for each in found.changes[1:] if each.destroys]:
+        off = {name: getattr(NOTHING, name) for name in guilty}
+        changes["augmentation"] = lambda one: _fitted(one, augmentation=replace(one.fitting.augmentation, **off))
+    if not fitting.standardize:
+        changes["standardised"] = lambda one: _fitted(one, standardize=True)
+    rate = better_rate(found)
+    if rate is not None:
+        changes["rate"] = lambda one: _fitted(one, learning_rate=rate)
+    if setup.color_space not in ("", STACKED):
+        changes["colour space"] = lambda one: replace(one, color_space=STACKED)
+    return changes
+
+
+def _fitted(setup: Setup, **changes: Any) -> Setup:
+    return replace(setup, fitting=replace(setup.fitting, **changes))

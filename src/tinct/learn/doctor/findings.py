@@ -1,0 +1,81 @@
+"""What a doctor finds, and what it reports."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+# From so much weight on a finding alone explains why nothing is learned, or makes every figure wrong.
+SERIOUS = 70
+# From so much on it costs accuracy.
+FAIR = 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that keeps a training from learning, or makes it seem to.
+
+    Attributes:
+        kind: what, in a word or two: `unscaled-input`, `random-labels`...
+        weight: how much it matters, 0..100; see `SERIOUS` and `FAIR`.
+        title: what is wrong, in one line.
+        evidence: what was measured, line by line.
+        remedy: what to do.
+        sure: whether an experiment or a fact shows it; otherwise it is what fits best.
+    """
+
+    kind: str
+    weight: int
+    title: str
+    evidence: list[str]
+    remedy: str
+    sure: bool = True
+
+    @property
+    def level(self) -> str:
+        """Give `serious`, `fair` or `note`."""
+        return "serious" if self.weight >= SERIOUS else "fair" if self.weight >= FAIR else "note"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What came of an examination.
+
+    Attributes:
+        subject: the data that were looked at.
+        setup: the settings of the training in question, as plain values.
+        verdict: the whole in one sentence.
+        facts: what was measured whether it was bad or not, a sentence each.
+        findings: what is wrong, the weightiest first.
+        measurements: the numbers behind it, as plain values; what charts are drawn from.
+        seconds: it took.
+    """
+
+    subject: str
+    setup: dict[str, Any]
+    verdict: str
+    facts: list[str]
+    findings: list[Finding]
+    measurements: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def kinds(self) -> list[str]:
+        """Give the kinds of the findings, the weightiest first."""
+        return [each.kind for each in self.findings]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain JSON values."""
+        found = [{**asdict(each), "level": each.level} for each in self.findings]
+        return {**vars(self), "findings": found}
+
+
+def in_order(findings: list[Finding]) -> list[Finding]:
+    """Put the weightiest first; of equal ones the surer."""
+    return sorted(findings, key=lambda each: (-each.weight, not each.sure))
+
+
+def percent(share: float) -> str:
+    """Write a share as 98.5 %, or 98 % where it is nearly whole."""
+    value = 100 * share
+    return f"{value:.0f} %" if abs(value - round(value)) < 0.05 else f"{value:.1f} %"

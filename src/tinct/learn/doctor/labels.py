@@ -1,0 +1,203 @@
+"""Whether pictures tell their classes, by tests that no training can spoil.
+
+The classifier is a ridge regression on the classes' indicators, whose leave-one-out answers come in closed form; since
+what costs time in it does not depend on the labels, labels can be shuffled some hundred times in a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import FloatArray
+from tinct.learn.doctor.features import FeatureSet
+from tinct.runtime.scores import wilson
+
+# With so many shuffles the smallest p is 0.0033: well below any threshold that is used.
+SHUFFLES = 299
+# Strengths of the ridge next to the mean eigenvalue; the best one counts, for shuffled labels as well.
+RIDGES = (0.01, 0.1, 1.0)
+# A difference counts as no chance from here on; and as chance while p is above `CHANCE`.
+SIGNIFICANT = 0.01
+CHANCE = 0.05
+CURVE_SHARES = (0.25, 0.5, 1.0)
+CURVE_REPEATS = 6
+
+
+class LeaveOneOut:
+    """Answers for each picture by a ridge regression that was fitted to all others."""
+
+    def __init__(self, values: FloatArray) -> None:
+        """Prepare for features (N, F); each counts alike."""
+        wide = values.astype(np.float64)
+        spread = wide.std(axis=0)
+        kept = spread > 1e-9
+        scaled = (wide[:, kept] - wide[:, kept].mean(axis=0)) / spread[kept]
+        product = scaled @ scaled.T / max(1, int(kept.sum()))
+        eigenvalues, vectors = np.linalg.eigh(product)
+        eigenvalues = np.maximum(eigenvalues, 0)
+        self._hats = []
+        for ridge in RIDGES:
+            shrunk = vectors * (eigenvalues / (eigenvalues + ridge))
+            hat = (shrunk @ vectors.T + 1 / len(wide)).astype(np.float32)
+            self._hats.append((hat, np.minimum(np.diag(hat), 0.999)))
+
+    def named(self, labels: NDArray[np.intp], classes: int) -> NDArray[np.intp]:
+        """Give the class named for each picture, (strengths, N)."""
+        return self._named(labels[:, None], classes)[:, :, 0]
+
+    def accuracies(self, labels: NDArray[np.intp], classes: int) -> NDArray[np.float64]:
+        """Give the best balanced accuracy over the strengths, for each of some labellings (N, labellings)."""
+        named = self._named(labels, classes)
+        recalls = []
+        for each in range(classes):
+            inside = labels == each
+            counts = np.maximum(inside.sum(axis=0), 1)
+            recalls.append((inside[None] & (named == each)).sum(axis=1) / counts)
+        return np.asarray(np.mean(recalls, axis=0).max(axis=0), dtype=np.float64)
+
+    def _named(self, labels: NDArray[np.intp], classes: int) -> NDArray[np.intp]:
+        count, labellings = labels.shape
+        indicator = (labels[..., None] == np.arange(classes)).astype(np.float32)
+        share = indicator.mean(axis=0, keepdims=True)
+        found = []
+        for hat, own in self._hats:
+            fitted = (hat @ indicator.reshape(count, -1)).reshape(count, labellings, classes)
+            without = (fitted - own[:, None, None] * indicator) / (1 - own)[:, None, None]
+            # A rare class's indicator is near 0 everywhere; in units of its own spread all classes count alike.
+            found.append(((without - share) / np.sqrt(share * (1 - share) + 1e-9)).argmax(axis=-1))
+        return np.stack(found)
+
+
+@dataclass(frozen=True)
+class LabelTest:
+    """Whether anything plain tells the classes apart.
+
+    Attributes:
+        names: of the feature sets.
+        extents: how far each looks, in pixels.
+        accuracies: balanced leave-one-out accuracy of each.
+        values: p of each: the share of shuffled labellings on which it does as well.
+        shuffled: the best accuracy of all sets on each shuffled labelling.
+        best: the best accuracy on the true labels.
+        p: the share of shuffled labellings on which the best is as good.
+        right: set -> whether each picture was right, by the best strength.
+        count: pictures.
+    """
+
+    names: tuple[str, ...]
+    extents: tuple[int, ...]
+    accuracies: tuple[float, ...]
+    values: tuple[float, ...]
+    shuffled: tuple[float, ...]
+    best: float
+    p: float
+    right: dict[str, NDArray[np.bool_]]
+    count: int
+
+    @property
+    def detectable(self) -> float:
+        """The accuracy from which on labels would have been told from shuffled ones."""
+        return float(np.quantile(self.shuffled, 1 - CHANCE))
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain values."""
+        plain = {name: value for name, value in vars(self).items() if name != "right"}
+        return {**plain, "detectable": self.detectable}
+
+
+def check_labels(sets: Sequence[FeatureSet], labels: NDArray[np.intp], *, classes: int, seed: int = 0) -> LabelTest:
+    """Compare the accuracy on the labels with that on shuffled ones.
+
+    The best of all feature sets is compared with the best of all on shuffled labels, so that trying several is paid
+    for.
+
+    Args:
+        sets: features of the same pictures, none of them copies of one another.
+        labels: (N,).
+        classes: how many there are.
+        seed: of the shuffles.
+
+    Source: Ojala & Garriga 2010, "Permutation tests for studying classifier performance", test 1; Westfall & Young
+        1993 (the maximum over several tests).
+    """
+    random = np.random.default_rng(seed)
+    shuffled = np.stack([labels, *(random.permutation(labels) for _ in range(SHUFFLES))], axis=1)
+    table, right = [], {}
+    for each in sets:
+        classifier = LeaveOneOut(each.values)
+        table.append(classifier.accuracies(shuffled, classes))
+        named = classifier.named(labels, classes)
+        right[each.name] = max((row == labels for row in named), key=lambda row: int(row.sum()))
+    found = np.stack(table)
+    null = found[:, 1:]
+    best = null.max(axis=0)
+    return LabelTest(
+        tuple(each.name for each in sets),
+        tuple(each.extent for each in sets),
+        tuple(found[:, 0].tolist()),
+        tuple(((1 + (null >= found[:, :1]).sum(axis=1)) / (SHUFFLES + 1)).tolist()),
+        tuple(best.tolist()),
+        float(found[:, 0].max()),
+        float((1 + (best >= found[:, 0].max()).sum()) / (SHUFFLES + 1)),
+        right,
+        len(labels),
+    )
+
+
+def paired_p(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Give p for two classifiers being right equally often, from whether each was right on the same pictures.
+
+    Source: McNemar 1947, the exact form.
+    """
+    from scipy.stats import binomtest
+
+    first, second = int((one & ~other).sum()), int((other & ~one).sum())
+    return 1.0 if first + second == 0 else float(binomtest(first, first + second, 0.5).pvalue)
+
+
+def chance_p(right: NDArray[np.bool_], chance: float) -> float:
+    """Give p for being right as often as chance, 0..1, or less."""
+    from scipy.stats import binomtest
+
+    return float(binomtest(int(right.sum()), len(right), min(max(chance, 0.0), 1.0), alternative="greater").pvalue)
+
+
+def interval(right: NDArray[np.bool_]) -> tuple[float, float]:
+    """Give the 95 % interval of the share that is right."""
+    return wilson(int(right.sum()), len(right))
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """The accuracy with so many pictures: its mean over draws, and its standard error."""
+
+    count: int
+    accuracy: float
+    error: float
+
+
+def learning_curve(
+    values: FloatArray, labels: NDArray[np.intp], *, classes: int, seed: int = 0
+) -> tuple[CurvePoint, ...]:
+    """Measure the leave-one-out accuracy with a quarter, half and all of the pictures (N, features)."""
+    random = np.random.default_rng(seed)
+    points = []
+    for share in CURVE_SHARES:
+        found = []
+        for _ in range(CURVE_REPEATS if share < 1 else 1):
+            some = np.concatenate(
+                [
+                    random.permutation(inside)[: max(2, round(share * len(inside)))]
+                    for inside in (np.flatnonzero(labels == each) for each in range(classes))
+                ]
+            )
+            found.append(float(LeaveOneOut(values[some]).accuracies(labels[some, None], classes)[0]))
+        mean = float(np.mean(found))
+        # Draws of half the pictures overlap: what remains uncertain is the pictures themselves.
+        points.append(CurvePoint(len(some), mean, float(np.sqrt(max(mean * (1 - mean), 1e-4) / len(labels)))))
+    return tuple(points)

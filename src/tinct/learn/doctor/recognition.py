@@ -1,0 +1,202 @@
+"""The examination of a labelled folder and of a training on it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.inputs import PICTURE, input_space
+from tinct.errors import DataError, SettingError
+from tinct.learn.doctor.changes import ChangeFacts, Split, try_changes
+from tinct.learn.doctor.conclusion import conclude
+from tinct.learn.doctor.examination import Examination, measurements
+from tinct.learn.doctor.experiments import experiment
+from tinct.learn.doctor.features import FeatureSet, feature_sets, space_sets
+from tinct.learn.doctor.files import grey_pictures, look_at_files, twins
+from tinct.learn.doctor.findings import Diagnosis, in_order
+from tinct.learn.doctor.labels import check_labels, learning_curve
+from tinct.learn.doctor.trials import STEPS, Setup
+from tinct.learn.recognize.candidates import COLOR_STATISTICS
+from tinct.learn.recognize.data import TEST, TRAIN, VAL, Labelled, Loaded, common_size, find_labelled, load
+from tinct.learn.recognize.folds import near_duplicates
+from tinct.learn.recognize.statistics import LOGISTIC, fit_head
+
+# More pictures than this are not read: what is looked for shows in a part of them.
+READ = 3000
+# So many of a class, and in all, are trained on in a short training, and measured on.
+TRAINED, MOST_TRAINED = 200, 800
+MEASURED, MOST_MEASURED = 100, 300
+
+
+def examine(
+    source: str | Path,
+    *,
+    setup: Setup | None = None,
+    steps: int = STEPS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Diagnosis:
+    """Find out why a training on labelled pictures does not learn, or that it does.
+
+    Args:
+        source: as `tinct.learn.recognize.data.find_labelled` takes it.
+        setup: the training in question.
+        steps: of each short training, at most; costly networks get fewer.
+        progress: called with (done, total) experiments.
+
+    Returns:
+        What was found. The same seed gives the same diagnosis.
+
+    Raises:
+        DataError: nothing to be examined: no pictures, one class, or a class of one picture.
+        SettingError: settings that make no sense.
+        ModelError: pretrained weights cannot be read.
+    """
+    began = time.perf_counter()
+    setup = setup or Setup()
+    if steps < 1:
+        raise SettingError(f"experiments need at least 1 step, not {steps}")
+    tick = _Ticks(progress)
+    found = look_at_data(source, setup, tick=tick)
+    if found.setup.network != COLOR_STATISTICS:
+        experiment(found, steps=steps, tick=tick)
+    verdict, facts, findings = conclude(found)
+    return Diagnosis(
+        str(source),
+        {**found.setup.to_json(), "size": list(found.loaded.size)},
+        verdict,
+        facts,
+        in_order(findings),
+        measurements(found),
+        time.perf_counter() - began,
+    )
+
+
+class _Ticks:
+    """Counts experiments."""
+
+    total = 14
+
+    def __init__(self, progress: Callable[[int, int], None] | None) -> None:
+        self._progress, self._done = progress, 0
+
+    def __call__(self) -> None:
+        self._done = min(self._done + 1, self.total)
+        if self._progress:
+            self._progress(self._done, self.total)
+
+
+def look_at_data(source: str | Path, setup: Setup, *, tick: Callable[[], None]) -> Examination:
+    """Measure everything that needs no network; the rest as `examine`."""
+    loaded, counts = _read(source, setup)
+    labelled, classes = loaded.labelled, len(counts)
+    if labelled.kind != PICTURE:
+        setup = replace(setup, color_space="")
+    tick()
+    groups = near_duplicates(loaded.pixels)
+    split = choose_split(loaded, groups, np.random.default_rng(setup.fitting.seed))
+    tick()
+    some = np.concatenate([split.train, split.val])
+    labels = labelled.labels
+    sets = feature_sets(loaded.pixels[some])
+    tick()
+    test = check_labels(sets, labels[some], classes=classes, seed=setup.fitting.seed)
+    spaces = None
+    if labelled.kind == PICTURE:
+        spaces = check_labels(space_sets(loaded.pixels[some]), labels[some], classes=classes)
+    best = sets[int(np.argmax(test.accuracies))]
+    tick()
+    reference = _reference(sets, labels[some], len(split.train), classes)
+    changes: list[ChangeFacts] = []
+    if setup.network != COLOR_STATISTICS:
+        change = setup.fitting.augmentation
+        changes = try_changes(loaded.pixels, labels, split, change, classes=classes, plain=reference)
+    tick()
+    return Examination(
+        loaded,
+        setup,
+        counts,
+        groups,
+        twins(loaded.pixels, labels, groups),
+        _leaks(loaded, groups),
+        int((groups != np.arange(len(groups))).sum()),
+        grey_pictures(loaded.pixels) if labelled.kind == PICTURE else np.zeros(len(labels), dtype=bool),
+        look_at_files(labelled) if labelled.kind == PICTURE else None,
+        split,
+        test,
+        spaces,
+        learning_curve(best.values, labels[some], classes=classes),
+        reference,
+        changes,
+    )
+
+
+def _read(source: str | Path, setup: Setup) -> tuple[Loaded, dict[str, int]]:
+    """Read the pictures, or some of them; give how many there are of each class."""
+    labelled = find_labelled(source)
+    counts = labelled.counts()
+    if labelled.kind == PICTURE:
+        input_space(setup.color_space)
+    if len(labelled.paths) > READ:
+        labelled = labelled.part(_some(labelled, READ, np.random.default_rng(setup.fitting.seed)))
+    return load(labelled, size=setup.size or common_size(labelled)), counts
+
+
+def _reference(sets: list[FeatureSet], labels: NDArray[np.intp], trained: int, classes: int) -> NDArray[np.bool_]:
+    """Fit all plain statistics to the first so many pictures, and say of each of the others whether it is right."""
+    values = np.concatenate([each.values for each in sets], axis=1)
+    head = fit_head(LOGISTIC, values[:trained], labels[:trained], classes=classes)
+    return np.asarray(head.logits(values[trained:]).argmax(axis=1) == labels[trained:])
+
+
+def _some(labelled: Labelled, count: int, random: np.random.Generator) -> NDArray[np.bool_]:
+    """Choose some pictures, of rare classes all."""
+    chosen = np.zeros(len(labelled.paths), dtype=bool)
+    share = math.ceil(count / len(labelled.classes))
+    for label in range(len(labelled.classes)):
+        chosen[random.permutation(np.flatnonzero(labelled.labels == label))[:share]] = True
+    return chosen
+
+
+def choose_split(loaded: Loaded, groups: NDArray[np.intp], random: np.random.Generator) -> Split:
+    """Choose pictures to train on and to measure on: the given splits or a third apart, classes alike, no copies.
+
+    Raises:
+        DataError: a class has not enough pictures that are no copies.
+    """
+    labelled = loaded.labelled
+    classes = len(labelled.classes)
+    alone = groups == np.arange(len(groups))
+    many, few = max(2, min(TRAINED, MOST_TRAINED // classes)), max(1, min(MEASURED, MOST_MEASURED // classes))
+    kept = [each for each in (VAL, TEST) if (np.array(labelled.splits) == each).any()]
+    train: list[int] = []
+    val: list[int] = []
+    for label, name in enumerate(labelled.classes):
+        inside = random.permutation(np.flatnonzero(alone & (labelled.labels == label)))
+        if kept:
+            to_train = [index for index in inside if labelled.splits[index] in ("", TRAIN)]
+            to_measure = [index for index in inside if labelled.splits[index] == kept[0]]
+        else:
+            third = max(1, len(inside) // 3)
+            to_train, to_measure = list(inside[third:]), list(inside[:third])
+        if not to_train or (not kept and len(inside) < 2):
+            raise DataError(
+                f"{labelled.place}: class '{name}' has {len(inside)} picture{'s' * (len(inside) != 1)} that can be "
+                "trained on and are no copies; give it at least two, or leave it out"
+            )
+        train += to_train[:many]
+        val += to_measure[:few]
+    if not val:
+        raise DataError(f"{labelled.place}: no pictures to measure on; put some into val/")
+    return Split(np.sort(np.array(train, dtype=np.intp)), np.sort(np.array(val, dtype=np.intp)))
+
+
+def _leaks(loaded: Loaded, groups: NDArray[np.intp]) -> int:
+    splits = np.array(loaded.labelled.splits)
+    inside = splits == TRAIN
+    return int(np.isin(groups[(splits == VAL) | (splits == TEST)], groups[inside]).sum())

@@ -1,0 +1,44 @@
+"""A training to colorize, examined together with its photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from tinct.learn.doctor.colorization import examine_training
+from tinct.learn.doctor.findings import Diagnosis, Finding, in_order
+from tinct.learn.run import Training
+from tinct.study.data import inspect_data
+
+# So many photographs of each split are looked at: what spoils a training shows in them.
+LOOKED_AT = 400
+
+
+def examine_with_data(training: Training, *, progress: Callable[[int, int], None] | None = None) -> Diagnosis:
+    """Find out why a training to colorize does not learn: its photographs first, then experiments.
+
+    Args:
+        training: the training in question.
+        progress: called with (done, total).
+
+    Returns:
+        The diagnosis; warnings of `tinct.study.data` are findings among the others. A dataset at an address is not
+        looked at, only trained on.
+
+    Raises:
+        SettingError: settings that make no sense.
+        DataError: no photographs.
+        ModelError: weights to start from cannot be read.
+    """
+    found = examine_training(training, progress=progress)
+    if not Path(training.data).is_dir():
+        return found
+    report = inspect_data(training.data, limit=LOOKED_AT, seed=training.seed)
+    warnings = [
+        Finding(each.kind, each.weight, each.title, each.evidence, each.remedy)
+        for each in report.warnings
+        # What says nothing of a training is left to `tinct data`.
+        if each.kind not in ("squeezed", "rare-bins", "foreign-bins")
+    ]
+    return replace(found, findings=in_order([*found.findings, *warnings]))
