@@ -314,6 +314,8 @@ def _run_arm(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Prog
     if not study.evaluated(arm, seed):
         status = "done"
         _evaluate(study, yardstick, arm, seed, show)
+    if seed == study.seeds[0]:  # with another seed it would cost the same
+        _weigh(study, arm, seed)
     trained = read_json(study.run(arm, seed) / TRAINED_FILE)
     metrics = read_json(study.folder(arm, seed) / EVALUATION_FILE)["metrics"]["val"]
     return ArmRow(arm.name, seed, status, trained["steps"], trained["minutes"], metrics)
@@ -359,8 +361,6 @@ def _evaluate(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Pro
             working_size=size,
             overwrite=True,
         )
-    if arm.of is None and not (study.run(arm, seed) / COST_FILE).is_file():
-        write_json(study.run(arm, seed) / COST_FILE, cost_of(study.run(arm, seed), model, size=size))
     method = Method(arm.name, picture_maker(open_colorizer(study, arm, seed), arm))
     found = yardstick.measure(
         method,
@@ -369,6 +369,13 @@ def _evaluate(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Pro
         progress=lambda done, total: show(what, done, total),
     )
     found.save(study.folder(arm, seed))
+
+
+def _weigh(study: Study, arm: Arm, seed: int) -> None:
+    """Measure what an arm costs, where the report shows it."""
+    run, model = study.run(arm, seed), study.model(arm, seed)
+    if arm.of is None and "cost" in study.record["plots"] and not (run / COST_FILE).is_file():
+        write_json(run / COST_FILE, cost_of(run, model, size=study.working_size(arm, seed)))
 
 
 def bins_of_run(run: Path) -> ColorBins | None:

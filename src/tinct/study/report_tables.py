@@ -178,10 +178,11 @@ class Results:
             seeds = self.study.finished(arm)
             trained = [read_json(self.study.run(arm, seed) / TRAINED_FILE) for seed in seeds]
             training = self.study.training(arm, seeds[0])
+            cost = self.study.run(arm, self.study.seeds[0]) / COST_FILE
             rows.append(
                 {
                     "arm": arm.name,
-                    **read_json(self.study.run(arm, seeds[0]) / COST_FILE),
+                    **(read_json(cost) if cost.is_file() else {}),
                     "minutes": _mean([each["minutes"] for each in trained]),
                     "steps": _mean([each["steps"] for each in trained]),
                     "planned": training.epochs * training.epoch_steps if training.epoch_steps else None,
