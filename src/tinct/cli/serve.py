@@ -114,8 +114,8 @@ def serve(
         disk_mb=disk_mb,
     )
     token = _token(token_file)
-    bound = listen(host, port)
     colorizer = Colorizer(model, runtime=runtime, temperature=temperature, caution=caution, size=size, denoise=denoise)
+    bound = listen(host, port)
     app = create_app(colorizer, limits=limits, token=token, names=host_names(host, tuple(name or ())))
     if token is None and not is_local(host):
         say(f"notice: anybody who reaches {host} can use this server; --token-file asks for a token", on_stderr=True)
@@ -166,11 +166,11 @@ def turing(
 
     design = Design(pairs=pairs, practice=practice, checks=checks, seconds=seconds)
     kept = Answers(answers, create=True)
-    bound = listen(host, port)
     colorizer = Colorizer(model, runtime=runtime, temperature=temperature, caution=caution)
     with progress("Looking for colour photographs") as advance:
         shown = Pairs(folder, colorizer, progress=advance)
     say(f"{len(shown.paths)} colour photographs; {shown.left_out} have no colours or cannot be read", on_stderr=True)
+    bound = listen(host, port)
     app = create_turing_app(shown, kept, colorizer, design=design, names=host_names(host, tuple(name or ())))
     _run(app, bound, host, path="turing", browser=browser)
 

@@ -12,8 +12,9 @@ from tinct.web.gate import Gate
 from tinct.web.problems import Problem
 
 _WITH_BODY = {"POST", "PUT", "PATCH"}
-# A refused body is read on for so long, so that whoever sends it gets to read the answer.
+# A refused body is read on for so long, and so far, so that whoever sends it gets to read the answer.
 _DRAIN_SECONDS = 3.0
+_DRAIN_BYTES = 200_000_000
 
 
 class Admission:
@@ -110,7 +111,7 @@ class _Body:
 
     async def drain(self) -> None:
         """Read what is left and forget it, for a while."""
-        most = self._bytes + 2 * self._most
+        most = self._bytes + _DRAIN_BYTES
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 while not self._over and self._bytes <= most:

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from tinct.color.decoding import agreement, softmax
 from tinct.colorize import suggest
 from tinct.colorize.editor import Editor
 from tinct.colorize.hints import Hint, color_text, parse_color
@@ -146,7 +147,7 @@ async def preview(request: Request, service: Shared, name: str, settings: Previe
 
 @router.get("/{name}/confidence", response_class=Response, responses={**_PNG, **_ERRORS})
 async def confidence(request: Request, service: Shared, name: str) -> Response:
-    """Show where the network is unsure of its colours, as a veil to lay over the photograph."""
+    """Show where the network is torn between hues, as a veil to lay over the photograph."""
     return await _shown(
         request,
         service,
@@ -228,10 +229,11 @@ async def _shown(
 
 
 def _veil(editor: Editor) -> bytes:
-    found = editor.confidence()
-    if found is None:
+    prediction = editor.prediction
+    if prediction.bins is None:
         raise SettingError("this model cannot say how sure it is")
-    return pictures.unsure_overlay(found[0])
+    shares = softmax(prediction.output, temperature=prediction.calibration)
+    return pictures.unsure_overlay(agreement(shares, prediction.bins.centers))
 
 
 def _suggestion(found: suggest.Suggestion, edit: Edit) -> Suggestion:

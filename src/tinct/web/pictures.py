@@ -40,18 +40,18 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     return bytes(cv2.imencode(".png", np.ascontiguousarray(pixels[..., [2, 1, 0, 3]]))[1])
 
 
-def unsure_overlay(confidence: NDArray[Any]) -> bytes:
-    """Draw where the network is unsure: a veil in one colour, the denser the less sure.
+def unsure_overlay(agreement: NDArray[Any]) -> bytes:
+    """Draw where the network is unsure: a veil in one colour, the denser the less its likely colours agree in hue.
 
     Args:
-        confidence: (h, w) in 0..1, 1 where it is certain.
+        agreement: (h, w) in 0..1, as `tinct.color.decoding.agreement` gives it.
 
     Returns:
         PNG with alpha.
     """
-    veil = np.empty((*confidence.shape, 4), np.uint8)
+    veil = np.empty((*agreement.shape, 4), np.uint8)
     veil[..., :3] = (214, 40, 150)  # a magenta that hardly any photograph has
-    veil[..., 3] = np.rint(np.clip(1 - confidence, 0, 1) * 215).astype(np.uint8)
+    veil[..., 3] = np.rint(np.clip(1 - agreement, 0, 1) ** 1.5 * 230).astype(np.uint8)
     return png(veil)
 
 

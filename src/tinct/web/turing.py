@@ -191,6 +191,21 @@ def _room(request: Request) -> Room:
 InRoom = Annotated[Room, Depends(_room)]
 
 
+class DesignInfo(BaseModel):
+    """How a session goes."""
+
+    pairs: int = Field(description="All of them.")
+    practice: int
+    seconds: float = Field(description="For which each picture is shown.")
+
+
+@router.get("/design")
+def design(room: InRoom) -> DesignInfo:
+    """Say how a session goes."""
+    found = room.design
+    return DesignInfo(pairs=found.pairs + found.practice + found.checks, practice=found.practice, seconds=found.seconds)
+
+
 @router.post("/sessions", status_code=201)
 def begin(room: InRoom) -> Begun:
     """Begin a session."""

@@ -136,7 +136,8 @@ async def job_result(service: Shared, name: str) -> Response:
     if found.target is None or found.state != "done":
         raise Problem(409, found.error or f"The film is not done: it is {found.state}.")
     media_type = MEDIA_TYPES.get(found.target.suffix, "application/octet-stream")
-    return FileResponse(found.target, filename=f"colorized{found.target.suffix}", media_type=media_type)
+    # Without a name of its own, a browser takes the one that the page gives.
+    return FileResponse(found.target, media_type=media_type)
 
 
 @router.get(

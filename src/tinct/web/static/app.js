@@ -58,6 +58,7 @@ const choosePicture = careful(async (item) => {
 });
 
 function choose(item) {
+  $("alert").hidden = true;
   work = item?.work ?? null;
   chooser.close();
   $("work").hidden = work === null;
@@ -197,7 +198,9 @@ const placed = careful(async (points) => {
 });
 
 function askColor(points, colors) {
-  chooser.open({ x: points[0][0], y: points[0][1], colors, onChosen: (color) => hint(points, color) });
+  const [x, y] = points[0];
+  stage.point(x, y);
+  chooser.open({ x, y, colors, onChosen: (color) => hint(points, color), onClosed: () => stage.point(null) });
 }
 
 // ---- settings ----

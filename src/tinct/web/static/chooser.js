@@ -15,8 +15,9 @@ export class Chooser {
   }
 
   /** Ask for a colour at a place in per cent of the picture. */
-  open({ x, y, colors, onChosen }) {
+  open({ x, y, colors, onChosen, onClosed }) {
     this.onChosen = onChosen;
+    this.onClosed = onClosed;
     this.from = document.activeElement;
     const choices = colors.map((color) => swatch(color, colorName(color), () => this.choose(color)));
     $("chooser-swatches").replaceChildren(...choices);
@@ -52,6 +53,7 @@ export class Chooser {
     if (this.box.hidden) return;
     this.box.hidden = true;
     this.onChosen = null;
+    this.onClosed?.();
     if (this.from?.isConnected) this.from.focus({ preventScroll: true });
   }
 }

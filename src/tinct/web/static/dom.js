@@ -56,7 +56,10 @@ export function colorName(hex) {
   if (spread < 0.06) return light < 0.08 ? "black" : light > 0.94 ? "white" : `${shade}grey`;
   const turn = most === r ? ((g - b) / spread + 6) % 6 : most === g ? (b - r) / spread + 2 : (r - g) / spread + 4;
   const hue = HUES[Math.round(turn * 2) % 12];
-  if (hue === "orange" && light < 0.45) return `${shade}brown`;
+  const brownish = hue === "orange" || (hue === "red" && light < 0.3) || (hue === "yellow" && spread < 0.4);
+  if (brownish && (light < 0.45 || spread < 0.4)) {
+    return light > 0.7 ? "beige" : light > 0.5 ? "light brown" : light > 0.25 ? "brown" : "dark brown";
+  }
   return `${shade}${spread < 0.22 ? "greyish " : ""}${hue}`;
 }
 

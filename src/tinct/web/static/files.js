@@ -41,9 +41,9 @@ export class Files {
     const bar = element("progress", { max: 1, value: 0, ariaLabel: `Sending ${item.name}` });
     const anyway = element("button", { type: "button", textContent: "Colour it anyway", onclick: () => this.again(item, true) });
     const retry = element("button", { type: "button", textContent: "Try again", onclick: () => this.again(item, item.recolor) });
-    const remove = element("button", { type: "button", textContent: "Remove", ariaLabel: `Remove ${item.name}`, onclick: () => this.remove(item) });
-    const actions = element("div", { className: "actions" }, anyway, retry, remove);
-    const box = element("li", {}, open, bar, actions);
+    const remove = element("button", { type: "button", className: "remove", onclick: () => this.remove(item) });
+    const actions = element("div", { className: "actions" }, anyway, retry);
+    const box = element("li", {}, element("div", { className: "head" }, open, remove), bar, actions);
     return { box, image, open, state, bar, anyway, retry, remove };
   }
 
@@ -108,7 +108,7 @@ export class Files {
 
   choose(item) {
     if (item.state === "failed") warn(`${item.name}: ${item.error}`);
-    if (item.state !== "ready") return;
+    if (item.state !== "ready" || item === this.chosen) return;
     this.chosen = item;
     this.update();
     this.onChosen(item);
@@ -154,7 +154,10 @@ export class Files {
       bar.value = item.work?.busy ? item.work.info.frames / (item.work.info.total || 1) : item.progress ?? 0;
       anyway.hidden = item.status !== 409;
       retry.hidden = item.state !== "failed" || ![0, 408, 429, 500, 503, 507].includes(item.status);
-      remove.textContent = ["waiting", "sending", "colouring"].includes(item.state) ? "Cancel" : "Remove";
+      const going = ["waiting", "sending", "colouring"].includes(item.state);
+      remove.textContent = going ? "Cancel" : "✕";
+      remove.ariaLabel = `${going ? "Cancel" : "Remove"} ${item.name}`;
+      remove.title = remove.ariaLabel;
     }
     $("intake").hidden = this.items.length > 0;
     $("files").hidden = this.items.length === 0;

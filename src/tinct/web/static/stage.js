@@ -4,9 +4,10 @@ import { $, element, show } from "./dom.js";
 
 const HELP = {
   compare: "Drag over the picture, or use the slider below it, to see it as it was.",
-  point: "Click a thing whose colour you know. With the keyboard: arrow keys move the cross, Enter chooses.",
-  brush: "Paint over a thing whose colour you know. With the keyboard: arrow keys move the cross, Enter paints a dot.",
+  point: "Click or tap a thing whose colour you know, or one of the numbers.",
+  brush: "Paint over a thing whose colour you know.",
 };
+const KEYS = " With the keyboard: arrow keys move a cross, Enter sets the colour there.";
 const STEP = 2; // per cent that an arrow key moves
 
 export class Stage {
@@ -25,9 +26,9 @@ export class Stage {
   setTool(tool) {
     this.tool = tool;
     this.box.dataset.tool = tool;
-    $("tool-help").textContent = HELP[tool];
     const hints = tool !== "compare";
-    $("cross").hidden = !hints || document.activeElement !== this.box;
+    $("tool-help").textContent = HELP[tool] + (hints && matchMedia("(pointer: fine)").matches ? KEYS : "");
+    $("cross").hidden = true;
     // Whoever sets a colour looks at the colours.
     $("before").hidden = hints;
     $("line").hidden = hints;
@@ -95,6 +96,15 @@ export class Stage {
     return [clip((100 * (event.clientX - box.left)) / box.width), clip((100 * (event.clientY - box.top)) / box.height)];
   }
 
+  /** Show the place that is talked about, or none. */
+  point(x, y) {
+    if (x !== null) {
+      this.cross = { x, y };
+      this.moveCross(0, 0);
+    }
+    $("cross").hidden = x === null;
+  }
+
   moveCross(across, down) {
     this.cross.x = Math.max(0, Math.min(100, this.cross.x + across));
     this.cross.y = Math.max(0, Math.min(100, this.cross.y + down));
@@ -140,7 +150,6 @@ export class Stage {
       if (this.tool === "point" && !event.target.closest("button")) this.onPlace([this.at(event)]);
     });
     box.addEventListener("keydown", (event) => this.key(event));
-    box.addEventListener("focus", () => this.setTool(this.tool));
     box.addEventListener("blur", () => ($("cross").hidden = true));
     $("divide").addEventListener("input", () => this.setCut(Number($("divide").value)));
   }

@@ -1,0 +1,85 @@
+"""A server in this process for the API, one in a process of its own, and Chromium for the page."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from tinct.colorize.colorizer import Colorizer
+from tinct.web.app import create_app
+from tinct.web.limits import Limits
+from web.helpers import HERE, Process, encoded, grey_picture, serving, write_film
+
+
+@pytest.fixture(scope="session")
+def colorizer(tiny_model: Path) -> Colorizer:
+    return Colorizer(tiny_model, size=64)
+
+
+@pytest.fixture(scope="session")
+def make_client(colorizer: Colorizer) -> Iterator[Callable[..., TestClient]]:
+    """Give a client of a server with these limits and options; the files it keeps lie in `client.store`."""
+    with ExitStack() as stack:
+
+        def make(limits: Limits | None = None, **options: Any) -> TestClient:
+            app = create_app(colorizer, limits=limits, **options)
+            client = stack.enter_context(TestClient(app, base_url=HERE))
+            client.store = app.state.service.store.root  # type: ignore[attr-defined]
+            return client
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def client(make_client: Callable[..., TestClient]) -> TestClient:
+    return make_client(names=("127.0.0.1",))
+
+
+@pytest.fixture(scope="session")
+def grey_png() -> bytes:
+    """A grey picture of 200 x 120 with something in it."""
+    return encoded(".png", grey_picture())
+
+
+@pytest.fixture(scope="session")
+def color_png() -> bytes:
+    shades = np.zeros((60, 90, 3), np.uint8)
+    light = np.linspace(80, 220, 60).astype(np.uint8)[:, None]
+    shades[:, :30, 0] = shades[:, 30:60, 1] = shades[:, 60:, 2] = light
+    return encoded(".png", shades)
+
+
+@pytest.fixture(scope="session")
+def film_mp4(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A grey film of 12 frames in one second."""
+    return write_film(tmp_path_factory.mktemp("film") / "film.mp4", frames=12)
+
+
+@pytest.fixture(scope="session")
+def server(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """`tinct serve` with the tiny model."""
+    place = tmp_path_factory.mktemp("served")
+    with serving("serve", "--port", "0", "--model", str(tiny_model), env={"TMPDIR": str(place)}) as process:
+        process.place = place  # type: ignore[attr-defined]
+        yield process
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium, without a network but this machine."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield chromium
+        chromium.close()

@@ -1,0 +1,115 @@
+"""Open once, try often, save: what the page works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from tinct.web.limits import Limits
+from web.helpers import decoded, photo_file
+
+
+@pytest.fixture(scope="module")
+def edit(client: TestClient, grey_png: bytes) -> Iterator[dict[str, Any]]:
+    info = client.post("/v1/edits", files=photo_file(grey_png)).json()
+    yield info
+    client.delete(f"/v1/edits/{info['id']}")
+
+
+def preview(client: TestClient, edit: dict[str, Any], **settings: Any) -> Any:
+    response = client.post(f"/v1/edits/{edit['id']}/preview", json=settings)
+    assert response.status_code == 200, response.text
+    return decoded(response.content).astype(int)
+
+
+def test_opening_tells_what_it_is(edit: dict[str, Any]) -> None:
+    assert (edit["width"], edit["height"], edit["suffix"]) == (200, 120, ".png")
+    assert edit["temperature"] > 0
+
+
+def test_previews_follow_settings_and_the_network_runs_once(
+    client: TestClient, edit: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = client.app.state.service.engine.colorizer.session  # type: ignore[attr-defined]
+    monkeypatch.setattr(type(session), "run", lambda *_: pytest.fail("the network ran again"))
+    usual = preview(client, edit)
+    assert usual.shape == (120, 200, 3)
+    assert np.abs(preview(client, edit, temperature=0.05) - usual).max() > 2
+    hint = {"points": [[50, 50]], "color": "#c02020"}
+    red = preview(client, edit, hints=[hint])
+    assert red[60, 100, 0] > red[60, 100, 1] + 30
+    stroke = {"points": [[25, 30], [35, 35], [45, 30]], "color": "#2040c0", "width": 3}
+    both = preview(client, edit, hints=[hint, stroke])
+    assert both[42, 70, 2] > both[42, 70, 0] + 20
+    assert max(preview(client, edit, edge=64).shape) == 64
+
+
+def test_before_confidence_suggestions_and_colours(client: TestClient, edit: dict[str, Any]) -> None:
+    path = f"/v1/edits/{edit['id']}"
+    grey = decoded(client.get(f"{path}/before").content).astype(int)
+    assert np.ptp(grey, axis=2).max() <= 2
+    veil = client.get(f"{path}/confidence")
+    assert veil.headers["content-type"] == "image/png"
+    found = client.get(f"{path}/suggestions", params={"count": 2}).json()
+    assert 1 <= len(found) <= 2
+    assert all(0 <= item["x"] <= 100 and item["colors"][0].startswith("#") for item in found)
+    here = client.get(f"{path}/colors", params={"x": 100, "y": 0}).json()
+    assert here["colors"]
+
+
+def test_saving_at_full_size(client: TestClient, edit: dict[str, Any]) -> None:
+    path = f"/v1/edits/{edit['id']}/save"
+    hint = {"points": [[50, 50]], "color": "#c02020"}
+    response = client.post(path, json={"hints": [hint], "temperature": 0.3, "format": "tiff"})
+    assert response.headers["content-type"] == "image/tiff"
+    red = decoded(response.content)[60, 100].astype(int)
+    assert red[0] > red[1] + 30
+    assert client.post(path, json={}).headers["content-type"] == "image/png"
+
+
+def test_closing_deletes_the_files(client: TestClient, grey_png: bytes) -> None:
+    info = client.post("/v1/edits", files=photo_file(grey_png)).json()
+    folder = client.store / info["id"]  # type: ignore[attr-defined]
+    assert folder.exists()
+    path = f"/v1/edits/{info['id']}"
+    assert client.delete(path).status_code == 204
+    assert not folder.exists()
+    assert client.delete(path).status_code == 204
+    response = client.post(f"{path}/preview", json={})
+    assert response.status_code == 404
+    assert "open" in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": 0},
+        {"hints": [{"points": [], "color": "#ffffff"}]},
+        {"hints": [{"points": [[101, 5]], "color": "#ffffff"}]},
+        {"hints": [{"points": [[5, 5]], "color": "url(http://x)"}]},
+        {"unknown": 1},
+        [],
+    ],
+)
+def test_bad_settings_are_refused(client: TestClient, edit: dict[str, Any], settings: Any) -> None:
+    response = client.post(f"/v1/edits/{edit['id']}/preview", json=settings)
+    assert response.status_code == 422
+    assert response.json()["error"]
+
+
+def test_only_so_many_are_open_at_one_time(make_client: Callable[..., TestClient], grey_png: bytes) -> None:
+    client = make_client(Limits(edits=2))
+    first, _ = (client.post("/v1/edits", files=photo_file(grey_png)).json() for _ in range(2))
+    response = client.post("/v1/edits", files=photo_file(grey_png))
+    assert response.status_code == 429
+    assert response.headers["retry-after"]
+    client.delete(f"/v1/edits/{first['id']}")
+    assert client.post("/v1/edits", files=photo_file(grey_png)).status_code == 201
+    # One that nobody used for long makes room.
+    edits = client.app.state.service.edits  # type: ignore[attr-defined]
+    next(iter(edits._edits.values())).used -= 10_000
+    assert client.post("/v1/edits", files=photo_file(grey_png)).status_code == 201

@@ -1,0 +1,67 @@
+"""The OpenAPI document says what the server does: Schemathesis makes requests from it and looks at the answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+
+from web.helpers import Process
+
+schemathesis = pytest.importorskip("schemathesis", reason="needs Schemathesis: pip install schemathesis")
+
+
+@pytest.fixture(scope="module")
+def api(server: Process) -> Any:
+    return schemathesis.openapi.from_url(f"{server.url}v1/openapi.json")
+
+
+def ask_everything(api: Any, *, examples: int) -> int:
+    """Ask each operation what its description allows, and what it does not; give how many operations there are."""
+    from schemathesis.generation import GenerationMode
+    from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+    found = [result.ok() for result in api.get_all_operations()]
+    for operation in found:
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+
+            @given(case=operation.as_strategy(generation_mode=mode))
+            @settings(
+                max_examples=examples,
+                deadline=None,
+                database=None,
+                derandomize=True,
+                suppress_health_check=list(HealthCheck),
+                phases=[Phase.explicit, Phase.generate],
+            )
+            def check(case: Any) -> None:
+                # Bytes made by chance are no photograph, and names made by chance are of nothing that is open.
+                case.call_and_validate(excluded_checks=[positive_data_acceptance])
+
+            try:
+                check()
+            except Unsatisfiable:  # nothing about it can be wrong
+                assert mode is GenerationMode.NEGATIVE
+    return len(found)
+
+
+def test_answers_are_as_described(api: Any) -> None:
+    assert ask_everything(api, examples=4) >= 20
+
+
+@pytest.mark.slow
+def test_answers_are_as_described_at_length(api: Any) -> None:
+    assert ask_everything(api, examples=100) >= 20
+
+
+def test_the_document_names_every_address_and_has_examples(client: TestClient) -> None:
+    document = client.get("/v1/openapi.json").json()
+    assert {
+        "/v1/colorize", "/v1/video", "/v1/models", "/healthz", "/metrics", "/v1/jobs/{name}", "/v1/edits/{name}/preview"
+    } <= set(document["paths"])  # fmt: skip
+    text = str(document)
+    assert "examples" in text
+    assert "http" not in text.replace("http method", "").replace("HTTP", "")

@@ -1,0 +1,129 @@
+"""`POST /v1/video`: a job to watch, cancel, start again and fetch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from tinct.web.limits import Limits
+from web.helpers import decoded, photo_file, write_film
+
+
+def send(client: TestClient, film: Path | bytes, **fields: str) -> Any:
+    data = film if isinstance(film, bytes) else film.read_bytes()
+    return client.post("/v1/video", files=photo_file(data, "film.mp4"), data=fields)
+
+
+def until(client: TestClient, job: dict[str, Any], *states: str) -> dict[str, Any]:
+    for _ in range(600):
+        found: dict[str, Any] = client.get(job["link"]).json()
+        if found["state"] in states:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"still {found['state']}")
+
+
+def test_a_film_is_coloured_and_fetched(client: TestClient, film_mp4: Path, tmp_path: Path) -> None:
+    import av
+
+    response = send(client, film_mp4)
+    assert response.status_code == 202
+    job = until(client, response.json(), "done", "failed")
+    assert job["error"] is None
+    assert (job["frames"], job["total"], job["media_type"]) == (12, 12, "video/mp4")
+    result = client.get(job["result"])
+    assert result.headers["content-type"] == "video/mp4"
+    (tmp_path / "out.mp4").write_bytes(result.content)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    assert len(frames) == 12
+    assert np.ptp(frames[0], axis=2).max() > 5
+    assert client.get(job["result"], headers={"range": "bytes=0-99"}).status_code == 206
+    assert client.delete(job["link"]).status_code == 204
+    assert client.get(job["link"]).status_code == 404
+    assert not (client.store / job["id"]).exists()  # type: ignore[attr-defined]
+
+
+def test_stills_show_settings_before_the_start(client: TestClient, film_mp4: Path) -> None:
+    job = send(client, film_mp4, hold="true").json()
+    assert job["state"] == "held"
+    grey = decoded(client.get(f"{job['link']}/stills/0?grey=true").content).astype(int)
+    assert np.ptp(grey, axis=2).max() <= 2
+    usual = decoded(client.get(f"{job['link']}/stills/0").content).astype(int)
+    assert np.ptp(usual, axis=2).max() > 3
+    other = decoded(client.get(f"{job['link']}/stills/0?temperature=0.05").content)
+    assert np.abs(other - usual).max() > 2
+    assert client.get(f"{job['link']}/stills/99").status_code == 404
+    assert client.get(f"{job['link']}/result").status_code == 409
+    assert client.post(f"{job['link']}/start", json={"temperature": 0.5}).status_code == 202
+    until(client, job, "done")
+    client.delete(job["link"])
+
+
+def test_cancelling_and_starting_again(client: TestClient, tmp_path: Path) -> None:
+    film = write_film(tmp_path / "long.mp4", frames=240, rate=24)
+    job = send(client, film).json()
+    assert client.post(f"{job['link']}/start", json={}).status_code == 409  # it waits or runs
+    for _ in range(200):
+        if client.get(job["link"]).json()["frames"] > 2:
+            break
+        time.sleep(0.02)
+    assert client.post(f"{job['link']}/cancel").status_code == 200
+    assert until(client, job, "cancelled", "done")["state"] == "cancelled"
+    assert client.get(f"{job['link']}/result").status_code == 409
+    assert client.post(f"{job['link']}/start", json={}).status_code == 202
+    client.delete(job["link"])
+    for _ in range(100):
+        if not (client.store / job["id"]).exists():  # type: ignore[attr-defined]
+            break
+        time.sleep(0.05)
+    assert not (client.store / job["id"]).exists()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n", "no film"),
+        (b"ffconcat version 1.0\nfile '/etc/passwd'\n", "no film"),
+        (b"\0\0\0\x18ftypisom" + b"garbage" * 50, ""),
+        (b"\x89PNG\r\n\x1a\n", "photograph"),
+    ],
+)
+def test_what_is_no_film_is_told_in_words(client: TestClient, data: bytes, words: str) -> None:
+    response = send(client, data)
+    assert response.status_code == 415
+    assert words in response.json()["error"]
+    assert "/tmp" not in response.json()["error"]
+
+
+def test_a_film_sent_as_a_photograph_is_told(client: TestClient, film_mp4: Path) -> None:
+    response = client.post("/v1/colorize", files=photo_file(film_mp4.read_bytes()))
+    assert response.status_code == 415
+    assert "It is a film." in response.json()["error"]
+
+
+def test_limits_of_films(make_client: Callable[..., TestClient], film_mp4: Path, tmp_path: Path) -> None:
+    client = make_client(Limits(film_seconds=0.5, films_waiting=1))
+    response = send(client, film_mp4)
+    assert response.status_code == 413
+    assert "seconds" in response.json()["error"]
+    client = make_client(Limits(megapixels=0.001))
+    assert send(client, film_mp4).status_code == 413
+
+
+def test_only_so_many_films_wait(make_client: Callable[..., TestClient], tmp_path: Path) -> None:
+    client = make_client(Limits(films_waiting=1))
+    film = write_film(tmp_path / "long.mp4", frames=120, rate=24)
+    jobs = [send(client, film, hold="true").json() for _ in range(3)]
+    answers = [client.post(f"{job['link']}/start", json={}).status_code for job in jobs]
+    assert answers[0] == 202
+    assert answers.count(429) >= 1
+    for job in jobs:
+        client.delete(job["link"])
