@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tinct.cli.colorize import Caution, Denoise, Model, Overwrite, Runtime, Size, Temperature
+from tinct.cli.colorize import Caution, Cautious, Denoise, Model, Overwrite, Runtime, Size, Temperature
 from tinct.errors import SettingError
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ Source = Annotated[Path, typer.Argument(metavar="INPUT", help="A film, or a fold
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="FILE", help="Write this film. Default: NAME_color.EXT beside it."),
+]
+HintsFile = Annotated[
+    Path | None,
+    typer.Option("--hints", metavar="FILE", help="Read from this .json which colour is where, and in which frame."),
 ]
 Smoothing = Annotated[
     str,
@@ -80,6 +84,8 @@ def video(
     model: Model = "photo",
     temperature: Temperature = None,
     caution: Caution = None,
+    cautious: Cautious = False,
+    hints: HintsFile = None,
     size: Size = None,
     denoise: Denoise = "auto",
     smoothing: Smoothing = "motion",
@@ -111,6 +117,7 @@ def video(
     if list_shots:
         _list_shots(source, rate=rate, as_json=as_json)
         return
+    from tinct.colorize.film_hints import load_film_hints
     from tinct.colorize.video import colorize_video
     from tinct.colorize.video_settings import VideoSettings
 
@@ -118,6 +125,8 @@ def video(
         model=model,
         temperature=temperature,
         caution=caution,
+        cautious=cautious,
+        hints=load_film_hints(hints) if hints is not None else (),
         size=size,
         denoise=denoise,
         smoothing="off" if no_smoothing else smoothing,

@@ -33,9 +33,9 @@ _LEAST_WEIGHT = 1e-5
 # How unlike in their features two neighbours are (1 - cosine) when their weight falls to 1/e.
 _FEATURE_SCALE = 0.05
 # So many hints are cheaper by one solve each than by another factorisation.
-_MOST_COLUMNS = 32
-# Columns kept for hints to come; at 128 x 128 pixels 128 KB each.
-_KEPT_COLUMNS = 96
+_MOST_COLUMNS = 96
+# Columns kept for hints to come; at 160 x 160 pixels 200 KB each.
+_KEPT_COLUMNS = 192
 
 # A pixel and its neighbour, in rows and columns; each pair once.
 _PAIRS = ((0, 1), (1, 0), (1, 1), (1, -1))

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
+from tinct.colorize.film_hints import HintTracks
 from tinct.colorize.frames import FrameColorizer, Look
 from tinct.colorize.resume import Progress
 from tinct.colorize.shots import CutFinder, is_blank
@@ -102,6 +103,7 @@ def paint_film(
     recolor: bool,
     threads: int,
     problems: Problems,
+    hints: HintTracks | None = None,
 ) -> Generator[Painted | Break, None, None]:
     """Give colours to a film's frames.
 
@@ -114,6 +116,7 @@ def paint_film(
         recolor: colour shots anew that have colours already.
         threads: how many frames are in work at once.
         problems: gathers what goes wrong; `frames` may gather there too.
+        hints: what is known of some frames' colours.
 
     Yields:
         The frames in their order; after every `PART_FRAMES` of them, and at the end, a `Break`.
@@ -130,8 +133,10 @@ def paint_film(
     def paint(item: _Steady | Break) -> Painted | Break:
         if isinstance(item, Break):
             return item
-        planes = item.paint if isinstance(item.paint, tuple) else colorizer.planes(item.look, item.paint)
-        return Painted(item.frame, planes)
+        if isinstance(item.paint, tuple):
+            return Painted(item.frame, item.paint)
+        here = hints.at(item.frame.pts) if hints is not None else None
+        return Painted(item.frame, colorizer.planes(item.look, item.paint, hints=here))
 
     with closing(frames), ThreadPoolExecutor(threads, thread_name_prefix="tinct") as pool:
         looks = in_order(pool, look, frames, ahead=threads)

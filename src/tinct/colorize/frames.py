@@ -15,13 +15,17 @@ from tinct.color.toning import is_colored
 from tinct.color.upsample import chroma_planes, fit_guide
 from tinct.colorize.colorizer import Colorizer
 from tinct.colorize.grain import GrainCleaner
+from tinct.colorize.placing import PlacedHints
 from tinct.colorize.prediction import native_luma, picture_chroma, yuv_chroma
+from tinct.colorize.spreading import HintSpreader
 from tinct.media.image import small_size
 from tinct.media.video.read import Frame
 
 # Root of height x width at which a film's chroma is fitted to luma, and never more than its chroma has: less than a
 # photograph's, since a film's chroma is stored at half size and each frame is seen for a moment.
 GUIDE_SIZE = 400
+# Root of height x width at which hints spread over a frame: every frame needs a factorisation of its own.
+SPREAD_SIZE = 96
 # Root of height x width at which a frame's own colours are looked at.
 _COLOR_SIZE = 96
 # How much of luma red and blue make in each matrix: ITU-R BT.601-7, BT.709-6, BT.2020-2.
@@ -146,12 +150,15 @@ class FrameColorizer:
             return softmax(output)
         return picture_chroma(output) if self._whole else output
 
-    def planes(self, look: Look, answer: FloatArray) -> tuple[NDArray[Any], NDArray[Any]]:
+    def planes(
+        self, look: Look, answer: FloatArray, *, hints: PlacedHints | None = None
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Make a frame's planes of U and V.
 
         Args:
             look: of this frame.
             answer: what `answer` gave for it, averaged over time or not.
+            hints: what is known of the frame's colours, placed in the picture's area.
 
         Returns:
             U and V of `chroma_shape` and `chroma_type`, neutral outside the picture's area.
@@ -166,7 +173,11 @@ class FrameColorizer:
         guide = self._guide(luma)
         if self._space != "yuv" and not self._whole:
             chroma = yuv_chroma(guide, chroma, space=self._space)
-        blue, red = chroma_planes(luma, fit_guide(guide, chroma), weights=LUMA_WEIGHTS[self.form.matrix])
+        fitted = fit_guide(guide, chroma)
+        if hints is not None:
+            spreader = HintSpreader(guide, shares=self._calibrated(answer), size=SPREAD_SIZE)
+            fitted = spreader.added(fitted, spreader.shares(hints))
+        blue, red = chroma_planes(luma, fitted, weights=LUMA_WEIGHTS[self.form.matrix])
         place = self._chroma_area()
         result = []
         for values in (blue, red):
@@ -197,6 +208,15 @@ class FrameColorizer:
             self.form.chroma_codes(self.form.unit_chroma(resized(plane, self.form.chroma_shape))) for plane in chroma
         )
         return blue, red
+
+    def _calibrated(self, answer: FloatArray) -> FloatArray | None:
+        """Give an answer as probabilities that hold; None from a model without bins."""
+        if self._bins is None:
+            return None
+        power = np.float32(1 / self._colorizer.session.card.calibration)
+        shares = np.power(np.maximum(answer, np.float32(1e-9)), power)
+        calibrated: FloatArray = shares / shares.sum(axis=-1, keepdims=True)
+        return calibrated
 
     def _guide(self, luma: FloatArray) -> FloatArray:
         """Shrink luma (h, w), of the size of chroma, to the size chroma is fitted at."""

@@ -204,6 +204,29 @@ def hints_from_json(value: Any, *, name: str) -> list[Hint]:
     return hints
 
 
+def hint_entries(path: str | Path, *, extra: Sequence[str]) -> list[tuple[Hint, dict[str, Any]]]:
+    """Read a JSON file of hints that say more than a photograph's do.
+
+    Args:
+        path: the file.
+        extra: names of the values that a hint may have beside its own.
+
+    Returns:
+        The hints, each with those of its `extra` values that it has.
+
+    Raises:
+        UnreadableError: the file cannot be read, or is no JSON.
+        InputError: it holds no hints, or a hint in it has a wrong form; which is named.
+    """
+    value = _json_of(Path(path))
+    entries = value.get("hints") if isinstance(value, dict) else value
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        return [(hint, {}) for hint in hints_from_json(entries, name=str(path))]  # says what is wrong
+    plain = [{name: values for name, values in entry.items() if name not in extra} for entry in entries]
+    more = [{name: entry[name] for name in extra if name in entry} for entry in entries]
+    return list(zip(hints_from_json(plain, name=str(path)), more, strict=True))
+
+
 def hints_to_json(hints: Sequence[Hint]) -> list[dict[str, Any]]:
     """Give hints as plain JSON values, from which `hints_from_json` makes the same again; painted ones as points."""
     values = []

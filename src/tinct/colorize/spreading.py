@@ -35,8 +35,8 @@ _REACH = 0.4
 _NEAR = 0.2
 # Below the first share a pixel stays as it was, above the second it has the hint's colour entirely.
 _SHARE_FROM, _SHARE_TO = 0.12, 0.7
-# Of a stroke's pixels so many are given to the solver; they are exact all the same.
-_MOST_PLACES = 24
+# Of a stroke's pixels so many are given to the solver; all of them are exact in the end.
+_MOST_PLACES = 10
 
 
 class HintSpreader:

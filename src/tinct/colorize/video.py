@@ -20,6 +20,7 @@ import numpy as np
 from tinct import __version__
 from tinct.colorize.colorizer import Colorizer
 from tinct.colorize.film import Break, Painted, Shot, in_order, paint_film
+from tinct.colorize.film_hints import HintTracks, follow_hints
 from tinct.colorize.frames import FrameColorizer, FrameForm
 from tinct.colorize.resume import Progress, WorkFolder, work_folder
 from tinct.colorize.shots import CutFinder, active_area
@@ -109,7 +110,7 @@ def colorize_video(
         model=colorizer.session.card.name,
         codec=recipe.codec.name,
         shots=tuple(Shot(**shot) for shot in done.facts["shots"]),
-        notices=(*work.notices(), *dict.fromkeys((*recipe.remarks, *lost))),
+        notices=(*work.notices(), *work.idle_hints(done), *dict.fromkeys((*recipe.remarks, *lost))),
         problems=tuple(done.facts["problems"]),
     )
 
@@ -209,6 +210,7 @@ class _Work:
         self._colorizer = colorizer
         self._smoothing = smoothing
         self._start_pts, self._end_pts = span
+        self.tracks: HintTracks | None = None
         self._threads = min(settings.threads or core_count(), _MOST_THREADS)
         area = _area(film)
         across = 1 if recipe.chroma_shape[1] == written.width else 2
@@ -229,6 +231,7 @@ class _Work:
             "span": list(span),
             "compare": settings.compare,
             "recolor": settings.recolor,
+            "hints": [hint.to_json() for hint in settings.hints],
         }
 
     def notices(self) -> Iterator[str]:
@@ -239,6 +242,15 @@ class _Work:
         if area != (0, film.height, 0, film.width):
             yield f"black borders were left black: the picture is {area[3] - area[2]} x {area[1] - area[0]}"
 
+    def idle_hints(self, done: Progress) -> Iterator[str]:
+        """Name the hints that lie in shots whose own colours were kept."""
+        if self.tracks is None:
+            return
+        for item, begin in zip(self._settings.hints, self.tracks.begins, strict=True):
+            shots = [shot for shot in done.facts["shots"] if shot["seconds"] <= begin + 1e-3]
+            if shots and shots[-1]["colored"]:
+                yield f"hint {item.hint} changes nothing: its shot has colours already; --recolor colours it anew"
+
     def paint(
         self, folder: WorkFolder, since: Progress | None, on_frame: Callable[[int, int | None], object] | None
     ) -> Progress:
@@ -246,6 +258,9 @@ class _Work:
         if since is not None and since.facts["done"]:
             return since
         problems = Problems()
+        colorizer = FrameColorizer(self._colorizer, self._form)
+        hints = self._settings.hints
+        self.tracks = follow_hints(self._film, hints, colorizer) if hints else None
         frames = read_frames(
             self._film,
             start_pts=since.facts["next_pts"] if since is not None else self._start_pts,
@@ -256,12 +271,13 @@ class _Work:
         painted = paint_film(
             self._film,
             frames,
-            FrameColorizer(self._colorizer, self._form),
+            colorizer,
             self._smoothing,
             since=since,
             recolor=self._settings.recolor,
             threads=self._threads,
             problems=problems,
+            hints=self.tracks,
         )
         # Parts that were encoded with another number of threads would not fit together.
         threads = since.facts["threads"] if since is not None else self._threads

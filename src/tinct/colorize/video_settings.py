@@ -8,6 +8,7 @@ from typing import Any
 
 from tinct.colorize.colorizer import Colorizer
 from tinct.colorize.film import Shot
+from tinct.colorize.film_hints import FilmHint
 from tinct.runtime.modelfile import DEFAULT_MODEL
 
 
@@ -20,6 +21,8 @@ class VideoSettings:
         runtime: `auto`, `onnxruntime` or `openvino`.
         temperature: of decoding, above 0; the model's own without it.
         caution: of decoding, 0..4: how much colour fades where opposite hues are likely; the model's own without it.
+        cautious: as a caution of 2, or the model's own where that is more; instead of `caution`.
+        hints: what is known of the colours of some frames; see `tinct.colorize.film_hints`.
         size: the network's working size in pixels; the model's own without it.
         denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
         smoothing: over time: `motion`, `paper`, `ALPHA,FRAMES` or `off`; see `tinct.colorize.smoothing`.
@@ -42,6 +45,8 @@ class VideoSettings:
     runtime: str = "auto"
     temperature: float | None = None
     caution: float | None = None
+    cautious: bool = False
+    hints: tuple[FilmHint, ...] = ()
     size: int | None = None
     denoise: str | float = "auto"
     smoothing: str = "motion"
@@ -66,6 +71,7 @@ class VideoSettings:
             runtime=self.runtime,
             temperature=self.temperature,
             caution=self.caution,
+            cautious=self.cautious,
             size=self.size,
             denoise=self.denoise,
             threads=1,
