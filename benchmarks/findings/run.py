@@ -1,9 +1,9 @@
-"""The studies behind docs/findings.md: the recipes that come with tinct, cut down to what two busy cores can do.
+"""Recipes that come with tinct, cut down to what two busy cores can do, for docs/findings.md.
 
     python benchmarks/findings/run.py STUDY --data DATASET --out FOLDER [--encoder-weights FILE]
 
-STUDY is a name of `STUDIES` below. Run again, it goes on where it stopped, and at the end writes the metrics and
-differences into benchmarks/findings/STUDY.json.
+STUDY is a name of `STUDIES` below; the other recipes' arms are in everything.toml beside this. Run again, it goes on
+where it stopped, and at the end writes the metrics and differences into benchmarks/findings/STUDY.json.
 """
 
 from __future__ import annotations
@@ -39,16 +39,14 @@ class Cut:
         crop: edge of the training squares in pixels.
         batch_size: photographs a step.
         network: instead of the recipe's.
-        arms: only these; all where empty.
     """
 
     recipe: str
-    steps: int = 200
-    seeds: int = 2
-    crop: int = 48
-    batch_size: int = 8
+    steps: int
+    seeds: int
+    crop: int
+    batch_size: int
     network: str | None = None
-    arms: tuple[str, ...] = ()
 
     def budget(self) -> Budget:
         """Give it as a study takes it."""
@@ -61,7 +59,7 @@ class Cut:
             bins_from=700,
             seeds=self.seeds,
             pictures=120,
-            train_pictures=30,
+            train_pictures=60,
             workers=0,
         )
 
@@ -71,25 +69,17 @@ class Cut:
         values: dict[str, Any] = tomllib.loads(text)
         if self.network is not None:
             text = text.replace(f'network = "{values["shared"]["network"]}"', f'network = "{self.network}"')
-        return parse_recipe(tomllib.loads(text), name=self.recipe, text=text)
+        return parse_recipe({**tomllib.loads(text), "plots": PLOTS}, name=self.recipe, text=text)
 
 
 STUDIES = {
     # VGG-16's weights were not at hand, SqueezeNet's were; the decoder is the same.
-    "regularization": Cut("regularization", steps=800, crop=128, batch_size=16, network="squeezenet1_1"),
-    "regularization-cats": Cut("regularization", steps=400, crop=128, batch_size=16, network="squeezenet1_1"),
-    "lab_vs_rgb": Cut("lab_vs_rgb", steps=300),
-    "rebalancing": Cut("rebalancing", arms=("no weights", "lambda 0.2", "lambda 0", "resampled")),
-    "temperature": Cut("temperature", steps=300),
-    "transfer": Cut("transfer", crop=96),
-    "bins": Cut("bins", arms=("8 bins", "32 bins", "128 bins")),
-    "augmentation": Cut("augmentation", steps=300, arms=("all", "none", "all at T 0.1", "none at T 0.1")),
-    "data_size": Cut("data_size", arms=("10 %", "25 %", "100 %")),
-    "variety": Cut("variety"),
-    "extended_set": Cut("extended_set"),
-    "as_published": Cut("as_published", arms=("repaired", "batch norm as published", "bins from 30 pictures")),
-    "architectures": Cut("architectures", steps=120, crop=64),
+    "regularization": Cut("regularization", steps=800, seeds=2, crop=128, batch_size=16, network="squeezenet1_1"),
+    "regularization-cats": Cut("regularization", steps=300, seeds=1, crop=128, batch_size=16, network="squeezenet1_1"),
+    "temperature": Cut("temperature", steps=400, seeds=1, crop=64, batch_size=8),
 }
+# Photographs stay out of the repository, and pictures of them cost time.
+PLOTS = ["metrics", "axis", "curves", "groups", "quantisation", "cost"]
 
 
 def main() -> None:
@@ -107,7 +97,6 @@ def main() -> None:
         data=given.data,
         out=given.out,
         budget=cut.budget(),
-        arms=cut.arms,
         encoder_weights=given.encoder_weights,
         told=lambda row: print(row.arm, row.seed, row.status, f"{row.minutes:.1f} min", flush=True),
     )
