@@ -85,6 +85,14 @@ Size = Annotated[
     int | None,
     typer.Option(metavar="PIXELS", help="Set the size at which the network looks. Default: the model's own."),
 ]
+Views = Annotated[
+    int | None,
+    typer.Option(
+        metavar="1|2|4",
+        help="Average what the network says of this many views of the picture (mirrored, from nearer); 1 is quickest. "
+        "Default: the model's own.",
+    ),
+]
 Denoise = Annotated[
     Any,
     typer.Option(parser=_denoise, metavar="auto|off|N", help="Denoise what the network sees, never the picture."),
@@ -118,6 +126,7 @@ def colorize(
     hints: HintsFile = None,
     seeds: Seeds = False,
     size: Size = None,
+    views: Views = None,
     denoise: Denoise = "auto",
     runtime: Runtime = "auto",
     threads: Threads = None,
@@ -144,6 +153,7 @@ def colorize(
         hints=gather_hints(hint, hints),
         seeds=seeds,
         size=size,
+        views=views,
         denoise=denoise,
         runtime=runtime,
         threads=threads,

@@ -47,7 +47,10 @@ def models(
 def _print_card(name: str, card: Card, *, whole: bool) -> None:
     kind = f"{len(card.bins['centers'])} colour bins" if card.bins else "chroma itself"
     print(f"{name}  {card.description}")
-    print(f"    network {card.network}, {kind} in {card.space}, looks at {card.working_size} pixels")
+    print(
+        f"    network {card.network}, {kind} in {card.space}, looks at {card.working_size} pixels"
+        f"{f', {card.views} views of a photograph' if card.views > 1 else ''}"
+    )
     print(
         f"    temperature {card.temperature:g}, caution {card.caution:g}, licence {card.licence or '-'}, "
         f"made {card.created or '-'}"

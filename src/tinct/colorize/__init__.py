@@ -4,7 +4,7 @@ This package is also the function `tinct.colorize(picture)`: Python binds a pack
 any part of it is imported, so the package itself has to be what can be called:
 
     tinct.colorize(picture, *, model="photo", runtime="auto", temperature=None, caution=None, size=None,
-                   denoise="auto", threads=None, hints=(), recolor=False, overwrite=False)
+                   views=None, denoise="auto", threads=None, hints=(), recolor=False, overwrite=False)
 
 gives a picture of the same kind as it was given; `help(tinct.Colorizer)` explains the options.
 """
@@ -27,6 +27,7 @@ class _CallablePackage(ModuleType):
         temperature: float | None = None,
         caution: float | None = None,
         size: int | None = None,
+        views: int | None = None,
         denoise: str | float = "auto",
         threads: int | None = None,
         hints: Any = (),
@@ -43,6 +44,7 @@ class _CallablePackage(ModuleType):
             temperature: lower is more vivid, 1 is the mean; the model's own without it.
             caution: how much colour fades where opposite hues are likely, 0..4; the model's own without it.
             size: the network's working size in pixels; the model's own without it.
+            views: of the picture, whose answers are averaged: 1, 2 or 4; the model's own without it.
             denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
             threads: processor threads; as many as there are cores without it.
             hints: what is known of its colours: texts such as "25%,60%=#b03020", `tinct.Hint`s, or the path of a file
@@ -61,6 +63,7 @@ class _CallablePackage(ModuleType):
             temperature=temperature,
             caution=caution,
             size=size,
+            views=views,
             denoise=denoise,
             threads=threads,
         )

@@ -68,6 +68,7 @@ class Settings:
         caution: of decoding, 0..4: how much colour fades where opposite hues are likely; the model's own without it.
         cautious: as a caution of `tinct.color.decoding.CAUTIOUS`, or the model's own where that is more.
         size: working size in pixels; the model's own without it.
+        views: of each picture, whose answers are averaged: 1, 2 or 4; the model's own without it.
         denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
         runtime: `auto`, `onnxruntime` or `openvino`.
         threads: processor threads for network and colouring; as many as there are cores without it. libvips reads and
@@ -85,6 +86,7 @@ class Settings:
     caution: float | None = None
     cautious: bool = False
     size: int | None = None
+    views: int | None = None
     denoise: str | float = "auto"
     runtime: str = "auto"
     threads: int | None = None
@@ -104,6 +106,7 @@ class Settings:
             caution=self.caution,
             cautious=self.cautious,
             size=self.size,
+            views=self.views,
             denoise=self.denoise,
             seeds=self.seeds,
             threads=threads,

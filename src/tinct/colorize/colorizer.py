@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tinct import __version__
 from tinct.color.decoding import CAUTIOUS, check_decoding
-from tinct.color.spaces import rgb_to_lab
+from tinct.color.spaces import FloatArray, rgb_to_lab
 from tinct.color.toning import is_colored
 from tinct.colorize import arrays, pil
 from tinct.colorize.denoise import checked_denoise, denoised
@@ -24,10 +24,12 @@ from tinct.colorize.hints import Hint, as_hints
 from tinct.colorize.placing import place_hints
 from tinct.colorize.prediction import Prediction, native_luma
 from tinct.colorize.result import PhotoResult as PhotoResult
+from tinct.colorize.result import note_of
+from tinct.colorize.views import averaged
 from tinct.errors import AlreadyColorError, InputError, SettingError
 from tinct.media import formats
 from tinct.media.image import Picture, check_target, open_picture, small_size
-from tinct.runtime.modelfile import DEFAULT_MODEL
+from tinct.runtime.modelfile import DEFAULT_MODEL, VIEWS
 from tinct.runtime.session import Session, core_count
 
 # Root of height x width at which chroma is fitted to luma; larger than the network's size, for sharper edges.
@@ -44,6 +46,7 @@ class Colorizer:
         temperature: of decoding, used where no other is named.
         caution: of decoding.
         size: the network's working size, in pixels.
+        views: how many views of a photograph are averaged.
         denoise: `auto`, `off`, or the grain's standard deviation in 8-bit steps.
         seeds: whether colours spread from the pixels the network is surest of.
     """
@@ -57,6 +60,7 @@ class Colorizer:
         caution: float | None = None,
         cautious: bool = False,
         size: int | None = None,
+        views: int | None = None,
         denoise: str | float = "auto",
         seeds: bool = False,
         threads: int | None = None,
@@ -72,6 +76,8 @@ class Colorizer:
             cautious: as a caution of 2, or the model's own where that is more; instead of `caution`.
             size: working size: the network sees the picture with sqrt(height x width) of this, 16..4096; the model's
                 own without it.
+            views: of a photograph, whose answers are averaged: 1, 2 (mirrored too) or 4 (both from nearer as well); the
+                model's own without it.
             denoise: how the network's small copy is denoised: `auto`, `off`, or the grain's standard deviation in
                 8-bit steps, 0..100. The picture itself never is.
             seeds: take the network's colours only where it is surest, and spread them from there; see
@@ -85,6 +91,8 @@ class Colorizer:
         """
         if size is not None and not 16 <= size <= 4096:
             raise SettingError(f"the working size must lie in 16..4096 pixels, not {size}")
+        if views is not None and views not in VIEWS:
+            raise SettingError(f"there can be 1, 2 or 4 views, not {views}")
         check_decoding(temperature=1.0 if temperature is None else temperature, caution=caution or 0.0)
         if cautious and caution is not None:
             raise SettingError(f"cautious, and a caution of {caution:g}: give one of the two")
@@ -104,6 +112,7 @@ class Colorizer:
             self.caution = max(CAUTIOUS, self.caution)
         self.seeds = seeds
         self.size = size or card.working_size
+        self.views = views or card.views
         self._threads = min(threads or core_count(), _MOST_THREADS)
 
     def __call__(self, picture: Any, *, hints: Any = (), recolor: bool = False, overwrite: bool = False) -> Any:
@@ -311,22 +320,27 @@ class Colorizer:
         values = np.ascontiguousarray(luma, dtype=np.float32)
         guide_luma = arrays.shrunk(values, self.guide_size)
         space = self.session.card.space
-        if rgb is not None and space == "lab":
-            seen = arrays.shrunk(
-                rgb_to_lab(arrays.shrunk(rgb.astype(np.float32), self.guide_size))[..., 0] / 100, self.size
-            )
-        else:
-            seen = native_luma(arrays.shrunk(values, self.size), space=space)
-        seen, noise = denoised(seen, denoise=self.denoise)
+        lightness = rgb is not None and space == "lab"
+        if rgb is not None and lightness:
+            values = rgb_to_lab(arrays.shrunk(rgb.astype(np.float32), self.guide_size))[..., 0] / np.float32(100)
+        noise: list[float] = []
+
+        def look(size: int) -> FloatArray:
+            small = arrays.shrunk(values, size)
+            clean, found = denoised(small if lightness else native_luma(small, space=space), denoise=self.denoise)
+            noise.append(found)
+            return clean
+
+        output, seen = averaged(self.session.run, look, size=self.size, views=self.views)
         return Prediction(
-            output=self.session.run(seen),
+            output=output,
             luma=guide_luma,
             network_luma=seen,
             space=space,
             bins=self.session.bins,
             temperature=self.temperature,
             caution=self.caution,
-            denoised=noise,
+            denoised=noise[0],
             calibration=self.session.card.calibration,
             seeds=self.seeds,
         )
@@ -380,13 +394,5 @@ class Colorizer:
             )
             return colors
 
-        note = {"model": self.session.card.name, "size": str(self.size), "denoise": str(self.denoise)}
-        if answer.bins is not None:
-            note["temperature"] = f"{answer.temperature:g}"
-            if answer.caution:
-                note["caution"] = f"{answer.caution:g}"
-        if answer.seeds:
-            note["seeds"] = "yes"
-        if answer.hints is not None:
-            note["hints"] = str(len(answer.hints))
-        return function, note
+        name = self.session.card.name
+        return function, note_of(answer, model=name, size=self.size, views=self.views, denoise=self.denoise)

@@ -38,3 +38,19 @@ class PhotoResult:
     remarks: tuple[str, ...]
     confidence: tuple[FloatArray, FloatArray] | None
     prediction: Prediction
+
+
+def note_of(answer: Prediction, *, model: str, size: int, views: int, denoise: str | float) -> dict[str, str]:
+    """Say how a picture was coloured, for the note in its file: what has no effect is left out."""
+    note = {"model": model, "size": str(size), "denoise": str(denoise)}
+    if views > 1:
+        note["views"] = str(views)
+    if answer.bins is not None:
+        note["temperature"] = f"{answer.temperature:g}"
+        if answer.caution:
+            note["caution"] = f"{answer.caution:g}"
+    if answer.seeds:
+        note["seeds"] = "yes"
+    if answer.hints is not None:
+        note["hints"] = str(len(answer.hints))
+    return note

@@ -20,7 +20,7 @@ from tinct.learn.run import Run, finished_epochs
 from tinct.learn.source import open_source, pictures, select
 from tinct.learn.tasks import split_rgb
 from tinct.learn.weights import HALF_FROM, write_twin
-from tinct.runtime.modelfile import METADATA_KEY, OUTPUTS, Card
+from tinct.runtime.modelfile import METADATA_KEY, OUTPUTS, VIEWS, Card
 from tinct.runtime.session import Session
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def export(
     temperature: float = 0.5,
     caution: float = 0.0,
     unweigh: float = 0.0,
+    views: int = 1,
     half: bool = False,
     description: str = "",
     licence: str | None = None,
@@ -61,6 +62,7 @@ def export(
         unweigh: share of the bins' weights that is taken back from the logits, 0..1: the training made rare colours
             weigh more; 0 leaves it at that, which is vivid, 1 gives colours as likely as they are, which is cautious.
             The logit adjustment of Menon et al. 2021, the other way round.
+        views: the default number of views of a photograph that are averaged: 1, 2 or 4.
         half: store the weights in half precision, which halves the files.
         description: one sentence for a person.
         licence: under which terms the weights may be used; MIT without it, or, of a model that holds an encoder's
@@ -85,6 +87,8 @@ def export(
         raise OutputError(f"{found[0]} exists already; add --overwrite to replace it")
     if not 0 <= unweigh <= 1:
         raise SettingError(f"unweigh must lie in 0..1, not {unweigh}")
+    if views not in VIEWS:
+        raise SettingError(f"there can be 1, 2 or 4 views, not {views}")
     opened = Run.open(run)
     if unweigh and opened.bins is None:
         raise SettingError(f"{run}: trained by regression, there are no weights to take back; leave --unweigh out")
@@ -100,6 +104,7 @@ def export(
         temperature=temperature,
         caution=caution,
         unweigh=unweigh,
+        views=views,
         licence=licence or _licence(opened),
         description=description,
         metrics=metrics or {},

@@ -27,6 +27,7 @@ METADATA_KEY = "tinct"
 DEFAULT_MODEL = "photo"
 MODELS = Path(__file__).parent.parent / "models"
 OUTPUTS = {"bins": "logits", "regression": "chroma", "rgb": "rgb"}  # what each task's graph gives
+VIEWS = (1, 2, 4)  # of a photograph, see `tinct.colorize.views`
 OUTPUT_CHANNELS = {"regression": 2, "rgb": 3}  # for `bins` there are as many as bins
 
 
@@ -47,6 +48,7 @@ class Card:
         temperature: the default temperature of decoding, above 0.
         caution: the default caution of decoding, 0..4; see `tinct.color.decoding.annealed_mean`.
         calibration: what the logits are divided by to make probabilities that hold, above 0; 1 leaves them as they are.
+        views: the default number of views of a photograph that are averaged, 1, 2 or 4; see `tinct.colorize.views`.
         data: what it was trained on.
         training: how it was trained.
         metrics: how good it was on what.
@@ -71,6 +73,7 @@ class Card:
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     caution: float = 0.0
+    views: int = 1
     calibration: float = 1.0
     licence: str = ""
     description: str = ""
@@ -146,6 +149,8 @@ class Card:
             return f"output_stride {self.output_stride} and multiple {self.multiple} do not fit together"
         if self.working_size < 1:
             return f"working_size {self.working_size} is out of range"
+        if self.views not in VIEWS:
+            return f"views {self.views} is none of {VIEWS}"
         if not (self.calibration > 0 and math.isfinite(self.calibration)):
             return f"calibration {self.calibration} is out of range"
         try:
