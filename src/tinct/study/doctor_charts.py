@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tinct.study.report_charts import PALETTE, Chart, _new, _style, for_page
+from tinct.study.report_charts import INK, PALETTE, Chart, chart_style, for_page, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +42,7 @@ def draw(measured: Numbers) -> list[Chart]:
         ("changes", "What changes to training pictures cost plain statistics.", _changes),
     )  # fmt: skip
     charts = []
-    with _style():
+    with chart_style():
         for name, caption, make in wanted:
             figure = make(measured)
             if figure is not None:
@@ -60,15 +60,15 @@ def _trials(measured: Numbers) -> Figure | None:
     trials = measured.get("trials") or []
     if not trials:
         return None
-    figure = _new(7, 1.0 + 0.38 * len(trials))
+    figure = new_figure(7, 1.0 + 0.38 * len(trials))
     axes = figure.subplots()
     for index, each in enumerate(trials):
         low, high = each["interval"]
         color = PALETTE[index % len(PALETTE)]
         axes.plot([low, high], [index, index], color=color, linewidth=2)
         axes.plot(each["accuracy"], index, "o", color=color)
-    axes.axvline(measured["reference"], color="#1f2329", linestyle="--", linewidth=1)
-    axes.axvline(measured["chance"], color="#1f2329", linestyle=":", linewidth=1)
+    axes.axvline(measured["reference"], color=INK, linestyle="--", linewidth=1)
+    axes.axvline(measured["chance"], color=INK, linestyle=":", linewidth=1)
     axes.set_yticks(range(len(trials)), [each["name"] for each in trials])
     axes.invert_yaxis()
     axes.set(xlim=(0, 1.02), xlabel="share that is right")
@@ -79,13 +79,13 @@ def _losses(measured: Numbers) -> Figure | None:
     trials = [each for each in measured.get("trials") or [] if any(value is not None for value in each["losses"])]
     if not trials:
         return None
-    figure = _new(7, 3.2)
+    figure = new_figure(7, 3.2)
     axes = figure.subplots()
     for index, each in enumerate(trials):
         losses = _finite(each["losses"])
         axes.plot(range(1, len(losses) + 1), losses, ".-", color=PALETTE[index % len(PALETTE)], label=each["name"])
     guess = measured.get("guess") or math.log(max(2, len(measured.get("classes") or [0, 0])))
-    axes.axhline(guess, color="#1f2329", linestyle=":", linewidth=1)
+    axes.axhline(guess, color=INK, linestyle=":", linewidth=1)
     # One first pass on huge numbers would hide all the others.
     tops = sorted(value for each in trials for value in _finite(each["losses"]) if math.isfinite(value))
     axes.set(xlabel="passes", ylabel="loss", ylim=(0, max(1.5 * guess, min(tops[-1] * 1.05, 4 * guess))))
@@ -97,7 +97,7 @@ def _range(measured: Numbers) -> Figure | None:
     found = measured.get("range")
     if not found or len(found["rates"]) < 2:
         return None
-    figure = _new(7, 3.0)
+    figure = new_figure(7, 3.0)
     axes = figure.subplots()
     axes.plot(found["rates"], found["losses"], color=PALETTE[0])
     axes.set_xscale("log")
@@ -115,7 +115,7 @@ def _by_heart(measured: Numbers) -> Figure | None:
     hearts = [each for each in measured.get("by_heart") or [] if any(value is not None for value in each["losses"])]
     if not hearts:
         return None
-    figure = _new(7, 3.0)
+    figure = new_figure(7, 3.0)
     axes = figure.subplots()
     values = [value for each in hearts for value in _finite(each["losses"]) if math.isfinite(value)]
     for index, each in enumerate(hearts):
@@ -133,7 +133,7 @@ def _channels(measured: Numbers) -> Figure | None:
     rows, others = measured.get("channels") or [], measured.get("other_channels") or []
     if not rows:
         return None
-    figure = _new(7, 1.4 + 0.22 * (len(rows) + len(others)))
+    figure = new_figure(7, 1.4 + 0.22 * (len(rows) + len(others)))
     top, bottom = figure.subplots(2, 1, height_ratios=[len(rows) + 1, max(1, len(others)) + 1])
     for axes, each, color in ((top, rows, PALETTE[0]), (bottom, others, PALETTE[3])):
         axes.barh([row["name"] for row in each], [row["ratio"] for row in each], color=color, height=0.6)
@@ -149,7 +149,7 @@ def _shuffled(measured: Numbers) -> Figure | None:
     test = measured.get("labels")
     if not test:
         return None
-    figure = _new(7, 2.6)
+    figure = new_figure(7, 2.6)
     axes = figure.subplots()
     axes.hist(test["shuffled"], bins=24, color=PALETTE[0], alpha=0.8)
     axes.axvline(test["best"], color=PALETTE[6], linewidth=1.6)
@@ -162,7 +162,7 @@ def _plain(measured: Numbers) -> Figure | None:
     rows = [row for test in tests for row in zip(test["names"], test["accuracies"], test["values"], strict=True)]
     if not rows:
         return None
-    figure = _new(7, 0.8 + 0.26 * len(rows))
+    figure = new_figure(7, 0.8 + 0.26 * len(rows))
     axes = figure.subplots()
     count = len(tests[0]["names"])
     for index, (_, accuracy, value) in enumerate(rows):
@@ -173,7 +173,7 @@ def _plain(measured: Numbers) -> Figure | None:
     )
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
-    axes.axvline(1 / len(measured["classes"]), color="#1f2329", linestyle=":", linewidth=1)
+    axes.axvline(1 / len(measured["classes"]), color=INK, linestyle=":", linewidth=1)
     axes.set(xlim=(0, 1.25), xlabel="balanced accuracy")
     return figure
 
@@ -182,7 +182,7 @@ def _curve(measured: Numbers) -> Figure | None:
     points = measured.get("curve") or []
     if not points:
         return None
-    figure = _new(5, 2.6)
+    figure = new_figure(5, 2.6)
     axes = figure.subplots()
     counts = [each["count"] for each in points]
     axes.errorbar(
@@ -201,7 +201,7 @@ def _layers(measured: Numbers) -> Figure | None:
     if not layers:
         return None
     after = {each["name"]: each["dead"] for each in measured.get("units_after") or []}
-    figure = _new(7, 1.6 + 0.3 * (len(layers) + len(before)))
+    figure = new_figure(7, 1.6 + 0.3 * (len(layers) + len(before)))
     parts = figure.subplots(
         2 if before else 1, 1, squeeze=False, height_ratios=[len(layers), len(before)][: 1 + bool(before)]
     )
@@ -228,7 +228,7 @@ def _changes(measured: Numbers) -> Figure | None:
     rows = measured.get("changes") or []
     if not rows:
         return None
-    figure = _new(7, 1.0 + 0.35 * len(rows))
+    figure = new_figure(7, 1.0 + 0.35 * len(rows))
     axes = figure.subplots()
     for index, each in enumerate(rows):
         axes.plot([each["before"], each["after"]], [index, index], color=PALETTE[0], linewidth=2)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Eight colours that are told apart on white and on near-black, and by people who see fewer colours.
 PALETTE = ("#3182ce", "#dd7a1f", "#2a9d72", "#c2569b", "#a8890c", "#159fb5", "#d1453b", "#7a70c9")
 # What the page puts its own colours in place of.
-_INK, _FAINT = "#1f2329", "#d5dae1"
+INK, _FAINT = "#1f2329", "#d5dae1"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def draw_charts(results: Results, folder: Path, *, quantisation: list[dict[str, 
     charts: dict[str, Chart] = {}
 
     def add(name: str, caption: str, draw: Callable[[], Figure | None]) -> None:
-        with _style():
+        with chart_style():
             figure = draw()
             if figure is not None:
                 charts[name] = Chart(name, caption, _write(figure, folder / name))
@@ -104,7 +104,12 @@ _HISTOGRAM_CAPTION = (
 _QUANTISATION_CAPTION = "What bins alone cost: the truth put through the bins and back, without any network."
 
 
-def _style() -> Any:
+def chart_style() -> Any:
+    """Give the setting of matplotlib in which all figures are drawn, to be used with `with`.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
     try:
         import matplotlib as mpl
     except ImportError as error:
@@ -114,11 +119,11 @@ def _style() -> Any:
             "svg.fonttype": "none",
             "svg.hashsalt": "tinct",
             "font.size": 10,
-            "text.color": _INK,
-            "axes.labelcolor": _INK,
-            "axes.edgecolor": _INK,
-            "xtick.color": _INK,
-            "ytick.color": _INK,
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.edgecolor": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
             "grid.color": _FAINT,
             "axes.grid": True,
             "axes.axisbelow": True,
@@ -130,7 +135,8 @@ def _style() -> Any:
     )
 
 
-def _new(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Give an empty figure of so many inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -157,7 +163,7 @@ def for_page(svg: str) -> str:
     opening, rest = svg.split(">", 1)
     width = re.search(r'width="([\d.]+)pt"', opening)
     opening = re.sub(r' (width|height)="[\d.]+pt"', "", opening)
-    rest = rest.replace(_INK, "currentColor").replace(_FAINT, "var(--line)")
+    rest = rest.replace(INK, "currentColor").replace(_FAINT, "var(--line)")
     rest = re.sub(r"font: ([^;\"]*?)(\d[\d.]*px) [^;\"]*", r"font: \1\2 system-ui, sans-serif", rest)
     natural = float(width.group(1)) * 4 / 3 if width else 640
     return f'{opening} style="width: 100%; min-width: {min(natural, 560):.0f}px; max-width: {natural:.0f}px">{rest}'
@@ -166,7 +172,7 @@ def for_page(svg: str) -> str:
 def _grid(count: int, *, width: float = 3.3, height: float = 2.5, share: bool = False) -> tuple[Figure, list[Axes]]:
     columns = 2 if count == 4 else min(3, count)
     rows = math.ceil(count / columns)
-    figure = _new(max(4.5, width * columns), height * rows + 0.3)
+    figure = new_figure(max(4.5, width * columns), height * rows + 0.3)
     axes = figure.subplots(rows, columns, squeeze=False, sharey=share).reshape(-1)
     for spare in axes[count:]:
         spare.set_visible(False)
@@ -176,13 +182,13 @@ def _grid(count: int, *, width: float = 3.3, height: float = 2.5, share: bool = 
 def _metrics(results: Results) -> Figure:
     shown = results.compared
     arms = [arm.name for arm in results.arms]
-    figure = _new(11, 1.2 + 0.32 * len(arms))
+    figure = new_figure(11, 1.2 + 0.32 * len(arms))
     for axes, metric in zip(figure.subplots(1, len(shown), sharey=True), shown, strict=True):
         for place, name in enumerate(arms):
             found = results.val.spread(name, metric.name)
             _bar(axes, found, place, color_of(place))
         for name, line in ((GREY, ":"), (MEAN_COLOR, "--")):
-            axes.axvline(results.val.spread(name, metric.name).mean, color=_INK, linestyle=line, linewidth=1)
+            axes.axvline(results.val.spread(name, metric.name).mean, color=INK, linestyle=line, linewidth=1)
         axes.set(title=metric.heading + {1: " ↑", -1: " ↓", 0: " → 1"}[metric.better])
         axes.set_yticks(range(len(arms)), arms)
         axes.set_ylim(len(arms) - 0.4, -0.6)
@@ -233,7 +239,7 @@ def _axis(results: Results) -> Figure | None:
             linewidth=0,
         )
         for name, line in ((GREY, ":"), (MEAN_COLOR, "--")):
-            axes.axhline(results.val.spread(name, metric.name).mean, color=_INK, linestyle=line, linewidth=1)
+            axes.axhline(results.val.spread(name, metric.name).mean, color=INK, linestyle=line, linewidth=1)
         others = [(i, arm.name) for i, arm in enumerate(results.arms) if arm.name not in dict(places)]
         for index, name in others:
             axes.axhline(results.val.spread(name, metric.name).mean, color=color_of(index), label=name)
@@ -265,7 +271,7 @@ def _curves(results: Results, name: str) -> Figure | None:
             axes.fill_between(steps, low, high, color=color, alpha=0.15, linewidth=0)
         if name == "loss" and len(middles) == 2:
             (steps, training), (_, validation) = middles["train"], middles["val"]
-            axes.fill_between(steps, training, validation, where=validation > training, color=_INK, alpha=0.08, lw=0)
+            axes.fill_between(steps, training, validation, where=validation > training, color=INK, alpha=0.08, lw=0)
         axes.set(title=arm.name, xlabel="steps")
         if axes is grid[0]:
             axes.set(ylabel=_called(name))
@@ -276,13 +282,13 @@ def _gaps(results: Results) -> Figure | None:
     arms = [arm for arm in results.trained if _has(results, arm.name, "train_loss")]
     if not arms or not _has(results, arms[0].name, "val_loss"):
         return None
-    figure = _new(7, 3.4)
+    figure = new_figure(7, 3.4)
     axes = figure.subplots()
     for arm in arms:
         steps, training, _, _ = _band(results, arm.name, "train_loss")
         _, validation, _, _ = _band(results, arm.name, "val_loss")
         axes.plot(steps, validation - training, color=color_of(results.arms.index(arm)), label=arm.name, linewidth=1.6)
-    axes.axhline(0, color=_INK, linewidth=0.8)
+    axes.axhline(0, color=INK, linewidth=0.8)
     axes.set(xlabel="steps", ylabel="validation - training loss")
     figure.legend(loc="outside right upper", fontsize=9)
     return figure
@@ -293,13 +299,13 @@ def _histograms(results: Results) -> Figure:
     bins = results.study.bins()
     colors = bin_colors(bins)
     count = min(len(rows), 32)
-    figure = _new(11, 2.1 * len(results.arms) + 0.6)
+    figure = new_figure(11, 2.1 * len(results.arms) + 0.6)
     places = np.arange(count)
     all_axes = figure.subplots(len(results.arms), 1, squeeze=False, sharex=True)[:, 0]
     for index, (axes, arm) in enumerate(zip(all_axes, results.arms, strict=True)):
         axes.bar(places, [max(row["truth"], 1e-6) for row in rows[:count]], color=colors[:count], width=0.8)
         axes.plot(places, [max(row[arm.name], 1e-6) for row in rows[:count]], "o", color=color_of(index), markersize=5)
-        axes.plot(places, [max(row["dataset"], 1e-6) for row in rows[:count]], "_", color=_INK, markersize=9)
+        axes.plot(places, [max(row["dataset"], 1e-6) for row in rows[:count]], "_", color=INK, markersize=9)
         axes.set(yscale="log", ylabel="share", title=arm.name, ylim=(1e-5, 1))
         axes.grid(visible=False, axis="x")
     all_axes[-1].set(xlabel="colour bin, the commonest first")

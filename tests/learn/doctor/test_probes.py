@@ -23,7 +23,9 @@ def probe(make, values, truth, clip=None):
     def optimizer(network, rate):
         return torch.optim.Adam(network.parameters(), lr=rate)
 
-    return Probe(make, lambda network: nn.functional.cross_entropy(network(values), truth), optimizer, math.log(2), clip)
+    return Probe(
+        make, lambda network: nn.functional.cross_entropy(network(values), truth), optimizer, math.log(2), clip
+    )
 
 
 def line(scale=1.0):
