@@ -5,7 +5,8 @@
 The pictures are crops of scikit-image's and scikit-learn's colour photographs, as grey JPEGs. Both sides use all cores:
 the network alone as many pictures at once as is fastest here, the folder as `tinct colorize FOLDER -o FOLDER` does it.
 `share` is the folder's pictures a second over the bare network's, for its work alone (in this process, the model
-loaded) and for the whole command, start included.
+loaded) and for the whole command, start included; both run the network once a picture (`--views 1`). What the command
+does with the model's usual views stands beside them.
 """
 
 from __future__ import annotations
@@ -72,16 +73,18 @@ def measure(model: str, runtime: str, count: int, width: int, height: int) -> di
         photos.mkdir()
         write_photos(photos, count, width, height)
         before, way = network_rate(model, runtime, count=count // 4, width=width, height=height)
+        settings = Settings(model=model, runtime=runtime, views=1)
         start = time.perf_counter()
-        rows = colorize_files([photos], output=Path(place, "inside"), settings=Settings(model=model, runtime=runtime))
+        rows = colorize_files([photos], output=Path(place, "inside"), settings=settings)
         inside = count / (time.perf_counter() - start)
         failed = [row.message for row in rows if row.status != "colorized"]
         if failed or len(rows) != count:
             raise SystemExit(f"{len(failed)} of {count} were not colorized, the first: {failed[:1]}")
         script = "from tinct.cli import main; main()"
-        options = ["-o", f"{place}/whole", "--model", model, "--runtime", runtime]
+        options = ["--model", model, "--runtime", runtime]
         command = [sys.executable, "-c", script, "colorize", str(photos), *options]
-        took, memory = common.run_process(command)
+        took, memory = common.run_process([*command, "-o", f"{place}/whole", "--views", "1"])
+        usual, _ = common.run_process([*command, "-o", f"{place}/usual"])
         after, _ = network_rate(model, runtime, count=count // 4, width=width, height=height)
     bare = (before + after) / 2
     return {
@@ -96,6 +99,7 @@ def measure(model: str, runtime: str, count: int, width: int, height: int) -> di
         "command_share": round(count / took / bare, 3),
         "command_seconds": round(took, 2),
         "command_peak_megabytes": round(memory, 1),
+        "usual_views_pictures_per_second": round(count / usual, 2),
     }
 
 

@@ -13,16 +13,19 @@ milliseconds, since hints change the system by one row and column each.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.linalg import SuperLU, splu
 
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, SettingError
+
+# SciPy's solvers are imported where they are used: they would take half a second and 35 MB of every run without hints.
+if TYPE_CHECKING:
+    from scipy import sparse
+    from scipy.sparse.linalg import SuperLU
 
 # Of the luma variance around two pixels: less, and texture stops colours too; more, and soft edges let them pass.
 _VARIANCE_SHARE = 0.05
@@ -60,6 +63,8 @@ def neighbor_weights(luma: NDArray[Any], *, features: NDArray[Any] | None = None
     Source: Levin et al. 2004, equation 2: w_rs ~ exp(-(Y_r - Y_s)^2 / 2 sigma^2). Their sigma is that of the window
     around r; here it is the geometric mean of both pixels', so that a smooth place does not reach into an edge.
     """
+    from scipy import sparse
+
     if luma.ndim != 2 or min(luma.shape) < 2:
         raise InputError(f"luma to spread colours over must be (h, w), both at least 2, not {luma.shape}")
     if features is not None and (features.ndim != 3 or features.shape[:2] != luma.shape):
@@ -200,17 +205,23 @@ def propagate(
 
 def _system(weights: sparse.csr_array, trust: Values) -> sparse.csc_array:
     """Give the matrix of the quadratic, (h w, h w): its gradient is twice this times u, less what is given."""
+    from scipy import sparse
+
     residual = sparse.eye_array(weights.shape[0]) - weights
     return sparse.csc_array(residual.T @ residual + sparse.diags_array(trust))
 
 
 def _factorised(system: sparse.csc_array) -> SuperLU:
+    from scipy.sparse.linalg import splu
+
     # Symmetric and positive definite: minimum degree on its own pattern, and pivots on the diagonal.
     return splu(system, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
 
 
 def _reduced(system: sparse.csc_array, right: Values, known: NDArray[np.intp], given: Values) -> Values:
     """Solve for the pixels that are not given, (h w, c)."""
+    from scipy import sparse
+
     free = np.ones(system.shape[0], dtype=bool)
     free[known] = False
     found = np.empty((system.shape[0], given.shape[1]))
