@@ -84,7 +84,7 @@ def test_a_target_without_hints_is_smoothed_within_edges():
 
 def test_a_further_hint_needs_no_factorisation(monkeypatch):
     kept = Propagator(two_things(), trust=1e-7)
-    monkeypatch.setattr(module, "splu", lambda *_, **__: pytest.fail("factorised again"))
+    monkeypatch.setattr(module, "_factorised", lambda *_, **__: pytest.fail("factorised again"))
     first = kept.spread([[3, 3]], [[1.0]])
     second = kept.spread([[3, 3], [20, 4]], [[1.0], [0.0]])
     assert first[20, 4, 0] > 0.3
