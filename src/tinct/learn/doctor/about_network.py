@@ -119,6 +119,9 @@ def _sight(found: Examination) -> Iterator[Finding]:
 def _heart(found: Examination) -> Iterator[Finding]:
     if not found.failing or not found.by_heart or knows(found.by_heart[0]):
         return
+    # Pictures that are alike for all that can be seen, or were made so, cannot be learned by heart by anything.
+    if not found.telling or any(each.destroys and each.name == "per_image" for each in found.changes):
+        return
     if found.wider is not None and knows(found.wider):
         yield Finding(
             "too-small",

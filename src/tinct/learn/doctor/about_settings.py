@@ -108,9 +108,10 @@ def _rate(found: Examination) -> Iterator[Finding]:
     if rates is None or found.asked is None:
         return
     broken = found.asked.broken
-    beyond = rates.breaks is not None and asked >= rates.breaks
+    beyond = rates.breaks is not None and asked >= rates.breaks and found.failing and found.telling
     helped = found.helps("rate")
-    if not broken and helped is None and not (beyond and found.failing):
+    together = found.helps("all of these") if other is not None else None
+    if not broken and helped is None and together is None and not beyond:
         return
     high = broken or beyond or (other is not None and other < asked)
     evidence = [f"asked for: {asked:g}", range_line(rates)]
@@ -119,6 +120,8 @@ def _rate(found: Examination) -> Iterator[Finding]:
         evidence.append("the loss is no number any more")
     if helped is not None and other is not None:
         evidence.append(_gain(found, helped, f"at a rate of {other:.1g}"))
+    elif together is not None:
+        evidence.append(_gain(found, together, "with this and all else that was changed"))
     good = f"use --lr {other:.1g}" if other is not None else f"use a rate well below {asked:g}"
     yield Finding(
         "rate-high" if high else "rate-low",
