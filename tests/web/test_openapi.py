@@ -19,12 +19,13 @@ def api(server: Process) -> Any:
     return schemathesis.openapi.from_url(f"{server.url}v1/openapi.json")
 
 
-def ask_everything(api: Any, *, examples: int) -> int:
-    """Ask each operation what its description allows, and what it does not; give how many operations there are."""
+def ask(api: Any, *, examples: int, only: frozenset[str] = frozenset()) -> int:
+    """Ask operations (all, or only some) what their description allows, and what it does not; give how many."""
     from schemathesis.generation import GenerationMode
     from schemathesis.specs.openapi.checks import positive_data_acceptance
 
     found = [result.ok() for result in api.get_all_operations()]
+    found = [operation for operation in found if not only or operation.label in only]
     for operation in found:
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
 
@@ -49,12 +50,13 @@ def ask_everything(api: Any, *, examples: int) -> int:
 
 
 def test_answers_are_as_described(api: Any) -> None:
-    assert ask_everything(api, examples=4) >= 20
+    some = frozenset({"POST /v1/colorize", "POST /v1/edits/{name}/preview", "GET /v1/jobs/{name}", "GET /healthz"})
+    assert ask(api, examples=3, only=some) == len(some)
 
 
 @pytest.mark.slow
 def test_answers_are_as_described_at_length(api: Any) -> None:
-    assert ask_everything(api, examples=100) >= 20
+    assert ask(api, examples=60) >= 20
 
 
 def test_the_document_names_every_address_and_has_examples(client: TestClient) -> None:

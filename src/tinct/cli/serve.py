@@ -45,6 +45,14 @@ TokenFile = Annotated[
         metavar="FILE", help="Ask for the token that stands in this file. Or put it into the environment: TINCT_TOKEN."
     ),
 ]
+Classifiers = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--classifier",
+        metavar="FILE",
+        help="Recognise with this model of `tinct classify train`, too; may be given several times.",
+    ),
+]
 Browser = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
 PhotoMb = Annotated[float, typer.Option(metavar="MB", help="Take photographs of at most so many megabytes.")]
 FilmMb = Annotated[float, typer.Option(metavar="MB", help="Take films of at most so many megabytes.")]
@@ -68,6 +76,7 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     model: Model = "photo",
+    classifier: Classifiers = None,
     host: Host = "127.0.0.1",
     port: Port = 8000,
     name: Name = None,
@@ -96,6 +105,7 @@ def serve(
     from tinct.web import check_extra
 
     check_extra("tinct serve")
+    from tinct.classify.classifier import Classifier
     from tinct.colorize.colorizer import Colorizer
     from tinct.web.app import create_app
     from tinct.web.limits import Limits
@@ -115,8 +125,11 @@ def serve(
     )
     token = _token(token_file)
     colorizer = Colorizer(model, runtime=runtime, temperature=temperature, caution=caution, size=size, denoise=denoise)
+    recognisers = [Classifier(path) for path in classifier or ()]
     bound = listen(host, port)
-    app = create_app(colorizer, limits=limits, token=token, names=host_names(host, tuple(name or ())))
+    app = create_app(
+        colorizer, classifiers=recognisers, limits=limits, token=token, names=host_names(host, tuple(name or ()))
+    )
     if token is None and not is_local(host):
         say(f"notice: anybody who reaches {host} can use this server; --token-file asks for a token", on_stderr=True)
     _run(app, bound, host, path="" if token is None else f"#token={token}", browser=browser)

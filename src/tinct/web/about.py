@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from tinct import __version__
+from tinct.runtime.classifier import ClassifierCard
 from tinct.web.metrics import CONTENT_TYPE
 from tinct.web.problems import described
 from tinct.web.service import Shared
@@ -63,7 +64,22 @@ async def models(service: Shared) -> About:
         size=colorizer.size,
         classes=[],
     )
-    return About(models=[own], limits=vars(service.limits))
+    others = [_classifier(name, item.card) for name, item in service.classifiers.items()]
+    return About(models=[own, *others], limits=vars(service.limits))
+
+
+def _classifier(name: str, card: ClassifierCard) -> Model:
+    return Model(
+        name=name,
+        task=card.task,
+        description=card.description,
+        network=card.network,
+        licence=card.licence,
+        temperature=None,
+        caution=None,
+        size=None,
+        classes=list(card.classes),
+    )
 
 
 @router.get("/healthz", tags=["server"], responses={403: described()[403]})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from tinct import __version__
+from tinct.classify.classifier import Classifier
 from tinct.colorize.colorizer import Colorizer
-from tinct.web import about, edit_routes, photo, problems, video
+from tinct.web import about, classify, edit_routes, photo, problems, video
 from tinct.web.body import Admission
 from tinct.web.edits import Edits
 from tinct.web.engine import Engine
@@ -44,6 +45,7 @@ _SWEEP_SECONDS = 30.0
 def create_app(
     colorizer: Colorizer,
     *,
+    classifiers: Sequence[Classifier] = (),
     limits: Limits | None = None,
     token: str | None = None,
     names: tuple[str, ...] | None = None,
@@ -53,6 +55,7 @@ def create_app(
 
     Args:
         colorizer: the network that serves all.
+        classifiers: what recognises, the usual one first.
         limits: what is refused.
         token: that requests must bear; none is needed without it.
         names: host names the server answers to; any without them.
@@ -68,7 +71,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         store = Store(keep_seconds=chosen.keep_seconds, most_bytes=int(chosen.disk_mb * 1e6), parent=temporary)
-        service = _service(Engine(colorizer, chosen), chosen, store, gate, metrics)
+        service = _service(Engine(colorizer, chosen), store, gate, metrics, named(classifiers))
         app.state.service = service
         sweeper = asyncio.create_task(_sweep(service))
         try:
@@ -91,7 +94,7 @@ def create_app(
         form_limits={"max_files": 2, "max_fields": 40, "max_part_size": 300_000},
     )
     problems.install(app)
-    for room in (photo, edit_routes, video, about):
+    for room in (photo, edit_routes, video, classify, about):
         app.include_router(room.router)
     app.add_api_route("/", _index, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -113,7 +116,19 @@ async def _index() -> FileResponse:
     return FileResponse(STATIC / "index.html")
 
 
-def _service(engine: Engine, limits: Limits, store: Store, gate: Gate, metrics: Metrics) -> Service:
+def named(classifiers: Sequence[Classifier]) -> dict[str, Classifier]:
+    """Give classifiers by the names of their files, numbered where two are called alike."""
+    found: dict[str, Classifier] = {}
+    for classifier in classifiers:
+        name, number = classifier.path.stem, 2
+        while name in found:
+            name, number = f"{classifier.path.stem}-{number}", number + 1
+        found[name] = classifier
+    return found
+
+
+def _service(engine: Engine, store: Store, gate: Gate, metrics: Metrics, classifiers: dict[str, Classifier]) -> Service:
+    limits = engine.limits
     edits = Edits(engine, store, most=limits.edits)
     jobs = Jobs(engine, store, waiting=limits.films_waiting)
     metrics.watch(
@@ -126,7 +141,16 @@ def _service(engine: Engine, limits: Limits, store: Store, gate: Gate, metrics: 
             "tinct_stored_bytes": ("Bytes of files kept.", store.size),
         }
     )
-    return Service(engine=engine, limits=limits, store=store, gate=gate, edits=edits, jobs=jobs, metrics=metrics)
+    return Service(
+        engine=engine,
+        limits=limits,
+        store=store,
+        gate=gate,
+        edits=edits,
+        jobs=jobs,
+        metrics=metrics,
+        classifiers=classifiers,
+    )
 
 
 def _allowed(path: str, limits: Limits) -> tuple[int, float]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
+from tinct.classify.classifier import Classifier
 from tinct.errors import TinctError
 from tinct.web.edits import Edits
 from tinct.web.engine import Engine
@@ -33,6 +34,7 @@ class Service:
         edits: photographs open for editing.
         jobs: films.
         metrics: figures for Prometheus.
+        classifiers: what recognises, by name.
     """
 
     engine: Engine
@@ -42,6 +44,7 @@ class Service:
     edits: Edits
     jobs: Jobs
     metrics: Metrics
+    classifiers: Mapping[str, Classifier]
 
     async def work(self, request: Request, function: Callable[[], T]) -> T:
         """Do something heavy for a request, in a thread, when it is its turn.
