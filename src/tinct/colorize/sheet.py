@@ -19,6 +19,12 @@ from tinct.media.formats import LEAST_QUALITY, format_of, save_options
 PANEL = 800  # longest edge of one picture of a before/after sheet, in pixels
 GAP = 8  # between two pictures, in pixels
 MAP = 480  # longest edge of a confidence map, at least this wide, so that its text fits
+# What stands below confidence maps; the narrowest sheet has room for 80 letters.
+LEGEND = (
+    "Dark: the network was unsure, another colour is as likely. Bright: it was sure.",
+    "Left: of places shown as 0.6, about 60 in 100 have the right colour bin.",
+    "Right: 1 is a tie with the second colour, 10+ a clear choice.",
+)
 RATIO_TOP = 10.0  # the ratio map's last colour: ten times as likely as the second or more
 
 
@@ -46,7 +52,7 @@ def compare_sheet(pictures: Sequence[str | Path | bytes], target: str | Path, *,
 
 
 def confidence_sheet(probability: FloatArray, ratio: FloatArray, target: str | Path) -> Path:
-    """Write two maps side by side, each with its scale: how sure the network was, and how clearly it chose.
+    """Write two maps side by side, each with its scale, and a legend: how sure the network was, how clearly it chose.
 
     Args:
         probability: (h, w) the likeliest bin's probability, 0..1.
@@ -71,6 +77,7 @@ def confidence_sheet(probability: FloatArray, ratio: FloatArray, target: str | P
     right = _map_panel(logarithm, "times as likely as the second", [*ticks, (1.0, f"{RATIO_TOP:g}+")])
     gap = np.full((left.shape[0], 3 * GAP, 3), 255, dtype=np.uint8)
     sheet = np.concatenate([left, gap, right], axis=1)
+    sheet = np.concatenate([sheet, _legend(sheet.shape[1])], axis=0)
     image = pyvips.Image.new_from_memory(sheet.tobytes(), sheet.shape[1], sheet.shape[0], 3, "uchar")
     return write_sheet(image.copy(interpretation="srgb"), Path(target))
 
@@ -113,6 +120,14 @@ def _map_panel(values: FloatArray, title: str, marks: Sequence[tuple[float, str]
         _text(legend, text, min(max(round(place * panel_width - text_width / 2), 0), panel_width - text_width), 42)
     panel: NDArray[np.uint8] = np.concatenate([top, colored, legend], axis=0)[:, :, ::-1]  # OpenCV draws in BGR
     return panel
+
+
+def _legend(width: int) -> NDArray[np.uint8]:
+    """Say in a few lines what the maps mean, as (h, width, 3) RGB."""
+    canvas = np.full((20 * len(LEGEND) + 12, width, 3), 255, dtype=np.uint8)
+    for number, line in enumerate(LEGEND):
+        _text(canvas, line, 0, 20 * (number + 1))
+    return canvas
 
 
 def _text(canvas: NDArray[np.uint8], text: str, left: int, baseline: int) -> None:
