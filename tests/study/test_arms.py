@@ -313,10 +313,11 @@ def test_data_that_cannot_be_used(dataset, photos, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_plain_folder_is_prepared_into_the_study(photos, tmp_path):
+def test_a_plain_folder_is_prepared_into_the_study(photos, dataset, tmp_path):
     run_study(own(), data=photos, out=tmp_path / "study", budget=TINY)
     record = Study.open(tmp_path / "study").record
-    assert record["data"]["train"] + record["data"]["val"] == 60
+    kept = json.loads((dataset / "dataset.json").read_text())["counts"]  # overlapping pieces are left out
+    assert record["data"]["train"] + record["data"]["val"] == kept["train"] + kept["val"] > 40
     assert (tmp_path / "study" / "dataset" / "dataset.json").is_file()
 
 
@@ -342,8 +343,10 @@ def test_every_recipe_runs(name, dataset, tmp_path):
             trained = Run.open(out / "arms" / arm.folder / "seed-0").training
             assert (trained.crop, trained.batch_size) == (32, 2)
     if name == "bins":
-        quantised = {row["bins"]: float(row["mean"]) for row in table(out, "quantisation") if row["metric"] == "psnr"}
-        assert quantised["64"] > quantised["8"]
+        rows = [row for row in table(out, "quantisation") if row["metric"] == "psnr"]
+        quantised = {int(row["bins"]): float(row["mean"]) for row in rows}
+        # So few pictures have no more than some dozens of colours.
+        assert quantised[max(quantised)] > quantised[16] > quantised[8]
     if name == "lab_vs_rgb":
         change = {row.arm: row.metrics["luma_change"] for row in rows}
         assert change["whole RGB"] > 10  # after two steps the network draws nothing that is like its photograph
