@@ -89,7 +89,7 @@ def train(
     ] = None,
     minutes: Annotated[
         float, typer.Option("--time", metavar="MINUTES", help="Let all networks together train for so long.")
-    ] = 5.0,
+    ] = 3.0,
     folds: Annotated[
         int | None,
         typer.Option(

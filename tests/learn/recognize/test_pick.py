@@ -108,6 +108,8 @@ def test_a_network_is_fitted_in_its_time_or_says_that_it_was_too_short(tmp_path)
     assert len(done.card.mean) == 4
     assert done.table[0].scores.accuracy > 0.8
     assert done.card.training["epochs"] == 20
+    with pytest.raises(SettingError, match="no network 'resnet'"):
+        train_classifier(tmp_path / "set", tmp_path / "n.onnx", choices=Choices(networks=["resnet"]))
     with pytest.raises(SettingError, match="more --time"):
         train_classifier(
             tmp_path / "set",
@@ -254,7 +256,7 @@ def test_candidates_are_restricted_and_refused():
     assert "long_kernels lab long=22" in [each.name for each in choose_candidates("picture", size=(48, 64))]
     assert all(each.color_space == "" for each in choose_candidates("array"))
     pretrained = choose_candidates("picture", networks=["pretrained"], weights="w.pth", backbone="vgg16")
-    assert [each.name for each in pretrained] == ["pretrained rgb backbone=vgg16"]
+    assert [each.name for each in pretrained] == ["pretrained/vgg16 rgb"]
     for options, message in (
         ({"networks": ["resnet"]}, "no network 'resnet'"),
         ({"networks": ["pretrained"]}, "--weights FILE"),

@@ -58,7 +58,10 @@ class Candidate:
     def name(self) -> str:
         """How it is called in tables: network, head, colour space, options."""
         head = f"/{self.head}" if self.head else ""
-        options = "".join(f" {key}={value}" for key, value in self.options.items() if key != "weights")
+        head += f"/{self.options['backbone']}" if "backbone" in self.options else ""
+        options = "".join(
+            f" {key}={value}" for key, value in self.options.items() if key not in ("weights", "backbone")
+        )
         return f"{self.network}{head} {self.color_space or 'array'}{options}"
 
 

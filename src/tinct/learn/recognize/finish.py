@@ -14,7 +14,7 @@ from tinct.learn.recognize.candidates import Fitted, fit_candidate
 from tinct.learn.recognize.data import TEST, TRAIN, VAL, Loaded
 from tinct.learn.recognize.export import write_classifier
 from tinct.learn.recognize.fit import Fitting
-from tinct.learn.recognize.trial import Judged
+from tinct.learn.recognize.trial import Judged, Measured
 from tinct.runtime.classifier import ClassifierCard, softmax
 from tinct.runtime.scores import Scores, score
 
@@ -29,6 +29,7 @@ def finish(
     path: Path,
     *,
     fitting: Fitting,
+    measured: Measured,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[ClassifierCard, Scores | None]:
@@ -40,6 +41,7 @@ def finish(
         loaded: the pictures.
         path: the .onnx file.
         fitting: how the candidate was trained when it was measured.
+        measured: statistics that were measured already.
         overwrite: replace a file that is there.
         progress: called with (done, total) epochs.
 
@@ -56,12 +58,14 @@ def finish(
         # As many passes as it had when it was measured, however long they take.
         fitting = replace(fitting, epochs=max(1, round(outcome.epochs)), minutes=None)
     began = time.monotonic()
+    values = measured.of(outcome.candidate, loaded.pixels, progress)
     fitted = fit_candidate(
         outcome.candidate,
         loaded.pixels[rows],
         labelled.labels[rows],
         classes=len(labelled.classes),
         fitting=fitting,
+        measured=None if values is None else values[rows],
         progress=progress,
     )
     temperature = outcome.temperature(labelled.labels)

@@ -23,7 +23,7 @@ from tinct.learn.recognize.trial import Judged, Measured, Notebook, judge, run_t
 from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.scores import Scores
 
-MINUTES = 5.0
+MINUTES = 3.0
 # A network that cannot pass over its pictures so often in its share of the time is not judged by it.
 FEWEST_EPOCHS = 3
 # From so many pictures on, fewer folds say enough.
@@ -132,21 +132,24 @@ def train_classifier(
     """
     choices, path = choices or Choices(), Path(target)
     check_target(path, overwrite=overwrite)
-    loaded, warnings = _read(source, choices, progress)
+    labelled = find_labelled(source)
+    size = choices.size or common_size(labelled)
     candidates = choose_candidates(
-        loaded.labelled.kind,
+        labelled.kind,
         networks=choices.networks,
         color_spaces=choices.color_spaces,
         weights=choices.weights,
         backbone=choices.backbone,
         options=choices.options,
-        size=loaded.size,
+        size=size,
     )
+    loaded, warnings = _read(labelled, size, progress)
     folds = _folds(loaded, choices, warnings)
     warning = check_augmentation(choices.fitting.augmentation, loaded, folds[0], force=choices.force, seed=choices.seed)
     warnings += [warning] if warning else []
     notebook = Notebook(path.with_name(f"{path.name}.progress"), of=f"{_digest(loaded, folds)} {choices.minutes}")
-    table = _try_all(candidates, loaded, folds, choices, notebook, progress=progress, found=found)
+    measured = Measured()
+    table = _try_all(candidates, loaded, folds, choices, notebook, measured, progress=progress, found=found)
     best = table[0]
     if best.scores is None or best.outcome.reason:
         raise SettingError(f"no candidate could be tried: {best.outcome.reason}")
@@ -156,6 +159,7 @@ def train_classifier(
         loaded,
         path,
         fitting=_fitting(best.outcome.candidate, choices),
+        measured=measured,
         overwrite=overwrite,
         progress=_named(progress, f"Fitting {best.outcome.candidate.name} to all"),
     )
@@ -192,15 +196,16 @@ def fitting_of(
     return replace(begin, **asked, augmentation=Augmentation(**changes)), given
 
 
-def _read(source: str | Path, choices: Choices, progress: Progress | None) -> tuple[Loaded, list[str]]:
+def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) -> tuple[Loaded, list[str]]:
     """Read the pictures; complain of classes that have too few."""
-    labelled = find_labelled(source)
-    loaded = load(labelled, size=choices.size or common_size(labelled), progress=_named(progress, "Reading"))
+    loaded = load(labelled, size=size, progress=_named(progress, "Reading"))
     counts = loaded.labelled.part(_is_trained(loaded.labelled)).counts()
     for name, count in counts.items():
         if count < 2:
             few = "only one readable picture" if count else "no readable picture"
-            raise DataError(f"{source}: the class '{name}' has {few} to train on; add others, or move its folder away")
+            raise DataError(
+                f"{labelled.place}: the class '{name}' has {few} to train on; add others, or move its folder away"
+            )
     warnings = []
     if min(counts.values()) * 10 < max(counts.values()):
         least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
@@ -258,13 +263,14 @@ def _try_all(
     folds: list[Fold],
     choices: Choices,
     notebook: Notebook,
+    measured: Measured,
     *,
     progress: Progress | None,
     found: Callable[[Judged], None] | None,
 ) -> list[Judged]:
     """Measure every candidate, or take what an earlier run found; the best comes first."""
     labels, classes = loaded.labelled.labels, loaded.labelled.classes
-    measured, table = Measured(), []
+    table: list[Judged] = []
     networks = sum(each.network != COLOR_STATISTICS for each in candidates)
     spent, tried = 0.0, 0
     for candidate in candidates:

@@ -176,12 +176,12 @@ def run_trial(
             )
         except SettingError as error:
             return _unfit(candidate, classes, str(error))
-        epochs.append(len(fitted.trained.losses) if fitted.trained else 0)
+        # Pretrained features are fitted at once, as statistics are.
+        epochs.append(len(fitted.trained.losses) if fitted.trained and candidate.network != "pretrained" else 0)
         if 0 < epochs[-1] < min(fewest, fitting.epochs):
             passes = f"{epochs[-1]} pass{'es' if epochs[-1] > 1 else ''}"
-            return _unfit(
-                candidate, classes, f"only {passes} over the pictures in its share of the time; give more --time"
-            )
+            reason = f"only {passes} over the pictures in its share of the time; give more --time"
+            return _unfit(candidate, classes, reason, seconds=time.monotonic() - began)
         logits.append(_measure(fitted, loaded.pixels, fold.val, values))
         if loaded.labelled.kind == PICTURE:
             some = np.sort(np.random.default_rng(number).permutation(fold.val)[:share])
@@ -199,9 +199,9 @@ def run_trial(
     )
 
 
-def _unfit(candidate: Candidate, classes: int, reason: str) -> Outcome:
+def _unfit(candidate: Candidate, classes: int, reason: str, *, seconds: float = 0.0) -> Outcome:
     none = np.zeros(0, dtype=np.intp)
-    return Outcome(candidate, none, np.zeros((0, classes), dtype=np.float32), none, {}, reason=reason)
+    return Outcome(candidate, none, np.zeros((0, classes), dtype=np.float32), none, {}, seconds=seconds, reason=reason)
 
 
 def _measure(fitted: Fitted, pixels: NDArray[Any], rows: NDArray[np.intp], values: FloatArray | None) -> FloatArray:
