@@ -75,8 +75,10 @@ def test_long_kernels_alternate_and_say_when_they_do_not_fit():
     assert all(each.padding == (0, 0) for each in network.convolutions)
     with pytest.raises(SettingError, match="do not fit into 40x40"):
         build("long_kernels", channels=3, classes=2, size=(40, 40), options={})
-    with pytest.raises(SettingError, match="no such option"):
+    with pytest.raises(SettingError, match="no option 'depth'; it has width"):
         build("small_cnn", channels=3, classes=2, size=(40, 40), options={"depth": 3})
+    with pytest.raises(SettingError, match="cannot be built"):
+        build("small_cnn", channels=3, classes=2, size=(40, 40), options={"width": "wide"})
     with pytest.raises(SettingError, match="no network 'resnet'"):
         build("resnet", channels=3, classes=2, size=(40, 40), options={})
 

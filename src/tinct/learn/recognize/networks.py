@@ -5,6 +5,7 @@ Each takes standardised channels (N, C, H, W) and gives logits (N, classes).
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -299,7 +300,13 @@ def build(name: str, *, channels: int, classes: int, size: tuple[int, int], opti
     """
     if name not in NETWORKS:
         raise SettingError(f"no network '{name}'; there are {', '.join(NETWORKS)}")
+    known = [
+        each for each in inspect.signature(NETWORKS[name]).parameters if each not in ("channels", "classes", "size")
+    ]
+    for option in options:
+        if option not in known:
+            raise SettingError(f"{name} has no option '{option}'; it has {', '.join(known)}")
     try:
         return NETWORKS[name](channels, classes, size, **options)
-    except TypeError as error:
-        raise SettingError(f"{name} has no such option, or needs another ({error})") from error
+    except (TypeError, RuntimeError, ZeroDivisionError) as error:
+        raise SettingError(f"{name} cannot be built with {options} ({str(error).splitlines()[0]})") from error
