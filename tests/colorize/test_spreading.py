@@ -14,14 +14,14 @@ HEIGHT, WIDTH = 120, 180
 def three_things():
     """Left 0.3, a strip of 0.6, right 0.3 again, with grain."""
     column = np.arange(WIDTH)
-    levels = np.where((column < 60) | (column >= 120), 0.3, 0.6)[None].repeat(HEIGHT, axis=0)
+    levels = np.where((column < 60) | (column >= 76), 0.3, 0.6)[None].repeat(HEIGHT, axis=0)
     return (levels + np.random.default_rng(0).normal(0, 0.004, levels.shape)).astype(np.float32)
 
 
 def seen(left, middle, right):
     """Shares of three bins over the things, at a quarter of the size."""
     shares = np.empty((30, 45, 3), dtype=np.float32)
-    shares[:, :15], shares[:, 15:30], shares[:, 30:] = left, middle, right
+    shares[:, :15], shares[:, 15:19], shares[:, 19:] = left, middle, right
     return shares
 
 
@@ -54,9 +54,9 @@ def test_far_from_a_hint_nothing_changes_at_all():
 
 def test_what_the_network_sees_alike_follows_across_a_gap():
     luma = three_things()
-    alike = change(HintSpreader(luma, shares=seen(ONE, OTHER, ONE)), luma, placed("50,60=#ff0000"))
-    unlike = change(HintSpreader(luma, shares=seen(ONE, OTHER, OTHER)), luma, placed("50,60=#ff0000"))
-    near = np.s_[40:80, 122:135]
+    alike = change(HintSpreader(luma, shares=seen(ONE, OTHER, ONE)), luma, placed("45,60=#ff0000"))
+    unlike = change(HintSpreader(luma, shares=seen(ONE, OTHER, OTHER)), luma, placed("45,60=#ff0000"))
+    near = np.s_[50:70, 80:95]
     assert alike[near].mean() > 0.05
     assert alike[near].mean() > 5 * unlike[near].mean()
 
@@ -70,7 +70,7 @@ def test_without_a_distribution_luma_alone_decides():
 
 def test_the_colour_at_the_hint_is_the_hints():
     luma = three_things()
-    hints = placed("30,60=#b03020", "90,60=#3050a0")
+    hints = placed("30,60=#b03020", "68,60=#3050a0")
     share, colors = HintSpreader(luma, shares=seen(ONE, OTHER, ONE)).shares(hints)
     places, owners = hints.on_grid(*share.shape)
     np.testing.assert_array_equal(share[tuple(places.T)], 1)
