@@ -16,8 +16,12 @@ from tinct.classify.classifier import Classifier, find_inputs
 from tinct.classify.evaluate import confusion_picture, draw_confusion, evaluate_classifier
 from tinct.classify.tables import write_table
 from tinct.color.controls import without_color
+from tinct.color.features import ArrayFeatures
 from tinct.color.spaces import hsv_to_rgb
 from tinct.errors import DataError, InputError, ModelError, OutputError, UnreadableError
+from tinct.learn.recognize.export import write_classifier
+from tinct.learn.recognize.statistics import fit_head
+from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.scores import score
 
 MODEL = Path(__file__).parents[1] / "golden" / "tiny_classifier.onnx"
@@ -182,3 +186,35 @@ def test_a_confusion_matrix_is_drawn_with_names_in_any_script(tmp_path):
     for target, message in ((tmp_path / "c.png", "--overwrite"), (tmp_path / "c.jpg", r"\.png"), ("x/y.png", "folder")):
         with pytest.raises(OutputError, match=message):
             draw_confusion(scores, target)
+
+
+def test_a_model_of_arrays_takes_numbers_and_no_pictures(tmp_path):
+    measure = ArrayFeatures(channels=2, bands=2)
+    random = np.random.default_rng(0)
+    labels = np.arange(20) % 2
+    arrays = random.normal(0, 0.1, (20, 8, 9, 2)) + labels[:, None, None, None]
+    features = np.stack([measure.measure(each) for each in arrays])
+    head = fit_head("logistic", features, labels, classes=2)
+    card = ClassifierCard(
+        name="t",
+        network="color_statistics/logistic",
+        classes=["a", "b"],
+        kind="array",
+        size=[8, 9],
+        color_space="",
+        mean=[],
+        std=[],
+        features=measure.to_card(),
+        temperature=1.0,
+    )
+    write_classifier(head, card, tmp_path / "m.onnx", trial=arrays[:3], expected=head.logits(features[:3]))
+    opened = Classifier(tmp_path / "m.onnx", threads=1)
+    np.save(tmp_path / "b.npy", arrays[1])
+    np.save(tmp_path / "c.npy", arrays[1][..., 0])
+    assert [opened.predict(each).label for each in (arrays[0], tmp_path / "b.npy")] == ["a", "b"]
+    rows = list(opened.rows([tmp_path / "c.npy", tmp_path / "b.npy", tmp_path / "x.png"]))
+    assert "has 1 channels, and the model was trained on 2" in rows[0].message
+    assert rows[1].prediction.label == "b"
+    assert "knows no pictures" in rows[2].message
+    with pytest.raises(InputError, match="no finite numbers"):
+        opened.predict(np.full((8, 9, 2), np.inf))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color.features import ArrayFeatures
 from tinct.color.inputs import ARRAY
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, UnreadableError
@@ -22,6 +26,9 @@ from tinct.runtime.classifier import ClassifierCard, ClassifierSession
 
 # Pictures are run together in batches of so many.
 BATCH = 32
+# Files are read by so many threads at once.
+READERS = min(4, os.cpu_count() or 1)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -117,18 +124,15 @@ class Classifier:
             InputError: an array has another form.
             ModelError: the model failed.
         """
-        found, batch = [], []
-        for picture in pictures:
-            batch.append(self.prepare(picture))
-            if len(batch) == BATCH:
-                found.append(self._session.probabilities(_stacked(batch)))
-                batch = []
-        if batch:
-            found.append(self._session.probabilities(_stacked(batch)))
+        with ThreadPoolExecutor(READERS) as pool:
+            found = [
+                self._session.probabilities(np.stack(list(pool.map(self.prepare, some))))
+                for some in batched(pictures, BATCH)
+            ]
         return np.concatenate(found) if found else np.zeros((0, len(self.classes)), dtype=np.float32)
 
     def rows(self, paths: Iterable[str | Path]) -> Iterator[Row]:
-        """Recognise files one after the other; one that cannot be read gives a row that says why.
+        """Recognise files, in their order; one that cannot be read gives a row that says why.
 
         Args:
             paths: of pictures, or of .npy arrays for a model of arrays.
@@ -136,13 +140,23 @@ class Classifier:
         Raises:
             ModelError: the model failed.
         """
-        for path in map(Path, paths):
+
+        def prepared(path: Path) -> NDArray[Any] | str:
             try:
-                shares = self._session.probabilities(self.prepare(path)[None])
+                return self.prepare(path)
             except InputError as error:
-                yield Row(path, None, str(error))
-            else:
-                yield Row(path, self._named(shares[0]))
+                return str(error)
+
+        with ThreadPoolExecutor(READERS) as pool:
+            for some in batched(map(Path, paths), BATCH):
+                ready = list(pool.map(prepared, some))
+                read = [each for each in ready if not isinstance(each, str)]
+                shares = iter(self._session.probabilities(np.stack(read)) if read else ())
+                for path, each in zip(some, ready, strict=True):
+                    if isinstance(each, str):
+                        yield Row(path, None, each)
+                    else:
+                        yield Row(path, self._named(next(shares)))
 
     def prepare(self, picture: Any) -> NDArray[Any]:
         """Bring a picture to the form that the model was trained on.
@@ -161,18 +175,33 @@ class Classifier:
         if isinstance(picture, str | Path):
             if self.card.kind == ARRAY and Path(picture).suffix.lower() != ".npy":
                 raise UnreadableError(f"{picture}: the model was trained on .npy arrays, and knows no pictures")
-            return read_pixels(picture, size=(height, width), kind=self.card.kind)
+            return self._checked(read_pixels(picture, size=(height, width), kind=self.card.kind), str(picture))
         if self.card.kind == ARRAY:
-            return resize(_numbers(picture), (height, width))
+            return self._checked(resize(_numbers(picture), (height, width)), "the array")
         if any(kind.__module__ == "PIL.Image" for kind in type(picture).__mro__):
             small = read_small(_png(picture), longest=2 * max(height, width), name="the PIL image")
             return resize(small, (height, width))
         return resize(_reduced(_pixels(picture), 2 * max(height, width)), (height, width))
 
+    def _checked(self, values: NDArray[Any], name: str) -> NDArray[Any]:
+        """Refuse arrays of another number of channels than the model was trained on."""
+        measure = self.card.measure()
+        wanted = measure.channels if isinstance(measure, ArrayFeatures) else len(self.card.mean)
+        if self.card.kind == ARRAY and values.shape[-1] != wanted:
+            raise InputError(f"{name}: has {values.shape[-1]} channels, and the model was trained on {wanted}")
+        return values
+
     def _named(self, shares: FloatArray) -> Prediction:
         best = int(shares.argmax())
         named = {name: float(share) for name, share in zip(self.classes, shares, strict=True)}
         return Prediction(self.classes[best], float(shares[best]), named)
+
+
+def batched(values: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    """Give the values in tuples of a size, the last one shorter."""
+    rest = iter(values)
+    while some := tuple(islice(rest, size)):
+        yield some
 
 
 def find_inputs(
@@ -208,12 +237,6 @@ def find_inputs(
     if not found:
         raise UnreadableError(f"{last or 'nothing was named'}; name pictures or a folder of them")
     return found
-
-
-def _stacked(batch: list[NDArray[Any]]) -> NDArray[Any]:
-    if len({each.shape for each in batch}) > 1:
-        raise InputError("the arrays have different numbers of channels; give them all the same")
-    return np.stack(batch)
 
 
 def _numbers(values: Any) -> FloatArray:
