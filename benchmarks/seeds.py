@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import common
 import cv2
 import numpy as np
 
+import common
 from tinct.color.spaces import rgb_to_yuv
 from tinct.colorize.colorizer import Colorizer
 from tinct.study.evaluate import Method, evaluate
