@@ -1,7 +1,7 @@
 """A server under load: 16 clients for two minutes, mixed with garbage, half-sent bodies and clients that hang up.
 
-Every good request must be answered, or refused with 429; the memory must not grow. Beside it the network is timed on one
-picture and on batches: batching requests pays only where a batch takes less than its pictures one by one.
+Every good request must be answered, or refused with 429; the memory must not grow. Beside it the network is timed on
+one picture and on batches: batching requests pays only where a batch takes less than its pictures one by one.
 
     python benchmarks/serve.py [--seconds 120] [--clients 16] [--edge 1500] [--to FILE]
 """

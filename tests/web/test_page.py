@@ -75,6 +75,7 @@ def open_page(browser: Any, server: Process) -> Iterator[Open]:
     yield make
     for context, page in opened:
         page.goto("about:blank")  # leaving is what closes the photographs
+        page.wait_for_timeout(100)
         page.seen.check()
         context.close()
 

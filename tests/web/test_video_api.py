@@ -109,6 +109,28 @@ def test_a_film_sent_as_a_photograph_is_told(client: TestClient, film_mp4: Path)
     assert "It is a film." in response.json()["error"]
 
 
+def test_hints_for_a_film(client: TestClient, film_mp4: Path, tmp_path: Path) -> None:
+    import av
+
+    job = send(client, film_mp4, hints='[{"x": 60, "y": 30, "color": "#c02020", "frame": 0}]').json()
+    job = until(client, job, "done", "failed")
+    assert job["error"] is None
+    (tmp_path / "out.mp4").write_bytes(client.get(job["result"]).content)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        first = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+    assert first[30, 60, 0] > first[30, 60, 1] + 20
+    client.delete(job["link"])
+    for wrong in ("[1", '[{"x": 60, "y": 30, "color": "#c02020"}]'):
+        response = send(client, film_mp4, hints=wrong)
+        assert response.status_code == 422
+        assert "/tmp" not in response.json()["error"]
+    lost = until(
+        client, send(client, film_mp4, hints='[{"x": 999, "y": 1, "color": "#fff", "frame": 0}]').json(), "failed"
+    )
+    assert "outside" in lost["error"]
+    client.delete(lost["link"])
+
+
 def test_limits_of_films(make_client: Callable[..., TestClient], film_mp4: Path, tmp_path: Path) -> None:
     client = make_client(Limits(film_seconds=0.5, films_waiting=1))
     response = send(client, film_mp4)

@@ -22,7 +22,7 @@ from tinct.web import pictures
 from tinct.web.edits import Edit
 from tinct.web.engine import MEDIA_TYPES, PREVIEW_EDGE, Options, result_suffix
 from tinct.web.photo import BorrowedFile, FormatName, Photograph, Recolor, Size, checked_size, told
-from tinct.web.problems import described
+from tinct.web.problems import Problem, described
 from tinct.web.service import Service, Shared
 
 router = APIRouter(prefix="/v1/edits", tags=["editing"])
@@ -110,6 +110,8 @@ async def open_photograph(
 
     try:
         edit = await service.work(request, work)
+        if await request.is_disconnected():  # nobody would ever close it
+            raise Problem(499, "Whoever asked has gone.")
     except BaseException:
         service.edits.close(folder.name)
         service.store.remove(folder)

@@ -13,10 +13,11 @@ from typing import BinaryIO
 from tinct.color.decoding import check_decoding
 from tinct.colorize.colorizer import Colorizer, PhotoResult
 from tinct.colorize.editor import Editor
+from tinct.colorize.film_hints import FilmHint, load_film_hints
 from tinct.colorize.hints import Hint, hints_from_json, parse_hint
 from tinct.colorize.video import colorize_video
 from tinct.colorize.video_settings import VideoResult, VideoSettings
-from tinct.errors import InputError, SettingError
+from tinct.errors import InputError, SettingError, UnreadableError
 from tinct.media import formats
 from tinct.media.image import Picture, open_picture
 from tinct.media.video.film import Film
@@ -235,3 +236,23 @@ def read_hints(text: str) -> tuple[Hint, ...]:
     if len(hints) > _MOST_HINTS or sum(len(hint.points) for hint in hints) > _MOST_POINTS:
         raise InputError(f"hints: at most {_MOST_HINTS}, with at most {_MOST_POINTS} points in all")
     return hints
+
+
+def read_film_hints(text: str, folder: Path) -> tuple[FilmHint, ...]:
+    """Read hints for a film: JSON as `tinct video --hints` takes it.
+
+    Args:
+        text: the JSON; nothing where there are none.
+        folder: where it may be put for reading.
+
+    Raises:
+        InputError: they have another form.
+    """
+    if not text.strip():
+        return ()
+    path = folder / "hints.json"
+    path.write_text(text, encoding="utf-8")
+    try:
+        return load_film_hints(path)
+    except UnreadableError as error:  # it is what was asked that is wrong, not the film
+        raise InputError(str(error)) from error

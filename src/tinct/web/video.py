@@ -9,9 +9,10 @@ from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from tinct.colorize.film_hints import FilmHint
 from tinct.media.video.film import Film
 from tinct.web import pictures
-from tinct.web.engine import MEDIA_TYPES, FilmSettings
+from tinct.web.engine import MEDIA_TYPES, FilmSettings, read_film_hints
 from tinct.web.jobs import Job, State
 from tinct.web.photo import Caution, Recolor, Size, Temperature, checked_size
 from tinct.web.problems import Problem, described
@@ -22,6 +23,14 @@ router = APIRouter(prefix="/v1", tags=["films"])
 Purpose = Literal["archive", "master", "edit", "share", "small"]
 _FILMS: dict[str, Any] = {kind: {} for kind in MEDIA_TYPES.values() if kind.startswith("video/")}
 _ERRORS = described(404)
+FilmHints = Annotated[
+    str,
+    Form(
+        max_length=200_000,
+        description="Colours at places, as JSON, each with the `frame` (from 0) or `time` (seconds) it is for.",
+        examples=['[{"x": 25, "y": 60, "unit": "percent", "color": "#b03020", "time": 1.5}]'],
+    ),
+]
 Smoothing = Annotated[Literal["motion", "paper", "off"], Form(description="How colours are held steady over time.")]
 Sound = Annotated[
     Literal["copy", "encode", "none"], Form(description="Copy the sound, encode it anew, or leave it out.")
@@ -71,6 +80,7 @@ async def colorize_film(
     start: Annotated[float | None, Form(ge=0, le=1e6, description="Leave out what comes before, in seconds.")] = None,
     end: Annotated[float | None, Form(gt=0, le=1e6, description="Leave out what comes from there on.")] = None,
     recolor: Recolor = False,
+    hints: FilmHints = "",
     hold: Annotated[bool, Form(description="Only take the film; another request starts it.")] = False,
 ) -> JobInfo:
     """Send a film to be coloured. Ask at the job's link how far it is."""
@@ -88,12 +98,14 @@ async def colorize_film(
     service.jobs.check_room()
     folder = service.store.make()
 
-    def work() -> Film:
-        return service.engine.receive_film(file.file, folder)
+    def work() -> tuple[Film, tuple[FilmHint, ...]]:
+        return service.engine.receive_film(file.file, folder), read_film_hints(hints, folder)
 
     try:
-        film = await service.work(request, work)
-        return _info(service.jobs.add(folder, film, settings, hold=hold))
+        film, found = await service.work(request, work)
+        if await request.is_disconnected():  # nobody would ever ask for it
+            raise Problem(499, "Whoever asked has gone.")
+        return _info(service.jobs.add(folder, film, replace(settings, hints=found), hold=hold))
     except BaseException:
         service.jobs.forget([folder.name])
         service.store.remove(folder)
