@@ -122,6 +122,8 @@ def _rate(found: Examination) -> Iterator[Finding]:
         evidence.append(_gain(found, helped, f"at a rate of {other:.1g}"))
     elif together is not None:
         evidence.append(_gain(found, together, "with this and all else that was changed"))
+    if helped is None and together is not None:  # the rate that did well together with the other changes
+        other = next(each.fitting.learning_rate for trial, each in found.trials if trial is together)
     good = f"use --lr {other:.1g}" if other is not None else f"use a rate well below {asked:g}"
     yield Finding(
         "rate-high" if high else "rate-low",

@@ -193,7 +193,8 @@ def choose_split(loaded: Loaded, groups: NDArray[np.intp], random: np.random.Gen
         val += to_measure[:few]
     if not val:
         raise DataError(f"{labelled.place}: no pictures to measure on; put some into val/")
-    return Split(np.sort(np.array(train, dtype=np.intp)), np.sort(np.array(val, dtype=np.intp)))
+    # Mixed, so that the first of them are of all classes.
+    return Split(random.permutation(np.array(train, dtype=np.intp)), random.permutation(np.array(val, dtype=np.intp)))
 
 
 def _leaks(loaded: Loaded, groups: NDArray[np.intp]) -> int:
