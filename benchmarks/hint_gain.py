@@ -1,7 +1,7 @@
 """What hints gain: python benchmarks/hint_gain.py --data DATASET [--limit N]
 
-Validation photographs are greyed and colorized with 0, 1, 3 and 8 hints that say the true colour at random points. What is
-measured is the mean distance to the truth in a and b of Lab over the whole picture.
+Validation photographs are greyed and colorized with 0, 1, 3 and 8 hints, which say the true colour at random points.
+Measured is the mean distance to the truth in a and b of Lab over the whole picture.
 """
 
 from __future__ import annotations
