@@ -30,19 +30,19 @@ def averaged(
         views: 1, the picture as it is; 2, in a mirror too; 4, both from nearer as well.
 
     Returns:
-        (k, l, n) mean of the outputs (of logits, so that shares are averaged geometrically), and the luma (h, w) of the
-        first view. A picture too small to be looked at from nearer has two views at most.
+        (k, l, n) mean of the outputs (of logits, so that shares are averaged geometrically) at the size of the largest,
+        and the luma (h, w) of the first view. A picture too small to be looked at from nearer has two views at most.
     """
     seen = look(size)
     first = run(seen)
     if views == 1:
         return first, seen
-    outputs = [first, _mirrored(run, seen)]
-    if views == 4:
-        nearer = look(round(NEARER * size))
-        if nearer.shape != seen.shape:
-            outputs += [_resized(run(nearer), first.shape), _resized(_mirrored(run, nearer), first.shape)]
-    return np.mean(outputs, axis=0, dtype=np.float32), seen
+    output = (first + _mirrored(run, seen)) / np.float32(2)
+    nearer = look(round(NEARER * size)) if views == 4 else seen
+    if nearer.shape != seen.shape:
+        finer = (run(nearer) + _mirrored(run, nearer)) / np.float32(2)
+        output = (_resized(output, finer.shape) + finer) / np.float32(2)
+    return output, seen
 
 
 def _mirrored(run: Callable[[FloatArray], FloatArray], seen: FloatArray) -> FloatArray:
@@ -52,5 +52,5 @@ def _mirrored(run: Callable[[FloatArray], FloatArray], seen: FloatArray) -> Floa
 def _resized(output: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     """Bring (k, l, n) to another height and width; n may be more than OpenCV resizes at once."""
     size = (shape[1], shape[0])
-    channels = [cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in np.moveaxis(output, -1, 0).copy()]
+    channels = [cv2.resize(part, size, interpolation=cv2.INTER_LINEAR) for part in np.moveaxis(output, -1, 0).copy()]
     return np.stack(channels, axis=-1)
