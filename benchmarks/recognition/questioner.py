@@ -35,7 +35,8 @@ def sets(work: Path, per_class: int) -> tuple[Path, Path]:
     folders = work / f"learn{per_class}", work / "test"
     for folder, count, seed in zip(folders, (per_class, TEST_PER_CLASS), (0, 1), strict=True):
         if not (folder / "example.json").is_file():
-            write_example(folder, per_class=count, example=Example(difficulty=DIFFICULTY, seed=seed))
+            arrays = work / f"arrays{per_class}" if folder == folders[0] else None
+            write_example(folder, per_class=count, example=Example(difficulty=DIFFICULTY, seed=seed), arrays=arrays)
     return folders
 
 
@@ -114,6 +115,17 @@ def picked(table: Table, learn: Path, test: Path, work: Path, *, size: int, minu
     )
 
 
+def from_arrays(table: Table, work: Path, *, per_class: int, size: int) -> None:
+    """Run `tinct classify train` on the numbers before the colour map, statistics only."""
+    if table.has("arrays", size=size):
+        return
+    command = [sys.executable, "-m", "tinct", "classify", "train", str(work / f"arrays{per_class}")]
+    command += ["-o", str(work / "arrays.onnx"), "--overwrite", "--size", str(size), "--json"]
+    command += ["--network", "color_statistics"]
+    found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    table.add("arrays", {"size": size, "picked": found["picked"], "candidates": found["candidates"]})
+
+
 def _children() -> tuple[float, float]:
     import resource
 
@@ -143,6 +155,7 @@ def main() -> None:
         "optimum": round(example.optimum, 5),
     }
     picked(table, learn, test, wanted.work, size=wanted.size, minutes=wanted.minutes)
+    from_arrays(table, wanted.work, per_class=wanted.per_class, size=wanted.size)
     dead_filters(table, learn, size=wanted.size)
     first_written(table, learn, test, size=wanted.size, seeds=wanted.seeds, epochs=wanted.epochs)
 
