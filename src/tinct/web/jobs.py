@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from tinct.colorize.editor import Editor
+from tinct.colorize.video_settings import VideoResult
 from tinct.errors import TinctError
 from tinct.media.video.film import Film
 from tinct.web import pictures
@@ -217,7 +218,7 @@ class Jobs:
             job.state = "failed"
             raise
         else:
-            job.target, job.frames, job.notices = result.target, result.frames, (*result.notices, *result.problems)
+            job.target, job.frames, job.notices = result.target, result.frames, tuple(_notices(result))
             job.state = "done"
         finally:
             job.seconds = time.monotonic() - started
@@ -229,3 +230,13 @@ class Jobs:
             still.close()
         job.stills = None
         self._store.remove(job.folder)
+
+
+def _notices(result: VideoResult) -> Iterator[str]:
+    """Say in sentences what one might not expect."""
+    kept = sum(bool(shot.colored) for shot in result.shots)
+    if kept:
+        shots = "The film has" if kept == len(result.shots) else f"{kept} of {len(result.shots)} shots have"
+        yield f"{shots} colours already, which were kept."
+    for text in (*result.notices, *result.problems):
+        yield f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -62,6 +62,7 @@ class Start(BaseModel):
 
     temperature: float | None = Field(default=None, gt=0, le=10, allow_inf_nan=False, examples=[0.4])
     caution: float | None = Field(default=None, ge=0, le=4, allow_inf_nan=False)
+    recolor: bool | None = Field(default=None, description="Colour shots anew that have colours already.")
 
 
 @router.post("/video", status_code=202, responses=described(409, 415, 503, 507))

@@ -79,6 +79,7 @@ function choose(item) {
     const kind = suffix.slice(1).toUpperCase().replace("JPG", "JPEG").replace("TIF", "TIFF");
     $("size-note").textContent = [`${width} × ${height} pixels, ${kind}, with its metadata.`, ...remarks].join(" ");
   }
+  $("film-recolor").checked = item.recolor;
   controls();
   choosePicture(item);
 }
@@ -181,7 +182,7 @@ async function suggest(mine) {
 function hint(points, color) {
   const width = points.length > 1 ? Number($("brush-width").value) : 0;
   change({ hints: [...work.now.hints, { points, color, width }] });
-  say(`${colorName(color)} set.`);
+  say(`Set: ${colorName(color)}.`);
 }
 
 const placed = careful(async (points) => {
@@ -306,6 +307,8 @@ async function stills(mine) {
 function film() {
   const { state, frames, total, error, notices, result } = work.info;
   $("film-start").hidden = work.busy;
+  $("film-recolor-label").hidden = work.busy;
+  $("film-notices").textContent = notices.join(" ");
   $("film-start").textContent = state === "held" ? "Colour the film" : "Colour the film again";
   $("film-progress").hidden = !work.busy;
   const part = total ? Math.min(1, frames / total) : 0;
@@ -335,7 +338,7 @@ $("film-start").addEventListener(
   careful(async () => {
     const mine = work;
     mine.fetched = null;
-    await mine.start(() => {
+    await mine.start({ recolor: $("film-recolor").checked }, () => {
       files.update();
       if (work === mine) film();
     });

@@ -70,8 +70,8 @@ export class Film {
     return 1;
   }
 
-  async start(onChange) {
-    const settings = {};
+  async start(more, onChange) {
+    const settings = { ...more };
     for (const name of ["temperature", "caution"]) if (this.now[name] !== null) settings[name] = this.now[name];
     this.info = await postJson(`${this.path}/start`, settings);
     await this.watch(onChange);
