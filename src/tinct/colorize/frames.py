@@ -25,7 +25,7 @@ from tinct.media.video.read import Frame
 # photograph's, since a film's chroma is stored at half size and each frame is seen for a moment.
 GUIDE_SIZE = 400
 # Root of height x width at which hints spread over a frame: every frame needs a factorisation of its own.
-SPREAD_SIZE = 96
+SPREAD_SIZE = 128
 # Root of height x width at which a frame's own colours are looked at.
 _COLOR_SIZE = 96
 # How much of luma red and blue make in each matrix: ITU-R BT.601-7, BT.709-6, BT.2020-2.

@@ -24,7 +24,7 @@ from tinct.media.image import small_size
 # Root of height x width at which hints spread: a factorisation takes half a second there, and a hint milliseconds.
 SPREAD_SIZE = 160
 # How firmly a pixel holds to its target where the network has no idea of its colour, and where it is certain.
-LOOSE, FIRM = 1e-8, 1e-6
+LOOSE, FIRM = 3e-8, 3e-6
 # How unlike the network's answers at two pixels may be, as 1 - Bhattacharyya coefficient, and they still see one thing.
 _LIKENESS = 0.05
 # How unlike the luma of two pixels may be, and they still belong to one thing.
@@ -34,7 +34,7 @@ _REACH = 0.4
 # How far a suggestion's point stands for others.
 _NEAR = 0.2
 # Below the first share a pixel stays as it was, above the second it has the hint's colour entirely.
-_SHARE_FROM, _SHARE_TO = 0.3, 0.65
+_SHARE_FROM, _SHARE_TO = 0.3, 0.7
 # Of a stroke's pixels so many are given to the solver; all of them are exact in the end.
 _MOST_PLACES = 10
 
