@@ -16,7 +16,7 @@ import pyvips
 import tinct
 
 TINCT = [sys.executable, "-W", "error", "-m", "tinct"]
-VERBS = ("colorize", "video", "demo", "models", "evaluate", "bins", "prepare", "train", "export")
+VERBS = ("colorize", "suggest", "video", "demo", "models", "evaluate", "bins", "calibrate", "prepare", "train", "export")
 
 
 def run(

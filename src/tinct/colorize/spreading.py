@@ -36,7 +36,7 @@ _NEAR = 0.2
 # Below the first share a pixel stays as it was, above the second it has the hint's colour entirely.
 _SHARE_FROM, _SHARE_TO = 0.3, 0.7
 # Of a stroke's pixels so many are given to the solver; all of them are exact in the end.
-_MOST_PLACES = 10
+_MOST_PLACES = 7
 
 
 class HintSpreader:
