@@ -125,7 +125,7 @@ def test_a_network_that_sees_too_little(tmp_path, monkeypatch):
     random = np.random.default_rng(0)
     labels = np.arange(240) % 2
     # Whether two dots of one picture lie near each other or far apart, anywhere: only what sees both can tell.
-    pictures = np.full((240, 48, 48, 3), 90, dtype=np.uint8)
+    pictures = np.full((240, 48, 48, 3), (60, 90, 160), dtype=np.uint8)
     for picture, label in zip(pictures, labels, strict=True):
         for _ in range(6):
             top, left, gap = int(random.integers(0, 46)), int(random.integers(0, 14)), 12 + 12 * int(label)
@@ -144,6 +144,7 @@ def test_a_network_that_sees_too_little(tmp_path, monkeypatch):
     monkeypatch.setitem(networks.NETWORKS, "narrow", Narrow)
     found = diagnose(write(tmp_path, pictures, labels), replace(SMALL, network="narrow", options={}))
     assert found.measurements["sees"] == 3
+    assert "grey-pictures" not in found.kinds
     assert "receptive-field" in found.kinds
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tinct.learn.doctor.about_data import is_grey
 from tinct.learn.doctor.about_settings import heart_lines
 from tinct.learn.doctor.examination import MARGIN, Examination
 from tinct.learn.doctor.experiments import knows
@@ -93,7 +92,7 @@ def _gradients(found: Examination) -> Iterator[Finding]:
 
 def _sight(found: Examination) -> Iterator[Finding]:
     test, seen = found.test, found.seen
-    if not found.failing or seen.joined or not seen.pixels or is_grey(found):
+    if not found.failing or seen.joined or not seen.pixels:
         return
     within = [index for index, extent in enumerate(test.extents) if 0 < extent <= seen.pixels]
     beyond = [index for index in range(len(test.extents)) if index not in within]
