@@ -234,7 +234,7 @@ def test_a_film(open_page: Open, files: dict[str, Path]) -> None:
     assert data[4:8] == b"ftyp"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_phone_light_and_dark_are_accessible(open_page: Open, files: dict[str, Path], scheme: str) -> None:
     page = open_page(viewport=PHONE, color_scheme=scheme, has_touch=True, is_mobile=True)
     assert page.get_by_role("button", name="Take a photograph").is_visible()

@@ -62,6 +62,7 @@ def test_unknown_addresses_and_methods_answer_in_words(client: TestClient) -> No
     assert response.status_code == 405
     assert response.headers["allow"] == "POST"
     assert "error" in response.json()
+    assert client.put("/v1/jobs/x").headers["allow"] == "DELETE, GET"
     assert client.get("/static/../app.py").status_code == 404
     assert client.get("/docs").status_code == 404
 

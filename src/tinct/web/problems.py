@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from tinct.errors import (
     AlreadyColorError,
@@ -125,12 +126,21 @@ def install(app: FastAPI) -> None:
         words = {404: "There is nothing at this address.", 405: "This address does not take that method."}
         response = Problem(error.status_code, words.get(error.status_code, str(error.detail))).response()
         response.headers.update(error.headers or {})
+        if error.status_code == 405 and (methods := _methods(request)):
+            response.headers["allow"] = ", ".join(methods)
         return response
 
     app.add_exception_handler(TinctError, known)
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, plain)
+
+
+def _methods(request: Request) -> list[str]:
+    """Give all methods that an address takes; the router itself names those of one route alone."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"] if request.app.openapi_url else {}
+    found = [ways for path, ways in paths.items() if compile_path(path)[0].match(request.scope["path"])]
+    return sorted({way.upper() for ways in found for way in ways})
 
 
 def _sentence(detail: Any) -> str:
