@@ -10,8 +10,9 @@ from tinct.learn.doctor.colorization import examine_training
 from tinct.learn.doctor.findings import Diagnosis, Finding, in_order
 from tinct.learn.run import Training
 from tinct.study.data import inspect_data
+from tinct.study.pictures import find_splits
 
-# So many photographs of each split are looked at: what spoils a training shows in them.
+# Of more photographs in a split so many are looked at: what spoils a training shows in them.
 LOOKED_AT = 400
 
 
@@ -34,7 +35,8 @@ def examine_with_data(training: Training, *, progress: Callable[[int, int], None
     found = examine_training(training, progress=progress)
     if not Path(training.data).is_dir():
         return found
-    report = inspect_data(training.data, limit=LOOKED_AT, seed=training.seed)
+    many = any(len(pictures) > LOOKED_AT for pictures in find_splits(training.data).values())
+    report = inspect_data(training.data, limit=LOOKED_AT if many else None, seed=training.seed)
     warnings = [
         Finding(each.kind, each.weight, each.title, each.evidence, each.remedy)
         for each in report.warnings

@@ -63,8 +63,7 @@ def test_no_photographs(tmp_path, training):
         examine_training(replace(training, data=str(tmp_path)))
 
 
-def test_train_doctor_reports_data_too_and_writes_nothing_else(training, tmp_path, monkeypatch):
-    monkeypatch.setattr(colorization, "STEPS", 4)
+def test_train_doctor_reports_data_too_and_writes_nothing_else(training, tmp_path):
     page = tmp_path / "why.html"
     arguments = ["train", training.data, "--doctor", "--report", str(page), "--lr", "1e-7", "--bins", "8"]
     arguments += ["--option", "widths=[8, 16, 24]", "--option", "blocks=[0, 1, 1]"]

@@ -102,6 +102,7 @@ def test_a_rate_so_low_that_nothing_moves(blue):
     assert not {"rate-high", "unscaled-input", "random-labels"} & set(found.kinds)
 
 
+@pytest.mark.slow
 def test_a_network_whose_gradients_vanish(blue, monkeypatch):
     class Deep(nn.Module):
         def __init__(self, channels, classes, size):
@@ -121,6 +122,7 @@ def test_a_network_whose_gradients_vanish(blue, monkeypatch):
     assert "data-are-fine" in found.kinds
 
 
+@pytest.mark.slow
 def test_a_network_that_sees_too_little(tmp_path, monkeypatch):
     random = np.random.default_rng(0)
     labels = np.arange(240) % 2

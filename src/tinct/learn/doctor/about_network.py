@@ -11,7 +11,7 @@ from tinct.learn.doctor.about_settings import heart_lines
 from tinct.learn.doctor.examination import MARGIN, Examination
 from tinct.learn.doctor.experiments import knows
 from tinct.learn.doctor.findings import Finding, percent
-from tinct.learn.doctor.labels import SIGNIFICANT, chance_p, interval, paired_p
+from tinct.learn.doctor.labels import CHANCE, SIGNIFICANT, chance_p, interval, paired_p
 from tinct.learn.doctor.trials import STEPS
 
 # A layer with so many dead units passes nothing on; with so many, it is crippled.
@@ -22,6 +22,8 @@ VANISHING = 1e-4
 EXPLODING = 100.0
 # A loss within this share of ln(classes) is that of guessing.
 STUCK = 0.03
+# A loss that falls by more than this share from one pass to the next has not come to rest.
+STILL_FALLING = 0.03
 BY_HEART_TOO_MUCH, GAP = 0.95, 0.2
 
 
@@ -173,15 +175,23 @@ def _fine(found: Examination) -> Iterator[Finding]:
     other = found.helps("another network")
     if other is not None:
         lines.append(f"{found.trials[-1][1].network} is right in {percent(other.accuracy)} after as many steps")
-    yield Finding(
-        "data-are-fine",
-        72
-        if other is not None and not any(found.helps(name) for name in ("standardised", "rate", "augmentation"))
-        else 40,
-        "the data are fine: plain statistics tell the classes apart, and the training does not",
-        lines,
-        "take what works: tinct classify train without --network tries colour statistics and others, picks the best",
+    explained = any(found.helps(name) for name in ("standardised", "rate", "augmentation"))
+    remedy = (
+        "take what works: tinct classify train without --network tries colour statistics and others, picks the best"
     )
+    asked = found.asked
+    if asked is None or chance_p(asked.right, found.chance) > CHANCE:
+        title = "the data are fine: plain statistics tell the classes apart, and the training does not"
+        yield Finding("data-are-fine", 72 if other is not None and not explained else 40, title, lines, remedy)
+        return
+    falling = len(asked.losses) > 1 and asked.losses[-1] < (1 - STILL_FALLING) * asked.losses[-2]
+    if falling:
+        lines.append(
+            f"the loss still fell in the last pass, from {asked.losses[-2]:.3g} to {asked.losses[-1]:.3g}: with more "
+            "passes it may catch up (--steps)"
+        )
+    title = f"plain statistics do better in as little time: {percent(reference)} against {percent(asked.accuracy)}"
+    yield Finding("slower-than-statistics", 40, title, lines, remedy, sure=not falling)
 
 
 def _memory(found: Examination) -> Iterator[Finding]:
