@@ -28,7 +28,7 @@ def test_the_hidden_temperature_is_found_and_mends_the_error(hidden):
     np.testing.assert_allclose(found, hidden, rtol=0.05)
     before, after = reliability(logits, labels), reliability(logits, labels, temperature=found)
     assert after.error < 0.015
-    assert after.log_loss <= before.log_loss
+    assert after.log_loss <= before.log_loss + 1e-3
     if hidden != 1:
         assert before.error > 0.05
         assert (before.top > before.right) == (hidden > 1)
