@@ -46,7 +46,8 @@ def _dead(found: Examination) -> Iterator[Finding]:
         )
         return
     worst = max(after, key=lambda each: each.dead, default=None)
-    if worst is None or worst.dead < CRIPPLED or not found.failing:
+    # Where there is nothing to be learned, units fall silent for want of a use.
+    if worst is None or worst.dead < CRIPPLED or not found.failing or not found.telling:
         return
     before = dict(zip((each.name for each in found.born_dead), found.born_dead, strict=True))
     lines = [

@@ -1,0 +1,41 @@
+"""From what was measured to what is said: stuck, or only slower."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from tinct.learn.doctor.about_network import _fine
+from tinct.learn.doctor.trials import Trial
+
+
+def trial(name, right, losses):
+    return Trial(name, tuple(losses), np.arange(100) < right, 0.5, 2, (), False)
+
+
+def examination(asked, *, helps=()):
+    """Give what `_fine` looks at, of a training in which plain statistics are right in 95 of 100."""
+    return SimpleNamespace(
+        reference=np.arange(100) < 95,
+        chance=0.5,
+        failing=True,
+        telling=True,
+        asked=asked,
+        test=SimpleNamespace(names=("colors",), accuracies=(0.95,)),
+        trials=[(trial("another network", 93, [0.2]), SimpleNamespace(network="color_first"))],
+        helps=lambda name: trial(name, 93, [0.2]) if name in helps else None,
+    )
+
+
+def test_what_does_not_learn_at_all_is_told_from_what_is_only_slow():
+    (stuck,) = _fine(examination(trial("as asked", 50, [0.69, 0.69])))
+    assert (stuck.kind, stuck.level) == ("data-are-fine", "fair")
+    (alone,) = _fine(examination(trial("as asked", 50, [0.69, 0.69]), helps=["another network"]))
+    assert alone.level == "serious"  # nothing but another network helps
+    assert "color_first" in alone.evidence[-1]
+    (slow,) = _fine(examination(trial("as asked", 70, [2.0, 1.5])))
+    assert (slow.kind, slow.sure) == ("slower-than-statistics", False)
+    assert "more passes" in slow.evidence[-1]
+    (ended,) = _fine(examination(trial("as asked", 70, [1.5, 1.49])))
+    assert ended.sure
