@@ -16,7 +16,10 @@ import pyvips
 import tinct
 
 TINCT = [sys.executable, "-W", "error", "-m", "tinct"]
-VERBS = ("colorize", "suggest", "video", "demo", "models", "evaluate", "bins", "calibrate", "prepare", "train", "export")
+VERBS = (
+    *("colorize", "suggest", "video", "demo", "models"),
+    *("evaluate", "bins", "calibrate", "prepare", "train", "export"),
+)
 
 
 def run(
