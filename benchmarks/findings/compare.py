@@ -65,6 +65,10 @@ def main() -> None:
         rows = compare(results, kept)
         found["recipes"][recipe] = rows
         print_table(recipe, rows, CLARITY if recipe == "lab_vs_rgb" else SHOWN)
+    found["quantisation"] = results.quantisation_rows()
+    for row in found["quantisation"]:
+        if row["metric"] in ("ciede2000", "psnr", "auc_rebalanced"):
+            print(f"{row['bins']} bins, {row['space']}, {row['metric']}: {row['mean']:.2f}")
     (HERE / "everything.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     draw(found["recipes"])
 
