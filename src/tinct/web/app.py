@@ -170,8 +170,7 @@ async def _sweep(service: Service) -> None:
         for name in names:
             service.edits.close(name)
         service.jobs.forget(names)
-        if service.gate.inside == 0:
-            await asyncio.to_thread(_give_memory_back)
+        await asyncio.to_thread(_give_memory_back)
 
 
 def _give_memory_back() -> None:

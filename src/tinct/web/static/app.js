@@ -11,7 +11,11 @@ import { Stage } from "./stage.js";
 let model = { temperature: null, caution: null };
 let work = null; // the photograph or film that is shown
 
-const files = new Files({ usual: () => ({ temperature: model.temperature, caution: model.caution }), onChosen: (item) => choose(item) });
+const known = careful(async () => {
+  const { models } = await getJson("/v1/models");
+  model = models.find((item) => item.task === "colorize");
+})();
+const files = new Files({ known, usual: () => ({ temperature: model.temperature, caution: model.caution }), onChosen: (item) => choose(item) });
 const stage = new Stage({ onPlace: (points) => placed(points) });
 const chooser = new Chooser();
 
@@ -425,8 +429,3 @@ addEventListener("keydown", (event) => {
 addEventListener("pagehide", (event) => !event.persisted && files.closeAll());
 addEventListener("resize", () => stage.clearPaint());
 $("alert-close").addEventListener("click", () => ($("alert").hidden = true));
-
-careful(async () => {
-  const { models } = await getJson("/v1/models");
-  model = models.find((item) => item.task === "colorize");
-})();

@@ -12,8 +12,9 @@ export function isFilm(file) {
 }
 
 export class Files {
-  /** `usual` gives a film's settings; `onChosen(item)` is told which file is to be shown. */
-  constructor({ usual, onChosen }) {
+  /** `known` is fulfilled when the server's model is known; `usual` gives a film's settings; `onChosen(item)` is told which file is to be shown. */
+  constructor({ known, usual, onChosen }) {
+    this.known = known;
     this.usual = usual;
     this.onChosen = onChosen;
     this.items = [];
@@ -57,6 +58,7 @@ export class Files {
   async work() {
     if (this.working) return;
     this.working = true;
+    await this.known;
     for (;;) {
       const item = this.items.find((other) => other.state === "waiting");
       if (!item) break;
