@@ -121,6 +121,8 @@ def test_colorunet_is_as_large_as_published() -> None:
 
 def test_published_batch_norm_never_learns_its_statistics() -> None:
     network = build("colorunet", outputs=4, options={"as_published": True}).train()
+    for module in network.modules():
+        module.training = True  # as Lightning does, without asking the module
     network(torch.rand(2, 1, 64, 64))
     means = [value for key, value in network.state_dict().items() if key.endswith("running_mean")]
     assert means
