@@ -38,12 +38,15 @@ def data_findings(found: Examination) -> Iterator[Finding]:
 def _contradictions(found: Examination) -> Iterator[Finding]:
     if found.twins:
         count, total = len(found.twins), len(found.loaded.labelled.paths)
+        pixels = found.loaded.pixels
         yield Finding(
             "contradictions",
             85 if count > MANY * total else 60,
             f"{_pictures(count)} of {total} {'are' if count > 1 else 'is'} in two classes at once",
             names_of(found.loaded.labelled.paths, found.twins),
             "look at each pair and delete it from the class that it does not belong to",
+            # What looks alike by hash and detail may still be two pictures.
+            sure=all(np.array_equal(pixels[one], pixels[other]) for one, other in found.twins),
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tinct.learn.doctor.about_data import FINE
 from tinct.learn.doctor.about_settings import heart_lines
 from tinct.learn.doctor.examination import MARGIN, Examination
 from tinct.learn.doctor.experiments import knows
@@ -182,7 +183,8 @@ def _fine(found: Examination) -> Iterator[Finding]:
     )
     asked = found.asked
     if asked is None or chance_p(asked.right, found.chance) > CHANCE:
-        title = "the data are fine: plain statistics tell the classes apart, and the training does not"
+        start = "the data are fine" if reference >= FINE else "the data hold something"
+        title = f"{start}: plain statistics tell the classes apart, and the training does not"
         yield Finding("data-are-fine", 72 if other is not None and not explained else 40, title, lines, remedy)
         return
     falling = len(asked.losses) > 1 and asked.losses[-1] < (1 - STILL_FALLING) * asked.losses[-2]
