@@ -71,7 +71,8 @@ def server(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield process
 
 
-@pytest.fixture(scope="session")
+# Of each module: while Playwright is at work its event loop runs in this thread, and no other can.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium, without a network but this machine."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

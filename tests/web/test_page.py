@@ -146,7 +146,10 @@ def test_a_photograph_is_coloured_corrected_and_saved(open_page: Open, files: di
     assert page.locator("#reset").is_disabled()
     page.goto("about:blank")
     (store,) = server.place.glob("tinct-serve-*")  # type: ignore[attr-defined]
-    page.wait_for_timeout(300)
+    for _ in range(50):  # the server learns of it a moment later
+        if [path.name for path in store.iterdir()] == ["lock"]:
+            break
+        page.wait_for_timeout(100)
     assert [path.name for path in store.iterdir()] == ["lock"]
 
 
