@@ -4,8 +4,9 @@ PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 py
 BIN := .venv/bin
 RUN := $(BIN)/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
-# As many test files at once as there are cores; what a file prepares is prepared once.
-TESTS := $(RUN) -m pytest -q -n auto --dist loadfile
+# One test file more at once than there are cores, since many wait for other processes; what a file prepares is prepared once.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
+TESTS := $(RUN) -m pytest -q -n $(WORKERS) --dist loadfile
 BENCHMARKS := $(filter-out benchmarks/common.py,$(wildcard benchmarks/*.py))
 
 .PHONY: help setup demo test check slow bench fix clean
