@@ -23,8 +23,8 @@ from torch import nn
 
 from tinct.classify.evaluate import evaluate_classifier
 from tinct.classify.example import Example, write_example
-from tinct.learn.recognize.data import find_labelled, load
 from tinct.learn.recognize.fit import Fitting, fit_network
+from tinct.media.labelled import find_labelled, load
 
 DIFFICULTY = 0.15
 TEST_PER_CLASS = 300

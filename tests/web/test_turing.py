@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 from tinct.cli import build
 from tinct.colorize.colorizer import Colorizer
 from tinct.errors import DataError, InputError, SettingError
+from tinct.runtime.scores import wilson
 from tinct.web.turing import Design, create_turing_app
-from tinct.web.turing_answers import Answers, interval
+from tinct.web.turing_answers import Answers
 from tinct.web.turing_trials import Pairs, Trial, plan, turned
 from web.helpers import HERE, Process, decoded, encoded, grey_picture, serving
 
@@ -88,8 +89,8 @@ def test_a_session_is_balanced_and_by_chance() -> None:
 
 def test_the_interval_is_wilsons() -> None:
     # Newcombe 1998, table I: 81 of 263 gives 0.2553 to 0.3662 with the score method.
-    assert interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-    assert interval(0, 20) == pytest.approx((0, 0.1611), abs=5e-5)
+    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson(0, 20) == pytest.approx((0, 0.1611), abs=5e-5)
 
 
 def give(answers: Answers, wrong: dict[str, int], *, planned: int = 7, checks: int = 2) -> None:
@@ -111,7 +112,7 @@ def test_answers_add_up_and_the_inattentive_do_not_count(tmp_path: Path) -> None
     (found,) = Answers(tmp_path / "a.sqlite", create=False).outcomes()
     assert (found.sessions, found.inattentive, found.unfinished) == (2, 1, 1)
     assert (found.fooled, found.pairs, found.share) == (3, 10, 0.3)
-    assert (found.low, found.high) == interval(3, 10)
+    assert (found.low, found.high) == wilson(3, 10)
     assert found.pictures["p0"] == (2, 2)
 
 

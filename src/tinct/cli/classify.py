@@ -9,6 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tinct.cli.classify_options import (
+    Backbone,
+    BatchSize,
+    Folder,
+    Optimizer,
+    Rate,
+    Scale,
+    Schedule,
+    Seed,
+    Size,
+    Standardize,
+)
 from tinct.cli.classify_text import judged_line, print_evaluation, print_training
 from tinct.cli.doctor import EPILOG as DOCTOR_EPILOG
 from tinct.cli.doctor import doctor
@@ -63,13 +75,7 @@ def _nothing() -> None:
 
 
 def train(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FOLDER",
-            help="One subfolder a class; or train/, val/ and test/ with these; or a .csv of paths, labels and splits.",
-        ),
-    ],
+    folder: Folder,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.onnx", help="Write the model here.")],
     network: Annotated[
         list[str] | None,
@@ -98,51 +104,25 @@ def train(
             "2000, else 1; or the validation split, where there is one.",
         ),
     ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(metavar="HxW", help="Bring pictures to this size. Default: their own, up to 128 pixels."),
-    ] = None,
+    size: Size = None,
     weights: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Try pretrained features from this file: .pth, .safetensors or .npz."),
     ] = None,
-    backbone: Annotated[
-        str, typer.Option(metavar="NAME", help="Say what the weights belong to: squeezenet1_1 or vgg16.")
-    ] = "squeezenet1_1",
+    backbone: Backbone = "squeezenet1_1",
     option: Annotated[
         list[str] | None,
         typer.Option("--option", metavar="NAME=VALUE", help="Set an option of the one network that is tried."),
     ] = None,
-    standardize: Annotated[
-        bool | None,
-        typer.Option(
-            "--standardize/--no-standardize",
-            help="Subtract each channel's mean and divide by its spread, or do not. Default: do.",
-            show_default=False,
-        ),
-    ] = None,
-    scale: Annotated[
-        float | None,
-        typer.Option(metavar="X", help="Without standardising, multiply by this; 255 gives 0 to 255. Default: 1."),
-    ] = None,
-    lr: Annotated[
-        float | None, typer.Option(metavar="RATE", help="Set the learning rate. Default: by network.")
-    ] = None,
-    optimizer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Train by adamw, adam or sgd. Default: adamw.")
-    ] = None,
-    schedule: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Let the rate rise and fall (cosine), or keep it (constant). Default: cosine."
-        ),
-    ] = None,
+    standardize: Standardize = None,
+    scale: Scale = None,
+    lr: Rate = None,
+    optimizer: Optimizer = None,
+    schedule: Schedule = None,
     epochs: Annotated[
         int | None, typer.Option(metavar="N", help="Pass so often over the pictures. Default: by network.")
     ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(metavar="N", help="Take so many pictures a step. Default: 32.")
-    ] = None,
+    batch_size: BatchSize = None,
     as_first_written: Annotated[
         bool,
         typer.Option(
@@ -160,7 +140,7 @@ def train(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Warn of changes that destroy the label, and go on.")] = False,
-    seed: Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")] = 0,
+    seed: Seed = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:

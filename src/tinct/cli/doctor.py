@@ -7,6 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tinct.cli.classify_options import (
+    Backbone,
+    BatchSize,
+    Folder,
+    Optimizer,
+    Rate,
+    Scale,
+    Schedule,
+    Seed,
+    Size,
+    Standardize,
+)
 from tinct.cli.learn import option_of, require_learn
 from tinct.cli.output import print_json, progress, say
 
@@ -23,13 +35,7 @@ tinct classify doctor pictures/ --no-standardize --scale 255 --lr 0.01 --augment
 
 
 def doctor(
-    folder: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FOLDER",
-            help="One subfolder a class; or train/, val/ and test/ with these; or a .csv of paths, labels and splits.",
-        ),
-    ],
+    folder: Folder,
     network: Annotated[
         str,
         typer.Option(
@@ -45,46 +51,20 @@ def doctor(
             help="Let it see rgb, hsv, hsl, lab, yuv, xyz, or several joined by + (lab+hsv). Default: by network.",
         ),
     ] = None,
-    size: Annotated[
-        str | None,
-        typer.Option(metavar="HxW", help="Bring pictures to this size. Default: their own, up to 128 pixels."),
-    ] = None,
+    size: Size = None,
     weights: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Take pretrained features from this file.")
     ] = None,
-    backbone: Annotated[
-        str, typer.Option(metavar="NAME", help="Say what the weights belong to: squeezenet1_1 or vgg16.")
-    ] = "squeezenet1_1",
+    backbone: Backbone = "squeezenet1_1",
     option: Annotated[
         list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="Set an option of the network.")
     ] = None,
-    standardize: Annotated[
-        bool | None,
-        typer.Option(
-            "--standardize/--no-standardize",
-            help="Subtract each channel's mean and divide by its spread, or do not. Default: do.",
-            show_default=False,
-        ),
-    ] = None,
-    scale: Annotated[
-        float | None,
-        typer.Option(metavar="X", help="Without standardising, multiply by this; 255 gives 0 to 255. Default: 1."),
-    ] = None,
-    lr: Annotated[
-        float | None, typer.Option(metavar="RATE", help="Set the learning rate. Default: by network.")
-    ] = None,
-    optimizer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Train by adamw, adam or sgd. Default: adamw.")
-    ] = None,
-    schedule: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="Let the rate rise and fall (cosine), or keep it (constant). Default: cosine."
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(metavar="N", help="Take so many pictures a step. Default: 32.")
-    ] = None,
+    standardize: Standardize = None,
+    scale: Scale = None,
+    lr: Rate = None,
+    optimizer: Optimizer = None,
+    schedule: Schedule = None,
+    batch_size: BatchSize = None,
     as_first_written: Annotated[
         bool,
         typer.Option(
@@ -108,7 +88,7 @@ def doctor(
         Path | None, typer.Option(metavar="FILE.html", help="Write a page with findings and plots here.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with status 1 if there is any finding.")] = False,
-    seed: Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")] = 0,
+    seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything that was measured as JSON.")] = False,
 ) -> None:
     """Find out by experiment why a training does not learn: findings in order of weight, with evidence and remedy.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tinct.errors import InputError, OutputError
+from tinct.runtime.scores import wilson
 from tinct.web.turing_trials import Trial
 
 # Marks the file as ours ("tinc"), in SQLite's own place for that.
@@ -29,7 +30,6 @@ CREATE TABLE IF NOT EXISTS answer (
 """
 # A session with more wrong answers to attention checks does not count.
 MOST_WRONG_CHECKS = 1
-LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -167,21 +167,6 @@ class Answers:
             raise InputError(f"{self.path}: cannot be read ({error}); name another file with --answers") from error
 
 
-def interval(count: int, total: int) -> tuple[float, float]:
-    """Give the 95 % interval of a share: Wilson's score interval for a binomial proportion.
-
-    Args:
-        count: of `total`.
-        total: at least 1.
-
-    Source: Wilson 1927.
-    """
-    from scipy.stats import binomtest
-
-    found = binomtest(count, total).proportion_ci(confidence_level=LEVEL, method="wilson")
-    return float(found.low), float(found.high)
-
-
 def _outcome(
     model: str,
     temperature: float | None,
@@ -202,7 +187,7 @@ def _outcome(
                 pictures[picture] = (shown + 1, fooled + wrong)
     pairs = sum(shown for shown, _ in pictures.values())
     fooled = sum(often for _, often in pictures.values())
-    low, high = interval(fooled, pairs) if pairs else (None, None)
+    low, high = wilson(fooled, pairs) if pairs else (None, None)
     return Outcome(
         model=model,
         temperature=temperature,

@@ -12,7 +12,7 @@ from learn.doctor.made_up import plain_pictures, without_hue, write
 from tinct.learn.doctor.files import grey_pictures, look_at_files
 from tinct.learn.doctor.recognition import examine
 from tinct.learn.doctor.trials import setup_of
-from tinct.learn.recognize.data import find_labelled
+from tinct.media.labelled import find_labelled
 
 
 def kinds(folder):

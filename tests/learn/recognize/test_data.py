@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tinct.errors import DataError, SettingError
-from tinct.learn.recognize.data import class_weights, common_size, find_labelled, load
+from tinct.learn.recognize.data import class_weights
 from tinct.learn.recognize.folds import leaks, near_duplicates, stratified_folds
+from tinct.media.labelled import common_size, find_labelled, load
 
 
 def write(path, pixels=None, seed=0):

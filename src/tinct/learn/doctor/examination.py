@@ -16,7 +16,7 @@ from tinct.learn.doctor.files import FileFacts
 from tinct.learn.doctor.labels import CHANCE, SIGNIFICANT, CurvePoint, LabelTest, chance_p, paired_p
 from tinct.learn.doctor.probes import ByHeart, LayerFacts, RateRange, Seen, UnitFacts
 from tinct.learn.doctor.trials import Setup, Trial
-from tinct.learn.recognize.data import Loaded
+from tinct.media.labelled import Loaded
 
 # Below plain statistics by so much, and by more than chance, is falling short; less may be the few steps.
 MARGIN = 0.1

@@ -12,7 +12,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from tinct.errors import InputError
-from tinct.learn.recognize.data import Labelled
+from tinct.media.labelled import Labelled
 from tinct.media.small import read_small
 
 # So many files are looked at as they are; they are alike in such things.

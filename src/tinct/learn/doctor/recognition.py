@@ -23,9 +23,9 @@ from tinct.learn.doctor.findings import Diagnosis, in_order
 from tinct.learn.doctor.labels import check_labels, learning_curve
 from tinct.learn.doctor.trials import STEPS, Setup
 from tinct.learn.recognize.candidates import COLOR_STATISTICS
-from tinct.learn.recognize.data import TEST, TRAIN, VAL, Labelled, Loaded, common_size, find_labelled, load
 from tinct.learn.recognize.folds import near_duplicates
 from tinct.learn.recognize.statistics import LOGISTIC, fit_head
+from tinct.media.labelled import TEST, TRAIN, VAL, Labelled, Loaded, common_size, find_labelled, load
 
 # More pictures than this are not read: what is looked for shows in a part of them.
 READ = 3000

@@ -1,34 +1,9 @@
-"""Labelled pictures, as they are read (`tinct.media.labelled`), and what each class weighs."""
+"""What each class of labelled pictures weighs in a training."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-
-from tinct.media.labelled import (
-    LARGEST_EDGE,
-    TEST,
-    TRAIN,
-    VAL,
-    Labelled,
-    Loaded,
-    common_size,
-    find_labelled,
-    load,
-)
-
-__all__ = [
-    "LARGEST_EDGE",
-    "TEST",
-    "TRAIN",
-    "VAL",
-    "Labelled",
-    "Loaded",
-    "class_weights",
-    "common_size",
-    "find_labelled",
-    "load",
-]
 
 
 def class_weights(labels: NDArray[np.intp], classes: int) -> NDArray[np.float32]:

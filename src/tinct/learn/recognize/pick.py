@@ -13,13 +13,13 @@ import numpy as np
 
 from tinct.errors import DataError, SettingError
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, choose_candidates, fitting_for
-from tinct.learn.recognize.data import TEST, TRAIN, VAL, Labelled, Loaded, common_size, find_labelled, load
 from tinct.learn.recognize.export import check_target
 from tinct.learn.recognize.finish import finish
 from tinct.learn.recognize.fit import Augmentation, Fitting
 from tinct.learn.recognize.folds import Fold, leaks, near_duplicates, stratified_folds
 from tinct.learn.recognize.guards import check_augmentation
 from tinct.learn.recognize.trial import Judged, Measured, Notebook, judge, run_trial
+from tinct.media.labelled import TEST, TRAIN, VAL, Labelled, Loaded, common_size, find_labelled, load
 from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.scores import Scores
 

@@ -18,11 +18,11 @@ from tinct.color.inputs import PICTURE
 from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, Fitted, features_of, fit_candidate
-from tinct.learn.recognize.data import Loaded
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.folds import Fold
 from tinct.learn.recognize.statistics import measure_all
 from tinct.media.files import written_beside
+from tinct.media.labelled import Loaded
 from tinct.runtime.classifier import softmax
 from tinct.runtime.scores import Scores, fit_temperature, score
 

@@ -1,0 +1,41 @@
+"""Options that `tinct classify train` and `tinct classify doctor` have in common: how a network is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FOLDER",
+        help="One subfolder a class; or train/, val/ and test/ with these; or a .csv of paths, labels and splits.",
+    ),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(metavar="HxW", help="Bring pictures to this size. Default: their own, up to 128 pixels."),
+]
+Backbone = Annotated[str, typer.Option(metavar="NAME", help="Say what the weights belong to: squeezenet1_1 or vgg16.")]
+Standardize = Annotated[
+    bool | None,
+    typer.Option(
+        "--standardize/--no-standardize",
+        help="Subtract each channel's mean and divide by its spread, or do not. Default: do.",
+        show_default=False,
+    ),
+]
+Scale = Annotated[
+    float | None,
+    typer.Option(metavar="X", help="Without standardising, multiply by this; 255 gives 0 to 255. Default: 1."),
+]
+Rate = Annotated[float | None, typer.Option(metavar="RATE", help="Set the learning rate. Default: by network.")]
+Optimizer = Annotated[str | None, typer.Option(metavar="NAME", help="Train by adamw, adam or sgd. Default: adamw.")]
+Schedule = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Let the rate rise and fall (cosine), or keep it (constant). Default: cosine."),
+]
+BatchSize = Annotated[int | None, typer.Option(metavar="N", help="Take so many pictures a step. Default: 32.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")]
