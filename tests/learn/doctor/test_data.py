@@ -112,3 +112,25 @@ def test_grey_is_told_from_pale():
     pictures = np.repeat(light, 3, axis=-1)
     pictures[1, ..., 0] = np.minimum(pictures[1, ..., 0].astype(int) + 12, 255)
     assert grey_pictures(pictures).tolist() == [True, False]
+
+
+def test_classes_that_overlap(tmp_path):
+    pictures, labels = plain_pictures(240)
+    wrong = np.random.default_rng(2).random(240) < 0.32
+    write(tmp_path / "named wrongly", pictures, np.where(wrong, 1 - labels, labels))
+    found = kinds(tmp_path / "named wrongly")
+    assert found["overlap"].title.startswith("the classes overlap: plain classifiers reach 6")
+    assert "random-labels" not in found  # two thirds of them are right
+    assert "overlap" not in kinds(write(tmp_path / "named rightly", pictures, labels))
+
+
+def test_pictures_that_are_cut_off_at_the_end_of_their_range(tmp_path):
+    random = np.random.default_rng(0)
+    labels = np.arange(120) % 2
+    within = random.integers(90, 200, (120, 24, 24, 3), dtype=np.uint8)
+    beyond = within.copy()
+    beyond[..., 2][random.random((120, 24, 24)) < 0.6] = 255
+    found = kinds(write(tmp_path / "beyond", beyond, labels))
+    assert found["saturated"].title.startswith("in 6")
+    assert "at the end of their range" in found["saturated"].title
+    assert "saturated" not in kinds(write(tmp_path / "within", within, labels))

@@ -10,6 +10,7 @@ import pytest
 from torch import nn
 
 from learn.doctor.made_up import plain_pictures, without_hue, write
+from tinct.color.spaces import hsv_to_rgb
 from tinct.errors import DataError, SettingError
 from tinct.learn.doctor.recognition import examine
 from tinct.learn.doctor.trials import Setup, setup_of
@@ -148,6 +149,61 @@ def test_a_network_that_sees_too_little(tmp_path, monkeypatch):
     assert found.measurements["sees"] == 3
     assert "grey-pictures" not in found.kinds
     assert "receptive-field" in found.kinds
+
+
+def of_hues(labels, hues, *, saturation, values=(0.3, 0.9)):
+    """Give pictures (N, 32, 32, 3) uint8, each of its class's hue, lighter and darker."""
+    random = np.random.default_rng(0)
+    hue = np.asarray(hues)[labels] + random.normal(0, 0.003, len(labels))
+    value = random.uniform(*values, (len(labels), 1, 1)) * random.uniform(0.9, 1, (len(labels), 32, 32))
+    hue, level = np.broadcast_to(hue[:, None, None] % 1, value.shape), np.full_like(value, saturation)
+    return np.rint(hsv_to_rgb(np.stack([hue, level, value], axis=-1)) * 255).astype(np.uint8)
+
+
+def test_a_network_that_is_too_small(tmp_path):
+    labels = np.arange(240) % 8
+    folder = write(tmp_path, of_hues(labels, np.arange(8) / 8, saturation=0.7), labels, names="abcdefgh")
+    found = diagnose(folder, replace(SMALL, options={"width": 1}))
+    assert found.kinds[0] == "too-small"
+    assert any("with a width of 64" in line and "100 % right" in line for line in found.findings[0].evidence)
+    assert not {"random-labels", "no-overfit", "rate-high", "dead-network"} & set(found.kinds)
+    assert "too-small" not in diagnose(folder, replace(SMALL, options={"width": 16})).kinds
+
+
+@pytest.mark.slow
+def test_a_color_space_that_hides_the_difference(tmp_path):
+    labels = np.arange(240) % 2
+    # Hardly any colour under light of any strength: XYZ has a share of both in each of its channels.
+    pictures = of_hues(labels, (0.6, 0.78), saturation=0.08, values=(0.1, 0.95))
+    folder = write(tmp_path, pictures, labels)
+    found = diagnose(folder, replace(SMALL, color_space="xyz"))
+    assert found.kinds[0] == "color-space"
+    assert found.findings[0].title == "xyz is not the space to see these classes in"
+    assert any("in lab+hsv" in line for line in found.findings[0].evidence)
+    assert "color-space" not in diagnose(folder, replace(SMALL, color_space="lab")).kinds
+
+
+@pytest.mark.slow
+def test_a_network_whose_gradients_explode(blue, monkeypatch):
+    class Steep(nn.Module):
+        def __init__(self, channels, classes, size, *, spread=1.0):
+            super().__init__()
+            layers = [nn.Conv2d(channels, 8, 3, stride=4), nn.ReLU()]
+            for _ in range(6):
+                layers += [nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()]
+            self.layers = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, classes))
+            for layer in layers[::2]:
+                nn.init.normal_(layer.weight, std=spread)
+
+        def forward(self, values):
+            return self.layers(values)
+
+    monkeypatch.setitem(networks.NETWORKS, "steep", Steep)
+    found = diagnose(blue, replace(SMALL, network="steep", options={}))
+    assert found.kinds[0] == "exploding-gradients"
+    assert "vanishing-gradients" not in found.kinds
+    tame = diagnose(blue, replace(SMALL, network="steep", options={"spread": 0.17}))  # He et al.: sqrt(2 / 72)
+    assert "exploding-gradients" not in tame.kinds
 
 
 def test_statistics_are_examined_without_a_training(blue):
