@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss, precision_score, recall_score
 
 from tinct.runtime.classifier import softmax
-from tinct.runtime.scores import fit_temperature, reliability, score, wilson
+from tinct.runtime.scores import balanced, fit_temperature, reliability, score, wilson
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +65,10 @@ def test_reliability_counts_every_picture_once(predictions):
     bins = reliability(softmax(logits), labels)
     assert sum(each.count for each in bins) == 400
     assert all(each.low - 1e-6 <= each.confidence <= each.high + 1e-6 for each in bins)
+
+
+def test_naming_the_commonest_class_for_everything_is_worth_no_more_than_chance():
+    truth = np.array([0] * 90 + [1] * 10)
+    assert balanced(np.zeros(100, dtype=np.intp), truth) == 0.5
+    assert balanced(truth, truth) == 1.0
+    assert balanced(np.array([2, 1]), np.array([1, 1])) == 0.5

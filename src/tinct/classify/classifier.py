@@ -11,7 +11,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +20,7 @@ from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, UnreadableError
 from tinct.media.formats import PICTURE_SUFFIXES
 from tinct.media.samples import read_pixels, resize
-from tinct.media.small import read_small
+from tinct.media.small import read_small, reduce_small
 from tinct.runtime.classifier import ClassifierCard, ClassifierSession
 
 # Pictures are run together in batches of so many.
@@ -181,7 +180,7 @@ class Classifier:
         if any(kind.__module__ == "PIL.Image" for kind in type(picture).__mro__):
             small = read_small(_png(picture), longest=2 * max(height, width), name="the PIL image")
             return resize(small, (height, width))
-        return resize(_reduced(_pixels(picture), 2 * max(height, width)), (height, width))
+        return resize(reduce_small(_pixels(picture), longest=2 * max(height, width)), (height, width))
 
     def _checked(self, values: NDArray[Any], name: str) -> NDArray[Any]:
         """Refuse arrays of another number of channels than the model was trained on."""
@@ -276,16 +275,6 @@ def _pixels(values: Any) -> NDArray[np.uint8]:
         unit = unit[..., :3] * unit[..., 3:] + (1 - unit[..., 3:])
     rounded: NDArray[np.uint8] = np.rint(unit * 255).astype(np.uint8)
     return rounded
-
-
-def _reduced(pixels: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
-    """Reduce a large picture as reading a file does, in two steps."""
-    scale = longest / max(pixels.shape[:2])
-    if scale >= 1:
-        return pixels
-    height, width = (max(1, round(edge * scale)) for edge in pixels.shape[:2])
-    reduced: NDArray[np.uint8] = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    return reduced
 
 
 def _png(image: Any) -> bytes:

@@ -19,7 +19,7 @@ from tinct.color.spaces import FloatArray
 from tinct.errors import DataError, InputError, OutputError
 from tinct.media.files import written_beside
 from tinct.media.labelled import TEST, VAL, Labelled, find_labelled
-from tinct.runtime.scores import Scores, score
+from tinct.runtime.scores import Scores, balanced, score
 
 BATCH = 32
 # Turns of the hue that an evaluation tries, in degrees.
@@ -37,7 +37,7 @@ class Evaluation:
     Attributes:
         split: which split was measured, or empty for everything.
         scores: on its pictures.
-        color_tests: accuracy on the same pictures turned grey, and of turned hue; empty for arrays.
+        color_tests: balanced accuracy on the same pictures turned grey, and of turned hue; empty for arrays.
         left_out: path and reason of each picture that could not be read.
         wrong: path, truth, what was named and its probability, of each picture that was wrong, surest first.
     """
@@ -141,7 +141,7 @@ def _evaluation(
         (str(labelled.paths[row]), labelled.classes[labels[row]], labelled.classes[named[row]], float(plain[row].max()))
         for row in np.flatnonzero(named != labels)
     ]
-    tests = {name: float((each.argmax(axis=1) == labels).mean()) for name, each in shares.items() if name != "plain"}
+    tests = {name: balanced(each.argmax(axis=1), labels) for name, each in shares.items() if name != "plain"}
     return Evaluation(
         split, score(plain, labels, labelled.classes), tests, left_out, sorted(wrong, key=lambda row: -row[3])
     )

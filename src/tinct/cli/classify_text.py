@@ -42,7 +42,8 @@ def print_training(done: Training) -> None:
     shares = {name: round(100 * value, 1) for name, value in done.card.color_tests.items()}
     if shares:
         turned = ", ".join(f"{value} % with {name} degrees" for name, value in shares.items() if name.startswith("hue"))
-        say(f"colour tests: right in {shares['plain']} % as they are, {shares['grey']} % in grey, {turned}")
+        known = f"{shares['plain']} % as they are, {shares['grey']} % in grey, {turned}"
+        say(f"colour tests, classes counting alike: right in {known}")
         say(f"  {_meaning(done.card.color_tests, len(done.card.classes))}")
     say(f"calibrated at a temperature of {done.card.temperature:.2f}; sure by, and right in:")
     for each in metrics["reliability"]:
@@ -80,7 +81,7 @@ def print_evaluation(found: Evaluation) -> None:
         say(f"  {100 * each.confidence:5.1f} %  {100 * each.accuracy:5.1f} %  of {each.count}")
     if found.color_tests:
         tests = ", ".join(f"{name} {100 * value:.1f} %" for name, value in found.color_tests.items())
-        say(f"without and with turned colours: {tests}")
+        say(f"without and with turned colours, balanced: {tests}")
 
 
 def _print_classes(scores: Scores) -> None:

@@ -36,6 +36,15 @@ def read_small(content: bytes, *, longest: int | None = None, name: str) -> NDAr
     return pixels
 
 
+def reduce_small(pixels: NDArray[np.uint8], *, longest: int) -> NDArray[np.uint8]:
+    """Fit pixels (H, W, 3) into a square as `read_small` does a file's; smaller ones stay as they are."""
+    if max(pixels.shape[:2]) <= longest:
+        return pixels
+    image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation="srgb")
+    reduced: NDArray[np.uint8] = image.thumbnail_image(longest, height=longest, size="down").numpy()
+    return np.ascontiguousarray(reduced)
+
+
 def size_of(content: bytes, *, name: str) -> tuple[int, int]:
     """Give a photograph's own height and width in pixels, upright, from its header alone.
 

@@ -93,19 +93,26 @@ def score(probabilities: FloatArray, labels: NDArray[np.intp], classes: tuple[st
     bins = reliability(probabilities, labels)
     truth = np.maximum(probabilities[np.arange(len(labels)), labels].astype(np.float64), 1e-12)
     recall = _shares(np.diag(confusion), confusion.sum(axis=1))
-    found = [share for share in recall if share is not None]
     return Scores(
         classes,
         confusion,
         right / len(labels),
         wilson(right, len(labels)),
-        sum(found) / len(found),
+        balanced(named, labels),
         _shares(np.diag(confusion), confusion.sum(axis=0)),
         recall,
         float(-np.log(truth).mean()),
         sum(each.count * abs(each.confidence - each.accuracy) for each in bins) / len(labels),
         bins,
     )
+
+
+def balanced(named: NDArray[np.intp], labels: NDArray[np.intp]) -> float:
+    """Give the mean of the recalls of the classes that are there, from what was named (N,) and the truth (N,).
+
+    Naming one class for everything is worth 1 / classes by it, however unbalanced they are.
+    """
+    return float(np.mean([(named[labels == label] == label).mean() for label in np.unique(labels)]))
 
 
 def _shares(parts: NDArray[Any], totals: NDArray[Any]) -> tuple[float | None, ...]:

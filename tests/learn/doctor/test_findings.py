@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from tinct.learn.doctor.about_network import _fine
+from tinct.learn.doctor.changes import ChangeFacts, suspects
 from tinct.learn.doctor.trials import Trial
+from tinct.learn.recognize.fit import Augmentation
 
 
 def trial(name, right, losses):
@@ -39,3 +41,14 @@ def test_what_does_not_learn_at_all_is_told_from_what_is_only_slow():
     assert "more passes" in slow.evidence[-1]
     (ended,) = _fine(examination(trial("as asked", 70, [1.5, 1.49])))
     assert ended.sure
+
+
+def test_what_no_change_costs_alone_is_laid_to_those_that_change_colours():
+    together, hue, light = (
+        ChangeFacts("all", 1.0, 0.9, 0.002),
+        ChangeFacts("hue", 1.0, 0.94, 0.03),
+        ChangeFacts("brightness", 1.0, 0.99, 1.0),
+    )
+    assert suspects([together, hue, light], Augmentation(hue=0.5)) == ["hue"]
+    assert suspects([together, ChangeFacts("grey", 1.0, 0.5, 0.0), light], Augmentation(grey=1.0)) == ["grey"]
+    assert suspects([], Augmentation()) == []

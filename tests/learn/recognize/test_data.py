@@ -139,6 +139,19 @@ def test_copies_are_grouped_and_plain_pictures_of_one_kind_are_not(copies):
     assert near_duplicates(grey).tolist() == groups.tolist()
 
 
+def test_axes_and_captions_that_all_pictures_share_make_no_copies_of_them():
+    random = np.random.default_rng(4)
+    pictures = np.full((30, 96, 128, 3), 255, dtype=np.uint8)
+    for picture in pictures:
+        noise = random.normal(0, 4, (72, 96, 1))
+        picture[12:84, 16:112] = np.clip(np.array([30, 60, 110]) + noise, 0, 255)
+        cv2.putText(picture, "Time [s]", (30, 94), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (0, 0, 0), 1)
+        cv2.rectangle(picture, (15, 11), (112, 84), (0, 0, 0), 1)
+    pictures[29] = cv2.imdecode(cv2.imencode(".jpg", pictures[3], [cv2.IMWRITE_JPEG_QUALITY, 90])[1], cv2.IMREAD_COLOR)
+    pictures[28] = pictures[5]
+    assert near_duplicates(pictures).tolist() == [*range(28), 5, 3]
+
+
 def test_folds_measure_each_picture_once_keep_copies_together_and_classes_in_proportion():
     labels = np.array([0] * 60 + [1] * 20)
     groups = np.arange(80)

@@ -152,9 +152,12 @@ def _labels(found: Examination) -> Iterator[Finding]:
             )
         if any(heart.accuracy >= 0.95 for heart in found.by_heart):
             evidence.append("the network can learn one batch by heart: it is not the network that fails")
+        # Where pictures are few, or their files have lost something, that is the likelier reason, and comes first.
+        facts = found.files
+        lost = facts is not None and (facts.colors <= FEW_COLORS or facts.commonest >= ONE_COLOR)
         yield Finding(
             "random-labels",
-            90,
+            55 if lost or min(found.counts.values()) < FEWEST_OF_A_CLASS else 90,
             "nothing tells the classes apart: labels may be random, or mixed up on the way",
             evidence,
             "look at ten pictures of each class beside their labels; where labels are right, what classes differ in "

@@ -62,7 +62,8 @@ def _dead(found: Examination) -> Iterator[Finding]:
         70 if worst.dead >= DEAD else 45,
         f"training killed {percent(worst.dead)} of {worst.name}: what gives 0 for every picture learns no more",
         lines,
-        "take smaller steps: standardise the input, lower the rate",
+        "take smaller steps: lower the rate"
+        + ("" if found.setup.fitting.standardize else ", and standardise the input"),
     )
 
 
@@ -214,7 +215,7 @@ def _memory(found: Examination) -> Iterator[Finding]:
 
 
 def _cost(found: Examination) -> Iterator[Finding]:
-    if found.failing and found.steps < STEPS / 2 and found.operations:
+    if found.failing and found.steps < min(found.most, STEPS / 2) and found.operations:
         yield Finding(
             "few-steps",
             15,

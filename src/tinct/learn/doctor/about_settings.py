@@ -5,17 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from tinct.learn.doctor.changes import ChangeFacts
+from tinct.learn.doctor.changes import ChangeFacts, suspects
 from tinct.learn.doctor.examination import MARGIN, Examination
 from tinct.learn.doctor.experiments import better_rate
 from tinct.learn.doctor.findings import Finding, percent
 from tinct.learn.doctor.labels import interval
 from tinct.learn.doctor.probes import ByHeart, RateRange
 from tinct.learn.doctor.trials import Trial
+from tinct.learn.recognize.candidates import RATES
 
 # Weights are drawn at the start so that inputs of a size of about 1 stay so (He et al. 2015): ten times as large or as
 # small, and the first steps go wrong.
 LARGEST_INPUT, SMALLEST_INPUT = 10.0, 0.1
+# A space in which plain means and spreads tell less than in another, by this, is the wrong one.
+SPACE_MARGIN = 0.05
+CHANGES = {
+    "hue": "hue jitter", "saturation": "saturation jitter", "grey": "turning pictures grey", "flip": "mirroring",
+    "per_image": "standardising each picture by itself", "brightness": "brightness jitter", "all": "all together",
+}  # fmt: skip
 # Where the classes' means are apart by less than this share of what the network gets, it sees nothing but offset.
 FAINT = 0.05
 
@@ -27,27 +34,28 @@ def settings_findings(found: Examination) -> Iterator[Finding]:
 
 
 def _changes(found: Examination) -> Iterator[Finding]:
-    guilty = [each for each in found.changes[1:] if each.destroys] or [
-        each for each in found.changes[:1] if each.destroys
-    ]
-    if not guilty:
+    helped = found.helps("augmentation")
+    if not any(each.destroys for each in found.changes) and helped is None:
         return
-    names = {
-        "hue": "hue jitter", "saturation": "saturation jitter", "grey": "turning pictures grey", "flip": "mirroring",
-        "per_image": "standardising each picture by itself", "brightness": "brightness jitter", "all": "all together",
-    }  # fmt: skip
+    blamed = suspects(found.changes, found.setup.fitting.augmentation)
+    guilty = [each for each in found.changes[1:] if each.name in blamed] or found.changes[:1]
+    what = [CHANGES[name] for name in blamed] or ["what is done to the pictures"]
 
     def line(each: ChangeFacts) -> str:
-        return f"{names[each.name]}: plain statistics fall from {percent(each.before)} to {percent(each.after)}"
+        return f"{CHANGES[each.name]}: plain statistics fall from {percent(each.before)} to {percent(each.after)}"
 
     evidence = [f"{line(each)} (p = {each.p:.2g})" for each in guilty]
-    helped = found.helps("augmentation")
+    if found.changes[0] not in guilty and not any(each.destroys for each in guilty):
+        evidence.append(line(found.changes[0]))
+    together = found.helps("all of these") if blamed else None
     if helped is not None:
         evidence.append(_gain(found, helped, "without it"))
+    elif together is not None:
+        evidence.append(_gain(found, together, "without it and with all else that was changed"))
     yield Finding(
         "augmentation",
         95 if found.failing else 60,
-        f"{' and '.join(names[each.name] for each in guilty)} destroys what tells the classes apart",
+        f"{' and '.join(what)} {'destroy' if len(what) > 1 else 'destroys'} what tells the classes apart",
         evidence,
         "leave it out of the training; mirrored, moved, and lighter or darker pictures keep their hue",
     )
@@ -125,12 +133,14 @@ def _rate(found: Examination) -> Iterator[Finding]:
     if helped is None and together is not None:  # the rate that did well together with the other changes
         other = next(each.fitting.learning_rate for trial, each in found.trials if trial is together)
     good = f"use --lr {other:.1g}" if other is not None else f"use a rate well below {asked:g}"
+    usual = RATES.get(found.setup.network) == asked
     yield Finding(
         "rate-high" if high else "rate-low",
         90 if helped is not None or broken else 75,
         f"the learning rate is too {'high' if high else 'low'}" + ("" if high else f" for {found.steps} steps"),
         evidence,
         good + (" on standardised input, or leave it to tinct" if not found.setup.fitting.standardize else
+                "; tinct's own is meant for trainings of many more steps" if usual else
                 ", or leave it to tinct (without --lr)"),
         sure=helped is not None or broken,
     )  # fmt: skip
@@ -146,13 +156,16 @@ def _space(found: Examination) -> Iterator[Finding]:
         return
     named = dict(zip(found.spaces.names, found.spaces.accuracies, strict=True))
     evidence = [f"means and spreads in {name}: {percent(value)}" for name, value in named.items()]
+    own = max((value for name, value in named.items() if name in found.setup.color_space.split("+")), default=0.0)
+    worse = max(named.values()) - own >= SPACE_MARGIN
     yield Finding(
         "color-space",
-        75,
-        f"{found.setup.color_space} is not the space to see these classes in",
+        75 if worse else 35,
+        f"{found.setup.color_space} is not the space to see these classes in" if worse
+        else f"in lab+hsv it learns faster than in {found.setup.color_space}",
         [_gain(found, helped, "in lab+hsv"), *evidence],
         "use --color-space lab+hsv, or let tinct try them all",
-    )
+    )  # fmt: skip
 
 
 def heart_lines(hearts: list[ByHeart]) -> list[str]:

@@ -71,7 +71,8 @@ class Examination:
         split: which pictures the trainings use.
         channels: what the network gets, channel by channel, in the space asked for.
         others: the same, unscaled, in every space.
-        steps: of each short training.
+        most: steps of each short training that were asked for.
+        steps: of each, as few as the network's cost makes them.
         operations: that one picture costs, there and back.
         born_dead: ReLUs before the first step.
         layers: weights and gradients before it.
@@ -100,6 +101,7 @@ class Examination:
     changes: list[ChangeFacts]
     channels: list[ChannelFacts] = field(default_factory=list)
     others: list[ChannelFacts] = field(default_factory=list)
+    most: int = 0
     steps: int = 0
     operations: float = 0.0
     born_dead: list[UnitFacts] = field(default_factory=list)

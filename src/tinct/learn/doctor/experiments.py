@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from tinct.errors import SettingError
-from tinct.learn.doctor.changes import NOTHING
+from tinct.learn.doctor.changes import NOTHING, suspects
 from tinct.learn.doctor.examination import Examination, channels_as_seen, channels_of_spaces
 from tinct.learn.doctor.probes import ByHeart, dead_units, gradients, learn_by_heart, range_of_rates, receptive_field
 from tinct.learn.doctor.trials import PROBED, Bench, Setup, seen, steps_for
@@ -36,6 +36,7 @@ def experiment(found: Examination, *, steps: int, tick: Callable[[], None]) -> N
         tick: called after each experiment.
     """
     setup, labels = found.setup, found.loaded.labelled.labels
+    found.most = steps
     bench = Bench(found.loaded.pixels, labels, found.classes, found.split, steps)
     if setup.learns_by_steps:
         trained = bench.begin(setup)
@@ -128,7 +129,7 @@ def _changes(found: Examination) -> dict[str, Callable[[Setup], Setup]]:
     setup = found.setup
     fitting = setup.fitting
     changes: dict[str, Callable[[Setup], Setup]] = {}
-    if guilty := [each.name for each in found.changes[1:] if each.destroys]:
+    if guilty := suspects(found.changes, fitting.augmentation):
         off = {name: getattr(NOTHING, name) for name in guilty}
         changes["augmentation"] = lambda one: _fitted(one, augmentation=replace(one.fitting.augmentation, **off))
     if not fitting.standardize:

@@ -15,6 +15,9 @@ from tinct.learn.screening import LOOKALIKE_BITS, fingerprint, look_alike
 # Plain pictures of one subject have alike fingerprints; copies also have the same fine detail.
 SAME_DETAIL = 0.5
 DETAIL_EDGE = 64
+# Where so little of a picture's detail (1 in all) is its own, nothing but rounding tells it from others.
+OWN_DETAIL = 1e-3
+FEWEST_SHARING = 10
 _CHUNK = 1024
 
 
@@ -37,7 +40,7 @@ def near_duplicates(pixels: NDArray[Any]) -> NDArray[np.intp]:
     """
     pictures = pixels if pixels.dtype == np.uint8 else _as_pictures(pixels)
     prints = [fingerprint(picture) for picture in pictures]
-    details = np.stack([_detail(picture) for picture in pictures])
+    details = _own_details(np.stack([_detail(picture) for picture in pictures]))
     bits = np.array([[(number >> place) & 1 for place in range(64)] for number, _ in prints], dtype=np.float32) * 2 - 1
     group = np.arange(len(prints))
 
@@ -53,7 +56,8 @@ def near_duplicates(pixels: NDArray[Any]) -> NDArray[np.intp]:
             one = start + int(row)
             if other <= one or not look_alike(prints[one], prints[other]):
                 continue
-            if float(details[one] @ details[other]) >= SAME_DETAIL:
+            same = np.array_equal(pictures[one], pictures[other])
+            if same or float(details[one] @ details[other]) >= SAME_DETAIL:
                 first, second = sorted((root(one), root(int(other))))
                 group[second] = first
     return np.array([root(index) for index in range(len(group))], dtype=np.intp)
@@ -77,6 +81,24 @@ def _detail(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     fine = (small - cv2.blur(small, (5, 5))).ravel()
     length = float(np.linalg.norm(fine))
     return np.asarray(fine / length if length > 1e-3 else fine * 0, dtype=np.float32)
+
+
+def _own_details(details: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Take away what all pictures have in common: the axes and captions of a plot are no sign of a copy.
+
+    Args:
+        details: (N, D) as `_detail` gives them.
+
+    Returns:
+        (N, D) vectors of length 1; zeros where nothing of its own is left. Of fewer than 10, which may all be copies,
+        they are given as they are.
+    """
+    if len(details) < FEWEST_SHARING:
+        return details
+    own = details - details.mean(axis=0)
+    lengths = np.linalg.norm(own, axis=1, keepdims=True)
+    found: NDArray[np.float32] = np.where(lengths > OWN_DETAIL, own / np.maximum(lengths, 1e-12), 0).astype(np.float32)
+    return found
 
 
 def stratified_folds(

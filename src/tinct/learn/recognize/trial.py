@@ -24,7 +24,7 @@ from tinct.learn.recognize.statistics import measure_all
 from tinct.media.files import written_beside
 from tinct.media.labelled import Loaded
 from tinct.runtime.classifier import softmax
-from tinct.runtime.scores import Scores, fit_temperature, score
+from tinct.runtime.scores import Scores, balanced, fit_temperature, score
 
 # Grey and hue-turned pictures are tried on so many pictures at most; more would only cost time.
 COLOR_TESTED = 300
@@ -68,9 +68,9 @@ class Outcome:
         return score(shares, labels[self.rows], classes)
 
     def color_tests(self, labels: NDArray[np.intp]) -> dict[str, float]:
-        """Give the accuracy on plain, grey and hue-turned pictures; empty where there were no colours."""
+        """Give the balanced accuracy on plain, grey and hue-turned pictures; empty where there were no colours."""
         truth = labels[self.tested]
-        return {name: float((found.argmax(axis=1) == truth).mean()) for name, found in self.altered.items()}
+        return {name: balanced(found.argmax(axis=1), truth) for name, found in self.altered.items()}
 
 
 @dataclass(frozen=True)
