@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -183,6 +184,25 @@ def test_other_settings_are_refused_before_anything_changes(study, dataset, phot
         run_study(own(), data=dataset, out=tmp_path / "full")
 
 
+def test_a_changed_way_of_making_pictures_makes_the_model_anew(study, dataset, tmp_path):
+    arms = OWN["arms"]
+
+    def figures(out, unweigh):
+        recipe = own(arms=[*arms[:2], {"name": "vivid", "of": "bins", "unweigh": unweigh}])
+        run_study(recipe, data=dataset, out=out)
+        folder = out / "arms" / "vivid" / "seed-0"
+        assert json.loads((folder / "exported.json").read_text())["unweigh"] == unweigh
+        return json.loads((folder / "evaluation.json").read_text())["metrics"]
+
+    out, fresh = tmp_path / "study", tmp_path / "fresh"
+    shutil.copytree(study, out)
+    shutil.copytree(study, fresh)
+    before = figures(out, 0.2)
+    after = figures(out, 1.0)
+    assert after != before
+    assert after == figures(fresh, 1.0)
+
+
 def test_the_same_seed_gives_the_same_figures(study, dataset, tmp_path):
     again = tmp_path / "again"
     run_study(own().only(("bins", "vivid")), data=dataset, out=again)
@@ -312,6 +332,20 @@ def test_data_that_cannot_be_used(dataset, photos, tmp_path):
         run_study(own(), data=dataset, out=tmp_path / "out", budget="tiny")
 
 
+def test_another_folder_is_not_taken_for_the_one_it_was_begun_on(photos, tmp_path):
+    out = tmp_path / "study"
+
+    def stop(what, done, total):
+        if what == "counting colours":
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        run_study(own(), data=photos, out=out, progress=stop)
+    shutil.copytree(photos / "coffee", tmp_path / "others")
+    with pytest.raises(SettingError, match=r"was begun on the photographs of .*photos.*; give another --out"):
+        run_study(own(), data=tmp_path / "others", out=out)
+
+
 @pytest.mark.slow
 def test_a_plain_folder_is_prepared_into_the_study(photos, dataset, tmp_path):
     run_study(own(), data=photos, out=tmp_path / "study", budget=TINY)
@@ -342,6 +376,11 @@ def test_every_recipe_runs(name, dataset, tmp_path):
         if arm.of is None:
             trained = Run.open(out / "arms" / arm.folder / "seed-0").training
             assert (trained.crop, trained.batch_size) == (32, 2)
+    if name == "transfer":
+        digest = hashlib.sha256(options["encoder_weights"].read_bytes()).hexdigest()
+        assert f"encoder from squeezenet1_1.safetensors (SHA-256 {digest}), frozen" in text
+    if name in ("transfer", "regularization"):
+        assert "encoder from scratch, learned along" in text
     if name == "bins":
         rows = [row for row in table(out, "quantisation") if row["metric"] == "psnr"]
         quantised = {int(row["bins"]): float(row["mean"]) for row in rows}

@@ -93,6 +93,12 @@ def test_ten_lines_are_a_recipe():
         ({"arms": [{"name": "a"}, {"name": "b", "of": "c"}]}, "of = 'c' is no arm before it that trains"),
         ({"arms": [{"name": "a"}, {"name": "b", "of": "a", "bins": 8}]}, "cannot have bins of its own"),
         ({"arms": [{"name": "a"}, {"name": "b", "of": "a", "temperature": 0}]}, "temperature must be above 0"),
+        (
+            {"arms": [{"name": "a"}, {"name": "b", "of": "a", "temperature": float("inf")}]},
+            "temperature must be above 0",
+        ),
+        ({"shared": {"caution": -5}}, r"\[shared\]: caution must lie in 0..4"),
+        ({"evaluation": {"size": 100000}}, r"\[evaluation\]: size must be at most 4096"),
         ({"arms": [{"name": "a", "epochs": 3, "steps": 4}, {"name": "b"}]}, "steps and epochs say the same"),
         ({"shared": {"seeds": 0}}, "seeds must be a number from 1 on"),
         ({"shared": {"seeds": [1, 1]}}, "different numbers"),
@@ -115,6 +121,8 @@ def test_settings_that_only_a_training_can_judge_name_the_arm():
         ({"network": "fat"}, "arm 'narrow': no network 'fat'"),
         ({"network": "flat", "crop": -8}, "arm 'narrow': crop must be"),
         ({"network": "flat", "options": {"depth": 3}}, "no option depth"),
+        ({"network": "flat", "learning_rate": "fast"}, "arm 'narrow': the learning rate must be auto or lie in 0..10"),
+        ({"network": "flat", "categories": ["coats"]}, "arm 'narrow': the dataset has no category 'coats'"),
     ):
         with pytest.raises(SettingError, match=told):
             planned(recipe(GOOD, shared=change))

@@ -106,6 +106,16 @@ def prepare(
         ledger.close()
 
 
+def prepared_from(dataset: str | Path) -> list[str]:
+    """Give the folders, as whole paths, whose photographs a dataset was made of."""
+    ledger = Ledger(Path(dataset) / "ledger.sqlite")
+    try:
+        places: list[str] = json.loads(ledger.setting("settings") or "{}").get("sources", [])
+    finally:
+        ledger.close()
+    return places
+
+
 def _check(sources: Sequence[str | Path], *, size: int, val: float, shard_size: int) -> None:
     if size < SMALLEST_SIDE:
         raise SettingError(f"size must be at least {SMALLEST_SIDE} pixels, not {size}")

@@ -140,7 +140,10 @@ class Training:
             (0 <= self.rebalance <= 1, f"rebalance must lie in 0..1, not {self.rebalance}"),
             (self.epochs >= 1, f"epochs must be at least 1, not {self.epochs}"),
             (self.batch_size >= 1, f"the batch size must be at least 1, not {self.batch_size}"),
-            (rate == "auto" or 0 < float(rate) < 10, f"the learning rate must be auto or lie in 0..10, not {rate}"),
+            (
+                rate == "auto" or (not isinstance(rate, str) and 0 < rate < 10),
+                f"the learning rate must be auto or lie in 0..10, not {rate}",
+            ),
             (0 <= self.average < 1, f"average must lie in 0..1, not {self.average}"),
             (
                 self.crop > 0 and self.crop % network.multiple == 0,

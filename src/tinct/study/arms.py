@@ -27,6 +27,7 @@ from tinct.study.folder import (
     BASELINES,
     BINS_FILE,
     COST_FILE,
+    EXPORTED_FILE,
     FORMAT,
     STUDY_FILE,
     TRAINED_FILE,
@@ -166,10 +167,13 @@ def _dataset(data: Path, folder: Path, show: Progress) -> Path:
             f"{data}: has folders for training and validation of its own, which a study cannot follow; give one folder "
             "of all photographs, which it splits by itself, or a dataset of  tinct prepare"
         )
-    from tinct.learn.prepare import prepare
+    from tinct.learn.prepare import prepare, prepared_from
 
     target = folder / "dataset"
-    if not is_dataset(target):
+    if is_dataset(target):
+        if (places := prepared_from(target)) != [str(data.resolve())]:
+            raise SettingError(f"{folder}: was begun on the photographs of {', '.join(places)}; give another --out")
+    else:
         prepare([data], target, val=_VAL, progress=lambda done, total: show(f"preparing {data}", done, total))
     return target
 
@@ -311,7 +315,7 @@ def _run_arm(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Prog
     if arm.of is None and not (study.run(arm, seed) / TRAINED_FILE).is_file():
         status = "done"
         _train(study, arm, seed, show)
-    if not study.evaluated(arm, seed):
+    if not study.evaluated(arm, seed) or not study.model(arm, seed).is_file():
         status = "done"
         _evaluate(study, yardstick, arm, seed, show)
     if seed == study.seeds[0]:  # with another seed it would cost the same
@@ -351,16 +355,20 @@ def _evaluate(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Pro
     show(what, 0, 1)
     model = study.model(arm, seed)
     size = study.working_size(arm, seed)
-    if not model.is_file() or not model.with_suffix(".safetensors").is_file():
+    made = {"checkpoint": arm.evaluation.get("checkpoint", "last"), "unweigh": arm.evaluation.get("unweigh", 0.0)}
+    note = model.with_name(EXPORTED_FILE)
+    # A model of other settings, which the recipe had before, must not be measured under their new name.
+    if not all(file.is_file() for file in (model, model.with_suffix(".safetensors"), note)) or read_json(note) != made:
+        note.unlink(missing_ok=True)
         export(
             study.run(arm, seed),
             model,
             name=f"{study.record['name']}-{arm.folder}-{seed}",
-            checkpoint=arm.evaluation.get("checkpoint", "last"),
-            unweigh=arm.evaluation.get("unweigh", 0.0),
             working_size=size,
             overwrite=True,
+            **made,
         )
+        write_json(note, made)
     method = Method(arm.name, picture_maker(open_colorizer(study, arm, seed), arm))
     found = yardstick.measure(
         method,

@@ -4,7 +4,8 @@ recipe.toml             as it was run
 study.json              what was planned and on what, versions and machine
 bins.json               the colours that every arm's pictures are counted in
 baselines/NAME/         evaluation of the grey picture and of the mean colour
-arms/ARM/seed-N/        a training's run, with model.onnx, trained.json, cost.json, evaluation.json, comparisons.npz
+arms/ARM/seed-N/        a training's run, with model.onnx, exported.json (how that was made), trained.json, cost.json,
+                        evaluation.json, comparisons.npz
 report.html             for people, all in one file
 figures/ tables/        what is in it: PNG and SVG, CSV and JSON
 """
@@ -27,7 +28,7 @@ from tinct.study.recipe import Arm, slug
 
 FORMAT = 1
 STUDY_FILE, BINS_FILE = "study.json", "bins.json"
-MODEL_FILE, TRAINED_FILE, COST_FILE = "model.onnx", "trained.json", "cost.json"
+MODEL_FILE, TRAINED_FILE, COST_FILE, EXPORTED_FILE = "model.onnx", "trained.json", "cost.json", "exported.json"
 BASELINES = (GREY, MEAN_COLOR)
 
 

@@ -218,6 +218,9 @@ def _training(
         settings = {**NO_AUGMENTATION, **settings}
     if isinstance(settings.get("categories"), int):
         settings["categories"] = largest_categories(train, settings["categories"])
+    there = {category(picture) for picture in train}
+    if missing := [name for name in settings.get("categories", ()) if name not in there]:
+        raise SettingError(f"the dataset has no category '{missing[0]}'; there are: {', '.join(sorted(there))}")
     if (steps := settings.pop("steps", None)) is not None:
         settings["epochs"], settings["epoch_steps"] = _divided(steps, POINTS)
     elif "minutes" in settings and "epochs" not in settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ ARM_EVALUATION: dict[str, Any] = {
     "drawn": bool,
 }
 EVALUATION: dict[str, Any] = {"pictures": int, "train_pictures": int, "by": str}
+# What `tinct.colorize.Colorizer` takes; told here, before anything is trained.
+_LARGEST, _MOST_CAUTION = 4096, 4
 SHARED_ONLY: dict[str, Any] = {"seeds": int | tuple[int, ...]}
 
 
@@ -88,8 +91,12 @@ def check_values(table: Mapping[str, Any], known: Mapping[str, Any], *, where: s
     for key, least in (("steps", 1), ("pictures", 1), ("train_pictures", 0), ("size", 16)):
         if key in checked and checked[key] is not None and checked[key] < least:
             raise SettingError(f"{where}: {key} must be at least {least}, not {checked[key]}")
-    if not checked.get("temperature", 1) > 0:
+    if not 0 < checked.get("temperature", 1) < math.inf:
         raise SettingError(f"{where}: temperature must be above 0, not {checked['temperature']}")
+    if checked.get("size") is not None and checked["size"] > _LARGEST:
+        raise SettingError(f"{where}: size must be at most {_LARGEST}, not {checked['size']}")
+    if not 0 <= checked.get("caution", 0) <= _MOST_CAUTION:
+        raise SettingError(f"{where}: caution must lie in 0..{_MOST_CAUTION}, not {checked['caution']}")
     if not 0 <= checked.get("unweigh", 0) <= 1:
         raise SettingError(f"{where}: unweigh must lie in 0..1, not {checked['unweigh']}")
     if checked.get("checkpoint", "last") not in ("last", "best"):

@@ -195,8 +195,20 @@ def _overfitting(results: Results, rows: Table) -> str:
         + "; ".join(
             f"“{'right bin' if name == 'accuracy_bins' else 'within 10'}”: {ACCURACIES[name]}" for name in shown
         )
-        + ". Figures of training pictures are taken while learning, with augmentation and dropout at work; CIEDE2000 "
-        "is of the finished network on both.",
+        + ". Figures of training pictures are taken while learning, with augmentation and dropout at work, those "
+        "of validation of the averaged weights; CIEDE2000 is of the finished network on both." + _unseen(results),
+    )
+
+
+def _unseen(results: Results) -> str:
+    """Say which arms have never seen most of what is shown as training pictures."""
+    trainings = {arm.name: results.study.training(arm, results.study.seeds[0]) for arm in results.trained}
+    parts = [html.escape(name) for name, each in trainings.items() if each.subset < 1 or each.categories]
+    if not parts:
+        return ""
+    return (
+        f" <b>The training pictures here are drawn from the whole training split</b>, of which {', '.join(parts)} "
+        "learned from a part only: their figures on training pictures are those of pictures that they mostly never saw."
     )
 
 

@@ -67,14 +67,14 @@ class Results:
     @cached_property
     def val(self) -> Comparer:
         """Figures on the validation pictures."""
-        return Comparer(self.measured)
+        return Comparer(self.measured, trained=self._seeded)
 
     @cached_property
     def train(self) -> Comparer | None:
         """Figures on training pictures; None where none were measured."""
         if not self.measured[GREY][0].comparisons.get("train"):
             return None
-        return Comparer(self.measured, split="train")
+        return Comparer(self.measured, split="train", trained=self._seeded)
 
     @cached_property
     def seeds(self) -> int:
@@ -92,6 +92,10 @@ class Results:
     def trained(self) -> list[Arm]:
         """The arms that have a training of their own."""
         return [arm for arm in self.arms if arm.of is None]
+
+    @property
+    def _seeded(self) -> list[str]:
+        return [arm.name for arm in self.trained]
 
     @cached_property
     def curves(self) -> dict[str, list[dict[str, list[float]]]]:
@@ -209,7 +213,7 @@ class Results:
         groups = self.measured[GREY][0].groups
         rows = []
         for group in sorted(set(groups)):
-            comparer = Comparer(self.measured, group=group, resamples=300)
+            comparer = Comparer(self.measured, group=group, trained=self._seeded, resamples=300)
             for name in comparer.arms:
                 for metric in METRICS[:4]:
                     found = comparer.spread(name, metric.name)
@@ -242,7 +246,7 @@ class Results:
             compared = yardstick.quantised(bins)
             figures = Bootstrap(len(compared)).figures(compared)
             for metric in METRICS:
-                found = spread([figures[metric.name]])
+                found = spread([figures[metric.name]], pictures=len(compared))
                 rows.append(
                     {
                         "bins": bins.count,

@@ -110,6 +110,8 @@ def conditions(results: Results) -> list[str]:
         else "The arms differ in settings that change which photographs are seen, in which order or cut; with the same "
         "seed, those alike in them see the same."
     )
+    if starts := _starts(results):
+        sentences.append(f"<b>What trainings start from:</b> {'; '.join(starts)}.")
     stopped = [
         f"{_quoted(row['arm'])} after {row['steps']:.0f} of {row['planned']:.0f}"
         for row in rows
@@ -121,6 +123,26 @@ def conditions(results: Results) -> list[str]:
         notes = "; ".join(html.escape(note) for note in record["notes"])
         sentences.append(f"<b>Cut down by --budget {html.escape(record['budget'])}:</b> {notes}.")
     return sentences
+
+
+def _starts(results: Results) -> list[str]:
+    """Say where weights come from that are not drawn by the seed, and which encoders stay as they are."""
+    from tinct.learn.run import Run
+
+    found: dict[str, list[str]] = {}
+    for arm in results.trained:
+        run = Run.open(results.study.run(arm, results.study.finished(arm)[0]))
+        words = []
+        if run.training.initial is not None:
+            words.append(f"the model {run.training.initial}")
+        if run.encoder is not None:
+            frozen = "frozen" if run.training.options.get("frozen", True) else "learning on"
+            words.append(f"encoder from {run.encoder['name']} (SHA-256 {run.encoder['sha256']}), {frozen}")
+        elif run.training.from_scratch:
+            words.append("encoder from scratch, learned along")
+        if words:
+            found.setdefault(", ".join(words), []).append(arm.name)
+    return [f"{_joined(names)}: {html.escape(words)}" for words, names in found.items()]
 
 
 def _order(results: Results, arm: str) -> tuple[object, ...]:
