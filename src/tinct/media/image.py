@@ -18,6 +18,7 @@ import pyvips
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, OutputError, TinctError, TooLargeError, UnreadableError
 from tinct.media import formats, notes
+from tinct.media.decoded import open_bytes, other_kind
 from tinct.media.files import encodes, open_source, save, written_beside
 from tinct.media.profile import to_srgb
 from tinct.media.strips import StripFunction, StripPicture
@@ -294,7 +295,14 @@ def small_size(height: int, width: int, *, size: float) -> tuple[int, int]:
 
 def _load(source: Path | bytes, **options: Any) -> pyvips.Image:
     if isinstance(source, bytes):
-        return pyvips.Image.new_from_buffer(source, "", fail_on="error", **options)
+        return open_bytes(source, fail_on="error", **options)
+    try:
+        with source.open("rb") as file:
+            if other_kind(file.read(12)) is not None:
+                file.seek(0)
+                return open_bytes(file.read())
+    except OSError as error:
+        raise pyvips.Error(str(error.strerror)) from error
     # A file name ending in ] would be taken for libvips' options.
     if str(source).endswith("]") or not encodes(source):
         return pyvips.Image.new_from_source(open_source(source), "", fail_on="error", **options)

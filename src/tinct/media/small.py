@@ -7,6 +7,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from tinct.errors import UnreadableError
+from tinct.media.decoded import open_bytes
 
 
 def read_small(content: bytes, *, longest: int | None = None, name: str) -> NDArray[np.uint8]:
@@ -56,7 +57,7 @@ def size_of(content: bytes, *, name: str) -> tuple[int, int]:
         UnreadableError: the bytes are no picture.
     """
     try:
-        image = pyvips.Image.new_from_buffer(content, "", access="sequential")
+        image = open_bytes(content, access="sequential")
     except pyvips.Error as error:
         raise UnreadableError(f"{name}: not a picture, or a damaged one; leave it out") from error
     lies = image.get_typeof("orientation") and image.get("orientation") >= 5
@@ -73,7 +74,7 @@ def _open(content: bytes, longest: int | None) -> pyvips.Image:
 
     libvips' own `thumbnail_buffer` would do all this, but takes files cut short for whole ones.
     """
-    image = pyvips.Image.new_from_buffer(content, "", access="sequential", fail_on="error")
+    image = open_bytes(content, access="sequential", fail_on="error")
     if longest is None or not str(image.get("vips-loader")).startswith("jpegload"):
         return image
     # The factor leaves twice the size, so that the reduction that is seen is the Lanczos kernel's.
