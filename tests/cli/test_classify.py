@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tinct.cli import build
+from tinct.cli.classify import size_of
 
 MODEL = Path(__file__).parents[1] / "golden" / "tiny_classifier.onnx"
 
@@ -47,7 +48,7 @@ def test_train_prints_a_table_and_predict_and_evaluate_use_the_file(tmp_path):
     assert done.exit_code == 0, done.output
     assert "picked: color_statistics/" in done.stdout
     assert done.stdout.count("color_statistics/boosting rgb") >= 2
-    assert "colour tests: right in" in done.stdout
+    assert "colour tests, classes counting alike: right in" in done.stdout
     assert "sure by, and right in" in done.stdout
     assert "broken.png" in done.stderr
     again = run("train", tmp_path / "set", "-o", model, *some)
@@ -74,10 +75,15 @@ def test_predict_names_a_class_for_each_picture(tmp_path):
     assert done.stdout.rstrip().endswith("%")
 
 
+def test_a_size_is_width_and_height_as_elsewhere():
+    assert size_of("48x32") == (32, 48)
+    assert size_of("48") == (48, 48)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("train", "{folder}", "-o", "{folder}/m.onnx", "--size", "12x"), "--size needs one edge or HxW"),
+        (("train", "{folder}", "-o", "{folder}/m.onnx", "--size", "12x"), "--size needs one edge or WIDTHxHEIGHT"),
         (("train", "{folder}", "-o", "{folder}/m.onnx", "--augment", "hue"), "--augment needs NAME=VALUE"),
         (("train", "{folder}", "-o", "{folder}/m.txt"), "ends in .onnx"),
         (("train", "{folder}/none", "-o", "{folder}/m.onnx"), "no such folder"),

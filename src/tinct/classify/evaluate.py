@@ -181,7 +181,8 @@ def check_drawing(target: Path, *, overwrite: bool) -> None:
 def confusion_picture(scores: Scores) -> NDArray[np.uint8]:
     """Draw a confusion matrix: (H, W, 3) sRGB uint8; blue on the diagonal, red off it, darker for larger shares."""
     names = [_text(name) for name in scores.classes]
-    left = max(each.shape[1] for each in names) + 24
+    corner = [_text("named →"), _text("truth ↓")]
+    left = max(each.shape[1] for each in [*names, *corner]) + 24
     count = len(names)
     canvas = np.full((left + CELL * count + 16, left + CELL * count + 16, 3), 255, dtype=np.uint8)
     totals = np.maximum(scores.confusion.sum(axis=1, keepdims=True), 1)
@@ -198,6 +199,8 @@ def confusion_picture(scores: Scores) -> NDArray[np.uint8]:
         top = left + CELL * place + (CELL - height) // 2
         _ink(canvas, name, top, left - 12 - width)
         _ink(canvas, np.rot90(name), left - 12 - width, top)  # upwards above the column
+    for place, text in enumerate(corner):
+        _ink(canvas, text, left - 12 - (2 - place) * (text.shape[0] + 8), left - 12 - text.shape[1])
     return canvas
 
 

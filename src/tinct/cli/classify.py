@@ -227,15 +227,15 @@ def _stages() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def size_of(text: str | None) -> tuple[int, int] | None:
-    """Read --size: one edge, or HxW."""
+    """Read --size, one edge or WxH, as height and width."""
     if text is None:
         return None
     parts = text.lower().split("x")
     if len(parts) == 1:
         parts *= 2
     if len(parts) != 2 or not all(part.isascii() and part.isdigit() and 16 <= int(part) <= 512 for part in parts):
-        raise SettingError(f"--size needs one edge or HxW, each 16 to 512 pixels, not '{text}'")
-    return int(parts[0]), int(parts[1])
+        raise SettingError(f"--size needs one edge or WIDTHxHEIGHT, each 16 to 512 pixels, not '{text}'")
+    return int(parts[1]), int(parts[0])
 
 
 def predict(

@@ -16,7 +16,10 @@ Folder = Annotated[
 ]
 Size = Annotated[
     str | None,
-    typer.Option(metavar="HxW", help="Bring pictures to this size. Default: their own, up to 128 pixels."),
+    typer.Option(
+        metavar="WxH",
+        help="Bring pictures to this size, or to squares of one edge. Default: their own, up to 128 pixels.",
+    ),
 ]
 Backbone = Annotated[str, typer.Option(metavar="NAME", help="Say what the weights belong to: squeezenet1_1 or vgg16.")]
 Standardize = Annotated[

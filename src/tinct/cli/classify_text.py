@@ -21,9 +21,11 @@ def judged_line(judged: Judged) -> str:
     outcome, scores = judged.outcome, judged.scores
     name = f"{outcome.candidate.name:<44}"
     if scores is None or outcome.reason:
-        return f"{name} not tried: {outcome.reason}"
+        return f"{name} not judged: {outcome.reason}"
     low, high = scores.interval
     parts = [f"{100 * scores.accuracy:5.1f} %  ({100 * low:.1f} to {100 * high:.1f})"]
+    if abs(scores.balanced - scores.accuracy) >= 0.001:
+        parts.append(f"balanced {100 * scores.balanced:5.1f} %")
     if "grey" in judged.color_tests:
         parts.append(f"grey {100 * judged.color_tests['grey']:5.1f} %")
     if outcome.epochs:
@@ -45,7 +47,7 @@ def print_training(done: Training) -> None:
         known = f"{shares['plain']} % as they are, {shares['grey']} % in grey, {turned}"
         say(f"colour tests, classes counting alike: right in {known}")
         say(f"  {_meaning(done.card.color_tests, len(done.card.classes))}")
-    say(f"calibrated at a temperature of {done.card.temperature:.2f}; sure by, and right in:")
+    say(f"calibrated at a temperature of {done.card.temperature:.2f}, on these same pictures; sure by, and right in:")
     for each in metrics["reliability"]:
         say(f"  {100 * each['confidence']:5.1f} %  {100 * each['accuracy']:5.1f} %  of {each['count']}")
     if done.test is not None:

@@ -25,6 +25,8 @@ SPLIT_NAMES = {"train": TRAIN, "training": TRAIN, "val": VAL, "valid": VAL, "val
 LARGEST_EDGE = 128
 SMALLEST_EDGE = 16
 SIZES_LOOKED_AT = 50
+# Copies are told by detail, which smaller pictures do not have.
+COMPARED_EDGE = 64
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Labelled:
         paths: of each picture.
         labels: (N,) each one's index in `classes`.
         splits: each one's split: `train`, `val`, `test`, or empty where none is given.
+        empty: subfolders in which nothing was found, and which are no classes therefore.
     """
 
     place: str
@@ -46,6 +49,7 @@ class Labelled:
     paths: tuple[Path, ...]
     labels: NDArray[np.intp]
     splits: tuple[str, ...]
+    empty: tuple[str, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """Give how many pictures each class has."""
@@ -62,6 +66,7 @@ class Labelled:
             tuple(self.paths[index] for index in kept),
             self.labels[kept],
             tuple(self.splits[index] for index in kept),
+            self.empty,
         )
 
 
@@ -73,11 +78,13 @@ class Loaded:
         labelled: what they are.
         pixels: (N, H, W, 3) sRGB uint8, or (N, H, W, C) float32 for arrays.
         left_out: path and reason of each that could not be read.
+        finer: pictures of less than 64 pixels once more at 64, for copies to be told by; None where `pixels` will do.
     """
 
     labelled: Labelled
     pixels: NDArray[Any]
     left_out: list[tuple[str, str]] = field(default_factory=list)
+    finer: NDArray[Any] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -95,7 +102,8 @@ def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None)
     Args:
         source: a folder with one subfolder a class (pictures lie in it to any depth); or with the subfolders train/,
             val/ and test/ (of which val/ and test/ may be missing), each with one subfolder a class; or a CSV table of
-            paths (relative to the table) and labels, and splits if there is a third column, with or without headings.
+            paths (relative to the table) and labels, and splits if there is a third column, with or without headings,
+            separated by commas, semicolons or tabs.
         classes: the only ones allowed, in this order, for measuring a model; those found, sorted, without it.
 
     Raises:
@@ -127,6 +135,7 @@ def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None)
         tuple(path for path, _, _ in rows),
         np.array([names.index(label) for _, label, _ in rows], dtype=np.intp),
         tuple(split for _, _, split in rows),
+        _empty_folders(place, set(found)) if place.is_dir() else (),
     )
 
 
@@ -155,10 +164,21 @@ def _class_rows(folder: Path) -> Iterator[tuple[Path, str]]:
                 yield path, each.name
 
 
+def _empty_folders(folder: Path, classes: set[str]) -> tuple[str, ...]:
+    places = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    if any(SPLIT_NAMES.get(path.name.lower()) == TRAIN for path in places):
+        places = [path for split in places for path in split.iterdir() if path.is_dir()]
+    return tuple(sorted({path.name for path in places if not path.name.startswith(".")} - classes))
+
+
 def _table_rows(table: Path) -> Iterator[Row]:
     try:
         with table.open(encoding="utf-8-sig", newline="") as stream:
-            rows = [row for row in csv.reader(stream) if any(cell.strip() for cell in row)]
+            first = stream.readline()
+            stream.seek(0)
+            # Spreadsheets of many countries write semicolons; where both are there, those belong to names.
+            separator = "\t" if "\t" in first else ";" if ";" in first and "," not in first else ","
+            rows = [row for row in csv.reader(stream, delimiter=separator) if any(cell.strip() for cell in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{table}: cannot be read as a table in UTF-8 ({error})") from error
     suffixes = (*PICTURE_SUFFIXES, ".npy")
@@ -212,12 +232,16 @@ def load(labelled: Labelled, *, size: tuple[int, int], progress: Callable[[int, 
         DataError: none can be read, or arrays differ in their number of channels.
     """
     total = len(labelled.paths)
-    read: list[NDArray[Any] | None] = []
+    read: list[tuple[NDArray[Any], NDArray[Any] | None] | None] = []
     left_out: list[tuple[str, str]] = []
+    scale = COMPARED_EDGE / max(size)
+    finer = scale > 1 and labelled.kind == PICTURE
+    enough = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
 
-    def one(path: Path) -> NDArray[Any] | str:
+    def one(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None] | str:
         try:
-            return read_pixels(path, size=size, kind=labelled.kind)
+            pixels = read_pixels(path, size=size, kind=labelled.kind)
+            return pixels, read_pixels(path, size=enough, kind=PICTURE) if finer else None
         except UnreadableError as error:
             return str(error)
 
@@ -228,10 +252,11 @@ def load(labelled: Labelled, *, size: tuple[int, int], progress: Callable[[int, 
             read.append(None if isinstance(found, str) else found)
             if isinstance(found, str):
                 left_out.append((str(labelled.paths[index]), found))
-    kept = [pixels for pixels in read if pixels is not None]
+    kept = [found[0] for found in read if found is not None]
+    compared = [found[1] for found in read if found is not None and found[1] is not None]
     if not kept:
         raise DataError(f"{labelled.place}: none of {total} files can be read; the first: {left_out[0][1]}")
     if len({pixels.shape for pixels in kept}) > 1:
         raise DataError(f"{labelled.place}: arrays of different numbers of channels; give them all the same")
-    chosen = np.array([pixels is not None for pixels in read])
-    return Loaded(labelled.part(chosen), np.stack(kept), left_out)
+    chosen = np.array([found is not None for found in read])
+    return Loaded(labelled.part(chosen), np.stack(kept), left_out, np.stack(compared) if compared else None)

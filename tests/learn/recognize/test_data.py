@@ -64,6 +64,26 @@ def test_tables_of_paths_and_labels(tmp_path, heading):
             find_labelled(table)
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_tables_of_other_separators(tmp_path, separator):
+    rows = [("path", "label"), ("p/one, two.png", "x"), ("p/3.png", "y")]
+    for path, _ in rows[1:]:
+        write(tmp_path / path)
+    (tmp_path / "t.csv").write_text("\n".join(separator.join(row) for row in rows))
+    assert find_labelled(tmp_path / "t.csv").counts() == {"x": 1, "y": 1}
+
+
+@pytest.mark.parametrize("split", ["", "train"])
+def test_a_subfolder_without_pictures_is_no_class_and_is_told(tmp_path, split):
+    for name in ("a", "b"):
+        write(tmp_path / split / name / "x.png")
+    (tmp_path / split / "c").mkdir()
+    (tmp_path / split / "c" / "x.xcf").write_bytes(b"gimp")
+    found = find_labelled(tmp_path)
+    assert (found.classes, found.empty) == (("a", "b"), ("c",))
+    assert load(found, size=(8, 8)).labelled.empty == ("c",)
+
+
 def test_mixed_modes_and_sizes_are_brought_to_one_and_unreadable_ones_listed(tmp_path):
     random = np.random.default_rng(0)
     write(tmp_path / "a" / "grey.png", random.integers(0, 256, (40, 50), dtype=np.uint8))
@@ -88,6 +108,19 @@ def test_arrays_are_read_as_numbers(tmp_path):
     write(tmp_path / "a" / "y.png")
     with pytest.raises(DataError, match=r"pictures and \.npy arrays"):
         find_labelled(tmp_path)
+
+
+def test_copies_are_looked_for_in_pictures_of_a_size_to_show_them(tmp_path):
+    random = np.random.default_rng(0)
+    for index in range(12):
+        fine = cv2.resize(random.integers(0, 256, (24, 24, 3), dtype=np.uint8), (96, 72), interpolation=cv2.INTER_CUBIC)
+        write(tmp_path / "ab"[index % 2] / f"{index:02d}.png", fine)
+    write(tmp_path / "b" / "99.jpg", fine)
+    small, large = (load(find_labelled(tmp_path), size=size) for size in ((12, 16), (48, 64)))
+    assert small.finer.shape == (13, 48, 64, 3)
+    assert large.finer is None
+    assert np.array_equal(small.finer, large.pixels)
+    assert (near_duplicates(small.finer) != np.arange(13)).sum() == 1
 
 
 def test_the_size_is_the_median_made_smaller(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinct.color.inputs import PICTURE
 from tinct.learn.doctor.examination import Examination
-from tinct.learn.doctor.files import names_of
+from tinct.learn.doctor.files import FileFacts, names_of
 from tinct.learn.doctor.findings import Finding, percent
 from tinct.learn.doctor.labels import CHANCE, SIGNIFICANT, chance_p
 
@@ -24,6 +24,8 @@ STILL_RISING = 0.03
 MANY = 0.01
 # Fewer colours in a whole picture, or one colour in more of its pixels, are a palette that collapsed.
 FEW_COLORS, ONE_COLOR = 32, 0.6
+# A picture may have few colours since it is plain; where these lie so many levels apart, others were there once.
+WIDE_GAP = 4.0
 CUT_OFF = 0.3
 # Plain statistics this good leave nothing to be wanted of the pictures.
 FINE = 0.9
@@ -31,7 +33,7 @@ FINE = 0.9
 
 def data_findings(found: Examination) -> Iterator[Finding]:
     """Judge the data."""
-    for rule in (_contradictions, _leaks, _unreadable, _grey, _labels, _balance, _few, _files, _palette):
+    for rule in (_contradictions, _leaks, _unreadable, _empty, _grey, _labels, _balance, _few, _files, _palette):
         yield from rule(found)
 
 
@@ -81,6 +83,18 @@ def _unreadable(found: Examination) -> Iterator[Finding]:
             f"{_pictures(len(left_out))} cannot be read ({percent(share)})",
             [f"{path}: {reason}" for path, reason in left_out[:4]],
             "fetch the files again, or delete them",
+        )
+
+
+def _empty(found: Examination) -> Iterator[Finding]:
+    empty = found.loaded.labelled.empty
+    if empty:
+        yield Finding(
+            "empty-class",
+            25,
+            f"{len(empty)} {'subfolders hold' if len(empty) > 1 else 'subfolder holds'} no pictures",
+            [f"no class of its own: {name}" for name in empty[:6]],
+            "put pictures of a kind that tinct reads into it, or move it away",
         )
 
 
@@ -153,8 +167,7 @@ def _labels(found: Examination) -> Iterator[Finding]:
         if any(heart.accuracy >= 0.95 for heart in found.by_heart):
             evidence.append("the network can learn one batch by heart: it is not the network that fails")
         # Where pictures are few, or their files have lost something, that is the likelier reason, and comes first.
-        facts = found.files
-        lost = facts is not None and (facts.colors <= FEW_COLORS or facts.commonest >= ONE_COLOR)
+        lost = found.files is not None and _collapsed(found.files)
         yield Finding(
             "random-labels",
             55 if lost or min(found.counts.values()) < FEWEST_OF_A_CLASS else 90,
@@ -250,12 +263,12 @@ def _palette(found: Examination) -> Iterator[Finding]:
     facts = found.files
     if facts is None or is_grey(found) or float(found.reference.mean()) >= FINE:
         return
-    if facts.colors <= FEW_COLORS or facts.commonest >= ONE_COLOR:
+    if _collapsed(facts):
         yield Finding(
             "collapsed-palette",
             70 if not found.telling else 40,
             f"half of the pictures have at most {facts.colors} colours"
-            if facts.colors <= FEW_COLORS
+            if facts.commonest < ONE_COLOR
             else f"one colour fills {percent(facts.commonest)} of a picture",
             [
                 f"median of {facts.count} files: {facts.colors} colours, the commonest in {percent(facts.commonest)} "
@@ -273,6 +286,10 @@ def _palette(found: Examination) -> Iterator[Finding]:
             "lower the exposure or the saturation, or widen the range of the colour map",
             sure=False,
         )
+
+
+def _collapsed(facts: FileFacts) -> bool:
+    return facts.commonest >= ONE_COLOR or (facts.colors <= FEW_COLORS and facts.gap >= WIDE_GAP)
 
 
 def _pictures(count: int) -> str:

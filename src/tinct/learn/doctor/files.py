@@ -34,6 +34,7 @@ class FileFacts:
             halved) can have; 0 where nothing is JPEG.
         chroma_apart: levels by which the mean Cb or Cr of the classes differ, of the two that differ most.
         colors: different colours in a picture.
+        gap: levels between neighbouring values of a channel, on average, in the channel where they are widest apart.
         commonest: share of the pixels that has a picture's commonest colour.
         cut: share of the pixels with one or two channels, not all, at the end of their range.
     """
@@ -44,6 +45,7 @@ class FileFacts:
     chroma_step: float
     chroma_apart: float
     colors: int
+    gap: float
     commonest: float
     cut: float
 
@@ -68,7 +70,7 @@ def look_at_files(labelled: Labelled, *, seed: int = 0) -> FileFacts | None:
         return None
     table = np.array(rows, dtype=np.float64)
     known = [step for step in steps if step is not None]
-    colors, commonest, cut = np.median(table[:, 2:], axis=0)
+    colors, gap, commonest, cut = np.median(table[:, 2:], axis=0)
     return FileFacts(
         len(rows),
         float(table[:, 0].mean()),
@@ -76,6 +78,7 @@ def look_at_files(labelled: Labelled, *, seed: int = 0) -> FileFacts | None:
         float(np.median(known)) if known else 0.0,
         _apart(np.array(chroma), np.array(labels)),
         int(colors),
+        float(gap),
         float(commonest),
         float(cut),
     )
@@ -86,12 +89,14 @@ def _apart(chroma: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
     return float(np.ptp(means, axis=0).max())
 
 
-def _levels(rgb: NDArray[np.uint8]) -> tuple[int, float, float]:
-    """Give the number of colours, the share of the commonest, and the share of pixels that are cut off."""
+def _levels(rgb: NDArray[np.uint8]) -> tuple[int, float, float, float]:
+    """Give the number of colours, the gap between levels, the commonest's share, and that of pixels cut off."""
     wide = rgb.reshape(-1, 3).astype(np.uint32)
     _, counts = np.unique(wide[:, 0] << 16 | wide[:, 1] << 8 | wide[:, 2], return_counts=True)
     full = (wide == 255).sum(axis=1)
-    return len(counts), float(counts.max() / len(wide)), float(((full == 1) | (full == 2)).mean())
+    levels = [np.unique(channel) for channel in wide.T]
+    gap = max(float(each[-1] - each[0]) / max(1, len(each) - 1) for each in levels)
+    return len(counts), gap, float(counts.max() / len(wide)), float(((full == 1) | (full == 2)).mean())
 
 
 def _halved(content: bytes) -> bool:

@@ -40,7 +40,8 @@ def near_duplicates(pixels: NDArray[Any]) -> NDArray[np.intp]:
     """
     pictures = pixels if pixels.dtype == np.uint8 else _as_pictures(pixels)
     prints = [fingerprint(picture) for picture in pictures]
-    details = _own_details(np.stack([_detail(picture) for picture in pictures]))
+    whole = np.stack([_detail(picture) for picture in pictures])
+    details = _own_details(whole)
     bits = np.array([[(number >> place) & 1 for place in range(64)] for number, _ in prints], dtype=np.float32) * 2 - 1
     group = np.arange(len(prints))
 
@@ -56,7 +57,7 @@ def near_duplicates(pixels: NDArray[Any]) -> NDArray[np.intp]:
             one = start + int(row)
             if other <= one or not look_alike(prints[one], prints[other]):
                 continue
-            same = np.array_equal(pictures[one], pictures[other])
+            same = whole[one].any() and np.array_equal(pictures[one], pictures[other])
             if same or float(details[one] @ details[other]) >= SAME_DETAIL:
                 first, second = sorted((root(one), root(int(other))))
                 group[second] = first
@@ -90,12 +91,12 @@ def _own_details(details: NDArray[np.float32]) -> NDArray[np.float32]:
         details: (N, D) as `_detail` gives them.
 
     Returns:
-        (N, D) vectors of length 1; zeros where nothing of its own is left. Of fewer than 10, which may all be copies,
-        they are given as they are.
+        (N, D) vectors of length 1; zeros for flat pictures and where nothing of its own is left. Of fewer than 10,
+        which may all be copies, they are given as they are.
     """
     if len(details) < FEWEST_SHARING:
         return details
-    own = details - details.mean(axis=0)
+    own = np.where(details.any(axis=1, keepdims=True), details - details.mean(axis=0), 0)
     lengths = np.linalg.norm(own, axis=1, keepdims=True)
     found: NDArray[np.float32] = np.where(lengths > OWN_DETAIL, own / np.maximum(lengths, 1e-12), 0).astype(np.float32)
     return found

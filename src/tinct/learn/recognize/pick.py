@@ -145,8 +145,10 @@ def train_classifier(
     )
     loaded, warnings = _read(labelled, size, progress)
     folds = _folds(loaded, choices, warnings)
-    warning = check_augmentation(choices.fitting.augmentation, loaded, folds[0], force=choices.force, seed=choices.seed)
-    warnings += [warning] if warning else []
+    if any(each.network != COLOR_STATISTICS for each in candidates):  # statistics see pictures as they are
+        change = choices.fitting.augmentation
+        warning = check_augmentation(change, loaded, folds[0], force=choices.force, seed=choices.seed)
+        warnings += [warning] if warning else []
     notebook = Notebook(path.with_name(f"{path.name}.progress"), of=f"{_digest(loaded, folds)} {choices.minutes}")
     measured = Measured()
     table = _try_all(candidates, loaded, folds, choices, notebook, measured, progress=progress, found=found)
@@ -206,7 +208,7 @@ def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) 
             raise DataError(
                 f"{labelled.place}: the class '{name}' has {few} to train on; add others, or move its folder away"
             )
-    warnings = []
+    warnings = [f"'{name}' holds no pictures and is no class" for name in labelled.empty]
     if min(counts.values()) * 10 < max(counts.values()):
         least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
         warnings.append(
@@ -224,7 +226,7 @@ def _is_trained(labelled: Labelled) -> Any:
 def _folds(loaded: Loaded, choices: Choices, warnings: list[str]) -> list[Fold]:
     """Split: by the given validation split, or so that near-duplicates stay together."""
     labelled = loaded.labelled
-    groups = near_duplicates(loaded.pixels)
+    groups = near_duplicates(loaded.pixels if loaded.finer is None else loaded.finer)
     train, val, test = (loaded.of(*names) for names in ((TRAIN, ""), (VAL,), (TEST,)))
     for name, part in (("validation", val), ("test", test)):
         if count := leaks(groups, train, part):
@@ -238,7 +240,8 @@ def _folds(loaded: Loaded, choices: Choices, warnings: list[str]) -> list[Fold]:
         if len(alone) < 2:
             raise DataError(f"the class '{name}' has only copies of one picture; add others, or move its folder away")
     if copies := len(both) - len(np.unique(groups[both])):
-        warnings.append(f"{copies} of {len(both)} pictures are copies of others; copies are kept in one fold")
+        are = "is a copy of another" if copies == 1 else "are copies of others"
+        warnings.append(f"{copies} of {len(both)} pictures {are}; copies are kept in one fold")
     made = stratified_folds(labelled.labels[both], groups[both], folds=max(count, 5 if count == 1 else 2))
     return [Fold(both[each.train], both[each.val]) for each in (made[:1] if count == 1 else made)]
 
