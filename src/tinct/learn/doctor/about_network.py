@@ -50,6 +50,7 @@ def _dead(found: Examination) -> Iterator[Finding]:
     # Where there is nothing to be learned, units fall silent for want of a use.
     if worst is None or worst.dead < CRIPPLED or not found.failing or not found.telling:
         return
+    learns = found.asked is not None and chance_p(found.asked.right, found.chance) < SIGNIFICANT
     before = dict(zip((each.name for each in found.born_dead), found.born_dead, strict=True))
     lines = [
         f"{each.name}: {percent(each.dead)} of {each.units} units never answer any more, "
@@ -59,7 +60,7 @@ def _dead(found: Examination) -> Iterator[Finding]:
     ]
     yield Finding(
         "dead-units",
-        70 if worst.dead >= DEAD else 45,
+        70 if worst.dead >= DEAD else 20 if learns else 45,
         f"training killed {percent(worst.dead)} of {worst.name}: what gives 0 for every picture learns no more",
         lines,
         "take smaller steps: lower the rate"
