@@ -6,6 +6,7 @@ A network joins by its line in the registry; nothing is to be added here.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,3 +133,21 @@ def test_published_batch_norm_never_learns_its_statistics() -> None:
 def test_options_that_do_not_fit_together_are_refused() -> None:
     with pytest.raises(SettingError, match="same length"):
         build("tinct", outputs=2, options={"widths": [8, 16], "blocks": [1]})
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "wanted"),
+    [
+        ("vgg16", {"width": "3"}, "option width of network 'vgg16' must be a whole number without quotes, not '3'"),
+        ("vgg16", {"width": True}, "a whole number"),
+        ("vgg16", {"frozen": "no"}, "true or false"),
+        ("vgg16", {"dropout": "0.2"}, "a number"),
+        ("tinct", {"widths": ["a"]}, "a list of which each is a whole number"),
+        ("tinct", {"widths": 32}, "a list"),
+    ],
+)
+def test_values_of_the_wrong_kind_are_told_by_name(name: str, options: dict[str, Any], wanted: str) -> None:
+    with pytest.raises(SettingError, match=wanted):
+        options_of(name, options)
+    assert options_of("vgg16", {"dropout": 0.3}).dropout == 0.3
+    assert options_of("tinct", {"widths": [8, 16]}).widths == (8, 16)

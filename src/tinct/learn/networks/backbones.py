@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 import zipfile
 from pathlib import Path
 
@@ -29,6 +30,7 @@ CLASSES = 1000
 TORCHVISION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CAFFE = ((123 / 255, 117 / 255, 104 / 255), (1 / 255, 1 / 255, 1 / 255))
 WHERE = "https://docs.pytorch.org/vision/stable/models.html"
+_REMEDY = f"give a state_dict in torchvision's layout, see {WHERE}"
 
 
 class Backbone(nn.Module):
@@ -217,7 +219,8 @@ def load_backbone(file: str | Path, name: str, *, head: bool | None = None) -> t
 
     Raises:
         SettingError: no such backbone.
-        ModelError: the file is missing, damaged, or holds another network's weights or other keys.
+        ModelError: the file is missing, damaged, or holds another network's weights, other keys, or figures that are
+            not finite.
     """
     if name not in BACKBONES:
         raise SettingError(f"no backbone '{name}'; there are: {', '.join(BACKBONES)}")
@@ -265,6 +268,11 @@ def _load_strictly(backbone: Backbone, state: dict[str, torch.Tensor], path: Pat
                 f"{path}: not {name} in torchvision's layout: '{key}' has the shape {tuple(value.shape)}, "
                 f"not {tuple(expected[key].shape)}; see {WHERE}"
             )
+        if not value.isfinite().all():
+            raise ModelError(
+                f"{path}: '{key}' has figures that are no numbers (not finite), with which nothing can be computed; "
+                f"get the file again, {name}'s are published at {WHERE}"
+            )
     backbone.load_state_dict(state)
 
 
@@ -274,9 +282,14 @@ def _read_torchvision(path: Path) -> dict[str, torch.Tensor]:
             state = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except pickle.UnpicklingError as error:
         raise ModelError(
-            f"{path}: no file of weights (.pth or .safetensors), or a damaged one ({_first_line(error)})"
+            f"{path}: no file of weights, a damaged one, or one that holds more than weights: such a file can run "
+            f"programs when it is read, and was not read; {_REMEDY}"
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{path}: no file of weights (.pth or .safetensors), or a damaged one ({_first_line(error)}); {_REMEDY}"
         ) from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ModelError(f"{path}: holds more than weights; give a state_dict in torchvision's layout, see {WHERE}")
@@ -290,7 +303,9 @@ def _read_npz(path: Path, name: str) -> dict[str, torch.Tensor]:
         with np.load(path, allow_pickle=False) as arrays:
             read = {key: torch.from_numpy(arrays[key].astype(np.float32)) for key in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise ModelError(f"{path}: no .npz file of weights, or a damaged one ({_first_line(error)})") from error
+        raise ModelError(
+            f"{path}: no .npz file of weights, or a damaged one ({_first_line(error)}); get it again"
+        ) from error
     state = {}
     for key, value in read.items():
         layer, _, rest = key.partition(".")
@@ -301,7 +316,9 @@ def _read_npz(path: Path, name: str) -> dict[str, torch.Tensor]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+    """Give what an error says first, in 160 letters at most, without the colours that PyTorch puts in for terminals."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    return (plain.strip().splitlines() or [type(error).__name__])[0][:160]
 
 
 def _kaiming(backbone: nn.Module) -> None:

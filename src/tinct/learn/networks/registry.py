@@ -51,7 +51,7 @@ def options_of(name: str, values: dict[str, Any] | None = None) -> Any:
         The frozen dataclass of options.
 
     Raises:
-        SettingError: no such family or no such option.
+        SettingError: no such family or no such option, or a value of another kind.
     """
     if name not in FAMILIES:
         raise SettingError(f"no network '{name}'; there are: {', '.join(FAMILIES)}")
@@ -60,7 +60,27 @@ def options_of(name: str, values: dict[str, Any] | None = None) -> Any:
     given = {key: tuple(value) if isinstance(value, list) else value for key, value in (values or {}).items()}
     if unknown := sorted(set(given) - known):
         raise SettingError(f"network '{name}' has no option {', '.join(unknown)}; it has: {', '.join(sorted(known))}")
+    defaults = {field.name: getattr(family(), field.name) for field in fields(family)}
+    for key, value in given.items():
+        if not _fits(value, defaults[key]):
+            raise SettingError(f"option {key} of network '{name}' must be {_kind(defaults[key])}, not {value!r}")
     return family(**given)
+
+
+def _fits(value: Any, default: Any) -> bool:
+    """Whether a value is of its default's kind; a whole number serves as a fraction too."""
+    if isinstance(default, tuple):
+        return isinstance(value, tuple) and all(_fits(each, default[0]) for each in value)
+    if isinstance(value, bool) or isinstance(default, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    return isinstance(value, int | float if isinstance(default, float) else type(default))
+
+
+def _kind(default: Any) -> str:
+    if isinstance(default, tuple):
+        return f"a list of which each is {_kind(default[0])}"
+    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    return kinds[type(default)] + (" without quotes" if isinstance(default, int | float) else "")
 
 
 def build(name: str, *, outputs: int, options: dict[str, Any] | None = None) -> Network:
