@@ -17,9 +17,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from tinct.cli import build
 from tinct.errors import DataError, SettingError
 from tinct.learn.prepare import prepare
+from tinct.study.duplicates import find_leaks
 
 
 def _members(folder: Path, split: str) -> list[tuple[dict[str, Any], np.ndarray]]:
@@ -173,3 +176,25 @@ def test_shards_are_plain_tar_files_in_pairs(photo_folder: Path, tmp_path: Path)
     samples = list(webdataset.WebDataset(shards, shardshuffle=False).decode("rgb8"))
     assert len(samples) == made.train
     assert all(sample["jpg"].ndim == 3 and sample["json"]["source"] for sample in samples)
+
+
+def test_mirrored_copies_are_left_out_like_other_duplicates(photo_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mirrored"
+    shutil.copytree(photo_folder / "outdoors", folder)
+    alone = prepare([folder], tmp_path / "alone", val=0.5, shard_size=4)
+    originals = sorted(path for path in folder.iterdir() if path.name not in _rejected(alone.path))
+    for path in originals:
+        turned = np.ascontiguousarray(cv2.imread(str(path))[:, ::-1])
+        cv2.imwrite(str(folder / f"turned-{path.stem}.jpg"), turned, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    made = prepare([folder], tmp_path / "set", val=0.5, shard_size=4)
+    assert made.train + made.val == alone.train + alone.val == len(originals)
+    assert made.duplicates - alone.duplicates == made.rejected - alone.rejected == len(originals)
+    reasons = _rejected(made.path)
+    for path in originals:
+        pair = (path.name, f"turned-{path.stem}.jpg")
+        first, other = pair if pair[0] in reasons else pair[::-1]
+        assert reasons[first].startswith("mirrored duplicate of ")
+        assert reasons[first].endswith(other)
+    assert find_leaks(made.path) == []
+    done = CliRunner().invoke(build(), ["prepare", str(folder), "-o", str(tmp_path / "told"), "--val", "0.5"])
+    assert f"left out {made.rejected} ({made.duplicates} copies, mirrored ones too)" in " ".join(done.stdout.split())

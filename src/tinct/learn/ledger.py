@@ -35,6 +35,7 @@ class Photo:
     frame: str | None = None
     content: str | None = None
     fingerprint: tuple[int, bytes] | None = None
+    mirrored: tuple[int, bytes] | None = None  # the fingerprint of the photograph turned left to right
     width: int = 0
     height: int = 0
     jpeg: bytes = b""
@@ -108,10 +109,10 @@ class Ledger:
         return 0 if row[0] is None else max(int(row[0]) + 1, 0)
 
     def twin(self, photo: Photo, earlier: Iterable[Photo]) -> str | None:
-        """Find a photograph already taken that has the same content or looks the same.
+        """Find a photograph already taken that has the same content or looks the same, as it is or mirrored.
 
         Args:
-            photo: the one to judge, with content and fingerprint.
+            photo: the one to judge, with content and fingerprints.
             earlier: those of the same, unfinished shard taken before it.
 
         Returns:
@@ -120,22 +121,22 @@ class Ledger:
         for other in earlier:
             if other.content == photo.content:
                 return f"exact duplicate of {other.path}"
-            if photo.fingerprint and other.fingerprint and look_alike(photo.fingerprint, other.fingerprint):
-                return f"near duplicate of {other.path}"
+            for kind, mark in _marks(photo):
+                if other.fingerprint and look_alike(mark, other.fingerprint):
+                    return f"{kind} duplicate of {other.path}"
         row = self._base.execute("SELECT path FROM photo WHERE content = ? AND shard >= 0", (photo.content,)).fetchone()
         if row:
             return f"exact duplicate of {row[0]}"
-        if photo.fingerprint is None:
-            return None
-        marks = _bands(photo.fingerprint[0])
-        candidates = self._base.execute(
-            f"SELECT DISTINCT path, hash, luma FROM photo JOIN band ON band.photo = photo.id "
-            f"WHERE band.value IN ({','.join('?' * len(marks))})",
-            marks,
-        )
-        for path, number, luma in candidates:
-            if look_alike(photo.fingerprint, (number % 2**64, luma)):
-                return f"near duplicate of {path}"
+        for kind, mark in _marks(photo):
+            bands = _bands(mark[0])
+            candidates = self._base.execute(
+                f"SELECT DISTINCT path, hash, luma FROM photo JOIN band ON band.photo = photo.id "
+                f"WHERE band.value IN ({','.join('?' * len(bands))})",
+                bands,
+            )
+            for path, number, luma in candidates:
+                if look_alike(mark, (number % 2**64, luma)):
+                    return f"{kind} duplicate of {path}"
         return None
 
     def settle(self, photos: list[Photo], shard: int) -> None:
@@ -186,6 +187,12 @@ class Ledger:
         )
         for path, reason in rows:
             yield str(path), str(reason)
+
+
+def _marks(photo: Photo) -> list[tuple[str, tuple[int, bytes]]]:
+    """Give the fingerprints by which a photograph's look-alikes are found, and what to call those."""
+    found = (("near", photo.fingerprint), ("mirrored", photo.mirrored))
+    return [(kind, mark) for kind, mark in found if mark is not None]
 
 
 def _bands(number: int) -> list[int]:

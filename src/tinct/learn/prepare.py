@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 from tinct.color.statistics import colorfulness
 from tinct.errors import DataError, SettingError, UnreadableError
@@ -47,6 +48,7 @@ class PreparedDataset:
         val: photographs to validate on.
         rejected: photographs left out.
         cropped: photographs taken without their frame.
+        duplicates: of those left out, how many are another photograph again: the same file, recompressed, or mirrored.
     """
 
     path: Path
@@ -54,6 +56,7 @@ class PreparedDataset:
     val: int
     rejected: int
     cropped: int
+    duplicates: int = 0
 
 
 def prepare(
@@ -70,8 +73,8 @@ def prepare(
     """Make a dataset from folders of photographs.
 
     Photographs are fitted into `size` (Lanczos, never enlarged), freed of frames, and split at random. Unreadable,
-    near-grey, toned, tiny and duplicate ones are left out and listed in `rejected.csv`. Run again after an
-    interruption, it goes on; memory does not grow with the number of photographs.
+    near-grey, toned, tiny and duplicate ones (mirrored copies too) are left out and listed in `rejected.csv`. Run again
+    after an interruption, it goes on; memory does not grow with the number of photographs.
 
     Args:
         sources: folders, searched to any depth; a photograph's source is its folder's name, its category the name of
@@ -236,6 +239,7 @@ def _load(photo: Photo, *, size: int) -> Photo:
     photo.reason = grey_reason(picture)
     if photo.reason is None:
         photo.fingerprint = fingerprint(picture)
+        photo.mirrored = fingerprint(np.ascontiguousarray(picture[:, ::-1]))
         photo.jpeg = _encode(picture)
         photo.colorfulness = colorfulness(picture)
     return photo
@@ -249,7 +253,7 @@ def _encode(picture: Picture) -> bytes:
 
 
 def _finish(ledger: Ledger, folder: Path, *, size: int, val: float, seed: int) -> PreparedDataset:
-    rejected = cropped = 0
+    rejected = cropped = duplicates = 0
     with written_beside(folder / "rejected.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["path", "reason"])
@@ -257,6 +261,7 @@ def _finish(ledger: Ledger, folder: Path, *, size: int, val: float, seed: int) -
             rows.writerow([path, reason])
             cropped += reason.startswith("cropped")
             rejected += not reason.startswith("cropped")
+            duplicates += reason.startswith(("exact duplicate", "near duplicate", "mirrored duplicate"))
     shards = {split: _list_shards(ledger, folder, split) for split in ("train", "val")}
     counts = {split: sum(shard["count"] for shard in listed) for split, listed in shards.items()}
     if counts["train"] == 0:
@@ -275,7 +280,7 @@ def _finish(ledger: Ledger, folder: Path, *, size: int, val: float, seed: int) -
     }
     with written_beside(folder / "dataset.json") as partial:
         partial.write_text(json.dumps(card, indent=1), encoding="utf-8")
-    return PreparedDataset(folder, counts["train"], counts["val"], rejected, cropped)
+    return PreparedDataset(folder, counts["train"], counts["val"], rejected, cropped, duplicates)
 
 
 def _list_shards(ledger: Ledger, folder: Path, split: str) -> list[dict[str, Any]]:

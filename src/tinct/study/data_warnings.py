@@ -85,8 +85,6 @@ def _leaks(report: DataReport) -> Iterator[DataWarning]:
             remedy = "delete one file of each pair from the folders the dataset was made of, and prepare those anew"
         else:
             remedy = f"prepare all splits together, which leaves copies out and splits anew: {again(report)}"
-            if any(pair.kind == MIRRORED for pair in pairs):
-                remedy += "; mirrored ones it does not see: delete one file of each such pair first"
         yield DataWarning(
             "leak",
             100,
@@ -167,8 +165,6 @@ def _copies(report: DataReport) -> Iterator[DataWarning]:
     if pairs:
         share = len({pair.second for pair in pairs}) / _total(report)
         remedy = without(report, "leaves copies out")
-        if not report.prepared and any(pair.kind == MIRRORED for pair in pairs):
-            remedy += ", but mirrored ones have to be deleted by hand"
         yield DataWarning(
             "duplicates",
             50 if share > 0.01 else 30,
