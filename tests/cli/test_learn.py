@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,7 +48,8 @@ def test_from_photographs_to_a_model_file(workshop: Path, chelsea_png: Path) -> 
     tinct("train", data, "--out", run, *SMALL, *QUICK, "--epochs", 1, "--lr", 0.002, "--seed", 5)
     config = json.loads((run / "config.json").read_text())["training"]
     # Resumed with nothing but more epochs, everything else stays as it was.
-    tinct("train", data, "--out", run, "--resume", "--epochs", 2)
+    told = tinct("train", data, "--out", run, "--resume", "--epochs", 2).stdout
+    assert re.search(r"accuracy_10: of the valid pixels, [\d.]+ % in validation .*lie within 10 Lab units", told)
     again = json.loads((run / "config.json").read_text())["training"]
     assert again == {**config, "epochs": 2}
     assert (config["seed"], config["learning_rate"], config["bins"]) == (5, 0.002, 8)

@@ -74,7 +74,8 @@ def prepare(
 ) -> None:
     """Make a dataset from folders of photographs: fitted, split, screened and packed.
 
-    Leave out unreadable, near-grey, toned, tiny and duplicate photographs and cut frames off; rejected.csv lists them.
+    Leave out unreadable, near-grey, toned, tiny and duplicate photographs (mirrored copies too) and cut frames off;
+    rejected.csv lists them.
     Run again after an interruption, it goes on.
     """
     require_learn("preparing a dataset")
@@ -86,7 +87,10 @@ def prepare(
         print_json({**vars(made), "path": str(made.path)})
     else:
         print(f"{made.path}: {made.train} photographs to train on, {made.val} to validate on")
-        print(f"left out {made.rejected}, freed of frames {made.cropped}: see {made.path / 'rejected.csv'}")
+        print(
+            f"left out {made.rejected} ({made.duplicates} copies, mirrored ones too), freed of frames {made.cropped}: "
+            f"see {made.path / 'rejected.csv'}"
+        )
 
 
 # The defaults of `tinct train` are those of `tinct.learn.run.Training`, told in the help. None means not given, so that
@@ -208,6 +212,7 @@ def train(
     if out is None or report is not None:
         raise SettingError("--report goes with --doctor" if out else "name the training's folder with --out RUN")
     from tinct.learn.networks.backbones import weights_sha256
+    from tinct.learn.records import last_accuracies
     from tinct.learn.run import Run, Training
     from tinct.learn.train import train as run
 
@@ -216,6 +221,8 @@ def train(
     if training.encoder_weights is not None and not resume:
         print(f"encoder weights: {training.encoder_weights}, SHA-256 {weights_sha256(training.encoder_weights)}")
     run(training, out, resume=resume, cache=cache, progress=_progress_bar if sys.stderr.isatty() else None)
+    for line in last_accuracies(out):
+        print(line)
     print(f"{out}: trained; write a model file with  tinct export {out} -o model.onnx")
 
 

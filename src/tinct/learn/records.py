@@ -41,6 +41,33 @@ COLUMNS = (
 _OLD_COLUMNS = {"val_accuracy_bins": "val_accuracy"}
 
 
+# What the accuracies of metrics.csv are shares of; see `ColorizeTask`.
+_ACCURACIES = {
+    "accuracy_10": "lie within 10 Lab units of the truth (CIE 1976)",
+    "accuracy_bins": "have the right bin as their likeliest",
+}
+
+
+def last_accuracies(run: Path) -> list[str]:
+    """Say how often a training was right in its last epoch, never without what of what; empty where it noted nothing.
+
+    Args:
+        run: the training's folder.
+    """
+    with (run / "metrics.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    told = []
+    for name, words in _ACCURACIES.items():
+        shares = [
+            f"{100 * float(rows[-1][f'{split}_{name}']):.1f} % in {what}"
+            for split, what in (("val", "validation"), ("train", "training"))
+            if rows and rows[-1].get(f"{split}_{name}")
+        ]
+        if shares:
+            told.append(f"{name}: of the valid pixels, {' and '.join(shares)} {words}")
+    return told
+
+
 class MetricsTable(Callback):
     """Writes metrics.csv, one row per finished epoch."""
 
