@@ -25,7 +25,9 @@ tinct study bins --data datasets/mine --out studies/bins --budget small
 
 tinct study mine.toml --data photos/ --out studies/mine --seeds 3
 
-tinct study transfer --data datasets/mine --out studies/transfer --encoder-weights squeezenet1_1.pth"""
+tinct study transfer --data datasets/mine --out studies/transfer --encoder-weights squeezenet1_1.pth
+
+tinct study bins --data datasets/mine --out studies/bins --backbone squeezenet1_1.pth"""
 
 
 def register(app: typer.Typer) -> None:
@@ -60,6 +62,13 @@ def study(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Start such encoders from nothing, and learn them along.")
     ] = False,
+    backbone: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Measure perceptual distance and recognition kept too, by these weights of VGG-16 or SqueezeNet 1.1.",
+        ),
+    ] = None,
     show_list: Annotated[bool, typer.Option("--list", help="List the recipes that come with tinct.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each arm and seed.")] = False,
 ) -> None:
@@ -95,6 +104,7 @@ def study(
             arms=tuple(name.strip() for name in arms.split(",")) if arms else (),
             encoder_weights=encoder_weights,
             from_scratch=from_scratch,
+            backbone=backbone,
             told=lambda row: _print_row(row, as_json=as_json),
             progress=show,
         )

@@ -6,8 +6,6 @@ from its last finished epoch.
 
 from __future__ import annotations
 
-import datetime
-import hashlib
 import json
 import shutil
 import time
@@ -19,17 +17,16 @@ from typing import Any
 from tinct.color.bins import ColorBins
 from tinct.errors import DataError, SettingError
 from tinct.media.files import locked
+from tinct.study.backbone import Judge
+from tinct.study.begin import Progress, begin_study, check_folder, find_dataset, now
 from tinct.study.bins import learn_bins
-from tinct.study.cost import cost_of, machine, versions
-from tinct.study.duplicates import find_leaks
+from tinct.study.cost import cost_of
 from tinct.study.evaluate import Method
 from tinct.study.folder import (
     BASELINES,
     BINS_FILE,
     COST_FILE,
     EXPORTED_FILE,
-    FORMAT,
-    STUDY_FILE,
     TRAINED_FILE,
     Study,
     check_same,
@@ -38,17 +35,15 @@ from tinct.study.folder import (
 )
 from tinct.study.making import open_colorizer, picture_maker
 from tinct.study.measured import EVALUATION_FILE, Measured, Yardstick
-from tinct.study.pictures import DATASET_FILE, Picture, find_pictures, find_splits, has_split, is_dataset
-from tinct.study.plan import BUDGETS, Budget, Plan, make_plan
-from tinct.study.probe import Meter, seconds_of_step
+from tinct.study.pictures import find_pictures, has_split
+from tinct.study.plan import BUDGETS, Budget
+from tinct.study.probe import Meter
 from tinct.study.recipe import Arm, Recipe, read_recipe
 
-Progress = Callable[[str, int, int], None]
 # The study's own bins, in which every arm's colours are counted, are learned from so many pictures.
 _BINS_FROM = 500
-# A plain folder is prepared with so many of its photographs kept for validation.
-_VAL = 0.2
-_NAMED = 3  # leaking pictures that a message names
+# The mean colour is that of so many training pictures, whatever arms learn from; `tinct evaluate` takes the same.
+_MEAN_OF = 500
 
 
 @dataclass(frozen=True)
@@ -86,6 +81,7 @@ def run_study(
     arms: Sequence[str] = (),
     encoder_weights: str | Path | None = None,
     from_scratch: bool = False,
+    backbone: str | Path | None = None,
     told: Callable[[ArmRow], None] | None = None,
     progress: Progress | None = None,
 ) -> Path:
@@ -100,6 +96,9 @@ def run_study(
         arms: only these arms; all without it.
         encoder_weights: file of the pretrained encoder, for networks that have one.
         from_scratch: start such encoders from nothing instead.
+        backbone: weights of VGG-16 or SqueezeNet 1.1, for the metrics of `tinct.study.backbone`; of a study that was
+            measured without, or with another, all is measured again, and nothing trained. A study that goes on without
+            it keeps what it has of them.
         told: called for each arm and seed that is finished.
         progress: called with (what, done, total).
 
@@ -109,6 +108,7 @@ def run_study(
     Raises:
         SettingError: the recipe makes no sense, or `out` holds something else.
         DataError: the dataset cannot be used, or a picture is in training and in validation.
+        ModelError: the backbone or the encoder weights cannot be used.
     """
     if isinstance(budget, str) and budget not in BUDGETS:
         raise SettingError(f"no budget '{budget}'; there are: {', '.join(BUDGETS)}")
@@ -118,12 +118,13 @@ def run_study(
         chosen = chosen.only(tuple(arms))
     if encoder_weights is not None and not Path(encoder_weights).is_file():
         raise SettingError(f"{encoder_weights}: no such file of encoder weights; check the path")
+    judge = Judge(backbone) if backbone is not None else None
     folder = Path(out)
     show = progress or (lambda what, done, total: None)
-    _check_folder(folder, chosen)
+    check_folder(folder, chosen)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".lock", target=folder):
-        dataset = _dataset(Path(data), folder, show)
+        dataset = find_dataset(Path(data), folder, show)
         splits = {split: find_pictures(dataset, split=split) for split in ("train", "val") if has_split(dataset, split)}
         if not all(splits.get(split) for split in ("train", "val")):
             raise DataError(f"{dataset}: has no pictures to validate on; prepare it with  --val 0.2")
@@ -131,14 +132,16 @@ def run_study(
             "encoder_weights": str(Path(encoder_weights).resolve()) if encoder_weights is not None else None,
             "from_scratch": from_scratch,
         }
-        study = _begun(chosen, chosen_budget, seeds, dataset, splits, folder, given, show)
-        yardstick = _yardstick(study, dataset, show)
+        study = begin_study(chosen, chosen_budget, seeds, dataset, splits, folder, given, show)
+        _note_backbone(study, judge, done=False)
+        yardstick = _yardstick(study, dataset, judge, show)
         for seed in study.seeds:
             for arm in study.arms:
                 row = _run_arm(study, yardstick, arm, seed, show)
                 if told:
                     told(row)
-        study.record["finished"] = _now()
+        _note_backbone(study, judge, done=True)
+        study.record["finished"] = now()
         study.save()
         shutil.rmtree(folder / "cache", ignore_errors=True)
         from tinct.study.report import write_report
@@ -146,167 +149,51 @@ def run_study(
         return write_report(folder, progress=lambda done, total: show("writing the report", done, total))
 
 
-def _check_folder(folder: Path, recipe: Recipe) -> None:
-    """Refuse a folder that holds something else, or another recipe's study."""
-    if folder.exists() and not folder.is_dir():
-        raise SettingError(f"{folder}: is a file; name a folder with --out")
-    if (folder / STUDY_FILE).is_file():
-        begun = Study.open(folder).record
-        if begun["name"] != recipe.name:
-            raise SettingError(f"{folder}: holds a study of the recipe '{begun['name']}'; give another --out")
-    elif folder.is_dir() and any(path.name not in (".lock", "dataset", "cache") for path in folder.iterdir()):
-        raise SettingError(f"{folder}: is not empty and holds no study; name a new folder with --out")
-
-
-def _dataset(data: Path, folder: Path, show: Progress) -> Path:
-    """Give the prepared dataset; a plain folder is prepared into the study's."""
-    if is_dataset(data):
-        return data
-    if len(find_splits(data)) > 1:
-        raise DataError(
-            f"{data}: has folders for training and validation of its own, which a study cannot follow; give one folder "
-            "of all photographs, which it splits by itself, or a dataset of  tinct prepare"
-        )
-    from tinct.learn.prepare import prepare, prepared_from
-
-    target = folder / "dataset"
-    if is_dataset(target):
-        if (places := prepared_from(target)) != [str(data.resolve())]:
-            raise SettingError(f"{folder}: was begun on the photographs of {', '.join(places)}; give another --out")
-    else:
-        prepare([data], target, val=_VAL, progress=lambda done, total: show(f"preparing {data}", done, total))
-    return target
-
-
-def _begun(
-    recipe: Recipe,
-    budget: Budget,
-    seeds: int | None,
-    dataset: Path,
-    splits: dict[str, list[Picture]],
-    folder: Path,
-    given: dict[str, Any],
-    show: Progress,
-) -> Study:
-    """Begin a study, or open the one that was begun: then its plan stays as it was made."""
-    digest = hashlib.sha256((dataset / DATASET_FILE).read_bytes()).hexdigest()
-    asked = {
-        "recipe": hashlib.sha256(recipe.text.encode()).hexdigest(),
-        "budget": asdict(budget),
-        "seeds": seeds,
-        "arms": [arm.name for arm in recipe.arms],
-        "data": digest,
-        **given,
-    }
-    before = Study.open(folder).record if (folder / STUDY_FILE).is_file() else None
-    if before is not None and before["asked"] == asked:
-        return Study(folder, before)
-    if before is not None and before["data"]["digest"] != digest:
-        raise SettingError(f"{folder}: was begun on another dataset ({before['data']['place']}); give another --out")
-    if before is None:
-        _refuse_leaks(dataset, splits, show)
-    plan = make_plan(
-        recipe,
-        data=str(dataset.resolve()),
-        train=splits["train"],
-        val=splits["val"],
-        budget=budget,
-        seeds=seeds,
-        encoder_weights=given["encoder_weights"],
-        from_scratch=given["from_scratch"],
-        seconds_of_step=seconds_of_step,
-    )
-    _check_begun(plan, recipe, folder)
-    study = Study(folder, _record(recipe, plan, budget, dataset, digest, splits, asked, before, folder))
-    (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
-    study.save()
-    return study
-
-
-def _record(
-    recipe: Recipe,
-    plan: Plan,
-    budget: Budget,
-    dataset: Path,
-    digest: str,
-    splits: dict[str, list[Picture]],
-    asked: dict[str, Any],
-    before: dict[str, Any] | None,
-    folder: Path,
-) -> dict[str, Any]:
-    trainings: dict[str, dict[str, Any]] = {}
-    for (arm, seed), training in plan.trainings.items():
-        trainings.setdefault(arm, {})[str(seed)] = training.to_json()
-    kept = ("name", "title", "question", "paper", "reference", "axis", "plots", "by", "text")
-    return {
-        "format": FORMAT,
-        **{key: getattr(recipe, key) for key in kept},
-        "budget": budget.name,
-        "notes": plan.notes,
-        "seeds": list(plan.seeds),
-        "pictures": plan.pictures,
-        "train_pictures": plan.train_pictures,
-        "data": {
-            "place": str(dataset),
-            "name": dataset.resolve().name if dataset.parent != folder else f"{folder.name}/dataset",
-            "digest": digest,
-            **{split: len(pictures) for split, pictures in splits.items()},
-        },
-        "arms": [asdict(arm) for arm in recipe.arms],
-        "trainings": trainings,
-        "versions": versions(),
-        "machine": machine(),
-        "begun": before["begun"] if before else _now(),
-        "finished": None,
-        "asked": asked,
-    }
-
-
-def _check_begun(plan: Plan, recipe: Recipe, folder: Path) -> None:
-    """Refuse, before anything is written, to go on with trainings that were begun with other settings."""
-    for (name, seed), training in plan.trainings.items():
-        run = folder / "arms" / recipe.arm(name).folder / f"seed-{seed}"
-        if (run / "config.json").is_file():
-            check_same(run, training)
-
-
-def _refuse_leaks(dataset: Path, splits: dict[str, list[Picture]], show: Progress) -> None:
-    leaks = find_leaks(splits, progress=lambda done, total: show("looking for leaks", done, total))
-    if not leaks:
-        return
-    named = "; ".join(f"{leak.second} is {leak.first} ({leak.kind})" for leak in leaks[:_NAMED])
-    raise DataError(
-        f"{dataset}: {len(leaks)} validation picture{'s are' if len(leaks) > 1 else ' is'} in training too, so no arm "
-        f"could be told from one that learned by heart: {named}{' ...' if len(leaks) > _NAMED else ''}; prepare the "
-        f"dataset again with  tinct prepare , which leaves duplicates out ( tinct data {dataset}  lists them)"
-    )
-
-
-def _yardstick(study: Study, dataset: Path, show: Progress) -> Yardstick:
+def _yardstick(study: Study, dataset: Path, judge: Judge | None, show: Progress) -> Yardstick:
     """Give what all arms are measured on, and measure the baselines on it."""
     record = study.record
     file = study.path / BINS_FILE
-    limits = {"val": record["pictures"], "train": record["train_pictures"]}
     pictures = {
-        split: find_pictures(dataset, split=split, limit=limit) if limit != 0 else [] for split, limit in limits.items()
+        "val": find_pictures(dataset, split="val", limit=record["pictures"]),
+        "train": study.train_pictures(dataset, limit=record["train_pictures"]),
     }
     if not file.is_file():
         bins, _ = learn_bins(
             dataset, limit=_BINS_FROM, progress=lambda done, total: show("counting colours", done, total)
         )
         write_json(file, {"bins": bins.to_card()})
-    yardstick = Yardstick(pictures, study.bins(), record["by"])
-    settings = {key: record[key] for key in ("pictures", "train_pictures", "by")}
-    if not all(_baseline_done(study, name, settings) for name in BASELINES):
+    yardstick = Yardstick(pictures, study.bins(), record["by"], judge)
+    settings = study.measured_on()
+    if not all(_baseline_done(study, name, settings, judge) for name in BASELINES):
         write_json(file, {"bins": yardstick.bins.to_card(), "truth": yardstick.truth()})
-        for found in yardstick.baselines(progress=lambda done, total: show("measuring the baselines", done, total)):
+        learned = find_pictures(dataset, split="train", limit=_MEAN_OF)
+        for found in yardstick.baselines(
+            learned, progress=lambda done, total: show("measuring the baselines", done, total)
+        ):
             replace(found, settings=settings).save(study.baseline(found.name))
     return yardstick
 
 
-def _baseline_done(study: Study, name: str, settings: dict[str, Any]) -> bool:
+def _baseline_done(study: Study, name: str, settings: dict[str, Any], judge: Judge | None) -> bool:
     folder = study.baseline(name)
-    return (folder / EVALUATION_FILE).is_file() and Measured.load(folder).settings == settings
+    if not (folder / EVALUATION_FILE).is_file():
+        return False
+    return Measured.load(folder).settings == settings and _judged(folder, judge)
+
+
+def _note_backbone(study: Study, judge: Judge | None, *, done: bool) -> None:
+    """Note what measures the backbone's metrics once it has measured everything, and until then nothing."""
+    before = study.record.get("backbone")
+    if judge is None or (before and before["sha256"] == judge.sha256):
+        return
+    study.record["backbone"] = judge.describe() if done else None
+    study.save()
+
+
+def _judged(folder: Path, judge: Judge | None) -> bool:
+    """Whether what was measured has all that is asked of it: the backbone's figures, where there is one."""
+    by = read_json(folder / EVALUATION_FILE).get("backbone") or {}
+    return judge is None or by.get("sha256") == judge.sha256
 
 
 def _run_arm(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Progress) -> ArmRow:
@@ -315,7 +202,8 @@ def _run_arm(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Prog
     if arm.of is None and not (study.run(arm, seed) / TRAINED_FILE).is_file():
         status = "done"
         _train(study, arm, seed, show)
-    if not study.evaluated(arm, seed) or not study.model(arm, seed).is_file():
+    measured = study.evaluated(arm, seed) and _judged(study.folder(arm, seed), yardstick.judge)
+    if not measured or not study.model(arm, seed).is_file():
         status = "done"
         _evaluate(study, yardstick, arm, seed, show)
     if seed == study.seeds[0]:  # with another seed it would cost the same
@@ -390,7 +278,3 @@ def bins_of_run(run: Path) -> ColorBins | None:
     """Give the bins that a training learned; None for one without."""
     card = json.loads((run / "config.json").read_text(encoding="utf-8"))["bins"]
     return ColorBins.from_card(card) if card else None
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -59,6 +59,12 @@ METRICS = (
     Metric("colorfulness_ratio", "colourfulness / truth's", ".2f", 0),
     Metric("luma_change", "change of luma", ".2f", -1),
 )
+# Those that need a backbone; see `tinct.study.backbone`.
+JUDGED = (
+    Metric("perceptual", "perceptual distance", ".3f", -1),
+    Metric("recognition_top1", "still recognised %", ".1f", 1),
+    Metric("recognition_top5", "among the five likeliest %", ".1f", 1),
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ figures/ tables/        what is in it: PNG and SVG, CSV and JSON
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
+import random
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from tinct.learn.run import Training
 from tinct.media.files import written_beside
 from tinct.study.evaluate import GREY, MEAN_COLOR
 from tinct.study.measured import EVALUATION_FILE, Measured
+from tinct.study.pictures import Picture, find_pictures
 from tinct.study.recipe import Arm, slug
 
 FORMAT = 1
@@ -123,11 +126,25 @@ class Study:
     def evaluation_settings(self, arm: Arm, seed: int) -> dict[str, Any]:
         """Give all that an arm's evaluation hangs on, as plain JSON values."""
         training = self.training(arm, seed).to_json()
-        pictures = {key: self.record[key] for key in ("pictures", "train_pictures", "by")}
         made = {**arm.evaluation, "size": self.working_size(arm, seed)}
-        values = {"made": made, "measured_on": {**pictures, "data": self.record["data"]["digest"]}}
+        values = {"made": made, "measured_on": {**self.measured_on(), "data": self.record["data"]["digest"]}}
         plain: dict[str, Any] = json.loads(json.dumps({**values, "training": training}))
         return plain
+
+    def measured_on(self) -> dict[str, Any]:
+        """Say which pictures are measured, as plain JSON values."""
+        values = {key: self.record[key] for key in ("pictures", "train_pictures", "by")}
+        if keys := self.record.get("train_keys"):
+            values["train_keys"] = hashlib.sha256(" ".join(keys).encode()).hexdigest()
+        return values
+
+    def train_pictures(self, dataset: str | Path, *, limit: int, seed: int = 0) -> list[Picture]:
+        """Draw training pictures: of those that all arms learn from, where the study has chosen such."""
+        keys = self.record.get("train_keys")
+        if limit < 1 or not keys:
+            return find_pictures(dataset, split="train", limit=limit, seed=seed) if limit else []
+        drawn = set(keys if limit >= len(keys) else random.Random(seed).sample(keys, limit))
+        return [picture for picture in find_pictures(dataset, split="train") if picture.name in drawn]
 
     def measured(self, arm: Arm, seed: int) -> Measured:
         """Read an arm's evaluation."""

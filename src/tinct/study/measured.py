@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from tinct.color.spaces import chroma_space
 from tinct.color.statistics import as_unit_rgb
 from tinct.errors import DataError
 from tinct.media.files import written_beside
+from tinct.study.backbone import Judge
 from tinct.study.baselines import leave_grey, mean_chroma, one_color
 from tinct.study.evaluate import GREY, MEAN_COLOR, Method, Pixels, measure
 from tinct.study.metrics import Comparison, Truth, compare, summarize
@@ -39,6 +40,7 @@ class Measured:
         groups: the group of each validation picture.
         settings: how the pictures were made.
         histograms: `truth` and `predicted` -> share of the validation pixels in each of the study's bins.
+        backbone: `name`, `file` and `sha256` of what measured the metrics of `tinct.study.backbone`; None without.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Measured:
     groups: list[str]
     settings: dict[str, Any] = field(default_factory=dict)
     histograms: dict[str, list[float]] = field(default_factory=dict)
+    backbone: dict[str, str] | None = None
 
     @cached_property
     def metrics(self) -> dict[str, dict[str, float]]:
@@ -69,6 +72,7 @@ class Measured:
             },
             "histograms": self.histograms,
             "groups": self.groups,
+            "backbone": self.backbone,
         }
         with written_beside(folder / EVALUATION_FILE) as partial_file:
             partial_file.write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -91,6 +95,7 @@ class Measured:
                 summary["groups"],
                 summary["settings"],
                 summary["histograms"],
+                summary.get("backbone"),
             )
         except (OSError, ValueError, KeyError) as error:
             raise DataError(
@@ -106,11 +111,13 @@ class Yardstick:
         pictures: split -> its pictures.
         bins: of the study, whatever bins an arm has of its own.
         by: `category` or `source`, the groups of pictures; None for one group.
+        judge: measures further metrics, those of `tinct.study.backbone`; None for none.
     """
 
     pictures: dict[str, list[Picture]]
     bins: ColorBins
     by: str | None = None
+    judge: Judge | None = None
 
     def measure(
         self,
@@ -135,7 +142,8 @@ class Yardstick:
             return colors
 
         listed = [picture for split in SPLITS for picture in self.pictures[split]]
-        rows = measure(listed, [Method(method.name, counted, method.kind)], longest=LONGEST, progress=progress)
+        seen = Method(method.name, counted, method.kind)
+        rows = measure(listed, [seen], longest=LONGEST, judge=self.judge, progress=progress)
         for row in rows:
             if row.reason:
                 raise DataError(f"{row.reason}; take it out of the dataset, so that all arms see the same pictures")
@@ -147,11 +155,14 @@ class Yardstick:
             groups=[picture.group(self.by) for picture in val] if self.by else [],
             settings=settings or {},
             histograms={"predicted": np.mean(counts, axis=0).tolist()},
+            backbone=self.judge.describe() if self.judge else None,
         )
 
-    def baselines(self, *, progress: Callable[[int, int], None] | None = None) -> list[Measured]:
-        """Measure the grey picture and the training pictures' mean colour."""
-        chroma = mean_chroma(self.pictures["train"] or self.pictures["val"])
+    def baselines(
+        self, learned: Sequence[Picture], *, progress: Callable[[int, int], None] | None = None
+    ) -> list[Measured]:
+        """Measure the grey picture and the mean colour of pictures, `learned`, which are none of validation."""
+        chroma = mean_chroma(learned)
         methods = [
             Method(GREY, leave_grey, "baseline"),
             Method(MEAN_COLOR, partial(one_color, chroma=chroma), "baseline"),

@@ -70,16 +70,16 @@ def draw_charts(results: Results, folder: Path, *, quantisation: list[dict[str, 
             if figure is not None:
                 charts[name] = Chart(name, caption, _write(figure, folder / name))
 
-    if "metrics" in plots:
+    if "metrics" in plots and results.arms:
         add("metrics", _METRICS_CAPTION, lambda: _metrics(results))
     if "axis" in plots and results.study.record["axis"]:
         add("axis", "The metrics along the setting in question, with their intervals.", lambda: _axis(results))
     if "curves" in plots:
         add("loss", _LOSS_CAPTION, lambda: _curves(results, "loss"))
-        add("accuracy_bins", _ACCURACY_CAPTION.format(""), lambda: _curves(results, "accuracy_bins"))
+        add("accuracy_bins", _ACCURACY_CAPTION.format(_RIGHT_BINS), lambda: _curves(results, "accuracy_bins"))
         add("accuracy_10", _ACCURACY_CAPTION.format(_ACCURACY_OF_BINS), lambda: _curves(results, "accuracy_10"))
         add("gap", _GAP_CAPTION, lambda: _gaps(results))
-    if "histograms" in plots:
+    if "histograms" in plots and results.arms:
         add("histograms", _HISTOGRAM_CAPTION, lambda: _histograms(results))
     if quantisation:
         add("quantisation", _QUANTISATION_CAPTION, lambda: _quantisation(quantisation))
@@ -96,7 +96,14 @@ _LOSS_CAPTION = (
 )
 _ACCURACY_CAPTION = "Accuracy while training: training pictures dashed, validation pictures solid.{}"
 _ACCURACY_OF_BINS = " Networks with bins are decoded at the temperature 0.5 for it, on validation pictures only."
-_GAP_CAPTION = "Overfitting gap: validation loss minus training loss. What rises is being learned by heart."
+_RIGHT_BINS = (
+    " Of more bins it is harder to find the right one: where their numbers differ, panels have axes of their own and "
+    "cannot be compared."
+)
+_GAP_CAPTION = (
+    "Overfitting gap: validation loss minus training loss. What rises is being learned by heart. Each panel holds one "
+    "kind of loss; gaps of different tasks, numbers of bins or weights have different units and cannot be compared."
+)
 _HISTOGRAM_CAPTION = (
     "How often each of the dataset's commonest colours occurs in the true validation pictures (bars), in the arm's "
     "(dots), and in the training pictures (lines)."
@@ -182,11 +189,11 @@ def _grid(count: int, *, width: float = 3.3, height: float = 2.5, share: bool = 
 def _metrics(results: Results) -> Figure:
     shown = results.compared
     arms = [arm.name for arm in results.arms]
-    figure = new_figure(11, 1.2 + 0.32 * len(arms))
+    figure = new_figure(max(11, 2.2 * len(shown)), 1.2 + 0.32 * len(arms))
     for axes, metric in zip(figure.subplots(1, len(shown), sharey=True), shown, strict=True):
         for place, name in enumerate(arms):
             found = results.val.spread(name, metric.name)
-            _bar(axes, found, place, color_of(place))
+            _bar(axes, found, place, color_of(results.place(name)))
         for name, line in ((GREY, ":"), (MEAN_COLOR, "--")):
             axes.axvline(results.val.spread(name, metric.name).mean, color=INK, linestyle=line, linewidth=1)
         axes.set(title=metric.heading + {1: " ↑", -1: " ↓", 0: " → 1"}[metric.better])
@@ -240,9 +247,9 @@ def _axis(results: Results) -> Figure | None:
         )
         for name, line in ((GREY, ":"), (MEAN_COLOR, "--")):
             axes.axhline(results.val.spread(name, metric.name).mean, color=INK, linestyle=line, linewidth=1)
-        others = [(i, arm.name) for i, arm in enumerate(results.arms) if arm.name not in dict(places)]
-        for index, name in others:
-            axes.axhline(results.val.spread(name, metric.name).mean, color=color_of(index), label=name)
+        for name in (arm.name for arm in results.arms if arm.name not in dict(places)):
+            color = color_of(results.place(name))
+            axes.axhline(results.val.spread(name, metric.name).mean, color=color, label=name)
         if min(values) > 0 and max(values) / min(values) >= 8:
             axes.set_xscale("log")
             axes.set_xticks(values, [f"{value:g}" for value in values], minor=False)
@@ -257,10 +264,10 @@ def _curves(results: Results, name: str) -> Figure | None:
     arms = [arm for arm in results.trained if _has(results, arm.name, f"val_{name}")]
     if not arms:
         return None
-    tasks = {_units(results, arm.name) for arm in arms}
-    figure, grid = _grid(len(arms), share=name != "loss" or len(tasks) == 1)
+    units = {_units(results, arm.name, name) for arm in arms}
+    figure, grid = _grid(len(arms), share=len(units) == 1)
     for axes, arm in zip(grid, arms, strict=True):
-        color = color_of(results.arms.index(arm))
+        color = color_of(results.place(arm.name))
         middles = {}
         for split, line in (("train", "--"), ("val", "-")):
             steps, middle, low, high = _band(results, arm.name, f"{split}_{name}")
@@ -272,7 +279,8 @@ def _curves(results: Results, name: str) -> Figure | None:
         if name == "loss" and len(middles) == 2:
             (steps, training), (_, validation) = middles["train"], middles["val"]
             axes.fill_between(steps, training, validation, where=validation > training, color=INK, alpha=0.08, lw=0)
-        axes.set(title=arm.name, xlabel="steps")
+        words = f"{arm.name}: {_unit_words(_units(results, arm.name, name))}" if len(units) > 1 else arm.name
+        axes.set(title=words, xlabel="steps")
         if axes is grid[0]:
             axes.set(ylabel=_called(name))
     return figure
@@ -282,15 +290,19 @@ def _gaps(results: Results) -> Figure | None:
     arms = [arm for arm in results.trained if _has(results, arm.name, "train_loss")]
     if not arms or not _has(results, arms[0].name, "val_loss"):
         return None
-    figure = new_figure(7, 3.4)
-    axes = figure.subplots()
+    kinds: dict[tuple[Any, ...], list[str]] = {}
     for arm in arms:
-        steps, training, _, _ = _band(results, arm.name, "train_loss")
-        _, validation, _, _ = _band(results, arm.name, "val_loss")
-        axes.plot(steps, validation - training, color=color_of(results.arms.index(arm)), label=arm.name, linewidth=1.6)
-    axes.axhline(0, color=INK, linewidth=0.8)
-    axes.set(xlabel="steps", ylabel="validation - training loss")
-    figure.legend(loc="outside right upper", fontsize=9)
+        kinds.setdefault(_units(results, arm.name, "loss"), []).append(arm.name)
+    figure, grid = _grid(len(kinds), width=7 if len(kinds) == 1 else 4.2, height=3.2)
+    for axes, (units, names) in zip(grid, kinds.items(), strict=True):
+        for name in names:
+            steps, training, _, _ = _band(results, name, "train_loss")
+            _, validation, _, _ = _band(results, name, "val_loss")
+            axes.plot(steps, validation - training, color=color_of(results.place(name)), label=name, linewidth=1.6)
+        axes.axhline(0, color=INK, linewidth=0.8)
+        axes.set(xlabel="steps", title=_unit_words(units))
+        axes.legend(fontsize=8)
+    grid[0].set(ylabel="validation - training loss")
     return figure
 
 
@@ -302,9 +314,10 @@ def _histograms(results: Results) -> Figure:
     figure = new_figure(11, 2.1 * len(results.arms) + 0.6)
     places = np.arange(count)
     all_axes = figure.subplots(len(results.arms), 1, squeeze=False, sharex=True)[:, 0]
-    for index, (axes, arm) in enumerate(zip(all_axes, results.arms, strict=True)):
+    for axes, arm in zip(all_axes, results.arms, strict=True):
+        color = color_of(results.place(arm.name))
         axes.bar(places, [max(row["truth"], 1e-6) for row in rows[:count]], color=colors[:count], width=0.8)
-        axes.plot(places, [max(row[arm.name], 1e-6) for row in rows[:count]], "o", color=color_of(index), markersize=5)
+        axes.plot(places, [max(row[arm.name], 1e-6) for row in rows[:count]], "o", color=color, markersize=5)
         axes.plot(places, [max(row["dataset"], 1e-6) for row in rows[:count]], "_", color=INK, markersize=9)
         axes.set(yscale="log", ylabel="share", title=arm.name, ylim=(1e-5, 1))
         axes.grid(visible=False, axis="x")
@@ -333,12 +346,23 @@ def _called(name: str) -> str:
     return {"accuracy_bins": "right bin", "accuracy_10": "within 10 Lab units"}.get(name, name)
 
 
-def _units(results: Results, arm: str) -> tuple[Any, ...]:
-    """Give what decides the units of an arm's loss."""
+def _units(results: Results, arm: str, name: str) -> tuple[Any, ...]:
+    """Give what decides the units of an arm's loss, or what its accuracy is a share of."""
     training = results.study.training(results.study.arm(arm), results.study.seeds[0])
+    if name == "accuracy_10":
+        return ()
     if training.task != "bins":
         return (training.task, training.space)
-    return (training.task, training.space, training.bins, training.rebalance)
+    weights = (training.rebalance,) if name == "loss" else ()
+    return (training.task, training.space, training.grid, training.bins, *weights)
+
+
+def _unit_words(units: tuple[Any, ...]) -> str:
+    """Say in a few words what `_units` gave."""
+    if units[0] != "bins":
+        return "whole picture" if units[0] == "rgb" else f"chroma in {units[1]}"
+    weights = f", lambda {units[4]:g}" if len(units) > 4 else ""
+    return f"{units[3]} bins of {units[2]}x{units[2]}, {units[1]}{weights}"
 
 
 def _has(results: Results, arm: str, column: str) -> bool:

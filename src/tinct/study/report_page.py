@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from tinct.study.compare import METRICS, Spread
+from tinct.study.compare import JUDGED, METRICS, Spread
 from tinct.study.evaluate import GREY
 from tinct.study.folder import BASELINES
 from tinct.study.report_charts import Chart, color_of
@@ -18,7 +18,6 @@ from tinct.study.report_tables import ACCURACIES, Results, Table
 from tinct.study.report_words import conditions, findings, paper_note
 
 _PAGE = Path(__file__).parent / "report.html"
-_TABLED = METRICS
 _NARROWEST = 92  # of a sheet's columns, in pixels
 
 
@@ -85,10 +84,9 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: s
 
 
 def _name(results: Results, arm: str) -> str:
-    names = [each.name for each in results.arms]
-    if arm not in names:
+    if arm not in [each.name for each in results.finished]:
         return f"<i>{html.escape(arm)}</i>"
-    dot = f'<span class="dot" style="background:{color_of(names.index(arm))}"></span>'
+    dot = f'<span class="dot" style="background:{color_of(results.place(arm))}"></span>'
     return f'<span class="arm">{dot}{html.escape(arm)}</span>'
 
 
@@ -104,11 +102,12 @@ def _metrics(results: Results) -> str:
     rows = [
         [
             _name(results, name),
-            *(_figure(results.val.spread(name, metric.name), metric.style) for metric in _TABLED),
+            *(_figure(results.val.spread(name, metric.name), metric.style) for metric in results.metrics),
         ]
         for name in results.val.arms
     ]
-    headings = ["", *(metric.heading + {1: " ↑", -1: " ↓", 0: " → 1"}[metric.better] for metric in _TABLED)]
+    rows += [[_name(results, name), *("diverged" for _ in results.metrics)] for name in results.diverged]
+    headings = ["", *(metric.heading + {1: " ↑", -1: " ↓", 0: " → 1"}[metric.better] for metric in results.metrics)]
     count = len(results.measured[GREY][0].comparisons["val"])
     return _table(
         headings,
@@ -116,8 +115,24 @@ def _metrics(results: Results) -> str:
         caption=f"On {count} validation pictures, mean of {_seeds(results)}; below, the 95 % interval. ↑ more is "
         "better, ↓ less is. CIEDE2000 is the visible difference from the truth; AuC is the area under the "
         "curve of ab errors "
-        "(Zhang, Isola &amp; Efros 2016). A dull picture may score well: look at the pictures too.",
+        "(Zhang, Isola &amp; Efros 2016). A dull picture may score well: look at the pictures too." + _judged(results),
     )
+
+
+def _judged(results: Results) -> str:
+    """Say what the backbone's metrics are, and why those are absent that are."""
+    parts = []
+    if results.backbone is not None:
+        parts.append(
+            f" Perceptual distance is of LPIPS's kind, uncalibrated (all weights 1), by {results.backbone['name']}: "
+            "compare it with no other backbone's."
+        )
+        if "recognition_top1" not in results.absent:
+            parts.append(" Still recognised: named by it as the true picture is; grey pictures are recognised too.")
+    for why in dict.fromkeys(results.absent.values()):
+        named = [metric.heading for metric in JUDGED if results.absent.get(metric.name) == why]
+        parts.append(f"<br><b>Absent:</b> {', '.join(named)}: {html.escape(why)}.")
+    return "".join(parts)
 
 
 def _differences(results: Results) -> str:
@@ -185,7 +200,8 @@ def _overfitting(results: Results, rows: Table) -> str:
         cells += [_number(row[key], ".4g") for key in ("train_loss", "val_loss", "loss_gap")]
         cells.append(f"{row['best_step']:.0f} of {row['last_step']:.0f}")
         for name in shown:
-            cells += [_number(row[f"{split}_{name}"], ".1%") for split in ("train", "val")]
+            of = f"<small>of {row['bins']} bins</small>" if name == "accuracy_bins" and row["bins"] else ""
+            cells += [_number(row[f"{split}_{name}"], ".1%") + of for split in ("train", "val")]
         cells += [_number(row[f"{split}_ciede2000"], ".2f") for split in ("train", "val")]
         table.append(cells)
     return _table(
@@ -195,13 +211,27 @@ def _overfitting(results: Results, rows: Table) -> str:
         + "; ".join(
             f"“{'right bin' if name == 'accuracy_bins' else 'within 10'}”: {ACCURACIES[name]}" for name in shown
         )
-        + ". Figures of training pictures are taken while learning, with augmentation and dropout at work, those "
+        + ". Valid are pixels of photographs, not of the margin around them."
+        + _accuracy_notes(results, rows)
+        + " Figures of training pictures are taken while learning, with augmentation and dropout at work, those "
         "of validation of the averaged weights; CIEDE2000 is of the finished network on both." + _unseen(results),
     )
 
 
+def _accuracy_notes(results: Results, rows: Table) -> str:
+    """Say which accuracies cannot be compared, and what counts in that of whole pictures."""
+    notes = ""
+    if len({row["bins"] for row in rows if row["bins"]}) > 1:
+        notes += " Of more bins it is harder to find the right one: compare “right bin” of equal numbers of bins only."
+    if any(results.study.training(arm, results.study.seeds[0]).task == "rgb" for arm in results.trained):
+        notes += " Networks that give the whole picture draw its luma too: the error of that counts as well."
+    return notes
+
+
 def _unseen(results: Results) -> str:
-    """Say which arms have never seen most of what is shown as training pictures."""
+    """Say which arms have never seen most of what is shown as training pictures, or that all have seen all of it."""
+    if results.study.record.get("train_keys"):
+        return " The training pictures measured and shown are of those that every arm learned from, with every seed."
     trainings = {arm.name: results.study.training(arm, results.study.seeds[0]) for arm in results.trained}
     parts = [html.escape(name) for name, each in trainings.items() if each.subset < 1 or each.categories]
     if not parts:
@@ -238,18 +268,18 @@ def _quantisation(rows: Table) -> str:
 
 def _cost(results: Results, rows: Table) -> str:
     return _table(
-        ["", "parameters", "learned", "GFLOP a picture", "seconds a picture", "peak memory MB", "file MB",
+        ["", "parameters", "learned", "GFLOP a picture", "milliseconds a picture", "peak memory MB", "file MB",
          "training minutes", "steps", "photographs seen"],
         [
             [
                 _name(results, row["arm"]),
                 f"{row['parameters']:,}",
                 f"{row['trained']:,}",
-                f"{row['gflop']:.2f}",
-                f"{row['seconds']:.3f}",
+                _short(row["gflop"]),
+                _short(1000 * row["seconds"]),
                 f"{row['memory_mb']:.0f}",
                 f"{row['megabytes']:.1f}",
-                f"{row['minutes']:.1f}",
+                _short(row["minutes"]),
                 f"{row['steps']:,.0f}",
                 f"{row['photographs_seen']:,.0f}",
             ]
@@ -302,6 +332,13 @@ def _number(value: float, style: str) -> str:
     return f"{value:{style}}" if math.isfinite(value) else "–"
 
 
+def _short(value: float) -> str:
+    """Give a number from 0 on with two or three figures that say something, however small it is."""
+    if 0 < value < 0.1:
+        return f"{value:.2g}"
+    return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
+
+
 def _chart(charts: dict[str, Chart], name: str) -> str:
     if name not in charts:
         return ""
@@ -315,7 +352,7 @@ def _sheet(sheet: Sheet) -> str:
         "<tr>"
         + "".join(
             f'<td><img src="{data_address(picture)}" width="{picture.shape[1]}" height="{picture.shape[0]}" '
-            f'alt="{html.escape(heading)}" loading="lazy"></td>'
+            f'alt="{html.escape(heading)}"></td>'
             for picture, heading in zip(row, sheet.headings, strict=True)
         )
         + "</tr>"

@@ -104,8 +104,12 @@ def _predictions(
 
 def _chosen(results: Results, split: str) -> list[Pixels]:
     """Draw photographs to show, the same for every run of the report."""
-    limit = {"val": VAL_SHOWN, "train": TRAIN_SHOWN}[split]
-    pictures: list[Picture] = find_pictures(results.study.record["data"]["place"], split=split, limit=limit, seed=1)
+    place = results.study.record["data"]["place"]
+    pictures: list[Picture] = (
+        find_pictures(place, split="val", limit=VAL_SHOWN, seed=1)
+        if split == "val"
+        else results.study.train_pictures(place, limit=TRAIN_SHOWN, seed=1)
+    )
     return [picture.read(longest=LONGEST) for picture in pictures]
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from tinct.errors import DataError
 from tinct.media.files import written_beside
 from tinct.study.arms import bins_of_run
-from tinct.study.compare import METRICS, Comparer, Difference, Metric, spread
+from tinct.study.backbone import WHY_ABSENT, WHY_NO_CLASSES
+from tinct.study.compare import JUDGED, METRICS, Comparer, Difference, Metric, spread
 from tinct.study.evaluate import GREY
 from tinct.study.folder import BASELINES, COST_FILE, TRAINED_FILE, Study, read_json
 from tinct.study.measured import Measured, Yardstick
@@ -25,9 +26,10 @@ Table = list[dict[str, Any]]
 # The metrics that arms are compared by in words and figures; the tables have all.
 COMPARED = ("ciede2000", "auc_rebalanced", "auc_within", "colorfulness_ratio")
 COMPARED_DRAWN = ("ciede2000", "ssim", "luma_change", "auc_rebalanced", "colorfulness_ratio")
+COMPARED_JUDGED = ("perceptual", "recognition_top1")
 ACCURACIES = {
-    "accuracy_bins": "share of pixels whose likeliest bin is right",
-    "accuracy_10": "share of pixels within 10 Lab units",
+    "accuracy_bins": "share of valid pixels whose likeliest bin is right",
+    "accuracy_10": "share of valid pixels within 10 Lab units of the truth (CIE 1976)",
 }
 
 
@@ -42,7 +44,7 @@ class Results:
     study: Study
 
     @cached_property
-    def arms(self) -> list[Arm]:
+    def finished(self) -> list[Arm]:
         """The arms that are finished with at least one seed."""
         found = [arm for arm in self.study.arms if self.study.finished(arm)]
         if not found:
@@ -50,19 +52,44 @@ class Results:
         return found
 
     @cached_property
+    def diverged(self) -> dict[str, list[int]]:
+        """Arm -> the seeds with which its losses or figures are not finite; such an arm is compared with nothing."""
+        found = {arm.name: [s for s in self.study.finished(arm) if self._lost(arm, s)] for arm in self.finished}
+        return {name: seeds for name, seeds in found.items() if seeds}
+
+    def _lost(self, arm: Arm, seed: int) -> bool:
+        curve = self.study.curve(arm, seed)
+        losses = [value for name in ("train_loss", "val_loss") for value in curve.get(name, [])]
+        rows = [row for found in self.study.measured(arm, seed).comparisons.values() for row in found]
+        return not all(map(math.isfinite, [*losses, *(value for row in rows for value in row.values.values())]))
+
+    @cached_property
+    def arms(self) -> list[Arm]:
+        """The arms that are compared: those that are finished and did not diverge."""
+        return [arm for arm in self.finished if arm.name not in self.diverged]
+
+    def place(self, name: str) -> int:
+        """Give an arm's place among the finished ones, which decides its colour."""
+        return [arm.name for arm in self.finished].index(name)
+
+    @cached_property
     def reference(self) -> Arm:
         """The arm that the others are compared with."""
         named = [arm for arm in self.arms if arm.name == self.study.record["reference"]]
-        return (named or self.arms)[0]
+        return (named or self.arms or self.finished)[0]
 
     @cached_property
     def measured(self) -> dict[str, list[Measured]]:
         """Baselines and arms, with one entry for each seed that every arm has."""
-        common = [seed for seed in self.study.seeds if all(seed in self.study.finished(arm) for arm in self.arms)]
         found = {name: [Measured.load(self.study.baseline(name))] for name in BASELINES}
         for arm in self.arms:
-            found[arm.name] = [self.study.measured(arm, s) for s in common or self.study.finished(arm)[:1]]
+            found[arm.name] = [self.study.measured(arm, s) for s in self.common or self.study.finished(arm)[:1]]
         return found
+
+    @cached_property
+    def common(self) -> list[int]:
+        """The seeds with which every arm is finished."""
+        return [seed for seed in self.study.seeds if all(seed in self.study.finished(arm) for arm in self.finished)]
 
     @cached_property
     def val(self) -> Comparer:
@@ -79,23 +106,50 @@ class Results:
     @cached_property
     def seeds(self) -> int:
         """How many seeds the figures are means of."""
-        return len(self.measured[self.reference.name])
+        return len(self.common) or 1
 
     @cached_property
     def compared(self) -> tuple[Metric, ...]:
         """The metrics that arms are compared by; with clarity among them where an arm draws its luma itself."""
         drawn = any(arm.evaluation.get("drawn") for arm in self.arms)
-        named = {metric.name: metric for metric in METRICS}
-        return tuple(named[name] for name in (COMPARED_DRAWN if drawn else COMPARED))
+        named = {metric.name: metric for metric in self.metrics}
+        wanted = (*(COMPARED_DRAWN if drawn else COMPARED), *COMPARED_JUDGED)
+        return tuple(named[name] for name in wanted if name in named)
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """All metrics that there are figures of; those of a backbone where it measured everything."""
+        return (*METRICS, *(metric for metric in JUDGED if metric.name not in self.absent))
+
+    @cached_property
+    def backbone(self) -> dict[str, str] | None:
+        """What measured the metrics of `tinct.study.backbone`: `name`, `file` and `sha256`; None without one."""
+        by: dict[str, str] | None = self.study.record.get("backbone")
+        return by if all(self._judged) else None
+
+    @cached_property
+    def _judged(self) -> list[bool]:
+        """Of each method and seed, whether a backbone measured it."""
+        runs = [each for found in self.measured.values() for each in found]
+        return [JUDGED[0].name in run.comparisons["val"][0].values for run in runs]
+
+    @cached_property
+    def absent(self) -> dict[str, str]:
+        """Metric -> why there are no figures of it."""
+        if self.backbone is None:
+            why = f"not all arms were measured by the same backbone; {WHY_ABSENT}" if any(self._judged) else WHY_ABSENT
+            return {metric.name: why for metric in JUDGED}
+        values = self.measured[GREY][0].comparisons["val"][0].values
+        return {metric.name: WHY_NO_CLASSES for metric in JUDGED if metric.name not in values}
 
     @cached_property
     def trained(self) -> list[Arm]:
-        """The arms that have a training of their own."""
-        return [arm for arm in self.arms if arm.of is None]
+        """The arms that have a training of their own, diverged ones too."""
+        return [arm for arm in self.finished if arm.of is None]
 
     @property
     def _seeded(self) -> list[str]:
-        return [arm.name for arm in self.trained]
+        return [arm.name for arm in self.arms if arm.of is None]
 
     @cached_property
     def curves(self) -> dict[str, list[dict[str, list[float]]]]:
@@ -105,6 +159,8 @@ class Results:
     def differences(self, reference: str, metric: Metric) -> list[Difference]:
         """Compare every arm with another, or with a baseline."""
         others = [arm.name for arm in self.arms if arm.name != reference]
+        if reference in self.diverged:
+            return []
         return [self.val.difference(name, reference, metric, of=len(others)) for name in others]
 
     def metric_rows(self) -> Table:
@@ -113,7 +169,7 @@ class Results:
         for split, comparer in (("val", self.val), ("train", self.train)):
             for name in comparer.arms if comparer else ():
                 assert comparer is not None
-                for metric in METRICS:
+                for metric in self.metrics:
                     found = comparer.spread(name, metric.name)
                     rows.append(
                         {
@@ -142,9 +198,13 @@ class Results:
                 "verdict": found.verdict,
             }
             for reference in (self.reference.name, *BASELINES)
-            for metric in METRICS
+            for metric in self.metrics
             for found in self.differences(reference, metric)
         ]
+
+    def absent_rows(self) -> Table:
+        """One row for each metric without figures: why."""
+        return [{"metric": name, "why": why} for name, why in self.absent.items()]
 
     def curve_rows(self) -> Table:
         """One row for each arm, seed and epoch."""
@@ -161,7 +221,7 @@ class Results:
         """One row for each arm: where its training ended, on training and on validation pictures."""
         rows = []
         for arm in self.trained:
-            row: dict[str, Any] = {"arm": arm.name}
+            row: dict[str, Any] = {"arm": arm.name, "bins": self._bins_of(arm)}
             curves = self.curves[arm.name]
             for name in ("loss", *ACCURACIES):
                 for split in ("train", "val"):
@@ -171,9 +231,14 @@ class Results:
             row["best_step"] = _mean([curve["step"][index] for curve, index in zip(curves, best, strict=True)])
             row["last_step"] = _mean([curve["step"][-1] for curve in curves])
             for split, comparer in (("train", self.train), ("val", self.val)):
-                row[f"{split}_ciede2000"] = comparer.spread(arm.name, "ciede2000").mean if comparer else math.nan
+                told = comparer is not None and arm.name in comparer.arms
+                row[f"{split}_ciede2000"] = comparer.spread(arm.name, "ciede2000").mean if told else math.nan
             rows.append(row)
         return rows
+
+    def _bins_of(self, arm: Arm) -> int | None:
+        bins = bins_of_run(self.study.run(arm, self.study.finished(arm)[0]))
+        return bins.count if bins is not None else None
 
     def cost_rows(self) -> Table:
         """One row for each arm with a training of its own."""
@@ -215,7 +280,7 @@ class Results:
         for group in sorted(set(groups)):
             comparer = Comparer(self.measured, group=group, trained=self._seeded, resamples=300)
             for name in comparer.arms:
-                for metric in METRICS[:4]:
+                for metric in (*METRICS[:4], *self.metrics[len(METRICS) :]):
                     found = comparer.spread(name, metric.name)
                     rows.append(
                         {
@@ -265,7 +330,9 @@ def write_tables(tables: dict[str, Table], folder: Path) -> None:
     """Write each table as CSV and as JSON; figures that do not exist are empty there and null here."""
     folder.mkdir(exist_ok=True)
     for name, rows in tables.items():
-        if not rows:
+        if not rows:  # an earlier report may have had some
+            for suffix in (".json", ".csv"):
+                (folder / f"{name}{suffix}").unlink(missing_ok=True)
             continue
         plain = [{key: _plain(value) for key, value in row.items()} for row in rows]
         with written_beside(folder / f"{name}.json") as partial:
@@ -289,8 +356,8 @@ def _cell(value: Any) -> Any:
 
 
 def _mean(values: list[float]) -> float:
-    finite = [value for value in values if math.isfinite(value)]
-    return sum(finite) / len(finite) if finite else math.nan
+    """Give the mean over all seeds; nan where one of them has no figure, never the mean of the others."""
+    return sum(values) / len(values) if all(map(math.isfinite, values)) else math.nan
 
 
 def _last(value: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from pathlib import Path
 
 from tinct.study.compare import METRICS, NOISE, Difference, Metric
 from tinct.study.evaluate import GREY, MEAN_COLOR
@@ -14,13 +15,18 @@ _TOLD = {
     "luma_change": "in 8-bit steps, from the grey picture's",
     "auc_rebalanced": "nearness to the true colours, rare ones counting as much as common ones",
     "colorfulness_ratio": "as a share of the truth's, which is not better or worse by itself",
+    "perceptual": "how far a recogniser's features are from the truth's",
+    "recognition_top1": "pictures that a recogniser names as it names the truth",
 }
 _VERDICTS = ("better", "worse", "more", "less")
 
 
 def findings(results: Results) -> list[str]:
     """Say which arms differ from the reference, and which cannot be told from it, in HTML sentences."""
-    sentences = [_compared(results, metric) for metric in results.compared if metric.name in _TOLD]
+    sentences = [_diverged(results)] if results.diverged else []
+    if not results.arms:
+        return sentences
+    sentences += [_compared(results, metric) for metric in results.compared if metric.name in _TOLD]
     sentences += [_against(results, GREY, "the grey picture"), _against(results, MEAN_COLOR, "one mean colour")]
     if results.seeds == 1:
         sentences.append(
@@ -28,10 +34,38 @@ def findings(results: Results) -> list[str]:
             "better here is so for these trainings on such pictures; run with  --seeds 3  before believing a "
             "small difference."
         )
-    unfinished = [arm.name for arm in results.study.arms if arm not in results.arms]
+    unfinished = [arm.name for arm in results.study.arms if arm not in results.finished]
     if unfinished:
         sentences.append(f"<b>Not finished:</b> {_joined(unfinished)}.")
+    if waiting := [seed for seed in results.study.seeds if seed not in results.common]:
+        sentences.append(
+            f"<b>Figures are of fewer seeds than planned:</b> with {_seeds(waiting)} not all arms are finished, and "
+            + (
+                f"what is compared is of {_seeds(results.common)}."
+                if results.common
+                else "no seed is finished with all of them: each arm is shown with its first."
+            )
+        )
     return sentences
+
+
+def _diverged(results: Results) -> str:
+    """Say which arms came to nothing, and what stands in for the reference where it is among them."""
+    parts = [f"{_quoted(name)} with {_seeds(seeds)}" for name, seeds in results.diverged.items()]
+    named = results.study.record["reference"]
+    instead = (
+        f" The reference is among them: what follows is compared with {_quoted(results.reference.name)}."
+        if named in results.diverged and results.arms
+        else ""
+    )
+    return (
+        f"<b>Diverged:</b> {'; '.join(parts)}. Losses or figures there are no numbers any more, so that such an arm is "
+        f"neither better nor worse than another; try it with a lower learning rate, or look at its training.{instead}"
+    )
+
+
+def _seeds(seeds: list[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 def _against(results: Results, baseline: str, words: str) -> str:
@@ -93,14 +127,21 @@ def conditions(results: Results) -> list[str]:
         f"{len(measured.get('train', []))} training pictures, the same for every arm, beside the grey picture "
         "and one mean colour."
     ]
+    if (by := results.backbone) is not None:
+        sentences.append(
+            f"Perceptual distance{'' if 'recognition_top1' in results.absent else ' and recognition'}: by {by['name']} "
+            f"from {html.escape(Path(by['file']).name)} (SHA-256 {by['sha256']})."
+        )
     rows = results.cost_rows()
     steps = {row["steps"] for row in rows}
     seen = {row["photographs_seen"] for row in rows}
     seeds = f"{len(study.seeds)} seed{'s' if len(study.seeds) > 1 else ''} ({', '.join(map(str, study.seeds))})"
-    each = "each " if len(rows) * len(study.seeds) > 1 else ""
+    count = sum(len(study.finished(arm)) for arm in results.trained)
+    each = "each " if count > 1 else ""
     alike = f"{each}{steps.pop():.0f} steps" if len(steps) == 1 else "of different numbers of steps, see Cost"
     sentences.append(
-        f"{len(rows)} training{'s' if len(rows) > 1 else ''} with {seeds}, {alike}; "
+        f"{count} training{'s' if count > 1 else ''}: {len(rows)} arm{'s' if len(rows) > 1 else ''} with {seeds}, "
+        f"{alike}; "
         + ("the same number of photographs seen." if len(seen) == 1 else "different numbers of photographs seen.")
     )
     order = {_order(results, arm.name) for arm in results.trained}

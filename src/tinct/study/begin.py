@@ -1,0 +1,207 @@
+"""How a study begins: its folder, its dataset, its plan; and what it refuses before anything is trained."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import random
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tinct.errors import DataError, SettingError
+from tinct.learn.run import Training
+from tinct.study.cost import machine, versions
+from tinct.study.duplicates import find_leaks
+from tinct.study.folder import FORMAT, STUDY_FILE, Study, check_same
+from tinct.study.pictures import DATASET_FILE, Picture, find_splits, is_dataset
+from tinct.study.plan import Budget, Plan, make_plan
+from tinct.study.probe import seconds_of_step
+from tinct.study.recipe import Recipe
+
+Progress = Callable[[str, int, int], None]
+# A plain folder is prepared with so many of its photographs kept for validation.
+_VAL = 0.2
+_NAMED = 3  # leaking pictures that a message names
+# So many training pictures that all arms learn from are enough to measure on, where the recipe wants more.
+_ENOUGH = 20
+
+
+def check_folder(folder: Path, recipe: Recipe) -> None:
+    """Refuse a folder that holds something else, or another recipe's study."""
+    if folder.exists() and not folder.is_dir():
+        raise SettingError(f"{folder}: is a file; name a folder with --out")
+    if (folder / STUDY_FILE).is_file():
+        begun = Study.open(folder).record
+        if begun["name"] != recipe.name:
+            raise SettingError(f"{folder}: holds a study of the recipe '{begun['name']}'; give another --out")
+    elif folder.is_dir() and any(path.name not in (".lock", "dataset", "cache") for path in folder.iterdir()):
+        raise SettingError(f"{folder}: is not empty and holds no study; name a new folder with --out")
+
+
+def find_dataset(data: Path, folder: Path, show: Progress) -> Path:
+    """Give the prepared dataset; a plain folder is prepared into the study's."""
+    if is_dataset(data):
+        return data
+    if len(find_splits(data)) > 1:
+        raise DataError(
+            f"{data}: has folders for training and validation of its own, which a study cannot follow; give one folder "
+            "of all photographs, which it splits by itself, or a dataset of  tinct prepare"
+        )
+    from tinct.learn.prepare import prepare, prepared_from
+
+    target = folder / "dataset"
+    if is_dataset(target):
+        if (places := prepared_from(target)) != [str(data.resolve())]:
+            raise SettingError(f"{folder}: was begun on the photographs of {', '.join(places)}; give another --out")
+    else:
+        prepare([data], target, val=_VAL, progress=lambda done, total: show(f"preparing {data}", done, total))
+    return target
+
+
+def begin_study(
+    recipe: Recipe,
+    budget: Budget,
+    seeds: int | None,
+    dataset: Path,
+    splits: dict[str, list[Picture]],
+    folder: Path,
+    given: dict[str, Any],
+    show: Progress,
+) -> Study:
+    """Begin a study, or open the one that was begun: then its plan stays as it was made."""
+    digest = hashlib.sha256((dataset / DATASET_FILE).read_bytes()).hexdigest()
+    asked = {
+        "recipe": hashlib.sha256(recipe.text.encode()).hexdigest(),
+        "budget": asdict(budget),
+        "seeds": seeds,
+        "arms": [arm.name for arm in recipe.arms],
+        "data": digest,
+        **given,
+    }
+    before = Study.open(folder).record if (folder / STUDY_FILE).is_file() else None
+    if before is not None and before["asked"] == asked:
+        return Study(folder, before)
+    if before is not None and before["data"]["digest"] != digest:
+        raise SettingError(f"{folder}: was begun on another dataset ({before['data']['place']}); give another --out")
+    if before is None:
+        _refuse_leaks(dataset, folder, splits, show)
+    plan = make_plan(
+        recipe,
+        data=str(dataset.resolve()),
+        train=splits["train"],
+        val=splits["val"],
+        budget=budget,
+        seeds=seeds,
+        encoder_weights=given["encoder_weights"],
+        from_scratch=given["from_scratch"],
+        seconds_of_step=seconds_of_step,
+    )
+    _check_begun(plan, recipe, folder)
+    study = Study(folder, _record(recipe, plan, budget, dataset, digest, splits, asked, before, folder))
+    (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
+    study.save()
+    return study
+
+
+def _record(
+    recipe: Recipe,
+    plan: Plan,
+    budget: Budget,
+    dataset: Path,
+    digest: str,
+    splits: dict[str, list[Picture]],
+    asked: dict[str, Any],
+    before: dict[str, Any] | None,
+    folder: Path,
+) -> dict[str, Any]:
+    seen = seen_by_all(list(plan.trainings.values()), dataset, splits["train"], count=plan.train_pictures)
+    trainings: dict[str, dict[str, Any]] = {}
+    for (arm, seed), training in plan.trainings.items():
+        trainings.setdefault(arm, {})[str(seed)] = training.to_json()
+    kept = ("name", "title", "question", "paper", "reference", "axis", "plots", "by", "text")
+    return {
+        "format": FORMAT,
+        **{key: getattr(recipe, key) for key in kept},
+        "budget": budget.name,
+        "notes": plan.notes,
+        "seeds": list(plan.seeds),
+        "pictures": plan.pictures,
+        "train_pictures": plan.train_pictures,
+        "train_keys": seen,
+        "data": {
+            "place": str(dataset),
+            "name": dataset.resolve().name if dataset.parent != folder else f"{folder.name}/dataset",
+            "digest": digest,
+            **{split: len(pictures) for split, pictures in splits.items()},
+        },
+        "arms": [asdict(arm) for arm in recipe.arms],
+        "trainings": trainings,
+        "versions": versions(),
+        "machine": machine(),
+        "begun": before["begun"] if before else now(),
+        "finished": None,
+        "backbone": before.get("backbone") if before else None,
+        "asked": asked,
+    }
+
+
+def seen_by_all(
+    trainings: Collection[Training], dataset: Path, train: Sequence[Picture], *, count: int
+) -> list[str] | None:
+    """Draw training pictures to measure on from those that every training learns from.
+
+    Args:
+        trainings: of all arms and seeds.
+        dataset: what `tinct prepare` made.
+        train: its training pictures, in its order.
+        count: how many are wanted.
+
+    Returns:
+        Their names; None where every training learns from all pictures, or too few are left of those that all do: then
+        the whole training split has to serve.
+    """
+    from tinct.learn.source import open_source, select
+
+    parts = {(each.subset, each.categories, each.seed) for each in trainings if each.subset < 1 or each.categories}
+    if not parts or not count:
+        return None
+    source = open_source(dataset, split="train")
+    kept = [True] * len(train)
+    for subset, categories, seed in sorted(parts):
+        draws = select(source, subset=subset, categories=categories, seed=seed).draws or kept
+        kept = [one and bool(share) for one, share in zip(kept, draws, strict=True)]
+    names = [picture.name for picture, own in zip(train, kept, strict=True) if own]
+    if len(names) < min(count, _ENOUGH):
+        return None
+    return names if len(names) <= count else sorted(random.Random(0).sample(names, count))
+
+
+def _check_begun(plan: Plan, recipe: Recipe, folder: Path) -> None:
+    """Refuse, before anything is written, to go on with trainings that were begun with other settings."""
+    for (name, seed), training in plan.trainings.items():
+        run = folder / "arms" / recipe.arm(name).folder / f"seed-{seed}"
+        if (run / "config.json").is_file():
+            check_same(run, training)
+
+
+def _refuse_leaks(dataset: Path, folder: Path, splits: dict[str, list[Picture]], show: Progress) -> None:
+    leaks = find_leaks(splits, progress=lambda done, total: show("looking for leaks", done, total))
+    if not leaks:
+        return
+    remedy = (
+        "prepare it again into a new folder with  tinct prepare , which leaves duplicates out, mirrored ones too"
+        if dataset.parent != folder
+        else f"take one photograph of each pair out of the folder, and give another --out than {folder}"
+    ) + f" ( tinct data {dataset}  lists them)"
+    named = "; ".join(f"{leak.second} is {leak.first} ({leak.kind})" for leak in leaks[:_NAMED])
+    raise DataError(
+        f"{dataset}: {len(leaks)} validation picture{'s are' if len(leaks) > 1 else ' is'} in training too, so no arm "
+        f"could be told from one that learned by heart: {named}{' ...' if len(leaks) > _NAMED else ''}; {remedy}"
+    )
+
+
+def now() -> str:
+    """Give the time, in UTC."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
