@@ -25,17 +25,20 @@ HERE = Path(__file__).parent
 PLOTS = HERE.parents[1] / "docs" / "images" / "findings"
 # Recipe -> its arms in everything.toml, the reference first.
 RECIPES: dict[str, tuple[str, ...]] = {
-    "rebalancing": ("no weights", "ColorUNet", "lambda 0.2", "resampled"),
+    "rebalancing": ("no weights", "ColorUNet", "lambda 0.2", "lambda 0", "resampled"),
     "temperature": ("ColorUNet", "ColorUNet at T 0.1"),
     "lab_vs_rgb": ("Lab chroma", "YUV chroma", "whole RGB", "colours of the RGB"),
-    "as_published": ("lambda 0.2", "batch norm as published", "bins from 30 pictures"),
-    "augmentation": ("ColorUNet", "not augmented"),
+    "as_published": ("lambda 0.2", "batch norm as published", "bins from 30 pictures", "both slips"),
+    "augmentation": ("ColorUNet", "not augmented", "mirrored only"),
     "augmentation at T 0.1": ("ColorUNet at T 0.1", "not augmented at T 0.1"),
-    "data_size": ("ColorUNet", "10 % of the photographs"),
-    "variety": ("ColorUNet", "largest category"),
+    "data_size": ("ColorUNet", "50 % of the photographs", "25 % of the photographs", "10 % of the photographs"),
+    "variety": ("ColorUNet", "two largest", "largest category"),
     "extended_set": ("largest category", "ColorUNet", "a quarter of the steps", "twice the filters"),
-    "bins": ("ColorUNet", "8 bins", "128 bins"),
-    "architectures": ("ColorUNet", "flat", "bottleneck", "tinct on larger squares"),
+    "bins": ("ColorUNet", "8 bins", "16 bins", "64 bins", "128 bins"),
+    "architectures": (
+        *("ColorUNet", "flat", "bottleneck", "tinct on larger squares"),
+        "VGG-16 from scratch on larger squares",
+    ),
     "transfer": ("from scratch", "pretrained and frozen", "pretrained and learning on"),
 }
 SHOWN = ("ciede2000", "auc_rebalanced", "auc_within", "colorfulness_ratio")
