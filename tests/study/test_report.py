@@ -258,7 +258,7 @@ def test_losses_and_shares_of_different_units_have_axes_of_their_own(study):
     for words in ("8 bins of 16x16, yuv, lambda 0.4", "12 bins of 16x16, yuv, lambda 0.4", "chroma in lab"):
         assert words in (study / "figures" / "gap.svg").read_text()
     assert "have different units and cannot be compared" in learning
-    assert "bins: 8 bins of 16x16, yuv<" in (study / "figures" / "accuracy_bins.svg").read_text()
+    assert "8 bins of 16x16, yuv<" in (study / "figures" / "accuracy_bins.svg").read_text()
     assert learning.count("<small>of 8 bins</small>") == learning.count("<small>of 12 bins</small>") == 2
     assert "compare “right bin” of equal numbers of bins only" in learning
     assert "share of valid pixels within 10 Lab units of the truth" in learning

@@ -279,7 +279,7 @@ def _curves(results: Results, name: str) -> Figure | None:
         if name == "loss" and len(middles) == 2:
             (steps, training), (_, validation) = middles["train"], middles["val"]
             axes.fill_between(steps, training, validation, where=validation > training, color=INK, alpha=0.08, lw=0)
-        words = f"{arm.name}: {_unit_words(_units(results, arm.name, name))}" if len(units) > 1 else arm.name
+        words = f"{arm.name}\n{_unit_words(_units(results, arm.name, name))}" if len(units) > 1 else arm.name
         axes.set(title=words, xlabel="steps")
         if axes is grid[0]:
             axes.set(ylabel=_called(name))

@@ -278,7 +278,7 @@ def _cost(results: Results, rows: Table) -> str:
                 _short(row["gflop"]),
                 _short(1000 * row["seconds"]),
                 f"{row['memory_mb']:.0f}",
-                f"{row['megabytes']:.1f}",
+                _short(row["megabytes"]),
                 _short(row["minutes"]),
                 f"{row['steps']:,.0f}",
                 f"{row['photographs_seen']:,.0f}",
