@@ -231,8 +231,9 @@ class Results:
             row["best_step"] = _mean([curve["step"][index] for curve, index in zip(curves, best, strict=True)])
             row["last_step"] = _mean([curve["step"][-1] for curve in curves])
             for split, comparer in (("train", self.train), ("val", self.val)):
-                told = comparer is not None and arm.name in comparer.arms
-                row[f"{split}_ciede2000"] = comparer.spread(arm.name, "ciede2000").mean if told else math.nan
+                row[f"{split}_ciede2000"] = math.nan
+                if comparer is not None and arm.name in comparer.arms:
+                    row[f"{split}_ciede2000"] = comparer.spread(arm.name, "ciede2000").mean
             rows.append(row)
         return rows
 
