@@ -75,8 +75,8 @@ class Cut:
 STUDIES = {
     # VGG-16's weights were not at hand, SqueezeNet's were; the decoder is the same.
     "regularization": Cut("regularization", steps=800, seeds=2, crop=128, batch_size=16, network="squeezenet1_1"),
-    "regularization-cats": Cut("regularization", steps=300, seeds=1, crop=128, batch_size=16, network="squeezenet1_1"),
-    "temperature": Cut("temperature", steps=400, seeds=1, crop=64, batch_size=8),
+    "regularization-cats": Cut("regularization", steps=3000, seeds=2, crop=128, batch_size=16, network="squeezenet1_1"),
+    "temperature": Cut("temperature", steps=1000, seeds=3, crop=64, batch_size=8),
 }
 # Photographs stay out of the repository, and pictures of them cost time.
 PLOTS = ["metrics", "axis", "curves", "groups", "quantisation", "cost"]
