@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PALETTE = ("#3182ce", "#dd7a1f", "#2a9d72", "#c2569b", "#a8890c", "#159fb5", "#d1453b", "#7a70c9")
 # What the page puts its own colours in place of.
 INK, _FAINT = "#1f2329", "#d5dae1"
+# Losses whose largest is so many times the smallest are drawn on a logarithmic axis.
+WIDE = 5.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ _METRICS_CAPTION = (
 )
 _LOSS_CAPTION = (
     "Loss while training: training pictures dashed, validation pictures solid, mean of the seeds with their range. "
-    "Losses of different tasks, numbers of bins or weights have different units and cannot be compared between panels."
+    "Losses of different tasks, numbers of bins or weights have different units and cannot be compared between panels. "
+    "The axis is logarithmic where the largest loss is more than five times the smallest."
 )
 _ACCURACY_CAPTION = "Accuracy while training: training pictures dashed, validation pictures solid.{}"
 _ACCURACY_OF_BINS = " Networks with bins are decoded at the temperature 0.5 for it, on validation pictures only."
@@ -281,6 +284,9 @@ def _curves(results: Results, name: str) -> Figure | None:
             axes.fill_between(steps, training, validation, where=validation > training, color=INK, alpha=0.08, lw=0)
         words = f"{arm.name}\n{_unit_words(_units(results, arm.name, name))}" if len(units) > 1 else arm.name
         axes.set(title=words, xlabel="steps")
+        values = np.concatenate([middle for _, middle in middles.values()] or [np.ones(1)])
+        if name == "loss" and 0 < WIDE * np.nanmin(values) < np.nanmax(values):
+            axes.set(yscale="log")  # else the first steps would leave the rest a flat line
         if axes is grid[0]:
             axes.set(ylabel=_called(name))
     return figure
