@@ -170,12 +170,15 @@ def test_unbalanced_classes_count_alike_and_are_told(tmp_path):
 def test_changes_that_destroy_the_label_are_refused_or_told(tmp_path):
     fill(tmp_path / "set", count=40)
     fitting = Fitting(epochs=1, augmentation=Augmentation(hue=0.1))
-    choices = Choices(networks=["color_statistics"], color_spaces=["lab"], folds=2, fitting=fitting)
+    both = ["color_statistics", "small_cnn"]
+    choices = Choices(networks=both, color_spaces=["lab"], folds=2, fitting=fitting, given=frozenset({"epochs"}))
     with pytest.raises(SettingError, match=r"colour is what separates the classes.*--force"):
         train_classifier(tmp_path / "set", tmp_path / "m.onnx", choices=choices)
     forced = Choices(**{**vars(choices), "force": True})
     done = train_classifier(tmp_path / "set", tmp_path / "m.onnx", choices=forced)
     assert any("colour is what separates" in each for each in done.warnings)
+    alone = Choices(**{**vars(choices), "networks": ["color_statistics"]})  # which never sees changed pictures
+    assert not train_classifier(tmp_path / "set", tmp_path / "s.onnx", choices=alone).warnings
 
 
 def test_changes_are_harmless_where_shape_separates(tmp_path):
@@ -185,8 +188,9 @@ def test_changes_are_harmless_where_shape_separates(tmp_path):
             grey = random.integers(high - 40, high + 40)
             picture = np.full((24, 24, 3), grey, dtype=np.uint8) + random.integers(0, 9, (24, 24, 1), dtype=np.uint8)
             write(tmp_path / "set" / name / f"{index}.png", picture)
-    fitting = Fitting(augmentation=Augmentation(grey=0.2))
-    choices = Choices(networks=["color_statistics"], color_spaces=["lab"], folds=2, fitting=fitting)
+    fitting = Fitting(epochs=1, augmentation=Augmentation(grey=0.2))
+    both = ["color_statistics", "small_cnn"]
+    choices = Choices(networks=both, color_spaces=["lab"], folds=2, fitting=fitting, given=frozenset({"epochs"}))
     done = train_classifier(tmp_path / "set", tmp_path / "m.onnx", choices=choices)
     assert any("may be harmless" in each for each in done.warnings)
     assert abs(done.card.color_tests["grey"] - done.card.color_tests["plain"]) < 0.05
