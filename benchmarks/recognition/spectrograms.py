@@ -53,7 +53,7 @@ def main() -> None:
     for folder in wanted.folders:
         loaded = load(find_labelled(folder), size=(wanted.size, wanted.size))
         labels = loaded.labelled.labels
-        groups = near_duplicates(loaded.pixels if loaded.finer is None else loaded.finer)
+        groups = near_duplicates(loaded.compared)
         folds = stratified_folds(labels, groups, folds=wanted.folds)
         apart = stratified_folds(labels, np.arange(len(labels)), folds=wanted.folds)
         table.results[f"set {folder.name}"] = {

@@ -31,7 +31,7 @@ def main() -> None:
     wanted = parser.parse_args()
     loaded = load(find_labelled(wanted.folder), size=(wanted.size, wanted.size))
     table = Table(HERE / "vehicle.json", seed=0)
-    groups = near_duplicates(loaded.pixels if loaded.finer is None else loaded.finer)
+    groups = near_duplicates(loaded.compared)
     fold = split_fold(loaded)
     table.results["set"] = {
         "train": len(fold[0].train),

@@ -37,3 +37,16 @@ def dataset(photos, tmp_path_factory):
     from tinct.learn.prepare import prepare
 
     return prepare([photos], tmp_path_factory.mktemp("set"), val=0.25).path
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory) -> Path:
+    """SqueezeNet 1.1 of random weights, in torchvision's layout."""
+    torch = pytest.importorskip("torch")
+    from tinct.learn.networks.backbones import SqueezeNet
+
+    torch.manual_seed(4)
+    state = {key: value for key, value in SqueezeNet().state_dict().items() if key not in ("mean", "deviation")}
+    path = tmp_path_factory.mktemp("weights") / "squeezenet.pth"
+    torch.save(state, path)
+    return path

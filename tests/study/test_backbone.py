@@ -27,16 +27,6 @@ ESPRESSO = 967
 
 
 @pytest.fixture(scope="session")
-def weights(tmp_path_factory) -> Path:
-    """SqueezeNet 1.1 of random weights, in torchvision's layout."""
-    torch.manual_seed(4)
-    state = {key: value for key, value in SqueezeNet().state_dict().items() if key not in ("mean", "deviation")}
-    path = tmp_path_factory.mktemp("weights") / "squeezenet.pth"
-    torch.save(state, path)
-    return path
-
-
-@pytest.fixture(scope="session")
 def real() -> Judge:
     if not REAL.is_file():
         pytest.skip(f"needs the weights {REAL}, which are no part of the project")

@@ -17,7 +17,7 @@ from typer.testing import CliRunner  # noqa: E402
 
 from tinct.cli import build  # noqa: E402
 from tinct.errors import ModelError  # noqa: E402
-from tinct.learn.networks.backbones import SqueezeNet, weights_sha256  # noqa: E402
+from tinct.learn.networks.backbones import weights_sha256  # noqa: E402
 from tinct.learn.source import open_source, read_samples, select  # noqa: E402
 from tinct.study import report_page  # noqa: E402
 from tinct.study.arms import run_study  # noqa: E402
@@ -55,15 +55,6 @@ def study(dataset, tmp_path_factory):
     out = tmp_path_factory.mktemp("study") / "study"
     run_study(own(), data=dataset, out=out)
     return out
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    torch.manual_seed(4)
-    state = {key: value for key, value in SqueezeNet().state_dict().items() if key not in ("mean", "deviation")}
-    path = tmp_path_factory.mktemp("weights") / "squeezenet.pth"
-    torch.save(state, path)
-    return path
 
 
 @pytest.fixture

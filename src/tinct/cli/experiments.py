@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tinct.cli.output import print_json, say
+from tinct.cli.study import Backbone
 from tinct.errors import MissingExtraError, SettingError
 
 if TYPE_CHECKING:
@@ -62,13 +63,7 @@ def study(
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Start such encoders from nothing, and learn them along.")
     ] = False,
-    backbone: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Measure perceptual distance and recognition kept too, by these weights of VGG-16 or SqueezeNet 1.1.",
-        ),
-    ] = None,
+    backbone: Backbone = None,
     show_list: Annotated[bool, typer.Option("--list", help="List the recipes that come with tinct.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each arm and seed.")] = False,
 ) -> None:

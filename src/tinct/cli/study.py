@@ -57,6 +57,13 @@ def register(app: typer.Typer) -> None:
 
 
 Split = Annotated[str, typer.Option(metavar="train|val", help="Take this split of a dataset.")]
+Backbone = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Measure perceptual distance and recognition kept too, by these weights of VGG-16 or SqueezeNet 1.1.",
+    ),
+]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="Take only so many pictures, chosen at random.")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -88,13 +95,7 @@ def evaluate(
     limit: Limit = None,
     resamples: Annotated[int, typer.Option(metavar="N", help="Set the resamples behind the 95 % intervals.")] = 1000,
     seed: Seed = 0,
-    backbone: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Measure perceptual distance and recognition kept too, by these weights of VGG-16 or SqueezeNet 1.1.",
-        ),
-    ] = None,
+    backbone: Backbone = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure models on photographs whose colours are known, beside grey and mean-colour baselines."""

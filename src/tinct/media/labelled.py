@@ -87,6 +87,11 @@ class Loaded:
     finer: NDArray[Any] | None = None
 
     @property
+    def compared(self) -> NDArray[Any]:
+        """What copies are looked for in."""
+        return self.pixels if self.finer is None else self.finer
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width."""
         return int(self.pixels.shape[1]), int(self.pixels.shape[2])
@@ -112,9 +117,9 @@ def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None)
     """
     place = Path(source)
     if place.is_dir():
-        rows = list(_folder_rows(place))
+        rows, empty = _folder_rows(place)
     elif place.suffix.lower() == ".csv" and place.is_file():
-        rows = list(_table_rows(place))
+        rows, empty = list(_table_rows(place)), ()
     else:
         raise DataError(f"{source}: no such folder; give a folder with one subfolder a class, or a .csv table")
     if not rows:
@@ -135,40 +140,36 @@ def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None)
         tuple(path for path, _, _ in rows),
         np.array([names.index(label) for _, label, _ in rows], dtype=np.intp),
         tuple(split for _, _, split in rows),
-        _empty_folders(place, set(found)) if place.is_dir() else (),
+        empty,
     )
 
 
 Row = tuple[Path, str, str]
 
 
-def _folder_rows(folder: Path) -> Iterator[Row]:
-    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+def _folder_rows(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
+    """Give what lies in the classes' folders, and the names of those in which nothing does."""
+    inside = _subfolders(folder)
     splits = {path: SPLIT_NAMES[path.name.lower()] for path in inside if path.name.lower() in SPLIT_NAMES}
-    if TRAIN in splits.values():
-        if len(splits) < len(inside):
-            other = next(path.name for path in inside if path not in splits)
-            raise DataError(f"{folder}: beside train/ there may be val/ and test/ only, not '{other}'; move it away")
-        for path, split in splits.items():
-            for row in _class_rows(path):
-                yield (*row, split)
-        return
-    for row in _class_rows(folder):
-        yield (*row, "")
+    if TRAIN not in splits.values():
+        places = [(path, "") for path in inside]
+    elif len(splits) < len(inside):
+        other = next(path.name for path in inside if path not in splits)
+        raise DataError(f"{folder}: beside train/ there may be val/ and test/ only, not '{other}'; move it away")
+    else:
+        places = [(each, split) for path, split in splits.items() for each in _subfolders(path)]
+    rows = [(path, place.name, split) for place, split in places for path in _files(place)]
+    return rows, tuple(sorted({place.name for place, _ in places} - {label for _, label, _ in rows}))
 
 
-def _class_rows(folder: Path) -> Iterator[tuple[Path, str]]:
-    for each in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        for path in sorted(each.rglob("*")):
-            if path.suffix.lower() in (*PICTURE_SUFFIXES, ".npy") and not path.name.startswith(".") and path.is_file():
-                yield path, each.name
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _empty_folders(folder: Path, classes: set[str]) -> tuple[str, ...]:
-    places = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    if any(SPLIT_NAMES.get(path.name.lower()) == TRAIN for path in places):
-        places = [path for split in places for path in split.iterdir() if path.is_dir()]
-    return tuple(sorted({path.name for path in places if not path.name.startswith(".")} - classes))
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in (*PICTURE_SUFFIXES, ".npy") and not path.name.startswith(".") and path.is_file():
+            yield path
 
 
 def _table_rows(table: Path) -> Iterator[Row]:

@@ -98,7 +98,7 @@ def look_at_data(source: str | Path, setup: Setup, *, tick: Callable[[], None]) 
     if labelled.kind != PICTURE:
         setup = replace(setup, color_space="")
     tick()
-    groups = near_duplicates(loaded.pixels if loaded.finer is None else loaded.finer)
+    groups = near_duplicates(loaded.compared)
     split = choose_split(loaded, groups, np.random.default_rng(setup.fitting.seed))
     tick()
     some = np.concatenate([split.train, split.val])

@@ -226,7 +226,7 @@ def _is_trained(labelled: Labelled) -> Any:
 def _folds(loaded: Loaded, choices: Choices, warnings: list[str]) -> list[Fold]:
     """Split: by the given validation split, or so that near-duplicates stay together."""
     labelled = loaded.labelled
-    groups = near_duplicates(loaded.pixels if loaded.finer is None else loaded.finer)
+    groups = near_duplicates(loaded.compared)
     train, val, test = (loaded.of(*names) for names in ((TRAIN, ""), (VAL,), (TEST,)))
     for name, part in (("validation", val), ("test", test)):
         if count := leaks(groups, train, part):
