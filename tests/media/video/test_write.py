@@ -79,6 +79,30 @@ def test_all_codecs_keep_every_frame_and_its_time(film, tmp_path, codec):
     assert (frames[0].width, frames[0].height, frames[0].format.name) == (W, H, recipe.form)
 
 
+PRIORITY = """
+import os, sys
+from pathlib import Path
+from tinct.media.video.probe import open_film
+from tinct.media.video.recipe import choose_recipe
+from tinct.media.video.encoder import open_encoder
+film = open_film(sys.argv[1])
+encoder = open_encoder(film, choose_recipe(film, sys.argv[2], codec=sys.argv[3]), threads=1)
+threads = [int(entry.name) for entry in Path("/proc/self/task").iterdir()]
+print(len(threads), {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_OTHER})
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="scheduling policies are Linux's")
+@pytest.mark.parametrize("codec", TARGETS)
+def test_an_encoder_takes_no_priority_over_other_programs(film, codec):
+    # SVT-AV1 does where root runs it, as in a container; as another user this cannot fail.
+    command = [sys.executable, "-c", PRIORITY, str(film.path), f"a{TARGETS[codec]}", codec]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    count, usual = done.stdout.split()
+    assert usual == "True"
+    assert codec != "av1" or int(count) > 5  # it has threads of its own
+
+
 @pytest.mark.parametrize("codec", TARGETS)
 def test_the_same_frames_give_the_same_bytes(film, tmp_path, codec):
     recipe = choose_recipe(film, f"a{TARGETS[codec]}", **quick(codec))

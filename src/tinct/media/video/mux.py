@@ -19,13 +19,13 @@ from av.video.stream import VideoStream
 from tinct.errors import InputError, OutputError
 from tinct.media.files import written_beside
 from tinct.media.video.convert import lasting
+from tinct.media.video.encoder import configure, start
 from tinct.media.video.film import Film
 from tinct.media.video.matroska import PLACEHOLDER, set_display_size
 from tinct.media.video.recipe import Recipe
 from tinct.media.video.segment import Segment, open_segment
 from tinct.media.video.source import opened, reason
 from tinct.media.video.tracks import Tracks, Window
-from tinct.media.video.write import configure
 
 # Chapters are written in these units, which every container rounds to its own.
 _NANOSECOND = Fraction(1, 10**9)
@@ -193,7 +193,7 @@ def _add_pictures(output: OutputContainer, film: Film, recipe: Recipe, extradata
         context.codec_tag = "hvc1"  # the one of two that Apple's players know
     if film.display_matrix is not None:
         stream.set_display_matrix(film.display_matrix)
-    context.open()
+    start(context)
     if extradata is not None:
         context.extradata = extradata
     return stream
