@@ -244,12 +244,19 @@ def test_interrupted_it_leaves_no_half_file_and_goes_on_later(
         camera.write_to_file(str(album / f"more{index:02}.png"))
     out = tmp_path / "out"
     arguments = ["colorize", str(album), "-o", str(out), "--model", str(tiny_model)]
-    process = subprocess.Popen([*TINCT, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    asked = getattr(signal, name)
+    process = subprocess.Popen(
+        [*TINCT, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Whatever runs these tests in the background, as nohup does, may have had this signal ignored.
+        preexec_fn=lambda: signal.signal(asked, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while not (out.is_dir() and len(list(out.glob("*_color.png"))) >= 3):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    process.send_signal(getattr(signal, name))
+    process.send_signal(asked)
     _, said = process.communicate(timeout=60)
     assert process.returncode == status
     assert b"Traceback" not in said

@@ -46,6 +46,16 @@ def test_evaluate_prints_a_table_with_the_baselines(folder, tiny_model):
     assert done.stderr == ""
 
 
+def test_one_picture_alone_has_no_interval(folder, tiny_model):
+    for path in sorted(folder.rglob("*.png"))[1:]:
+        path.unlink()
+    done = run("evaluate", tiny_model, "--data", folder, "--resamples", 5)
+    assert "1 picture\n" in done.stdout.replace(" \n", "\n")
+    assert ".." not in next(line for line in done.stdout.splitlines() if "CIEDE2000" in line)
+    scores = json.loads(run("evaluate", tiny_model, "--data", folder, "--resamples", 5, "--json").stdout)["scores"]
+    assert all(score["metrics"]["ciede2000"]["low"] is None for score in scores)
+
+
 def test_evaluate_prints_json_and_names_on_stderr_what_was_left_out(folder, tiny_model):
     (folder / "broken.jpg").write_bytes(b"no picture")
     done = run("evaluate", tiny_model, "--data", folder, "--json", "--resamples", 5, "--temperature", 0.5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -100,13 +102,19 @@ def test_intervals_hold_the_figure_repeat_with_the_seed_and_are_as_wide_as_theor
     rows = comparisons(60)
     first, again, other = (Bootstrap(60, resamples=2000, seed=seed).figures(rows) for seed in (1, 1, 2))
     for name, values in first.items():
-        interval = estimate(values)
+        interval = estimate(values, pictures=60)
         assert interval.low <= interval.mean <= interval.high
         assert (values == again[name]).all()
-        assert interval != estimate(other[name])
+        assert interval != estimate(other[name], pictures=60)
     psnr = np.array([row.values["psnr"] for row in rows])
-    interval = estimate(first["psnr"])
+    interval = estimate(first["psnr"], pictures=60)
     assert interval.high - interval.low == pytest.approx(2 * 1.96 * psnr.std() / np.sqrt(60), rel=0.15)
+
+
+def test_one_picture_says_nothing_of_others():
+    found = estimate(Bootstrap(1, resamples=20).figures(comparisons(1))["psnr"], pictures=1)
+    assert math.isfinite(found.mean)
+    assert (found.low, found.high) == (-math.inf, math.inf)
 
 
 def test_too_few_resamples_or_pictures_are_refused():

@@ -188,7 +188,8 @@ def _print_evaluation(result: Evaluation) -> None:
     groups = [("", result.scores)] + [(name, [s for s in result.groups if s.group == name]) for name in names]
     for group, scores in groups:
         where = f"{result.data}{f' ({result.split})' if result.split else ''}{f': {group}' if group else ''}"
-        table = Table(title=f"{where}, {scores[0].pictures} pictures", title_justify="left")
+        count = f"{scores[0].pictures} picture{'s' * (scores[0].pictures != 1)}"
+        table = Table(title=f"{where}, {count}", title_justify="left")
         table.add_column("", no_wrap=True)
         for score in scores:
             table.add_column(score.method, justify="right", overflow="fold")
@@ -216,7 +217,9 @@ def _print_evaluation(result: Evaluation) -> None:
 
 def _cell(score: Score, metric: str, style: str) -> str:
     value = score.metrics[metric]
-    return f"{value.mean:{style}} ({value.low:{style}}..{value.high:{style}})"
+    # One picture alone has no interval.
+    interval = f" ({value.low:{style}}..{value.high:{style}})" if score.pictures > 1 else ""
+    return f"{value.mean:{style}}{interval}"
 
 
 def _print_bins(chosen: ColorBins) -> None:

@@ -313,8 +313,8 @@ def _scores(rows: list[Row], *, methods: list[Method], resamples: int, seed: int
             kind=method.kind,
             group=group,
             pictures=len(rows),
-            metrics={name: estimate(values) for name, values in own.items()},
-            over_grey={name: estimate(values - figures[0][name]) for name, values in own.items()},
+            metrics={name: estimate(values, pictures=len(rows)) for name, values in own.items()},
+            over_grey={name: estimate(values - figures[0][name], pictures=len(rows)) for name, values in own.items()},
         )
         for method, own in zip(methods, figures, strict=True)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,8 +23,8 @@ class Estimate:
 
     Attributes:
         mean: the figure for the set as it is.
-        low: lower end of the interval.
-        high: upper end.
+        low: lower end of the interval; minus infinity for one picture alone, which says nothing of others.
+        high: upper end; infinity likewise.
     """
 
     mean: float
@@ -95,7 +96,14 @@ class Bootstrap:
             yield drawn / drawn.sum(axis=1, keepdims=True)
 
 
-def estimate(figures: NDArray[np.float64]) -> Estimate:
-    """Give the figure and its 95 % interval from a set's own figure and those of its resamples."""
+def estimate(figures: NDArray[np.float64], *, pictures: int) -> Estimate:
+    """Give the figure and its 95 % interval from a set's own figure and those of its resamples.
+
+    Args:
+        figures: (1 + resamples,): the set's own figure, then those of its resamples.
+        pictures: in the set.
+    """
+    if pictures < 2:
+        return Estimate(float(figures[0]), -math.inf, math.inf)
     low, high = np.quantile(figures[1:], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Estimate(float(figures[0]), float(low), float(high))
