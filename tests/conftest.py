@@ -28,6 +28,14 @@ def tiny_chroma_model() -> Path:
 
 
 @pytest.fixture(scope="session")
+def diverged_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model of bins with weights that are no numbers."""
+    from diverged import diverge  # it imports NumPy
+
+    return diverge(tiny_model, tmp_path_factory.mktemp("diverged") / "diverged.onnx")
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real pictures that is no part of the project; the test is skipped where it is absent."""
     if not SHARED_DATA.is_dir():

@@ -8,6 +8,7 @@
     ├── OutputError       a result cannot be written (folder, permission, disk full, already there)
     ├── SettingError      an option has a value that makes no sense
     ├── ModelError        a model file is missing, foreign, damaged or too new
+    │   └── DivergedError       its network gives no finite numbers
     ├── DataError         a dataset cannot be prepared or read
     └── MissingExtraError the work needs an optional part of tinct that is not installed
 
@@ -45,6 +46,10 @@ class SettingError(TinctError, ValueError):
 
 class ModelError(TinctError):
     """A model file is missing, foreign, damaged or too new."""
+
+
+class DivergedError(ModelError):
+    """The model's network gives no finite numbers, as one does whose training diverged."""
 
 
 class DataError(TinctError):

@@ -12,13 +12,14 @@ import pytest
 from PIL import Image
 
 import tinct
+from diverged import diverge
 from tinct.classify.classifier import Classifier, find_inputs
 from tinct.classify.evaluate import confusion_picture, draw_confusion, evaluate_classifier
 from tinct.classify.tables import write_table
 from tinct.color.controls import without_color
 from tinct.color.features import ArrayFeatures
 from tinct.color.spaces import hsv_to_rgb
-from tinct.errors import DataError, InputError, ModelError, OutputError, UnreadableError
+from tinct.errors import DataError, DivergedError, InputError, ModelError, OutputError, UnreadableError
 from tinct.learn.recognize.export import write_classifier
 from tinct.learn.recognize.statistics import fit_head
 from tinct.runtime.classifier import ClassifierCard
@@ -72,6 +73,12 @@ def test_paths_pil_images_and_arrays_of_any_kind_say_the_same(classifier, tmp_pa
     assert np.abs(found - found[0]).max() < 0.002
     large = classifier.probabilities([blue(0.61, size=(700, 900)), Image.fromarray(blue(0.61, size=(700, 900)))])
     assert np.abs(large - found[0]).max() < 0.01
+
+
+def test_a_model_that_diverged_names_no_class(tmp_path):
+    diverge(MODEL, tmp_path / "lost.onnx")
+    with pytest.raises(DivergedError, match=r"lost\.onnx: .* no finite numbers"):
+        Classifier(tmp_path / "lost.onnx", threads=1).predict(blue(LOW))
 
 
 def test_modes_without_colours_are_taken(classifier):

@@ -283,6 +283,14 @@ def test_progress_bar_only_on_a_terminal_and_rows_stay_in_the_pipe(album: Path, 
     assert len([json.loads(line) for line in done.stdout.splitlines()]) == 2
 
 
+def test_a_model_that_diverged_writes_no_black_pictures(album: Path, diverged_model: Path, tmp_path: Path) -> None:
+    done = run("colorize", album / "one.jpg", "-o", tmp_path / "out.png", "--model", diverged_model)
+    assert done.returncode == 1
+    assert b"no finite numbers" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out.png").exists()
+
+
 def test_every_real_old_photograph(shared_data: Path, tiny_model: Path, tmp_path: Path) -> None:
     done = run("colorize", shared_data / "photos_bw", "-o", tmp_path, "--model", tiny_model, "--json")
     rows = [json.loads(line) for line in done.stdout.splitlines()]

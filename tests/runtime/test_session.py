@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from tinct.errors import InputError, MissingExtraError, ModelError, SettingError
+from tinct.errors import DivergedError, InputError, MissingExtraError, ModelError, SettingError
 from tinct.runtime import openvino
 from tinct.runtime.modelfile import read_card
 from tinct.runtime.session import Session, best_runtime, padded
@@ -78,6 +78,12 @@ def test_settings_are_checked(tiny_model: Path) -> None:
         Session(tiny_model, runtime="tensorrt")
     with pytest.raises(SettingError, match="at least 1 thread"):
         Session(tiny_model, threads=0)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", pytest.param("openvino", marks=needs_openvino)])
+def test_a_network_that_diverged_is_told(diverged_model: Path, runtime: str) -> None:
+    with pytest.raises(DivergedError, match=r"diverged\.onnx: the network gives no finite numbers.*  --lr"):
+        Session(diverged_model, runtime=runtime).run(luma(24, 32))
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", pytest.param("openvino", marks=needs_openvino)])

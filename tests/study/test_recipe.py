@@ -121,7 +121,7 @@ def test_settings_that_only_a_training_can_judge_name_the_arm():
         ({"network": "fat"}, "arm 'narrow': no network 'fat'"),
         ({"network": "flat", "crop": -8}, "arm 'narrow': crop must be"),
         ({"network": "flat", "options": {"depth": 3}}, "no option depth"),
-        ({"network": "flat", "learning_rate": "fast"}, "arm 'narrow': the learning rate must be auto or lie in 0..10"),
+        ({"network": "flat", "learning_rate": "fast"}, "arm 'narrow': the learning rate must be auto, or above 0"),
         ({"network": "flat", "categories": ["coats"]}, "arm 'narrow': the dataset has no category 'coats'"),
     ):
         with pytest.raises(SettingError, match=told):

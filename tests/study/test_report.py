@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch")
 
 from typer.testing import CliRunner  # noqa: E402
 
+from diverged import diverge  # noqa: E402
 from tinct.cli import build  # noqa: E402
 from tinct.errors import ModelError  # noqa: E402
 from tinct.learn.networks.backbones import weights_sha256  # noqa: E402
@@ -268,3 +269,15 @@ def test_the_page_holds_no_empty_words(study):
 )
 def test_small_numbers_are_no_zeros(value, words):
     assert report_page._short(value) == words
+
+
+def test_a_network_without_numbers_is_measured_and_told(copied, dataset):
+    place = copied / "arms" / "chroma" / "seed-0"
+    diverge(place / "model.onnx", place / "model.onnx")
+    (place / "evaluation.json").unlink()
+    spoil(place, "val_loss")
+    run_study(own(), data=dataset, out=copied)
+    assert "<b>Diverged:</b> <i>chroma</i> with seed 0." in section(copied, "in-words")
+    # Its pictures are black.
+    found = json.loads((place / "evaluation.json").read_text())["metrics"]["val"]
+    assert found["luma_change"] > 10

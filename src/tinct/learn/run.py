@@ -142,7 +142,7 @@ class Training:
             (self.batch_size >= 1, f"the batch size must be at least 1, not {self.batch_size}"),
             (
                 rate == "auto" or (not isinstance(rate, str) and 0 < rate < 10),
-                f"the learning rate must be auto or lie in 0..10, not {rate}",
+                f"the learning rate must be auto, or above 0 and below 10, not {rate}",
             ),
             (0 <= self.average < 1, f"average must lie in 0..1, not {self.average}"),
             (

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tinct.color.features import ArrayFeatures, ColorFeatures
 from tinct.color.inputs import ARRAY, KINDS, PICTURE, input_space
 from tinct.color.spaces import FloatArray
-from tinct.errors import InputError, ModelError, TinctError
+from tinct.errors import DivergedError, InputError, ModelError, TinctError
 from tinct.runtime.modelfile import FORMAT, METADATA_KEY, open_graph
 
 TASK = "classify"
@@ -239,6 +239,7 @@ class ClassifierSession:
         Raises:
             InputError: the arrays do not fit.
             ModelError: the model failed.
+            DivergedError: it gives no finite numbers.
         """
         ready = graph_input(pixels, self.card)
         try:
@@ -247,6 +248,8 @@ class ClassifierSession:
             raise ModelError(
                 f"{self.path}: failed on an input of shape {ready.shape}; train the model again"
             ) from error
+        if not np.isfinite(found).all():
+            raise DivergedError(f"{self.path}: the model gives no finite numbers; train it again with a lower rate")
         return np.asarray(found, dtype=np.float32)
 
     def probabilities(self, pixels: NDArray[Any]) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
-from tinct.errors import InputError, ModelError, SettingError
+from tinct.errors import DivergedError, InputError, ModelError, SettingError
 from tinct.runtime import openvino
 from tinct.runtime.modelfile import DEFAULT_MODEL, OUTPUT_CHANNELS, OUTPUTS, card_of, find_model, open_graph
 
@@ -91,6 +91,7 @@ class Session:
         Raises:
             InputError: the array has another form.
             ModelError: the network failed on it.
+            DivergedError: it gives no finite numbers.
         """
         if lumas.ndim != 3 or 0 in lumas.shape:
             raise InputError(f"lumas must have the shape (N, H, W) and hold something, not {lumas.shape}")
@@ -102,6 +103,11 @@ class Session:
         expected = self.bins.count if self.bins is not None else OUTPUT_CHANNELS[self.card.task]
         if result.ndim != 4 or result.shape[1] != expected:
             raise ModelError(f"{self.path}: the graph gives {result.shape}, its card promises {expected} channels")
+        if not np.isfinite(result).all():
+            raise DivergedError(
+                f"{self.path}: the network gives no finite numbers, as after a training that diverged; train it again "
+                "with a lower  --lr"
+            )
         cropped = result[:, :, : -(-height // stride), : -(-width // stride)]
         return np.ascontiguousarray(np.moveaxis(cropped, 1, -1), dtype=np.float32)
 

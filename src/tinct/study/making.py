@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.colorize.colorizer import Colorizer
+from tinct.errors import DivergedError
 from tinct.study.folder import Study
 from tinct.study.recipe import Arm
 
@@ -25,12 +26,18 @@ def picture_maker(colorizer: Colorizer, arm: Arm) -> Callable[[Pixels], Pixels]:
     """Give what makes an arm's pictures: luma (H, W) uint8 -> sRGB (H, W, 3) uint8.
 
     Colours are put on the luma that is there, as `tinct colorize` does. With `drawn` in the recipe, the network's own
-    picture is taken as it is, its luma too: only that shows what drawing the whole picture costs.
+    picture is taken as it is, its luma too: only that shows what drawing the whole picture costs. A network that
+    diverged makes black pictures.
     """
-    if not arm.evaluation.get("drawn"):
-        return colorizer
 
-    def drawn(luma: Pixels) -> Pixels:
-        return colorizer.predict(luma.astype(np.float32) / 255).drawn(*luma.shape)
+    def make(luma: Pixels) -> Pixels:
+        try:
+            if arm.evaluation.get("drawn"):
+                picture: Pixels = colorizer.predict(luma.astype(np.float32) / 255).drawn(*luma.shape)
+            else:
+                picture = colorizer(luma)
+        except DivergedError:
+            picture = np.zeros((*luma.shape, 3), np.uint8)
+        return picture
 
-    return drawn
+    return make
