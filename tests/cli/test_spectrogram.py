@@ -48,7 +48,8 @@ def test_json_and_arrays(recordings, tmp_path):
 @pytest.mark.parametrize(
     ("extra", "word"),
     [
-        (("--size", "40"), "--size needs"),
+        (("--size", "40x"), "--size needs"),
+        (("--size", "90000"), "each 1 to 8192 pixels"),
         (("--range", "1;2"), "--range needs"),
         (("--range", "2,1"), "go up"),
         (("--color-map", "mud"), "no colour map"),

@@ -20,13 +20,13 @@ from tinct.cli.classify_options import (
     Seed,
     Size,
     Standardize,
+    size_of,
 )
 from tinct.cli.classify_text import judged_line, print_evaluation, print_training
 from tinct.cli.doctor import EPILOG as DOCTOR_EPILOG
 from tinct.cli.doctor import doctor
 from tinct.cli.learn import option_of, require_learn
 from tinct.cli.output import print_json, progress, say
-from tinct.errors import SettingError
 
 if TYPE_CHECKING:
     from tinct.learn.recognize.pick import Choices
@@ -224,18 +224,6 @@ def _stages() -> Iterator[Callable[[str, int, int], None]]:
         yield show
     finally:
         leave()
-
-
-def size_of(text: str | None) -> tuple[int, int] | None:
-    """Read --size, one edge or WxH, as height and width."""
-    if text is None:
-        return None
-    parts = text.lower().split("x")
-    if len(parts) == 1:
-        parts *= 2
-    if len(parts) != 2 or not all(part.isascii() and part.isdigit() and 16 <= int(part) <= 512 for part in parts):
-        raise SettingError(f"--size needs one edge or WIDTHxHEIGHT, each 16 to 512 pixels, not '{text}'")
-    return int(parts[1]), int(parts[0])
 
 
 def predict(

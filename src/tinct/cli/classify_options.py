@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tinct.errors import SettingError
+
 Folder = Annotated[
     Path,
     typer.Argument(
@@ -42,3 +44,19 @@ Schedule = Annotated[
 ]
 BatchSize = Annotated[int | None, typer.Option(metavar="N", help="Take so many pictures a step. Default: 32.")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")]
+
+
+def size_of(text: str | None, *, least: int = 16, most: int = 512) -> tuple[int, int] | None:
+    """Read --size, one edge or WxH, as height and width.
+
+    Raises:
+        SettingError: it is something else, or an edge is below `least` or above `most`.
+    """
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) == 1:
+        parts *= 2
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() and least <= int(part) <= most for part in parts):
+        raise SettingError(f"--size needs one edge or WIDTHxHEIGHT, each {least} to {most} pixels, not '{text}'")
+    return int(parts[1]), int(parts[0])

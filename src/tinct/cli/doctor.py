@@ -18,6 +18,7 @@ from tinct.cli.classify_options import (
     Seed,
     Size,
     Standardize,
+    size_of,
 )
 from tinct.cli.learn import option_of, require_learn
 from tinct.cli.output import print_json, progress, say
@@ -96,8 +97,6 @@ def doctor(
     Take the same settings as the training in question. Labels are tested against shuffled ones, rates are passed
     through, one batch is learned by heart, and short trainings with one setting changed at a time show which it is.
     """
-    from tinct.cli.classify import size_of
-
     require_learn("examining a training")
     from tinct.learn.doctor.recognition import examine
     from tinct.learn.doctor.trials import setup_of

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tinct.cli.classify_options import size_of
 from tinct.cli.output import print_json, progress
 from tinct.errors import SettingError
 
@@ -16,6 +17,7 @@ EPILOG = """Examples:
 tinct spectrogram recordings/ -o pictures/ --seconds 60 --high 20
 
 tinct spectrogram rest/*.wav -o pictures/ --label rest --color-map jet --arrays numbers/"""
+_LONGEST = 8192  # edge of a picture, in pixels
 
 
 def register(app: typer.Typer) -> None:
@@ -58,7 +60,10 @@ def spectrogram(
         ),
     ] = None,
     size: Annotated[
-        str | None, typer.Option(metavar="WxH", help="Average to so many pixels. Default: one cell a pixel.")
+        str | None,
+        typer.Option(
+            metavar="WxH", help="Average to so many pixels, or to a square of one edge. Default: one cell a pixel."
+        ),
     ] = None,
     label: Annotated[
         str | None, typer.Option(metavar="CLASS", help="Put all into this class. Default: their folders' names.")
@@ -81,7 +86,7 @@ def spectrogram(
         low=low,
         high=high,
         scale=scale,
-        size=_size(size),
+        size=size_of(size, least=1, most=_LONGEST),
     )
     with progress("Drawing") as advance:
         made = write_spectrograms(
@@ -105,15 +110,6 @@ def spectrogram(
         if made.left_over > 0.01:
             print(f"left out {made.left_over:.4g} seconds at the ends of signals, too short for a picture")
     print(f"warning: {made.warning}", file=sys.stderr)
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit()):
-        raise SettingError(f"--size needs WIDTHxHEIGHT, as 128x64, not '{text}'")
-    return int(height), int(width)
 
 
 def _span(text: str | None) -> tuple[float, float] | None:
