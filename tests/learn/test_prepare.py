@@ -20,7 +20,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tinct.cli import build
-from tinct.errors import DataError, SettingError
+from tinct.errors import DataError, OutputError, SettingError
 from tinct.learn.prepare import prepare
 from tinct.study.duplicates import find_leaks
 
@@ -198,3 +198,15 @@ def test_mirrored_copies_are_left_out_like_other_duplicates(photo_folder: Path, 
     assert find_leaks(made.path) == []
     done = CliRunner().invoke(build(), ["prepare", str(folder), "-o", str(tmp_path / "told"), "--val", "0.5"])
     assert f"left out {made.rejected} ({made.duplicates} copies, mirrored ones too)" in " ".join(done.stdout.split())
+
+
+def test_nothing_is_left_where_nothing_is_found(photo_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no category 'nosuch' with photographs in it; there are "):
+        prepare([photo_folder], tmp_path / "set", categories=["nosuch"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no photographs found"):
+        prepare([tmp_path / "empty"], tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="file: the folder cannot be made"):
+        prepare([photo_folder], tmp_path / "file")

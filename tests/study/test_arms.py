@@ -20,7 +20,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from tinct.errors import DataError, SettingError
+from tinct.errors import DataError, OutputError, SettingError
 from tinct.learn.prepare import prepare
 from tinct.learn.run import Run
 from tinct.study.arms import run_study
@@ -375,3 +375,25 @@ def _squeezenet(folder):
         {name: value.contiguous() for name, value in BACKBONES["squeezenet1_1"](head=True).state_dict().items()}, file
     )
     return file
+
+
+def test_nonsense_is_told_before_a_folder_is_prepared_or_made(photos, tmp_path):
+    with pytest.raises(SettingError, match="crop must be"):
+        run_study(own(shared={**OWN["shared"], "crop": -8}), data=photos, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"file/sub: the folder cannot be made \(Not a directory\)"):
+        run_study(own(), data=photos, out=tmp_path / "file" / "sub")
+
+
+def test_photographs_added_to_a_folder_that_had_too_few_are_taken(photos, tmp_path):
+    few = tmp_path / "few"
+    few.mkdir()
+    pictures = sorted(photos.rglob("*.png"))
+    shutil.copy(pictures[0], few / "0.png")
+    with pytest.raises(DataError, match="few: has too few photographs to train on some and validate on others"):
+        run_study(own(), data=few, out=tmp_path / "out")
+    for index, path in enumerate(pictures):
+        shutil.copy(path, few / f"{index}.png")
+    run_study(own(), data=few, out=tmp_path / "out")
+    assert (tmp_path / "out" / "report.html").is_file()

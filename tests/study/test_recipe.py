@@ -216,3 +216,14 @@ def test_short_trainings_average_their_weights_over_less():
 def test_names_become_folders():
     assert slug("T 0.1, vivid / ÄÖ") == "t-0.1-vivid"
     assert slug("..") == "arm"
+
+
+def test_settings_of_trainings_at_the_top_are_sent_to_their_place():
+    for key in ("seeds", "steps", "network"):
+        with pytest.raises(SettingError, match=rf"'{key}' is of the trainings; write it below \[shared\]"):
+            recipe(GOOD, **{key: 2})
+
+
+def test_squares_that_fit_into_no_memory_are_refused():
+    with pytest.raises(SettingError, match=r"crop must be .* at most 2048, not 100000"):
+        planned(recipe(GOOD, shared={"network": "flat", "crop": 100_000}))

@@ -281,3 +281,12 @@ def test_a_network_without_numbers_is_measured_and_told(copied, dataset):
     # Its pictures are black.
     found = json.loads((place / "evaluation.json").read_text())["metrics"]["val"]
     assert found["luma_change"] > 10
+
+
+def test_the_baselines_stand_beside_what_may_be_learned_by_heart(copied):
+    write_report(copied)
+    rows = section(copied, "learning-and-overfitting").split("<tr>")
+    grey = next(row for row in rows if "grey" in row)
+    found = {(row["arm"], row["split"]): row for row in table(copied, "metrics") if row["metric"] == "ciede2000"}
+    for split in ("train", "val"):
+        assert f"{float(found['grey', split]['mean']):.2f}" in grey

@@ -85,6 +85,10 @@ def calibrate(
             f"  {when:6}  expected calibration error {100 * result.error:.2f} %, log loss {result.log_loss:.3f}; "
             f"{100 * result.top:.1f} % sure, {100 * result.right:.1f} % right"
         )
+    if found.after.error > found.before.error:
+        say("  log loss is what was made least; how far probabilities hold is not better for it here")
+    if not 0.101 < found.temperature < 9.9:
+        say("  the temperature lies at the end of what is tried: this model knows next to nothing of these pictures")
     for path in (figure, output):
         if path is not None:
             say(str(path))

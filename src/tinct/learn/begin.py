@@ -19,6 +19,7 @@ from tinct.learn.run import OLD_CHROMA_SCALES, Run, Training
 from tinct.learn.source import Source, pictures
 from tinct.learn.tasks import CHROMA_SCALES, split_rgb
 from tinct.learn.weights import load_weights, read_initial_card
+from tinct.media.files import make_folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,7 @@ def begin_run(folder: Path, training: Training, source: Source, encoder: Encoder
         told = card.training.get("encoder")
     elif training.task == "bins":
         bins = learn_bins(training, source)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     run = Run(folder, training, bins, scale, told)
     run.save()
     return run

@@ -30,7 +30,7 @@ from tinct.color.statistics import colorfulness
 from tinct.errors import DataError, SettingError, UnreadableError
 from tinct.learn.ledger import Ledger, Photo
 from tinct.learn.screening import SMALLEST_SIDE, Picture, crop_frame, find_frame, fingerprint, grey_reason
-from tinct.media.files import written_beside
+from tinct.media.files import make_folder, written_beside
 from tinct.media.formats import PICTURE_SUFFIXES
 from tinct.media.small import read_small
 
@@ -96,7 +96,8 @@ def prepare(
     """
     _check(sources, size=size, val=val, shard_size=shard_size)
     folder = Path(target)
-    folder.mkdir(parents=True, exist_ok=True)
+    _check_there(sources, categories, folder)
+    make_folder(folder)
     ledger = Ledger(folder / "ledger.sqlite")
     try:
         _begin(ledger, sources, folder, size=size, val=val, seed=seed, categories=categories, shard_size=shard_size)
@@ -131,6 +132,17 @@ def _check(sources: Sequence[str | Path], *, size: int, val: float, shard_size: 
             raise DataError(f"{source}: no such folder of photographs")
 
 
+def _check_there(sources: Sequence[str | Path], categories: Sequence[str] | None, folder: Path) -> None:
+    """Refuse folders without photographs, and categories that are not there, before anything is made."""
+    there = {category for *_, category in _find(sources, None, folder)}
+    where = ", ".join(str(source) for source in sources)
+    if not there:
+        raise DataError(f"no photographs found in {where}")
+    if missing := [name for name in categories or () if name not in there]:
+        known = ", ".join(sorted(name for name in there if name)) or "none: no subfolders"
+        raise DataError(f"{where}: no category '{missing[0]}' with photographs in it; there are {known}")
+
+
 def _begin(ledger: Ledger, sources: Sequence[str | Path], folder: Path, **settings: Any) -> None:
     """Enlist the photographs, or check that an earlier preparation had the same settings."""
     wanted = json.dumps({"sources": [str(Path(source).resolve()) for source in sources], **settings}, sort_keys=True)
@@ -141,8 +153,6 @@ def _begin(ledger: Ledger, sources: Sequence[str | Path], folder: Path, **settin
         )
     # Photographs added since an earlier preparation are taken too; those known already stay where they are.
     ledger.enlist(_find(sources, settings["categories"], folder), seed=settings["seed"], val=settings["val"])
-    if ledger.remaining("train") + ledger.remaining("val") == 0 and not ledger.categories():
-        raise DataError(f"no photographs found in {', '.join(str(source) for source in sources)}")
     ledger.note("settings", wanted)
 
 

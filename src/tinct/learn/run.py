@@ -28,6 +28,8 @@ from tinct.learn.tasks import Schedule
 from tinct.media.files import written_beside
 from tinct.runtime.modelfile import OUTPUT_CHANNELS, OUTPUTS
 
+# Pixels of an edge; a batch of larger squares fits into no memory there is.
+LARGEST_CROP = 2048
 # What says no scale was written before `CHROMA_SCALES` became what it is.
 OLD_CHROMA_SCALES = {"yuv": 1.0, "lab": 110.0}
 
@@ -146,8 +148,9 @@ class Training:
             ),
             (0 <= self.average < 1, f"average must lie in 0..1, not {self.average}"),
             (
-                self.crop > 0 and self.crop % network.multiple == 0,
-                f"crop must be a multiple of {network.multiple} for network '{self.network}', not {self.crop}",
+                0 < self.crop <= LARGEST_CROP and self.crop % network.multiple == 0,
+                f"crop must be a multiple of {network.multiple} for network '{self.network}', and at most "
+                f"{LARGEST_CROP}, not {self.crop}",
             ),
             (self.zoom >= 1, f"zoom must be at least 1, not {self.zoom}"),
             (self.limit is None or self.limit >= 1, f"limit must be at least 1, not {self.limit}"),

@@ -23,6 +23,22 @@ UNFINISHED = ".tinct-part"
 _LONGEST_NAME = 255  # bytes, on the file systems in use
 
 
+def make_folder(folder: str | Path) -> Path:
+    """Make a folder, and those it lies in, where they are not there.
+
+    Raises:
+        OutputError: it cannot be made or written to.
+    """
+    place = Path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}); choose another") from error
+    if not os.access(place, os.W_OK):
+        raise OutputError(f"{folder}: the folder cannot be written to; choose another")
+    return place
+
+
 @contextmanager
 def written_beside(target: str | Path) -> Iterator[Path]:
     """Give a path to write to, beside the target; renamed into place after the block, removed if the block fails.
@@ -41,7 +57,7 @@ def written_beside(target: str | Path) -> Iterator[Path]:
     if not final.parent.is_dir():
         raise OutputError(f"{target}: the folder does not exist; make it first")
     if not os.access(final.parent, os.W_OK):
-        raise OutputError(f"{target}: the folder cannot be written to; choose another with -o")
+        raise OutputError(f"{target}: the folder cannot be written to; choose another")
     beside = final.with_name(unfinished_name(final.name))
     try:
         descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o666)

@@ -16,7 +16,7 @@ from typing import Any
 
 from tinct.color.bins import ColorBins
 from tinct.errors import DataError, SettingError
-from tinct.media.files import locked
+from tinct.media.files import locked, make_folder
 from tinct.study.backbone import Judge
 from tinct.study.begin import Progress, begin_study, check_folder, find_dataset, now
 from tinct.study.bins import learn_bins
@@ -36,7 +36,7 @@ from tinct.study.folder import (
 from tinct.study.making import open_colorizer, picture_maker
 from tinct.study.measured import EVALUATION_FILE, Measured, Yardstick
 from tinct.study.pictures import find_pictures, has_split
-from tinct.study.plan import BUDGETS, Budget
+from tinct.study.plan import BUDGETS, Budget, check_trainings
 from tinct.study.probe import Meter
 from tinct.study.recipe import Arm, Recipe, read_recipe
 
@@ -122,11 +122,16 @@ def run_study(
     folder = Path(out)
     show = progress or (lambda what, done, total: None)
     check_folder(folder, chosen)
-    folder.mkdir(parents=True, exist_ok=True)
+    check_trainings(
+        chosen, encoder_weights=str(encoder_weights) if encoder_weights else None, from_scratch=from_scratch
+    )
+    make_folder(folder)
     with locked(folder / ".lock", target=folder):
         dataset = find_dataset(Path(data), folder, show)
         splits = {split: find_pictures(dataset, split=split) for split in ("train", "val") if has_split(dataset, split)}
         if not all(splits.get(split) for split in ("train", "val")):
+            if dataset.parent == folder:
+                raise DataError(f"{data}: has too few photographs to train on some and validate on others; add some")
             raise DataError(f"{dataset}: has no pictures to validate on; prepare it with  --val 0.2")
         given = {
             "encoder_weights": str(Path(encoder_weights).resolve()) if encoder_weights is not None else None,

@@ -52,7 +52,7 @@ def find_dataset(data: Path, folder: Path, show: Progress) -> Path:
     from tinct.learn.prepare import prepare, prepared_from
 
     target = folder / "dataset"
-    if is_dataset(target):
+    if is_dataset(target) and (folder / STUDY_FILE).is_file():
         if (places := prepared_from(target)) != [str(data.resolve())]:
             raise SettingError(f"{folder}: was begun on the photographs of {', '.join(places)}; give another --out")
     else:

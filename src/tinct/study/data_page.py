@@ -73,7 +73,7 @@ def write_report(report: DataReport, target: str | Path) -> list[Path]:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{path}: the folder cannot be made ({error.strerror}); choose another with -o") from error
+        raise OutputError(f"{path}: the folder cannot be made ({error.strerror}); choose another") from error
     return [
         _write(path / "report.html", _page(report).encode("utf-8", "backslashreplace")),
         _write(path / "samples.png", _encoded(sample_sheet(report), ".png")),

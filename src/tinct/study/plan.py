@@ -168,6 +168,19 @@ def make_plan(
     return Plan(trainings, chosen, pictures, train_pictures, notes)
 
 
+def check_trainings(recipe: Recipe, *, encoder_weights: str | None, from_scratch: bool) -> None:
+    """Refuse settings of trainings that make no sense, as far as can be told without the photographs.
+
+    Raises:
+        SettingError: naming recipe and arm.
+    """
+    for arm in recipe.arms:
+        if arm.of is None:
+            plain = replace(arm, settings={key: value for key, value in arm.settings.items() if key != "categories"})
+            with _named(recipe, arm.name):
+                _training(plain, data="", train=(), encoder_weights=encoder_weights, from_scratch=from_scratch).check()
+
+
 def _check_making(recipe: Recipe, trainings: dict[str, Training]) -> None:
     """Refuse arms whose pictures cannot be made as the recipe says."""
     for arm in recipe.arms:

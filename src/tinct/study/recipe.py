@@ -184,6 +184,8 @@ def parse_recipe(values: Mapping[str, Any], *, name: str, text: str = "", file: 
     Raises:
         SettingError: something makes no sense; the file and the key are named.
     """
+    if lost := next((key for key in values if key not in _TOP and key in training_settings() | SHARED_ONLY), None):
+        raise SettingError(f"{file}: '{lost}' is of the trainings; write it below [shared], or below an arm of its own")
     check_names(values, _TOP, where=file)
     values = check_values(values, _TOP, where=file)
     for key in ("title", "question", "arms"):

@@ -97,15 +97,18 @@ _LOSS_CAPTION = (
     "Losses of different tasks, numbers of bins or weights have different units and cannot be compared between panels. "
     "The axis is logarithmic where the largest loss is more than five times the smallest."
 )
-_ACCURACY_CAPTION = "Accuracy while training: training pictures dashed, validation pictures solid.{}"
+_ACCURACY_CAPTION = (
+    "Accuracy while training: training pictures dashed where they are counted, validation pictures solid.{}"
+)
 _ACCURACY_OF_BINS = " Networks with bins are decoded at the temperature 0.5 for it, on validation pictures only."
 _RIGHT_BINS = (
     " Of more bins it is harder to find the right one: where their numbers differ, panels have axes of their own and "
     "cannot be compared."
 )
 _GAP_CAPTION = (
-    "Overfitting gap: validation loss minus training loss. What rises is being learned by heart. Each panel holds one "
-    "kind of loss; gaps of different tasks, numbers of bins or weights have different units and cannot be compared."
+    "Overfitting gap: validation loss minus training loss. A gap that rises pass after "
+    "pass is what learning by heart looks like; in the first pass no photograph has been seen twice. Each panel holds "
+    "one kind of loss; gaps of different tasks, numbers of bins or weights have different units and cannot be compared."
 )
 _HISTOGRAM_CAPTION = (
     "How often each of the dataset's commonest colours occurs in the true validation pictures (bars), in the arm's "

@@ -303,9 +303,7 @@ def _read_npz(path: Path, name: str) -> dict[str, torch.Tensor]:
         with np.load(path, allow_pickle=False) as arrays:
             read = {key: torch.from_numpy(arrays[key].astype(np.float32)) for key in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise ModelError(
-            f"{path}: no .npz file of weights, or a damaged one ({_first_line(error)}); get it again"
-        ) from error
+        raise ModelError(f"{path}: no .npz file of weights, or a damaged one; get it again") from error
     state = {}
     for key, value in read.items():
         layer, _, rest = key.partition(".")
