@@ -62,3 +62,13 @@ def test_bad_options_are_one_line_and_nothing_is_written(recordings, tmp_path, e
     assert isinstance(done.exception, TinctError)
     assert word in str(done.exception)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", ["-o", "--arrays"])
+def test_nothing_is_written_among_the_signals(recordings, tmp_path, option):
+    before = sorted(recordings.rglob("*"))
+    more = () if option == "-o" else ("-o", tmp_path / "out")
+    done = run(recordings, *more, option, recordings, "--rate", 50)
+    assert "is to be written to; choose another folder" in str(done.exception)
+    assert sorted(recordings.rglob("*")) == before
+    assert not (tmp_path / "out").exists()

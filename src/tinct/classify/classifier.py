@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.features import ArrayFeatures
-from tinct.color.inputs import ARRAY
+from tinct.color.inputs import ARRAY, PICTURE
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, UnreadableError
 from tinct.media.formats import PICTURE_SUFFIXES
@@ -174,6 +174,8 @@ class Classifier:
         if isinstance(picture, str | Path):
             if self.card.kind == ARRAY and Path(picture).suffix.lower() != ".npy":
                 raise UnreadableError(f"{picture}: the model was trained on .npy arrays, and knows no pictures")
+            if self.card.kind == PICTURE and Path(picture).suffix.lower() == ".npy":
+                raise UnreadableError(f"{picture}: the model was trained on pictures, and knows no .npy arrays")
             return self._checked(read_pixels(picture, size=(height, width), kind=self.card.kind), str(picture))
         if self.card.kind == ARRAY:
             return self._checked(resize(_numbers(picture), (height, width)), "the array")

@@ -185,15 +185,19 @@ def train(
 def _train(
     folder: Path, output: Path, choices: Choices, run: Callable[..., Any], *, overwrite: bool, as_json: bool
 ) -> None:
-    with _stages() as advance:
-        done = run(
-            folder,
-            output,
-            choices=choices,
-            overwrite=overwrite,
-            progress=advance,
-            found=None if as_json else lambda judged: say(judged_line(judged)),
-        )
+    try:
+        with _stages() as advance:
+            done = run(
+                folder,
+                output,
+                choices=choices,
+                overwrite=overwrite,
+                progress=advance,
+                found=None if as_json else lambda judged: say(judged_line(judged)),
+            )
+    except KeyboardInterrupt:
+        say("tinct: stopped; the same command goes on with the next candidate", on_stderr=True)
+        raise
     for path, reason in done.left_out:
         say(f"left out: {reason if path in reason else f'{path}: {reason}'}", on_stderr=True)
     for warning in done.warnings:

@@ -121,7 +121,10 @@ def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None)
     elif place.suffix.lower() == ".csv" and place.is_file():
         rows, empty = list(_table_rows(place)), ()
     else:
-        raise DataError(f"{source}: no such folder; give a folder with one subfolder a class, or a .csv table")
+        what = "no folder and no .csv table" if place.exists() else "no such folder"
+        raise DataError(f"{source}: {what}; give a folder with one subfolder a class, or a .csv table")
+    if not rows and place.is_file():
+        raise DataError(f"{source}: the table names no pictures; give each a row of path and label")
     if not rows:
         raise DataError(f"{source}: no pictures or .npy arrays in subfolders; make one subfolder for each class")
     kinds = {ARRAY if path.suffix.lower() == ".npy" else PICTURE for path, _, _ in rows}
@@ -163,13 +166,29 @@ def _folder_rows(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError as error:
+        raise _closed(error) from error
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in (*PICTURE_SUFFIXES, ".npy") and not path.name.startswith(".") and path.is_file():
-            yield path
+def _files(folder: Path) -> list[Path]:
+    found: list[Path] = []
+
+    def refuse(error: OSError) -> None:
+        raise _closed(error) from error
+
+    for place, _, names in os.walk(folder, onerror=refuse):
+        found += [
+            path
+            for path in (Path(place, name) for name in names if not name.startswith("."))
+            if path.suffix.lower() in (*PICTURE_SUFFIXES, ".npy") and path.is_file()
+        ]
+    return sorted(found)
+
+
+def _closed(error: OSError) -> DataError:
+    return DataError(f"{error.filename}: cannot be looked into ({error.strerror}); allow it, or move the folder away")
 
 
 def _table_rows(table: Path) -> Iterator[Row]:

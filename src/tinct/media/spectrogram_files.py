@@ -129,7 +129,7 @@ def write_spectrograms(
     paths = find_signals(sources)
     targets = _targets(paths, label)
     written = Written(Path(folder), Path(arrays) if arrays is not None else None, scale=settings.scale)
-    _check_folders(written)
+    _check_folders(written, paths)
     total = len(paths) * (1 if span else 2)
     told = progress or (lambda done, total: None)
 
@@ -173,12 +173,14 @@ def _targets(paths: list[Path], label: str | None) -> dict[Path, tuple[str, str]
     return targets
 
 
-def _check_folders(written: Written) -> None:
+def _check_folders(written: Written, signals: list[Path]) -> None:
     if written.arrays is not None:
         one, other = written.folder.resolve(), written.arrays.resolve()
         if one == other or one in other.parents or other in one.parents:
             raise SettingError("pictures and arrays need two folders, neither in the other: they are trained on apart")
     for folder in filter(None, (written.folder, written.arrays)):
+        if inside := next((path for path in signals if folder.resolve() in path.resolve().parents), None):
+            raise SettingError(f"{inside} lies in {folder}, which is to be written to; choose another folder")
         if folder.exists() and not folder.is_dir():
             raise OutputError(f"{folder}: is a file; name a folder with -o")
 
@@ -225,7 +227,7 @@ def _fresh(target: Path, *, overwrite: bool) -> Any:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{target.parent}: cannot be made ({error.strerror}); choose another with -o") from error
+        raise OutputError(f"{target.parent}: cannot be made ({error.strerror}); choose another") from error
     return written_beside(target)
 
 

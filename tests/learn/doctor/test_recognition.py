@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from torch import nn
 from learn.doctor.made_up import plain_pictures, without_hue, write
 from tinct.color.spaces import hsv_to_rgb
 from tinct.errors import DataError, SettingError
+from tinct.learn.doctor import about_settings
+from tinct.learn.doctor.changes import ChangeFacts
 from tinct.learn.doctor.recognition import examine
 from tinct.learn.doctor.trials import Setup, setup_of
 from tinct.learn.recognize import networks
@@ -240,3 +243,28 @@ def test_arrays_are_examined_as_they_are(tmp_path):
     found = diagnose(tmp_path)
     assert found.setup["color_space"] == ""
     assert found.kinds == []
+
+
+def test_hue_jitter_is_named_where_too_few_pictures_prove_it():
+    change = Augmentation(hue=0.1)
+    found = SimpleNamespace(
+        setup=replace(SMALL, fitting=replace(SMALL.fitting, augmentation=change)),
+        changes=[ChangeFacts("all", 0.95, 0.725, 0.012)],
+        failing=True,
+        asked=None,
+        helps=lambda name: None,
+    )
+    (finding,) = about_settings._changes(found)
+    assert (finding.kind, finding.sure, finding.weight >= 70) == ("augmentation", False, True)
+    assert finding.title.startswith("hue jitter")
+    found.changes = [ChangeFacts("all", 0.95, 0.725, 0.2)]  # as likely by chance
+    assert list(about_settings._changes(found)) == []
+    found.changes, found.failing = [ChangeFacts("all", 0.95, 0.725, 0.012)], False
+    assert list(about_settings._changes(found)) == []
+
+
+def test_ten_pictures_are_too_few_to_say_that_nothing_is_learned(tmp_path):
+    pictures, labels = plain_pictures()
+    some = np.concatenate([np.flatnonzero(labels == label)[:5] for label in (0, 1)])
+    found = diagnose(write(tmp_path, pictures[some], labels[some]))
+    assert found.verdict.startswith("too few pictures to say whether it learns")

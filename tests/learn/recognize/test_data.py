@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -136,6 +138,12 @@ def test_what_cannot_be_trained_on_is_refused(tmp_path):
         find_labelled(tmp_path / "nothing")
     with pytest.raises(DataError, match="no pictures"):
         find_labelled(tmp_path)
+    (tmp_path / "t.csv").write_text("path,label\n")
+    with pytest.raises(DataError, match="the table names no pictures"):
+        find_labelled(tmp_path / "t.csv")
+    (tmp_path / "t.csv").rename(tmp_path / "t.onnx")
+    with pytest.raises(DataError, match=r"no folder and no \.csv table"):
+        find_labelled(tmp_path / "t.onnx")
     write(tmp_path / "only" / "x.png")
     with pytest.raises(DataError, match="only one class, 'only'"):
         find_labelled(tmp_path)
@@ -205,3 +213,18 @@ def test_a_class_of_one_picture_is_refused():
         stratified_folds(np.array([0, 0, 1, 1]), np.array([0, 1, 2, 2]))
     with pytest.raises(SettingError, match="at least 2 folds"):
         stratified_folds(np.array([0, 0, 1, 1]), np.arange(4), folds=1)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_no_empty_class(tmp_path, monkeypatch):
+    for name in ("a", "b", "c"):
+        write(tmp_path / name / "x.png")
+    closed, look = str(tmp_path / "b"), os.scandir
+
+    def scandir(place):
+        if str(place) == closed:
+            raise PermissionError(13, "Permission denied", closed)
+        return look(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(DataError, match=rf"{closed}: cannot be looked into \(Permission denied\)"):
+        find_labelled(tmp_path)

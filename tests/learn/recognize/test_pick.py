@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -285,3 +286,27 @@ def test_what_was_asked_for_is_told_from_defaults():
         fitting_of({}, augmentation={"blur": 1})
     with pytest.raises(SettingError, match="number of 0 to 1"):
         fitting_of({}, augmentation={"hue": 30})
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_a_split_that_lacks_a_class_measures_nothing(tmp_path, split):
+    fill(tmp_path / "set" / "train")
+    fill(tmp_path / "set" / split, count=3, seed=1)
+    for path in (tmp_path / "set" / split / "high").iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match=f"{split}/ has no readable picture of 'high'"):
+        train_classifier(tmp_path / "set", tmp_path / "m.onnx", choices=replace(QUICK, folds=None))
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_what_cannot_be_is_refused_before_anything_is_tried(tmp_path, monkeypatch):
+    fill(tmp_path / "set", count=2)
+    for change, said in (({"minutes": 0}, "--time"), ({"folds": 0}, "--folds"), ({"folds": 400}, "--folds")):
+        with pytest.raises(SettingError, match=said):
+            replace(QUICK, **change)
+    for change, said in (({"options": {"foo": 1}}, "has no options"), ({"weights": "nope.pth"}, r"nope\.pth: no such")):
+        with pytest.raises(SettingError, match=said):
+            train_classifier(tmp_path / "set", tmp_path / "m.onnx", choices=replace(QUICK, **change))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(OutputError, match=r"m\.onnx: the folder cannot be written to"):
+        train_classifier(tmp_path / "set", tmp_path / "m.onnx", choices=QUICK)

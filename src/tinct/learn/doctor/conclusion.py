@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tinct.learn.doctor.about_data import data_findings
 from tinct.learn.doctor.about_network import network_findings
 from tinct.learn.doctor.about_settings import range_line, settings_findings
@@ -34,6 +36,8 @@ def _verdict(found: Examination, findings: list[Finding]) -> str:
         return f"it learns: {reached}; {plain}"
     learns = chance_p(found.asked.right, found.chance) <= CHANCE
     start = "it learns less than it could" if learns else "it does not learn"
+    if chance_p(np.ones_like(found.asked.right), found.chance) > CHANCE:  # even if all were right
+        start = "too few pictures to say whether it learns"
     why = findings[0].title if findings else "and no experiment says why"
     return f"{start}: {reached}; {why}"
 
@@ -54,10 +58,12 @@ def _facts(found: Examination) -> list[str]:
         lines.append(f"rates: {range_line(found.range)}")
     if found.asked is not None and found.setup.learns_by_steps:
         known = [heart for heart in found.by_heart if knows(heart)]
-        lines.append(
-            f"one batch by heart: {known[0].name}, in {len(known[0].losses)} steps" if known
-            else "one batch by heart: no attempt succeeded"
-        )  # fmt: skip
+        if known:
+            lines.append(f"one batch by heart: {known[0].name}, in {len(known[0].losses)} steps")
+        elif found.failing:
+            lines.append("one batch by heart: no attempt succeeded")
+        else:
+            lines.append("one batch by heart: not in so few steps; the training learns all the same")
         place = "the whole picture" if found.seen.joined else f"{found.seen.pixels} pixels across, then pools"
         lines.append(f"the network sees {place}")
     return lines

@@ -170,6 +170,8 @@ def choose_candidates(
             raise SettingError(f"no network '{name}'; there are {', '.join(ALL_NETWORKS)}")
     if options and (networks is None or len(networks) != 1):
         raise SettingError("options belong to one network; name it with --network")
+    if options and networks == [COLOR_STATISTICS]:
+        raise SettingError(f"{COLOR_STATISTICS} has no options; leave --option away")
     if networks and "pretrained" in networks and (weights is None or kind == ARRAY):
         raise SettingError("pretrained features need pictures and --weights FILE, .npz for squeezenet1_1 or .pth")
     if color_spaces and kind == ARRAY:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +73,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     """Refuse a target before hours of training.
 
     Raises:
-        OutputError: it is no .onnx file, is there already, or its folder is not.
+        OutputError: it is no .onnx file, is there already, or its folder is not or cannot be written to.
     """
     if target.suffix.lower() != ".onnx":
         raise OutputError(f"{target}: a model file ends in .onnx")
@@ -80,6 +81,8 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{target}: is there already; use --overwrite or another -o")
     if not target.parent.is_dir():
         raise OutputError(f"{target}: the folder does not exist; make it first")
+    if not os.access(target.parent, os.W_OK):
+        raise OutputError(f"{target}: the folder cannot be written to; choose another")
 
 
 def linear_graph(head: LinearHead) -> onnx.ModelProto:

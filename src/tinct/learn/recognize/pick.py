@@ -24,6 +24,7 @@ from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.scores import Scores
 
 MINUTES = 3.0
+MOST_FOLDS = 20
 # A network that cannot pass over its pictures so often in its share of the time is not judged by it.
 FEWEST_EPOCHS = 3
 # From so many pictures on, fewer folds say enough.
@@ -61,6 +62,17 @@ class Choices:
     given: frozenset[str] = frozenset()
     force: bool = False
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that make no sense.
+
+        Raises:
+            SettingError: a value is out of its range.
+        """
+        if not self.minutes > 0:
+            raise SettingError(f"--time needs more than 0 minutes, not {self.minutes:g}")
+        if self.folds is not None and not 1 <= self.folds <= MOST_FOLDS:
+            raise SettingError(f"--folds needs 1, for one fifth kept apart, to {MOST_FOLDS}, not {self.folds}")
 
 
 @dataclass(frozen=True)
@@ -132,6 +144,8 @@ def train_classifier(
     """
     choices, path = choices or Choices(), Path(target)
     check_target(path, overwrite=overwrite)
+    if choices.weights is not None and not Path(choices.weights).is_file():
+        raise SettingError(f"{choices.weights}: no such file of weights; check the path")
     labelled = find_labelled(source)
     size = choices.size or common_size(labelled)
     candidates = choose_candidates(
@@ -231,6 +245,13 @@ def _folds(loaded: Loaded, choices: Choices, warnings: list[str]) -> list[Fold]:
     for name, part in (("validation", val), ("test", test)):
         if count := leaks(groups, train, part):
             warnings.append(f"{count} of {len(part)} pictures of {name} have a copy among those to train on")
+    for name, part in (("val/", val), ("test/", test)):
+        absent = [label for index, label in enumerate(labelled.classes) if index not in labelled.labels[part]]
+        if len(part) and absent:
+            raise DataError(
+                f"{labelled.place}: {name} has no readable picture of '{absent[0]}', so that it can be no measure of "
+                f"telling classes apart; add some, or move {name} away"
+            )
     if len(val) and choices.folds is None:
         return [Fold(train, val)]
     both = np.sort(np.concatenate([train, val]))
