@@ -6,6 +6,8 @@ its own part. However large the dataset, what is held is one buffer of compresse
 
 from __future__ import annotations
 
+import atexit
+import os
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -173,8 +175,17 @@ def loader(stream: PhotoStream, *, workers: int) -> DataLoader[Any]:
 
     The files of a plain folder are decoded by libvips, whose threads do not survive a fork: its workers start anew.
     """
-    context = "spawn" if workers and not stream.source.shards and not stream.source.decoded else None
-    prefetch = 4 if workers else None
+    anew = bool(workers and not stream.source.shards and not stream.source.decoded)
     return DataLoader(
-        stream, batch_size=None, num_workers=workers, prefetch_factor=prefetch, multiprocessing_context=context
+        stream,
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        multiprocessing_context="spawn" if anew else None,
+        worker_init_fn=_leave_at_once if anew else None,
     )
+
+
+def _leave_at_once(worker: int) -> None:
+    """Have a worker end without the clean-up of libvips and codecs, which aborts over their threads now and then."""
+    atexit.register(os._exit, 0)
