@@ -58,6 +58,7 @@ def calibrate(
 
     Confidence maps, hints and suggestions use it; the colours themselves do not change.
     """
+    from tinct.study.calibration import LEAST, MOST
     from tinct.study.calibration import calibrate as run
 
     with progress("measuring") as advance:
@@ -87,7 +88,7 @@ def calibrate(
         )
     if found.after.error > found.before.error:
         say("  log loss is what was made least; how far probabilities hold is not better for it here")
-    if not 0.101 < found.temperature < 9.9:
+    if not 1.01 * LEAST < found.temperature < 0.99 * MOST:
         say("  the temperature lies at the end of what is tried: this model knows next to nothing of these pictures")
     for path in (figure, output):
         if path is not None:

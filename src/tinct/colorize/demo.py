@@ -16,7 +16,7 @@ from tinct.colorize.colorizer import Colorizer
 from tinct.colorize.plan import extra_path
 from tinct.colorize.sheet import compare_sheet
 from tinct.errors import MissingExtraError, OutputError
-from tinct.media.files import save, written_beside
+from tinct.media.files import make_folder, save, written_beside
 from tinct.runtime.modelfile import DEFAULT_MODEL
 
 
@@ -74,10 +74,7 @@ def colorize_demo(
     """
     found = [(photo, photo_file(photo)) for photo in PHOTOS]
     folder = Path(output)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}); choose another") from error
+    make_folder(folder)
     colorizer = Colorizer(model)
     rows = []
     for photo, original in found:

@@ -134,11 +134,13 @@ def _check(sources: Sequence[str | Path], *, size: int, val: float, shard_size: 
 
 def _check_there(sources: Sequence[str | Path], categories: Sequence[str] | None, folder: Path) -> None:
     """Refuse folders without photographs, and categories that are not there, before anything is made."""
-    there = {category for *_, category in _find(sources, None, folder)}
     where = ", ".join(str(source) for source in sources)
-    if not there:
+    if next(_find(sources, None, folder), None) is None:
         raise DataError(f"no photographs found in {where}")
-    if missing := [name for name in categories or () if name not in there]:
+    if not categories:
+        return
+    there = {category for *_, category in _find(sources, None, folder)}
+    if missing := [name for name in categories if name not in there]:
         known = ", ".join(sorted(name for name in there if name)) or "none: no subfolders"
         raise DataError(f"{where}: no category '{missing[0]}' with photographs in it; there are {known}")
 

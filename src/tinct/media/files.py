@@ -39,6 +39,20 @@ def make_folder(folder: str | Path) -> Path:
     return place
 
 
+def check_place(target: str | Path) -> Path:
+    """Give the file that a target leads to, having seen that its folder is there and can be written to.
+
+    Raises:
+        OutputError: it is not, or cannot.
+    """
+    final = Path(target).resolve()
+    if not final.parent.is_dir():
+        raise OutputError(f"{target}: the folder does not exist; make it first")
+    if not os.access(final.parent, os.W_OK):
+        raise OutputError(f"{target}: the folder cannot be written to; choose another")
+    return final
+
+
 @contextmanager
 def written_beside(target: str | Path) -> Iterator[Path]:
     """Give a path to write to, beside the target; renamed into place after the block, removed if the block fails.
@@ -53,11 +67,7 @@ def written_beside(target: str | Path) -> Iterator[Path]:
         OutputError: the folder does not exist or cannot be written to, another run writes this very target, or writing
             failed with an OSError.
     """
-    final = Path(target).resolve()
-    if not final.parent.is_dir():
-        raise OutputError(f"{target}: the folder does not exist; make it first")
-    if not os.access(final.parent, os.W_OK):
-        raise OutputError(f"{target}: the folder cannot be written to; choose another")
+    final = check_place(target)
     beside = final.with_name(unfinished_name(final.name))
     try:
         descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o666)

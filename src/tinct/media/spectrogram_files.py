@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, OutputError, SettingError
-from tinct.media.files import written_beside
+from tinct.media.files import make_folder, written_beside
 from tinct.media.signals import SIGNAL_SUFFIXES, Signal, read_signal
 from tinct.media.spectrograms import Spectrogram, color_mapper
 
@@ -224,10 +224,7 @@ def save_bytes(target: Path, content: bytes, *, overwrite: bool) -> None:
 def _fresh(target: Path, *, overwrite: bool) -> Any:
     if target.exists() and not overwrite:
         raise OutputError(f"{target}: is there already; use --overwrite or another -o")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{target.parent}: cannot be made ({error.strerror}); choose another") from error
+    make_folder(target.parent)
     return written_beside(target)
 
 

@@ -32,6 +32,8 @@ from tinct.study.pictures import Picture, ahead, find_pictures
 _PIXELS = 500
 # Intervals of confidence in which right and wrong are counted.
 INTERVALS = 15
+# Temperatures that are tried.
+LEAST, MOST = 0.1, 10.0
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
         labels: (m,) the true bins.
 
     Returns:
-        The temperature, 0.1..10.
+        The temperature, between `LEAST` and `MOST`.
     """
     right = logits.argmax(axis=1) == labels
 
@@ -179,7 +181,7 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
 
     found = minimize_scalar(
         loss,
-        bounds=(np.log(0.1), np.log(10)),
+        bounds=(np.log(LEAST), np.log(MOST)),
         method="bounded",
         options={"xatol": 1e-3},
     )

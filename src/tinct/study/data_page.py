@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct import __version__
-from tinct.errors import InputError, OutputError, SettingError
-from tinct.media.files import written_beside
+from tinct.errors import InputError, SettingError
+from tinct.media.files import make_folder, written_beside
 from tinct.study.data import COLORFULNESS_STEP, THUMBNAIL, DataReport, SplitFacts, Spread, tile
 from tinct.study.data_colors import FAR, OWN, RARE, BinsCoverage
 from tinct.study.data_warnings import NAMES, SERIOUS, DataWarning
@@ -70,10 +70,7 @@ def write_report(report: DataReport, target: str | Path) -> list[Path]:
         return [_write(path, _page(report).encode("utf-8", "backslashreplace"))]
     if path.suffix.lower() in _OTHER_SUFFIXES:
         raise SettingError(f"{path}: the report is a page or a folder; give a name ending in .html, or a folder")
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: the folder cannot be made ({error.strerror}); choose another") from error
+    make_folder(path)
     return [
         _write(path / "report.html", _page(report).encode("utf-8", "backslashreplace")),
         _write(path / "samples.png", _encoded(sample_sheet(report), ".png")),

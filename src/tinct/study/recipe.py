@@ -184,7 +184,8 @@ def parse_recipe(values: Mapping[str, Any], *, name: str, text: str = "", file: 
     Raises:
         SettingError: something makes no sense; the file and the key are named.
     """
-    if lost := next((key for key in values if key not in _TOP and key in training_settings() | SHARED_ONLY), None):
+    settings = training_settings()
+    if lost := next((key for key in values if key not in _TOP and key in settings | SHARED_ONLY), None):
         raise SettingError(f"{file}: '{lost}' is of the trainings; write it below [shared], or below an arm of its own")
     check_names(values, _TOP, where=file)
     values = check_values(values, _TOP, where=file)
@@ -192,7 +193,6 @@ def parse_recipe(values: Mapping[str, Any], *, name: str, text: str = "", file: 
         if not values.get(key):
             remedy = "add at least two tables [[arms]]" if key == "arms" else f'add a line  {key} = "..."'
             raise SettingError(f"{file}: {key} is missing; {remedy}")
-    settings = training_settings()
     shared = dict(values.get("shared", {}))
     where = f"{file}, [shared]"
     check_names(shared, settings | SHARED_ONLY | ARM_EVALUATION, where=where)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from tinct.color.spaces import FloatArray
 from tinct.errors import ModelError, OutputError
 from tinct.learn.recognize.statistics import LinearHead, TreesHead
-from tinct.media.files import written_beside
+from tinct.media.files import check_place, written_beside
 from tinct.runtime.classifier import ClassifierCard, ClassifierSession
 from tinct.runtime.modelfile import METADATA_KEY
 
@@ -79,10 +78,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{target}: a model file ends in .onnx")
     if target.exists() and not overwrite:
         raise OutputError(f"{target}: is there already; use --overwrite or another -o")
-    if not target.parent.is_dir():
-        raise OutputError(f"{target}: the folder does not exist; make it first")
-    if not os.access(target.parent, os.W_OK):
-        raise OutputError(f"{target}: the folder cannot be written to; choose another")
+    check_place(target)
 
 
 def linear_graph(head: LinearHead) -> onnx.ModelProto:
