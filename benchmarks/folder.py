@@ -23,8 +23,8 @@ import numpy as np
 import pyvips
 
 import common
-from tinct.colorize.batch import Settings, colorize_files
-from tinct.colorize.demo import PHOTOS, photo_file
+from tinct.coloring.photo.batch import Settings, colorize_files
+from tinct.coloring.photo.demo import PHOTOS, photo_file
 from tinct.runtime import openvino
 from tinct.runtime.session import Session
 

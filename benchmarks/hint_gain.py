@@ -14,10 +14,10 @@ import numpy as np
 import common
 from tinct.color.spaces import rgb_to_lab, rgb_to_yuv
 from tinct.color.upsample import color_rows
-from tinct.colorize.colorizer import Colorizer
-from tinct.colorize.hints import Hint
-from tinct.colorize.placing import place_hints
-from tinct.study.pictures import find_pictures
+from tinct.coloring.hints.hint import Hint
+from tinct.coloring.hints.placing import place_hints
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.data.pictures import find_pictures
 
 SEED = 0
 COUNTS = (0, 1, 3, 8)

@@ -17,9 +17,9 @@ import numpy as np
 
 import common
 from photo import make_photo
-from tinct.colorize.colorizer import Colorizer
-from tinct.colorize.editor import Editor
-from tinct.colorize.hints import Hint
+from tinct.coloring.hints.hint import Hint
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.photo.editor import Editor
 
 SEED = 0
 MEGAPIXELS = 12

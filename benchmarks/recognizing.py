@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 
 import common
-from tinct.classify.classifier import Classifier
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.pick import Choices, train_classifier
-from tinct.media.samples import read_pixels
+from tinct.media.image.samples import read_pixels
+from tinct.recognize.classifier import Classifier
 
 SEED = 0
 SIZE = (96, 96)

@@ -14,9 +14,9 @@ import numpy as np
 
 import common
 from tinct.color.spaces import rgb_to_yuv
-from tinct.colorize.colorizer import Colorizer
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.data.pictures import find_pictures
 from tinct.study.evaluate import Method, evaluate
-from tinct.study.pictures import find_pictures
 
 # Leakage: pixels beside an edge, and far enough from it to have their side's own colour.
 NEAR, FAR = 2, 8

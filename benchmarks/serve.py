@@ -132,7 +132,7 @@ def settled(url: str, server: subprocess.Popen[str]) -> dict[str, Any]:
 
 def batches() -> dict[str, Any]:
     """Time the network on several pictures of one size at once, and for each picture."""
-    from tinct.colorize.colorizer import Colorizer
+    from tinct.coloring.photo.colorizer import Colorizer
 
     colorizer = Colorizer()
     size = colorizer.size // colorizer.session.card.multiple * colorizer.session.card.multiple

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import common
-from tinct.colorize.demo import PHOTOS, photo_file
+from tinct.coloring.photo.demo import PHOTOS, photo_file
 
 RUN = "import sys; from tinct.cli import main; main()"
 

@@ -21,16 +21,16 @@ import torch
 
 import common
 from tinct.color.bins import ColorBins
-from tinct.colorize.demo import PHOTOS, photo_file
+from tinct.coloring.photo.demo import PHOTOS, photo_file
+from tinct.data.prepare import prepare
 from tinct.learn.augment import Augmentation
-from tinct.learn.data import Crop, PhotoStream, loader, open_source, pictures
 from tinct.learn.hardware import has_bfloat16
 from tinct.learn.networks.registry import FAMILIES, build
-from tinct.learn.prepare import prepare
+from tinct.learn.photo_stream import Crop, PhotoStream, loader, open_source, pictures
 from tinct.learn.tasks import ColorizeTask, Schedule
 
 SEED = 1
-PREFETCHED = 4  # batches that each worker reads ahead, see tinct.learn.data.loader
+PREFETCHED = 4  # batches that each worker reads ahead, see tinct.learn.photo_stream.loader
 
 
 def make_dataset(folder: Path, count: int) -> Path:

@@ -10,7 +10,7 @@ import pytest
 
 import tinct
 
-CORE = ("color", "runtime", "media", "colorize", "classify", "web", "cli")
+CORE = ("color", "runtime", "media", "data", "coloring", "recognize", "web", "cli")
 EXTRAS = (
     *("torch", "torchvision", "lightning", "kornia", "webdataset", "sklearn", "skimage", "matplotlib", "onnx"),
     *("onnxscript", "safetensors", "tensorboard", "openvino", "PIL", "pooch"),
@@ -28,12 +28,20 @@ def core_modules() -> list[str]:
     root = Path(tinct.__file__).parent
     files = [path for room in CORE for path in sorted((root / room).rglob("*.py"))]
     names = [".".join(path.relative_to(root.parent).with_suffix("").parts) for path in files]
-    return ["tinct", "tinct.errors", *(name.removesuffix(".__init__") for name in names)]
+    return [
+        "tinct",
+        "tinct.errors",
+        "tinct.files",
+        "tinct.parallel",
+        *(name.removesuffix(".__init__") for name in names),
+    ]
 
 
 def test_every_core_module_can_be_imported() -> None:
     modules = core_modules()
-    assert {"tinct.color.bins", "tinct.colorize.colorizer", "tinct.cli.learn"} <= set(modules)
+    assert {"tinct.color.bins", "tinct.coloring.photo.colorizer", "tinct.data.prepare", "tinct.cli.train"} <= set(
+        modules
+    )
     done = run(f"import importlib\nfor name in {modules!r}: importlib.import_module(name)")
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -21,7 +21,7 @@ def test_imports_go_down_the_layers_only():
     program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
     done = run(sys.executable, "-c", program, "--no-cache")
     assert done.returncode == 0, done.stdout
-    assert "1 kept, 0 broken" in done.stdout
+    assert ", 0 broken" in done.stdout
 
 
 def test_importing_tinct_is_quick():

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tinct.colorize.colorizer import Colorizer
+from tinct.coloring.photo.colorizer import Colorizer
 from tinct.runtime.modelfile import DEFAULT_MODEL, find_model, list_models, read_card
 
 PROJECT = Path(__file__).parents[1]

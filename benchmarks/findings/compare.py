@@ -19,7 +19,7 @@ from typing import Any
 from tinct.study.compare import METRICS
 from tinct.study.evaluate import GREY, MEAN_COLOR
 from tinct.study.folder import Study
-from tinct.study.report_tables import Results
+from tinct.study.report.tables import Results
 
 HERE = Path(__file__).parent
 PLOTS = HERE.parents[1] / "docs" / "images" / "findings"

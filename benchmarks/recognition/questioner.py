@@ -21,10 +21,10 @@ import torch
 from table import HERE, Table
 from torch import nn
 
-from tinct.classify.evaluate import evaluate_classifier
-from tinct.classify.example import Example, write_example
+from tinct.data.labelled import find_labelled, load
 from tinct.learn.recognize.fit import Fitting, fit_network
-from tinct.media.labelled import find_labelled, load
+from tinct.recognize.evaluate import evaluate_classifier
+from tinct.recognize.example import Example, write_example
 
 DIFFICULTY = 0.15
 TEST_PER_CLASS = 300

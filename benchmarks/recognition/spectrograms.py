@@ -20,9 +20,9 @@ from table import HERE, Table, chance, run_table
 
 from tinct.color.controls import without_color
 from tinct.color.inputs import ARRAY
+from tinct.data.labelled import Loaded, find_labelled, load
 from tinct.learn.recognize.candidates import choose_candidates
 from tinct.learn.recognize.folds import leaks, near_duplicates, stratified_folds
-from tinct.media.labelled import Loaded, find_labelled, load
 
 # Mean distance to the colour map's nearest colour, in 8-bit steps, up to which a picture is taken to be drawn in it.
 IN_MAP = 8.0

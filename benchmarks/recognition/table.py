@@ -14,11 +14,11 @@ import numpy as np
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 import common  # noqa: E402
+from tinct.data.labelled import Loaded  # noqa: E402
 from tinct.learn.recognize.candidates import Candidate, choose_candidates, fitting_for  # noqa: E402
 from tinct.learn.recognize.fit import Fitting  # noqa: E402
 from tinct.learn.recognize.folds import Fold  # noqa: E402
 from tinct.learn.recognize.trial import Measured, judge, run_trial  # noqa: E402
-from tinct.media.labelled import Loaded  # noqa: E402
 
 SPACES = ("rgb", "hsv", "hsl", "lab", "yuv", "xyz")
 

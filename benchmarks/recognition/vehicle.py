@@ -12,9 +12,9 @@ from pathlib import Path
 
 from table import HERE, Table, every_space, run_table, split_fold
 
+from tinct.data.labelled import find_labelled, load
 from tinct.learn.recognize.candidates import ALL_NETWORKS, choose_candidates
 from tinct.learn.recognize.folds import leaks, near_duplicates
-from tinct.media.labelled import find_labelled, load
 
 
 def main() -> None:

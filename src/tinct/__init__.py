@@ -6,34 +6,35 @@ The public names load on first use, so that `import tinct` stays fast and needs 
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tinct.classify.classifier import Classifier as Classifier
     from tinct.color.bins import ColorBins as ColorBins
-    from tinct.colorize.colorizer import Colorizer as Colorizer
-    from tinct.colorize.editor import Editor as Editor
-    from tinct.colorize.hints import Hint as Hint
-    from tinct.colorize.hints import load_hints as load_hints
-    from tinct.colorize.hints import parse_hint as parse_hint
-    from tinct.colorize.video import colorize_video as colorize_video
-    from tinct.colorize.video_settings import VideoSettings as VideoSettings
+    from tinct.coloring.film.colorize import colorize_video as colorize_video
+    from tinct.coloring.film.settings import VideoSettings as VideoSettings
+    from tinct.coloring.hints.hint import Hint as Hint
+    from tinct.coloring.hints.hint import load_hints as load_hints
+    from tinct.coloring.hints.hint import parse_hint as parse_hint
+    from tinct.coloring.photo.colorizer import Colorizer as Colorizer
+    from tinct.coloring.photo.editor import Editor as Editor
     from tinct.errors import TinctError as TinctError
+    from tinct.recognize.classifier import Classifier as Classifier
 
 # Where each public name lives.
 _HOMES = {
-    "Classifier": "tinct.classify.classifier",
+    "Classifier": "tinct.recognize.classifier",
     "ColorBins": "tinct.color.bins",
-    "Colorizer": "tinct.colorize.colorizer",
-    "Editor": "tinct.colorize.editor",
-    "Hint": "tinct.colorize.hints",
+    "Colorizer": "tinct.coloring.photo.colorizer",
+    "Editor": "tinct.coloring.photo.editor",
+    "Hint": "tinct.coloring.hints.hint",
     "TinctError": "tinct.errors",
-    "VideoSettings": "tinct.colorize.video_settings",
-    "colorize_video": "tinct.colorize.video",
-    "load_hints": "tinct.colorize.hints",
-    "parse_hint": "tinct.colorize.hints",
+    "VideoSettings": "tinct.coloring.film.settings",
+    "colorize_video": "tinct.coloring.film.colorize",
+    "load_hints": "tinct.coloring.hints.hint",
+    "parse_hint": "tinct.coloring.hints.hint",
 }
 
 __all__ = [
@@ -53,8 +54,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "colorize":  # the package of this name can be called; see there why
-        return import_module("tinct.colorize")
     if name not in _HOMES:
         raise AttributeError(f"module 'tinct' has no attribute '{name}'")
     return getattr(import_module(_HOMES[name]), name)
@@ -62,3 +61,54 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def colorize(
+    picture: Any,
+    *,
+    model: str | Path = "photo",
+    runtime: str = "auto",
+    temperature: float | None = None,
+    caution: float | None = None,
+    size: int | None = None,
+    views: int | None = None,
+    denoise: str | float = "auto",
+    threads: int | None = None,
+    hints: Any = (),
+    recolor: bool = False,
+    overwrite: bool = False,
+) -> Any:
+    """Colour a picture; the result is of the same kind. For several, make a `tinct.Colorizer` once.
+
+    Args:
+        picture: a path (the result goes beside it, as NAME_color.EXT, and its path is given back), a file's bytes,
+            a PIL image, or an array, (H, W) grey or (H, W, 3) sRGB.
+        model: the name of a model that comes with tinct, or the path of a model file.
+        runtime: `auto`, `onnxruntime` or `openvino`.
+        temperature: lower is more vivid, 1 is the mean; the model's own without it.
+        caution: how much colour fades where opposite hues are likely, 0..4; the model's own without it.
+        size: the network's working size in pixels; the model's own without it.
+        views: of the picture, whose answers are averaged: 1, 2 or 4; the model's own without it.
+        denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
+        threads: processor threads; as many as there are cores without it.
+        hints: what is known of its colours: texts such as "25%,60%=#b03020", `tinct.Hint`s, or the path of a file
+            of hints; see docs/hints.md.
+        recolor: colour pictures that have colours already.
+        overwrite: replace a result that is there already; for paths.
+
+    Raises:
+        TinctError: as `tinct.Colorizer` and its call.
+    """
+    from tinct.coloring.photo.colorizer import Colorizer
+
+    colorizer = Colorizer(
+        model,
+        runtime=runtime,
+        temperature=temperature,
+        caution=caution,
+        size=size,
+        views=views,
+        denoise=denoise,
+        threads=threads,
+    )
+    return colorizer(picture, hints=hints, recolor=recolor, overwrite=overwrite)

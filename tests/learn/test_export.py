@@ -12,12 +12,12 @@ import pytest
 import scipy.special
 import torch
 
+from tinct.data.prepare import prepare
 from tinct.errors import DataError, ModelError, OutputError, SettingError
 from tinct.learn.begin import training_luma
-from tinct.learn.data import open_source
 from tinct.learn.export import check_agreement, export, trained_network
 from tinct.learn.networks.registry import FAMILIES, build
-from tinct.learn.prepare import prepare
+from tinct.learn.photo_stream import open_source
 from tinct.learn.run import Run, Training
 from tinct.learn.train import train
 from tinct.learn.weights import load_weights, read_initial_card

@@ -34,7 +34,7 @@ def photos(tmp_path_factory):
 @pytest.fixture(scope="session")
 def dataset(photos, tmp_path_factory):
     pytest.importorskip("torch")
-    from tinct.learn.prepare import prepare
+    from tinct.data.prepare import prepare
 
     return prepare([photos], tmp_path_factory.mktemp("set"), val=0.25).path
 

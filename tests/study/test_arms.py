@@ -20,8 +20,8 @@ import pytest
 
 pytest.importorskip("torch")
 
+from tinct.data.prepare import prepare
 from tinct.errors import DataError, OutputError, SettingError
-from tinct.learn.prepare import prepare
 from tinct.learn.run import Run
 from tinct.study.arms import run_study
 from tinct.study.compare import METRICS

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinct.color.spaces import rgb_to_yuv
+from tinct.data.pictures import find_pictures
 from tinct.errors import DataError, ModelError, SettingError
 from tinct.study.baselines import grey_of, leave_grey, one_color
 from tinct.study.evaluate import Method, evaluate
 from tinct.study.metrics import Truth, compare, summarize
-from tinct.study.pictures import find_pictures
 
 
 def photo(seed, shape=(30, 40)):

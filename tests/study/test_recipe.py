@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("torch")
 
+from tinct.data.pictures import Picture
 from tinct.errors import SettingError
-from tinct.study.pictures import Picture
 from tinct.study.plan import POINTS, Budget, make_plan
 from tinct.study.recipe import list_recipes, parse_recipe, read_recipe, slug
 

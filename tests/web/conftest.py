@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from tinct.colorize.colorizer import Colorizer
+from tinct.coloring.photo.colorizer import Colorizer
 from tinct.web.app import create_app
 from tinct.web.limits import Limits
 from web.helpers import HERE, Process, encoded, grey_picture, serving, write_film

@@ -14,11 +14,32 @@ from typing import Annotated
 import typer
 
 from tinct import __version__
-from tinct.cli import classify, colorize, data, demo, experiments, learn, models, serve, spectrogram, study, video
+from tinct.cli import (
+    bins,
+    calibrate,
+    classify,
+    colorize,
+    data,
+    demo,
+    evaluate,
+    export,
+    models,
+    prepare,
+    serve,
+    spectrogram,
+    study,
+    suggest,
+    train,
+    turing,
+    video,
+)
 from tinct.errors import TinctError
 
-# In the order in which the help lists their verbs.
-FAMILIES = (colorize, video, serve, demo, models, study, data, experiments, learn, spectrogram, classify)
+# In the order in which the help lists them.
+VERBS = (
+    *(colorize, suggest, video, serve, turing, demo, models),
+    *(evaluate, bins, calibrate, data, study, prepare, train, export, spectrogram, classify),
+)
 
 
 def build() -> typer.Typer:
@@ -33,8 +54,8 @@ def build() -> typer.Typer:
     app.callback(help="Give colour to black-and-white photographs and films, and train the networks that do it.")(
         _options
     )
-    for family in FAMILIES:
-        family.register(app)
+    for verb in VERBS:
+        verb.register(app)
     return app
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from tinct.cli import suggest
+from tinct.cli.coloring_options import Caution, Cautious, Denoise, Model, Overwrite, Runtime, Size, Temperature
 from tinct.cli.output import exit_by, print_row, shown_rows
 
 EPILOG = """Examples:
@@ -26,14 +26,6 @@ tinct colorize - < old.png > new.png"""
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     app.command(epilog=EPILOG)(colorize)
-    suggest.register(app)
-
-
-def _denoise(text: str) -> Any:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 Inputs = Annotated[
@@ -48,23 +40,6 @@ Output = Annotated[
         metavar="FILE|FOLDER",
         help="Write to this file or folder, or - for stdout. Default: NAME_color.EXT beside each picture.",
     ),
-]
-Model = Annotated[
-    str, typer.Option(metavar="NAME|FILE", help="Use this model: a name that `tinct models` lists, or a model file.")
-]
-Temperature = Annotated[
-    float | None,
-    typer.Option(metavar="T", help="Set how vivid: towards 0 more, at 1 muted. Default: the model's own."),
-]
-Caution = Annotated[
-    float | None,
-    typer.Option(
-        metavar="X",
-        help="Fade colours where opposite hues are likely: 0 not at all, 1 much. Default: the model's own.",
-    ),
-]
-Cautious = Annotated[
-    bool, typer.Option("--cautious", help="Fade colours wherever the network is unsure of the hue, as --caution 2.")
 ]
 Hints = Annotated[
     list[str],
@@ -81,10 +56,6 @@ HintsFile = Annotated[
     ),
 ]
 Seeds = Annotated[bool, typer.Option("--seeds", help="Spread colours from the pixels the network is surest of.")]
-Size = Annotated[
-    int | None,
-    typer.Option(metavar="PIXELS", help="Set the size at which the network looks. Default: the model's own."),
-]
 Views = Annotated[
     int | None,
     typer.Option(
@@ -93,11 +64,6 @@ Views = Annotated[
         "Default: the model's own.",
     ),
 ]
-Denoise = Annotated[
-    Any,
-    typer.Option(parser=_denoise, metavar="auto|off|N", help="Denoise what the network sees, never the picture."),
-]
-Runtime = Annotated[str, typer.Option(metavar="auto|onnxruntime|openvino", help="Choose what runs the network.")]
 Threads = Annotated[
     int | None,
     typer.Option(metavar="N", help="Use this many processor threads for network and colouring. Default: all cores."),
@@ -108,7 +74,6 @@ Confidence = Annotated[
     bool, typer.Option("--confidence", help="Write maps of how sure the network was beside each result.")
 ]
 Recolor = Annotated[bool, typer.Option("--recolor", help="Colorize even pictures that have colours already.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")]
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print one line of JSON for each picture (on stderr if the picture goes to stdout)."),
@@ -142,8 +107,8 @@ def colorize(
     Skip pictures that have colours already, keep results that are there already, and go on after a picture that
     fails; the exit status is then 1.
     """
-    from tinct.colorize.batch import Settings, colorize_files, colorize_stream
-    from tinct.colorize.hints import gather_hints
+    from tinct.coloring.hints.hint import gather_hints
+    from tinct.coloring.photo.batch import Settings, colorize_files, colorize_stream
 
     settings = Settings(
         model=model,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from tinct.study.data import DataReport
+    from tinct.data.survey import DataReport
 
 SHOWN_CATEGORIES = 12
 
@@ -61,8 +61,8 @@ def data(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Look for what would spoil a training: leaks, copies, greys, imbalance; each with its remedy."""
-    from tinct.study.data import inspect_data
-    from tinct.study.data_page import write_report
+    from tinct.data.survey import inspect_data
+    from tinct.study.report.data_page import write_report
 
     with progress("looking") as advance:
         report = inspect_data(dataset, models=model or (), limit=limit, seed=seed, progress=advance)
@@ -81,7 +81,7 @@ def _print(report: DataReport) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from tinct.study.data_page import COVERAGE_LEGEND, category_rows, coverage_rows, fact_rows
+    from tinct.study.report.data_page import COVERAGE_LEGEND, category_rows, coverage_rows, fact_rows
 
     console = Console()
     console.print(_table(fact_rows(report), title=report.data))

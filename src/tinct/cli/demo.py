@@ -31,7 +31,7 @@ def demo(
 
     Make them grey first, and write each result beside a sheet of before, after and the truth. Download nothing.
     """
-    from tinct.colorize.demo import colorize_demo
+    from tinct.coloring.photo.demo import colorize_demo
 
     with shown_rows("Colorizing", as_json=as_json) as show:
         colorize_demo(output, model=model, on_row=show)

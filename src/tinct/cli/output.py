@@ -13,7 +13,7 @@ import typer
 from tinct.errors import OutputError
 
 if TYPE_CHECKING:
-    from tinct.colorize.batch import Row
+    from tinct.coloring.photo.batch import Row
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tinct.cli.classify_options import size_of
+from tinct.cli.classify.options import size_of
 from tinct.cli.output import print_json, progress
 from tinct.errors import SettingError
 
@@ -75,8 +75,8 @@ def spectrogram(
 
     All pictures share one range of colours. A colour map throws away what the numbers hold: keep them with --arrays.
     """
-    from tinct.media.spectrogram_files import write_spectrograms
-    from tinct.media.spectrograms import Spectrogram
+    from tinct.recognize.spectrogram_files import write_spectrograms
+    from tinct.recognize.spectrograms import Spectrogram
 
     settings = Spectrogram(
         seconds=seconds,

@@ -1,241 +1,164 @@
-"""`tinct evaluate` and `tinct bins`; `tinct calibrate` is a file of its own."""
+"""`tinct study`."""
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tinct.cli import calibrate
-from tinct.cli.output import print_json, progress
+from tinct.cli.measuring_options import Backbone
+from tinct.cli.output import print_json, say
+from tinct.errors import MissingExtraError, SettingError
 
 if TYPE_CHECKING:
-    from tinct.color.bins import ColorBins
-    from tinct.study.evaluate import Evaluation, Score
+    from tinct.study.arms import ArmRow
 
-# Metric, heading, and how its figures are written.
-COLUMNS = (
-    ("ciede2000", "CIEDE2000 ↓", ".2f"),
-    ("psnr", "PSNR dB ↑", ".2f"),
-    ("ssim", "SSIM ↑", ".3f"),
-    ("auc", "AuC % ↑", ".2f"),
-    ("auc_rebalanced", "AuC rebal. % ↑", ".2f"),
-    ("auc_within", "AuC within % ↑", ".2f"),
-    ("colorfulness", "colourfulness", ".1f"),
-    ("colorfulness_difference", "minus the truth's → 0", "+.1f"),
-    ("colorfulness_ratio", "ratio to truth → 1", ".2f"),
-    ("luma_change", "luma change ↓", ".2f"),
-    ("perceptual", "perceptual distance ↓", ".3f"),
-    ("recognition_top1", "still recognised % ↑", ".1f"),
-    ("recognition_top5", "among five likeliest % ↑", ".1f"),
-)
+EPILOG = """Examples:
 
+tinct study --list
 
-EVALUATE_EPILOG = """Examples:
+tinct study bins --data datasets/mine --out studies/bins --budget small
 
-tinct evaluate photo --data album/
+tinct study mine.toml --data photos/ --out studies/mine --seeds 3
 
-tinct evaluate photo run/model.onnx --data dataset/ --by source
+tinct study transfer --data datasets/mine --out studies/transfer --encoder-weights squeezenet1_1.pth
 
-tinct evaluate photo --data dataset/ --backbone vgg16.pth"""
-
-BINS_EPILOG = """Examples:
-
-tinct bins dataset/ -o bins.png
-
-tinct bins album/ --space lab --grid 22 --bins 64
-
-tinct bins photo --json"""
+tinct study bins --data datasets/mine --out studies/bins --backbone squeezenet1_1.pth"""
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs."""
-    app.command(epilog=EVALUATE_EPILOG)(evaluate)
-    app.command(epilog=BINS_EPILOG)(bins)
-    calibrate.register(app)
+    """Add the verb."""
+    app.command(epilog=EPILOG)(study)
 
 
-Split = Annotated[str, typer.Option(metavar="train|val", help="Take this split of a dataset.")]
-Backbone = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Measure perceptual distance and recognition kept too, by these weights of VGG-16 or SqueezeNet 1.1.",
-    ),
-]
-Limit = Annotated[int | None, typer.Option(metavar="N", help="Take only so many pictures, chosen at random.")]
-Seed = Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-
-def evaluate(
-    models: Annotated[
-        list[str], typer.Argument(metavar="MODEL...", help="Models: names that `tinct models` lists, or model files.")
-    ],
+def study(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(metavar="RECIPE", help="A recipe: a .toml file, or the name of one that comes with tinct."),
+    ] = None,
     data: Annotated[
-        Path,
-        typer.Option(metavar="DATASET|FOLDER", help="Measure on this dataset or folder of colour photographs."),
-    ],
-    split: Split = "val",
-    by: Annotated[
-        str | None, typer.Option(metavar="category|source", help="Print the figures of each of these as well.")
+        Path | None,
+        typer.Option(metavar="DATASET|FOLDER", help="Train and measure on this prepared dataset, or folder of photos."),
     ] = None,
-    temperature: Annotated[
-        float | None,
-        typer.Option(metavar="T", help="Set how vivid: towards 0 more, at 1 muted. Default: each model's own."),
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(metavar="PIXELS", help="Set the size at which the network looks. Default: each model's own."),
-    ] = None,
-    runtime: Annotated[
-        str, typer.Option(metavar="auto|onnxruntime|openvino", help="Choose what runs the network.")
-    ] = "auto",
-    limit: Limit = None,
-    resamples: Annotated[int, typer.Option(metavar="N", help="Set the resamples behind the 95 % intervals.")] = 1000,
-    seed: Seed = 0,
-    backbone: Backbone = None,
-    as_json: AsJson = False,
-) -> None:
-    """Measure models on photographs whose colours are known, beside grey and mean-colour baselines."""
-    from tinct.study.evaluate import evaluate as run
-
-    with progress("evaluating") as advance:
-        result = run(
-            models,
-            data,
-            split=split,
-            by=by,
-            temperature=temperature,
-            size=size,
-            runtime=runtime,
-            limit=limit,
-            resamples=resamples,
-            seed=seed,
-            backbone=backbone,
-            progress=advance,
-        )
-    for name, reason in result.left_out:
-        typer.echo(f"left out: {name}: {reason}", err=True)
-    if as_json:
-        print_json(result.to_json())
-    else:
-        _print_evaluation(result)
-
-
-def bins(
-    data: Annotated[
+    out: Annotated[Path | None, typer.Option("--out", metavar="STUDY", help="Keep the study in this folder.")] = None,
+    budget: Annotated[
         str,
-        typer.Argument(
-            metavar="DATASET|FOLDER|MODEL",
-            help="A dataset or folder of colour photographs, or a model, whose bins are shown as they are.",
-        ),
-    ],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Draw figures into this .png, .svg or .pdf.")
+        typer.Option(metavar="full|small", help="Do all the recipe says, or end within 30 minutes on two cores."),
+    ] = "full",
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", help="Train each arm with so many seeds. Default: the recipe's.")
     ] = None,
-    space: Annotated[str, typer.Option(metavar="yuv|lab", help="Choose the colour space.")] = "yuv",
-    grid: Annotated[int, typer.Option(metavar="N", help="Set the cells along each chroma axis.")] = 16,
-    count: Annotated[int, typer.Option("--bins", metavar="N", help="Keep so many cells.")] = 32,
-    rebalance: Annotated[
-        float, typer.Option(metavar="LAMBDA", help="Set how alike rare and common bins weigh: 0 to 1, at 1 alike.")
-    ] = 0.4,
-    split: Split = "train",
-    limit: Limit = None,
-    seed: Seed = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the bins' card as JSON.")] = False,
+    arms: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Take only these arms, by their names with commas between.")
+    ] = None,
+    encoder_weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Start encoders of vgg16 or squeezenet1_1 from these pretrained weights."),
+    ] = None,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Start such encoders from nothing, and learn them along.")
+    ] = False,
+    backbone: Backbone = None,
+    show_list: Annotated[bool, typer.Option("--list", help="List the recipes that come with tinct.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each arm and seed.")] = False,
 ) -> None:
-    """Show the colour bins of photographs or of a model: colours, frequencies and weights."""
-    from tinct.study.bins import bins_of_model, learn_bins
+    """Compare networks fairly: train every arm of a recipe, measure all on the same pictures, and write a report.
 
-    left_out: list[tuple[str, str]] = []
-    if Path(data).is_dir():
-        with progress("counting colours") as advance:
-            chosen, left_out = learn_bins(
-                data,
-                split=split,
-                space=space,
-                grid=grid,
-                bins=count,
-                rebalance=rebalance,
-                limit=limit,
-                seed=seed,
-                progress=advance,
-            )
-    else:
-        chosen = bins_of_model(data)
-    for name, reason in left_out:
-        typer.echo(f"left out: {name}: {reason}", err=True)
-    if output is not None:
-        from tinct.study.figures import draw_bins
+    Run again after an interruption, it goes on; what is finished is kept. STUDY/report.html says what was found and
+    which differences are no more than noise.
+    """
+    if show_list:
+        _print_recipes(as_json=as_json)
+        return
+    for given, what, remedy in (
+        (recipe, "RECIPE", "name one, or see them with  tinct study --list"),
+        (data, "--data", "name a dataset of  tinct prepare  or a folder of photographs"),
+        (out, "--out", "name a folder for the study"),
+    ):
+        if given is None:
+            raise SettingError(f"{what} is missing; {remedy}")
+    assert recipe is not None
+    assert data is not None
+    assert out is not None
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("lightning") is None:
+        raise MissingExtraError("learn", "a study")
+    from tinct.study.arms import run_study
 
-        draw_bins(chosen, output)
-    if as_json:
-        print_json(chosen.to_card())
-    elif output is not None:
-        typer.echo(str(output))
-    else:
-        _print_bins(chosen)
-
-
-def _print_evaluation(result: Evaluation) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    names = dict.fromkeys(score.group for score in result.groups)
-    groups = [("", result.scores)] + [(name, [s for s in result.groups if s.group == name]) for name in names]
-    for group, scores in groups:
-        where = f"{result.data}{f' ({result.split})' if result.split else ''}{f': {group}' if group else ''}"
-        count = f"{scores[0].pictures} picture{'s' * (scores[0].pictures != 1)}"
-        table = Table(title=f"{where}, {count}", title_justify="left")
-        table.add_column("", no_wrap=True)
-        for score in scores:
-            table.add_column(score.method, justify="right", overflow="fold")
-        for metric, heading, style in COLUMNS:
-            if metric not in result.absent:
-                table.add_row(heading, *(_cell(score, metric, style) for score in scores))
-        console.print(table)
-    notes = [f"{result.pictures} pictures in {result.seconds:.1f} s", "in brackets: 95 % bootstrap intervals"]
-    notes.append(f"the truth's colourfulness: {result.true_colorfulness:.1f}")
-    if result.near_grey:
-        notes.append(f"nearly grey in truth: {result.near_grey}")
-    if result.left_out:
-        notes.append(f"left out: {len(result.left_out)}")
-    console.print("; ".join(notes))
-    for reason in dict.fromkeys(result.absent.values()):
-        console.print(f"absent: {reason}", highlight=False)
-    if result.settings["backbone"]:
-        judge = result.settings["backbone"]
-        console.print(
-            f"perceptual distance: of LPIPS's kind, uncalibrated (all weights 1), by {judge['name']} "
-            f"(SHA-256 {judge['sha256'][:12]}); still recognised: named as the true picture is",
-            highlight=False,
+    with _shown() as show:
+        report = run_study(
+            recipe,
+            data=data,
+            out=out,
+            budget=budget,
+            seeds=seeds,
+            arms=tuple(name.strip() for name in arms.split(",")) if arms else (),
+            encoder_weights=encoder_weights,
+            from_scratch=from_scratch,
+            backbone=backbone,
+            told=lambda row: _print_row(row, as_json=as_json),
+            progress=show,
         )
+    if as_json:
+        print_json({"report": str(report)})
+    else:
+        print(report)
 
 
-def _cell(score: Score, metric: str, style: str) -> str:
-    value = score.metrics[metric]
-    # One picture alone has no interval.
-    interval = f" ({value.low:{style}}..{value.high:{style}})" if score.pictures > 1 else ""
-    return f"{value.mean:{style}}{interval}"
+def _print_recipes(*, as_json: bool) -> None:
+    import tomllib
+
+    from tinct.study.recipe import list_recipes
+
+    for name, path in list_recipes().items():
+        title = str(tomllib.loads(path.read_text(encoding="utf-8")).get("title", ""))
+        if as_json:
+            print_json({"name": name, "title": title, "file": str(path)})
+        else:
+            say(f"{name:<16}{title}")
 
 
-def _print_bins(chosen: ColorBins) -> None:
+def _print_row(row: ArmRow, *, as_json: bool) -> None:
+    if as_json:
+        print_json(row.to_json())
+        return
+    found = row.metrics["ciede2000"]
+    figure = f"CIEDE2000 {found:.2f}" if found is not None else ""
+    say(f"{row.status}: {row.arm}, seed {row.seed}: {row.steps} steps, {row.minutes:.1f} min  {figure}", on_stderr=True)
+
+
+@contextmanager
+def _shown() -> Iterator[Callable[[str, int, int], None]]:
+    """Show what is being done on stderr: a bar on a terminal, otherwise a line for each new thing."""
+    if not sys.stderr.isatty():
+        last = ""
+
+        def tell(what: str, done: int, total: int) -> None:
+            nonlocal last
+            if what != last:
+                last = what
+                say(what, on_stderr=True)
+
+        yield tell
+        return
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from tinct.study.figures import bin_colors
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
+        task = bar.add_task("", total=None)
+        shown = ""
 
-    first, second = ("U", "V") if chosen.space == "yuv" else ("a", "b")
-    table = Table()
-    for heading in ("bin", "colour", first, second, "frequency", "weight"):
-        table.add_column(heading, justify="right")
-    style = ".3f" if chosen.space == "yuv" else ".1f"
-    for index, color in enumerate((bin_colors(chosen) * 255).round().astype(int)):
-        swatch = Text("     ", style=f"on #{color[0]:02x}{color[1]:02x}{color[2]:02x}")
-        center = [f"{value:{style}}" for value in chosen.centers[index]]
-        table.add_row(str(index), swatch, *center, f"{chosen.frequencies[index]:.2%}", f"{chosen.weights[index]:.3g}")
-    Console().print(table)
+        def move(what: str, done: int, total: int) -> None:
+            nonlocal shown
+            if what != shown:
+                shown = what
+                bar.reset(task, description=what, total=total)
+            bar.update(task, completed=done, total=total)
+
+        yield move

@@ -48,8 +48,8 @@ def suggest(
 
     Each point can be given back as `--hint` to `tinct colorize`, with one of its colours or another.
     """
-    from tinct.colorize.hints import gather_hints
-    from tinct.colorize.points import suggest_for
+    from tinct.coloring.hints.hint import gather_hints
+    from tinct.coloring.photo.points import suggest_for
 
     found = suggest_for(
         picture,

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tinct.cli.colorize import Caution, Cautious, Denoise, Model, Overwrite, Runtime, Size, Temperature
+from tinct.cli.coloring_options import Caution, Cautious, Denoise, Model, Overwrite, Runtime, Size, Temperature
 from tinct.errors import SettingError
 
 if TYPE_CHECKING:
-    from tinct.colorize.film import Shot
-    from tinct.colorize.video_settings import VideoResult
+    from tinct.coloring.film.pipeline import Shot
+    from tinct.coloring.film.settings import VideoResult
 
 EPILOG = """Examples:
 
@@ -117,9 +117,9 @@ def video(
     if list_shots:
         _list_shots(source, rate=rate, as_json=as_json)
         return
-    from tinct.colorize.film_hints import load_film_hints
-    from tinct.colorize.video import colorize_video
-    from tinct.colorize.video_settings import VideoSettings
+    from tinct.coloring.film.colorize import colorize_video
+    from tinct.coloring.film.hints import load_film_hints
+    from tinct.coloring.film.settings import VideoSettings
 
     settings = VideoSettings(
         model=model,
@@ -195,7 +195,7 @@ def _progress() -> Iterator[Callable[[int, int | None], None] | None]:
 
 
 def _list_shots(source: Path, *, rate: float | None, as_json: bool) -> None:
-    from tinct.colorize.video import list_shots
+    from tinct.coloring.film.colorize import list_shots
 
     shots = list_shots(source, rate=rate)
     if as_json:

@@ -19,6 +19,8 @@ from tinct.color.spaces import FloatArray, chroma_space
 from tinct.color.statistics import as_unit_rgb
 from tinct.errors import DataError, SettingError
 
+MIDDLE_LUMA = 0.55
+
 IntArray = NDArray[np.int64]
 
 
@@ -289,3 +291,18 @@ def _checked_rebalance(value: float) -> float:
     if not 0 <= value <= 1:
         raise SettingError(f"rebalance (lambda) must lie in 0..1, not {value}")
     return value
+
+
+def bin_colors(bins: ColorBins, *, luma: float = MIDDLE_LUMA) -> FloatArray:
+    """Give each bin's colour at one luma.
+
+    Args:
+        bins: the bins.
+        luma: 0..1.
+
+    Returns:
+        (n, 3) float32 sRGB in 0..1; colours out of gamut at this luma are clipped.
+    """
+    rgb = chroma_space(bins.space).join(np.full(bins.count, luma), bins.centers)
+    colors: FloatArray = np.clip(rgb, 0, 1)
+    return colors

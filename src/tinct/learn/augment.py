@@ -17,7 +17,7 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Which changes are made; cropping and scaling are the data stream's (`tinct.learn.data.Crop`).
+    """Which changes are made; cropping and scaling are the data stream's (`tinct.learn.photo_stream.Crop`).
 
     Attributes:
         flip: mirror half of the pictures.

@@ -9,17 +9,17 @@ from pathlib import Path
 import torch
 
 from tinct.color.bins import ColorBins
+from tinct.data.source import Source, pictures
 from tinct.errors import SettingError
-from tinct.learn.data import Crop, PhotoStream, loader
+from tinct.files import make_folder
 from tinct.learn.networks.backbones import Backbone, load_backbone
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import FAMILIES
 from tinct.learn.networks.transfer import TransferNetwork
+from tinct.learn.photo_stream import Crop, PhotoStream, loader
 from tinct.learn.run import OLD_CHROMA_SCALES, Run, Training
-from tinct.learn.source import Source, pictures
 from tinct.learn.tasks import CHROMA_SCALES, split_rgb
 from tinct.learn.weights import load_weights, read_initial_card
-from tinct.media.files import make_folder
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,10 +14,10 @@ import torch
 from torch import nn
 
 from tinct import __version__
+from tinct.data.source import open_source, pictures, select
 from tinct.errors import DataError, ModelError, OutputError, SettingError
 from tinct.learn.networks.layers import Network
 from tinct.learn.run import Run, finished_epochs
-from tinct.learn.source import open_source, pictures, select
 from tinct.learn.tasks import split_rgb
 from tinct.learn.weights import HALF_FROM, write_twin
 from tinct.runtime.modelfile import METADATA_KEY, OUTPUTS, VIEWS, Card

@@ -15,8 +15,8 @@ from lightning.pytorch.callbacks import Callback
 
 from tinct.color.spaces import chroma_space
 from tinct.errors import OutputError
-from tinct.learn.data import Crop, Source, cut, pictures
-from tinct.media.files import written_beside
+from tinct.files import written_beside
+from tinct.learn.photo_stream import Crop, Source, cut, pictures
 
 if TYPE_CHECKING:
     from tinct.learn.tasks import ColorizeTask

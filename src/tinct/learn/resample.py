@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from tinct.color.bins import ColorBins
 from tinct.color.spaces import chroma_space
+from tinct.data.source import Source, decode, read_samples
+from tinct.files import written_beside
 from tinct.learn.run import Run, Training
-from tinct.learn.source import Source, decode, read_samples
-from tinct.media.files import written_beside
 
 SHARES = "resample.npy"
 

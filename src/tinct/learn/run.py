@@ -18,6 +18,7 @@ from typing import Any
 from tinct.color.bins import ColorBins
 from tinct.color.spaces import chroma_space
 from tinct.errors import DataError, SettingError
+from tinct.files import written_beside
 from tinct.learn.augment import Augmentation
 from tinct.learn.hardware import choose_devices, choose_precision
 from tinct.learn.networks.backbones import WHERE
@@ -25,7 +26,6 @@ from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import build
 from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.tasks import Schedule
-from tinct.media.files import written_beside
 from tinct.runtime.modelfile import OUTPUT_CHANNELS, OUTPUTS
 
 # Pixels of an edge; a batch of larger squares fits into no memory there is.
@@ -56,7 +56,7 @@ class Training:
         average: decay of the exponential moving average of the weights; 0 turns it off.
         clip: largest norm of the gradient; 0 turns clipping off.
         crop: edge of the training squares in pixels.
-        zoom: see `tinct.learn.data.Crop`.
+        zoom: see `tinct.learn.photo_stream.Crop`.
         augmentation: changes to the training pictures.
         seed: decides weights, order, crops and noise.
         workers: processes that read photographs.

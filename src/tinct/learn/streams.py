@@ -8,12 +8,13 @@ from typing import Any
 import lightning
 import torch
 
-from tinct.learn.cache import FeatureFile, can_store, store_features
-from tinct.learn.data import Crop, PhotoStream, loader
+from tinct.data.source import Source
+from tinct.learn.feature_cache import can_store, store_features
+from tinct.learn.feature_file import FeatureFile
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.transfer import TransferNetwork
+from tinct.learn.photo_stream import Crop, PhotoStream, loader
 from tinct.learn.run import Training
-from tinct.learn.source import Source
 
 
 class Streams(lightning.LightningDataModule):

@@ -22,15 +22,15 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from scipy.ndimage import gaussian_filter1d
 
+from tinct.data.cache import decode_source
+from tinct.data.source import Source, open_source, select
 from tinct.errors import DataError, TinctError
 from tinct.learn.begin import begin_run, learn_bins, load_start, read_encoder, resume_run
-from tinct.learn.cache import decode_source
 from tinct.learn.hardware import choose_devices, choose_precision, torch_device
 from tinct.learn.networks.layers import Network
 from tinct.learn.records import MetricsTable, SampleSheets
 from tinct.learn.resample import resampled
 from tinct.learn.run import Run, Training, finished_epochs
-from tinct.learn.source import Source, open_source, select
 from tinct.learn.streams import Streams
 from tinct.learn.tasks import ColorizeTask, Schedule
 

@@ -16,8 +16,8 @@ from safetensors.torch import save
 from torch import nn
 
 from tinct.errors import ModelError
+from tinct.files import written_beside
 from tinct.learn.networks.layers import Network
-from tinct.media.files import written_beside
 from tinct.runtime.modelfile import METADATA_KEY, Card, find_model, list_models, read_card
 
 # Tensors larger than this many numbers are stored in half precision; what is computed stays single precision.

@@ -27,7 +27,7 @@ METADATA_KEY = "tinct"
 DEFAULT_MODEL = "photo"
 MODELS = Path(__file__).parent.parent / "models"
 OUTPUTS = {"bins": "logits", "regression": "chroma", "rgb": "rgb"}  # what each task's graph gives
-VIEWS = (1, 2, 4)  # of a photograph, see `tinct.colorize.views`
+VIEWS = (1, 2, 4)  # of a photograph, see `tinct.coloring.photo.views`
 OUTPUT_CHANNELS = {"regression": 2, "rgb": 3}  # for `bins` there are as many as bins
 
 
@@ -48,7 +48,8 @@ class Card:
         temperature: the default temperature of decoding, above 0.
         caution: the default caution of decoding, 0..4; see `tinct.color.decoding.annealed_mean`.
         calibration: what the logits are divided by to make probabilities that hold, above 0; 1 leaves them as they are.
-        views: the default number of views of a photograph that are averaged, 1, 2 or 4; see `tinct.colorize.views`.
+        views: the default number of views of a photograph that are averaged, 1, 2 or 4; see
+            `tinct.coloring.photo.views`.
         data: what it was trained on.
         training: how it was trained.
         metrics: how good it was on what.

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from tinct.color.bins import ColorBins
+from tinct.data.bins import learn_bins
+from tinct.data.pictures import find_pictures, has_split
 from tinct.errors import DataError, SettingError
-from tinct.media.files import locked, make_folder
+from tinct.files import locked, make_folder
 from tinct.study.backbone import Judge
 from tinct.study.begin import Progress, begin_study, check_folder, find_dataset, now
-from tinct.study.bins import learn_bins
 from tinct.study.cost import cost_of
 from tinct.study.evaluate import Method
 from tinct.study.folder import (
@@ -35,7 +36,6 @@ from tinct.study.folder import (
 )
 from tinct.study.making import open_colorizer, picture_maker
 from tinct.study.measured import EVALUATION_FILE, Measured, Yardstick
-from tinct.study.pictures import find_pictures, has_split
 from tinct.study.plan import BUDGETS, Budget, check_trainings
 from tinct.study.probe import Meter
 from tinct.study.recipe import Arm, Recipe, read_recipe
@@ -149,7 +149,7 @@ def run_study(
         study.record["finished"] = now()
         study.save()
         shutil.rmtree(folder / "cache", ignore_errors=True)
-        from tinct.study.report import write_report
+        from tinct.study.report.write import write_report
 
         return write_report(folder, progress=lambda done, total: show("writing the report", done, total))
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tinct.color.spaces import RGB_TO_YUV, FloatArray, rgb_to_yuv
 from tinct.color.statistics import as_unit_rgb
 from tinct.color.upsample import yuv_colors
+from tinct.data.pictures import Picture
 from tinct.errors import TinctError
-from tinct.study.pictures import Picture
 
 Pixels = NDArray[np.uint8]
 

@@ -10,12 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tinct.data.duplicates import find_leaks
+from tinct.data.pictures import DATASET_FILE, Picture, find_splits, is_dataset
 from tinct.errors import DataError, SettingError
 from tinct.learn.run import Training
 from tinct.study.cost import machine, versions
-from tinct.study.duplicates import find_leaks
 from tinct.study.folder import FORMAT, STUDY_FILE, Study, check_same
-from tinct.study.pictures import DATASET_FILE, Picture, find_splits, is_dataset
 from tinct.study.plan import Budget, Plan, make_plan
 from tinct.study.probe import seconds_of_step
 from tinct.study.recipe import Recipe
@@ -49,7 +49,7 @@ def find_dataset(data: Path, folder: Path, show: Progress) -> Path:
             f"{data}: has folders for training and validation of its own, which a study cannot follow; give one folder "
             "of all photographs, which it splits by itself, or a dataset of  tinct prepare"
         )
-    from tinct.learn.prepare import prepare, prepared_from
+    from tinct.data.prepare import prepare, prepared_from
 
     target = folder / "dataset"
     if is_dataset(target) and (folder / STUDY_FILE).is_file():
@@ -162,7 +162,7 @@ def seen_by_all(
         Their names; None where every training learns from all pictures, or too few are left of those that all do: then
         the whole training split has to serve.
     """
-    from tinct.learn.source import open_source, select
+    from tinct.data.source import open_source, select
 
     parts = {(each.subset, each.categories, each.seed) for each in trainings if each.subset < 1 or each.categories}
     if not parts or not count:

@@ -22,11 +22,12 @@ from scipy.optimize import minimize_scalar
 from tinct.color.bins import ColorBins
 from tinct.color.decoding import softmax
 from tinct.color.spaces import FloatArray, chroma_space, rgb_to_yuv
-from tinct.colorize.colorizer import Colorizer
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.data.pictures import Picture, find_pictures
 from tinct.errors import DataError, InputError, ModelError
+from tinct.parallel import ahead
 from tinct.runtime.modelfile import find_model, rewrite_card
-from tinct.study.figures import check_figure, draw_reliability
-from tinct.study.pictures import Picture, ahead, find_pictures
+from tinct.study.report.figures import check_figure, draw_reliability
 
 # Pixels of one photograph that count; neighbours say the same thing again.
 _PIXELS = 500

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.colorize.colorizer import Colorizer
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.data.pictures import Picture, find_pictures, has_split, is_dataset
 from tinct.errors import DataError, InputError, SettingError
+from tinct.parallel import ahead
 from tinct.runtime.session import core_count
 from tinct.study.backbone import METRICS, WHY_ABSENT, Judge
 from tinct.study.baselines import grey_of, leave_grey, mean_chroma, one_color
 from tinct.study.metrics import Comparison, Truth, compare
-from tinct.study.pictures import Picture, ahead, find_pictures, has_split, is_dataset
 from tinct.study.summary import Bootstrap, Estimate, estimate
 
 Pixels = NDArray[np.uint8]

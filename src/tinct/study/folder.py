@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from tinct.color.bins import ColorBins
+from tinct.data.pictures import Picture, find_pictures
 from tinct.errors import DataError, SettingError
+from tinct.files import written_beside
 from tinct.learn.run import Training
-from tinct.media.files import written_beside
 from tinct.study.evaluate import GREY, MEAN_COLOR
 from tinct.study.measured import EVALUATION_FILE, Measured
-from tinct.study.pictures import Picture, find_pictures
 from tinct.study.recipe import Arm, slug
 
 FORMAT = 1

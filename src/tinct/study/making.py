@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.colorize.colorizer import Colorizer
+from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import DivergedError
 from tinct.study.folder import Study
 from tinct.study.recipe import Arm

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from tinct.color.bins import ColorBins
 from tinct.color.spaces import chroma_space
 from tinct.color.statistics import as_unit_rgb
+from tinct.data.pictures import Picture
 from tinct.errors import DataError
-from tinct.media.files import written_beside
+from tinct.files import written_beside
 from tinct.study.backbone import Judge
 from tinct.study.baselines import leave_grey, mean_chroma, one_color
 from tinct.study.evaluate import GREY, MEAN_COLOR, Method, Pixels, measure
 from tinct.study.metrics import Comparison, Truth, compare, summarize
-from tinct.study.pictures import Picture
 
 SPLITS = ("val", "train")
 EVALUATION_FILE, COMPARISONS_FILE = "evaluation.json", "comparisons.npz"

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tinct.data.pictures import Picture
 from tinct.errors import SettingError
 from tinct.learn.networks.registry import build
 from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.run import Training
-from tinct.study.pictures import Picture
 from tinct.study.recipe import Arm, Recipe
 
 # A training given in steps notes its figures so many times.

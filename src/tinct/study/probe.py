@@ -13,10 +13,10 @@ import torch
 from lightning.pytorch.callbacks import ProgressBar
 from torch.nn import functional
 
+from tinct.files import written_beside
 from tinct.learn.hardware import choose_devices, choose_precision
 from tinct.learn.networks.registry import build
 from tinct.learn.run import Training
-from tinct.media.files import written_beside
 
 _STEPS = 2  # timed, after one that is not
 _OUTPUTS = {"bins": 0, "regression": 2, "rgb": 3}

@@ -35,7 +35,7 @@ ARM_EVALUATION: dict[str, Any] = {
     "drawn": bool,
 }
 EVALUATION: dict[str, Any] = {"pictures": int, "train_pictures": int, "by": str}
-# What `tinct.colorize.Colorizer` takes; told here, before anything is trained.
+# What `tinct.Colorizer` takes; told here, before anything is trained.
 _LARGEST, _MOST_CAUTION = 4096, 4
 SHARED_ONLY: dict[str, Any] = {"seeds": int | tuple[int, ...]}
 

@@ -13,9 +13,9 @@ from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from tinct import __version__
-from tinct.classify.classifier import Classifier
-from tinct.colorize.colorizer import Colorizer
-from tinct.web import about, classify, edit_routes, photo, problems, video
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.recognize.classifier import Classifier
+from tinct.web import problems
 from tinct.web.body import Admission
 from tinct.web.edits import Edits
 from tinct.web.engine import Engine
@@ -23,6 +23,8 @@ from tinct.web.gate import Gate
 from tinct.web.jobs import Jobs
 from tinct.web.limits import Limits
 from tinct.web.metrics import Measured, Metrics
+from tinct.web.routes import about, classify, photo, video
+from tinct.web.routes import edits as edit_routes
 from tinct.web.security import Guard, SafeHeaders
 from tinct.web.service import Service
 from tinct.web.store import Store

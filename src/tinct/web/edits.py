@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from tinct.colorize.editor import Editor
-from tinct.media.image import Picture
+from tinct.coloring.photo.editor import Editor
+from tinct.media.image.picture import Picture
 from tinct.web.engine import Engine, Options
 from tinct.web.problems import Problem
 from tinct.web.store import Store

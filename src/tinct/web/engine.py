@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tinct.color.decoding import check_decoding
-from tinct.colorize.colorizer import Colorizer, PhotoResult
-from tinct.colorize.editor import Editor
-from tinct.colorize.film_hints import FilmHint, load_film_hints
-from tinct.colorize.hints import Hint, hints_from_json, parse_hint
-from tinct.colorize.video import colorize_video
-from tinct.colorize.video_settings import VideoResult, VideoSettings
+from tinct.coloring.film.colorize import colorize_video
+from tinct.coloring.film.hints import FilmHint, load_film_hints
+from tinct.coloring.film.settings import VideoResult, VideoSettings
+from tinct.coloring.hints.hint import Hint, hints_from_json, parse_hint
+from tinct.coloring.photo.colorizer import Colorizer, PhotoResult
+from tinct.coloring.photo.editor import Editor
 from tinct.errors import InputError, SettingError, UnreadableError
-from tinct.media import formats
-from tinct.media.image import Picture, open_picture
+from tinct.media.image import formats
+from tinct.media.image.picture import Picture, open_picture
 from tinct.media.video.film import Film
 from tinct.media.video.probe import open_film
 from tinct.web.kinds import HEAD_BYTES, film_suffix, kind_of
@@ -214,7 +214,7 @@ def result_suffix(picture: Picture, form: str) -> str:
 
 
 def read_hints(text: str) -> tuple[Hint, ...]:
-    """Read hints: JSON as `tinct.colorize.hints.load_hints` takes it, or a line of `X,Y=#RRGGBB` each.
+    """Read hints: JSON as `tinct.coloring.hints.hint.load_hints` takes it, or a line of `X,Y=#RRGGBB` each.
 
     Raises:
         InputError: they have another form, or are too many.

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from tinct.colorize.editor import Editor
-from tinct.colorize.video_settings import VideoResult
+from tinct.coloring.film.settings import VideoResult
+from tinct.coloring.photo.editor import Editor
 from tinct.errors import TinctError
 from tinct.media.video.film import Film
 from tinct.web import pictures

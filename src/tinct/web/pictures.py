@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.colorize.frames import FrameForm
-from tinct.media.image import Picture, small_size
+from tinct.coloring.film.frames import FrameForm
+from tinct.media.image.picture import Picture, small_size
 from tinct.media.video.film import Film
 from tinct.media.video.sample import sample_lumas
 

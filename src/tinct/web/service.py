@@ -8,8 +8,8 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
-from tinct.classify.classifier import Classifier
 from tinct.errors import TinctError
+from tinct.recognize.classifier import Classifier
 from tinct.web.edits import Edits
 from tinct.web.engine import Engine
 from tinct.web.gate import Gate

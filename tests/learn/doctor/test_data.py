@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from learn.doctor.made_up import plain_pictures, without_hue, write
-from tinct.learn.doctor.files import grey_pictures, look_at_files
+from tinct.data.file_losses import grey_pictures, look_at_files
+from tinct.data.labelled import find_labelled
 from tinct.learn.doctor.recognition import examine
 from tinct.learn.doctor.trials import setup_of
-from tinct.media.labelled import find_labelled
 
 
 def kinds(folder):

@@ -66,7 +66,7 @@ def test_what_was_fitted_says_the_same_from_its_file(task, name, tmp_path):
 def test_logits_are_scikit_learns_own_decision(task):
     from sklearn.linear_model import LogisticRegression
 
-    from tinct.learn.recognize.data import class_weights
+    from tinct.learn.recognize.class_weights import class_weights
     from tinct.learn.recognize.statistics import STRENGTH
 
     classes, arrays, labels, options = task

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from tinct.color.inputs import PICTURE
+from tinct.data.file_losses import FileFacts, names_of
 from tinct.learn.doctor.examination import Examination
-from tinct.learn.doctor.files import FileFacts, names_of
 from tinct.learn.doctor.findings import Finding, percent
 from tinct.learn.doctor.labels import CHANCE, SIGNIFICANT, chance_p
 

@@ -17,9 +17,9 @@ import torch
 from torch import nn
 
 from tinct.color.bins import ColorBins
+from tinct.data.source import Source, open_source, select
 from tinct.errors import DataError
 from tinct.learn.begin import learn_bins, load_start, read_encoder
-from tinct.learn.data import Crop, PhotoStream
 from tinct.learn.doctor.findings import Diagnosis, Finding, in_order
 from tinct.learn.doctor.probes import (
     ByHeart,
@@ -35,8 +35,8 @@ from tinct.learn.doctor.probes import (
 from tinct.learn.doctor.trials import steps_for
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import build
+from tinct.learn.photo_stream import Crop, PhotoStream
 from tinct.learn.run import Training
-from tinct.learn.source import Source, open_source, select
 from tinct.learn.tasks import CHROMA_SCALES, Batch, ColorizeTask, Schedule, shrink, split_rgb
 from tinct.runtime.modelfile import OUTPUT_CHANNELS
 

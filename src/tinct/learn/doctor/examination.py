@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.inputs import INPUT_SPACES, PICTURE, input_space
+from tinct.data.file_losses import FileFacts
+from tinct.data.labelled import Loaded
 from tinct.learn.doctor.changes import ChangeFacts, Split
 from tinct.learn.doctor.features import channel_moments
-from tinct.learn.doctor.files import FileFacts
 from tinct.learn.doctor.labels import CHANCE, SIGNIFICANT, CurvePoint, LabelTest, chance_p, paired_p
 from tinct.learn.doctor.probes import ByHeart, LayerFacts, RateRange, Seen, UnitFacts
 from tinct.learn.doctor.trials import Setup, Trial
-from tinct.media.labelled import Loaded
 
 # Below plain statistics by so much, and by more than chance, is falling short; less may be the few steps.
 MARGIN = 0.1

@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.inputs import PICTURE, input_space
+from tinct.data.file_losses import grey_pictures, look_at_files, twins
+from tinct.data.labelled import TEST, TRAIN, VAL, Labelled, Loaded, common_size, find_labelled, load
 from tinct.errors import DataError, SettingError
 from tinct.learn.doctor.changes import ChangeFacts, Split, try_changes
 from tinct.learn.doctor.conclusion import conclude
 from tinct.learn.doctor.examination import Examination, measurements
 from tinct.learn.doctor.experiments import experiment
 from tinct.learn.doctor.features import FeatureSet, feature_sets, space_sets
-from tinct.learn.doctor.files import grey_pictures, look_at_files, twins
 from tinct.learn.doctor.findings import Diagnosis, in_order
 from tinct.learn.doctor.labels import check_labels, learning_curve
 from tinct.learn.doctor.trials import STEPS, Setup
 from tinct.learn.recognize.candidates import COLOR_STATISTICS
 from tinct.learn.recognize.folds import near_duplicates
 from tinct.learn.recognize.statistics import LOGISTIC, fit_head
-from tinct.media.labelled import TEST, TRAIN, VAL, Labelled, Loaded, common_size, find_labelled, load
 
 # More pictures than this are not read: what is looked for shows in a part of them.
 READ = 3000
@@ -44,7 +44,7 @@ def examine(
     """Find out why a training on labelled pictures does not learn, or that it does.
 
     Args:
-        source: as `tinct.learn.recognize.data.find_labelled` takes it.
+        source: as `tinct.learn.recognize.class_weights.find_labelled` takes it.
         setup: the training in question.
         steps: of each short training, at most; costly networks get fewer.
         progress: called with (done, total) experiments.

@@ -16,8 +16,8 @@ from tinct.color.inputs import PICTURE
 from tinct.learn.doctor.changes import NOTHING, Split
 from tinct.learn.doctor.labels import interval
 from tinct.learn.doctor.probes import Probe, UnitFacts, dead_units
+from tinct.learn.networks.recognizers import NETWORKS
 from tinct.learn.recognize.fit import Fitting, Trained, begin_network, fit_network, make_optimizer
-from tinct.learn.recognize.networks import NETWORKS
 from tinct.runtime.classifier import channels_of, standardized
 
 # Steps of a short training: from about so many on, a sound set-up is well above chance on plain colours.
@@ -34,7 +34,7 @@ class Setup:
     """A training in question.
 
     Attributes:
-        network: `color_statistics` or a name in `tinct.learn.recognize.networks.NETWORKS`.
+        network: `color_statistics` or a name in `tinct.learn.networks.recognizers.NETWORKS`.
         options: the network's own.
         color_space: what it sees; nothing for arrays.
         fitting: how it is trained; only the number of passes is the doctor's own.

@@ -13,8 +13,8 @@ from tinct.color.features import ArrayFeatures, ColorFeatures
 from tinct.color.inputs import ARRAY, INPUT_SPACES, PICTURE, input_space
 from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
+from tinct.learn.networks.recognizers import NETWORKS
 from tinct.learn.recognize.fit import Fitting, Trained, fit_network
-from tinct.learn.recognize.networks import NETWORKS
 from tinct.learn.recognize.statistics import HEADS, Head, fit_head, measure_all
 
 COLOR_STATISTICS = "color_statistics"

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
 from tinct.errors import ModelError, OutputError
+from tinct.files import check_place, written_beside
 from tinct.learn.recognize.statistics import LinearHead, TreesHead
-from tinct.media.files import check_place, written_beside
 from tinct.runtime.classifier import ClassifierCard, ClassifierSession
 from tinct.runtime.modelfile import METADATA_KEY
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tinct.data.labelled import TEST, TRAIN, VAL, Loaded
 from tinct.errors import SettingError
 from tinct.learn.recognize.candidates import Fitted, fit_candidate
 from tinct.learn.recognize.export import write_classifier
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.trial import Judged, Measured
-from tinct.media.labelled import TEST, TRAIN, VAL, Loaded
 from tinct.runtime.classifier import ClassifierCard, softmax
 from tinct.runtime.scores import Scores, score
 

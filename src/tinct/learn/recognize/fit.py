@@ -16,8 +16,8 @@ from torch import nn
 
 from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
-from tinct.learn.recognize.data import class_weights
-from tinct.learn.recognize.networks import PerImage, Pretrained, build
+from tinct.learn.networks.recognizers import PerImage, Pretrained, build
+from tinct.learn.recognize.class_weights import class_weights
 from tinct.learn.recognize.statistics import LOGISTIC, LinearHead, fit_head
 from tinct.runtime.classifier import channels_of, softmax, standardized
 
@@ -161,7 +161,7 @@ def fit_network(
     """Train a network.
 
     Args:
-        name: in `tinct.learn.recognize.networks.NETWORKS`.
+        name: in `tinct.learn.networks.recognizers.NETWORKS`.
         pixels: (N, H, W, 3) sRGB uint8, or (N, H, W, C) float32 with an empty `color_space`.
         labels: (N,).
         classes: how many there are; all count alike.

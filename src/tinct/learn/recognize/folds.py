@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.data.screening import LOOKALIKE_BITS, fingerprint, look_alike
 from tinct.errors import DataError, SettingError
-from tinct.learn.screening import LOOKALIKE_BITS, fingerprint, look_alike
 
 # Plain pictures of one subject have alike fingerprints; copies also have the same fine detail.
 SAME_DETAIL = 0.5

@@ -10,11 +10,11 @@ import numpy as np
 from tinct.color.controls import without_color
 from tinct.color.features import ColorFeatures
 from tinct.color.inputs import ARRAY
+from tinct.data.labelled import Loaded
 from tinct.errors import SettingError
 from tinct.learn.recognize.fit import Augmentation
 from tinct.learn.recognize.folds import Fold
 from tinct.learn.recognize.statistics import LOGISTIC, fit_head, measure_all
-from tinct.media.labelled import Loaded
 
 # So many pictures are looked at to say whether colour separates the classes, and a lead of so many standard errors and
 # of so much accuracy is taken for a yes.

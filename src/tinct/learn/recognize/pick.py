@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinct.data.labelled import TEST, TRAIN, VAL, Labelled, Loaded, common_size, find_labelled, load
 from tinct.errors import DataError, SettingError
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, choose_candidates, fitting_for
 from tinct.learn.recognize.export import check_target
@@ -19,7 +20,6 @@ from tinct.learn.recognize.fit import Augmentation, Fitting
 from tinct.learn.recognize.folds import Fold, leaks, near_duplicates, stratified_folds
 from tinct.learn.recognize.guards import check_augmentation
 from tinct.learn.recognize.trial import Judged, Measured, Notebook, judge, run_trial
-from tinct.media.labelled import TEST, TRAIN, VAL, Labelled, Loaded, common_size, find_labelled, load
 from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.scores import Scores
 
@@ -129,7 +129,7 @@ def train_classifier(
     folder beside the target, which is removed at the end.
 
     Args:
-        source: a folder or table, as `tinct.learn.recognize.data.find_labelled` takes it.
+        source: a folder or table, as `tinct.learn.recognize.class_weights.find_labelled` takes it.
         target: the .onnx file.
         choices: what is asked for.
         overwrite: replace a file that is there.

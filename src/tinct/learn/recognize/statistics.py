@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tinct.color.features import ArrayFeatures, ColorFeatures
 from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
-from tinct.learn.recognize.data import class_weights
+from tinct.learn.recognize.class_weights import class_weights
 
 LOGISTIC, BOOSTING = "logistic", "boosting"
 HEADS = (LOGISTIC, BOOSTING)

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from tinct.color.controls import with_hue_turned, without_color
 from tinct.color.inputs import PICTURE
 from tinct.color.spaces import FloatArray
+from tinct.data.labelled import Loaded
 from tinct.errors import SettingError
+from tinct.files import written_beside
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, Fitted, features_of, fit_candidate
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.folds import Fold
 from tinct.learn.recognize.statistics import measure_all
-from tinct.media.files import written_beside
-from tinct.media.labelled import Loaded
 from tinct.runtime.classifier import softmax
 from tinct.runtime.scores import Scores, balanced, fit_temperature, score
 

@@ -16,7 +16,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from tinct.errors import InputError, SettingError, UnreadableError
-from tinct.media.files import open_source
+from tinct.media.image.any_path import open_source
 from tinct.media.video.source import reason
 
 # Frames a second, as films have, where nobody says otherwise.

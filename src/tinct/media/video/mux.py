@@ -17,7 +17,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from tinct.errors import InputError, OutputError
-from tinct.media.files import written_beside
+from tinct.files import written_beside
 from tinct.media.video.convert import lasting
 from tinct.media.video.encoder import configure, start
 from tinct.media.video.film import Film

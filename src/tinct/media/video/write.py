@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.errors import OutputError, SettingError
-from tinct.media.files import written_beside
+from tinct.files import written_beside
 from tinct.media.video.encoder import open_encoder
 from tinct.media.video.film import Film
 from tinct.media.video.planes import frame_of

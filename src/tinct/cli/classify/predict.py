@@ -1,0 +1,58 @@
+"""`tinct classify predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinct.cli.output import print_json, progress, say
+
+EPILOG = """Examples:
+
+tinct classify predict model.onnx one.png two.png
+
+tinct classify predict model.onnx folder/ --csv found.csv"""
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A file that `tinct classify train` wrote.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGES...", help="Pictures, or folders of them to any depth.")
+    ],
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write a table of all probabilities here.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the table.")] = False,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", help="Run on so many threads. Default: one a core.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each picture.")] = False,
+) -> None:
+    """Say what class each picture belongs to, and how probable it is.
+
+    A file that cannot be read costs a line on stderr; the others go on, and the exit status is 1 at the end.
+    """
+    from tinct.recognize.classifier import Classifier, find_inputs
+    from tinct.recognize.tables import check_table, write_table
+
+    if csv is not None:
+        check_table(csv, overwrite=overwrite)
+    classifier = Classifier(model, threads=threads)
+    paths = find_inputs(images, kind=classifier.card.kind, complain=lambda text: say(f"note: {text}", on_stderr=True))
+    rows = []
+    with progress("Recognising") as advance:
+        for index, row in enumerate(classifier.rows(paths)):
+            if as_json:
+                print_json(row.to_json())
+            elif row.prediction is not None:
+                say(f"{row.path}  {row.prediction.label}  {100 * row.prediction.probability:.1f} %")
+            if row.prediction is None and not as_json:
+                say(f"failed: {row.message}", on_stderr=True)
+            rows.append(row)
+            advance(index + 1, len(paths))
+    if csv is not None:
+        write_table(rows, classifier.classes, csv, overwrite=overwrite)
+    if any(row.prediction is None for row in rows):
+        raise typer.Exit(1)

@@ -1,0 +1,143 @@
+"""`tinct evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tinct.cli.measuring_options import AsJson, Backbone, Limit, Seed, Split
+from tinct.cli.output import print_json, progress
+
+if TYPE_CHECKING:
+    from tinct.study.evaluate import Evaluation, Score
+
+# Metric, heading, and how its figures are written.
+COLUMNS = (
+    ("ciede2000", "CIEDE2000 ↓", ".2f"),
+    ("psnr", "PSNR dB ↑", ".2f"),
+    ("ssim", "SSIM ↑", ".3f"),
+    ("auc", "AuC % ↑", ".2f"),
+    ("auc_rebalanced", "AuC rebal. % ↑", ".2f"),
+    ("auc_within", "AuC within % ↑", ".2f"),
+    ("colorfulness", "colourfulness", ".1f"),
+    ("colorfulness_difference", "minus the truth's → 0", "+.1f"),
+    ("colorfulness_ratio", "ratio to truth → 1", ".2f"),
+    ("luma_change", "luma change ↓", ".2f"),
+    ("perceptual", "perceptual distance ↓", ".3f"),
+    ("recognition_top1", "still recognised % ↑", ".1f"),
+    ("recognition_top5", "among five likeliest % ↑", ".1f"),
+)
+
+
+EPILOG = """Examples:
+
+tinct evaluate photo --data album/
+
+tinct evaluate photo run/model.onnx --data dataset/ --by source
+
+tinct evaluate photo --data dataset/ --backbone vgg16.pth"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(evaluate)
+
+
+def evaluate(
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="Models: names that `tinct models` lists, or model files.")
+    ],
+    data: Annotated[
+        Path,
+        typer.Option(metavar="DATASET|FOLDER", help="Measure on this dataset or folder of colour photographs."),
+    ],
+    split: Split = "val",
+    by: Annotated[
+        str | None, typer.Option(metavar="category|source", help="Print the figures of each of these as well.")
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(metavar="T", help="Set how vivid: towards 0 more, at 1 muted. Default: each model's own."),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(metavar="PIXELS", help="Set the size at which the network looks. Default: each model's own."),
+    ] = None,
+    runtime: Annotated[
+        str, typer.Option(metavar="auto|onnxruntime|openvino", help="Choose what runs the network.")
+    ] = "auto",
+    limit: Limit = None,
+    resamples: Annotated[int, typer.Option(metavar="N", help="Set the resamples behind the 95 % intervals.")] = 1000,
+    seed: Seed = 0,
+    backbone: Backbone = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure models on photographs whose colours are known, beside grey and mean-colour baselines."""
+    from tinct.study.evaluate import evaluate as run
+
+    with progress("evaluating") as advance:
+        result = run(
+            models,
+            data,
+            split=split,
+            by=by,
+            temperature=temperature,
+            size=size,
+            runtime=runtime,
+            limit=limit,
+            resamples=resamples,
+            seed=seed,
+            backbone=backbone,
+            progress=advance,
+        )
+    for name, reason in result.left_out:
+        typer.echo(f"left out: {name}: {reason}", err=True)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        _print_evaluation(result)
+
+
+def _print_evaluation(result: Evaluation) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    names = dict.fromkeys(score.group for score in result.groups)
+    groups = [("", result.scores)] + [(name, [s for s in result.groups if s.group == name]) for name in names]
+    for group, scores in groups:
+        where = f"{result.data}{f' ({result.split})' if result.split else ''}{f': {group}' if group else ''}"
+        count = f"{scores[0].pictures} picture{'s' * (scores[0].pictures != 1)}"
+        table = Table(title=f"{where}, {count}", title_justify="left")
+        table.add_column("", no_wrap=True)
+        for score in scores:
+            table.add_column(score.method, justify="right", overflow="fold")
+        for metric, heading, style in COLUMNS:
+            if metric not in result.absent:
+                table.add_row(heading, *(_cell(score, metric, style) for score in scores))
+        console.print(table)
+    notes = [f"{result.pictures} pictures in {result.seconds:.1f} s", "in brackets: 95 % bootstrap intervals"]
+    notes.append(f"the truth's colourfulness: {result.true_colorfulness:.1f}")
+    if result.near_grey:
+        notes.append(f"nearly grey in truth: {result.near_grey}")
+    if result.left_out:
+        notes.append(f"left out: {len(result.left_out)}")
+    console.print("; ".join(notes))
+    for reason in dict.fromkeys(result.absent.values()):
+        console.print(f"absent: {reason}", highlight=False)
+    if result.settings["backbone"]:
+        judge = result.settings["backbone"]
+        console.print(
+            f"perceptual distance: of LPIPS's kind, uncalibrated (all weights 1), by {judge['name']} "
+            f"(SHA-256 {judge['sha256'][:12]}); still recognised: named as the true picture is",
+            highlight=False,
+        )
+
+
+def _cell(score: Score, metric: str, style: str) -> str:
+    value = score.metrics[metric]
+    # One picture alone has no interval.
+    interval = f" ({value.low:{style}}..{value.high:{style}})" if score.pictures > 1 else ""
+    return f"{value.mean:{style}}{interval}"

@@ -1,0 +1,52 @@
+"""`tinct prepare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinct.cli.output import print_json, progress
+
+EPILOG = """Examples:
+
+tinct prepare photos/ -o datasets/mine
+
+tinct prepare sun/ flickr/ --categories coast --categories field -o datasets/coast"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(prepare)
+
+
+def prepare(
+    sources: Annotated[list[Path], typer.Argument(metavar="SRC...", help="Folders of photographs, to any depth.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DATASET", help="Make this dataset folder.")],
+    size: Annotated[int, typer.Option(metavar="PIXELS", help="Fit photographs into this square; enlarge none.")] = 256,
+    val: Annotated[float, typer.Option(metavar="SHARE", help="Keep this share for validation: 0 to 0.5.")] = 0.1,
+    seed: Annotated[int, typer.Option(metavar="N", help="Set the seed of order and split.")] = 0,
+    categories: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Take only this subfolder; may be given several times.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
+) -> None:
+    """Make a dataset from folders of photographs: fitted, split, screened and packed.
+
+    Leave out unreadable, near-grey, toned, tiny and duplicate photographs (mirrored copies too) and cut frames off;
+    rejected.csv lists them.
+    Run again after an interruption, it goes on.
+    """
+    from tinct.data.prepare import prepare as run
+
+    with progress("Preparing") as advance:
+        made = run(sources, output, size=size, val=val, seed=seed, categories=categories, progress=advance)
+    if as_json:
+        print_json({**vars(made), "path": str(made.path)})
+    else:
+        print(f"{made.path}: {made.train} photographs to train on, {made.val} to validate on")
+        print(
+            f"left out {made.rejected} ({made.duplicates} copies, mirrored ones too), freed of frames {made.cropped}: "
+            f"see {made.path / 'rejected.csv'}"
+        )

@@ -1,0 +1,118 @@
+"""`tinct turing`: a page that asks which picture is real."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tinct.cli.coloring_options import Caution, Model, Runtime, Temperature
+from tinct.cli.output import print_json, progress, say
+from tinct.cli.server_options import Browser, Host, Name, Port, run_server
+from tinct.errors import SettingError
+
+if TYPE_CHECKING:
+    from tinct.web.turing.answers import Outcome
+
+EPILOG = """Examples:
+
+tinct turing photos/
+
+tinct turing photos/ --temperature 0.3 --pairs 20 --answers study.sqlite
+
+tinct turing --results --answers study.sqlite"""
+
+Folder = Annotated[Path | None, typer.Argument(metavar="FOLDER", help="A folder of colour photographs.")]
+Results = Annotated[bool, typer.Option("--results", help="Print what came of it; with FOLDER, by photograph too.")]
+AnswersFile = Annotated[Path, typer.Option("--answers", metavar="FILE", help="Keep the answers in this SQLite file.")]
+PairCount = Annotated[int, typer.Option("--pairs", metavar="N", help="Show so many pairs that count.")]
+PracticeCount = Annotated[int, typer.Option("--practice", metavar="N", help="Show so many for practice before.")]
+CheckCount = Annotated[int, typer.Option("--checks", metavar="N", help="Mix so many attention checks in.")]
+Seconds = Annotated[float, typer.Option(metavar="SECONDS", help="Show each picture for this long.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command(epilog=EPILOG)(turing)
+
+
+def turing(
+    folder: Folder = None,
+    results: Results = False,
+    answers: AnswersFile = Path("turing.sqlite"),
+    model: Model = "photo",
+    temperature: Temperature = None,
+    caution: Caution = None,
+    runtime: Runtime = "auto",
+    pairs: PairCount = 40,
+    practice: PracticeCount = 5,
+    checks: CheckCount = 4,
+    seconds: Seconds = 1.0,
+    host: Host = "127.0.0.1",
+    port: Port = 8001,
+    name: Name = None,
+    browser: Browser = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
+) -> None:
+    """Ask people which of two pictures has the real colours, and say how often tinct's were taken for them."""
+    from tinct.web import check_extra
+
+    check_extra("tinct turing")
+    if results:
+        _print_results(answers, folder, as_json=as_json)
+        return
+    if folder is None:
+        raise SettingError("name a folder of colour photographs, or ask for --results")
+    from tinct.coloring.photo.colorizer import Colorizer
+    from tinct.web.server import host_names, listen
+    from tinct.web.turing.answers import Answers
+    from tinct.web.turing.app import Design, create_turing_app
+    from tinct.web.turing.trials import Pairs
+
+    design = Design(pairs=pairs, practice=practice, checks=checks, seconds=seconds)
+    kept = Answers(answers, create=True)
+    colorizer = Colorizer(model, runtime=runtime, temperature=temperature, caution=caution)
+    with progress("Looking for colour photographs") as advance:
+        shown = Pairs(folder, colorizer, progress=advance)
+    say(f"{len(shown.paths)} colour photographs; {shown.left_out} have no colours or cannot be read", on_stderr=True)
+    bound = listen(host, port)
+    app = create_turing_app(shown, kept, colorizer, design=design, names=host_names(host, tuple(name or ())))
+    run_server(app, bound, host, path="turing", browser=browser)
+
+
+def _print_results(answers: Path, folder: Path | None, *, as_json: bool) -> None:
+    from tinct.web.turing.answers import Answers
+    from tinct.web.turing.trials import named_pictures
+
+    outcomes = Answers(answers, create=False).outcomes()
+    names = named_pictures(folder) if folder is not None else {}
+    for outcome in outcomes:
+        if as_json:
+            print_json(
+                outcome.to_json() | {"names": {key: str(names[key]) for key in outcome.pictures if key in names}}
+            )
+        else:
+            _print_outcome(outcome, {key: str(path) for key, path in names.items()})
+    if not outcomes and not as_json:
+        print("nobody has answered yet", file=sys.stderr)
+
+
+def _print_outcome(outcome: Outcome, names: dict[str, str]) -> None:
+    kind = "" if outcome.temperature is None else f", temperature {outcome.temperature:g}, caution {outcome.caution:g}"
+    print(f"{outcome.model}{kind}")
+    if outcome.share is None or outcome.low is None or outcome.high is None:
+        print("    no session counts yet")
+    else:
+        print(
+            f"    taken for real: {outcome.share:.1%} of {outcome.pairs} pairs "
+            f"(95 % interval {outcome.low:.1%} to {outcome.high:.1%}); 50 % would mean that nobody can tell"
+        )
+    print(
+        f"    sessions that count: {outcome.sessions}; not finished: {outcome.unfinished}; "
+        f"not attentive: {outcome.inattentive}"
+    )
+    for picture, (shown, fooled) in sorted(outcome.pictures.items(), key=lambda item: -item[1][1] / item[1][0]):
+        if picture in names:
+            print(f"    {fooled} of {shown}  {names[picture]}")

@@ -1,0 +1,1 @@
+"""Colour for photographs and films: the main job."""

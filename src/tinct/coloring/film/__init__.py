@@ -1,0 +1,1 @@
+"""Colour for films."""

@@ -1,0 +1,260 @@
+"""Hints in a film: each is given in one frame and carried along the motion, both ways, up to the next cuts.
+
+Before the film is coloured, it is gone through once as far as the hints need it. Every point of a hint follows the flow
+from frame to frame, until the shot ends, the thing is lost (hidden, out of the picture, or no longer found on the way
+back), or the hint has gone `REACH` frames. In each frame the points then spread as in a photograph.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.motion import consistent, flow
+from tinct.coloring.film.frames import FrameColorizer
+from tinct.coloring.film.shots import CutFinder
+from tinct.coloring.hints.hint import Hint, hint_entries, hints_to_json
+from tinct.coloring.hints.placing import PlacedHints, place_hints
+from tinct.errors import InputError, SettingError
+from tinct.media.video.film import Film
+from tinct.media.video.read import Frame, read_frames
+
+# A hint goes at most so many frames to either side: half a minute at 25 a second.
+REACH = 750
+# Half the side of the window, in pixels of the small frame, whose flow moves a point.
+_WINDOW = 3
+
+Levels = NDArray[np.uint8]
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmHint:
+    """A hint in one frame of a film.
+
+    Attributes:
+        hint: where in that frame, and which colour.
+        frame: the frame's number in the film, from 0; or None.
+        seconds: when the frame is shown, from the film's beginning; or None. One of the two is given.
+    """
+
+    hint: Hint
+    frame: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what names no frame.
+
+        Raises:
+            SettingError: neither frame nor seconds are given, or both, or one below 0.
+        """
+        if (self.frame is None) == (self.seconds is None):
+            raise SettingError(f"hint {self.hint}: a hint in a film has a frame or a time, one of the two")
+        if (self.frame or 0) < 0 or not 0 <= (self.seconds or 0) < float("inf"):
+            raise SettingError(f"hint {self.hint}: frame and time count from 0, the film's beginning")
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain JSON values."""
+        return hints_to_json([self.hint])[0] | {"frame": self.frame, "time": self.seconds}
+
+
+@dataclass(frozen=True, eq=False)
+class HintTracks:
+    """Where a film's hints are in each of its frames.
+
+    Attributes:
+        places: pts of a frame -> (number of the hint, its points (k, 2) in 0..1 of the picture's area) for each there.
+        hints: all of them, placed where they were given; colours and widths are taken from here.
+        begins: for each hint, when the frame is shown in which it was given, in seconds.
+    """
+
+    places: dict[int, list[tuple[int, Points]]]
+    hints: PlacedHints
+    begins: tuple[float, ...]
+
+    def at(self, pts: int) -> PlacedHints | None:
+        """Give the hints as they lie in a frame; None where there are none."""
+        found = self.places.get(pts)
+        if not found:
+            return None
+        numbers = [number for number, _ in found]
+        return PlacedHints(
+            lines=tuple(points for _, points in found),
+            widths=tuple(self.hints.widths[number] for number in numbers),
+            joined=tuple(self.hints.joined[number] for number in numbers),
+            colors=self.hints.colors[numbers],
+        )
+
+
+def load_film_hints(path: str | Path) -> tuple[FilmHint, ...]:
+    """Read a JSON file of hints for a film: as for a photograph, each with `frame` or `time` (in seconds) as well.
+
+    Args:
+        path: the file.
+
+    Raises:
+        UnreadableError: it cannot be read or is no JSON.
+        InputError: it holds no hints, or one has a wrong form, which is named.
+    """
+    place = Path(path)
+    if place.suffix.lower() != ".json":
+        raise InputError(f"{place}: hints for a film are a .json file, since each says its frame or time")
+    found = []
+    for number, (hint, extra) in enumerate(hint_entries(place, extra=("frame", "time")), start=1):
+        try:
+            frame, seconds = extra.get("frame"), extra.get("time")
+            if frame is not None and (isinstance(frame, bool) or not isinstance(frame, int)):
+                raise SettingError(f"frame {frame!r} is no whole number")
+            if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
+                raise SettingError(f"time {seconds!r} is no number of seconds")
+            found.append(FilmHint(hint=hint, frame=frame, seconds=None if seconds is None else float(seconds)))
+        except SettingError as error:
+            raise InputError(f"{place}: hint {number}: {error}") from error
+    return tuple(found)
+
+
+def follow_hints(film: Film, hints: Sequence[FilmHint], colorizer: FrameColorizer) -> HintTracks:
+    """Find where hints are in each frame.
+
+    Args:
+        film: the film; it is decoded from its beginning to the end of the last hint's shot.
+        hints: at least one.
+        colorizer: of this film; cuts and motion are found in the frames as it looks at them.
+
+    Raises:
+        InputError: a hint lies outside the picture, or its frame after the film's end; it is named.
+    """
+    placed = _within(place_hints([item.hint for item in hints], width=film.width, height=film.height), colorizer)
+    walk = _Walk(hints, placed)
+    with closing(_looked_at(film, colorizer)) as frames:
+        for frame, levels, cut in frames:
+            seconds = float(film.seconds_at(frame.pts))
+            walk.take(frame, levels, cut=cut, seconds=seconds)
+            if walk.is_done():
+                break
+    missing = [number for number in range(len(hints)) if walk.begins[number] is None]
+    if missing:
+        item = hints[missing[0]]
+        when = f"frame {item.frame}" if item.frame is not None else f"{item.seconds:g} seconds"
+        raise InputError(f"{film.path}: hint {item.hint}: there is no {when}; the film ends before")
+    return HintTracks(walk.places, placed, tuple(float(begin or 0) for begin in walk.begins))
+
+
+class _Walk:
+    """One way through the film with all hints."""
+
+    def __init__(self, hints: Sequence[FilmHint], placed: PlacedHints) -> None:
+        self._hints = hints
+        self._placed = placed
+        self.places: dict[int, list[tuple[int, Points]]] = {}
+        self.begins: list[float | None] = [None] * len(hints)
+        self._shot: deque[tuple[int, Levels]] = deque(maxlen=REACH + 1)
+        # Number of the hint -> its points in the last frame, and how far it has gone.
+        self._under_way: dict[int, tuple[Points, int]] = {}
+
+    def take(self, frame: Frame, levels: Levels, *, cut: bool, seconds: float) -> None:
+        """Go on to the next frame."""
+        if cut:
+            self._shot.clear()
+            self._under_way.clear()
+        before = self._shot[-1][1] if self._shot else None
+        if before is not None and self._under_way:
+            moved = _step(before, levels, {number: points for number, (points, _) in self._under_way.items()})
+            gone = {number: steps + 1 for number, (_, steps) in self._under_way.items()}
+            self._under_way = {n: (points, gone[n]) for n, points in moved.items() if gone[n] <= REACH}
+            for number, (points, _) in self._under_way.items():
+                self.places.setdefault(frame.pts, []).append((number, points))
+        self._shot.append((frame.pts, levels))
+        new = {number: self._placed.lines[number] for number in self._beginning(frame, seconds)}
+        for number, points in new.items():
+            self.begins[number] = seconds
+            self._under_way[number] = (points, 0)
+            self.places.setdefault(frame.pts, []).append((number, points))
+        self._go_back(new)
+
+    def is_done(self) -> bool:
+        """Say whether all hints were met and none is under way."""
+        return not self._under_way and all(begin is not None for begin in self.begins)
+
+    def _beginning(self, frame: Frame, seconds: float) -> Iterator[int]:
+        """Give the hints that are given in this frame, or were to be in the time up to it."""
+        for number, item in enumerate(self._hints):
+            due = frame.number >= item.frame if item.frame is not None else seconds >= (item.seconds or 0) - 1e-3
+            if self.begins[number] is None and due:
+                yield number
+
+    def _go_back(self, points: dict[int, Points]) -> None:
+        """Carry hints to the frames of the shot before the last one."""
+        here = self._shot[-1][1]
+        for pts, levels in list(self._shot)[-2::-1]:
+            if not points:
+                return
+            points = _step(here, levels, points)
+            for number, places in points.items():
+                self.places.setdefault(pts, []).append((number, places))
+            here = levels
+
+
+def _step(here: Levels, there: Levels, points: dict[int, Points]) -> dict[int, Points]:
+    """Move each hint's points from one frame to another; hints of which more than half is lost are left out."""
+    motion = flow(here, there)
+    sure = consistent(flow(there, here), motion)
+    height, width = here.shape
+    moved = {}
+    for number, places in points.items():
+        kept = []
+        for x, y in places:
+            column, row = min(int(x * width), width - 1), min(int(y * height), height - 1)
+            window = np.s_[max(0, row - _WINDOW) : row + _WINDOW + 1, max(0, column - _WINDOW) : column + _WINDOW + 1]
+            known = motion[window][sure[window]]
+            if len(known) == 0:
+                continue
+            across, down = np.median(known, axis=0)
+            place = (x + float(across) / width, y + float(down) / height)
+            if 0 <= place[0] < 1 and 0 <= place[1] < 1:
+                kept.append(place)
+        if kept and 2 * len(kept) >= len(places):
+            moved[number] = np.array(kept, dtype=np.float64)
+    return moved
+
+
+def _looked_at(film: Film, colorizer: FrameColorizer) -> Generator[tuple[Frame, Levels, bool], None, None]:
+    """Give a film's frames, small, and whether each begins a shot."""
+    finder = CutFinder()
+    waiting: deque[tuple[Frame, Levels]] = deque()
+    with closing(read_frames(film)) as frames:
+        for frame in frames:
+            levels = colorizer.look(frame.luma).levels
+            # Only number and time are needed later; a dozen frames wait for the cut finder.
+            waiting.append((replace(frame, luma=frame.luma[:0], chroma=None), levels))
+            for cut in finder.push(levels):
+                yield (*waiting.popleft(), cut)
+        for cut in finder.flush():
+            yield (*waiting.popleft(), cut)
+
+
+def _within(placed: PlacedHints, colorizer: FrameColorizer) -> PlacedHints:
+    """Give hints on the picture inside a film's black borders.
+
+    Raises:
+        InputError: one lies in the borders.
+    """
+    height, width = colorizer.form.luma_shape
+    top, bottom, left, right = colorizer.form.area
+    lines = []
+    for line in placed.lines:
+        inner = (line * (width, height) - (left, top)) / (right - left, bottom - top)
+        if not ((inner >= 0).all() and (inner <= 1).all()):
+            raise InputError(
+                f"a hint lies in the film's black borders; the picture is x {left}..{right - 1}, y {top}..{bottom - 1}"
+            )
+        lines.append(inner)
+    widths = tuple(stroke * width / (right - left) for stroke in placed.widths)
+    return replace(placed, lines=tuple(lines), widths=widths)

@@ -1,0 +1,398 @@
+"""Colour for one photograph: a file, a PIL image or an array in, the same kind out.
+
+The network sees a small copy; what it says is turned into a few smooth planes (`Prediction.guide`), and the picture
+itself is streamed once more and coloured row by row, its luma untouched.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct import __version__
+from tinct.color.decoding import CAUTIOUS, check_decoding
+from tinct.color.spaces import FloatArray, rgb_to_lab
+from tinct.color.toning import is_colored
+from tinct.coloring.hints.hint import Hint, as_hints
+from tinct.coloring.hints.placing import place_hints
+from tinct.coloring.photo import arrays, pil
+from tinct.coloring.photo.denoise import checked_denoise, denoised
+from tinct.coloring.photo.prediction import Prediction, native_luma
+from tinct.coloring.photo.result import PhotoResult as PhotoResult
+from tinct.coloring.photo.result import note_of
+from tinct.coloring.photo.views import averaged
+from tinct.errors import AlreadyColorError, InputError, SettingError
+from tinct.media.image import formats
+from tinct.media.image.picture import Picture, check_target, open_picture, small_size
+from tinct.runtime.modelfile import DEFAULT_MODEL, VIEWS
+from tinct.runtime.session import Session, core_count
+
+# Root of height x width at which chroma is fitted to luma; larger than the network's size, for sharper edges.
+GUIDE_SIZE = 640
+# More threads than this gain nothing: decoding and encoding each have one.
+_MOST_THREADS = 8
+
+
+class Colorizer:
+    """A model and settings, ready to colour pictures. Several threads may use one at once.
+
+    Attributes:
+        session: the running model; `session.card` describes it.
+        temperature: of decoding, used where no other is named.
+        caution: of decoding.
+        size: the network's working size, in pixels.
+        views: how many views of a photograph are averaged.
+        denoise: `auto`, `off`, or the grain's standard deviation in 8-bit steps.
+        seeds: whether colours spread from the pixels the network is surest of.
+    """
+
+    def __init__(
+        self,
+        model: str | Path = DEFAULT_MODEL,
+        *,
+        runtime: str = "auto",
+        temperature: float | None = None,
+        caution: float | None = None,
+        cautious: bool = False,
+        size: int | None = None,
+        views: int | None = None,
+        denoise: str | float = "auto",
+        seeds: bool = False,
+        threads: int | None = None,
+    ) -> None:
+        """Open a model.
+
+        Args:
+            model: the name of a model that comes with tinct, or the path of a model file.
+            runtime: `auto`, `onnxruntime` or `openvino`.
+            temperature: of decoding, above 0: lower is more vivid, 1 is the mean; the model's own without it.
+            caution: of decoding, 0..4: how much colour fades where opposite hues are likely; the model's own without
+                it.
+            cautious: as a caution of 2, or the model's own where that is more; instead of `caution`.
+            size: working size: the network sees the picture with sqrt(height x width) of this, 16..4096; the model's
+                own without it.
+            views: of a photograph, whose answers are averaged: 1, 2 (mirrored too) or 4 (both from nearer as well); the
+                model's own without it.
+            denoise: how the network's small copy is denoised: `auto`, `off`, or the grain's standard deviation in
+                8-bit steps, 0..100. The picture itself never is.
+            seeds: take the network's colours only where it is surest, and spread them from there; see
+                `tinct.coloring.photo.seeds`.
+            threads: processor threads for one picture; as many as there are cores without it.
+
+        Raises:
+            SettingError: an option is out of range.
+            ModelError: there is no such model, or the file cannot be used.
+            MissingExtraError: OpenVINO was asked for and is not installed.
+        """
+        if size is not None and not 16 <= size <= 4096:
+            raise SettingError(f"the working size must lie in 16..4096 pixels, not {size}")
+        if views is not None and views not in VIEWS:
+            raise SettingError(f"there can be 1, 2 or 4 views, not {views}")
+        check_decoding(temperature=1.0 if temperature is None else temperature, caution=caution or 0.0)
+        if cautious and caution is not None:
+            raise SettingError(f"cautious, and a caution of {caution:g}: give one of the two")
+        self.denoise = checked_denoise(denoise)
+        self.session = Session(model, runtime=runtime, threads=threads)
+        card = self.session.card
+        care = caution is not None or cautious
+        asked = {"temperature": temperature is not None, "caution": care, "confidence for seeds": seeds}
+        for option, given in asked.items():
+            if given and self.session.bins is None:
+                raise SettingError(
+                    f"the model {card.name} gives chroma itself and has no {option}; leave the option out"
+                )
+        self.temperature = card.temperature if temperature is None else float(temperature)
+        self.caution = card.caution if caution is None else float(caution)
+        if cautious:
+            self.caution = max(CAUTIOUS, self.caution)
+        self.seeds = seeds
+        self.size = size or card.working_size
+        self.views = views or card.views
+        self._threads = min(threads or core_count(), _MOST_THREADS)
+
+    def __call__(self, picture: Any, *, hints: Any = (), recolor: bool = False, overwrite: bool = False) -> Any:
+        """Colour a picture; the result is of the same kind.
+
+        Args:
+            picture: the path of a file (the result goes beside it, as NAME_color.EXT, and its path is given back); a
+                file's bytes; a PIL image; or an array, (H, W) grey or (H, W, 3) sRGB, one more channel with alpha,
+                uint8, uint16 or floats in 0..1.
+            hints: what is known of its colours: texts such as "25%,60%=#b03020", `tinct.Hint`s, or the path of a file
+                of hints.
+            recolor: colour pictures that have colours already.
+            overwrite: replace a result that is there already; for paths.
+
+        Returns:
+            A path, bytes, a PIL image (RGB or RGBA) or an array (H, W, 3 or 4) of the same type.
+
+        Raises:
+            InputError: the picture cannot be used; AlreadyColorError where it has colours.
+            OutputError: the result cannot be written.
+        """
+        known = as_hints(hints)
+        if isinstance(picture, bytes):
+            return self.photo_bytes(picture, hints=known, recolor=recolor)
+        if isinstance(picture, str | Path):
+            return self.photo(picture, hints=known, recolor=recolor, overwrite=overwrite).target
+        if isinstance(picture, np.ndarray):
+            return self.array(picture, hints=known, recolor=recolor)
+        if pil.is_pil(picture):
+            return pil.to_pil(self.array(pil.from_pil(picture), hints=known, recolor=recolor), picture)
+        raise InputError(f"a picture is a path, bytes, a PIL image or a NumPy array, not {type(picture).__name__}")
+
+    def photo(
+        self,
+        source: str | Path | bytes,
+        target: str | Path | None = None,
+        *,
+        recolor: bool = False,
+        overwrite: bool = False,
+        confidence: bool = False,
+        hints: Sequence[Hint] = (),
+        temperature: float | None = None,
+        caution: float | None = None,
+        prediction: Prediction | None = None,
+    ) -> PhotoResult:
+        """Colour a file of any size; memory does not grow with it.
+
+        Args:
+            source: the picture, or a file's bytes.
+            target: the file to write, in the format of its suffix; NAME_color.EXT beside the source without it.
+            recolor: colour it even if it has colours already.
+            overwrite: replace a target that is there already.
+            confidence: give confidence maps with the result.
+            hints: what is known of its colours.
+            temperature: of decoding, above 0; the colorizer's without it.
+            caution: of decoding, 0..4; the colorizer's without it.
+            prediction: what `look` or an earlier result gave for the same picture; saves the network's run.
+
+        Returns:
+            What was written.
+
+        Raises:
+            AlreadyColorError: it has colours, and `recolor` is not set.
+            InputError: it cannot be read, or a hint lies outside it.
+            OutputError: the target cannot be written; nothing is left behind.
+            SettingError: temperature or caution is out of range, or the model has none.
+        """
+        started = time.perf_counter()
+        check_decoding(temperature=1.0 if temperature is None else temperature, caution=caution or 0.0)
+        opened = open_picture(source)
+        place = Path(target) if target is not None else opened.default_target()
+        check_target(place, opened.source, overwrite=overwrite)
+        form = formats.format_of(place)
+        placed = place_hints(hints, width=opened.width, height=opened.height) if hints else None
+        answer = prediction or self._look(opened, recolor=recolor)
+        answer = answer.chosen(temperature=temperature, caution=caution, hints=placed)
+        function, note = self._plan(opened, form, answer)
+        opened.write(function, place, settings=note, version=__version__, threads=self._threads)
+        return self._result(opened, form, answer, place, confidence=confidence, started=started)
+
+    def photo_bytes(
+        self,
+        source: str | Path | bytes,
+        *,
+        suffix: str | None = None,
+        recolor: bool = False,
+        hints: Sequence[Hint] = (),
+        temperature: float | None = None,
+        caution: float | None = None,
+        prediction: Prediction | None = None,
+    ) -> bytes:
+        """Colour a file and give the result as a file's bytes; `encoded` gives also what is to be said about it.
+
+        Args, raises: as `encoded`.
+        """
+        return self.encoded(
+            source,
+            suffix=suffix,
+            recolor=recolor,
+            hints=hints,
+            temperature=temperature,
+            caution=caution,
+            prediction=prediction,
+        )[0]
+
+    def encoded(
+        self,
+        source: str | Path | bytes,
+        *,
+        suffix: str | None = None,
+        recolor: bool = False,
+        hints: Sequence[Hint] = (),
+        temperature: float | None = None,
+        caution: float | None = None,
+        prediction: Prediction | None = None,
+    ) -> tuple[bytes, PhotoResult]:
+        """Colour a file and give the result as a file's bytes.
+
+        Args:
+            source: the picture, or a file's bytes.
+            suffix: the result's format, such as `.png`; the source's without it, PNG where that is not writable.
+            recolor: colour it even if it has colours already.
+            hints: what is known of its colours.
+            temperature: of decoding; the colorizer's without it.
+            caution: of decoding; the colorizer's without it.
+            prediction: what `look` or an earlier result gave for the same picture.
+
+        Returns:
+            The result, encoded, and what it is, without a target.
+
+        Raises:
+            As `photo`.
+        """
+        started = time.perf_counter()
+        opened = open_picture(source)
+        own = opened.source.suffix if isinstance(opened.source, Path) else ""
+        chosen = suffix or formats.suffix_for(opened.loader, own)
+        form = formats.format_of(f"result{chosen}")
+        placed = place_hints(hints, width=opened.width, height=opened.height) if hints else None
+        answer = prediction or self._look(opened, recolor=recolor)
+        answer = answer.chosen(temperature=temperature, caution=caution, hints=placed)
+        function, note = self._plan(opened, form, answer)
+        data = opened.encode(function, chosen, settings=note, version=__version__, threads=self._threads)
+        return data, self._result(opened, form, answer, None, confidence=False, started=started)
+
+    def array(
+        self,
+        picture: NDArray[Any],
+        *,
+        recolor: bool = False,
+        hints: Sequence[Hint] = (),
+        temperature: float | None = None,
+        caution: float | None = None,
+    ) -> NDArray[Any]:
+        """Colour an array.
+
+        Args:
+            picture: (H, W) grey, (H, W, 3) sRGB, or one channel more with alpha; uint8, uint16 or floats in 0..1.
+            recolor: colour it even if it has colours already.
+            hints: what is known of its colours.
+            temperature: of decoding; the colorizer's without it.
+            caution: of decoding; the colorizer's without it.
+
+        Returns:
+            (H, W, 3), or (H, W, 4) where there was alpha, of the same type; its BT.601 luma is the picture's.
+
+        Raises:
+            AlreadyColorError: it has colours, and `recolor` is not set.
+            InputError: the array has another form, or a hint lies outside it.
+        """
+        pixels, alpha = arrays.unit_pixels(picture)
+        small = arrays.small_copy(pixels, small_size(*pixels.shape[:2], size=self.guide_size))
+        if not recolor and is_colored(small):
+            raise AlreadyColorError("the picture has colours already; recolor=True colours it anew")
+        placed = place_hints(hints, width=pixels.shape[1], height=pixels.shape[0]) if hints else None
+        answer = self.predict(arrays.luma_of(small))
+        guide = answer.chosen(temperature=temperature, caution=caution, hints=placed).guide()
+        return arrays.colored(pixels, alpha, guide, threads=self._threads)
+
+    def look(self, source: str | Path | bytes, *, recolor: bool = False) -> Prediction:
+        """Run the network on a file, without writing anything.
+
+        Raises:
+            AlreadyColorError: it has colours, and `recolor` is not set.
+            InputError: it cannot be read.
+        """
+        return self._look(open_picture(source), recolor=recolor)
+
+    def predict(self, luma: NDArray[Any], *, rgb: NDArray[Any] | None = None) -> Prediction:
+        """Run the network on luma.
+
+        Args:
+            luma: (H, W) BT.601 luma in 0..1, of any size; it is shrunk to the working size.
+            rgb: (H, W, 3) sRGB in 0..1 of the same picture: a network that works in Lab then sees its lightness
+                instead of that of the grey picture. Others do not need it.
+
+        Returns:
+            What the network said.
+
+        Raises:
+            InputError: the array has another form.
+        """
+        if luma.ndim != 2 or 0 in luma.shape or not np.issubdtype(luma.dtype, np.floating):
+            raise InputError(f"luma must be floats in 0..1 of the shape (H, W), not {luma.dtype} {luma.shape}")
+        values = np.ascontiguousarray(luma, dtype=np.float32)
+        guide_luma = arrays.shrunk(values, self.guide_size)
+        space = self.session.card.space
+        lightness = rgb is not None and space == "lab"
+        if rgb is not None and lightness:
+            values = rgb_to_lab(arrays.shrunk(rgb.astype(np.float32), self.guide_size))[..., 0] / np.float32(100)
+        noise: list[float] = []
+
+        def look(size: int) -> FloatArray:
+            small = arrays.shrunk(values, size)
+            clean, found = denoised(small if lightness else native_luma(small, space=space), denoise=self.denoise)
+            noise.append(found)
+            return clean
+
+        output, seen = averaged(self.session.run, look, size=self.size, views=self.views)
+        return Prediction(
+            output=output,
+            luma=guide_luma,
+            network_luma=seen,
+            space=space,
+            bins=self.session.bins,
+            temperature=self.temperature,
+            caution=self.caution,
+            denoised=noise[0],
+            calibration=self.session.card.calibration,
+            seeds=self.seeds,
+        )
+
+    @property
+    def guide_size(self) -> int:
+        """Root of height x width at which chroma is fitted to luma."""
+        return max(GUIDE_SIZE, self.size)
+
+    def _look(self, picture: Picture, *, recolor: bool) -> Prediction:
+        small = picture.small(size=self.guide_size)
+        if not recolor and is_colored(small):
+            raise AlreadyColorError(f"{picture.name}: has colours already; --recolor (recolor=True) colours it anew")
+        return self.predict(arrays.luma_of(small))
+
+    def _result(
+        self,
+        opened: Picture,
+        form: formats.Format,
+        answer: Prediction,
+        target: Path | None,
+        *,
+        confidence: bool,
+        started: float,
+    ) -> PhotoResult:
+        return PhotoResult(
+            source=opened.source if isinstance(opened.source, Path) else None,
+            target=target,
+            width=opened.width,
+            height=opened.height,
+            seconds=time.perf_counter() - started,
+            model=self.session.card.name,
+            temperature=None if answer.bins is None else answer.temperature,
+            status="colorized",
+            remarks=(*opened.remarks, *opened.losses(form)),
+            confidence=answer.confidence if confidence else None,
+            prediction=answer,
+        )
+
+    def _plan(
+        self, picture: Picture, form: formats.Format, answer: Prediction
+    ) -> tuple[Callable[[NDArray[Any], int], NDArray[Any]], dict[str, str]]:
+        """Give what colours a picture's rows, and what the note in the result says."""
+        guide = answer.guide()
+        dtype = picture.result_type(form)
+
+        def function(rows: NDArray[Any], top: int) -> NDArray[Any]:
+            alpha = rows.shape[2] in (2, 4)
+            colors: NDArray[Any] = arrays.row_function(guide, height=picture.height, dtype=dtype, alpha=alpha)(
+                rows, top
+            )
+            return colors
+
+        name = self.session.card.name
+        return function, note_of(answer, model=name, size=self.size, views=self.views, denoise=self.denoise)

@@ -1,0 +1,123 @@
+"""A first look: photographs that come with scikit-image and scikit-learn, made grey and given colours again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import pyvips
+
+from tinct.color.spaces import rgb_to_yuv
+from tinct.coloring.photo.batch import Row
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.photo.plan import extra_path
+from tinct.coloring.photo.sheet import compare_sheet
+from tinct.errors import MissingExtraError, OutputError
+from tinct.files import make_folder, written_beside
+from tinct.media.image.any_path import save
+from tinct.runtime.modelfile import DEFAULT_MODEL
+
+
+@dataclass(frozen=True)
+class DemoPhoto:
+    """A photograph in an installed package.
+
+    Attributes:
+        name: what the demo calls it.
+        package: the package that holds it.
+        file: where in there.
+        licence: its terms, and who made it.
+    """
+
+    name: str
+    package: str
+    file: str
+    licence: str
+
+
+PHOTOS = (
+    DemoPhoto("camera", "skimage", "data/camera.png", "CC0, Lav Varshney"),
+    DemoPhoto("rocket", "skimage", "data/rocket.jpg", "public domain, SpaceX"),
+    DemoPhoto("chelsea", "skimage", "data/chelsea.png", "CC0, Stefan van der Walt"),
+    DemoPhoto("coffee", "skimage", "data/coffee.png", "CC0, Rachel Michetti"),
+    DemoPhoto("astronaut", "skimage", "data/astronaut.png", "public domain, NASA"),
+    DemoPhoto("china", "sklearn", "datasets/images/china.jpg", "CC BY 2.0, danielbuechele"),
+    DemoPhoto("flower", "sklearn", "datasets/images/flower.jpg", "CC BY 2.0, vultilion"),
+)
+
+
+def colorize_demo(
+    output: str | Path = "demo",
+    *,
+    model: str | Path = DEFAULT_MODEL,
+    on_row: Callable[[Row, int, int], None] | None = None,
+) -> list[Row]:
+    """Colorize the demo's photographs from their grey versions.
+
+    For each NAME the folder gets NAME.png (grey), NAME_color.png and NAME_color_sheet.png: the grey picture, the
+    result, and the truth where there is one. Nothing is downloaded; what was there is replaced.
+
+    Args:
+        output: the folder, made when needed.
+        model: the name of a model that comes with tinct, or the path of a model file.
+        on_row: called after each photograph with its row, how many are done, and how many there are.
+
+    Returns:
+        A row for each photograph.
+
+    Raises:
+        MissingExtraError: scikit-image or scikit-learn is not installed.
+        OutputError: the folder cannot be written.
+        ModelError: the model cannot be used.
+    """
+    found = [(photo, photo_file(photo)) for photo in PHOTOS]
+    folder = Path(output)
+    make_folder(folder)
+    colorizer = Colorizer(model)
+    rows = []
+    for photo, original in found:
+        grey = folder / f"{photo.name}.png"
+        has_truth = _write_grey(original, grey)
+        target = folder / f"{photo.name}_color.png"
+        start = time.perf_counter()
+        result = colorizer.photo(grey, target, overwrite=True)
+        seconds = time.perf_counter() - start
+        sheet = compare_sheet([grey, target, *([original] if has_truth else [])], extra_path(target, "sheet"))
+        rows.append(
+            Row(grey, target, "colorized", width=result.width, height=result.height, seconds=seconds, sheet=sheet)
+        )
+        if on_row is not None:
+            on_row(rows[-1], len(rows), len(found))
+    return rows
+
+
+def photo_file(photo: DemoPhoto) -> Path:
+    """Give the path of a photograph in its installed package.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+    """
+    spec = find_spec(photo.package)
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(place) / photo.file
+        if path.is_file():
+            return path
+    raise MissingExtraError("demo", "the demo")
+
+
+def _write_grey(original: Path, target: Path) -> bool:
+    """Write the luma of a picture as an 8-bit grey PNG; say whether the picture has colours."""
+    try:
+        image = pyvips.Image.new_from_file(str(original))
+        colored = image.bands >= 3
+        if colored:
+            luma = rgb_to_yuv(image.numpy()[..., :3] / 255.0)[..., 0]
+            image = pyvips.Image.new_from_array((luma * 255).round().astype("uint8"), interpretation="b-w")
+        with written_beside(target) as beside:
+            save(image, "png", beside, {})
+    except pyvips.Error as error:
+        raise OutputError(f"{target}: cannot be written ({' '.join(str(error).split())})") from error
+    return bool(colored)

@@ -1,0 +1,215 @@
+"""One picture to try things on: the network runs once, and every further hint or temperature shows at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import FloatArray
+from tinct.color.upsample import ChromaGuide, color_rows
+from tinct.coloring.hints.hint import Hint
+from tinct.coloring.hints.placing import place_hints
+from tinct.coloring.photo import arrays
+from tinct.coloring.photo.colorizer import Colorizer, PhotoResult
+from tinct.coloring.photo.suggest import Suggestion, suggest_hints
+from tinct.errors import SettingError
+from tinct.media.image.picture import open_picture
+
+# Guides kept for temperatures and cautions tried before; a slider goes to and fro. Each is about 6 MB.
+_KEPT_GUIDES = 4
+
+
+class Editor:
+    """A photograph that was looked at once, to be coloured as often as one likes.
+
+        with Editor("grandmother.jpg") as editor:
+            rgb = editor.preview()                                     # (h, w, 3) uint8, as `tinct colorize` would
+            red = Hint(points=((25.0, 60.0),), color=(176, 48, 32), unit="percent")
+            rgb = editor.preview([red], temperature=0.6)               # some hundredths of a second later
+            editor.save("out.jpg", hints=[red], temperature=0.6)       # full size, streamed, with its metadata
+
+    The network does not run again after the constructor. Several threads may use one; they wait for each other.
+
+    Attributes:
+        colorizer: what made the prediction, and its defaults for temperature and caution.
+        prediction: what the network said.
+        source: the file, or a file's bytes.
+        width: of the upright picture in pixels; pixels of hints refer to it.
+        height: of the upright picture in pixels.
+        remarks: what a person should know, such as pages left out.
+    """
+
+    def __init__(
+        self,
+        picture: str | Path | bytes | NDArray[Any],
+        *,
+        colorizer: Colorizer | None = None,
+        preview: int = 1024,
+        recolor: bool = False,
+    ) -> None:
+        """Open a picture and run the network, for as long as colorizing a small picture takes.
+
+        Args:
+            picture: a file, a file's bytes, or an array as `Colorizer` takes.
+            colorizer: model and settings, which several editors may share; the default model without it.
+            preview: longest edge of previews in pixels, 64..4096; smaller pictures are not enlarged.
+            recolor: take pictures that have colours already; their colours are not used.
+
+        Raises:
+            SettingError: `preview` is out of range.
+            AlreadyColorError: the picture has colours, and `recolor` is not set.
+            InputError: it cannot be read.
+        """
+        if not 64 <= preview <= 4096:
+            raise SettingError(f"the preview's longest edge must lie in 64..4096 pixels, not {preview}")
+        self.colorizer = colorizer or Colorizer()
+        self._opened = open_picture(arrays.encoded(picture) if isinstance(picture, np.ndarray) else picture)
+        self.source, self.remarks = self._opened.source, self._opened.remarks
+        self.width, self.height = self._opened.width, self._opened.height
+        self.prediction = self.colorizer.look(self.source, recolor=recolor)
+        # `small` takes the root of height x width.
+        shown = preview * (min(self.width, self.height) / max(self.width, self.height)) ** 0.5
+        self._luma: FloatArray = arrays.luma_of(self._opened.small(size=shown))
+        self._lock = threading.RLock()
+        self._guides: dict[tuple[float | None, float | None], ChromaGuide] = {}
+        self._hinted: tuple[tuple[Hint, ...], tuple[FloatArray, FloatArray]] | None = None
+        # Ready before the first hint comes, which then is as fast as those after it.
+        self.prediction.spreader  # noqa: B018
+
+    def preview(
+        self, hints: Sequence[Hint] = (), *, temperature: float | None = None, caution: float | None = None
+    ) -> NDArray[np.uint8]:
+        """Colour the picture small; the network does not run.
+
+        Args:
+            hints: what is known of its colours; pixels refer to the full-size picture.
+            temperature: of decoding, above 0; the colorizer's without it.
+            caution: of decoding, 0..4; the colorizer's without it.
+
+        Returns:
+            (h, w, 3) sRGB, its longest edge at most that of `preview`.
+
+        Raises:
+            InputError: a hint lies outside the picture.
+            SettingError: temperature or caution is out of range, or the model has none.
+        """
+        with self._lock:
+            guide = self._guide(temperature, caution)
+            if hints:
+                guide = self.prediction.spreader.added(guide, self._shares(tuple(hints)))
+        return color_rows(self._luma, guide, top=0, height=len(self._luma), dtype=np.uint8)
+
+    def grey(self) -> NDArray[np.uint8]:
+        """Give the picture as it was, without colour, (h, w, 3) sRGB at the previews' size."""
+        levels = np.rint(self._luma * 255).astype(np.uint8)
+        return np.repeat(levels[..., None], 3, axis=-1)
+
+    def confidence(self) -> tuple[FloatArray, FloatArray] | None:
+        """Say how sure the network is, at its own size.
+
+        Returns:
+            The likeliest colour's probability, 0..1, and its ratio to the second's, at least 1, (k, l) each; None for a
+            model without bins.
+        """
+        return self.prediction.confidence
+
+    def suggest(self, count: int = 5, *, hints: Sequence[Hint] = ()) -> list[Suggestion]:
+        """Give the points where a hint would help most, with a few plausible colours each.
+
+        Args:
+            count: how many points at most, 1..50.
+            hints: those that are given already; what they decide needs no other.
+
+        Returns:
+            The points, the most helpful first, in pixels of the full-size picture.
+
+        Raises:
+            SettingError: `count` is out of range, or the model has no bins.
+            InputError: a hint lies outside the picture.
+        """
+        with self._lock:
+            placed = place_hints(hints, width=self.width, height=self.height) if hints else None
+            return suggest_hints(self.prediction, width=self.width, height=self.height, count=count, hints=placed)
+
+    def save(
+        self,
+        target: str | Path,
+        *,
+        hints: Sequence[Hint] = (),
+        temperature: float | None = None,
+        caution: float | None = None,
+        overwrite: bool = False,
+    ) -> PhotoResult:
+        """Write the picture at full size, as `Colorizer.photo` does, from what the network said already.
+
+        Args, returns and raises: as there; the format is that of the target's suffix.
+        """
+        return self.colorizer.photo(
+            self.source,
+            target,
+            recolor=True,
+            overwrite=overwrite,
+            hints=hints,
+            temperature=temperature,
+            caution=caution,
+            prediction=self.prediction,
+        )
+
+    def encoded(
+        self,
+        *,
+        suffix: str | None = None,
+        hints: Sequence[Hint] = (),
+        temperature: float | None = None,
+        caution: float | None = None,
+    ) -> tuple[bytes, PhotoResult]:
+        """Give the full-size result as a file's bytes, as `Colorizer.encoded` does; arguments as there."""
+        return self.colorizer.encoded(
+            self.source,
+            suffix=suffix,
+            recolor=True,
+            hints=hints,
+            temperature=temperature,
+            caution=caution,
+            prediction=self.prediction,
+        )
+
+    def close(self) -> None:
+        """Let go of what is held in memory for previews; `save` still works."""
+        with self._lock:
+            self._guides.clear()
+            self._hinted = None
+            self.prediction.forget()
+
+    def __enter__(self) -> Editor:
+        """Give itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def _guide(self, temperature: float | None, caution: float | None) -> ChromaGuide:
+        key = (temperature, caution)
+        guide = self._guides.get(key)
+        if guide is None:
+            guide = self.prediction.chosen(temperature=temperature, caution=caution).guide()
+            if len(self._guides) >= _KEPT_GUIDES:
+                del self._guides[next(iter(self._guides))]
+            self._guides[key] = guide
+        return guide
+
+    def _shares(self, hints: tuple[Hint, ...]) -> tuple[FloatArray, FloatArray]:
+        """Spread hints, or give what the same ones gave the last time."""
+        if self._hinted is None or self._hinted[0] != hints:
+            placed = place_hints(hints, width=self.width, height=self.height)
+            self._hinted = (hints, self.prediction.spreader.shares(placed))
+        return self._hinted[1]

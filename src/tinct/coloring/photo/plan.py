@@ -1,0 +1,215 @@
+"""What to colorize and where to put it: files, folders and patterns become a list of jobs, before anything is done."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyvips
+
+from tinct.errors import SettingError, UnreadableError
+from tinct.media.image import formats
+from tinct.media.image.any_path import open_source
+
+RESULT = "_color"  # a result is NAME_color.EXT
+EXTRAS = ("sheet", "confidence")  # and beside it may be NAME_color_sheet.EXT and NAME_color_confidence.EXT
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to colorize.
+
+    Attributes:
+        source: the picture, or what was named in its place.
+        target: where the result goes.
+        status: empty for a job to do; `failed` or `skipped` for what already shows that nothing will be done.
+        message: why.
+    """
+
+    source: Path
+    target: Path | None
+    status: str = ""
+    message: str = ""
+
+
+def extra_path(target: Path, extra: str) -> Path:
+    """Give the path of something beside a result: `extra_path("a_color.jpg", "sheet")` is a_color_sheet.jpg."""
+    return target.with_name(f"{target.stem}_{extra}{target.suffix}")
+
+
+def plan_jobs(inputs: Sequence[str | Path], *, output: str | Path | None = None, recursive: bool = False) -> list[Job]:
+    """Turn files, folders and patterns into jobs, each picture once, in a stable order.
+
+    In folders only files with a picture's ending count, hidden ones not. Results of tinct's own whose source is among
+    the jobs are left out; those without their source among them, or named themselves, become a job that is `skipped`.
+    What is not there becomes one that is `failed`, and so do folders that cannot be read, and pictures whose result
+    would replace that of an earlier one.
+
+    Args:
+        inputs: files, folders, and patterns such as `album/*.jpg` or `album/**/*.tif`.
+        output: for one file, the result's path, where it has an ending; else a folder for the results, made when
+            needed, in which subfolders are kept. Beside each picture without it.
+        recursive: look into subfolders too.
+
+    Returns:
+        The jobs.
+
+    Raises:
+        SettingError: there are no inputs, a name is empty, one result file was named for several pictures, or a result
+            would replace its own picture.
+    """
+    if not inputs:
+        raise SettingError("nothing to colorize: name at least one file or folder")
+    if "" in inputs:
+        raise SettingError('an input has an empty name (""); name a file or folder, or . for the current folder')
+    if output == "":
+        raise SettingError('the output has an empty name (""); name a file or folder, or . for the current folder')
+    one_file = output is not None and _is_file_name(output, inputs)
+    jobs: dict[str, Job] = {}
+    closed: list[OSError] = []
+    for given in inputs:
+        try:
+            for source, inside in _pictures(given, recursive=recursive, closed=closed):
+                target = Path(output) if output is not None and one_file else _target(source, inside, output)
+                jobs.setdefault(_key(source), Job(source, target))
+        except (UnreadableError, OSError) as error:
+            message = str(error) if isinstance(error, UnreadableError) else f"{given}: {error.strerror or error}"
+            jobs.setdefault(_key(Path(given)), Job(Path(given), None, "failed", message))
+    for failure in closed:
+        folder = Path(str(failure.filename))
+        message = f"{folder}: the folder cannot be read ({failure.strerror}); check its permissions"
+        jobs.setdefault(_key(folder), Job(folder, None, "failed", message))
+    named = {_key(Path(given)) for given in inputs}
+    return _checked_targets(_without_own_results(list(jobs.values()), named))
+
+
+def _pictures(given: str | Path, *, recursive: bool, closed: list[OSError]) -> Iterable[tuple[Path, Path]]:
+    """Give the pictures of one input, each with the subfolder it keeps inside an output folder.
+
+    Folders that cannot be read are added to `closed`.
+    """
+    path = Path(given)
+    if path.is_dir():
+        before = len(closed)
+        listed = list(_in_folder(path, recursive=recursive, closed=closed))
+        if not listed and len(closed) == before:
+            hint = "" if recursive else "; to look into subfolders, add --recursive"
+            raise UnreadableError(f"{given}: no pictures in this folder{hint}")
+        return listed
+    if path.exists() or path.is_symlink() or not glob.has_magic(str(given)):
+        if not path.exists():
+            raise UnreadableError(f"{given}: no such file or folder")
+        return [(path, Path())]
+    # Not Path.glob, which takes no absolute patterns.
+    matches = sorted(Path(match) for match in glob.glob(str(given), recursive=True))  # noqa: PTH207
+    listed = [(match, Path()) for match in matches if match.is_file() and _is_picture(match)]
+    if not listed:
+        raise UnreadableError(f"{given}: no picture fits this pattern")
+    return listed
+
+
+def _in_folder(folder: Path, *, recursive: bool, closed: list[OSError]) -> Iterable[tuple[Path, Path]]:
+    for root, folders, names in os.walk(folder, onerror=closed.append):
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if recursive else []
+        for name in sorted(names):
+            path = Path(root, name)
+            if _is_picture(path):
+                yield path, Path(root).relative_to(folder)
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in formats.PICTURE_SUFFIXES and not path.name.startswith(".")
+
+
+def _is_file_name(output: str | Path, inputs: Sequence[str | Path]) -> bool:
+    """Say whether `output` names one result rather than a folder."""
+    path = Path(output)
+    if path.is_dir() or str(output).endswith(("/", os.sep)) or not path.suffix:
+        if path.is_file():
+            raise SettingError(f"{output} is a file; name a folder, or a file with a picture's ending")
+        return False
+    single = len(inputs) == 1 and not Path(inputs[0]).is_dir() and not glob.has_magic(str(inputs[0]))
+    if not single and (path.is_file() or path.suffix.lower() in formats.PICTURE_SUFFIXES):
+        raise SettingError(f"{output} names one file, but several pictures may be colorized; name a folder")
+    return single
+
+
+def _target(source: Path, inside: Path, output: str | Path | None) -> Path:
+    suffix = source.suffix
+    if suffix.lower() not in formats.WRITABLE:
+        suffix = formats.suffix_for(_loader(source), suffix)
+    name = f"{source.stem}{RESULT}{suffix}"
+    return source.with_name(name) if output is None else Path(output) / inside / name
+
+
+def _loader(source: Path) -> str:
+    """Give the name of what reads the picture; empty where nothing does."""
+    try:
+        return str(pyvips.Image.new_from_source(open_source(source), "").get("vips-loader"))
+    except pyvips.Error:
+        return ""
+
+
+def _without_own_results(jobs: Sequence[Job], named: Container[str]) -> list[Job]:
+    """Leave out what the other jobs write, and skip what looks like a result whose source is no job.
+
+    What was `named` itself, as keys, is never left out without a word, but skipped.
+    """
+    sources = {_key(job.source) for job in jobs}
+    targets = [job.target for job in jobs if job.target is not None]
+    written = {_key(path) for target in targets for path in (target, *(extra_path(target, extra) for extra in EXTRAS))}
+    kept = []
+    for job in jobs:
+        key = _key(job.source)
+        origins = _origins(job.source)
+        ours = job.target is not None and key in written and key != _key(job.target)
+        beside = any(_key(origin) in sources for origin in origins)
+        if (ours or beside) and key not in named:
+            continue
+        if (ours or origins) and not job.status:
+            of = f"tinct's own result of {origins[0].name}" if origins else "where another picture's result goes"
+            message = f"{job.source}: {of}; rename it to colorize it all the same"
+            job = replace(job, status="skipped", message=message)
+        kept.append(job)
+    return kept
+
+
+def _origins(path: Path) -> list[Path]:
+    """Give the pictures beside this one from which it was made, going by its name; there may be several or none."""
+    stem = path.stem
+    for extra in EXTRAS:
+        stem = stem.removesuffix(f"_{extra}") if stem.endswith(f"{RESULT}_{extra}") else stem
+    if not stem.endswith(RESULT) or stem == RESULT:
+        return []
+    origin = stem.removesuffix(RESULT)
+    suffixes = {path.suffix, *formats.PICTURE_SUFFIXES}
+    return [found for suffix in sorted(suffixes) if (found := path.with_name(origin + suffix)).is_file()]
+
+
+def _checked_targets(jobs: Sequence[Job]) -> list[Job]:
+    """Let pictures fail whose result an earlier one has; refuse a result that would replace its own picture."""
+    taken: dict[str, Path] = {}
+    checked = []
+    for job in jobs:
+        if job.target is not None and not job.status:
+            key = _key(job.target)
+            if key == _key(job.source):
+                raise SettingError(f"{job.source} would be replaced by its own result; name another output")
+            if key in taken:
+                message = (
+                    f"{taken[key]} and {job.source} would both become {job.target}; rename one, or colorize them apart"
+                )
+                job = replace(job, status="failed", message=message)
+            else:
+                taken[key] = job.source
+        checked.append(job)
+    return checked
+
+
+def _key(path: Path) -> str:
+    """Give what two ways to write one path have in common."""
+    # Path.resolve would follow links, which takes long for many files.
+    return os.path.normcase(os.path.abspath(path))  # noqa: PTH100

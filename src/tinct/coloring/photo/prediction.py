@@ -1,0 +1,197 @@
+"""What a network said about a picture, from which colours are made as often as one likes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.bins import ColorBins
+from tinct.color.decoding import check_decoding, confidence, softmax
+from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab, rgb_to_yuv
+from tinct.color.upsample import ChromaGuide, fit_guide
+from tinct.coloring.hints.placing import PlacedHints
+from tinct.coloring.hints.spreading import HintSpreader
+from tinct.coloring.photo.seeds import diffused
+from tinct.errors import SettingError
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """The network's answer for one picture. Another temperature needs no other run.
+
+    Attributes:
+        output: (k, l, n) logits, (k, l, 2) chroma in the units of `space`, or (k, l, 3) sRGB in 0..1 from a network
+            that gives the whole picture; at the network's size.
+        luma: (h, w) BT.601 luma in 0..1 at the size the guide is fitted at, not denoised.
+        network_luma: (i, j) luma in 0..1 as the network saw it.
+        space: `yuv` or `lab`.
+        bins: the colour bins; None for a network that gives chroma, or the picture, itself.
+        temperature: used where no other is named.
+        denoised: standard deviation of the grain (8-bit steps) the network's copy was smoothed for, 0 if it was not.
+        caution: of decoding; see `tinct.color.decoding.annealed_mean`.
+        calibration: what the logits are divided by to make probabilities that hold; for all but decoding.
+        hints: what is known of the colours; None for nothing.
+        seeds: whether the colours spread from the pixels the network is surest of; see `tinct.coloring.photo.seeds`.
+    """
+
+    output: FloatArray
+    luma: FloatArray
+    network_luma: FloatArray
+    space: str
+    bins: ColorBins | None
+    temperature: float
+    denoised: float
+    caution: float = 0.0
+    calibration: float = 1.0
+    hints: PlacedHints | None = None
+    seeds: bool = False
+    # What takes long to make, shared by all copies that differ in how they are decoded.
+    _kept: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def chosen(
+        self, *, temperature: float | None = None, caution: float | None = None, hints: PlacedHints | None = None
+    ) -> Prediction:
+        """Give the same answer to be decoded in another way; what is None stays as it is.
+
+        Raises:
+            SettingError: temperature or caution is out of range, or the network has none.
+        """
+        if self.bins is None and not (temperature is None and caution is None):
+            raise SettingError("this model gives chroma itself and has no temperature or caution; leave them out")
+        warmth = self.temperature if temperature is None else float(temperature)
+        care = self.caution if caution is None else float(caution)
+        if self.bins is not None:
+            check_decoding(temperature=warmth, caution=care)
+        return replace(self, temperature=warmth, caution=care, hints=self.hints if hints is None else hints)
+
+    def native_chroma(self, *, temperature: float | None = None) -> FloatArray:
+        """Decode chroma (k, l, 2) in the units of `space`, without hints; of a whole picture, its own.
+
+        Raises:
+            SettingError: the temperature is not above 0, or the network has none.
+        """
+        if self.bins is not None:
+            chosen = self.temperature if temperature is None else temperature
+            return self.bins.decode(self.output, temperature=chosen, caution=self.caution)
+        if temperature is not None:
+            raise SettingError("this model gives chroma itself and has no temperature; leave the option out")
+        if self.picture is not None:
+            return chroma_space(self.space).split(self.picture)[1]
+        return self.output
+
+    @property
+    def picture(self) -> FloatArray | None:
+        """The whole picture (k, l, 3), sRGB in 0..1, as the network drew it; None for a network that gives chroma.
+
+        It has the network's own luma, in which it is blurred; what colours a photograph takes only its chroma.
+        """
+        return self.output if self.bins is None and self.output.shape[-1] == 3 else None
+
+    def chroma(self, *, temperature: float | None = None) -> FloatArray:
+        """Decode chroma (k, l, 2) in YUV units, whatever the network's space.
+
+        Raises:
+            SettingError: the temperature is not above 0, or the network has none.
+        """
+        chroma = self.native_chroma(temperature=temperature)
+        if self.picture is not None:
+            return picture_chroma(self.picture)
+        return chroma if self.space == "yuv" else yuv_chroma(self.luma, chroma, space=self.space)
+
+    def drawn(self, height: int, width: int) -> NDArray[np.uint8]:
+        """Give the whole picture as the network drew it, enlarged to (height, width, 3) sRGB uint8 and nothing else.
+
+        Raises:
+            SettingError: the network gives no picture.
+        """
+        import cv2
+
+        if self.picture is None:
+            raise SettingError("this model gives colours and no picture; take one that was trained with --task rgb")
+        larger = cv2.resize(self.picture, (width, height), interpolation=cv2.INTER_LINEAR)
+        drawn: NDArray[np.uint8] = (np.clip(larger, 0, 1) * 255 + 0.5).astype(np.uint8)
+        return drawn
+
+    def guide(self, *, temperature: float | None = None) -> ChromaGuide:
+        """Give what colours the picture at any size, hints and all; see `tinct.color.upsample`.
+
+        Raises:
+            SettingError: the temperature is not above 0, or the network has none.
+        """
+        chroma = self.chroma(temperature=temperature)
+        if self.seeds and self.bins is not None:
+            chroma = diffused(self.luma, self.output, chroma, calibration=self.calibration)
+        plain = fit_guide(self.luma, chroma)
+        return plain if self.hints is None else self.spreader.added(plain, self.spreader.shares(self.hints))
+
+    @property
+    def spreader(self) -> HintSpreader:
+        """What spreads hints over this picture; made when first asked for, and kept."""
+        spreader = self._kept.get("spreader")
+        if spreader is None:
+            shares = None if self.bins is None else softmax(self.output, temperature=self.calibration)
+            spreader = HintSpreader(self.luma, shares=shares)
+            self._kept["spreader"] = spreader
+        made: HintSpreader = spreader
+        return made
+
+    def forget(self) -> None:
+        """Free the memory of what would be made again when needed."""
+        self._kept.clear()
+
+    @property
+    def confidence(self) -> tuple[FloatArray, FloatArray] | None:
+        """Probability of the likeliest bin and its ratio to the second's, (k, l) each; None without bins.
+
+        Both are calibrated: of pixels with a probability of 0.6, the likeliest bin is right in about 60 of 100.
+        """
+        if self.bins is None or not has_confidence(self.bins):
+            return None
+        return confidence(self.output, temperature=self.calibration)
+
+
+def has_confidence(bins: ColorBins | None) -> bool:
+    """Say whether a network with these bins, or with none, can say how sure it is."""
+    return bins is not None and bins.count >= 2
+
+
+def picture_chroma(rgb: NDArray[Any]) -> FloatArray:
+    """Give U and V (..., 2) of a picture (..., 3), sRGB in 0..1."""
+    return np.ascontiguousarray(rgb_to_yuv(rgb)[..., 1:])
+
+
+def yuv_chroma(luma: NDArray[Any], chroma: NDArray[Any], *, space: str) -> FloatArray:
+    """Turn chroma of a space into YUV chroma, at the same BT.601 luma.
+
+    Args:
+        luma: (h, w) BT.601 luma in 0..1, of the same picture at any size.
+        chroma: (k, l, 2) in the units of `space`.
+        space: `yuv` or `lab`.
+
+    Returns:
+        (k, l, 2) U and V.
+    """
+    import cv2
+
+    chosen = chroma_space(space)
+    if chosen.name == "yuv":
+        return np.asarray(chroma, dtype=np.float32)
+    size = (chroma.shape[1], chroma.shape[0])
+    wanted = cv2.resize(np.asarray(luma, dtype=np.float32), size, interpolation=cv2.INTER_AREA).reshape(size[::-1])
+    lightness = native_luma(wanted, space=space)
+    yuv = rgb_to_yuv(np.clip(chosen.join(lightness, chroma), 0, 1))
+    for _ in range(3):  # lightness that has the wanted luma together with this chroma
+        lightness = np.clip(lightness + (wanted - yuv[..., 0]), 0, 1)
+        yuv = rgb_to_yuv(np.clip(chosen.join(lightness, chroma), 0, 1))
+    return np.ascontiguousarray(yuv[..., 1:])
+
+
+def native_luma(luma: NDArray[Any], *, space: str) -> FloatArray:
+    """Give the luma channel (..., 0..1) that grey pixels of BT.601 luma (...) have in a space."""
+    values = np.asarray(luma, dtype=np.float32)
+    if space == "yuv":
+        return values
+    return rgb_to_lab(np.repeat(values[..., None], 3, axis=-1))[..., 0] / np.float32(100)

@@ -1,0 +1,198 @@
+"""Where a hint would help most, and which colours are plausible there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.bins import ColorBins
+from tinct.color.decoding import softmax
+from tinct.color.spaces import FloatArray
+from tinct.color.upsample import yuv_colors
+from tinct.coloring.hints.hint import Color, color_text
+from tinct.coloring.hints.placing import PlacedHints
+from tinct.coloring.hints.spreading import likeness
+from tinct.coloring.photo.prediction import Prediction, yuv_chroma
+from tinct.errors import SettingError
+from tinct.media.image.picture import small_size
+
+# Root of height x width at which points are sought: a hint is for a thing, not for a pixel.
+_SIZE = 56
+# At most so many colours are named for a point, none of them less likely than this.
+_MOST_COLORS, _LEAST_SHARE = 4, 0.04
+# Bins nearer than so many cells of their grid are one colour to a person.
+_ALIKE_CELLS = 2.0
+# Mean squared error of chroma that nobody sees.
+_NOTHING = 1e-6
+# A point that helps less than this share of what the first one helps is not worth a person's time.
+_WORTHWHILE = 0.05
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A point whose colour would be worth knowing.
+
+    Attributes:
+        x: in pixels of the upright picture, from the left.
+        y: from the top.
+        gain: how much of the expected squared error of the picture's chroma a right hint there would take away, 0..1.
+        colors: plausible colours, sRGB 0..255, at the picture's own luma there; the likeliest first.
+        shares: how likely each is, 0..1.
+    """
+
+    x: int
+    y: int
+    gain: float
+    colors: tuple[Color, ...]
+    shares: tuple[float, ...]
+
+    def text(self) -> str:
+        """Give it as a line: a place as `--hint` takes it, and the colours with their shares."""
+        colors = ", ".join(
+            f"{color_text(color)} {round(100 * share)} %" for color, share in zip(self.colors, self.shares, strict=True)
+        )
+        return f"{self.x},{self.y}  {colors}  (helps {100 * self.gain:.0f} %)"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain JSON values."""
+        colors = [
+            {"color": color_text(color), "share": round(share, 4)}
+            for color, share in zip(self.colors, self.shares, strict=True)
+        ]
+        return {"x": self.x, "y": self.y, "gain": round(self.gain, 4), "colors": colors}
+
+
+def suggest_hints(
+    prediction: Prediction, *, width: int, height: int, count: int = 5, hints: PlacedHints | None = None
+) -> list[Suggestion]:
+    """Choose points one after the other, each where it takes most of the error away that those before it leave.
+
+    The error at a pixel is the expected squared distance of the truth from the colour it gets, going by the network's
+    calibrated distribution; a hint takes it away in so far as the network sees there what it sees at the hint.
+
+    Args:
+        prediction: what the network said.
+        width: of the upright picture, in pixels.
+        height: of the upright picture, in pixels.
+        count: how many points at most, 1..50.
+        hints: those that are given already.
+
+    Returns:
+        The points, the most helpful first; fewer where more would not help.
+
+    Raises:
+        SettingError: `count` is out of range, or the model has no bins.
+    """
+    bins = prediction.bins
+    if bins is None:
+        raise SettingError("this model gives chroma itself and cannot say where it is unsure; take one with bins")
+    if not 1 <= count <= 50:
+        raise SettingError(f"the number of points must lie in 1..50, not {count}")
+    size = small_size(*prediction.luma.shape, size=_SIZE)
+    shares = _resized(softmax(prediction.output, temperature=prediction.calibration), size)
+    luma = _resized(prediction.luma, size)
+    error = _expected_error(shares, _resized(prediction.native_chroma(), size), bins)
+    if hints is not None:
+        error = error * (1 - _resized(prediction.spreader.shares(hints)[0], size)) ** 2
+    reach = likeness(shares.reshape(-1, bins.count), luma)
+    left, whole = error.ravel(), float(error.sum())
+    if whole < _NOTHING * error.size:
+        return []
+    calm = _calm(luma).ravel()
+    found: list[Suggestion] = []
+    for _ in range(count):
+        gains = (reach @ left) * calm
+        best = int(gains.argmax())
+        gain = float((left * (1 - (1 - reach[best]) ** 2)).sum()) / whole
+        if gain <= (_WORTHWHILE * found[0].gain if found else 0):
+            break
+        row, column = divmod(best, size[1])
+        colors, parts = _plausible(shares, luma, reach[best], (row, column), bins)
+        x, y = (column + 0.5) * width / size[1], (row + 0.5) * height / size[0]
+        found.append(Suggestion(int(x), int(y), gain, colors, parts))
+        left = left * (1 - reach[best]) ** 2
+    return found
+
+
+def plausible_colors(prediction: Prediction, *, x: float, y: float) -> tuple[tuple[Color, ...], tuple[float, ...]]:
+    """Give the few colours that the network finds plausible at a point.
+
+    Args:
+        prediction: what the network said.
+        x: of the point, as a share of the width, 0..1.
+        y: as a share of the height, 0..1.
+
+    Returns:
+        Colours, sRGB 0..255, at the picture's own luma there, the likeliest first, and how likely each is, 0..1.
+
+    Raises:
+        SettingError: the model has no bins.
+    """
+    bins = prediction.bins
+    if bins is None:
+        raise SettingError("this model gives chroma itself and knows no other colours; take one with bins")
+    height, width = small_size(*prediction.luma.shape, size=_SIZE)
+    shares = _resized(softmax(prediction.output, temperature=prediction.calibration), (height, width))
+    luma = _resized(prediction.luma, (height, width))
+    place = (min(height - 1, int(y * height)), min(width - 1, int(x * width)))
+    reach = likeness(shares.reshape(-1, bins.count), luma)[place[0] * width + place[1]]
+    return _plausible(shares, luma, reach, place, bins)
+
+
+def _expected_error(shares: FloatArray, chroma: FloatArray, bins: ColorBins) -> FloatArray:
+    """Give the expected squared distance of the truth from `chroma`, (h, w)."""
+    lengths = (bins.centers**2).sum(axis=1)
+    cross = ((shares @ bins.centers) * chroma).sum(axis=-1)
+    error: FloatArray = np.maximum(shares @ lengths - 2 * cross + (chroma**2).sum(axis=-1), 0)
+    return error
+
+
+def _calm(luma: FloatArray) -> FloatArray:
+    """Give 1 inside things and less at their edges, where a click belongs to neither, (h, w)."""
+    mean = cv2.blur(luma, (3, 3))
+    spread = np.sqrt(np.maximum(cv2.blur(luma * luma, (3, 3)) - mean * mean, 0))
+    result: FloatArray = 1 / (1 + (spread / np.float32(0.05)) ** 2)
+    return result
+
+
+def _plausible(
+    shares: FloatArray, luma: FloatArray, reach: FloatArray, place: tuple[int, int], bins: ColorBins
+) -> tuple[tuple[Color, ...], tuple[float, ...]]:
+    """Join the bins at a point to the few colours that a person would tell apart."""
+    height, width = luma.shape
+    down, across = np.ogrid[:height, :width]
+    near = np.exp(-((down - place[0]) ** 2 + (across - place[1]) ** 2) / np.float32(8))
+    weights = reach * near.ravel()
+    left = (weights @ shares.reshape(-1, bins.count)) / weights.sum()
+    cell = float(np.max((np.array(bins.high) - np.array(bins.low)) / bins.lookup.shape[0]))
+    chroma: list[FloatArray] = []
+    parts: list[float] = []
+    while len(parts) < _MOST_COLORS:
+        first = int(left.argmax())
+        close = np.linalg.norm(bins.centers - bins.centers[first], axis=1) < _ALIKE_CELLS * cell
+        part = float(left[close].sum())
+        if part < (_LEAST_SHARE if parts else 1e-9):
+            break
+        chroma.append(left[close] @ bins.centers[close] / part)
+        parts.append(part)
+        left = np.where(close, 0, left)
+    order = np.argsort(-np.array(parts), kind="stable")
+    here = np.full((len(parts), 1), luma[place], dtype=np.float32)
+    native = np.array(chroma, dtype=np.float32)[:, None]
+    rgb = yuv_colors(here, yuv_chroma(here, native, space=bins.space))[:, 0]
+    levels = np.rint(rgb * 255).astype(int)
+    colors: Sequence[Color] = [(int(r), int(g), int(b)) for r, g, b in levels[order]]
+    return tuple(colors), tuple(parts[index] for index in order)
+
+
+def _resized(values: NDArray[Any], size: tuple[int, int]) -> FloatArray:
+    """Bring (h, w) or (h, w, n) to a size, shrunk by area."""
+    planes = np.moveaxis(np.asarray(values, dtype=np.float32).reshape(*values.shape[:2], -1), -1, 0)
+    # OpenCV shrinks by area at most four channels at once.
+    small = [cv2.resize(np.ascontiguousarray(plane), size[::-1], interpolation=cv2.INTER_AREA) for plane in planes]
+    return np.stack(small, axis=-1).reshape(*size, *values.shape[2:])

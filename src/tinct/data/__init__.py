@@ -1,0 +1,1 @@
+"""Every question about pictures on disk; needs no PyTorch."""

@@ -1,0 +1,144 @@
+"""The colours of a whole dataset: a palette, and how well a set of colour bins stands for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.bins import ColorBins, ColorHistogram
+from tinct.color.spaces import rgb_to_lab
+
+OWN = "its own"  # the bins that are made of the data themselves
+PALETTE = 10
+_LEVELS = 16  # of each channel, in the counts that the palette is made of
+_ROUNDS = 30
+RARE = 1e-4  # a bin with less than this share of the pixels is hardly ever seen
+FAR = 1.5  # grid cells; a colour farther than this from its bin's centre is not what the bin stands for
+
+
+class ColorCounts:
+    """Counts and sums of sRGB colours, 16 levels a channel; a few hundred KB however many pictures are added."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.counts: NDArray[np.float64] = np.zeros(_LEVELS**3)
+        self.sums: NDArray[np.float64] = np.zeros((_LEVELS**3, 3))
+
+    def add(self, rgb: NDArray[np.uint8]) -> None:
+        """Count a picture (H, W, 3), all pictures alike whatever their size."""
+        pixels = rgb.reshape(-1, 3)
+        level = (pixels // (256 // _LEVELS)).astype(np.int64)
+        cells = (level[:, 0] * _LEVELS + level[:, 1]) * _LEVELS + level[:, 2]
+        size = _LEVELS**3
+        self.counts += np.bincount(cells, minlength=size) / len(pixels)
+        for channel in range(3):
+            self.sums[:, channel] += np.bincount(cells, weights=pixels[:, channel], minlength=size) / len(pixels)
+
+    def palette(self, count: int = PALETTE) -> list[tuple[str, float]]:
+        """Give the colours that stand best for all, by k-means in CIE Lab.
+
+        Args:
+            count: how many, fewer where there are fewer.
+
+        Returns:
+            (`#rrggbb`, share of the pixels), the commonest first.
+        """
+        used = np.flatnonzero(self.counts)
+        if not len(used):
+            return []
+        weights, colors = self.counts[used], self.sums[used] / self.counts[used, None] / 255
+        places = rgb_to_lab(colors).astype(np.float64)
+        centers = _spread_out(places, weights, count)
+        nearest = np.zeros(len(used), dtype=np.int64)
+        for _ in range(_ROUNDS):
+            nearest = ((places[:, None] - centers) ** 2).sum(axis=-1).argmin(axis=1)
+            totals = np.bincount(nearest, weights=weights, minlength=len(centers))
+            for axis in range(3):
+                sums = np.bincount(nearest, weights=weights * places[:, axis], minlength=len(centers))
+                centers[:, axis] = np.where(totals > 0, sums / np.maximum(totals, 1e-12), centers[:, axis])
+        totals = np.bincount(nearest, weights=weights, minlength=len(centers))
+        found = []
+        for index in np.argsort(-totals, kind="stable"):
+            if totals[index] > 0:
+                mine = nearest == index
+                mean = (colors[mine] * weights[mine, None]).sum(axis=0) / totals[index]
+                red, green, blue = (round(255 * float(value)) for value in mean)
+                found.append((f"#{red:02x}{green:02x}{blue:02x}", float(totals[index] / weights.sum())))
+        return found
+
+
+def _spread_out(places: NDArray[np.float64], weights: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Begin with the commonest colour, then each time with the one that is common and far from those taken."""
+    taken = [int(weights.argmax())]
+    squared = ((places - places[taken[0]]) ** 2).sum(axis=-1)
+    while len(taken) < min(count, len(places)):
+        taken.append(int((squared * np.sqrt(weights)).argmax()))
+        squared = np.minimum(squared, ((places - places[taken[-1]]) ** 2).sum(axis=-1))
+    return places[taken].copy()
+
+
+@dataclass(frozen=True)
+class BinsCoverage:
+    """How the colours of one split lie in a set of bins.
+
+    Attributes:
+        bins: whose they are: the dataset's own, or a model's name.
+        split: the pictures counted.
+        count: how many bins there are.
+        space: `yuv` or `lab`.
+        colors: each bin's colour at middle luma, as `#rrggbb`.
+        shares: each bin's share of the pixels.
+        rare: how many bins have less than `RARE` of them.
+        even: how many bins, all alike frequent, would be as varied: exp of the shares' entropy.
+        far: share of the pixels whose colour lies more than `FAR` grid cells from the centre of its bin.
+        shift: how far the shares are from those that the bins were made with, 0 (the same) to 1 (nothing in common).
+    """
+
+    bins: str
+    split: str
+    count: int
+    space: str
+    colors: list[str]
+    shares: list[float]
+    rare: int
+    even: float
+    far: float
+    shift: float
+
+
+def cover(bins: ColorBins, histogram: ColorHistogram, *, name: str, split: str) -> BinsCoverage:
+    """Say how the colours counted in a histogram lie in colour bins.
+
+    Args:
+        bins: the bins.
+        histogram: of the same space and grid, with at least one picture.
+        name: whose bins they are.
+        split: whose colours they are.
+    """
+    lookup = bins.lookup.reshape(-1)
+    counts = histogram.counts
+    shares = np.bincount(lookup, weights=counts, minlength=bins.count) / counts.sum()
+    width = (np.array(bins.high) - np.array(bins.low)) / histogram.grid
+    means = histogram.sums / np.maximum(counts, 1)[:, None]
+    apart = np.hypot(*((means - bins.centers[lookup]) / width).T)
+    used = shares[shares > 0]
+    return BinsCoverage(
+        bins=name,
+        split=split,
+        count=bins.count,
+        space=bins.space,
+        colors=_hex(bins),
+        shares=shares.tolist(),
+        rare=int((shares < RARE).sum()),
+        even=float(np.exp(-(used * np.log(used)).sum())),
+        far=float(counts[apart > FAR].sum() / counts.sum()),
+        shift=float(np.abs(shares - bins.frequencies).sum() / 2),
+    )
+
+
+def _hex(bins: ColorBins) -> list[str]:
+    from tinct.color.bins import bin_colors
+
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in (bin_colors(bins) * 255).round().astype(int)]

@@ -1,0 +1,165 @@
+"""What picture files have lost: their colours, their levels, and the chroma of JPEG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from tinct.data.labelled import Labelled
+from tinct.errors import InputError
+from tinct.media.image.small import read_small
+
+# So many files are looked at as they are; they are alike in such things.
+LOOKED_AT = 60
+# Where channels differ by at most so many of 255 levels in 99 of 100 pixels there is no colour: JPEG rounds greys by
+# as much.
+GREY_LEVELS = 4
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What was seen in some of the files, unreduced; medians over them.
+
+    Attributes:
+        count: files that were looked at.
+        jpeg: share of them that is JPEG.
+        halved: share that is JPEG with chroma at half size.
+        chroma_step: levels (of 255) between the values that the mean chroma of a block of 8x8 (16x16 where chroma is
+            halved) can have; 0 where nothing is JPEG.
+        chroma_apart: levels by which the mean Cb or Cr of the classes differ, of the two that differ most.
+        colors: different colours in a picture.
+        gap: levels between neighbouring values of a channel, on average, in the channel where they are widest apart.
+        commonest: share of the pixels that has a picture's commonest colour.
+        cut: share of the pixels with one or two channels, not all, at the end of their range.
+    """
+
+    count: int
+    jpeg: float
+    halved: float
+    chroma_step: float
+    chroma_apart: float
+    colors: int
+    gap: float
+    commonest: float
+    cut: float
+
+
+def look_at_files(labelled: Labelled, *, seed: int = 0) -> FileFacts | None:
+    """Look at some files; None where none can be read."""
+    chosen = np.random.default_rng(seed).permutation(len(labelled.paths))[:LOOKED_AT]
+    rows, steps, chroma, labels = [], [], [], []
+    for index in chosen:
+        path = labelled.paths[int(index)]
+        try:
+            content = path.read_bytes()
+            rgb = read_small(content, name=str(path))
+        except (OSError, InputError):
+            continue
+        step = _chroma_step(content)
+        steps.append(step)
+        rows.append([step is not None, step is not None and _halved(content), *_levels(rgb)])
+        chroma.append(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)[..., 1:].mean(axis=(0, 1)))
+        labels.append(int(labelled.labels[int(index)]))
+    if not rows:
+        return None
+    table = np.array(rows, dtype=np.float64)
+    known = [step for step in steps if step is not None]
+    colors, gap, commonest, cut = np.median(table[:, 2:], axis=0)
+    return FileFacts(
+        len(rows),
+        float(table[:, 0].mean()),
+        float(table[:, 1].mean()),
+        float(np.median(known)) if known else 0.0,
+        _apart(np.array(chroma), np.array(labels)),
+        int(colors),
+        float(gap),
+        float(commonest),
+        float(cut),
+    )
+
+
+def _apart(chroma: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    means = np.stack([chroma[labels == label].mean(axis=0) for label in np.unique(labels)])
+    return float(np.ptp(means, axis=0).max())
+
+
+def _levels(rgb: NDArray[np.uint8]) -> tuple[int, float, float, float]:
+    """Give the number of colours, the gap between levels, the commonest's share, and that of pixels cut off."""
+    wide = rgb.reshape(-1, 3).astype(np.uint32)
+    _, counts = np.unique(wide[:, 0] << 16 | wide[:, 1] << 8 | wide[:, 2], return_counts=True)
+    full = (wide == 255).sum(axis=1)
+    levels = [np.unique(channel) for channel in wide.T]
+    gap = max(float(each[-1] - each[0]) / max(1, len(each) - 1) for each in levels)
+    return len(counts), gap, float(counts.max() / len(wide)), float(((full == 1) | (full == 2)).mean())
+
+
+def _halved(content: bytes) -> bool:
+    image = pyvips.Image.new_from_buffer(content, "", access="sequential")
+    name = "jpeg-chroma-subsample"
+    return image.get_typeof(name) != 0 and str(image.get(name)) not in ("4:4:4", "")
+
+
+def _chroma_step(content: bytes) -> float | None:
+    """Give the step of a block's mean chroma in a JPEG, from its second quantisation table; None for other files.
+
+    The mean of a block is its first coefficient divided by 8, and that coefficient comes in multiples of the table's
+    first entry.
+
+    Source: ITU-T T.81, B.2.4.1.
+    """
+    if content[:2] != b"\xff\xd8":
+        return None
+    tables: dict[int, int] = {}
+    place = 2
+    while place + 4 <= len(content) and content[place] == 0xFF:
+        marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4], "big")
+        if marker == 0xDA or length < 2:
+            break
+        if marker == 0xDB:
+            part = content[place + 4 : place + 2 + length]
+            while part:
+                wide = 2 if part[0] >> 4 else 1
+                tables[part[0] & 15] = int.from_bytes(part[1 : 1 + wide], "big")
+                part = part[1 + 64 * wide :]
+        place += 2 + length
+    return tables.get(1, tables.get(0, 8)) / 8
+
+
+def grey_pictures(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Say of pictures (N, H, W, 3) whether they are without colour."""
+    found = []
+    for each in pixels:
+        spread = each.max(axis=-1).astype(np.int16) - each.min(axis=-1)
+        found.append(bool(np.quantile(spread, 0.99) <= GREY_LEVELS))
+    return np.array(found)
+
+
+def twins(
+    pixels: NDArray[np.uint8] | NDArray[np.float32], labels: NDArray[np.intp], groups: NDArray[np.intp]
+) -> list[tuple[int, int]]:
+    """Find pictures that stand in two classes: pairs of indices, the same to the pixel or near-duplicates."""
+    first: dict[bytes, int] = {}
+    pairs: list[tuple[int, int]] = []
+    for index in range(len(labels)):
+        earlier = int(groups[index])
+        if earlier == index:
+            earlier = first.setdefault(pixels[index].tobytes(), index)
+        if earlier != index and labels[earlier] != labels[index]:
+            pairs.append((earlier, index))
+    return pairs
+
+
+def names_of(paths: Sequence[Path], pairs: Sequence[tuple[int, int]], *, most: int = 4) -> list[str]:
+    """Name some pairs of files by folder and name."""
+    lines = [f"{_short(paths[one])} = {_short(paths[other])}" for one, other in pairs[:most]]
+    return lines if len(pairs) <= most else [*lines, f"and {len(pairs) - most} more"]
+
+
+def _short(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"

@@ -1,0 +1,282 @@
+"""Labelled pictures or arrays, from a folder or a table, read into memory at one size."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.inputs import ARRAY, PICTURE
+from tinct.errors import DataError, UnreadableError
+from tinct.media.image.formats import PICTURE_SUFFIXES
+from tinct.media.image.samples import read_array, read_pixels
+from tinct.media.image.small import size_of
+
+TRAIN, VAL, TEST = "train", "val", "test"
+SPLIT_NAMES = {"train": TRAIN, "training": TRAIN, "val": VAL, "valid": VAL, "validation": VAL, "test": TEST}
+# Pictures are looked at in a size whose longer edge is at most this, if nothing else is said.
+LARGEST_EDGE = 128
+SMALLEST_EDGE = 16
+SIZES_LOOKED_AT = 50
+# Copies are told by detail, which smaller pictures do not have.
+COMPARED_EDGE = 64
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Which pictures there are, and what they show.
+
+    Attributes:
+        place: folder or table, for messages.
+        kind: `picture` or `array`.
+        classes: their names, sorted.
+        paths: of each picture.
+        labels: (N,) each one's index in `classes`.
+        splits: each one's split: `train`, `val`, `test`, or empty where none is given.
+        empty: subfolders in which nothing was found, and which are no classes therefore.
+    """
+
+    place: str
+    kind: str
+    classes: tuple[str, ...]
+    paths: tuple[Path, ...]
+    labels: NDArray[np.intp]
+    splits: tuple[str, ...]
+    empty: tuple[str, ...] = ()
+
+    def counts(self) -> dict[str, int]:
+        """Give how many pictures each class has."""
+        numbers = np.bincount(self.labels, minlength=len(self.classes))
+        return {name: int(number) for name, number in zip(self.classes, numbers, strict=True)}
+
+    def part(self, chosen: NDArray[np.bool_]) -> Labelled:
+        """Give some of the pictures; the classes stay."""
+        kept = np.flatnonzero(chosen)
+        return Labelled(
+            self.place,
+            self.kind,
+            self.classes,
+            tuple(self.paths[index] for index in kept),
+            self.labels[kept],
+            tuple(self.splits[index] for index in kept),
+            self.empty,
+        )
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Pictures in memory.
+
+    Attributes:
+        labelled: what they are.
+        pixels: (N, H, W, 3) sRGB uint8, or (N, H, W, C) float32 for arrays.
+        left_out: path and reason of each that could not be read.
+        finer: pictures of less than 64 pixels once more at 64, for copies to be told by; None where `pixels` will do.
+    """
+
+    labelled: Labelled
+    pixels: NDArray[Any]
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    finer: NDArray[Any] | None = None
+
+    @property
+    def compared(self) -> NDArray[Any]:
+        """What copies are looked for in."""
+        return self.pixels if self.finer is None else self.finer
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return int(self.pixels.shape[1]), int(self.pixels.shape[2])
+
+    def of(self, *splits: str) -> NDArray[np.intp]:
+        """Give the indices of the pictures of some splits."""
+        return np.flatnonzero(np.isin(np.array(self.labelled.splits), splits))
+
+
+def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None) -> Labelled:
+    """Find labelled pictures, or arrays.
+
+    Args:
+        source: a folder with one subfolder a class (pictures lie in it to any depth); or with the subfolders train/,
+            val/ and test/ (of which val/ and test/ may be missing), each with one subfolder a class; or a CSV table of
+            paths (relative to the table) and labels, and splits if there is a third column, with or without headings,
+            separated by commas, semicolons or tabs.
+        classes: the only ones allowed, in this order, for measuring a model; those found, sorted, without it.
+
+    Raises:
+        DataError: there is no such folder or table, nothing in it, fewer than two classes (where `classes` is not
+            given), a class that is not allowed, or pictures and arrays side by side.
+    """
+    place = Path(source)
+    if place.is_dir():
+        rows, empty = _folder_rows(place)
+    elif place.suffix.lower() == ".csv" and place.is_file():
+        rows, empty = list(_table_rows(place)), ()
+    else:
+        what = "no folder and no .csv table" if place.exists() else "no such folder"
+        raise DataError(f"{source}: {what}; give a folder with one subfolder a class, or a .csv table")
+    if not rows and place.is_file():
+        raise DataError(f"{source}: the table names no pictures; give each a row of path and label")
+    if not rows:
+        raise DataError(f"{source}: no pictures or .npy arrays in subfolders; make one subfolder for each class")
+    kinds = {ARRAY if path.suffix.lower() == ".npy" else PICTURE for path, _, _ in rows}
+    if len(kinds) > 1:
+        raise DataError(f"{source}: holds pictures and .npy arrays; keep them in two folders and train on one")
+    found = sorted({label for _, label, _ in rows})
+    names = tuple(found) if classes is None else classes
+    if foreign := [label for label in found if label not in names]:
+        raise DataError(f"{source}: the model knows no class '{foreign[0]}'; it knows {', '.join(names)}")
+    if len(names) < 2:
+        raise DataError(f"{source}: only one class, '{names[0]}'; telling apart needs two or more subfolders")
+    return Labelled(
+        str(source),
+        kinds.pop(),
+        names,
+        tuple(path for path, _, _ in rows),
+        np.array([names.index(label) for _, label, _ in rows], dtype=np.intp),
+        tuple(split for _, _, split in rows),
+        empty,
+    )
+
+
+Row = tuple[Path, str, str]
+
+
+def _folder_rows(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
+    """Give what lies in the classes' folders, and the names of those in which nothing does."""
+    inside = _subfolders(folder)
+    splits = {path: SPLIT_NAMES[path.name.lower()] for path in inside if path.name.lower() in SPLIT_NAMES}
+    if TRAIN not in splits.values():
+        places = [(path, "") for path in inside]
+    elif len(splits) < len(inside):
+        other = next(path.name for path in inside if path not in splits)
+        raise DataError(f"{folder}: beside train/ there may be val/ and test/ only, not '{other}'; move it away")
+    else:
+        places = [(each, split) for path, split in splits.items() for each in _subfolders(path)]
+    rows = [(path, place.name, split) for place, split in places for path in _files(place)]
+    return rows, tuple(sorted({place.name for place, _ in places} - {label for _, label, _ in rows}))
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError as error:
+        raise _closed(error) from error
+
+
+def _files(folder: Path) -> list[Path]:
+    found: list[Path] = []
+
+    def refuse(error: OSError) -> None:
+        raise _closed(error) from error
+
+    for place, _, names in os.walk(folder, onerror=refuse):
+        found += [
+            path
+            for path in (Path(place, name) for name in names if not name.startswith("."))
+            if path.suffix.lower() in (*PICTURE_SUFFIXES, ".npy") and path.is_file()
+        ]
+    return sorted(found)
+
+
+def _closed(error: OSError) -> DataError:
+    return DataError(f"{error.filename}: cannot be looked into ({error.strerror}); allow it, or move the folder away")
+
+
+def _table_rows(table: Path) -> Iterator[Row]:
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as stream:
+            first = stream.readline()
+            stream.seek(0)
+            # Spreadsheets of many countries write semicolons; where both are there, those belong to names.
+            separator = "\t" if "\t" in first else ";" if ";" in first and "," not in first else ","
+            rows = [row for row in csv.reader(stream, delimiter=separator) if any(cell.strip() for cell in row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{table}: cannot be read as a table in UTF-8 ({error})") from error
+    suffixes = (*PICTURE_SUFFIXES, ".npy")
+    for number, row in enumerate(rows, start=1):
+        path = table.parent / row[0].strip()
+        if number == 1 and path.suffix.lower() not in suffixes:
+            continue  # the headings
+        if len(row) < 2 or not row[1].strip():
+            raise DataError(f"{table}, row {number}: needs a path and a label")
+        split = row[2].strip().lower() if len(row) > 2 else ""
+        if split and split not in SPLIT_NAMES:
+            raise DataError(f"{table}, row {number}: no split '{split}'; there are train, val and test")
+        if not path.is_file():
+            raise DataError(f"{table}, row {number}: {path} does not exist; paths are relative to the table")
+        yield path, row[1].strip(), SPLIT_NAMES[split] if split else ""
+
+
+def common_size(labelled: Labelled, *, largest: int = LARGEST_EDGE) -> tuple[int, int]:
+    """Give the size that pictures are best looked at in: their median height and width, made smaller to fit.
+
+    Args:
+        labelled: the pictures.
+        largest: longer edge in pixels, at most.
+    """
+    step = max(1, len(labelled.paths) // SIZES_LOOKED_AT)
+    sizes = []
+    for path in labelled.paths[::step]:
+        try:
+            if labelled.kind == ARRAY:
+                sizes.append(read_array(path).shape[:2])
+            else:
+                sizes.append(size_of(path.read_bytes(), name=str(path)))
+        except (UnreadableError, OSError):
+            continue
+    if not sizes:
+        raise DataError(f"{labelled.place}: none of the first pictures can be read; are they pictures?")
+    height, width = np.median(np.array(sizes), axis=0)
+    scale = min(1.0, largest / max(height, width))
+    return max(SMALLEST_EDGE, round(height * scale)), max(SMALLEST_EDGE, round(width * scale))
+
+
+def load(labelled: Labelled, *, size: tuple[int, int], progress: Callable[[int, int], None] | None = None) -> Loaded:
+    """Read pictures into memory; those that cannot be read are left out and listed.
+
+    Args:
+        labelled: which.
+        size: height and width that they are brought to.
+        progress: called with (done, total).
+
+    Raises:
+        DataError: none can be read, or arrays differ in their number of channels.
+    """
+    total = len(labelled.paths)
+    read: list[tuple[NDArray[Any], NDArray[Any] | None] | None] = []
+    left_out: list[tuple[str, str]] = []
+    scale = COMPARED_EDGE / max(size)
+    finer = scale > 1 and labelled.kind == PICTURE
+    enough = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
+
+    def one(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None] | str:
+        try:
+            pixels = read_pixels(path, size=size, kind=labelled.kind)
+            return pixels, read_pixels(path, size=enough, kind=PICTURE) if finer else None
+        except UnreadableError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for index, found in enumerate(pool.map(one, labelled.paths)):
+            if progress:
+                progress(index + 1, total)
+            read.append(None if isinstance(found, str) else found)
+            if isinstance(found, str):
+                left_out.append((str(labelled.paths[index]), found))
+    kept = [found[0] for found in read if found is not None]
+    compared = [found[1] for found in read if found is not None and found[1] is not None]
+    if not kept:
+        raise DataError(f"{labelled.place}: none of {total} files can be read; the first: {left_out[0][1]}")
+    if len({pixels.shape for pixels in kept}) > 1:
+        raise DataError(f"{labelled.place}: arrays of different numbers of channels; give them all the same")
+    chosen = np.array([found is not None for found in read])
+    return Loaded(labelled.part(chosen), np.stack(kept), left_out, np.stack(compared) if compared else None)

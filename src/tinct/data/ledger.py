@@ -1,0 +1,200 @@
+"""The list of photographs that a preparation works through, kept on disk so that it resumes and memory stays flat."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinct.data.screening import look_alike
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE IF NOT EXISTS photo (
+    id INTEGER PRIMARY KEY, path TEXT UNIQUE, source TEXT, category TEXT, turn INTEGER, split TEXT,
+    shard INTEGER, reason TEXT, frame TEXT, content TEXT, hash INTEGER, luma BLOB, width INTEGER, height INTEGER);
+CREATE INDEX IF NOT EXISTS photo_turn ON photo (split, shard, turn);
+CREATE INDEX IF NOT EXISTS photo_content ON photo (content);
+CREATE TABLE IF NOT EXISTS band (value INTEGER, photo INTEGER);
+CREATE INDEX IF NOT EXISTS band_value ON band (value);
+"""
+REJECTED = -1
+
+
+@dataclass
+class Photo:
+    """One photograph on its way into a dataset."""
+
+    id: int
+    path: str
+    source: str
+    category: str
+    reason: str | None = None
+    frame: str | None = None
+    content: str | None = None
+    fingerprint: tuple[int, bytes] | None = None
+    mirrored: tuple[int, bytes] | None = None  # the fingerprint of the photograph turned left to right
+    width: int = 0
+    height: int = 0
+    jpeg: bytes = b""
+    colorfulness: float = 0.0
+
+
+def draw(seed: int, name: str, purpose: str) -> float:
+    """Give a number in 0..1 that depends on nothing but its arguments."""
+    digest = hashlib.sha256(f"{seed}\0{purpose}\0{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+class Ledger:
+    """Photographs in a random but fixed order, and what became of each; an SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file."""
+        self._base = sqlite3.connect(path)
+        self._base.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._base.close()
+
+    def setting(self, name: str) -> str | None:
+        """Give a setting noted earlier."""
+        row = self._base.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else None
+
+    def note(self, name: str, value: str) -> None:
+        """Note a setting."""
+        with self._base:
+            self._base.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+
+    def enlist(self, photos: Iterable[tuple[str, str, str, str]], *, seed: int, val: float) -> None:
+        """Add photographs (path, name, source, category) that are not in the list yet.
+
+        Turn and split are drawn from the name, which does not depend on where the source lies.
+        """
+        rows = (
+            (
+                path,
+                source,
+                category,
+                int(draw(seed, name, "turn") * 2**62),
+                "val" if draw(seed, name, "split") < val else "train",
+            )
+            for path, name, source, category in photos
+        )
+        with self._base:
+            self._base.executemany(
+                "INSERT OR IGNORE INTO photo (path, source, category, turn, split) VALUES (?, ?, ?, ?, ?)", rows
+            )
+
+    def remaining(self, split: str) -> int:
+        """Count what is still to do."""
+        row = self._base.execute("SELECT COUNT(*) FROM photo WHERE split = ? AND shard IS NULL", (split,)).fetchone()
+        return int(row[0])
+
+    def next_photos(self, split: str, count: int) -> list[Photo]:
+        """Give the next photographs to do, in their turn."""
+        rows = self._base.execute(
+            "SELECT id, path, source, category FROM photo WHERE split = ? AND shard IS NULL ORDER BY turn, id LIMIT ?",
+            (split, count),
+        )
+        return [Photo(*row) for row in rows]
+
+    def next_shard(self, split: str) -> int:
+        """Give the number of the first shard not written yet."""
+        row = self._base.execute("SELECT MAX(shard) FROM photo WHERE split = ?", (split,)).fetchone()
+        return 0 if row[0] is None else max(int(row[0]) + 1, 0)
+
+    def twin(self, photo: Photo, earlier: Iterable[Photo]) -> str | None:
+        """Find a photograph already taken that has the same content or looks the same, as it is or mirrored.
+
+        Args:
+            photo: the one to judge, with content and fingerprints.
+            earlier: those of the same, unfinished shard taken before it.
+
+        Returns:
+            A reason that names the other one, or None.
+        """
+        for other in earlier:
+            if other.content == photo.content:
+                return f"exact duplicate of {other.path}"
+            for kind, mark in _marks(photo):
+                if other.fingerprint and look_alike(mark, other.fingerprint):
+                    return f"{kind} duplicate of {other.path}"
+        row = self._base.execute("SELECT path FROM photo WHERE content = ? AND shard >= 0", (photo.content,)).fetchone()
+        if row:
+            return f"exact duplicate of {row[0]}"
+        for kind, mark in _marks(photo):
+            bands = _bands(mark[0])
+            candidates = self._base.execute(
+                f"SELECT DISTINCT path, hash, luma FROM photo JOIN band ON band.photo = photo.id "
+                f"WHERE band.value IN ({','.join('?' * len(bands))})",
+                bands,
+            )
+            for path, number, luma in candidates:
+                if look_alike(mark, (number % 2**64, luma)):
+                    return f"{kind} duplicate of {path}"
+        return None
+
+    def settle(self, photos: list[Photo], shard: int) -> None:
+        """Note in one transaction what became of the photographs of one shard."""
+        with self._base:
+            for photo in photos:
+                number, luma = photo.fingerprint or (0, b"")
+                signed = number - 2**64 if number >= 2**63 else number
+                self._base.execute(
+                    "UPDATE photo SET shard = ?, reason = ?, frame = ?, content = ?, hash = ?, luma = ?, width = ?, "
+                    "height = ? WHERE id = ?",
+                    (
+                        REJECTED if photo.reason else shard,
+                        photo.reason,
+                        photo.frame,
+                        photo.content,
+                        signed,
+                        luma,
+                        photo.width,
+                        photo.height,
+                        photo.id,
+                    ),
+                )
+                if photo.fingerprint and not photo.reason:
+                    self._base.executemany(
+                        "INSERT INTO band VALUES (?, ?)", [(value, photo.id) for value in _bands(number)]
+                    )
+
+    def shards(self, split: str) -> list[tuple[int, int]]:
+        """List the shards written, as (number, photographs in it)."""
+        rows = self._base.execute(
+            "SELECT shard, COUNT(*) FROM photo WHERE split = ? AND shard >= 0 GROUP BY shard ORDER BY shard", (split,)
+        )
+        return [(int(number), int(count)) for number, count in rows]
+
+    def categories(self) -> list[tuple[str, str, str, int]]:
+        """Count the photographs taken, as (split, source, category, count)."""
+        rows = self._base.execute(
+            "SELECT split, source, category, COUNT(*) FROM photo WHERE shard >= 0 GROUP BY split, source, category "
+            "ORDER BY split, source, category"
+        )
+        return [(str(split), str(source), str(category), int(count)) for split, source, category, count in rows]
+
+    def notes(self) -> Iterator[tuple[str, str]]:
+        """List (path, reason) of what was left out or cropped, in a fixed order."""
+        rows = self._base.execute(
+            "SELECT path, COALESCE(reason, frame) AS note FROM photo WHERE note IS NOT NULL ORDER BY path"
+        )
+        for path, reason in rows:
+            yield str(path), str(reason)
+
+
+def _marks(photo: Photo) -> list[tuple[str, tuple[int, bytes]]]:
+    """Give the fingerprints by which a photograph's look-alikes are found, and what to call those."""
+    found = (("near", photo.fingerprint), ("mirrored", photo.mirrored))
+    return [(kind, mark) for kind, mark in found if mark is not None]
+
+
+def _bands(number: int) -> list[int]:
+    """Cut a 64-bit hash into four numbered bands; hashes up to 3 bits apart share at least one."""
+    return [band << 16 | (number >> (16 * band)) & 0xFFFF for band in range(4)]

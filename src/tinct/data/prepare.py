@@ -1,0 +1,306 @@
+"""From folders of photographs to a dataset that training streams: WebDataset tar shards, and what was left out.
+
+A dataset is a folder:
+
+    dataset.json          settings, shards with their counts, categories
+    train-000000.tar ...  KEY.jpg and KEY.json (source, category, name, width, height, colourfulness) per photograph
+    val-000000.tar ...
+    rejected.csv          path and reason: left out, or cropped
+    ledger.sqlite         what makes an interrupted preparation go on
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from tinct.color.statistics import colorfulness
+from tinct.data.ledger import Ledger, Photo
+from tinct.data.screening import SMALLEST_SIDE, Picture, crop_frame, find_frame, fingerprint, grey_reason
+from tinct.errors import DataError, SettingError, UnreadableError
+from tinct.files import make_folder, written_beside
+from tinct.media.image.formats import PICTURE_SUFFIXES
+from tinct.media.image.small import read_small
+
+FORMAT = 1
+JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True)
+class PreparedDataset:
+    """What a preparation made.
+
+    Attributes:
+        path: the dataset's folder.
+        train: photographs to train on.
+        val: photographs to validate on.
+        rejected: photographs left out.
+        cropped: photographs taken without their frame.
+        duplicates: of those left out, how many are another photograph again: the same file, recompressed, or mirrored.
+    """
+
+    path: Path
+    train: int
+    val: int
+    rejected: int
+    cropped: int
+    duplicates: int = 0
+
+
+def prepare(
+    sources: Sequence[str | Path],
+    target: str | Path,
+    *,
+    size: int = 256,
+    val: float = 0.1,
+    seed: int = 0,
+    categories: Sequence[str] | None = None,
+    shard_size: int = 500,
+    progress: Callable[[int, int], None] | None = None,
+) -> PreparedDataset:
+    """Make a dataset from folders of photographs.
+
+    Photographs are fitted into `size` (Lanczos, never enlarged), freed of frames, and split at random. Unreadable,
+    near-grey, toned, tiny and duplicate ones (mirrored copies too) are left out and listed in `rejected.csv`. Run again
+    after an interruption, it goes on; memory does not grow with the number of photographs.
+
+    Args:
+        sources: folders, searched to any depth; a photograph's source is its folder's name, its category the name of
+            the subfolder right below (empty for photographs in the folder itself).
+        target: the dataset's folder; made where missing.
+        size: longest edge in pixels, at least 64.
+        val: share of photographs kept for validation, 0..0.5.
+        seed: decides order and split.
+        categories: take only these subfolders.
+        shard_size: photographs looked at per shard.
+        progress: called with (done, total) after each photograph.
+
+    Returns:
+        Counts of what was made.
+
+    Raises:
+        SettingError: an option is out of range, or differs from the one an interrupted preparation began with.
+        DataError: no photographs found, or none left.
+    """
+    _check(sources, size=size, val=val, shard_size=shard_size)
+    folder = Path(target)
+    _check_there(sources, categories, folder)
+    make_folder(folder)
+    ledger = Ledger(folder / "ledger.sqlite")
+    try:
+        _begin(ledger, sources, folder, size=size, val=val, seed=seed, categories=categories, shard_size=shard_size)
+        total = ledger.remaining("train") + ledger.remaining("val")
+        for done, _ in enumerate(_write_shards(ledger, folder, shard_size=shard_size, size=size), start=1):
+            if progress:
+                progress(done, total)
+        return _finish(ledger, folder, size=size, val=val, seed=seed)
+    finally:
+        ledger.close()
+
+
+def prepared_from(dataset: str | Path) -> list[str]:
+    """Give the folders, as whole paths, whose photographs a dataset was made of."""
+    ledger = Ledger(Path(dataset) / "ledger.sqlite")
+    try:
+        places: list[str] = json.loads(ledger.setting("settings") or "{}").get("sources", [])
+    finally:
+        ledger.close()
+    return places
+
+
+def _check(sources: Sequence[str | Path], *, size: int, val: float, shard_size: int) -> None:
+    if size < SMALLEST_SIDE:
+        raise SettingError(f"size must be at least {SMALLEST_SIDE} pixels, not {size}")
+    if not 0 <= val <= 0.5:
+        raise SettingError(f"val must lie in 0..0.5, not {val}")
+    if shard_size < 1:
+        raise SettingError(f"shard size must be at least 1, not {shard_size}")
+    for source in sources:
+        if not Path(source).is_dir():
+            raise DataError(f"{source}: no such folder of photographs")
+
+
+def _check_there(sources: Sequence[str | Path], categories: Sequence[str] | None, folder: Path) -> None:
+    """Refuse folders without photographs, and categories that are not there, before anything is made."""
+    where = ", ".join(str(source) for source in sources)
+    if next(_find(sources, None, folder), None) is None:
+        raise DataError(f"no photographs found in {where}")
+    if not categories:
+        return
+    there = {category for *_, category in _find(sources, None, folder)}
+    if missing := [name for name in categories if name not in there]:
+        known = ", ".join(sorted(name for name in there if name)) or "none: no subfolders"
+        raise DataError(f"{where}: no category '{missing[0]}' with photographs in it; there are {known}")
+
+
+def _begin(ledger: Ledger, sources: Sequence[str | Path], folder: Path, **settings: Any) -> None:
+    """Enlist the photographs, or check that an earlier preparation had the same settings."""
+    wanted = json.dumps({"sources": [str(Path(source).resolve()) for source in sources], **settings}, sort_keys=True)
+    before = ledger.setting("settings")
+    if before is not None and before != wanted:
+        raise SettingError(
+            f"{folder} was begun with other settings ({before}); give the same, or another folder for the new dataset"
+        )
+    # Photographs added since an earlier preparation are taken too; those known already stay where they are.
+    ledger.enlist(_find(sources, settings["categories"], folder), seed=settings["seed"], val=settings["val"])
+    ledger.note("settings", wanted)
+
+
+def _find(
+    sources: Sequence[str | Path], categories: Sequence[str] | None, target: Path
+) -> Iterator[tuple[str, str, str, str]]:
+    """Walk the sources and give (path, name, source, category) of every picture file."""
+    avoided = target.resolve()
+    for source in sources:
+        root = Path(source).resolve()
+        for place, folders, names in os.walk(root):
+            here = Path(place)
+            folders[:] = sorted(name for name in folders if not name.startswith(".") and here / name != avoided)
+            parts = here.relative_to(root).parts
+            category = parts[0] if parts else ""
+            if categories is not None and category not in categories:
+                continue
+            for name in sorted(names):
+                if Path(name).suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
+                    path = here / name
+                    yield str(path), f"{root.name}/{path.relative_to(root).as_posix()}", root.name, category
+
+
+def _write_shards(ledger: Ledger, folder: Path, *, shard_size: int, size: int) -> Iterator[Photo]:
+    """Write all shards, giving each photograph as it is done."""
+    for split in ("train", "val"):
+        while photos := ledger.next_photos(split, shard_size):
+            yield from _write_shard(ledger, folder, split, photos, size=size)
+
+
+def _write_shard(ledger: Ledger, folder: Path, split: str, photos: list[Photo], *, size: int) -> Iterator[Photo]:
+    """Write one shard and note it, giving each photograph as it is done."""
+    number = ledger.next_shard(split)
+    taken: list[Photo] = []
+    path = folder / f"{split}-{number:06d}.tar"
+    partial = path.with_suffix(".tar.part")
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool, tarfile.open(partial, "w") as tar:
+        for photo in pool.map(lambda item: _load(item, size=size), photos):
+            if photo.reason is None:
+                photo.reason = ledger.twin(photo, taken)
+            if photo.reason is None:
+                taken.append(photo)
+                _add(tar, photo)
+            photo.jpeg = b""
+            yield photo
+    if taken:
+        partial.replace(path)
+    else:
+        partial.unlink()
+    ledger.settle(photos, number)
+
+
+def _add(tar: tarfile.TarFile, photo: Photo) -> None:
+    card = {
+        "source": photo.source,
+        "category": photo.category,
+        "name": Path(photo.path).name,
+        "width": photo.width,
+        "height": photo.height,
+        "colorfulness": round(photo.colorfulness, 1),
+        "sha256": photo.content,
+    }
+    for suffix, content in (("jpg", photo.jpeg), ("json", json.dumps(card).encode())):
+        entry = tarfile.TarInfo(f"{photo.id:08d}.{suffix}")
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+
+
+def _load(photo: Photo, *, size: int) -> Photo:
+    """Read, fit, free of its frame and judge one photograph; fills in `photo`."""
+    try:
+        content = Path(photo.path).read_bytes()
+        photo.content = hashlib.sha256(content).hexdigest()
+        picture = read_small(content, longest=size, name=photo.path)
+    except (OSError, UnreadableError) as error:
+        photo.reason = f"unreadable ({error})"
+        return photo
+    photo.height, photo.width = picture.shape[:2]
+    if min(picture.shape[:2]) < SMALLEST_SIDE:
+        photo.reason = f"too small ({photo.width}x{photo.height})"
+        return photo
+    whole = picture.size
+    frame = find_frame(picture)
+    if frame.present:
+        picture = crop_frame(picture, frame)
+        photo.frame = f"cropped: a frame of {asdict(frame)}"
+        if picture.size < whole / 2:
+            photo.reason = "mostly frame or of one colour"
+            return photo
+    photo.height, photo.width = picture.shape[:2]
+    if min(picture.shape[:2]) < SMALLEST_SIDE:
+        photo.reason = f"too small ({photo.width}x{photo.height})"
+        return photo
+    photo.reason = grey_reason(picture)
+    if photo.reason is None:
+        photo.fingerprint = fingerprint(picture)
+        photo.mirrored = fingerprint(np.ascontiguousarray(picture[:, ::-1]))
+        photo.jpeg = _encode(picture)
+        photo.colorfulness = colorfulness(picture)
+    return photo
+
+
+def _encode(picture: Picture) -> bytes:
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR]
+    options.append(cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
+    return encoded.tobytes()
+
+
+def _finish(ledger: Ledger, folder: Path, *, size: int, val: float, seed: int) -> PreparedDataset:
+    rejected = cropped = duplicates = 0
+    with written_beside(folder / "rejected.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["path", "reason"])
+        for path, reason in ledger.notes():
+            rows.writerow([path, reason])
+            cropped += reason.startswith("cropped")
+            rejected += not reason.startswith("cropped")
+            duplicates += reason.startswith(("exact duplicate", "near duplicate", "mirrored duplicate"))
+    shards = {split: _list_shards(ledger, folder, split) for split in ("train", "val")}
+    counts = {split: sum(shard["count"] for shard in listed) for split, listed in shards.items()}
+    if counts["train"] == 0:
+        raise DataError(f"no photograph was fit for training; {folder / 'rejected.csv'} says why")
+    card = {
+        "format": FORMAT,
+        "size": size,
+        "val": val,
+        "seed": seed,
+        "shards": shards,
+        "counts": counts,
+        "categories": [
+            {"split": split, "source": source, "category": category, "count": count}
+            for split, source, category, count in ledger.categories()
+        ],
+    }
+    with written_beside(folder / "dataset.json") as partial:
+        partial.write_text(json.dumps(card, indent=1), encoding="utf-8")
+    return PreparedDataset(folder, counts["train"], counts["val"], rejected, cropped, duplicates)
+
+
+def _list_shards(ledger: Ledger, folder: Path, split: str) -> list[dict[str, Any]]:
+    """Describe the shards of a split: file, photographs, and the SHA-256 that a download is checked against."""
+    listed = []
+    for number, count in ledger.shards(split):
+        path = folder / f"{split}-{number:06d}.tar"
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        listed.append({"file": path.name, "count": count, "sha256": digest})
+    return listed

@@ -1,0 +1,364 @@
+"""What is in the pictures that one trains on: a doctor's look at a folder or a dataset, before any training.
+
+Each picture is read once and only numbers are kept of it, about 1 KB; what is wrong is said in order of weight by
+`tinct.data.findings`, with its evidence and its remedy, and drawn by `tinct.study.report.data_page`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.bins import ColorBins, ColorHistogram
+from tinct.color.statistics import colorfulness
+from tinct.data.bins import bins_of_model
+from tinct.data.colors import OWN, BinsCoverage, ColorCounts, cover
+from tinct.data.duplicates import LONGEST, Duplicate, Mark, find_duplicates
+from tinct.data.findings import DataWarning, find_warnings
+from tinct.data.pictures import Picture, find_splits, is_dataset
+from tinct.data.screening import FRAME_SPREAD, SMALLEST_SIDE, find_frame, grey_reason
+from tinct.errors import DataError, InputError, SettingError
+from tinct.media.image.small import read_small, size_of
+from tinct.parallel import ahead
+from tinct.runtime.session import core_count
+
+Pixels = NDArray[np.uint8]
+SAMPLES = 48  # pictures of the sample sheet
+THUMBNAIL = 160  # pixels of its tiles
+COLORFULNESS_STEP = 5.0
+OWN_SPACE, OWN_GRID, OWN_COUNT = "yuv", 16, 32  # bins of `tinct train` where nothing else is said
+# Channels that differ by no more than this (8-bit steps) in 99 of 100 pixels: a picture without any colour.
+_GREY_STEP = 3
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How a number is spread over the pictures of a split.
+
+    Attributes:
+        least: the smallest.
+        low: the 5th percentile.
+        middle: the median.
+        high: the 95th percentile.
+        most: the largest.
+    """
+
+    least: float
+    low: float
+    middle: float
+    high: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread:
+        """Take it of numbers, at least one."""
+        return cls(*(float(value) for value in np.quantile(list(values), (0, 0.05, 0.5, 0.95, 1))))
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """The pictures of one split; of those that can be read.
+
+    Attributes:
+        split: `train`, `val`, `test`, or empty for a folder without splits.
+        pictures: how many.
+        width: in pixels.
+        height: in pixels.
+        aspect: width over height.
+        sizes: the commonest sizes as (width, height, pictures).
+        colorfulness: Hasler & Suesstrunk's measure.
+        colorfulness_counts: pictures in steps of `COLORFULNESS_STEP`, from 0.
+        grey: names of pictures without any colour.
+        near_grey: names of those with next to none.
+        toned: names of those toned in one hue.
+        framed: names of those with a frame of one colour around them.
+        small: names of those with a side of less than 64 pixels.
+    """
+
+    split: str
+    pictures: int
+    width: Spread
+    height: Spread
+    aspect: Spread
+    sizes: list[tuple[int, int, int]]
+    colorfulness: Spread
+    colorfulness_counts: list[int]
+    grey: list[str]
+    near_grey: list[str]
+    toned: list[str]
+    framed: list[str]
+    small: list[str]
+
+
+@dataclass(frozen=True)
+class Group:
+    """How many pictures a split has of one source and category."""
+
+    split: str
+    source: str
+    category: str
+    pictures: int
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What `inspect_data` found.
+
+    Attributes:
+        data: the folder or dataset.
+        prepared: whether it is a dataset of `tinct prepare`.
+        limit: how many pictures of each split were looked at; None for all.
+        splits: facts of each split.
+        groups: counts by split, source and category.
+        duplicates: pictures that are there twice, within a split or across splits; see `find_duplicates`.
+        unreadable: (picture, reason).
+        palette: (`#rrggbb`, share of the pixels) of all splits.
+        coverage: of colour bins, by whose bins and by split.
+        warnings: what is wrong, the weightiest first.
+        samples: (THUMBNAIL, THUMBNAIL, 3) sRGB pictures chosen at random from all splits.
+        pictures: where every picture is, by its name.
+        seconds: how long it took.
+    """
+
+    data: str
+    prepared: bool
+    limit: int | None
+    splits: list[SplitFacts]
+    groups: list[Group]
+    duplicates: list[Duplicate]
+    unreadable: list[tuple[str, str]]
+    palette: list[tuple[str, float]]
+    coverage: list[BinsCoverage]
+    warnings: list[DataWarning] = field(default_factory=list)
+    samples: list[Pixels] = field(default_factory=list, repr=False)
+    pictures: dict[str, Picture] = field(default_factory=dict, repr=False)
+    seconds: float = 0.0
+
+    @property
+    def leaks(self) -> list[Duplicate]:
+        """The duplicates across splits."""
+        return [pair for pair in self.duplicates if pair.across]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give everything but the pictures as plain JSON values."""
+        names = ("data", "prepared", "limit", "unreadable", "palette", "seconds")
+        plain: dict[str, Any] = {name: getattr(self, name) for name in names}
+        for name in ("warnings", "splits", "groups", "duplicates", "coverage"):
+            plain[name] = [asdict(item) for item in getattr(self, name)]
+        return plain
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What is kept of one picture."""
+
+    picture: Picture
+    mark: Mark
+    size: tuple[int, int]  # height and width
+    colorfulness: float
+    fault: str  # grey, near_grey, toned, or nothing
+    framed: bool
+
+
+@dataclass(frozen=True)
+class _Glance:
+    """What is known of one picture at once, and added up: not kept."""
+
+    look: _Look | None
+    reason: str = ""
+    histograms: tuple[ColorHistogram, ...] = ()
+    rgb: Pixels | None = None
+
+
+def inspect_data(
+    data: str | Path,
+    *,
+    models: Sequence[str | Path] = (),
+    limit: int | None = None,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> DataReport:
+    """Look at all pictures of a folder or a dataset, and say what would spoil a training.
+
+    Args:
+        data: a dataset that `tinct prepare` made, or a folder of photographs, searched to any depth; subfolders called
+            train, val and test are its splits.
+        models: names of models that come with tinct, or model files: how the data lie in their colour bins.
+        limit: so many pictures of each split, chosen at random; all without it.
+        seed: decides the choice, and that of the samples.
+        progress: called with (done, total) after each picture.
+
+    Returns:
+        The facts, and the warnings in order of weight.
+
+    Raises:
+        SettingError: the limit is below 1.
+        DataError: there is no such folder, or no picture in it that can be read; or the dataset is damaged.
+        ModelError: there is no such model, or it has no colour bins.
+    """
+    started = time.perf_counter()
+    if limit is not None and limit < 1:
+        raise SettingError(f"the limit must be at least 1 picture, not {limit}")
+    foreign = {str(model): bins_of_model(model) for model in models}
+    drawn = random.Random(seed)
+    listed = []
+    for split, pictures in find_splits(data).items():
+        some = sorted(drawn.sample(range(len(pictures)), limit)) if limit and limit < len(pictures) else None
+        listed += [(split, picture) for picture in (pictures if some is None else [pictures[index] for index in some])]
+    survey = _Survey(foreign, frozenset(drawn.sample(range(len(listed)), min(SAMPLES, len(listed)))))
+    survey.walk(listed, progress=progress)
+    if not survey.looks:
+        name, reason = survey.unreadable[0]
+        raise DataError(f"{data}: none of the {len(listed)} pictures can be read ({name}: {reason})")
+    facts = [_facts(split, looks) for split, looks in survey.by_split().items()]
+    report = DataReport(
+        data=str(data),
+        prepared=is_dataset(data),
+        limit=limit,
+        splits=facts,
+        groups=_groups(survey.looks),
+        duplicates=find_duplicates([look.mark for look in survey.looks]),
+        unreadable=survey.unreadable,
+        palette=survey.colors.palette(),
+        coverage=survey.coverage([facts.split for facts in facts]),
+        samples=survey.samples,
+        pictures={look.mark.name: look.picture for look in survey.looks},
+    )
+    return replace(report, warnings=find_warnings(report), seconds=time.perf_counter() - started)
+
+
+class _Survey:
+    """Goes through the pictures once and adds them up."""
+
+    def __init__(self, foreign: dict[str, ColorBins], chosen: frozenset[int]) -> None:
+        self.looks: list[_Look] = []
+        self.unreadable: list[tuple[str, str]] = []
+        self.colors = ColorCounts()
+        self.samples: list[Pixels] = []
+        self._foreign, self._chosen = foreign, chosen
+        grids = [(OWN_SPACE, OWN_GRID)] + [(bins.space, bins.lookup.shape[0]) for bins in foreign.values()]
+        self._grids = list(dict.fromkeys(grids))
+        self._sums: dict[tuple[str, str, int], ColorHistogram] = {}
+
+    def walk(self, listed: list[tuple[str, Picture]], *, progress: Callable[[int, int], None] | None) -> None:
+        workers = core_count()
+        with ThreadPoolExecutor(workers) as pool:
+            for index, glance in enumerate(ahead(pool, self._glance, listed, depth=2 * workers)):
+                split, picture = listed[index]
+                if glance.look is None or glance.rgb is None:
+                    self.unreadable.append((picture.label, glance.reason))
+                else:
+                    self._add(split, glance.look, glance.rgb, glance.histograms, sample=index in self._chosen)
+                if progress:
+                    progress(index + 1, len(listed))
+
+    def _glance(self, item: tuple[str, Picture]) -> _Glance:
+        split, picture = item
+        try:
+            content = picture.content()
+            size = size_of(content, name=picture.name)
+            rgb = read_small(content, longest=LONGEST, name=picture.name)
+        except InputError as error:
+            return _Glance(None, str(error))
+        histograms = []
+        for space, grid in self._grids:
+            histograms.append(ColorHistogram(space=space, grid=grid))
+            histograms[-1].add(rgb)
+        mark = Mark.of(rgb, content=content, name=picture.label, split=split)
+        look = _Look(picture, mark, size, colorfulness(rgb), _fault(rgb), _framed(rgb))
+        return _Glance(look, "", tuple(histograms), rgb)
+
+    def _add(
+        self, split: str, look: _Look, rgb: Pixels, histograms: tuple[ColorHistogram, ...], *, sample: bool
+    ) -> None:
+        self.looks.append(look)
+        small = cv2.resize(rgb, (min(96, rgb.shape[1]), min(96, rgb.shape[0])), interpolation=cv2.INTER_AREA)
+        self.colors.add(small)
+        for histogram, (space, grid) in zip(histograms, self._grids, strict=True):
+            total = self._sums.setdefault((split, space, grid), ColorHistogram(space=space, grid=grid))
+            total.counts += histogram.counts
+            total.sums += histogram.sums
+        if sample:
+            self.samples.append(tile(rgb))
+
+    def by_split(self) -> dict[str, list[_Look]]:
+        found: dict[str, list[_Look]] = {}
+        for look in self.looks:
+            found.setdefault(look.mark.split, []).append(look)
+        return found
+
+    def coverage(self, splits: list[str]) -> list[BinsCoverage]:
+        """Lay every split's colours into the bins of the first split (training), then into those of the models."""
+        own = ColorBins.from_histogram(self._sums[splits[0], OWN_SPACE, OWN_GRID], bins=OWN_COUNT)
+        found = []
+        for name, bins in {OWN: own, **self._foreign}.items():
+            for split in splits:
+                histogram = self._sums[split, bins.space, bins.lookup.shape[0]]
+                found.append(cover(bins, histogram, name=name, split=split))
+        return found
+
+
+def tile(rgb: Pixels) -> Pixels:
+    """Fit a picture (H, W, 3) into a square tile of `THUMBNAIL` pixels on light grey."""
+    height, width = rgb.shape[:2]
+    factor = THUMBNAIL / max(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    square: Pixels = np.full((THUMBNAIL, THUMBNAIL, 3), 235, dtype=np.uint8)
+    top, left = (THUMBNAIL - size[1]) // 2, (THUMBNAIL - size[0]) // 2
+    square[top : top + size[1], left : left + size[0]] = small
+    return square
+
+
+def _fault(rgb: Pixels) -> str:
+    red, green, blue = cv2.split(rgb)
+    steps = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
+    if np.quantile(steps, 0.99) <= _GREY_STEP:
+        return "grey"
+    reason = grey_reason(rgb)
+    if reason is None:
+        return ""
+    return "toned" if reason.startswith("toned") else "near_grey"
+
+
+def _framed(rgb: Pixels) -> bool:
+    # A frame begins at an edge of one colour; few pictures have one, and looking further takes long.
+    edges = (rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1])
+    flat = any(edge.std(axis=0).max() < FRAME_SPREAD for edge in edges)
+    return flat and min(rgb.shape[:2]) >= 8 and find_frame(rgb).present
+
+
+def _facts(split: str, looks: list[_Look]) -> SplitFacts:
+    sizes = Counter((look.size[1], look.size[0]) for look in looks)
+    steps = np.bincount([int(look.colorfulness // COLORFULNESS_STEP) for look in looks])
+    named = {
+        fault: [look.mark.name for look in looks if look.fault == fault] for fault in ("grey", "near_grey", "toned")
+    }
+    return SplitFacts(
+        split=split,
+        pictures=len(looks),
+        width=Spread.of(look.size[1] for look in looks),
+        height=Spread.of(look.size[0] for look in looks),
+        aspect=Spread.of(look.size[1] / look.size[0] for look in looks),
+        sizes=[(*size, count) for size, count in sizes.most_common(5)],
+        colorfulness=Spread.of(look.colorfulness for look in looks),
+        colorfulness_counts=[int(count) for count in steps],
+        framed=[look.mark.name for look in looks if look.framed],
+        small=[look.mark.name for look in looks if min(look.size) < SMALLEST_SIDE],
+        **named,
+    )
+
+
+def _groups(looks: list[_Look]) -> list[Group]:
+    counts = Counter((look.mark.split, look.picture.source, look.picture.category) for look in looks)
+    return [Group(*key, pictures=count) for key, count in counts.items()]

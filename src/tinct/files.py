@@ -1,0 +1,125 @@
+"""Writing files beside their target and renaming them into place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha1
+from pathlib import Path
+
+from tinct.errors import OutputError
+
+try:
+    import fcntl
+except ImportError:  # not on Windows; runs are not kept apart there
+    fcntl = None  # type: ignore[assignment]
+
+# An unfinished file is called .NAME.tinct-part; one that a killed run left is taken over by the next for that target.
+UNFINISHED = ".tinct-part"
+_LONGEST_NAME = 255  # bytes, on the file systems in use
+
+
+def make_folder(folder: str | Path) -> Path:
+    """Make a folder, and those it lies in, where they are not there.
+
+    Raises:
+        OutputError: it cannot be made or written to.
+    """
+    place = Path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}); choose another") from error
+    if not os.access(place, os.W_OK):
+        raise OutputError(f"{folder}: the folder cannot be written to; choose another")
+    return place
+
+
+def check_place(target: str | Path) -> Path:
+    """Give the file that a target leads to, having seen that its folder is there and can be written to.
+
+    Raises:
+        OutputError: it is not, or cannot.
+    """
+    final = Path(target).resolve()
+    if not final.parent.is_dir():
+        raise OutputError(f"{target}: the folder does not exist; make it first")
+    if not os.access(final.parent, os.W_OK):
+        raise OutputError(f"{target}: the folder cannot be written to; choose another")
+    return final
+
+
+@contextmanager
+def written_beside(target: str | Path) -> Iterator[Path]:
+    """Give a path to write to, beside the target; renamed into place after the block, removed if the block fails.
+
+    Args:
+        target: the file to write; of a link, the file it points to is replaced.
+
+    Yields:
+        An empty file's path, of a name that encodes as UTF-8, in the target's folder.
+
+    Raises:
+        OutputError: the folder does not exist or cannot be written to, another run writes this very target, or writing
+            failed with an OSError.
+    """
+    final = check_place(target)
+    beside = final.with_name(unfinished_name(final.name))
+    try:
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            _lock(descriptor, beside, target)
+            try:
+                os.ftruncate(descriptor, 0)
+                yield beside
+                beside.replace(final)
+            finally:
+                beside.unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); free or choose space") from error
+
+
+def unfinished_name(name: str) -> str:
+    """Give the name an unfinished file has beside the file called `name`."""
+    content = os.fsencode(name)
+    kept = content[: _LONGEST_NAME - len(UNFINISHED) - 10].decode("utf-8", "ignore")
+    mark = "" if kept == name else f"-{sha1(content, usedforsecurity=False).hexdigest()[:8]}"
+    return f".{kept}{mark}{UNFINISHED}"
+
+
+@contextmanager
+def locked(path: Path, *, target: str | Path) -> Iterator[None]:
+    """Keep other runs out as long as the block runs, by a lock on a file that is made for it and stays.
+
+    Args:
+        path: the file to lock.
+        target: what is being written, for the message.
+
+    Raises:
+        OutputError: another run holds the lock.
+        OSError: the file cannot be made.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        _lock(descriptor, path, target)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path, target: str | Path) -> None:
+    """Keep other runs off the unfinished file as long as its descriptor is open; a killed run's lock is gone."""
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        mine = os.path.samestat(os.fstat(descriptor), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        mine = False
+    except OSError:  # a file system without locks
+        return
+    if not mine:
+        raise OutputError(f"{target}: another run is writing it; wait for it")

@@ -1,0 +1,191 @@
+"""Photographs streamed into training, cut to squares.
+
+Shards and photographs are shuffled anew each epoch, from the seed and the epoch alone; each worker of each device reads
+its own part. However large the dataset, what is held is one buffer of compressed photographs for each worker.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from tinct.data.source import Sample, Source, decode, open_source, pictures, read_samples
+
+if TYPE_CHECKING:
+    from tinct.learn.feature_file import FeatureFile
+
+__all__ = [
+    "Crop", "PhotoStream", "Sample", "Source", "cut", "decode", "loader", "open_source", "pictures", "read_samples",
+    "shuffled",
+]  # fmt: skip
+
+SHUFFLE_BUFFER = 1000
+
+
+def shuffled(samples: Iterable[Sample], rng: random.Random, size: int = SHUFFLE_BUFFER) -> Iterator[Sample]:
+    """Shuffle a stream through a buffer of `size` photographs."""
+    buffer: list[Sample] = []
+    for sample in samples:
+        if len(buffer) < size:
+            buffer.append(sample)
+            continue
+        place = rng.randrange(size)
+        yield buffer[place]
+        buffer[place] = sample
+    rng.shuffle(buffer)
+    yield from buffer
+
+
+@dataclass(frozen=True)
+class Crop:
+    """How a photograph is cut for training.
+
+    Attributes:
+        size: edge of the square that comes out, in pixels.
+        zoom: the photograph's shorter edge is scaled to between `size` and `zoom` times `size`, never enlarged; at 1
+            each crop holds the whole shorter edge.
+        random: where the crop lies: anywhere, or in the middle.
+    """
+
+    size: int = 128
+    zoom: float = 1.75
+    random: bool = True
+
+
+def cut(picture: NDArray[np.uint8], crop: Crop, rng: random.Random) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Cut a square from a photograph; what is too small for it is padded.
+
+    Args:
+        picture: (H, W, 3) sRGB uint8.
+        crop: how.
+        rng: draws scale and place.
+
+    Returns:
+        (size, size, 3) uint8 and (size, size) bool, true where the photograph is.
+    """
+    height, width = picture.shape[:2]
+    zoom = crop.zoom ** rng.random() if crop.random else 1.0
+    scale = min(1.0, crop.size * zoom / min(height, width))
+    if scale < 1:
+        new = (max(1, round(width * scale)), max(1, round(height * scale)))
+        picture = np.asarray(cv2.resize(picture, new, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        height, width = picture.shape[:2]
+    spare_y, spare_x = max(0, height - crop.size), max(0, width - crop.size)
+    top = rng.randint(0, spare_y) if crop.random else spare_y // 2
+    left = rng.randint(0, spare_x) if crop.random else spare_x // 2
+    part = picture[top : top + crop.size, left : left + crop.size]
+    square = np.zeros((crop.size, crop.size, 3), dtype=np.uint8)
+    mask = np.zeros((crop.size, crop.size), dtype=bool)
+    square[: part.shape[0], : part.shape[1]] = part
+    mask[: part.shape[0], : part.shape[1]] = True
+    return square, mask
+
+
+class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
+    """Batches of cut photographs: `rgb` (N, size, size, 3) uint8 and `mask` (N, size, size) bool.
+
+    In training it never ends by itself: the caller takes as many batches as make an epoch, and each photograph comes as
+    often as `Source.draws` says. Each reader (a worker of a rank) then has shards of its own, drawn anew each epoch; an
+    epoch takes equally much from each reader, so that with few shards some photographs come twice and others not, which
+    evens out from epoch to epoch. In validation every photograph comes once. With a file of features there is also
+    `features`, the encoder's of each square.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        crop: Crop,
+        batch_size: int,
+        seed: int,
+        epoch: int,
+        endless: bool,
+        rank: int = 0,
+        ranks: int = 1,
+        features: FeatureFile | None = None,
+    ) -> None:
+        """Describe the stream; nothing is opened before it is read."""
+        super().__init__()
+        self.rank = rank
+        self.ranks = ranks
+        self.source = source
+        self.crop = crop
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = epoch
+        self.endless = endless
+        self.features = features
+
+    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
+        """Read this reader's part."""
+        info = get_worker_info()
+        if info is not None:
+            cv2.setNumThreads(0)
+        workers, worker = (info.num_workers, info.id) if info is not None else (1, 0)
+        reader, readers = self.rank * workers + worker, self.ranks * workers
+        rng = random.Random(f"{self.seed} {self.epoch} {reader}")
+        samples = self._samples(rng, reader=reader, readers=readers)
+        while batch := list(islice(samples, self.batch_size)):
+            cuts = [cut(decode(content, card, self.source), self.crop, rng) for content, card in batch]
+            made = {
+                "rgb": torch.from_numpy(np.stack([square for square, _ in cuts])),
+                "mask": torch.from_numpy(np.stack([mask for _, mask in cuts])),
+            }
+            if self.features is not None:
+                made["features"] = self.features.read([card["index"] for _, card in batch])
+            yield made
+
+    def _samples(self, rng: random.Random, *, reader: int, readers: int) -> Iterator[Sample]:
+        for turn in count():
+            parts = list(self.source.parts)
+            if self.endless:
+                # The same order for every reader, so that each part has one reader only.
+                random.Random(f"{self.seed} {self.epoch} {turn}").shuffle(parts)
+            if len(parts) >= readers:
+                samples = read_samples(parts[reader::readers], self.source)
+            else:
+                samples = islice(read_samples(parts, self.source), reader, None, readers)
+            yield from shuffled(_repeated(samples, self.source, rng), rng) if self.endless else samples
+            if not self.endless or not self.source.count:
+                return
+
+
+def _repeated(samples: Iterator[Sample], source: Source, rng: random.Random) -> Iterator[Sample]:
+    """Give each photograph as often as the source draws it, on average."""
+    for sample in samples:
+        share = 1.0 if source.draws is None else source.draws[sample[1]["index"]]
+        whole = int(share)
+        for _ in range(whole + (share > whole and rng.random() < share - whole)):
+            yield sample
+
+
+def loader(stream: PhotoStream, *, workers: int) -> DataLoader[Any]:
+    """Give a DataLoader of ready-made batches.
+
+    The files of a plain folder are decoded by libvips, whose threads do not survive a fork: its workers start anew.
+    """
+    anew = bool(workers and not stream.source.shards and not stream.source.decoded)
+    return DataLoader(
+        stream,
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        multiprocessing_context="spawn" if anew else None,
+        worker_init_fn=_leave_at_once if anew else None,
+    )
+
+
+def _leave_at_once(worker: int) -> None:
+    """Have a worker end without the clean-up of libvips and codecs, which aborts over their threads now and then."""
+    atexit.register(os._exit, 0)

@@ -1,0 +1,1 @@
+"""One picture in and out of files."""

@@ -1,0 +1,355 @@
+"""Photographs in and out of files, by libvips, in streams: nothing full-size is ever held.
+
+A picture is opened (`open_picture`), looked at small (`Picture.small`), and written once more from its own rows
+(`Picture.write`), with a function that makes colours from grey rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyvips
+
+from tinct.color.spaces import FloatArray
+from tinct.errors import InputError, OutputError, TinctError, TooLargeError, UnreadableError
+from tinct.files import written_beside
+from tinct.media.image import formats, notes
+from tinct.media.image.any_path import encodes, open_source, save
+from tinct.media.image.opening import open_bytes, other_kind
+from tinct.media.image.profile import to_srgb
+from tinct.media.image.strips import StripFunction, StripPicture
+
+# More pixels than this are refused: a billion take a minute, and files that claim more are mostly traps.
+MOST_PIXELS = 1_000_000_000
+# Pictures narrower than this hold nothing to colour.
+LEAST_EDGE = 8
+# Pictures to be turned are held in memory up to this many bytes, in a temporary file above.
+_TURNED_IN_MEMORY = 64 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture file, opened: its header is read, its pixels are not.
+
+    Attributes:
+        source: the file, or its bytes.
+        name: what messages call it.
+        width: as it is shown, orientation applied.
+        height: as it is shown.
+        deep: whether it has 16 bits a channel.
+        alpha: whether it has transparency.
+        loader: libvips' name for what reads it.
+        remarks: what a person should know, such as pages left out or colours converted.
+        quality: JPEG quality it was written with, where that can be told.
+        lossless: whether its pixels are stored without loss, as far as that can be told.
+    """
+
+    source: Path | bytes
+    name: str
+    width: int
+    height: int
+    deep: bool
+    alpha: bool
+    loader: str
+    remarks: tuple[str, ...]
+    quality: int | None
+    lossless: bool
+
+    def small(self, *, size: float) -> FloatArray:
+        """Read a small copy, by shrinking while decoding where the format can.
+
+        Args:
+            size: root of height x width of the copy; smaller pictures are not enlarged.
+
+        Returns:
+            (h, w, 1) grey or (h, w, 3) sRGB, float32 in 0..1, orientation applied.
+
+        Raises:
+            UnreadableError: the file is truncated or damaged.
+        """
+        shrunk = small_size(self.height, self.width, size=size)
+        factor = max(1.0, self.height / shrunk[0])
+        try:
+            image = _load(self.source, access="sequential", **_shrink_on_load(self.loader, factor))
+            turned = _orientation(image) >= 5
+            height, width = shrunk[::-1] if turned else shrunk
+            pixels = to_srgb(image, name=self.name).pixels
+            pixels = pixels.resize(width / pixels.width, vscale=height / pixels.height).copy_memory().autorot()
+            array = pixels.numpy()
+        except pyvips.Error as error:
+            raise _unreadable(self.name, error) from error
+        scaled = array.reshape(*array.shape[:2], -1).astype(np.float32) / np.float32(65535 if self.deep else 255)
+        result: FloatArray = scaled
+        return result
+
+    def default_target(self, *, folder: Path | None = None) -> Path:
+        """Give where a result goes if nobody says: NAME_color.EXT beside the input, or in a folder."""
+        if isinstance(self.source, bytes):
+            raise OutputError("a picture given as bytes has no place beside it; say where to write the result")
+        suffix = formats.suffix_for(self.loader, self.source.suffix)
+        return (folder or self.source.parent) / f"{self.source.stem}_color{suffix}"
+
+    def write(
+        self, function: StripFunction, target: Path, *, settings: Mapping[str, str], version: str, threads: int
+    ) -> None:
+        """Write a result made from this picture's rows, beside the target and then renamed into place.
+
+        Args:
+            function: makes (n, W, 3 or 4) sRGB from (n, W, k) rows and the first row's number; k is 1 or 3, and one
+                more where the picture has alpha. The rows' type is that of `result_type`.
+            target: the file to write; its folder must exist.
+            settings: for the note in the metadata.
+            version: of tinct, for the note.
+            threads: how many strips are computed at once.
+
+        Raises:
+            OutputError: it cannot be written; nothing is left behind.
+            UnreadableError: the input turned out damaged.
+        """
+        form = formats.format_of(target)
+        with written_beside(target) as beside:
+            self._stream(function, form, beside, name=str(target), settings=(settings, version), threads=threads)
+
+    def encode(
+        self, function: StripFunction, suffix: str, *, settings: Mapping[str, str], version: str, threads: int
+    ) -> bytes:
+        """Give a result as a file's bytes, in the format of `suffix`; arguments and failures as for `write`."""
+        form = formats.format_of(f"result{suffix}")
+        return self._stream(function, form, None, name="the result", settings=(settings, version), threads=threads)
+
+    def losses(self, form: formats.Format) -> tuple[str, ...]:
+        """Say what a result in a format lacks of the picture, a sentence each."""
+        kind = form.suffixes[0][1:].upper()
+        lost = []
+        if self.alpha and not form.alpha:
+            lost.append(f"{kind} has no transparency: transparent parts became white")
+        if self.deep and form.bits < 16 and not (form.deep and self.loader.startswith(form.name)):
+            lost.append(f"{kind} has no 16 bits a channel: they became {form.bits}")
+        return tuple(lost)
+
+    def result_type(self, form: formats.Format) -> type[np.generic]:
+        """Give the type of a result's values in a format: uint16 where picture and format have 16 bits, else uint8."""
+        return np.uint16 if self.deep and form.deep else np.uint8
+
+    def _stream(
+        self,
+        function: StripFunction,
+        form: formats.Format,
+        path: Path | None,
+        *,
+        name: str,
+        settings: tuple[Mapping[str, str], str],
+        threads: int,
+    ) -> bytes:
+        if form.longest and max(self.width, self.height) > form.longest:
+            raise OutputError(f"{name}: {form.name} holds at most {form.longest} pixels an edge; write .png or .tif")
+        dtype = self.result_type(form)
+        strips: StripPicture | None = None
+        try:
+            pixels, source, profile = self._pixels()
+            bands = 3 + (pixels.bands in (2, 4))
+            strips = StripPicture(pixels, function, bands=bands, dtype=dtype, threads=threads)
+            result = self._with_metadata(strips.image, source, profile, settings)
+            deep = dtype is np.uint16
+            size = self.width * self.height * bands * np.dtype(dtype).itemsize
+            options = formats.save_options(
+                form, quality=self.quality, lossless=self.lossless, deep=deep, huge=size > 3_500_000_000
+            )
+            data = b""
+            if path is None:
+                data = getattr(result, f"{form.name}save_buffer")(**options)
+            else:
+                save(result, form.name, path, options)
+            if strips.error is not None:  # a saver need not notice that rows were missing
+                raise pyvips.Error("rows are missing")
+            return data
+        except pyvips.Error as error:
+            cause = strips.error if strips is not None else None
+            if isinstance(cause, pyvips.Error):
+                raise _unreadable(self.name, cause) from cause
+            if cause is not None:
+                raise cause from None
+            raise OutputError(f"{name}: cannot be written ({_line(error)}); is the disk full?") from error
+        finally:
+            if strips is not None:
+                strips.close()
+
+    def _pixels(self) -> tuple[pyvips.Image, pyvips.Image, bytes | None]:
+        """Give the rows to stream (grey or RGB, then alpha), the image whose metadata they had, and the profile."""
+        source = _load(self.source, access="sequential")
+        orientation = _orientation(source)
+        pixels, alpha, profile, _ = to_srgb(source, name=self.name)
+        if alpha is not None:
+            pixels = pixels.bandjoin(alpha)
+        if orientation == 2:
+            pixels = pixels.fliphor()
+        elif orientation > 2:
+            # What is below comes first then, so the rows cannot be streamed from the file.
+            held = self.width * self.height * pixels.bands * (2 if self.deep else 1) <= _TURNED_IN_MEMORY
+            if held:
+                pixels = pixels.copy_memory()
+            else:
+                waiting = pyvips.Image.new_temp_file("%s.v")
+                pixels.write(waiting)
+                pixels = waiting
+            pixels = pixels.autorot()
+        return pixels, source, profile
+
+    def _with_metadata(
+        self,
+        image: pyvips.Image,
+        source: pyvips.Image,
+        profile: bytes | None,
+        settings: tuple[Mapping[str, str], str],
+    ) -> pyvips.Image:
+        result = image.copy(xres=source.xres, yres=source.yres)
+        notes.copy_metadata(source, result)
+        if profile is not None:
+            result.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+        notes.write_note(result, settings[0], version=settings[1])
+        return result
+
+
+def open_picture(source: str | Path | bytes) -> Picture:
+    """Open a picture: read its header and check that it can be used.
+
+    Args:
+        source: a file, or a file's bytes.
+
+    Returns:
+        The picture; of several pages or frames the first, and its remarks say so.
+
+    Raises:
+        UnreadableError: missing, empty, or no picture.
+        TooLargeError: more than `MOST_PIXELS`.
+        InputError: narrower than `LEAST_EDGE` pixels.
+    """
+    _set_up_vips()
+    place: Path | bytes = source if isinstance(source, bytes) else Path(source)
+    name = "the picture" if isinstance(place, bytes) else str(place)
+    head = _head(place, name)
+    try:
+        image = _load(place, access="sequential")
+    except pyvips.Error as error:
+        raise _unreadable(name, error) from error
+    width, height = image.width, image.height
+    if width * height > MOST_PIXELS:
+        raise TooLargeError(
+            f"{name}: {width} x {height} pixels are more than the {MOST_PIXELS // 10**6} megapixels tinct opens; "
+            "make it smaller first"
+        )
+    converted = to_srgb(image, name=name)
+    if min(width, height) < LEAST_EDGE:
+        raise InputError(
+            f"{name}: {width} x {height} pixels are too few to colour; it takes at least {LEAST_EDGE} an edge"
+        )
+    if _orientation(image) >= 5:
+        width, height = height, width
+    pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
+    first_only = f"only the first of {pages} pages was used" if pages > 1 else ""
+    loader = str(image.get("vips-loader")) if image.get_typeof("vips-loader") else ""
+    return Picture(
+        source=place,
+        name=name,
+        width=width,
+        height=height,
+        deep=image.format != "uchar",
+        loader=loader,
+        alpha=converted.alpha is not None,
+        remarks=tuple(remark for remark in (first_only, converted.remark) if remark),
+        quality=formats.jpeg_quality(head) if loader.startswith("jpeg") else None,
+        lossless=formats.is_lossless(loader, head),
+    )
+
+
+def check_target(target: Path, source: Path | bytes, *, overwrite: bool) -> None:
+    """Refuse a target that cannot or must not be written, before any work is done.
+
+    Raises:
+        OutputError: of an unknown kind, already there, a folder, or the source itself.
+    """
+    formats.format_of(target)
+    try:
+        if target.is_dir():
+            raise OutputError(f"{target}: is a folder; name a file")
+        if target.exists():
+            if isinstance(source, Path) and source.exists() and target.samefile(source):
+                raise OutputError(f"{target}: is the input itself; choose another name with -o")
+            if not overwrite:
+                raise OutputError(f"{target}: is there already; allow replacing it with --overwrite (overwrite=True)")
+        elif not target.parent.is_dir():
+            raise OutputError(f"{target}: the folder does not exist; make it first")
+    except OSError as error:  # a name too long, say
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); choose another name") from error
+
+
+def small_size(height: int, width: int, *, size: float) -> tuple[int, int]:
+    """Give height and width with sqrt(height x width) = `size`, aspect kept, never enlarged, at least 1 each."""
+    factor = min(1.0, size / (height * width) ** 0.5, 8 * size / max(height, width))
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def _load(source: Path | bytes, **options: Any) -> pyvips.Image:
+    if isinstance(source, bytes):
+        return open_bytes(source, fail_on="error", **options)
+    try:
+        with source.open("rb") as file:
+            if other_kind(file.read(12)) is not None:
+                file.seek(0)
+                return open_bytes(file.read())
+    except OSError as error:
+        raise pyvips.Error(str(error.strerror)) from error
+    # A file name ending in ] would be taken for libvips' options.
+    if str(source).endswith("]") or not encodes(source):
+        return pyvips.Image.new_from_source(open_source(source), "", fail_on="error", **options)
+    return pyvips.Image.new_from_file(str(source), fail_on="error", **options)
+
+
+def _shrink_on_load(loader: str, factor: float) -> dict[str, Any]:
+    """Give the loader's option for a smaller picture, which leaves a factor of 2 to the better filter."""
+    if loader.startswith("jpegload"):
+        return {"shrink": next((shrink for shrink in (8, 4, 2) if factor >= 2 * shrink), 1)}
+    if loader.startswith("webpload") and factor > 2:
+        return {"scale": 2 / factor}
+    return {}
+
+
+def _head(source: Path | bytes, name: str) -> bytes:
+    if isinstance(source, bytes):
+        head = source[: 1 << 20]
+    else:
+        if source.is_dir():
+            raise UnreadableError(f"{name}: is a folder, not a picture")
+        try:
+            with source.open("rb") as file:
+                head = file.read(1 << 20)
+        except OSError as error:
+            raise UnreadableError(f"{name}: cannot be opened ({error.strerror or error}); check the name") from error
+    if not head:
+        raise UnreadableError(f"{name}: is empty; copy it again from where it came")
+    return head
+
+
+def _orientation(image: pyvips.Image) -> int:
+    return int(image.get("orientation")) if image.get_typeof("orientation") else 1
+
+
+def _unreadable(name: str, error: pyvips.Error) -> TinctError:
+    return UnreadableError(f"{name}: no picture that can be read, or damaged ({_line(error)}); check or replace it")
+
+
+def _line(error: pyvips.Error) -> str:
+    """Give the telling line of what libvips says."""
+    lines = [line.strip() for line in str(getattr(error, "detail", "") or error).splitlines() if line.strip()]
+    return lines[0] if lines else "no reason given"
+
+
+@cache
+def _set_up_vips() -> None:
+    # libvips keeps the results of its last 100 operations otherwise; files may change, and memory is for one picture.
+    pyvips.cache_set_max(0)

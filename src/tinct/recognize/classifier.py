@@ -1,0 +1,296 @@
+"""Recognising pictures by their colours, from a model file; needs no PyTorch."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.features import ArrayFeatures
+from tinct.color.inputs import ARRAY, PICTURE
+from tinct.color.spaces import FloatArray
+from tinct.errors import InputError, UnreadableError
+from tinct.media.image.formats import PICTURE_SUFFIXES
+from tinct.media.image.samples import read_pixels, resize
+from tinct.media.image.small import read_small, reduce_small
+from tinct.runtime.classifier import ClassifierCard, ClassifierSession
+
+# Pictures are run together in batches of so many.
+BATCH = 32
+# Files are read by so many threads at once.
+READERS = min(4, os.cpu_count() or 1)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one picture.
+
+    Attributes:
+        label: the likeliest class.
+        probability: of that class, calibrated, 0..1.
+        probabilities: of every class, in the order of the model's classes.
+    """
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file that was to be recognised: its prediction, or why there is none."""
+
+    path: Path
+    prediction: Prediction | None
+    message: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain JSON values."""
+        if self.prediction is None:
+            return {"path": str(self.path), "error": self.message}
+        return {"path": str(self.path), **vars(self.prediction)}
+
+
+class Classifier:
+    """A model that `tinct classify train` wrote, ready to recognise pictures.
+
+    Takes a path, a PIL image, or an array: (H, W, 3), (H, W, 4) or (H, W) sRGB as uint8, uint16 or floats in 0..1; for
+    models of arrays, a .npy path or (H, W) or (H, W, channels) numbers. Whatever the size, it is brought to the
+    model's. Transparent parts are taken for white. Several threads may use one at once.
+
+    Attributes:
+        path: the model file.
+        card: what it says about itself.
+        classes: the names of the classes.
+    """
+
+    def __init__(self, model: str | Path, *, threads: int | None = None) -> None:
+        """Open a model file.
+
+        Args:
+            model: its path.
+            threads: how many threads one run uses; as many as there are cores without it.
+
+        Raises:
+            ModelError: there is no such file, it is damaged, or no classifier of tinct's.
+        """
+        self._session = ClassifierSession(model, threads=threads)
+        self.path = self._session.path
+        self.card: ClassifierCard = self._session.card
+        self.classes: tuple[str, ...] = tuple(self.card.classes)
+
+    def __repr__(self) -> str:
+        """Name the model and its classes."""
+        return f"Classifier({str(self.path)!r}, classes={self.classes!r})"
+
+    def __call__(self, picture: Any) -> Prediction:
+        """Do what `predict` does."""
+        return self.predict(picture)
+
+    def predict(self, picture: Any) -> Prediction:
+        """Recognise one picture.
+
+        Args:
+            picture: a path, PIL image or array, as the class says.
+
+        Raises:
+            UnreadableError: the file is missing or damaged.
+            InputError: the array has another form.
+            ModelError: the model failed.
+        """
+        return self._named(self.probabilities([picture])[0])
+
+    def probabilities(self, pictures: Iterable[Any]) -> FloatArray:
+        """Recognise several pictures.
+
+        Args:
+            pictures: paths, PIL images or arrays, as the class says, mixed at will.
+
+        Returns:
+            (N, classes) float32 calibrated probabilities, in the order of `classes`.
+
+        Raises:
+            UnreadableError: a file is missing or damaged.
+            InputError: an array has another form.
+            ModelError: the model failed.
+        """
+        with ThreadPoolExecutor(READERS) as pool:
+            found = [
+                self._session.probabilities(np.stack(list(pool.map(self.prepare, some))))
+                for some in batched(pictures, BATCH)
+            ]
+        return np.concatenate(found) if found else np.zeros((0, len(self.classes)), dtype=np.float32)
+
+    def rows(self, paths: Iterable[str | Path]) -> Iterator[Row]:
+        """Recognise files, in their order; one that cannot be read gives a row that says why.
+
+        Args:
+            paths: of pictures, or of .npy arrays for a model of arrays.
+
+        Raises:
+            ModelError: the model failed.
+        """
+
+        def prepared(path: Path) -> NDArray[Any] | str:
+            try:
+                return self.prepare(path)
+            except InputError as error:
+                return str(error)
+
+        with ThreadPoolExecutor(READERS) as pool:
+            for some in batched(map(Path, paths), BATCH):
+                ready = list(pool.map(prepared, some))
+                read = [each for each in ready if not isinstance(each, str)]
+                shares = iter(self._session.probabilities(np.stack(read)) if read else ())
+                for path, each in zip(some, ready, strict=True):
+                    if isinstance(each, str):
+                        yield Row(path, None, each)
+                    else:
+                        yield Row(path, self._named(next(shares)))
+
+    def prepare(self, picture: Any) -> NDArray[Any]:
+        """Bring a picture to the form that the model was trained on.
+
+        Args:
+            picture: a path, PIL image or array, as the class says.
+
+        Returns:
+            (height, width, 3) uint8, or (height, width, channels) float32 for a model of arrays.
+
+        Raises:
+            UnreadableError: the file is missing or damaged.
+            InputError: the array has another form.
+        """
+        height, width = self.card.size
+        if isinstance(picture, str | Path):
+            if self.card.kind == ARRAY and Path(picture).suffix.lower() != ".npy":
+                raise UnreadableError(f"{picture}: the model was trained on .npy arrays, and knows no pictures")
+            if self.card.kind == PICTURE and Path(picture).suffix.lower() == ".npy":
+                raise UnreadableError(f"{picture}: the model was trained on pictures, and knows no .npy arrays")
+            return self._checked(read_pixels(picture, size=(height, width), kind=self.card.kind), str(picture))
+        if self.card.kind == ARRAY:
+            return self._checked(resize(_numbers(picture), (height, width)), "the array")
+        if any(kind.__module__ == "PIL.Image" for kind in type(picture).__mro__):
+            small = read_small(_png(picture), longest=2 * max(height, width), name="the PIL image")
+            return resize(small, (height, width))
+        return resize(reduce_small(_pixels(picture), longest=2 * max(height, width)), (height, width))
+
+    def _checked(self, values: NDArray[Any], name: str) -> NDArray[Any]:
+        """Refuse arrays of another number of channels than the model was trained on."""
+        measure = self.card.measure()
+        wanted = measure.channels if isinstance(measure, ArrayFeatures) else len(self.card.mean)
+        if self.card.kind == ARRAY and values.shape[-1] != wanted:
+            raise InputError(f"{name}: has {values.shape[-1]} channels, and the model was trained on {wanted}")
+        return values
+
+    def _named(self, shares: FloatArray) -> Prediction:
+        best = int(shares.argmax())
+        named = {name: float(share) for name, share in zip(self.classes, shares, strict=True)}
+        return Prediction(self.classes[best], float(shares[best]), named)
+
+
+def batched(values: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
+    """Give the values in tuples of a size, the last one shorter."""
+    rest = iter(values)
+    while some := tuple(islice(rest, size)):
+        yield some
+
+
+def find_inputs(
+    places: Iterable[str | Path], *, kind: str, complain: Callable[[str], None] | None = None
+) -> list[Path]:
+    """List the files to recognise: files as named, and in folders, to any depth, all of the kind.
+
+    Args:
+        places: files and folders.
+        kind: `picture` or `array`.
+        complain: called with a message for each folder that holds none.
+
+    Raises:
+        UnreadableError: nothing at all was found.
+    """
+    suffixes = (".npy",) if kind == ARRAY else tuple(PICTURE_SUFFIXES)
+    found: list[Path] = []
+    last = ""
+    for place in map(Path, places):
+        if not place.is_dir():
+            found.append(place)
+            continue
+        inside = [
+            path
+            for path in sorted(place.rglob("*"))
+            if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
+        ]
+        if not inside:
+            last = f"{place}: holds no {'.npy arrays' if kind == ARRAY else 'pictures'}"
+            if complain:
+                complain(last)
+        found += inside
+    if not found:
+        raise UnreadableError(f"{last or 'nothing was named'}; name pictures or a folder of them")
+    return found
+
+
+def _numbers(values: Any) -> FloatArray:
+    """Check an array for a model of arrays: (H, W, channels) float32."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf" or array.ndim not in (2, 3) or 0 in array.shape:
+        raise InputError(f"needs real numbers of the shape (H, W) or (H, W, channels), not {array.dtype} {array.shape}")
+    numbers = np.asarray(array if array.ndim == 3 else array[..., None], dtype=np.float32)
+    if not np.isfinite(numbers).all():
+        raise InputError("the array holds values that are no finite numbers")
+    return numbers
+
+
+def _pixels(values: Any) -> NDArray[np.uint8]:
+    """Turn an array of any of the forms into (H, W, 3) uint8."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InputError("needs a path, a PIL image or an array of pixels") from error
+    if array.ndim == 2:
+        array = np.repeat(array[..., None], 3, axis=-1)
+    if array.ndim != 3 or array.shape[-1] not in (3, 4) or 0 in array.shape:
+        raise InputError(f"a picture has the shape (H, W, 3), (H, W, 4) or (H, W), not {array.shape}")
+    if array.dtype == np.uint16:
+        unit = array.astype(np.float32) / np.float32(65535)
+    elif array.dtype == np.uint8:
+        if array.shape[-1] == 3:
+            return np.asarray(array, dtype=np.uint8)
+        unit = array.astype(np.float32) / np.float32(255)
+    elif array.dtype.kind == "f":
+        unit = array.astype(np.float32)
+        if not np.isfinite(unit).all() or unit.min() < 0 or unit.max() > 1:
+            raise InputError("floats of a picture must lie in 0..1; divide them by their largest possible value")
+    else:
+        raise InputError(f"pixels are uint8, uint16 or floats in 0..1, not {array.dtype}")
+    if unit.shape[-1] == 4:
+        unit = unit[..., :3] * unit[..., 3:] + (1 - unit[..., 3:])
+    rounded: NDArray[np.uint8] = np.rint(unit * 255).astype(np.uint8)
+    return rounded
+
+
+def _png(image: Any) -> bytes:
+    """Write a PIL image of any mode as a file in memory, which is then read as any other: upright, in sRGB."""
+    from PIL import ImageOps
+
+    stream = io.BytesIO()
+    try:
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode in ("CMYK", "YCbCr", "HSV", "LAB", "F", "RGBX", "RGBa", "La"):
+            upright = upright.convert("RGB")
+        upright.save(stream, "PNG", compress_level=1)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"the PIL image of the mode {image.mode} cannot be used ({error}); convert it to RGB"
+        ) from error
+    return stream.getvalue()

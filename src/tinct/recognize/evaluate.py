@@ -1,0 +1,232 @@
+"""Measuring a classifier on labelled pictures, and its confusion matrix as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from tinct.color.controls import with_hue_turned, without_color
+from tinct.color.inputs import PICTURE
+from tinct.color.spaces import FloatArray
+from tinct.data.labelled import TEST, VAL, Labelled, find_labelled
+from tinct.errors import DataError, InputError, OutputError
+from tinct.files import written_beside
+from tinct.recognize.classifier import Classifier
+from tinct.runtime.scores import Scores, balanced, score
+
+BATCH = 32
+# Turns of the hue that an evaluation tries, in degrees.
+HUE_TURNS = (30, 180)
+# The confusion matrix: pixels a cell, and so many characters of a class's name.
+CELL, LONGEST_NAME = 56, 24
+INK, PAPER = (40, 40, 40), (255, 255, 255)
+RIGHT, WRONG = np.array([49, 130, 206]), np.array([209, 69, 59])
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model was worth on a folder.
+
+    Attributes:
+        split: which split was measured, or empty for everything.
+        scores: on its pictures.
+        color_tests: balanced accuracy on the same pictures turned grey, and of turned hue; empty for arrays.
+        left_out: path and reason of each picture that could not be read.
+        wrong: path, truth, what was named and its probability, of each picture that was wrong, surest first.
+    """
+
+    split: str
+    scores: Scores
+    color_tests: dict[str, float]
+    left_out: list[tuple[str, str]]
+    wrong: list[tuple[str, str, str, float]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain JSON values."""
+        return {
+            "split": self.split,
+            **self.scores.to_json(),
+            "color_tests": self.color_tests,
+            "left_out": [{"path": path, "reason": reason} for path, reason in self.left_out],
+            "wrong": [
+                {"path": path, "truth": truth, "named": named, "probability": share}
+                for path, truth, named, share in self.wrong
+            ],
+        }
+
+
+def evaluate_classifier(
+    model: str | Path | Classifier,
+    source: str | Path,
+    *,
+    color_tests: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Measure a model on labelled pictures.
+
+    Args:
+        model: a model file, or one that is open.
+        source: a folder or table as for training. Of given splits the test split is measured, or else validation.
+        color_tests: measure grey and hue-turned pictures too.
+        progress: called with (done, total).
+
+    Raises:
+        DataError: there is no such folder, nothing in it, or a class that the model does not know.
+        ModelError: the model file is missing or damaged.
+    """
+    classifier = model if isinstance(model, Classifier) else Classifier(model)
+    labelled, split = _chosen(find_labelled(source, classes=classifier.classes))
+    if labelled.kind != classifier.card.kind:
+        raise DataError(f"{source}: holds {labelled.kind}s, and the model was trained on {classifier.card.kind}s")
+    changes: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {"plain": lambda pixels: pixels}
+    if color_tests and labelled.kind == PICTURE:
+        changes["grey"] = without_color
+        changes |= {f"hue {degrees}": _turn(degrees) for degrees in HUE_TURNS}
+    found: dict[str, list[FloatArray]] = {name: [] for name in changes}
+    rows, left_out = [], []
+    batch: list[NDArray[Any]] = []
+    for index, path in enumerate(labelled.paths):
+        try:
+            batch.append(classifier.prepare(path))
+            rows.append(index)
+        except InputError as error:
+            left_out.append((str(path), str(error)))
+        if batch and (len(batch) == BATCH or index == len(labelled.paths) - 1):
+            pixels = np.stack(batch)
+            for name, change in changes.items():
+                found[name].append(classifier.probabilities(list(change(pixels))))
+            batch = []
+        if progress:
+            progress(index + 1, len(labelled.paths))
+    if not rows:
+        raise DataError(f"{source}: none of {len(labelled.paths)} files can be read; the first: {left_out[0][1]}")
+    if batch:
+        for name, change in changes.items():
+            found[name].append(classifier.probabilities(list(change(np.stack(batch)))))
+    return _evaluation(labelled.part(_mask(rows, len(labelled.paths))), split, found, left_out)
+
+
+def _chosen(labelled: Labelled) -> tuple[Labelled, str]:
+    """Give the split to measure: test, or else validation, or everything where there are none."""
+    for split in (TEST, VAL):
+        if split in labelled.splits:
+            return labelled.part(np.array(labelled.splits) == split), split
+    return labelled, ""
+
+
+def _turn(degrees: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    return lambda pixels: with_hue_turned(pixels, degrees=degrees)
+
+
+def _mask(rows: list[int], count: int) -> NDArray[np.bool_]:
+    mask = np.zeros(count, dtype=bool)
+    mask[rows] = True
+    return mask
+
+
+def _evaluation(
+    labelled: Labelled, split: str, found: dict[str, list[FloatArray]], left_out: list[tuple[str, str]]
+) -> Evaluation:
+    shares = {name: np.concatenate(parts) for name, parts in found.items()}
+    plain, labels = shares["plain"], labelled.labels
+    named = plain.argmax(axis=1)
+    wrong = [
+        (str(labelled.paths[row]), labelled.classes[labels[row]], labelled.classes[named[row]], float(plain[row].max()))
+        for row in np.flatnonzero(named != labels)
+    ]
+    tests = {name: balanced(each.argmax(axis=1), labels) for name, each in shares.items() if name != "plain"}
+    return Evaluation(
+        split, score(plain, labels, labelled.classes), tests, left_out, sorted(wrong, key=lambda row: -row[3])
+    )
+
+
+def draw_confusion(scores: Scores, path: str | Path, *, overwrite: bool = False) -> None:
+    """Draw a confusion matrix: rows are the truth, columns what was named, cells shares of the row and counts.
+
+    Args:
+        scores: whose.
+        path: a .png file.
+        overwrite: replace a file that is there.
+
+    Raises:
+        OutputError: the file is there already, or cannot be written.
+    """
+    target = Path(path)
+    check_drawing(target, overwrite=overwrite)
+    with written_beside(target) as beside:
+        beside.write_bytes(cv2.imencode(".png", confusion_picture(scores)[..., ::-1])[1].tobytes())
+
+
+def check_drawing(target: Path, *, overwrite: bool) -> None:
+    """Refuse a target before any work.
+
+    Raises:
+        OutputError: it is no .png, is there already, or its folder is not.
+    """
+    if target.suffix.lower() != ".png":
+        raise OutputError(f"{target}: a confusion matrix is drawn as .png")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target}: is there already; use --overwrite or another name")
+    if not target.parent.is_dir():
+        raise OutputError(f"{target}: the folder does not exist; make it first")
+
+
+def confusion_picture(scores: Scores) -> NDArray[np.uint8]:
+    """Draw a confusion matrix: (H, W, 3) sRGB uint8; blue on the diagonal, red off it, darker for larger shares."""
+    names = [_text(name) for name in scores.classes]
+    corner = [_text("named →"), _text("truth ↓")]
+    left = max(each.shape[1] for each in [*names, *corner]) + 24
+    count = len(names)
+    canvas = np.full((left + CELL * count + 16, left + CELL * count + 16, 3), 255, dtype=np.uint8)
+    totals = np.maximum(scores.confusion.sum(axis=1, keepdims=True), 1)
+    shares = scores.confusion / totals
+    for row in range(count):
+        for column in range(count):
+            top, start = left + CELL * row, left + CELL * column
+            color = RIGHT if row == column else WRONG
+            fill = np.rint(255 + shares[row, column] * (color - 255)).astype(np.uint8)
+            canvas[top : top + CELL - 1, start : start + CELL - 1] = fill
+            _number(canvas, int(scores.confusion[row, column]), top, start, light=shares[row, column] > 0.6)
+    for place, name in enumerate(names):
+        height, width = name.shape
+        top = left + CELL * place + (CELL - height) // 2
+        _ink(canvas, name, top, left - 12 - width)
+        _ink(canvas, np.rot90(name), left - 12 - width, top)  # upwards above the column
+    for place, text in enumerate(corner):
+        _ink(canvas, text, left - 12 - (2 - place) * (text.shape[0] + 8), left - 12 - text.shape[1])
+    return canvas
+
+
+def _number(canvas: NDArray[np.uint8], value: int, top: int, left: int, *, light: bool) -> None:
+    if not value:
+        return
+    text, size = str(value), 0.5
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    at = (left + (CELL - width) // 2, top + (CELL + height) // 2)
+    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, PAPER if light else INK, 1, cv2.LINE_AA)
+
+
+def _ink(canvas: NDArray[np.uint8], mask: NDArray[np.uint8], top: int, left: int) -> None:
+    """Put a mask of letters (H, W), 255 where there is ink, onto the canvas."""
+    top, left = max(0, top), max(0, left)
+    part = canvas[top : top + mask.shape[0], left : left + mask.shape[1]]
+    share = mask[: part.shape[0], : part.shape[1], None].astype(np.float32) / 255
+    part[...] = np.rint(part * (1 - share) + np.array(INK) * share)
+
+
+def _text(name: str) -> NDArray[np.uint8]:
+    """Draw a name in any script, by Pango: (H, W) uint8, 255 where there is ink."""
+    short = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    escaped = "".join(f"&#{ord(letter)};" if letter in "<>&" else letter for letter in short)
+    try:
+        drawn: NDArray[np.uint8] = pyvips.Image.text(escaped, font="sans 12", dpi=90).numpy()
+    except pyvips.Error:  # no fonts here, or nothing to see in the name
+        return np.zeros((12, 12), dtype=np.uint8)
+    return drawn if drawn.ndim == 2 else drawn[..., 0]

@@ -1,0 +1,247 @@
+"""Made-up spectrograms of two classes that differ in hue alone, with a known best possible accuracy.
+
+Each picture shows 40 minutes of a slow signal (40 samples a second): noise with equal density from 1 to 19 Hz. The mean
+level of that band in decibels is the only thing the classes differ in, and varies within each class:
+
+    level = ± shift / 2 + difficulty * shift * N(0, 1)
+
+In a colour map whose range is wide, one decibel is a few degrees of hue: the pictures are plain blue, one class a
+little bluer than the other. What does not depend on the class: bursts and hums (stripes from green to yellow), a slow
+wave of the level through the picture, and how bright the picture was drawn, with lighter and darker places in it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import FloatArray, rgb_to_hsv
+from tinct.errors import OutputError, SettingError
+from tinct.recognize.spectrogram_files import save_bytes
+from tinct.recognize.spectrograms import Spectrogram, color_mapper
+
+CLASSES = ("low", "high")
+RATE = 40.0
+SECONDS = 2400.0
+BAND = (1.0, 19.0)
+SIZE = (96, 96)
+COLOR_MAP = "viridis"
+# The range of the colour map in decibels, around the density that white noise of variance 1 has at this rate.
+_FLOOR = 10 * math.log10(2 / RATE)
+SPAN = (_FLOOR - 25.0, _FLOOR + 65.0)
+EXAMPLE_FILE = "example.json"
+
+
+@dataclass(frozen=True)
+class Example:
+    """Two classes of signals.
+
+    Attributes:
+        shift: decibels between the classes' mean levels; one is about 3 degrees of hue.
+        difficulty: spread of the level within a class, as a share of `shift`. At 0 every picture tells its class, at
+            0.2 99.4 % can, at 0.5 84 %, and far above, none.
+        stripes: mean number of bursts, and of hums, in a picture.
+        brightness: how much darker pictures are drawn at most, 0..1.
+        seed: decides everything that is random.
+    """
+
+    shift: float = 1.0
+    difficulty: float = 0.15
+    stripes: float = 2.0
+    brightness: float = 0.45
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that make no sense.
+
+        Raises:
+            SettingError: a value is out of its range.
+        """
+        if not 0 < self.shift <= 20:
+            raise SettingError(f"the shift must be above 0 and at most 20 dB, not {self.shift:g}")
+        if not 0 <= self.difficulty <= 100:
+            raise SettingError(f"the difficulty must be 0 to 100, not {self.difficulty:g}")
+        if not 0 <= self.stripes <= 50:
+            raise SettingError(f"a picture can have 0 to 50 stripes on average, not {self.stripes:g}")
+        if not 0 <= self.brightness < 1:
+            raise SettingError(f"brightness must be at least 0 and below 1, not {self.brightness:g}")
+
+    @property
+    def optimum(self) -> float:
+        """The best accuracy that anything can reach, 0.5..1, with as many pictures of either class.
+
+        A class's levels are normally distributed, and a level is seen through noise: the power of n independent cells,
+        a Gamma variable, whose logarithm has the standard deviation 10 / ln 10 * sqrt(trigamma(n)). The likelihood
+        ratio of two normal distributions of equal spread decides by the sign of the level, and is right with the
+        probability Phi(shift / 2 / spread). Stripes and waves, here taken as known, can only cost more.
+        """
+        cells = (BAND[1] - BAND[0]) * SECONDS
+        seen = 10 / math.log(10) / math.sqrt(cells)  # trigamma(n) is 1 / n for n this large
+        spread = math.hypot(self.difficulty * self.shift, seen)
+        return 0.5 * (1 + math.erf(self.shift / 2 / spread / math.sqrt(2)))
+
+    @cached_property
+    def hue_shift(self) -> float:
+        """Degrees of hue between the colours of the classes' mean levels."""
+        draw = color_mapper(COLOR_MAP)
+        # The table has 256 colours; the slope over 6 dB is what many cells average to.
+        ends = draw(np.array([[_FLOOR - 3.0, _FLOOR + 3.0]]), SPAN)
+        low, high = rgb_to_hsv(ends[0] / 255)[:, 0]
+        return float(abs(high - low)) * 360 * self.shift / 6
+
+    def signal(self, index: int, label: int) -> tuple[FloatArray, float]:
+        """Make one signal.
+
+        Args:
+            index: its number within the class.
+            label: 0 or 1, for the class in `CLASSES`.
+
+        Returns:
+            (96000,) float32 samples at 40 Hz, and its level in decibels.
+        """
+        random = self._random(index, label, 0)
+        level = (label - 0.5) * self.shift + self.difficulty * self.shift * random.normal()
+        count = int(RATE * SECONDS)
+        time = np.arange(count) / RATE
+        samples: NDArray[np.float64] = _band_noise(random, count) * 10.0 ** ((level + _wave(random, time)) / 20)
+        for _ in range(random.poisson(self.stripes)):
+            at, width = random.uniform(0, SECONDS), random.uniform(6, 25)
+            near = np.abs(time - at) < 5 * width
+            loud = 10 ** (random.uniform(36, 54) / 20) * np.exp(-0.5 * ((time[near] - at) / width) ** 2)
+            samples[near] += loud * random.normal(size=int(near.sum()))
+        for _ in range(random.poisson(self.stripes)):
+            pitch, height = random.uniform(0.5, 19.5), 10 ** (random.uniform(12, 26) / 20)
+            samples += height * np.sin(2 * np.pi * pitch * time + random.uniform(0, 2 * np.pi))
+        return samples.astype(np.float32), float(level)
+
+    def array(self, samples: FloatArray) -> FloatArray:
+        """Give the spectrogram of a signal: (96, 96) float32 in decibels, the highest frequency in the first row."""
+        return _spectrogram().measure(samples, rate=RATE, name="example")
+
+    def picture(self, array: FloatArray, index: int, label: int) -> NDArray[np.uint8]:
+        """Draw a spectrogram: (96, 96, 3) sRGB uint8, in the colour map and in a brightness of its own.
+
+        The brightness multiplies all three channels alike, so that hue stays.
+
+        Args:
+            array: as `array` gives it.
+            index: its number within the class.
+            label: 0 or 1.
+        """
+        random = self._random(index, label, 1)
+        rgb = color_mapper(COLOR_MAP)(array, SPAN).astype(np.float64)
+        light = 1 - self.brightness * random.uniform(0, 1)
+        rows, columns = np.meshgrid(np.linspace(0, 1, SIZE[0]), np.linspace(0, 1, SIZE[1]), indexing="ij")
+        angle, phase = random.uniform(0, 2 * np.pi, 2)
+        wave = np.sin(2 * np.pi * (rows * np.sin(angle) + columns * np.cos(angle)) + phase)
+        shade = light * (1 - 0.15 * self.brightness * (1 + wave))
+        drawn: NDArray[np.uint8] = np.rint(rgb * shade[..., None]).astype(np.uint8)
+        return drawn
+
+    def _random(self, index: int, label: int, what: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, label, index, what))
+
+
+def _band_noise(random: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Make noise of the density of white noise of variance 1 inside the band, and a little less beside it."""
+    spectrum = np.fft.rfft(random.normal(size=count))
+    frequency = np.fft.rfftfreq(count, 1 / RATE)
+    outside = (frequency < BAND[0]) | (frequency > BAND[1])
+    spectrum[outside] *= 10 ** (-2 / 20)
+    return np.fft.irfft(spectrum, count)
+
+
+def _wave(random: np.random.Generator, time: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Make a slow wave of the level in decibels whose mean is 0."""
+    wave = random.uniform(0, 1.5) * np.sin(2 * np.pi * time / random.uniform(200, 1500) + random.uniform(0, 2 * np.pi))
+    return np.asarray(wave - wave.mean())
+
+
+@dataclass(frozen=True)
+class Made:
+    """What `write_example` made: the folders, pictures of each class, the optimum 0.5..1, and degrees of hue shift."""
+
+    folder: Path
+    per_class: int
+    optimum: float
+    hue_shift: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain JSON values."""
+        return {**asdict(self), "folder": str(self.folder)}
+
+
+def write_example(
+    folder: str | Path,
+    *,
+    per_class: int = 200,
+    example: Example | None = None,
+    arrays: str | Path | None = None,
+    signals: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Made:
+    """Write pictures of two classes, low/ and high/, and example.json with the settings, the optimum and every level.
+
+    Args:
+        folder: for the pictures; new or empty.
+        per_class: pictures of each class.
+        example: how they differ.
+        arrays: another folder, for the numbers before the colour map (.npy).
+        signals: another folder, for the signals (.npy, 40 samples a second; 0.4 MB each).
+        progress: called with (done, total).
+
+    Returns:
+        What was made.
+
+    Raises:
+        SettingError: fewer than 1 picture a class.
+        OutputError: a folder holds something, or cannot be written to.
+        MissingExtraError: matplotlib is not installed.
+    """
+    example = example or Example()
+    if per_class < 1:
+        raise SettingError(f"at least 1 picture of each class is needed, not {per_class}")
+    folders = [Path(each) for each in (folder, arrays, signals) if each is not None]
+    for each in folders:
+        if each.exists() and (not each.is_dir() or any(each.iterdir())):
+            raise OutputError(f"{each}: is there already and not empty; name a new folder")
+    made = Made(Path(folder), per_class, example.optimum, example.hue_shift)
+    levels: dict[str, float] = {}
+    for index in range(per_class):
+        for label, name in enumerate(CLASSES):
+            if progress:
+                progress(2 * index + label, 2 * per_class)
+            place = f"{name}/{name}_{index:05d}"
+            samples, levels[f"{place}.png"] = example.signal(index, label)
+            values = example.array(samples)
+            content = cv2.imencode(".png", example.picture(values, index, label)[..., ::-1])[1]
+            save_bytes(Path(folder) / f"{place}.png", content.tobytes(), overwrite=False)
+            for target, numbers in ((arrays, values), (signals, samples)):
+                if target is not None:
+                    save_bytes(Path(target) / f"{place}.npy", _npy(numbers), overwrite=False)
+    text = json.dumps({**asdict(example), **made.to_json(), "levels": levels}, indent=1)
+    save_bytes(Path(folder) / EXAMPLE_FILE, text.encode(), overwrite=False)
+    return made
+
+
+def _npy(values: FloatArray) -> bytes:
+    import io
+
+    stream = io.BytesIO()
+    np.save(stream, values)
+    return stream.getvalue()
+
+
+@cache
+def _spectrogram() -> Spectrogram:
+    """Say how spectrograms are made; not on import, since SciPy's windows take long to load."""
+    return Spectrogram(segment=192, size=SIZE, low=0.3, high=19.7)

@@ -1,0 +1,1 @@
+"""Pages, charts, tables and words about what was measured."""

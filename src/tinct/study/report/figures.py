@@ -1,0 +1,159 @@
+"""Figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.bins import MIDDLE_LUMA, ColorBins, bin_colors
+from tinct.errors import MissingExtraError, SettingError
+from tinct.files import written_beside
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from tinct.study.calibration import Reliability
+
+FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
+_MAP_COLORS = "viridis"
+_AXES = {"yuv": ("U", "V"), "lab": ("a", "b")}
+
+
+def check_figure(target: str | Path) -> Path:
+    """Refuse what a figure cannot be written as.
+
+    Raises:
+        SettingError: the ending is none of `FIGURE_SUFFIXES`.
+        MissingExtraError: matplotlib is not installed.
+    """
+    path = Path(target)
+    if path.suffix.lower() not in FIGURE_SUFFIXES:
+        raise SettingError(f"{path}: figures are written as {', '.join(FIGURE_SUFFIXES)}; give the file such a name")
+    _new_figure(width=1, height=1)
+    return path
+
+
+def draw_reliability(curves: Sequence[tuple[str, Reliability]], target: str | Path) -> Path:
+    """Draw reliability diagrams beside each other: how often the likeliest colour is right, by how sure the network is.
+
+    Args:
+        curves: a title and the figures of each.
+        target: a .png, .svg or .pdf file.
+
+    Returns:
+        The file.
+
+    Raises:
+        SettingError: another kind of file.
+        OutputError: the file cannot be written.
+        MissingExtraError: matplotlib is not installed.
+
+    Source: Guo et al. 2017, figure 1.
+    """
+    path = check_figure(target)
+    figure = _new_figure(width=4.6 * len(curves), height=4.8)
+    panels = figure.subplots(1, len(curves), squeeze=False)[0]
+    for axes, (title, found) in zip(panels, curves, strict=True):
+        count = len(found.share)
+        places = (np.arange(count) + 0.5) / count
+        accuracy, share = np.array(found.accuracy), np.array(found.share)
+        axes.bar(places, accuracy, width=0.92 / count, color="tab:blue", label="how often right")
+        axes.bar(places, share, width=0.4 / count, color="0.25", label="share of pixels")
+        axes.plot([0, 1], [0, 1], color="tab:red", linestyle="--", label="calibrated")
+        axes.set(title=f"{title}: error {100 * found.error:.1f} %", xlabel="probability of the likeliest colour")
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    panels[0].legend(loc="upper left", frameon=False)
+    _save(figure, path)
+    return path
+
+
+def draw_bins(bins: ColorBins, target: str | Path) -> Path:
+    """Draw colour bins: their colours, frequencies, inverse frequencies and weights, the last three on log scales.
+
+    Of each bin's cells the one nearest to its mean colour stands out, usually the one it was made from; the others are
+    faint. A dot marks each bin's mean colour.
+
+    Args:
+        bins: the bins.
+        target: a .png, .svg or .pdf file; written beside it first and renamed into place.
+
+    Returns:
+        The file.
+
+    Raises:
+        SettingError: another kind of file.
+        OutputError: the file cannot be written.
+        MissingExtraError: matplotlib is not installed.
+
+    Source: Billaut et al. 2018, figure 1.
+    """
+    path = check_figure(target)
+    figure = _new_figure(width=11, height=9.6)
+    axes = figure.subplots(2, 2)
+    colors = bin_colors(bins)
+    _map(axes[0, 0], bins, colors[bins.lookup], f"(a) colour of the {bins.count} bins at luma {MIDDLE_LUMA}")
+    frequencies = np.maximum(bins.frequencies, np.finfo(np.float64).tiny)
+    _log_map(axes[0, 1], bins, frequencies, "(b) frequency")
+    _log_map(axes[1, 0], bins, 1 / frequencies, "(c) inverse frequency")
+    _log_map(axes[1, 1], bins, bins.weights, f"(d) weight, lambda {bins.rebalance:g}")
+    _save(figure, path)
+    return path
+
+
+def _map(axes: Axes, bins: ColorBins, values: NDArray[Any], title: str, *, norm: Any = None) -> None:
+    """Show values (grid, grid) or colours (grid, grid, 3) over the chroma plane, the first axis to the right."""
+    (left, bottom), (right, top) = bins.low, bins.high
+    axes.imshow(
+        np.swapaxes(values, 0, 1),
+        origin="lower",
+        extent=(left, right, bottom, top),
+        aspect="auto",
+        alpha=np.where(_nearest_cells(bins), 1.0, 0.3).T,
+        norm=norm,
+        cmap=_MAP_COLORS,
+    )
+    axes.plot(bins.centers[:, 0], bins.centers[:, 1], ".", color="white", markeredgecolor="black", markersize=7)
+    across, up = _AXES[bins.space]
+    axes.set(title=title, xlabel=across, ylabel=up)
+
+
+def _nearest_cells(bins: ColorBins) -> NDArray[np.bool_]:
+    """Mark for each bin the one of its cells nearest to its mean colour; bins do not record which cell they kept."""
+    grid = bins.lookup.shape[0]
+    low, high = np.array(bins.low), np.array(bins.high)
+    steps = (np.stack(np.meshgrid(np.arange(grid), np.arange(grid), indexing="ij"), axis=-1) + 0.5) / grid
+    distances = ((low + steps * (high - low) - bins.centers[bins.lookup]) ** 2).sum(axis=-1)
+    nearest = np.zeros((grid, grid), dtype=np.bool_)
+    for index in range(bins.count):
+        mine = np.where(bins.lookup == index, distances, np.inf)
+        nearest.flat[mine.argmin()] = True
+    return nearest
+
+
+def _log_map(axes: Axes, bins: ColorBins, values: NDArray[np.float64], title: str) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LogNorm
+
+    low, high = float(values.min()), float(values.max())
+    norm = LogNorm(low, high if high > low else low * 1.01)
+    _map(axes, bins, values[bins.lookup], title, norm=norm)
+    axes.figure.colorbar(ScalarMappable(norm, _MAP_COLORS), ax=axes)
+
+
+def _new_figure(*, width: float, height: float) -> Figure:
+    """Make a figure without touching matplotlib's global state."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("learn", "drawing figures") from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with written_beside(path) as beside:
+        figure.savefig(beside, format=path.suffix.lower()[1:], dpi=110)

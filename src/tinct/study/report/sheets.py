@@ -1,0 +1,184 @@
+"""A report's pictures: what every arm made of the same photographs, at several temperatures, and how sure it was."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.data.pictures import Picture, find_pictures
+from tinct.errors import OutputError
+from tinct.files import written_beside
+from tinct.study.baselines import grey_of, leave_grey
+from tinct.study.making import open_colorizer, picture_maker
+from tinct.study.report.tables import Results
+
+Pixels = NDArray[np.uint8]
+LONGEST = 176  # of a picture on the page, in pixels
+VAL_SHOWN, TRAIN_SHOWN, DETAIL_SHOWN = 6, 4, 3
+TEMPERATURES = (0.05, 0.2, 0.4, 0.7, 1.0)
+# The paper's figure 7 goes to a ratio of about 10; more than that is as clear as can be.
+RATIO_TOP = 10.0
+_JPEG_QUALITY = 88
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Rows of pictures under headings.
+
+    Attributes:
+        name: of its file.
+        caption: what it shows.
+        headings: one for each column.
+        rows: pictures from left to right, each (H, W, 3) uint8 sRGB.
+        labels: a short text for each row; may be empty.
+    """
+
+    name: str
+    caption: str
+    headings: list[str]
+    rows: list[list[Pixels]]
+    labels: list[str]
+
+
+def make_sheets(results: Results, *, progress: Callable[[int, int], None] | None = None) -> dict[str, Sheet]:
+    """Make the pictures that the recipe wants.
+
+    Args:
+        results: what the study found; the models of its first seed are shown.
+        progress: called with (done, total) after each arm.
+
+    Returns:
+        Name -> sheet.
+    """
+    plots = results.study.record["plots"]
+    chosen = {split: _chosen(results, split) for split in ("val", "train")}
+    grey = {split: [grey_of(picture) for picture in pictures] for split, pictures in chosen.items()}
+    made: dict[str, dict[str, list[Pixels]]] = {"val": {}, "train": {}}
+    sheets: dict[str, Sheet] = {}
+    for done, arm in enumerate(results.arms, start=1):
+        colorizer = open_colorizer(results.study, arm, results.study.finished(arm)[0])
+        if "sheets" in plots:
+            for split in chosen:
+                make = picture_maker(colorizer, arm)
+                made[split][arm.name] = [make(luma) for luma in grey[split]]
+        if arm.of is None and colorizer.session.bins is not None:
+            details = grey["val"][:DETAIL_SHOWN]
+            if "temperature" in plots:
+                sheets[f"temperature-{arm.folder}"] = _temperatures(arm.name, arm.folder, colorizer, details)
+            if "confidence" in plots:
+                sheets[f"confidence-{arm.folder}"] = _confidences(arm.name, arm.folder, colorizer, details)
+        if progress:
+            progress(done, len(results.arms))
+    if "sheets" in plots:
+        sheets = {**_predictions(chosen, grey, made), **sheets}
+    return sheets
+
+
+def _predictions(
+    chosen: dict[str, list[Pixels]], grey: dict[str, list[Pixels]], made: dict[str, dict[str, list[Pixels]]]
+) -> dict[str, Sheet]:
+    sheets = {}
+    for split, words in (("val", "validation"), ("train", "training")):
+        if not chosen[split]:
+            continue
+        sheets[f"predictions-{split}"] = Sheet(
+            f"predictions-{split}",
+            f"Photographs of the {words} split, drawn by chance and not by eye.",
+            ["truth", "grey", *made[split]],
+            [
+                [truth, leave_grey(grey[split][index]), *(pictures[index] for pictures in made[split].values())]
+                for index, truth in enumerate(chosen[split])
+            ],
+            [],
+        )
+    return sheets
+
+
+def _chosen(results: Results, split: str) -> list[Pixels]:
+    """Draw photographs to show, the same for every run of the report."""
+    place = results.study.record["data"]["place"]
+    pictures: list[Picture] = (
+        find_pictures(place, split="val", limit=VAL_SHOWN, seed=1)
+        if split == "val"
+        else results.study.train_pictures(place, limit=TRAIN_SHOWN, seed=1)
+    )
+    return [picture.read(longest=LONGEST) for picture in pictures]
+
+
+def _temperatures(name: str, folder: str, colorizer: Colorizer, lumas: list[Pixels]) -> Sheet:
+    rows = [[colorizer.array(luma, temperature=temperature) for temperature in TEMPERATURES] for luma in lumas]
+    return Sheet(
+        f"temperature-{folder}",
+        f"{name}: the same network at several temperatures, from the likeliest colour to the mean.",
+        [f"T {temperature:g}" for temperature in TEMPERATURES],
+        rows,
+        [],
+    )
+
+
+def _confidences(name: str, folder: str, colorizer: Colorizer, lumas: list[Pixels]) -> Sheet:
+    rows = []
+    for luma in lumas:
+        sure = colorizer.predict(luma.astype(np.float32) / 255).confidence
+        if sure is None:
+            continue
+        probability, ratio = sure
+        clear = np.log(np.clip(ratio, 1, RATIO_TOP)) / np.log(RATIO_TOP)
+        rows.append([colorizer(luma), _heat(probability, luma.shape), _heat(clear, luma.shape)])
+    return Sheet(
+        f"confidence-{folder}",
+        f"{name}: dark is unsure, light is sure. Probability of the likeliest bin, from 0 to 1; its ratio to the "
+        f"second likeliest, from 1 to {RATIO_TOP:g} and more.",
+        ["picture", "probability", "ratio"],
+        rows,
+        [],
+    )
+
+
+def _heat(values: NDArray[Any], shape: tuple[int, ...]) -> Pixels:
+    """Colour values (h, w) in 0..1 from dark to light, at the size of a picture."""
+    from matplotlib import colormaps
+
+    colors = (colormaps["inferno"](np.clip(values, 0, 1))[..., :3] * 255).round().astype(np.uint8)
+    return np.asarray(cv2.resize(colors, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
+
+
+def data_address(picture: Pixels) -> str:
+    """Give a picture as an address that holds it, for a page that loads nothing."""
+    done, content = cv2.imencode(
+        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    )
+    if not done:
+        raise OutputError(
+            "a picture of the report cannot be encoded as JPEG; look for a damaged picture in the dataset"
+        )
+    return "data:image/jpeg;base64," + base64.b64encode(content.tobytes()).decode("ascii")
+
+
+def write_sheet(sheet: Sheet, folder: Path) -> None:
+    """Write a sheet as one PNG and one SVG, its headings above the columns."""
+    from matplotlib.figure import Figure
+
+    if not sheet.rows:
+        return
+    columns, rows = len(sheet.headings), len(sheet.rows)
+    figure = Figure(figsize=(1.5 * columns, 1.5 * rows + 0.4), layout="constrained")
+    for row, (pictures, all_axes) in enumerate(
+        zip(sheet.rows, figure.subplots(rows, columns, squeeze=False), strict=True)
+    ):
+        for axes, picture, heading in zip(all_axes, pictures, sheet.headings, strict=True):
+            axes.imshow(picture)
+            axes.set_axis_off()
+            if row == 0:
+                axes.set_title(heading, fontsize=8)
+    for suffix in ("png", "svg"):
+        with written_beside(folder / f"{sheet.name}.{suffix}") as beside:
+            figure.savefig(beside, format=suffix, dpi=130, facecolor="white")

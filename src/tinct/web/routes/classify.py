@@ -1,0 +1,59 @@
+"""`POST /v1/classify`: a picture in, what it is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Request, UploadFile
+from pydantic import BaseModel, Field
+
+from tinct.color.inputs import PICTURE
+from tinct.recognize.classifier import Classifier
+from tinct.web.problems import Problem, described
+from tinct.web.service import Service, Shared
+
+router = APIRouter(prefix="/v1", tags=["recognising"])
+
+
+class Recognised(BaseModel):
+    """What a picture is."""
+
+    model: str = Field(description="That says so.", examples=["cars"])
+    label: str = Field(description="The likeliest class.", examples=["red"])
+    probability: float = Field(description="Of that class, calibrated, 0..1.")
+    probabilities: dict[str, float] = Field(description="Of every class.", examples=[{"red": 0.9, "blue": 0.1}])
+
+
+@router.post("/classify", responses=described(404, 415, 503, 507))
+async def classify(
+    request: Request,
+    service: Shared,
+    file: Annotated[UploadFile, File(description="A picture of any kind that /v1/colorize takes.")],
+    model: Annotated[
+        str, Form(max_length=200, description="Which one is to say; the server's first without it.", examples=["cars"])
+    ] = "",
+) -> Recognised:
+    """Say what a picture shows, by a model that `tinct classify train` wrote."""
+    name, classifier = _chosen(service, model)
+
+    def work() -> Recognised:
+        with service.store.borrowed() as folder:
+            path, _ = service.engine.receive_photo(file.file, folder)
+            found = classifier.predict(path)
+        return Recognised(
+            model=name, label=found.label, probability=found.probability, probabilities=found.probabilities
+        )
+
+    return await service.work(request, work)
+
+
+def _chosen(service: Service, model: str) -> tuple[str, Classifier]:
+    known = service.classifiers
+    if not known:
+        raise Problem(404, "This server recognises nothing: it was started without --classifier FILE.")
+    name = model or next(iter(known))
+    if name not in known:
+        raise Problem(404, f"There is no such model here. There are: {', '.join(known)}.")
+    if known[name].card.kind != PICTURE:
+        raise Problem(422, f"The model {name} takes arrays of numbers, not pictures.")
+    return name, known[name]

@@ -1,0 +1,247 @@
+"""`/v1/edits`: open a photograph once, then try settings and hints, each in a moment, and save it at full size.
+
+This is what the page works with; programs may too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from tinct.color.decoding import agreement, softmax
+from tinct.coloring.hints.hint import Hint, color_text, parse_color
+from tinct.coloring.photo import suggest
+from tinct.coloring.photo.editor import Editor
+from tinct.errors import SettingError
+from tinct.web import pictures
+from tinct.web.edits import Edit
+from tinct.web.engine import MEDIA_TYPES, PREVIEW_EDGE, Options, result_suffix
+from tinct.web.problems import Problem, described
+from tinct.web.routes.photo import BorrowedFile, FormatName, Photograph, Recolor, Size, checked_size, told
+from tinct.web.service import Service, Shared
+
+router = APIRouter(prefix="/v1/edits", tags=["editing"])
+
+_JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
+_PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
+_ERRORS = described(404, 503)
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+
+class HintValue(BaseModel):
+    """A colour at a point, or along a stroke; places in per cent of width and height."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    points: list[tuple[Percent, Percent]] = Field(min_length=1, max_length=2000, examples=[[[25.0, 60.0]]])
+    color: str = Field(pattern="^#[0-9a-fA-F]{6}$", examples=["#b03020"])
+    width: float = Field(default=0, ge=0, le=100, description="Of a stroke, in per cent of the picture's width.")
+
+    def hint(self) -> Hint:
+        """Give it as tinct has hints."""
+        color = parse_color(self.color, name="color")
+        return Hint(points=tuple(self.points), color=color, unit="percent", width=self.width)
+
+
+class Settings(BaseModel):
+    """How the photograph is to look."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    temperature: float | None = Field(default=None, gt=0, le=10, allow_inf_nan=False, examples=[0.4])
+    caution: float | None = Field(default=None, ge=0, le=4, allow_inf_nan=False, examples=[0.3])
+    hints: list[HintValue] = Field(default_factory=list, max_length=500)
+
+    def values(self) -> dict[str, Any]:
+        """Give them as the editor takes them."""
+        hints = tuple(hint.hint() for hint in self.hints)
+        return {"temperature": self.temperature, "caution": self.caution, "hints": hints}
+
+
+class Preview(Settings):
+    """How a preview is to look."""
+
+    edge: int | None = Field(default=None, ge=16, le=4096, description="Longest edge in pixels, if less will do.")
+
+
+class Save(Settings):
+    """How the photograph is to be saved."""
+
+    format: FormatName = Field(default="same", description="Of the result; `same` is that of the photograph.")
+
+
+class EditInfo(BaseModel):
+    """A photograph open for editing."""
+
+    id: str = Field(description="What it is called by.")
+    width: int = Field(description="In pixels.")
+    height: int
+    model: str = Field(examples=["photo"])
+    temperature: float | None = Field(description="The usual one; null for a model without bins.")
+    caution: float | None = Field(description="Likewise.")
+    suffix: str = Field(description="Of the result in the photograph's own format.", examples=[".jpg"])
+    remarks: list[str] = Field(description="What one might not expect.")
+
+
+class Suggestion(BaseModel):
+    """A place where a hint would help, and colours that are plausible there, the likeliest first."""
+
+    x: float = Field(ge=0, le=100, description="In per cent of the width.")
+    y: float = Field(ge=0, le=100, description="In per cent of the height.")
+    colors: list[str] = Field(examples=[["#b03020", "#405060"]])
+
+
+@router.post("", status_code=201, responses=described(409, 415, 503, 507))
+async def open_photograph(
+    request: Request, service: Shared, file: Photograph, size: Size = None, recolor: Recolor = False
+) -> EditInfo:
+    """Open a photograph for editing."""
+    options = Options(size=checked_size(service, size), recolor=recolor)
+    folder = service.store.make()
+
+    def work() -> Edit:
+        _, picture = service.engine.receive_photo(file.file, folder)
+        return service.edits.open(picture, folder, options)
+
+    try:
+        edit = await service.work(request, work)
+        if await request.is_disconnected():  # nobody would ever close it
+            raise Problem(499, "Whoever asked has gone.")
+    except BaseException:
+        service.edits.close(folder.name)
+        service.store.remove(folder)
+        raise
+    colorizer = service.engine.colorizer
+    bins = colorizer.session.bins is not None
+    return EditInfo(
+        id=edit.name,
+        width=edit.picture.width,
+        height=edit.picture.height,
+        model=colorizer.session.card.name,
+        temperature=colorizer.temperature if bins else None,
+        caution=colorizer.caution if bins else None,
+        suffix=result_suffix(edit.picture, "same"),
+        remarks=list(edit.picture.remarks),
+    )
+
+
+@router.get("/{name}/before", response_class=Response, responses={**_JPEG, **_ERRORS})
+async def before(request: Request, service: Shared, name: str) -> Response:
+    """Show the photograph as it was sent, small."""
+    return await _shown(
+        request, service, name, lambda edit: pictures.jpeg(pictures.before(edit.picture, edge=PREVIEW_EDGE))
+    )
+
+
+@router.post("/{name}/preview", response_class=Response, responses={**_JPEG, **_ERRORS})
+async def preview(request: Request, service: Shared, name: str, settings: Preview) -> Response:
+    """Show the photograph in colours, small, with these settings and hints."""
+    values = settings.values()
+    return await _shown(
+        request, service, name, lambda edit: pictures.jpeg(edit.editor.preview(**values), edge=settings.edge)
+    )
+
+
+@router.get("/{name}/confidence", response_class=Response, responses={**_PNG, **_ERRORS})
+async def confidence(request: Request, service: Shared, name: str) -> Response:
+    """Show where the network is torn between hues, as a veil to lay over the photograph."""
+    return await _shown(
+        request,
+        service,
+        name,
+        lambda edit: _veil(edit.editor),
+        media_type="image/png",
+    )
+
+
+@router.get("/{name}/suggestions", responses=_ERRORS)
+async def suggestions(
+    request: Request, service: Shared, name: str, count: Annotated[int, Query(ge=1, le=20)] = 4
+) -> list[Suggestion]:
+    """Say where hints would help most, and with which colours."""
+
+    def work() -> list[Suggestion]:
+        return service.edits.work(name, lambda edit: [_suggestion(item, edit) for item in edit.editor.suggest(count)])
+
+    return await service.work(request, work)
+
+
+@router.get("/{name}/colors", responses=_ERRORS)
+async def colors(
+    request: Request,
+    service: Shared,
+    name: str,
+    x: Annotated[float, Query(ge=0, le=100, allow_inf_nan=False, description="In per cent of the width.")],
+    y: Annotated[float, Query(ge=0, le=100, allow_inf_nan=False, description="In per cent of the height.")],
+) -> Suggestion:
+    """Say which colours are plausible at a place."""
+
+    def work(edit: Edit) -> Suggestion:
+        found, _ = suggest.plausible_colors(edit.editor.prediction, x=x / 100, y=y / 100)
+        return Suggestion(x=x, y=y, colors=[color_text(color) for color in found])
+
+    return await service.work(request, lambda: service.edits.work(name, work))
+
+
+@router.post("/{name}/save", response_class=Response, responses={200: {"content": {}}, **described(404, 503, 507)})
+async def save(request: Request, service: Shared, name: str, settings: Save) -> Response:
+    """Give the photograph in colours, at its full resolution, its metadata kept."""
+    folder = service.store.make()
+
+    def work(edit: Edit) -> Any:
+        target = folder / f"colorized{result_suffix(edit.picture, settings.format)}"
+        return edit.editor.save(target, **settings.values())
+
+    try:
+        result = await service.work(request, lambda: service.edits.work(name, work))
+    except BaseException:
+        service.store.remove(folder)
+        raise
+    target: Path = result.target
+    return BorrowedFile(
+        target,
+        store=service.store,
+        headers=told(result),
+        filename=target.name,
+        media_type=MEDIA_TYPES[target.suffix],
+    )
+
+
+@router.delete("/{name}", status_code=204, responses=described())
+async def close(service: Shared, name: str) -> None:
+    """Close the photograph and delete all that was kept of it; no harm where there is none."""
+    service.edits.close(name)
+
+
+async def _shown(
+    request: Request,
+    service: Service,
+    name: str,
+    function: Callable[[Edit], bytes],
+    *,
+    media_type: Literal["image/jpeg", "image/png"] = "image/jpeg",
+) -> Response:
+    data = await service.work(request, lambda: service.edits.work(name, function))
+    return Response(data, media_type=media_type)
+
+
+def _veil(editor: Editor) -> bytes:
+    prediction = editor.prediction
+    if prediction.bins is None:
+        raise SettingError("this model cannot say how sure it is")
+    shares = softmax(prediction.output, temperature=prediction.calibration)
+    return pictures.unsure_overlay(agreement(shares, prediction.bins.centers))
+
+
+def _suggestion(found: suggest.Suggestion, edit: Edit) -> Suggestion:
+    # The middle of the pixel, so that a hint given back in per cent falls into it.
+    return Suggestion(
+        x=100 * (found.x + 0.5) / edit.picture.width,
+        y=100 * (found.y + 0.5) / edit.picture.height,
+        colors=[color_text(color) for color in found.colors],
+    )

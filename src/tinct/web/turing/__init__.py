@@ -1,0 +1,1 @@
+"""The test of which picture is real."""

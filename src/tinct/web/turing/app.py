@@ -1,0 +1,285 @@
+"""The page "which one is real?" and what it asks of the server."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import FileResponse, RedirectResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.staticfiles import StaticFiles
+
+from tinct import __version__
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.errors import SettingError
+from tinct.web import problems
+from tinct.web.body import Admission
+from tinct.web.gate import Gate
+from tinct.web.problems import Problem
+from tinct.web.security import Guard, SafeHeaders
+from tinct.web.turing.answers import Answers
+from tinct.web.turing.trials import Pairs, Trial, plan
+
+STATIC = Path(__file__).parents[1] / "static"
+# Sessions that are kept in mind; the oldest are forgotten, and their answers so far stay.
+_MOST_SESSIONS = 500
+_SMALL_BODY = 10_000
+_PATIENCE = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """How a session goes.
+
+    Attributes:
+        pairs: that count.
+        practice: that come before, with the answer told.
+        checks: attention checks among those that count.
+        seconds: for which each picture is shown.
+        seed: of the order; another each time without it.
+    """
+
+    pairs: int = 40
+    practice: int = 5
+    checks: int = 4
+    seconds: float = 1.0
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense.
+
+        Raises:
+            SettingError: a value is out of range.
+        """
+        if not 0.05 <= self.seconds <= 60:
+            raise SettingError(f"each picture must be shown for 0.05..60 seconds, not {self.seconds:g}")
+        plan(2, pairs=self.pairs, practice=self.practice, checks=self.checks)
+
+
+@dataclass(eq=False)
+class Session:
+    """One person's pairs.
+
+    Attributes:
+        name: made by chance.
+        trials: the pairs.
+        answered: how many were.
+        right: how many of those that count were.
+    """
+
+    name: str
+    trials: list[Trial]
+    answered: int = 0
+    right: int = 0
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Room:
+    """All sessions of a server."""
+
+    def __init__(self, pairs: Pairs, answers: Answers, colorizer: Colorizer, design: Design) -> None:
+        """Have no session."""
+        self.pairs = pairs
+        self.answers = answers
+        self.design = design
+        self._colorizer = colorizer
+        self._sessions: dict[str, Session] = {}
+        self._guard = threading.Lock()
+
+    def begin(self) -> Session:
+        """Begin a session."""
+        design, bins = self.design, self._colorizer.session.bins is not None
+        trials = plan(
+            len(self.pairs.paths),
+            pairs=design.pairs,
+            practice=design.practice,
+            checks=design.checks,
+            seed=design.seed,
+        )
+        name = self.answers.begin(
+            model=self._colorizer.session.card.name,
+            temperature=self._colorizer.temperature if bins else None,
+            caution=self._colorizer.caution if bins else None,
+            planned=len(trials),
+        )
+        session = Session(name, trials)
+        with self._guard:
+            self._sessions[name] = session
+            while len(self._sessions) > _MOST_SESSIONS:
+                self._sessions.pop(next(iter(self._sessions)))
+        return session
+
+    def find(self, name: str) -> Session:
+        """Give a session.
+
+        Raises:
+            Problem: there is none of that name (404).
+        """
+        session = self._sessions.get(name)
+        if session is None:
+            raise Problem(404, "This session is over. Begin again.")
+        return session
+
+    def answer(self, session: Session, given: Given) -> Told:
+        """Note an answer.
+
+        Raises:
+            Problem: it is not this pair's turn (409).
+        """
+        with session.guard:
+            if given.number != session.answered:
+                raise Problem(409, f"It is pair {session.answered}'s turn, counted from 0.")
+            trial = session.trials[given.number]
+            self.answers.add(
+                session.name,
+                given.number,
+                trial,
+                picture=self.pairs.digest(trial.picture),
+                chosen=given.chosen,
+                seconds=given.seconds,
+            )
+            right = given.chosen == trial.real
+            session.answered += 1
+            session.right += right and trial.kind == "test"
+            over = session.answered == len(session.trials)
+            return Told(
+                right=right if trial.kind == "practice" else None,
+                over=over,
+                score=session.right if over else None,
+                pairs=sum(item.kind == "test" for item in session.trials) if over else None,
+            )
+
+
+class Begun(BaseModel):
+    """A session that begins."""
+
+    id: str
+    kinds: list[Literal["practice", "test"]] = Field(description="Of the pairs, in their order.")
+    seconds: float = Field(description="For which each picture is shown.")
+
+
+class Given(BaseModel):
+    """An answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: int = Field(ge=0, le=100_000, description="Of the pair, counted from 0.")
+    chosen: int = Field(ge=0, le=1, description="Which is real: 0 the first, 1 the second.")
+    seconds: float | None = Field(default=None, ge=0, le=1e6, allow_inf_nan=False)
+
+
+class Told(BaseModel):
+    """What is said to an answer."""
+
+    right: bool | None = Field(description="In practice only.")
+    over: bool
+    score: int | None = Field(description="Right answers, at the end.")
+    pairs: int | None = Field(description="Of so many.")
+
+
+router = APIRouter(prefix="/v1/turing")
+
+
+def _room(request: Request) -> Room:
+    room: Room = request.app.state.room
+    return room
+
+
+InRoom = Annotated[Room, Depends(_room)]
+
+
+class DesignInfo(BaseModel):
+    """How a session goes."""
+
+    pairs: int = Field(description="All of them.")
+    practice: int
+    seconds: float = Field(description="For which each picture is shown.")
+
+
+@router.get("/design")
+def design(room: InRoom) -> DesignInfo:
+    """Say how a session goes."""
+    found = room.design
+    return DesignInfo(pairs=found.pairs + found.practice + found.checks, practice=found.practice, seconds=found.seconds)
+
+
+@router.post("/sessions", status_code=201)
+def begin(room: InRoom) -> Begun:
+    """Begin a session."""
+    session = room.begin()
+    kinds: list[Any] = ["practice" if trial.kind == "practice" else "test" for trial in session.trials]
+    return Begun(id=session.name, kinds=kinds, seconds=room.design.seconds)
+
+
+@router.get("/sessions/{name}/pairs/{number}/{place}", response_class=Response)
+async def picture(request: Request, room: InRoom, name: str, number: int, place: int) -> Response:
+    """Show a picture of a pair: place 0 the first, 1 the second."""
+    session = room.find(name)
+    if not 0 <= number < len(session.trials) or place not in (0, 1):
+        raise Problem(404, "There is no such picture.")
+    gate: Gate = request.app.state.gate
+
+    async def wanted() -> bool:
+        return not await request.is_disconnected()
+
+    trial = session.trials[number]
+    data = await gate.run(lambda: room.pairs.shown(trial, place), seconds=_PATIENCE, wanted=wanted)
+    return Response(data, media_type="image/jpeg")
+
+
+@router.post("/sessions/{name}/answers")
+def answer(room: InRoom, name: str, given: Given) -> Told:
+    """Answer: which was real?"""
+    return room.answer(room.find(name), given)
+
+
+def create_turing_app(
+    pairs: Pairs,
+    answers: Answers,
+    colorizer: Colorizer,
+    *,
+    design: Design | None = None,
+    names: tuple[str, ...] | None = None,
+) -> FastAPI:
+    """Make the application with the page.
+
+    Args:
+        pairs: what is shown.
+        answers: where answers go.
+        colorizer: what made the false pictures.
+        design: how a session goes.
+        names: host names the server answers to; any without them.
+
+    Returns:
+        An ASGI application.
+    """
+    app = FastAPI(title="tinct turing", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+    gate = Gate(at_once=2, waiting=64)
+    app.state.room = Room(pairs, answers, colorizer, design or Design())
+    app.state.gate = gate
+    problems.install(app)
+    app.include_router(router)
+    app.add_api_route("/turing", _page)
+    app.add_api_route("/", _to_page)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(
+        Admission,
+        gate=gate,
+        most_bytes=lambda path: _SMALL_BODY,
+        most_seconds=lambda path: _PATIENCE,
+        silent_seconds=10.0,
+    )
+    app.add_middleware(Guard, token=None, names=names)
+    app.add_middleware(SafeHeaders)
+    return app
+
+
+async def _page() -> FileResponse:
+    return FileResponse(STATIC / "turing.html")
+
+
+async def _to_page() -> RedirectResponse:
+    return RedirectResponse("/turing")

@@ -1,0 +1,195 @@
+"""Which one is real? Pairs of a photograph's true colours and those that tinct gave it, and the order they come in.
+
+The test is that of Zhang, Isola & Efros 2016 (section 3.1): both pictures of a pair are shown for one second, one after
+the other, in random order, and then one is to be named the real one; first some for practice, with the answer told.
+Added are attention checks: pairs whose false picture has all its hues turned round.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import rgb_to_yuv, yuv_to_rgb
+from tinct.color.toning import is_colored
+from tinct.coloring.photo import arrays
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.errors import DataError, InputError, SettingError, TinctError
+from tinct.media.image.formats import PICTURE_SUFFIXES
+from tinct.media.image.picture import open_picture
+from tinct.web.pictures import jpeg
+
+Kind = Literal["practice", "test", "check"]
+# Root of height x width at which pairs are shown.
+SHOWN_SIZE = 320
+# Pairs kept ready.
+_READY = 48
+# In an attention check, chroma is turned round and made stronger.
+_TURNED = -1.6
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One pair.
+
+    Attributes:
+        kind: `practice`, `test`, or `check` for an attention check.
+        picture: number of the photograph.
+        real: which is the true one: 0 the first, 1 the second.
+    """
+
+    kind: Kind
+    picture: int
+    real: int
+
+
+class Pairs:
+    """The photographs of a folder, and what tinct makes of them.
+
+    Attributes:
+        paths: of those that have colours, and can be read.
+        left_out: how many could not be used.
+    """
+
+    def __init__(
+        self, folder: Path, colorizer: Colorizer, *, progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Look through a folder and its subfolders.
+
+        Args:
+            folder: of colour photographs.
+            colorizer: what colours them.
+            progress: called with how many were looked at, and how many there are.
+
+        Raises:
+            InputError: there is no such folder.
+            DataError: it holds fewer than two colour photographs.
+        """
+        if not folder.is_dir():
+            raise InputError(f"{folder}: is no folder; name one with colour photographs")
+        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+        paths = []
+        for number, path in enumerate(found, start=1):
+            if _usable(path):
+                paths.append(path)
+            if progress is not None:
+                progress(number, len(found))
+        if len(paths) < 2:
+            raise DataError(
+                f"{folder}: holds {len(paths)} colour photographs that can be read; 2 are needed, 50 are better"
+            )
+        self.paths = tuple(paths)
+        self.left_out = len(found) - len(paths)
+        self._colorizer = colorizer
+        self._ready: OrderedDict[tuple[int, bool], tuple[bytes, bytes]] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def digest(self, picture: int) -> str:
+        """Name a photograph by what it holds, so that no file name need be stored."""
+        return digest(self.paths[picture])
+
+    def shown(self, trial: Trial, place: int) -> bytes:
+        """Give a picture of a pair as JPEG.
+
+        Args:
+            trial: the pair.
+            place: 0 the first, 1 the second.
+
+        Raises:
+            InputError: the photograph cannot be read any more.
+        """
+        true, false = self._pair(trial.picture, check=trial.kind == "check")
+        return true if place == trial.real else false
+
+    def _pair(self, picture: int, *, check: bool) -> tuple[bytes, bytes]:
+        key = (picture, check)
+        with self._guard:
+            if key in self._ready:
+                self._ready.move_to_end(key)
+                return self._ready[key]
+        true = _small(self.paths[picture])
+        false = turned(true) if check else self._colorized(self.paths[picture], true)
+        pair = jpeg(true), jpeg(false)
+        with self._guard:
+            self._ready[key] = pair
+            while len(self._ready) > _READY:
+                self._ready.popitem(last=False)
+        return pair
+
+    def _colorized(self, path: Path, true: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        guide = self._colorizer.look(path, recolor=True).guide()
+        colored: NDArray[np.uint8] = arrays.colored(true, None, guide, threads=1)
+        return colored
+
+
+def plan(pictures: int, *, pairs: int, practice: int, checks: int, seed: int | None = None) -> list[Trial]:
+    """Choose the pairs of one session and their order.
+
+    Args:
+        pictures: how many photographs there are.
+        pairs: that count; each photograph comes once before any comes again.
+        practice: that come before, with the answer told.
+        checks: attention checks, spread among those that count.
+        seed: of the choice; another each time without it.
+
+    Raises:
+        SettingError: a number makes no sense.
+    """
+    if pairs < 1 or practice < 0 or checks < 0 or pairs > 1000 or practice + checks > 1000:
+        raise SettingError("at least 1 pair is needed, and no number may be below 0 or above 1000")
+    chance = random.Random(seed)
+    order: list[int] = []
+    while len(order) < practice + pairs + checks:
+        order += chance.sample(range(pictures), pictures)
+    begin = [Trial("practice", order.pop(), chance.randrange(2)) for _ in range(practice)]
+    rest = [Trial("check", order.pop(), chance.randrange(2)) for _ in range(checks)]
+    rest += [Trial("test", order.pop(), chance.randrange(2)) for _ in range(pairs)]
+    chance.shuffle(rest)
+    return begin + rest
+
+
+def turned(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give a picture whose hues are all turned round, so that anybody who looks sees it."""
+    yuv = rgb_to_yuv(rgb.astype(np.float32) / np.float32(255))
+    yuv[..., 1:] *= np.float32(_TURNED)
+    result: NDArray[np.uint8] = np.rint(np.clip(yuv_to_rgb(yuv), 0, 1) * 255).astype(np.uint8)
+    return result
+
+
+def digest(path: Path) -> str:
+    """Name a file by what it holds: 16 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _small(path: Path) -> NDArray[np.uint8]:
+    small = open_picture(path).small(size=SHOWN_SIZE)[..., :3]
+    return np.ascontiguousarray(np.rint(np.clip(small, 0, 1) * 255).astype(np.uint8))
+
+
+def _usable(path: Path) -> bool:
+    try:
+        return is_colored(open_picture(path).small(size=64))
+    except TinctError:
+        return False
+
+
+def named_pictures(folder: Path) -> dict[str, Path]:
+    """Give the pictures of a folder and its subfolders by what `digest` calls them.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is no folder; name the one that the photographs were in")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+    return {digest(path): path for path in found}

@@ -1,0 +1,248 @@
+"""Cuts are found, and flashes, pans, flicker and grain are not taken for any."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tinct.coloring.film.shots import CutFinder, active_area, difference, is_blank
+from tinct.errors import InputError
+
+SIZE = (128, 80)
+NAMES = ("camera", "chelsea", "coins", "coffee", "astronaut", "motorcycle_left", "rocket", "page", "moon")
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[np.ndarray]:
+    skimage = pytest.importorskip("skimage", reason="its pictures are needed")
+    folder = Path(skimage.__file__).parent / "data"
+    paths = [next(path for path in folder.glob(f"{name}.*")) for name in NAMES]
+    return [cv2.resize(cv2.imread(str(path), 0), (256, 160), interpolation=cv2.INTER_AREA) for path in paths]
+
+
+def pan(picture: np.ndarray, count: int = 12, *, speed: float = 3) -> list[np.ndarray]:
+    places = [(SIZE[0] / 2 + speed * index, SIZE[1] / 2 + 0.4 * speed * index) for index in range(count)]
+    return [cv2.getRectSubPix(picture, SIZE, place) for place in places]
+
+
+def aged(frames: list[np.ndarray], *, flicker: float = 0.12, grain: float = 10, seed: int = 1) -> list[np.ndarray]:
+    """Exposure, place and grain as an old film has them, and some specks of dirt."""
+    rng = np.random.default_rng(seed)
+    results = []
+    for frame in frames:
+        move = np.float32([[1, 0, rng.normal(0, 0.7)], [0, 1, rng.normal(0, 0.7)]])
+        moved = cv2.warpAffine(frame, move, SIZE, borderMode=cv2.BORDER_REFLECT).astype(float)
+        moved = moved * rng.normal(1, flicker) + rng.normal(0, grain, moved.shape)
+        for _ in range(rng.integers(0, 4)):
+            place = (int(rng.integers(0, SIZE[0])), int(rng.integers(0, SIZE[1])))
+            cv2.circle(moved, place, int(rng.integers(1, 4)), float(rng.choice([0, 255])), -1)
+        results.append(np.clip(np.rint(moved), 0, 255).astype(np.uint8))
+    return results
+
+
+def cuts(frames: list[np.ndarray], finder: CutFinder | None = None) -> list[int]:
+    finder = finder or CutFinder()
+    found = []
+    for index, frame in enumerate(frames):
+        found += finder.push(frame)
+        assert len(found) == max(0, index + 1 - finder.delay)
+    found += finder.flush()
+    assert len(found) == len(frames)
+    return [index for index, cut in enumerate(found) if cut]
+
+
+def shots(pictures: list[np.ndarray], **options: float) -> tuple[list[np.ndarray], list[int]]:
+    frames = [frame for picture in pictures for frame in pan(picture, **options)]
+    return frames, list(range(12, len(frames), 12))
+
+
+def dim(frames: list[np.ndarray]) -> list[np.ndarray]:
+    rng = np.random.default_rng(3)
+    return [np.clip(frame * 0.2 + 16 + rng.normal(0, 2, frame.shape), 0, 255).astype(np.uint8) for frame in frames]
+
+
+@pytest.mark.parametrize("speed", [0, 3, 8])
+def test_every_cut_and_nothing_else(pictures, speed):
+    frames, expected = shots(pictures, speed=speed)
+    assert cuts(frames) == expected
+
+
+def test_old_and_dark_films(pictures):
+    frames, expected = shots(pictures)
+    assert cuts(aged(frames)) == expected
+    frames, expected = shots(pictures[:-1])  # the last has so little contrast that dimmed it is blank
+    assert cuts(dim(frames)) == expected
+
+
+def test_a_quick_pan_is_no_cut(pictures):
+    wide = cv2.resize(pictures[1], (1000, 160))
+    still = [wide[40:120, :128]] * 8
+    frames = [*still, *(wide[40:120, 20 * index : 20 * index + 128] for index in range(1, 40))]
+    assert cuts([*frames, *[frames[-1]] * 8]) == []
+
+
+def test_a_camera_thrown_round_makes_no_cuts(pictures):
+    wide = np.hstack([picture[:80] for picture in pictures[:8]])
+    thrown = [wide[:, 70 * index : 70 * index + 128] for index in range(20)]
+    steps = [difference(second, first) for first, second in pairwise(thrown)]
+    assert np.median(steps) > 0.33  # each looks like a cut on its own
+    assert cuts([*[thrown[0]] * 12, *thrown, *[thrown[-1]] * 12]) == []
+
+
+def test_flashes_and_damage_are_no_cuts(pictures):
+    frames = pan(pictures[5], 50, speed=1)
+    frames[8] = np.clip(frames[8] * 3.0, 0, 255).astype(np.uint8)
+    frames[16] = frames[17] = np.full_like(frames[0], 255)
+    frames[24] = np.random.default_rng(1).integers(0, 256, frames[0].shape, dtype=np.uint8)
+    frames[32] = pan(pictures[1])[0]
+    frames[40] = frames[41] = pan(pictures[2])[0]
+    assert cuts(frames) == []
+    later = pan(pictures[4], 12)
+    frames[48] = np.clip(frames[48] * 3.0, 0, 255).astype(np.uint8)
+    assert cuts(frames + later) == [50]
+    assert cuts([*later, frames[24], *pan(pictures[5])]) == [12]  # one cut, with a spoiled frame at it
+
+
+def test_a_picture_after_black_begins_a_shot(pictures):
+    first, second = pan(pictures[0]), pan(pictures[1])
+    black = np.full_like(first[0], 16)
+    assert cuts([*first, *[black] * 4, *second]) == [16]
+    assert cuts([*[black] * 5, *first]) == []  # a leader belongs to the film's first shot
+    assert cuts([*first, black, *second]) == [13]
+    first, second = pan(pictures[0], 24, speed=1), pan(pictures[1], 24, speed=1)
+    share = np.clip(np.arange(24) / 12, 0, 1)
+    fade = [(frame * part).astype(np.uint8) for frame, part in zip(first, share[::-1], strict=True)]
+    rise = [(frame * part).astype(np.uint8) for frame, part in zip(second, share, strict=True)]
+    found = cuts([*fade, *[black * 0] * 3, *rise])
+    assert len(found) == 1
+    assert 27 <= found[0] <= 30  # the first frame of the rise that shows anything
+
+
+def test_cuts_at_the_very_end_and_films_of_a_frame(pictures):
+    first, second = pan(pictures[0]), pan(pictures[1])
+    assert cuts([*first, second[0]]) == [12]
+    assert cuts(first[:1]) == []
+    assert cuts([]) == []
+
+
+@pytest.mark.parametrize("stop", [0, 1, 11, 13, 30])
+def test_an_interrupted_film_goes_on_the_same(pictures, stop, tmp_path):
+    frames, expected = shots(pictures[:4])
+    frames[5:8] = [np.zeros_like(frames[0])] * 3
+    finder = CutFinder()
+    found = [cut for frame in frames[:stop] for cut in finder.push(frame)]
+    np.savez(tmp_path / "state.npz", **finder.state())
+    other = CutFinder()
+    with np.load(tmp_path / "state.npz") as stored:
+        other.restore(dict(stored))
+    found += [cut for frame in frames[stop:] for cut in other.push(frame)] + other.flush()
+    assert [index for index, cut in enumerate(found) if cut] == [8, *expected]
+    with pytest.raises(InputError, match="cut finder"):
+        other.restore({"before": np.array(1)})
+
+
+def test_difference_is_small_within_a_shot_and_large_between(pictures):
+    frames = pan(pictures[0], 3)
+    assert difference(frames[0], frames[0]) < 0.01
+    assert difference(frames[1], frames[0]) < 0.1
+    assert difference(np.clip(frames[1] * 0.6 + 30, 0, 255).astype(np.uint8), frames[0]) < 0.12
+    assert difference(pan(pictures[1])[0], frames[0]) > 0.4
+
+
+def test_blank_frames(pictures):
+    rng = np.random.default_rng(2)
+    for level in (0, 16, 128, 255):
+        grainy = np.clip(level + rng.normal(0, 10, (144, 256)), 0, 255).astype(np.uint8)
+        assert is_blank(grainy)
+        grainy[30:36, 40:46] = 255 - level  # a speck
+        assert is_blank(grainy)
+    assert not any(is_blank(picture) for picture in pictures)
+    assert not any(is_blank(picture) for picture in dim(pictures[:2]))
+    title = np.zeros((144, 256), dtype=np.uint8)
+    cv2.putText(title, "The End", (70, 80), cv2.FONT_HERSHEY_SIMPLEX, 1, 220, 2)
+    assert not is_blank(title)
+    assert is_blank(np.zeros((1, 1), dtype=np.uint8))
+
+
+def as_pyscenedetect_sees(path: Path, frames: int | None = None) -> list[int]:
+    scenedetect = pytest.importorskip("scenedetect", reason="PySceneDetect is the reference")
+    detector = scenedetect.ContentDetector(luma_only=True, min_scene_len=5)
+    return [start.frame_num for start, _ in scenedetect.detect(str(path), detector, end_time=frames)[1:]]
+
+
+def test_against_pyscenedetect(pictures, tmp_path):
+    av = pytest.importorskip("av")
+    frames = [frame for picture in pictures[:6] for frame in pan(picture, 20, speed=2)]
+    with av.open(str(tmp_path / "film.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25, width=SIZE[0], height=SIZE[1], pix_fmt="yuv420p")
+        stream.bit_rate = 2_000_000
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
+        container.mux(stream.encode())
+    assert cuts(frames) == as_pyscenedetect_sees(tmp_path / "film.mp4") == [20, 40, 60, 80, 100]
+
+
+def small_frames(path: Path, count: int) -> list[np.ndarray]:
+    import av
+
+    frames = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            frames.append(cv2.resize(frame.to_ndarray(format="gray"), (224, 164), interpolation=cv2.INTER_AREA))
+            if len(frames) == count:
+                break
+    return frames
+
+
+def test_a_real_film_against_pyscenedetect(shared_data):
+    path = shared_data / "video" / "film_scene_bw.mp4"
+    if not path.exists():
+        pytest.skip(f"needs {path}")
+    frames = small_frames(path, 350)  # four cuts between two similar views of one room, then a pan
+    assert cuts(frames) == as_pyscenedetect_sees(path, 350)
+    assert cuts(frames[::3]) == [12, 45, 69, 97]
+
+
+def bordered(frames: list[np.ndarray], top: int, bottom: int, left: int, right: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(5)
+    results = []
+    for frame in frames:
+        whole = np.full((frame.shape[0] + top + bottom, frame.shape[1] + left + right), 16.0)
+        whole += rng.normal(0, 1.5, whole.shape)
+        whole[top : top + frame.shape[0], left : left + frame.shape[1]] = frame
+        results.append(np.clip(np.rint(whole), 0, 255).astype(np.uint8))
+    return results
+
+
+@pytest.mark.parametrize(
+    "borders", [(0, 0, 0, 0), (12, 12, 0, 0), (0, 0, 20, 20), (10, 6, 8, 0), (14, 14, 22, 22), (11, 13, 0, 0)]
+)
+def test_black_borders_are_found(pictures, borders):
+    frames = [frame for picture in pictures[:5] for frame in pan(picture, 4)]
+    top, bottom, left, right = borders
+    found = active_area(bordered(frames, *borders))
+    height, width = SIZE[1] + top + bottom, SIZE[0] + left + right
+    assert all(edge % 2 == 0 for edge in found)
+    # An odd border keeps its last row.
+    assert found == (top - top % 2, height - bottom + bottom % 2, left - left % 2, width - right + right % 2)
+
+
+def test_dark_films_are_not_cropped(pictures):
+    rows = np.linspace(0, 1, SIZE[1])[:, None] ** 3
+    night = [(frame * rows).astype(np.uint8) for frame in pan(pictures[5], 30)]  # dark above, ever brighter below
+    assert active_area(night) == (0, 80, 0, 128)
+    lamp = np.zeros((80, 128), dtype=np.uint8)
+    lamp[30:50, 60:70] = 200
+    assert active_area([lamp] * 20) == (0, 80, 0, 128)
+    assert active_area([np.zeros((80, 128), dtype=np.uint8)] * 5) == (0, 80, 0, 128)
+    assert active_area([frame // 12 for frame in bordered(pan(pictures[0]), 10, 10, 0, 0)]) == (0, 100, 0, 128)
+    assert active_area([pictures[0][:81, :127]]) == (0, 81, 0, 127)
+
+
+def test_borders_need_frames_of_one_size(pictures):
+    with pytest.raises(InputError, match="at least one"):
+        active_area([])
+    with pytest.raises(InputError, match="one size"):
+        active_area([pictures[0], pictures[0][:50]])

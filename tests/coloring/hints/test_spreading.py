@@ -1,0 +1,106 @@
+"""Hints reach what belongs together, stop at edges, and leave the rest to the bit."""
+
+import numpy as np
+import pytest
+
+from tinct.color.upsample import fit_guide
+from tinct.coloring.hints.hint import Hint, parse_hint
+from tinct.coloring.hints.placing import place_hints
+from tinct.coloring.hints.spreading import HintSpreader, likeness
+
+HEIGHT, WIDTH = 120, 180
+
+
+def three_things():
+    """Left 0.3, a strip of 0.6, right 0.3 again, with grain."""
+    column = np.arange(WIDTH)
+    levels = np.where((column < 60) | (column >= 76), 0.3, 0.6)[None].repeat(HEIGHT, axis=0)
+    return (levels + np.random.default_rng(0).normal(0, 0.004, levels.shape)).astype(np.float32)
+
+
+def seen(left, middle, right):
+    """Shares of three bins over the things, at a quarter of the size."""
+    shares = np.empty((30, 45, 3), dtype=np.float32)
+    shares[:, :15], shares[:, 15:19], shares[:, 19:] = left, middle, right
+    return shares
+
+
+def placed(*texts):
+    return place_hints([parse_hint(text) for text in texts], width=WIDTH, height=HEIGHT)
+
+
+ONE, OTHER = (0.8, 0.1, 0.1), (0.1, 0.1, 0.8)
+
+
+def change(spreader, luma, hints):
+    guide = fit_guide(luma, np.zeros((30, 45, 2), np.float32))
+    return np.abs(spreader.added(guide, spreader.shares(hints)).chroma(luma) - guide.chroma(luma)).max(axis=-1)
+
+
+def test_a_hint_fills_its_thing_and_no_other():
+    luma = three_things()
+    spreader = HintSpreader(luma, shares=seen(ONE, OTHER, OTHER))
+    found = change(spreader, luma, placed("30,60=#ff0000"))
+    assert found[:, 3:54].min() > 0.4
+    assert found[:, 68:].max() < 0.03
+
+
+def test_far_from_a_hint_nothing_changes_at_all():
+    luma = np.tile(three_things(), (1, 3))
+    spreader = HintSpreader(luma, shares=np.concatenate([seen(ONE, OTHER, OTHER)] + [seen(OTHER, OTHER, OTHER)] * 2, 1))
+    hints = place_hints([parse_hint("30,60=#ff0000")], width=3 * WIDTH, height=HEIGHT)
+    assert change(spreader, luma, hints)[:, 300:].max() == 0
+
+
+def test_what_the_network_sees_alike_follows_across_a_gap():
+    luma = three_things()
+    alike = change(HintSpreader(luma, shares=seen(ONE, OTHER, ONE)), luma, placed("45,60=#ff0000"))
+    unlike = change(HintSpreader(luma, shares=seen(ONE, OTHER, OTHER)), luma, placed("45,60=#ff0000"))
+    near = np.s_[50:70, 80:95]
+    assert alike[near].mean() > 0.05
+    assert alike[near].mean() > 5 * unlike[near].mean()
+
+
+def test_without_a_distribution_luma_alone_decides():
+    luma = three_things()
+    found = change(HintSpreader(luma), luma, placed("30,60=#ff0000"))
+    assert found[:, 3:54].min() > 0.3
+    assert found[:, 68:].max() < 0.05
+
+
+def test_the_colour_at_the_hint_is_the_hints():
+    luma = three_things()
+    hints = placed("30,60=#b03020", "68,60=#3050a0")
+    share, colors = HintSpreader(luma, shares=seen(ONE, OTHER, ONE)).shares(hints)
+    places, owners = hints.on_grid(*share.shape)
+    np.testing.assert_array_equal(share[tuple(places.T)], 1)
+    np.testing.assert_allclose(colors[tuple(places.T)], hints.chroma[owners], atol=1e-6)
+    assert share.min() >= 0
+    assert share.max() <= 1
+
+
+def test_long_strokes_are_exact_everywhere():
+    luma = three_things()
+    stroke = Hint(points=((5, 5), (55, 115)), color=(255, 0, 0), width=4)
+    hints = place_hints([stroke], width=WIDTH, height=HEIGHT)
+    share, _ = HintSpreader(luma, shares=seen(ONE, OTHER, OTHER)).shares(hints)
+    places, _ = hints.on_grid(*share.shape)
+    assert len(places) > 200
+    np.testing.assert_array_equal(share[tuple(places.T)], 1)
+
+
+def test_likeness_is_near_and_alike():
+    shares = np.repeat(seen(ONE, OTHER, ONE)[::5, ::5].reshape(-1, 3), 1, axis=0)
+    found = likeness(shares, np.full((6, 9), 0.5, np.float32))
+    np.testing.assert_allclose(np.diag(found), 1, atol=1e-6)
+    np.testing.assert_allclose(found, found.T, atol=1e-6)
+    assert found[0, 1] > 100 * found[2, 3]
+    assert found[0, 1] > found[0, 2]
+
+
+@pytest.mark.parametrize("shape", [(2, 300), (300, 2), (9, 9)])
+def test_narrow_pictures(shape):
+    luma = np.random.default_rng(0).uniform(0, 1, shape).astype(np.float32)
+    hints = place_hints([parse_hint("50%,50%=#ff0000")], width=shape[1], height=shape[0])
+    share, _ = HintSpreader(luma).shares(hints)
+    assert share.max() == 1

@@ -1,0 +1,70 @@
+"""Several views of one photograph, averaged: each is seen once, and put back in its place."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.photo.views import averaged
+from tinct.errors import SettingError
+from tinct.runtime.modelfile import Card, read_card
+
+
+def ramp(size: int) -> np.ndarray:
+    """A picture whose luma says where each pixel is, at any size."""
+    across = (np.arange(size, dtype=np.float32) + 0.5) / size
+    return np.ascontiguousarray(np.broadcast_to(across, (size, size)))
+
+
+@pytest.mark.parametrize(("views", "sizes"), [(1, [48]), (2, [48, 48]), (4, [48, 48, 64, 64])])
+def test_every_view_is_put_back_in_its_place(views: int, sizes: list[int]) -> None:
+    seen: list[np.ndarray] = []
+
+    def run(luma: np.ndarray) -> np.ndarray:
+        seen.append(luma)
+        half = cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        return np.stack([half, np.full_like(half, len(seen))], axis=-1)
+
+    output, first = averaged(run, ramp, size=48, views=views)
+    assert [len(luma) for luma in seen] == sizes
+    np.testing.assert_array_equal(first, ramp(48))
+    assert len(output) == sizes[-1] // 2
+    np.testing.assert_allclose(output[..., 0], ramp(len(output)), atol=0.02)
+    np.testing.assert_allclose(output[..., 1], np.mean(range(1, views + 1)), atol=1e-6)
+    assert [luma[0, 0] > 0.5 for luma in seen] == [False, True, False, True][:views]
+
+
+def test_a_picture_too_small_to_be_looked_at_from_nearer_has_two_views() -> None:
+    calls: list[int] = []
+
+    def run(luma: np.ndarray) -> np.ndarray:
+        calls.append(len(luma))
+        return luma[..., None]
+
+    averaged(run, lambda size: ramp(min(size, 40)), size=48, views=4)
+    assert calls == [40, 40]
+
+
+def test_a_mirrored_photograph_gets_the_mirrored_colours(tiny_model: Path, camera_png: Path) -> None:
+    grey = cv2.imread(str(camera_png), cv2.IMREAD_GRAYSCALE)
+    for views, alike in ((1, False), (2, True), (4, True)):
+        colorizer = Colorizer(tiny_model, runtime="onnxruntime", size=96, views=views, denoise="off")
+        one, other = colorizer.array(grey), colorizer.array(np.ascontiguousarray(grey[:, ::-1]))[:, ::-1]
+        assert (np.abs(one.astype(int) - other).max() <= 2) == alike
+
+
+def test_the_model_says_how_many_unless_asked(tiny_model: Path) -> None:
+    assert Colorizer(tiny_model, runtime="onnxruntime").views == read_card(tiny_model).views == 1
+    assert Colorizer(tiny_model, runtime="onnxruntime", views=4).views == 4
+    assert Colorizer().views == read_card("photo").views > 1
+    with pytest.raises(SettingError, match="1, 2 or 4 views, not 3"):
+        Colorizer(tiny_model, views=3)
+    card = json.loads(replace(read_card(tiny_model), views=3).to_json())
+    with pytest.raises(Exception, match="views 3"):
+        Card.from_json(json.dumps(card), source="x.onnx")

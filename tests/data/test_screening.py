@@ -1,0 +1,77 @@
+"""What is left out of a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tinct.data.screening import crop_frame, find_frame, fingerprint, grey_reason, look_alike
+
+
+@pytest.fixture(scope="module")
+def cat(chelsea_png: Path) -> np.ndarray:
+    return cv2.imread(str(chelsea_png), cv2.IMREAD_COLOR_RGB)
+
+
+@pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (120, 40, 40)])
+def test_a_frame_is_found_and_cut_off(cat: np.ndarray, color: tuple[int, int, int]) -> None:
+    framed = cv2.copyMakeBorder(cat, 9, 7, 12, 5, cv2.BORDER_CONSTANT, value=color)
+    frame = find_frame(framed)
+    assert (frame.top, frame.bottom, frame.left, frame.right) == (9, 7, 12, 5)
+    assert crop_frame(framed, frame).shape == (cat.shape[0] - 2, cat.shape[1] - 2, 3)
+
+
+def test_a_photograph_without_a_frame_has_none(cat: np.ndarray) -> None:
+    assert not find_frame(cat).present
+    smooth_sky = np.concatenate([np.full((80, cat.shape[1], 3), (150, 180, 220), np.uint8), cat])
+    assert not find_frame(smooth_sky).present
+
+
+def test_an_overexposed_sky_is_no_frame(cat: np.ndarray) -> None:
+    ramp = np.linspace(255, 200, 90)[:, None, None] * np.ones((1, cat.shape[1], 3))
+    burnt = np.concatenate([np.full((60, cat.shape[1], 3), 255), ramp, cat]).astype(np.uint8)
+    assert not find_frame(burnt).present
+
+
+def test_a_black_bar_at_one_edge_is_cut_off(cat: np.ndarray) -> None:
+    frame = find_frame(cv2.copyMakeBorder(cat, 0, 24, 0, 0, cv2.BORDER_CONSTANT, value=(0, 0, 0)))
+    assert (frame.top, frame.bottom, frame.left, frame.right) == (0, 24, 0, 0)
+
+
+def test_letterbox_is_found(cat: np.ndarray) -> None:
+    boxed = cv2.copyMakeBorder(cat, 30, 30, 0, 0, cv2.BORDER_CONSTANT, value=(3, 3, 3))
+    frame = find_frame(boxed)
+    assert (frame.top, frame.bottom, frame.left, frame.right) == (30, 30, 0, 0)
+
+
+def test_grey_and_toned_pictures_are_told_from_coloured_ones(cat: np.ndarray) -> None:
+    grey = cv2.cvtColor(cat, cv2.COLOR_RGB2GRAY)[..., None].repeat(3, axis=2)
+    sepia = np.clip(grey * np.array([1.0, 0.86, 0.66]) + np.array([12, 4, 0]), 0, 255).astype(np.uint8)
+    assert grey_reason(cat) is None
+    assert "near-grey" in str(grey_reason(grey))
+    assert "toned" in str(grey_reason(sepia))
+
+
+def test_coloured_photographs_pass(shared_data: Path) -> None:
+    paths = (
+        sorted((shared_data / "cats").iterdir())[:40] + sorted((shared_data / "landscape" / "yosemite").iterdir())[:40]
+    )
+    passed = [grey_reason(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)) is None for path in paths]
+    assert np.mean(passed) > 0.9
+
+
+def test_the_same_picture_smaller_or_recompressed_looks_alike(cat: np.ndarray) -> None:
+    small = cv2.resize(cat, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(cat, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 60])
+    again = cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB)
+    assert look_alike(fingerprint(cat), fingerprint(small))
+    assert look_alike(fingerprint(cat), fingerprint(again))
+
+
+def test_different_pictures_do_not_look_alike(photo_folder: Path) -> None:
+    prints = [fingerprint(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)) for path in sorted(photo_folder.rglob("*.png"))]
+    pairs = [(a, b) for index, a in enumerate(prints) for b in prints[:index]]
+    assert sum(look_alike(a, b) for a, b in pairs) == 0

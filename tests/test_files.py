@@ -1,0 +1,68 @@
+"""Files written beside their target: whole or not at all, under names of any length and kind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tinct.errors import OutputError, TinctError
+from tinct.files import unfinished_name, written_beside
+
+
+def test_the_target_appears_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "a.png"
+    target.write_bytes(b"old")
+    with written_beside(target) as beside:
+        assert beside.name == ".a.png.tinct-part"
+        beside.write_bytes(b"new")
+        assert target.read_bytes() == b"old"
+    assert target.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
+    target = tmp_path / "a.png"
+    target.write_bytes(b"old")
+    with pytest.raises(TinctError, match="broken"), written_beside(target) as beside:  # noqa: PT012
+        beside.write_bytes(b"half")
+        raise TinctError("broken")
+    with pytest.raises(OutputError, match=r"a\.png: cannot be written \(No space left"), written_beside(target):
+        raise OSError(28, "No space left on device")
+    assert (target.read_bytes(), list(tmp_path.iterdir())) == (b"old", [target])
+
+
+def test_what_a_killed_run_left_is_taken_over(tmp_path: Path) -> None:
+    (tmp_path / ".a.png.tinct-part").write_bytes(b"a long beginning that nobody finished")
+    with written_beside(tmp_path / "a.png") as beside:
+        assert beside.read_bytes() == b""
+        beside.write_bytes(b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX locks")
+def test_two_runs_do_not_write_one_target_at_once(tmp_path: Path) -> None:
+    with written_beside(tmp_path / "a.png") as beside:
+        with pytest.raises(OutputError, match="another run"), written_beside(tmp_path / "a.png"):
+            pass
+        beside.write_bytes(b"first")
+    assert (tmp_path / "a.png").read_bytes() == b"first"
+
+
+@pytest.mark.parametrize("name", ["ü" * 125 + ".png", "x" * 251 + ".png", "x" * 251 + ".jpg"])
+def test_long_names_fit(tmp_path: Path, name: str) -> None:
+    assert len(os.fsencode(unfinished_name(name))) <= 255
+    with written_beside(tmp_path / name) as beside:
+        beside.touch()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert unfinished_name("x" * 251 + ".png") != unfinished_name("x" * 251 + ".jpg")
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "real.png").touch()
+    (tmp_path / "link.png").symlink_to("real.png")
+    with written_beside(tmp_path / "link.png") as beside:
+        beside.write_bytes(b"new")
+    assert (tmp_path / "link.png").is_symlink()
+    assert (tmp_path / "real.png").read_bytes() == b"new"
