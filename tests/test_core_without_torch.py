@@ -79,6 +79,17 @@ def test_a_picture_is_recognised_and_a_folder_measured(camera_png: Path, tmp_pat
     assert (tmp_path / "c.png").is_file()
 
 
+def test_a_dataset_is_prepared_and_looked_at(chelsea_png: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(chelsea_png.read_bytes())
+    script = "from tinct.cli import main; main()"
+    done = run(script, "prepare", str(tmp_path / "photos"), "-o", str(tmp_path / "set"), "--val", "0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{tmp_path / 'set'}: 1 photographs to train on")
+    done = run(script, "data", str(tmp_path / "set"), "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_array_in_array_out(tiny_model: Path) -> None:
     script = (
         "import numpy, tinct\n"

@@ -329,7 +329,7 @@ import resource, signal, sys
 from pathlib import Path
 import numpy as np
 from tinct.errors import OutputError
-from tinct.media.image import open_picture
+from tinct.media.image.picture import open_picture
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 picture = open_picture(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
