@@ -21,6 +21,8 @@ SMALL = {
     "tinct": {"widths": [8, 16, 24], "blocks": [0, 1, 1]},
     "vgg16": {"width": 8, "frozen": False},
     "squeezenet1_1": {"width": 8, "frozen": False},
+    "efficientnet_lite0": {"widths": [32, 24, 16, 16], "encoder_width": 0.25},
+    "efficientnet_lite2": {"widths": [32, 24, 16, 16], "encoder_width": 0.25},
 }
 
 
@@ -111,7 +113,7 @@ def test_unknown_options_are_named(name: str) -> None:
 
 
 def test_unknown_networks_list_the_known() -> None:
-    with pytest.raises(SettingError, match="flat, bottleneck, colorunet, tinct, vgg16, squeezenet1_1"):
+    with pytest.raises(SettingError, match="flat, bottleneck, colorunet, tinct, vgg16, squeezenet1_1, efficientnet_lite0, efficientnet_lite2"):
         build("resnet", outputs=2)
 
 

@@ -13,6 +13,7 @@ from kornia.augmentation import (
     RandomHorizontalFlip,
 )
 from torch import nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class Augmentation:
         noise: variances of Gaussian noise on luma (0..1), each added to an equal share of 60 % of the pictures.
         contrast: luma contrast is multiplied by 1 - contrast to 1 + contrast.
         brightness: luma is shifted by up to this, either way.
+        film: share of the pictures whose luma is that of an early film: blind to red, or less so, and strong in blue
+            (orthochromatic and early panchromatic emulsions).
+        fading: share of the pictures whose luma is bent by a gamma of 0.6 to 1.6 and squeezed between a raised black
+            and a lowered white, as a faded, dark or bright print is.
+        blur: share of the pictures that are shown out of focus.
     """
 
     flip: bool = True
@@ -32,6 +38,9 @@ class Augmentation:
     noise: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3)
     contrast: float = 0.25
     brightness: float = 0.1
+    film: float = 0.0
+    fading: float = 0.0
+    blur: float = 0.0
 
 
 class Augmenter(nn.Module):
@@ -40,6 +49,7 @@ class Augmenter(nn.Module):
     def __init__(self, augmentation: Augmentation) -> None:
         """Set up the transforms."""
         super().__init__()
+        self.augmentation = augmentation
         self.flip = (
             AugmentationSequential(RandomHorizontalFlip(p=0.5), data_keys=["input", "mask"])
             if augmentation.flip
@@ -60,8 +70,17 @@ class Augmenter(nn.Module):
         flipped, turned = self.flip(rgb, mask)
         return flipped, turned
 
-    def luma(self, luma: torch.Tensor) -> torch.Tensor:
-        """Vary light and grain of luma (N, 1, H, W) in 0..1; chroma stays as it was."""
+    def luma(self, luma: torch.Tensor, rgb: torch.Tensor | None = None) -> torch.Tensor:
+        """Vary light and grain of luma (N, 1, H, W) in 0..1; chroma stays as it was.
+
+        With its picture, sRGB (N, 3, H, W) in 0..1, it may also be seen as an early film saw it.
+        """
+        if rgb is not None and self.augmentation.film > 0:
+            luma = _as_film(luma, rgb, share=self.augmentation.film)
+        if self.augmentation.fading > 0:
+            luma = _faded(luma, share=self.augmentation.fading)
+        if self.augmentation.blur > 0:
+            luma = _blurred(luma, share=self.augmentation.blur)
         return self.grain(self.light(luma))
 
     def light(self, values: torch.Tensor) -> torch.Tensor:
@@ -80,3 +99,40 @@ class Augmenter(nn.Module):
                 varied[chosen] = noise(varied[chosen])
         limited: torch.Tensor = varied.clamp(0, 1)
         return limited
+
+
+# Shares of red, green and blue in what an orthochromatic plate sees, in sRGB numbers; luma's own are 0.30, 0.59, 0.11.
+ORTHOCHROMATIC = (0.02, 0.53, 0.45)
+LUMA = (0.299, 0.587, 0.114)
+
+
+def _chosen(luma: torch.Tensor, share: float) -> torch.Tensor:
+    """Draw which pictures are changed: (N, 1, 1, 1), 1 or 0."""
+    return (torch.rand(len(luma), 1, 1, 1, device=luma.device) < share).to(luma.dtype)
+
+
+def _between(luma: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    """Draw a number for each picture: (N, 1, 1, 1) in low..high."""
+    return low + (high - low) * torch.rand(len(luma), 1, 1, 1, device=luma.device)
+
+
+def _as_film(luma: torch.Tensor, rgb: torch.Tensor, *, share: float) -> torch.Tensor:
+    """Move luma towards what an orthochromatic emulsion sees, by a drawn amount."""
+    change = torch.tensor(ORTHOCHROMATIC) - torch.tensor(LUMA)
+    difference = torch.einsum("c,nchw->nhw", change.to(rgb), rgb)[:, None]
+    return (luma + _chosen(luma, share) * _between(luma, 0.0, 1.0) * difference).clamp(0, 1)
+
+
+def _faded(luma: torch.Tensor, *, share: float) -> torch.Tensor:
+    """Bend luma by a drawn gamma and squeeze it between a drawn black and white."""
+    gamma = torch.exp(_between(luma, -0.5, 0.5))
+    black, white = _between(luma, 0.0, 0.3), _between(luma, 0.7, 1.0)
+    squeezed = black + (white - black) * luma.clamp(1e-4, 1) ** gamma
+    return torch.lerp(luma, squeezed, _chosen(luma, share))
+
+
+def _blurred(luma: torch.Tensor, *, share: float) -> torch.Tensor:
+    """Show some pictures out of focus: halved in size and enlarged again."""
+    size = luma.shape[-2:]
+    soft = functional.interpolate(functional.avg_pool2d(luma, 2), size=size, mode="bilinear", align_corners=False)
+    return torch.lerp(luma, soft, _chosen(luma, share) * _between(luma, 0.3, 1.0))

@@ -12,10 +12,11 @@ from tinct.color.bins import ColorBins
 from tinct.data.source import Source, pictures
 from tinct.errors import SettingError
 from tinct.files import make_folder
-from tinct.learn.networks.backbones import Backbone, load_backbone
+from tinct.learn.networks.backbone import Backbone
+from tinct.learn.networks.backbones import BACKBONES, load_backbone
+from tinct.learn.networks.encoder import EncoderNetwork
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import FAMILIES
-from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
 from tinct.learn.run import OLD_CHROMA_SCALES, Run, Training
 from tinct.learn.tasks import CHROMA_SCALES, split_rgb
@@ -38,18 +39,23 @@ class Encoder:
 
 
 def read_encoder(training: Training) -> Encoder | None:
-    """Load the weights that a training's encoder starts from; None where it names none.
+    """Load the weights that a training's encoder starts from; None where it starts otherwise, or there is no encoder.
+
+    Those that come with an installed package are taken where the training names none.
 
     Raises:
         ModelError: the file is missing, damaged, or another network's.
     """
-    if training.encoder_weights is None:
-        return None
     family = FAMILIES[training.network].build
-    assert isinstance(family, type)
-    assert issubclass(family, TransferNetwork)  # `Training.check` has seen to it
-    backbone, digest = load_backbone(training.encoder_weights, family.backbone, head=False)
-    return Encoder(backbone, Path(training.encoder_weights).name, digest)
+    if not (isinstance(family, type) and issubclass(family, EncoderNetwork)):
+        return None
+    file = training.encoder_weights
+    if file is None:
+        file = BACKBONES[family.backbone].packaged_weights()
+        if file is None or training.from_scratch or training.initial is not None:
+            return None
+    backbone, digest = load_backbone(file, family.backbone, head=False)
+    return Encoder(backbone, Path(file).name, digest)
 
 
 def training_luma(training: Training, source: Source) -> Iterator[torch.Tensor]:
@@ -103,7 +109,7 @@ def load_start(network: Network, training: Training, source: Source, encoder: En
     """Put the weights that a training starts from into its network."""
     if training.initial is not None:
         load_weights(network, training.initial, training_luma(training, source))
-    elif encoder is not None and isinstance(network, TransferNetwork):
+    elif encoder is not None and isinstance(network, EncoderNetwork):
         network.encoder.load_state_dict(encoder.backbone.state_dict())
 
 

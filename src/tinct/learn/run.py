@@ -21,10 +21,9 @@ from tinct.errors import DataError, SettingError
 from tinct.files import written_beside
 from tinct.learn.augment import Augmentation
 from tinct.learn.hardware import choose_devices, choose_precision
-from tinct.learn.networks.backbones import WHERE
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import build
-from tinct.learn.networks.transfer import TransferNetwork
+from tinct.learn.networks.encoder import EncoderNetwork
 from tinct.learn.tasks import Schedule
 from tinct.runtime.modelfile import OUTPUT_CHANNELS, OUTPUTS
 
@@ -77,6 +76,8 @@ class Training:
         encoder_weights: file of the encoder's pretrained weights, for networks that have such an encoder; see
             `tinct.learn.networks.backbones.load_backbone`.
         from_scratch: start the encoder of such a network from nothing.
+        encoder_rate: the encoder's learning rate as a share of all others', above 0.
+        softness: how far a pixel's colour is spread over the bins around it, in cells of the grid; see `BinTable`.
     """
 
     data: str
@@ -112,6 +113,8 @@ class Training:
     subset: float = 1.0
     categories: tuple[str, ...] = ()
     resample: float = 0.0
+    encoder_rate: float = 1.0
+    softness: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Give plain JSON values."""
@@ -159,30 +162,34 @@ class Training:
             (self.minutes is None or self.minutes > 0, f"minutes must be above 0, not {self.minutes}"),
             (0 < self.subset <= 1, f"subset must lie above 0 and at most at 1, not {self.subset}"),
             (0 <= self.resample <= 1, f"resample must lie in 0..1, not {self.resample}"),
+            (self.encoder_rate > 0, f"encoder_rate must be above 0, not {self.encoder_rate}"),
+            (self.softness >= 0, f"softness must not be negative, not {self.softness}"),
             (self.workers >= 0, f"workers must not be negative, not {self.workers}"),
             (0 <= augmentation.contrast < 1, f"contrast must lie in 0..1, not {augmentation.contrast}"),
             (0 <= augmentation.brightness < 1, f"brightness must lie in 0..1, not {augmentation.brightness}"),
+            *(
+                (0 <= getattr(augmentation, name) <= 1, f"{name} must lie in 0..1, not {getattr(augmentation, name)}")
+                for name in ("film", "fading", "blur")
+            ),
             (all(variance > 0 for variance in augmentation.noise), "noise variances must be above 0"),
         )
 
     def _check_encoder(self, network: Network) -> None:
         """Refuse an encoder without a beginning, or with two."""
         starts = [self.encoder_weights is not None, self.from_scratch, self.initial is not None]
-        if not isinstance(network, TransferNetwork):
+        if not isinstance(network, EncoderNetwork):
             if self.encoder_weights is not None:
                 raise SettingError(f"network '{self.network}' has no encoder to be pretrained; leave the weights out")
         elif sum(starts) > 1:
             raise SettingError("encoder weights, from scratch and init are three ways to start; give one of them")
-        elif not any(starts):
+        elif not any(starts) and network.encoder.packaged_weights() is None:
             raise SettingError(
-                f"network '{self.network}' starts from a pretrained {network.backbone}: give its weights with "
-                f"--encoder-weights FILE, or --from-scratch; torchvision publishes them at {WHERE} (its code is "
-                "BSD 3-clause; the weights were learned from ImageNet, whose terms allow research)"
+                f"network '{self.network}' starts from a pretrained {network.backbone}: {network.encoder.get_weights}"
             )
         elif self.from_scratch and network.frozen:
             raise SettingError("an encoder from scratch that is frozen never learns; add --option frozen=false")
-        elif self.encoder_weights is not None and network.encoder.channels != 512:
-            raise SettingError("published encoder weights are of width 64; leave the option width out")
+        elif self.encoder_weights is not None and not network.pretrainable:
+            raise SettingError("published encoder weights are of full width; leave the option width, or encoder_width, out")
 
     def changed(self, changes: dict[str, Any]) -> Training:
         """Give this training with other settings.

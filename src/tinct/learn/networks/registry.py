@@ -11,6 +11,7 @@ from tinct.learn.networks.bottleneck import Bottleneck, BottleneckOptions
 from tinct.learn.networks.colorunet import ColorUNet, ColorUNetOptions
 from tinct.learn.networks.flat import Flat, FlatOptions
 from tinct.learn.networks.layers import Network
+from tinct.learn.networks.lite import Lite0Network, Lite2Network, LiteOptions
 from tinct.learn.networks.tinct import Tinct, TinctOptions
 from tinct.learn.networks.transfer import SqueezeNetTransfer, TransferOptions, VGG16Transfer
 
@@ -37,6 +38,8 @@ FAMILIES: dict[str, Family] = {
     "tinct": Family(TinctOptions, Tinct, "tinct's own: a residual U-Net with global context"),
     "vgg16": Family(TransferOptions, VGG16Transfer, "VGG-16 and the decoder of Hultgren et al."),
     "squeezenet1_1": Family(TransferOptions, SqueezeNetTransfer, "the same decoder behind SqueezeNet 1.1"),
+    "efficientnet_lite0": Family(LiteOptions, Lite0Network, "a residual decoder on EfficientNet-Lite0"),
+    "efficientnet_lite2": Family(LiteOptions, Lite2Network, "a residual decoder on EfficientNet-Lite2; larger, better"),
 }
 
 

@@ -12,9 +12,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tinct.learn.networks.backbones import BACKBONES, Backbone
-from tinct.learn.networks.layers import Network, xavier
+from tinct.learn.networks.backbones import BACKBONES
+from tinct.learn.networks.encoder import EncoderNetwork
+from tinct.learn.networks.layers import xavier
 
+PUBLISHED_WIDTH = 64
 REGULARIZATIONS = ("none", "batchnorm", "dropout")
 
 
@@ -36,23 +38,18 @@ class TransferOptions:
     width: int = 64
 
 
-class TransferNetwork(Network):
+class TransferNetwork(EncoderNetwork):
     """Encoder and decoder; a frozen encoder stays in inference mode, and none of its weights gets a gradient.
 
     The decoder's last doubling is left to what uses the network: `stride` is 2. For the squared error of an output that
     repeats each value four times this is the same but for a constant.
 
     Attributes:
-        backbone: the encoder's name in `tinct.learn.networks.backbones`.
-        encoder: the recogniser without its classifier.
         decoder: what is always learned.
-        frozen: whether the encoder is.
     """
 
     stride = 2
     bounded = True
-    backbone: str
-    encoder: Backbone
 
     def __init__(self, outputs: int, options: TransferOptions, *, doublings: int) -> None:
         """Build for a number of output channels; `doublings` of the decoder come before its last convolution.
@@ -68,6 +65,7 @@ class TransferNetwork(Network):
         if options.width < 4 or options.width % 4:
             raise ValueError("width must be a multiple of 4")
         self.frozen = options.frozen
+        self.pretrainable = options.width == PUBLISHED_WIDTH
         self.encoder = BACKBONES[self.backbone](width=options.width, head=False)
         layers: list[nn.Module] = []
         before = self.encoder.channels

@@ -1,0 +1,111 @@
+"""What every backbone has in common: a network that was trained to recognise a thousand things."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from tinct.errors import SettingError
+
+CLASSES = 1000
+# sRGB in 0..1 minus the mean, divided by the deviation, as torchvision does it.
+TORCHVISION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+class Backbone(nn.Module):
+    """A recognising network: `features`, and a `classifier` where it was built with one.
+
+    Attributes:
+        size: edge of the squares that it was trained on; larger and smaller pictures are taken too.
+        stride: how much smaller than the picture the deepest features are.
+        channels: of the deepest features.
+        convention: what sRGB in 0..1 has subtracted and is then divided by, unless a file of weights says otherwise.
+        layout: how the keys of published weights are called.
+        published_at: where they are published.
+        get_weights: what to do where a training names none.
+        taps: indices in `features` after which `stages` takes maps.
+        mean: (1, 3, 1, 1) subtracted from sRGB in 0..1.
+        deviation: (1, 3, 1, 1) it is then divided by.
+    """
+
+    size: int = 224
+    convention: tuple[tuple[float, ...], tuple[float, ...]] = TORCHVISION
+    layout: str = "torchvision's layout"
+    published_at: str = "https://docs.pytorch.org/vision/stable/models.html"
+    get_weights: str = (
+        f"give its weights with --encoder-weights FILE, or --from-scratch; torchvision publishes them at {published_at} "
+        "(its code is BSD 3-clause; the weights were learned from ImageNet, whose terms allow research)"
+    )
+    stride: int
+    channels: int
+    taps: tuple[int, ...]
+    features: nn.Sequential
+    classifier: nn.Sequential | None
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(self) -> None:
+        """Take the convention of the published weights; those of another bring their own."""
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(self.convention[0]).view(1, 3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(self.convention[1]).view(1, 3, 1, 1))
+
+    @classmethod
+    def packaged_weights(cls) -> Path | None:
+        """Return the file of weights that an installed package brings, or None where there is none."""
+        return None
+
+    @staticmethod
+    def translate(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Turn published weights into those of this network; most are published as they are."""
+        return state
+
+    def encode(self, rgb: torch.Tensor) -> torch.Tensor:
+        """Return the deepest features (N, channels, h, w) of pictures (N, 3, H, W) sRGB in 0..1."""
+        result: torch.Tensor = self.features((rgb - self.mean) / self.deviation)
+        return result
+
+    def stages(self, rgb: torch.Tensor) -> list[torch.Tensor]:
+        """Return features at several depths, shallow to deep.
+
+        Args:
+            rgb: (N, 3, H, W) sRGB in 0..1, edges from 32 pixels.
+
+        Returns:
+            One (N, channels, h, w) for each of `taps`: for VGG-16 the last ReLU before each pooling, for SqueezeNet the
+            first ReLU and what each pooling and the last modules are given; those that Zhang et al. 2018 (LPIPS) use.
+            For EfficientNet the last features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size.
+        """
+        values = (rgb - self.mean) / self.deviation
+        maps = []
+        for index, layer in enumerate(self.features):
+            values = layer(values)
+            if index in self.taps:
+                maps.append(values)
+        return maps
+
+    def forward(self, rgb: torch.Tensor) -> torch.Tensor:
+        """Return logits (N, 1000) over ImageNet's classes for pictures (N, 3, H, W) sRGB in 0..1.
+
+        Raises:
+            SettingError: it was built without a classifier.
+        """
+        if self.classifier is None:
+            raise SettingError("this backbone has features only and cannot name things; load weights with a classifier")
+        return self.classify(self.encode(rgb))
+
+    def probabilities(self, rgb: torch.Tensor) -> torch.Tensor:
+        """Return ImageNet's class probabilities (N, 1000) for pictures (N, 3, H, W) sRGB in 0..1.
+
+        Raises:
+            SettingError: it was built without a classifier.
+        """
+        return torch.softmax(self(rgb).float(), dim=1)
+
+    def classify(self, features: torch.Tensor) -> torch.Tensor:
+        """Return logits (N, 1000) for the deepest features (N, channels, h, w)."""
+        assert self.classifier is not None
+        result: torch.Tensor = self.classifier(features)
+        return result
