@@ -306,6 +306,13 @@ class ColorizeTask(lightning.LightningModule):
         }
         self.log_dict(values, batch_size=len(rgb), sync_dist=True)
 
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clip the gradient's norm. Lightning's own way refuses fused optimisers, for the sake of half precision."""
+        if gradient_clip_val:
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), gradient_clip_val)
+
     def configure_optimizers(self) -> Any:
         """Give AdamW, decaying weights of convolutions only, with the schedule's rate for each step.
 
