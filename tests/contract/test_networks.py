@@ -113,7 +113,10 @@ def test_unknown_options_are_named(name: str) -> None:
 
 
 def test_unknown_networks_list_the_known() -> None:
-    with pytest.raises(SettingError, match="flat, bottleneck, colorunet, tinct, vgg16, squeezenet1_1, efficientnet_lite0, efficientnet_lite2"):
+    with pytest.raises(
+        SettingError,
+        match="flat, bottleneck, colorunet, tinct, vgg16, squeezenet1_1, efficientnet_lite0, efficientnet_lite2",
+    ):
         build("resnet", outputs=2)
 
 

@@ -30,9 +30,10 @@ def register(app: typer.Typer) -> None:
 # The defaults of `tinct train` are those of `tinct.learn.run.Training`, told in the help. None means not given, so that
 # a resumed training keeps what it was begun with.
 TRAIN_HELP = {
-    "network": "Train this network: flat, bottleneck, colorunet, tinct, vgg16 or squeezenet1_1. Default: tinct.",
+    "network": "Train this network: flat, bottleneck, colorunet, tinct, vgg16, squeezenet1_1, efficientnet_lite0 or "
+    "efficientnet_lite2. Default: tinct.",
     "option": "Set an option of the network; may be given several times.",
-    "encoder_weights": "Start the encoder of vgg16 or squeezenet1_1 from this file: .pth, .safetensors or .npz.",
+    "encoder_weights": "Start the encoder from this file of pretrained weights: .pth, .safetensors or .npz.",
     "from_scratch": "Start that encoder from nothing.",
     "task": "Predict colour bins, chroma itself, or the whole picture. Default: bins.",
     "space": "Choose the colour space. Default: yuv.",
@@ -56,6 +57,11 @@ TRAIN_HELP = {
     "noise": "Add grain of several strengths. Default: yes.",
     "contrast": "Vary contrast by this, 0 for not at all. Default: 0.25.",
     "brightness": "Vary brightness by this, 0 for not at all. Default: 0.1.",
+    "film": "Show this share of the photographs as early film saw them, blind to red. Default: 0.",
+    "fading": "Show this share of them faded, dark or bright. Default: 0.",
+    "blur": "Show this share of them out of focus. Default: 0.",
+    "softness": "Spread each colour over the bins around it by this many grid cells, 0 for not at all. Default: 0.",
+    "encoder_rate": "Let a pretrained encoder learn at this share of the rate. Default: 1.",
     "seed": "Set the seed of all that is random. Default: 0.",
     "workers": "Read photographs in so many processes. Default: 2.",
     "val": "Keep this share of a plain folder for validation. Default: 0.1.",
@@ -105,6 +111,11 @@ def train(
     noise: Annotated[bool | None, typer.Option(help=TRAIN_HELP["noise"], show_default=False)] = None,
     contrast: Annotated[float | None, _setting("contrast", "SHARE")] = None,
     brightness: Annotated[float | None, _setting("brightness", "SHARE")] = None,
+    film: Annotated[float | None, _setting("film", "SHARE")] = None,
+    fading: Annotated[float | None, _setting("fading", "SHARE")] = None,
+    blur: Annotated[float | None, _setting("blur", "SHARE")] = None,
+    softness: Annotated[float | None, _setting("softness", "CELLS")] = None,
+    encoder_rate: Annotated[float | None, _setting("encoder_rate", "SHARE")] = None,
     seed: Annotated[int | None, _setting("seed", "N")] = None,
     workers: Annotated[int | None, _setting("workers", "N")] = None,
     val: Annotated[float | None, _setting("val", "SHARE")] = None,

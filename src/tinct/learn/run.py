@@ -21,9 +21,9 @@ from tinct.errors import DataError, SettingError
 from tinct.files import written_beside
 from tinct.learn.augment import Augmentation
 from tinct.learn.hardware import choose_devices, choose_precision
+from tinct.learn.networks.encoder import EncoderNetwork
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import build
-from tinct.learn.networks.encoder import EncoderNetwork
 from tinct.learn.tasks import Schedule
 from tinct.runtime.modelfile import OUTPUT_CHANNELS, OUTPUTS
 
@@ -189,7 +189,9 @@ class Training:
         elif self.from_scratch and network.frozen:
             raise SettingError("an encoder from scratch that is frozen never learns; add --option frozen=false")
         elif self.encoder_weights is not None and not network.pretrainable:
-            raise SettingError("published encoder weights are of full width; leave the option width, or encoder_width, out")
+            raise SettingError(
+                "published encoder weights are of full width; leave the option width, or encoder_width, out"
+            )
 
     def changed(self, changes: dict[str, Any]) -> Training:
         """Give this training with other settings.

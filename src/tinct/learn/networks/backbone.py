@@ -35,8 +35,8 @@ class Backbone(nn.Module):
     layout: str = "torchvision's layout"
     published_at: str = "https://docs.pytorch.org/vision/stable/models.html"
     get_weights: str = (
-        f"give its weights with --encoder-weights FILE, or --from-scratch; torchvision publishes them at {published_at} "
-        "(its code is BSD 3-clause; the weights were learned from ImageNet, whose terms allow research)"
+        "give its weights with --encoder-weights FILE, or --from-scratch; torchvision publishes them at "
+        f"{published_at} (its code is BSD 3-clause; the weights were learned from ImageNet, whose terms allow research)"
     )
     stride: int
     channels: int

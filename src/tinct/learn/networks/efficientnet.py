@@ -160,7 +160,10 @@ class EfficientNetLite0(EfficientNetLite):
 
 
 class EfficientNetLite2(EfficientNetLite):
-    """A tenth wider and a fifth deeper: 6.1 million weights with its classifier, trained on squares of 260 (here 256, since edges must be multiples of 32)."""
+    """A tenth wider and a fifth deeper: 6.1 million weights with its classifier, trained on squares of 260.
+
+    Edges must be multiples of 32 here, where the padding does not depend on the size; so 256 is its own size.
+    """
 
     size = 256
     widening = 1.1

@@ -59,10 +59,14 @@ class LiteNetwork(EncoderNetwork):
             raise ValueError(f"frozen must lie in 0..{len(self.encoder.features)}")
         deep, *others = options.widths
         _, *skipped, deepest = self.encoder.tap_channels
-        self.context = nn.Sequential(nn.Linear(self.encoder.top_channels, deep), nn.ReLU(inplace=True), nn.Linear(deep, deep))
+        self.context = nn.Sequential(
+            nn.Linear(self.encoder.top_channels, deep), nn.ReLU(inplace=True), nn.Linear(deep, deep)
+        )
         self.bottom = _narrow(deepest, deep)
         self.deep = ResidualBlock(deep)
-        self.narrow = nn.ModuleList(_narrow(before, width) for before, width in zip(options.widths, others, strict=False))
+        self.narrow = nn.ModuleList(
+            _narrow(before, width) for before, width in zip(options.widths, others, strict=False)
+        )
         self.skip = nn.ModuleList(_narrow(before, width) for before, width in zip(skipped[::-1], others, strict=True))
         self.refine = nn.ModuleList(ResidualBlock(width) for width in others)
         self.head = nn.Conv2d(others[-1], outputs, 1)
