@@ -1,0 +1,50 @@
+"""HTML pages from the templates beside: one frame and one style, each page in one file that loads nothing."""
+
+from __future__ import annotations
+
+import base64
+from functools import cache
+from typing import Any
+
+import cv2
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.errors import OutputError
+
+_JPEG_QUALITY = 88
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill a template.
+
+    Args:
+        template: its file in `templates`; it extends `base.html`.
+        values: what it shows. Text is escaped; `markupsafe.Markup` stands as it is.
+    """
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tinct.study.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["data_address"] = data_address
+    return environment
+
+
+def data_address(rgb: NDArray[np.uint8]) -> str:
+    """Return a picture (H, W, 3) sRGB as an address that holds it, for a page that loads nothing."""
+    done, content = cv2.imencode(
+        ".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    )
+    if not done:
+        raise OutputError("a picture of the page cannot be encoded as JPEG; look for a damaged picture in the dataset")
+    return "data:image/jpeg;base64," + base64.b64encode(content.tobytes()).decode("ascii")
