@@ -7,6 +7,7 @@ pixels two beside a strong edge of luma, how far their colour is already that of
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ import numpy as np
 import common
 from tinct.color.spaces import rgb_to_yuv
 from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.photo.seeds import colored_from_seeds
 from tinct.data.pictures import find_pictures
 from tinct.study.evaluate import Method, evaluate
 
@@ -61,7 +63,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=300)
     parser.add_argument("--to", type=Path, default=None, help="write the JSON here")
     options = parser.parse_args()
-    ways = {"plain": Colorizer(options.model), "seeds": Colorizer(options.model, seeds=True)}
+    ways = {"plain": Colorizer(options.model), "seeds": partial(colored_from_seeds, Colorizer(options.model))}
     methods = [Method(name, way) for name, way in ways.items()]
     found = evaluate(methods, options.data, limit=options.limit)
     leaks: dict[str, list[float]] = {name: [] for name in ways}

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.runtime.modelfile import DEFAULT_MODEL, find_model, list_models, read_card
+from tinct.runtime import DEFAULT_MODEL
+from tinct.runtime.modelfile import find_model, list_models, read_card
 
 PROJECT = Path(__file__).parents[1]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 __version__ = "0.1.0"
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tinct.coloring.hints.hint import parse_hint as parse_hint
     from tinct.coloring.photo.colorizer import Colorizer as Colorizer
     from tinct.coloring.photo.editor import Editor as Editor
+    from tinct.coloring.settings import Options
     from tinct.errors import TinctError as TinctError
     from tinct.recognize.classifier import Classifier as Classifier
 
@@ -67,16 +68,10 @@ def colorize(
     picture: Any,
     *,
     model: str | Path = "photo",
-    runtime: str = "auto",
-    temperature: float | None = None,
-    caution: float | None = None,
-    size: int | None = None,
-    views: int | None = None,
-    denoise: str | float = "auto",
-    threads: int | None = None,
     hints: Any = (),
     recolor: bool = False,
     overwrite: bool = False,
+    **options: Unpack[Options],
 ) -> Any:
     """Colour a picture; the result is of the same kind. For several, make a `tinct.Colorizer` once.
 
@@ -84,31 +79,16 @@ def colorize(
         picture: a path (the result goes beside it, as NAME_color.EXT, and its path is given back), a file's bytes,
             a PIL image, or an array, (H, W) grey or (H, W, 3) sRGB.
         model: the name of a model that comes with tinct, or the path of a model file.
-        runtime: `auto`, `onnxruntime` or `openvino`.
-        temperature: lower is more vivid, 1 is the mean; the model's own without it.
-        caution: how much colour fades where opposite hues are likely, 0..4; the model's own without it.
-        size: the network's working size in pixels; the model's own without it.
-        views: of the picture, whose answers are averaged: 1, 2 or 4; the model's own without it.
-        denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
-        threads: processor threads; as many as there are cores without it.
         hints: what is known of its colours: texts such as "25%,60%=#b03020", `tinct.Hint`s, or the path of a file
             of hints; see docs/hints.md.
         recolor: colour pictures that have colours already.
         overwrite: replace a result that is there already; for paths.
+        options: as `tinct.Colorizer` takes: `runtime`, `temperature`, `caution`, `cautious`, `size`, `views`, `denoise`
+            and `threads`.
 
     Raises:
         TinctError: as `tinct.Colorizer` and its call.
     """
     from tinct.coloring.photo.colorizer import Colorizer
 
-    colorizer = Colorizer(
-        model,
-        runtime=runtime,
-        temperature=temperature,
-        caution=caution,
-        size=size,
-        views=views,
-        denoise=denoise,
-        threads=threads,
-    )
-    return colorizer(picture, hints=hints, recolor=recolor, overwrite=overwrite)
+    return Colorizer(model, **options)(picture, hints=hints, recolor=recolor, overwrite=overwrite)

@@ -1,10 +1,12 @@
-"""Options that `tinct colorize`, `video`, `serve` and `turing` share."""
+"""Options that the verbs that run a network share: the fields of `Decoding`."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 import typer
+
+from tinct.coloring.settings import help_of, metavar_of
 
 
 def _denoise(text: str) -> Any:
@@ -14,30 +16,17 @@ def _denoise(text: str) -> Any:
         return text
 
 
-Model = Annotated[
-    str, typer.Option(metavar="NAME|FILE", help="Use this model: a name that `tinct models` lists, or a model file.")
-]
-Temperature = Annotated[
-    float | None,
-    typer.Option(metavar="T", help="Set how vivid: towards 0 more, at 1 muted. Default: the model's own."),
-]
-Caution = Annotated[
-    float | None,
-    typer.Option(
-        metavar="X",
-        help="Fade colours where opposite hues are likely: 0 not at all, 1 much. Default: the model's own.",
-    ),
-]
-Cautious = Annotated[
-    bool, typer.Option("--cautious", help="Fade colours wherever the network is unsure of the hue, as --caution 2.")
-]
-Size = Annotated[
-    int | None,
-    typer.Option(metavar="PIXELS", help="Set the size at which the network looks. Default: the model's own."),
-]
-Denoise = Annotated[
-    Any,
-    typer.Option(parser=_denoise, metavar="auto|off|N", help="Denoise what the network sees, never the picture."),
-]
-Runtime = Annotated[str, typer.Option(metavar="auto|onnxruntime|openvino", help="Choose what runs the network.")]
+def _option(name: str, **more: Any) -> Any:
+    return typer.Option(metavar=metavar_of(name), help=help_of(name), **more)
+
+
+Model = Annotated[str, _option("model")]
+Temperature = Annotated[float | None, _option("temperature")]
+Caution = Annotated[float | None, _option("caution")]
+Cautious = Annotated[bool, typer.Option("--cautious", help=help_of("cautious"))]
+Size = Annotated[int | None, _option("size")]
+Views = Annotated[int | None, _option("views")]
+Denoise = Annotated[Any, _option("denoise", parser=_denoise)]
+Runtime = Annotated[str, _option("runtime")]
+Threads = Annotated[int | None, _option("threads")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")]

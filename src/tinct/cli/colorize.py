@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from tinct.cli.coloring_options import Caution, Cautious, Denoise, Model, Overwrite, Runtime, Size, Temperature
+from tinct.cli.coloring_options import (
+    Caution,
+    Cautious,
+    Denoise,
+    Model,
+    Overwrite,
+    Runtime,
+    Size,
+    Temperature,
+    Threads,
+    Views,
+)
 from tinct.cli.output import exit_by, print_row, shown_rows
 
 EPILOG = """Examples:
@@ -55,19 +66,6 @@ HintsFile = Annotated[
         "--hints", metavar="FILE", help="Read hints from this .json, or from strokes painted on a transparent .png."
     ),
 ]
-Seeds = Annotated[bool, typer.Option("--seeds", help="Spread colours from the pixels the network is surest of.")]
-Views = Annotated[
-    int | None,
-    typer.Option(
-        metavar="1|2|4",
-        help="Average what the network says of this many views of the picture (mirrored, from nearer); 1 is quickest. "
-        "Default: the model's own.",
-    ),
-]
-Threads = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Use this many processor threads for network and colouring. Default: all cores."),
-]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into subfolders too.")]
 Compare = Annotated[bool, typer.Option("--compare", help="Write a before/after sheet beside each result.")]
 Confidence = Annotated[
@@ -89,7 +87,6 @@ def colorize(
     cautious: Cautious = False,
     hint: Hints = [],  # noqa: B006 - Typer makes a new list
     hints: HintsFile = None,
-    seeds: Seeds = False,
     size: Size = None,
     views: Views = None,
     denoise: Denoise = "auto",
@@ -116,7 +113,6 @@ def colorize(
         caution=caution,
         cautious=cautious,
         hints=gather_hints(hint, hints),
-        seeds=seeds,
         size=size,
         views=views,
         denoise=denoise,

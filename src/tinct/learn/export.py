@@ -20,7 +20,8 @@ from tinct.learn.networks.layers import Network
 from tinct.learn.run import Run, finished_epochs
 from tinct.learn.tasks import split_rgb
 from tinct.learn.weights import HALF_FROM, write_twin
-from tinct.runtime.modelfile import METADATA_KEY, OUTPUTS, VIEWS, Card
+from tinct.runtime import VIEWS
+from tinct.runtime.modelfile import METADATA_KEY, OUTPUTS, Card
 from tinct.runtime.session import Session
 
 if TYPE_CHECKING:

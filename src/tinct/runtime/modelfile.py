@@ -18,16 +18,15 @@ from tinct.color.bins import ColorBins
 from tinct.color.decoding import check_decoding
 from tinct.color.spaces import chroma_space
 from tinct.errors import MissingExtraError, ModelError, OutputError, SettingError, TinctError
+from tinct.runtime import DEFAULT_MODEL, VIEWS
 
 if TYPE_CHECKING:
     import onnxruntime
 
 FORMAT = 1  # of the card; a file with a higher one comes from a newer tinct
 METADATA_KEY = "tinct"
-DEFAULT_MODEL = "photo"
 MODELS = Path(__file__).parent.parent / "models"
 OUTPUTS = {"bins": "logits", "regression": "chroma", "rgb": "rgb"}  # what each task's graph gives
-VIEWS = (1, 2, 4)  # of a photograph, see `tinct.coloring.photo.views`
 OUTPUT_CHANNELS = {"regression": 2, "rgb": 3}  # for `bins` there are as many as bins
 
 

@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
-from tinct.errors import DivergedError, InputError, ModelError, SettingError
-from tinct.runtime import openvino
-from tinct.runtime.modelfile import DEFAULT_MODEL, OUTPUT_CHANNELS, OUTPUTS, card_of, find_model, open_graph
-
-RUNTIMES = ("auto", "onnxruntime", "openvino")
+from tinct.errors import DivergedError, InputError, ModelError
+from tinct.runtime import DEFAULT_MODEL, check_running, openvino
+from tinct.runtime.modelfile import OUTPUT_CHANNELS, OUTPUTS, card_of, find_model, open_graph
 
 
 class Session:
@@ -42,10 +40,7 @@ class Session:
             SettingError: no such runtime, or fewer than 1 thread.
             MissingExtraError: OpenVINO was asked for and is not installed.
         """
-        if runtime not in RUNTIMES:
-            raise SettingError(f"no runtime '{runtime}'; there are {', '.join(RUNTIMES)}")
-        if threads is not None and threads < 1:
-            raise SettingError(f"at least 1 thread is needed, not {threads}")
+        check_running(runtime=runtime, threads=threads)
         self.path = find_model(model)
         self.runtime = runtime if runtime != "auto" else best_runtime()
         if self.runtime == "openvino":

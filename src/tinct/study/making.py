@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.photo.seeds import colored_from_seeds
 from tinct.errors import DivergedError
 from tinct.study.folder import Study
 from tinct.study.recipe import Arm
@@ -26,14 +27,16 @@ def picture_maker(colorizer: Colorizer, arm: Arm) -> Callable[[Pixels], Pixels]:
     """Give what makes an arm's pictures: luma (H, W) uint8 -> sRGB (H, W, 3) uint8.
 
     Colours are put on the luma that is there, as `tinct colorize` does. With `drawn` in the recipe, the network's own
-    picture is taken as it is, its luma too: only that shows what drawing the whole picture costs. A network that
-    diverged makes black pictures.
+    picture is taken as it is, its luma too: only that shows what drawing the whole picture costs. With
+    `seeded`, colours spread from the pixels the network is surest of. A network that diverged makes black pictures.
     """
 
     def make(luma: Pixels) -> Pixels:
         try:
             if arm.evaluation.get("drawn"):
                 picture: Pixels = colorizer.predict(luma.astype(np.float32) / 255).drawn(*luma.shape)
+            elif arm.evaluation.get("seeded"):
+                picture = colored_from_seeds(colorizer, luma)
             else:
                 picture = colorizer(luma)
         except DivergedError:

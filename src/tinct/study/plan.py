@@ -190,7 +190,11 @@ def _check_making(recipe: Recipe, trainings: dict[str, Training]) -> None:
                 f"{recipe.name}, arm '{arm.name}': drawn = true takes the picture of a network that gives the whole of "
                 f'it, and this one gives {task}; leave drawn out, or train with task = "rgb"'
             )
-        if arm.of is not None and task != "bins" and {"temperature", "caution", "unweigh"} & set(arm.evaluation):
+        if (
+            arm.of is not None
+            and task != "bins"
+            and {"temperature", "caution", "unweigh", "seeded"} & set(arm.evaluation)
+        ):
             raise SettingError(
                 f"{recipe.name}, arm '{arm.name}': '{arm.of}' gives colours itself and has no temperature, caution or "
                 f"weights to take back; leave the arm out, or train '{arm.of}' with task = \"bins\""

@@ -65,7 +65,7 @@ class Arm:
         of: the arm whose training it takes, for one that only differs in how pictures are made; None trains.
         own: the training's settings that it has of its own.
         settings: all its training's settings that the recipe names: the shared ones and its own.
-        evaluation: how its pictures are made: `temperature`, `caution`, `size`, `unweigh`, `checkpoint`, `drawn`, where
+        evaluation: how its pictures are made: `temperature`, `caution`, `size`, `unweigh`, `checkpoint`, `drawn`, `seeded`, where
             given.
     """
 

@@ -33,6 +33,7 @@ ARM_EVALUATION: dict[str, Any] = {
     "unweigh": float,
     "checkpoint": str,
     "drawn": bool,
+    "seeded": bool,
 }
 EVALUATION: dict[str, Any] = {"pictures": int, "train_pictures": int, "by": str}
 # What `tinct.Colorizer` takes; told here, before anything is trained.

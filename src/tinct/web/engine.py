@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
 from collections.abc import Callable
@@ -10,14 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from tinct.color.decoding import check_decoding
 from tinct.coloring.film.colorize import colorize_video
 from tinct.coloring.film.hints import FilmHint, load_film_hints
 from tinct.coloring.film.settings import VideoResult, VideoSettings
 from tinct.coloring.hints.hint import Hint, hints_from_json, parse_hint
 from tinct.coloring.photo.colorizer import Colorizer, PhotoResult
 from tinct.coloring.photo.editor import Editor
-from tinct.errors import InputError, SettingError, UnreadableError
+from tinct.errors import InputError, UnreadableError
 from tinct.media.image import formats
 from tinct.media.image.picture import Picture, open_picture
 from tinct.media.video.film import Film
@@ -195,16 +193,7 @@ def with_options(
     Raises:
         SettingError: a setting is out of range, or the model has none such.
     """
-    check_decoding(temperature=1.0 if temperature is None else temperature, caution=caution or 0.0)
-    if colorizer.session.bins is None and (temperature is not None or caution is not None):
-        raise SettingError(f"the model {colorizer.session.card.name} has no temperature and no caution; leave them out")
-    if size is not None and not 16 <= size <= 4096:
-        raise SettingError(f"the working size must lie in 16..4096 pixels, not {size}")
-    changed = copy.copy(colorizer)
-    changed.temperature = colorizer.temperature if temperature is None else temperature
-    changed.caution = colorizer.caution if caution is None else caution
-    changed.size = size or colorizer.size
-    return changed
+    return colorizer.changed(temperature=temperature, caution=caution, size=size)
 
 
 def result_suffix(picture: Picture, form: str) -> str:

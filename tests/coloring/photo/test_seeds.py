@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.photo.seeds import choose_seeds, diffused
-from tinct.errors import SettingError
+from tinct.coloring.photo.seeds import choose_seeds, colored_from_seeds, diffused
 
 
 def test_one_seed_a_cell_and_none_where_it_is_unsure():
@@ -41,20 +40,9 @@ def test_an_unsure_wrong_colour_gives_way_up_to_the_edge():
     np.testing.assert_allclose(found[:, 56:], -0.2, atol=0.03)
 
 
-def test_colorizing_by_seeds_differs_and_is_noted(tiny_model, tiny_chroma_model, camera_png, tmp_path):
-    import pyvips
-
-    plain = Colorizer(tiny_model, threads=1).photo(camera_png, tmp_path / "plain.png")
-    seeded = Colorizer(tiny_model, threads=1, seeds=True).photo(camera_png, tmp_path / "seeds.png")
-    assert plain.target.read_bytes() != seeded.target.read_bytes()
-    note = pyvips.Image.new_from_file(str(seeded.target))
-    assert any("seeds" in str(note.get(name)) for name in note.get_fields() if "xmp" in name or "exif" in name)
-    with pytest.raises(SettingError, match="no confidence for seeds"):
-        Colorizer(tiny_chroma_model, seeds=True)
-
-
-def test_cautious(tiny_model):
-    assert Colorizer(tiny_model, cautious=True).caution == 2
-    assert Colorizer(tiny_model).caution == 0
-    with pytest.raises(SettingError, match="one of the two"):
-        Colorizer(tiny_model, cautious=True, caution=1.0)
+def test_a_recipe_colours_from_seeds(tiny_model):
+    luma = np.random.default_rng(0).integers(0, 256, (40, 56), dtype=np.uint8)
+    colorizer = Colorizer(tiny_model, threads=1)
+    seeded = colored_from_seeds(colorizer, luma)
+    assert seeded.shape == (40, 56, 3)
+    assert (seeded != colorizer(luma)).any()

@@ -226,7 +226,7 @@ class _Work:
             "temperature": colorizer.temperature,
             "caution": colorizer.caution,
             "size": colorizer.size,
-            "denoise": colorizer.denoise,
+            "denoise": colorizer.decoding.denoise,
             "smoothing": str(smoothing),
             "span": list(span),
             "compare": settings.compare,

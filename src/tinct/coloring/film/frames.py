@@ -133,7 +133,7 @@ class FrameColorizer:
 
     def cleaner(self) -> GrainCleaner:
         """Begin to clean a film's frames, as the settings say."""
-        return GrainCleaner(denoise=self._colorizer.denoise)
+        return GrainCleaner(denoise=self._colorizer.decoding.denoise)
 
     def answer(self, seen: FloatArray) -> FloatArray:
         """Run the network.

@@ -9,22 +9,15 @@ from typing import Any
 from tinct.coloring.film.hints import FilmHint
 from tinct.coloring.film.pipeline import Shot
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.runtime.modelfile import DEFAULT_MODEL
+from tinct.coloring.settings import Decoding
 
 
 @dataclass(frozen=True, kw_only=True)
-class VideoSettings:
-    """How to colorize a film.
+class VideoSettings(Decoding):
+    """How to colorize a film, beside what `Decoding` says.
 
     Attributes:
-        model: the name of a model that comes with tinct, or the path of a model file.
-        runtime: `auto`, `onnxruntime` or `openvino`.
-        temperature: of decoding, above 0; the model's own without it.
-        caution: of decoding, 0..4: how much colour fades where opposite hues are likely; the model's own without it.
-        cautious: as a caution of 2, or the model's own where that is more; instead of `caution`.
         hints: what is known of the colours of some frames; see `tinct.coloring.film.hints`.
-        size: the network's working size in pixels; the model's own without it.
-        denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
         smoothing: over time: `motion`, `paper`, `ALPHA,FRAMES` or `off`; see `tinct.coloring.film.smoothing`.
         purpose: codec and quality for a purpose: `archive`, `master`, `edit`, `share` or `small`.
         codec: `h264`, `hevc`, `vp9`, `av1`, `prores` or `ffv1`; by purpose and container without it.
@@ -38,17 +31,9 @@ class VideoSettings:
         compare: put the film as it was beside the result, in one picture.
         recolor: colour shots anew that have colours already.
         overwrite: replace a result that is there already.
-        threads: processor threads; as many as there are cores without it.
     """
 
-    model: str | Path = DEFAULT_MODEL
-    runtime: str = "auto"
-    temperature: float | None = None
-    caution: float | None = None
-    cautious: bool = False
     hints: tuple[FilmHint, ...] = ()
-    size: int | None = None
-    denoise: str | float = "auto"
     smoothing: str = "motion"
     purpose: str | None = None
     codec: str | None = None
@@ -62,20 +47,10 @@ class VideoSettings:
     compare: bool = False
     recolor: bool = False
     overwrite: bool = False
-    threads: int | None = None
 
     def colorizer(self) -> Colorizer:
         """Give a colorizer so set, with one thread: several frames are in work at once."""
-        return Colorizer(
-            self.model,
-            runtime=self.runtime,
-            temperature=self.temperature,
-            caution=self.caution,
-            cautious=self.cautious,
-            size=self.size,
-            denoise=self.denoise,
-            threads=1,
-        )
+        return Colorizer(self, threads=1)
 
 
 @dataclass(frozen=True)

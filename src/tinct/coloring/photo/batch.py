@@ -16,8 +16,8 @@ from tinct.coloring.photo.colorizer import Colorizer, PhotoResult
 from tinct.coloring.photo.plan import EXTRAS, Job, extra_path, plan_jobs
 from tinct.coloring.photo.prediction import has_confidence
 from tinct.coloring.photo.sheet import compare_sheet, confidence_sheet
+from tinct.coloring.settings import Decoding
 from tinct.errors import AlreadyColorError, OutputError, SettingError, TinctError
-from tinct.runtime.modelfile import DEFAULT_MODEL
 from tinct.runtime.session import core_count
 
 MOST_WORKERS = 8  # pictures in work at once; more would hold more memory without being faster
@@ -59,58 +59,22 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How to colorize.
+class Settings(Decoding):
+    """How to colorize, beside what `Decoding` says.
 
     Attributes:
-        model: the name of a model that comes with tinct, or the path of a model file.
-        temperature: of decoding, above 0: lower is more vivid, 1 is the mean; the model's own without it.
-        caution: of decoding, 0..4: how much colour fades where opposite hues are likely; the model's own without it.
-        cautious: as a caution of `tinct.color.decoding.CAUTIOUS`, or the model's own where that is more.
-        size: working size in pixels; the model's own without it.
-        views: of each picture, whose answers are averaged: 1, 2 or 4; the model's own without it.
-        denoise: how the network's small copy is denoised: `auto`, `off`, or a strength.
-        runtime: `auto`, `onnxruntime` or `openvino`.
-        threads: processor threads for network and colouring; as many as there are cores without it. libvips reads and
-            writes files with threads of its own.
         recolor: colorize pictures that have colours already, instead of skipping them.
         overwrite: replace results that are there already.
         compare: write a before/after sheet beside each result, as NAME_color_sheet.EXT.
         confidence: write confidence maps beside each result, as NAME_color_confidence.EXT.
         hints: what is known of the colours of one picture; there can be no others then.
-        seeds: colours spread from the pixels the network is surest of; see `tinct.coloring.photo.seeds`.
     """
 
-    model: str | Path = DEFAULT_MODEL
-    temperature: float | None = None
-    caution: float | None = None
-    cautious: bool = False
-    size: int | None = None
-    views: int | None = None
-    denoise: str | float = "auto"
-    runtime: str = "auto"
-    threads: int | None = None
     recolor: bool = False
     overwrite: bool = False
     compare: bool = False
     confidence: bool = False
     hints: tuple[Hint, ...] = ()
-    seeds: bool = False
-
-    def colorizer(self, *, threads: int | None) -> Colorizer:
-        """Give a colorizer so set, with this many threads for each picture."""
-        return Colorizer(
-            self.model,
-            runtime=self.runtime,
-            temperature=self.temperature,
-            caution=self.caution,
-            cautious=self.cautious,
-            size=self.size,
-            views=self.views,
-            denoise=self.denoise,
-            seeds=self.seeds,
-            threads=threads,
-        )
 
 
 def colorize_files(
@@ -146,7 +110,7 @@ def colorize_files(
     if settings.hints and len(jobs) > 1:
         raise SettingError(f"hints are for one picture, and {len(jobs)} were named; name the one they belong to")
     workers, each = _share_threads(settings.threads, sum(not job.status for job in jobs))
-    colorizer = settings.colorizer(threads=each)
+    colorizer = Colorizer(settings, threads=each)
     rows = []
     for row in _rows(colorizer, jobs, settings, workers=workers):
         rows.append(row)
@@ -188,7 +152,7 @@ def colorize_stream(
     named = Path(inputs[0])
     start = time.perf_counter()
     source = stdin.read() if str(inputs[0]) == "-" else named
-    colorizer = settings.colorizer(threads=settings.threads)
+    colorizer = Colorizer(settings)
     if output is not None and str(output) != "-":
         result = colorizer.photo(
             source, output, recolor=settings.recolor, overwrite=settings.overwrite, hints=settings.hints
@@ -237,8 +201,6 @@ def _share_threads(threads: int | None, pictures: int) -> tuple[int, int]:
     Decoding, network and encoding of different pictures overlap, which fills the cores better than many threads in
     each step would; a single picture gets all the threads.
     """
-    if threads is not None and threads < 1:
-        raise SettingError(f"at least 1 thread is needed, not {threads}")
     total = threads or core_count()
     workers = max(1, min(total, pictures, MOST_WORKERS))
     return workers, max(1, total // workers)

@@ -6,10 +6,11 @@ itself is streamed once more and coloured row by row, its luma untouched.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +22,16 @@ from tinct.color.toning import is_colored
 from tinct.coloring.hints.hint import Hint, as_hints
 from tinct.coloring.hints.placing import place_hints
 from tinct.coloring.photo import arrays, pil
-from tinct.coloring.photo.denoise import checked_denoise, denoised
+from tinct.coloring.photo.denoise import denoised
 from tinct.coloring.photo.prediction import Prediction, native_luma
 from tinct.coloring.photo.result import PhotoResult as PhotoResult
 from tinct.coloring.photo.result import note_of
 from tinct.coloring.photo.views import averaged
+from tinct.coloring.settings import Decoding, Options
 from tinct.errors import AlreadyColorError, InputError, SettingError
 from tinct.media.image import formats
 from tinct.media.image.picture import Picture, check_target, open_picture, small_size
-from tinct.runtime.modelfile import DEFAULT_MODEL, VIEWS
+from tinct.runtime import DEFAULT_MODEL
 from tinct.runtime.session import Session, core_count
 
 # Root of height x width at which chroma is fitted to luma; larger than the network's size, for sharper edges.
@@ -43,77 +45,57 @@ class Colorizer:
 
     Attributes:
         session: the running model; `session.card` describes it.
+        decoding: the settings asked for.
         temperature: of decoding, used where no other is named.
         caution: of decoding.
         size: the network's working size, in pixels.
         views: how many views of a photograph are averaged.
-        denoise: `auto`, `off`, or the grain's standard deviation in 8-bit steps.
-        seeds: whether colours spread from the pixels the network is surest of.
     """
 
-    def __init__(
-        self,
-        model: str | Path = DEFAULT_MODEL,
-        *,
-        runtime: str = "auto",
-        temperature: float | None = None,
-        caution: float | None = None,
-        cautious: bool = False,
-        size: int | None = None,
-        views: int | None = None,
-        denoise: str | float = "auto",
-        seeds: bool = False,
-        threads: int | None = None,
-    ) -> None:
+    def __init__(self, model: str | Path | Decoding = DEFAULT_MODEL, **options: Unpack[Options]) -> None:
         """Open a model.
 
         Args:
-            model: the name of a model that comes with tinct, or the path of a model file.
-            runtime: `auto`, `onnxruntime` or `openvino`.
-            temperature: of decoding, above 0: lower is more vivid, 1 is the mean; the model's own without it.
-            caution: of decoding, 0..4: how much colour fades where opposite hues are likely; the model's own without
-                it.
-            cautious: as a caution of 2, or the model's own where that is more; instead of `caution`.
-            size: working size: the network sees the picture with sqrt(height x width) of this, 16..4096; the model's
-                own without it.
-            views: of a photograph, whose answers are averaged: 1, 2 (mirrored too) or 4 (both from nearer as well); the
-                model's own without it.
-            denoise: how the network's small copy is denoised: `auto`, `off`, or the grain's standard deviation in
-                8-bit steps, 0..100. The picture itself never is.
-            seeds: take the network's colours only where it is surest, and spread them from there; see
-                `tinct.coloring.photo.seeds`.
-            threads: processor threads for one picture; as many as there are cores without it.
+            model: the name of a model that comes with tinct, or the path of a model file; or all settings at once.
+            options: the other fields of `tinct.coloring.settings.Decoding`: `runtime`, `temperature`, `caution`,
+                `cautious`, `size`, `views`, `denoise` and `threads`.
 
         Raises:
-            SettingError: an option is out of range.
+            SettingError: an option is out of range, or the model has none such.
             ModelError: there is no such model, or the file cannot be used.
             MissingExtraError: OpenVINO was asked for and is not installed.
         """
-        if size is not None and not 16 <= size <= 4096:
-            raise SettingError(f"the working size must lie in 16..4096 pixels, not {size}")
-        if views is not None and views not in VIEWS:
-            raise SettingError(f"there can be 1, 2 or 4 views, not {views}")
-        check_decoding(temperature=1.0 if temperature is None else temperature, caution=caution or 0.0)
-        if cautious and caution is not None:
-            raise SettingError(f"cautious, and a caution of {caution:g}: give one of the two")
-        self.denoise = checked_denoise(denoise)
-        self.session = Session(model, runtime=runtime, threads=threads)
+        decoding = model.changed(**options) if isinstance(model, Decoding) else Decoding(model=model, **options)
+        self.session = Session(decoding.model, runtime=decoding.runtime, threads=decoding.threads)
+        self._settle(decoding)
+
+    def changed(self, **options: Unpack[Options]) -> Colorizer:
+        """Return a colorizer with other settings and the same network; what is None stays as it is.
+
+        Raises:
+            SettingError: an option is out of range, or the model has none such.
+        """
+        other = copy.copy(self)
+        other._settle(self.decoding.changed(**options))
+        return other
+
+    def _settle(self, decoding: Decoding) -> None:
+        """Take settings, and the model's own where they have none."""
         card = self.session.card
-        care = caution is not None or cautious
-        asked = {"temperature": temperature is not None, "caution": care, "confidence for seeds": seeds}
-        for option, given in asked.items():
+        care = decoding.caution is not None or decoding.cautious
+        for option, given in (("temperature", decoding.temperature is not None), ("caution", care)):
             if given and self.session.bins is None:
                 raise SettingError(
                     f"the model {card.name} gives chroma itself and has no {option}; leave the option out"
                 )
-        self.temperature = card.temperature if temperature is None else float(temperature)
-        self.caution = card.caution if caution is None else float(caution)
-        if cautious:
+        self.decoding = decoding
+        self.temperature = card.temperature if decoding.temperature is None else float(decoding.temperature)
+        self.caution = card.caution if decoding.caution is None else float(decoding.caution)
+        if decoding.cautious:
             self.caution = max(CAUTIOUS, self.caution)
-        self.seeds = seeds
-        self.size = size or card.working_size
-        self.views = views or card.views
-        self._threads = min(threads or core_count(), _MOST_THREADS)
+        self.size = decoding.size or card.working_size
+        self.views = decoding.views or card.views
+        self._threads = min(decoding.threads or core_count(), _MOST_THREADS)
 
     def __call__(self, picture: Any, *, hints: Any = (), recolor: bool = False, overwrite: bool = False) -> Any:
         """Colour a picture; the result is of the same kind.
@@ -327,7 +309,9 @@ class Colorizer:
 
         def look(size: int) -> FloatArray:
             small = arrays.shrunk(values, size)
-            clean, found = denoised(small if lightness else native_luma(small, space=space), denoise=self.denoise)
+            clean, found = denoised(
+                small if lightness else native_luma(small, space=space), denoise=self.decoding.denoise
+            )
             noise.append(found)
             return clean
 
@@ -342,7 +326,6 @@ class Colorizer:
             caution=self.caution,
             denoised=noise[0],
             calibration=self.session.card.calibration,
-            seeds=self.seeds,
         )
 
     @property
@@ -395,4 +378,4 @@ class Colorizer:
             return colors
 
         name = self.session.card.name
-        return function, note_of(answer, model=name, size=self.size, views=self.views, denoise=self.denoise)
+        return function, note_of(answer, model=name, size=self.size, views=self.views, denoise=self.decoding.denoise)

@@ -18,7 +18,7 @@ from tinct.coloring.photo.sheet import compare_sheet
 from tinct.errors import MissingExtraError, OutputError
 from tinct.files import make_folder, written_beside
 from tinct.media.image.any_path import save
-from tinct.runtime.modelfile import DEFAULT_MODEL
+from tinct.runtime import DEFAULT_MODEL
 
 
 @dataclass(frozen=True)

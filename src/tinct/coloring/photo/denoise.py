@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
-from tinct.errors import SettingError
 
 # Grain stronger than this (8-bit steps) is smoothed: networks are trained with noise nearly as strong, and below it
 # the estimate takes some clean leaves and ripples for grain.
@@ -51,40 +50,19 @@ def denoised(luma: NDArray[Any], *, denoise: str | float) -> tuple[FloatArray, f
     Args:
         luma: (h, w) in 0..1.
         denoise: `auto` smooths where the grain is stronger than networks are trained with; `off`; or the grain's
-            standard deviation in 8-bit steps, 0..100.
+            standard deviation in 8-bit steps; checked by `tinct.coloring.settings.checked_denoise`.
 
     Returns:
         Luma (h, w) float32, and the standard deviation it was smoothed for; 0 means untouched.
-
-    Raises:
-        SettingError: `denoise` is nothing of these.
     """
-    chosen = checked_denoise(denoise)
     values = np.asarray(luma, dtype=np.float32)
-    if chosen == "auto":
-        found = estimate_noise(values)
-        noise = found if found > TOLERATED_NOISE else 0.0
+    if denoise == "auto":
+        noise = estimate_noise(values)
+        noise = noise if noise > TOLERATED_NOISE else 0.0
     else:
-        noise = 0.0 if isinstance(chosen, str) else chosen
+        noise = 0.0 if isinstance(denoise, str) else denoise
     if noise <= 0:
         return values, 0.0
     levels = np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
     smooth = cv2.fastNlMeansDenoising(levels, h=_STRENGTH_PER_NOISE * noise, templateWindowSize=5, searchWindowSize=15)
     return smooth.astype(np.float32) / np.float32(255), noise
-
-
-def checked_denoise(denoise: str | float) -> str | float:
-    """Check the option: `auto`, `off`, or a number in 0..100.
-
-    Raises:
-        SettingError: it is nothing of these.
-    """
-    if denoise in ("auto", "off"):
-        return denoise
-    try:
-        number = float(denoise)
-    except (TypeError, ValueError):
-        number = -1.0
-    if not 0 <= number <= 100:
-        raise SettingError(f"denoise must be auto, off, or a number in 0..100, not {denoise!r}")
-    return number

@@ -17,7 +17,7 @@ from tinct.coloring.photo.editor import Editor
 from tinct.coloring.photo.sheet import write_sheet
 from tinct.coloring.photo.suggest import Suggestion
 from tinct.media.image.picture import check_target
-from tinct.runtime.modelfile import DEFAULT_MODEL
+from tinct.runtime import DEFAULT_MODEL
 
 # Longest edge of the picture with the points, and at least so much, so that the marks do not hide it.
 _EDGE, _LEAST_EDGE = 1200, 640

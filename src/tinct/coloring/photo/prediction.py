@@ -14,7 +14,6 @@ from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab, rgb_to_yuv
 from tinct.color.upsample import ChromaGuide, fit_guide
 from tinct.coloring.hints.placing import PlacedHints
 from tinct.coloring.hints.spreading import HintSpreader
-from tinct.coloring.photo.seeds import diffused
 from tinct.errors import SettingError
 
 
@@ -34,7 +33,6 @@ class Prediction:
         caution: of decoding; see `tinct.color.decoding.annealed_mean`.
         calibration: what the logits are divided by to make probabilities that hold; for all but decoding.
         hints: what is known of the colours; None for nothing.
-        seeds: whether the colours spread from the pixels the network is surest of; see `tinct.coloring.photo.seeds`.
     """
 
     output: FloatArray
@@ -47,7 +45,6 @@ class Prediction:
     caution: float = 0.0
     calibration: float = 1.0
     hints: PlacedHints | None = None
-    seeds: bool = False
     # What takes long to make, shared by all copies that differ in how they are decoded.
     _kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -122,8 +119,6 @@ class Prediction:
             SettingError: the temperature is not above 0, or the network has none.
         """
         chroma = self.chroma(temperature=temperature)
-        if self.seeds and self.bins is not None:
-            chroma = diffused(self.luma, self.output, chroma, calibration=self.calibration)
         plain = fit_guide(self.luma, chroma)
         return plain if self.hints is None else self.spreader.added(plain, self.spreader.shares(self.hints))
 

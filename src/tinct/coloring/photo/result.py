@@ -49,8 +49,6 @@ def note_of(answer: Prediction, *, model: str, size: int, views: int, denoise: s
         note["temperature"] = f"{answer.temperature:g}"
         if answer.caution:
             note["caution"] = f"{answer.caution:g}"
-    if answer.seeds:
-        note["seeds"] = "yes"
     if answer.hints is not None:
         note["hints"] = str(len(answer.hints))
     return note

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from tinct.color.decoding import confidence
 from tinct.color.propagate import propagate
 from tinct.color.spaces import FloatArray
+from tinct.color.upsample import fit_guide
+from tinct.coloring.photo.arrays import colored
+from tinct.coloring.photo.colorizer import Colorizer
 from tinct.media.image.picture import small_size
 
 # Root of height x width at which seeds are chosen and spread.
@@ -25,6 +28,13 @@ SEED_SIZE = 128
 _CELL = 6
 # Cells whose surest pixel is below this quantile of all of them give none.
 _LEAST_SURE = 0.4
+
+
+def colored_from_seeds(colorizer: Colorizer, luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Colour (H, W) luma by a model with bins; return (H, W, 3) sRGB, from which studies compare the two ways."""
+    prediction = colorizer.predict(luma.astype(np.float32) / 255)
+    chroma = diffused(prediction.luma, prediction.output, prediction.chroma(), calibration=prediction.calibration)
+    return colored(luma[..., None], None, fit_guide(prediction.luma, chroma), threads=1)
 
 
 def diffused(luma: NDArray[Any], output: NDArray[Any], chroma: NDArray[Any], *, calibration: float = 1.0) -> FloatArray:
