@@ -65,8 +65,8 @@ class Arm:
         of: the arm whose training it takes, for one that only differs in how pictures are made; None trains.
         own: the training's settings that it has of its own.
         settings: all its training's settings that the recipe names: the shared ones and its own.
-        evaluation: how its pictures are made: `temperature`, `caution`, `size`, `unweigh`, `checkpoint`, `drawn`, `seeded`, where
-            given.
+        evaluation: how its pictures are made: `temperature`, `caution`, `size`, `unweigh`, `checkpoint`, `drawn`,
+            `seeded`, where given.
     """
 
     name: str
