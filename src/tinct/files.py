@@ -50,6 +50,31 @@ def check_place(target: str | Path) -> Path:
     return final
 
 
+def check_target(target: Path, *, source: Path | None = None, overwrite: bool) -> None:
+    """Refuse, before any work is done, a target that cannot or must not be written.
+
+    Args:
+        target: the file to write.
+        source: the input, which is never replaced.
+        overwrite: whether a file that is there may be replaced.
+
+    Raises:
+        OutputError: it is a folder, the source itself, there already, or its folder does not exist.
+    """
+    try:
+        if target.is_dir():
+            raise OutputError(f"{target}: is a folder; name a file")
+        if target.exists():
+            if source is not None and source.exists() and target.samefile(source):
+                raise OutputError(f"{target}: is the input itself; choose another name with -o")
+            if not overwrite:
+                raise OutputError(f"{target}: is there already; allow replacing it with --overwrite (overwrite=True)")
+        elif not target.parent.is_dir():
+            raise OutputError(f"{target}: the folder does not exist; make it first")
+    except OSError as error:  # a name too long, say
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); choose another name") from error
+
+
 @contextmanager
 def written_beside(target: str | Path) -> Iterator[Path]:
     """Give a path to write to, beside the target; renamed into place after the block, removed if the block fails.

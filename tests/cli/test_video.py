@@ -128,7 +128,7 @@ def test_a_folder_of_scans_for_a_purpose(tiny_model: Path, tmp_path: Path) -> No
         (("{film}", "--preview", "1", "--end", "2"), "say both where to stop"),
         (("{film}", "--preview", "0"), "above 0 seconds"),
         (("{film}", "--smoothing", "much"), "smoothing must be"),
-        (("{film}", "-o", "{film}", "--overwrite"), "is the film itself"),
+        (("{film}", "-o", "{film}", "--overwrite"), "is the input itself"),
         (("text.mp4",), "text.mp4: no film that can be read"),
         (("text.mp4", "--list-shots"), "text.mp4: no film that can be read"),
         (("gone.mp4",), "gone.mp4: cannot be opened"),

@@ -15,8 +15,8 @@ from tinct.cli.coloring_options import Caution, Cautious, Denoise, Model, Overwr
 from tinct.errors import SettingError
 
 if TYPE_CHECKING:
-    from tinct.coloring.film.pipeline import Shot
     from tinct.coloring.film.settings import VideoResult
+    from tinct.coloring.film.shots import Shot
 
 EPILOG = """Examples:
 

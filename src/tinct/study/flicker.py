@@ -102,15 +102,7 @@ def film_flicker(path: str | Path, *, cuts: Container[int] = ()) -> Flicker:
         InputError: it is no film, has no chroma, or no two frames could be compared.
     """
     film = open_film(Path(path))
-    form = FrameForm(
-        luma_shape=(film.height, film.width),
-        depth=film.depth,
-        full_range=film.full_range,
-        matrix=film.matrix_name,
-        area=(0, film.height, 0, film.width),
-        chroma_shape=(film.height, film.width),
-        chroma_depth=film.depth,
-    )
+    form = FrameForm.of(film, chroma_depth=film.depth)
     size = small_size(film.height, film.width, size=_SIZE)
 
     def small(frames: Iterable[video.Frame]) -> Iterator[Frame]:

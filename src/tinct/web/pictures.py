@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tinct.coloring.film.frames import FrameForm
 from tinct.media.image.picture import Picture, small_size
 from tinct.media.video.film import Film
-from tinct.media.video.sample import sample_lumas
+from tinct.media.video.read import sample_lumas
 
 # Stills of a film that are shown, and so many are looked at, for some are black.
 STILLS = 4
@@ -65,15 +65,7 @@ def before(picture: Picture, *, edge: int) -> NDArray[np.uint8]:
 
 def stills(film: Film, *, size: int) -> list[NDArray[np.uint8]]:
     """Give grey stills (h, w) from all over a film, as players show them, with sqrt(h x w) of at most `size`."""
-    form = FrameForm(
-        luma_shape=(film.height, film.width),
-        depth=film.depth,
-        full_range=film.full_range,
-        matrix=film.matrix_name,
-        area=(0, film.height, 0, film.width),
-        chroma_shape=(film.height, film.width),
-        chroma_depth=8,
-    )
+    form = FrameForm.of(film)
     found = []
     for codes in sample_lumas(film, _LOOKED_AT):
         height, width = small_size(film.height, round(film.width * float(film.sample_aspect)), size=size)

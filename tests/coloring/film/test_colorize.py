@@ -287,7 +287,7 @@ def test_what_is_there_is_not_replaced_unasked(paint: Paint, tmp_path: Path) -> 
     content = source.read_bytes()
     (tmp_path / "link.mkv").symlink_to(source)
     for itself in (source, tmp_path / "link.mkv"):
-        with pytest.raises(OutputError, match="is the film itself"):
+        with pytest.raises(OutputError, match="is the input itself"):
             paint(source, itself, overwrite=True)
     assert source.read_bytes() == content
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "link.mkv", "out.mkv"]

@@ -45,7 +45,7 @@ def frame(codes: np.ndarray) -> Frame:
     luma, blue, red = (np.ascontiguousarray(codes[..., channel]) for channel in range(3))
     half = (64, 48)
     chroma = tuple(cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in (blue, red))
-    return Frame(number=0, pts=0, duration=None, luma=luma, chroma=chroma, luma_full=False)  # type: ignore[arg-type]
+    return Frame(number=0, pts=0, duration=None, luma=luma, chroma=chroma)  # type: ignore[arg-type]
 
 
 def test_a_frame_gets_the_colours_of_a_photograph(tiny_model: Path, codes: np.ndarray) -> None:

@@ -14,7 +14,7 @@ from tinct.coloring.film import pipeline as film_module
 from tinct.coloring.film.frames import FrameColorizer, FrameForm
 from tinct.coloring.film.pipeline import Break, Painted, paint_film
 from tinct.coloring.film.resume import Progress
-from tinct.coloring.film.smoothing import ASKED, Smoothing
+from tinct.coloring.film.settings import ASKED, Smoothing
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import ModelError
 from tinct.media.video.film import ColorTags, Fields, Film
@@ -70,7 +70,7 @@ def scene(seed: int, count: int, *, colored: bool = False) -> list[tuple[np.ndar
 
 def frames(planes: Sequence[tuple[np.ndarray, Any]], first: int = 0) -> Generator[Frame, None, None]:
     for number, (luma, chroma) in enumerate(planes[first:], first):
-        yield Frame(number=number, pts=40 * number, duration=40, luma=luma, chroma=chroma, luma_full=False)
+        yield Frame(number=number, pts=40 * number, duration=40, luma=luma, chroma=chroma)
 
 
 def painted(

@@ -170,8 +170,8 @@ def test_targets_are_checked_before_any_work(tmp_path):
     (tmp_path / "there.mkv").touch()
     (tmp_path / "link.mkv").symlink_to(source)
     for target, words in [
-        (source, "is the film itself"),
-        (tmp_path / "link.mkv", "is the film itself"),
+        (source, "is the input itself"),
+        (tmp_path / "link.mkv", "is the input itself"),
         (tmp_path, "is a folder"),
         (tmp_path / "no" / "a.mkv", "the folder does not exist"),
         (tmp_path / "there.mkv", "is there already"),

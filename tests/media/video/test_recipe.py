@@ -8,9 +8,8 @@ import pytest
 
 from media.video import clips
 from tinct.errors import OutputError, SettingError
-from tinct.media.video.codecs import CODECS, CONTAINERS, NAMED
 from tinct.media.video.probe import open_film
-from tinct.media.video.recipe import choose_recipe, default_target
+from tinct.media.video.recipe import CODECS, CONTAINERS, NAMED, choose_recipe, default_target
 
 
 @pytest.fixture(scope="module")

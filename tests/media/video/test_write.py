@@ -69,7 +69,6 @@ def test_all_codecs_keep_every_frame_and_its_time(film, tmp_path, codec):
     times = [uneven(number) for number in range(40)]
     assert sorted(coded.pts for coded in segment.packets()) == times
     assert (segment.frames, segment.first_pts, segment.last_pts) == (40, times[0], times[-1])
-    assert segment.end_pts == times[-1] + 40
     assert (segment.codec, segment.time_base) == (codec, Fraction(1, 1000))
     assert next(segment.packets()).key
     assert [coded.duration for coded in segment.packets()] == [40] * 40
@@ -84,7 +83,7 @@ import os, sys
 from pathlib import Path
 from tinct.media.video.probe import open_film
 from tinct.media.video.recipe import choose_recipe
-from tinct.media.video.encoder import open_encoder
+from tinct.media.video.write import open_encoder
 film = open_film(sys.argv[1])
 encoder = open_encoder(film, choose_recipe(film, sys.argv[2], codec=sys.argv[3]), threads=1)
 threads = [int(entry.name) for entry in Path("/proc/self/task").iterdir()]

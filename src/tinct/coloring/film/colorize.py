@@ -11,20 +11,20 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tinct import __version__
-from tinct.coloring.film.frames import FrameColorizer, FrameForm
+from tinct.coloring.film.frames import Area, FrameColorizer, FrameForm, resized
 from tinct.coloring.film.hints import HintTracks, follow_hints
-from tinct.coloring.film.pipeline import Break, Painted, Shot, in_order, paint_film
+from tinct.coloring.film.pipeline import Break, Painted, in_order, paint_film
 from tinct.coloring.film.resume import Progress, WorkFolder, work_folder
-from tinct.coloring.film.settings import VideoResult, VideoSettings
-from tinct.coloring.film.shots import CutFinder, active_area
-from tinct.coloring.film.smoothing import Smoothing
+from tinct.coloring.film.settings import Smoothing, VideoResult, VideoSettings
+from tinct.coloring.film.shots import CutFinder, Shot, active_area
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import InputError, SettingError
 from tinct.media.image.picture import small_size
@@ -32,9 +32,8 @@ from tinct.media.video.film import Film
 from tinct.media.video.mux import assemble, check_target
 from tinct.media.video.probe import open_film
 from tinct.media.video.problems import Problems
-from tinct.media.video.read import read_frames
+from tinct.media.video.read import read_frames, sample_lumas
 from tinct.media.video.recipe import Recipe, choose_recipe, default_target
-from tinct.media.video.sample import sample_lumas
 from tinct.media.video.write import SegmentWriter
 from tinct.runtime.session import core_count
 
@@ -43,7 +42,7 @@ _BORDER_FRAMES = 24
 # Root of height x width at which cuts are found where no network runs.
 _SHOT_SIZE = 128
 _MOST_THREADS = 8
-# So many frames may wait for the encoder.
+# Frames that may wait for the encoder.
 _AHEAD = 2
 
 
@@ -60,10 +59,7 @@ def colorize_video(
         source: a film of any kind that FFmpeg reads, or a folder of pictures.
         target: the film to write, in the container of its suffix; NAME_color.EXT beside the source without it.
         settings: how; the defaults without it.
-        on_frame: called after each frame with how many are done and how many there are about.
-
-    Returns:
-        What was written.
+        on_frame: called after each frame with how many are done and about how many there are.
 
     Raises:
         InputError: the source is no film, or cannot be decoded.
@@ -81,7 +77,15 @@ def colorize_video(
     place = Path(target) if target is not None else default_target(film, codec=settings.codec, named=settings.purpose)
     # Side by side, of an odd width the last column is left out.
     written = replace(film, width=2 * (film.width - film.width % 2)) if settings.compare else film
-    recipe = _recipe(written, place, settings)
+    recipe = choose_recipe(
+        written,
+        place,
+        codec=settings.codec,
+        crf=settings.crf,
+        preset=settings.preset,
+        bits=settings.bits,
+        named=settings.purpose,
+    )
     check_target(film, place, recipe, sound=settings.sound, overwrite=settings.overwrite)
     colorizer = settings.colorizer()
     work = _Work(film, written, recipe, settings, colorizer, smoothing, span)
@@ -115,33 +119,16 @@ def colorize_video(
     )
 
 
-def _recipe(film: Film, target: Path, settings: VideoSettings) -> Recipe:
-    return choose_recipe(
-        film,
-        target,
-        codec=settings.codec,
-        crf=settings.crf,
-        preset=settings.preset,
-        bits=settings.bits,
-        named=settings.purpose,
-    )
-
-
 def list_shots(source: str | Path, *, rate: float | None = None) -> list[Shot]:
-    """Find a film's shots, without colouring it.
-
-    Returns:
-        The shots; `colored` is None, since that is not looked at.
+    """Find a film's shots, without colouring it; `colored` is None in each, since that is not looked at.
 
     Raises:
         InputError: the source is no film, or cannot be decoded.
     """
-    from tinct.coloring.film.frames import resized
-
     film = open_film(Path(source), rate=rate)
     top, bottom, left, right = _area(film)
     size = small_size(bottom - top, right - left, size=_SHOT_SIZE)
-    form = _form(film, (top, bottom, left, right), (film.height, film.width), 8)
+    form = FrameForm.of(film)
     finder = CutFinder()
     numbers: list[tuple[int, int]] = []
     cuts: list[bool] = []
@@ -156,7 +143,7 @@ def list_shots(source: str | Path, *, rate: float | None = None) -> list[Shot]:
 
 
 def _span(film: Film, settings: VideoSettings) -> tuple[int | None, int | None]:
-    """Give the first pts to take and the first to leave out."""
+    """Return the first pts to take and the first to leave out."""
     start, end = settings.start, settings.end
     if (start is not None and start < 0) or (end is not None and end <= (start or 0)):
         raise SettingError(f"start and end must be seconds, the end after the start, not {start} and {end}")
@@ -170,73 +157,62 @@ def _span(film: Film, settings: VideoSettings) -> tuple[int | None, int | None]:
     )
 
 
-def _area(film: Film) -> tuple[int, int, int, int]:
+def _area(film: Film) -> Area:
     """Find a film's picture between black borders."""
-    form = _form(film, (0, film.height, 0, film.width), (film.height, film.width), 8)
+    form = FrameForm.of(film)
     lumas = (np.rint(form.unit(luma) * 255).astype(np.uint8) for luma in sample_lumas(film, _BORDER_FRAMES))
     first = next(lumas, None)
     return active_area(chain([first], lumas)) if first is not None else (0, film.height, 0, film.width)
 
 
-def _form(film: Film, area: tuple[int, int, int, int], chroma_shape: tuple[int, int], chroma_depth: int) -> FrameForm:
-    return FrameForm(
-        luma_shape=(film.height, film.width),
-        depth=film.depth,
-        full_range=film.full_range,
-        matrix=film.matrix_name,
-        area=area,
-        chroma_shape=chroma_shape,
-        chroma_depth=chroma_depth,
-    )
-
-
+@dataclass(eq=False)
 class _Work:
     """One film being made."""
 
-    def __init__(
-        self,
-        film: Film,
-        written: Film,
-        recipe: Recipe,
-        settings: VideoSettings,
-        colorizer: Colorizer,
-        smoothing: Smoothing,
-        span: tuple[int | None, int | None],
-    ) -> None:
-        self._film = film
-        self._written = written
-        self._recipe = recipe
-        self._settings = settings
-        self._colorizer = colorizer
-        self._smoothing = smoothing
-        self._start_pts, self._end_pts = span
-        self.tracks: HintTracks | None = None
-        self._threads = min(settings.threads or core_count(), _MOST_THREADS)
-        area = _area(film)
-        across = 1 if recipe.chroma_shape[1] == written.width else 2
-        self._form = _form(film, area, (recipe.chroma_shape[0], -(-film.width // across)), recipe.bits)
-        source = film.path.stat()
-        self.plan = {
+    film: Film
+    written: Film
+    recipe: Recipe
+    settings: VideoSettings
+    colorizer: Colorizer
+    smoothing: Smoothing
+    span: tuple[int | None, int | None]
+    tracks: HintTracks | None = None
+
+    def __post_init__(self) -> None:
+        self._threads = min(self.settings.threads or core_count(), _MOST_THREADS)
+        across = 1 if self.recipe.chroma_shape[1] == self.written.width else 2
+        self._form = FrameForm.of(
+            self.film,
+            area=_area(self.film),
+            chroma_shape=(self.recipe.chroma_shape[0], -(-self.film.width // across)),
+            chroma_depth=self.recipe.bits,
+        )
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """What the parts depend on; another plan starts the work anew."""
+        source, colorizer, settings = self.film.path.stat(), self.colorizer, self.settings
+        return {
             "tinct": __version__,
-            "source": [str(film.path.resolve()), source.st_size, source.st_mtime_ns],
+            "source": [str(self.film.path.resolve()), source.st_size, source.st_mtime_ns],
             "model": [str(colorizer.session.path), colorizer.session.path.stat().st_mtime_ns],
             "runtime": colorizer.session.runtime,
-            "recipe": repr(recipe),
-            "area": list(area),
+            "recipe": repr(self.recipe),
+            "area": list(self._form.area),
             "temperature": colorizer.temperature,
             "caution": colorizer.caution,
             "size": colorizer.size,
             "denoise": colorizer.decoding.denoise,
-            "smoothing": str(smoothing),
-            "span": list(span),
+            "smoothing": str(self.smoothing),
+            "span": list(self.span),
             "compare": settings.compare,
             "recolor": settings.recolor,
             "hints": [hint.to_json() for hint in settings.hints],
         }
 
     def notices(self) -> Iterator[str]:
-        """Say what was done that one might not expect."""
-        film, area = self._film, self._form.area
+        """Yield what was done that one might not expect."""
+        film, area = self.film, self._form.area
         if film.interlaced:
             yield "the film is interlaced: it was deinterlaced, one frame for one"
         if area != (0, film.height, 0, film.width):
@@ -246,7 +222,7 @@ class _Work:
         """Name the hints that lie in shots whose own colours were kept."""
         if self.tracks is None:
             return
-        for item, begin in zip(self._settings.hints, self.tracks.begins, strict=True):
+        for item, begin in zip(self.settings.hints, self.tracks.begins, strict=True):
             shots = [shot for shot in done.facts["shots"] if shot["seconds"] <= begin + 1e-3]
             if shots and shots[-1]["colored"]:
                 yield f"hint {item.hint} changes nothing: its shot has colours already; --recolor colours it anew"
@@ -254,27 +230,27 @@ class _Work:
     def paint(
         self, folder: WorkFolder, since: Progress | None, on_frame: Callable[[int, int | None], object] | None
     ) -> Progress:
-        """Make the parts that are missing; give what is known after the last."""
+        """Make the parts that are missing; return what is known after the last."""
         if since is not None and since.facts["done"]:
             return since
         problems = Problems()
-        colorizer = FrameColorizer(self._colorizer, self._form)
-        hints = self._settings.hints
-        self.tracks = follow_hints(self._film, hints, colorizer) if hints else None
+        colorizer = FrameColorizer(self.colorizer, self._form)
+        hints = self.settings.hints
+        self.tracks = follow_hints(self.film, hints, colorizer) if hints else None
         frames = read_frames(
-            self._film,
-            start_pts=since.facts["next_pts"] if since is not None else self._start_pts,
+            self.film,
+            start_pts=since.facts["next_pts"] if since is not None else self.span[0],
             start_number=since.facts["given_to"] if since is not None else 0,
-            end_pts=self._end_pts,
+            end_pts=self.span[1],
             problems=problems,
         )
         painted = paint_film(
-            self._film,
+            self.film,
             frames,
             colorizer,
-            self._smoothing,
+            self.smoothing,
             since=since,
-            recolor=self._settings.recolor,
+            recolor=self.settings.recolor,
             threads=self._threads,
             problems=problems,
             hints=self.tracks,
@@ -293,7 +269,7 @@ class _Work:
                     item = self._make_part(folder, item, painted, threads, show)
                 since = item.progress
         if since is None or since.facts["given_to"] == 0:
-            raise InputError(f"{self._film.path}: no frame of it could be decoded; is it damaged?")
+            raise InputError(f"{self.film.path}: no frame of it could be decoded; is it damaged?")
         return since
 
     def _make_part(
@@ -316,7 +292,7 @@ class _Work:
             ends.append(item)
 
         with (
-            SegmentWriter(part, self._written, self._recipe, threads=threads) as writer,
+            SegmentWriter(part, self.written, self.recipe, threads=threads) as writer,
             ThreadPoolExecutor(1, thread_name_prefix="tinct-encoder") as encoder,
         ):
 
@@ -333,20 +309,18 @@ class _Work:
     def _write(self, writer: SegmentWriter, item: Painted) -> None:
         frame, (u, v) = item.frame, item.planes
         luma = frame.luma
-        if self._settings.compare:
+        if self.settings.compare:
             grey = self._form.neutral()
-            width, half = self._written.width // 2, self._recipe.chroma_shape[1] // 2
+            width, half = self.written.width // 2, self.recipe.chroma_shape[1] // 2
             luma = np.hstack([luma[:, :width], luma[:, :width]])
             u, v = (np.hstack([grey[:, :half], plane[:, :half]]) for plane in (u, v))
         writer.write(luma, u, v, pts=frame.pts, duration=frame.duration)
 
     def _total(self) -> int | None:
-        """Say how many frames there will be, about."""
-        film = self._film
-        if film.frames is None:
-            return None
-        if self._start_pts is None and self._end_pts is None:
+        """Return about how many frames there will be."""
+        film, (start, end) = self.film, self.span
+        if film.frames is None or (start is None and end is None):
             return film.frames
-        begin = film.seconds_at(self._start_pts) if self._start_pts is not None else 0
-        end = film.seconds_at(self._end_pts) if self._end_pts is not None else film.duration
-        return min(film.frames, round((end - begin) * film.rate)) if end is not None else None
+        first = film.seconds_at(start) if start is not None else 0
+        last = film.seconds_at(end) if end is not None else film.duration
+        return min(film.frames, round((last - first) * film.rate)) if last is not None else None

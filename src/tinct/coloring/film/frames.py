@@ -1,9 +1,9 @@
-"""One frame of a film: the Y plane in, the planes of U and V out. What the frames before it say is `smoothing`'s."""
+"""Colour one frame of a film: the Y plane in, the planes of U and V out. `smoothing` adds what other frames say."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from tinct.coloring.hints.spreading import HintSpreader
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.prediction import native_luma, picture_chroma, yuv_chroma
 from tinct.media.image.picture import small_size
+from tinct.media.video.film import Film
 from tinct.media.video.read import Frame
 
 # Root of height x width at which a film's chroma is fitted to luma, and never more than its chroma has: less than a
@@ -30,6 +31,9 @@ SPREAD_SIZE = 128
 _COLOR_SIZE = 96
 # How much of luma red and blue make in each matrix: ITU-R BT.601-7, BT.709-6, BT.2020-2.
 LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
+
+# Top, bottom, left and right.
+Area = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,27 @@ class FrameForm:
     depth: int
     full_range: bool
     matrix: str
-    area: tuple[int, int, int, int]
+    area: Area
     chroma_shape: tuple[int, int]
     chroma_depth: int
 
+    @classmethod
+    def of(
+        cls, film: Film, *, area: Area | None = None, chroma_shape: tuple[int, int] | None = None, chroma_depth: int = 8
+    ) -> Self:
+        """Return a film's form; without borders, and with chroma as large as luma, where nothing else is said."""
+        return cls(
+            luma_shape=(film.height, film.width),
+            depth=film.depth,
+            full_range=film.full_range,
+            matrix=film.matrix_name,
+            area=area or (0, film.height, 0, film.width),
+            chroma_shape=chroma_shape or (film.height, film.width),
+            chroma_depth=chroma_depth,
+        )
+
     def unit(self, codes: NDArray[Any]) -> FloatArray:
-        """Give codes as luma in 0..1."""
+        """Return codes of Y as luma in 0..1."""
         scale = 1 << (self.depth - 8)
         black, white = (0, 256 * scale - 1) if self.full_range else (16 * scale, 235 * scale)
         luma = codes.astype(np.float32)
@@ -64,13 +83,13 @@ class FrameForm:
         return np.clip(luma, 0, 1, out=luma)
 
     def unit_chroma(self, codes: NDArray[Any]) -> FloatArray:
-        """Give codes of the film's own U or V as Cb or Cr in -0.5..0.5."""
+        """Return codes of the film's own U or V as Cb or Cr in -0.5..0.5."""
         scale = 1 << (self.depth - 8)
         span = 256 * scale - 1 if self.full_range else 224 * scale
         return (codes.astype(np.float32) - np.float32(128 * scale)) / np.float32(span)
 
     def chroma_codes(self, chroma: NDArray[Any]) -> NDArray[Any]:
-        """Give Cb or Cr in -0.5..0.5 as codes."""
+        """Return Cb or Cr in -0.5..0.5 as codes."""
         scale = 1 << (self.chroma_depth - 8)
         span = 256 * scale - 1 if self.full_range else 224 * scale
         codes = chroma * np.float32(span)
@@ -84,7 +103,7 @@ class FrameForm:
         return np.uint8 if self.chroma_depth == 8 else np.uint16
 
     def neutral(self) -> NDArray[Any]:
-        """Give a plane of U or V without colour."""
+        """Return a plane of U or V without colour."""
         return np.full(self.chroma_shape, 1 << (self.chroma_depth - 1), dtype=self.chroma_type)
 
 
@@ -94,7 +113,7 @@ class Look:
 
     Attributes:
         codes: (h, w) uint8 or uint16 codes of Y at the size of chroma.
-        seen: (k, l) float32 in 0..1 as the network sees it, but for what `GrainCleaner` takes away.
+        seen: (k, l) float32 in 0..1 as the network sees it, before `GrainCleaner`.
         levels: (k, l) uint8, the same picture as it is: what motion and cuts are found in.
     """
 
@@ -107,7 +126,6 @@ class FrameColorizer:
     """A model, settings and a film's form. Several threads may use one at once."""
 
     def __init__(self, colorizer: Colorizer, form: FrameForm) -> None:
-        """Prepare for the frames of one film."""
         self.form = form
         self._colorizer = colorizer
         self._bins = colorizer.session.bins
@@ -115,11 +133,7 @@ class FrameColorizer:
         self._whole = colorizer.session.card.task == "rgb"
 
     def look(self, codes: NDArray[Any]) -> Look:
-        """Take what is needed of a frame.
-
-        Args:
-            codes: (H, W) uint8 or uint16 Y plane.
-        """
+        """Return what is needed of a frame's (H, W) uint8 or uint16 Y plane."""
         top, bottom, left, right = self.form.area
         inside = codes[top:bottom, left:right]
         rows, columns = self._chroma_area()
@@ -142,8 +156,8 @@ class FrameColorizer:
             seen: (k, l) float32 in 0..1, from a `Look`, cleaned or not.
 
         Returns:
-            (k, l, n) shares of the bins, or (k, l, 2) chroma from a model without bins (U and V from one that gives the
-            whole picture): what may be averaged over time.
+            What may be averaged over time: (k, l, n) shares of the bins, or (k, l, 2) chroma from a model without bins
+            (U and V from one that gives the whole picture).
         """
         output = self._colorizer.session.run(seen)
         if self._bins is not None:
@@ -157,7 +171,7 @@ class FrameColorizer:
 
         Args:
             look: of this frame.
-            answer: what `answer` gave for it, averaged over time or not.
+            answer: what `answer` returned for it, averaged over time or not.
             hints: what is known of the frame's colours, placed in the picture's area.
 
         Returns:
@@ -187,7 +201,7 @@ class FrameColorizer:
         return result[0], result[1]
 
     def is_colored(self, frame: Frame) -> bool:
-        """Say whether a frame has colours of its own, beyond a tone."""
+        """Check whether a frame has colours of its own, beyond a tone."""
         if frame.chroma is None:
             return False
         height, width = small_size(*frame.luma.shape, size=_COLOR_SIZE)
@@ -201,7 +215,7 @@ class FrameColorizer:
         return is_colored(np.clip(rgb, 0, 1, out=rgb))
 
     def own_planes(self, chroma: tuple[NDArray[Any], NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Give a frame's own planes of U and V in the result's form."""
+        """Return a frame's own planes of U and V in the result's form."""
         if chroma[0].shape == self.form.chroma_shape and self.form.depth == self.form.chroma_depth:
             return chroma
         blue, red = (
@@ -210,7 +224,7 @@ class FrameColorizer:
         return blue, red
 
     def _calibrated(self, answer: FloatArray) -> FloatArray | None:
-        """Give an answer as probabilities that hold; None from a model without bins."""
+        """Return an answer as calibrated probabilities; None from a model without bins."""
         if self._bins is None:
             return None
         power = np.float32(1 / self._colorizer.session.card.calibration)
@@ -223,7 +237,7 @@ class FrameColorizer:
         return resized(luma, small_size(*luma.shape, size=max(GUIDE_SIZE, self._colorizer.size)))
 
     def _chroma_area(self) -> tuple[slice, slice]:
-        """Give the picture's area in the planes of U and V."""
+        """Return the picture's area in the planes of U and V."""
         top, bottom, left, right = self.form.area
         down, across = (
             2 if chroma < luma else 1 for chroma, luma in zip(self.form.chroma_shape, self.form.luma_shape, strict=True)
@@ -232,7 +246,7 @@ class FrameColorizer:
 
 
 def resized(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    """Bring (H, W) to a shape: shrunk by area, or enlarged."""
+    """Resize (H, W) values to a shape, averaging over areas."""
     if values.shape == shape:
         return np.ascontiguousarray(values)
     result: NDArray[Any] = cv2.resize(np.ascontiguousarray(values), shape[::-1], interpolation=cv2.INTER_AREA)

@@ -1,4 +1,4 @@
-"""A film's grain kept out of the network's sight, by averaging along the motion; the film itself is never touched."""
+"""Keep a film's grain out of the network's sight, by averaging along the motion; the film itself is never touched."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class GrainCleaner:
             denoise: `auto`, `off`, or the grain's standard deviation in 8-bit steps, 0..100.
 
         Raises:
-            SettingError: `denoise` is nothing of these.
+            SettingError: `denoise` is none of these.
         """
         self._denoise = checked_denoise(denoise)
         self._noise: float | None = None
@@ -66,7 +66,7 @@ class GrainCleaner:
         return denoised(clean, denoise=left)[0] if left > TOLERATED_NOISE else clean
 
     def _grain(self, luma: FloatArray) -> float:
-        """Give the standard deviation to clean for, in 8-bit steps; 0 for none."""
+        """Return the standard deviation to clean for, in 8-bit steps; 0 for none."""
         if self._denoise == "off":
             return 0.0
         if not isinstance(self._denoise, str):
@@ -76,7 +76,7 @@ class GrainCleaner:
         return self._noise if self._noise > TOLERATED_NOISE else 0.0
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Give all that is known, as arrays; a cleaner that is given it goes on bit by bit as this one would."""
+        """Return all that is known, as arrays; a cleaner that is given it goes on bit by bit as this one would."""
         state: dict[str, NDArray[Any]] = {}
         if self._noise is not None:
             state["noise"] = np.array(self._noise)

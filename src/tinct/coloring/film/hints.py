@@ -1,7 +1,7 @@
-"""Hints in a film: each is given in one frame and carried along the motion, both ways, up to the next cuts.
+"""Carry hints through a film: each is given in one frame and follows the motion, both ways, up to the next cuts.
 
 Before the film is coloured, it is gone through once as far as the hints need it. Every point of a hint follows the flow
-from frame to frame, until the shot ends, the thing is lost (hidden, out of the picture, or no longer found on the way
+from frame to frame, until the shot ends, the thing is lost (hidden, out of the picture, or not found again on the way
 back), or the hint has gone `REACH` frames. In each frame the points then spread as in a photograph.
 """
 
@@ -37,12 +37,15 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class FilmHint:
-    """A hint in one frame of a film.
+    """A hint in one frame of a film: one that is given its number, or the time at which it is shown.
 
     Attributes:
         hint: where in that frame, and which colour.
         frame: the frame's number in the film, from 0; or None.
-        seconds: when the frame is shown, from the film's beginning; or None. One of the two is given.
+        seconds: when the frame is shown, from the film's beginning; or None.
+
+    Raises:
+        SettingError: neither frame nor seconds are given, or both, or one below 0.
     """
 
     hint: Hint
@@ -50,18 +53,13 @@ class FilmHint:
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what names no frame.
-
-        Raises:
-            SettingError: neither frame nor seconds are given, or both, or one below 0.
-        """
         if (self.frame is None) == (self.seconds is None):
             raise SettingError(f"hint {self.hint}: a hint in a film has a frame or a time, one of the two")
         if (self.frame or 0) < 0 or not 0 <= (self.seconds or 0) < float("inf"):
             raise SettingError(f"hint {self.hint}: frame and time count from 0, the film's beginning")
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON values."""
+        """Return it as plain JSON values."""
         return hints_to_json([self.hint])[0] | {"frame": self.frame, "time": self.seconds}
 
 
@@ -70,7 +68,7 @@ class HintTracks:
     """Where a film's hints are in each of its frames.
 
     Attributes:
-        places: pts of a frame -> (number of the hint, its points (k, 2) in 0..1 of the picture's area) for each there.
+        places: pts of a frame -> the number of each hint there, and its points (k, 2) in 0..1 of the picture's area.
         hints: all of them, placed where they were given; colours and widths are taken from here.
         begins: for each hint, when the frame is shown in which it was given, in seconds.
     """
@@ -80,7 +78,7 @@ class HintTracks:
     begins: tuple[float, ...]
 
     def at(self, pts: int) -> PlacedHints | None:
-        """Give the hints as they lie in a frame; None where there are none."""
+        """Return the hints as they lie in a frame; None where there are none."""
         found = self.places.get(pts)
         if not found:
             return None
@@ -95,9 +93,6 @@ class HintTracks:
 
 def load_film_hints(path: str | Path) -> tuple[FilmHint, ...]:
     """Read a JSON file of hints for a film: as for a photograph, each with `frame` or `time` (in seconds) as well.
-
-    Args:
-        path: the file.
 
     Raises:
         UnreadableError: it cannot be read or is no JSON.
@@ -180,11 +175,10 @@ class _Walk:
         self._go_back(new)
 
     def is_done(self) -> bool:
-        """Say whether all hints were met and none is under way."""
         return not self._under_way and all(begin is not None for begin in self.begins)
 
     def _beginning(self, frame: Frame, seconds: float) -> Iterator[int]:
-        """Give the hints that are given in this frame, or were to be in the time up to it."""
+        """Yield the hints that are given in this frame, or were to be in the time up to it."""
         for number, item in enumerate(self._hints):
             due = frame.number >= item.frame if item.frame is not None else seconds >= (item.seconds or 0) - 1e-3
             if self.begins[number] is None and due:
@@ -226,7 +220,7 @@ def _step(here: Levels, there: Levels, points: dict[int, Points]) -> dict[int, P
 
 
 def _looked_at(film: Film, colorizer: FrameColorizer) -> Generator[tuple[Frame, Levels, bool], None, None]:
-    """Give a film's frames, small, and whether each begins a shot."""
+    """Yield a film's frames, small, and whether each begins a shot."""
     finder = CutFinder()
     waiting: deque[tuple[Frame, Levels]] = deque()
     with closing(read_frames(film)) as frames:
@@ -241,11 +235,7 @@ def _looked_at(film: Film, colorizer: FrameColorizer) -> Generator[tuple[Frame, 
 
 
 def _within(placed: PlacedHints, colorizer: FrameColorizer) -> PlacedHints:
-    """Give hints on the picture inside a film's black borders.
-
-    Raises:
-        InputError: one lies in the borders.
-    """
+    """Move hints to the picture inside a film's black borders; InputError where one lies in the borders."""
     height, width = colorizer.form.luma_shape
     top, bottom, left, right = colorizer.form.area
     lines = []

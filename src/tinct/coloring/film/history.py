@@ -1,13 +1,13 @@
-"""Smoothing along the motion: what was said about a thing stays with it where it moves, and nowhere else.
+"""Smooth along the motion: what was said about a thing stays with it where it moves, and nowhere else.
 
 A history is carried from frame to frame: weighted sums of what the network said about each place, how much weight there
 is, and the luma that all this was said about. Flow moves it to the next frame, where every place keeps as much of its
 history as the luma found there agrees with the luma remembered. So things that move leave no trail, and a cut that
 nobody noticed, a dissolve or a fade sheds the old colours, while a flicker of exposure or grain sheds nothing.
 
-Frames are held back for a few frames more, so that the same can be done backwards: every frame then learns from those
-after it as well, and the first frames of a shot are as calm as the rest. A frame about which nothing was said gets what
-is said about its neighbours, so the network need not be asked about every one.
+A few frames are held back so that the same can be done backwards: every frame then learns from those after it as well,
+and the first frames of a shot are as calm as the rest. A frame about which nothing was said gets what is said about its
+neighbours, so the network need not be asked about every one.
 """
 
 from __future__ import annotations
@@ -87,7 +87,6 @@ class MotionSmoother(Smoother):
     def push(
         self, values: FloatArray | None, luma: NDArray[Any], *, cut: bool = False, unknown: bool = False
     ) -> list[FloatArray | None]:
-        """Take the next frame; see `Smoother.push`."""
         ready = self.flush() if cut else []
         if values is None and not (unknown and self._shape):
             self._held.append(None)
@@ -98,7 +97,6 @@ class MotionSmoother(Smoother):
         return ready
 
     def flush(self) -> list[FloatArray | None]:
-        """End the film, or a shot; see `Smoother.flush`."""
         ready = self._give(len(self._held))
         self._luma = self._sums = None
         return ready
@@ -120,7 +118,7 @@ class MotionSmoother(Smoother):
         self._held.append(_Frame(plane, sample, carried, motion))
 
     def _give(self, count: int) -> list[FloatArray | None]:
-        """Give the first `count` frames held, with what all later ones say about them."""
+        """Return the first `count` frames held, with what all later ones say about them."""
         results: list[FloatArray | None] = []
         sums: FloatArray | None = None
         motion: FloatArray | None = None
@@ -137,7 +135,6 @@ class MotionSmoother(Smoother):
         return results[::-1]
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Give all that is known; see `Smoother.state`."""
         state: dict[str, NDArray[Any]] = {"blank": np.array([frame is None for frame in self._held], dtype=bool)}
         now = {"luma": self._luma, "sums": self._sums, "shape": self._shape and np.array(self._shape)}
         state |= {name: value for name, value in now.items() if value is not None}
@@ -147,7 +144,6 @@ class MotionSmoother(Smoother):
         return state
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on where another was; see `Smoother.restore`."""
         if "blank" not in state or ("sums" in state and "luma" not in state):
             raise InputError(FOREIGN_STATE)
         held: list[_Frame | None] = []
@@ -212,7 +208,7 @@ def agreement(luma: FloatArray, remembered: FloatArray) -> tuple[np.float32, np.
 
 
 def _exposure(luma: FloatArray, remembered: FloatArray, weights: FloatArray | None) -> tuple[Any, Any, Any]:
-    """Fit luma = gain x remembered + offset by weighted least squares; give both and the correlation."""
+    """Fit luma = gain x remembered + offset by weighted least squares; return both and the correlation."""
     share = np.full_like(luma, 1 / luma.size) if weights is None else weights / weights.sum()
     mean, mean_remembered = np.vdot(share, luma), np.vdot(share, remembered)
     there, here = remembered - mean_remembered, luma - mean
@@ -224,7 +220,6 @@ def _exposure(luma: FloatArray, remembered: FloatArray, weights: FloatArray | No
 
 
 def _sample(values: FloatArray, luma: FloatArray) -> FloatArray:
-    """Put (k, l, n) values, the weight 1 and luma (k, l) side by side."""
     height, width, count = values.shape
     sample = np.empty((height, width, count + 2), dtype=np.float32)
     sample[..., :count] = values
@@ -234,13 +229,11 @@ def _sample(values: FloatArray, luma: FloatArray) -> FloatArray:
 
 
 def _added(first: FloatArray | None, second: FloatArray | None) -> FloatArray | None:
-    """Add two histories, either of which may be none."""
     if first is None or second is None:
         return second if first is None else first
     return first + second
 
 
 def _average(first: FloatArray | None, second: FloatArray | None) -> FloatArray | None:
-    """Divide two histories' sums by their weights; None without any."""
     sums = _added(first, second)
     return None if sums is None else sums[..., :-2] / sums[..., -2, None]

@@ -1,4 +1,4 @@
-"""A film's frames in, frames with colours out: in order, steady over time, with places where a killed run can go on.
+"""Colour a film's frames in order, steady over time, with places where a killed run can go on.
 
 What needs no other frame (network, painting) is done for several frames at once; what does (grain, cuts, smoothing) in
 one thread, in the film's order.
@@ -19,8 +19,9 @@ from tinct.color.spaces import FloatArray
 from tinct.coloring.film.frames import FrameColorizer, Look
 from tinct.coloring.film.hints import HintTracks
 from tinct.coloring.film.resume import Progress
-from tinct.coloring.film.shots import CutFinder, is_blank
-from tinct.coloring.film.smoothing import Smoother, Smoothing
+from tinct.coloring.film.settings import Smoothing
+from tinct.coloring.film.shots import CutFinder, Shot, is_blank
+from tinct.coloring.film.smoothing import Smoother
 from tinct.errors import TinctError
 from tinct.media.video.film import Film
 from tinct.media.video.problems import Problems
@@ -35,21 +36,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Planes = tuple[NDArray[Any], NDArray[Any]]
 State = dict[str, NDArray[Any]]
-
-
-@dataclass
-class Shot:
-    """What lies between two cuts.
-
-    Attributes:
-        frame: number of its first frame.
-        seconds: when that is shown.
-        colored: whether it has colours of its own, which are kept; None while all its frames are blank.
-    """
-
-    frame: int
-    seconds: float
-    colored: bool | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +91,10 @@ def paint_film(
     problems: Problems,
     hints: HintTracks | None = None,
 ) -> Generator[Painted | Break, None, None]:
-    """Give colours to a film's frames.
+    """Colour a film's frames.
 
     Args:
-        film: what they are of.
+        film: the film.
         frames: from where `since` was; the first one's number is its `number`.
         colorizer: for one frame.
         smoothing: over time.
@@ -146,7 +132,6 @@ def paint_film(
 
 
 def _answered(item: _Seen, colorizer: FrameColorizer) -> _Seen:
-    """Ask the network about a frame."""
     try:
         return replace(item, asked=True, answer=colorizer.answer(item.look.seen))
     except TinctError:
@@ -156,7 +141,7 @@ def _answered(item: _Seen, colorizer: FrameColorizer) -> _Seen:
 def in_order(
     pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int
 ) -> Iterator[Result]:
-    """Call a function on several items at once; give the results in the items' order, up to `ahead` items early."""
+    """Call a function on several items at once; yield the results in the items' order, up to `ahead` items early."""
     waiting: deque[Future[Result]] = deque()
     try:
         for item in items:
@@ -173,8 +158,8 @@ def in_order(
 class _Timeline:
     """The part that sees the frames in their order: finds cuts, smooths, and knows what has to be known later.
 
-    A frame is first looked at by the cut finder, which answers some frames late; then decided, that is, given to the
-    smoother, which may hold it back; then given. Where a run goes on, frames that were looked at or decided before
+    A frame is first looked at by the cut finder, which answers some frames late; then decided, that is, handed to the
+    smoother, which may hold it back; then given out. Where a run goes on, frames that were looked at or decided before
     come once more, for their planes, and are not looked at or decided again.
     """
 
@@ -273,7 +258,7 @@ class _Timeline:
             yield _Steady(item.frame, item.look, self._paint(item, answer))
 
     def _paint(self, item: _Seen, answer: FloatArray | None) -> FloatArray | Planes:
-        """Give what a frame is painted with: its answer, its own colours, or none."""
+        """Return what a frame is painted with: its answer, its own colours, or none."""
         if answer is not None:
             self._last = answer
             return answer
@@ -320,5 +305,5 @@ class _Timeline:
 
 
 def _below(arrays: State, part: str) -> State:
-    """Give the arrays whose names begin with a part's, without it."""
+    """Return the arrays whose names begin with a part's, without it."""
     return {name.removeprefix(f"{part}."): values for name, values in arrays.items() if name.startswith(f"{part}.")}

@@ -1,4 +1,4 @@
-"""The folder in which a film's finished parts wait for the rest, so that a killed run costs one part at most.
+"""Keep a film's finished parts in a folder until the rest is done, so that a killed run costs one part at most.
 
 Beside the target lies `.NAME.tinct-work` while it is made:
 
@@ -29,37 +29,27 @@ PART_SUFFIX = ".frames"
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a film is.
-
-    Attributes:
-        facts: plain JSON values, such as the next frame's number.
-        arrays: what smoothing and cut finding remember.
-    """
+    """How far a film is: plain JSON values, such as the next frame's number, and what smoothing and cuts remember."""
 
     facts: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
 
 
 class WorkFolder:
-    """Finished parts and the state after each.
-
-    Attributes:
-        path: the folder.
-    """
+    """Finished parts and the state after each."""
 
     def __init__(self, path: Path) -> None:
-        """Use a folder that is there."""
         self.path = path
 
     def parts(self) -> list[Path]:
-        """Give the finished parts in their order."""
+        """Return the finished parts in their order."""
         finished: list[Path] = []
         while (part := self._part(len(finished))).exists() and part.with_suffix(".npz").exists():
             finished.append(part)
         return finished
 
     def next_part(self) -> Path:
-        """Give the path of the part to write next."""
+        """Return the path of the part to write next."""
         return self._part(len(self.parts()))
 
     def finish(self, part: Path, progress: Progress) -> None:
@@ -76,7 +66,7 @@ class WorkFolder:
         _to_disk(self.path)
 
     def progress(self) -> Progress | None:
-        """Give the state after the last finished part; None before the first."""
+        """Return the state after the last finished part; None before the first."""
         parts = self.parts()
         if not parts:
             return None
@@ -92,7 +82,7 @@ class WorkFolder:
 def work_folder(target: Path, plan: Mapping[str, Any]) -> Iterator[WorkFolder]:
     """Open a target's folder of parts, alone; begin it where there is none for this plan.
 
-    The folder stays when the block fails after finished parts, so that the work can go on; else it goes.
+    The folder stays when the block fails after finished parts, so that the work can go on; else it is deleted.
 
     Args:
         target: the film to write.

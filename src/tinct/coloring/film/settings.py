@@ -2,14 +2,77 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from tinct.coloring.film.hints import FilmHint
-from tinct.coloring.film.pipeline import Shot
+from tinct.coloring.film.history import MotionSmoother
+from tinct.coloring.film.shots import Shot
+from tinct.coloring.film.smoothing import PAPER_ALPHA, PAPER_SPAN, KernelSmoother, Smoother
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import Decoding
+from tinct.errors import SettingError
+
+# Along the motion one frame in this many is shown to the network: as good as every frame (benchmarks/smoothing.json).
+ASKED = 3
+# Each frame of the span is held in memory, about 1 MB.
+LONGEST_SPAN = 250
+
+
+@dataclass(frozen=True)
+class Smoothing:
+    """How to smooth over time; `parse` makes one from text, `str` gives the text back, `start` begins a film.
+
+    Attributes:
+        way: `off`; `kernel`, an exponential kernel over the frames before; or `motion`, along the motion.
+        alpha: the kernel's decay a frame.
+        span: how many frames before the kernel reaches back.
+    """
+
+    way: str
+    alpha: float = PAPER_ALPHA
+    span: int = PAPER_SPAN
+
+    @classmethod
+    def parse(cls, text: str) -> Smoothing:
+        """Read an option: `off`; `paper`, the kernel with alpha 0.2 over 20 frames; `ALPHA,FRAMES`; or `motion`.
+
+        Raises:
+            SettingError: it is none of these.
+        """
+        if text in ("off", "motion"):
+            return cls(text)
+        if text == "paper":
+            return cls("kernel")
+        first, comma, second = text.partition(",")
+        try:
+            alpha, span = float(first), int(second)
+        except ValueError:
+            alpha, span = -1.0, -1
+        if not (comma and math.isfinite(alpha) and alpha >= 0 and 0 <= span <= LONGEST_SPAN):
+            raise SettingError(
+                f"smoothing must be off, motion, paper, or ALPHA,FRAMES such as 0.2,20 (ALPHA at least 0, FRAMES in "
+                f"0..{LONGEST_SPAN}), not {text!r}"
+            )
+        return cls("kernel", alpha, span)
+
+    def __str__(self) -> str:
+        if self.way != "kernel":
+            return self.way
+        return "paper" if (self.alpha, self.span) == (PAPER_ALPHA, PAPER_SPAN) else f"{self.alpha},{self.span}"
+
+    @property
+    def every(self) -> int:
+        """The network is asked about one in this many frames: along the motion, its neighbours learn of it."""
+        return ASKED if self.way == "motion" else 1
+
+    def start(self) -> Smoother:
+        """Begin a film."""
+        if self.way == "motion":
+            return MotionSmoother()
+        return KernelSmoother(alpha=self.alpha, span=self.span if self.way == "kernel" else 0)
 
 
 @dataclass(frozen=True, kw_only=True)

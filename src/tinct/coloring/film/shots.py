@@ -1,4 +1,4 @@
-"""Where a film's shots begin, which frames are blank, and where its black borders are: all from small luma.
+"""Find where a film's shots begin, which frames are blank, and where its black borders are: all from small luma.
 
 Two frames belong to one shot when one can be moved along the flow until it looks like the other. What is left over
 then is measured against the picture's own contrast, after evening out exposure, so that old films' flicker and grain,
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -48,6 +49,21 @@ _BLACK, _EVEN, _BRIGHTER, _ALONG = 40, 8, 24, 0.6
 _LEAST_LEFT = 0.3
 
 
+@dataclass
+class Shot:
+    """What lies between two cuts.
+
+    Attributes:
+        frame: number of its first frame.
+        seconds: when that is shown.
+        colored: whether it has colours of its own, which are kept; None while all its frames are blank.
+    """
+
+    frame: int
+    seconds: float
+    colored: bool | None = None
+
+
 class CutFinder:
     """Finds the first frames of shots in a film, one frame at a time, two frames late.
 
@@ -64,7 +80,6 @@ class CutFinder:
     delay = _AROUND - 1
 
     def __init__(self) -> None:
-        """Begin a film."""
         self._before: deque[Levels] = deque(maxlen=_AROUND)
         self._waiting: list[Levels | None] = []
         self._scores: deque[float] = deque(maxlen=_REMEMBERED)
@@ -104,7 +119,6 @@ class CutFinder:
         return cut
 
     def _is_cut(self, frame: Levels) -> bool:
-        """Compare a frame with those before and after it."""
         if self._blanks >= _BLANK_RUN:
             return True
         score = difference(frame, self._before[-1])
@@ -122,7 +136,7 @@ class CutFinder:
         return all(difference(*pair) >= _APART for pair in pairs)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Give all that is known, as arrays; a finder that is given it goes on as this one would."""
+        """Return all that is known, as arrays; a finder that is given it goes on as this one would."""
         held = [frame for frame in (*self._before, *self._waiting) if frame is not None]
         return {
             "frames": np.stack(held) if held else np.zeros((0, 1, 1), dtype=np.uint8),
@@ -150,14 +164,10 @@ class CutFinder:
 
 
 def difference(current: Levels, previous: Levels) -> float:
-    """Say how little of a frame can be explained by another one, motion and exposure aside.
+    """Compute how little of a frame (h, w) uint8 can be explained by another one, motion and exposure aside.
 
     The mean of two measures, both after moving `previous` along the flow: 1 - Pearson's correlation, which sees the
     whole, and the share of places that do not look alike, which damage in a few of them does not raise.
-
-    Args:
-        current: (h, w) uint8.
-        previous: (h, w) uint8.
 
     Returns:
         About 0 for frames of one shot, 0.4 to 0.9 for two pictures that have nothing in common.
@@ -179,11 +189,7 @@ def difference(current: Levels, previous: Levels) -> float:
 
 
 def is_blank(luma: Levels) -> bool:
-    """Say whether a frame shows nothing: it is black, white or evenly grey, but for grain and a few specks.
-
-    Args:
-        luma: (h, w) uint8.
-    """
+    """Check whether a frame (h, w) uint8 shows nothing: black, white or even grey, except grain and a few specks."""
     width, height = (min(cells, side) for cells, side in zip(_BLANK_CELLS, luma.shape[::-1], strict=True))
     cells = np.sort(cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA), axis=None)
     specks = min(_SPECKS, (cells.size - 1) // 2)
@@ -225,7 +231,7 @@ def active_area(lumas: Iterable[Levels]) -> tuple[int, int, int, int]:
 
 
 def _lit(lines: NDArray[np.float64]) -> tuple[int, int]:
-    """Give the first row that is not black, and the one after the last, from each row's level (h,)."""
+    """Return the first row that is not black, and the one after the last, from each row's level (h,)."""
     bright = np.flatnonzero(lines > lines.min() + _EVEN)
     if lines.min() > _BLACK or not len(bright) or np.ptp(bright) + 1 < _LEAST_LEFT * len(lines):
         return 0, len(lines)
@@ -233,7 +239,7 @@ def _lit(lines: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def _confirmed(start: int, end: int, brightest: Levels) -> tuple[int, int]:
-    """Give where the picture begins and ends among the rows of (h, w), black borders left out where they are sure."""
+    """Return where the picture begins and ends among the rows of (h, w), black borders left out where they are sure."""
     count = len(brightest)
     edge = max(3, count // 40)  # a border's last rows are mixed with the picture's first
 
@@ -259,7 +265,7 @@ def _shrunk(luma: Levels) -> Levels:
 
 
 def _even(levels: Levels) -> FloatArray:
-    """Give a picture with exposure and contrast evened out: mean 0, standard deviation about 1."""
+    """Even out a picture's exposure and contrast: mean 0, standard deviation about 1."""
     values = levels.astype(np.float32)
     values -= values.mean()
     values /= values.std() + np.float32(3)

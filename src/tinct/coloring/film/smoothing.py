@@ -1,4 +1,4 @@
-"""What the network said about a film's frames, smoothed over time, so that colours do not flicker.
+"""Smooth what the network said about a film's frames over time, so that colours do not flicker.
 
 Each frame is coloured on its own, and small changes of the picture can change the network's mind. So its distributions
 over colour bins are averaged over neighbouring frames before colours are made of them: by the kernel of Billaut,
@@ -12,83 +12,18 @@ import math
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
-from tinct.errors import InputError, SettingError
+from tinct.errors import InputError
 
+# The paper's kernel.
 PAPER_ALPHA = 0.2
 PAPER_SPAN = 20
-# Along the motion one frame in so many is shown to the network: as good as every frame (benchmarks/smoothing.json).
-ASKED = 3
-# Each frame of the span is held in memory, about 1 MB.
-LONGEST_SPAN = 250
 FOREIGN_STATE = "the saved state belongs to another kind of smoothing; start the film anew, or use the same settings"
-
-
-@dataclass(frozen=True)
-class Smoothing:
-    """How to smooth over time; `parse` makes one from text, `str` gives the text back, `start` begins a film.
-
-    Attributes:
-        way: `off`; `kernel`, an exponential kernel over the frames before; or `motion`, along the motion.
-        alpha: the kernel's decay a frame.
-        span: how many frames before the kernel reaches back.
-    """
-
-    way: str
-    alpha: float = PAPER_ALPHA
-    span: int = PAPER_SPAN
-
-    @classmethod
-    def parse(cls, text: str) -> Smoothing:
-        """Read an option.
-
-        Args:
-            text: `off`; `paper`, the kernel with alpha 0.2 over 20 frames; `ALPHA,FRAMES`, the same kernel with other
-                numbers; or `motion`.
-
-        Raises:
-            SettingError: it is nothing of these.
-        """
-        if text in ("off", "motion"):
-            return cls(text)
-        if text == "paper":
-            return cls("kernel")
-        first, comma, second = text.partition(",")
-        try:
-            alpha, span = float(first), int(second)
-        except ValueError:
-            alpha, span = -1.0, -1
-        if not (comma and math.isfinite(alpha) and alpha >= 0 and 0 <= span <= LONGEST_SPAN):
-            raise SettingError(
-                f"smoothing must be off, motion, paper, or ALPHA,FRAMES such as 0.2,20 (ALPHA at least 0, FRAMES in "
-                f"0..{LONGEST_SPAN}), not {text!r}"
-            )
-        return cls("kernel", alpha, span)
-
-    def __str__(self) -> str:
-        """Give the text that `parse` reads."""
-        if self.way != "kernel":
-            return self.way
-        return "paper" if (self.alpha, self.span) == (PAPER_ALPHA, PAPER_SPAN) else f"{self.alpha},{self.span}"
-
-    @property
-    def every(self) -> int:
-        """Of how many frames one has to be asked about: along the motion, its neighbours learn of it."""
-        return ASKED if self.way == "motion" else 1
-
-    def start(self) -> Smoother:
-        """Begin a film."""
-        from tinct.coloring.film.history import MotionSmoother
-
-        if self.way == "motion":
-            return MotionSmoother()
-        return KernelSmoother(alpha=self.alpha, span=self.span if self.way == "kernel" else 0)
 
 
 class Smoother(ABC):
@@ -124,12 +59,12 @@ class Smoother(ABC):
         """
 
     def flush(self) -> list[FloatArray | None]:
-        """End the film: give the frames held back, oldest first."""
+        """End the film: return the frames held back, oldest first."""
         return []
 
     @abstractmethod
     def state(self) -> dict[str, NDArray[Any]]:
-        """Give all that is known, as arrays; a smoother that is given it goes on bit by bit as this one would."""
+        """Return all that is known, as arrays; a smoother that is given it goes on bit by bit as this one would."""
 
     @abstractmethod
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -162,7 +97,6 @@ class KernelSmoother(Smoother):
     def push(
         self, values: FloatArray | None, luma: NDArray[Any], *, cut: bool = False, unknown: bool = False
     ) -> list[FloatArray | None]:
-        """Take the next frame; see `Smoother.push`. Unknown frames are left out like blank ones."""
         if self._span == 0:
             return [values]
         if self._sum is not None:
@@ -186,7 +120,6 @@ class KernelSmoother(Smoother):
         self._weight += weight
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Give all that is known; see `Smoother.state`."""
         kept = [values for values in self._recent if values is not None]
         blank = np.array([values is None for values in self._recent], dtype=bool)
         state: dict[str, NDArray[Any]] = {"blank": blank, "weight": np.array(self._weight)}
@@ -195,7 +128,6 @@ class KernelSmoother(Smoother):
         return state | ({"recent": np.stack(kept)} if kept else {})
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on where another was; see `Smoother.restore`."""
         try:
             blank, weight = state["blank"], float(state["weight"])
             recent = iter(state.get("recent", ()))
@@ -210,10 +142,6 @@ class KernelSmoother(Smoother):
 
 
 def check_size(values: FloatArray | None, shape: tuple[int, ...]) -> None:
-    """Check that a frame is of the size of those before.
-
-    Raises:
-        InputError: it is not.
-    """
+    """Raise InputError where a frame is not of the size of those before."""
     if values is not None and values.shape != shape:
         raise InputError(f"a film's frames must be of one size; this one gives {values.shape}, those before {shape}")

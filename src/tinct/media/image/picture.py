@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyvips
 
+from tinct import files
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, OutputError, TinctError, TooLargeError, UnreadableError
 from tinct.files import written_beside
@@ -274,18 +275,7 @@ def check_target(target: Path, source: Path | bytes, *, overwrite: bool) -> None
         OutputError: of an unknown kind, already there, a folder, or the source itself.
     """
     formats.format_of(target)
-    try:
-        if target.is_dir():
-            raise OutputError(f"{target}: is a folder; name a file")
-        if target.exists():
-            if isinstance(source, Path) and source.exists() and target.samefile(source):
-                raise OutputError(f"{target}: is the input itself; choose another name with -o")
-            if not overwrite:
-                raise OutputError(f"{target}: is there already; allow replacing it with --overwrite (overwrite=True)")
-        elif not target.parent.is_dir():
-            raise OutputError(f"{target}: the folder does not exist; make it first")
-    except OSError as error:  # a name too long, say
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); choose another name") from error
+    files.check_target(target, source=source if isinstance(source, Path) else None, overwrite=overwrite)
 
 
 def small_size(height: int, width: int, *, size: float) -> tuple[int, int]:

@@ -44,11 +44,7 @@ class Votes:
     progressive: int = 0
 
     def count(self, lumas: Iterable[NDArray[Any]]) -> None:
-        """Look at frames that follow each other.
-
-        Args:
-            lumas: (H, W) each, uint8 or uint16.
-        """
+        """Look at frames that follow each other: (H, W) luma each, uint8 or uint16."""
         graph: _PlaneFilter | None = None
         shown: list[VideoFrame] = []
         for luma in lumas:
@@ -68,7 +64,7 @@ class Votes:
         self.progressive += seen("progressive")
 
     def decide(self, *, flagged: bool, top_first: bool) -> Fields:
-        """Say whether a film is interlaced.
+        """Decide whether a film is interlaced.
 
         Args:
             flagged: whether the file says that it is; believed unless frames clearly show the contrary.
@@ -92,18 +88,13 @@ class Deinterlacer:
     """
 
     def __init__(self, *, top_first: bool, depth: int) -> None:
-        """Begin a film.
-
-        Args:
-            top_first: whether the even lines are the earlier moment.
-            depth: bits of the codes.
-        """
+        """Begin a film; `top_first` if the even lines are the earlier moment, `depth` bits of the codes."""
         self._arguments = f"mode=send_frame:parity={'tff' if top_first else 'bff'}:deint=all"
         self._most = (1 << depth) - 1
         self._filters: list[_PlaneFilter] = []
 
     def feed(self, planes: tuple[NDArray[Any], ...] | None) -> list[tuple[NDArray[Any], ...]]:
-        """Put in a frame's planes, or None after the last; get those that are ready."""
+        """Put in a frame's planes, or None after the last; return those that are ready."""
         if planes is not None and not self._filters:
             self._filters = [_PlaneFilter("bwdif", self._arguments, plane) for plane in planes]
         ready = [
@@ -136,7 +127,7 @@ class _PlaneFilter:
         self._fed = 0
 
     def feed(self, plane: NDArray[Any] | None) -> list[VideoFrame]:
-        """Put in a plane, or None after the last; get what is ready."""
+        """Put in a plane, or None after the last; return what is ready."""
         if plane is None:
             self._graph.vpush(None)
         else:

@@ -41,9 +41,8 @@ class Track:
     Attributes:
         index: of the stream in the file.
         kind: `audio`, `subtitle`, `attachment`, `data` or `video`.
-        codec: its name, `unknown` where nothing here knows it.
+        codec: its name, `unknown` where FFmpeg does not know it.
         language: as the file says, such as `deu`.
-        title: as the file says.
         cover: whether it is a cover picture.
     """
 
@@ -57,13 +56,7 @@ class Track:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter.
-
-    Attributes:
-        start: on the film's clock, in seconds.
-        end: likewise.
-        notes: what the file says of it, such as its title: pairs of names and values.
-    """
+    """A chapter: seconds on the film's clock, and pairs of names and values such as its title."""
 
     start: Fraction
     end: Fraction
@@ -90,12 +83,10 @@ class Film:
     """A film file, or a folder of pictures: what it is, without a handle on it.
 
     Attributes:
-        path: the file or folder.
         container: FFmpeg's name for the file's format; `images` for a folder.
-        codec: name of the codec of its pictures.
+        codec: of its pictures.
         stream: index of the pictures' stream in the file.
-        width: of the Y plane, in pixels.
-        height: of the Y plane.
+        width: of the Y plane, in pixels; `height` likewise.
         depth: bits of the Y codes: 8, 10, 12, or another up to 16.
         pixel_format: FFmpeg's name for how pixels are stored.
         rgb: whether pixels are stored as red, green and blue, or by a palette; Y is computed then.
@@ -109,17 +100,14 @@ class Film:
         display_matrix: nine integers (16.16 and 2.30 fixed point) that say so; None without.
         rate: average frames a second.
         time_base: seconds of one unit of `pts`.
-        frames: how many there are about; None if nothing says.
+        frames: about how many frames there are; None if nothing says.
         start: of the file's clock, in seconds: what a player shows as 0:00:00.
         start_pts: of the first frame, as far as the file says.
         duration: in seconds; None if nothing says.
         video_end: when the last frame ends, in seconds on the file's clock, where the file says so for sure.
         counted: whether the file keeps no times of frames, so that they are counted.
         seekable: whether reading can begin in the middle.
-        audio: tracks of sound.
-        subtitles: tracks of subtitles.
-        others: other tracks: attachments, data, cover pictures, further films.
-        chapters: in order.
+        others: tracks of attachments, data, cover pictures and further films.
         images: of a folder, the pictures in order.
     """
 
@@ -157,7 +145,7 @@ class Film:
 
     @property
     def interlaced(self) -> bool:
-        """Whether frames hold two moments each."""
+        """Whether each frame holds two moments."""
         return self.fields.interlaced
 
     @property
@@ -166,17 +154,17 @@ class Film:
         return max(1, round(1 / (self.rate * self.time_base)))
 
     def pts_at(self, seconds: Fraction | float) -> int:
-        """Give the first pts at or after so many seconds from the beginning, as a player counts them."""
+        """Return the first pts at or after a time, in seconds from the beginning as a player counts them."""
         # 2.2 is meant exactly, although no float is.
         return math.ceil((self.start + Fraction(seconds).limit_denominator(10**6)) / self.time_base)
 
     def seconds_at(self, pts: int) -> Fraction:
-        """Give the seconds from the beginning, as a player counts them."""
+        """Return a frame's time in seconds from the beginning, as a player counts them."""
         return pts * self.time_base - self.start
 
 
 def clock(seconds: Fraction | float) -> str:
-    """Write a time as people do, to a tenth of a second: 1:02:03.4."""
+    """Format a time as people write it, to a tenth of a second: 1:02:03.4."""
     sign = "-" if seconds < 0 else ""
     tenths = round(abs(Fraction(seconds)) * 10)
     minutes, rest = divmod(tenths, 600)

@@ -1,4 +1,4 @@
-"""The shape of pixels in Matroska and WebM files, which PyAV has no way to write.
+"""Write the shape of pixels into Matroska and WebM files, which PyAV cannot do.
 
 FFmpeg's muxer takes it from a field of the stream that PyAV does not set. So the track is given a long name first, and
 in the finished file the room that the name took holds the size at which the picture is to be shown.
@@ -25,7 +25,7 @@ _CRC, _VOID = b"\xbf", b"\xec"
 
 
 def set_display_size(path: Path, *, width: int, height: int, sample_aspect: Fraction) -> None:
-    """Write into a finished file at which size its film is shown, in the place of `PLACEHOLDER`.
+    """Write the size at which a film is shown into its finished file, in the place of `PLACEHOLDER`.
 
     Args:
         path: a file whose film's track has a name that ends in `PLACEHOLDER`.
@@ -62,7 +62,7 @@ def set_display_size(path: Path, *, width: int, height: int, sample_aspect: Frac
 
 
 def _shown_at(track: bytes, display: list[tuple[bytes, bytes]]) -> bytes:
-    """Give a track's elements with a display size and the name it is to have, as many bytes as before."""
+    """Return a track's elements with a display size and the name it is to have, as many bytes as before."""
     parts = []
     for _, name, content in _elements(track):
         if name == _NAME:
@@ -79,7 +79,7 @@ def _shown_at(track: bytes, display: list[tuple[bytes, bytes]]) -> bytes:
 
 
 def _find(file: BinaryIO, path: Path) -> tuple[int, bytes]:
-    """Find where the tracks' elements begin, and give them."""
+    """Find where the tracks' elements begin; return the place and the elements."""
     place = 0
     end = path.stat().st_size
     while place < end:
@@ -94,7 +94,7 @@ def _find(file: BinaryIO, path: Path) -> tuple[int, bytes]:
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Give where each element's content begins, the element's name and its content."""
+    """Yield where each element's content begins, the element's name and its content."""
     place = 0
     while place < len(data):
         name, length, size = _head(data, place)
@@ -103,7 +103,7 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
 
 
 def _head(data: bytes, place: int) -> tuple[bytes, int, int]:
-    """Give an element's name, how long its name and size are together, and its size."""
+    """Return an element's name, how long its name and size are together, and its size."""
     named = 9 - data[place].bit_length()
     sized = 9 - data[place + named].bit_length()
     size = int.from_bytes(data[place + named : place + named + sized], "big") & ((1 << 7 * sized) - 1)

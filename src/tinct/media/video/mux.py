@@ -16,16 +16,16 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from tinct import files
 from tinct.errors import InputError, OutputError
 from tinct.files import written_beside
-from tinct.media.video.convert import lasting
-from tinct.media.video.encoder import configure, start
 from tinct.media.video.film import Film
 from tinct.media.video.matroska import PLACEHOLDER, set_display_size
 from tinct.media.video.recipe import Recipe
 from tinct.media.video.segment import Segment, open_segment
 from tinct.media.video.source import opened, reason
-from tinct.media.video.tracks import Tracks, Window
+from tinct.media.video.tracks import Tracks, Window, lasting
+from tinct.media.video.write import configure, start
 
 # Chapters are written in these units, which every container rounds to its own.
 _NANOSECOND = Fraction(1, 10**9)
@@ -54,11 +54,11 @@ def check_target(
         What the result will lack of the film, a sentence each.
 
     Raises:
-        OutputError: already there, a folder, the film itself, in no folder, or unable to hold the film's sound.
-        SettingError: there is no such way with sound, or the encoder refuses the recipe.
+        OutputError: see `files.check_target`, or it cannot hold the film's sound.
+        SettingError: `sound` is something else, or the encoder refuses the recipe.
     """
     place = Path(target)
-    _check_place(place, film.path, overwrite=overwrite)
+    files.check_target(place, source=film.path, overwrite=overwrite)
     with ExitStack() as stack:
         output = av.open(io.BytesIO(), "w", format=recipe.container.muxer)
         # What was never begun cannot be ended, and is not wanted.
@@ -109,11 +109,11 @@ def assemble(
         OutputError: it cannot be written; nothing is left behind.
         UnreadableError: a segment is damaged, or the film is gone.
         InputError: the segments do not belong together.
-        SettingError: there is no such way with sound.
+        SettingError: `sound` is something else.
     """
     place = Path(target)
     parts = _opened_parts(segments, film, recipe)
-    _check_place(place, film.path, overwrite=overwrite)
+    files.check_target(place, source=film.path, overwrite=overwrite)
     window = _window(film, parts[0], start_pts, end_pts)
     with written_beside(place) as beside:
         try:
@@ -200,10 +200,10 @@ def _add_pictures(output: OutputContainer, film: Film, recipe: Recipe, extradata
 
 
 def _pictures(film: Film, parts: Sequence[Segment], stream: Stream, window: Window) -> Iterator[Packet[Stream]]:
-    """Give all segments' packets, with times of decoding that rise and are never later than the times of showing.
+    """Yield all segments' packets, with times of decoding that rise and are never later than the times of showing.
 
-    The n-th packet is decoded when the frame is shown that is n - d-th of all, where d is the greatest number of frames
-    by which decoding runs ahead; before the first frame is shown, at the film's usual distance.
+    The n-th packet is decoded when the (n - d)-th frame of all is shown, where d is the greatest number of frames by
+    which decoding runs ahead; before the first frame is shown, at the film's usual distance.
     """
     delay = max(part.delay for part in parts)
     shift = round(window.shift / film.time_base)
@@ -260,18 +260,3 @@ def _moment(packet: Packet[Any]) -> Fraction:
 def _forget(output: OutputContainer) -> None:
     with suppress(av.FFmpegError):
         output.close()
-
-
-def _check_place(target: Path, source: Path, *, overwrite: bool) -> None:
-    try:
-        if target.is_dir():
-            raise OutputError(f"{target}: is a folder; name a file")
-        if target.exists():
-            if source.exists() and target.samefile(source):
-                raise OutputError(f"{target}: is the film itself; choose another name with -o")
-            if not overwrite:
-                raise OutputError(f"{target}: is there already; allow replacing it with --overwrite (overwrite=True)")
-        elif not target.parent.is_dir():
-            raise OutputError(f"{target}: the folder does not exist; make it first")
-    except OSError as error:  # a name too long, say
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); choose another name") from error

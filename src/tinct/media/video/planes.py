@@ -1,4 +1,4 @@
-"""Between FFmpeg's frames and planes of Y, U and V as arrays: no value is changed where the format has a Y plane."""
+"""Turn FFmpeg's frames into planes of Y, U and V and back: no value is changed where the format has a Y plane."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ Planes = tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]] | None]
 
 
 def is_rgb(form: VideoFormat) -> bool:
-    """Say whether pixels are stored as colours of which luma has to be computed."""
+    """Check whether pixels are stored as colours of which luma has to be computed."""
     return form.is_rgb or form.has_palette or form.is_bayer or form.name.startswith("xyz")
 
 
 def is_grey(form: VideoFormat) -> bool:
-    """Say whether a format holds no chroma."""
+    """Check whether a format holds no chroma."""
     return form.name.startswith(("gray", "mono", "ya"))
 
 
 def depth_of(form: VideoFormat) -> int:
-    """Give the bits of the Y codes that `planes_of` gives."""
+    """Return the bits of the Y codes that `planes_of` gives."""
     bits = form.components[0].bits
     if is_rgb(form) or form.name.startswith(("mono", "ya", "grayf")):
         return 8 if bits <= 8 else 16
@@ -44,10 +44,9 @@ def depth_of(form: VideoFormat) -> int:
 
 
 def planes_of(frame: VideoFrame) -> Planes:
-    """Give a frame's planes.
+    """Return a frame's planes.
 
-    Args:
-        frame: in any format. RGB becomes full-range BT.601 luma, so that pixels that are grey keep their value.
+    RGB becomes full-range BT.601 luma, so that pixels that are grey keep their value.
 
     Returns:
         (H, W) luma, and (h, w) U and V or None; uint8, or uint16 for more than 8 bits (`depth_of`).
@@ -104,7 +103,7 @@ def _from_planes(frame: VideoFrame) -> Planes:
 
 
 def _rows(plane: VideoPlane, dtype: Any, values: int = 1) -> NDArray[Any]:
-    """View a plane's pixels, of so many values each, without the padding of its lines."""
+    """View a plane's pixels, of `values` numbers each, without the padding of its lines."""
     flat: NDArray[Any] = np.frombuffer(memoryview(plane), dtype=dtype)
     rows = flat.reshape(plane.height, -1)[:, : plane.width * values]
     return rows[::-1] if plane.line_size < 0 else rows

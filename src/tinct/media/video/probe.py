@@ -34,9 +34,8 @@ from tinct.media.video.film import (
     Film,
     Track,
 )
-from tinct.media.video.images import open_images
 from tinct.media.video.planes import depth_of, is_grey, is_rgb, planes_of
-from tinct.media.video.source import opened, readable, reason, video_stream
+from tinct.media.video.source import open_images, opened, readable, reason, video_stream
 
 # Pictures narrower than this hold nothing to colour, and encoders refuse them.
 LEAST_EDGE = 16
@@ -110,7 +109,7 @@ def _folder(path: Path, rate: Fraction | float | None) -> Film:
 
 
 def decoded_some(container: InputContainer, stream: VideoStream, *, packets: int) -> Iterator[VideoFrame]:
-    """Decode frames from where the file stands, past what is damaged, from at most so many packets."""
+    """Yield the frames of a limited number of packets, from where the file stands, past what is damaged."""
     demuxed = container.demux(stream)
     try:
         for packet in islice(demuxed, packets):
@@ -138,7 +137,7 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
 
 
 def _pixels(path: Path, first: VideoFrame, codec: str) -> dict[str, Any]:
-    """Give what the first frame tells of all."""
+    """Return what the first frame tells of all."""
     if min(first.width, first.height) < LEAST_EDGE:
         raise InputError(
             f"{path}: {first.width} x {first.height} pixels are too few to colour; "
@@ -169,7 +168,7 @@ def _pixels(path: Path, first: VideoFrame, codec: str) -> dict[str, Any]:
 
 
 def _colors(frame: VideoFrame, codec: str) -> tuple[ColorTags, str]:
-    """Give how a film's codes are to be shown, and what its chroma is to be computed with."""
+    """Return how a film's codes are to be shown, and what its chroma is to be computed with."""
     form = frame.format
     matrix, span = int(frame.colorspace), int(frame.color_range)
     full = form.name.startswith("yuvj") or is_rgb(form)
@@ -199,7 +198,7 @@ def _display(frame: VideoFrame) -> tuple[tuple[int, ...] | None, float]:
 
 
 def _times(container: InputContainer, stream: VideoStream, first: VideoFrame) -> dict[str, Any]:
-    """Give everything about time that the file says."""
+    """Return everything about time that the file says."""
     time_base = stream.time_base or Fraction(1, 90_000)
     raw = bool(container.format.flags & cast(int, Flags.no_timestamps.value))
     # AVI counts frames; what FFmpeg makes of that for frames stored out of order is wrong.
@@ -224,7 +223,7 @@ def _times(container: InputContainer, stream: VideoStream, first: VideoFrame) ->
 
 
 def _video_end(container: InputContainer, stream: VideoStream, start_pts: int, time_base: Fraction) -> Fraction | None:
-    """Give when the last frame ends, where that is written down and not guessed."""
+    """Return when the last frame ends, where that is written down and not guessed."""
     if container.format.name.startswith("mov") and stream.duration:
         return (start_pts + stream.duration) * time_base
     if container.format.name == "avi" and stream.frames and stream.average_rate:

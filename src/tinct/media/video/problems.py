@@ -1,4 +1,4 @@
-"""What went wrong while a film was read, told in sentences: neighbours of one kind are told together."""
+"""Gather what went wrong while a film was read, in sentences; neighbours of one kind become one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ _NEAR = 2
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that went wrong.
+    """Something that went wrong, in seconds from the film's beginning.
 
     Attributes:
         kind: a sentence's end with `{}` where the number of frames stands.
-        first: when, in seconds from the film's beginning.
-        last: likewise.
         count: how many frames.
     """
 
@@ -28,7 +26,6 @@ class Problem:
     count: int = 1
 
     def __str__(self) -> str:
-        """Tell it."""
         times = f"at {clock(self.first)}"
         if clock(self.last) != clock(self.first):
             times = f"from {clock(self.first)} to {clock(self.last)}"
@@ -43,10 +40,9 @@ CUT_OFF = "the film ends here, before its time: the file is cut off"
 
 
 class Problems:
-    """Gathers what goes wrong while a film is read."""
+    """What went wrong so far while a film is read."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._found: list[Problem] = []
 
     def add(self, kind: str, film: Film, pts: int, *, count: int = 1) -> None:

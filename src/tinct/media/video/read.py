@@ -1,24 +1,35 @@
-"""A film's frames, one after the other: Y planes as they are stored, at the times that the film gives them.
+"""Read a film's frames one after the other: Y planes as they are stored, at the times that the film gives them.
 
-Reading may begin in the middle, and gives exactly the frames then that a run from the beginning gives.
+Reading goes on after what is damaged. It may begin in the middle, and gives exactly the frames then that a run from the
+beginning gives.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from fractions import Fraction
+from itertools import chain, islice
+from typing import Any, cast
 
+import av
+from av.codec.context import ThreadType
+from av.container import Flags, InputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from tinct.errors import InputError, UnreadableError
-from tinct.media.video.decode import Decoded, decode
 from tinct.media.video.fields import Deinterlacer
 from tinct.media.video.film import Film, clock
 from tinct.media.video.planes import depth_of, planes_of
-from tinct.media.video.problems import MOVED, Problems
+from tinct.media.video.problems import BROKEN, CUT_OFF, LOST, MOVED, Problems
+from tinct.media.video.source import decode_image, opened, packets_of
 
 # Seconds before a place in the middle from which decoding begins; the next where that was too close.
 _BEFORE = (4, 30, 180)
@@ -39,9 +50,8 @@ class Frame:
         number: from 0, or from where the caller counts.
         pts: when it is shown, in units of the film's `time_base`; rises from frame to frame.
         duration: likewise, where the film says.
-        luma: (H, W) uint8 or uint16 codes of Y, of the film's depth.
+        luma: (H, W) uint8 or uint16 codes of Y, of the film's depth and range.
         chroma: (h, w) codes of U and V at the size the film has them; None for films without.
-        luma_full: whether codes use all values.
     """
 
     number: int
@@ -49,7 +59,6 @@ class Frame:
     duration: int | None
     luma: NDArray[Any]
     chroma: tuple[NDArray[Any], NDArray[Any]] | None
-    luma_full: bool
 
 
 def read_frames(
@@ -63,15 +72,15 @@ def read_frames(
     """Read a film's frames. The file is closed when the generator is, or has given its last frame.
 
     Args:
-        film: what `open_film` gave.
+        film: the film.
         start_pts: leave out the frames before; the others come exactly as from a run from the beginning.
         start_number: number of the first frame that is given.
         end_pts: leave out the frames from there on.
         problems: gathers what went wrong from the first frame given on.
 
     Yields:
-        The frames. Those of interlaced films are made progressive, one for one, but for those of which the film says
-        that they are; all other Y planes are as they are stored, and those of RGB are computed (`planes.planes_of`).
+        The frames. Those of interlaced films are made progressive, one for one, except those that the film says are
+        progressive; all other Y planes are as they are stored, and those of RGB are computed (`planes.planes_of`).
 
     Raises:
         InputError: the film changes its size or its depth in the middle.
@@ -92,7 +101,6 @@ def read_frames(
                 duration=item.duration,
                 luma=planes[0],
                 chroma=(planes[1], planes[2]) if len(planes) == 3 else None,
-                luma_full=film.full_range,
             )
             number += 1
 
@@ -148,7 +156,7 @@ def _rising(
 
 
 def _progressive(film: Film, decoded: Generator[Decoded, None, None]) -> Generator[tuple[Decoded, _Planes], None, None]:
-    """Give each frame's planes: Y alone, or Y, U and V."""
+    """Yield each frame's planes: Y alone, or Y, U and V."""
     with closing(decoded):
         if not film.interlaced:
             for item in decoded:
@@ -178,3 +186,186 @@ def _planes(film: Film, item: Decoded) -> _Planes:
         )
     luma, chroma = planes_of(frame)
     return (luma,) if chroma is None else (luma, *chroma)
+
+
+# A film that ends earlier than it says by more than both is cut off.
+_EARLY_SECONDS, _EARLY_FRAMES = Fraction(1, 2), 3
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A frame as it came from the decoder; see `Frame` for its times."""
+
+    frame: VideoFrame
+    pts: int
+    duration: int | None
+
+
+def decode(film: Film, *, place: int | None, since: int | None, problems: Problems) -> Generator[Decoded, None, None]:
+    """Decode a film.
+
+    Args:
+        film: the film.
+        place: pts before which to begin, at a key frame; the film's beginning without it. Where a file cannot be
+            read from a place on, nothing comes.
+        since: note only what goes wrong from this pts on.
+        problems: where to note it.
+
+    Raises:
+        UnreadableError: the file is gone or another one.
+    """
+    if film.images:
+        return _decode_images(film, place or 0, problems)
+    return _decode_file(film, place, _Times(film, since, problems))
+
+
+def _decode_images(film: Film, first: int, problems: Problems) -> Generator[Decoded, None, None]:
+    for number in range(max(0, first), len(film.images)):
+        try:
+            yield Decoded(decode_image(film.images[number]), number, 1)
+        except UnreadableError:
+            problems.add(LOST, film, number)
+
+
+def _decode_file(film: Film, place: int | None, times: _Times) -> Generator[Decoded, None, None]:
+    with opened(film.path) as container:
+        stream = container.streams[film.stream] if film.stream < len(container.streams) else None
+        if not isinstance(stream, VideoStream):
+            raise UnreadableError(f"{film.path}: is another film than before; open it again")
+        # In files that keep no times the packet that failed must be known, which several frames at once would hide.
+        stream.thread_type = ThreadType.SLICE if film.counted else ThreadType.AUTO
+        if film.counted:
+            container.flags &= ~cast(int, Flags.gen_pts.value)
+        if place is not None:
+            try:
+                container.seek(place, stream=stream)
+            except av.FFmpegError:
+                return
+        for packet in chain(packets_of(container, stream), [None]):
+            if packet is not None:
+                times.given(packet)
+            try:
+                frames = stream.decode(packet)
+            except av.error.MemoryError:
+                raise
+            except av.FFmpegError:
+                times.failed(packet)
+                continue
+            for frame in frames:
+                yield times.came(frame)
+        times.ended()
+
+
+class _Times:
+    """Gives frames their times, and finds out which were lost.
+
+    A frame has the time of its packet. In files without times (AVI, bare streams) the n-th frame shown has the n-th
+    smallest time at which a packet is decoded.
+    """
+
+    def __init__(self, film: Film, since: int | None, problems: Problems) -> None:
+        self._film = film
+        self._since = since
+        self._problems = problems
+        self._waiting: list[int] = []  # a heap of the times of packets whose frames have not come
+        self._failures = 0
+        self._next = film.start_pts
+        self._last: int | None = None
+
+    def given(self, packet: Packet[Stream]) -> None:
+        time = packet.dts if self._film.counted else packet.pts
+        if time is not None and not packet.is_discard:
+            heapq.heappush(self._waiting, time)
+
+    def failed(self, packet: Packet[Stream] | None) -> None:
+        """Note that the decoder refused a packet, or one of those before it."""
+        self._failures += 1
+        if self._film.counted and packet is not None and packet.dts in self._waiting:
+            self._waiting.remove(packet.dts)
+            heapq.heapify(self._waiting)
+            self._lost([packet.dts])
+
+    def came(self, frame: VideoFrame) -> Decoded:
+        pts = frame.pts
+        if self._film.counted:
+            pts = heapq.heappop(self._waiting) if self._waiting else self._next
+        elif pts is None:
+            pts = self._next
+        lost = []
+        while self._waiting and self._waiting[0] <= pts:
+            time = heapq.heappop(self._waiting)
+            if time < pts:
+                lost.append(time)
+        self._lost(lost)
+        if frame.is_corrupt:
+            self._note(BROKEN, pts, 1)
+        self._last, self._next = pts, pts + (frame.duration or self._film.frame_ticks)
+        return Decoded(frame, pts, frame.duration or None)
+
+    def ended(self) -> None:
+        self._lost(sorted(self._waiting))
+        end = self._film.video_end
+        if end is None:
+            return
+        missing = end - self._next * self._film.time_base
+        if missing > _EARLY_SECONDS and missing * self._film.rate > _EARLY_FRAMES:
+            self._note(CUT_OFF, self._next, 1)
+
+    def _lost(self, times: list[int]) -> None:
+        # Not every packet makes a frame (a field may be one of its own), so only failures tell that one is missing.
+        count = min(self._failures, len(times))
+        if count:
+            self._note(LOST, times[0], count)
+            self._failures -= count
+
+    def _note(self, kind: str, pts: int, count: int) -> None:
+        if self._since is None or pts >= self._since:
+            self._problems.add(kind, self._film, pts, count=count)
+
+
+# Films of no more frames are read from the beginning: they have too few key frames.
+_SHORT = 300
+# So many packets after a place are looked at for a key frame.
+_MOST_PACKETS = 100
+
+
+def sample_lumas(film: Film, count: int) -> Iterator[NDArray[Any]]:
+    """Yield at most `count` Y planes (H, W) of frames spread over a film, as they are stored.
+
+    Long films give key frames, which need no others to be decoded: fewer where they have few.
+    """
+    if film.images:
+        step = max(1, len(film.images) // count)
+        for path in film.images[::step]:
+            with suppress(UnreadableError):
+                yield planes_of(decode_image(path))[0]
+        return
+    with opened(film.path) as container:
+        stream = container.streams[film.stream]
+        if not isinstance(stream, VideoStream):
+            return
+        stream.thread_type = ThreadType.AUTO
+        long = film.frames is None or film.frames > _SHORT
+        if film.seekable and film.duration and long:
+            frames = _key_frames(film, container, stream, count)
+        else:
+            step = max(1, (film.frames or count) // count)
+            frames = islice(container.decode(stream), 0, step * count, step)
+        with suppress(av.FFmpegError):
+            for frame in frames:
+                if (frame.height, frame.width) == (film.height, film.width):
+                    yield planes_of(frame)[0]
+
+
+def _key_frames(film: Film, container: InputContainer, stream: VideoStream, count: int) -> Iterator[VideoFrame]:
+    """Yield the key frames before `count` places, evenly spread, once each."""
+    assert film.duration is not None
+    known: set[int | None] = set()
+    for number in range(count):
+        with suppress(av.FFmpegError):
+            container.seek(film.pts_at(film.duration * number / count), stream=stream)
+            packets = islice(container.demux(stream), _MOST_PACKETS)
+            key = next((packet for packet in packets if packet.is_keyframe and packet.size), None)
+            if key is not None and key.pts not in known:
+                known.add(key.pts)
+                yield from (*stream.decode(key), *stream.decode(None))

@@ -1,35 +1,27 @@
-"""A film's part, encoded, in a file of its own: a header, the packets with their times, and a summary at the end.
+"""A film's part, encoded, in a file of its own: a zip archive of the packets and of what is known of them.
 
 None of FFmpeg's containers keeps packets of all codecs at the times of any film: NUT holds no ProRes and forgets how
-long the last frame lasts, MOV holds neither FFV1 nor VP9, Matroska rounds to milliseconds. This one is read by nothing
-but `mux`. What is not finished has no summary.
+long the last frame lasts, MOV holds neither FFV1 nor VP9, Matroska rounds to milliseconds. This one is read by `mux`
+alone. Zip keeps a checksum of each packet, and an unfinished archive has no directory.
 
-    tinct segment 1                          and a line end
-    {"codec": "h264", ...}                   and a line end: codec, settings, time base, extradata
-    B pts:q duration:q size:I, data          for each packet in the order of decoding; B is 1 for key frames, else 0
-    2 0 0 size, {"frames": 240, ...}         the summary; and its size once more, I
+    0, 1, 2 ...    the packets in the order of decoding
+    about          JSON: codec, settings, time base, extradata, and each packet's pts, duration and whether it is a key
 """
 
 from __future__ import annotations
 
 import json
-import os
-import struct
-import zlib
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from tinct.errors import UnreadableError
 
-_MAGIC = b"tinct segment 1\n"
-_RECORD = struct.Struct(">BqqI")
-_SIZE = struct.Struct(">I")
-_SUMMARY = 2
-# Headers are shorter than this.
-_LONGEST_LINE = 1 << 20
+_ABOUT = "about"
 
 
 class Coded(NamedTuple):
@@ -46,17 +38,9 @@ class Segment:
     """A finished segment.
 
     Attributes:
-        path: its file.
-        codec: name of its codec.
         settings: in words; segments of one film have the same.
-        time_base: seconds of one unit of its times.
         extradata: what decoders need beforehand.
-        frames: how many it holds.
-        first_pts: of its first frame.
-        last_pts: of its last frame.
-        end_pts: when its last frame ends.
-        delay: by how many frames decoding runs ahead of showing.
-        crc: of all packets.
+        times: pts, duration and whether it is a key frame, of each packet in the order of decoding.
     """
 
     path: Path
@@ -64,12 +48,32 @@ class Segment:
     settings: str
     time_base: Fraction
     extradata: bytes
-    frames: int
-    first_pts: int
-    last_pts: int
-    end_pts: int
-    delay: int
-    crc: int
+    times: tuple[tuple[int, int, bool], ...]
+
+    @cached_property
+    def _shown(self) -> list[tuple[int, int, bool]]:
+        return sorted(self.times)
+
+    @property
+    def frames(self) -> int:
+        """How many frames it holds."""
+        return len(self.times)
+
+    @property
+    def first_pts(self) -> int:
+        """When its first frame is shown."""
+        return self._shown[0][0]
+
+    @property
+    def last_pts(self) -> int:
+        """When its last frame is shown."""
+        return self._shown[-1][0]
+
+    @property
+    def delay(self) -> int:
+        """By how many frames decoding runs ahead of showing."""
+        place = {pts: number for number, (pts, _, _) in enumerate(self._shown)}
+        return max((number - place[pts] for number, (pts, _, _) in enumerate(self.times)), default=0)
 
     def packets(self) -> Iterator[Coded]:
         """Read the packets in the order of decoding.
@@ -77,90 +81,53 @@ class Segment:
         Raises:
             UnreadableError: the file was changed since it was written.
         """
-        crc = 0
-        with self.path.open("rb") as file:
-            file.seek(len(_MAGIC))
-            file.readline(_LONGEST_LINE)
-            while True:
-                head = file.read(_RECORD.size)
-                kind, pts, duration, size = _RECORD.unpack(head) if len(head) == _RECORD.size else (_SUMMARY, 0, 0, 0)
-                if kind == _SUMMARY:
-                    break
-                data = file.read(size)
-                crc = zlib.crc32(data, zlib.crc32(head, crc))
-                yield Coded(pts, duration, bool(kind), data)
-        if crc != self.crc:
-            raise _unfinished(self.path)
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                for number, times in enumerate(self.times):
+                    yield Coded(*times, archive.read(str(number)))
+        except (zipfile.BadZipFile, LookupError) as error:
+            raise _unfinished(self.path) from error
 
 
 class SegmentFile:
-    """Writes a segment's file."""
+    """Writes a segment."""
 
-    def __init__(self, file: BinaryIO, *, codec: str, settings: str, time_base: Fraction, extradata: bytes) -> None:
-        """Write the header to an empty file."""
-        self._file = file
-        self._times: list[tuple[int, int]] = []
-        self._crc = 0
-        header = {
-            "codec": codec,
-            "settings": settings,
-            "time_base": [time_base.numerator, time_base.denominator],
-            "extradata": extradata.hex(),
-        }
-        file.write(_MAGIC + json.dumps(header).encode() + b"\n")
+    def __init__(
+        self, archive: zipfile.ZipFile, *, codec: str, settings: str, time_base: Fraction, extradata: bytes
+    ) -> None:
+        """Write to an empty archive."""
+        self._archive = archive
+        self._times: list[tuple[int, int, bool]] = []
+        base = [time_base.numerator, time_base.denominator]
+        self._about = {"codec": codec, "settings": settings, "time_base": base, "extradata": extradata.hex()}
 
     def add(self, packet: Coded) -> None:
         """Write the packet that is decoded next."""
-        head = _RECORD.pack(packet.key, packet.pts, packet.duration, len(packet.data))
-        self._file.write(head)
-        self._file.write(packet.data)
-        self._crc = zlib.crc32(packet.data, zlib.crc32(head, self._crc))
-        self._times.append((packet.pts, packet.duration))
+        self._archive.writestr(zipfile.ZipInfo(str(len(self._times))), packet.data)
+        self._times.append(packet[:3])
 
     def finish(self) -> None:
-        """Write the summary."""
-        shown = {pts: number for number, (pts, _) in enumerate(sorted(self._times))}
-        last, duration = max(self._times, default=(0, 0))
-        summary: dict[str, Any] = {
-            "frames": len(self._times),
-            "first_pts": min(shown, default=0),
-            "last_pts": last,
-            "end_pts": last + duration,
-            "delay": max((number - shown[pts] for number, (pts, _) in enumerate(self._times)), default=0),
-            "crc": self._crc,
-        }
-        text = json.dumps(summary).encode()
-        self._file.write(_RECORD.pack(_SUMMARY, 0, 0, len(text)) + text + _SIZE.pack(len(text)))
+        """Write what is known of the packets, and the archive's directory."""
+        self._archive.writestr(zipfile.ZipInfo(_ABOUT), json.dumps(self._about | {"times": self._times}))
+        self._archive.close()
 
 
 def open_segment(path: str | Path) -> Segment:
-    """Read a segment's header and summary.
+    """Read what is known of a segment's packets.
 
     Raises:
         UnreadableError: it is missing, unfinished, or something else.
     """
     place = Path(path)
     try:
-        with place.open("rb") as file:
-            if file.read(len(_MAGIC)) != _MAGIC:
-                raise _unfinished(place)
-            header = json.loads(file.readline(_LONGEST_LINE))
-            end = file.seek(0, os.SEEK_END) - _SIZE.size
-            file.seek(max(0, end))
-            (size,) = _SIZE.unpack(file.read(_SIZE.size))
-            file.seek(max(0, end - size))
-            summary = json.loads(file.read(size))
-            return Segment(
-                path=place,
-                codec=header["codec"],
-                settings=header["settings"],
-                time_base=Fraction(*header["time_base"]),
-                extradata=bytes.fromhex(header["extradata"]),
-                **summary,
-            )
+        with zipfile.ZipFile(place) as archive:
+            about = json.loads(archive.read(_ABOUT))
+        times = tuple((pts, duration, bool(key)) for pts, duration, key in about["times"])
+        extradata = bytes.fromhex(about["extradata"])
+        return Segment(place, about["codec"], about["settings"], Fraction(*about["time_base"]), extradata, times)
     except OSError as error:
         raise UnreadableError(f"{place}: cannot be opened ({error.strerror or error}); let it be made anew") from error
-    except (ValueError, KeyError, TypeError, struct.error) as error:
+    except (zipfile.BadZipFile, ValueError, LookupError, TypeError) as error:
         raise _unfinished(place) from error
 
 
