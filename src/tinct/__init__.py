@@ -6,12 +6,13 @@ The public names load on first use, so that `import tinct` stays fast and needs 
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tinct.color.bins import ColorBins as ColorBins
     from tinct.coloring.film.colorize import colorize_video as colorize_video
     from tinct.coloring.film.settings import VideoSettings as VideoSettings
