@@ -36,7 +36,7 @@ from typing import Any
 import cv2
 import numpy as np
 import scipy.linalg
-from tinct.study.pictures import Picture, find_pictures
+from tinct.data.pictures import Picture, find_pictures
 
 from common import write
 from tinct import Colorizer
@@ -208,7 +208,8 @@ def main() -> None:
     given = parser.parse_args()
     models = tuple(given.models)
     results: dict[str, Any] = {"published": PUBLISHED, "longest": LONGEST, "sets": {}}
-    with ProcessPoolExecutor(given.processes) as pool:
+    # libvips' threads do not survive a fork.
+    with ProcessPoolExecutor(given.processes, mp_context=get_context("spawn")) as pool:
         for item in given.sets:
             name, _, place = item.partition("=")
             pictures = pictures_of(place, limit=given.limit)

@@ -141,7 +141,8 @@ def _soft_cells(bins: ColorBins, softness: float) -> NDArray[np.float32]:
     grid = bins.lookup.shape[0]
     low, high = np.array(bins.low), np.array(bins.high)
     width = (high - low) / grid
-    middles = low + (np.stack(np.indices((grid, grid)), axis=-1).reshape(-1, 2) + 0.5) * width
+    places = np.indices((grid, grid)).reshape(2, -1).T
+    middles = low + (places + 0.5) * width
     return bins.encode_soft(middles, sigma=softness * float(width.max()))
 
 
