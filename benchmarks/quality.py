@@ -29,18 +29,19 @@ import argparse
 import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import scipy.linalg
-from tinct.data.pictures import Picture, find_pictures
 
 from common import write
 from tinct import Colorizer
 from tinct.color.spaces import rgb_to_lab
+from tinct.data.pictures import Picture, find_pictures
 from tinct.study.baselines import grey_of, leave_grey, mean_chroma, one_color
 from tinct.study.evaluate import GREY, MEAN_COLOR
 from tinct.study.metrics import Comparison, Truth, compare
@@ -214,9 +215,7 @@ def main() -> None:
             name, _, place = item.partition("=")
             pictures = pictures_of(place, limit=given.limit)
             chroma = _mean_chroma(pictures)
-            rows = list(
-                pool.map(measure, pictures, *zip(*[(models, chroma)] * len(pictures), strict=True), chunksize=4)
-            )
+            rows = list(pool.map(partial(measure, models=models, chroma=chroma), pictures, chunksize=4))
             results["sets"][name] = summarize(rows, models)
             _show(name, results["sets"][name])
     write("quality", results, seed=SEED, to=given.to)
