@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from web.helpers import HERE, photo_file
 
 
-@pytest.mark.parametrize("path", ["/", "/static/app.js", "/healthz", "/v1/models", "/metrics", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/static/app.js", "/healthz", "/v1/models", "/nothing"])
 def test_headers_are_safe(client: TestClient, path: str) -> None:
     headers = client.get(path).headers
     policy = headers["content-security-policy"]
@@ -47,7 +47,7 @@ def test_a_token_is_asked_for_everywhere_but_on_the_bare_page(make_client: Calla
     client = make_client(token="s3cret")
     for path in ("/", "/static/app.js", "/healthz"):
         assert client.get(path).status_code == 200
-    for path in ("/v1/models", "/metrics", "/v1/openapi.json", "/v1/jobs/x", "/static/../v1/models"):
+    for path in ("/v1/models", "/v1/openapi.json", "/v1/jobs/x", "/static/../v1/models"):
         response = client.get(path)
         assert response.status_code == 401, path
         assert response.headers["www-authenticate"] == "Bearer"
@@ -65,16 +65,6 @@ def test_unknown_addresses_and_methods_answer_in_words(client: TestClient) -> No
     assert client.put("/v1/jobs/x").headers["allow"] == "DELETE, GET"
     assert client.get("/static/../app.py").status_code == 404
     assert client.get("/docs").status_code == 404
-
-
-def test_metrics_count_by_route(client: TestClient, grey_png: bytes) -> None:
-    client.post("/v1/colorize", files=photo_file(grey_png))
-    client.get("/v1/results/some-secret-name")
-    text = client.get("/metrics").text
-    assert 'tinct_requests_total{method="POST",route="/v1/colorize",status="200"}' in text
-    assert "some-secret-name" not in text
-    assert "tinct_pixels_colorized_total" in text
-    assert "process_resident_memory_bytes" in text
 
 
 def test_models_and_health(client: TestClient) -> None:

@@ -11,13 +11,15 @@ from typing import TypeVar
 
 from tinct.coloring.photo.editor import Editor
 from tinct.media.image.picture import Picture
-from tinct.web.engine import Engine, Options
+from tinct.web.engine import Engine
 from tinct.web.problems import Problem
 from tinct.web.store import Store
 
 T = TypeVar("T")
-# When no more can be open, one that was not used for so many seconds makes room.
+# When no more can be open, one that was not used for this many seconds makes room.
 _IDLE = 600.0
+# Longest edge of what the page shows while a photograph is edited.
+PREVIEW_EDGE = 1200
 
 
 @dataclass(eq=False)
@@ -25,9 +27,7 @@ class Edit:
     """One photograph open for editing.
 
     Attributes:
-        folder: where its files lie; the name is what it is called by.
-        picture: what was sent.
-        editor: what shows and saves it.
+        folder: where its files lie; its name is the photograph's id.
         used: when it was last asked for, on the monotonic clock.
     """
 
@@ -38,41 +38,37 @@ class Edit:
 
     @property
     def name(self) -> str:
-        """What it is called by."""
+        """The id."""
         return self.folder.name
 
 
 class Edits:
-    """All photographs open for editing."""
+    """All photographs open for editing, at most `most` at one time."""
 
     def __init__(self, engine: Engine, store: Store, *, most: int) -> None:
-        """Have none open, and at most so many at one time."""
         self._engine = engine
         self._store = store
         self._most = most
         self._edits: dict[str, Edit] = {}
         self._guard = threading.Lock()
 
-    def open(self, picture: Picture, folder: Path, options: Options) -> Edit:
-        """Open a photograph that was received: the network runs.
+    def open(self, path: Path, picture: Picture, *, size: int | None, recolor: bool) -> Edit:
+        """Open a photograph that was received into a folder: the network runs.
 
         Raises:
             Problem: too many are open (429).
             InputError: it cannot be coloured.
         """
-        assert isinstance(picture.source, Path)
         self._make_room()
-        edit = Edit(folder, picture, self._engine.editor(picture.source, options))
+        colorizer = self._engine.colorizer.changed(size=size)
+        editor = Editor(path, colorizer=colorizer, recolor=recolor, preview=PREVIEW_EDGE)
+        edit = Edit(path.parent, picture, editor)
         with self._guard:
             self._edits[edit.name] = edit
         return edit
 
     def work(self, name: str, function: Callable[[Edit], T]) -> T:
-        """Do something with a photograph.
-
-        Raises:
-            Problem: there is none of that name (404).
-        """
+        """Do something with a photograph; Problem (404) where none is open under that id."""
         with self._guard:
             edit = self._edits.get(name)
         if edit is None:
@@ -94,10 +90,6 @@ class Edits:
         """Close every photograph."""
         for name in list(self._edits):
             self.close(name)
-
-    def count(self) -> int:
-        """Say how many are open."""
-        return len(self._edits)
 
     def _make_room(self) -> None:
         with self._guard:

@@ -1,4 +1,4 @@
-"""Who may come in, who works, and who waits: a few at work, a few waiting, the others told to come again."""
+"""Who may come in, who works, and who waits: a few at work, a few waiting, the others are told to come again."""
 
 from __future__ import annotations
 
@@ -7,60 +7,55 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from tinct.web.problems import Problem
 
 T = TypeVar("T")
+# Whoever is refused is asked to come again after this many seconds.
+_RETRY_SECONDS = 2
+_WITH_BODY = {"POST", "PUT", "PATCH"}
+# A refused body is read for this long, and this far, so that whoever sends it gets to read the answer.
+_DRAIN_SECONDS = 3.0
+_DRAIN_BYTES = 200_000_000
 
 
 class Gate:
     """Room for a number of requests, of which a few work at one time, in threads.
 
     Attributes:
-        at_once: how many work.
-        room: how many may be inside, on their way in, waiting or working.
-        inside: how many are.
+        inside: how many are on their way in, waiting or working.
         working: how many work now, those too whose request has given up.
     """
 
     def __init__(self, *, at_once: int, waiting: int) -> None:
-        """Make room for `at_once` at work and `waiting` beside them."""
-        self.at_once = at_once
-        self.room = at_once + waiting
+        """Make room for `at_once` requests at work and `waiting` beside them."""
         self.inside = 0
         self.working = 0
-        self._seconds = 0.5  # that one piece of work takes, on average of late
+        self._room = at_once + waiting
         self._free = asyncio.Semaphore(at_once)
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="tinct-web")
 
     def enter(self) -> None:
-        """Take a place; `leave` gives it back.
-
-        Raises:
-            Problem: there is none (429).
-        """
-        if self.inside >= self.room:
-            raise Problem(
-                429, "The server is busy with other pictures. Try again in a moment.", retry_after=self.retry_after
-            )
+        """Take a place, which `leave` frees; Problem (429) where there is none."""
+        if self.inside >= self._room:
+            message = "The server is busy with other pictures. Try again in a moment."
+            raise Problem(429, message, retry_after=_RETRY_SECONDS)
         self.inside += 1
 
     def leave(self) -> None:
-        """Give a place back."""
+        """Free a place."""
         self.inside -= 1
-
-    @property
-    def retry_after(self) -> int:
-        """Seconds after which there should be room again."""
-        return max(1, min(60, round(self._seconds * self.room / self.at_once / 2)))
 
     async def run(self, function: Callable[[], T], *, seconds: float, wanted: Callable[[], Awaitable[bool]]) -> T:
         """Run a function in a thread, when it is its turn.
 
         Args:
-            function: what to do.
-            seconds: most that waiting and working may take; what a thread has begun it ends all the same, and its
+            function: the work.
+            seconds: most that waiting and working may take. A thread ends what it has begun all the same, and its
                 place is free only then.
-            wanted: asked when it is its turn: whether anybody still waits for the answer.
+            wanted: asked when it is the function's turn: whether anybody still waits for the answer.
 
         Raises:
             Problem: it took too long (503), or nobody waits any more (499).
@@ -70,22 +65,18 @@ class Gate:
         try:
             await asyncio.wait_for(self._free.acquire(), until - loop.time())
         except TimeoutError as error:
-            raise self._too_long(seconds) from error
+            raise _too_slow(seconds) from error
         try:
-            asked_for = await wanted()
+            if not await wanted():
+                raise Problem(499, "Whoever asked has gone.")
         except BaseException:
             self._free.release()
             raise
-        if not asked_for:
-            self._free.release()
-            raise Problem(499, "Whoever asked has gone.")
-        started = loop.time()
         self.working += 1
         future = loop.run_in_executor(self._threads, function)
 
         def done(ended: asyncio.Future[T]) -> None:
             self.working -= 1
-            self._seconds += 0.1 * (loop.time() - started - self._seconds)
             self._free.release()
             if not ended.cancelled():
                 ended.exception()  # seen, even where nobody waits any more
@@ -96,15 +87,106 @@ class Gate:
         except TimeoutError as error:
             if future.done() and not future.cancelled() and future.exception() is error:
                 raise
-            raise self._too_long(seconds) from error
+            raise _too_slow(seconds) from error
 
     def close(self) -> None:
         """Take no more work; what has begun ends."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _too_long(self, seconds: float) -> Problem:
-        return Problem(
-            503,
-            f"This took longer than {seconds:g} seconds, the most that is allowed here. Try a smaller picture.",
-            retry_after=self.retry_after,
-        )
+
+def _too_slow(seconds: float) -> Problem:
+    message = f"This took longer than {seconds:g} seconds, the most that is allowed here. Try a smaller picture."
+    return Problem(503, message, retry_after=_RETRY_SECONDS)
+
+
+class Admission:
+    """Middleware that lets requests with a body in by the gate, and watches the body come.
+
+    Too many requests are answered with 429, too many bytes with 413, and a body that stops coming with 408.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, gate: Gate, allowed: Callable[[str], tuple[int, float]], silent_seconds: float
+    ) -> None:
+        """Watch an application's requests.
+
+        Args:
+            app: the application.
+            gate: who may come in.
+            allowed: most bytes of a body and most seconds for it to come, by the request's path.
+            silent_seconds: most between two pieces of a body.
+        """
+        self._app = app
+        self._gate = gate
+        self._allowed = allowed
+        self._silent_seconds = silent_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] not in _WITH_BODY:
+            await self._app(scope, receive, send)
+            return
+        body = _Body(receive, self._silent_seconds, *self._allowed(scope["path"]))
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await body.drain()
+            await send(message)
+
+        try:
+            body.check_length(Headers(scope=scope).get("content-length"))
+            self._gate.enter()
+        except Problem as problem:
+            await problem.response()(scope, receive, answer)
+            return
+        try:
+            await self._app(scope, body.receive, answer)
+        finally:
+            self._gate.leave()
+
+
+class _Body:
+    """One request's body on its way in."""
+
+    def __init__(self, receive: Receive, silent_seconds: float, most_bytes: int, most_seconds: float) -> None:
+        self._receive = receive
+        self._most = most_bytes
+        self._silent_seconds = silent_seconds
+        self._until = asyncio.get_running_loop().time() + most_seconds
+        self._bytes = 0
+        self._over = False  # all of it has come, or nothing more will
+
+    def check_length(self, stated: str | None) -> None:
+        if stated is not None and stated.isdecimal() and int(stated) > self._most:
+            raise self._too_long()
+
+    async def receive(self) -> Message:
+        if self._over:
+            return await self._receive()
+        left = self._until - asyncio.get_running_loop().time()
+        try:
+            message = await asyncio.wait_for(self._next(), max(0.001, min(self._silent_seconds, left)))
+        except TimeoutError as error:
+            self._over = True
+            raise Problem(408, "The request stopped coming, or came too slowly. Send it again.") from error
+        if self._bytes > self._most:
+            raise self._too_long()
+        return message
+
+    async def drain(self) -> None:
+        """Read what is left and forget it, for a while."""
+        most = self._bytes + _DRAIN_BYTES
+        try:
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while not self._over and self._bytes <= most:
+                    await self._next()
+        except TimeoutError:
+            self._over = True
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self._bytes += len(message.get("body", b""))
+        self._over = not message.get("more_body", False)
+        return message
+
+    def _too_long(self) -> Problem:
+        return Problem(413, f"The request is larger than {self._most / 1e6:g} MB, the most that is allowed here.")

@@ -1,4 +1,4 @@
-"""Films being made: one at a time, the others waiting; each can be watched, cancelled and fetched."""
+"""Films being coloured: one at a time, the others waiting; each can be watched, cancelled and fetched."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tinct.coloring.film.settings import VideoResult
+from tinct.coloring.film.colorize import colorize_video
+from tinct.coloring.film.settings import VideoResult, VideoSettings
 from tinct.coloring.photo.editor import Editor
 from tinct.errors import TinctError
 from tinct.media.video.film import Film
 from tinct.web import pictures
-from tinct.web.engine import Engine, FilmSettings
+from tinct.web.engine import Engine
 from tinct.web.problems import Problem, problem_of
 from tinct.web.store import Store
 
@@ -31,14 +32,13 @@ class Job:
     """One film.
 
     Attributes:
-        folder: where its files lie; the name is what it is called by.
+        folder: where its files lie; its name is the film's id.
         film: what was sent.
         settings: how it is to be coloured.
         state: `held` until it is started, `waiting` for its turn, `running`, `done`, `failed` or `cancelled`.
         frames: how many are done.
-        total: how many there are about; None where nothing says so.
+        total: about how many frames there are; None where nothing says so.
         seconds: that the work took so far.
-        error: what went wrong.
         notices: what was done that one might not expect.
         target: the result.
         stills: pictures from it, to try settings on; None until somebody asks.
@@ -46,7 +46,7 @@ class Job:
 
     folder: Path
     film: Film
-    settings: FilmSettings
+    settings: VideoSettings
     state: State = "held"
     frames: int = 0
     total: int | None = None
@@ -60,21 +60,14 @@ class Job:
 
     @property
     def name(self) -> str:
-        """What it is called by."""
+        """The id."""
         return self.folder.name
 
 
 class Jobs:
-    """All films of a server."""
+    """All films of a server, of which at most `waiting` wait for their turn."""
 
     def __init__(self, engine: Engine, store: Store, *, waiting: int) -> None:
-        """Have no film.
-
-        Args:
-            engine: what colours them.
-            store: where they lie.
-            waiting: how many may wait for their turn.
-        """
         self._engine = engine
         self._store = store
         self._waiting = waiting
@@ -82,12 +75,8 @@ class Jobs:
         self._guard = threading.Lock()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="tinct-film")
 
-    def add(self, folder: Path, film: Film, settings: FilmSettings, *, hold: bool) -> Job:
-        """Take a film that was received.
-
-        Raises:
-            Problem: too many wait already (429).
-        """
+    def add(self, folder: Path, film: Film, settings: VideoSettings, *, hold: bool) -> Job:
+        """Take a film that was received; Problem (429) where too many wait already."""
         self.check_room()
         job = Job(folder, film, settings, total=film.frames)
         with self._guard:
@@ -97,15 +86,11 @@ class Jobs:
         return job
 
     def check_room(self) -> None:
-        """Refuse when too many films wait, or are held.
-
-        Raises:
-            Problem: they do (429).
-        """
+        """Raise Problem (429) where too many films wait, or are held."""
         if self.count("waiting") >= max(1, self._waiting) or self.count("held") > 4 * self._waiting + 4:
             raise Problem(429, "Too many films wait already. Try again in a minute.", retry_after=60)
 
-    def start(self, job: Job, settings: FilmSettings) -> None:
+    def start(self, job: Job, settings: VideoSettings) -> None:
         """Let a film that is held, or over, wait for its turn.
 
         Raises:
@@ -122,11 +107,7 @@ class Jobs:
         self._threads.submit(self._run, job)
 
     def find(self, name: str) -> Job:
-        """Give a film by its name, and note that somebody asks for it.
-
-        Raises:
-            Problem: there is none (404).
-        """
+        """Return a film by its id, and note that somebody asks for it; Problem (404) where there is none."""
         with self._guard:
             job = self._jobs.get(name)
         if job is None:
@@ -135,14 +116,14 @@ class Jobs:
         return job
 
     def cancel(self, job: Job) -> None:
-        """Let a film be; it can be started again."""
+        """Stop a film; it can be started again."""
         job.stop.set()
         with self._guard:
             if job.state in ("held", "waiting"):
                 job.state = "cancelled"
 
     def remove(self, job: Job) -> None:
-        """Cancel a film and delete all that belongs to it."""
+        """Cancel a film and delete everything that belongs to it."""
         self.cancel(job)
         with self._guard:
             self._jobs.pop(job.name, None)
@@ -157,28 +138,26 @@ class Jobs:
             self._store.touch(folder)
 
     def forget(self, names: list[str]) -> None:
-        """Let go of films whose files were deleted."""
+        """Drop films whose files were deleted."""
         with self._guard:
             gone = [job for name in names if name in self._jobs and (job := self._jobs.pop(name))]
         for job in gone:
             job.stop.set()
 
     def with_still(self, job: Job, number: int, work: Callable[[Editor], bytes]) -> bytes:
-        """Do something with one of a film's stills.
-
-        Raises:
-            Problem: there is none of that number (404).
-        """
+        """Do something with one of a film's stills; Problem (404) where it has none of that number."""
         with job.guard:
             if job.stills is None:
-                found = pictures.stills(job.film, size=640)
-                job.stills = [Editor(still, colorizer=self._engine.colorizer, preview=960) for still in found]
+                job.stills = [
+                    Editor(still, colorizer=self._engine.colorizer, preview=960)
+                    for still in pictures.stills(job.film, size=640)
+                ]
             if not 0 <= number < len(job.stills):
                 raise Problem(404, f"The film has {len(job.stills)} stills, counted from 0.")
             return work(job.stills[number])
 
     def count(self, state: State) -> int:
-        """Say how many films are in a state."""
+        """Count the films in a state."""
         with self._guard:
             return sum(job.state == state for job in self._jobs.values())
 
@@ -207,7 +186,11 @@ class Jobs:
             self._store.touch(job.folder)
 
         try:
-            result = self._engine.film(job.film.path, None, replace(job.settings), on_frame)
+            wanted = job.settings
+            colorizer = self._engine.colorizer.changed(
+                temperature=wanted.temperature, caution=wanted.caution, size=wanted.size
+            )
+            result = colorize_video(job.film.path, settings=wanted, colorizer=colorizer, on_frame=on_frame)
         except _CancelledError:
             job.state = "cancelled"
         except TinctError as error:
@@ -233,7 +216,7 @@ class Jobs:
 
 
 def _notices(result: VideoResult) -> Iterator[str]:
-    """Say in sentences what one might not expect."""
+    """Yield, in sentences, what one might not expect."""
     kept = sum(bool(shot.colored) for shot in result.shots)
     if kept:
         shots = "The film has" if kept == len(result.shots) else f"{kept} of {len(result.shots)} shots have"

@@ -1,4 +1,4 @@
-"""What kind of file somebody sent, told by its first bytes alone.
+"""Tell what kind of file somebody sent, by its first bytes alone.
 
 Only kinds on this list are opened: libvips and FFmpeg read far more, among it text that names other files or addresses
 (SVG, play lists), and none of that may be opened for a stranger.
@@ -43,21 +43,14 @@ _QUICKTIME = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
 
 
 def kind_of(head: bytes) -> Kind | None:
-    """Say whether a file is a photograph or a film.
-
-    Args:
-        head: its first `HEAD_BYTES` bytes, or all where there are fewer.
-
-    Returns:
-        Which, or None for all else.
-    """
+    """Return whether a file with these first `HEAD_BYTES` bytes is a photograph or a film; None for all else."""
     if _is_photo(head):
         return "photo"
     return "film" if film_suffix(head) else None
 
 
 def film_suffix(head: bytes) -> str | None:
-    """Give the usual suffix of a film with these first bytes; None for all else."""
+    """Return the usual suffix of a film with these first bytes; None for all else."""
     for start, suffix in _FILM_STARTS:
         if head.startswith(start):
             return ".webm" if suffix == ".mkv" and b"webm" in head[:64] else suffix

@@ -1,4 +1,4 @@
-"""How much a server takes on: every limit is an option, with a default that a small machine stands."""
+"""How much a server takes on: every limit is an option, with a default that suits a small machine."""
 
 from __future__ import annotations
 
@@ -28,10 +28,13 @@ class Limits:
         films_waiting: films that may wait for the one in work.
         request_seconds: most for a request's body to come (ten times that for a film), and again for waiting and work.
         silent_seconds: most between two pieces of a request's body.
-        keep_seconds: files are deleted when they have not been used for so long.
+        keep_seconds: files are deleted when they have not been used for this long.
         edits: photographs that can be open for editing at one time.
         disk_mb: most megabytes of files kept at one time.
         working_size: largest `size` a request may ask for, in pixels.
+
+    Raises:
+        SettingError: a limit is out of range.
     """
 
     photo_mb: float = _limit(100, 0.001, 100_000)
@@ -49,11 +52,6 @@ class Limits:
     working_size: int = _limit(1024, 16, 4096)
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense.
-
-        Raises:
-            SettingError: a limit is out of range.
-        """
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
             least, most = item.metadata["least"], item.metadata["most"]

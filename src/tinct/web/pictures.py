@@ -1,4 +1,4 @@
-"""Small pictures for a screen: encoded previews, grey originals, stills of films."""
+"""Make small pictures for a screen: encoded previews, grey originals, stills of films."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinct.media.image.picture import Picture, small_size
 from tinct.media.video.film import Film
 from tinct.media.video.read import sample_lumas
 
-# Stills of a film that are shown, and so many are looked at, for some are black.
+# Stills of a film that are shown; more are looked at, since some are black.
 STILLS = 4
 _LOOKED_AT = 7
 # A still whose luma varies less shows nothing.
@@ -21,12 +21,7 @@ _LEAST_SPREAD = 0.03
 
 
 def jpeg(pixels: NDArray[np.uint8], *, edge: int | None = None) -> bytes:
-    """Encode a picture for a screen.
-
-    Args:
-        pixels: (h, w, 3) sRGB.
-        edge: longest edge; larger ones are shrunk.
-    """
+    """Encode (h, w, 3) sRGB as JPEG, shrunk where its longest edge exceeds `edge`."""
     shown = np.ascontiguousarray(pixels[..., ::-1])
     if edge is not None and max(shown.shape[:2]) > edge:
         factor = edge / max(shown.shape[:2])
@@ -41,13 +36,10 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def unsure_overlay(agreement: NDArray[Any]) -> bytes:
-    """Draw where the network is unsure: a veil in one colour, the denser the less its likely colours agree in hue.
+    """Draw, as PNG, where the network is unsure: a veil that is denser the less its likely colours agree in hue.
 
     Args:
-        agreement: (h, w) in 0..1, as `tinct.color.decoding.agreement` gives it.
-
-    Returns:
-        PNG with alpha.
+        agreement: (h, w) in 0..1, see `tinct.color.decoding.agreement`.
     """
     veil = np.empty((*agreement.shape, 4), np.uint8)
     veil[..., :3] = (214, 40, 150)  # a magenta that hardly any photograph has
@@ -56,7 +48,7 @@ def unsure_overlay(agreement: NDArray[Any]) -> bytes:
 
 
 def before(picture: Picture, *, edge: int) -> NDArray[np.uint8]:
-    """Give a small copy (h, w, 3) of a photograph as it was, its longest edge about `edge`."""
+    """Return a small copy (h, w, 3) of a photograph as it was, its longest edge about `edge`."""
     short, long = sorted((picture.width, picture.height))
     small = picture.small(size=round(edge * (short / long) ** 0.5))[..., :3]
     shown: NDArray[np.uint8] = np.rint(small * 255).astype(np.uint8)
@@ -64,7 +56,7 @@ def before(picture: Picture, *, edge: int) -> NDArray[np.uint8]:
 
 
 def stills(film: Film, *, size: int) -> list[NDArray[np.uint8]]:
-    """Give grey stills (h, w) from all over a film, as players show them, with sqrt(h x w) of at most `size`."""
+    """Return grey stills (h, w) from all over a film, as players show them, with sqrt(h x w) of at most `size`."""
     form = FrameForm.of(film)
     found = []
     for codes in sample_lumas(film, _LOOKED_AT):

@@ -1,4 +1,4 @@
-"""What is said when a request cannot be answered: a status, and words for a person."""
+"""What is answered when a request cannot be met: a status, and words for a person."""
 
 from __future__ import annotations
 
@@ -38,23 +38,21 @@ _STATUS: tuple[tuple[type[TinctError], int], ...] = (
 
 
 class Problem(HTTPException):
-    """A request that cannot be answered.
+    """A request that cannot be answered, with a status of HTTP and words for a person.
 
     FastAPI passes such errors on even where they come up while a body is read.
 
     Attributes:
-        status: of HTTP.
         retry_after: seconds after which trying again makes sense; None where it makes none.
     """
 
     def __init__(self, status: int, message: str, *, retry_after: int | None = None) -> None:
-        """Say what is wrong in words for a person."""
         super().__init__(status, message)
         self.status = status
         self.retry_after = retry_after
 
     def response(self) -> JSONResponse:
-        """Give the answer."""
+        """Return the answer."""
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         return JSONResponse({"error": self.detail}, status_code=self.status, headers=headers)
 
@@ -81,7 +79,7 @@ _MEANINGS = {
 
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Give what the OpenAPI document says of these errors; those that any request can meet are always among them."""
+    """Return the OpenAPI text of these errors, and of those that any request can meet."""
     chosen = sorted({400, 401, 403, 408, 413, 422, 429, *statuses})
     return {
         status: {"model": ErrorText, "description": _MEANINGS.get(status, "The request cannot be read.")}
@@ -90,12 +88,7 @@ def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def problem_of(error: TinctError, *, hidden: tuple[str, ...] = ()) -> Problem:
-    """Turn a failure into an answer.
-
-    Args:
-        error: what went wrong.
-        hidden: paths that nobody outside need know; `the file` is said instead.
-    """
+    """Turn a failure into an answer, in which paths, and those in `hidden` for sure, are called `the file`."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     if isinstance(error, AlreadyColorError):
         return Problem(status, "This has colours already. Send recolor=true to colour it anew.")
@@ -137,7 +130,7 @@ def install(app: FastAPI) -> None:
 
 
 def _methods(request: Request) -> list[str]:
-    """Give all methods that an address takes; the router itself names those of one route alone."""
+    """Return all methods that an address takes; the router itself names those of one route alone."""
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"] if request.app.openapi_url else {}
     found = [ways for path, ways in paths.items() if compile_path(path)[0].match(request.scope["path"])]
     return sorted({way.upper() for ways in found for way in ways})

@@ -1,4 +1,4 @@
-"""Who may ask, from where, and what browsers are told about the answers."""
+"""Decide who may ask, and from where, and tell browsers how to treat the answers."""
 
 from __future__ import annotations
 
@@ -34,12 +34,9 @@ class SafeHeaders:
     """Middleware that adds the headers to every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Add to an application's answers."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
-
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -67,7 +64,6 @@ class Guard:
         self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
         if scope["type"] == "http":
             try:
                 self._check(scope)
@@ -96,7 +92,7 @@ class Guard:
 
 
 def _name(host: str) -> str:
-    """Give the name in a Host header, without its port."""
+    """Return the name in a Host header, without its port."""
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:

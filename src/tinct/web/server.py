@@ -1,4 +1,4 @@
-"""A socket and Uvicorn: serving until somebody ends it."""
+"""Serve an application with a socket and Uvicorn until somebody ends it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,13 @@ _MOST_CONNECTIONS = 1000
 
 
 class PatientOnce(H11Protocol):
-    """HTTP that does not wait for ever for the head of a connection's first request."""
+    """HTTP that waits only a while for the head of a connection's first request."""
 
     def connection_made(self, transport: Any) -> None:
-        """Begin to wait."""
         super().connection_made(transport)
         self._head_timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
         self._head_timer.cancel()
         super().connection_lost(exc)
 
@@ -40,7 +38,7 @@ class PatientOnce(H11Protocol):
 
 
 def is_local(host: str) -> bool:
-    """Say whether an address is reached from this machine only."""
+    """Check whether an address is reached from this machine only."""
     if host in LOCAL_NAMES:
         return True
     try:
@@ -50,7 +48,7 @@ def is_local(host: str) -> bool:
 
 
 def host_names(host: str, more: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Give the names a server at an address answers to; None for any."""
+    """Return the names a server at an address answers to; None for any."""
     if is_local(host):
         return (*LOCAL_NAMES, host.lower(), *(name.lower() for name in more))
     return tuple(name.lower() for name in more) or None
@@ -81,19 +79,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address_of(bound: socket.socket, host: str) -> str:
-    """Give the address that a person types."""
+    """Return the address that a person types."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{bound.getsockname()[1]}/"
 
 
 def serve(app: ASGIApp, bound: socket.socket, *, ready: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM.
-
-    Args:
-        app: the application.
-        bound: a socket that listens.
-        ready: called when requests are answered.
-    """
+    """Serve until SIGINT or SIGTERM, on a socket that listens; call `ready` when requests are answered."""
     config = uvicorn.Config(
         app,
         http=PatientOnce,

@@ -1,4 +1,4 @@
-"""All that the routes of one application share."""
+"""What the routes of one application share."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from tinct.web.edits import Edits
 from tinct.web.engine import Engine
 from tinct.web.gate import Gate
 from tinct.web.jobs import Jobs
-from tinct.web.limits import Limits
-from tinct.web.metrics import Metrics
 from tinct.web.problems import problem_of
 from tinct.web.store import Store
 
@@ -24,26 +22,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Service:
-    """All that the routes of one application share.
-
-    Attributes:
-        engine: the network.
-        limits: what is refused.
-        store: files that are kept for a while.
-        gate: who works and who waits.
-        edits: photographs open for editing.
-        jobs: films.
-        metrics: figures for Prometheus.
-        classifiers: what recognises, by name.
-    """
+    """What the routes of one application share; the classifiers by name."""
 
     engine: Engine
-    limits: Limits
     store: Store
     gate: Gate
     edits: Edits
     jobs: Jobs
-    metrics: Metrics
     classifiers: Mapping[str, Classifier]
 
     async def work(self, request: Request, function: Callable[[], T]) -> T:
@@ -52,14 +37,16 @@ class Service:
         Raises:
             Problem: it failed, took too long, or nobody waits for the answer any more.
         """
-
-        async def wanted() -> bool:
-            return not await request.is_disconnected()
-
         try:
-            return await self.gate.run(function, seconds=self.limits.request_seconds, wanted=wanted)
+            seconds = self.engine.limits.request_seconds
+            return await self.gate.run(function, seconds=seconds, wanted=lambda: is_wanted(request))
         except TinctError as error:
             raise problem_of(error) from error
+
+
+async def is_wanted(request: Request) -> bool:
+    """Check whether anybody still waits for the answer."""
+    return not await request.is_disconnected()
 
 
 def _service(request: Request) -> Service:

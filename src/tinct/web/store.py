@@ -1,4 +1,4 @@
-"""Files that are kept for a while, under names of our own, and gone afterwards.
+"""Keep files for a while, under names of our own.
 
 A store is a folder in the system's place for temporary files, which it holds a lock on. What a crashed server left has
 no lock any more, and the next one that starts deletes it.
@@ -29,17 +29,13 @@ _LOCK = "lock"
 
 
 class Store:
-    """A folder of folders, each with a name that cannot be guessed.
-
-    Attributes:
-        root: the folder.
-    """
+    """A folder of folders, each with a name that cannot be guessed."""
 
     def __init__(self, *, keep_seconds: float, most_bytes: int, parent: Path | None = None) -> None:
         """Make the folder, and delete what crashed servers left beside it.
 
         Args:
-            keep_seconds: what was not used for so long is deleted by `sweep`.
+            keep_seconds: `sweep` deletes what was not used for this long.
             most_bytes: most that may be kept at one time.
             parent: where; the system's place for temporary files without it.
 
@@ -63,11 +59,7 @@ class Store:
         self._guard = threading.Lock()
 
     def make(self) -> Path:
-        """Give a new folder.
-
-        Raises:
-            Problem: too much is kept already (507).
-        """
+        """Make a new folder; Problem (507) where too much is kept already."""
         if self.size() > self._most_bytes:
             raise Problem(507, "The server keeps as many files as it may. Try again later.", retry_after=60)
         folder = self.root / secrets.token_urlsafe(16)
@@ -76,7 +68,7 @@ class Store:
         return folder
 
     def find(self, name: str) -> Path | None:
-        """Give a folder by its name, and note that it is in use; None where there is none."""
+        """Return a folder by its name, and note that it is in use; None where there is none."""
         with self._guard:
             if name not in self._used:
                 return None
@@ -85,7 +77,7 @@ class Store:
 
     @contextmanager
     def borrowed(self) -> Iterator[Path]:
-        """Give a new folder that is deleted after the block."""
+        """Make a new folder that is deleted after the block."""
         folder = self.make()
         try:
             yield folder
@@ -104,7 +96,7 @@ class Store:
         shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self) -> list[str]:
-        """Delete what was not used for too long; give the names of the folders."""
+        """Delete what was not used for too long; return the names of the folders."""
         before = time.monotonic() - self._keep_seconds
         with self._guard:
             old = [name for name, used in self._used.items() if used < before]
@@ -129,12 +121,7 @@ class Store:
 
 
 def remove_leftovers(parent: Path, *, older: float) -> None:
-    """Delete the folders of servers that are gone.
-
-    Args:
-        parent: where they lie.
-        older: where there are no locks, only folders not changed for so many seconds.
-    """
+    """Delete the folders of servers that are gone; without locks, those not changed for `older` seconds."""
     for folder in parent.glob(f"{PREFIX}*"):
         with suppress(OSError):
             if (

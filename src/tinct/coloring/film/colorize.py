@@ -51,6 +51,7 @@ def colorize_video(
     target: str | Path | None = None,
     *,
     settings: VideoSettings | None = None,
+    colorizer: Colorizer | None = None,
     on_frame: Callable[[int, int | None], object] | None = None,
 ) -> VideoResult:
     """Colorize a film.
@@ -59,6 +60,7 @@ def colorize_video(
         source: a film of any kind that FFmpeg reads, or a folder of pictures.
         target: the film to write, in the container of its suffix; NAME_color.EXT beside the source without it.
         settings: how; the defaults without it.
+        colorizer: a network that is loaded already, with its own settings; the model of `settings` without it.
         on_frame: called after each frame with how many are done and about how many there are.
 
     Raises:
@@ -70,8 +72,6 @@ def colorize_video(
     started = time.perf_counter()
     settings = settings or VideoSettings()
     smoothing = Smoothing.parse(settings.smoothing)
-    if settings.threads is not None and settings.threads < 1:
-        raise SettingError(f"at least 1 thread is needed, not {settings.threads}")
     film = open_film(Path(source), rate=settings.rate)
     span = _span(film, settings)
     place = Path(target) if target is not None else default_target(film, codec=settings.codec, named=settings.purpose)
@@ -87,7 +87,8 @@ def colorize_video(
         named=settings.purpose,
     )
     check_target(film, place, recipe, sound=settings.sound, overwrite=settings.overwrite)
-    colorizer = settings.colorizer()
+    # With one thread, since several frames are in work at once.
+    colorizer = colorizer or Colorizer(settings, threads=1)
     work = _Work(film, written, recipe, settings, colorizer, smoothing, span)
     with work_folder(place, work.plan) as folder:
         since = folder.progress()

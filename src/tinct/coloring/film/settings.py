@@ -11,7 +11,6 @@ from tinct.coloring.film.hints import FilmHint
 from tinct.coloring.film.history import MotionSmoother
 from tinct.coloring.film.shots import Shot
 from tinct.coloring.film.smoothing import PAPER_ALPHA, PAPER_SPAN, KernelSmoother, Smoother
-from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import Decoding
 from tinct.errors import SettingError
 
@@ -111,10 +110,6 @@ class VideoSettings(Decoding):
     recolor: bool = False
     overwrite: bool = False
 
-    def colorizer(self) -> Colorizer:
-        """Give a colorizer so set, with one thread: several frames are in work at once."""
-        return Colorizer(self, threads=1)
-
 
 @dataclass(frozen=True)
 class VideoResult:
@@ -149,6 +144,6 @@ class VideoResult:
     problems: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         values = asdict(self)
         return values | {"source": str(self.source), "target": str(self.target), "seconds": round(self.seconds, 3)}

@@ -1,1 +1,1 @@
-"""What the server answers, one file a subject."""
+"""The server's routes, one file a subject."""

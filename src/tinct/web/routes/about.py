@@ -1,20 +1,17 @@
-"""`GET /v1/models`, `/healthz` and `/metrics`: what the server is, and how it does."""
+"""`GET /v1/models` and `/healthz`: what the server runs, and that it lives."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
-from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from tinct import __version__
 from tinct.runtime.classifier import ClassifierCard
-from tinct.web.metrics import CONTENT_TYPE
+from tinct.runtime.modelfile import Card
 from tinct.web.problems import described
 from tinct.web.service import Shared
 
-router = APIRouter()
+router = APIRouter(tags=["server"])
 
 
 class Model(BaseModel):
@@ -25,78 +22,49 @@ class Model(BaseModel):
     description: str
     network: str
     licence: str
-    temperature: float | None = Field(description="Usual one of decoding; null where there is none.")
-    caution: float | None = Field(description="Likewise.")
-    size: int | None = Field(description="Pixels at which it looks, usually.")
-    classes: list[str] = Field(description="That it tells apart; empty for colorizing.")
+    temperature: float | None = Field(default=None, description="The model's own; null where it has none.")
+    caution: float | None = Field(default=None, description="The model's own; null where it has none.")
+    size: int | None = Field(default=None, description="The size in pixels at which the network usually looks.")
+    classes: list[str] = Field(default=[], description="The classes it tells apart; empty for colorizing.")
 
 
 class Health(BaseModel):
-    """That the server lives."""
+    """The server lives."""
 
     status: str = Field(examples=["ok"])
     version: str = Field(examples=["0.1.0"])
-    working: int = Field(description="Requests in work.")
-    inside: int = Field(description="Requests in work, waiting or on their way in.")
+    working: int = Field(description="Number of requests being worked on.")
+    inside: int = Field(description="Number of requests being worked on, waiting or still coming in.")
 
 
 class About(BaseModel):
-    """What the server runs and what it takes."""
+    """What the server runs and what it accepts."""
 
     models: list[Model]
-    limits: dict[str, float] = Field(description="As `tinct serve --help` has them.")
+    limits: dict[str, float] = Field(description="The limits, named as in `tinct serve --help`.")
 
 
-@router.get("/v1/models", tags=["server"], responses={401: described()[401], 403: described()[403]})
+@router.get("/v1/models", responses={401: described()[401], 403: described()[403]})
 async def models(service: Shared) -> About:
     """List the models that the server runs, and its limits."""
     colorizer = service.engine.colorizer
-    card = colorizer.session.card
-    bins = colorizer.session.bins is not None
-    own = Model(
-        name=card.name,
-        task="colorize",
-        description=card.description,
-        network=card.network,
-        licence=card.licence,
-        temperature=colorizer.temperature if bins else None,
-        caution=colorizer.caution if bins else None,
-        size=colorizer.size,
-        classes=[],
-    )
-    others = [_classifier(name, item.card) for name, item in service.classifiers.items()]
-    return About(models=[own, *others], limits=vars(service.limits))
+    own = _model(colorizer.session.card.name, "colorize", colorizer.session.card)
+    own.size = colorizer.size
+    if colorizer.session.bins is not None:
+        own.temperature, own.caution = colorizer.temperature, colorizer.caution
+    others = []
+    for name, classifier in service.classifiers.items():
+        model = _model(name, classifier.card.task, classifier.card)
+        model.classes = list(classifier.card.classes)
+        others.append(model)
+    return About(models=[own, *others], limits=vars(service.engine.limits))
 
 
-def _classifier(name: str, card: ClassifierCard) -> Model:
-    return Model(
-        name=name,
-        task=card.task,
-        description=card.description,
-        network=card.network,
-        licence=card.licence,
-        temperature=None,
-        caution=None,
-        size=None,
-        classes=list(card.classes),
-    )
+def _model(name: str, task: str, card: Card | ClassifierCard) -> Model:
+    return Model(name=name, task=task, description=card.description, network=card.network, licence=card.licence)
 
 
-@router.get("/healthz", tags=["server"], responses={403: described()[403]})
+@router.get("/healthz", responses={403: described()[403]})
 async def healthz(service: Shared) -> Health:
-    """Say that the server lives; needs no token."""
+    """Report that the server lives; this needs no token."""
     return Health(status="ok", version=__version__, working=service.gate.working, inside=service.gate.inside)
-
-
-_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
-
-
-@router.get(
-    "/metrics",
-    tags=["server"],
-    response_class=Response,
-    responses={**_TEXT, 401: described()[401], 403: described()[403]},
-)
-async def metrics(service: Shared) -> Response:
-    """Give figures for Prometheus."""
-    return Response(service.metrics.text(), media_type=CONTENT_TYPE)

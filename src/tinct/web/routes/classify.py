@@ -1,4 +1,4 @@
-"""`POST /v1/classify`: a picture in, what it is."""
+"""`POST /v1/classify`: a picture in, its class out."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ router = APIRouter(prefix="/v1", tags=["recognising"])
 
 
 class Recognised(BaseModel):
-    """What a picture is."""
+    """The class of a picture."""
 
-    model: str = Field(description="That says so.", examples=["cars"])
-    label: str = Field(description="The likeliest class.", examples=["red"])
-    probability: float = Field(description="Of that class, calibrated, 0..1.")
-    probabilities: dict[str, float] = Field(description="Of every class.", examples=[{"red": 0.9, "blue": 0.1}])
+    model: str = Field(description="Name of the model that was asked.", examples=["cars"])
+    label: str = Field(description="Likeliest class.", examples=["red"])
+    probability: float = Field(description="Calibrated probability of that class, 0..1.")
+    probabilities: dict[str, float] = Field(description="All probabilities.", examples=[{"red": 0.9, "blue": 0.1}])
 
 
 @router.post("/classify", responses=described(404, 415, 503, 507))
@@ -30,18 +30,19 @@ async def classify(
     service: Shared,
     file: Annotated[UploadFile, File(description="A picture of any kind that /v1/colorize takes.")],
     model: Annotated[
-        str, Form(max_length=200, description="Which one is to say; the server's first without it.", examples=["cars"])
+        str,
+        Form(max_length=200, description="Model to ask; the server's first without it.", examples=["cars"]),
     ] = "",
 ) -> Recognised:
-    """Say what a picture shows, by a model that `tinct classify train` wrote."""
+    """Classify a picture by a model that `tinct classify train` wrote."""
     name, classifier = _chosen(service, model)
 
     def work() -> Recognised:
         with service.store.borrowed() as folder:
             path, _ = service.engine.receive_photo(file.file, folder)
-            found = classifier.predict(path)
+            answer = classifier.predict(path)
         return Recognised(
-            model=name, label=found.label, probability=found.probability, probabilities=found.probabilities
+            model=name, label=answer.label, probability=answer.probability, probabilities=answer.probabilities
         )
 
     return await service.work(request, work)

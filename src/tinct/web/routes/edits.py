@@ -6,7 +6,6 @@ This is what the page works with; programs may too.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -16,13 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from tinct.color.decoding import agreement, softmax
 from tinct.coloring.hints.hint import Hint, color_text, parse_color
 from tinct.coloring.photo import suggest
+from tinct.coloring.photo.colorizer import PhotoResult
 from tinct.coloring.photo.editor import Editor
 from tinct.errors import SettingError
 from tinct.web import pictures
-from tinct.web.edits import Edit
-from tinct.web.engine import MEDIA_TYPES, PREVIEW_EDGE, Options, result_suffix
+from tinct.web.edits import PREVIEW_EDGE, Edit
+from tinct.web.engine import result_suffix
 from tinct.web.problems import Problem, described
-from tinct.web.routes.photo import BorrowedFile, FormatName, Photograph, Recolor, Size, checked_size, told
+from tinct.web.routes.photo import BorrowedFile, Caution, FormatName, Photograph, Recolor, Size, Temperature
 from tinct.web.service import Service, Shared
 
 router = APIRouter(prefix="/v1/edits", tags=["editing"])
@@ -40,10 +40,9 @@ class HintValue(BaseModel):
 
     points: list[tuple[Percent, Percent]] = Field(min_length=1, max_length=2000, examples=[[[25.0, 60.0]]])
     color: str = Field(pattern="^#[0-9a-fA-F]{6}$", examples=["#b03020"])
-    width: float = Field(default=0, ge=0, le=100, description="Of a stroke, in per cent of the picture's width.")
+    width: float = Field(default=0, ge=0, le=100, description="Width of a stroke, in per cent of the picture's.")
 
     def hint(self) -> Hint:
-        """Give it as tinct has hints."""
         color = parse_color(self.color, name="color")
         return Hint(points=tuple(self.points), color=color, unit="percent", width=self.width)
 
@@ -53,12 +52,12 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    temperature: float | None = Field(default=None, gt=0, le=10, allow_inf_nan=False, examples=[0.4])
-    caution: float | None = Field(default=None, ge=0, le=4, allow_inf_nan=False, examples=[0.3])
+    temperature: Temperature | None = None
+    caution: Caution | None = None
     hints: list[HintValue] = Field(default_factory=list, max_length=500)
 
     def values(self) -> dict[str, Any]:
-        """Give them as the editor takes them."""
+        """Return them as the editor takes them."""
         hints = tuple(hint.hint() for hint in self.hints)
         return {"temperature": self.temperature, "caution": self.caution, "hints": hints}
 
@@ -66,33 +65,33 @@ class Settings(BaseModel):
 class Preview(Settings):
     """How a preview is to look."""
 
-    edge: int | None = Field(default=None, ge=16, le=4096, description="Longest edge in pixels, if less will do.")
+    edge: int | None = Field(default=None, ge=16, le=4096, description="Longest edge in pixels; smaller is quicker.")
 
 
 class Save(Settings):
     """How the photograph is to be saved."""
 
-    format: FormatName = Field(default="same", description="Of the result; `same` is that of the photograph.")
+    format: FormatName = Field(default="same", description="File format; `same` keeps that of the photograph.")
 
 
 class EditInfo(BaseModel):
     """A photograph open for editing."""
 
-    id: str = Field(description="What it is called by.")
-    width: int = Field(description="In pixels.")
-    height: int
+    id: str = Field(description="The name under which it is kept.")
+    width: int = Field(description="Width in pixels.")
+    height: int = Field(description="Height in pixels.")
     model: str = Field(examples=["photo"])
-    temperature: float | None = Field(description="The usual one; null for a model without bins.")
-    caution: float | None = Field(description="Likewise.")
-    suffix: str = Field(description="Of the result in the photograph's own format.", examples=[".jpg"])
+    temperature: float | None = Field(description="The model's own; null for a model without bins.")
+    caution: float | None = Field(description="The model's own; null for a model without bins.")
+    suffix: str = Field(description="File suffix of a result in the photograph's own format.", examples=[".jpg"])
     remarks: list[str] = Field(description="What one might not expect.")
 
 
 class Suggestion(BaseModel):
     """A place where a hint would help, and colours that are plausible there, the likeliest first."""
 
-    x: float = Field(ge=0, le=100, description="In per cent of the width.")
-    y: float = Field(ge=0, le=100, description="In per cent of the height.")
+    x: float = Field(ge=0, le=100, description="Distance from the left edge in per cent of the width.")
+    y: float = Field(ge=0, le=100, description="Distance from the top in per cent of the height.")
     colors: list[str] = Field(examples=[["#b03020", "#405060"]])
 
 
@@ -101,12 +100,12 @@ async def open_photograph(
     request: Request, service: Shared, file: Photograph, size: Size = None, recolor: Recolor = False
 ) -> EditInfo:
     """Open a photograph for editing."""
-    options = Options(size=checked_size(service, size), recolor=recolor)
+    size = service.engine.check_size(size)
     folder = service.store.make()
 
     def work() -> Edit:
-        _, picture = service.engine.receive_photo(file.file, folder)
-        return service.edits.open(picture, folder, options)
+        path, picture = service.engine.receive_photo(file.file, folder)
+        return service.edits.open(path, picture, size=size, recolor=recolor)
 
     try:
         edit = await service.work(request, work)
@@ -150,20 +149,14 @@ async def preview(request: Request, service: Shared, name: str, settings: Previe
 @router.get("/{name}/confidence", response_class=Response, responses={**_PNG, **_ERRORS})
 async def confidence(request: Request, service: Shared, name: str) -> Response:
     """Show where the network is torn between hues, as a veil to lay over the photograph."""
-    return await _shown(
-        request,
-        service,
-        name,
-        lambda edit: _veil(edit.editor),
-        media_type="image/png",
-    )
+    return await _shown(request, service, name, lambda edit: _veil(edit.editor), media_type="image/png")
 
 
 @router.get("/{name}/suggestions", responses=_ERRORS)
 async def suggestions(
     request: Request, service: Shared, name: str, count: Annotated[int, Query(ge=1, le=20)] = 4
 ) -> list[Suggestion]:
-    """Say where hints would help most, and with which colours."""
+    """List the places where hints would help most, with likely colours for each."""
 
     def work() -> list[Suggestion]:
         return service.edits.work(name, lambda edit: [_suggestion(item, edit) for item in edit.editor.suggest(count)])
@@ -176,24 +169,24 @@ async def colors(
     request: Request,
     service: Shared,
     name: str,
-    x: Annotated[float, Query(ge=0, le=100, allow_inf_nan=False, description="In per cent of the width.")],
-    y: Annotated[float, Query(ge=0, le=100, allow_inf_nan=False, description="In per cent of the height.")],
+    x: Annotated[float, Query(ge=0, le=100, allow_inf_nan=False, description="Distance from the left in per cent.")],
+    y: Annotated[float, Query(ge=0, le=100, allow_inf_nan=False, description="Distance from the top in per cent.")],
 ) -> Suggestion:
-    """Say which colours are plausible at a place."""
+    """List the colours that are plausible at a place."""
 
     def work(edit: Edit) -> Suggestion:
-        found, _ = suggest.plausible_colors(edit.editor.prediction, x=x / 100, y=y / 100)
-        return Suggestion(x=x, y=y, colors=[color_text(color) for color in found])
+        likely, _ = suggest.plausible_colors(edit.editor.prediction, x=x / 100, y=y / 100)
+        return Suggestion(x=x, y=y, colors=[color_text(color) for color in likely])
 
     return await service.work(request, lambda: service.edits.work(name, work))
 
 
 @router.post("/{name}/save", response_class=Response, responses={200: {"content": {}}, **described(404, 503, 507)})
 async def save(request: Request, service: Shared, name: str, settings: Save) -> Response:
-    """Give the photograph in colours, at its full resolution, its metadata kept."""
+    """Save the photograph in colours, at its full resolution, its metadata kept."""
     folder = service.store.make()
 
-    def work(edit: Edit) -> Any:
+    def work(edit: Edit) -> PhotoResult:
         target = folder / f"colorized{result_suffix(edit.picture, settings.format)}"
         return edit.editor.save(target, **settings.values())
 
@@ -202,19 +195,12 @@ async def save(request: Request, service: Shared, name: str, settings: Save) -> 
     except BaseException:
         service.store.remove(folder)
         raise
-    target: Path = result.target
-    return BorrowedFile(
-        target,
-        store=service.store,
-        headers=told(result),
-        filename=target.name,
-        media_type=MEDIA_TYPES[target.suffix],
-    )
+    return BorrowedFile(result, service.store)
 
 
 @router.delete("/{name}", status_code=204, responses=described())
 async def close(service: Shared, name: str) -> None:
-    """Close the photograph and delete all that was kept of it; no harm where there is none."""
+    """Close the photograph and delete everything kept of it; no harm where there is none."""
     service.edits.close(name)
 
 
@@ -238,10 +224,10 @@ def _veil(editor: Editor) -> bytes:
     return pictures.unsure_overlay(agreement(shares, prediction.bins.centers))
 
 
-def _suggestion(found: suggest.Suggestion, edit: Edit) -> Suggestion:
+def _suggestion(place: suggest.Suggestion, edit: Edit) -> Suggestion:
     # The middle of the pixel, so that a hint given back in per cent falls into it.
     return Suggestion(
-        x=100 * (found.x + 0.5) / edit.picture.width,
-        y=100 * (found.y + 0.5) / edit.picture.height,
-        colors=[color_text(color) for color in found.colors],
+        x=100 * (place.x + 0.5) / edit.picture.width,
+        y=100 * (place.y + 0.5) / edit.picture.height,
+        colors=[color_text(color) for color in place.colors],
     )

@@ -10,49 +10,37 @@ from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tinct.coloring.film.hints import FilmHint
+from tinct.coloring.film.settings import VideoSettings
 from tinct.media.video.film import Film
 from tinct.web import pictures
-from tinct.web.engine import MEDIA_TYPES, FilmSettings, read_film_hints
+from tinct.web.engine import MEDIA_TYPES, read_film_hints
 from tinct.web.jobs import Job, State
 from tinct.web.problems import Problem, described
-from tinct.web.routes.photo import Caution, Recolor, Size, Temperature, checked_size
+from tinct.web.routes.photo import Caution, Recolor, Size, Temperature
 from tinct.web.service import Shared
 
 router = APIRouter(prefix="/v1", tags=["films"])
 
-Purpose = Literal["archive", "master", "edit", "share", "small"]
 _FILMS: dict[str, Any] = {kind: {} for kind in MEDIA_TYPES.values() if kind.startswith("video/")}
 _ERRORS = described(404)
-FilmHints = Annotated[
-    str,
-    Form(
-        max_length=200_000,
-        description="Colours at places, as JSON, each with the `frame` (from 0) or `time` (seconds) it is for.",
-        examples=['[{"x": 25, "y": 60, "unit": "percent", "color": "#b03020", "time": 1.5}]'],
-    ),
-]
-Smoothing = Annotated[Literal["motion", "paper", "off"], Form(description="How colours are held steady over time.")]
-Sound = Annotated[
-    Literal["copy", "encode", "none"], Form(description="Copy the sound, encode it anew, or leave it out.")
-]
 
 
 class JobInfo(BaseModel):
-    """A film being made."""
+    """A film being coloured."""
 
-    id: str = Field(description="What it is called by.")
+    id: str = Field(description="The name under which it is kept.")
     state: State = Field(description="held until it is started, then waiting, running, and done, failed or cancelled.")
-    frames: int = Field(description="That are done.")
-    total: int | None = Field(description="Frames there are, about; null where nothing says so.")
-    seconds: float = Field(description="That the work took so far.")
+    frames: int = Field(description="Number of frames that are coloured.")
+    total: int | None = Field(description="Estimated number of frames; null where the file does not say.")
+    seconds: float = Field(description="How long the work has taken so far.")
     error: str | None = Field(description="What went wrong.")
     notices: list[str] = Field(description="What was done that one might not expect.")
-    link: str = Field(description="Where to ask again.", examples=["/v1/jobs/q2V0pO3kq1yQ7aS8Z5n1Xg"])
-    result: str | None = Field(description="Where to fetch the film, once it is done.")
-    media_type: str | None = Field(description="Of the result.", examples=["video/mp4"])
-    width: int = Field(description="Of the film that was sent, in pixels.")
-    height: int
-    duration: float | None = Field(description="Of the film that was sent, in seconds.")
+    link: str = Field(description="The address to ask again.", examples=["/v1/jobs/q2V0pO3kq1yQ7aS8Z5n1Xg"])
+    result: str | None = Field(description="The address to fetch the film from, once it is done.")
+    media_type: str | None = Field(description="Media type of the result.", examples=["video/mp4"])
+    width: int = Field(description="Width of the film that was sent, in pixels.")
+    height: int = Field(description="Height of the film that was sent, in pixels.")
+    duration: float | None = Field(description="Length of the film that was sent, in seconds.")
 
 
 class Start(BaseModel):
@@ -60,9 +48,9 @@ class Start(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    temperature: float | None = Field(default=None, gt=0, le=10, allow_inf_nan=False, examples=[0.4])
-    caution: float | None = Field(default=None, ge=0, le=4, allow_inf_nan=False)
-    recolor: bool | None = Field(default=None, description="Colour shots anew that have colours already.")
+    temperature: Temperature | None = None
+    caution: Caution | None = None
+    recolor: bool | None = Field(default=None, description="Colour even shots that have colours already.")
 
 
 @router.post("/video", status_code=202, responses=described(409, 415, 503, 507))
@@ -70,31 +58,44 @@ async def colorize_film(
     request: Request,
     service: Shared,
     file: Annotated[UploadFile, File(description="MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV or MXF.")],
-    temperature: Temperature = None,
-    caution: Caution = None,
+    temperature: Annotated[Temperature | None, Form()] = None,
+    caution: Annotated[Caution | None, Form()] = None,
     size: Size = None,
     purpose: Annotated[
-        Purpose | None, Form(description="Codec and quality; by the film's container without it.")
+        Literal["archive", "master", "edit", "share", "small"] | None,
+        Form(description="What the result is for, which decides codec and quality; the film's container without it."),
     ] = None,
-    smoothing: Smoothing = "motion",
-    sound: Sound = "copy",
-    start: Annotated[float | None, Form(ge=0, le=1e6, description="Leave out what comes before, in seconds.")] = None,
-    end: Annotated[float | None, Form(gt=0, le=1e6, description="Leave out what comes from there on.")] = None,
+    smoothing: Annotated[
+        Literal["motion", "paper", "off"], Form(description="How colours are kept steady over time.")
+    ] = "motion",
+    sound: Annotated[
+        Literal["copy", "encode", "none"], Form(description="Copy the sound, encode it anew, or leave it out.")
+    ] = "copy",
+    start: Annotated[float | None, Form(ge=0, le=1e6, description="Start here, in seconds.")] = None,
+    end: Annotated[float | None, Form(gt=0, le=1e6, description="End here, in seconds.")] = None,
     recolor: Recolor = False,
-    hints: FilmHints = "",
+    hints: Annotated[
+        str,
+        Form(
+            max_length=200_000,
+            description="Colours at places, as JSON, each with its `frame` (from 0) or `time` (in seconds).",
+            examples=['[{"x": 25, "y": 60, "unit": "percent", "color": "#b03020", "time": 1.5}]'],
+        ),
+    ] = "",
     hold: Annotated[bool, Form(description="Only take the film; another request starts it.")] = False,
 ) -> JobInfo:
-    """Send a film to be coloured. Ask at the job's link how far it is."""
-    settings = FilmSettings(
+    """Send a film to be coloured. Ask the job's link how far it is."""
+    settings = VideoSettings(
         temperature=temperature,
         caution=caution,
-        size=checked_size(service, size),
+        size=service.engine.check_size(size),
         purpose=purpose,
         smoothing=smoothing,
         sound=sound,
         start=start,
         end=end,
         recolor=recolor,
+        overwrite=True,
     )
     service.jobs.check_room()
     folder = service.store.make()
@@ -103,10 +104,10 @@ async def colorize_film(
         return service.engine.receive_film(file.file, folder), read_film_hints(hints, folder)
 
     try:
-        film, found = await service.work(request, work)
+        film, known = await service.work(request, work)
         if await request.is_disconnected():  # nobody would ever ask for it
             raise Problem(499, "Whoever asked has gone.")
-        return _info(service.jobs.add(folder, film, replace(settings, hints=found), hold=hold))
+        return _info(service.jobs.add(folder, film, replace(settings, hints=known), hold=hold))
     except BaseException:
         service.jobs.forget([folder.name])
         service.store.remove(folder)
@@ -115,42 +116,40 @@ async def colorize_film(
 
 @router.get("/jobs/{name}", responses=_ERRORS)
 async def job(service: Shared, name: str) -> JobInfo:
-    """Say how far a film is."""
+    """Report how far a film is."""
     return _info(service.jobs.find(name))
 
 
 @router.post("/jobs/{name}/start", status_code=202, responses=described(404, 409))
 async def start_job(service: Shared, name: str, start: Start) -> JobInfo:
     """Start a film that was held, or start it anew."""
-    found = service.jobs.find(name)
-    given = start.model_dump(exclude_none=True)
-    service.jobs.start(found, replace(found.settings, **given))
-    return _info(found)
+    film = service.jobs.find(name)
+    service.jobs.start(film, replace(film.settings, **start.model_dump(exclude_none=True)))
+    return _info(film)
 
 
 @router.post("/jobs/{name}/cancel", responses=_ERRORS)
 async def cancel_job(service: Shared, name: str) -> JobInfo:
     """Stop a film; it can be started again."""
-    found = service.jobs.find(name)
-    service.jobs.cancel(found)
-    return _info(found)
+    film = service.jobs.find(name)
+    service.jobs.cancel(film)
+    return _info(film)
 
 
 @router.delete("/jobs/{name}", status_code=204, responses=_ERRORS)
 async def delete_job(service: Shared, name: str) -> None:
-    """Stop a film if need be, and delete all that was kept of it."""
+    """Stop a film if it runs, and delete everything kept of it."""
     service.jobs.remove(service.jobs.find(name))
 
 
 @router.get("/jobs/{name}/result", response_class=Response, responses={200: {"content": _FILMS}, **described(404, 409)})
 async def job_result(service: Shared, name: str) -> Response:
     """Fetch a film that is done."""
-    found = service.jobs.find(name)
-    if found.target is None or found.state != "done":
-        raise Problem(409, found.error or f"The film is not done: it is {found.state}.")
-    media_type = MEDIA_TYPES.get(found.target.suffix, "application/octet-stream")
+    film = service.jobs.find(name)
+    if film.target is None or film.state != "done":
+        raise Problem(409, film.error or f"The film is not done: it is {film.state}.")
     # Without a name of its own, a browser takes the one that the page gives.
-    return FileResponse(found.target, media_type=media_type)
+    return FileResponse(film.target, media_type=MEDIA_TYPES.get(film.target.suffix, "application/octet-stream"))
 
 
 @router.get(
@@ -163,16 +162,16 @@ async def still(
     service: Shared,
     name: str,
     number: int,
-    temperature: Annotated[float | None, Query(gt=0, le=10, allow_inf_nan=False)] = None,
-    caution: Annotated[float | None, Query(ge=0, le=4, allow_inf_nan=False)] = None,
-    grey: Annotated[bool, Query(description="As it was sent.")] = False,
+    temperature: Annotated[Temperature | None, Query()] = None,
+    caution: Annotated[Caution | None, Query()] = None,
+    grey: Annotated[bool, Query(description="Show it as it was sent.")] = False,
 ) -> Response:
-    """Show one of four stills from all over the film, in colours: what settings do, before it is started."""
-    found = service.jobs.find(name)
+    """Show one of four stills from all over the film, in colours, to try settings before it is started."""
+    film = service.jobs.find(name)
 
     def work() -> bytes:
         return service.jobs.with_still(
-            found,
+            film,
             number,
             lambda shown: pictures.jpeg(
                 shown.grey() if grey else shown.preview(temperature=temperature, caution=caution)

@@ -1,10 +1,12 @@
 // The page: joins the list of files, the picture and the settings.
 
-import { ApiError, getJson, hasToken, getBlob } from "./api.js";
+import { ApiError, getJson } from "./api.js";
 import { Chooser } from "./chooser.js";
 import { $, colorName, download, element, resultName, say, show, swatch, warn } from "./dom.js";
 import { Film } from "./film.js";
+import { FilmView } from "./filmview.js";
 import { Files } from "./files.js";
+import { listen } from "./intake.js";
 import { Photo } from "./photo.js";
 import { Stage } from "./stage.js";
 
@@ -57,7 +59,7 @@ const choosePicture = careful(async (item) => {
     await Promise.all([suggest(mine), variants(mine)]);
   } else {
     show(item.row.image, mine.image);
-    await stills(mine);
+    await filmView.stills(mine);
   }
 });
 
@@ -107,7 +109,7 @@ function controls() {
     $(`${name}-value`).textContent = settings[name].toFixed(2);
   }
   if (work instanceof Film) {
-    film();
+    filmView.update();
     return;
   }
   $("undo").disabled = !work.past.length;
@@ -289,74 +291,7 @@ for (const name of Object.keys(steps)) $(name).addEventListener("click", () => s
 
 // ---- films ----
 
-async function stills(mine) {
-  const count = await mine.count();
-  if (work !== mine) return;
-  const buttons = Array.from({ length: count }, (_, number) =>
-    element("button", {
-      type: "button",
-      textContent: `Still ${number + 1}`,
-      onclick: careful(async () => {
-        mine.still = number;
-        for (const [index, button] of buttons.entries()) button.setAttribute("aria-pressed", index === number);
-        const [before] = await Promise.all([mine.before(), refresh()]);
-        if (work === mine) stage.showBefore(before);
-      }),
-    }),
-  );
-  for (const [index, button] of buttons.entries()) button.setAttribute("aria-pressed", index === mine.still);
-  $("stills").replaceChildren(...buttons);
-}
-
-function film() {
-  const { state, frames, total, error, notices, result } = work.info;
-  $("film-start").hidden = work.busy;
-  $("film-recolor-label").hidden = work.busy;
-  $("film-notices").textContent = notices.join(" ");
-  $("film-start").textContent = state === "held" ? "Colour the film" : "Colour the film again";
-  $("film-progress").hidden = !work.busy;
-  const part = total ? Math.min(1, frames / total) : 0;
-  $("film-bar").value = part;
-  $("film-state").textContent = state === "waiting" ? "Waits for its turn" : `Colouring: ${Math.round(100 * part)} % (${frames} frames)`;
-  $("film-done").hidden = state !== "done";
-  if (state === "failed" && work.told !== error) warn(error);
-  work.told = error;
-  if (state !== "done" || work.fetched === result) return;
-  work.fetched = result;
-  say([`${work.name} is done.`, ...notices].join(" "));
-  const suffix = { "video/mp4": ".mp4", "video/quicktime": ".mov", "video/x-matroska": ".mkv", "video/webm": ".webm" };
-  $("film-save").download = resultName(work.name, suffix[work.info.media_type] ?? ".mkv");
-  showFilm(work, result);
-}
-
-const showFilm = careful(async (mine, result) => {
-  // With a token the browser cannot fetch the film by itself.
-  const address = hasToken ? URL.createObjectURL(await getBlob(result)) : `${result}?${Date.now()}`;
-  if (work !== mine) return;
-  $("film-video").src = address;
-  $("film-save").href = address;
-});
-
-$("film-start").addEventListener(
-  "click",
-  careful(async () => {
-    const mine = work;
-    mine.fetched = null;
-    await mine.start({ recolor: $("film-recolor").checked }, () => {
-      files.update();
-      if (work === mine) film();
-    });
-  }),
-);
-$("film-cancel").addEventListener(
-  "click",
-  careful(async () => {
-    await work.cancel();
-    say("Cancelled.");
-    files.update();
-    film();
-  }),
-);
+const filmView = new FilmView({ current: () => work, files, stage, careful, refresh });
 
 // ---- saving ----
 
@@ -391,33 +326,9 @@ $("save-all").addEventListener(
   }),
 );
 
-// ---- files in ----
+// ---- files in, and the whole page ----
 
-for (const id of ["pick", "add"]) $(id).addEventListener("click", () => $("file-input").click());
-$("camera").addEventListener("click", () => $("camera-input").click());
-for (const id of ["file-input", "camera-input"]) {
-  $(id).addEventListener("change", () => {
-    files.add([...$(id).files]);
-    $(id).value = "";
-  });
-}
-let inside = 0;
-addEventListener("dragenter", () => document.body.classList.toggle("dragging", (inside += 1) > 0));
-addEventListener("dragleave", () => document.body.classList.toggle("dragging", (inside -= 1) > 0));
-addEventListener("dragover", (event) => event.preventDefault());
-addEventListener("drop", (event) => {
-  event.preventDefault();
-  inside = 0;
-  document.body.classList.remove("dragging");
-  files.add([...event.dataTransfer.files]);
-});
-addEventListener("paste", (event) => {
-  const pasted = [...(event.clipboardData?.files ?? [])];
-  if (pasted.length) {
-    event.preventDefault();
-    files.add(pasted);
-  }
-});
+listen(files);
 addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey) || event.target.matches("input:not([type=range],[type=radio],[type=checkbox])")) return;
   const key = event.key.toLowerCase();

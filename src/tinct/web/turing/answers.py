@@ -1,4 +1,4 @@
-"""Answers to "which one is real?", in SQLite: nothing about who gave them, and the day at most."""
+"""Keep answers to "which one is real?" in SQLite: nothing about who gave them, and the day at most."""
 
 from __future__ import annotations
 
@@ -37,15 +37,14 @@ class Outcome:
     """What came of all sessions with one model and its settings.
 
     Attributes:
-        model: its name.
-        temperature: of decoding; None for a model without.
+        temperature: of decoding; None for a model without bins.
         caution: likewise.
         sessions: that count: finished, with at most `MOST_WRONG_CHECKS` attention checks wrong.
-        unfinished: sessions that do not count, for they were not finished.
-        inattentive: sessions that do not count, for too many attention checks were wrong.
+        unfinished: sessions that do not count because they were not finished.
+        inattentive: sessions that do not count because too many attention checks were wrong.
         pairs: answers that count.
         fooled: answers that took tinct's colours for the real ones.
-        share: of those, 0..1; 0.5 would be that nobody can tell. None without answers.
+        share: of those, 0..1; at 0.5 nobody could tell. None without answers.
         low: lower end of the 95 % binomial interval (Wilson).
         high: its upper end.
         pictures: for each photograph (by digest) how often it was shown, and how often it fooled.
@@ -65,7 +64,7 @@ class Outcome:
     pictures: dict[str, tuple[int, int]]
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         return asdict(self)
 
 
@@ -73,11 +72,7 @@ class Answers:
     """A file of answers. Several threads may use it at once."""
 
     def __init__(self, path: Path, *, create: bool) -> None:
-        """Open a file of answers.
-
-        Args:
-            path: the file.
-            create: make it where it is absent.
+        """Open a file of answers; with `create`, make it where it is absent.
 
         Raises:
             InputError: it is absent, or something else.
@@ -104,7 +99,7 @@ class Answers:
                 raise InputError(f"{path}: holds no answers yet")
 
     def begin(self, *, model: str, temperature: float | None, caution: float | None, planned: int) -> str:
-        """Note a new session; give its name, made by chance.
+        """Note a new session of `planned` pairs; return its name, made by chance.
 
         Raises:
             OutputError: the file cannot be written.
@@ -120,7 +115,7 @@ class Answers:
         """Note an answer.
 
         Args:
-            session: whose.
+            session: its name.
             number: of the pair.
             trial: the pair.
             picture: the photograph's digest.
@@ -152,7 +147,7 @@ class Answers:
         groups: dict[tuple[str, float | None, float | None], list[tuple[int, list[tuple[str, str, bool]]]]] = {}
         for name, model, temperature, caution, planned in sessions:
             groups.setdefault((model, temperature, caution), []).append((planned, answers.get(name, [])))
-        return [_outcome(model, temperature, caution, found) for (model, temperature, caution), found in groups.items()]
+        return [_outcome(*key, group) for key, group in groups.items()]
 
     @contextmanager
     def _connection(self, *, write: bool) -> Iterator[sqlite3.Connection]:

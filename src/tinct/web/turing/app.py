@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.staticfiles import StaticFiles
 
 from tinct import __version__
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import SettingError
-from tinct.web import problems
-from tinct.web.body import Admission
+from tinct.web.app import STATIC, protect
 from tinct.web.gate import Gate
 from tinct.web.problems import Problem
-from tinct.web.security import Guard, SafeHeaders
+from tinct.web.service import is_wanted
 from tinct.web.turing.answers import Answers
 from tinct.web.turing.trials import Pairs, Trial, plan
 
-STATIC = Path(__file__).parents[1] / "static"
 # Sessions that are kept in mind; the oldest are forgotten, and their answers so far stay.
 _MOST_SESSIONS = 500
 _SMALL_BODY = 10_000
@@ -40,6 +36,9 @@ class Design:
         checks: attention checks among those that count.
         seconds: for which each picture is shown.
         seed: of the order; another each time without it.
+
+    Raises:
+        SettingError: a value is out of range.
     """
 
     pairs: int = 40
@@ -49,11 +48,6 @@ class Design:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense.
-
-        Raises:
-            SettingError: a value is out of range.
-        """
         if not 0.05 <= self.seconds <= 60:
             raise SettingError(f"each picture must be shown for 0.05..60 seconds, not {self.seconds:g}")
         plan(2, pairs=self.pairs, practice=self.practice, checks=self.checks)
@@ -61,14 +55,7 @@ class Design:
 
 @dataclass(eq=False)
 class Session:
-    """One person's pairs.
-
-    Attributes:
-        name: made by chance.
-        trials: the pairs.
-        answered: how many were.
-        right: how many of those that count were.
-    """
+    """One person's pairs, how many were answered, and how many of those that count were answered rightly."""
 
     name: str
     trials: list[Trial]
@@ -81,7 +68,6 @@ class Room:
     """All sessions of a server."""
 
     def __init__(self, pairs: Pairs, answers: Answers, colorizer: Colorizer, design: Design) -> None:
-        """Have no session."""
         self.pairs = pairs
         self.answers = answers
         self.design = design
@@ -113,22 +99,14 @@ class Room:
         return session
 
     def find(self, name: str) -> Session:
-        """Give a session.
-
-        Raises:
-            Problem: there is none of that name (404).
-        """
+        """Return a session; Problem (404) where there is none of that name."""
         session = self._sessions.get(name)
         if session is None:
             raise Problem(404, "This session is over. Begin again.")
         return session
 
-    def answer(self, session: Session, given: Given) -> Told:
-        """Note an answer.
-
-        Raises:
-            Problem: it is not this pair's turn (409).
-        """
+    def answer(self, session: Session, given: Given) -> Verdict:
+        """Note an answer; Problem (409) where it is another pair's turn."""
         with session.guard:
             if given.number != session.answered:
                 raise Problem(409, f"It is pair {session.answered}'s turn, counted from 0.")
@@ -145,7 +123,7 @@ class Room:
             session.answered += 1
             session.right += right and trial.kind == "test"
             over = session.answered == len(session.trials)
-            return Told(
+            return Verdict(
                 right=right if trial.kind == "practice" else None,
                 over=over,
                 score=session.right if over else None,
@@ -157,8 +135,8 @@ class Begun(BaseModel):
     """A session that begins."""
 
     id: str
-    kinds: list[Literal["practice", "test"]] = Field(description="Of the pairs, in their order.")
-    seconds: float = Field(description="For which each picture is shown.")
+    kinds: list[Literal["practice", "test"]] = Field(description="Kind of each pair, in order.")
+    seconds: float = Field(description="How long each picture is shown.")
 
 
 class Given(BaseModel):
@@ -166,18 +144,18 @@ class Given(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    number: int = Field(ge=0, le=100_000, description="Of the pair, counted from 0.")
-    chosen: int = Field(ge=0, le=1, description="Which is real: 0 the first, 1 the second.")
+    number: int = Field(ge=0, le=100_000, description="Number of the pair, counted from 0.")
+    chosen: int = Field(ge=0, le=1, description="Which is taken for real: 0 the first, 1 the second.")
     seconds: float | None = Field(default=None, ge=0, le=1e6, allow_inf_nan=False)
 
 
-class Told(BaseModel):
-    """What is said to an answer."""
+class Verdict(BaseModel):
+    """The reply to an answer."""
 
-    right: bool | None = Field(description="In practice only.")
+    right: bool | None = Field(description="Whether the answer was right; told in practice only.")
     over: bool
-    score: int | None = Field(description="Right answers, at the end.")
-    pairs: int | None = Field(description="Of so many.")
+    score: int | None = Field(description="Number of right answers, at the end.")
+    pairs: int | None = Field(description="Number of pairs that count, at the end.")
 
 
 router = APIRouter(prefix="/v1/turing")
@@ -194,16 +172,17 @@ InRoom = Annotated[Room, Depends(_room)]
 class DesignInfo(BaseModel):
     """How a session goes."""
 
-    pairs: int = Field(description="All of them.")
+    pairs: int = Field(description="Number of all pairs.")
     practice: int
-    seconds: float = Field(description="For which each picture is shown.")
+    seconds: float = Field(description="How long each picture is shown.")
 
 
 @router.get("/design")
 def design(room: InRoom) -> DesignInfo:
-    """Say how a session goes."""
-    found = room.design
-    return DesignInfo(pairs=found.pairs + found.practice + found.checks, practice=found.practice, seconds=found.seconds)
+    """Tell how a session goes."""
+    chosen = room.design
+    pairs = chosen.pairs + chosen.practice + chosen.checks
+    return DesignInfo(pairs=pairs, practice=chosen.practice, seconds=chosen.seconds)
 
 
 @router.post("/sessions", status_code=201)
@@ -221,17 +200,13 @@ async def picture(request: Request, room: InRoom, name: str, number: int, place:
     if not 0 <= number < len(session.trials) or place not in (0, 1):
         raise Problem(404, "There is no such picture.")
     gate: Gate = request.app.state.gate
-
-    async def wanted() -> bool:
-        return not await request.is_disconnected()
-
     trial = session.trials[number]
-    data = await gate.run(lambda: room.pairs.shown(trial, place), seconds=_PATIENCE, wanted=wanted)
+    data = await gate.run(lambda: room.pairs.shown(trial, place), seconds=_PATIENCE, wanted=lambda: is_wanted(request))
     return Response(data, media_type="image/jpeg")
 
 
 @router.post("/sessions/{name}/answers")
-def answer(room: InRoom, name: str, given: Given) -> Told:
+def answer(room: InRoom, name: str, given: Given) -> Verdict:
     """Answer: which was real?"""
     return room.answer(room.find(name), given)
 
@@ -244,7 +219,7 @@ def create_turing_app(
     design: Design | None = None,
     names: tuple[str, ...] | None = None,
 ) -> FastAPI:
-    """Make the application with the page.
+    """Make the ASGI application with the page.
 
     Args:
         pairs: what is shown.
@@ -252,28 +227,16 @@ def create_turing_app(
         colorizer: what made the false pictures.
         design: how a session goes.
         names: host names the server answers to; any without them.
-
-    Returns:
-        An ASGI application.
     """
     app = FastAPI(title="tinct turing", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
     gate = Gate(at_once=2, waiting=64)
     app.state.room = Room(pairs, answers, colorizer, design or Design())
     app.state.gate = gate
-    problems.install(app)
     app.include_router(router)
     app.add_api_route("/turing", _page)
     app.add_api_route("/", _to_page)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(
-        Admission,
-        gate=gate,
-        most_bytes=lambda path: _SMALL_BODY,
-        most_seconds=lambda path: _PATIENCE,
-        silent_seconds=10.0,
-    )
-    app.add_middleware(Guard, token=None, names=names)
-    app.add_middleware(SafeHeaders)
+    allowed = lambda path: (_SMALL_BODY, _PATIENCE)  # noqa: E731
+    protect(app, gate=gate, allowed=allowed, silent_seconds=10.0, token=None, names=names)
     return app
 
 

@@ -1,4 +1,4 @@
-"""Which one is real? Pairs of a photograph's true colours and those that tinct gave it, and the order they come in.
+"""Make pairs of a photograph's true colours and those that tinct gave it, and choose the order they come in.
 
 The test is that of Zhang, Isola & Efros 2016 (section 3.1): both pictures of a pair are shown for one second, one after
 the other, in random order, and then one is to be named the real one; first some for practice, with the answer told.
@@ -94,15 +94,11 @@ class Pairs:
         self._guard = threading.Lock()
 
     def digest(self, picture: int) -> str:
-        """Name a photograph by what it holds, so that no file name need be stored."""
+        """Return a name for a photograph by its content, so that no file name need be stored."""
         return digest(self.paths[picture])
 
     def shown(self, trial: Trial, place: int) -> bytes:
-        """Give a picture of a pair as JPEG.
-
-        Args:
-            trial: the pair.
-            place: 0 the first, 1 the second.
+        """Return a picture of a pair as JPEG: place 0 the first, 1 the second.
 
         Raises:
             InputError: the photograph cannot be read any more.
@@ -158,7 +154,7 @@ def plan(pictures: int, *, pairs: int, practice: int, checks: int, seed: int | N
 
 
 def turned(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Give a picture whose hues are all turned round, so that anybody who looks sees it."""
+    """Turn all hues of a picture round, so that anybody who looks sees it."""
     yuv = rgb_to_yuv(rgb.astype(np.float32) / np.float32(255))
     yuv[..., 1:] *= np.float32(_TURNED)
     result: NDArray[np.uint8] = np.rint(np.clip(yuv_to_rgb(yuv), 0, 1) * 255).astype(np.uint8)
@@ -166,7 +162,7 @@ def turned(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def digest(path: Path) -> str:
-    """Name a file by what it holds: 16 hexadecimal digits."""
+    """Return 16 hexadecimal digits that name a file by its content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
@@ -184,7 +180,7 @@ def _usable(path: Path) -> bool:
 
 
 def named_pictures(folder: Path) -> dict[str, Path]:
-    """Give the pictures of a folder and its subfolders by what `digest` calls them.
+    """Return the pictures of a folder and its subfolders by their `digest`.
 
     Raises:
         InputError: there is no such folder.

@@ -1,0 +1,32 @@
+// How files come in: chosen, taken with a camera, dropped, or pasted.
+
+import { $ } from "./dom.js";
+
+/** Hand every file that comes in to `files.add`. */
+export function listen(files) {
+  for (const id of ["pick", "add"]) $(id).addEventListener("click", () => $("file-input").click());
+  $("camera").addEventListener("click", () => $("camera-input").click());
+  for (const id of ["file-input", "camera-input"]) {
+    $(id).addEventListener("change", () => {
+      files.add([...$(id).files]);
+      $(id).value = "";
+    });
+  }
+  let inside = 0;
+  addEventListener("dragenter", () => document.body.classList.toggle("dragging", (inside += 1) > 0));
+  addEventListener("dragleave", () => document.body.classList.toggle("dragging", (inside -= 1) > 0));
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    inside = 0;
+    document.body.classList.remove("dragging");
+    files.add([...event.dataTransfer.files]);
+  });
+  addEventListener("paste", (event) => {
+    const pasted = [...(event.clipboardData?.files ?? [])];
+    if (pasted.length) {
+      event.preventDefault();
+      files.add(pasted);
+    }
+  });
+}
