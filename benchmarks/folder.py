@@ -23,7 +23,7 @@ import numpy as np
 import pyvips
 
 import common
-from tinct.coloring.photo.batch import Settings, colorize_files
+from tinct.coloring.photo.batch import PhotoSettings, colorize_files
 from tinct.coloring.photo.demo import PHOTOS, photo_file
 from tinct.runtime import openvino
 from tinct.runtime.session import Session
@@ -73,7 +73,7 @@ def measure(model: str, runtime: str, count: int, width: int, height: int) -> di
         photos.mkdir()
         write_photos(photos, count, width, height)
         before, way = network_rate(model, runtime, count=count // 4, width=width, height=height)
-        settings = Settings(model=model, runtime=runtime, views=1)
+        settings = PhotoSettings(model=model, runtime=runtime, views=1)
         start = time.perf_counter()
         rows = colorize_files([photos], output=Path(place, "inside"), settings=settings)
         inside = count / (time.perf_counter() - start)

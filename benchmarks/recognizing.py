@@ -19,7 +19,7 @@ import numpy as np
 import common
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.pick import Choices, train_classifier
-from tinct.media.image.samples import read_pixels
+from tinct.media.image.small import read_pixels
 from tinct.recognize.classifier import Classifier
 
 SEED = 0

@@ -8,8 +8,6 @@ import pytest
 from tinct.color.spaces import (
     CHROMA_SPACES,
     chroma_space,
-    circle_to_hue,
-    hsl_to_rgb,
     hsv_to_rgb,
     hue_to_circle,
     lab_to_rgb,
@@ -18,7 +16,6 @@ from tinct.color.spaces import (
     rgb_to_lab,
     rgb_to_xyz,
     rgb_to_yuv,
-    xyz_to_rgb,
     yuv_to_rgb,
 )
 from tinct.errors import SettingError
@@ -26,9 +23,9 @@ from tinct.errors import SettingError
 PAIRS = [
     (rgb_to_yuv, yuv_to_rgb, [0, -0.436, -0.615], [1, 0.436, 0.615]),
     (rgb_to_lab, lab_to_rgb, [0, -87, -108], [100, 99, 95]),
-    (rgb_to_xyz, xyz_to_rgb, [0, 0, 0], [0.9505, 1, 1.0889]),
+    (rgb_to_xyz, None, [0, 0, 0], [0.9505, 1, 1.0889]),
     (rgb_to_hsv, hsv_to_rgb, [0, 0, 0], [1, 1, 1]),
-    (rgb_to_hsl, hsl_to_rgb, [0, 0, 0], [1, 1, 1]),
+    (rgb_to_hsl, None, [0, 0, 0], [1, 1, 1]),
 ]
 
 
@@ -45,12 +42,12 @@ def test_values_lie_in_the_documented_ranges_and_lead_back(cube, forth, back, lo
     assert values.shape == cube.shape
     assert (values.reshape(-1, 3).min(axis=0) >= np.array(low) - 1e-3).all()
     assert (values.reshape(-1, 3).max(axis=0) <= np.array(high) + 1e-3).all()
-    assert np.abs(back(values) - cube).max() < 1e-4
+    assert back is None or np.abs(back(values) - cube).max() < 1e-4
 
 
 @pytest.mark.parametrize(("forth", "back"), [pair[:2] for pair in PAIRS])
 def test_one_colour_and_no_colours_are_fine_and_other_shapes_are_refused(forth, back):
-    for function in (forth, back):
+    for function in filter(None, (forth, back)):
         assert function(np.zeros(3)).shape == (3,)
         assert function(np.zeros((0, 3))).shape == (0, 3)
         with pytest.raises(SettingError, match="last axis of length 3"):
@@ -74,7 +71,7 @@ def test_hue_on_the_circle_leads_back_and_does_not_jump_at_red(cube, forth):
     assert np.array_equal(circle[..., 2:], values[..., 1:])
     length = np.hypot(circle[..., 0], circle[..., 1])
     assert np.abs(length - (values[..., 1] > 0)).max() < 1e-5
-    around = np.abs(circle_to_hue(circle)[..., 0] - values[..., 0])
+    around = np.abs(np.arctan2(circle[..., 0], circle[..., 1]) / (2 * np.pi) % 1 - values[..., 0])
     assert np.minimum(around, 1 - around).max() < 1e-5
     redder, pinker = hue_to_circle(forth(np.array([[0.8, 0.101, 0.1], [0.8, 0.1, 0.101]])))
     assert np.abs(redder - pinker).max() < 0.01
@@ -83,8 +80,6 @@ def test_hue_on_the_circle_leads_back_and_does_not_jump_at_red(cube, forth):
 def test_hue_on_the_circle_refuses_other_shapes():
     with pytest.raises(SettingError, match="last axis of length 3"):
         hue_to_circle(np.zeros((2, 4)))
-    with pytest.raises(SettingError, match="last axis of length 4"):
-        circle_to_hue(np.zeros((2, 3)))
 
 
 @pytest.mark.parametrize("name", sorted(CHROMA_SPACES))

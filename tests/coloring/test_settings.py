@@ -1,11 +1,13 @@
 """The settings of decoding are checked where they are made, and every way in takes all of them."""
 
+import inspect
 from dataclasses import fields
 from typing import get_type_hints
 
 import pytest
 
 import tinct
+from tinct import cli
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import Decoding, Options, help_of, metavar_of
 from tinct.errors import SettingError
@@ -53,6 +55,14 @@ def test_a_changed_colorizer_shares_the_network(tiny_model):
     assert other.session is colorizer.session
     assert (other.size, other.temperature, other.decoding.denoise) == (64, 0.3, 12)
     assert colorizer.temperature != 0.3
+
+
+@pytest.mark.parametrize("verb", [cli.colorize.colorize, cli.suggest.suggest])
+def test_the_command_line_takes_every_option_that_has_an_effect(verb):
+    without = {"temperature", "caution", "cautious"} if verb is cli.suggest.suggest else set()
+    options = inspect.signature(verb).parameters
+    for name in {field.name for field in fields(Decoding)} - without:
+        assert options[name].default == getattr(Decoding, name)
 
 
 def test_colorize_takes_every_option(tiny_model, camera_png, tmp_path):

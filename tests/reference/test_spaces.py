@@ -9,7 +9,6 @@ import pytest
 import skimage.color
 
 from tinct.color.spaces import (
-    hsl_to_rgb,
     hsv_to_rgb,
     hue_to_circle,
     lab_to_rgb,
@@ -18,7 +17,6 @@ from tinct.color.spaces import (
     rgb_to_lab,
     rgb_to_xyz,
     rgb_to_yuv,
-    xyz_to_rgb,
     yuv_to_rgb,
 )
 
@@ -41,14 +39,17 @@ def assert_same_hue(ours, theirs):
     [
         (rgb_to_yuv, yuv_to_rgb, skimage.color.rgb2yuv, skimage.color.yuv2rgb),
         (rgb_to_lab, lab_to_rgb, skimage.color.rgb2lab, skimage.color.lab2rgb),
-        (rgb_to_xyz, xyz_to_rgb, skimage.color.rgb2xyz, skimage.color.xyz2rgb),
     ],
 )
-def test_yuv_lab_and_xyz_are_scikit_images_both_ways(cube, forth, back, their_forth, their_back):
+def test_yuv_and_lab_are_scikit_images_both_ways(cube, forth, back, their_forth, their_back):
     theirs = their_forth(cube)
     assert np.abs(forth(cube) - theirs).max() < TOLERANCE
     assert np.abs(back(theirs) - their_back(theirs)).max() < TOLERANCE
     assert np.abs(back(theirs) - cube).max() < TOLERANCE
+
+
+def test_xyz_is_scikit_images(cube):
+    assert np.abs(rgb_to_xyz(cube) - skimage.color.rgb2xyz(cube)).max() < TOLERANCE
 
 
 def test_hsv_is_scikit_images_both_ways(cube):
@@ -58,13 +59,11 @@ def test_hsv_is_scikit_images_both_ways(cube):
     assert np.abs(hsv_to_rgb(theirs) - skimage.color.hsv2rgb(theirs)).max() < TOLERANCE
 
 
-def test_hsl_is_colorsyss_both_ways(cube):
+def test_hsl_is_colorsyss(cube):
     theirs = np.array([colorsys.rgb_to_hls(*color) for color in cube])[:, [0, 2, 1]]
     ours = rgb_to_hsl(cube)
     assert_same_hue(ours[:, 0], theirs[:, 0])
     assert np.abs(ours[:, 1:] - theirs[:, 1:]).max() < TOLERANCE
-    back = np.array([colorsys.hls_to_rgb(hue, lightness, saturation) for hue, saturation, lightness in theirs])
-    assert np.abs(hsl_to_rgb(theirs) - back).max() < TOLERANCE
 
 
 def test_hue_on_the_circle_is_the_sine_and_cosine_of_scikit_images_hue(cube):

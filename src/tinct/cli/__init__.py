@@ -43,7 +43,7 @@ VERBS = (
 
 
 def build() -> typer.Typer:
-    """Give the whole command line with all its verbs."""
+    """Return the whole command line with all its verbs."""
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from tinct.cli.coloring_options import Runtime, Size
 from tinct.cli.output import print_json, progress, say
+from tinct.coloring.settings import Decoding
 
 EPILOG = """Examples:
 
@@ -40,15 +42,10 @@ def calibrate(
         typer.Option(metavar="FILE", help="Draw the reliability diagram into this .png, .svg or .pdf."),
     ] = None,
     split: Annotated[str, typer.Option(metavar="train|val", help="Take this split of a dataset.")] = "val",
-    size: Annotated[
-        int | None,
-        typer.Option(metavar="PIXELS", help="Set the size at which the network looks. Default: the model's own."),
-    ] = None,
-    runtime: Annotated[
-        str, typer.Option(metavar="auto|onnxruntime|openvino", help="Choose what runs the network.")
-    ] = "auto",
+    size: Size = None,
+    runtime: Runtime = Decoding.runtime,
     limit: Annotated[
-        int | None, typer.Option(metavar="N", help="Take only so many pictures, chosen at random.")
+        int | None, typer.Option(metavar="N", help="Take only this many pictures, chosen at random.")
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model file that is there already.")] = False,
@@ -62,7 +59,7 @@ def calibrate(
     from tinct.study.calibration import calibrate as run
 
     with progress("measuring") as advance:
-        found = run(
+        measured = run(
             model,
             data,
             split=split,
@@ -75,20 +72,20 @@ def calibrate(
             overwrite=overwrite,
             progress=advance,
         )
-    for name, reason in found.left_out:
+    for name, reason in measured.left_out:
         say(f"left out: {name}: {reason}", on_stderr=True)
     if as_json:
-        print_json(found.to_json())
+        print_json(measured.to_json())
         return
-    say(f"{found.model}, {found.pictures} pictures of {found.data}: calibration {found.temperature:.3f}")
-    for when, result in (("before", found.before), ("after", found.after)):
+    say(f"{measured.model}, {measured.pictures} pictures of {measured.data}: calibration {measured.temperature:.3f}")
+    for when, result in (("before", measured.before), ("after", measured.after)):
         say(
             f"  {when:6}  expected calibration error {100 * result.error:.2f} %, log loss {result.log_loss:.3f}; "
             f"{100 * result.top:.1f} % sure, {100 * result.right:.1f} % right"
         )
-    if found.after.error > found.before.error:
+    if measured.after.error > measured.before.error:
         say("  log loss is what was made least; how far probabilities hold is not better for it here")
-    if not 1.01 * LEAST < found.temperature < 0.99 * MOST:
+    if not 1.01 * LEAST < measured.temperature < 0.99 * MOST:
         say("  the temperature lies at the end of what is tried: this model knows next to nothing of these pictures")
     for path in (figure, output):
         if path is not None:

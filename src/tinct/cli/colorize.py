@@ -20,6 +20,8 @@ from tinct.cli.coloring_options import (
     Views,
 )
 from tinct.cli.output import exit_by, print_row, shown_rows
+from tinct.coloring.settings import Decoding
+from tinct.runtime import DEFAULT_MODEL
 
 EPILOG = """Examples:
 
@@ -30,6 +32,8 @@ tinct colorize album/ --recursive -o coloured/
 tinct colorize 'scans/*.tif' --compare --temperature 0.5
 
 tinct colorize grandmother.jpg --hint 25%,60%=#b03020 --overwrite
+
+tinct colorize grandmother.jpg --explain --overwrite
 
 tinct colorize - < old.png > new.png"""
 
@@ -71,6 +75,11 @@ Compare = Annotated[bool, typer.Option("--compare", help="Write a before/after s
 Confidence = Annotated[
     bool, typer.Option("--confidence", help="Write maps of how sure the network was beside each result.")
 ]
+Explain = Annotated[bool, typer.Option("--explain", help="Say what was decided at each stage of a picture's way.")]
+ExplainTo = Annotated[
+    str | None,
+    typer.Option(metavar="FOLDER", help="Explain, and write a picture of each stage into this folder."),
+]
 Recolor = Annotated[bool, typer.Option("--recolor", help="Colorize even pictures that have colours already.")]
 AsJson = Annotated[
     bool,
@@ -81,7 +90,7 @@ AsJson = Annotated[
 def colorize(
     inputs: Inputs,
     output: Output = None,
-    model: Model = "photo",
+    model: Model = DEFAULT_MODEL,
     temperature: Temperature = None,
     caution: Caution = None,
     cautious: Cautious = False,
@@ -89,12 +98,14 @@ def colorize(
     hints: HintsFile = None,
     size: Size = None,
     views: Views = None,
-    denoise: Denoise = "auto",
-    runtime: Runtime = "auto",
+    denoise: Denoise = Decoding.denoise,
+    runtime: Runtime = Decoding.runtime,
     threads: Threads = None,
     recursive: Recursive = False,
     compare: Compare = False,
     confidence: Confidence = False,
+    explain: Explain = False,
+    explain_to: ExplainTo = None,
     recolor: Recolor = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -105,9 +116,9 @@ def colorize(
     fails; the exit status is then 1.
     """
     from tinct.coloring.hints.hint import gather_hints
-    from tinct.coloring.photo.batch import Settings, colorize_files, colorize_stream
+    from tinct.coloring.photo.batch import PhotoSettings, colorize_files, colorize_stream
 
-    settings = Settings(
+    settings = PhotoSettings(
         model=model,
         temperature=temperature,
         caution=caution,
@@ -122,6 +133,8 @@ def colorize(
         overwrite=overwrite,
         compare=compare,
         confidence=confidence,
+        explain=explain,
+        explain_to=explain_to,
     )
     if "-" in inputs or output == "-":
         row = colorize_stream(

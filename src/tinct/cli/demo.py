@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from tinct.cli.coloring_options import Model
 from tinct.cli.output import shown_rows
+from tinct.runtime import DEFAULT_MODEL
 
 EPILOG = """Examples:
 
@@ -22,9 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     output: Annotated[str, typer.Option("-o", "--output", metavar="FOLDER", help="Write to this folder.")] = "demo",
-    model: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="Use this model: a name that `tinct models` lists, or a file.")
-    ] = "photo",
+    model: Model = DEFAULT_MODEL,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each picture.")] = False,
 ) -> None:
     """Colorize the photographs that come with scikit-image and scikit-learn.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def shown_rows(what: str, *, as_json: bool) -> Iterator[Callable[[Row, int, int], None]]:
-    """Give a function that prints each row as it comes, and moves a progress bar where stderr is a terminal."""
+    """Return a function that prints each row as it comes, and moves a progress bar where stderr is a terminal."""
     with progress(what) as advance:
 
         def show(row: Row, done: int, total: int) -> None:
@@ -29,20 +29,63 @@ def shown_rows(what: str, *, as_json: bool) -> Iterator[Callable[[Row, int, int]
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar on stderr, moved by calls with (done, total); nothing where stderr is no terminal."""
+def progress(what: str, *, rate: str = "") -> Iterator[Callable[[int, int | None], None]]:
+    """Show a progress bar on stderr, moved by calls with (done, total); nothing where stderr is no terminal.
+
+    Args:
+        what: is being done.
+        rate: what is counted a second, such as `frames/s`, for a bar that stays on the screen; none without it.
+    """
+    with progress_of_steps(what, rate=rate) as move:
+        yield lambda done, total: move(what, done, total)
+
+
+@contextmanager
+def progress_of_steps(
+    shown: str = "", *, rate: str = "", lines: bool = False
+) -> Iterator[Callable[[str, int, int | None], None]]:
+    """Show a progress bar on stderr, moved by calls with (what is being done, done, total).
+
+    Args:
+        shown: what is shown to be done before the first call.
+        rate: as for `progress`.
+        lines: where stderr is no terminal, print a line for each new thing that is being done, instead of nothing.
+    """
     if not sys.stderr.isatty():
-        yield lambda done, total: None
+
+        def tell(what: str, done: int, total: int | None) -> None:
+            nonlocal shown
+            if lines and what != shown:
+                shown = what
+                say(what, on_stderr=True)
+
+        yield tell
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    if rate:
+        columns.insert(3, TextColumn("{task.fields[speed]}"))
     # What is printed goes above the bar on a screen; in a file it must not go the bar's way to stderr.
     whole_screen = sys.stdout.isatty()
-    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=whole_screen) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with Progress(*columns, console=Console(stderr=True), transient=not rate, redirect_stdout=whole_screen) as bar:
+        task = bar.add_task(shown, total=None, speed="")
+        first: int | None = None
+
+        def move(what: str, done: int, total: int | None) -> None:
+            nonlocal shown, first
+            if what != shown:
+                shown, first = what, None
+                bar.reset(task, description=what, total=total)
+            first = done if first is None else first
+            elapsed = bar.tasks[0].elapsed or 0
+            speed = f"{(done - first) / elapsed:.1f} {rate}" if rate and elapsed > 1 else ""
+            bar.update(task, completed=done, total=None if total is None else max(total, done), speed=speed)
+
+        yield move
+        if rate:
+            bar.update(task, total=bar.tasks[0].completed)  # how many there are was only estimated
 
 
 def print_json(value: Any, *, on_stderr: bool = False) -> None:
@@ -67,6 +110,8 @@ def print_row(row: Row, *, as_json: bool, results_on_stderr: bool = False) -> No
         paths = [str(path) for path in (row.target, row.sheet, row.confidence) if path is not None]
         where = "  ".join(paths or ["-"])
         say(f"{where}  {row.width}x{row.height}  {row.seconds:.2f} s", on_stderr=results_on_stderr)
+    for name, decided in row.stages:
+        say(f"  {name:<12}{decided}", on_stderr=results_on_stderr)
     if row.message:
         of = f"{row.source}: " if row.status == "colorized" else ""  # a remark; other messages name the picture
         say(f"{row.status}: {of}{row.message}", on_stderr=True)

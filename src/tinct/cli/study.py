@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tinct.cli.measuring_options import Backbone
-from tinct.cli.output import print_json, say
+from tinct.cli.output import print_json, progress_of_steps, say
 from tinct.errors import MissingExtraError, SettingError
 
 if TYPE_CHECKING:
@@ -89,7 +86,7 @@ def study(
         raise MissingExtraError("learn", "a study")
     from tinct.study.arms import run_study
 
-    with _shown() as show:
+    with progress_of_steps(lines=True) as show:
         report = run_study(
             recipe,
             data=data,
@@ -129,36 +126,3 @@ def _print_row(row: ArmRow, *, as_json: bool) -> None:
     found = row.metrics["ciede2000"]
     figure = f"CIEDE2000 {found:.2f}" if found is not None else ""
     say(f"{row.status}: {row.arm}, seed {row.seed}: {row.steps} steps, {row.minutes:.1f} min  {figure}", on_stderr=True)
-
-
-@contextmanager
-def _shown() -> Iterator[Callable[[str, int, int], None]]:
-    """Show what is being done on stderr: a bar on a terminal, otherwise a line for each new thing."""
-    if not sys.stderr.isatty():
-        last = ""
-
-        def tell(what: str, done: int, total: int) -> None:
-            nonlocal last
-            if what != last:
-                last = what
-                say(what, on_stderr=True)
-
-        yield tell
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
-        task = bar.add_task("", total=None)
-        shown = ""
-
-        def move(what: str, done: int, total: int) -> None:
-            nonlocal shown
-            if what != shown:
-                shown = what
-                bar.reset(task, description=what, total=total)
-            bar.update(task, completed=done, total=total)
-
-        yield move

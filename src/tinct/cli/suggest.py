@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from tinct.cli.coloring_options import Denoise, Model, Runtime, Size, Threads, Views
 from tinct.cli.output import print_json, say
+from tinct.coloring.settings import Decoding
+from tinct.runtime import DEFAULT_MODEL
 
 EPILOG = """Examples:
 
@@ -29,17 +32,19 @@ def suggest(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Write the picture with the points and colours marked."),
     ] = None,
-    count: Annotated[int, typer.Option("-n", "--count", metavar="N", help="Give at most so many points.")] = 5,
+    count: Annotated[int, typer.Option("-n", "--count", metavar="N", help="Suggest at most this many points.")] = 5,
     hint: Annotated[
         list[str], typer.Option("--hint", metavar="X,Y=#RRGGBB", help="What is known already; may be repeated.")
     ] = [],  # noqa: B006 - Typer makes a new list
     hints: Annotated[
         str | None, typer.Option("--hints", metavar="FILE", help="Read what is known already from this file.")
     ] = None,
-    model: Annotated[str, typer.Option(metavar="NAME|FILE", help="Use this model.")] = "photo",
-    runtime: Annotated[
-        str, typer.Option(metavar="auto|onnxruntime|openvino", help="Choose what runs the network.")
-    ] = "auto",
+    model: Model = DEFAULT_MODEL,
+    size: Size = None,
+    views: Views = None,
+    denoise: Denoise = Decoding.denoise,
+    runtime: Runtime = Decoding.runtime,
+    threads: Threads = None,
     recolor: Annotated[bool, typer.Option("--recolor", help="Take pictures that have colours already.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a picture that is there already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
@@ -51,20 +56,19 @@ def suggest(
     from tinct.coloring.hints.hint import gather_hints
     from tinct.coloring.photo.points import suggest_for
 
-    found = suggest_for(
+    points = suggest_for(
         picture,
         marked=output,
         count=count,
         hints=gather_hints(hint, hints),
-        model=model,
-        runtime=runtime,
         recolor=recolor,
         overwrite=overwrite,
+        decoding=Decoding(model=model, size=size, views=views, denoise=denoise, runtime=runtime, threads=threads),
     )
     if as_json:
-        print_json({"source": picture, "points": [item.to_json() for item in found]})
+        print_json({"source": picture, "points": [point.to_json() for point in points]})
         return
-    for item in found:
-        say(item.text())
+    for point in points:
+        say(point.text())
     if output is not None:
         say(str(output))

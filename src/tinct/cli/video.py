@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tinct.cli.coloring_options import Caution, Cautious, Denoise, Model, Overwrite, Runtime, Size, Temperature
+from tinct.cli.coloring_options import Caution, Cautious, Denoise, Model, Overwrite, Runtime, Size, Temperature, Threads
+from tinct.cli.output import progress
 from tinct.errors import SettingError
 
 if TYPE_CHECKING:
@@ -69,7 +68,6 @@ Compare = Annotated[bool, typer.Option("--compare", help="Put the film as it was
 Recolor = Annotated[bool, typer.Option("--recolor", help="Colorize even shots that have colours already.")]
 ListShots = Annotated[bool, typer.Option("--list-shots", help="Print the shots, and colorize nothing.")]
 Report = Annotated[bool, typer.Option("--report", help="Measure how much the result's colours flicker.")]
-Threads = Annotated[int | None, typer.Option(metavar="N", help="Use this many processor threads. Default: all cores.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
 
 
@@ -145,7 +143,7 @@ def video(
         threads=threads,
         overwrite=overwrite,
     )
-    with _progress() as show:
+    with progress("Colorizing", rate="frames/s") as show:
         result = colorize_video(source, output, settings=settings, on_frame=show)
     flicker = _flicker(result) if report else None
     if as_json:
@@ -162,36 +160,6 @@ def _end(start: float | None, end: float | None, preview: float | None) -> float
     if preview <= 0:
         raise SettingError(f"--preview must be above 0 seconds, not {preview:g}")
     return (start or 0) + preview
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int | None], None] | None]:
-    """Show a bar with frames a second and the time left; nothing where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("Colorizing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("film", total=None, rate="")
-        begun: list[int] = []
-
-        def show(done: int, total: int | None) -> None:
-            begun.append(done) if not begun else None
-            elapsed = bar.tasks[0].elapsed or 0
-            rate = f"{(done - begun[0]) / elapsed:.1f} frames/s" if elapsed > 1 else ""
-            bar.update(task, completed=done, total=max(total, done) if total is not None else None, rate=rate)
-
-        yield show
-        bar.update(task, total=bar.tasks[0].completed)  # how many there are was known about
 
 
 def _list_shots(source: Path, *, rate: float | None, as_json: bool) -> None:

@@ -179,7 +179,7 @@ class ColorBins:
         return scaled
 
     def encode(self, chroma: NDArray[Any]) -> IntArray:
-        """Give the bin of each pixel.
+        """Return the bin of each pixel.
 
         Args:
             chroma: (..., 2) in the space's units; colours beyond the grid belong to its outermost cells.
@@ -193,7 +193,7 @@ class ColorBins:
     def encode_soft(
         self, chroma: NDArray[Any], *, neighbors: int | None = None, sigma: float | None = None
     ) -> FloatArray:
-        """Give each pixel as a distribution over its nearest bins.
+        """Return each pixel as a distribution over its nearest bins.
 
         Args:
             chroma: (..., 2) in the space's units.
@@ -228,19 +228,19 @@ class ColorBins:
         return shares_of_all
 
     def decode(self, logits: NDArray[Any], *, temperature: float, caution: float = 0.0) -> FloatArray:
-        """Give chroma (..., 2) from logits (..., n) by the annealed mean; see `annealed_mean`."""
+        """Return chroma (..., 2) from logits (..., n) by the annealed mean; see `annealed_mean`."""
         return annealed_mean(logits, self.centers, temperature=temperature, caution=caution)
 
     def mode(self, logits: NDArray[Any]) -> FloatArray:
-        """Give chroma (..., 2) from logits (..., n) by the likeliest bin."""
+        """Return chroma (..., 2) from logits (..., n) by the likeliest bin."""
         return mode(logits, self.centers)
 
     def mean(self, logits: NDArray[Any]) -> FloatArray:
-        """Give chroma (..., 2) from logits (..., n) by the mean of the distribution."""
+        """Return chroma (..., 2) from logits (..., n) by the mean of the distribution."""
         return mean(logits, self.centers)
 
     def to_card(self) -> dict[str, Any]:
-        """Give the bins as plain JSON values, from which `from_card` makes exactly these bins again."""
+        """Return the bins as plain JSON values, from which `from_card` makes exactly these bins again."""
         return {
             "space": self.space,
             "low": list(self.low),
@@ -279,7 +279,7 @@ class ColorBins:
 
 
 def _cells(chroma: NDArray[Any], low: Any, high: Any, grid: int) -> IntArray:
-    """Give the flat grid cell of each colour of (..., 2); beyond the grid, the nearest outermost cell."""
+    """Return the flat grid cell of each colour of (..., 2); beyond the grid, the nearest outermost cell."""
     low_, high_ = np.asarray(low, dtype=np.float32), np.asarray(high, dtype=np.float32)
     colors = np.asarray(chroma, dtype=np.float32).reshape(-1, 2)
     indices = np.clip(np.floor((colors - low_) / (high_ - low_) * grid), 0, grid - 1).astype(np.int64)
@@ -294,7 +294,7 @@ def _checked_rebalance(value: float) -> float:
 
 
 def bin_colors(bins: ColorBins, *, luma: float = MIDDLE_LUMA) -> FloatArray:
-    """Give each bin's colour at one luma.
+    """Return each bin's colour at one luma.
 
     Args:
         bins: the bins.

@@ -18,7 +18,7 @@ _BATCH = 64
 
 
 def without_color(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Give each pixel its luma in all three channels.
+    """Return each pixel its luma in all three channels.
 
     Args:
         pixels: (..., 3) sRGB uint8.

@@ -56,7 +56,7 @@ def check_decoding(*, temperature: float, caution: float = 0.0) -> None:
 
 
 def agreement(shares: NDArray[Any], centers: FloatArray) -> FloatArray:
-    """Say how far the colours of a distribution agree in hue.
+    """Measure how far the colours of a distribution agree in hue.
 
     Args:
         shares: (..., n) float32 probabilities.
@@ -115,7 +115,7 @@ def mean(logits: NDArray[Any], centers: FloatArray) -> FloatArray:
 
 
 def confidence(logits: NDArray[Any], *, temperature: float = 1.0) -> tuple[FloatArray, FloatArray]:
-    """Say how sure a distribution is.
+    """Measure how sure a distribution is.
 
     Args:
         logits: (..., n) unnormalised log-probabilities, n at least 2.
@@ -133,7 +133,7 @@ def confidence(logits: NDArray[Any], *, temperature: float = 1.0) -> tuple[Float
 
 
 def softmax(logits: NDArray[Any], *, temperature: float = 1.0) -> FloatArray:
-    """Give probabilities from logits, safe for large values and for temperatures near 0.
+    """Return probabilities from logits, safe for large values and for temperatures near 0.
 
     Args:
         logits: (..., n) unnormalised log-probabilities.

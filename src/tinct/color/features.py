@@ -71,7 +71,7 @@ class ColorFeatures:
                 raise SettingError(f"{name} must be at least 2, not {getattr(self, name)}")
 
     def names(self) -> list[str]:
-        """Give the features' names, as `center.lab.a.mean`, in the order of `measure`."""
+        """Return the features' names, as `center.lab.a.mean`, in the order of `measure`."""
         return [name for names, _ in self._blocks(np.zeros((4, 4, 3), dtype=np.float32)) for name in names]
 
     def measure(self, rgb: NDArray[Any]) -> FloatArray:
@@ -91,7 +91,7 @@ class ColorFeatures:
         return np.concatenate([values for _, values in self._blocks(as_unit_rgb(rgb))]).astype(np.float32)
 
     def to_card(self) -> dict[str, Any]:
-        """Give plain JSON values, from which `from_card` makes these options again."""
+        """Return plain JSON values, from which `from_card` makes these options again."""
         return {**asdict(self), "quantiles": list(self.quantiles)}
 
     @classmethod
@@ -107,7 +107,7 @@ class ColorFeatures:
             raise SettingError(f"damaged options of colour features ({error})") from error
 
     def _blocks(self, rgb: FloatArray) -> Iterator[Block]:
-        """Give names and values, block by block."""
+        """Return names and values, block by block."""
         space = input_space(self.space)
         converted = space.from_rgb(rgb)
         lab = rgb_to_lab(rgb)
@@ -118,7 +118,7 @@ class ColorFeatures:
             yield from self._histogram_blocks(region, lab[inside].reshape(-1, 3).astype(np.float64))
 
     def _channel_blocks(self, region: str, channels: tuple[str, ...], pixels: FloatArray) -> Iterator[Block]:
-        """Give mean, spread and quantiles of each channel that is no hue."""
+        """Return mean, spread and quantiles of each channel that is no hue."""
         straight = [index for index, channel in enumerate(channels) if ".hue_" not in channel]
         chosen = pixels[:, straight].astype(np.float64)
         of = [f"{region}.{channels[index]}" for index in straight]
@@ -129,7 +129,7 @@ class ColorFeatures:
             yield [f"{name}.q{100 * quantile:g}" for name in of], row
 
     def _histogram_blocks(self, region: str, lab: NDArray[np.float64]) -> Iterator[Block]:
-        """Give what is measured on lightness, chroma and hue in Lab."""
+        """Return what is measured on lightness, chroma and hue in Lab."""
         chroma = np.hypot(lab[:, 1], lab[:, 2])
         hue = np.arctan2(lab[:, 2], lab[:, 1]) / (2 * math.pi) % 1
         yield [f"{region}.chroma.mean", f"{region}.chroma.std"], np.array([chroma.mean(), chroma.std()])
@@ -187,7 +187,7 @@ class ArrayFeatures:
         return np.concatenate(found).astype(np.float32)
 
     def to_card(self) -> dict[str, Any]:
-        """Give plain JSON values, from which `from_card` makes these options again."""
+        """Return plain JSON values, from which `from_card` makes these options again."""
         return {**asdict(self), "quantiles": list(self.quantiles)}
 
     @classmethod
@@ -204,7 +204,7 @@ class ArrayFeatures:
 
 
 def _inside(shape: tuple[int, ...], region: str) -> tuple[slice, slice]:
-    """Give the slices of a region."""
+    """Return the slices of a region."""
     if region == "whole":
         return slice(None), slice(None)
     height, width = shape[:2]
@@ -223,7 +223,7 @@ def _numbered(name: str, shape: tuple[int, ...]) -> list[str]:
 
 
 def mean_direction(hue: NDArray[Any], *, weights: NDArray[Any]) -> tuple[float, float]:
-    """Give the weighted mean of hues on the circle.
+    """Return the weighted mean of hues on the circle.
 
     Args:
         hue: (N,) in 0..1.

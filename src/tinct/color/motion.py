@@ -73,7 +73,7 @@ def warp(values: NDArray[Any], motion: NDArray[Any]) -> FloatArray:
 
 
 def consistent(forward: NDArray[Any], backward: NDArray[Any]) -> NDArray[np.bool_]:
-    """Say where flow can be trusted: going back and forth again ends where it began.
+    """Tell where flow can be trusted: going back and forth again ends where it began.
 
     Where it does not, the thing was hidden in the earlier frame, lay outside it, or was not found.
 
@@ -118,7 +118,7 @@ def inverse(motion: NDArray[Any]) -> FloatArray:
 
 
 def resized(motion: NDArray[Any], shape: tuple[int, int]) -> FloatArray:
-    """Give flow (h, w, 2) at another size `shape`, its lengths in pixels of that size."""
+    """Return flow (h, w, 2) at another size `shape`, its lengths in pixels of that size."""
     height, width = motion.shape[:2]
     size = (shape[1], shape[0])
     shrinks = size[0] <= width and size[1] <= height
@@ -128,14 +128,14 @@ def resized(motion: NDArray[Any], shape: tuple[int, int]) -> FloatArray:
 
 
 def levels(luma: NDArray[Any]) -> NDArray[np.uint8]:
-    """Give luma (h, w), uint8 or floats in 0..1, as 8-bit levels, which is what flow is searched in."""
+    """Return luma (h, w), uint8 or floats in 0..1, as 8-bit levels, which is what flow is searched in."""
     if luma.dtype == np.uint8:
         return np.ascontiguousarray(luma)
     return np.clip(np.rint(luma * np.float32(255)), 0, 255).astype(np.uint8)
 
 
 def _enlarged(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Give a picture at a size (width, height) that is at least its own."""
+    """Return a picture at a size (width, height) that is at least its own."""
     if size == picture.shape[::-1]:
         return picture
     enlarged: NDArray[np.uint8] = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)

@@ -47,7 +47,7 @@ Values = NDArray[np.float64]
 
 
 def neighbor_weights(luma: NDArray[Any], *, features: NDArray[Any] | None = None) -> sparse.csr_array:
-    """Give how much each of its 8 neighbours counts for a pixel.
+    """Return how much each of its 8 neighbours counts for a pixel.
 
     Args:
         luma: (h, w) in 0..1, both at least 2.
@@ -125,7 +125,7 @@ class Propagator:
         self._columns: dict[int, Values] = {}
 
     def spread(self, places: NDArray[Any], values: NDArray[Any], *, target: NDArray[Any] | None = None) -> FloatArray:
-        """Give the minimum of the quadratic.
+        """Return the minimum of the quadratic.
 
         Args:
             places: (k, 2) rows and columns of the hints, whole numbers within the picture, no two alike.
@@ -152,7 +152,7 @@ class Propagator:
         return found.reshape(*self.shape, -1).astype(np.float32)
 
     def _column(self, place: int) -> Values:
-        """Give how all pixels answer to a pull at one, (h w,)."""
+        """Return how all pixels answer to a pull at one, (h w,)."""
         column = self._columns.get(place)
         if column is None:
             pull = np.zeros(self._trust.size)
@@ -204,7 +204,7 @@ def propagate(
 
 
 def _system(weights: sparse.csr_array, trust: Values) -> sparse.csc_array:
-    """Give the matrix of the quadratic, (h w, h w): its gradient is twice this times u, less what is given."""
+    """Return the matrix of the quadratic, (h w, h w): its gradient is twice this times u, less what is given."""
     from scipy import sparse
 
     residual = sparse.eye_array(weights.shape[0]) - weights
@@ -233,7 +233,7 @@ def _reduced(system: sparse.csc_array, right: Values, known: NDArray[np.intp], g
 
 
 def _flat(places: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.intp]:
-    """Give the hints' places as one number each."""
+    """Return the hints' places as one number each."""
     spots = np.asarray(places).reshape(-1, 2).astype(np.intp)
     if len(spots) and ((spots < 0).any() or (spots >= shape).any()):
         raise InputError(f"a hint lies outside the picture of {shape[1]} x {shape[0]} pixels")

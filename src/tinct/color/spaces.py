@@ -1,4 +1,4 @@
-"""Colour spaces: sRGB to and from BT.601 YUV, CIE Lab and XYZ (D65), HSV and HSL.
+"""Colour spaces: sRGB to and from BT.601 YUV, CIE Lab (D65) and HSV, and to CIE XYZ and HSL.
 
 All functions take and give float32 arrays of shape (..., 3), vectorised over the leading axes, and sRGB is in 0..1.
 
@@ -121,23 +121,6 @@ def rgb_to_xyz(rgb: NDArray[Any]) -> FloatArray:
     return _xyz(rgb).astype(np.float32)
 
 
-def xyz_to_rgb(xyz: NDArray[Any]) -> FloatArray:
-    """Convert CIE XYZ (D65) to sRGB, without clipping: colours out of gamut leave 0..1.
-
-    Args:
-        xyz: (..., 3), X in 0..0.9505, Y in 0..1, Z in 0..1.0888.
-
-    Returns:
-        (..., 3) float32 sRGB, 0..1 where the colour is in gamut.
-
-    Raises:
-        SettingError: the last axis is not of length 3.
-
-    Source: IEC 61966-2-1.
-    """
-    return _rgb(_colors(xyz).astype(np.float64))
-
-
 def rgb_to_lab(rgb: NDArray[Any]) -> FloatArray:
     """Convert sRGB to CIE Lab (D65, 2-degree observer).
 
@@ -179,7 +162,7 @@ def lab_to_rgb(lab: NDArray[Any]) -> FloatArray:
 
 
 def _hue(rgb: FloatArray, largest: FloatArray, spread: FloatArray) -> FloatArray:
-    """Give hue in 0..1 (0 for greys) from the largest channel and the spread between largest and smallest."""
+    """Return hue in 0..1 (0 for greys) from the largest channel and the spread between largest and smallest."""
     red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
     safe = np.where(spread > 0, spread, 1)
     hue = np.select(
@@ -188,14 +171,6 @@ def _hue(rgb: FloatArray, largest: FloatArray, spread: FloatArray) -> FloatArray
         4 + (red - green) / safe,
     )
     return np.where(spread > 0, (hue / 6) % 1.0, 0).astype(np.float32)
-
-
-def _from_hue(hue: FloatArray, chroma: FloatArray, floor: FloatArray) -> FloatArray:
-    """Give sRGB from hue in 0..1, the spread between channels, and the smallest channel."""
-    sixths = hue[..., None] * 6 + np.array([0, 4, 2], dtype=np.float32)
-    ramp = np.clip(np.abs(sixths % 6 - 3) - 1, 0, 1)
-    rgb: FloatArray = (floor[..., None] + chroma[..., None] * ramp).astype(np.float32)
-    return rgb
 
 
 def rgb_to_hsv(rgb: NDArray[Any]) -> FloatArray:
@@ -235,7 +210,10 @@ def hsv_to_rgb(hsv: NDArray[Any]) -> FloatArray:
     """
     values = _colors(hsv)
     chroma = values[..., 1] * values[..., 2]
-    return _from_hue(values[..., 0], chroma, values[..., 2] - chroma)
+    sixths = values[..., :1] * 6 + np.array([0, 4, 2], dtype=np.float32)
+    ramp = np.clip(np.abs(sixths % 6 - 3) - 1, 0, 1)
+    rgb: FloatArray = ((values[..., 2] - chroma)[..., None] + chroma[..., None] * ramp).astype(np.float32)
+    return rgb
 
 
 def rgb_to_hsl(rgb: NDArray[Any]) -> FloatArray:
@@ -260,25 +238,6 @@ def rgb_to_hsl(rgb: NDArray[Any]) -> FloatArray:
     return np.stack([_hue(values, largest, spread), saturation, total / 2], axis=-1).astype(np.float32)
 
 
-def hsl_to_rgb(hsl: NDArray[Any]) -> FloatArray:
-    """Convert HSL to sRGB.
-
-    Args:
-        hsl: (..., 3): hue (its whole part is ignored), saturation 0..1, lightness 0..1.
-
-    Returns:
-        (..., 3) float32 sRGB in 0..1.
-
-    Raises:
-        SettingError: the last axis is not of length 3.
-
-    Source: Joblove & Greenberg 1978, "Color spaces for computer graphics".
-    """
-    values = _colors(hsl)
-    chroma = (1 - np.abs(2 * values[..., 2] - 1)) * values[..., 1]
-    return _from_hue(values[..., 0], chroma, (values[..., 2] - chroma / 2).astype(np.float32))
-
-
 def hue_to_circle(colors: NDArray[Any]) -> FloatArray:
     """Replace the hue of HSV or HSL by its sine and cosine, which are continuous where hue jumps from 1 to 0.
 
@@ -297,25 +256,6 @@ def hue_to_circle(colors: NDArray[Any]) -> FloatArray:
     colored = values[..., 1] > 0
     sine, cosine = np.where(colored, np.sin(angle), 0), np.where(colored, np.cos(angle), 0)
     return np.stack([sine, cosine, values[..., 1], values[..., 2]], axis=-1).astype(np.float32)
-
-
-def circle_to_hue(colors: NDArray[Any]) -> FloatArray:
-    """Give HSV or HSL back from what `hue_to_circle` gave.
-
-    Args:
-        colors: (..., 4): sine and cosine of the hue, of any length, then saturation and value or lightness.
-
-    Returns:
-        (..., 3) float32: hue in 0..1 (0 for greys), and the other two as they were.
-
-    Raises:
-        SettingError: the last axis is not of length 4.
-    """
-    values = np.asarray(colors, dtype=np.float32)
-    if values.ndim == 0 or values.shape[-1] != 4:
-        raise SettingError(f"hues on the circle need a last axis of length 4, this array has the shape {values.shape}")
-    hue = np.arctan2(values[..., 0], values[..., 1]) / np.float32(2 * np.pi) % 1
-    return np.stack([hue, values[..., 2], values[..., 3]], axis=-1).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -339,12 +279,12 @@ class ChromaSpace:
     to_rgb: Callable[[NDArray[Any]], FloatArray]
 
     def split(self, rgb: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
-        """Give luma (...) in 0..1 and chroma (..., 2) in the space's units from sRGB (..., 3) in 0..1."""
+        """Return luma (...) in 0..1 and chroma (..., 2) in the space's units from sRGB (..., 3) in 0..1."""
         values = self.from_rgb(rgb)
         return values[..., 0] / np.float32(self.luma_scale), values[..., 1:]
 
     def join(self, luma: NDArray[Any], chroma: NDArray[Any]) -> FloatArray:
-        """Give sRGB (..., 3), not clipped, from luma (...) in 0..1 and chroma (..., 2) in the space's units."""
+        """Return sRGB (..., 3), not clipped, from luma (...) in 0..1 and chroma (..., 2) in the space's units."""
         first = np.asarray(luma, dtype=np.float32)[..., None] * np.float32(self.luma_scale)
         return self.to_rgb(np.concatenate([first, np.asarray(chroma, dtype=np.float32)], axis=-1))
 

@@ -29,7 +29,7 @@ def as_unit_rgb(rgb: NDArray[Any]) -> FloatArray:
 
 
 def valid_pixels(array: NDArray[Any], mask: NDArray[Any] | None) -> NDArray[Any]:
-    """Give the pixels where the mask is true, or all of them, as one row each.
+    """Return the pixels where the mask is true, or all of them, as one row each.
 
     Args:
         array: (H, W, channels).
@@ -71,7 +71,7 @@ def colorfulness(rgb: NDArray[Any], *, mask: NDArray[Any] | None = None) -> floa
 
 
 def mean_chroma(rgb: NDArray[Any], *, mask: NDArray[Any] | None = None) -> float:
-    """Give the mean distance from grey in CIE Lab.
+    """Return the mean distance from grey in CIE Lab.
 
     Args:
         rgb: (H, W, 3) sRGB: uint8, uint16 or floats in 0..1.

@@ -26,16 +26,18 @@ def color_off_tone(rgb: NDArray[Any]) -> float:
     """Measure how much colour a picture has beside its tone.
 
     Args:
-        rgb: (h, w, 3) sRGB in 0..1; a small copy serves.
+        rgb: (h, w, 3) sRGB in 0..1, with or without alpha, or (h, w, 1) grey; a small copy serves.
 
     Returns:
-        The 95th percentile of chroma's distance from the tone's curve, in 8-bit steps.
+        The 95th percentile of chroma's distance from the tone's curve, in 8-bit steps; 0 for grey.
     """
+    if rgb.shape[-1] < 3:
+        return 0.0
     height, width = rgb.shape[:2]
     factor = min(1.0, _SIZE / (height * width) ** 0.5)
     size = (max(4, round(width * factor)), max(4, round(height * factor)))
     # Area averages take grain and JPEG's chroma noise out.
-    small = cv2.resize(np.ascontiguousarray(rgb, dtype=np.float32), size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(np.ascontiguousarray(rgb[..., :3], dtype=np.float32), size, interpolation=cv2.INTER_AREA)
     yuv = rgb_to_yuv(small.reshape(-1, 3)).astype(np.float64)
     luma, chroma = yuv[:, 0], yuv[:, 1:] * 255
     spread = np.linspace(luma.min(), luma.max() + 1e-3, _KNOTS)
@@ -52,5 +54,5 @@ def color_off_tone(rgb: NDArray[Any]) -> float:
 
 
 def is_colored(rgb: NDArray[Any]) -> bool:
-    """Say whether a picture (h, w, 3) in 0..1, or (h, w, 1) grey, has colours of its own, beyond a tone."""
-    return rgb.shape[-1] >= 3 and color_off_tone(rgb[..., :3]) > COLOR_OFF_TONE
+    """Tell whether a picture (h, w, 3) in 0..1, or (h, w, 1) grey, has colours of its own, beyond a tone."""
+    return color_off_tone(rgb) > COLOR_OFF_TONE

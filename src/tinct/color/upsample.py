@@ -50,7 +50,7 @@ class ChromaGuide:
         return self.planes.shape[1], self.planes.shape[2]
 
     def chroma(self, luma: NDArray[Any]) -> FloatArray:
-        """Give U and V (h, w, 2) that a picture of the guide's own size gets, before they are brought into gamut.
+        """Return U and V (h, w, 2) that a picture of the guide's own size gets, before they are brought into gamut.
 
         Args:
             luma: (h, w) in 0..1.
@@ -162,7 +162,7 @@ class _Window:
         return cls(weights, weighted, share, mean, spread + np.float32(epsilon), radius)
 
     def fit(self, colors: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Give slope and offset (h, w) of colours (h, w) over the guide."""
+        """Return slope and offset (h, w) of colours (h, w) over the guide."""
         mean_color = _mean(self.weights * colors, self.radius) * self.share
         covariance = _mean(self.weighted_guide * colors, self.radius) * self.share - self.mean * mean_color
         slope: FloatArray = covariance / self.variance
@@ -225,7 +225,7 @@ def _color_block(luma: FloatArray, planes: FloatArray, result: NDArray[Any]) -> 
 def _within_gamut(
     luma: FloatArray, planes: FloatArray, *, weights: tuple[float, float]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Give R - Y and B - Y (n, W), scaled so that no channel leaves 0..1, and a third array that is free for use.
+    """Return R - Y and B - Y (n, W), scaled so that no channel leaves 0..1, and a third array that is free for use.
 
     Args:
         luma: (n, W) in 0..1.
@@ -257,7 +257,7 @@ def _within_gamut(
 def chroma_planes(
     luma: NDArray[Any], guide: ChromaGuide, *, weights: tuple[float, float]
 ) -> tuple[FloatArray, FloatArray]:
-    """Give the colour differences of a picture, as films store them.
+    """Return the colour differences of a picture, as films store them.
 
     Args:
         luma: (h, w) float32 in 0..1, at the size of the chroma that is wanted.
@@ -282,7 +282,7 @@ def chroma_planes(
 
 
 def yuv_colors(luma: NDArray[Any], chroma: NDArray[Any]) -> FloatArray:
-    """Give sRGB (..., 3) in 0..1 from luma (...) and YUV chroma (..., 2), with chroma scaled into gamut, luma kept."""
+    """Return sRGB (..., 3) in 0..1 from luma (...) and U and V (..., 2), scaled into gamut, luma kept."""
     grey = np.asarray(luma, dtype=np.float32)[..., None]
     offsets = yuv_to_rgb(np.concatenate([np.zeros_like(grey), np.asarray(chroma, dtype=np.float32)], axis=-1))
     most = np.maximum(offsets.max(axis=-1, keepdims=True), np.float32(1e-6))

@@ -28,7 +28,7 @@ class Options(TypedDict, total=False):
     threads: int | None
 
 
-def _text(help: str, *, metavar: str | None = None, **limits: float) -> dict[str, Any]:  # noqa: A002
+def _text(help: str, metavar: str | None = None, **limits: float) -> dict[str, Any]:  # noqa: A002
     """Return a field's metadata: its text, and its limits `gt`, `ge` and `le`, as Pydantic calls them."""
     return {"help": help, "metavar": metavar, "limits": limits}
 
@@ -37,18 +37,10 @@ def _text(help: str, *, metavar: str | None = None, **limits: float) -> dict[str
 class Decoding:
     """A model, and how its answer becomes colours. Where a value is None, the model's own is taken.
 
-    Attributes:
-        model: the name of a model that comes with tinct, or the path of a model file.
-        runtime: `auto`, `onnxruntime` or `openvino`.
-        temperature: of decoding, above 0: lower is more vivid, 1 is the mean.
-        caution: 0..4: how much colour fades where opposite hues are likely.
-        cautious: as a caution of `tinct.color.decoding.CAUTIOUS`, or the model's own where that is more; instead of
-            `caution`.
-        size: working size, 16..4096: the network sees the picture with sqrt(height x width) of this many pixels.
-        views: of a photograph, whose answers are averaged: 1, 2 (mirrored too) or 4 (both from nearer as well).
-        denoise: how the network's small copy is denoised: `auto`, `off`, or the grain's standard deviation in 8-bit
-            steps, 0..100. The picture itself never is.
-        threads: processor threads for network and colouring; as many as there are cores without it.
+    What each field is for stands in its text below. `cautious` is a caution of `tinct.color.decoding.CAUTIOUS`, or the
+    model's own where that is more, and stands in place of `caution`. The network sees a picture with
+    sqrt(height x width) of `size` pixels. `views` are of a photograph: as it is, mirrored, and both from nearer.
+    `denoise` is `auto`, `off`, or the grain's standard deviation in 8-bit steps; the picture itself is never denoised.
 
     Raises:
         SettingError: a value is out of range.
@@ -56,18 +48,17 @@ class Decoding:
 
     model: str | Path = field(
         default=DEFAULT_MODEL,
-        metadata=_text("Use this model: a name that `tinct models` lists, or a model file.", metavar="NAME|FILE"),
+        metadata=_text("Use this model: a name that `tinct models` lists, or a model file.", "NAME|FILE"),
     )
-    runtime: str = field(default="auto", metadata=_text("Choose what runs the network.", metavar="|".join(RUNTIMES)))
+    runtime: str = field(default="auto", metadata=_text("Choose what runs the network.", "|".join(RUNTIMES)))
     temperature: float | None = field(
-        default=None,
-        metadata=_text("Set how vivid: towards 0 more, at 1 muted. Default: the model's own.", metavar="T", gt=0),
+        default=None, metadata=_text("Set how vivid: towards 0 more, at 1 muted. Default: the model's own.", "T", gt=0)
     )
     caution: float | None = field(
         default=None,
         metadata=_text(
             "Fade colours where opposite hues are likely: 0 not at all, 1 much. Default: the model's own.",
-            metavar="X",
+            "X",
             ge=0,
             le=4,
         ),
@@ -77,24 +68,21 @@ class Decoding:
     )
     size: int | None = field(
         default=None,
-        metadata=_text(
-            "Set the size at which the network looks. Default: the model's own.", metavar="PIXELS", ge=16, le=4096
-        ),
+        metadata=_text("Set the size at which the network looks. Default: the model's own.", "PIXELS", ge=16, le=4096),
     )
     views: int | None = field(
         default=None,
         metadata=_text(
             "Average the network's answers to this many views of a photograph (mirrored, from nearer); 1 is quickest. "
             "Default: the model's own.",
-            metavar="|".join(map(str, VIEWS)),
+            "|".join(map(str, VIEWS)),
         ),
     )
     denoise: str | float = field(
-        default="auto",
-        metadata=_text("Denoise what the network sees, never the picture.", metavar="auto|off|N", ge=0, le=100),
+        default="auto", metadata=_text("Denoise what the network sees, never the picture.", "auto|off|N", ge=0, le=100)
     )
     threads: int | None = field(
-        default=None, metadata=_text("Use this many processor threads. Default: all cores.", metavar="N", ge=1)
+        default=None, metadata=_text("Use this many processor threads. Default: all cores.", "N", ge=1)
     )
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tinct.data.labelled import Labelled
 from tinct.errors import InputError
+from tinct.media.image.formats import quantisation_tables
 from tinct.media.image.small import read_small
 
 # So many files are looked at as they are; they are alike in such things.
@@ -110,25 +111,12 @@ def _chroma_step(content: bytes) -> float | None:
 
     The mean of a block is its first coefficient divided by 8, and that coefficient comes in multiples of the table's
     first entry.
-
-    Source: ITU-T T.81, B.2.4.1.
     """
     if content[:2] != b"\xff\xd8":
         return None
-    tables: dict[int, int] = {}
-    place = 2
-    while place + 4 <= len(content) and content[place] == 0xFF:
-        marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4], "big")
-        if marker == 0xDA or length < 2:
-            break
-        if marker == 0xDB:
-            part = content[place + 4 : place + 2 + length]
-            while part:
-                wide = 2 if part[0] >> 4 else 1
-                tables[part[0] & 15] = int.from_bytes(part[1 : 1 + wide], "big")
-                part = part[1 + 64 * wide :]
-        place += 2 + length
-    return tables.get(1, tables.get(0, 8)) / 8
+    tables = quantisation_tables(content)
+    table = tables.get(1, tables.get(0))
+    return 1.0 if table is None else float(table[0]) / 8
 
 
 def grey_pictures(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:

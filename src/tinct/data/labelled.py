@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from tinct.color.inputs import ARRAY, PICTURE
 from tinct.errors import DataError, UnreadableError
 from tinct.media.image.formats import PICTURE_SUFFIXES
-from tinct.media.image.samples import read_array, read_pixels
-from tinct.media.image.small import size_of
+from tinct.media.image.small import read_array, read_pixels, size_of
 
 TRAIN, VAL, TEST = "train", "val", "test"
 SPLIT_NAMES = {"train": TRAIN, "training": TRAIN, "val": VAL, "valid": VAL, "validation": VAL, "test": TEST}

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from tinct.color.features import ArrayFeatures
 from tinct.color.inputs import ARRAY, PICTURE
+from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, UnreadableError
 from tinct.media.image.formats import PICTURE_SUFFIXES
-from tinct.media.image.samples import read_pixels, resize
-from tinct.media.image.small import read_small, reduce_small
+from tinct.media.image.small import read_pixels, read_small, reduce_small
 from tinct.runtime.classifier import ClassifierCard, ClassifierSession
 
 # Pictures are run together in batches of so many.
@@ -178,11 +178,11 @@ class Classifier:
                 raise UnreadableError(f"{picture}: the model was trained on pictures, and knows no .npy arrays")
             return self._checked(read_pixels(picture, size=(height, width), kind=self.card.kind), str(picture))
         if self.card.kind == ARRAY:
-            return self._checked(resize(_numbers(picture), (height, width)), "the array")
+            return self._checked(resized(_numbers(picture), (height, width)), "the array")
         if any(kind.__module__ == "PIL.Image" for kind in type(picture).__mro__):
             small = read_small(_png(picture), longest=2 * max(height, width), name="the PIL image")
-            return resize(small, (height, width))
-        return resize(reduce_small(_pixels(picture), longest=2 * max(height, width)), (height, width))
+            return resized(small, (height, width))
+        return resized(reduce_small(_pixels(picture), longest=2 * max(height, width)), (height, width))
 
     def _checked(self, values: NDArray[Any], name: str) -> NDArray[Any]:
         """Refuse arrays of another number of channels than the model was trained on."""

@@ -23,11 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.motion import consistent, flow, warp
+from tinct.color.resize import small_size
 from tinct.color.spaces import FloatArray, rgb_to_yuv
 from tinct.color.statistics import as_unit_rgb
 from tinct.coloring.film.frames import FrameForm, resized
 from tinct.errors import InputError
-from tinct.media.image.picture import small_size
 from tinct.media.video import read as video
 from tinct.media.video.probe import open_film
 

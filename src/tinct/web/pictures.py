@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color.resize import small_size
 from tinct.coloring.film.frames import FrameForm
-from tinct.media.image.picture import Picture, small_size
+from tinct.media.image.picture import Picture
 from tinct.media.video.film import Film
 from tinct.media.video.read import sample_lumas
 

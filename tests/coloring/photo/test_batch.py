@@ -13,13 +13,13 @@ import pytest
 import pyvips
 
 from tinct.coloring.photo import batch
-from tinct.coloring.photo.batch import Row, Settings, colorize_files, colorize_stream
+from tinct.coloring.photo.batch import PhotoSettings, Row, colorize_files, colorize_stream
 from tinct.errors import AlreadyColorError, ModelError, OutputError, SettingError, UnreadableError
 
 
 @pytest.fixture
-def settings(tiny_model: Path) -> Settings:
-    return Settings(model=tiny_model, runtime="onnxruntime")
+def settings(tiny_model: Path) -> PhotoSettings:
+    return PhotoSettings(model=tiny_model, runtime="onnxruntime")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def is_coloured(path: Path) -> bool:
     return pixels.ndim == 3 and bool(np.ptp(pixels[..., :3], axis=-1).max() > 8)
 
 
-def test_every_picture_has_a_row_and_failures_do_not_stop(album: Path, settings: Settings, tmp_path: Path) -> None:
+def test_every_picture_has_a_row_and_failures_do_not_stop(album: Path, settings: PhotoSettings, tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     rows = colorize_files(
         [album],
@@ -83,7 +83,7 @@ def test_every_picture_has_a_row_and_failures_do_not_stop(album: Path, settings:
     assert written == ["a_color.png", "b_color.jpg", "c_color.tif", "d_color.webp", "sub/a_color.png"]
 
 
-def test_again_it_goes_on_where_it_stopped(album: Path, settings: Settings) -> None:
+def test_again_it_goes_on_where_it_stopped(album: Path, settings: PhotoSettings) -> None:
     first = by_name(colorize_files([album], settings=settings), album)
     kept, lost = first["a.png"].target, first["b.jpg"].target
     assert kept is not None
@@ -96,7 +96,9 @@ def test_again_it_goes_on_where_it_stopped(album: Path, settings: Settings) -> N
     }
     assert second["a.png"].target == kept
     assert kept.stat().st_mtime_ns == before
-    third = by_name(colorize_files([album / "a.png"], settings=Settings(model=settings.model, overwrite=True)), album)
+    third = by_name(
+        colorize_files([album / "a.png"], settings=PhotoSettings(model=settings.model, overwrite=True)), album
+    )
     assert third["a.png"].status == "colorized"
     assert kept.stat().st_mtime_ns > before
 
@@ -104,7 +106,7 @@ def test_again_it_goes_on_where_it_stopped(album: Path, settings: Settings) -> N
 def test_threads_do_not_change_the_results(album: Path, tiny_model: Path, tmp_path: Path) -> None:
     results = []
     for threads in (1, 3):
-        settings = Settings(model=tiny_model, runtime="onnxruntime", threads=threads)
+        settings = PhotoSettings(model=tiny_model, runtime="onnxruntime", threads=threads)
         rows = colorize_files([album], output=tmp_path / f"out{threads}", settings=settings)
         results.append([pyvips.Image.new_from_file(str(row.target)).numpy() for row in rows if row.target])
     for one, three in zip(*results, strict=True):
@@ -112,20 +114,20 @@ def test_threads_do_not_change_the_results(album: Path, tiny_model: Path, tmp_pa
 
 
 def test_sheets_and_maps(album: Path, tiny_model: Path, tiny_chroma_model: Path, tmp_path: Path) -> None:
-    settings = Settings(model=tiny_model, compare=True, confidence=True)
+    settings = PhotoSettings(model=tiny_model, compare=True, confidence=True)
     (row,) = colorize_files([album / "b.jpg"], settings=settings)
     assert (row.sheet, row.confidence) == (album / "b_color_sheet.jpg", album / "b_color_confidence.jpg")
     sheet = pyvips.Image.new_from_file(str(row.sheet))
     assert (sheet.width, sheet.height) == (2 * row.width + 8, row.height)
     # A network that gives chroma itself has no confidence to show.
-    settings = Settings(model=tiny_chroma_model, confidence=True)
+    settings = PhotoSettings(model=tiny_chroma_model, confidence=True)
     (row,) = colorize_files([album / "b.jpg"], output=tmp_path / "other", settings=settings)
     assert (row.status, row.confidence) == ("colorized", None)
 
 
 def test_extras_asked_for_later_are_made_from_what_is_there(album: Path, tiny_model: Path) -> None:
-    plain = Settings(model=tiny_model, runtime="onnxruntime")
-    wanted = Settings(model=tiny_model, runtime="onnxruntime", compare=True, confidence=True)
+    plain = PhotoSettings(model=tiny_model, runtime="onnxruntime")
+    wanted = PhotoSettings(model=tiny_model, runtime="onnxruntime", compare=True, confidence=True)
     (first,) = colorize_files([album / "b.jpg"], settings=plain)
     assert first.target is not None
     before = first.target.read_bytes()
@@ -150,7 +152,7 @@ def test_a_sheet_that_fails_leaves_the_photograph_and_says_so(
         raise OutputError("x_sheet.jpg: the sheet cannot be written")
 
     monkeypatch.setattr(batch, "compare_sheet", broken)
-    settings = Settings(model=tiny_model, runtime="onnxruntime", compare=True)
+    settings = PhotoSettings(model=tiny_model, runtime="onnxruntime", compare=True)
     (row,) = colorize_files([album / "b.jpg"], settings=settings)
     assert (row.status, row.target, row.sheet) == ("failed", album / "b_color.jpg", None)
     assert row.message.startswith(f"{row.target} was written, but x_sheet.jpg")
@@ -163,7 +165,7 @@ def test_names_that_are_no_utf8(album: Path, tiny_model: Path, tmp_path: Path) -
     folder.mkdir()
     for name in ("a.png", "b.jpg", "c.tif", "d.webp"):
         (folder / os.fsdecode(b"\xe9" + name.encode())).write_bytes((album / name).read_bytes())
-    settings = Settings(model=tiny_model, runtime="onnxruntime", compare=True)
+    settings = PhotoSettings(model=tiny_model, runtime="onnxruntime", compare=True)
     rows = colorize_files([folder], settings=settings)
     assert [row.status for row in rows] == ["colorized"] * 4
     for row in rows:
@@ -174,11 +176,11 @@ def test_names_that_are_no_utf8(album: Path, tiny_model: Path, tmp_path: Path) -
 
 
 def test_recolor(album: Path, tiny_model: Path) -> None:
-    (row,) = colorize_files([album / "cat.jpg"], settings=Settings(model=tiny_model, recolor=True))
+    (row,) = colorize_files([album / "cat.jpg"], settings=PhotoSettings(model=tiny_model, recolor=True))
     assert row.status == "colorized"
 
 
-def test_rows_are_json(album: Path, settings: Settings) -> None:
+def test_rows_are_json(album: Path, settings: PhotoSettings) -> None:
     for row in colorize_files([album / "a.png", album / "text.jpg"], settings=settings):
         values = json.loads(json.dumps(row.to_json()))
         assert values["source"] == str(row.source)
@@ -188,16 +190,16 @@ def test_rows_are_json(album: Path, settings: Settings) -> None:
 
 def test_nothing_is_written_when_the_model_is_wrong(album: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError):
-        colorize_files([album], output=tmp_path / "out", settings=Settings(model="nonesuch"))
+        colorize_files([album], output=tmp_path / "out", settings=PhotoSettings(model="nonesuch"))
     assert not (tmp_path / "out").exists()
 
 
 def test_threads_are_checked(album: Path, tiny_model: Path) -> None:
     with pytest.raises(SettingError, match="at least 1 thread"):
-        colorize_files([album], settings=Settings(model=tiny_model, threads=0))
+        colorize_files([album], settings=PhotoSettings(model=tiny_model, threads=0))
 
 
-def test_folder_that_cannot_be_made(album: Path, settings: Settings, tmp_path: Path) -> None:
+def test_folder_that_cannot_be_made(album: Path, settings: PhotoSettings, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (row,) = colorize_files([album / "a.png"], output=tmp_path / "file" / "out", settings=settings)
     assert row.status == "failed"
@@ -209,13 +211,13 @@ class Screen(io.BytesIO):
         return True
 
 
-def stream(data: bytes, settings: Settings, *, output: Path | None = None) -> bytes:
+def stream(data: bytes, settings: PhotoSettings, *, output: Path | None = None) -> bytes:
     out = io.BytesIO()
     colorize_stream(["-"], output=output, settings=settings, stdin=io.BytesIO(data), stdout=out)
     return out.getvalue()
 
 
-def test_stream_in_and_out(camera_png: Path, album: Path, settings: Settings, tmp_path: Path) -> None:
+def test_stream_in_and_out(camera_png: Path, album: Path, settings: PhotoSettings, tmp_path: Path) -> None:
     image = pyvips.Image.new_from_buffer(stream(camera_png.read_bytes(), settings), "")
     assert (image.width, image.height, image.bands, image.get("vips-loader")) == (512, 512, 3, "pngload_buffer")
     jpeg = pyvips.Image.new_from_buffer(stream((album / "b.jpg").read_bytes(), settings), "")
@@ -227,7 +229,7 @@ def test_stream_in_and_out(camera_png: Path, album: Path, settings: Settings, tm
     np.testing.assert_array_equal(pyvips.Image.new_from_buffer(out.getvalue(), "").numpy(), image.numpy())
 
 
-def test_stream_failures(camera_png: Path, chelsea_png: Path, settings: Settings, tiny_model: Path) -> None:
+def test_stream_failures(camera_png: Path, chelsea_png: Path, settings: PhotoSettings, tiny_model: Path) -> None:
     for data in (b"", b"this is no picture", camera_png.read_bytes()[:500]):
         with pytest.raises(UnreadableError):
             stream(data, settings)
@@ -236,7 +238,7 @@ def test_stream_failures(camera_png: Path, chelsea_png: Path, settings: Settings
     with pytest.raises(SettingError, match="one input"):
         colorize_stream(["-", "x"], output=None, settings=settings, stdin=io.BytesIO(), stdout=io.BytesIO())
     with pytest.raises(SettingError, match="name files"):
-        stream(b"", Settings(model=tiny_model, compare=True))
+        stream(b"", PhotoSettings(model=tiny_model, compare=True))
     with pytest.raises(SettingError, match="screen"):
         colorize_stream(["-"], output=None, settings=settings, stdin=io.BytesIO(), stdout=Screen())
     with pytest.raises(SettingError, match="keyboard"):
@@ -245,7 +247,7 @@ def test_stream_failures(camera_png: Path, chelsea_png: Path, settings: Settings
         colorize_stream(["-"], output=None, recursive=True, settings=settings, stdin=io.BytesIO(), stdout=io.BytesIO())
 
 
-def test_stream_says_what_was_lost(settings: Settings, tmp_path: Path) -> None:
+def test_stream_says_what_was_lost(settings: PhotoSettings, tmp_path: Path) -> None:
     deep = np.full((40, 50, 2), 30000, np.uint16)
     image = pyvips.Image.new_from_array(deep).copy(interpretation="grey16")
     data = image.write_to_buffer(".png")

@@ -261,7 +261,7 @@ def grey_profile(gamma: float) -> bytes:
 def test_bytes_come_back_as_bytes(tiny, camera_png):
     result = tiny(camera_png.read_bytes())
     assert result.startswith(b"\x89PNG")
-    jpeg = tiny.photo_bytes(camera_png.read_bytes(), suffix=".jpg")
+    jpeg = tiny.encoded(camera_png.read_bytes(), suffix=".jpg")[0]
     assert jpeg.startswith(b"\xff\xd8")
 
 

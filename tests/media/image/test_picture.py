@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import pyvips
 
+from tinct import __version__
 from tinct.errors import InputError, OutputError, TinctError, TooLargeError, UnreadableError
 from tinct.media.image import formats
 from tinct.media.image import picture as image_module
@@ -48,7 +49,7 @@ def tinted(rows: np.ndarray, top: int) -> np.ndarray:
 
 def run(source: Path, target: Path, function=tinted) -> pyvips.Image:
     opened = open_picture(source)
-    opened.write(function, target, settings={"model": "test<1>"}, version="1.2", threads=2)
+    opened.write(function, target, settings={"model": "test<1>"}, threads=2)
     assert [path.name for path in target.parent.iterdir() if path.name.startswith(".")] == []
     return pyvips.Image.new_from_file(str(target))
 
@@ -116,7 +117,7 @@ def test_palette_and_cmyk_are_read_as_colors(tmp_path):
 
 
 def test_metadata_is_kept_and_the_note_added(tmp_path):
-    xmp = xmp_with_note(None, "old words", {}, version="0")
+    xmp = xmp_with_note(None, "old words", {})
     fields = [
         (pyvips.GValue.gstr_type, "exif-ifd0-Artist", "Dorothea"),
         (pyvips.GValue.gstr_type, "exif-ifd0-Software", "Scanner (9) (text)"),
@@ -129,7 +130,7 @@ def test_metadata_is_kept_and_the_note_added(tmp_path):
     result = run(source.with_name("dpi.jpg"), tmp_path / "out.jpg")
     assert result.get("exif-ifd0-Artist").startswith("Dorothea")
     assert result.get("exif-ifd0-ImageDescription").startswith("A street")
-    assert result.get("exif-ifd0-Software").startswith(f"Scanner (9); {MARK} 1.2 (model test<1>)")
+    assert result.get("exif-ifd0-Software").startswith(f"Scanner (9); {MARK} {__version__} (model test<1>)")
     assert result.xres == pytest.approx(11.811, rel=1e-3)
     packet = result.get("xmp-data")
     assert b"old words" in packet.split(b"xmlns:tinct")[0]  # the description is not ours to change
@@ -200,7 +201,7 @@ def test_no_pair_of_formats_loses_quality(tmp_path, kind, target):
     source = write(tmp_path / f"in{kind.split()[-1]}", pixels, **KINDS[kind])
     opened = open_picture(source)
     assert opened.lossless == (kind in (".png", ".tif", "lossless .webp", "lossless .avif"))
-    opened.write(lambda rows, top: rows, tmp_path / f"out{target}", settings={}, version="1", threads=1)
+    opened.write(lambda rows, top: rows, tmp_path / f"out{target}", settings={}, threads=1)
     before = pyvips.Image.new_from_file(str(source)).numpy().astype(int)
     after = pyvips.Image.new_from_file(str(tmp_path / f"out{target}")).numpy().astype(int)
     if target in (".png", ".tif") or (opened.lossless and target != ".jpg"):
@@ -281,7 +282,7 @@ def test_bad_input_fails_with_one_line_and_leaves_nothing(tmp_path, name, kind, 
         except UnreadableError:
             return
         with pytest.raises(UnreadableError, match="cut"):
-            opened.write(tinted, target, settings={}, version="1", threads=2)
+            opened.write(tinted, target, settings={}, threads=2)
     assert list(target.parent.iterdir()) == []
 
 
@@ -311,7 +312,7 @@ def test_a_failure_while_computing_is_passed_on(tmp_path, capfd):
 
     source = write(tmp_path / "in.png", scene(3000, 400))
     with pytest.raises(TinctError, match="the model is broken"):
-        open_picture(source).write(broken, tmp_path / "out.png", settings={}, version="1", threads=2)
+        open_picture(source).write(broken, tmp_path / "out.png", settings={}, threads=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.png"]
     assert "Traceback" not in capfd.readouterr().err
 
@@ -334,7 +335,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 picture = open_picture(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
-    picture.write(lambda rows, top: np.repeat(rows, 3, axis=-1), Path(sys.argv[2]), settings={}, version="1", threads=2)
+    picture.write(lambda rows, top: np.repeat(rows, 3, axis=-1), Path(sys.argv[2]), settings={}, threads=2)
 except OutputError as error:
     print(error)
 """
@@ -352,7 +353,7 @@ def test_rows_that_are_missing_are_an_error_even_if_the_saver_is_content(tmp_pat
     source = write(tmp_path / "in.png", scene())
     monkeypatch.setattr(image_module, "save", lambda image, *_: content_with_anything(image))
     with pytest.raises(TinctError, match="the model is broken"):
-        open_picture(source).write(broken, tmp_path / "out.png", settings={}, version="1", threads=1)
+        open_picture(source).write(broken, tmp_path / "out.png", settings={}, threads=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.png"]
 
 
@@ -368,7 +369,7 @@ def test_an_unwritable_folder_is_one_line(tmp_path, monkeypatch):
     real = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != closed and real(path, mode))
     with pytest.raises(OutputError, match="cannot be written"):
-        open_picture(source).write(tinted, closed / "out.png", settings={}, version="1", threads=1)
+        open_picture(source).write(tinted, closed / "out.png", settings={}, threads=1)
     assert list(closed.iterdir()) == []
 
 
@@ -376,7 +377,7 @@ def test_an_unwritable_folder_is_one_line(tmp_path, monkeypatch):
     "form", ['tiff:Orientation="6"', "tiff:Orientation='6'", "<tiff:Orientation>6</tiff:Orientation>"]
 )
 def test_xmp_says_upright_where_the_picture_was_turned(tmp_path, form):
-    xmp = xmp_with_note(None, "old words", {}, version="0").replace(b"<dc:description>", form.encode(), 1)
+    xmp = xmp_with_note(None, "old words", {}).replace(b"<dc:description>", form.encode(), 1)
     for orientation, expected in ((6, b"1"), (1, b"6")):
         fields = [
             (pyvips.GValue.gint_type, "orientation", orientation),

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from tinct import __version__
+from tinct.color.resize import small_size
 from tinct.coloring.film.frames import Area, FrameColorizer, FrameForm, resized
 from tinct.coloring.film.hints import HintTracks, follow_hints
 from tinct.coloring.film.pipeline import Break, Painted, in_order, paint_film
@@ -27,7 +28,6 @@ from tinct.coloring.film.settings import Smoothing, VideoResult, VideoSettings
 from tinct.coloring.film.shots import CutFinder, Shot, active_area
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import InputError, SettingError
-from tinct.media.image.picture import small_size
 from tinct.media.video.film import Film
 from tinct.media.video.mux import assemble, check_target
 from tinct.media.video.probe import open_film

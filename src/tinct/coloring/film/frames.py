@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.decoding import annealed_shares, softmax
+from tinct.color.resize import small_size
 from tinct.color.spaces import FloatArray
 from tinct.color.toning import is_colored
 from tinct.color.upsample import chroma_planes, fit_guide
@@ -18,7 +19,6 @@ from tinct.coloring.hints.placing import PlacedHints
 from tinct.coloring.hints.spreading import HintSpreader
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.prediction import native_luma, picture_chroma, yuv_chroma
-from tinct.media.image.picture import small_size
 from tinct.media.video.film import Film
 from tinct.media.video.read import Frame
 

@@ -18,7 +18,7 @@ import pyvips
 
 from tinct.errors import InputError, SettingError, UnreadableError
 
-# A painted layer is read in so many cells along its longer edge; finer than colours are made.
+# A painted layer is read in this many cells along its longer edge; colours are coarser.
 PAINTED_CELLS = 512
 # A JSON file of hints that is larger than this is something else.
 _LONGEST_FILE = 16 << 20
@@ -89,26 +89,21 @@ def parse_hint(text: str) -> Hint:
         SettingError: it has another form.
     """
     where, separator, shade = text.strip().partition("=")
-    matches = [_POINT.fullmatch(part) for part in where.split()]
-    found = [match for match in matches if match is not None]
-    if not separator or not found or len(found) != len(matches):
+    matches = [match for part in where.split() if (match := _POINT.fullmatch(part))]
+    if not separator or not matches or len(matches) != len(where.split()):
         raise SettingError(f"hint {text!r}: must read {_FORM}")
-    marks = {mark for match in found for mark in (match[2], match[4])}
+    marks = {mark for match in matches for mark in (match[2], match[4])}
     if len(marks) > 1:
         raise SettingError(f"hint {text!r}: put % behind all of its numbers or behind none")
     return Hint(
-        points=tuple((float(match[1]), float(match[3])) for match in found),
+        points=tuple((float(match[1]), float(match[3])) for match in matches),
         color=parse_color(shade, name=f"hint {text!r}"),
         unit="percent" if "%" in marks else "pixels",
     )
 
 
 def parse_color(text: str, *, name: str) -> Color:
-    """Read a colour written as `#RRGGBB` or `#RGB`.
-
-    Args:
-        text: the colour.
-        name: of what it belongs to, for the message.
+    """Read a colour written as `#RRGGBB` or `#RGB`; `name` says in messages what it belongs to.
 
     Raises:
         SettingError: it has another form.
@@ -143,25 +138,19 @@ def load_hints(path: str | Path) -> list[Hint]:
 
 
 def gather_hints(texts: Sequence[str], file: str | Path | None) -> tuple[Hint, ...]:
-    """Give the hints of a command line: those of a file first, so that what was typed counts where both lie.
-
-    Args:
-        texts: as `parse_hint` takes.
-        file: as `load_hints` takes; None for none.
+    """Return the hints of a command line: those of a file first, so that what was typed counts where both lie.
 
     Raises:
-        SettingError: a text has another form.
+        SettingError: a text is none that `parse_hint` takes.
         InputError: as `load_hints`.
     """
     return (*(load_hints(file) if file is not None else ()), *(parse_hint(text) for text in texts))
 
 
 def as_hints(hints: Any) -> list[Hint]:
-    """Give hints from whatever a caller has.
+    """Return hints from a list of `Hint`s and texts, from one of either, or from the path of a file of hints.
 
-    Args:
-        hints: `Hint`s and texts as `parse_hint` takes, in a list; one of either; or the path of a file of hints. A
-            single text that names no file is a hint.
+    A single text without = names a file.
 
     Raises:
         SettingError: it is nothing of that kind.
@@ -171,23 +160,19 @@ def as_hints(hints: Any) -> list[Hint]:
         return load_hints(hints)
     if isinstance(hints, str | Hint):
         hints = [hints]
-    found = []
+    known = []
     for hint in hints:
         if not isinstance(hint, str | Hint):
             raise SettingError(f"a hint is a tinct.Hint or a text, {_FORM}; not {type(hint).__name__}")
-        found.append(parse_hint(hint) if isinstance(hint, str) else hint)
-    return found
+        known.append(parse_hint(hint) if isinstance(hint, str) else hint)
+    return known
 
 
 def hints_from_json(value: Any, *, name: str) -> list[Hint]:
-    """Make hints from plain JSON values; see `load_hints`.
-
-    Args:
-        value: what the file holds.
-        name: of the file, for messages.
+    """Return hints from plain JSON values; see `load_hints`. `name` is the file's, for messages.
 
     Raises:
-        InputError: it holds no hints, or one has a wrong form.
+        InputError: there are no hints, or one has a wrong form.
     """
     entries = value.get("hints") if isinstance(value, dict) else value
     if not isinstance(entries, list) or not entries:
@@ -205,18 +190,11 @@ def hints_from_json(value: Any, *, name: str) -> list[Hint]:
 
 
 def hint_entries(path: str | Path, *, extra: Sequence[str]) -> list[tuple[Hint, dict[str, Any]]]:
-    """Read a JSON file of hints that say more than a photograph's do.
-
-    Args:
-        path: the file.
-        extra: names of the values that a hint may have beside its own.
-
-    Returns:
-        The hints, each with those of its `extra` values that it has.
+    """Read a JSON file of hints, each with those of its `extra` values that it has beside a photograph's.
 
     Raises:
         UnreadableError: the file cannot be read, or is no JSON.
-        InputError: it holds no hints, or a hint in it has a wrong form; which is named.
+        InputError: it holds no hints, or a hint in it has a wrong form, which is named.
     """
     value = _json_of(Path(path))
     entries = value.get("hints") if isinstance(value, dict) else value
@@ -228,7 +206,7 @@ def hint_entries(path: str | Path, *, extra: Sequence[str]) -> list[tuple[Hint, 
 
 
 def hints_to_json(hints: Sequence[Hint]) -> list[dict[str, Any]]:
-    """Give hints as plain JSON values, from which `hints_from_json` makes the same again; painted ones as points."""
+    """Return hints as plain JSON values, from which `hints_from_json` makes the same again; painted ones as points."""
     values = []
     for hint in hints:
         value: dict[str, Any] = {"points": [list(point) for point in hint.points], "color": color_text(hint.color)}

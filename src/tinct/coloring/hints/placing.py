@@ -42,10 +42,6 @@ class PlacedHints:
     def on_grid(self, height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Draw the hints on a small copy of the picture.
 
-        Args:
-            height: of the copy.
-            width: of the copy.
-
         Returns:
             (k, 2) rows and columns of the pixels that hints cover, and (k,) the hint of each; where several cover one,
             the last of them.
@@ -67,12 +63,7 @@ class PlacedHints:
 
 
 def place_hints(hints: Sequence[Hint], *, width: int, height: int) -> PlacedHints:
-    """Check hints against a picture and put them on it.
-
-    Args:
-        hints: at least one.
-        width: of the upright picture, in pixels.
-        height: of the upright picture, in pixels.
+    """Check hints against the upright picture's width and height in pixels, and put them on it.
 
     Raises:
         InputError: a hint lies outside the picture, or was painted on one of other proportions; it is named.
@@ -96,7 +87,7 @@ def place_hints(hints: Sequence[Hint], *, width: int, height: int) -> PlacedHint
 
 
 def _extent(hint: Hint, width: int, height: int) -> tuple[float, float]:
-    """Give what the hint's coordinates go up to."""
+    """Return what the hint's coordinates go up to."""
     if hint.unit == "percent":
         return 100.0, 100.0
     if hint.canvas is None:

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.propagate import Propagator
+from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray
 from tinct.color.upsample import ChromaGuide, fit_guide
 from tinct.coloring.hints.placing import PlacedHints
-from tinct.media.image.picture import small_size
 
 # Root of height x width at which hints spread: a factorisation takes half a second there, and a hint milliseconds.
 SPREAD_SIZE = 160
@@ -35,7 +34,7 @@ _REACH = 0.4
 _NEAR = 0.2
 # Below the first share a pixel stays as it was, above the second it has the hint's colour entirely.
 _SHARE_FROM, _SHARE_TO = 0.3, 0.7
-# Of a stroke's pixels so many are given to the solver; all of them are exact in the end.
+# Of a stroke's pixels the solver is given this many; all of them are exact in the end.
 _MOST_PLACES = 7
 
 
@@ -56,11 +55,11 @@ class HintSpreader:
         """
         self._full_luma = np.ascontiguousarray(luma, dtype=np.float32)
         height, width = (max(2, edge) for edge in small_size(*luma.shape, size=size))
-        self.luma: FloatArray = cv2.resize(self._full_luma, (width, height), interpolation=cv2.INTER_AREA)
+        self.luma: FloatArray = resized(self._full_luma, (height, width))
         self._features: FloatArray | None = None
         trust: NDArray[Any] | float = LOOSE
         if shares is not None:
-            larger = cv2.resize(shares, (width, height), interpolation=cv2.INTER_LINEAR)
+            larger = resized(shares, (height, width))
             sure = larger.max(axis=-1).astype(np.float64)
             trust = LOOSE * (FIRM / LOOSE) ** np.clip(sure, 0, 1)
             roots = np.sqrt(np.maximum(larger, 0))
@@ -68,29 +67,14 @@ class HintSpreader:
         self._propagator = Propagator(self.luma, trust=trust, features=self._features)
 
     def added(self, guide: ChromaGuide, shares: tuple[FloatArray, FloatArray]) -> ChromaGuide:
-        """Give a guide with the hints' colours in it.
-
-        Args:
-            guide: the network's colours, at the size of the luma this was made with.
-            shares: of the hints, from `shares`.
-
-        Returns:
-            The guide, the same where no hint reaches.
-        """
+        """Return a guide of the luma's size with the hints' colours in it, by their `shares`."""
         share, colors = shares
         change = share[..., None] * (colors - self._chroma(guide))
         fitted = fit_guide(self._full_luma, change).planes
         return ChromaGuide(guide.planes + fitted)
 
     def shares(self, hints: PlacedHints) -> tuple[FloatArray, FloatArray]:
-        """Say how far each pixel belongs to the hints, and which colour they give it.
-
-        Args:
-            hints: what is known.
-
-        Returns:
-            (h, w) in 0..1, and (h, w, 2) U and V.
-        """
+        """Compute how far each pixel belongs to the hints, (h, w) in 0..1, and which U and V (h, w, 2) they give it."""
         places, owners = hints.on_grid(*self.luma.shape)
         chroma = hints.chroma[owners]
         given = np.concatenate([chroma, np.ones((len(chroma), 1))], axis=1)
@@ -106,7 +90,7 @@ class HintSpreader:
         return share.astype(np.float32), colors
 
     def _target(self, places: NDArray[np.intp], owners: NDArray[np.intp], chroma: FloatArray) -> FloatArray | None:
-        """Give what each pixel holds to, (h, w, 3): share times U, share times V, and share."""
+        """Return what each pixel holds to, (h, w, 3): share times U, share times V, and share."""
         features = self._features
         if features is None:
             return None
@@ -129,15 +113,12 @@ class HintSpreader:
         return target.astype(np.float32)
 
     def _chroma(self, guide: ChromaGuide) -> FloatArray:
-        """Give U and V (h, w, 2) of a guide at the size of `luma`."""
-        height, width = self.luma.shape
-        chroma = guide.chroma(self._full_luma)
-        small: FloatArray = cv2.resize(chroma, (width, height), interpolation=cv2.INTER_AREA)
-        return small
+        """Return U and V (h, w, 2) of a guide at the size of `luma`."""
+        return resized(guide.chroma(self._full_luma), self.luma.shape)
 
 
 def likeness(shares: NDArray[Any], luma: NDArray[Any]) -> FloatArray:
-    """Say how far any two pixels of a picture belong together: near each other, and one thing to the network.
+    """Measure how far any two pixels belong together: near each other, and one thing to the network.
 
     Args:
         shares: (h w, n) the network's distribution.

@@ -11,23 +11,19 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
+from tinct.color.resize import resized
 from tinct.color.spaces import RGB_TO_YUV, FloatArray
 from tinct.color.upsample import ChromaGuide, color_rows
 from tinct.errors import InputError
-from tinct.media.image.picture import small_size
 
 _ROWS_AT_ONCE = 1 << 18
 
 
 def unit_pixels(picture: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Check an array and split its alpha off.
+    """Check an array of uint8, uint16 or floats in 0..1, and split its alpha off.
 
-    Args:
-        picture: (H, W) or (H, W, 1) grey, (H, W, 2) with alpha, (H, W, 3) sRGB or (H, W, 4) with alpha; uint8, uint16,
-            or floats in 0..1.
-
-    Returns:
-        (H, W, 1) or (H, W, 3) of the same type, and alpha (H, W, 1) or None.
+    It is (H, W) or (H, W, 1) grey, (H, W, 2) with alpha, (H, W, 3) sRGB or (H, W, 4) with alpha. Returns (H, W, 1) or
+    (H, W, 3) of the same type, and alpha (H, W, 1) or None.
 
     Raises:
         InputError: the array has another form, or floats outside 0..1.
@@ -53,7 +49,7 @@ def unit_pixels(picture: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | Non
 
 
 def luma_of(rows: NDArray[Any]) -> FloatArray:
-    """Give BT.601 luma (n, W) float32 in 0..1 of grey (n, W, 1) or sRGB (n, W, 3) rows of uint8, uint16 or floats."""
+    """Return BT.601 luma (n, W) float32 in 0..1 of grey (n, W, 1) or sRGB (n, W, 3) rows of uint8, uint16 or floats."""
     scale = 1 / np.iinfo(rows.dtype).max if np.issubdtype(rows.dtype, np.integer) else 1.0
     if rows.shape[-1] == 1:
         grey: FloatArray = np.multiply(rows[..., 0], np.float32(scale), dtype=np.float32)
@@ -65,39 +61,31 @@ def luma_of(rows: NDArray[Any]) -> FloatArray:
 
 
 def small_copy(pixels: NDArray[Any], size: tuple[int, int]) -> FloatArray:
-    """Give (H, W, k) pixels as (h, w, k) float32 in 0..1, shrunk by area."""
+    """Return (H, W, k) pixels as (h, w, k) float32 in 0..1, shrunk by area."""
     scale = 1 / np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1.0
-    source = np.ascontiguousarray(pixels if np.issubdtype(pixels.dtype, np.integer) else pixels.astype(np.float32))
-    small = cv2.resize(source, size[::-1], interpolation=cv2.INTER_AREA).reshape(*size, pixels.shape[2])
+    small = resized(pixels if np.issubdtype(pixels.dtype, np.integer) else pixels.astype(np.float32), size)
     result: FloatArray = np.clip(small.astype(np.float32) * np.float32(scale), 0, 1)
     return result
 
 
-def row_function(guide: ChromaGuide, *, height: int, dtype: Any, alpha: bool) -> Callable[[NDArray[Any], int], Any]:
-    """Give what colours rows.
+def row_function(guide: ChromaGuide, *, height: int, dtype: Any) -> Callable[[NDArray[Any], int], NDArray[Any]]:
+    """Return a function that colours rows of a picture of a height, in uint8, uint16 or float32.
 
-    Args:
-        guide: the chroma.
-        height: of the whole picture.
-        dtype: of the result: uint8, uint16 or float32.
-        alpha: whether the rows' last channel is alpha, to be passed on.
-
-    Returns:
-        A function of rows (n, W, 1 or 3, one more with alpha) and the first one's number that gives (n, W, 3 or 4).
+    It takes rows (n, W, 1 or 3), one more with alpha, which is passed on, and the first one's number, and returns
+    (n, W, 3 or 4).
     """
 
     def function(rows: NDArray[Any], top: int) -> NDArray[Any]:
-        channels = rows.shape[2] - alpha
-        colors = color_rows(luma_of(rows[..., :channels]), guide, top=top, height=height, dtype=dtype)
-        if not alpha:
-            return colors
-        return np.concatenate([colors, same_range(rows[..., -1:], dtype)], axis=-1)
+        alpha = rows.shape[2] in (2, 4)
+        luma = luma_of(rows[..., : rows.shape[2] - alpha])
+        colors = color_rows(luma, guide, top=top, height=height, dtype=dtype)
+        return np.concatenate([colors, same_range(rows[..., -1:], dtype)], axis=-1) if alpha else colors
 
     return function
 
 
 def same_range(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """Give integer values in another integer type's whole range, rounded."""
+    """Return integer values in another integer type's whole range, rounded."""
     if values.dtype == dtype:
         return values
     if values.dtype == np.uint16 and np.dtype(dtype) == np.uint8:
@@ -108,21 +96,14 @@ def same_range(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
 
 
 def colored(pixels: NDArray[Any], alpha: NDArray[Any] | None, guide: ChromaGuide, *, threads: int) -> NDArray[Any]:
-    """Colour a whole array.
+    """Colour a whole array (H, W, 1 or 3) of uint8, uint16 or floats in 0..1; alpha (H, W, 1), if any, is passed on.
 
-    Args:
-        pixels: (H, W, 1 or 3), uint8, uint16 or floats in 0..1.
-        alpha: (H, W, 1) of the same type, passed on, or None.
-        guide: the chroma.
-        threads: how many parts are computed at once.
-
-    Returns:
-        (H, W, 3), or (H, W, 4) with alpha, of the same type.
+    Returns (H, W, 3), or (H, W, 4) with alpha, of the same type.
     """
     height, width = pixels.shape[:2]
     result = np.empty((height, width, 3 if alpha is None else 4), dtype=pixels.dtype)
     dtype = pixels.dtype.type if np.issubdtype(pixels.dtype, np.integer) else np.float32
-    function = row_function(guide, height=height, dtype=dtype, alpha=False)
+    function = row_function(guide, height=height, dtype=dtype)
     step = max(1, _ROWS_AT_ONCE // width)
 
     def work(top: int) -> None:
@@ -136,13 +117,10 @@ def colored(pixels: NDArray[Any], alpha: NDArray[Any] | None, guide: ChromaGuide
 
 
 def encoded(picture: NDArray[Any]) -> bytes:
-    """Give an array as a file's bytes, lossless: for what works on files only.
-
-    Args:
-        picture: as `unit_pixels` takes; floats become 16 bits.
+    """Return an array as a file's bytes, lossless, for what works on files only; floats become 16 bits.
 
     Raises:
-        InputError: the array has another form.
+        InputError: the array has another form than `unit_pixels` takes.
     """
     colors, alpha = unit_pixels(picture)
     parts = [part for part in (colors, alpha) if part is not None]
@@ -155,12 +133,3 @@ def encoded(picture: NDArray[Any]) -> bytes:
     meaning = ("rgb16" if bands > 2 else "grey16") if kind == "ushort" else ("srgb" if bands > 2 else "b-w")
     data: bytes = image.copy(interpretation=meaning).tiffsave_buffer()
     return data
-
-
-def shrunk(values: NDArray[Any], size: int) -> FloatArray:
-    """Shrink (H, W) or (H, W, k) by area to sqrt(height x width) = `size`, never enlarging."""
-    height, width = small_size(values.shape[0], values.shape[1], size=size)
-    result: FloatArray = np.ascontiguousarray(values, dtype=np.float32)
-    if (height, width) != values.shape[:2]:
-        result = cv2.resize(result, (width, height), interpolation=cv2.INTER_AREA)
-    return result

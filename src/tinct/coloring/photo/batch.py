@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from tinct.coloring.hints.hint import Hint
-from tinct.coloring.photo.colorizer import Colorizer, PhotoResult
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.photo.explain import stages_of, write_stages
 from tinct.coloring.photo.plan import EXTRAS, Job, extra_path, plan_jobs
 from tinct.coloring.photo.prediction import has_confidence
+from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.photo.sheet import compare_sheet, confidence_sheet
 from tinct.coloring.settings import Decoding
 from tinct.errors import AlreadyColorError, OutputError, SettingError, TinctError
+from tinct.files import make_folder
+from tinct.parallel import ahead
 from tinct.runtime.session import core_count
 
 MOST_WORKERS = 8  # pictures in work at once; more would hold more memory without being faster
@@ -39,6 +42,7 @@ class Row:
         seconds: the time it took.
         sheet: the before/after sheet, where asked for.
         confidence: the confidence maps, where asked for and the model has them.
+        stages: what was decided at each stage of a picture colorized now, where asked for: name and words.
     """
 
     source: Path
@@ -50,16 +54,19 @@ class Row:
     seconds: float = 0.0
     sheet: Path | None = None
     confidence: Path | None = None
+    stages: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give the row as plain JSON values."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """Return the row as plain JSON values; stages only where they were asked for."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "stages" or self.stages}
+        if self.stages:
+            values["stages"] = dict(self.stages)
         values["seconds"] = round(self.seconds, 4)
         return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(Decoding):
+class PhotoSettings(Decoding):
     """How to colorize, beside what `Decoding` says.
 
     Attributes:
@@ -68,6 +75,8 @@ class Settings(Decoding):
         compare: write a before/after sheet beside each result, as NAME_color_sheet.EXT.
         confidence: write confidence maps beside each result, as NAME_color_confidence.EXT.
         hints: what is known of the colours of one picture; there can be no others then.
+        explain: tell in the rows what was decided at each stage.
+        explain_to: write a picture of each stage into this folder, in a subfolder for each picture.
     """
 
     recolor: bool = False
@@ -75,6 +84,8 @@ class Settings(Decoding):
     compare: bool = False
     confidence: bool = False
     hints: tuple[Hint, ...] = ()
+    explain: bool = False
+    explain_to: str | Path | None = None
 
 
 def colorize_files(
@@ -82,7 +93,7 @@ def colorize_files(
     *,
     output: str | Path | None = None,
     recursive: bool = False,
-    settings: Settings | None = None,
+    settings: PhotoSettings | None = None,
     on_row: Callable[[Row, int, int], object] | None = None,
 ) -> list[Row]:
     """Colorize files, folders and patterns; a failure is a row, and the others go on.
@@ -105,17 +116,26 @@ def colorize_files(
         ModelError: the model cannot be used.
         MissingExtraError: the runtime asked for is not installed.
     """
-    settings = settings or Settings()
+    settings = settings or PhotoSettings()
     jobs = plan_jobs(inputs, output=output, recursive=recursive)
     if settings.hints and len(jobs) > 1:
         raise SettingError(f"hints are for one picture, and {len(jobs)} were named; name the one they belong to")
-    workers, each = _share_threads(settings.threads, sum(not job.status for job in jobs))
-    colorizer = Colorizer(settings, threads=each)
+    # Decoding, network and encoding of different pictures overlap, which fills the cores better than many threads in
+    # each step would; a single picture gets all the threads.
+    threads = settings.threads or core_count()
+    workers = max(1, min(threads, sum(not job.status for job in jobs), MOST_WORKERS))
+    colorizer = Colorizer(settings, threads=max(1, threads // workers))
     rows = []
-    for row in _rows(colorizer, jobs, settings, workers=workers):
-        rows.append(row)
-        if on_row is not None:
-            on_row(row, len(rows), len(jobs))
+    root = Path(os.path.commonpath([job.source.absolute().parent for job in jobs] or [""]))
+    with ThreadPoolExecutor(workers, thread_name_prefix="tinct") as pool:
+        try:
+            for row in ahead(pool, lambda job: _row(colorizer, job, settings, root=root), jobs, depth=4 * workers):
+                rows.append(row)
+                if on_row is not None:
+                    on_row(row, len(rows), len(jobs))
+        finally:
+            # After Ctrl-C, pictures in work are finished and no other is begun.
+            pool.shutdown(wait=True, cancel_futures=True)
     return rows
 
 
@@ -124,19 +144,14 @@ def colorize_stream(
     *,
     output: str | Path | None,
     recursive: bool = False,
-    settings: Settings | None = None,
+    settings: PhotoSettings | None = None,
     stdin: BinaryIO,
     stdout: BinaryIO,
 ) -> Row:
     """Colorize one picture from a stream, to a stream, or both.
 
-    Args:
-        inputs: one input: a file, or `-` for `stdin`.
-        output: a file, or `-` or None for `stdout`, where the result has the format of the input.
-        recursive: there are no folders here, so that it cannot be asked for.
-        settings: how to colorize; sheets and maps need files and cannot be asked for.
-        stdin: read when the input is `-`.
-        stdout: written when the output is `-`, only after the picture is done.
+    The input is a file, or `-` for `stdin`; the output a file, or `-` or None for `stdout`, which is written only after
+    the picture is done, in the format of the input. Folders, sheets and maps need files and cannot be asked for.
 
     Returns:
         The picture's row; its source is `-` for `stdin`, and it has no target where `stdout` was written.
@@ -147,7 +162,7 @@ def colorize_stream(
         OutputError: the result cannot be written.
         ModelError: the model cannot be used.
     """
-    settings = settings or Settings()
+    settings = settings or PhotoSettings()
     _check_stream(inputs, output, settings, recursive=recursive, stdin=stdin, stdout=stdout)
     named = Path(inputs[0])
     start = time.perf_counter()
@@ -166,15 +181,15 @@ def colorize_stream(
             raise
         except OSError as error:
             raise OutputError(f"standard output: cannot be written ({error.strerror}); free or choose space") from error
-    seconds = time.perf_counter() - start
-    message = "; ".join(result.remarks)
-    return Row(named, result.target, "colorized", message, result.width, result.height, seconds)
+    name = Path("stdin" if str(named) == "-" else named.name)
+    stages = _explained(colorizer, settings, named, result, name=name)
+    return _finished(named, result, start, stages=stages)
 
 
 def _check_stream(
     inputs: Sequence[str | Path],
     output: str | Path | None,
-    settings: Settings,
+    settings: PhotoSettings,
     *,
     recursive: bool,
     stdin: BinaryIO,
@@ -195,46 +210,30 @@ def _check_stream(
         raise SettingError("no picture comes from the keyboard; send one with  < FILE,  or name a file")
 
 
-def _share_threads(threads: int | None, pictures: int) -> tuple[int, int]:
-    """Give how many pictures to have in work at once, and how many threads the network uses for each.
-
-    Decoding, network and encoding of different pictures overlap, which fills the cores better than many threads in
-    each step would; a single picture gets all the threads.
-    """
-    total = threads or core_count()
-    workers = max(1, min(total, pictures, MOST_WORKERS))
-    return workers, max(1, total // workers)
-
-
-def _rows(colorizer: Colorizer, jobs: Sequence[Job], settings: Settings, *, workers: int) -> Iterator[Row]:
-    """Do the jobs in a few threads; give their rows in the jobs' order."""
-    waiting: deque[Future[Row]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="tinct") as pool:
-        try:
-            for job in jobs:
-                waiting.append(pool.submit(_row, colorizer, job, settings))
-                if len(waiting) > 4 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            # After Ctrl-C, pictures in work are finished and no other is begun.
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _row(colorizer: Colorizer, job: Job, settings: Settings) -> Row:
-    """Do one job; every failure becomes a row."""
+def _row(colorizer: Colorizer, job: Job, settings: PhotoSettings, *, root: Path) -> Row:
+    """Do one job of pictures below a folder; every failure becomes a row."""
     if job.status or job.target is None:
         return Row(job.source, None, job.status or "failed", job.message)
     start = time.perf_counter()
     written: PhotoResult | None = None
-    there = not settings.overwrite and os.path.lexists(job.target)
+    keep = not settings.overwrite and os.path.lexists(job.target)
     try:
-        wanted = _wanted_extras(colorizer, job.target, settings, keep=there)
-        if not there:
-            written = _colorized(colorizer, job.source, job.target, settings)
+        wanted = _wanted_extras(colorizer, job.target, settings, keep=keep)
+        if not keep:
+            make_folder(job.target.parent)
+            written = colorizer.photo(
+                job.source,
+                job.target,
+                recolor=settings.recolor,
+                overwrite=settings.overwrite,
+                confidence=settings.confidence,
+                hints=settings.hints,
+            )
         sheet, maps = _make_extras(colorizer, job.source, job.target, wanted, written)
-        return _done(job.source, job.target, written, sheet, maps, start)
+        stages = _explained(colorizer, settings, job.source, written, name=job.source.absolute().relative_to(root))
+        if written is not None:
+            return _finished(job.source, written, start, sheet=sheet, confidence=maps, stages=stages)
+        return _kept(job.source, job.target, sheet, maps, start, stages)
     except AlreadyColorError as error:
         return Row(job.source, None, "skipped", str(error), seconds=time.perf_counter() - start)
     except TinctError as error:
@@ -247,32 +246,11 @@ def _row(colorizer: Colorizer, job: Job, settings: Settings) -> Row:
     if written is not None:
         message = f"{job.target} was written, but {message}"
         return Row(job.source, job.target, "failed", message, written.width, written.height, seconds)
-    return Row(job.source, job.target if there else None, "failed", message, seconds=seconds)
+    return Row(job.source, job.target if keep else None, "failed", message, seconds=seconds)
 
 
-def _colorized(colorizer: Colorizer, source: Path, target: Path, settings: Settings) -> PhotoResult:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{target.parent}: the folder cannot be made ({error.strerror}); choose another") from error
-    return colorizer.photo(
-        source,
-        target,
-        recolor=settings.recolor,
-        overwrite=settings.overwrite,
-        confidence=settings.confidence,
-        hints=settings.hints,
-    )
-
-
-def _wanted_extras(colorizer: Colorizer, target: Path, settings: Settings, *, keep: bool) -> dict[str, Path]:
-    """Give what is to be made beside a result, by the extra's name.
-
-    Args:
-        colorizer: says whether there is any confidence to show.
-        target: the result.
-        settings: what was asked for.
-        keep: the result is there already and stays, and so do extras that are there.
+def _wanted_extras(colorizer: Colorizer, target: Path, settings: PhotoSettings, *, keep: bool) -> dict[str, Path]:
+    """Return what is to be made beside a result, by the extra's name; with `keep`, only what is not there yet.
 
     Raises:
         OutputError: an extra is there already and must not be replaced, though the result is made anew.
@@ -295,21 +273,38 @@ def _make_extras(
     if "sheet" in wanted:
         sheet = compare_sheet([source, target], wanted["sheet"])
     if "confidence" in wanted:
-        found = result.confidence if result is not None else colorizer.look(source, recolor=True).confidence
-        if found is not None:
-            maps = confidence_sheet(*found, wanted["confidence"])
+        confidence = result.confidence if result is not None else colorizer.look(source, recolor=True).confidence
+        if confidence is not None:
+            maps = confidence_sheet(*confidence, wanted["confidence"])
     return sheet, maps
 
 
-def _done(
-    source: Path, target: Path, result: PhotoResult | None, sheet: Path | None, maps: Path | None, start: float
-) -> Row:
-    seconds = time.perf_counter() - start
+def _explained(
+    colorizer: Colorizer, settings: PhotoSettings, source: Path, result: PhotoResult | None, *, name: Path
+) -> tuple[tuple[str, str], ...]:
+    """Return the stages by name and words, where asked for, and write their pictures into a folder of this name."""
+    if not settings.explain and settings.explain_to is None:
+        return ()
     if result is not None:
-        message = "; ".join(result.remarks)
-        return Row(source, target, "colorized", message, result.width, result.height, seconds, sheet, maps)
+        stages = stages_of(result.trace)
+    else:
+        stages = colorizer.explain(source, recolor=True, hints=settings.hints)
+    if settings.explain_to is not None:
+        write_stages(stages, Path(settings.explain_to) / name)
+    return tuple((stage.name, stage.decided) for stage in stages)
+
+
+def _finished(source: Path, result: PhotoResult, start: float, **more: Any) -> Row:
+    seconds, message = time.perf_counter() - start, "; ".join(result.remarks)
+    return Row(source, result.target, "colorized", message, result.width, result.height, seconds, **more)
+
+
+def _kept(
+    source: Path, target: Path, sheet: Path | None, maps: Path | None, start: float, stages: tuple[tuple[str, str], ...]
+) -> Row:
     made = [path.name for path in (sheet, maps) if path is not None]
     message = f"{target} is there already; " + (
         f"made {' and '.join(made)} beside it" if made else "replace it with --overwrite"
     )
-    return Row(source, target, "exists", message, seconds=seconds if made else 0.0, sheet=sheet, confidence=maps)
+    seconds = time.perf_counter() - start if made else 0.0
+    return Row(source, target, "exists", message, seconds=seconds, sheet=sheet, confidence=maps, stages=stages)

@@ -1,6 +1,6 @@
 """Colour for one photograph: a file, a PIL image or an array in, the same kind out.
 
-The network sees a small copy; what it says is turned into a few smooth planes (`Prediction.guide`), and the picture
+The network sees a small copy; its answer is turned into a few smooth planes (`Prediction.guide`), and the picture
 itself is streamed once more and coloured row by row, its luma untouched.
 """
 
@@ -8,29 +8,29 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct import __version__
-from tinct.color.decoding import CAUTIOUS, check_decoding
+from tinct.color.decoding import CAUTIOUS
+from tinct.color.resize import shrunk, small_size
 from tinct.color.spaces import FloatArray, rgb_to_lab
-from tinct.color.toning import is_colored
+from tinct.color.toning import COLOR_OFF_TONE, color_off_tone
 from tinct.coloring.hints.hint import Hint, as_hints
 from tinct.coloring.hints.placing import place_hints
 from tinct.coloring.photo import arrays, pil
 from tinct.coloring.photo.denoise import denoised
+from tinct.coloring.photo.explain import Stage, stages_of
 from tinct.coloring.photo.prediction import Prediction, native_luma
-from tinct.coloring.photo.result import PhotoResult as PhotoResult
-from tinct.coloring.photo.result import note_of
+from tinct.coloring.photo.result import PhotoResult, Trace
 from tinct.coloring.photo.views import averaged
 from tinct.coloring.settings import Decoding, Options
 from tinct.errors import AlreadyColorError, InputError, SettingError
 from tinct.media.image import formats
-from tinct.media.image.picture import Picture, check_target, open_picture, small_size
+from tinct.media.image.picture import Picture, check_target, open_picture
 from tinct.runtime import DEFAULT_MODEL
 from tinct.runtime.session import Session, core_count
 
@@ -46,10 +46,11 @@ class Colorizer:
     Attributes:
         session: the running model; `session.card` describes it.
         decoding: the settings asked for.
-        temperature: of decoding, used where no other is named.
-        caution: of decoding.
-        size: the network's working size, in pixels.
-        views: how many views of a photograph are averaged.
+        used: the settings with the model's own where none were asked for.
+        temperature: of decoding; the model's own where none was asked for.
+        caution: of decoding; likewise.
+        size: the network's working size, in pixels; likewise.
+        views: how many views of a photograph are averaged; likewise.
     """
 
     def __init__(self, model: str | Path | Decoding = DEFAULT_MODEL, **options: Unpack[Options]) -> None:
@@ -95,6 +96,16 @@ class Colorizer:
             self.caution = max(CAUTIOUS, self.caution)
         self.size = decoding.size or card.working_size
         self.views = decoding.views or card.views
+        self.used = Decoding(
+            model=card.name,
+            runtime=self.session.runtime,
+            temperature=self.temperature,
+            caution=self.caution,
+            size=self.size,
+            views=self.views,
+            denoise=decoding.denoise,
+            threads=decoding.threads,
+        )
         self._threads = min(decoding.threads or core_count(), _MOST_THREADS)
 
     def __call__(self, picture: Any, *, hints: Any = (), recolor: bool = False, overwrite: bool = False) -> Any:
@@ -118,7 +129,7 @@ class Colorizer:
         """
         known = as_hints(hints)
         if isinstance(picture, bytes):
-            return self.photo_bytes(picture, hints=known, recolor=recolor)
+            return self.encoded(picture, hints=known, recolor=recolor)[0]
         if isinstance(picture, str | Path):
             return self.photo(picture, hints=known, recolor=recolor, overwrite=overwrite).target
         if isinstance(picture, np.ndarray):
@@ -136,9 +147,8 @@ class Colorizer:
         overwrite: bool = False,
         confidence: bool = False,
         hints: Sequence[Hint] = (),
-        temperature: float | None = None,
-        caution: float | None = None,
         prediction: Prediction | None = None,
+        **options: Unpack[Options],
     ) -> PhotoResult:
         """Colour a file of any size; memory does not grow with it.
 
@@ -149,56 +159,25 @@ class Colorizer:
             overwrite: replace a target that is there already.
             confidence: give confidence maps with the result.
             hints: what is known of its colours.
-            temperature: of decoding, above 0; the colorizer's without it.
-            caution: of decoding, 0..4; the colorizer's without it.
             prediction: what `look` or an earlier result gave for the same picture; saves the network's run.
-
-        Returns:
-            What was written.
+            options: other settings than the colorizer's for this picture, say `temperature` or `caution`.
 
         Raises:
             AlreadyColorError: it has colours, and `recolor` is not set.
             InputError: it cannot be read, or a hint lies outside it.
             OutputError: the target cannot be written; nothing is left behind.
-            SettingError: temperature or caution is out of range, or the model has none.
+            SettingError: an option is out of range, or the model has none such.
         """
         started = time.perf_counter()
-        check_decoding(temperature=1.0 if temperature is None else temperature, caution=caution or 0.0)
+        chosen = self.changed(**options)
         opened = open_picture(source)
         place = Path(target) if target is not None else opened.default_target()
         check_target(place, opened.source, overwrite=overwrite)
         form = formats.format_of(place)
-        placed = place_hints(hints, width=opened.width, height=opened.height) if hints else None
-        answer = prediction or self._look(opened, recolor=recolor)
-        answer = answer.chosen(temperature=temperature, caution=caution, hints=placed)
-        function, note = self._plan(opened, form, answer)
-        opened.write(function, place, settings=note, version=__version__, threads=self._threads)
-        return self._result(opened, form, answer, place, confidence=confidence, started=started)
-
-    def photo_bytes(
-        self,
-        source: str | Path | bytes,
-        *,
-        suffix: str | None = None,
-        recolor: bool = False,
-        hints: Sequence[Hint] = (),
-        temperature: float | None = None,
-        caution: float | None = None,
-        prediction: Prediction | None = None,
-    ) -> bytes:
-        """Colour a file and give the result as a file's bytes; `encoded` gives also what is to be said about it.
-
-        Args, raises: as `encoded`.
-        """
-        return self.encoded(
-            source,
-            suffix=suffix,
-            recolor=recolor,
-            hints=hints,
-            temperature=temperature,
-            caution=caution,
-            prediction=prediction,
-        )[0]
+        trace = chosen._trace(opened, recolor=recolor, hints=hints, prediction=prediction)
+        rows = arrays.row_function(trace.guide, height=opened.height, dtype=opened.result_type(form))
+        opened.write(rows, place, settings=chosen._note(trace), threads=self._threads)
+        return chosen._result(trace, form, place, confidence=confidence, started=started)
 
     def encoded(
         self,
@@ -207,38 +186,33 @@ class Colorizer:
         suffix: str | None = None,
         recolor: bool = False,
         hints: Sequence[Hint] = (),
-        temperature: float | None = None,
-        caution: float | None = None,
         prediction: Prediction | None = None,
+        **options: Unpack[Options],
     ) -> tuple[bytes, PhotoResult]:
-        """Colour a file and give the result as a file's bytes.
+        """Colour a file as `photo` does, and return the result as a file's bytes, and what it is.
 
         Args:
             source: the picture, or a file's bytes.
             suffix: the result's format, such as `.png`; the source's without it, PNG where that is not writable.
-            recolor: colour it even if it has colours already.
-            hints: what is known of its colours.
-            temperature: of decoding; the colorizer's without it.
-            caution: of decoding; the colorizer's without it.
-            prediction: what `look` or an earlier result gave for the same picture.
-
-        Returns:
-            The result, encoded, and what it is, without a target.
+            recolor: as for `photo`, and so are the others.
+            hints: see there.
+            prediction: see there.
+            options: see there.
 
         Raises:
             As `photo`.
         """
         started = time.perf_counter()
+        chosen = self.changed(**options)
         opened = open_picture(source)
         own = opened.source.suffix if isinstance(opened.source, Path) else ""
-        chosen = suffix or formats.suffix_for(opened.loader, own)
-        form = formats.format_of(f"result{chosen}")
-        placed = place_hints(hints, width=opened.width, height=opened.height) if hints else None
-        answer = prediction or self._look(opened, recolor=recolor)
-        answer = answer.chosen(temperature=temperature, caution=caution, hints=placed)
-        function, note = self._plan(opened, form, answer)
-        data = opened.encode(function, chosen, settings=note, version=__version__, threads=self._threads)
-        return data, self._result(opened, form, answer, None, confidence=False, started=started)
+        ending = suffix or formats.suffix_for(opened.loader, own)
+        form = formats.format_of(f"result{ending}")
+        trace = chosen._trace(opened, recolor=recolor, hints=hints, prediction=prediction)
+        rows = arrays.row_function(trace.guide, height=opened.height, dtype=opened.result_type(form))
+        note = chosen._note(trace)
+        data = opened.encode(rows, ending, settings=note, threads=self._threads)
+        return data, chosen._result(trace, form, None, confidence=False, started=started)
 
     def array(
         self,
@@ -246,8 +220,7 @@ class Colorizer:
         *,
         recolor: bool = False,
         hints: Sequence[Hint] = (),
-        temperature: float | None = None,
-        caution: float | None = None,
+        **options: Unpack[Options],
     ) -> NDArray[Any]:
         """Colour an array.
 
@@ -255,8 +228,7 @@ class Colorizer:
             picture: (H, W) grey, (H, W, 3) sRGB, or one channel more with alpha; uint8, uint16 or floats in 0..1.
             recolor: colour it even if it has colours already.
             hints: what is known of its colours.
-            temperature: of decoding; the colorizer's without it.
-            caution: of decoding; the colorizer's without it.
+            options: other settings than the colorizer's for this picture.
 
         Returns:
             (H, W, 3), or (H, W, 4) where there was alpha, of the same type; its BT.601 luma is the picture's.
@@ -265,14 +237,24 @@ class Colorizer:
             AlreadyColorError: it has colours, and `recolor` is not set.
             InputError: the array has another form, or a hint lies outside it.
         """
+        chosen = self.changed(**options)
         pixels, alpha = arrays.unit_pixels(picture)
-        small = arrays.small_copy(pixels, small_size(*pixels.shape[:2], size=self.guide_size))
-        if not recolor and is_colored(small):
-            raise AlreadyColorError("the picture has colours already; recolor=True colours it anew")
-        placed = place_hints(hints, width=pixels.shape[1], height=pixels.shape[0]) if hints else None
-        answer = self.predict(arrays.luma_of(small))
-        guide = answer.chosen(temperature=temperature, caution=caution, hints=placed).guide()
+        height, width = pixels.shape[:2]
+        small = arrays.small_copy(pixels, small_size(height, width, size=chosen.guide_size))
+        chosen._off_tone(small, name="the picture", recolor=recolor)
+        placed = place_hints(hints, width=width, height=height) if hints else None
+        guide = chosen.predict(arrays.luma_of(small)).chosen(hints=placed).guide()
         return arrays.colored(pixels, alpha, guide, threads=self._threads)
+
+    def explain(
+        self, source: str | Path | bytes, *, recolor: bool = False, hints: Sequence[Hint] = ()
+    ) -> tuple[Stage, ...]:
+        """Return what is decided at each stage for a picture, in their order, without writing anything.
+
+        Raises:
+            As `photo`.
+        """
+        return stages_of(self._trace(open_picture(source), recolor=recolor, hints=hints))
 
     def look(self, source: str | Path | bytes, *, recolor: bool = False) -> Prediction:
         """Run the network on a file, without writing anything.
@@ -281,7 +263,7 @@ class Colorizer:
             AlreadyColorError: it has colours, and `recolor` is not set.
             InputError: it cannot be read.
         """
-        return self._look(open_picture(source), recolor=recolor)
+        return self._seen(open_picture(source), recolor=recolor)[2]
 
     def predict(self, luma: NDArray[Any], *, rgb: NDArray[Any] | None = None) -> Prediction:
         """Run the network on luma.
@@ -291,28 +273,24 @@ class Colorizer:
             rgb: (H, W, 3) sRGB in 0..1 of the same picture: a network that works in Lab then sees its lightness
                 instead of that of the grey picture. Others do not need it.
 
-        Returns:
-            What the network said.
-
         Raises:
             InputError: the array has another form.
         """
         if luma.ndim != 2 or 0 in luma.shape or not np.issubdtype(luma.dtype, np.floating):
             raise InputError(f"luma must be floats in 0..1 of the shape (H, W), not {luma.dtype} {luma.shape}")
         values = np.ascontiguousarray(luma, dtype=np.float32)
-        guide_luma = arrays.shrunk(values, self.guide_size)
+        guide_luma = shrunk(values, self.guide_size)
         space = self.session.card.space
         lightness = rgb is not None and space == "lab"
         if rgb is not None and lightness:
-            values = rgb_to_lab(arrays.shrunk(rgb.astype(np.float32), self.guide_size))[..., 0] / np.float32(100)
+            values = rgb_to_lab(shrunk(rgb, self.guide_size))[..., 0] / np.float32(100)
         noise: list[float] = []
 
         def look(size: int) -> FloatArray:
-            small = arrays.shrunk(values, size)
-            clean, found = denoised(
-                small if lightness else native_luma(small, space=space), denoise=self.decoding.denoise
-            )
-            noise.append(found)
+            small = shrunk(values, size)
+            seen = small if lightness else native_luma(small, space=space)
+            clean, strength = denoised(seen, denoise=self.decoding.denoise)
+            noise.append(strength)
             return clean
 
         output, seen = averaged(self.session.run, look, size=self.size, views=self.views)
@@ -333,22 +311,55 @@ class Colorizer:
         """Root of height x width at which chroma is fitted to luma."""
         return max(GUIDE_SIZE, self.size)
 
-    def _look(self, picture: Picture, *, recolor: bool) -> Prediction:
-        small = picture.small(size=self.guide_size)
-        if not recolor and is_colored(small):
-            raise AlreadyColorError(f"{picture.name}: has colours already; --recolor (recolor=True) colours it anew")
-        return self.predict(arrays.luma_of(small))
-
-    def _result(
+    def _trace(
         self,
         opened: Picture,
-        form: formats.Format,
-        answer: Prediction,
-        target: Path | None,
         *,
-        confidence: bool,
-        started: float,
+        recolor: bool,
+        hints: Sequence[Hint],
+        prediction: Prediction | None = None,
+    ) -> Trace:
+        """Take a picture through all stages but writing, with an earlier prediction or the network's answer."""
+        placed = place_hints(hints, width=opened.width, height=opened.height) if hints else None
+        small, off_tone = None, 0.0
+        if prediction is None:
+            small, off_tone, prediction = self._seen(opened, recolor=recolor)
+        if prediction.bins is not None:
+            prediction = prediction.chosen(temperature=self.temperature, caution=self.caution)
+        answer = prediction.chosen(hints=placed)
+        return Trace(self.decoding, self.used, opened, small, off_tone, answer, answer.guide())
+
+    def _seen(self, opened: Picture, *, recolor: bool) -> tuple[FloatArray, float, Prediction]:
+        """Read a picture small, measure its colour beside its tone, and run the network."""
+        small = opened.small(size=self.guide_size)
+        off_tone = self._off_tone(small, name=opened.name, recolor=recolor)
+        return small, off_tone, self.predict(arrays.luma_of(small))
+
+    @staticmethod
+    def _off_tone(small: FloatArray, *, name: str, recolor: bool) -> float:
+        off_tone = color_off_tone(small)
+        if off_tone > COLOR_OFF_TONE and not recolor:
+            raise AlreadyColorError(f"{name}: has colours already; --recolor (recolor=True) colours it anew")
+        return off_tone
+
+    def _note(self, trace: Trace) -> dict[str, str]:
+        """Return how a picture was coloured, for the note in its file; what has no effect is left out."""
+        answer = trace.prediction
+        note = {"model": self.session.card.name, "size": str(self.size), "denoise": str(self.decoding.denoise)}
+        if self.views > 1:
+            note["views"] = str(self.views)
+        if answer.bins is not None:
+            note["temperature"] = f"{answer.temperature:g}"
+            if answer.caution:
+                note["caution"] = f"{answer.caution:g}"
+        if answer.hints is not None:
+            note["hints"] = str(len(answer.hints))
+        return note
+
+    def _result(
+        self, trace: Trace, form: formats.Format, target: Path | None, *, confidence: bool, started: float
     ) -> PhotoResult:
+        opened, answer = trace.picture, trace.prediction
         return PhotoResult(
             source=opened.source if isinstance(opened.source, Path) else None,
             target=target,
@@ -360,22 +371,5 @@ class Colorizer:
             status="colorized",
             remarks=(*opened.remarks, *opened.losses(form)),
             confidence=answer.confidence if confidence else None,
-            prediction=answer,
+            trace=trace,
         )
-
-    def _plan(
-        self, picture: Picture, form: formats.Format, answer: Prediction
-    ) -> tuple[Callable[[NDArray[Any], int], NDArray[Any]], dict[str, str]]:
-        """Give what colours a picture's rows, and what the note in the result says."""
-        guide = answer.guide()
-        dtype = picture.result_type(form)
-
-        def function(rows: NDArray[Any], top: int) -> NDArray[Any]:
-            alpha = rows.shape[2] in (2, 4)
-            colors: NDArray[Any] = arrays.row_function(guide, height=picture.height, dtype=dtype, alpha=alpha)(
-                rows, top
-            )
-            return colors
-
-        name = self.session.card.name
-        return function, note_of(answer, model=name, size=self.size, views=self.views, denoise=self.decoding.denoise)

@@ -17,20 +17,13 @@ from tinct.coloring.photo.plan import extra_path
 from tinct.coloring.photo.sheet import compare_sheet
 from tinct.errors import MissingExtraError, OutputError
 from tinct.files import make_folder, written_beside
-from tinct.media.image.any_path import save
+from tinct.media.image.opening import save
 from tinct.runtime import DEFAULT_MODEL
 
 
 @dataclass(frozen=True)
 class DemoPhoto:
-    """A photograph in an installed package.
-
-    Attributes:
-        name: what the demo calls it.
-        package: the package that holds it.
-        file: where in there.
-        licence: its terms, and who made it.
-    """
+    """A photograph in an installed package: its name here, the package, the file in there, and its terms and maker."""
 
     name: str
     package: str
@@ -55,30 +48,23 @@ def colorize_demo(
     model: str | Path = DEFAULT_MODEL,
     on_row: Callable[[Row, int, int], None] | None = None,
 ) -> list[Row]:
-    """Colorize the demo's photographs from their grey versions.
+    """Colorize the demo's photographs from their grey versions; return a row for each.
 
-    For each NAME the folder gets NAME.png (grey), NAME_color.png and NAME_color_sheet.png: the grey picture, the
-    result, and the truth where there is one. Nothing is downloaded; what was there is replaced.
-
-    Args:
-        output: the folder, made when needed.
-        model: the name of a model that comes with tinct, or the path of a model file.
-        on_row: called after each photograph with its row, how many are done, and how many there are.
-
-    Returns:
-        A row for each photograph.
+    For each NAME the folder, made when needed, gets NAME.png (grey), NAME_color.png and NAME_color_sheet.png: the grey
+    picture, the result, and the truth where there is one. Nothing is downloaded; what was there is replaced.
+    `on_row` is called after each photograph with its row, how many are done, and how many there are.
 
     Raises:
         MissingExtraError: scikit-image or scikit-learn is not installed.
         OutputError: the folder cannot be written.
         ModelError: the model cannot be used.
     """
-    found = [(photo, photo_file(photo)) for photo in PHOTOS]
+    photos = [(photo, photo_file(photo)) for photo in PHOTOS]
     folder = Path(output)
     make_folder(folder)
     colorizer = Colorizer(model)
     rows = []
-    for photo, original in found:
+    for photo, original in photos:
         grey = folder / f"{photo.name}.png"
         has_truth = _write_grey(original, grey)
         target = folder / f"{photo.name}_color.png"
@@ -90,12 +76,12 @@ def colorize_demo(
             Row(grey, target, "colorized", width=result.width, height=result.height, seconds=seconds, sheet=sheet)
         )
         if on_row is not None:
-            on_row(rows[-1], len(rows), len(found))
+            on_row(rows[-1], len(rows), len(photos))
     return rows
 
 
 def photo_file(photo: DemoPhoto) -> Path:
-    """Give the path of a photograph in its installed package.
+    """Return the path of a photograph in its installed package.
 
     Raises:
         MissingExtraError: the package is not installed.

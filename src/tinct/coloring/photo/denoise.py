@@ -20,14 +20,10 @@ _BLOCK = 8
 
 
 def estimate_noise(luma: NDArray[Any]) -> float:
-    """Estimate the standard deviation of a picture's noise, in 8-bit steps.
+    """Estimate the standard deviation of the noise of luma (h, w) in 0..1, in 8-bit steps.
 
-    Args:
-        luma: (h, w) in 0..1.
-
-    Returns:
-        The noise of the picture's calmer places, since texture in the others looks like noise too; 0 for pictures
-        too small to tell.
+    It is that of the picture's calmer places, since texture in the others looks like noise too; 0 for pictures too
+    small to tell.
 
     Source: Immerkaer 1996, "Fast noise variance estimation", over blocks, of which a low quantile is taken.
     """

@@ -16,7 +16,8 @@ from tinct.color.upsample import ChromaGuide, color_rows
 from tinct.coloring.hints.hint import Hint
 from tinct.coloring.hints.placing import place_hints
 from tinct.coloring.photo import arrays
-from tinct.coloring.photo.colorizer import Colorizer, PhotoResult
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.photo.suggest import Suggestion, suggest_hints
 from tinct.errors import SettingError
 from tinct.media.image.picture import open_picture
@@ -106,12 +107,12 @@ class Editor:
         return color_rows(self._luma, guide, top=0, height=len(self._luma), dtype=np.uint8)
 
     def grey(self) -> NDArray[np.uint8]:
-        """Give the picture as it was, without colour, (h, w, 3) sRGB at the previews' size."""
+        """Return the picture as it was, without colour, (h, w, 3) sRGB at the previews' size."""
         levels = np.rint(self._luma * 255).astype(np.uint8)
         return np.repeat(levels[..., None], 3, axis=-1)
 
     def confidence(self) -> tuple[FloatArray, FloatArray] | None:
-        """Say how sure the network is, at its own size.
+        """Measure how sure the network is, at its own size.
 
         Returns:
             The likeliest colour's probability, 0..1, and its ratio to the second's, at least 1, (k, l) each; None for a
@@ -120,7 +121,7 @@ class Editor:
         return self.prediction.confidence
 
     def suggest(self, count: int = 5, *, hints: Sequence[Hint] = ()) -> list[Suggestion]:
-        """Give the points where a hint would help most, with a few plausible colours each.
+        """Return the points where a hint would help most, with a few plausible colours each.
 
         Args:
             count: how many points at most, 1..50.
@@ -142,24 +143,16 @@ class Editor:
         target: str | Path,
         *,
         hints: Sequence[Hint] = (),
+        overwrite: bool = False,
         temperature: float | None = None,
         caution: float | None = None,
-        overwrite: bool = False,
     ) -> PhotoResult:
         """Write the picture at full size, as `Colorizer.photo` does, from what the network said already.
 
         Args, returns and raises: as there; the format is that of the target's suffix.
         """
-        return self.colorizer.photo(
-            self.source,
-            target,
-            recolor=True,
-            overwrite=overwrite,
-            hints=hints,
-            temperature=temperature,
-            caution=caution,
-            prediction=self.prediction,
-        )
+        colorizer = self.colorizer.changed(temperature=temperature, caution=caution)
+        return colorizer.photo(self.source, target, overwrite=overwrite, hints=hints, prediction=self.prediction)
 
     def encoded(
         self,
@@ -169,16 +162,9 @@ class Editor:
         temperature: float | None = None,
         caution: float | None = None,
     ) -> tuple[bytes, PhotoResult]:
-        """Give the full-size result as a file's bytes, as `Colorizer.encoded` does; arguments as there."""
-        return self.colorizer.encoded(
-            self.source,
-            suffix=suffix,
-            recolor=True,
-            hints=hints,
-            temperature=temperature,
-            caution=caution,
-            prediction=self.prediction,
-        )
+        """Return the full-size result as a file's bytes, as `Colorizer.encoded` does; arguments as there."""
+        colorizer = self.colorizer.changed(temperature=temperature, caution=caution)
+        return colorizer.encoded(self.source, suffix=suffix, hints=hints, prediction=self.prediction)
 
     def close(self) -> None:
         """Let go of what is held in memory for previews; `save` still works."""
@@ -188,7 +174,7 @@ class Editor:
             self.prediction.forget()
 
     def __enter__(self) -> Editor:
-        """Give itself."""
+        """Return the editor."""
         return self
 
     def __exit__(

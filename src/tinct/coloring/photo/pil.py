@@ -19,21 +19,17 @@ DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
 def is_pil(picture: Any) -> bool:
-    """Say whether something is a PIL image, without importing PIL."""
+    """Tell whether something is a PIL image, without importing PIL."""
     return any(kind.__module__ == "PIL.Image" and kind.__name__ == "Image" for kind in type(picture).__mro__)
 
 
 def from_pil(image: Any) -> NDArray[Any]:
-    """Give a PIL image's pixels, upright and in sRGB.
+    """Return a PIL image's pixels, upright and in sRGB: (H, W) or (H, W, 2, 3 or 4) uint8, or (H, W) uint16.
 
-    Args:
-        image: of a mode in `MODES` or `DEEP_MODES`; an ICC profile other than sRGB's is applied, damaged ones are not.
-
-    Returns:
-        (H, W) or (H, W, 2, 3 or 4) uint8, or (H, W) uint16 for 16-bit grey.
+    An ICC profile other than sRGB's is applied, damaged ones are not.
 
     Raises:
-        InputError: the image has another mode.
+        InputError: the image's mode is none of `MODES` and `DEEP_MODES`.
     """
     from PIL import ImageOps
 
@@ -60,7 +56,7 @@ def from_pil(image: Any) -> NDArray[Any]:
 
 
 def to_pil(pixels: NDArray[Any], like: Any) -> Any:
-    """Give (H, W, 3 or 4) pixels as a PIL image with another's texts, resolution and EXIF; PIL knows 8-bit RGB only."""
+    """Return (H, W, 3 or 4) pixels as an 8-bit PIL image with another's texts, resolution and EXIF."""
     from PIL import Image
 
     image = Image.fromarray(np.ascontiguousarray(same_range(pixels, np.uint8)))

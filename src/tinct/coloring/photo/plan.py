@@ -12,7 +12,7 @@ import pyvips
 
 from tinct.errors import SettingError, UnreadableError
 from tinct.media.image import formats
-from tinct.media.image.any_path import open_source
+from tinct.media.image.opening import open_source
 
 RESULT = "_color"  # a result is NAME_color.EXT
 EXTRAS = ("sheet", "confidence")  # and beside it may be NAME_color_sheet.EXT and NAME_color_confidence.EXT
@@ -20,13 +20,10 @@ EXTRAS = ("sheet", "confidence")  # and beside it may be NAME_color_sheet.EXT an
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to colorize.
+    """One picture to colorize, or what was named in its place, and where the result goes.
 
     Attributes:
-        source: the picture, or what was named in its place.
-        target: where the result goes.
-        status: empty for a job to do; `failed` or `skipped` for what already shows that nothing will be done.
-        message: why.
+        status: empty for a job to do; `failed` or `skipped`, and a message why, where nothing will be done.
     """
 
     source: Path
@@ -36,7 +33,7 @@ class Job:
 
 
 def extra_path(target: Path, extra: str) -> Path:
-    """Give the path of something beside a result: `extra_path("a_color.jpg", "sheet")` is a_color_sheet.jpg."""
+    """Return the path of something beside a result: `extra_path("a_color.jpg", "sheet")` is a_color_sheet.jpg."""
     return target.with_name(f"{target.stem}_{extra}{target.suffix}")
 
 
@@ -53,9 +50,6 @@ def plan_jobs(inputs: Sequence[str | Path], *, output: str | Path | None = None,
         output: for one file, the result's path, where it has an ending; else a folder for the results, made when
             needed, in which subfolders are kept. Beside each picture without it.
         recursive: look into subfolders too.
-
-    Returns:
-        The jobs.
 
     Raises:
         SettingError: there are no inputs, a name is empty, one result file was named for several pictures, or a result
@@ -87,7 +81,7 @@ def plan_jobs(inputs: Sequence[str | Path], *, output: str | Path | None = None,
 
 
 def _pictures(given: str | Path, *, recursive: bool, closed: list[OSError]) -> Iterable[tuple[Path, Path]]:
-    """Give the pictures of one input, each with the subfolder it keeps inside an output folder.
+    """Return the pictures of one input, each with the subfolder it keeps inside an output folder.
 
     Folders that cannot be read are added to `closed`.
     """
@@ -125,7 +119,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _is_file_name(output: str | Path, inputs: Sequence[str | Path]) -> bool:
-    """Say whether `output` names one result rather than a folder."""
+    """Tell whether `output` names one result rather than a folder."""
     path = Path(output)
     if path.is_dir() or str(output).endswith(("/", os.sep)) or not path.suffix:
         if path.is_file():
@@ -146,7 +140,7 @@ def _target(source: Path, inside: Path, output: str | Path | None) -> Path:
 
 
 def _loader(source: Path) -> str:
-    """Give the name of what reads the picture; empty where nothing does."""
+    """Return the name of what reads the picture; empty where nothing does."""
     try:
         return str(pyvips.Image.new_from_source(open_source(source), "").get("vips-loader"))
     except pyvips.Error:
@@ -178,7 +172,7 @@ def _without_own_results(jobs: Sequence[Job], named: Container[str]) -> list[Job
 
 
 def _origins(path: Path) -> list[Path]:
-    """Give the pictures beside this one from which it was made, going by its name; there may be several or none."""
+    """Return the pictures beside this one from which it was made, going by its name; there may be several or none."""
     stem = path.stem
     for extra in EXTRAS:
         stem = stem.removesuffix(f"_{extra}") if stem.endswith(f"{RESULT}_{extra}") else stem
@@ -186,7 +180,7 @@ def _origins(path: Path) -> list[Path]:
         return []
     origin = stem.removesuffix(RESULT)
     suffixes = {path.suffix, *formats.PICTURE_SUFFIXES}
-    return [found for suffix in sorted(suffixes) if (found := path.with_name(origin + suffix)).is_file()]
+    return [beside for suffix in sorted(suffixes) if (beside := path.with_name(origin + suffix)).is_file()]
 
 
 def _checked_targets(jobs: Sequence[Job]) -> list[Job]:
@@ -210,6 +204,6 @@ def _checked_targets(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _key(path: Path) -> str:
-    """Give what two ways to write one path have in common."""
+    """Return what two ways to write one path have in common."""
     # Path.resolve would follow links, which takes long for many files.
     return os.path.normcase(os.path.abspath(path))  # noqa: PTH100

@@ -8,16 +8,15 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pyvips
 from numpy.typing import NDArray
 
 from tinct.coloring.hints.hint import Hint
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.editor import Editor
-from tinct.coloring.photo.sheet import write_sheet
+from tinct.coloring.photo.sheet import pixels_image, write_sheet
 from tinct.coloring.photo.suggest import Suggestion
+from tinct.coloring.settings import Decoding
 from tinct.media.image.picture import check_target
-from tinct.runtime import DEFAULT_MODEL
 
 # Longest edge of the picture with the points, and at least so much, so that the marks do not hide it.
 _EDGE, _LEAST_EDGE = 1200, 640
@@ -31,25 +30,20 @@ def suggest_for(
     marked: str | Path | None = None,
     count: int = 5,
     hints: Sequence[Hint] = (),
-    model: str | Path = DEFAULT_MODEL,
-    runtime: str = "auto",
     recolor: bool = False,
     overwrite: bool = False,
+    decoding: Decoding | None = None,
 ) -> list[Suggestion]:
-    """Give the points of a picture where a hint would help most.
+    """Return the points of a file where a hint would help most.
 
     Args:
         picture: the file.
         marked: write the picture, grey, with numbered points and their plausible colours to this file.
         count: how many points at most, 1..50.
         hints: what is known already.
-        model: the name of a model that comes with tinct, or the path of a model file; with bins.
-        runtime: `auto`, `onnxruntime` or `openvino`.
         recolor: take pictures that have colours already.
         overwrite: replace a file `marked` that is there already.
-
-    Returns:
-        The points, the most helpful first; see `tinct.coloring.photo.suggest`.
+        decoding: the model, with bins, and its settings; the defaults without it.
 
     Raises:
         InputError: the picture cannot be used; AlreadyColorError where it has colours.
@@ -59,25 +53,19 @@ def suggest_for(
     """
     if marked is not None:
         check_target(Path(marked), Path(picture), overwrite=overwrite)
-    with Editor(picture, colorizer=Colorizer(model, runtime=runtime), preview=_EDGE, recolor=recolor) as editor:
-        found = editor.suggest(count, hints=hints)
+    colorizer = Colorizer(decoding or Decoding())
+    with Editor(picture, colorizer=colorizer, preview=_EDGE, recolor=recolor) as editor:
+        points = editor.suggest(count, hints=hints)
         if marked is not None:
             factor = editor.grey().shape[1] / editor.width
-            draw_points(editor.grey(), found, marked, factor=factor)
-    return found
+            draw_points(editor.grey(), points, marked, factor=factor)
+    return points
 
 
 def draw_points(picture: NDArray[np.uint8], points: Sequence[Suggestion], target: str | Path, *, factor: float) -> Path:
-    """Write a picture with numbered points on it, and the colours that are plausible at each beside them.
+    """Write a picture (h, w, 3) with numbered points on it, and the colours that are plausible at each beside them.
 
-    Args:
-        picture: (h, w, 3) sRGB.
-        points: what to mark.
-        target: the file; its ending chooses the format.
-        factor: pixels of `picture` for one of the points' own.
-
-    Returns:
-        The file's path.
+    `factor` is how many of its pixels make one of the points' own.
 
     Raises:
         OutputError: the file cannot be written.
@@ -88,9 +76,7 @@ def draw_points(picture: NDArray[np.uint8], points: Sequence[Suggestion], target
         canvas = cv2.resize(canvas, None, fx=larger, fy=larger, interpolation=cv2.INTER_CUBIC)
     for number, point in enumerate(points, start=1):
         _mark(canvas, number, point, x=round(point.x * factor * larger), y=round(point.y * factor * larger))
-    height, width = canvas.shape[:2]
-    image = pyvips.Image.new_from_memory(np.ascontiguousarray(canvas).tobytes(), width, height, 3, "uchar")
-    return write_sheet(image.copy(interpretation="srgb"), Path(target))
+    return write_sheet(pixels_image(canvas), Path(target))
 
 
 def _mark(canvas: NDArray[Any], number: int, point: Suggestion, *, x: int, y: int) -> None:

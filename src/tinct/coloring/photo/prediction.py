@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tinct.color.bins import ColorBins
 from tinct.color.decoding import check_decoding, confidence, softmax
+from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab, rgb_to_yuv
 from tinct.color.upsample import ChromaGuide, fit_guide
 from tinct.coloring.hints.placing import PlacedHints
@@ -46,12 +47,12 @@ class Prediction:
     calibration: float = 1.0
     hints: PlacedHints | None = None
     # What takes long to make, shared by all copies that differ in how they are decoded.
-    _kept: dict[str, Any] = field(default_factory=dict, repr=False)
+    _kept: dict[str, HintSpreader] = field(default_factory=dict, repr=False)
 
     def chosen(
         self, *, temperature: float | None = None, caution: float | None = None, hints: PlacedHints | None = None
     ) -> Prediction:
-        """Give the same answer to be decoded in another way; what is None stays as it is.
+        """Return the same answer to be decoded in another way; what is None stays as it is.
 
         Raises:
             SettingError: temperature or caution is out of range, or the network has none.
@@ -64,20 +65,11 @@ class Prediction:
             check_decoding(temperature=warmth, caution=care)
         return replace(self, temperature=warmth, caution=care, hints=self.hints if hints is None else hints)
 
-    def native_chroma(self, *, temperature: float | None = None) -> FloatArray:
-        """Decode chroma (k, l, 2) in the units of `space`, without hints; of a whole picture, its own.
-
-        Raises:
-            SettingError: the temperature is not above 0, or the network has none.
-        """
+    def native_chroma(self) -> FloatArray:
+        """Decode chroma (k, l, 2) in the units of `space`, without hints; of a whole picture, its own."""
         if self.bins is not None:
-            chosen = self.temperature if temperature is None else temperature
-            return self.bins.decode(self.output, temperature=chosen, caution=self.caution)
-        if temperature is not None:
-            raise SettingError("this model gives chroma itself and has no temperature; leave the option out")
-        if self.picture is not None:
-            return chroma_space(self.space).split(self.picture)[1]
-        return self.output
+            return self.bins.decode(self.output, temperature=self.temperature, caution=self.caution)
+        return self.output if self.picture is None else chroma_space(self.space).split(self.picture)[1]
 
     @property
     def picture(self) -> FloatArray | None:
@@ -87,51 +79,37 @@ class Prediction:
         """
         return self.output if self.bins is None and self.output.shape[-1] == 3 else None
 
-    def chroma(self, *, temperature: float | None = None) -> FloatArray:
-        """Decode chroma (k, l, 2) in YUV units, whatever the network's space.
-
-        Raises:
-            SettingError: the temperature is not above 0, or the network has none.
-        """
-        chroma = self.native_chroma(temperature=temperature)
+    def chroma(self) -> FloatArray:
+        """Decode chroma (k, l, 2) in YUV units, whatever the network's space."""
         if self.picture is not None:
             return picture_chroma(self.picture)
+        chroma = self.native_chroma()
         return chroma if self.space == "yuv" else yuv_chroma(self.luma, chroma, space=self.space)
 
     def drawn(self, height: int, width: int) -> NDArray[np.uint8]:
-        """Give the whole picture as the network drew it, enlarged to (height, width, 3) sRGB uint8 and nothing else.
+        """Return the whole picture as the network drew it, enlarged to (height, width, 3) sRGB uint8 and nothing else.
 
         Raises:
             SettingError: the network gives no picture.
         """
-        import cv2
-
         if self.picture is None:
             raise SettingError("this model gives colours and no picture; take one that was trained with --task rgb")
-        larger = cv2.resize(self.picture, (width, height), interpolation=cv2.INTER_LINEAR)
+        larger = resized(self.picture, (height, width))
         drawn: NDArray[np.uint8] = (np.clip(larger, 0, 1) * 255 + 0.5).astype(np.uint8)
         return drawn
 
-    def guide(self, *, temperature: float | None = None) -> ChromaGuide:
-        """Give what colours the picture at any size, hints and all; see `tinct.color.upsample`.
-
-        Raises:
-            SettingError: the temperature is not above 0, or the network has none.
-        """
-        chroma = self.chroma(temperature=temperature)
-        plain = fit_guide(self.luma, chroma)
+    def guide(self) -> ChromaGuide:
+        """Return what colours the picture at any size, hints and all; see `tinct.color.upsample`."""
+        plain = fit_guide(self.luma, self.chroma())
         return plain if self.hints is None else self.spreader.added(plain, self.spreader.shares(self.hints))
 
     @property
     def spreader(self) -> HintSpreader:
         """What spreads hints over this picture; made when first asked for, and kept."""
-        spreader = self._kept.get("spreader")
-        if spreader is None:
+        if "spreader" not in self._kept:
             shares = None if self.bins is None else softmax(self.output, temperature=self.calibration)
-            spreader = HintSpreader(self.luma, shares=shares)
-            self._kept["spreader"] = spreader
-        made: HintSpreader = spreader
-        return made
+            self._kept["spreader"] = HintSpreader(self.luma, shares=shares)
+        return self._kept["spreader"]
 
     def forget(self) -> None:
         """Free the memory of what would be made again when needed."""
@@ -149,33 +127,21 @@ class Prediction:
 
 
 def has_confidence(bins: ColorBins | None) -> bool:
-    """Say whether a network with these bins, or with none, can say how sure it is."""
+    """Tell whether a network with these bins, or with none, can say how sure it is."""
     return bins is not None and bins.count >= 2
 
 
 def picture_chroma(rgb: NDArray[Any]) -> FloatArray:
-    """Give U and V (..., 2) of a picture (..., 3), sRGB in 0..1."""
+    """Return U and V (..., 2) of a picture (..., 3), sRGB in 0..1."""
     return np.ascontiguousarray(rgb_to_yuv(rgb)[..., 1:])
 
 
 def yuv_chroma(luma: NDArray[Any], chroma: NDArray[Any], *, space: str) -> FloatArray:
-    """Turn chroma of a space into YUV chroma, at the same BT.601 luma.
-
-    Args:
-        luma: (h, w) BT.601 luma in 0..1, of the same picture at any size.
-        chroma: (k, l, 2) in the units of `space`.
-        space: `yuv` or `lab`.
-
-    Returns:
-        (k, l, 2) U and V.
-    """
-    import cv2
-
+    """Turn chroma (k, l, 2) of a space into U and V at BT.601 luma (h, w) in 0..1 of the same picture at any size."""
     chosen = chroma_space(space)
     if chosen.name == "yuv":
         return np.asarray(chroma, dtype=np.float32)
-    size = (chroma.shape[1], chroma.shape[0])
-    wanted = cv2.resize(np.asarray(luma, dtype=np.float32), size, interpolation=cv2.INTER_AREA).reshape(size[::-1])
+    wanted: FloatArray = resized(np.asarray(luma, dtype=np.float32), chroma.shape[:2])
     lightness = native_luma(wanted, space=space)
     yuv = rgb_to_yuv(np.clip(chosen.join(lightness, chroma), 0, 1))
     for _ in range(3):  # lightness that has the wanted luma together with this chroma
@@ -185,7 +151,7 @@ def yuv_chroma(luma: NDArray[Any], chroma: NDArray[Any], *, space: str) -> Float
 
 
 def native_luma(luma: NDArray[Any], *, space: str) -> FloatArray:
-    """Give the luma channel (..., 0..1) that grey pixels of BT.601 luma (...) have in a space."""
+    """Return the luma channel (..., 0..1) that grey pixels of BT.601 luma (...) have in a space."""
     values = np.asarray(luma, dtype=np.float32)
     if space == "yuv":
         return values

@@ -1,4 +1,4 @@
-"""What became of a photograph."""
+"""What became of a photograph, and the objects of each stage that made it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinct.color.spaces import FloatArray
+from tinct.color.upsample import ChromaGuide
 from tinct.coloring.photo.prediction import Prediction
+from tinct.coloring.settings import Decoding
+from tinct.media.image.picture import Picture
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A photograph's way through the stages, in their order; `tinct.coloring.photo.explain` puts it into words.
+
+    Attributes:
+        asked: the settings as they were asked for.
+        used: the settings with the model's own where none were asked for.
+        picture: the opened file.
+        small: (h, w, 1) grey or (h, w, 3) sRGB in 0..1, as it was read small; None where a prediction was there before.
+        off_tone: how much colour it has beside its tone, in 8-bit steps; see `tinct.color.toning`.
+        prediction: what the network said, with its way of decoding and its hints.
+        guide: what colours the picture's rows.
+    """
+
+    asked: Decoding
+    used: Decoding
+    picture: Picture
+    small: FloatArray | None
+    off_tone: float
+    prediction: Prediction
+    guide: ChromaGuide
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +50,7 @@ class PhotoResult:
         status: `colorized`; everything else is an error raised.
         remarks: what a person should know, such as pages left out or transparency lost.
         confidence: where asked for and the model has bins: top probability and ratio to the second, (k, l) each.
-        prediction: what the network said.
+        trace: what each stage gave.
     """
 
     source: Path | None
@@ -37,18 +63,9 @@ class PhotoResult:
     status: str
     remarks: tuple[str, ...]
     confidence: tuple[FloatArray, FloatArray] | None
-    prediction: Prediction
+    trace: Trace
 
-
-def note_of(answer: Prediction, *, model: str, size: int, views: int, denoise: str | float) -> dict[str, str]:
-    """Say how a picture was coloured, for the note in its file: what has no effect is left out."""
-    note = {"model": model, "size": str(size), "denoise": str(denoise)}
-    if views > 1:
-        note["views"] = str(views)
-    if answer.bins is not None:
-        note["temperature"] = f"{answer.temperature:g}"
-        if answer.caution:
-            note["caution"] = f"{answer.caution:g}"
-    if answer.hints is not None:
-        note["hints"] = str(len(answer.hints))
-    return note
+    @property
+    def prediction(self) -> Prediction:
+        """What the network said."""
+        return self.trace.prediction

@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.decoding import confidence
 from tinct.color.propagate import propagate
+from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray
 from tinct.color.upsample import fit_guide
 from tinct.coloring.photo.arrays import colored
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.media.image.picture import small_size
 
 # Root of height x width at which seeds are chosen and spread.
 SEED_SIZE = 128
@@ -47,28 +46,23 @@ def diffused(luma: NDArray[Any], output: NDArray[Any], chroma: NDArray[Any], *, 
         calibration: what the logits are divided by to make probabilities that hold.
 
     Returns:
-        (h, w, 2) chroma in the units of `chroma`, at `SEED_SIZE` or the size of `luma` if that is less.
+        (h, w, 2) chroma in the same units, at `SEED_SIZE` or the size of `luma` if that is less.
     """
-    size = tuple(max(2, edge) for edge in small_size(*luma.shape, size=SEED_SIZE))
-    small = _resized(luma, (size[0], size[1]))
+    height, width = small_size(*luma.shape, size=SEED_SIZE)
+    small = resized(luma, (max(2, height), max(2, width)))
     sure, ratio = confidence(output, temperature=calibration)
     # The paper shows both; what is likely and has no near rival is sure.
-    surety = _resized(sure * (1 - 1 / ratio), small.shape)
+    surety = resized(sure * (1 - 1 / ratio), small.shape)
     places = choose_seeds(surety)
-    colors = _resized(chroma, small.shape)
+    colors = resized(chroma, small.shape)
     return propagate(small, places, colors[places[:, 0], places[:, 1]])
 
 
 def choose_seeds(surety: NDArray[Any], *, cell: int = _CELL, least: float = _LEAST_SURE) -> NDArray[np.intp]:
-    """Choose the surest pixel of each cell, where it is sure enough.
+    """Choose the surest pixel of each cell of `cell` pixels, where it is sure enough.
 
-    Args:
-        surety: (h, w), more for surer.
-        cell: edge of a cell in pixels.
-        least: quantile of the cells' surest pixels below which they give no seed, 0..1.
-
-    Returns:
-        (k, 2) rows and columns; at least one.
+    Of cells whose surest pixel lies below the quantile `least` of all of them none is taken. Returns (k, 2) rows and
+    columns, at least one.
     """
     height, width = surety.shape
     rows, columns = -(-height // cell), -(-width // cell)
@@ -81,14 +75,3 @@ def choose_seeds(surety: NDArray[Any], *, cell: int = _CELL, least: float = _LEA
     down, across = np.divmod(best[kept], cell)
     places: NDArray[np.intp] = np.stack([kept // columns * cell + down, kept % columns * cell + across], axis=1)
     return places
-
-
-def _resized(values: NDArray[Any], size: tuple[int, ...]) -> FloatArray:
-    """Bring (h, w) or (h, w, 2) to a size."""
-    smaller = size[0] < values.shape[0]
-    result: FloatArray = cv2.resize(
-        np.ascontiguousarray(values, dtype=np.float32),
-        (size[1], size[0]),
-        interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR,
-    )
-    return result

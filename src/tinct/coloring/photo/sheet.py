@@ -11,11 +11,12 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
+from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray
 from tinct.errors import OutputError, SettingError, UnreadableError
 from tinct.files import written_beside
-from tinct.media.image.any_path import open_source, save
 from tinct.media.image.formats import LEAST_QUALITY, format_of, save_options
+from tinct.media.image.opening import open_source, save
 
 PANEL = 800  # longest edge of one picture of a before/after sheet, in pixels
 GAP = 8  # between two pictures, in pixels
@@ -30,15 +31,9 @@ RATIO_TOP = 10.0  # the ratio map's last colour: ten times as likely as the seco
 
 
 def compare_sheet(pictures: Sequence[str | Path | bytes], target: str | Path, *, panel: int = PANEL) -> Path:
-    """Write pictures side by side on one sheet, say before, after and the truth.
+    """Write pictures side by side on one sheet, from left to right, say before, after and the truth.
 
-    Args:
-        pictures: files, or encoded pictures as bytes, from left to right; turned as their orientation says.
-        target: the sheet's file; its ending chooses the format.
-        panel: longest edge of each picture on the sheet, in pixels; smaller pictures are not enlarged.
-
-    Returns:
-        The sheet's path.
+    Each is turned as its orientation says, and its longest edge is at most `panel` pixels.
 
     Raises:
         UnreadableError: a picture cannot be read.
@@ -60,9 +55,6 @@ def confidence_sheet(probability: FloatArray, ratio: FloatArray, target: str | P
         ratio: (h, w) its ratio to the second likeliest bin's, at least 1; shown on a logarithmic scale up to 10.
         target: the file; its ending chooses the format.
 
-    Returns:
-        The file's path.
-
     Raises:
         OutputError: the file cannot be written.
         SettingError: the maps have no pixels or differ in size.
@@ -79,12 +71,11 @@ def confidence_sheet(probability: FloatArray, ratio: FloatArray, target: str | P
     gap = np.full((left.shape[0], 3 * GAP, 3), 255, dtype=np.uint8)
     sheet = np.concatenate([left, gap, right], axis=1)
     sheet = np.concatenate([sheet, _legend(sheet.shape[1])], axis=0)
-    image = pyvips.Image.new_from_memory(sheet.tobytes(), sheet.shape[1], sheet.shape[0], 3, "uchar")
-    return write_sheet(image.copy(interpretation="srgb"), Path(target))
+    return write_sheet(pixels_image(sheet), Path(target))
 
 
 def _thumbnail(picture: str | Path | bytes, edge: int) -> Any:
-    """Give a picture as 8-bit sRGB without alpha, upright, its longest edge at most `edge`."""
+    """Return a picture as 8-bit sRGB without alpha, upright, its longest edge at most `edge`."""
     name = "the picture" if isinstance(picture, bytes) else str(picture)
     options = {"height": edge, "size": "down", "export_profile": "srgb"}
     try:
@@ -107,7 +98,7 @@ def _map_panel(values: FloatArray, title: str, marks: Sequence[tuple[float, str]
     height, width = values.shape
     scale = max(MAP / max(height, width), 1.0)
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    picture = cv2.resize((values * 255).astype(np.uint8), size, interpolation=cv2.INTER_LINEAR)
+    picture = resized((values * 255).astype(np.uint8), size[::-1])
     panel_width = max(size[0], 360)
     colored = np.full((size[1], panel_width, 3), 255, dtype=np.uint8)
     colored[:, : size[0]] = cv2.applyColorMap(picture, cv2.COLORMAP_VIRIDIS)
@@ -124,7 +115,7 @@ def _map_panel(values: FloatArray, title: str, marks: Sequence[tuple[float, str]
 
 
 def _legend(width: int) -> NDArray[np.uint8]:
-    """Say in a few lines what the maps mean, as (h, width, 3) RGB."""
+    """Write in a few lines what the maps mean, as (h, width, 3) RGB."""
     canvas = np.full((20 * len(LEGEND) + 12, width, 3), 255, dtype=np.uint8)
     for number, line in enumerate(LEGEND):
         _text(canvas, line, 0, 20 * (number + 1))
@@ -133,6 +124,13 @@ def _legend(width: int) -> NDArray[np.uint8]:
 
 def _text(canvas: NDArray[np.uint8], text: str, left: int, baseline: int) -> None:
     cv2.putText(canvas, text, (left, baseline), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (40, 40, 40), 1, cv2.LINE_AA)
+
+
+def pixels_image(pixels: NDArray[np.uint8]) -> Any:
+    """Return (h, w, 3) sRGB as a libvips image."""
+    height, width = pixels.shape[:2]
+    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels).tobytes(), width, height, 3, "uchar")
+    return image.copy(interpretation="srgb")
 
 
 def write_sheet(image: Any, target: Path) -> Path:

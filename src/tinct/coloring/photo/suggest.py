@@ -8,10 +8,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from tinct.color.bins import ColorBins
 from tinct.color.decoding import softmax
+from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray
 from tinct.color.upsample import yuv_colors
 from tinct.coloring.hints.hint import Color, color_text
@@ -19,13 +19,12 @@ from tinct.coloring.hints.placing import PlacedHints
 from tinct.coloring.hints.spreading import likeness
 from tinct.coloring.photo.prediction import Prediction, yuv_chroma
 from tinct.errors import SettingError
-from tinct.media.image.picture import small_size
 
 # Root of height x width at which points are sought: a hint is for a thing, not for a pixel.
 _SIZE = 56
-# At most so many colours are named for a point, none of them less likely than this.
+# The most colours that are named for a point, and the least probability of one.
 _MOST_COLORS, _LEAST_SHARE = 4, 0.04
-# Bins nearer than so many cells of their grid are one colour to a person.
+# Bins nearer than this many cells of their grid are one colour to a person.
 _ALIKE_CELLS = 2.0
 # Mean squared error of chroma that nobody sees.
 _NOTHING = 1e-6
@@ -52,14 +51,14 @@ class Suggestion:
     shares: tuple[float, ...]
 
     def text(self) -> str:
-        """Give it as a line: a place as `--hint` takes it, and the colours with their shares."""
+        """Return it as a line: a place as `--hint` takes it, and the colours with their shares."""
         colors = ", ".join(
             f"{color_text(color)} {round(100 * share)} %" for color, share in zip(self.colors, self.shares, strict=True)
         )
         return f"{self.x},{self.y}  {colors}  (helps {100 * self.gain:.0f} %)"
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON values."""
+        """Return it as plain JSON values."""
         colors = [
             {"color": color_text(color), "share": round(share, 4)}
             for color, share in zip(self.colors, self.shares, strict=True)
@@ -94,33 +93,33 @@ def suggest_hints(
     if not 1 <= count <= 50:
         raise SettingError(f"the number of points must lie in 1..50, not {count}")
     size = small_size(*prediction.luma.shape, size=_SIZE)
-    shares = _resized(softmax(prediction.output, temperature=prediction.calibration), size)
-    luma = _resized(prediction.luma, size)
-    error = _expected_error(shares, _resized(prediction.native_chroma(), size), bins)
+    shares = resized(softmax(prediction.output, temperature=prediction.calibration), size)
+    luma = resized(prediction.luma, size)
+    error = _expected_error(shares, resized(prediction.native_chroma(), size), bins)
     if hints is not None:
-        error = error * (1 - _resized(prediction.spreader.shares(hints)[0], size)) ** 2
+        error = error * (1 - resized(prediction.spreader.shares(hints)[0], size)) ** 2
     reach = likeness(shares.reshape(-1, bins.count), luma)
     left, whole = error.ravel(), float(error.sum())
     if whole < _NOTHING * error.size:
         return []
     calm = _calm(luma).ravel()
-    found: list[Suggestion] = []
+    points: list[Suggestion] = []
     for _ in range(count):
         gains = (reach @ left) * calm
         best = int(gains.argmax())
         gain = float((left * (1 - (1 - reach[best]) ** 2)).sum()) / whole
-        if gain <= (_WORTHWHILE * found[0].gain if found else 0):
+        if gain <= (_WORTHWHILE * points[0].gain if points else 0):
             break
         row, column = divmod(best, size[1])
         colors, parts = _plausible(shares, luma, reach[best], (row, column), bins)
         x, y = (column + 0.5) * width / size[1], (row + 0.5) * height / size[0]
-        found.append(Suggestion(int(x), int(y), gain, colors, parts))
+        points.append(Suggestion(int(x), int(y), gain, colors, parts))
         left = left * (1 - reach[best]) ** 2
-    return found
+    return points
 
 
 def plausible_colors(prediction: Prediction, *, x: float, y: float) -> tuple[tuple[Color, ...], tuple[float, ...]]:
-    """Give the few colours that the network finds plausible at a point.
+    """Return the few colours that the network finds plausible at a point, the likeliest first, and how likely each is.
 
     Args:
         prediction: what the network said.
@@ -128,7 +127,7 @@ def plausible_colors(prediction: Prediction, *, x: float, y: float) -> tuple[tup
         y: as a share of the height, 0..1.
 
     Returns:
-        Colours, sRGB 0..255, at the picture's own luma there, the likeliest first, and how likely each is, 0..1.
+        Colours, sRGB 0..255, at the picture's own luma there, and their shares, 0..1.
 
     Raises:
         SettingError: the model has no bins.
@@ -137,15 +136,15 @@ def plausible_colors(prediction: Prediction, *, x: float, y: float) -> tuple[tup
     if bins is None:
         raise SettingError("this model gives chroma itself and knows no other colours; take one with bins")
     height, width = small_size(*prediction.luma.shape, size=_SIZE)
-    shares = _resized(softmax(prediction.output, temperature=prediction.calibration), (height, width))
-    luma = _resized(prediction.luma, (height, width))
+    shares = resized(softmax(prediction.output, temperature=prediction.calibration), (height, width))
+    luma = resized(prediction.luma, (height, width))
     place = (min(height - 1, int(y * height)), min(width - 1, int(x * width)))
     reach = likeness(shares.reshape(-1, bins.count), luma)[place[0] * width + place[1]]
     return _plausible(shares, luma, reach, place, bins)
 
 
 def _expected_error(shares: FloatArray, chroma: FloatArray, bins: ColorBins) -> FloatArray:
-    """Give the expected squared distance of the truth from `chroma`, (h, w)."""
+    """Return the expected squared distance of the truth from `chroma`, (h, w)."""
     lengths = (bins.centers**2).sum(axis=1)
     cross = ((shares @ bins.centers) * chroma).sum(axis=-1)
     error: FloatArray = np.maximum(shares @ lengths - 2 * cross + (chroma**2).sum(axis=-1), 0)
@@ -153,7 +152,7 @@ def _expected_error(shares: FloatArray, chroma: FloatArray, bins: ColorBins) -> 
 
 
 def _calm(luma: FloatArray) -> FloatArray:
-    """Give 1 inside things and less at their edges, where a click belongs to neither, (h, w)."""
+    """Return 1 inside things and less at their edges, where a click belongs to neither, (h, w)."""
     mean = cv2.blur(luma, (3, 3))
     spread = np.sqrt(np.maximum(cv2.blur(luma * luma, (3, 3)) - mean * mean, 0))
     result: FloatArray = 1 / (1 + (spread / np.float32(0.05)) ** 2)
@@ -188,11 +187,3 @@ def _plausible(
     levels = np.rint(rgb * 255).astype(int)
     colors: Sequence[Color] = [(int(r), int(g), int(b)) for r, g, b in levels[order]]
     return tuple(colors), tuple(parts[index] for index in order)
-
-
-def _resized(values: NDArray[Any], size: tuple[int, int]) -> FloatArray:
-    """Bring (h, w) or (h, w, n) to a size, shrunk by area."""
-    planes = np.moveaxis(np.asarray(values, dtype=np.float32).reshape(*values.shape[:2], -1), -1, 0)
-    # OpenCV shrinks by area at most four channels at once.
-    small = [cv2.resize(np.ascontiguousarray(plane), size[::-1], interpolation=cv2.INTER_AREA) for plane in planes]
-    return np.stack(small, axis=-1).reshape(*size, *values.shape[2:])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinct.errors import OutputError
 
@@ -88,26 +89,22 @@ def suffix_for(loader: str, suffix: str) -> str:
 
 
 def jpeg_quality(head: bytes) -> int | None:
-    """Estimate the quality a JPEG file was written with.
+    """Estimate the quality a JPEG file was written with from its bytes up to its first scan; None without a table.
 
-    Args:
-        head: the file's first bytes, up to its first scan.
+    It is the lowest quality of libjpeg's scale, 1..100, whose luma quantisation is on average as fine.
 
-    Returns:
-        The lowest quality of libjpeg's scale whose luma quantisation is on average as fine, 1..100; None if there is no
-        table.
-
-    Source: ISO/IEC 10918-1, B.2.4.1 (marker DQT) and annex K; the scale is libjpeg's.
+    Source: ISO/IEC 10918-1, annex K; the scale is libjpeg's.
     """
-    coarseness = _luma_table_sum(head)
-    if coarseness is None:
+    table = quantisation_tables(head).get(0)
+    if table is None:
         return None
+    coarseness = int(table.sum())
     return next((quality for quality, total in enumerate(_libjpeg_sums(), start=1) if total <= coarseness), 100)
 
 
 @cache
 def _libjpeg_sums() -> list[int]:
-    """Give the sum of libjpeg's luma table at each quality from 1 to 100; it never rises."""
+    """Return the sum of libjpeg's luma table at each quality from 1 to 100; it never rises."""
     standard = np.array(_STANDARD_LUMA_SUM_TABLE.split(), dtype=np.int64)
     quality = np.arange(1, 101)
     scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
@@ -115,41 +112,37 @@ def _libjpeg_sums() -> list[int]:
     return sums
 
 
-def _luma_table_sum(head: bytes) -> int | None:
-    """Add up quantisation table 0 of a JPEG file's head."""
+def quantisation_tables(head: bytes) -> dict[int, NDArray[np.uint16]]:
+    """Read the quantisation tables (64,) of a JPEG file's head by number: 0 for luma, 1 for chroma if it has its own.
+
+    Source: ISO/IEC 10918-1 (ITU-T T.81), B.2.4.1, marker DQT.
+    """
+    tables: dict[int, NDArray[np.uint16]] = {}
     place = 2
-    while head[:2] == b"\xff\xd8" and place + 4 <= len(head):
-        if head[place] != 0xFF:
-            return None
+    while head[:2] == b"\xff\xd8" and place + 4 <= len(head) and head[place] == 0xFF:
         marker, length = head[place + 1], int.from_bytes(head[place + 2 : place + 4], "big")
         if marker == 0xFF:  # fill byte
             place += 1
             continue
-        if marker == 0xDA:
-            return None
+        if marker == 0xDA or length < 2:
+            break
         if marker == 0xDB:
             segment = head[place + 4 : place + 2 + length]
             while segment:
-                wide, number = segment[0] >> 4, segment[0] & 15
-                size = 128 if wide else 64
-                if number == 0 and len(segment) > size:
-                    return int(np.frombuffer(segment[1 : 1 + size], dtype=">u2" if wide else np.uint8).sum())
+                kind, size = (np.dtype(">u2"), 128) if segment[0] >> 4 else (np.dtype(np.uint8), 64)
+                if len(segment) > size:
+                    tables[segment[0] & 15] = np.frombuffer(segment[1 : 1 + size], dtype=kind).astype(np.uint16)
                 segment = segment[1 + size :]
         place += 2 + length
-    return None
+    return tables
 
 
 def is_lossless(loader: str, head: bytes) -> bool:
-    """Say whether a file stores its pixels without loss, as far as its first bytes show it.
+    """Tell whether a file stores its pixels without loss, as far as libvips' loader and its first bytes show it.
 
-    Args:
-        loader: libvips' name for what reads it.
-        head: the file's first bytes.
-
-    Returns:
-        True for PNG, TIFF and the like, for WebP of the lossless kind (a VP8L chunk), and for AVIF that stores RGB as
-        such (matrix coefficients 0 in its colour box, ITU-T H.273), which is how lossless ones are written. Other
-        lossless files of kinds that may be lossy are not recognised.
+    So do PNG, TIFF and the like, WebP of the lossless kind (a VP8L chunk), and AVIF that stores RGB as such (matrix
+    coefficients 0 in its colour box, ITU-T H.273), which is how lossless ones are written. Other lossless files of
+    kinds that may be lossy are not recognised.
     """
     if loader.startswith("webp"):
         return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and b"VP8L" in head[12:4096]
@@ -160,7 +153,7 @@ def is_lossless(loader: str, head: bytes) -> bool:
 
 
 def save_options(form: Format, *, quality: int | None, lossless: bool, deep: bool, huge: bool) -> dict[str, Any]:
-    """Give libvips' options for writing a result.
+    """Return libvips' options for writing a result.
 
     Args:
         form: the format.

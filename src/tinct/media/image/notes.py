@@ -9,6 +9,8 @@ from xml.sax.saxutils import escape
 
 import pyvips
 
+from tinct import __version__
+
 NAMESPACE = "https://github.com/tinct/tinct/ns/1.0/"
 MARK = "colorized by tinct"
 
@@ -42,42 +44,32 @@ def copy_metadata(source: Any, result: Any) -> None:
 
 
 def xmp_upright(packet: bytes) -> bytes:
-    """Say in an XMP packet that the picture is stored upright, where it says otherwise; as attribute or element."""
+    """Mark the picture as upright in an XMP packet that says otherwise, as attribute or element."""
     return _XMP_ORIENTATION.sub(rb"\g<1>1", packet)
 
 
-def write_note(result: Any, settings: Mapping[str, str], *, version: str) -> None:
-    """Say in EXIF and XMP that a picture was colorized, with what; the image is changed in place.
+def write_note(result: Any, settings: Mapping[str, str]) -> None:
+    """Write into EXIF and XMP of a libvips image, in place, that it was colorized, by this version and with what.
 
-    Args:
-        result: a libvips image of one's own, metadata copied already.
-        settings: names (letters only) and values, e.g. `model` and `temperature`.
-        version: of tinct.
+    `settings` are names, of letters only, and values, such as `model` and `temperature`.
     """
-    told = ", ".join(f"{name} {value}" for name, value in settings.items())
-    note = f"{MARK} {version}" + (f" ({told})" if told else "")
+    used = ", ".join(f"{name} {value}" for name, value in settings.items())
+    note = f"{MARK} {__version__}" + (f" ({used})" if used else "")
     field = "exif-ifd0-Software"
     before = _exif_text(result.get(field)) if result.get_typeof(field) else ""
     before = before.split(MARK)[0].rstrip("; ")
     text = f"{before}; {note}" if before else note
     result.set_type(pyvips.GValue.gstr_type, field, _exif_value(text))
     packet = result.get("xmp-data") if result.get_typeof("xmp-data") else None
-    result.set_type(pyvips.GValue.blob_type, "xmp-data", xmp_with_note(packet, note, settings, version=version))
+    result.set_type(pyvips.GValue.blob_type, "xmp-data", xmp_with_note(packet, note, settings))
 
 
-def xmp_with_note(packet: bytes | None, note: str, settings: Mapping[str, str], *, version: str) -> bytes:
+def xmp_with_note(packet: bytes | None, note: str, settings: Mapping[str, str]) -> bytes:
     """Add tinct's description to an XMP packet, in place of an earlier one; everything else stays byte for byte.
 
-    Args:
-        packet: the input's packet, if it has one.
-        note: one sentence.
-        settings: names (letters only) and values.
-        version: of tinct.
-
-    Returns:
-        The packet; the input's own where it has an unknown form or would grow too long.
+    A packet of an unknown form, or that would grow too long, is returned as it is.
     """
-    values = {"note": note, "version": version, **settings}
+    values = {"note": note, "version": __version__, **settings}
     items = "".join(f"<tinct:{name}>{escape(str(value))}</tinct:{name}>" for name, value in values.items())
     ours = f'<rdf:Description rdf:about="" xmlns:tinct="{NAMESPACE}">{items}</rdf:Description>\n'.encode()
     if not packet:
@@ -100,11 +92,11 @@ def xmp_with_note(packet: bytes | None, note: str, settings: Mapping[str, str], 
 
 
 def _exif_value(text: str) -> str:
-    """Give the value of an EXIF field as libvips takes it: it cuts the last parenthesis off. EXIF text is ASCII."""
+    """Return the value of an EXIF field as libvips takes it: it cuts the last parenthesis off. EXIF text is ASCII."""
     return text.encode("ascii", "replace").decode() + " (text)"
 
 
 def _exif_text(value: str) -> str:
-    """Give the text of an EXIF field as libvips shows it: `text (text, ASCII, 5 components, 5 bytes)`."""
+    """Return the text of an EXIF field as libvips shows it: `text (text, ASCII, 5 components, 5 bytes)`."""
     match = re.match(r"(.*) \(\1, ASCII, \d+ components, \d+ bytes\)$", value, re.DOTALL)
     return match.group(1) if match else re.sub(r" \(.*, ASCII, \d+ components, \d+ bytes\)$", "", value)

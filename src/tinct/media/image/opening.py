@@ -1,8 +1,10 @@
-"""Opening pictures by libvips, and those that its wheels cannot read (BMP, PNM, JPEG 2000) by OpenCV."""
+"""Files of any name and kind, in and out of libvips; what its wheels cannot read (BMP, PNM, JPEG 2000), by OpenCV."""
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -22,7 +24,7 @@ _LARGEST = re.compile(rb"P[2356]" + _GAP + rb"\d+" + _GAP + rb"\d+" + _GAP + rb"
 
 
 def other_kind(head: bytes) -> str | None:
-    """Say as what a file is read that libvips leaves to OpenCV; None for all others.
+    """Return the kind of a file that libvips leaves to OpenCV; None for all others.
 
     Args:
         head: its first bytes, 12 or more.
@@ -31,17 +33,12 @@ def other_kind(head: bytes) -> str | None:
 
 
 def open_bytes(content: bytes, **options: Any) -> pyvips.Image:
-    """Open a picture of any kind that tinct reads.
+    """Open a picture of any kind that tinct reads from its bytes, with `vips-loader` set.
 
-    Args:
-        content: the file, whole.
-        options: of libvips' loader; without effect on what OpenCV reads, which is decoded whole.
-
-    Returns:
-        The picture with `vips-loader` set.
+    `options` are for libvips' loader; what OpenCV reads is decoded whole.
 
     Raises:
-        pyvips.Error: it is none, or it is damaged.
+        pyvips.Error: it is no picture, or it is damaged.
     """
     kind = other_kind(content[:12])
     if kind is None:
@@ -85,3 +82,47 @@ def _stretched(pixels: NDArray[Any], content: bytes) -> NDArray[Any]:
         return pixels
     result: NDArray[Any] = np.rint(pixels.astype(np.float64) * (whole / largest)).clip(0, whole).astype(pixels.dtype)
     return result
+
+
+def encodes(path: str | Path) -> bool:
+    """Tell whether a path is valid UTF-8, which libvips' own way of opening files needs."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def open_source(path: Path) -> pyvips.Source:
+    """Open a file of any name for libvips to read.
+
+    Raises:
+        pyvips.Error: it cannot be opened.
+    """
+    if encodes(path):
+        return pyvips.Source.new_from_file(str(path))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        raise pyvips.Error(str(error.strerror)) from error
+    try:
+        return pyvips.Source.new_from_descriptor(descriptor)  # which keeps a descriptor of its own
+    finally:
+        os.close(descriptor)
+
+
+def save(image: pyvips.Image, saver: str, path: Path, options: dict[str, Any]) -> None:
+    """Write an image by one of libvips' savers, called without `save`, to an existing file of any name.
+
+    Raises:
+        pyvips.Error: it cannot be written.
+        OSError: the file cannot be opened.
+    """
+    if encodes(path):
+        getattr(image, f"{saver}save")(str(path), **options)
+        return
+    descriptor = os.open(path, os.O_RDWR | os.O_TRUNC | getattr(os, "O_BINARY", 0))
+    try:
+        getattr(image, f"{saver}save_target")(pyvips.Target.new_to_descriptor(descriptor), **options)
+    finally:
+        os.close(descriptor)

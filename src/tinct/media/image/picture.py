@@ -16,12 +16,12 @@ import numpy as np
 import pyvips
 
 from tinct import files
+from tinct.color.resize import small_size
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, OutputError, TinctError, TooLargeError, UnreadableError
 from tinct.files import written_beside
 from tinct.media.image import formats, notes
-from tinct.media.image.any_path import encodes, open_source, save
-from tinct.media.image.opening import open_bytes, other_kind
+from tinct.media.image.opening import encodes, open_bytes, open_source, other_kind, save
 from tinct.media.image.profile import to_srgb
 from tinct.media.image.strips import StripFunction, StripPicture
 
@@ -89,15 +89,13 @@ class Picture:
         return result
 
     def default_target(self, *, folder: Path | None = None) -> Path:
-        """Give where a result goes if nobody says: NAME_color.EXT beside the input, or in a folder."""
+        """Return where a result goes if nobody says: NAME_color.EXT beside the input, or in a folder."""
         if isinstance(self.source, bytes):
             raise OutputError("a picture given as bytes has no place beside it; say where to write the result")
         suffix = formats.suffix_for(self.loader, self.source.suffix)
         return (folder or self.source.parent) / f"{self.source.stem}_color{suffix}"
 
-    def write(
-        self, function: StripFunction, target: Path, *, settings: Mapping[str, str], version: str, threads: int
-    ) -> None:
+    def write(self, function: StripFunction, target: Path, *, settings: Mapping[str, str], threads: int) -> None:
         """Write a result made from this picture's rows, beside the target and then renamed into place.
 
         Args:
@@ -105,7 +103,6 @@ class Picture:
                 more where the picture has alpha. The rows' type is that of `result_type`.
             target: the file to write; its folder must exist.
             settings: for the note in the metadata.
-            version: of tinct, for the note.
             threads: how many strips are computed at once.
 
         Raises:
@@ -114,17 +111,15 @@ class Picture:
         """
         form = formats.format_of(target)
         with written_beside(target) as beside:
-            self._stream(function, form, beside, name=str(target), settings=(settings, version), threads=threads)
+            self._stream(function, form, beside, name=str(target), settings=settings, threads=threads)
 
-    def encode(
-        self, function: StripFunction, suffix: str, *, settings: Mapping[str, str], version: str, threads: int
-    ) -> bytes:
-        """Give a result as a file's bytes, in the format of `suffix`; arguments and failures as for `write`."""
+    def encode(self, function: StripFunction, suffix: str, *, settings: Mapping[str, str], threads: int) -> bytes:
+        """Return a result as a file's bytes, in the format of `suffix`; arguments and failures as for `write`."""
         form = formats.format_of(f"result{suffix}")
-        return self._stream(function, form, None, name="the result", settings=(settings, version), threads=threads)
+        return self._stream(function, form, None, name="the result", settings=settings, threads=threads)
 
     def losses(self, form: formats.Format) -> tuple[str, ...]:
-        """Say what a result in a format lacks of the picture, a sentence each."""
+        """Return what a result in a format lacks of the picture, a sentence each."""
         kind = form.suffixes[0][1:].upper()
         lost = []
         if self.alpha and not form.alpha:
@@ -134,7 +129,7 @@ class Picture:
         return tuple(lost)
 
     def result_type(self, form: formats.Format) -> type[np.generic]:
-        """Give the type of a result's values in a format: uint16 where picture and format have 16 bits, else uint8."""
+        """Return the type of a result's values: uint16 where picture and format have 16 bits, else uint8."""
         return np.uint16 if self.deep and form.deep else np.uint8
 
     def _stream(
@@ -144,7 +139,7 @@ class Picture:
         path: Path | None,
         *,
         name: str,
-        settings: tuple[Mapping[str, str], str],
+        settings: Mapping[str, str],
         threads: int,
     ) -> bytes:
         if form.longest and max(self.width, self.height) > form.longest:
@@ -181,7 +176,7 @@ class Picture:
                 strips.close()
 
     def _pixels(self) -> tuple[pyvips.Image, pyvips.Image, bytes | None]:
-        """Give the rows to stream (grey or RGB, then alpha), the image whose metadata they had, and the profile."""
+        """Return the rows to stream (grey or RGB, then alpha), the image whose metadata they had, and the profile."""
         source = _load(self.source, access="sequential")
         orientation = _orientation(source)
         pixels, alpha, profile, _ = to_srgb(source, name=self.name)
@@ -206,13 +201,13 @@ class Picture:
         image: pyvips.Image,
         source: pyvips.Image,
         profile: bytes | None,
-        settings: tuple[Mapping[str, str], str],
+        settings: Mapping[str, str],
     ) -> pyvips.Image:
         result = image.copy(xres=source.xres, yres=source.yres)
         notes.copy_metadata(source, result)
         if profile is not None:
             result.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
-        notes.write_note(result, settings[0], version=settings[1])
+        notes.write_note(result, settings)
         return result
 
 
@@ -278,12 +273,6 @@ def check_target(target: Path, source: Path | bytes, *, overwrite: bool) -> None
     files.check_target(target, source=source if isinstance(source, Path) else None, overwrite=overwrite)
 
 
-def small_size(height: int, width: int, *, size: float) -> tuple[int, int]:
-    """Give height and width with sqrt(height x width) = `size`, aspect kept, never enlarged, at least 1 each."""
-    factor = min(1.0, size / (height * width) ** 0.5, 8 * size / max(height, width))
-    return max(1, round(height * factor)), max(1, round(width * factor))
-
-
 def _load(source: Path | bytes, **options: Any) -> pyvips.Image:
     if isinstance(source, bytes):
         return open_bytes(source, fail_on="error", **options)
@@ -301,7 +290,7 @@ def _load(source: Path | bytes, **options: Any) -> pyvips.Image:
 
 
 def _shrink_on_load(loader: str, factor: float) -> dict[str, Any]:
-    """Give the loader's option for a smaller picture, which leaves a factor of 2 to the better filter."""
+    """Return the loader's option for a smaller picture, which leaves a factor of 2 to the better filter."""
     if loader.startswith("jpegload"):
         return {"shrink": next((shrink for shrink in (8, 4, 2) if factor >= 2 * shrink), 1)}
     if loader.startswith("webpload") and factor > 2:
@@ -334,7 +323,7 @@ def _unreadable(name: str, error: pyvips.Error) -> TinctError:
 
 
 def _line(error: pyvips.Error) -> str:
-    """Give the telling line of what libvips says."""
+    """Return the telling line of what libvips says."""
     lines = [line.strip() for line in str(getattr(error, "detail", "") or error).splitlines() if line.strip()]
     return lines[0] if lines else "no reason given"
 

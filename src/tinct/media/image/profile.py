@@ -33,14 +33,7 @@ class Converted(NamedTuple):
 
 
 def to_srgb(image: pyvips.Image, *, name: str) -> Converted:
-    """Turn a picture into sRGB or grey values.
-
-    Args:
-        image: any picture, lazily; stays lazy.
-        name: of the file, for messages.
-
-    Returns:
-        Its values, alpha and profile, and what was done to them.
+    """Turn any picture into sRGB or grey values, lazily; `name` is the file's, for messages.
 
     Raises:
         UnreadableError: its pixels have a form that tinct does not use.
@@ -66,7 +59,7 @@ def to_srgb(image: pyvips.Image, *, name: str) -> Converted:
 
 
 def is_srgb(profile: bytes) -> bool:
-    """Say whether an ICC profile of RGB means the colours of sRGB, whatever it is called.
+    """Tell whether an ICC profile of RGB means the colours of sRGB, whatever it is called.
 
     Raises:
         pyvips.Error: it is damaged, or not one of RGB.
@@ -85,7 +78,7 @@ def is_srgb(profile: bytes) -> bool:
 
 
 def _fits(profile: bytes, *kinds: bytes) -> bool:
-    """Say from a profile's header whether it is whole and of one of these kinds of colours.
+    """Tell from a profile's header whether it is whole and of one of these kinds of colours.
 
     Source: ICC.1:2022, section 7.2.
     """
@@ -121,7 +114,7 @@ def _converted(image: pyvips.Image) -> tuple[pyvips.Image, bytes | None, str]:
 
 
 def _grey_curve(image: pyvips.Image, *, deep: bool) -> pyvips.Image:
-    """Give what a grey profile makes of each value, as a look-up table of one band."""
+    """Return what a grey profile makes of each value, as a look-up table of one band."""
     ramp = pyvips.Image.identity(ushort=deep).copy(interpretation="grey16" if deep else "b-w")
     ramp.set_type(pyvips.GValue.blob_type, _PROFILE, image.get(_PROFILE))
     colors = ramp.icc_transform("srgb", embedded=True, depth=16 if deep else 8)

@@ -1,25 +1,25 @@
-"""Reading photographs small, as arrays: what learning and measuring work on."""
+"""Photographs, and arrays of numbers, read small: what learning, measuring and recognising work on."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
+from tinct.color.inputs import ARRAY, PICTURE
+from tinct.color.resize import resized
+from tinct.color.spaces import FloatArray
 from tinct.errors import UnreadableError
 from tinct.media.image.opening import open_bytes
 
 
 def read_small(content: bytes, *, longest: int | None = None, name: str) -> NDArray[np.uint8]:
-    """Decode a photograph and fit it into a square.
+    """Decode a photograph as (H, W, 3) sRGB, upright, transparent parts white, by a Lanczos kernel.
 
-    Args:
-        content: the bytes of the file.
-        longest: longest edge of the result in pixels; smaller photographs, and all without it, keep their size.
-        name: for the message.
-
-    Returns:
-        (H, W, 3) sRGB uint8, upright; transparent parts are white. Reduced with a Lanczos kernel.
+    Its longest edge becomes `longest` pixels; smaller photographs, and all without it, keep their size.
 
     Raises:
         UnreadableError: the bytes are no picture, or one that is cut short or damaged.
@@ -47,11 +47,7 @@ def reduce_small(pixels: NDArray[np.uint8], *, longest: int) -> NDArray[np.uint8
 
 
 def size_of(content: bytes, *, name: str) -> tuple[int, int]:
-    """Give a photograph's own height and width in pixels, upright, from its header alone.
-
-    Args:
-        content: the bytes of the file.
-        name: for the message.
+    """Return a photograph's own height and width in pixels, upright, from its header alone.
 
     Raises:
         UnreadableError: the bytes are no picture.
@@ -65,7 +61,7 @@ def size_of(content: bytes, *, name: str) -> tuple[int, int]:
 
 
 def _managed(image: pyvips.Image) -> bool:
-    """Say whether colours need a profile; setting one up takes longer than all else for a small picture without."""
+    """Tell whether colours need a profile; setting one up takes longer than all else for a small picture without."""
     return bool(image.get_typeof("icc-profile-data")) or image.interpretation == "cmyk"
 
 
@@ -80,3 +76,47 @@ def _open(content: bytes, longest: int | None) -> pyvips.Image:
     # The factor leaves twice the size, so that the reduction that is seen is the Lanczos kernel's.
     factor = max((each for each in (8, 4, 2) if max(image.width, image.height) >= 2 * longest * each), default=1)
     return pyvips.Image.new_from_buffer(content, "", access="sequential", fail_on="error", shrink=factor)
+
+
+def read_pixels(path: str | Path, *, size: tuple[int, int], kind: str = PICTURE) -> NDArray[Any]:
+    """Read one picture, or array of a .npy file (H, W) or (H, W, channels), and bring it to (height, width).
+
+    Returns:
+        (height, width, 3) sRGB uint8, or (height, width, channels) float32; edges are stretched to the size.
+
+    Raises:
+        UnreadableError: the file is missing, damaged, or not of that kind.
+    """
+    path = Path(path)
+    if kind == ARRAY:
+        return resized(read_array(path), size)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnreadableError(f"{path}: cannot be read ({error.strerror})") from error
+    # Twice the size leaves the last reduction to one and the same filter.
+    return resized(read_small(content, longest=2 * max(size), name=str(path)), size)
+
+
+def read_array(path: Path) -> FloatArray:
+    """Read a .npy file: (H, W, channels) float32.
+
+    Raises:
+        UnreadableError: the file is missing or damaged, or holds no finite real numbers of two or three axes.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = (str(error).splitlines() or ["damaged"])[0][:120]
+        raise UnreadableError(f"{path}: no .npy file of numbers, or a damaged one ({reason})") from error
+    if (
+        not isinstance(array, np.ndarray)
+        or array.dtype.kind not in "iuf"
+        or array.ndim not in (2, 3)
+        or 0 in array.shape
+    ):
+        raise UnreadableError(f"{path}: needs real numbers of the shape (H, W) or (H, W, channels)")
+    values = np.asarray(array if array.ndim == 3 else array[..., None], dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise UnreadableError(f"{path}: holds values that are no finite numbers")
+    return values

@@ -34,14 +34,9 @@ class StripPicture:
     def __init__(
         self, source: pyvips.Image, function: StripFunction, *, bands: int, dtype: type[np.generic], threads: int
     ) -> None:
-        """Describe the result; no pixel is computed yet.
+        """Describe the result of a function of (n, W, k) rows and the first one's number; no pixel is computed yet.
 
-        Args:
-            source: what is read, in order.
-            function: makes (n, W, bands) of `dtype` from (n, W, k) of the source and its first row's number.
-            bands: 3 for RGB, 4 with alpha.
-            dtype: uint8 or uint16.
-            threads: how many strips are computed at once, at least 1.
+        The source is read in order; `threads` strips are computed at once, into 3 `bands`, or 4 with alpha, of a type.
         """
         self.error: BaseException | None = None
         self._source, self._function = source, function
@@ -92,7 +87,7 @@ class StripPicture:
             self._next_row += rows
 
     def _read(self, size: int) -> bytes:
-        """Give libvips the next bytes; nothing after an error, which its loader then reports as an early end."""
+        """Return libvips the next bytes; nothing after an error, which its loader then reports as an early end."""
         try:
             if self.error is not None or self._place >= self._length:
                 return b""
@@ -118,17 +113,9 @@ class StripPicture:
 
 
 def tiff_header(width: int, height: int, *, bands: int, bits: int, rows: int) -> tuple[bytes, int]:
-    """Describe an uncompressed RGB or RGBA picture whose strips follow the header in order.
+    """Describe an uncompressed RGB or RGBA picture, of 8 or 16 bits, whose strips of `rows` follow the header in order.
 
-    Args:
-        width: of the picture.
-        height: of the picture.
-        bands: 3 or 4, the fourth being alpha.
-        bits: 8 or 16 a channel.
-        rows: of a strip.
-
-    Returns:
-        The header's bytes, and the whole file's length.
+    Returns the header's bytes, and the whole file's length.
 
     Source: TIFF 6.0, with the 64-bit offsets of BigTIFF, for results over 4 GB.
     """

@@ -21,7 +21,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from tinct.errors import InputError, SettingError, UnreadableError
-from tinct.media.image.any_path import open_source
+from tinct.media.image.opening import open_source
 
 # After so many failures to read on, one after the other, nothing more is to be had from a file.
 _MOST_FAILURES = 100

@@ -1,0 +1,133 @@
+"""What was decided at each stage of a photograph's way, in words and pictures, from the objects that ran."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import FloatArray, yuv_to_rgb
+from tinct.color.toning import COLOR_OFF_TONE
+from tinct.color.upsample import color_rows, yuv_colors
+from tinct.coloring.photo.result import Trace
+from tinct.coloring.photo.sheet import pixels_image, write_sheet
+from tinct.files import make_folder
+
+# Beyond 0..1 by no more than this, a colour counts as within gamut.
+_WITHIN = 1e-3
+_MIDDLE_GREY = 0.55
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """What was decided at one stage.
+
+    Attributes:
+        name: of the stage.
+        decided: in words.
+        picture: (h, w, 3) sRGB that shows it, or None.
+    """
+
+    name: str
+    decided: str
+    picture: NDArray[np.uint8] | None = None
+
+
+def stages_of(trace: Trace) -> tuple[Stage, ...]:
+    """Return the stages of a picture's way, in the order in which they ran."""
+    picture, answer = trace.picture, trace.prediction
+    depth = f"{16 if picture.deep else 8} bits a channel{', with transparency' if picture.alpha else ''}"
+    colors = color_rows(answer.luma, trace.guide, top=0, height=len(answer.luma), dtype=np.uint8)
+    remarks = "; ".join(picture.remarks) or "nothing converted: sRGB or grey values as they are"
+    return (
+        Stage("reader", f"{picture.loader}, {picture.width} x {picture.height} pixels, {depth}"),
+        Stage("profile", remarks, None if trace.small is None else _levels(trace.small)),
+        Stage("toning", _toning(trace)),
+        Stage("denoise", _denoise(trace), _levels(answer.network_luma[..., None])),
+        Stage("size", _size(trace)),
+        Stage("views", f"{trace.used.views} averaged{_whose(trace, 'views')}"),
+        *_decoding(trace),
+        Stage("guide", _guide(trace), colors),
+        _clipping(trace),
+    )
+
+
+def write_stages(stages: Sequence[Stage], folder: Path) -> list[Path]:
+    """Write the stages' pictures as N_NAME.png into a folder, which is made when needed.
+
+    Raises:
+        OutputError: one cannot be written.
+    """
+    make_folder(folder)
+    return [
+        write_sheet(pixels_image(stage.picture), folder / f"{number:02d}_{stage.name}.png")
+        for number, stage in enumerate(stages, 1)
+        if stage.picture is not None
+    ]
+
+
+def _toning(trace: Trace) -> str:
+    if trace.small is None:
+        return "not looked at: the network's answer was there already"
+    if trace.small.shape[2] == 1:
+        return "grey values only"
+    kind = "colours of its own, coloured anew" if trace.off_tone > COLOR_OFF_TONE else "grey or toned"
+    return f"{kind}: {trace.off_tone:.1f} steps of colour beside its tone, {COLOR_OFF_TONE:g} would be coloured"
+
+
+def _denoise(trace: Trace) -> str:
+    strength = trace.prediction.denoised
+    done = f"smoothed for grain of {strength:.1f} steps" if strength else "left as it is"
+    return f"the network's copy {done} (denoise {trace.used.denoise})"
+
+
+def _size(trace: Trace) -> str:
+    (height, width), (rows, columns) = trace.prediction.network_luma.shape, trace.prediction.output.shape[:2]
+    return (
+        f"the network {trace.used.model} saw {width} x {height} pixels and answered at {columns} x {rows} "
+        f"on {trace.used.runtime}{_whose(trace, 'size')}"
+    )
+
+
+def _decoding(trace: Trace) -> tuple[Stage, ...]:
+    answer = trace.prediction
+    chroma = answer.chroma()
+    colors = _levels(yuv_colors(np.full(chroma.shape[:2], _MIDDLE_GREY, dtype=np.float32), chroma))
+    if answer.bins is None:
+        return (Stage("temperature", "none: the model gives chroma itself", colors), Stage("caution", "none: likewise"))
+    return (
+        Stage("temperature", f"{answer.temperature:g}{_whose(trace, 'temperature')}", colors),
+        Stage("caution", f"{answer.caution:g}{_whose(trace, 'caution')}"),
+    )
+
+
+def _guide(trace: Trace) -> str:
+    height, width = trace.guide.size
+    hints = "no hints" if trace.prediction.hints is None else f"hints: {len(trace.prediction.hints)}"
+    return f"chroma fitted to luma at {width} x {height} pixels; {hints}"
+
+
+def _clipping(trace: Trace) -> Stage:
+    """Measure at the guide's size where colours lose chroma to stay within gamut at their luma."""
+    luma = trace.prediction.luma
+    rgb = yuv_to_rgb(np.concatenate([luma[..., None], trace.guide.chroma(luma)], axis=-1))
+    outside = np.any((rgb < -_WITHIN) | (rgb > 1 + _WITHIN), axis=-1, keepdims=True).astype(np.float32)
+    return Stage(
+        "clipping",
+        f"{100 * float(outside.mean()):.1f} % of the pixels lose chroma to stay within sRGB; luma never changes",
+        _levels(outside),
+    )
+
+
+def _whose(trace: Trace, name: str) -> str:
+    asked = getattr(trace.asked, name) is not None or (name == "caution" and trace.asked.cautious)
+    return " (asked for)" if asked else " (the model's own)"
+
+
+def _levels(values: FloatArray) -> NDArray[np.uint8]:
+    """Return (h, w, 1 or 3) values in 0..1 as (h, w, 3) levels."""
+    levels = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(levels, (*levels.shape[:2], 3)))
