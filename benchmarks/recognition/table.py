@@ -78,8 +78,7 @@ def run_table(
         for seed in seeds:
             if table.has(name, candidate=candidate.name, seed=seed, **(facts or {})):
                 continue
-            fitting = Fitting(seed=seed)
-            fitting = replace(fitting, **fitting_for(candidate, fitting, given=frozenset()))
+            fitting = fitting_for(candidate, Fitting(seed=seed), given=frozenset())
             if epochs is not None:
                 fitting = replace(fitting, epochs=epochs(candidate))
             outcome = run_trial(candidate, loaded, folds, fitting=fitting, measured=measured)

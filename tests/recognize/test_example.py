@@ -7,7 +7,7 @@ import json
 import cv2
 import numpy as np
 import pytest
-from scipy.signal import periodogram
+from scipy.signal import periodogram, spectrogram
 
 from tinct.color.spaces import rgb_to_hsv
 from tinct.errors import OutputError, SettingError
@@ -77,6 +77,16 @@ def test_the_optimum_is_what_a_likelihood_reaches_on_the_generators_own_signals(
     assert abs(np.mean(right) - example.optimum) < 3 * error
 
 
+def test_density_is_that_of_scipys_spectrogram():
+    samples = Example().signal(0, 0)[0]
+    frequency, _, power = spectrogram(
+        samples.astype(float), RATE, window="hann", nperseg=192, noverlap=96, detrend=False
+    )
+    power = power[(frequency >= 0.3) & (frequency <= 19.7)][::-1]
+    scipys = cv2.resize(cv2.resize(power, (96, len(power)), interpolation=cv2.INTER_AREA), (96, 96))
+    assert np.abs(Example().array(samples) - 10 * np.log10(scipys)).max() < 1e-3
+
+
 def test_difficulty_decides_the_optimum():
     assert Example(difficulty=0).optimum > 0.9999
     assert Example(difficulty=0.5).optimum == pytest.approx(0.841, abs=0.002)
@@ -84,18 +94,17 @@ def test_difficulty_decides_the_optimum():
     assert Example(shift=0.01, difficulty=0).optimum < 0.6  # the noise itself hides so small a shift
 
 
-def test_folders_hold_pictures_numbers_signals_and_the_settings(tmp_path):
+def test_folders_hold_pictures_numbers_and_the_settings(tmp_path):
     steps = []
     made = write_example(
         tmp_path / "p",
         per_class=2,
         arrays=tmp_path / "n",
-        signals=tmp_path / "s",
         progress=lambda done, total: steps.append((done, total)),
     )
     assert steps == [(index, 4) for index in range(4)]
     names = ["high/high_00000", "high/high_00001", "low/low_00000", "low/low_00001"]
-    for folder, suffix in (("p", ".png"), ("n", ".npy"), ("s", ".npy")):
+    for folder, suffix in (("p", ".png"), ("n", ".npy")):
         found = sorted(
             path.relative_to(tmp_path / folder).as_posix() for path in (tmp_path / folder).rglob("*" + suffix)
         )
@@ -104,10 +113,10 @@ def test_folders_hold_pictures_numbers_signals_and_the_settings(tmp_path):
     assert card["optimum"] == made.optimum
     assert set(card["levels"]) == {f"{name}.png" for name in names}
     example = Example()
-    signal = np.load(tmp_path / "s" / "low" / "low_00001.npy")
-    assert np.array_equal(example.array(signal), np.load(tmp_path / "n" / "low" / "low_00001.npy"))
+    array = np.load(tmp_path / "n" / "low" / "low_00001.npy")
+    assert np.array_equal(array, example.array(example.signal(1, 0)[0]))
     picture = cv2.imread(str(tmp_path / "p" / "low" / "low_00001.png"))[..., ::-1]
-    assert np.array_equal(picture, example.picture(example.array(signal), 1, 0))
+    assert np.array_equal(picture, example.picture(array, 1, 0))
 
 
 def test_seeds_repeat_and_differ():

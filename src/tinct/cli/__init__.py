@@ -26,7 +26,6 @@ from tinct.cli import (
     models,
     prepare,
     serve,
-    spectrogram,
     study,
     suggest,
     train,
@@ -38,7 +37,7 @@ from tinct.errors import TinctError
 # In the order in which the help lists them.
 VERBS = (
     *(colorize, suggest, video, serve, turing, demo, models),
-    *(evaluate, bins, calibrate, data, study, prepare, train, export, spectrogram, classify),
+    *(evaluate, bins, calibrate, data, study, prepare, train, export, classify),
 )
 
 

@@ -240,7 +240,35 @@ def _write_onnx(output: _Output, card: Card, path: Path, *, half: bool) -> None:
     example = torch.zeros(2, 1, 2 * card.multiple * 2, 3 * card.multiple * 2)
     batch = torch.export.Dim("batch", min=1)
     rows, columns = (torch.export.Dim(name, min=1, max=512) for name in ("rows", "columns"))
-    loggers = [logging.getLogger(each) for each in ("torch.onnx", "onnxscript", "onnx_ir")]
+    model = onnx_graph(
+        output,
+        example,
+        input_name="luma",
+        output_name=OUTPUTS[card.task],
+        dynamic_shapes={0: batch, 2: card.multiple * rows, 3: card.multiple * columns},
+    )
+    if half:
+        _store_half(model)
+    _name_dimensions(model, card)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, card.to_json()
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+
+
+def onnx_graph(
+    network: nn.Module, example: torch.Tensor, *, input_name: str, output_name: str, dynamic_shapes: dict[int, Any]
+) -> onnx.ModelProto:
+    """Convert a network of one input and one output to ONNX.
+
+    Args:
+        network: in inference mode.
+        example: an input.
+        input_name: the graph's.
+        output_name: the graph's.
+        dynamic_shapes: the input's axes that may have another length, as `torch.export` takes them.
+    """
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
@@ -248,11 +276,11 @@ def _write_onnx(output: _Output, card: Card, path: Path, *, half: bool) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
-                output,
+                network,
                 (example,),
-                input_names=["luma"],
-                output_names=[OUTPUTS[card.task]],
-                dynamic_shapes={"luma": {0: batch, 2: card.multiple * rows, 3: card.multiple * columns}},
+                input_names=[input_name],
+                output_names=[output_name],
+                dynamic_shapes=(dynamic_shapes,),
                 dynamo=True,
                 optimize=True,
                 verbose=False,
@@ -262,17 +290,11 @@ def _write_onnx(output: _Output, card: Card, path: Path, *, half: bool) -> None:
             logger.setLevel(level)
     if program is None:
         raise ModelError("PyTorch gave no ONNX graph")
-    model = program.model_proto
-    if half:
-        _store_half(model)
-    _name_dimensions(model, card)
+    model: onnx.ModelProto = program.model_proto
     # The exporter notes where in which file each node comes from: paths of this machine, of no use to anyone else.
     for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, model.graph):
         del part.metadata_props[:]
-    entry = model.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, card.to_json()
-    onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
+    return model
 
 
 def _name_dimensions(model: onnx.ModelProto, card: Card) -> None:

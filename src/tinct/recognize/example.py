@@ -12,11 +12,12 @@ wave of the level through the picture, and how bright the picture was drawn, wit
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray, rgb_to_hsv
-from tinct.errors import OutputError, SettingError
-from tinct.recognize.spectrogram_files import save_bytes
-from tinct.recognize.spectrograms import Spectrogram, color_mapper
+from tinct.errors import MissingExtraError, OutputError, SettingError
+from tinct.files import make_folder, written_beside
 
 CLASSES = ("low", "high")
 RATE = 40.0
 SECONDS = 2400.0
 BAND = (1.0, 19.0)
 SIZE = (96, 96)
+SEGMENT = 192  # samples of one Fourier transform
+SILENCE = 1e-20  # smallest power density, -200 dB
+SHOWN = (0.3, 19.7)  # Hz
 COLOR_MAP = "viridis"
 # The range of the colour map in decibels, around the density that white noise of variance 1 has at this rate.
 _FLOOR = 10 * math.log10(2 / RATE)
@@ -47,8 +50,8 @@ class Example:
 
     Attributes:
         shift: decibels between the classes' mean levels; one is about 3 degrees of hue.
-        difficulty: spread of the level within a class, as a share of `shift`. At 0 every picture tells its class, at
-            0.2 99.4 % can, at 0.5 84 %, and far above, none.
+        difficulty: spread of the level within a class, as a share of `shift`: at 0 every picture can be told, at 0.2
+            99.4 % of them, at 0.5 84 %, and far above no more than by chance.
         stripes: mean number of bursts, and of hums, in a picture.
         brightness: how much darker pictures are drawn at most, 0..1.
         seed: decides everything that is random.
@@ -61,7 +64,7 @@ class Example:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse settings that make no sense.
+        """Check the settings.
 
         Raises:
             SettingError: a value is out of its range.
@@ -92,9 +95,8 @@ class Example:
     @cached_property
     def hue_shift(self) -> float:
         """Degrees of hue between the colours of the classes' mean levels."""
-        draw = color_mapper(COLOR_MAP)
-        # The table has 256 colours; the slope over 6 dB is what many cells average to.
-        ends = draw(np.array([[_FLOOR - 3.0, _FLOOR + 3.0]]), SPAN)
+        # The colour map has 256 colours; the slope over 6 dB is what many cells average to.
+        ends = _in_colors(np.array([[_FLOOR - 3.0, _FLOOR + 3.0]]))
         low, high = rgb_to_hsv(ends[0] / 255)[:, 0]
         return float(abs(high - low)) * 360 * self.shift / 6
 
@@ -124,8 +126,28 @@ class Example:
         return samples.astype(np.float32), float(level)
 
     def array(self, samples: FloatArray) -> FloatArray:
-        """Give the spectrogram of a signal: (96, 96) float32 in decibels, the highest frequency in the first row."""
-        return _spectrogram().measure(samples, rate=RATE, name="example")
+        """Compute the spectrogram of a signal: (96, 96) float32 power density in dB, the highest frequency first.
+
+        Source: SciPy's ShortTimeFFT, one-sided power spectral density.
+        """
+        from scipy.signal import ShortTimeFFT
+        from scipy.signal.windows import hann
+
+        hop = SEGMENT // 2
+        transform = ShortTimeFFT(
+            hann(SEGMENT, sym=False), hop, RATE, fft_mode="onesided2X", scale_to="psd", phase_shift=None
+        )
+        shown = (transform.f >= SHOWN[0]) & (transform.f <= SHOWN[1])
+        # Moved by half a segment, the first one begins with the first sample.
+        count = 1 + (len(samples) - SEGMENT) // hop
+        values = transform.stft(samples.astype(np.float64), p0=0, p1=count, k_offset=transform.m_num_mid)
+        power = np.flipud(np.abs(values[shown]) ** 2)
+        for axis in (0, 1):  # averaged where there are more cells than pixels, interpolated where there are fewer
+            shape = (SIZE[0], SIZE[1] if axis else power.shape[1])
+            way = cv2.INTER_AREA if shape[axis] < power.shape[axis] else cv2.INTER_LINEAR
+            power = np.asarray(cv2.resize(power, shape[::-1], interpolation=way), dtype=np.float64)
+        decibels: FloatArray = (10 * np.log10(np.maximum(power, SILENCE))).astype(np.float32)
+        return decibels
 
     def picture(self, array: FloatArray, index: int, label: int) -> NDArray[np.uint8]:
         """Draw a spectrogram: (96, 96, 3) sRGB uint8, in the colour map and in a brightness of its own.
@@ -138,7 +160,7 @@ class Example:
             label: 0 or 1.
         """
         random = self._random(index, label, 1)
-        rgb = color_mapper(COLOR_MAP)(array, SPAN).astype(np.float64)
+        rgb = _in_colors(array).astype(np.float64)
         light = 1 - self.brightness * random.uniform(0, 1)
         rows, columns = np.meshgrid(np.linspace(0, 1, SIZE[0]), np.linspace(0, 1, SIZE[1]), indexing="ij")
         angle, phase = random.uniform(0, 2 * np.pi, 2)
@@ -149,6 +171,17 @@ class Example:
 
     def _random(self, index: int, label: int, what: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, label, index, what))
+
+
+def _in_colors(decibels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Draw values (H, W) in the colour map: (H, W, 3) sRGB uint8; what lies outside its range gets the end's colour."""
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise MissingExtraError("learn", "a colour map") from error
+    table = (matplotlib.colormaps[COLOR_MAP](np.linspace(0, 1, 256))[:, :3] * 255).round().astype(np.uint8)
+    level = np.clip((decibels - SPAN[0]) / (SPAN[1] - SPAN[0]), 0, 1)
+    return np.asarray(table[np.rint(level * 255).astype(np.intp)])
 
 
 def _band_noise(random: np.random.Generator, count: int) -> NDArray[np.float64]:
@@ -167,8 +200,8 @@ def _wave(random: np.random.Generator, time: NDArray[np.float64]) -> NDArray[np.
 
 
 @dataclass(frozen=True)
-class Made:
-    """What `write_example` made: the folders, pictures of each class, the optimum 0.5..1, and degrees of hue shift."""
+class WrittenExample:
+    """What `write_example` wrote: the folder, pictures of each class, the optimum 0.5..1, and degrees of hue shift."""
 
     folder: Path
     per_class: int
@@ -176,7 +209,7 @@ class Made:
     hue_shift: float
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         return {**asdict(self), "folder": str(self.folder)}
 
 
@@ -186,9 +219,8 @@ def write_example(
     per_class: int = 200,
     example: Example | None = None,
     arrays: str | Path | None = None,
-    signals: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Made:
+) -> WrittenExample:
     """Write pictures of two classes, low/ and high/, and example.json with the settings, the optimum and every level.
 
     Args:
@@ -196,11 +228,7 @@ def write_example(
         per_class: pictures of each class.
         example: how they differ.
         arrays: another folder, for the numbers before the colour map (.npy).
-        signals: another folder, for the signals (.npy, 40 samples a second; 0.4 MB each).
         progress: called with (done, total).
-
-    Returns:
-        What was made.
 
     Raises:
         SettingError: fewer than 1 picture a class.
@@ -210,38 +238,31 @@ def write_example(
     example = example or Example()
     if per_class < 1:
         raise SettingError(f"at least 1 picture of each class is needed, not {per_class}")
-    folders = [Path(each) for each in (folder, arrays, signals) if each is not None]
-    for each in folders:
-        if each.exists() and (not each.is_dir() or any(each.iterdir())):
-            raise OutputError(f"{each}: is there already and not empty; name a new folder")
-    made = Made(Path(folder), per_class, example.optimum, example.hue_shift)
+    pictures = Path(folder)
+    for target in (pictures, *([Path(arrays)] if arrays else [])):
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise OutputError(f"{target}: is there already and not empty; name a new folder")
+    written = WrittenExample(pictures, per_class, example.optimum, example.hue_shift)
     levels: dict[str, float] = {}
     for index in range(per_class):
-        for label, name in enumerate(CLASSES):
+        for label, class_name in enumerate(CLASSES):
             if progress:
                 progress(2 * index + label, 2 * per_class)
-            place = f"{name}/{name}_{index:05d}"
-            samples, levels[f"{place}.png"] = example.signal(index, label)
+            name = f"{class_name}/{class_name}_{index:05d}"
+            samples, levels[f"{name}.png"] = example.signal(index, label)
             values = example.array(samples)
             content = cv2.imencode(".png", example.picture(values, index, label)[..., ::-1])[1]
-            save_bytes(Path(folder) / f"{place}.png", content.tobytes(), overwrite=False)
-            for target, numbers in ((arrays, values), (signals, samples)):
-                if target is not None:
-                    save_bytes(Path(target) / f"{place}.npy", _npy(numbers), overwrite=False)
-    text = json.dumps({**asdict(example), **made.to_json(), "levels": levels}, indent=1)
-    save_bytes(Path(folder) / EXAMPLE_FILE, text.encode(), overwrite=False)
-    return made
+            _save(pictures / f"{name}.png", content.tobytes())
+            if arrays is not None:
+                stream = io.BytesIO()
+                np.save(stream, values)
+                _save(Path(arrays) / f"{name}.npy", stream.getvalue())
+    text = json.dumps({**asdict(example), **written.to_json(), "levels": levels}, indent=1)
+    _save(pictures / EXAMPLE_FILE, text.encode())
+    return written
 
 
-def _npy(values: FloatArray) -> bytes:
-    import io
-
-    stream = io.BytesIO()
-    np.save(stream, values)
-    return stream.getvalue()
-
-
-@cache
-def _spectrogram() -> Spectrogram:
-    """Say how spectrograms are made; not on import, since SciPy's windows take long to load."""
-    return Spectrogram(segment=192, size=SIZE, low=0.3, high=19.7)
+def _save(target: Path, content: bytes) -> None:
+    make_folder(target.parent)
+    with written_beside(target) as beside:
+        beside.write_bytes(content)

@@ -93,7 +93,7 @@ def test_a_dead_network(blue, monkeypatch):
             super().__init__(channels, classes, size, width=width)
             nn.init.constant_(self.features[3].bias, -100.0)
 
-    monkeypatch.setitem(networks.NETWORKS, "dead", Dead)
+    monkeypatch.setitem(networks.NETWORKS, "dead", networks.Recognizer(Dead))
     found = diagnose(blue, replace(SMALL, network="dead"))
     assert found.kinds[0] == "dead-network"
     assert "ReLU 2 of 4" in found.findings[0].title
@@ -119,7 +119,7 @@ def test_a_network_whose_gradients_vanish(blue, monkeypatch):
         def forward(self, values):
             return self.layers(values)
 
-    monkeypatch.setitem(networks.NETWORKS, "deep", Deep)
+    monkeypatch.setitem(networks.NETWORKS, "deep", networks.Recognizer(Deep))
     found = diagnose(blue, replace(SMALL, network="deep", options={}))
     assert "vanishing-gradients" in found.kinds
     assert found.findings[0].level == "serious"
@@ -147,7 +147,7 @@ def test_a_network_that_sees_too_little(tmp_path, monkeypatch):
         def forward(self, values):
             return self.layers(values)
 
-    monkeypatch.setitem(networks.NETWORKS, "narrow", Narrow)
+    monkeypatch.setitem(networks.NETWORKS, "narrow", networks.Recognizer(Narrow))
     found = diagnose(write(tmp_path, pictures, labels), replace(SMALL, network="narrow", options={}))
     assert found.measurements["sees"] == 3
     assert "grey-pictures" not in found.kinds
@@ -201,7 +201,7 @@ def test_a_network_whose_gradients_explode(blue, monkeypatch):
         def forward(self, values):
             return self.layers(values)
 
-    monkeypatch.setitem(networks.NETWORKS, "steep", Steep)
+    monkeypatch.setitem(networks.NETWORKS, "steep", networks.Recognizer(Steep))
     found = diagnose(blue, replace(SMALL, network="steep", options={}))
     assert found.kinds[0] == "exploding-gradients"
     assert "vanishing-gradients" not in found.kinds

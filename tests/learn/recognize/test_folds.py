@@ -10,8 +10,8 @@ import pytest
 
 from tinct.data.labelled import common_size, find_labelled, load
 from tinct.errors import DataError, SettingError
-from tinct.learn.recognize.class_weights import class_weights
 from tinct.learn.recognize.folds import leaks, near_duplicates, stratified_folds
+from tinct.learn.recognize.statistics import class_weights
 
 
 def write(path, pixels=None, seed=0):

@@ -66,8 +66,7 @@ def test_what_was_fitted_says_the_same_from_its_file(task, name, tmp_path):
 def test_logits_are_scikit_learns_own_decision(task):
     from sklearn.linear_model import LogisticRegression
 
-    from tinct.learn.recognize.class_weights import class_weights
-    from tinct.learn.recognize.statistics import STRENGTH
+    from tinct.learn.recognize.statistics import STRENGTH, class_weights
 
     classes, arrays, labels, options = task
     features = measure_all(arrays, options).astype(np.float64)
@@ -76,6 +75,18 @@ def test_logits_are_scikit_learns_own_decision(task):
     model.fit(plain, labels, sample_weight=class_weights(labels, classes)[labels])
     ours = softmax(fit_head("logistic", features.astype(np.float32), labels, classes=classes).logits(features))
     assert np.abs(ours - model.predict_proba(plain)).max() < 1e-3
+
+
+def test_scikit_learn_keeps_its_trees_under_the_names_that_the_model_file_is_made_from(task):
+    classes, arrays, labels, options = task
+    model = fit_head("boosting", measure_all(arrays, options), labels, classes=classes).model
+    outputs = 1 if classes == 2 else classes
+    assert np.size(model._baseline_prediction) == outputs
+    assert {len(step) for step in model._predictors} == {outputs}
+    names = {"is_leaf", "feature_idx", "num_threshold", "left", "right", "value", "is_categorical"}
+    nodes = model._predictors[0][0].nodes
+    assert names <= set(nodes.dtype.names)
+    assert not nodes["is_categorical"].any()
 
 
 def test_a_file_that_says_something_else_is_not_kept(task, tmp_path):

@@ -122,8 +122,7 @@ def _grey(found: Examination) -> Iterator[Finding]:
             "the pictures are grey: " + ("what could tell the classes apart by colour is gone" if hopeless else
                                          "classes are told apart by light and shape alone"),
             evidence,
-            "make the pictures anew in colour; for spectrograms, use tinct spectrogram with a colour map, or train on "
-            "the arrays (.npy)",
+            "make the pictures anew in colour; draw spectrograms in a colour map, or train on the arrays (.npy)",
         )  # fmt: skip
     elif max(by_class.values()) - min(by_class.values()) > 0.5:
         yield Finding(

@@ -12,7 +12,7 @@ from tinct.learn.doctor.findings import Finding, percent
 from tinct.learn.doctor.labels import CHANCE, interval
 from tinct.learn.doctor.probes import ByHeart, RateRange
 from tinct.learn.doctor.trials import Trial
-from tinct.learn.recognize.candidates import RATES
+from tinct.learn.networks.recognizers import NETWORKS
 
 # Weights are drawn at the start so that inputs of a size of about 1 stay so (He et al. 2015): ten times as large or as
 # small, and the first steps go wrong.
@@ -142,7 +142,7 @@ def _rate(found: Examination) -> Iterator[Finding]:
     if helped is None and together is not None:  # the rate that did well together with the other changes
         other = next(each.fitting.learning_rate for trial, each in found.trials if trial is together)
     good = f"use --lr {other:.1g}" if other is not None else f"use a rate well below {asked:g}"
-    usual = RATES.get(found.setup.network) == asked
+    usual = found.setup.network in NETWORKS and NETWORKS[found.setup.network].learning_rate == asked
     yield Finding(
         "rate-high" if high else "rate-low",
         90 if helped is not None or broken else 75,

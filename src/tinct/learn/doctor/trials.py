@@ -256,13 +256,13 @@ def setup_of(
     Raises:
         SettingError: settings that make no sense.
     """
-    from tinct.learn.recognize.candidates import DEFAULT_SPACES, choose_candidates, fitting_for
+    from tinct.learn.recognize.candidates import choose_candidates, fitting_for
     from tinct.learn.recognize.pick import fitting_of
 
     fitting, given = fitting_of(values or {}, augmentation=augmentation or {}, as_first_written=as_first_written)
-    space = color_space or ("rgb" if as_first_written or network not in DEFAULT_SPACES else DEFAULT_SPACES[network][0])
+    spaces = [color_space] if color_space else ["rgb"] if as_first_written else None
     candidate = choose_candidates(
-        PICTURE, networks=[network], color_spaces=[space], weights=weights, backbone=backbone, options=options
+        PICTURE, networks=[network], color_spaces=spaces, weights=weights, backbone=backbone, options=options
     )[0]
-    fitting = replace(fitting, **fitting_for(candidate, fitting, given=given))
+    fitting = fitting_for(candidate, fitting, given=given)
     return Setup(network, candidate.options, candidate.color_space, fitting, size)

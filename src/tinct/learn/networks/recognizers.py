@@ -1,11 +1,10 @@
-"""Networks that recognise by colour: the questioner's kind, long kernels, two branches, pretrained, and colour first.
-
-Each takes standardised channels (N, C, H, W) and gives logits (N, classes).
-"""
+"""Networks that recognise by colour, from standardised channels (N, C, H, W) to logits (N, classes)."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from tinct.learn.networks.backbones import load_backbone
 
 
 class SmallCNN(nn.Module):
-    """Three 3x3 convolutions with max pooling, then two dense layers: what one would write first."""
+    """Three 3x3 convolutions with max pooling, then two dense layers: the obvious first attempt."""
 
     def __init__(self, channels: int, classes: int, size: tuple[int, int], *, width: int = 16) -> None:
         """Build it; `width` is how many filters the first layer has."""
@@ -34,7 +33,7 @@ class SmallCNN(nn.Module):
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(inputs * cells, 64), nn.ReLU(), nn.Linear(64, classes))
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Give logits (N, classes) for (N, C, H, W)."""
+        """Return logits (N, classes) for (N, C, H, W)."""
         result: torch.Tensor = self.head(self.features(values))
         return result
 
@@ -56,7 +55,7 @@ class LongKernels(nn.Module):
         """Build it.
 
         Raises:
-            SettingError: so many kernels of that length do not fit into the picture.
+            SettingError: the kernels do not fit into the picture.
         """
         super().__init__()
         self.convolutions = nn.ModuleList()
@@ -76,7 +75,7 @@ class LongKernels(nn.Module):
         self.head = nn.Linear(inputs, classes)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Give logits (N, classes) for (N, C, H, W)."""
+        """Return logits (N, classes) for (N, C, H, W)."""
         for convolution in self.convolutions:
             values = F.relu(convolution(values))
         result: torch.Tensor = self.head(values.mean(dim=(2, 3)))
@@ -130,7 +129,7 @@ class TwoBranch(nn.Module):
         )
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Give logits (N, classes) for (N, C, H, W)."""
+        """Return logits (N, classes) for (N, C, H, W)."""
         values = F.interpolate(values, size=(self.edge, self.edge), mode="bilinear", align_corners=False)
         result: torch.Tensor = self.head(torch.cat([branch(values) for branch in self.branches], dim=1))
         return result
@@ -159,11 +158,11 @@ class Pretrained(nn.Module):
             raise SettingError("pretrained features need --color-space rgb, which they were trained on")
         self.backbone, self.digest = load_backbone(weights, backbone, head=False)
         with torch.no_grad():
-            found = self.backbone.stages(torch.zeros(1, 3, 64, 64))
-        self.head = nn.Linear(2 * sum(stage.shape[1] for stage in found), classes)
+            stages = self.backbone.stages(torch.zeros(1, 3, 64, 64))
+        self.head = nn.Linear(2 * sum(stage.shape[1] for stage in stages), classes)
 
     def pooled(self, values: torch.Tensor) -> torch.Tensor:
-        """Give each map's mean and largest value, stage by stage: (N, features) for (N, 3, H, W)."""
+        """Return each map's mean and largest value, stage by stage: (N, features) for (N, 3, H, W)."""
         if min(values.shape[2:]) < self.edge:
             values = F.interpolate(values, size=(self.edge, self.edge), mode="bilinear", align_corners=False)
         stages = self.backbone.stages(values)
@@ -176,7 +175,7 @@ class Pretrained(nn.Module):
             self.head.bias.copy_(torch.from_numpy(bias.astype(np.float32)))
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Give logits (N, classes) for sRGB (N, 3, H, W) in 0..1."""
+        """Return logits (N, classes) for sRGB (N, 3, H, W) in 0..1."""
         result: torch.Tensor = self.head(self.pooled(values))
         return result
 
@@ -233,7 +232,7 @@ class ColorFirst(nn.Module):
         self.head = nn.Sequential(nn.BatchNorm1d(features), nn.Dropout(dropout), nn.Linear(features, classes))
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Give logits (N, classes) for (N, C, H, W)."""
+        """Return logits (N, classes) for (N, C, H, W)."""
         color = self.color(values)
         named = torch.softmax(self.names(color), dim=1)
         shape = self.shape(torch.cat([values, color], dim=1))
@@ -258,7 +257,7 @@ class PerImage(nn.Module):
         self.network = network
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Give logits (N, classes) for (N, C, H, W)."""
+        """Return logits (N, classes) for (N, C, H, W)."""
         mean = values.mean(dim=(2, 3), keepdim=True)
         spread = torch.sqrt((values - mean).square().mean(dim=(2, 3), keepdim=True) + 1e-8)
         result: torch.Tensor = self.network((values - mean) / spread)
@@ -275,17 +274,44 @@ def _quarters(values: torch.Tensor) -> list[torch.Tensor]:
     ]
 
 
-NETWORKS: dict[str, type[nn.Module]] = {
-    "small_cnn": SmallCNN,
-    "long_kernels": LongKernels,
-    "two_branch": TwoBranch,
-    "pretrained": Pretrained,
-    "color_first": ColorFirst,
+@dataclass(frozen=True)
+class Recognizer:
+    """A network, and the settings that suit it where no others are given.
+
+    Attributes:
+        network: builds it from channels, classes, size (height, width) and its own options.
+        color_space: the one it did best in on the benchmarks.
+        epochs: passes over the pictures that are enough.
+        learning_rate: the rate, or its peak.
+        options: its own.
+    """
+
+    network: Callable[..., nn.Module]
+    color_space: str = "rgb"
+    epochs: int = 30
+    learning_rate: float = 2e-3
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def known_options(self) -> list[str]:
+        """Return the names of the options."""
+        names = inspect.signature(self.network).parameters
+        return [name for name in names if name not in ("channels", "classes", "size")]
+
+
+PRETRAINED = "pretrained"
+# In the order in which they are tried, the costliest last. At full width two_branch takes half an hour on two cores for
+# a thousand pictures.
+NETWORKS: dict[str, Recognizer] = {
+    PRETRAINED: Recognizer(Pretrained),
+    "small_cnn": Recognizer(SmallCNN, "lab", 20, 1e-3),
+    "color_first": Recognizer(ColorFirst, "lab+hsv", 40, 4e-3),
+    "long_kernels": Recognizer(LongKernels, "lab", 20, 1e-3),
+    "two_branch": Recognizer(TwoBranch, "rgb", 30, 1e-3, {"width": 0.25}),
 }
 
 
 def build(name: str, *, channels: int, classes: int, size: tuple[int, int], options: dict[str, Any]) -> nn.Module:
-    """Build a network by name.
+    """Build a network by name, its weights at random.
 
     Args:
         name: in `NETWORKS`.
@@ -300,13 +326,11 @@ def build(name: str, *, channels: int, classes: int, size: tuple[int, int], opti
     """
     if name not in NETWORKS:
         raise SettingError(f"no network '{name}'; there are {', '.join(NETWORKS)}")
-    known = [
-        each for each in inspect.signature(NETWORKS[name]).parameters if each not in ("channels", "classes", "size")
-    ]
+    known = NETWORKS[name].known_options()
     for option in options:
         if option not in known:
             raise SettingError(f"{name} has no option '{option}'; it has {', '.join(known)}")
     try:
-        return NETWORKS[name](channels, classes, size, **options)
+        return NETWORKS[name].network(channels, classes, size, **options)
     except (TypeError, RuntimeError, ZeroDivisionError) as error:
         raise SettingError(f"{name} cannot be built with {options} ({str(error).splitlines()[0]})") from error

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.features import ArrayFeatures, ColorFeatures
-from tinct.color.inputs import ARRAY, INPUT_SPACES, PICTURE, input_space
+from tinct.color.inputs import ARRAY, INPUT_SPACES, input_space
 from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
-from tinct.learn.networks.recognizers import NETWORKS
+from tinct.learn.networks.recognizers import NETWORKS, PRETRAINED
 from tinct.learn.recognize.fit import Fitting, Trained, fit_network
 from tinct.learn.recognize.statistics import HEADS, Head, fit_head, measure_all
 
 COLOR_STATISTICS = "color_statistics"
 ALL_NETWORKS = (COLOR_STATISTICS, *NETWORKS)
 ALL_SPACES = "all"
-# The spaces each is tried in where none is asked for: those it did best in on the benchmarks, the first one first.
-DEFAULT_SPACES = {
-    COLOR_STATISTICS: ("rgb+hsv+lab",),
-    "color_first": ("lab+hsv",),
-    "small_cnn": ("lab",),
-    "long_kernels": ("lab",),
-    "two_branch": ("rgb",),
-    "pretrained": ("rgb",),
-}
-# The order in which networks are tried; those that cost most come last.
-ORDER = (COLOR_STATISTICS, "pretrained", "small_cnn", "color_first", "long_kernels", "two_branch")
-# Passes over the pictures that are enough for a network, if there is time for so many.
-EPOCHS = {"small_cnn": 20, "color_first": 40, "long_kernels": 20, "two_branch": 30}
-# Theirs at full width takes half an hour on two cores for a thousand pictures; --option width=1 asks for it.
-DEFAULT_OPTIONS: dict[str, dict[str, Any]] = {"two_branch": {"width": 0.25}}
-RATES = {"small_cnn": 1e-3, "long_kernels": 1e-3, "two_branch": 1e-3, "color_first": 4e-3}
+# The colour space that colour statistics did best in on the benchmarks.
+STATISTICS_SPACE = "rgb+hsv+lab"
 
 
 @dataclass(frozen=True)
@@ -44,7 +30,7 @@ class Candidate:
 
     Attributes:
         network: `color_statistics` or a name in `NETWORKS`.
-        color_space: what it sees; empty for arrays.
+        color_space: its input; empty for arrays.
         head: `logistic` or `boosting` for colour statistics, otherwise empty.
         options: of the network.
     """
@@ -56,25 +42,15 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """How it is called in tables: network, head, colour space, options."""
-        head = f"/{self.head}" if self.head else ""
-        head += f"/{self.options['backbone']}" if "backbone" in self.options else ""
-        options = "".join(
-            f" {key}={value}" for key, value in self.options.items() if key not in ("weights", "backbone")
-        )
-        return f"{self.network}{head} {self.color_space or 'array'}{options}"
+        """Its name in tables: network, head, colour space, options."""
+        parts = [self.network, self.head, self.options.get("backbone", "")]
+        shown = [f" {key}={value}" for key, value in self.options.items() if key not in ("weights", "backbone")]
+        return f"{'/'.join(filter(None, parts))} {self.color_space or 'array'}{''.join(shown)}"
 
 
 @dataclass
 class Fitted:
-    """A candidate that was fitted.
-
-    Attributes:
-        candidate: which.
-        features: what measures statistics; None for networks.
-        head: the classifier on statistics; None for networks.
-        trained: the network; None for statistics.
-    """
+    """A fitted candidate: a head on features, or a network."""
 
     candidate: Candidate
     features: ColorFeatures | ArrayFeatures | None = None
@@ -82,7 +58,7 @@ class Fitted:
     trained: Trained | None = None
 
     def logits(self, pixels: NDArray[Any]) -> FloatArray:
-        """Give (N, classes) for pictures (N, H, W, 3) uint8, or arrays (N, H, W, C)."""
+        """Compute (N, classes) for pictures (N, H, W, 3) uint8, or arrays (N, H, W, C)."""
         if self.head is not None and self.features is not None:
             return self.head.logits(measure_all(pixels, self.features))
         if self.trained is None:
@@ -107,8 +83,8 @@ def fit_candidate(
         pixels: (N, H, W, 3) uint8, or (N, H, W, C) float32 for arrays.
         labels: (N,).
         classes: how many there are.
-        fitting: how networks are trained; of statistics only its seed counts.
-        measured: (N, features) where the statistics of these pictures were measured already.
+        fitting: how networks are trained; colour statistics take only its seed.
+        measured: (N, features) of these pictures, where they are known already.
         progress: called with (done, total) epochs.
 
     Raises:
@@ -134,10 +110,19 @@ def fit_candidate(
 
 
 def features_of(candidate: Candidate, pixels: NDArray[Any]) -> ColorFeatures | ArrayFeatures:
-    """Say which statistics a candidate takes of such pictures or arrays."""
+    """Return the statistics that a candidate takes of such pictures or arrays."""
     if not candidate.color_space:
         return ArrayFeatures(channels=int(pixels.shape[-1]))
     return ColorFeatures(space=candidate.color_space)
+
+
+def fitting_for(candidate: Candidate, fitting: Fitting, *, given: frozenset[str]) -> Fitting:
+    """Return settings with the epochs and the rate that suit a network, where they were not given."""
+    if candidate.network not in NETWORKS:
+        return fitting
+    network = NETWORKS[candidate.network]
+    suited: dict[str, Any] = {"epochs": network.epochs, "learning_rate": network.learning_rate}
+    return replace(fitting, **{name: value for name, value in suited.items() if name not in given})
 
 
 def choose_candidates(
@@ -150,75 +135,77 @@ def choose_candidates(
     options: dict[str, Any] | None = None,
     size: tuple[int, int] | None = None,
 ) -> list[Candidate]:
-    """Say what is tried.
+    """List what is tried, in order.
 
     Args:
         kind: `picture` or `array`.
         networks: only these; all that fit without it.
         color_spaces: only these, `all` for all six; those that suit each network without it.
-        weights: a file of pretrained weights, without which `pretrained` is left out.
-        backbone: what the weights belong to, `squeezenet1_1` or `vgg16`.
-        options: of the networks; only where one network is chosen.
+        weights: a file of pretrained weights; `pretrained` is left out without it.
+        backbone: the network of the weights, `squeezenet1_1` or `vgg16`.
+        options: of the network; only where one network is chosen.
         size: height and width of the pictures; long kernels are made to fit into it.
 
     Raises:
         SettingError: no such network or space; options for several networks; pretrained without weights; colour
             spaces for arrays.
     """
+    _check_choice(kind, networks, color_spaces, options, pretrained=weights is not None and kind != ARRAY)
+    candidates: list[Candidate] = []
+    for name in ALL_NETWORKS:
+        if networks is not None and name not in networks:
+            continue
+        if name == PRETRAINED and (weights is None or kind == ARRAY):
+            continue
+        chosen = {**(NETWORKS[name].options if name in NETWORKS else {}), **(options or {})}
+        if name == "long_kernels" and size and not options:
+            chosen = _kernels_that_fit(size)
+        if name == PRETRAINED:
+            chosen |= {"weights": str(weights), "backbone": backbone}
+        for space in _spaces(name, kind, color_spaces):
+            heads = HEADS if name == COLOR_STATISTICS else ("",)
+            candidates += [Candidate(name, space, head, chosen) for head in heads]
+    if not candidates:
+        raise SettingError("nothing is left to try; ask for other networks or colour spaces")
+    return candidates
+
+
+def _check_choice(
+    kind: str,
+    networks: list[str] | None,
+    color_spaces: list[str] | None,
+    options: dict[str, Any] | None,
+    *,
+    pretrained: bool,
+) -> None:
     for name in networks or []:
         if name not in ALL_NETWORKS:
             raise SettingError(f"no network '{name}'; there are {', '.join(ALL_NETWORKS)}")
     if options and (networks is None or len(networks) != 1):
         raise SettingError("options belong to one network; name it with --network")
     if options and networks == [COLOR_STATISTICS]:
-        raise SettingError(f"{COLOR_STATISTICS} has no options; leave --option away")
-    if networks and "pretrained" in networks and (weights is None or kind == ARRAY):
+        raise SettingError(f"{COLOR_STATISTICS} has no options; leave out --option")
+    if networks and PRETRAINED in networks and not pretrained:
         raise SettingError("pretrained features need pictures and --weights FILE, .npz for squeezenet1_1 or .pth")
     if color_spaces and kind == ARRAY:
-        raise SettingError("arrays have no colours; leave --color-space away")
-    chosen = [name for name in ORDER if networks is None or name in networks]
-    if weights is None or kind == ARRAY:
-        chosen = [name for name in chosen if name != "pretrained"]
-    found: list[Candidate] = []
-    for name in chosen:
-        given = {**DEFAULT_OPTIONS.get(name, {}), **(options or {})}
-        if name == "long_kernels" and size and not options:
-            given = _kernels_that_fit(size)
-        if name == "pretrained":
-            given |= {"weights": str(weights), "backbone": backbone}
-        for space in _spaces(name, kind, color_spaces):
-            heads = HEADS if name == COLOR_STATISTICS else ("",)
-            found += [Candidate(name, space, head, given) for head in heads]
-    if not found:
-        raise SettingError("nothing is left to try; ask for other networks or colour spaces")
-    return found
+        raise SettingError("arrays have no colours; leave out --color-space")
 
 
 def _kernels_that_fit(size: tuple[int, int]) -> dict[str, Any]:
-    """Give shorter kernels where two of 30 and two of 3 are longer than an edge, and no options otherwise."""
+    """Return shorter kernels where two of 30 and two of 3 are longer than an edge, and no options otherwise."""
     # Each edge loses 2 (long - 1) + 2 (3 - 1) pixels, and one has to be left.
     longest = (min(size) - 5) // 2 + 1
     return {} if longest >= 30 else {"long": max(3, longest)}
 
 
 def _spaces(network: str, kind: str, asked: list[str] | None) -> list[str]:
-    if kind != PICTURE:
+    if kind == ARRAY:
         return [""]
-    if network == "pretrained":  # it was trained on RGB and sees nothing else
+    if network == PRETRAINED:  # it was trained on RGB and sees nothing else
         return ["rgb"] if asked is None or ALL_SPACES in asked or "rgb" in asked else []
     if asked is None:
-        return list(DEFAULT_SPACES[network])
+        return [NETWORKS[network].color_space if network in NETWORKS else STATISTICS_SPACE]
     names: list[str] = []
-    for each in asked:
-        names += list(INPUT_SPACES) if each == ALL_SPACES else [input_space(each).name]
+    for space in asked:
+        names += list(INPUT_SPACES) if space == ALL_SPACES else [input_space(space).name]
     return list(dict.fromkeys(names))
-
-
-def fitting_for(candidate: Candidate, fitting: Fitting, *, given: frozenset[str]) -> dict[str, Any]:
-    """Give the epochs and rate that suit a network, where they were not given."""
-    values: dict[str, Any] = {}
-    if "epochs" not in given:
-        values["epochs"] = EPOCHS.get(candidate.network, fitting.epochs)
-    if "learning_rate" not in given:
-        values["learning_rate"] = RATES.get(candidate.network, fitting.learning_rate)
-    return values

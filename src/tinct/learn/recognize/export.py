@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     import onnx
     from torch import nn
 
-# Logits of the file and of what was trained may differ by this, next to the largest of them.
+# The logits of the file and of what was trained may differ by this share of the largest of them.
 AGREEMENT = 1e-5
 NETWORK_AGREEMENT = 1e-3
 
@@ -35,7 +33,7 @@ def write_classifier(
     expected: FloatArray,
     overwrite: bool = False,
 ) -> None:
-    """Write a model file; what it says of some pictures is compared with what was trained.
+    """Write a model file, and compare its logits for some pictures with those of what was trained.
 
     Args:
         trained: a head on statistics, or a network that takes standardised channels (N, C, H, W).
@@ -47,28 +45,28 @@ def write_classifier(
 
     Raises:
         OutputError: the file is there already, or cannot be written.
-        ModelError: the file does not say what was trained; it is not kept.
+        ModelError: the logits differ; the file is not kept.
     """
     target = Path(path)
-    check_target(target, overwrite=overwrite)
+    check_model_target(target, overwrite=overwrite)
     if isinstance(trained, LinearHead):
-        model = linear_graph(trained)
+        model = _linear_graph(trained)
     elif isinstance(trained, TreesHead):
-        model = trees_graph(trained)
+        model = _trees_graph(trained)
     else:
-        model = network_graph(trained, card)
+        model = _network_graph(trained, card)
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, card.to_json()
     with written_beside(target) as beside:
         beside.write_bytes(model.SerializeToString())
-        found = ClassifierSession(beside).logits(trial)
-        difference = float(np.abs(found - expected).max()) / max(1.0, float(np.abs(expected).max()))
+        logits = ClassifierSession(beside).logits(trial)
+        difference = float(np.abs(logits - expected).max()) / max(1.0, float(np.abs(expected).max()))
         limit = AGREEMENT if isinstance(trained, LinearHead | TreesHead) else NETWORK_AGREEMENT
         if not difference <= limit:
             raise ModelError(f"{path}: the file's logits differ by {difference:.2g} from what was trained; not kept")
 
 
-def check_target(target: Path, *, overwrite: bool) -> None:
+def check_model_target(target: Path, *, overwrite: bool) -> None:
     """Refuse a target before hours of training.
 
     Raises:
@@ -81,8 +79,8 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     check_place(target)
 
 
-def linear_graph(head: LinearHead) -> onnx.ModelProto:
-    """Give a logistic regression as one matrix product, in double precision inside."""
+def _linear_graph(head: LinearHead) -> onnx.ModelProto:
+    """Return a logistic regression as one matrix product, in double precision inside."""
     from onnx import TensorProto, helper, numpy_helper
 
     nodes = [
@@ -98,44 +96,60 @@ def linear_graph(head: LinearHead) -> onnx.ModelProto:
     return _model(nodes, constants, features=head.weights.shape[0], classes=len(head.bias))
 
 
-def trees_graph(head: TreesHead) -> onnx.ModelProto:
-    """Give boosted trees as one TreeEnsembleRegressor with a target a class."""
+def _trees_graph(head: TreesHead) -> onnx.ModelProto:
+    """Return boosted trees as one TreeEnsembleRegressor with a target for each class.
+
+    The trees are read from private attributes of scikit-learn, whose versions pyproject.toml limits: skl2onnx 1.20
+    fails on these models with the current releases of onnx.
+    """
     from onnx import helper
 
-    node: dict[str, list[Any]] = {
-        key: []
-        for key in (
-            *("nodes_treeids", "nodes_nodeids", "nodes_featureids", "nodes_values", "nodes_modes"),
-            *("nodes_truenodeids", "nodes_falsenodeids"),
-            *("target_treeids", "target_nodeids", "target_ids", "target_weights"),
-        )
-    }
-    for number, (target, tree) in enumerate(head.trees):
-        count = len(tree.leaf)
-        node["nodes_treeids"] += [number] * count
-        node["nodes_nodeids"] += list(range(count))
-        node["nodes_featureids"] += np.where(tree.leaf, 0, tree.feature).tolist()
-        node["nodes_values"] += np.where(tree.leaf, 0, tree.threshold).astype(np.float32).tolist()
-        node["nodes_modes"] += ["LEAF" if leaf else "BRANCH_LEQ" for leaf in tree.leaf]
-        node["nodes_truenodeids"] += np.where(tree.leaf, 0, tree.left).tolist()
-        node["nodes_falsenodeids"] += np.where(tree.leaf, 0, tree.right).tolist()
-        leaves = np.flatnonzero(tree.leaf)
-        node["target_treeids"] += [number] * len(leaves)
-        node["target_nodeids"] += leaves.tolist()
-        node["target_ids"] += [target] * len(leaves)
-        node["target_weights"] += tree.value[leaves].tolist()
+    baseline = np.asarray(head.model._baseline_prediction, dtype=np.float32).ravel()
+    binary = len(baseline) == 1  # of two classes, scikit-learn keeps the second's alone
+    node: dict[str, list[Any]] = {}
+    number = 0
+    for step in head.model._predictors:
+        for target, predictor in enumerate(step):
+            for key, values in _tree(predictor.nodes, number, 1 if binary else target).items():
+                node.setdefault(key, []).extend(values)
+            number += 1
+    if binary:
+        baseline = np.concatenate([np.zeros(1, np.float32), baseline])
     ensemble = helper.make_node(
         "TreeEnsembleRegressor",
         ["features"],
         ["logits"],
         domain="ai.onnx.ml",
-        n_targets=len(head.baseline),
-        base_values=head.baseline.astype(np.float32).tolist(),
+        n_targets=len(baseline),
+        base_values=baseline.tolist(),
         aggregate_function="SUM",
         post_transform="NONE",
         **node,
     )
-    return _model([ensemble], [], features=None, classes=len(head.baseline))
+    return _model([ensemble], [], features=None, classes=len(baseline))
+
+
+def _tree(nodes: Any, number: int, target: int) -> dict[str, list[Any]]:
+    """Return the attributes of one tree, from scikit-learn's table of its nodes."""
+    leaf = nodes["is_leaf"].astype(bool)
+    leaves = np.flatnonzero(leaf)
+    # Features are float32: a threshold rounded down to float32 sends each of them the same way.
+    thresholds = nodes["num_threshold"].astype(np.float64)
+    rounded = thresholds.astype(np.float32)
+    down = np.where(rounded.astype(np.float64) > thresholds, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+    return {
+        "nodes_treeids": [number] * len(leaf),
+        "nodes_nodeids": list(range(len(leaf))),
+        "nodes_featureids": np.where(leaf, 0, nodes["feature_idx"]).tolist(),
+        "nodes_values": np.where(leaf, 0, down).astype(np.float32).tolist(),
+        "nodes_modes": np.where(leaf, "LEAF", "BRANCH_LEQ").tolist(),
+        "nodes_truenodeids": np.where(leaf, 0, nodes["left"]).tolist(),
+        "nodes_falsenodeids": np.where(leaf, 0, nodes["right"]).tolist(),
+        "target_treeids": [number] * len(leaves),
+        "target_nodeids": leaves.tolist(),
+        "target_ids": [target] * len(leaves),
+        "target_weights": nodes["value"][leaves].astype(np.float32).tolist(),
+    }
 
 
 def _model(nodes: list[Any], constants: list[Any], *, features: int | None, classes: int) -> onnx.ModelProto:
@@ -155,37 +169,18 @@ def _model(nodes: list[Any], constants: list[Any], *, features: int | None, clas
     return model
 
 
-def network_graph(network: nn.Module, card: ClassifierCard) -> onnx.ModelProto:
-    """Give a network as a graph of `pixels` (batch, C, H, W) to `logits`; H and W are the card's."""
+def _network_graph(network: nn.Module, card: ClassifierCard) -> onnx.ModelProto:
     import onnx
     import torch
 
-    example = torch.zeros(2, len(card.mean), *card.size)
-    loggers = [logging.getLogger(each) for each in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                network.eval(),
-                (example,),
-                input_names=["pixels"],
-                output_names=["logits"],
-                dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-                dynamo=True,
-                optimize=True,
-                verbose=False,
-            )
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-    if program is None:
-        raise ModelError("PyTorch gave no ONNX graph")
-    model: onnx.ModelProto = program.model_proto
-    # The exporter notes where in which file each node comes from: paths of this machine, of no use to anyone else.
-    for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, model.graph):
-        del part.metadata_props[:]
+    from tinct.learn.export import onnx_graph
+
+    model = onnx_graph(
+        network.eval(),
+        torch.zeros(2, len(card.mean), *card.size),
+        input_name="pixels",
+        output_name="logits",
+        dynamic_shapes={0: torch.export.Dim("batch", min=1)},
+    )
     onnx.checker.check_model(model)
     return model

@@ -17,8 +17,7 @@ from torch import nn
 from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
 from tinct.learn.networks.recognizers import PerImage, Pretrained, build
-from tinct.learn.recognize.class_weights import class_weights
-from tinct.learn.recognize.statistics import LOGISTIC, LinearHead, fit_head
+from tinct.learn.recognize.statistics import LOGISTIC, LinearHead, class_weights, fit_head
 from tinct.runtime.classifier import channels_of, softmax, standardized
 
 # Of so many pictures the channels' means and spreads are taken.

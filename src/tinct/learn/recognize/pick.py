@@ -14,7 +14,7 @@ import numpy as np
 from tinct.data.labelled import TEST, TRAIN, VAL, Labelled, Loaded, common_size, find_labelled, load
 from tinct.errors import DataError, SettingError
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, choose_candidates, fitting_for
-from tinct.learn.recognize.export import check_target
+from tinct.learn.recognize.export import check_model_target
 from tinct.learn.recognize.finish import finish
 from tinct.learn.recognize.fit import Augmentation, Fitting
 from tinct.learn.recognize.folds import Fold, leaks, near_duplicates, stratified_folds
@@ -143,7 +143,7 @@ def train_classifier(
         OutputError: the file is there already, or cannot be written.
     """
     choices, path = choices or Choices(), Path(target)
-    check_target(path, overwrite=overwrite)
+    check_model_target(path, overwrite=overwrite)
     if choices.weights is not None and not Path(choices.weights).is_file():
         raise SettingError(f"{choices.weights}: no such file of weights; check the path")
     labelled = find_labelled(source)
@@ -277,8 +277,7 @@ def _digest(loaded: Loaded, folds: list[Fold]) -> str:
 
 
 def _fitting(candidate: Candidate, choices: Choices) -> Fitting:
-    values = fitting_for(candidate, choices.fitting, given=choices.given)
-    return replace(choices.fitting, seed=choices.seed, **values)
+    return fitting_for(candidate, replace(choices.fitting, seed=choices.seed), given=choices.given)
 
 
 def _try_all(
