@@ -9,7 +9,7 @@ WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 TESTS := $(RUN) -m pytest -q -n $(WORKERS) --dist loadfile
 BENCHMARKS := $(filter-out benchmarks/common.py,$(wildcard benchmarks/*.py))
 
-.PHONY: help setup demo test check slow bench fix clean
+.PHONY: help setup browser demo test check slow bench fix clean
 
 help:
 	@echo "make demo    colorize photographs that come with scikit-image, into demo/"
@@ -19,9 +19,15 @@ help:
 	@echo "make bench   measure speed and memory, into benchmarks/*.json"
 	@echo "make fix     format, and mend what the linter can"
 	@echo "make setup   install all that developing needs, into .venv"
+	@echo "make browser install Chromium, which the tests of the page need, with apt-get (as root)"
 	@echo "make clean   remove .venv and caches"
 
 setup: .venv/stamp-dev
+
+# From Debian, since a browser of Playwright's own would come from elsewhere. Nothing is done where there is one.
+browser:
+	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; }
 
 # The demo needs no PyTorch, so it installs less; where everything is installed already, that serves.
 demo:

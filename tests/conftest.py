@@ -1,19 +1,19 @@
-"""What all tests share: the tiny model files, and pictures that come with scikit-image or lie in ../shared/data."""
+"""What all tests share: the tiny model files, and pictures that come with scikit-image and scikit-learn."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from photographs import colorful_piece, photograph, photograph_file, write_picture
 
 # Beside each other, tests' own threads only get in each other's way; set before any library reads it.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 GOLDEN = Path(__file__).parent / "golden"
-SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
@@ -37,61 +37,36 @@ def diverged_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real pictures that is no part of the project; the test is skipped where it is absent."""
-    if not SHARED_DATA.is_dir():
-        pytest.skip(f"needs the pictures of {SHARED_DATA}, which are no part of the project")
-    return SHARED_DATA
-
-
-@pytest.fixture(scope="session")
 def camera_png() -> Path:
     """scikit-image's cameraman, 512 x 512, 8-bit grey, as it lies in the installed package."""
-    return _scikit_image("camera.png")
+    return photograph_file("camera")
 
 
 @pytest.fixture(scope="session")
 def chelsea_png() -> Path:
     """scikit-image's cat, 451 x 300, 8-bit colour."""
-    return _scikit_image("chelsea.png")
-
-
-def _scikit_image(name: str) -> Path:
-    skimage = pytest.importorskip("skimage", reason="its pictures are needed")
-    path = Path(skimage.__file__).parent / "data" / name
-    assert path.is_file()
-    return path
+    return photograph_file("chelsea")
 
 
 @pytest.fixture(scope="session")
 def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of 48 different colour photographs in two subfolders, 160 x 160 and 120 x 160 pixels."""
-    import cv2  # it takes long
-    import numpy as np
+    import numpy as np  # it takes long
 
-    skimage = pytest.importorskip("skimage")
-    sklearn = pytest.importorskip("sklearn")
-    images = Path(skimage.__file__).parent / "data"
-    more = Path(sklearn.__file__).parent / "datasets" / "images"
     folder = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(3)
-    files = [images / "astronaut.png", images / "coffee.png", images / "chelsea.png", images / "motorcycle_left.png"]
-    for category, paths in (("indoors", files), ("outdoors", [more / "china.jpg", more / "flower.jpg"])):
-        (folder / category).mkdir()
+    places = {"indoors": ("astronaut", "coffee", "chelsea", "motorcycle_left"), "outdoors": ("china", "flower")}
+    for category, names in places.items():
         for index in range(24):
-            picture = cv2.imread(str(paths[index % len(paths)]))
-            height, width = (160, 160) if index % 3 else (120, 160)
-            piece = _colorful_piece(picture, height, width, rng)
-            cv2.imwrite(str(folder / category / f"{index:02d}.png"), piece)
+            picture = photograph(names[index % len(names)])
+            piece = colorful_piece(picture, 160 if index % 3 else 120, 160, rng)
+            write_picture(folder / category / f"{index:02d}.png", piece)
     return folder
 
 
-def _colorful_piece(picture: Any, height: int, width: int, rng: Any) -> Any:
-    """Draw crops until one has colours of several kinds, which screening is sure to take."""
-    while True:
-        top = int(rng.integers(picture.shape[0] - height))
-        left = int(rng.integers(picture.shape[1] - width))
-        piece = picture[top : top + height, left : left + width]
-        channels = piece.reshape(-1, 3).astype(float)
-        if (channels[:, 2] - channels[:, 1]).std() > 12 and (channels[:, 0] - channels[:, 1]).std() > 8:
-            return piece
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly that the page was tested in no browser."""
+    unseen = [report for report in terminalreporter.stats.get("skipped", []) if "make browser" in str(report.longrepr)]
+    if unseen:
+        words = f"{len(unseen)} tests of the page did NOT run: Chromium is missing. Install it with: make browser"
+        terminalreporter.write_sep("!", words, red=True, bold=True)

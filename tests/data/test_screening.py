@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from photographs import COLORED, colorful_piece, photograph
 from tinct.data.screening import crop_frame, find_frame, fingerprint, grey_reason, look_alike
 
 
@@ -55,12 +56,12 @@ def test_grey_and_toned_pictures_are_told_from_coloured_ones(cat: np.ndarray) ->
     assert "toned" in str(grey_reason(sepia))
 
 
-def test_coloured_photographs_pass(shared_data: Path) -> None:
-    paths = (
-        sorted((shared_data / "cats").iterdir())[:40] + sorted((shared_data / "landscape" / "yosemite").iterdir())[:40]
-    )
-    passed = [grey_reason(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)) is None for path in paths]
-    assert np.mean(passed) > 0.9
+@pytest.mark.parametrize("name", COLORED)
+def test_colored_photographs_pass_whole_and_in_pieces(name: str) -> None:
+    picture = photograph(name)
+    assert grey_reason(picture) is None
+    rng = np.random.default_rng(1)
+    assert [grey_reason(colorful_piece(picture, 96, 96, rng)) for _ in range(10)] == [None] * 10
 
 
 def test_the_same_picture_smaller_or_recompressed_looks_alike(cat: np.ndarray) -> None:

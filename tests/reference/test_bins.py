@@ -94,6 +94,7 @@ def test_soft_encoding_is_the_gaussian_of_the_distance_to_the_nearest_bins(seed,
     bins = ColorBins.learn([random.integers(0, 256, (16, 16, 3), dtype=np.uint8)], grid=10, bins=12)
     colors = random.uniform(-0.6, 0.6, (20, 2)).astype(np.float32)
     soft = bins.encode_soft(colors, neighbors=neighbors, sigma=sigma)
+    assert len(soft) == 20
     for color, shares in zip(colors.astype(np.float64), soft, strict=True):
         distances = np.linalg.norm(bins.centers.astype(np.float64) - color, axis=1)
         nearest = np.argsort(distances)[:neighbors]

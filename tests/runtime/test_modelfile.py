@@ -120,6 +120,7 @@ def test_no_such_model_lists_the_shipped_ones(tmp_path: Path) -> None:
 
 
 def test_shipped_models_are_found_by_name() -> None:
+    assert list_models()
     for name in list_models():
         assert find_model(name) == MODELS / f"{name}.onnx"
         assert read_card(name).name == name

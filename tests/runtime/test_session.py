@@ -58,6 +58,7 @@ def test_batch_is_each_picture_alone(tiny_model: Path) -> None:
     session = Session(tiny_model, runtime="onnxruntime")
     pictures = np.stack([luma(19, 27), luma(19, 27) / 2, 1 - luma(19, 27)])
     together = session.run_batch(pictures)
+    assert len(together) == 3
     for index, picture in enumerate(pictures):
         np.testing.assert_allclose(together[index], session.run(picture), atol=1e-5)
 

@@ -67,6 +67,7 @@ def test_other_forms_hold_the_same_colours(
 ) -> None:
     colorizer = Colorizer(tiny_model, runtime="onnxruntime", denoise="off")
     plain = painted(FrameColorizer(colorizer, FORM), codes[..., 0])
+    assert len(plain) == 2
     form = replace(FORM, chroma_shape=chroma_shape, chroma_depth=depth)
     for plane, reference in zip(painted(FrameColorizer(colorizer, form), codes[..., 0]), plain, strict=True):
         assert (plane.shape, plane.dtype) == (chroma_shape, np.uint8 if depth == 8 else np.uint16)

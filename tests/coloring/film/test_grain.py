@@ -65,6 +65,7 @@ def test_a_cut_leaves_nothing_behind(pan: list[np.ndarray]) -> None:
 
 def test_its_state_goes_on_bit_by_bit(pan: list[np.ndarray]) -> None:
     noisy = grainy(pan)
+    assert len(noisy) >= 9
     cleaner, other = GrainCleaner(), GrainCleaner()
     for frame in noisy[:5]:
         cleaner.push(frame)

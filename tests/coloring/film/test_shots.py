@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from photographs import photograph, photograph_file
 from tinct.coloring.film.shots import CutFinder, active_area, difference, is_blank
 from tinct.errors import InputError
 
@@ -16,10 +17,8 @@ NAMES = ("camera", "chelsea", "coins", "coffee", "astronaut", "motorcycle_left",
 
 @pytest.fixture(scope="module")
 def pictures() -> list[np.ndarray]:
-    skimage = pytest.importorskip("skimage", reason="its pictures are needed")
-    folder = Path(skimage.__file__).parent / "data"
-    paths = [next(path for path in folder.glob(f"{name}.*")) for name in NAMES]
-    return [cv2.resize(cv2.imread(str(path), 0), (256, 160), interpolation=cv2.INTER_AREA) for path in paths]
+    greys = [cv2.imread(str(photograph_file(name)), cv2.IMREAD_GRAYSCALE) for name in NAMES]
+    return [cv2.resize(grey, (256, 160), interpolation=cv2.INTER_AREA) for grey in greys]
 
 
 def pan(picture: np.ndarray, count: int = 12, *, speed: float = 3) -> list[np.ndarray]:
@@ -172,37 +171,34 @@ def as_pyscenedetect_sees(path: Path, frames: int | None = None) -> list[int]:
     return [start.frame_num for start, _ in scenedetect.detect(str(path), detector, end_time=frames)[1:]]
 
 
-def test_against_pyscenedetect(pictures, tmp_path):
+def write_film(path: Path, frames: list[np.ndarray]) -> Path:
     av = pytest.importorskip("av")
-    frames = [frame for picture in pictures[:6] for frame in pan(picture, 20, speed=2)]
-    with av.open(str(tmp_path / "film.mp4"), "w") as container:
+    with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=25, width=SIZE[0], height=SIZE[1], pix_fmt="yuv420p")
         stream.bit_rate = 2_000_000
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
         container.mux(stream.encode())
-    assert cuts(frames) == as_pyscenedetect_sees(tmp_path / "film.mp4") == [20, 40, 60, 80, 100]
+    return path
 
 
-def small_frames(path: Path, count: int) -> list[np.ndarray]:
-    import av
-
-    frames = []
-    with av.open(str(path)) as container:
-        for frame in container.decode(video=0):
-            frames.append(cv2.resize(frame.to_ndarray(format="gray"), (224, 164), interpolation=cv2.INTER_AREA))
-            if len(frames) == count:
-                break
-    return frames
+def test_against_pyscenedetect(pictures, tmp_path):
+    frames = [frame for picture in pictures[:6] for frame in pan(picture, 20, speed=2)]
+    film = write_film(tmp_path / "film.mp4", frames)
+    assert cuts(frames) == as_pyscenedetect_sees(film) == [20, 40, 60, 80, 100]
 
 
-def test_a_real_film_against_pyscenedetect(shared_data):
-    path = shared_data / "video" / "film_scene_bw.mp4"
-    if not path.exists():
-        pytest.skip(f"needs {path}")
-    frames = small_frames(path, 350)  # four cuts between two similar views of one room, then a pan
-    assert cuts(frames) == as_pyscenedetect_sees(path, 350)
-    assert cuts(frames[::3]) == [12, 45, 69, 97]
+def test_two_views_of_one_room_against_pyscenedetect(tmp_path):
+    halves = np.array_split(cv2.cvtColor(photograph("motorcycle_left"), cv2.COLOR_RGB2GRAY), 2, axis=1)
+    views = [cv2.resize(half, (256, 160), interpolation=cv2.INTER_AREA) for half in halves]
+    frames = [frame for number in range(4) for frame in pan(views[number % 2], 24, speed=0.3)] + pan(
+        views[0], 54, speed=0.6
+    )
+    rng = np.random.default_rng(1)
+    frames = [np.clip(frame + rng.normal(0, 3, frame.shape), 0, 255).astype(np.uint8) for frame in frames]
+    film = write_film(tmp_path / "film.mp4", frames)
+    assert cuts(frames) == as_pyscenedetect_sees(film)
+    assert cuts(frames[::3]) == [8, 16, 24, 32]
 
 
 def bordered(frames: list[np.ndarray], top: int, bottom: int, left: int, right: int) -> list[np.ndarray]:

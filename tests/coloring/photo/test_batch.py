@@ -109,6 +109,7 @@ def test_threads_do_not_change_the_results(album: Path, tiny_model: Path, tmp_pa
         settings = PhotoSettings(model=tiny_model, runtime="onnxruntime", threads=threads)
         rows = colorize_files([album], output=tmp_path / f"out{threads}", settings=settings)
         results.append([pyvips.Image.new_from_file(str(row.target)).numpy() for row in rows if row.target])
+    assert results[0]
     for one, three in zip(*results, strict=True):
         np.testing.assert_array_equal(one, three)
 
@@ -181,7 +182,9 @@ def test_recolor(album: Path, tiny_model: Path) -> None:
 
 
 def test_rows_are_json(album: Path, settings: PhotoSettings) -> None:
-    for row in colorize_files([album / "a.png", album / "text.jpg"], settings=settings):
+    rows = colorize_files([album / "a.png", album / "text.jpg"], settings=settings)
+    assert len(rows) == 2
+    for row in rows:
         values = json.loads(json.dumps(row.to_json()))
         assert values["source"] == str(row.source)
         assert values["target"] == (str(row.target) if row.target else None)

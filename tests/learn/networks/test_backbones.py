@@ -1,4 +1,4 @@
-"""Recognising networks: their published sizes, their files, and what the real one sees."""
+"""Recognising networks: their published sizes and their files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import os
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,10 +13,6 @@ from safetensors.torch import save_file
 
 from tinct.errors import ModelError, SettingError
 from tinct.learn.networks.backbones import BACKBONES, SqueezeNet, load_backbone
-
-# Weights of others, which do not come with tinct: beside the repository, or where the variable says.
-_BESIDE = Path(__file__).parents[4] / "shared" / "weights"
-PUBLISHED = Path(os.environ.get("TINCT_WEIGHTS", _BESIDE)) / "squeezenet_v1.1_fp16.npz"
 
 
 def _weights() -> dict[str, torch.Tensor]:
@@ -46,7 +41,8 @@ def test_features_come_at_several_depths(name: str) -> None:
     stages = backbone.stages(rgb)
     assert len(stages) == len(backbone.taps)
     assert [stage.shape[1] for stage in stages] == sorted(stage.shape[1] for stage in stages)
-    assert all((stage >= 0).all() for stage in stages)
+    # A stage of EfficientNet ends in a linear bottleneck, the others in a ReLU.
+    assert name.startswith("efficientnet") or all((stage >= 0).all() for stage in stages)
     assert backbone.encode(rgb).shape[1] == backbone.channels
     with pytest.raises(SettingError, match="features only"):
         backbone.probabilities(rgb)
@@ -117,17 +113,3 @@ def test_caffes_convention_is_blue_first_minus_a_mean_colour(tmp_path: Path) -> 
     expected.mean.zero_()
     expected.deviation.fill_(1)
     torch.testing.assert_close(backbone.encode(rgb), expected.eval().encode(caffe), rtol=1e-3, atol=1e-2)
-
-
-@pytest.mark.skipif(not PUBLISHED.is_file(), reason="no published SqueezeNet weights on this machine")
-@pytest.mark.parametrize(("name", "classes"), [("chelsea", {281, 282, 285}), ("coffee", {967})])
-def test_the_real_one_recognises_a_photograph(name: str, classes: set[int]) -> None:
-    skimage = pytest.importorskip("skimage.data")
-    photo = getattr(skimage, name)()
-    edge = min(photo.shape[:2])
-    top, left = ((side - edge) // 2 for side in photo.shape[:2])
-    backbone, _ = load_backbone(PUBLISHED, "squeezenet1_1")
-    square = cv2.resize(photo[top : top + edge, left : left + edge], (227, 227), interpolation=cv2.INTER_AREA)
-    shares = backbone.probabilities(torch.from_numpy(square).permute(2, 0, 1)[None].float() / 255)
-    assert int(shares.argmax()) in classes
-    assert float(shares[0, sorted(classes)].sum()) > 0.8

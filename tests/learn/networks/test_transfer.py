@@ -149,6 +149,8 @@ def test_resuming_needs_no_file_once_there_is_a_checkpoint(dataset: str, weights
     train(training, tmp_path / "run")
     file.unlink()
     train(training.changed({"epochs": 2}), tmp_path / "run", resume=True)
+    rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    assert {row.split(",")[rows[0].split(",").index("epoch")] for row in rows[1:]} == {"0", "1"}
 
 
 def test_the_command_shows_the_hash(dataset: str, weights: Path, tmp_path: Path) -> None:

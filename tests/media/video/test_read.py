@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from media.video import clips
+from photographs import photograph
 from tinct.errors import InputError, UnreadableError
 from tinct.media.video import read
 from tinct.media.video.probe import open_film
@@ -356,11 +357,18 @@ def test_deep_and_lossy_pictures_keep_their_luma(tmp_path, suffix):
         np.testing.assert_allclose(frame.luma, cv2.imread(str(tmp_path / "1.jpg"), cv2.IMREAD_GRAYSCALE), atol=1)
 
 
-def test_real_films_are_read(shared_data):
-    for path in sorted((shared_data / "video").iterdir()):
-        film = open_film(path)
-        frames = read_frames(film)
-        first = next(frames)
-        frames.close()
-        assert first.luma.shape == (film.height, film.width)
-        assert not film.interlaced, path
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mp4", "libx264"), ("a.mkv", "libx265"), ("a.mpg", "mpeg2video"), ("a.avi", "mpeg4"), ("a.webm", "libvpx-vp9")],
+)
+def test_a_photograph_panned_over_is_seen_in_every_usual_codec(tmp_path, name, codec):
+    photo = photograph("camera")[..., 0]
+
+    def planes(number):
+        return (photo[100 : 100 + H, 150 + 4 * number : 150 + 4 * number + W],)
+
+    film = open_film(clips.write_clip(tmp_path / name, codec=codec, frames=8, planes=planes, bit_rate=2_000_000))
+    assert (film.height, film.width, film.interlaced) == (H, W, False)
+    frames = list(read_frames(film))
+    assert len(frames) == 8
+    assert all(np.abs(frame.luma.astype(int) - planes(frame.number)[0]).mean() < 8 for frame in frames)
