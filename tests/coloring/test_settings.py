@@ -61,8 +61,8 @@ def test_a_changed_colorizer_shares_the_network(tiny_model):
 def test_the_command_line_takes_every_option_that_has_an_effect(verb):
     without = {"temperature", "caution", "cautious"} if verb is cli.suggest.suggest else set()
     options = inspect.signature(verb).parameters
-    for name in {field.name for field in fields(Decoding)} - without:
-        assert options[name].default == getattr(Decoding, name)
+    names = {field.name for field in fields(Decoding)} - without
+    assert {name: options[name].default for name in names} == {name: getattr(Decoding, name) for name in names}
 
 
 def test_colorize_takes_every_option(tiny_model, camera_png, tmp_path):
