@@ -18,7 +18,7 @@ from tinct.data.labelled import Loaded  # noqa: E402
 from tinct.learn.recognize.candidates import Candidate, choose_candidates, fitting_for  # noqa: E402
 from tinct.learn.recognize.fit import Fitting  # noqa: E402
 from tinct.learn.recognize.folds import Fold  # noqa: E402
-from tinct.learn.recognize.trial import Measured, judge, run_trial  # noqa: E402
+from tinct.learn.recognize.trial import StatisticsCache, judge, run_trial  # noqa: E402
 
 SPACES = ("rgb", "hsv", "hsl", "lab", "yuv", "xyz")
 
@@ -73,7 +73,7 @@ def run_table(
 ) -> None:
     """Measure candidates that have no row yet."""
     labels, classes = loaded.labelled.labels, loaded.labelled.classes
-    measured = Measured()
+    measured = StatisticsCache()
     for candidate in candidates:
         for seed in seeds:
             if table.has(name, candidate=candidate.name, seed=seed, **(facts or {})):

@@ -19,9 +19,8 @@ from tinct.color.spaces import hsv_to_rgb
 from tinct.errors import DataError, DivergedError, InputError, ModelError, OutputError, UnreadableError
 from tinct.learn.recognize.export import write_classifier
 from tinct.learn.recognize.statistics import fit_head
-from tinct.recognize.classifier import Classifier, find_inputs
+from tinct.recognize.classifier import Classifier, find_inputs, write_table
 from tinct.recognize.evaluate import confusion_picture, draw_confusion, evaluate_classifier
-from tinct.recognize.tables import write_table
 from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.scores import score
 
@@ -73,6 +72,13 @@ def test_paths_pil_images_and_arrays_of_any_kind_say_the_same(classifier, tmp_pa
     assert np.abs(found - found[0]).max() < 0.002
     large = classifier.probabilities([blue(0.61, size=(700, 900)), Image.fromarray(blue(0.61, size=(700, 900)))])
     assert np.abs(large - found[0]).max() < 0.01
+
+
+def test_an_old_model_file_gives_the_probabilities_that_it_gave():
+    hues = (0.58, 0.61, 0.62, 0.625, 0.66)
+    pictures = [blue(hue, size=(16, 20), value=value) for hue in hues for value in (0.4, 0.8)]
+    once = [0.03731, 0.01685, 0.33945, 0.49303, 0.51763, 0.71869, 0.69836, 0.79129, 0.96418, 0.98268]
+    assert Classifier(MODEL, threads=1).probabilities(pictures)[:, 1] == pytest.approx(once, abs=2e-4)
 
 
 def test_a_model_that_diverged_names_no_class(tmp_path):

@@ -20,7 +20,7 @@ from tinct.color.statistics import as_unit_rgb
 from tinct.errors import InputError, SettingError
 
 # Chroma in Lab is spread over the cells of a histogram by its signed square root, so that the cells are finest where
-# most colours are, near grey. Beyond this a and b count as it.
+# most colours are, near grey. Larger values of a and b are clipped to this one.
 LARGEST_CHROMA = 100.0
 # Where mean chroma (Lab) is below this there is no hue: one 8-bit step off grey is ten times as much.
 HUELESS = 0.05
@@ -58,7 +58,7 @@ class ColorFeatures:
     center: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse options that make no sense.
+        """Check the options.
 
         Raises:
             SettingError: no such space, a quantile out of 0..1, or fewer than 2 bins.
@@ -124,8 +124,8 @@ class ColorFeatures:
         of = [f"{region}.{channels[index]}" for index in straight]
         yield [f"{name}.mean" for name in of], chosen.mean(axis=0)
         yield [f"{name}.std" for name in of], chosen.std(axis=0)
-        found = np.quantile(chosen, self.quantiles, axis=0)
-        for quantile, row in zip(self.quantiles, found, strict=True):
+        levels = np.quantile(chosen, self.quantiles, axis=0)
+        for quantile, row in zip(self.quantiles, levels, strict=True):
             yield [f"{name}.q{100 * quantile:g}" for name in of], row
 
     def _histogram_blocks(self, region: str, lab: NDArray[np.float64]) -> Iterator[Block]:
@@ -180,11 +180,11 @@ class ArrayFeatures:
             raise InputError(f"an array must have the shape (H, W, {self.channels}), not {array.shape}")
         values = array.astype(np.float64)
         whole = values.reshape(-1, self.channels)
-        found = [whole.mean(axis=0), whole.std(axis=0), *np.quantile(whole, self.quantiles, axis=0)]
+        statistics = [whole.mean(axis=0), whole.std(axis=0), *np.quantile(whole, self.quantiles, axis=0)]
         for band in np.array_split(values, min(self.bands, len(values)), axis=0):
             rows = band.reshape(-1, self.channels)
-            found += [rows.mean(axis=0), np.median(rows, axis=0)]
-        return np.concatenate(found).astype(np.float32)
+            statistics += [rows.mean(axis=0), np.median(rows, axis=0)]
+        return np.concatenate(statistics).astype(np.float32)
 
     def to_card(self) -> dict[str, Any]:
         """Return plain JSON values, from which `from_card` makes these options again."""
@@ -213,7 +213,7 @@ def _inside(shape: tuple[int, ...], region: str) -> tuple[slice, slice]:
 
 
 def _spread(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Put a or b into 0..1 by its signed square root, grey in the middle."""
+    """Map a or b to 0..1 by its signed square root, grey in the middle."""
     part = np.sqrt(np.minimum(np.abs(chroma) / LARGEST_CHROMA, 1))
     return np.asarray(0.5 + 0.5 * np.copysign(part, chroma))
 

@@ -1,10 +1,11 @@
-"""Recognising pictures by their colours, from a model file; needs no PyTorch."""
+"""Recognising pictures by their colours, from a model file, without PyTorch."""
 
 from __future__ import annotations
 
+import csv
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -19,20 +20,20 @@ from tinct.color.inputs import ARRAY, PICTURE
 from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, UnreadableError
+from tinct.files import check_target, written_beside
 from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.small import read_pixels, read_small, reduce_small
 from tinct.runtime.classifier import ClassifierCard, ClassifierSession
 
-# Pictures are run together in batches of so many.
-BATCH = 32
-# Files are read by so many threads at once.
+BATCH = 32  # pictures that are run together
+# Threads that read files.
 READERS = min(4, os.cpu_count() or 1)
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one picture.
+    """The classes that a model gives to one picture.
 
     Attributes:
         label: the likeliest class.
@@ -46,15 +47,15 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One file that was to be recognised: its prediction, or why there is none."""
+class Recognized:
+    """One file: its prediction, or why there is none."""
 
     path: Path
     prediction: Prediction | None
     message: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         if self.prediction is None:
             return {"path": str(self.path), "error": self.message}
         return {"path": str(self.path), **vars(self.prediction)}
@@ -69,7 +70,7 @@ class Classifier:
 
     Attributes:
         path: the model file.
-        card: what it says about itself.
+        card: the model's description.
         classes: the names of the classes.
     """
 
@@ -78,7 +79,7 @@ class Classifier:
 
         Args:
             model: its path.
-            threads: how many threads one run uses; as many as there are cores without it.
+            threads: of one run; one a core without it.
 
         Raises:
             ModelError: there is no such file, it is damaged, or no classifier of tinct's.
@@ -124,13 +125,13 @@ class Classifier:
             ModelError: the model failed.
         """
         with ThreadPoolExecutor(READERS) as pool:
-            found = [
-                self._session.probabilities(np.stack(list(pool.map(self.prepare, some))))
-                for some in batched(pictures, BATCH)
+            batches = [
+                self._session.probabilities(np.stack(list(pool.map(self.prepare, batch))))
+                for batch in batched(pictures, BATCH)
             ]
-        return np.concatenate(found) if found else np.zeros((0, len(self.classes)), dtype=np.float32)
+        return np.concatenate(batches) if batches else np.zeros((0, len(self.classes)), dtype=np.float32)
 
-    def rows(self, paths: Iterable[str | Path]) -> Iterator[Row]:
+    def rows(self, paths: Iterable[str | Path]) -> Iterator[Recognized]:
         """Recognise files, in their order; one that cannot be read gives a row that says why.
 
         Args:
@@ -147,18 +148,18 @@ class Classifier:
                 return str(error)
 
         with ThreadPoolExecutor(READERS) as pool:
-            for some in batched(map(Path, paths), BATCH):
-                ready = list(pool.map(prepared, some))
-                read = [each for each in ready if not isinstance(each, str)]
+            for batch in batched(map(Path, paths), BATCH):
+                ready = list(pool.map(prepared, batch))
+                read = [pixels for pixels in ready if not isinstance(pixels, str)]
                 shares = iter(self._session.probabilities(np.stack(read)) if read else ())
-                for path, each in zip(some, ready, strict=True):
-                    if isinstance(each, str):
-                        yield Row(path, None, each)
+                for path, pixels in zip(batch, ready, strict=True):
+                    if isinstance(pixels, str):
+                        yield Recognized(path, None, pixels)
                     else:
-                        yield Row(path, self._named(next(shares)))
+                        yield Recognized(path, self._named(next(shares)))
 
     def prepare(self, picture: Any) -> NDArray[Any]:
-        """Bring a picture to the form that the model was trained on.
+        """Read a picture in the form that the model was trained on.
 
         Args:
             picture: a path, PIL image or array, as the class says.
@@ -185,7 +186,7 @@ class Classifier:
         return resized(reduce_small(_pixels(picture), longest=2 * max(height, width)), (height, width))
 
     def _checked(self, values: NDArray[Any], name: str) -> NDArray[Any]:
-        """Refuse arrays of another number of channels than the model was trained on."""
+        """Check the number of channels of an array."""
         measure = self.card.measure()
         wanted = measure.channels if isinstance(measure, ArrayFeatures) else len(self.card.mean)
         if self.card.kind == ARRAY and values.shape[-1] != wanted:
@@ -199,10 +200,10 @@ class Classifier:
 
 
 def batched(values: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
-    """Give the values in tuples of a size, the last one shorter."""
+    """Split values into tuples of a size, the last one shorter."""
     rest = iter(values)
-    while some := tuple(islice(rest, size)):
-        yield some
+    while batch := tuple(islice(rest, size)):
+        yield batch
 
 
 def find_inputs(
@@ -216,14 +217,14 @@ def find_inputs(
         complain: called with a message for each folder that holds none.
 
     Raises:
-        UnreadableError: nothing at all was found.
+        UnreadableError: there are none.
     """
     suffixes = (".npy",) if kind == ARRAY else tuple(PICTURE_SUFFIXES)
-    found: list[Path] = []
+    paths: list[Path] = []
     last = ""
     for place in map(Path, places):
         if not place.is_dir():
-            found.append(place)
+            paths.append(place)
             continue
         inside = [
             path
@@ -234,10 +235,28 @@ def find_inputs(
             last = f"{place}: holds no {'.npy arrays' if kind == ARRAY else 'pictures'}"
             if complain:
                 complain(last)
-        found += inside
-    if not found:
+        paths += inside
+    if not paths:
         raise UnreadableError(f"{last or 'nothing was named'}; name pictures or a folder of them")
-    return found
+    return paths
+
+
+def write_table(rows: Sequence[Recognized], classes: Sequence[str], path: Path, *, overwrite: bool = False) -> None:
+    """Write a CSV table in UTF-8: path, class, probability, that of every class, and an error where there is one.
+
+    Raises:
+        OutputError: it is there already, or cannot be written.
+    """
+    check_target(path, overwrite=overwrite)
+    with written_beside(path) as beside, beside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as to:
+        writer = csv.writer(to)
+        writer.writerow(["path", "class", "probability", *(f"p({name})" for name in classes), "error"])
+        for row in rows:
+            if row.prediction is None:
+                writer.writerow([row.path, "", "", *[""] * len(classes), row.message])
+                continue
+            shares = [f"{row.prediction.probabilities[name]:.6f}" for name in classes]
+            writer.writerow([row.path, row.prediction.label, f"{row.prediction.probability:.6f}", *shares, ""])
 
 
 def _numbers(values: Any) -> FloatArray:

@@ -17,14 +17,14 @@ from tinct.color.inputs import PICTURE
 from tinct.color.spaces import FloatArray
 from tinct.data.labelled import TEST, VAL, Labelled, find_labelled
 from tinct.errors import DataError, InputError, OutputError
-from tinct.files import written_beside
+from tinct.files import check_target, written_beside
 from tinct.recognize.classifier import Classifier
 from tinct.runtime.scores import Scores, balanced, score
 
 BATCH = 32
 # Turns of the hue that an evaluation tries, in degrees.
 HUE_TURNS = (30, 180)
-# The confusion matrix: pixels a cell, and so many characters of a class's name.
+# The confusion matrix: pixels of a cell, and characters of a class's name.
 CELL, LONGEST_NAME = 56, 24
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 RIGHT, WRONG = np.array([49, 130, 206]), np.array([209, 69, 59])
@@ -32,7 +32,7 @@ RIGHT, WRONG = np.array([49, 130, 206]), np.array([209, 69, 59])
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model was worth on a folder.
+    """How good a model is on a folder.
 
     Attributes:
         split: which split was measured, or empty for everything.
@@ -49,7 +49,7 @@ class Evaluation:
     wrong: list[tuple[str, str, str, float]]
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         return {
             "split": self.split,
             **self.scores.to_json(),
@@ -89,32 +89,38 @@ def evaluate_classifier(
     if color_tests and labelled.kind == PICTURE:
         changes["grey"] = without_color
         changes |= {f"hue {degrees}": _turn(degrees) for degrees in HUE_TURNS}
-    found: dict[str, list[FloatArray]] = {name: [] for name in changes}
+    shares: dict[str, list[FloatArray]] = {name: [] for name in changes}
     rows, left_out = [], []
     batch: list[NDArray[Any]] = []
+
+    def run() -> None:
+        if batch:
+            for name, change in changes.items():
+                shares[name].append(classifier.probabilities(list(change(np.stack(batch)))))
+            batch.clear()
+
     for index, path in enumerate(labelled.paths):
         try:
             batch.append(classifier.prepare(path))
             rows.append(index)
         except InputError as error:
             left_out.append((str(path), str(error)))
-        if batch and (len(batch) == BATCH or index == len(labelled.paths) - 1):
-            pixels = np.stack(batch)
-            for name, change in changes.items():
-                found[name].append(classifier.probabilities(list(change(pixels))))
-            batch = []
+        if len(batch) == BATCH:
+            run()
         if progress:
             progress(index + 1, len(labelled.paths))
     if not rows:
         raise DataError(f"{source}: none of {len(labelled.paths)} files can be read; the first: {left_out[0][1]}")
-    if batch:
-        for name, change in changes.items():
-            found[name].append(classifier.probabilities(list(change(np.stack(batch)))))
-    return _evaluation(labelled.part(_mask(rows, len(labelled.paths))), split, found, left_out)
+    run()
+    read = np.zeros(len(labelled.paths), dtype=bool)
+    read[rows] = True
+    return _evaluation(
+        labelled.part(read), split, {name: np.concatenate(parts) for name, parts in shares.items()}, left_out
+    )
 
 
 def _chosen(labelled: Labelled) -> tuple[Labelled, str]:
-    """Give the split to measure: test, or else validation, or everything where there are none."""
+    """Return the split to measure: test, or else validation, or everything where there are none."""
     for split in (TEST, VAL):
         if split in labelled.splits:
             return labelled.part(np.array(labelled.splits) == split), split
@@ -125,16 +131,9 @@ def _turn(degrees: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
     return lambda pixels: with_hue_turned(pixels, degrees=degrees)
 
 
-def _mask(rows: list[int], count: int) -> NDArray[np.bool_]:
-    mask = np.zeros(count, dtype=bool)
-    mask[rows] = True
-    return mask
-
-
 def _evaluation(
-    labelled: Labelled, split: str, found: dict[str, list[FloatArray]], left_out: list[tuple[str, str]]
+    labelled: Labelled, split: str, shares: dict[str, FloatArray], left_out: list[tuple[str, str]]
 ) -> Evaluation:
-    shares = {name: np.concatenate(parts) for name, parts in found.items()}
     plain, labels = shares["plain"], labelled.labels
     named = plain.argmax(axis=1)
     wrong = [
@@ -172,10 +171,7 @@ def check_drawing(target: Path, *, overwrite: bool) -> None:
     """
     if target.suffix.lower() != ".png":
         raise OutputError(f"{target}: a confusion matrix is drawn as .png")
-    if target.exists() and not overwrite:
-        raise OutputError(f"{target}: is there already; use --overwrite or another name")
-    if not target.parent.is_dir():
-        raise OutputError(f"{target}: the folder does not exist; make it first")
+    check_target(target, overwrite=overwrite)
 
 
 def confusion_picture(scores: Scores) -> NDArray[np.uint8]:
@@ -214,7 +210,7 @@ def _number(canvas: NDArray[np.uint8], value: int, top: int, left: int, *, light
 
 
 def _ink(canvas: NDArray[np.uint8], mask: NDArray[np.uint8], top: int, left: int) -> None:
-    """Put a mask of letters (H, W), 255 where there is ink, onto the canvas."""
+    """Draw a mask of letters (H, W), 255 where there is ink, on the canvas."""
     top, left = max(0, top), max(0, left)
     part = canvas[top : top + mask.shape[0], left : left + mask.shape[1]]
     share = mask[: part.shape[0], : part.shape[1], None].astype(np.float32) / 255

@@ -23,7 +23,7 @@ Size = Annotated[
         help="Bring pictures to this size, or to squares of one edge. Default: their own, up to 128 pixels.",
     ),
 ]
-Backbone = Annotated[str, typer.Option(metavar="NAME", help="Say what the weights belong to: squeezenet1_1 or vgg16.")]
+Backbone = Annotated[str, typer.Option(metavar="NAME", help="The network of the weights: squeezenet1_1 or vgg16.")]
 Standardize = Annotated[
     bool | None,
     typer.Option(
@@ -42,8 +42,8 @@ Schedule = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Let the rate rise and fall (cosine), or keep it (constant). Default: cosine."),
 ]
-BatchSize = Annotated[int | None, typer.Option(metavar="N", help="Take so many pictures a step. Default: 32.")]
-Seed = Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")]
+BatchSize = Annotated[int | None, typer.Option(metavar="N", help="Number of pictures a step. Default: 32.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Seed of all that is random.")]
 
 
 def size_of(text: str | None, *, least: int = 16, most: int = 512) -> tuple[int, int] | None:

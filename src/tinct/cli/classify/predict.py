@@ -25,20 +25,18 @@ def predict(
         Path | None, typer.Option("--csv", metavar="FILE", help="Write a table of all probabilities here.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the table.")] = False,
-    threads: Annotated[
-        int | None, typer.Option(metavar="N", help="Run on so many threads. Default: one a core.")
-    ] = None,
+    threads: Annotated[int | None, typer.Option(metavar="N", help="Number of threads. Default: one a core.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each picture.")] = False,
 ) -> None:
-    """Say what class each picture belongs to, and how probable it is.
+    """Print the class of each picture, and how probable it is.
 
-    A file that cannot be read costs a line on stderr; the others go on, and the exit status is 1 at the end.
+    A file that cannot be read costs a line on stderr; the others go on, and the exit status is 1.
     """
-    from tinct.recognize.classifier import Classifier, find_inputs
-    from tinct.recognize.tables import check_table, write_table
+    from tinct.files import check_target
+    from tinct.recognize.classifier import Classifier, find_inputs, write_table
 
     if csv is not None:
-        check_table(csv, overwrite=overwrite)
+        check_target(csv, overwrite=overwrite)
     classifier = Classifier(model, threads=threads)
     paths = find_inputs(images, kind=classifier.card.kind, complain=lambda text: say(f"note: {text}", on_stderr=True))
     rows = []

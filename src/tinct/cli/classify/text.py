@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tinct.cli.output import say
 
 if TYPE_CHECKING:
-    from tinct.learn.recognize.pick import Training
+    from tinct.learn.recognize.pick import TrainedClassifier
     from tinct.learn.recognize.trial import Judged
     from tinct.recognize.evaluate import Evaluation
     from tinct.runtime.scores import Scores
@@ -17,7 +17,7 @@ MOST_SHOWN = 12
 
 
 def judged_line(judged: Judged) -> str:
-    """Give a candidate's row: name, accuracy with its interval, accuracy on grey pictures, seconds."""
+    """Format a candidate's row: name, accuracy with its interval, accuracy on grey pictures, seconds."""
     outcome, scores = judged.outcome, judged.scores
     name = f"{outcome.candidate.name:<44}"
     if scores is None or outcome.reason:
@@ -34,7 +34,7 @@ def judged_line(judged: Judged) -> str:
     return f"{name} {'  '.join(parts)}"
 
 
-def print_training(done: Training) -> None:
+def print_training(done: TrainedClassifier) -> None:
     """Print what a training came to."""
     metrics = done.card.metrics
     say("")
@@ -57,7 +57,7 @@ def print_training(done: Training) -> None:
 
 
 def _meaning(tests: dict[str, float], classes: int) -> str:
-    """Say in words how much of the decision is colour."""
+    """Format in words how much of the decision is colour."""
     plain, grey, chance = tests["plain"], tests["grey"], 1 / classes
     if plain <= chance:
         return "as good as chance with colour and without"

@@ -60,14 +60,14 @@ def train(
         ),
     ] = None,
     minutes: Annotated[
-        float, typer.Option("--time", metavar="MINUTES", help="Let all networks together train for so long.")
+        float, typer.Option("--time", metavar="MINUTES", help="Training time of all networks together.")
     ] = 3.0,
     folds: Annotated[
         int | None,
         typer.Option(
             metavar="K",
-            help="Cross-validate in so many folds; 1 measures on a fifth. Default: 5 below 600 pictures, 3 below "
-            "2000, else 1; or the validation split, where there is one.",
+            help="Number of folds of the cross-validation; 1 measures on a fifth. Default: 5 below 600 pictures, 3 "
+            "below 2000, else 1; or the validation split, where there is one.",
         ),
     ] = None,
     size: Size = None,
@@ -86,7 +86,7 @@ def train(
     optimizer: Optimizer = None,
     schedule: Schedule = None,
     epochs: Annotated[
-        int | None, typer.Option(metavar="N", help="Pass so often over the pictures. Default: by network.")
+        int | None, typer.Option(metavar="N", help="Number of passes over the pictures. Default: by network.")
     ] = None,
     batch_size: BatchSize = None,
     as_first_written: Annotated[
@@ -176,7 +176,7 @@ def _train(
 
 @contextmanager
 def _stages() -> Iterator[Callable[[str, int, int], None]]:
-    """Give a function that shows one piece of work after the other in a bar on stderr, where that is a terminal."""
+    """Return a function that shows one stage after the other in a bar on stderr, where that is a terminal."""
     shown: list[tuple[str, Any, Callable[[int, int], None]]] = []
 
     def leave() -> None:

@@ -44,7 +44,7 @@ def examine(
     """Find out why a training on labelled pictures does not learn, or that it does.
 
     Args:
-        source: as `tinct.learn.recognize.class_weights.find_labelled` takes it.
+        source: as `tinct.data.labelled.find_labelled` takes it.
         setup: the training in question.
         steps: of each short training, at most; costly networks get fewer.
         progress: called with (done, total) experiments.

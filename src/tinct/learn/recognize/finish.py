@@ -14,12 +14,11 @@ from tinct.errors import SettingError
 from tinct.learn.recognize.candidates import Fitted, fit_candidate
 from tinct.learn.recognize.export import write_classifier
 from tinct.learn.recognize.fit import Fitting
-from tinct.learn.recognize.trial import Judged, Measured
+from tinct.learn.recognize.trial import Judged, StatisticsCache
 from tinct.runtime.classifier import ClassifierCard, softmax
 from tinct.runtime.scores import Scores, score
 
-# The file is compared with what was trained on so many pictures.
-TRIAL = 8
+TRIAL = 8  # pictures on which the file is compared with what was trained
 
 
 def finish(
@@ -29,7 +28,7 @@ def finish(
     path: Path,
     *,
     fitting: Fitting,
-    measured: Measured,
+    measured: StatisticsCache,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[ClassifierCard, Scores | None]:
@@ -38,12 +37,8 @@ def finish(
     Args:
         best: what was picked.
         table: all candidates, for the card.
-        loaded: the pictures.
         path: the .onnx file.
         fitting: how the candidate was trained when it was measured.
-        measured: statistics that were measured already.
-        overwrite: replace a file that is there.
-        progress: called with (done, total) epochs.
 
     Returns:
         The card, and the scores on the test split if there is one.
@@ -76,7 +71,10 @@ def finish(
         scores = score(shares, labelled.labels[test], labelled.classes)
     card = _card(fitted, best, table, loaded, temperature=temperature, test=scores)
     card.training.update(
-        seconds=round(time.monotonic() - began, 1), seed=fitting.seed, epochs=fitting.epochs, **_told(fitted, fitting)
+        seconds=round(time.monotonic() - began, 1),
+        seed=fitting.seed,
+        epochs=fitting.epochs,
+        **_network_settings(fitted, fitting),
     )
     trial = loaded.pixels[rows[:TRIAL]]
     trained: Any = fitted.head if fitted.head is not None else fitted.trained and fitted.trained.network
@@ -84,8 +82,8 @@ def finish(
     return card, scores
 
 
-def _told(fitted: Fitted, fitting: Fitting) -> dict[str, Any]:
-    """Give what the card says about a network's training."""
+def _network_settings(fitted: Fitted, fitting: Fitting) -> dict[str, Any]:
+    """Return what the card says about a network's training."""
     if fitted.trained is None:
         return {}
     changes = fitting.augmentation

@@ -1,4 +1,7 @@
-"""Training a network to recognise: a plain loop, with changes to the pictures that leave their colours alone."""
+"""Training a network to recognise, with changes to the pictures that leave their colours alone.
+
+A plain loop: a training takes seconds to minutes, is never resumed in its midst, and stops by the clock.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,7 @@ from tinct.learn.networks.recognizers import PerImage, Pretrained, build
 from tinct.learn.recognize.statistics import LOGISTIC, LinearHead, class_weights, fit_head
 from tinct.runtime.classifier import channels_of, softmax, standardized
 
-# Of so many pictures the channels' means and spreads are taken.
-MEASURED = 400
+MEASURED = 400  # pictures that the channels' means and spreads are taken of
 MEASURING_BATCH = 64
 SCHEDULES = ("cosine", "constant")
 OPTIMIZERS = ("adamw", "adam", "sgd")
@@ -75,7 +77,7 @@ class Fitting:
         average: decay of the exponential moving average of the weights; 0 turns it off.
         standardize: subtract each channel's mean and divide by its spread, from the training pictures.
         scale: where they are not standardised, channels are multiplied by this: 255 gives 8-bit numbers.
-        minutes: stop after so long; None: never.
+        minutes: when to stop; None: after all epochs.
         augmentation: changes to the pictures.
         seed: of weights, order and changes.
     """
@@ -96,7 +98,7 @@ class Fitting:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse settings that make no sense.
+        """Check the settings.
 
         Raises:
             SettingError: a value is out of its range.
@@ -108,7 +110,7 @@ class Fitting:
 
     @classmethod
     def as_first_written(cls, *, epochs: int = 10, learning_rate: float = 1e-2, seed: int = 0) -> Fitting:
-        """Give the training that one would write first: Adam at one rate on numbers of 0 to 255, and nothing else."""
+        """Return the training that one would write first: Adam at one rate on numbers of 0 to 255, and nothing else."""
         return cls(
             epochs=epochs,
             learning_rate=learning_rate,
@@ -136,14 +138,14 @@ class Trained:
     losses: list[float]
 
     def logits(self, pixels: NDArray[Any]) -> FloatArray:
-        """Give (N, classes) for pictures as `tinct.runtime.classifier.channels_of` takes them."""
+        """Compute (N, classes) for pictures as `tinct.runtime.classifier.channels_of` takes them."""
         self.network.eval()
-        found = []
+        logits = []
         with torch.no_grad():
             for start in range(0, len(pixels), MEASURING_BATCH):
                 batch = channels_of(pixels[start : start + MEASURING_BATCH], color_space=self.color_space)
-                found.append(self.network(torch.from_numpy(standardized(batch, mean=self.mean, std=self.std))).numpy())
-        return np.concatenate(found).astype(np.float32)
+                logits.append(self.network(torch.from_numpy(standardized(batch, mean=self.mean, std=self.std))).numpy())
+        return np.concatenate(logits).astype(np.float32)
 
 
 def fit_network(
@@ -157,24 +159,14 @@ def fit_network(
     fitting: Fitting | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trained:
-    """Train a network.
+    """Train a network of `tinct.learn.networks.recognizers.NETWORKS`; all classes count alike.
 
     Args:
-        name: in `tinct.learn.networks.recognizers.NETWORKS`.
         pixels: (N, H, W, 3) sRGB uint8, or (N, H, W, C) float32 with an empty `color_space`.
         labels: (N,).
-        classes: how many there are; all count alike.
-        color_space: what the network sees.
-        options: the network's own.
-        fitting: how.
-        progress: called with (done, total) epochs.
 
     Returns:
         The network; its weights are the average's where there is one.
-
-    Raises:
-        SettingError: settings that make no sense.
-        ModelError: pretrained weights cannot be read.
     """
     fitting = fitting or Fitting()
     random = np.random.default_rng(fitting.seed)
@@ -227,7 +219,7 @@ def begin_network(
     fitting: Fitting,
     random: np.random.Generator,
 ) -> Trained:
-    """Give a network as it is before the first step, and how its input is standardised; see `fit_network`."""
+    """Build a network as it is before the first step, and measure how to standardise its input; see `fit_network`."""
     torch.manual_seed(fitting.seed)
     mean, std = _standard(name, pixels, color_space, fitting, random)
     size = (int(pixels.shape[1]), int(pixels.shape[2]))
@@ -240,7 +232,7 @@ def begin_network(
 def _standard(
     name: str, pixels: NDArray[Any], color_space: str, fitting: Fitting, random: np.random.Generator
 ) -> tuple[list[float], list[float]]:
-    """Give each channel's mean and spread over training pictures, or what leaves or scales them."""
+    """Return each channel's mean and spread over training pictures, or what only scales them."""
     some = pixels[random.permutation(len(pixels))[:MEASURED]]
     channels = channels_of(some, color_space=color_space)
     if name == "pretrained":  # it standardises inside, as it was trained
@@ -253,7 +245,7 @@ def _standard(
 
 
 def make_optimizer(network: nn.Module, fitting: Fitting) -> torch.optim.Optimizer:
-    """Give the optimizer that settings ask for, of the weights that learn."""
+    """Return the optimizer of the weights that learn."""
     weights = [each for each in network.parameters() if each.requires_grad]
     rate, decay = fitting.learning_rate, fitting.weight_decay
     if fitting.optimizer == "sgd":
@@ -280,24 +272,24 @@ def _fit_pretrained(
 
 def _pooled(trained: Trained, pixels: NDArray[Any]) -> FloatArray:
     network = trained.network.eval()
-    found = []
+    features = []
     with torch.no_grad():
         for start in range(0, len(pixels), MEASURING_BATCH):
             batch = channels_of(pixels[start : start + MEASURING_BATCH], color_space=trained.color_space)
             if isinstance(network, Pretrained):
-                found.append(network.pooled(torch.from_numpy(batch)).numpy())
-    return np.concatenate(found)
+                features.append(network.pooled(torch.from_numpy(batch)).numpy())
+    return np.concatenate(features)
 
 
 def _share(passed: float) -> float:
-    """Give the share of the peak rate after a share of the steps."""
+    """Return the share of the peak rate after a share of the steps."""
     if passed < 0.1:
         return 0.1 + 9 * passed
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (passed - 0.1) / 0.9)))
 
 
 def _batches(count: int, size: int, random: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-    """Give shuffled indices; a last batch of one picture, of which nothing can be normalised, is joined to another."""
+    """Yield shuffled indices in batches of at least two, since one picture alone cannot be normalised."""
     order = random.permutation(count)
     parts = np.array_split(order, max(1, math.ceil(count / size)))
     yield from parts if len(order) > 1 else [np.repeat(order, 2)]
@@ -320,7 +312,7 @@ def _loss(
     fitting: Fitting,
     random: np.random.Generator,
 ) -> torch.Tensor:
-    """Give the mean weighted cross-entropy of a batch, changed and mixed."""
+    """Compute the mean weighted cross-entropy of a batch, changed and mixed."""
     change = fitting.augmentation
     changed = augment(pixels, change, random)
     values = torch.from_numpy(

@@ -15,7 +15,7 @@ from tinct.errors import DataError, SettingError
 # Plain pictures of one subject have alike fingerprints; copies also have the same fine detail.
 SAME_DETAIL = 0.5
 DETAIL_EDGE = 64
-# Where so little of a picture's detail (1 in all) is its own, nothing but rounding tells it from others.
+# Where less than this of a picture's detail (1 in all) is its own, only rounding tells it from others.
 OWN_DETAIL = 1e-3
 FEWEST_SHARING = 10
 _CHUNK = 1024
@@ -73,7 +73,7 @@ def _as_pictures(arrays: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _detail(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Give what is finer than 5 of 64 pixels, as a vector of length 1; zeros for a flat picture.
+    """Return what is finer than 5 of 64 pixels, as a vector of length 1; zeros for a flat picture.
 
     In two pictures that are both flat there is nothing to tell them apart, and they count as no copies.
     """
@@ -85,7 +85,7 @@ def _detail(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _own_details(details: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Take away what all pictures have in common: the axes and captions of a plot are no sign of a copy.
+    """Subtract what all pictures have in common: the axes and captions of a plot are no sign of a copy.
 
     Args:
         details: (N, D) as `_detail` gives them.
@@ -98,8 +98,8 @@ def _own_details(details: NDArray[np.float32]) -> NDArray[np.float32]:
         return details
     own = np.where(details.any(axis=1, keepdims=True), details - details.mean(axis=0), 0)
     lengths = np.linalg.norm(own, axis=1, keepdims=True)
-    found: NDArray[np.float32] = np.where(lengths > OWN_DETAIL, own / np.maximum(lengths, 1e-12), 0).astype(np.float32)
-    return found
+    unit: NDArray[np.float32] = np.where(lengths > OWN_DETAIL, own / np.maximum(lengths, 1e-12), 0).astype(np.float32)
+    return unit
 
 
 def stratified_folds(

@@ -1,4 +1,4 @@
-"""Keeping a training from destroying what it is to learn."""
+"""Refusing changes to pictures that destroy what a training is to learn."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from tinct.learn.recognize.fit import Augmentation
 from tinct.learn.recognize.folds import Fold
 from tinct.learn.recognize.statistics import LOGISTIC, fit_head, measure_all
 
-# So many pictures are looked at to say whether colour separates the classes, and a lead of so many standard errors and
-# of so much accuracy is taken for a yes.
-LOOKED_AT = 800
+LOOKED_AT = 800  # pictures
+# Colour separates the classes if its lead in accuracy is more than both: standard errors, and accuracy.
 ERRORS, LEAD = 2.0, 0.05
 WHAT = {
     "hue": "turns hues",
@@ -50,7 +49,7 @@ class Separation:
 
 
 def separation(loaded: Loaded, fold: Fold, *, seed: int = 0) -> Separation:
-    """Find out whether colour is what separates the classes.
+    """Measure whether colour is what separates the classes.
 
     Args:
         loaded: pictures, no arrays.
@@ -100,7 +99,7 @@ def check_augmentation(
     if loaded.labelled.kind == ARRAY:
         if asked == ["per_image"]:
             return "per_image takes each array's own mean and spread away; if the level tells the class, it is lost"
-        raise SettingError(f"arrays have no colours to change; leave --augment {asked[0]} away")
+        raise SettingError(f"arrays have no colours to change; leave out --augment {asked[0]}")
     found = separation(loaded, fold, seed=seed)
     what = " and ".join(f"--augment {name} {WHAT[name]}" for name in asked)
     if not found.by_color:
@@ -110,5 +109,5 @@ def check_augmentation(
         f"of the pictures, in {100 * found.grey:.0f} % without colour"
     )
     if not force:
-        raise SettingError(f"{evidence}; leave it away, or add --force")
+        raise SettingError(f"{evidence}; leave it out, or add --force")
     return evidence

@@ -19,15 +19,14 @@ from tinct.learn.recognize.finish import finish
 from tinct.learn.recognize.fit import Augmentation, Fitting
 from tinct.learn.recognize.folds import Fold, leaks, near_duplicates, stratified_folds
 from tinct.learn.recognize.guards import check_augmentation
-from tinct.learn.recognize.trial import Judged, Measured, Notebook, judge, run_trial
+from tinct.learn.recognize.trial import Judged, Notebook, StatisticsCache, judge, run_trial
 from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.scores import Scores
 
 MINUTES = 3.0
 MOST_FOLDS = 20
-# A network that cannot pass over its pictures so often in its share of the time is not judged by it.
-FEWEST_EPOCHS = 3
-# From so many pictures on, fewer folds say enough.
+FEWEST_EPOCHS = 3  # a network that comes to fewer in its share of the time is not judged
+# Up to these numbers of pictures there are five folds, or three; above, one.
 FIVE_FOLDS_TO, THREE_FOLDS_TO = 600, 2000
 
 
@@ -64,7 +63,7 @@ class Choices:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse settings that make no sense.
+        """Check the settings.
 
         Raises:
             SettingError: a value is out of its range.
@@ -76,7 +75,7 @@ class Choices:
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainedClassifier:
     """What a training came to.
 
     Attributes:
@@ -96,7 +95,7 @@ class Training:
     warnings: list[str]
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         return {
             "model": str(self.path),
             "picked": self.card.name,
@@ -122,19 +121,12 @@ def train_classifier(
     overwrite: bool = False,
     progress: Progress | None = None,
     found: Callable[[Judged], None] | None = None,
-) -> Training:
+) -> TrainedClassifier:
     """Learn to tell classes of pictures, or of arrays, apart, and write a model file.
 
-    Stopped and run again with the same settings it goes on with the next candidate; what is known so far lies in a
-    folder beside the target, which is removed at the end.
-
-    Args:
-        source: a folder or table, as `tinct.learn.recognize.class_weights.find_labelled` takes it.
-        target: the .onnx file.
-        choices: what is asked for.
-        overwrite: replace a file that is there.
-        progress: called with what is being done, done and total.
-        found: called with each candidate's row as it comes.
+    Stopped and run again with the same settings, it goes on with the next candidate; outcomes lie in a folder beside
+    the target until the end. `source` is as `tinct.data.labelled.find_labelled` takes it; `found` is called with each
+    candidate's row as it comes.
 
     Raises:
         DataError: no classes, one class, a class with one picture, nothing readable.
@@ -164,7 +156,7 @@ def train_classifier(
         warning = check_augmentation(change, loaded, folds[0], force=choices.force, seed=choices.seed)
         warnings += [warning] if warning else []
     notebook = Notebook(path.with_name(f"{path.name}.progress"), of=f"{_digest(loaded, folds)} {choices.minutes}")
-    measured = Measured()
+    measured = StatisticsCache()
     table = _try_all(candidates, loaded, folds, choices, notebook, measured, progress=progress, found=found)
     best = table[0]
     if best.scores is None or best.outcome.reason:
@@ -180,13 +172,13 @@ def train_classifier(
         progress=_named(progress, f"Fitting {best.outcome.candidate.name} to all"),
     )
     shutil.rmtree(notebook.folder, ignore_errors=True)
-    return Training(path, card, table, test, loaded.left_out, warnings)
+    return TrainedClassifier(path, card, table, test, loaded.left_out, warnings)
 
 
 def fitting_of(
     values: dict[str, Any], *, augmentation: dict[str, Any], as_first_written: bool = False
 ) -> tuple[Fitting, frozenset[str]]:
-    """Give how networks are trained from what was asked for.
+    """Return how networks are trained from what was asked for.
 
     Args:
         values: of `Fitting`; None where a value was not asked for.
@@ -227,13 +219,13 @@ def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) 
         least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
         warnings.append(
             f"'{least}' has {counts[least]} pictures and '{most}' {counts[most]}: they are weighed to count alike, but "
-            "so few say little about a class"
+            "few pictures say little about a class"
         )
     return loaded, warnings
 
 
 def _is_trained(labelled: Labelled) -> Any:
-    """Say which pictures belong neither to a given test split nor to a given validation split: (N,) bool."""
+    """Return which pictures belong neither to a given test split nor to a given validation split: (N,) bool."""
     return np.isin(np.array(labelled.splits), (TRAIN, ""))
 
 
@@ -268,7 +260,7 @@ def _folds(loaded: Loaded, choices: Choices, warnings: list[str]) -> list[Fold]:
 
 
 def _digest(loaded: Loaded, folds: list[Fold]) -> str:
-    """Give what outcomes depend on: the pictures as read, their labels, the folds."""
+    """Hash what outcomes depend on: the pictures as read, their labels, the folds."""
     digest = hashlib.sha256(np.ascontiguousarray(loaded.pixels).tobytes())
     digest.update(repr((loaded.pixels.shape, loaded.labelled.classes, loaded.labelled.labels.tolist())).encode())
     for fold in folds:
@@ -286,7 +278,7 @@ def _try_all(
     folds: list[Fold],
     choices: Choices,
     notebook: Notebook,
-    measured: Measured,
+    measured: StatisticsCache,
     *,
     progress: Progress | None,
     found: Callable[[Judged], None] | None,

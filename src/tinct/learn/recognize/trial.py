@@ -26,15 +26,14 @@ from tinct.learn.recognize.statistics import measure_all
 from tinct.runtime.classifier import softmax
 from tinct.runtime.scores import Scores, balanced, fit_temperature, score
 
-# Grey and hue-turned pictures are tried on so many pictures at most; more would only cost time.
-COLOR_TESTED = 300
+COLOR_TESTED = 300  # pictures that are tried in grey and hue-turned, at most
 HUE_TURNS = (30, 180)
 PLAIN, GREY = "plain", "grey"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a candidate was worth.
+    """How good a candidate is.
 
     Attributes:
         candidate: which.
@@ -59,16 +58,16 @@ class Outcome:
     reason: str = ""
 
     def temperature(self, labels: NDArray[np.intp]) -> float:
-        """Give the temperature at which the measured logits are calibrated."""
+        """Fit the temperature at which the measured logits are calibrated."""
         return fit_temperature(self.logits, labels[self.rows])
 
     def scores(self, labels: NDArray[np.intp], classes: tuple[str, ...]) -> Scores:
-        """Give the scores at that temperature."""
+        """Compute the scores at that temperature."""
         shares = softmax(self.logits, temperature=self.temperature(labels))
         return score(shares, labels[self.rows], classes)
 
     def color_tests(self, labels: NDArray[np.intp]) -> dict[str, float]:
-        """Give the balanced accuracy on plain, grey and hue-turned pictures; empty where there were no colours."""
+        """Compute the balanced accuracy on plain, grey and hue-turned pictures; empty where there were no colours."""
         truth = labels[self.tested]
         return {name: balanced(found.argmax(axis=1), truth) for name, found in self.altered.items()}
 
@@ -82,7 +81,7 @@ class Judged:
     color_tests: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         facts: dict[str, Any] = {"candidate": self.outcome.candidate.name, "seconds": round(self.outcome.seconds, 1)}
         if self.outcome.reason:
             facts["reason"] = self.outcome.reason
@@ -112,7 +111,7 @@ def judge(outcome: Outcome, labels: NDArray[np.intp], classes: tuple[str, ...]) 
 
 
 @dataclass
-class Measured:
+class StatisticsCache:
     """Statistics of pictures, measured once for all candidates that take them."""
 
     kept: dict[str, FloatArray] = field(default_factory=dict)
@@ -120,7 +119,7 @@ class Measured:
     def of(
         self, candidate: Candidate, pixels: NDArray[Any], progress: Callable[[int, int], None] | None
     ) -> FloatArray | None:
-        """Give (N, features) of all pictures for a candidate on statistics, None for another."""
+        """Return (N, features) of all pictures for a candidate on statistics, None for another."""
         if candidate.network != COLOR_STATISTICS:
             return None
         if candidate.color_space not in self.kept:
@@ -135,25 +134,16 @@ def run_trial(
     folds: list[Fold],
     *,
     fitting: Fitting,
-    measured: Measured,
+    measured: StatisticsCache,
     minutes: float | None = None,
     fewest: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
-    """Fit a candidate to the training part of each fold and measure it on the rest.
+    """Fit a candidate to the training part of each fold and measure it on the rest, or say why it does not fit.
 
     Args:
-        candidate: which.
-        loaded: the pictures.
-        folds: the parts.
-        fitting: how networks are trained.
-        measured: keeps statistics from one candidate to the next.
         minutes: for each fit of a network.
         fewest: passes over the pictures that a network must come to in that time to be judged.
-        progress: called with (done, total).
-
-    Returns:
-        The outcome; one with a reason where the candidate does not fit such pictures.
     """
     labels, classes = loaded.labelled.labels, len(loaded.labelled.classes)
     if minutes is not None and minutes <= 0:
@@ -214,13 +204,13 @@ def _without_colors(
     fitted: Fitted, pixels: NDArray[Any], rows: NDArray[np.intp], values: FloatArray | None
 ) -> dict[str, FloatArray]:
     some = pixels[rows]
-    found = {
+    logits = {
         PLAIN: _measure(fitted, pixels, rows, values),
         GREY: fitted.logits(without_color(some)),
     }
     for degrees in HUE_TURNS:
-        found[f"hue {degrees}"] = fitted.logits(with_hue_turned(some, degrees=degrees))
-    return found
+        logits[f"hue {degrees}"] = fitted.logits(with_hue_turned(some, degrees=degrees))
+    return logits
 
 
 def _part(progress: Callable[[int, int], None] | None, number: int, folds: int) -> Callable[[int, int], None] | None:
@@ -243,7 +233,7 @@ class Notebook:
         self._of = of
 
     def find(self, candidate: Candidate, fitting: Fitting) -> Outcome | None:
-        """Give a candidate's outcome if it was kept whole."""
+        """Read a candidate's outcome; None if it was not kept whole."""
         path = self._path(candidate, fitting)
         try:
             with np.load(path, allow_pickle=False) as stored:
@@ -254,7 +244,7 @@ class Notebook:
             return None
 
     def keep(self, outcome: Outcome, fitting: Fitting) -> None:
-        """Write an outcome down.
+        """Write an outcome.
 
         Raises:
             OutputError: it cannot be written.
