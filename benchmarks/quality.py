@@ -42,10 +42,9 @@ from common import write
 from tinct import Colorizer
 from tinct.color.spaces import rgb_to_lab
 from tinct.data.pictures import Picture, find_pictures
-from tinct.study.baselines import grey_of, leave_grey, mean_chroma, one_color
-from tinct.study.evaluate import GREY, MEAN_COLOR
+from tinct.study.compare import Bootstrap, estimate
+from tinct.study.measure import GREY, MEAN_COLOR, grey_of, leave_grey, mean_chroma, one_color
 from tinct.study.metrics import Comparison, Truth, compare
-from tinct.study.summary import Bootstrap, estimate
 
 LONGEST, SEED = 512, 0
 SIZES = (192, 512)

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from tinct.study.compare import METRICS
-from tinct.study.evaluate import GREY, MEAN_COLOR
 from tinct.study.folder import Study
+from tinct.study.measure import GREY, MEAN_COLOR
 from tinct.study.report.tables import Results
 
 HERE = Path(__file__).parent
@@ -53,11 +53,11 @@ def main() -> None:
     results = Results(Study.open(given.study))
     done = {arm.name for arm in results.arms}
     found: dict[str, Any] = {
-        "photographs": {split: results.study.record["data"][split] for split in ("train", "val")},
+        "photographs": {split: getattr(results.study.record.data, split) for split in ("train", "val")},
         "measured_on": len(results.measured[GREY][0].comparisons["val"]),
         "seeds": results.seeds,
-        "versions": results.study.record["versions"],
-        "machine": results.study.record["machine"],
+        "versions": results.study.record.versions,
+        "machine": results.study.record.machine,
         "recipes": {},
     }
     for recipe, arms in RECIPES.items():

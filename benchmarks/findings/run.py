@@ -109,11 +109,11 @@ def keep(name: str, study: Study, at: str) -> None:
     found: dict[str, Any] = {
         "study": name,
         "commit": at,
-        "machine": record["machine"],
-        "versions": record["versions"],
-        "photographs": {split: record["data"][split] for split in ("train", "val")},
-        "seeds": record["seeds"],
-        "notes": record["notes"],
+        "machine": record.machine,
+        "versions": record.versions,
+        "photographs": {split: getattr(record.data, split) for split in ("train", "val")},
+        "seeds": record.seeds,
+        "notes": record.notes,
     }
     for table in TABLES:
         file = study.path / "tables" / f"{table}.json"

@@ -321,7 +321,7 @@ def test_a_plain_folder_is_prepared_into_the_study(photos, dataset, tmp_path):
     run_study(own(), data=photos, out=tmp_path / "study", budget=TINY)
     record = Study.open(tmp_path / "study").record
     kept = json.loads((dataset / "dataset.json").read_text())["counts"]  # overlapping pieces are left out
-    assert record["data"]["train"] + record["data"]["val"] == kept["train"] + kept["val"] > 40
+    assert record.data.train + record.data.val == kept["train"] + kept["val"] > 40
     assert (tmp_path / "study" / "dataset" / "dataset.json").is_file()
 
 

@@ -15,7 +15,8 @@ from photographs import photograph
 from tinct.cli import build
 from tinct.errors import InputError, ModelError
 from tinct.study.backbone import METRICS, Judge
-from tinct.study.evaluate import GREY, Method, evaluate
+from tinct.study.evaluate import evaluate
+from tinct.study.measure import GREY, Method
 
 torch = pytest.importorskip("torch")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinct.study.compare import METRICS, NOISE, Comparer, Noise, noise_of_differences, noise_of_figures, spread
-from tinct.study.measured import Measured
+from tinct.study.measure import Measured
 from tinct.study.metrics import Comparison
 
 NAMES = ("ciede2000", "auc", "auc_within", "psnr", "ssim", "colorfulness", "luma_change")

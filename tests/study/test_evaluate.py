@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from tinct.color.spaces import rgb_to_yuv
 from tinct.data.pictures import find_pictures
 from tinct.errors import DataError, ModelError, SettingError
-from tinct.study.baselines import grey_of, leave_grey, one_color
-from tinct.study.evaluate import Method, evaluate
+from tinct.study.evaluate import evaluate
+from tinct.study.measure import Method, grey_of, leave_grey, one_color
 from tinct.study.metrics import Truth, compare, summarize
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tinct.errors import InputError, SettingError
+from tinct.study.compare import Bootstrap, estimate
 from tinct.study.metrics import PSNR_LIMIT, Truth, compare, summarize
-from tinct.study.summary import Bootstrap, estimate
 
 
 def picture(seed=0, shape=(24, 30)):

@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 
 from tinct.data.pictures import Picture
 from tinct.errors import SettingError
-from tinct.study.plan import POINTS, Budget, make_plan
+from tinct.study.plan import BUDGETS, POINTS, STEP_COST, Budget, make_plan
 from tinct.study.recipe import list_recipes, parse_recipe, read_recipe, slug
 
 GOOD = """
@@ -92,19 +92,19 @@ def test_ten_lines_are_a_recipe():
         ({"arms": [{"name": "a"}, {"name": "b", "bins": "many"}]}, "arm 'b': bins must be a whole number, not 'many'"),
         ({"arms": [{"name": "a"}, {"name": "b", "of": "c"}]}, "of = 'c' is no arm before it that trains"),
         ({"arms": [{"name": "a"}, {"name": "b", "of": "a", "bins": 8}]}, "cannot have bins of its own"),
-        ({"arms": [{"name": "a"}, {"name": "b", "of": "a", "temperature": 0}]}, "temperature must be above 0"),
+        ({"arms": [{"name": "a"}, {"name": "b", "of": "a", "temperature": 0}]}, "temperature must be a number above 0"),
         (
             {"arms": [{"name": "a"}, {"name": "b", "of": "a", "temperature": float("inf")}]},
-            "temperature must be above 0",
+            "temperature must be a number of at most 100",
         ),
-        ({"shared": {"caution": -5}}, r"\[shared\]: caution must lie in 0..4"),
-        ({"evaluation": {"size": 100000}}, r"\[evaluation\]: size must be at most 4096"),
+        ({"shared": {"caution": -5}}, r"\[shared\]: caution must be a number of at least 0"),
+        ({"evaluation": {"size": 100000}}, r"\[evaluation\]: size must be a whole number of at most 4096"),
         ({"arms": [{"name": "a", "epochs": 3, "steps": 4}, {"name": "b"}]}, "steps and epochs say the same"),
         ({"shared": {"seeds": 0}}, "seeds must be a number from 1 on"),
         ({"shared": {"seeds": [1, 1]}}, "different numbers"),
         ({"shared": {"flip": 1}}, r"\[shared\]: flip must be true or false"),
         ({"reference": "z"}, "reference = 'z' is no arm; name one of: narrow, wide"),
-        ({"plots": ["pie"]}, "plots has no 'pie'; there are: curves"),
+        ({"plots": ["pie"]}, "plots must be a list in which each item is one of curves"),
         ({"axis": "heigth"}, "axis = 'heigth' is no setting"),
         ({"evaluation": {"by": "colour"}}, "by must be one of category, source"),
     ],
@@ -173,25 +173,27 @@ def test_a_pretrained_encoder_is_asked_for():
     assert started.options == {"regularization": "dropout", "dropout": 0.25, "frozen": False}
 
 
-def test_a_budget_of_minutes_cuts_all_arms_alike_and_says_so():
-    shipped = read_recipe("architectures")
-    plan = planned(
-        shipped,
-        budget=Budget("small", minutes=30, points=8, crop=96, batch_size=16, seeds=2, pictures=5),
-        val=pictures(900),
-        seconds_of_step=lambda training: 2.0 if training.network == "vgg16" else 0.2,
-    )
+def test_the_small_budget_cuts_all_arms_alike_and_says_so():
+    plan = planned(read_recipe("architectures"), budget=BUDGETS["small"], val=pictures(900))
     steps = {t.epochs * (t.epoch_steps or 0) for t in plan.trainings.values()}
     assert max(steps) - min(steps) <= 16
-    assert max(steps) < 6000
-    spent = sum(
-        (2.0 if t.network == "vgg16" else 0.2) * t.epochs * ((t.epoch_steps or 0) + 900 / 16 / 3)
-        for t in plan.trainings.values()
-    )
-    assert 300 < spent < 30 * 60
+    # With more validation photographs than are trained on, a training looks at them twice.
+    assert {t.epochs for t in plan.trainings.values()} == {2}
+    cost = sum(STEP_COST.get(t.network, 1) * t.epochs * (t.epoch_steps or 0) for t in plan.trainings.values())
+    assert 0.8 * BUDGETS["small"].shared_steps < cost <= BUDGETS["small"].shared_steps
     assert any("instead of 6000 steps" in note for note in plan.notes)
-    assert any("5 validation pictures" in note for note in plan.notes)
-    assert all(t.crop == 96 and t.minutes for t in plan.trainings.values())
+    assert any("80 validation pictures" in note for note in plan.notes)
+    assert all(t.crop == 96 and t.minutes == 1.5 for t in plan.trainings.values())
+    assert plan.seeds == (0, 1)
+    many = [{"name": f"{width}", "options": {"width": width}} for width in range(1, 13)]
+    assert planned(recipe(GOOD, arms=many), budget=BUDGETS["small"]).seeds == (0,)
+
+
+def test_the_small_budget_leaves_a_training_no_more_than_its_share_of_time():
+    timed = recipe(GOOD, shared={"network": "flat", "minutes": 50})
+    plan = planned(timed, budget=BUDGETS["small"])
+    assert {(t.minutes, t.epochs) for t in plan.trainings.values()} == {(7.5, 10_000)}
+    assert "wide: 7.5 instead of 50 minutes" in plan.notes
 
 
 def test_a_budget_of_steps_cuts_all_arms_by_one_factor():
@@ -220,7 +222,7 @@ def test_names_become_folders():
 
 def test_settings_of_trainings_at_the_top_are_sent_to_their_place():
     for key in ("seeds", "steps", "network"):
-        with pytest.raises(SettingError, match=rf"'{key}' is of the trainings; write it below \[shared\]"):
+        with pytest.raises(SettingError, match=rf"'{key}' is a setting of trainings; write it below \[shared\]"):
             recipe(GOOD, **{key: 2})
 
 

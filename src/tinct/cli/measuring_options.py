@@ -15,6 +15,6 @@ Backbone = Annotated[
         help="Measure perceptual distance and recognition kept too, by these weights of VGG-16 or SqueezeNet 1.1.",
     ),
 ]
-Limit = Annotated[int | None, typer.Option(metavar="N", help="Take only so many pictures, chosen at random.")]
+Limit = Annotated[int | None, typer.Option(metavar="N", help="Take only this many pictures, chosen at random.")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -48,7 +48,7 @@ def study(
         typer.Option(metavar="full|small", help="Do all the recipe says, or end within 30 minutes on two cores."),
     ] = "full",
     seeds: Annotated[
-        int | None, typer.Option(metavar="N", help="Train each arm with so many seeds. Default: the recipe's.")
+        int | None, typer.Option(metavar="N", help="Train each arm with this many seeds. Default: the recipe's.")
     ] = None,
     arms: Annotated[
         str | None, typer.Option(metavar="A,B", help="Take only these arms, by their names with commas between.")
@@ -123,6 +123,6 @@ def _print_row(row: ArmRow, *, as_json: bool) -> None:
     if as_json:
         print_json(row.to_json())
         return
-    found = row.metrics["ciede2000"]
-    figure = f"CIEDE2000 {found:.2f}" if found is not None else ""
+    mean = row.metrics["ciede2000"]
+    figure = f"CIEDE2000 {mean:.2f}" if mean is not None else ""
     say(f"{row.status}: {row.arm}, seed {row.seed}: {row.steps} steps, {row.minutes:.1f} min  {figure}", on_stderr=True)

@@ -78,7 +78,7 @@ class Judge:
         return {} if self._backbone.classifier is not None else dict.fromkeys(METRICS[1:], WHY_NO_CLASSES)
 
     def describe(self) -> dict[str, str]:
-        """Say in plain values what judged."""
+        """Return what judged, in plain values."""
         return {"name": self.name, "file": str(self.file), "sha256": self.sha256}
 
     def compare(self, truth: NDArray[Any], pictures: Sequence[NDArray[Any]]) -> list[dict[str, float]]:
@@ -103,13 +103,13 @@ class Judge:
             values = [{"perceptual": distance} for distance in distances]
             if self._backbone.classifier is not None:
                 ranks = self._ranks([_square(rgb, self._backbone.size) for rgb in rgbs])
-                for found, five in zip(values, ranks[1:], strict=True):
-                    found["recognition_top1"] = 100.0 * (five[0] == ranks[0][0])
-                    found["recognition_top5"] = 100.0 * (ranks[0][0] in five)
+                for judged, five in zip(values, ranks[1:], strict=True):
+                    judged["recognition_top1"] = 100.0 * (five[0] == ranks[0][0])
+                    judged["recognition_top5"] = 100.0 * (ranks[0][0] in five)
         return values
 
     def classes(self, rgb: NDArray[Any], *, count: int = 5) -> list[int]:
-        """Give the likeliest of ImageNet's 1000 classes, as numbers 0..999, of a picture (H, W, 3), likeliest first.
+        """Return the likeliest of ImageNet's 1000 classes, as numbers 0..999, of a picture (H, W, 3), likeliest first.
 
         Raises:
             ModelError: the file has no classifier.
@@ -125,15 +125,15 @@ class Judge:
         # One picture at a time, the truth's features kept: memory does not grow with the number of methods.
         with torch.inference_mode():
             true = [_unit(stage) for stage in self._backbone.stages(_batch([rgbs[0]]))]
-            found = []
+            distances = []
             for rgb in rgbs[1:]:
                 stages = self._backbone.stages(_batch([rgb]))
                 parts = [
                     float((_unit(stage) - target).square().sum(dim=1).mean())
                     for stage, target in zip(stages, true, strict=True)
                 ]
-                found.append(sum(parts))
-        return found
+                distances.append(sum(parts))
+        return distances
 
     def _ranks(self, rgbs: list[FloatArray], *, count: int = 5) -> list[list[int]]:
         import torch

@@ -5,26 +5,25 @@ from __future__ import annotations
 import datetime
 import hashlib
 import random
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from tinct.data.duplicates import find_leaks
 from tinct.data.pictures import DATASET_FILE, Picture, find_splits, is_dataset
 from tinct.errors import DataError, SettingError
 from tinct.learn.run import Training
 from tinct.study.cost import machine, versions
-from tinct.study.folder import FORMAT, STUDY_FILE, Study, check_same
-from tinct.study.plan import Budget, Plan, make_plan
-from tinct.study.probe import seconds_of_step
+from tinct.study.folder import FORMAT, STUDY_FILE, Asked, Dataset, Record, Study
+from tinct.study.plan import BUDGETS, Budget, Plan, make_plan
 from tinct.study.recipe import Recipe
+from tinct.study.train import Progress, check_same
 
-Progress = Callable[[str, int, int], None]
-# A plain folder is prepared with so many of its photographs kept for validation.
+# A plain folder is prepared with this share of its photographs kept for validation.
 _VAL = 0.2
 _NAMED = 3  # leaking pictures that a message names
-# So many training pictures that all arms learn from are enough to measure on, where the recipe wants more.
+# Training pictures that all arms learn from: this many are enough to measure on, where the recipe wants more.
 _ENOUGH = 20
 
 
@@ -34,14 +33,14 @@ def check_folder(folder: Path, recipe: Recipe) -> None:
         raise SettingError(f"{folder}: is a file; name a folder with --out")
     if (folder / STUDY_FILE).is_file():
         begun = Study.open(folder).record
-        if begun["name"] != recipe.name:
-            raise SettingError(f"{folder}: holds a study of the recipe '{begun['name']}'; give another --out")
+        if begun.name != recipe.name:
+            raise SettingError(f"{folder}: holds a study of the recipe '{begun.name}'; give another --out")
     elif folder.is_dir() and any(path.name not in (".lock", "dataset", "cache") for path in folder.iterdir()):
         raise SettingError(f"{folder}: is not empty and holds no study; name a new folder with --out")
 
 
 def find_dataset(data: Path, folder: Path, show: Progress) -> Path:
-    """Give the prepared dataset; a plain folder is prepared into the study's."""
+    """Return the prepared dataset; a plain folder is prepared into the study's."""
     if is_dataset(data):
         return data
     if len(find_splits(data)) > 1:
@@ -62,29 +61,48 @@ def find_dataset(data: Path, folder: Path, show: Progress) -> Path:
 
 def begin_study(
     recipe: Recipe,
-    budget: Budget,
-    seeds: int | None,
     dataset: Path,
     splits: dict[str, list[Picture]],
     folder: Path,
-    given: dict[str, Any],
-    show: Progress,
+    *,
+    budget: Budget = BUDGETS["full"],
+    seeds: int | None = None,
+    encoder_weights: str | None = None,
+    from_scratch: bool = False,
+    show: Progress = lambda what, done, total: None,
 ) -> Study:
-    """Begin a study, or open the one that was begun: then its plan stays as it was made."""
+    """Begin a study, or open the one that was begun: then its plan stays as it was made.
+
+    Args:
+        recipe: what to compare.
+        dataset: what `tinct prepare` made.
+        splits: its pictures: `train` and `val`.
+        folder: the study's.
+        budget: see `make_plan`, as for the three that follow.
+        seeds: how many seeds, instead of the recipe's.
+        encoder_weights: file of the pretrained encoder.
+        from_scratch: start encoders from nothing instead.
+        show: called with (what, done, total).
+
+    Raises:
+        SettingError: the folder holds something that this does not go on with, or a training makes no sense.
+        DataError: a picture is in training and in validation.
+    """
     digest = hashlib.sha256((dataset / DATASET_FILE).read_bytes()).hexdigest()
-    asked = {
-        "recipe": hashlib.sha256(recipe.text.encode()).hexdigest(),
-        "budget": asdict(budget),
-        "seeds": seeds,
-        "arms": [arm.name for arm in recipe.arms],
-        "data": digest,
-        **given,
-    }
+    asked = Asked(
+        recipe=hashlib.sha256(recipe.text.encode()).hexdigest(),
+        budget=budget,
+        seeds=seeds,
+        arms=[arm.name for arm in recipe.arms],
+        data=digest,
+        encoder_weights=encoder_weights,
+        from_scratch=from_scratch,
+    )
     before = Study.open(folder).record if (folder / STUDY_FILE).is_file() else None
-    if before is not None and before["asked"] == asked:
+    if before is not None and _settled(before.asked) == _settled(asked):
         return Study(folder, before)
-    if before is not None and before["data"]["digest"] != digest:
-        raise SettingError(f"{folder}: was begun on another dataset ({before['data']['place']}); give another --out")
+    if before is not None and before.data.digest != digest:
+        raise SettingError(f"{folder}: was begun on another dataset ({before.data.place}); give another --out")
     if before is None:
         _refuse_leaks(dataset, folder, splits, show)
     plan = make_plan(
@@ -94,57 +112,58 @@ def begin_study(
         val=splits["val"],
         budget=budget,
         seeds=seeds,
-        encoder_weights=given["encoder_weights"],
-        from_scratch=given["from_scratch"],
-        seconds_of_step=seconds_of_step,
+        encoder_weights=encoder_weights,
+        from_scratch=from_scratch,
     )
-    _check_begun(plan, recipe, folder)
-    study = Study(folder, _record(recipe, plan, budget, dataset, digest, splits, asked, before, folder))
+    for (name, seed), training in plan.trainings.items():  # before anything is written
+        run = folder / "arms" / recipe.arm(name).folder / f"seed-{seed}"
+        if (run / "config.json").is_file():
+            check_same(run, training)
+    name = dataset.resolve().name if dataset.parent != folder else f"{folder.name}/dataset"
+    data = Dataset(str(dataset), name, digest, len(splits["train"]), len(splits["val"]))
+    study = Study(folder, _record(recipe, plan, asked, data, splits["train"], before))
     (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
     study.save()
     return study
 
 
+def _settled(asked: Asked) -> Asked:
+    """Know budgets of the table by their names, so that a study keeps its plan when the table changes."""
+    return msgspec.structs.replace(asked, budget=BUDGETS.get(asked.budget.name, asked.budget))
+
+
 def _record(
-    recipe: Recipe,
-    plan: Plan,
-    budget: Budget,
-    dataset: Path,
-    digest: str,
-    splits: dict[str, list[Picture]],
-    asked: dict[str, Any],
-    before: dict[str, Any] | None,
-    folder: Path,
-) -> dict[str, Any]:
-    seen = seen_by_all(list(plan.trainings.values()), dataset, splits["train"], count=plan.train_pictures)
-    trainings: dict[str, dict[str, Any]] = {}
+    recipe: Recipe, plan: Plan, asked: Asked, data: Dataset, train: Sequence[Picture], before: Record | None
+) -> Record:
+    trainings: dict[str, dict[int, Training]] = {}
     for (arm, seed), training in plan.trainings.items():
-        trainings.setdefault(arm, {})[str(seed)] = training.to_json()
-    kept = ("name", "title", "question", "paper", "reference", "axis", "plots", "by", "text")
-    return {
-        "format": FORMAT,
-        **{key: getattr(recipe, key) for key in kept},
-        "budget": budget.name,
-        "notes": plan.notes,
-        "seeds": list(plan.seeds),
-        "pictures": plan.pictures,
-        "train_pictures": plan.train_pictures,
-        "train_keys": seen,
-        "data": {
-            "place": str(dataset),
-            "name": dataset.resolve().name if dataset.parent != folder else f"{folder.name}/dataset",
-            "digest": digest,
-            **{split: len(pictures) for split, pictures in splits.items()},
-        },
-        "arms": [asdict(arm) for arm in recipe.arms],
-        "trainings": trainings,
-        "versions": versions(),
-        "machine": machine(),
-        "begun": before["begun"] if before else now(),
-        "finished": None,
-        "backbone": before.get("backbone") if before else None,
-        "asked": asked,
-    }
+        trainings.setdefault(arm, {})[seed] = training
+    return Record(
+        format=FORMAT,
+        name=recipe.name,
+        title=recipe.title,
+        question=recipe.question,
+        paper=recipe.paper,
+        reference=recipe.reference,
+        axis=recipe.axis,
+        plots=recipe.plots,
+        by=recipe.by,
+        text=recipe.text,
+        budget=asked.budget.name,
+        notes=plan.notes,
+        seeds=list(plan.seeds),
+        pictures=plan.pictures,
+        train_pictures=plan.train_pictures,
+        train_keys=seen_by_all(list(plan.trainings.values()), Path(data.place), train, count=plan.train_pictures),
+        data=data,
+        arms=list(recipe.arms),
+        trainings=trainings,
+        versions=versions(),
+        machine=machine(),
+        begun=before.begun if before else now(),
+        backbone=before.backbone if before else None,
+        asked=asked,
+    )
 
 
 def seen_by_all(
@@ -159,31 +178,27 @@ def seen_by_all(
         count: how many are wanted.
 
     Returns:
-        Their names; None where every training learns from all pictures, or too few are left of those that all do: then
-        the whole training split has to serve.
+        Their names; None where every training learns from all pictures, or too few pictures are learned from by all:
+        then they are drawn from the whole training split.
     """
     from tinct.data.source import open_source, select
 
-    parts = {(each.subset, each.categories, each.seed) for each in trainings if each.subset < 1 or each.categories}
+    parts = {
+        (training.subset, training.categories, training.seed)
+        for training in trainings
+        if training.subset < 1 or training.categories
+    }
     if not parts or not count:
         return None
     source = open_source(dataset, split="train")
     kept = [True] * len(train)
     for subset, categories, seed in sorted(parts):
         draws = select(source, subset=subset, categories=categories, seed=seed).draws or kept
-        kept = [one and bool(share) for one, share in zip(kept, draws, strict=True)]
-    names = [picture.name for picture, own in zip(train, kept, strict=True) if own]
+        kept = [before and bool(share) for before, share in zip(kept, draws, strict=True)]
+    names = [picture.name for picture, keep in zip(train, kept, strict=True) if keep]
     if len(names) < min(count, _ENOUGH):
         return None
     return names if len(names) <= count else sorted(random.Random(0).sample(names, count))
-
-
-def _check_begun(plan: Plan, recipe: Recipe, folder: Path) -> None:
-    """Refuse, before anything is written, to go on with trainings that were begun with other settings."""
-    for (name, seed), training in plan.trainings.items():
-        run = folder / "arms" / recipe.arm(name).folder / f"seed-{seed}"
-        if (run / "config.json").is_file():
-            check_same(run, training)
 
 
 def _refuse_leaks(dataset: Path, folder: Path, splits: dict[str, list[Picture]], show: Progress) -> None:
@@ -203,5 +218,5 @@ def _refuse_leaks(dataset: Path, folder: Path, splits: dict[str, list[Picture]],
 
 
 def now() -> str:
-    """Give the time, in UTC."""
+    """Return the time, in UTC."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from tinct.data.pictures import Picture, find_pictures
 from tinct.errors import DataError, InputError, ModelError
 from tinct.parallel import ahead
 from tinct.runtime.modelfile import find_model, rewrite_card
-from tinct.study.report.figures import check_figure, draw_reliability
+from tinct.study.report.figures import check_figure, new_figure, save_figure
+from tinct.study.values import plain_json
 
 # Pixels of one photograph that count; neighbours say the same thing again.
 _PIXELS = 500
@@ -83,11 +84,8 @@ class Calibration:
     left_out: list[tuple[str, str]]
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything as plain JSON values; intervals without pixels are null."""
-        values = asdict(self)
-        for each in ("before", "after"):
-            for name in ("confidence", "accuracy"):
-                values[each][name] = [None if np.isnan(value) else value for value in values[each][name]]
+        """Return everything as plain JSON values; intervals without pixels are null."""
+        values: dict[str, Any] = plain_json(self)
         return values
 
 
@@ -115,7 +113,7 @@ def calibrate(
         split: `train` or `val`, for a dataset.
         size: the network's working size; the model's own without it.
         runtime: `auto`, `onnxruntime` or `openvino`.
-        limit: so many pictures, chosen at random; all without it.
+        limit: take this many pictures, chosen at random; all without it.
         seed: decides the choice of pictures and pixels.
         figure: draw the reliability diagram into this .png, .svg or .pdf file.
         out: write the model with the temperature in its card to this file.
@@ -138,8 +136,8 @@ def calibrate(
     bins = colorizer.session.bins
     if bins is None or bins.count < 2:
         raise ModelError(f"{model}: gives chroma itself, and no probabilities to calibrate; give one that has bins")
-    found = find_pictures(data, split=split, limit=limit, seed=seed)
-    logits, labels, left_out = _answers(colorizer, bins, found, seed=seed, progress=progress)
+    pictures = find_pictures(data, split=split, limit=limit, seed=seed)
+    logits, labels, left_out = _answers(colorizer, bins, pictures, seed=seed, progress=progress)
     if len(logits) < 2:
         raise DataError(f"{data}: at least two photographs are needed to fit and to measure, not {len(logits)}")
     temperature = fit_temperature(np.concatenate(logits[::2]), np.concatenate(labels[::2]))
@@ -161,6 +159,40 @@ def calibrate(
     return result
 
 
+def draw_reliability(curves: Sequence[tuple[str, Reliability]], target: str | Path) -> Path:
+    """Draw reliability diagrams beside each other: how often the likeliest colour is right, by how sure the network is.
+
+    Args:
+        curves: a title and the figures of each.
+        target: a .png, .svg or .pdf file.
+
+    Returns:
+        The file.
+
+    Raises:
+        SettingError: another kind of file.
+        OutputError: the file cannot be written.
+        MissingExtraError: matplotlib is not installed.
+
+    Source: Guo et al. 2017, figure 1.
+    """
+    path = check_figure(target)
+    figure = new_figure(4.6 * len(curves), 4.8)
+    panels = figure.subplots(1, len(curves), squeeze=False)[0]
+    for axes, (title, found) in zip(panels, curves, strict=True):
+        count = len(found.share)
+        places = (np.arange(count) + 0.5) / count
+        accuracy, share = np.array(found.accuracy), np.array(found.share)
+        axes.bar(places, accuracy, width=0.92 / count, color="tab:blue", label="how often right")
+        axes.bar(places, share, width=0.4 / count, color="0.25", label="share of pixels")
+        axes.plot([0, 1], [0, 1], color="tab:red", linestyle="--", label="calibrated")
+        axes.set(title=f"{title}: error {100 * found.error:.1f} %", xlabel="probability of the likeliest colour")
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    panels[0].legend(loc="upper left", frameon=False)
+    save_figure(figure, path)
+    return path
+
+
 def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
     """Find what logits must be divided by, so that the likeliest bin is right as often as its probability says.
 
@@ -180,13 +212,8 @@ def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
         sure = np.clip(softmax(logits, temperature=float(np.exp(power))).max(axis=1).astype(np.float64), 1e-6, 1 - 1e-6)
         return float(-np.log(np.where(right, sure, 1 - sure)).mean())
 
-    found = minimize_scalar(
-        loss,
-        bounds=(np.log(LEAST), np.log(MOST)),
-        method="bounded",
-        options={"xatol": 1e-3},
-    )
-    return float(np.exp(found.x))
+    bounds = (np.log(LEAST), np.log(MOST))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-3}).x))
 
 
 def reliability(logits: NDArray[Any], labels: NDArray[Any], *, temperature: float = 1.0) -> Reliability:
@@ -205,6 +232,7 @@ def reliability(logits: NDArray[Any], labels: NDArray[Any], *, temperature: floa
     shares = softmax(logits, temperature=temperature)
     sure = shares.max(axis=1).astype(np.float64)
     right = (shares.argmax(axis=1) == labels).astype(np.float64)
+    of_truth = shares[np.arange(len(labels)), labels]
     interval = np.minimum((sure * INTERVALS).astype(int), INTERVALS - 1)
     counts = np.bincount(interval, minlength=INTERVALS)
     with np.errstate(invalid="ignore"):
@@ -216,15 +244,10 @@ def reliability(logits: NDArray[Any], labels: NDArray[Any], *, temperature: floa
         accuracy=accuracy.tolist(),
         share=share.tolist(),
         error=float(np.nansum(share * np.abs(confidence - accuracy))),
-        log_loss=_log_loss(logits, labels, temperature=temperature),
+        log_loss=float(-np.log(np.maximum(of_truth, 1e-12)).mean()),
         top=float(sure.mean()),
         right=float(right.mean()),
     )
-
-
-def _log_loss(logits: NDArray[Any], labels: NDArray[Any], *, temperature: float) -> float:
-    shares = softmax(logits, temperature=temperature)[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(shares, 1e-12)).mean())
 
 
 def _answers(
@@ -235,7 +258,7 @@ def _answers(
     seed: int,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[list[FloatArray], list[NDArray[np.int64]], list[tuple[str, str]]]:
-    """Give logits (m, n) and true bins (m,) of some pixels of each photograph, and what could not be read."""
+    """Return logits (m, n) and true bins (m,) of some pixels of each photograph, and what could not be read."""
     rng = np.random.default_rng(seed)
     logits, labels, left_out = [], [], []
     for done, (picture, rgb) in enumerate(_read(pictures), start=1):
@@ -263,7 +286,7 @@ def _read(pictures: Sequence[Picture]) -> Iterator[tuple[Picture, NDArray[np.uin
 
 
 def _compare(colorizer: Colorizer, bins: ColorBins, pixels: NDArray[np.uint8]) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Give the logits (m, n) of all of the network's pixels, and the bins of their true mean colours."""
+    """Return the logits (m, n) of all of the network's pixels, and the bins of their true mean colours."""
     rgb = pixels.astype(np.float32) / np.float32(255)
     output = colorizer.predict(np.clip(rgb_to_yuv(rgb)[..., 0], 0, 1), rgb=rgb).output
     height, width = output.shape[:2]

@@ -18,18 +18,22 @@ so that with 95 % confidence all of them hold. A difference whose interval holds
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse
 import scipy.stats
 from numpy.typing import NDArray
 
-from tinct.study.measured import Measured
-from tinct.study.summary import CONFIDENCE, Bootstrap
+from tinct.errors import InputError, SettingError
+from tinct.study.measure import Measured
+from tinct.study.metrics import CELLS, Comparison, combine
 
 Figures = NDArray[np.float64]
 NOISE = "within noise"
+CONFIDENCE = 0.95
+_AT_ONCE = 100  # resamples that are worked out together
 
 
 @dataclass(frozen=True)
@@ -68,19 +72,101 @@ JUDGED = (
 
 
 @dataclass(frozen=True)
-class Spread:
-    """A figure with its interval.
+class Estimate:
+    """A set's figure and the interval that holds it with 95 % confidence.
 
     Attributes:
-        mean: over pictures and seeds.
-        low: lower end of the interval.
-        high: upper end.
-        seeds: the figure of each seed.
+        mean: the figure for the set as it is.
+        low: lower end of the interval; minus infinity for one picture alone, which says nothing of others.
+        high: upper end; infinity likewise.
     """
 
     mean: float
     low: float
     high: float
+
+
+class Bootstrap:
+    """Figures of sets of pictures, resampled alike for every method, so that differences between methods are paired.
+
+    Resampling gives each picture an exponential weight (the Bayesian bootstrap, Rubin 1981) rather than a number
+    of draws: no rare colour ever drops out, which would shift the rebalanced AuC.
+    """
+
+    def __init__(self, pictures: int, *, resamples: int = 1000, seed: int = 0) -> None:
+        """Take the size of the sets.
+
+        Args:
+            pictures: in each set, at least 1.
+            resamples: how many to draw, at least 2.
+            seed: the same seed gives the same intervals.
+
+        Raises:
+            InputError: there are no pictures.
+            SettingError: too few resamples.
+        """
+        if pictures < 1:
+            raise InputError("no pictures to compare")
+        if resamples < 2:
+            raise SettingError(f"at least 2 resamples are needed for an interval, not {resamples}")
+        self._pictures, self._resamples, self._seed = pictures, resamples, seed
+
+    def figures(self, comparisons: Sequence[Comparison]) -> dict[str, Figures]:
+        """Compute the metrics of a set.
+
+        Args:
+            comparisons: one for each picture.
+
+        Returns:
+            metric -> (1 + resamples,): the set's own figure, then those of its resamples. The names are those of
+            `tinct.study.metrics.summarize`.
+        """
+        names = list(comparisons[0].values)
+        table = np.array([[item.values[name] for name in names] + [item.true_colorfulness] for item in comparisons])
+        starts = np.cumsum([0] + [len(item.cells) for item in comparisons])
+        columns = np.concatenate([item.cells for item in comparisons])
+        shape = (len(comparisons), CELLS)
+        shares = scipy.sparse.csr_array((np.concatenate([c.shares for c in comparisons]), columns, starts), shape=shape)
+        scores = scipy.sparse.csr_array((np.concatenate([c.scores for c in comparisons]), columns, starts), shape=shape)
+        parts = []
+        for weights in self._weights():
+            means = weights @ table
+            parts.append(
+                combine(
+                    {name: means[:, index] for index, name in enumerate(names)},
+                    true_colorfulness=means[:, -1],
+                    shares=(shares.T @ weights.T).T,
+                    scores=(scores.T @ weights.T).T,
+                )
+            )
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _weights(self) -> Iterator[Figures]:
+        """Yield each picture's share in the set, then in its resamples: (rows, pictures), each row summing to 1."""
+        yield np.full((1, self._pictures), 1 / self._pictures)
+        random = np.random.default_rng(self._seed)
+        for start in range(0, self._resamples, _AT_ONCE):
+            drawn = random.exponential(size=(min(_AT_ONCE, self._resamples - start), self._pictures))
+            yield drawn / drawn.sum(axis=1, keepdims=True)
+
+
+def estimate(figures: Figures, *, pictures: int) -> Estimate:
+    """Compute the 95 % interval of a figure from a set's own figure and those of its resamples.
+
+    Args:
+        figures: (1 + resamples,): the set's own figure, then those of its resamples.
+        pictures: in the set.
+    """
+    if pictures < 2:
+        return Estimate(float(figures[0]), -math.inf, math.inf)
+    low, high = np.quantile(figures[1:], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Estimate(float(figures[0]), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Spread(Estimate):
+    """A figure over pictures and seeds, with its interval, and the figure of each seed."""
+
     seeds: tuple[float, ...]
 
 
@@ -114,7 +200,7 @@ class Noise:
 def spread(
     figures: Sequence[Figures], *, pictures: int, noise: Noise | None = None, confidence: float = CONFIDENCE
 ) -> Spread:
-    """Give a figure with its interval over pictures and seeds.
+    """Compute the interval of a figure over pictures and seeds.
 
     Args:
         figures: of each seed, (1 + resamples,): its own figure, then those of the same resamples.
@@ -130,10 +216,10 @@ def spread(
         return Spread(mean, -math.inf, math.inf, seeds)
     parts = [(float(np.var(table[:, 1:].mean(axis=0), ddof=1)) * (pictures + 1) / (pictures - 1), pictures - 1)]
     if count > 1:
-        found = Noise(float(np.var(own, ddof=1)), count - 1)
-        if noise is not None and noise.freedom > found.freedom:
-            found = Noise(max(found.variance, noise.variance), noise.freedom)
-        parts.append((found.variance / count, found.freedom))
+        over_seeds = Noise(float(np.var(own, ddof=1)), count - 1)
+        if noise is not None and noise.freedom > over_seeds.freedom:
+            over_seeds = Noise(max(over_seeds.variance, noise.variance), noise.freedom)
+        parts.append((over_seeds.variance / count, over_seeds.freedom))
     variance = sum(part for part, _ in parts)
     weighed = sum(part * float(scipy.stats.t.ppf((1 + confidence) / 2, freedom)) for part, freedom in parts)
     reach = weighed / math.sqrt(variance) if variance > 0 else 0.0
@@ -141,7 +227,7 @@ def spread(
 
 
 def noise_of_figures(table: Figures) -> Noise | None:
-    """Give the variance over seeds of arms' figures (arms, seeds), pooled; None where there are too few."""
+    """Return the variance over seeds of arms' figures (arms, seeds), pooled; None where there are too few."""
     arms, seeds = table.shape
     if arms < 1 or seeds < 2:
         return None
@@ -149,7 +235,7 @@ def noise_of_figures(table: Figures) -> Noise | None:
 
 
 def noise_of_differences(table: Figures) -> Noise | None:
-    """Give the variance over seeds of a difference of two arms, from all arms' figures (arms, seeds); None as above.
+    """Return the variance over seeds of a difference of two arms, from all arms' figures (arms, seeds); None as above.
 
     What a seed does to all arms alike cancels out in a difference, and is taken away before.
     """
@@ -200,13 +286,13 @@ class Comparer:
         return list(self._figures)
 
     def spread(self, arm: str, metric: str) -> Spread:
-        """Give an arm's figure."""
-        figures = [each[metric] for each in self._figures[arm]]
+        """Return an arm's figure."""
+        figures = [figures[metric] for figures in self._figures[arm]]
         return spread(figures, pictures=self._pictures, noise=noise_of_figures(self._seeds(metric)))
 
     def _seeds(self, metric: str) -> Figures:
-        """Give the figures of trained arms as (arms, seeds), without those that have none."""
-        rows = [[float(each[metric][0]) for each in self._figures[arm]] for arm in self._trained]
+        """Return the figures of trained arms as (arms, seeds), without those that have none."""
+        rows = [[float(figures[metric][0]) for figures in self._figures[arm]] for arm in self._trained]
         kept = [row for row in rows if np.isfinite(row).all() and len(row) == max(map(len, rows))]
         return np.array(kept, dtype=np.float64).reshape(len(kept), -1) if kept else np.zeros((0, 0))
 
@@ -226,13 +312,13 @@ class Comparer:
         table = self._seeds(metric.name)
         noise = noise_of_figures(table) if len(self._figures[reference]) == 1 else noise_of_differences(table)
         confidence = 1 - (1 - CONFIDENCE) / max(1, of)
-        found = spread(pairs, pictures=self._pictures, noise=noise, confidence=confidence)
-        return Difference(arm, reference, metric.name, found, _verdict(found, metric))
+        difference = spread(pairs, pictures=self._pictures, noise=noise, confidence=confidence)
+        return Difference(arm, reference, metric.name, difference, _verdict(difference, metric))
 
 
-def _verdict(found: Spread, metric: Metric) -> str:
-    if not math.isfinite(found.mean) or found.low <= 0 <= found.high:
+def _verdict(difference: Spread, metric: Metric) -> str:
+    if not math.isfinite(difference.mean) or difference.low <= 0 <= difference.high:
         return NOISE
     if metric.better == 0:
-        return "more" if found.mean > 0 else "less"
-    return "better" if (found.mean > 0) == (metric.better > 0) else "worse"
+        return "more" if difference.mean > 0 else "less"
+    return "better" if (difference.mean > 0) == (metric.better > 0) else "worse"

@@ -80,7 +80,7 @@ def _measure(model: str, side: int) -> dict[str, float]:
 
 
 def _peak_memory() -> float:
-    """Give the most memory that this process has held, in megabytes."""
+    """Return the most memory that this process has held, in megabytes."""
     try:
         # Not getrusage: what it says of a child process begins at its parent's size.
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
@@ -97,7 +97,7 @@ def _peak_memory() -> float:
 
 
 def machine() -> dict[str, Any]:
-    """Say what machine this is, as far as it matters for time."""
+    """Return what machine this is, as far as it matters for time."""
     name = platform.processor()
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -110,18 +110,18 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of what a study's figures hang on."""
+    """Return the versions of what a study's figures depend on."""
     from importlib.metadata import PackageNotFoundError, version
 
     from tinct import __version__
 
-    found = {"tinct": __version__, "python": platform.python_version()}
+    versions = {"tinct": __version__, "python": platform.python_version()}
     for name in ("torch", "lightning", "onnxruntime", "numpy", "scipy", "scikit-image", "matplotlib"):
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Compare colorizers on pictures whose colours are known: each is greyed, colorized and measured against the truth."""
+"""Compare models with the truth on pictures whose colours are known, beside the baselines."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,33 +16,22 @@ from numpy.typing import NDArray
 
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import Picture, find_pictures, has_split, is_dataset
-from tinct.errors import DataError, InputError, SettingError
-from tinct.parallel import ahead
-from tinct.runtime.session import core_count
+from tinct.errors import DataError, SettingError
 from tinct.study.backbone import METRICS, WHY_ABSENT, Judge
-from tinct.study.baselines import grey_of, leave_grey, mean_chroma, one_color
-from tinct.study.metrics import Comparison, Truth, compare
-from tinct.study.summary import Bootstrap, Estimate, estimate
-
-Pixels = NDArray[np.uint8]
-GREY, MEAN_COLOR = "grey", "mean colour"
-GROUPINGS = ("category", "source")
-_PICTURES_FOR_MEAN = 500
-
-
-@dataclass(frozen=True)
-class Method:
-    """A way to colorize.
-
-    Attributes:
-        name: how it is called in the results.
-        colorize: luma (H, W) uint8 -> sRGB (H, W, 3) uint8.
-        kind: `model` or `baseline`.
-    """
-
-    name: str
-    colorize: Callable[[Pixels], Pixels]
-    kind: str = "model"
+from tinct.study.compare import Bootstrap, Estimate, estimate
+from tinct.study.measure import (
+    GREY,
+    LONGEST,
+    MEAN_COLOR,
+    PICTURES_FOR_MEAN,
+    Grouping,
+    MeasuredPicture,
+    Method,
+    baselines,
+    mean_chroma,
+    measure,
+)
+from tinct.study.values import plain_json
 
 
 @dataclass(frozen=True)
@@ -108,8 +97,8 @@ class Evaluation:
         raise SettingError(f"no figures of '{method}' {group}; there are: {', '.join(s.method for s in self.scores)}")
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything as plain JSON values; figures that do not exist (a ratio to grey) are null."""
-        plain: dict[str, Any] = _without_nan(asdict(self))
+        """Return everything as plain JSON values; figures that do not exist (a ratio to grey) are null."""
+        plain: dict[str, Any] = plain_json(self)
         return plain
 
 
@@ -123,7 +112,7 @@ def evaluate(
     size: int | None = None,
     runtime: str = "auto",
     limit: int | None = None,
-    longest: int = 1024,
+    longest: int = LONGEST,
     resamples: int = 1000,
     seed: int = 0,
     backbone: str | Path | None = None,
@@ -143,8 +132,8 @@ def evaluate(
         temperature: of decoding; each model's own default without it.
         size: working size; each model's own without it.
         runtime: `auto`, `onnxruntime` or `openvino`.
-        limit: so many pictures, chosen at random; all without it.
-        longest: larger pictures are fitted into so many pixels first.
+        limit: take this many pictures, chosen at random; all without it.
+        longest: larger pictures are fitted into this many pixels first.
         resamples: for the intervals, at least 2.
         seed: decides the choice of pictures and the intervals.
         backbone: weights of VGG-16 or SqueezeNet 1.1, for the metrics of `tinct.study.backbone`; absent without it.
@@ -160,17 +149,15 @@ def evaluate(
         MissingExtraError: scikit-image, or for the backbone PyTorch, is not installed.
     """
     started = time.perf_counter()
-    if by is not None and by not in GROUPINGS:
-        raise SettingError(f"no grouping by '{by}'; there are: {', '.join(GROUPINGS)}")
+    if by is not None and by not in (groupings := typing.get_args(Grouping)):
+        raise SettingError(f"no grouping by '{by}'; there are: {', '.join(groupings)}")
     if longest < 16:
         raise SettingError(f"the longest edge must be at least 16 pixels, not {longest}")
     Bootstrap(1, resamples=resamples)
     pictures = find_pictures(data, split=split, limit=limit, seed=seed)
     judge = Judge(backbone) if backbone is not None else None
-    ours = _methods(models, temperature=temperature, size=size, runtime=runtime)
     chroma = _mean_chroma(data, pictures, seed=seed)
-    grey, mean = Method(GREY, leave_grey, "baseline"), Method(MEAN_COLOR, partial(one_color, chroma=chroma), "baseline")
-    methods = [grey, mean, *ours]
+    methods = [*baselines(chroma), *_methods(models, temperature=temperature, size=size, runtime=runtime)]
     rows = measure(pictures, methods, longest=longest, judge=judge, progress=progress)
     good = [row for row in rows if not row.reason]
     if not good:
@@ -205,23 +192,6 @@ def evaluate(
     )
 
 
-@dataclass(frozen=True)
-class Row:
-    """What was measured on one picture.
-
-    Attributes:
-        picture: which.
-        comparisons: one for each method; none where it could not be measured.
-        near_grey: whether it has next to no colour in truth.
-        reason: why it could not be measured; empty where it could.
-    """
-
-    picture: Picture
-    comparisons: list[Comparison]
-    near_grey: bool
-    reason: str
-
-
 def _methods(
     models: Sequence[str | Path | Method], *, temperature: float | None, size: int | None, runtime: str
 ) -> list[Method]:
@@ -241,71 +211,15 @@ def _methods(
 
 
 def _mean_chroma(data: str | Path, pictures: list[Picture], *, seed: int) -> NDArray[Any]:
-    """Give the mean U and V that the mean-colour baseline uses."""
+    """Return the mean U and V that the mean-colour baseline uses."""
     if is_dataset(data) and has_split(data, "train"):
-        return mean_chroma(find_pictures(data, split="train", limit=_PICTURES_FOR_MEAN, seed=seed))
-    return mean_chroma(pictures[:: math.ceil(len(pictures) / _PICTURES_FOR_MEAN)])
+        return mean_chroma(find_pictures(data, split="train", limit=PICTURES_FOR_MEAN, seed=seed))
+    return mean_chroma(pictures[:: math.ceil(len(pictures) / PICTURES_FOR_MEAN)])
 
 
-def measure(
-    pictures: Sequence[Picture],
-    methods: Sequence[Method],
-    *,
-    longest: int = 1024,
-    judge: Judge | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Row]:
-    """Read, colorize and measure; the models run one picture at a time while others are read and measured.
-
-    Args:
-        pictures: what to measure on.
-        methods: what to measure.
-        longest: larger pictures are fitted into so many pixels first.
-        judge: measures further metrics, those of `tinct.study.backbone`.
-        progress: called with (done, total) after each picture.
-
-    Returns:
-        A row for each picture, in their order.
-    """
-    workers = core_count()
-
-    def load(picture: Picture) -> tuple[Picture, Truth | None, Pixels, str]:
-        try:
-            rgb = picture.read(longest=longest)
-            return picture, Truth.of(rgb), grey_of(rgb), ""
-        except InputError as error:
-            return picture, None, np.empty((0, 0), np.uint8), str(error)
-
-    def colorized() -> Iterator[tuple[Picture, Truth | None, list[Pixels], str]]:
-        for picture, truth, luma, reason in ahead(reading, load, pictures, depth=2 * workers):
-            try:
-                yield picture, truth, [method.colorize(luma) for method in methods if truth], reason
-            except InputError as error:
-                yield picture, None, [], str(error)
-
-    def measure(item: tuple[Picture, Truth | None, list[Pixels], str]) -> Row:
-        picture, truth, results, reason = item
-        if truth is None:
-            return Row(picture, [], False, reason)
-        comparisons = [compare(truth, result) for result in results]
-        if judge is not None:
-            judged = judge.compare(truth.rgb, results)
-            comparisons = [
-                replace(comparison, values={**comparison.values, **more})
-                for comparison, more in zip(comparisons, judged, strict=True)
-            ]
-        return Row(picture, comparisons, truth.near_grey, "")
-
-    rows = []
-    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(workers) as measuring:
-        for row in ahead(measuring, measure, colorized(), depth=2 * workers):
-            rows.append(row)
-            if progress:
-                progress(len(rows), len(pictures))
-    return rows
-
-
-def _scores(rows: list[Row], *, methods: list[Method], resamples: int, seed: int, group: str) -> list[Score]:
+def _scores(
+    rows: list[MeasuredPicture], *, methods: list[Method], resamples: int, seed: int, group: str
+) -> list[Score]:
     bootstrap = Bootstrap(len(rows), resamples=resamples, seed=seed)
     figures = [bootstrap.figures([row.comparisons[index] for row in rows]) for index in range(len(methods))]
     return [
@@ -319,13 +233,3 @@ def _scores(rows: list[Row], *, methods: list[Method], resamples: int, seed: int
         )
         for method, own in zip(methods, figures, strict=True)
     ]
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
-    return value

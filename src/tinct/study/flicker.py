@@ -119,7 +119,7 @@ def film_flicker(path: str | Path, *, cuts: Container[int] = ()) -> Flicker:
 
 
 def _planes(frame: Frame) -> tuple[NDArray[Any], FloatArray]:
-    """Give luma (h, w) and chroma (h, w, 2) of a frame."""
+    """Return luma (h, w) and chroma (h, w, 2) of a frame."""
     if isinstance(frame, tuple):
         luma, chroma = frame
     else:

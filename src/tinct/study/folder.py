@@ -1,7 +1,7 @@
 """A study's folder.
 
 recipe.toml             as it was run
-study.json              what was planned and on what, versions and machine
+study.json              what was planned and on what, versions and machine: a `Record`
 bins.json               the colours that every arm's pictures are counted in
 baselines/NAME/         evaluation of the grey picture and of the mean colour
 arms/ARM/seed-N/        a training's run, with model.onnx, exported.json (how that was made), trained.json, cost.json,
@@ -14,20 +14,25 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import random
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
+
 from tinct.color.bins import ColorBins
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.photo.seeds import colored_from_seeds
 from tinct.data.pictures import Picture, find_pictures
-from tinct.errors import DataError, SettingError
-from tinct.files import written_beside
+from tinct.errors import DataError, DivergedError
 from tinct.learn.run import Training
-from tinct.study.evaluate import GREY, MEAN_COLOR
-from tinct.study.measured import EVALUATION_FILE, Measured
+from tinct.study.measure import EVALUATION_FILE, GREY, MEAN_COLOR, Measured, Pixels, Summary
+from tinct.study.plan import Budget
 from tinct.study.recipe import Arm, slug
+from tinct.study.values import read_json, write_json
 
 FORMAT = 1
 STUDY_FILE, BINS_FILE = "study.json", "bins.json"
@@ -35,17 +40,98 @@ MODEL_FILE, TRAINED_FILE, COST_FILE, EXPORTED_FILE = "model.onnx", "trained.json
 BASELINES = (GREY, MEAN_COLOR)
 
 
-@dataclass(frozen=True)
-class Study:
-    """A study's folder, opened.
+class Dataset(msgspec.Struct):
+    """The dataset of a study: its place, its name for people, the SHA-256 of its card, and its numbers of pictures."""
+
+    place: str
+    name: str
+    digest: str
+    train: int
+    val: int
+
+
+class Asked(msgspec.Struct):
+    """What a person asked for when a study was begun; asked for the same again, a study keeps its plan."""
+
+    recipe: str
+    budget: Budget
+    seeds: int | None
+    arms: list[str]
+    data: str
+    encoder_weights: str | None
+    from_scratch: bool
+
+
+class Record(msgspec.Struct):
+    """What study.json holds.
+
+    Most attributes are those of `tinct.study.recipe.Recipe` and `tinct.study.plan.Plan`; the others:
 
     Attributes:
-        path: the folder.
-        record: what study.json holds.
+        budget: its name.
+        train_keys: names of the training pictures to measure on; None where all arms learn from all.
+        trainings: arm -> seed -> its training.
+        begun: when, in UTC.
+        finished: when, in UTC; None while it is not.
+        backbone: `name`, `file` and `sha256` of what judged all pictures; None for nothing.
     """
 
+    format: int
+    name: str
+    title: str
+    question: str
+    paper: str
+    reference: str
+    axis: str
+    plots: tuple[str, ...]
+    by: str | None
+    text: str
+    budget: str
+    notes: list[str]
+    seeds: list[int]
+    pictures: int | None
+    train_pictures: int
+    data: Dataset
+    arms: list[Arm]
+    trainings: dict[str, dict[int, Training]]
+    versions: dict[str, str]
+    machine: dict[str, Any]
+    begun: str
+    asked: Asked
+    finished: str | None = None
+    backbone: dict[str, str] | None = None
+    train_keys: list[str] | None = None
+
+
+class EvaluationSettings(msgspec.Struct):
+    """What an arm's evaluation depends on: how its pictures were made, on which pictures, and its training."""
+
+    made: dict[str, Any]
+    measured_on: dict[str, Any]
+    training: Training
+
+
+class Trained(msgspec.Struct):
+    """What trained.json holds: how long a training took."""
+
+    minutes: float
+    steps: int
+    epochs: int
+
+
+class Exported(msgspec.Struct):
+    """What exported.json holds: which weights of a training a model file has."""
+
+    checkpoint: str
+    unweigh: float
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study's folder, opened."""
+
     path: Path
-    record: dict[str, Any]
+    record: Record
 
     @classmethod
     def open(cls, path: str | Path) -> Study:
@@ -58,36 +144,34 @@ class Study:
         if not file.is_file():
             raise DataError(f"{path}: no study (it has no {STUDY_FILE}); give the folder that --out named")
         try:
-            record = json.loads(file.read_text(encoding="utf-8"))
-            number = int(record["format"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{file}: damaged ({error!r}); give another --out") from error
-        if number > FORMAT:
-            raise DataError(f"{file}: written by a newer tinct; run  pip install --upgrade tinct")
-        return cls(Path(path), record)
+            content = file.read_bytes()
+            if msgspec.json.decode(content, type=dict[str, Any])["format"] > FORMAT:
+                raise DataError(f"{file}: written by a newer tinct; run  pip install --upgrade tinct")
+            return cls(Path(path), msgspec.json.decode(content, type=Record))
+        except (OSError, KeyError, TypeError, msgspec.MsgspecError) as error:
+            raise DataError(f"{file}: damaged ({error}); give another --out") from error
 
     def save(self) -> None:
         """Write study.json."""
-        with written_beside(self.path / STUDY_FILE) as partial:
-            partial.write_text(json.dumps(self.record, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_json(self.path / STUDY_FILE, self.record)
 
     @property
     def arms(self) -> list[Arm]:
         """What is compared, in the recipe's order."""
-        return [Arm(**arm) for arm in self.record["arms"]]
+        return self.record.arms
 
     @property
     def seeds(self) -> list[int]:
         """Of the trainings."""
-        return [int(seed) for seed in self.record["seeds"]]
+        return self.record.seeds
 
     def arm(self, name: str) -> Arm:
         """Look up an arm by name."""
         return next(arm for arm in self.arms if arm.name == name)
 
     def training(self, arm: Arm, seed: int) -> Training:
-        """Give the training that an arm takes."""
-        return Training.from_json(self.record["trainings"][arm.of or arm.name][str(seed)])
+        """Return the training that an arm takes."""
+        return self.record.trainings[arm.of or arm.name][seed]
 
     def folder(self, arm: Arm, seed: int) -> Path:
         """Where an arm is."""
@@ -100,47 +184,50 @@ class Study:
     def model(self, arm: Arm, seed: int) -> Path:
         """The model file that an arm's pictures are made with: its own, or that of the arm whose training it takes."""
         of = self.arm(arm.of) if arm.of else arm
-        same = all(arm.evaluation.get(key) == of.evaluation.get(key) for key in ("unweigh", "checkpoint"))
+        same = self.exported(arm) == self.exported(of)
         return (self.run(arm, seed) if same else self.folder(arm, seed)) / MODEL_FILE
+
+    def exported(self, arm: Arm) -> Exported:
+        """Which weights an arm's model file has."""
+        given = arm.evaluation.given()
+        return Exported(given.get("checkpoint", "last"), given.get("unweigh", 0.0))
 
     def working_size(self, arm: Arm, seed: int) -> int:
         """The size at which an arm's network looks: as the recipe says, or that of its training pictures."""
         training = self.training(arm, seed)
-        return int(arm.evaluation.get("size") or max(32, round(training.crop * training.zoom**0.5 / 16) * 16))
+        size: int = arm.evaluation.given().get("size") or max(32, round(training.crop * training.zoom**0.5 / 16) * 16)
+        return size
 
     def baseline(self, name: str) -> Path:
         """Where a baseline's evaluation is."""
         return self.path / "baselines" / slug(name)
 
-    def evaluated(self, arm: Arm, seed: int) -> bool:
-        """Whether an arm is finished, and as it is planned now."""
-        file = self.folder(arm, seed) / EVALUATION_FILE
-        if not file.is_file():
-            return False
+    def evaluated(self, arm: Arm, seed: int) -> Summary | None:
+        """Read the summary of an arm's evaluation; None where it is not finished, or not as it is planned now."""
         try:
-            done = json.loads(file.read_text(encoding="utf-8"))["settings"]
-        except (ValueError, KeyError):
-            return False
-        return bool(done == self.evaluation_settings(arm, seed))
+            summary = read_json(self.folder(arm, seed) / EVALUATION_FILE, Summary)
+            done = msgspec.convert(summary.settings, EvaluationSettings)
+        except (DataError, msgspec.ValidationError):
+            return None
+        return summary if done == self.evaluation_settings(arm, seed) else None
 
-    def evaluation_settings(self, arm: Arm, seed: int) -> dict[str, Any]:
-        """Give all that an arm's evaluation hangs on, as plain JSON values."""
-        training = self.training(arm, seed).to_json()
-        made = {**arm.evaluation, "size": self.working_size(arm, seed)}
-        values = {"made": made, "measured_on": {**self.measured_on(), "data": self.record["data"]["digest"]}}
-        plain: dict[str, Any] = json.loads(json.dumps({**values, "training": training}))
-        return plain
+    def evaluation_settings(self, arm: Arm, seed: int) -> EvaluationSettings:
+        """Return all that an arm's evaluation depends on."""
+        making = {**arm.evaluation.given(), "size": self.working_size(arm, seed)}
+        measured_on = {**self.measured_on(), "data": self.record.data.digest}
+        return EvaluationSettings(making, measured_on, self.training(arm, seed))
 
     def measured_on(self) -> dict[str, Any]:
         """Say which pictures are measured, as plain JSON values."""
-        values = {key: self.record[key] for key in ("pictures", "train_pictures", "by")}
-        if keys := self.record.get("train_keys"):
+        record = self.record
+        values = {"pictures": record.pictures, "train_pictures": record.train_pictures, "by": record.by}
+        if keys := record.train_keys:
             values["train_keys"] = hashlib.sha256(" ".join(keys).encode()).hexdigest()
         return values
 
     def train_pictures(self, dataset: str | Path, *, limit: int, seed: int = 0) -> list[Picture]:
         """Draw training pictures: of those that all arms learn from, where the study has chosen such."""
-        keys = self.record.get("train_keys")
+        keys = self.record.train_keys
         if limit < 1 or not keys:
             return find_pictures(dataset, split="train", limit=limit, seed=seed) if limit else []
         drawn = set(keys if limit >= len(keys) else random.Random(seed).sample(keys, limit))
@@ -153,6 +240,10 @@ class Study:
     def finished(self, arm: Arm) -> list[int]:
         """The seeds with which an arm is finished."""
         return [seed for seed in self.seeds if self.evaluated(arm, seed)]
+
+    def trained(self, arm: Arm, seed: int) -> Trained:
+        """How long the training that an arm takes took."""
+        return read_json(self.run(arm, seed) / TRAINED_FILE, Trained)
 
     def curve(self, arm: Arm, seed: int) -> dict[str, list[float]]:
         """Read a training's metrics.csv: column -> its figures, nan where there is none."""
@@ -167,41 +258,39 @@ class Study:
 
     def bins(self) -> ColorBins:
         """The bins in which all arms' colours are counted."""
-        return ColorBins.from_card(read_json(self.path / BINS_FILE)["bins"])
+        return ColorBins.from_card(read_json(self.path / BINS_FILE, dict[str, Any])["bins"])
 
 
-def check_same(run: Path, planned: Training) -> None:
-    """Refuse to go on with a training that was begun with other settings.
+def open_colorizer(study: Study, arm: Arm, seed: int) -> Colorizer:
+    """Open an arm's model as its pictures are made."""
+    options = arm.evaluation.given() if study.training(arm, seed).task == "bins" else {}
+    return Colorizer(
+        study.model(arm, seed),
+        runtime="onnxruntime",
+        size=study.working_size(arm, seed),
+        temperature=options.get("temperature"),
+        caution=options.get("caution"),
+    )
 
-    Raises:
-        SettingError: naming them.
+
+def picture_maker(colorizer: Colorizer, arm: Arm) -> Callable[[Pixels], Pixels]:
+    """Return what makes an arm's pictures: luma (H, W) uint8 -> sRGB (H, W, 3) uint8.
+
+    Colours are put on the luma that is there, as `tinct colorize` does. With `drawn` in the recipe, the network's own
+    picture is taken as it is, its luma too: only that shows what drawing the whole picture costs. With `seeded`,
+    colours spread from the pixels the network is surest of. A network that diverged makes black pictures.
     """
-    from tinct.learn.run import Run
 
-    begun = Run.open(run).training
-    if planned.learning_rate == "auto":
-        begun = replace(begun, learning_rate="auto")
-    before, now = asdict(begun), asdict(planned)
-    if changed := [f"{name} {before[name]!r}, now {now[name]!r}" for name in before if before[name] != now[name]]:
-        raise SettingError(
-            f"{run}: was begun with other settings ({'; '.join(changed)}); give another --out, or delete that folder"
-        )
+    def make(luma: Pixels) -> Pixels:
+        try:
+            if arm.evaluation.given().get("drawn"):
+                picture: Pixels = colorizer.predict(luma.astype(np.float32) / 255).drawn(*luma.shape)
+            elif arm.evaluation.given().get("seeded"):
+                picture = colored_from_seeds(colorizer, luma)
+            else:
+                picture = colorizer(luma)
+        except DivergedError:
+            picture = np.zeros((*luma.shape, 3), np.uint8)
+        return picture
 
-
-def read_json(file: Path) -> dict[str, Any]:
-    """Read one of a study's JSON files.
-
-    Raises:
-        DataError: it is missing or damaged.
-    """
-    try:
-        values: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file}: missing or damaged ({error}); run the study again") from error
-    return values
-
-
-def write_json(file: Path, values: Any) -> None:
-    """Write one of a study's JSON files."""
-    with written_beside(file) as partial:
-        partial.write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")
+    return make

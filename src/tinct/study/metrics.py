@@ -180,7 +180,7 @@ def compare(truth: Truth, predicted: NDArray[Any]) -> Comparison:
 
 
 def psnr(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
-    """Give the peak signal-to-noise ratio of two float arrays in 0..1, in dB; `PSNR_LIMIT` for equal ones."""
+    """Return the peak signal-to-noise ratio of two float arrays in 0..1, in dB; `PSNR_LIMIT` for equal ones."""
     error = float(np.square(truth - predicted, dtype=np.float64).mean())
     return PSNR_LIMIT if error == 0 else min(PSNR_LIMIT, float(-10 * np.log10(error)))
 
@@ -200,7 +200,7 @@ def _ssim(truth: Truth, rgb: FloatArray) -> float:
 
 
 def summarize(comparisons: Iterable[Comparison]) -> dict[str, float]:
-    """Give the metrics of a set of pictures, each picture counting alike.
+    """Compute the metrics of a set of pictures, each picture counting alike.
 
     Args:
         comparisons: at least one; held one at a time, so memory does not grow with their number.
@@ -237,7 +237,7 @@ def combine(
     shares: NDArray[np.float64],
     scores: NDArray[np.float64],
 ) -> dict[str, NDArray[np.float64]]:
-    """Give a set's metrics from sums over its pictures; several sets at once along the leading axes.
+    """Compute a set's metrics from sums over its pictures; several sets at once along the leading axes.
 
     Args:
         means: metric -> (...) mean over the pictures.

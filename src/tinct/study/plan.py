@@ -1,8 +1,8 @@
-"""From a recipe to trainings: every setting settled, and the whole cut down to the time there is."""
+"""From a recipe to trainings: every setting settled, and the whole cut down to a budget."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,7 +14,7 @@ from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.run import Training
 from tinct.study.recipe import Arm, Recipe
 
-# A training given in steps notes its figures so many times.
+# How often a training given in steps notes its figures.
 POINTS = 20
 # A training given in minutes has no end but its time.
 _ENDLESS = 10_000
@@ -33,13 +33,14 @@ class Budget:
 
     Attributes:
         name: `full`, `small`, or another.
-        minutes: for the whole study; steps are cut so that it ends within them.
+        minutes: for the whole study; half of them are for training, and each training stops after its share.
         steps: of the longest training, at most; the others are cut by the same factor.
+        shared_steps: of all trainings together, at most, in steps of the network `tinct`; each gets the same number.
         points: how often a training notes its figures, at most.
         crop: edge of the training squares in pixels, at most.
         batch_size: photographs a step, at most.
         bins_from: photographs that bins are learned from, at most.
-        seeds: so many, at most.
+        seeds: how many, at most.
         pictures: validation pictures to measure on, at most.
         train_pictures: training pictures to measure on, at most.
         workers: processes that read photographs.
@@ -48,6 +49,7 @@ class Budget:
     name: str = "full"
     minutes: float | None = None
     steps: int | None = None
+    shared_steps: int | None = None
     points: int | None = None
     crop: int | None = None
     batch_size: int | None = None
@@ -58,11 +60,13 @@ class Budget:
     workers: int | None = None
 
 
+# `small` ends within 30 minutes on two cores that have nothing else to do.
 BUDGETS = {
     "full": Budget(),
     "small": Budget(
         "small",
         minutes=30,
+        shared_steps=2000,
         points=8,
         crop=96,
         batch_size=16,
@@ -72,11 +76,10 @@ BUDGETS = {
         train_pictures=40,
     ),
 }
-# What a study costs beside its trainings, in seconds on two cores: each training's export and measuring, each picture
-# measured, and the report. Measured with `--budget small` on photographs of 256 pixels, and rounded up.
-_SECONDS_EACH, _SECONDS_A_PICTURE, _SECONDS_ONCE = 25.0, 0.2, 150.0
-# What is kept free for a machine that has other things to do.
-_SPARE = 0.75
+# About how long a step takes beside one of `tinct`, on squares of 96 pixels; networks that are not here count as 1.
+STEP_COST = {"flat": 0.25, "bottleneck": 0.4, "colorunet": 0.8, "squeezenet1_1": 0.4, "vgg16": 5.0}
+# More trainings than one in this many minutes keep to one seed, since each is exported and measured too.
+_MINUTES_A_TRAINING = 1.5
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,6 @@ def make_plan(
     seeds: int | None = None,
     encoder_weights: str | None = None,
     from_scratch: bool = False,
-    seconds_of_step: Callable[[Training], float] | None = None,
 ) -> Plan:
     """Settle every training of a study.
 
@@ -121,51 +123,31 @@ def make_plan(
         seeds: how many seeds, instead of the recipe's.
         encoder_weights: file of the pretrained encoder, for networks that have one.
         from_scratch: start such encoders from nothing instead.
-        seconds_of_step: measures how long a step of a training takes; needed where the budget has minutes.
 
     Raises:
         SettingError: a training makes no sense; the arm is named.
     """
-    if seeds is not None and seeds < 1:
-        raise SettingError(f"at least 1 seed is needed, not {seeds}")
-    chosen = recipe.seeds if seeds is None else tuple(range(seeds))
-    notes = []
-    if budget.seeds is not None and len(chosen) > budget.seeds:
-        chosen = chosen[: budget.seeds]
-        notes.append(f"{len(chosen)} instead of {len(recipe.seeds)} seeds")
     trained = [arm for arm in recipe.arms if arm.of is None]
-    first: dict[str, Training] = {}
+    chosen, notes = _seeds(recipe, budget, seeds, trainings=len(trained))
+    whole: dict[str, Training] = {}
     for arm in trained:
         with _named(recipe, arm.name):
-            first[arm.name] = _training(
+            whole[arm.name] = _training(
                 arm, data=data, train=train, encoder_weights=encoder_weights, from_scratch=from_scratch
             )
-            first[arm.name].check()
-    photographs = {name: _photographs(training, train) for name, training in first.items()}
-    totals = {name: steps_of(training, photographs[name]) for name, training in first.items()}
-    longest = max((totals[name] for name, training in first.items() if training.epochs != _ENDLESS), default=1)
-    cut = {name: _cut(training, budget, total=totals[name], longest=longest) for name, training in first.items()}
-    pictures = _least(recipe.pictures, budget.pictures)
-    train_pictures = _least(recipe.train_pictures, budget.train_pictures) or 0
-    if budget.minutes is not None and seconds_of_step is not None:
-        measured = (min(len(val), pictures or len(val)) + train_pictures) * _SECONDS_A_PICTURE
-        others = _SECONDS_ONCE + (len(trained) * _SECONDS_EACH + len(recipe.arms) * measured) * len(chosen)
-        if others > 0.6 * 60 * budget.minutes and len(chosen) > 1:
-            chosen = chosen[:1]
-            notes = [f"one seed instead of {len(recipe.seeds)}"]
-            others = _SECONDS_ONCE + len(trained) * _SECONDS_EACH + len(recipe.arms) * measured
-        left = max(0.1 * 60 * budget.minutes, _SPARE * (60 * budget.minutes - others)) / len(chosen)
-        cut = _within(cut, left, seconds_of_step, val=len(val))
-    notes += _differences(first, cut, train)
+            whole[arm.name].check()
+    cut = _cut(whole, budget, train, val, seeds=len(chosen))
+    notes += _differences(whole, cut, train)
     cut = {arm.name: cut[arm.name] if "average" in arm.settings else _averaged(cut[arm.name], train) for arm in trained}
+    pictures = _least(recipe.pictures, budget.pictures)
     if recipe.pictures != pictures and pictures is not None and pictures < len(val):
         notes.append(f"measured on {pictures} validation pictures drawn at random, not on all {len(val)}")
     trainings = {(arm.name, seed): replace(cut[arm.name], seed=seed) for seed in chosen for arm in trained}
     for (name, _), training in trainings.items():
         with _named(recipe, name):
             training.check()
-    _check_making(recipe, first)
-    return Plan(trainings, chosen, pictures, train_pictures, notes)
+    _check_making(recipe, whole)
+    return Plan(trainings, chosen, pictures, _least(recipe.train_pictures, budget.train_pictures) or 0, notes)
 
 
 def check_trainings(recipe: Recipe, *, encoder_weights: str | None, from_scratch: bool) -> None:
@@ -185,31 +167,38 @@ def _check_making(recipe: Recipe, trainings: dict[str, Training]) -> None:
     """Refuse arms whose pictures cannot be made as the recipe says."""
     for arm in recipe.arms:
         task = trainings[arm.of or arm.name].task
-        if arm.evaluation.get("drawn") and task != "rgb":
+        given = arm.evaluation.given()
+        if given.get("drawn") and task != "rgb":
             raise SettingError(
                 f"{recipe.name}, arm '{arm.name}': drawn = true takes the picture of a network that gives the whole of "
                 f'it, and this one gives {task}; leave drawn out, or train with task = "rgb"'
             )
-        if (
-            arm.of is not None
-            and task != "bins"
-            and {"temperature", "caution", "unweigh", "seeded"} & set(arm.evaluation)
-        ):
+        if arm.of is not None and task != "bins" and {"temperature", "caution", "unweigh", "seeded"} & set(given):
             raise SettingError(
                 f"{recipe.name}, arm '{arm.name}': '{arm.of}' gives colours itself and has no temperature, caution or "
                 f"weights to take back; leave the arm out, or train '{arm.of}' with task = \"bins\""
             )
 
 
+def _seeds(recipe: Recipe, budget: Budget, asked: int | None, *, trainings: int) -> tuple[tuple[int, ...], list[str]]:
+    """Choose the seeds, and say where they are fewer than the recipe's."""
+    if asked is not None and asked < 1:
+        raise SettingError(f"at least 1 seed is needed, not {asked}")
+    seeds = recipe.seeds if asked is None else tuple(range(asked))
+    most = budget.seeds or len(seeds)
+    if budget.minutes is not None and most * trainings * _MINUTES_A_TRAINING > budget.minutes:
+        most = 1
+    if len(seeds) <= most:
+        return seeds, []
+    return seeds[:most], [f"{most} instead of {len(seeds)} seeds"]
+
+
 def steps_of(training: Training, photographs: int) -> int:
-    """Give the steps of a training, at most those that its time allows, for so many photographs."""
-    return training.epochs * _epoch_steps(training, photographs)
-
-
-def _epoch_steps(training: Training, photographs: int) -> int:
-    if training.epoch_steps is not None:
-        return training.epoch_steps
-    return max(1, min(photographs, training.limit or photographs) // training.batch_size)
+    """Return the steps of a training on a number of photographs; for one given in minutes, more than it will do."""
+    steps = training.epoch_steps
+    if steps is None:
+        steps = max(1, min(photographs, training.limit or photographs) // training.batch_size)
+    return training.epochs * steps
 
 
 @contextmanager
@@ -222,22 +211,17 @@ def _named(recipe: Recipe, arm: str) -> Iterator[None]:
 
 
 def _training(
-    arm: Arm,
-    *,
-    data: str,
-    train: Sequence[Picture],
-    encoder_weights: str | None,
-    from_scratch: bool,
+    arm: Arm, *, data: str, train: Sequence[Picture], encoder_weights: str | None, from_scratch: bool
 ) -> Training:
     """Turn an arm's settings into a training."""
     settings = dict(arm.settings)
     if settings.pop("augment", True) is False:
         settings = {**NO_AUGMENTATION, **settings}
     if isinstance(settings.get("categories"), int):
-        settings["categories"] = largest_categories(train, settings["categories"])
-    there = {category(picture) for picture in train}
-    if missing := [name for name in settings.get("categories", ()) if name not in there]:
-        raise SettingError(f"the dataset has no category '{missing[0]}'; there are: {', '.join(sorted(there))}")
+        settings["categories"] = _largest_categories(train, settings["categories"])
+    present = {picture.category for picture in train}
+    if missing := [name for name in settings.get("categories", ()) if name not in present]:
+        raise SettingError(f"the dataset has no category '{missing[0]}'; there are: {', '.join(sorted(present))}")
     if (steps := settings.pop("steps", None)) is not None:
         settings["epochs"], settings["epoch_steps"] = _divided(steps, POINTS)
     elif "minutes" in settings and "epochs" not in settings:
@@ -259,19 +243,10 @@ def _training(
     return training
 
 
-def largest_categories(pictures: Sequence[Picture], count: int) -> tuple[str, ...]:
-    """Give the names of the categories that have the most pictures.
-
-    Args:
-        pictures: of the training split.
-        count: how many categories, at least 1.
-
-    Raises:
-        SettingError: there are fewer.
-    """
+def _largest_categories(pictures: Sequence[Picture], count: int) -> tuple[str, ...]:
     sizes: dict[str, int] = {}
     for picture in pictures:
-        sizes[category(picture)] = sizes.get(category(picture), 0) + 1
+        sizes[picture.category] = sizes.get(picture.category, 0) + 1
     if not 1 <= count <= len(sizes):
         raise SettingError(
             f"asks for {count} categories, and the dataset has {len(sizes)} ({', '.join(sorted(sizes))}); "
@@ -280,37 +255,54 @@ def largest_categories(pictures: Sequence[Picture], count: int) -> tuple[str, ..
     return tuple(sorted(sizes, key=lambda name: (-sizes[name], name))[:count])
 
 
-def category(picture: Picture) -> str:
-    """Give the name by which trainings choose a picture."""
-    return picture.category
-
-
 def _photographs(training: Training, train: Sequence[Picture]) -> int:
-    kept = sum(1 for each in train if not training.categories or category(each) in training.categories)
+    kept = sum(1 for picture in train if not training.categories or picture.category in training.categories)
     return max(1, round(kept * training.subset))
 
 
-def _cut(training: Training, budget: Budget, *, total: int, longest: int) -> Training:
-    """Bring a training within the budget's single limits; it has `total` steps, the study's longest `longest`."""
+def _cut(
+    whole: dict[str, Training], budget: Budget, train: Sequence[Picture], val: Sequence[Picture], *, seeds: int
+) -> dict[str, Training]:
+    """Bring trainings within the budget, their steps all by one factor; (arm -> training) in and out."""
+    totals = {name: steps_of(training, _photographs(training, train)) for name, training in whole.items()}
+    longest = max((totals[name] for name, training in whole.items() if training.epochs != _ENDLESS), default=1)
+    most = budget.steps
+    if budget.shared_steps is not None:
+        cost = seeds * sum(STEP_COST.get(training.network, 1.0) for training in whole.values())
+        most = _least(most, max(1, int(budget.shared_steps / cost)))
+    minutes = None if budget.minutes is None else round(0.5 * budget.minutes / (seeds * len(whole)), 2)
+    cut = {}
+    for name, training in whole.items():
+        fitted = _fitted(training, budget)
+        steps = totals[name] if most is None else max(1, round(most * min(1.0, totals[name] / max(longest, most))))
+        points = _least(training.epochs, budget.points) or training.epochs
+        if training.epochs == _ENDLESS:
+            if budget.steps is None:  # its time says how long it is
+                limits = [limit for limit in (training.minutes, minutes) if limit is not None]
+                cut[name] = replace(fitted, minutes=min(limits, default=None))
+                continue
+            fitted = replace(fitted, minutes=None)
+        if minutes is not None:
+            fitted = replace(fitted, minutes=training.minutes or minutes)
+            # Never looks at more validation photographs than it trains on.
+            points = min(points, max(2, steps * fitted.batch_size // max(1, len(val))))
+        cut[name] = fitted if most is None and budget.points is None else _of_steps(fitted, steps, points=points)
+    return cut
+
+
+def _fitted(training: Training, budget: Budget) -> Training:
+    """Bring a training within the budget's limits of everything but its length."""
     crop = training.crop
     if budget.crop is not None and budget.crop < crop:
         multiple = build(training.network, outputs=2, options=training.options).multiple
         crop = max(multiple, budget.crop // multiple * multiple)
-    changed = replace(
+    return replace(
         training,
         crop=crop,
         batch_size=_least(training.batch_size, budget.batch_size) or training.batch_size,
         bins_from=_least(training.bins_from, budget.bins_from) or training.bins_from,
         workers=training.workers if budget.workers is None else budget.workers,
     )
-    timed = training.epochs == _ENDLESS
-    if budget.steps is None and (timed or (budget.points is None and budget.minutes is None)):
-        return changed
-    steps = total
-    if budget.steps is not None:
-        steps = max(1, round(budget.steps * min(1.0, total / max(longest, budget.steps))))
-    changed = replace(changed, minutes=None) if timed else changed
-    return _of_steps(changed, steps, points=_least(training.epochs, budget.points) or training.epochs)
 
 
 def _of_steps(training: Training, steps: int, *, points: int) -> Training:
@@ -319,42 +311,10 @@ def _of_steps(training: Training, steps: int, *, points: int) -> Training:
 
 
 def _divided(steps: int, points: int) -> tuple[int, int]:
-    """Divide steps into so many equal epochs, or somewhat fewer where that leaves out fewer steps."""
+    """Divide steps into this number of equal epochs, or somewhat fewer where that leaves out fewer steps."""
     fewest = max(1, min(points, steps) // 2)
     epochs = min(range(fewest, max(1, min(points, steps)) + 1), key=lambda count: (steps % count, -count))
     return epochs, steps // epochs
-
-
-def _within(
-    cut: dict[str, Training], seconds: float, seconds_of_step: Callable[[Training], float], *, val: int
-) -> dict[str, Training]:
-    """Cut the steps of all trainings by one factor, so that they take so many seconds together, with one seed."""
-    measured = {name: seconds_of_step(training) for name, training in cut.items()}
-    share = seconds / len(cut)
-    timed = {name: training for name, training in cut.items() if training.epochs == _ENDLESS}
-    counted = {name: training for name, training in cut.items() if name not in timed}
-    result = {}
-    for name, training in timed.items():
-        minutes = min(training.minutes or _ENDLESS, share / 60)
-        steps = max(1, int(60 * minutes / measured[name] / POINTS))
-        result[name] = replace(training, minutes=minutes, epoch_steps=training.epoch_steps or steps, limit=None)
-    seconds = share * max(1, len(counted))
-    # Looking at the validation pictures is a third of training on as many: no way back through the network.
-    look = {name: measured[name] / 3 * max(1, val // training.batch_size) for name, training in counted.items()}
-    looking = sum(look[name] * training.epochs for name, training in counted.items())
-    fewer = min(1.0, 0.25 * seconds / max(1e-9, looking))
-    points = {name: min(training.epochs, max(2, int(training.epochs * fewer))) for name, training in counted.items()}
-    left = max(0.1 * seconds, seconds - sum(look[name] * points[name] for name in counted))
-    factor = min(1.0, left / max(1e-9, sum(measured[name] * _steps(each) for name, each in counted.items())))
-    for name, training in counted.items():
-        steps = max(1, int(_steps(training) * factor))
-        # A training that takes far longer than it should is stopped rather than the study's time overrun.
-        expected = measured[name] * steps + look[name] * points[name]
-        result[name] = replace(
-            _of_steps(training, steps, points=points[name]),
-            minutes=training.minutes or round(max(2.0, 1 + expected / 60 / _SPARE), 2),
-        )
-    return {name: result[name] for name in cut}
 
 
 def _averaged(training: Training, train: Sequence[Picture]) -> Training:
@@ -368,11 +328,7 @@ def _averaged(training: Training, train: Sequence[Picture]) -> Training:
     return replace(training, average=min(training.average, round(max(0.0, 1 - 10 / steps), 5)))
 
 
-def _steps(training: Training) -> int:
-    return training.epochs * (training.epoch_steps or 1)
-
-
-def _differences(first: dict[str, Training], cut: dict[str, Training], train: Sequence[Picture]) -> list[str]:
+def _differences(whole: dict[str, Training], cut: dict[str, Training], train: Sequence[Picture]) -> list[str]:
     """Say in words what the budget changed in the trainings."""
     notes = []
     for setting, words in (
@@ -380,14 +336,18 @@ def _differences(first: dict[str, Training], cut: dict[str, Training], train: Se
         ("batch_size", "{} instead of {} photographs a step"),
         ("bins_from", "bins learned from {} instead of {} photographs"),
     ):
-        pairs = {(getattr(cut[name], setting), getattr(first[name], setting)) for name in first}
+        pairs = {(getattr(cut[name], setting), getattr(whole[name], setting)) for name in whole}
         notes += [words.format(now, before) for now, before in sorted(pairs) if now != before]
-    for name, before in first.items():
+    for name, before in whole.items():
+        if before.epochs == cut[name].epochs == _ENDLESS:
+            if cut[name].minutes != before.minutes:
+                notes.append(f"{name}: {cut[name].minutes:g} instead of {before.minutes:g} minutes")
+            continue
         photographs = _photographs(before, train)
         steps, planned = steps_of(cut[name], photographs), steps_of(before, photographs)
         if steps != planned:
-            whole = f"{planned}" if before.minutes is None else f"{before.minutes:g} minutes of"
-            notes.append(f"{name}: {steps} instead of {whole} steps")
+            length = f"{planned}" if before.minutes is None else f"{before.minutes:g} minutes of"
+            notes.append(f"{name}: {steps} instead of {length} steps")
     return notes
 
 

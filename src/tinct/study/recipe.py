@@ -21,39 +21,56 @@ the rest.
 
 from __future__ import annotations
 
+import functools
 import re
 import tomllib
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tinct.errors import SettingError
-from tinct.study.recipe_values import (
-    ARM_EVALUATION,
-    EVALUATION,
-    PLOTS,
-    SHARED_ONLY,
-    check_names,
-    check_values,
-    training_settings,
-)
+from tinct.study.measure import Grouping
+from tinct.study.values import check_values
 
 SUFFIX = ".toml"
 # In a wheel the recipes lie in the package, in a checkout beside `src`.
 _FOLDERS = (Path(__file__).parent.parent / "recipes", Path(__file__).parents[3] / "recipes")
 _LENGTH = ("epochs", "epoch_steps", "limit")  # what `steps` stands for
-_TOP: dict[str, Any] = {
-    "title": str,
-    "question": str,
-    "paper": str,
-    "axis": str,
-    "reference": str,
-    "plots": tuple[str, ...],
-    "shared": dict[str, Any],
-    "evaluation": dict[str, Any],
-    "arms": list[Any],
-}
+
+Plot = Literal[
+    "curves", "metrics", "axis", "groups", "sheets", "temperature", "confidence", "histograms", "quantisation", "cost"
+]
+
+
+class Making(Struct, frozen=True, omit_defaults=True):
+    """How an arm's pictures are made from its network; what is UNSET is the model's own.
+
+    Attributes:
+        temperature: of decoding, above 0.
+        caution: see `tinct.Colorizer`.
+        size: at which the network looks, in pixels.
+        unweigh: how far the loss's weights of rare colours are taken back, 0..1.
+        checkpoint: the weights of the last epoch, or of the one with the lowest validation loss.
+        drawn: take the whole picture that the network draws, its luma too.
+        seeded: spread colours from the pixels that the network is surest of.
+    """
+
+    temperature: Annotated[float, Meta(gt=0, le=100)] | UnsetType = UNSET
+    caution: Annotated[float, Meta(ge=0, le=4)] | UnsetType = UNSET
+    size: Annotated[int, Meta(ge=16, le=4096)] | UnsetType = UNSET
+    unweigh: Annotated[float, Meta(ge=0, le=1)] | UnsetType = UNSET
+    checkpoint: Literal["last", "best"] | UnsetType = UNSET
+    drawn: bool | UnsetType = UNSET
+    seeded: bool | UnsetType = UNSET
+
+    def given(self) -> dict[str, Any]:
+        """Return what is set, by name."""
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: value for name, value in values.items() if value is not UNSET}
 
 
 @dataclass(frozen=True)
@@ -65,15 +82,14 @@ class Arm:
         of: the arm whose training it takes, for one that only differs in how pictures are made; None trains.
         own: the training's settings that it has of its own.
         settings: all its training's settings that the recipe names: the shared ones and its own.
-        evaluation: how its pictures are made: `temperature`, `caution`, `size`, `unweigh`, `checkpoint`, `drawn`,
-            `seeded`, where given.
+        evaluation: how its pictures are made.
     """
 
     name: str
     of: str | None
     own: dict[str, Any]
     settings: dict[str, Any]
-    evaluation: dict[str, Any]
+    evaluation: Making
 
     @property
     def folder(self) -> str:
@@ -97,7 +113,7 @@ class Recipe:
         plots: what the report shows.
         pictures: validation pictures to measure on, at most; None for all.
         train_pictures: training pictures to measure on, beside them.
-        by: `category` or `source`: metrics for each of these too; None for neither.
+        by: metrics for each category or source too; None for neither.
         text: the file as it is.
     """
 
@@ -127,7 +143,7 @@ class Recipe:
         raise SettingError(f"recipe {self.name}: no arm '{name}'; there are: {', '.join(a.name for a in self.arms)}")
 
     def only(self, names: tuple[str, ...]) -> Recipe:
-        """Give the recipe with some of its arms, and those whose trainings they take.
+        """Return the recipe with some of its arms, and those whose trainings they take.
 
         Raises:
             SettingError: there is no such arm.
@@ -137,8 +153,48 @@ class Recipe:
         return replace(self, arms=arms, reference=self.reference if self.reference in wanted else arms[0].name)
 
 
+class _File(Struct):
+    """The kinds of values at the top of a recipe's file."""
+
+    title: str
+    question: str
+    arms: list[Any]
+    shared: dict[str, Any]
+    evaluation: dict[str, Any]
+    paper: str
+    axis: str
+    reference: str
+    plots: tuple[Plot, ...]
+
+
+class _Evaluation(Making, frozen=True):
+    """The kinds of values in a recipe's [evaluation]."""
+
+    pictures: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    train_pictures: Annotated[int, Meta(ge=0)] = 100
+    by: Grouping | UnsetType = UNSET
+
+
+def _kinds(*structs: type) -> dict[str, Any]:
+    return {name: kind for one in structs for name, kind in typing.get_type_hints(one, include_extras=True).items()}
+
+
+@functools.cache
+def _training_kinds() -> dict[str, Any]:
+    """Return the settings of a training that a recipe may name, with the kind of value that each takes."""
+    from tinct.learn.augment import Augmentation
+    from tinct.learn.run import Training
+
+    kinds = _kinds(Training, Augmentation)
+    for name in ("data", "augmentation", "seed", "val"):  # the study sets them, or the recipe has other words for them
+        del kinds[name]
+    # A number of categories stands for the largest ones. `augment` set to false turns all augmentation off.
+    more = {"categories": int | tuple[str, ...], "steps": Annotated[int, Meta(ge=1)], "augment": bool}
+    return {**kinds, **more}
+
+
 def list_recipes() -> dict[str, Path]:
-    """Give the recipes that come with tinct, by name."""
+    """Return the recipes that come with tinct, by name."""
     for folder in _FOLDERS:
         if folder.is_dir():
             return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
@@ -173,7 +229,7 @@ def read_recipe(recipe: str | Path) -> Recipe:
 
 
 def parse_recipe(values: Mapping[str, Any], *, name: str, text: str = "", file: str = "recipe") -> Recipe:
-    """Make a recipe from what its file holds.
+    """Check the tables of a recipe's file.
 
     Args:
         values: the file's tables.
@@ -184,46 +240,40 @@ def parse_recipe(values: Mapping[str, Any], *, name: str, text: str = "", file: 
     Raises:
         SettingError: something makes no sense; the file and the key are named.
     """
-    settings = training_settings()
-    if lost := next((key for key in values if key not in _TOP and key in settings | SHARED_ONLY), None):
-        raise SettingError(f"{file}: '{lost}' is of the trainings; write it below [shared], or below an arm of its own")
-    check_names(values, _TOP, where=file)
-    values = check_values(values, _TOP, where=file)
+    training, making, top = _training_kinds(), _kinds(Making), _kinds(_File)
+    for key in values:
+        if key not in top and key in (training | {"seeds": int}):
+            raise SettingError(f"{file}: '{key}' is a setting of trainings; write it below [shared], or below an arm")
+    values = check_values(values, top, where=file)
     for key in ("title", "question", "arms"):
         if not values.get(key):
             remedy = "add at least two tables [[arms]]" if key == "arms" else f'add a line  {key} = "..."'
             raise SettingError(f"{file}: {key} is missing; {remedy}")
-    shared = dict(values.get("shared", {}))
-    where = f"{file}, [shared]"
-    check_names(shared, settings | SHARED_ONLY | ARM_EVALUATION, where=where)
-    shared = check_values(shared, settings | SHARED_ONLY | ARM_EVALUATION, where=where)
-    evaluation = dict(values.get("evaluation", {}))
-    where = f"{file}, [evaluation]"
-    check_names(evaluation, EVALUATION | ARM_EVALUATION, where=where)
-    evaluation = check_values(evaluation, EVALUATION | ARM_EVALUATION, where=where)
-    making = {key: source[key] for source in (shared, evaluation) for key in ARM_EVALUATION if key in source}
-    seeds = _seeds(shared.pop("seeds", 1), where=f"{file}, [shared]")
-    training = {key: value for key, value in shared.items() if key in settings}
-    arms = _arms(values["arms"], training, making, file=file)
-    reference = values.get("reference", arms[0].name)
+    seeds_kind = {"seeds": int | tuple[int, ...]}
+    shared = check_values(values.get("shared", {}), training | making | seeds_kind, where=f"{file}, [shared]")
+    evaluation = check_values(values.get("evaluation", {}), _kinds(_Evaluation), where=f"{file}, [evaluation]")
+    arms = _arms(
+        values["arms"],
+        {key: value for key, value in shared.items() if key in training},
+        {key: value for key, value in {**shared, **evaluation}.items() if key in making},
+        file=file,
+    )
+    reference, axis = values.get("reference", arms[0].name), values.get("axis", "")
     if reference not in {arm.name for arm in arms}:
-        raise SettingError(f"{file}: reference = '{reference}' is no arm; name one of: {_names(arms)}")
-    plots = values.get("plots", PLOTS)
-    if unknown := [plot for plot in plots if plot not in PLOTS]:
-        raise SettingError(f"{file}: plots has no '{unknown[0]}'; there are: {', '.join(PLOTS)}")
-    axis = values.get("axis", "")
-    if axis and axis not in settings | ARM_EVALUATION:
+        names = ", ".join(arm.name for arm in arms)
+        raise SettingError(f"{file}: reference = '{reference}' is no arm; name one of: {names}")
+    if axis and axis not in training | making:
         raise SettingError(f"{file}: axis = '{axis}' is no setting; name one in which the arms differ, such as bins")
     return Recipe(
         name=name,
         title=values["title"],
         question=values["question"],
         paper=values.get("paper", ""),
-        seeds=seeds,
+        seeds=_seeds(shared.get("seeds", 1), where=f"{file}, [shared]"),
         arms=arms,
         reference=reference,
         axis=axis,
-        plots=tuple(plots),
+        plots=values.get("plots", typing.get_args(Plot)),
         pictures=evaluation.get("pictures"),
         train_pictures=evaluation.get("train_pictures", 100),
         by=evaluation.get("by"),
@@ -232,7 +282,7 @@ def parse_recipe(values: Mapping[str, Any], *, name: str, text: str = "", file: 
 
 
 def slug(name: str) -> str:
-    """Give a name that any file system takes."""
+    """Return a name that any file system takes."""
     return re.sub(r"[^a-z0-9.+]+", "-", name.lower()).strip("-.") or "arm"
 
 
@@ -243,24 +293,16 @@ def _seeds(value: int | tuple[int, ...], *, where: str) -> tuple[int, ...]:
     return seeds
 
 
-def _arms(listed: list[Any], shared: dict[str, Any], making: dict[str, Any], *, file: str) -> tuple[Arm, ...]:
+def _arms(tables: list[Any], shared: dict[str, Any], making: dict[str, Any], *, file: str) -> tuple[Arm, ...]:
     arms: list[Arm] = []
-    for number, table in enumerate(listed, start=1):
-        where = f"{file}, [[arms]] number {number}"
+    kinds = {**_training_kinds(), **_kinds(Making), "name": str, "of": str}
+    for number, table in enumerate(tables, start=1):
         if not isinstance(table, dict) or not isinstance(table.get("name"), str) or not table["name"].strip():
-            raise SettingError(f'{where}: has no name; add a line  name = "..."')
+            raise SettingError(f'{file}, [[arms]] number {number}: has no name; add a line  name = "..."')
         where = f"{file}, arm '{table['name']}'"
         if "," in table["name"]:
             raise SettingError(f"{where}: a name has no comma, since --arms takes names with commas between")
-        known = training_settings() | ARM_EVALUATION | {"name": str, "of": str}
-        check_names(table, known, where=where)
-        values = check_values(table, known, where=where)
-        own = {key: value for key, value in values.items() if key in training_settings()}
-        made = {**making, **{key: value for key, value in values.items() if key in ARM_EVALUATION}}
-        if "of" in values:
-            arms.append(_taken(values, own, made, arms, where=where))
-            continue
-        arms.append(Arm(values["name"], None, own, _merged(shared, own, where=where), made))
+        arms.append(_arm(check_values(table, kinds, where=where), shared, making, arms, where=where))
     if len(arms) < 2:
         raise SettingError(f"{file}: one arm compares nothing; add a second [[arms]]")
     folders = [arm.folder for arm in arms]
@@ -270,24 +312,31 @@ def _arms(listed: list[Any], shared: dict[str, Any], making: dict[str, Any], *, 
     return tuple(arms)
 
 
-def _taken(values: dict[str, Any], own: dict[str, Any], made: dict[str, Any], before: list[Arm], *, where: str) -> Arm:
-    """Give an arm that takes another's training."""
+def _arm(
+    table: dict[str, Any], shared: dict[str, Any], making: dict[str, Any], before: list[Arm], *, where: str
+) -> Arm:
+    """Make an arm of its checked table; one with `of` takes the training of an arm before it."""
+    own = {key: value for key, value in table.items() if key in _training_kinds()}
+    making = {**making, **{key: value for key, value in table.items() if key in Making.__struct_fields__}}
+    of = table.get("of")
+    if of is None:
+        return Arm(table["name"], None, own, _merged(shared, own, where=where), Making(**making))
     if own:
         raise SettingError(
-            f"{where}: takes the training of '{values['of']}' and cannot have {', '.join(own)} of its own; "
-            f"only {', '.join(ARM_EVALUATION)} may differ"
+            f"{where}: takes the training of '{of}' and cannot have {', '.join(own)} of its own; "
+            f"only {', '.join(Making.__struct_fields__)} may differ"
         )
     trained = {arm.name: arm for arm in before if arm.of is None}
-    if values["of"] not in trained:
+    if of not in trained:
         raise SettingError(
-            f"{where}: of = '{values['of']}' is no arm before it that trains; name one of: {', '.join(trained) or '-'}"
+            f"{where}: of = '{of}' is no arm before it that trains; name one of: {', '.join(trained) or '-'}"
         )
-    of = trained[values["of"]]
-    return Arm(values["name"], of.name, {}, of.settings, {**of.evaluation, **made})
+    evaluation = Making(**{**trained[of].evaluation.given(), **making})
+    return Arm(table["name"], of, {}, trained[of].settings, evaluation)
 
 
 def _merged(shared: dict[str, Any], own: dict[str, Any], *, where: str) -> dict[str, Any]:
-    """Give shared settings with an arm's own over them; options of a network go together where it is the same one."""
+    """Lay an arm's own settings over the shared ones; options of a network are joined where it is the same one."""
     settings = {**shared, **own}
     if "options" in shared and settings.get("network") == shared.get("network"):
         settings["options"] = {**shared["options"], **own.get("options", {})}
@@ -300,7 +349,3 @@ def _merged(shared: dict[str, Any], own: dict[str, Any], *, where: str) -> dict[
     if "steps" in settings and (doubled := [key for key in _LENGTH if key in {**settings, **own}]):
         raise SettingError(f"{where}: steps and {doubled[0]} say the same; keep one of them")
     return settings
-
-
-def _names(arms: tuple[Arm, ...]) -> str:
-    return ", ".join(arm.name for arm in arms)

@@ -25,10 +25,9 @@ from tinct.study.arms import run_study  # noqa: E402
 from tinct.study.backbone import METRICS as JUDGED  # noqa: E402
 from tinct.study.begin import begin_study, seen_by_all  # noqa: E402
 from tinct.study.evaluate import evaluate  # noqa: E402
-from tinct.study.plan import BUDGETS  # noqa: E402
 from tinct.study.recipe import parse_recipe  # noqa: E402
 from tinct.study.report import page as report_page  # noqa: E402
-from tinct.study.report.write import write_report  # noqa: E402
+from tinct.study.report.page import write_report  # noqa: E402
 
 OWN = {
     "title": "Bins or chroma?",
@@ -198,8 +197,7 @@ def test_training_pictures_are_those_that_every_arm_learns_from(dataset, tmp_pat
     ]
     recipe = own(arms=arms, shared={**OWN["shared"], "seeds": 2})
     splits = {split: find_pictures(dataset, split=split) for split in ("train", "val")}
-    given = {"encoder_weights": None, "from_scratch": False}
-    study = begin_study(recipe, BUDGETS["full"], None, dataset, splits, tmp_path, given, lambda *_: None)
+    study = begin_study(recipe, dataset, splits, tmp_path)
     chosen = study.train_pictures(dataset, limit=100)
     assert len(chosen) == OWN["evaluation"]["train_pictures"]
     for arm in study.arms:
@@ -216,8 +214,8 @@ def test_training_pictures_are_those_that_every_arm_learns_from(dataset, tmp_pat
             }
             assert {(picture.category, picture.original) for picture in chosen} <= learned
     (tmp_path / "b").mkdir()
-    alike = begin_study(own(), BUDGETS["full"], None, dataset, splits, tmp_path / "b", given, lambda *_: None)
-    assert alike.record["train_keys"] is None
+    alike = begin_study(own(), dataset, splits, tmp_path / "b")
+    assert alike.record.train_keys is None
     assert alike.measured_on() != study.measured_on()
     # A fifth of them is too few to be measured on.
     trainings = [replace(study.training(study.arms[0], 0), subset=0.2)]

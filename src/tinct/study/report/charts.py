@@ -16,8 +16,9 @@ from tinct.color.bins import bin_colors
 from tinct.errors import MissingExtraError
 from tinct.files import written_beside
 from tinct.study.compare import METRICS, Spread
-from tinct.study.evaluate import GREY, MEAN_COLOR
-from tinct.study.report.tables import Results
+from tinct.study.measure import GREY, MEAN_COLOR
+from tinct.study.report.figures import new_figure
+from tinct.study.report.tables import SHORT_ACCURACIES, Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 PALETTE = ("#3182ce", "#dd7a1f", "#2a9d72", "#c2569b", "#a8890c", "#159fb5", "#d1453b", "#7a70c9")
 # What the page puts its own colours in place of.
 INK, _FAINT = "#1f2329", "#d5dae1"
-# Losses whose largest is so many times the smallest are drawn on a logarithmic axis.
+# Which way of a metric is good; see `Metric.better`.
+ARROWS = {1: "↑", -1: "↓", 0: "→ 1"}
+# Losses whose largest is more than this many times the smallest are drawn on a logarithmic axis.
 WIDE = 5.0
 
 
@@ -47,7 +50,7 @@ class Chart:
 
 
 def color_of(index: int) -> str:
-    """Give an arm's colour by its place."""
+    """Return an arm's colour by its place."""
     return PALETTE[index % len(PALETTE)]
 
 
@@ -63,7 +66,7 @@ def draw_charts(results: Results, folder: Path, *, quantisation: list[dict[str, 
         Name -> figure.
     """
     folder.mkdir(exist_ok=True)
-    plots = results.study.record["plots"]
+    plots = results.study.record.plots
     charts: dict[str, Chart] = {}
 
     def add(name: str, caption: str, draw: Callable[[], Figure | None]) -> None:
@@ -74,7 +77,7 @@ def draw_charts(results: Results, folder: Path, *, quantisation: list[dict[str, 
 
     if "metrics" in plots and results.arms:
         add("metrics", _METRICS_CAPTION, lambda: _metrics(results))
-    if "axis" in plots and results.study.record["axis"]:
+    if "axis" in plots and results.study.record.axis:
         add("axis", "The metrics along the setting in question, with their intervals.", lambda: _axis(results))
     if "curves" in plots:
         add("loss", _LOSS_CAPTION, lambda: _curves(results, "loss"))
@@ -118,7 +121,7 @@ _QUANTISATION_CAPTION = "What bins alone cost: the truth put through the bins an
 
 
 def chart_style() -> Any:
-    """Give the setting of matplotlib in which all figures are drawn, to be used with `with`.
+    """Return the context of matplotlib's settings in which all figures are drawn.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -148,15 +151,8 @@ def chart_style() -> Any:
     )
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Give an empty figure of so many inches."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
 def _write(figure: Figure, stem: Path) -> str:
-    """Write PNG and SVG on white, and give the SVG for the page: without ground, its ink that of the text around."""
+    """Write PNG and SVG on white, and return the SVG for the page: without ground, its ink that of the text around."""
     for suffix in (".png", ".svg"):
         with written_beside(stem.with_suffix(suffix)) as beside:
             figure.savefig(beside, format=suffix[1:], dpi=150, facecolor="white", metadata=_undated(suffix))
@@ -198,39 +194,38 @@ def _metrics(results: Results) -> Figure:
     figure = new_figure(max(11, 2.2 * len(shown)), 1.2 + 0.32 * len(arms))
     for axes, metric in zip(figure.subplots(1, len(shown), sharey=True), shown, strict=True):
         for place, name in enumerate(arms):
-            found = results.val.spread(name, metric.name)
-            _bar(axes, found, place, color_of(results.place(name)))
+            _bar(axes, results.val.spread(name, metric.name), place, color_of(results.place(name)))
         for name, line in ((GREY, ":"), (MEAN_COLOR, "--")):
             axes.axvline(results.val.spread(name, metric.name).mean, color=INK, linestyle=line, linewidth=1)
-        axes.set(title=metric.heading + {1: " ↑", -1: " ↓", 0: " → 1"}[metric.better])
+        axes.set(title=f"{metric.heading} {ARROWS[metric.better]}")
         axes.set_yticks(range(len(arms)), arms)
         axes.set_ylim(len(arms) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
     return figure
 
 
-def _bar(axes: Axes, found: Spread, place: float, color: str) -> None:
-    axes.plot([found.low, found.high], [place, place], color=color, linewidth=2.2, solid_capstyle="round")
-    axes.plot(found.seeds, [place + 0.22] * len(found.seeds), "|", color=color, markersize=5, alpha=0.8)
-    axes.plot([found.mean], [place], "o", color=color, markersize=6)
+def _bar(axes: Axes, spread: Spread, place: float, color: str) -> None:
+    axes.plot([spread.low, spread.high], [place, place], color=color, linewidth=2.2, solid_capstyle="round")
+    axes.plot(spread.seeds, [place + 0.22] * len(spread.seeds), "|", color=color, markersize=5, alpha=0.8)
+    axes.plot([spread.mean], [place], "o", color=color, markersize=6)
 
 
 def axis_values(results: Results) -> dict[str, float]:
-    """Give the arms' values along the recipe's axis; arms without a number there are left out."""
-    axis = results.study.record["axis"]
-    found: dict[str, float] = {}
+    """Return the arms' values along the recipe's axis; arms without a number there are left out."""
+    axis = results.study.record.axis
+    values: dict[str, float] = {}
     for arm in results.arms:
         if set(arm.own) - {axis}:
             continue  # it differs in something else
-        value = arm.evaluation.get(axis)
+        value = arm.evaluation.given().get(axis)
         if value is None:
             training = results.study.training(arm, results.study.seeds[0])
             own = axis in arm.own or not any(axis in other.own for other in results.arms)
             value = getattr(training, axis, None) if own or arm.settings.get(axis) is not None else None
             value = len(value) if isinstance(value, tuple) and value else value
         if isinstance(value, int | float) and not isinstance(value, bool):
-            found[arm.name] = float(value)
-    return found
+            values[arm.name] = float(value)
+    return values
 
 
 def _axis(results: Results) -> Figure | None:
@@ -241,26 +236,16 @@ def _axis(results: Results) -> Figure | None:
     figure, grid = _grid(len(shown), width=5)
     values = [value for _, value in places]
     for axes, metric in zip(grid, shown, strict=True):
-        found = [results.val.spread(name, metric.name) for name, _ in places]
-        axes.plot(values, [each.mean for each in found], "o-", color=PALETTE[0])
-        axes.fill_between(
-            values,
-            [each.low for each in found],
-            [each.high for each in found],
-            color=PALETTE[0],
-            alpha=0.2,
-            linewidth=0,
-        )
+        spreads = [results.val.spread(name, metric.name) for name, _ in places]
+        _line(axes, values, [(spread.mean, spread.low, spread.high) for spread in spreads])
         for name, line in ((GREY, ":"), (MEAN_COLOR, "--")):
             axes.axhline(results.val.spread(name, metric.name).mean, color=INK, linestyle=line, linewidth=1)
         for name in (arm.name for arm in results.arms if arm.name not in dict(places)):
             color = color_of(results.place(name))
             axes.axhline(results.val.spread(name, metric.name).mean, color=color, label=name)
         if min(values) > 0 and max(values) / min(values) >= 8:
-            axes.set_xscale("log")
-            axes.set_xticks(values, [f"{value:g}" for value in values], minor=False)
-            axes.minorticks_off()
-        axes.set(title=metric.heading, xlabel=results.study.record["axis"])
+            _logarithmic(axes, values)
+        axes.set(title=metric.heading, xlabel=results.study.record.axis)
     if any(arm.name not in dict(places) for arm in results.arms):
         grid[0].legend(fontsize=8)
     return figure
@@ -291,7 +276,7 @@ def _curves(results: Results, name: str) -> Figure | None:
         if name == "loss" and 0 < WIDE * np.nanmin(values) < np.nanmax(values):
             axes.set(yscale="log")  # else the first steps would leave the rest a flat line
         if axes is grid[0]:
-            axes.set(ylabel=_called(name))
+            axes.set(ylabel=SHORT_ACCURACIES.get(name, name))
     return figure
 
 
@@ -340,23 +325,27 @@ def _quantisation(rows: list[dict[str, Any]]) -> Figure:
     for axes, metric in zip(grid, shown, strict=True):
         own = sorted((row for row in rows if row["metric"] == metric.name), key=lambda row: row["bins"])
         values = [row["bins"] for row in own]
-        axes.plot(values, [row["mean"] for row in own], "o-", color=PALETTE[0])
-        axes.fill_between(
-            values, [row["low"] for row in own], [row["high"] for row in own], color=PALETTE[0], alpha=0.2, linewidth=0
-        )
-        axes.set_xscale("log")
-        axes.set_xticks(values, [str(value) for value in values], minor=False)
-        axes.minorticks_off()
+        _line(axes, values, [(row["mean"], row["low"], row["high"]) for row in own])
+        _logarithmic(axes, values)
         axes.set(title=metric.heading, xlabel="bins")
     return figure
 
 
-def _called(name: str) -> str:
-    return {"accuracy_bins": "right bin", "accuracy_10": "within 10 Lab units"}.get(name, name)
+def _line(axes: Axes, values: list[float], figures: list[tuple[float, float, float]]) -> None:
+    """Draw means with their intervals: (mean, low, high) at each value."""
+    means, lows, highs = zip(*figures, strict=True)
+    axes.plot(values, means, "o-", color=PALETTE[0])
+    axes.fill_between(values, lows, highs, color=PALETTE[0], alpha=0.2, linewidth=0)
+
+
+def _logarithmic(axes: Axes, values: list[float]) -> None:
+    axes.set_xscale("log")
+    axes.set_xticks(values, [f"{value:g}" for value in values], minor=False)
+    axes.minorticks_off()
 
 
 def _units(results: Results, arm: str, name: str) -> tuple[Any, ...]:
-    """Give what decides the units of an arm's loss, or what its accuracy is a share of."""
+    """Return what decides the units of an arm's loss, or what its accuracy is a share of."""
     training = results.study.training(results.study.arm(arm), results.study.seeds[0])
     if name == "accuracy_10":
         return ()
@@ -367,7 +356,7 @@ def _units(results: Results, arm: str, name: str) -> tuple[Any, ...]:
 
 
 def _unit_words(units: tuple[Any, ...]) -> str:
-    """Say in a few words what `_units` gave."""
+    """Put what `_units` returned into a few words."""
     if units[0] != "bins":
         return "whole picture" if units[0] == "rgb" else f"chroma in {units[1]}"
     weights = f", lambda {units[4]:g}" if len(units) > 4 else ""
@@ -379,7 +368,7 @@ def _has(results: Results, arm: str, column: str) -> bool:
 
 
 def _band(results: Results, arm: str, column: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Give steps, mean, lowest and highest of a column over the seeds."""
+    """Return steps, mean, lowest and highest of a column over the seeds."""
     curves: Sequence[dict[str, list[float]]] = [c for c in results.curves[arm] if column in c]
     if not curves or not np.isfinite(curves[0][column]).any():
         empty = np.empty(0)

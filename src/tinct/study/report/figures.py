@@ -1,8 +1,7 @@
-"""Figures."""
+"""Figures of one file each: a place for them, and that of colour bins."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,6 @@ from tinct.files import written_beside
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from tinct.study.calibration import Reliability
 
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
 _MAP_COLORS = "viridis"
@@ -34,41 +31,7 @@ def check_figure(target: str | Path) -> Path:
     path = Path(target)
     if path.suffix.lower() not in FIGURE_SUFFIXES:
         raise SettingError(f"{path}: figures are written as {', '.join(FIGURE_SUFFIXES)}; give the file such a name")
-    _new_figure(width=1, height=1)
-    return path
-
-
-def draw_reliability(curves: Sequence[tuple[str, Reliability]], target: str | Path) -> Path:
-    """Draw reliability diagrams beside each other: how often the likeliest colour is right, by how sure the network is.
-
-    Args:
-        curves: a title and the figures of each.
-        target: a .png, .svg or .pdf file.
-
-    Returns:
-        The file.
-
-    Raises:
-        SettingError: another kind of file.
-        OutputError: the file cannot be written.
-        MissingExtraError: matplotlib is not installed.
-
-    Source: Guo et al. 2017, figure 1.
-    """
-    path = check_figure(target)
-    figure = _new_figure(width=4.6 * len(curves), height=4.8)
-    panels = figure.subplots(1, len(curves), squeeze=False)[0]
-    for axes, (title, found) in zip(panels, curves, strict=True):
-        count = len(found.share)
-        places = (np.arange(count) + 0.5) / count
-        accuracy, share = np.array(found.accuracy), np.array(found.share)
-        axes.bar(places, accuracy, width=0.92 / count, color="tab:blue", label="how often right")
-        axes.bar(places, share, width=0.4 / count, color="0.25", label="share of pixels")
-        axes.plot([0, 1], [0, 1], color="tab:red", linestyle="--", label="calibrated")
-        axes.set(title=f"{title}: error {100 * found.error:.1f} %", xlabel="probability of the likeliest colour")
-        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
-    panels[0].legend(loc="upper left", frameon=False)
-    _save(figure, path)
+    new_figure(1, 1)
     return path
 
 
@@ -93,7 +56,7 @@ def draw_bins(bins: ColorBins, target: str | Path) -> Path:
     Source: Billaut et al. 2018, figure 1.
     """
     path = check_figure(target)
-    figure = _new_figure(width=11, height=9.6)
+    figure = new_figure(11, 9.6)
     axes = figure.subplots(2, 2)
     colors = bin_colors(bins)
     _map(axes[0, 0], bins, colors[bins.lookup], f"(a) colour of the {bins.count} bins at luma {MIDDLE_LUMA}")
@@ -101,7 +64,7 @@ def draw_bins(bins: ColorBins, target: str | Path) -> Path:
     _log_map(axes[0, 1], bins, frequencies, "(b) frequency")
     _log_map(axes[1, 0], bins, 1 / frequencies, "(c) inverse frequency")
     _log_map(axes[1, 1], bins, bins.weights, f"(d) weight, lambda {bins.rebalance:g}")
-    _save(figure, path)
+    save_figure(figure, path)
     return path
 
 
@@ -145,8 +108,8 @@ def _log_map(axes: Axes, bins: ColorBins, values: NDArray[np.float64], title: st
     axes.figure.colorbar(ScalarMappable(norm, _MAP_COLORS), ax=axes)
 
 
-def _new_figure(*, width: float, height: float) -> Figure:
-    """Make a figure without touching matplotlib's global state."""
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure, width and height in inches, without touching matplotlib's global state."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -154,6 +117,6 @@ def _new_figure(*, width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
     with written_beside(path) as beside:
         figure.savefig(beside, format=path.suffix.lower()[1:], dpi=110)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +13,17 @@ from numpy.typing import NDArray
 
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import Picture, find_pictures
-from tinct.errors import OutputError
 from tinct.files import written_beside
-from tinct.study.baselines import grey_of, leave_grey
-from tinct.study.making import open_colorizer, picture_maker
+from tinct.study.folder import open_colorizer, picture_maker
+from tinct.study.measure import Pixels, grey_of, leave_grey
+from tinct.study.report.figures import new_figure
 from tinct.study.report.tables import Results
 
-Pixels = NDArray[np.uint8]
 LONGEST = 176  # of a picture on the page, in pixels
 VAL_SHOWN, TRAIN_SHOWN, DETAIL_SHOWN = 6, 4, 3
 TEMPERATURES = (0.05, 0.2, 0.4, 0.7, 1.0)
 # The paper's figure 7 goes to a ratio of about 10; more than that is as clear as can be.
 RATIO_TOP = 10.0
-_JPEG_QUALITY = 88
 
 
 @dataclass(frozen=True)
@@ -38,14 +35,12 @@ class Sheet:
         caption: what it shows.
         headings: one for each column.
         rows: pictures from left to right, each (H, W, 3) uint8 sRGB.
-        labels: a short text for each row; may be empty.
     """
 
     name: str
     caption: str
     headings: list[str]
     rows: list[list[Pixels]]
-    labels: list[str]
 
 
 def make_sheets(results: Results, *, progress: Callable[[int, int], None] | None = None) -> dict[str, Sheet]:
@@ -58,7 +53,7 @@ def make_sheets(results: Results, *, progress: Callable[[int, int], None] | None
     Returns:
         Name -> sheet.
     """
-    plots = results.study.record["plots"]
+    plots = results.study.record.plots
     chosen = {split: _chosen(results, split) for split in ("val", "train")}
     grey = {split: [grey_of(picture) for picture in pictures] for split, pictures in chosen.items()}
     made: dict[str, dict[str, list[Pixels]]] = {"val": {}, "train": {}}
@@ -97,14 +92,13 @@ def _predictions(
                 [truth, leave_grey(grey[split][index]), *(pictures[index] for pictures in made[split].values())]
                 for index, truth in enumerate(chosen[split])
             ],
-            [],
         )
     return sheets
 
 
 def _chosen(results: Results, split: str) -> list[Pixels]:
     """Draw photographs to show, the same for every run of the report."""
-    place = results.study.record["data"]["place"]
+    place = results.study.record.data.place
     pictures: list[Picture] = (
         find_pictures(place, split="val", limit=VAL_SHOWN, seed=1)
         if split == "val"
@@ -120,7 +114,6 @@ def _temperatures(name: str, folder: str, colorizer: Colorizer, lumas: list[Pixe
         f"{name}: the same network at several temperatures, from the likeliest colour to the mean.",
         [f"T {temperature:g}" for temperature in TEMPERATURES],
         rows,
-        [],
     )
 
 
@@ -139,7 +132,6 @@ def _confidences(name: str, folder: str, colorizer: Colorizer, lumas: list[Pixel
         f"second likeliest, from 1 to {RATIO_TOP:g} and more.",
         ["picture", "probability", "ratio"],
         rows,
-        [],
     )
 
 
@@ -151,26 +143,12 @@ def _heat(values: NDArray[Any], shape: tuple[int, ...]) -> Pixels:
     return np.asarray(cv2.resize(colors, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
 
 
-def data_address(picture: Pixels) -> str:
-    """Give a picture as an address that holds it, for a page that loads nothing."""
-    done, content = cv2.imencode(
-        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-    )
-    if not done:
-        raise OutputError(
-            "a picture of the report cannot be encoded as JPEG; look for a damaged picture in the dataset"
-        )
-    return "data:image/jpeg;base64," + base64.b64encode(content.tobytes()).decode("ascii")
-
-
 def write_sheet(sheet: Sheet, folder: Path) -> None:
     """Write a sheet as one PNG and one SVG, its headings above the columns."""
-    from matplotlib.figure import Figure
-
     if not sheet.rows:
         return
     columns, rows = len(sheet.headings), len(sheet.rows)
-    figure = Figure(figsize=(1.5 * columns, 1.5 * rows + 0.4), layout="constrained")
+    figure = new_figure(1.5 * columns, 1.5 * rows + 0.4)
     for row, (pictures, all_axes) in enumerate(
         zip(sheet.rows, figure.subplots(rows, columns, squeeze=False), strict=True)
     ):

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tinct.color.bins import ColorBins
 from tinct.data.pictures import find_pictures
 from tinct.errors import DataError
 from tinct.files import written_beside
-from tinct.study.arms import bins_of_run
+from tinct.learn.run import Run
 from tinct.study.backbone import WHY_ABSENT, WHY_NO_CLASSES
-from tinct.study.compare import JUDGED, METRICS, Comparer, Difference, Metric, spread
-from tinct.study.evaluate import GREY
-from tinct.study.folder import BASELINES, COST_FILE, TRAINED_FILE, Study, read_json
-from tinct.study.measured import Measured, Yardstick
+from tinct.study.compare import JUDGED, METRICS, Bootstrap, Comparer, Difference, Metric, Spread, spread
+from tinct.study.folder import BASELINES, BINS_FILE, COST_FILE, Study
+from tinct.study.measure import GREY, Measured, Yardstick
 from tinct.study.recipe import Arm
-from tinct.study.summary import Bootstrap
+from tinct.study.values import read_json, write_json
 
 Table = list[dict[str, Any]]
 # The metrics that arms are compared by in words and figures; the tables have all.
@@ -31,6 +31,7 @@ ACCURACIES = {
     "accuracy_bins": "share of valid pixels whose likeliest bin is right",
     "accuracy_10": "share of valid pixels within 10 Lab units of the truth (CIE 1976)",
 }
+SHORT_ACCURACIES = {"accuracy_bins": "right bin", "accuracy_10": "within 10 Lab units"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,22 +47,23 @@ class Results:
     @cached_property
     def finished(self) -> list[Arm]:
         """The arms that are finished with at least one seed."""
-        found = [arm for arm in self.study.arms if self.study.finished(arm)]
-        if not found:
+        finished = [arm for arm in self.study.arms if self.study.finished(arm)]
+        if not finished:
             raise DataError(f"{self.study.path}: no arm is finished yet; run the study on")
-        return found
+        return finished
 
     @cached_property
     def diverged(self) -> dict[str, list[int]]:
         """Arm -> the seeds with which its losses or figures are not finite; such an arm is compared with nothing."""
-        found = {arm.name: [s for s in self.study.finished(arm) if self._lost(arm, s)] for arm in self.finished}
-        return {name: seeds for name, seeds in found.items() if seeds}
+        lost = {arm.name: [s for s in self.study.finished(arm) if self._lost(arm, s)] for arm in self.finished}
+        return {name: seeds for name, seeds in lost.items() if seeds}
 
     def _lost(self, arm: Arm, seed: int) -> bool:
         curve = self.study.curve(arm, seed)
         losses = [value for name in ("train_loss", "val_loss") for value in curve.get(name, [])]
-        rows = [row for found in self.study.measured(arm, seed).comparisons.values() for row in found]
-        return not all(map(math.isfinite, [*losses, *(value for row in rows for value in row.values.values())]))
+        splits = self.study.measured(arm, seed).comparisons.values()
+        figures = [value for split in splits for comparison in split for value in comparison.values.values()]
+        return not all(map(math.isfinite, [*losses, *figures]))
 
     @cached_property
     def arms(self) -> list[Arm]:
@@ -69,22 +71,22 @@ class Results:
         return [arm for arm in self.finished if arm.name not in self.diverged]
 
     def place(self, name: str) -> int:
-        """Give an arm's place among the finished ones, which decides its colour."""
+        """Return an arm's place among the finished ones, which decides its colour."""
         return [arm.name for arm in self.finished].index(name)
 
     @cached_property
     def reference(self) -> Arm:
         """The arm that the others are compared with."""
-        named = [arm for arm in self.arms if arm.name == self.study.record["reference"]]
+        named = [arm for arm in self.arms if arm.name == self.study.record.reference]
         return (named or self.arms or self.finished)[0]
 
     @cached_property
     def measured(self) -> dict[str, list[Measured]]:
         """Baselines and arms, with one entry for each seed that every arm has."""
-        found = {name: [Measured.load(self.study.baseline(name))] for name in BASELINES}
+        measured = {name: [Measured.load(self.study.baseline(name))] for name in BASELINES}
         for arm in self.arms:
-            found[arm.name] = [self.study.measured(arm, s) for s in self.common or self.study.finished(arm)[:1]]
-        return found
+            measured[arm.name] = [self.study.measured(arm, s) for s in self.common or self.study.finished(arm)[:1]]
+        return measured
 
     @cached_property
     def common(self) -> list[int]:
@@ -111,7 +113,7 @@ class Results:
     @cached_property
     def compared(self) -> tuple[Metric, ...]:
         """The metrics that arms are compared by; with clarity among them where an arm draws its luma itself."""
-        drawn = any(arm.evaluation.get("drawn") for arm in self.arms)
+        drawn = any(arm.evaluation.given().get("drawn") for arm in self.arms)
         named = {metric.name: metric for metric in self.metrics}
         wanted = (*(COMPARED_DRAWN if drawn else COMPARED), *COMPARED_JUDGED)
         return tuple(named[name] for name in wanted if name in named)
@@ -124,14 +126,13 @@ class Results:
     @cached_property
     def backbone(self) -> dict[str, str] | None:
         """What measured the metrics of `tinct.study.backbone`: `name`, `file` and `sha256`; None without one."""
-        by: dict[str, str] | None = self.study.record.get("backbone")
-        return by if all(self._judged) else None
+        return self.study.record.backbone if all(self._judged) else None
 
     @cached_property
     def _judged(self) -> list[bool]:
         """Of each method and seed, whether a backbone measured it."""
-        runs = [each for found in self.measured.values() for each in found]
-        return [JUDGED[0].name in run.comparisons["val"][0].values for run in runs]
+        methods = [measured for of_arm in self.measured.values() for measured in of_arm]
+        return [JUDGED[0].name in measured.comparisons["val"][0].values for measured in methods]
 
     @cached_property
     def absent(self) -> dict[str, str]:
@@ -165,41 +166,31 @@ class Results:
 
     def metric_rows(self) -> Table:
         """One row for each method, split and metric."""
-        rows = []
-        for split, comparer in (("val", self.val), ("train", self.train)):
-            for name in comparer.arms if comparer else ():
-                assert comparer is not None
-                for metric in self.metrics:
-                    found = comparer.spread(name, metric.name)
-                    rows.append(
-                        {
-                            "arm": name,
-                            "split": split,
-                            "metric": metric.name,
-                            "mean": found.mean,
-                            "low": found.low,
-                            "high": found.high,
-                            "seeds": list(found.seeds),
-                        }
-                    )
-        return rows
+        return [
+            {"arm": name, "split": split, "metric": metric.name, **_interval(figure), "seeds": list(figure.seeds)}
+            for split, comparer in (("val", self.val), ("train", self.train))
+            if comparer is not None
+            for name in comparer.arms
+            for metric in self.metrics
+            for figure in (comparer.spread(name, metric.name),)
+        ]
 
     def difference_rows(self) -> Table:
         """One row for each arm, metric and what it is compared with: the reference, and the baselines."""
         return [
             {
-                "arm": found.arm,
-                "compared_with": found.reference,
-                "metric": found.metric,
-                "difference": found.spread.mean,
-                "low": found.spread.low,
-                "high": found.spread.high,
-                "seeds": list(found.spread.seeds),
-                "verdict": found.verdict,
+                "arm": difference.arm,
+                "compared_with": difference.reference,
+                "metric": difference.metric,
+                "difference": difference.spread.mean,
+                "low": difference.spread.low,
+                "high": difference.spread.high,
+                "seeds": list(difference.spread.seeds),
+                "verdict": difference.verdict,
             }
             for reference in (self.reference.name, *BASELINES)
             for metric in self.metrics
-            for found in self.differences(reference, metric)
+            for difference in self.differences(reference, metric)
         ]
 
     def absent_rows(self) -> Table:
@@ -221,7 +212,8 @@ class Results:
         """One row for each arm: where its training ended, on training and on validation pictures."""
         rows = []
         for arm in self.trained:
-            row: dict[str, Any] = {"arm": arm.name, "bins": self._bins_of(arm)}
+            bins = self.bins_of(arm)
+            row: dict[str, Any] = {"arm": arm.name, "bins": bins.count if bins is not None else None}
             curves = self.curves[arm.name]
             for name in ("loss", *ACCURACIES):
                 for split in ("train", "val"):
@@ -237,39 +229,40 @@ class Results:
             rows.append(row)
         return rows
 
-    def _bins_of(self, arm: Arm) -> int | None:
-        bins = bins_of_run(self.study.run(arm, self.study.finished(arm)[0]))
-        return bins.count if bins is not None else None
+    def bins_of(self, arm: Arm) -> ColorBins | None:
+        """The bins that an arm's training learned; None for one without."""
+        return Run.open(self.study.run(arm, self.study.finished(arm)[0])).bins
 
     def cost_rows(self) -> Table:
         """One row for each arm with a training of its own."""
         rows = []
         for arm in self.trained:
             seeds = self.study.finished(arm)
-            trained = [read_json(self.study.run(arm, seed) / TRAINED_FILE) for seed in seeds]
+            trained = [self.study.trained(arm, seed) for seed in seeds]
+            steps = _mean([float(one.steps) for one in trained])
             training = self.study.training(arm, seeds[0])
             cost = self.study.run(arm, self.study.seeds[0]) / COST_FILE
             rows.append(
                 {
                     "arm": arm.name,
-                    **(read_json(cost) if cost.is_file() else {}),
-                    "minutes": _mean([each["minutes"] for each in trained]),
-                    "steps": _mean([each["steps"] for each in trained]),
+                    **(read_json(cost, dict[str, Any]) if cost.is_file() else {}),
+                    "minutes": _mean([one.minutes for one in trained]),
+                    "steps": steps,
                     "planned": training.epochs * training.epoch_steps if training.epoch_steps else None,
-                    "photographs_seen": _mean([each["steps"] for each in trained]) * training.batch_size,
+                    "photographs_seen": steps * training.batch_size,
                 }
             )
         return rows
 
     def histogram_rows(self) -> Table:
         """One row for each bin: its share in the dataset, in the true pictures and in each arm's."""
-        card = read_json(self.study.path / "bins.json")
+        truth = read_json(self.study.path / BINS_FILE, dict[str, Any])["truth"]
         bins = self.study.bins()
         rows = []
         for index in range(bins.count):
-            row = {"bin": index, "dataset": float(bins.frequencies[index]), "truth": card["truth"][index]}
+            row = {"bin": index, "dataset": float(bins.frequencies[index]), "truth": truth[index]}
             for arm in self.arms:
-                shares = [found.histograms["predicted"][index] for found in self.measured[arm.name]]
+                shares = [one.histograms["predicted"][index] for one in self.measured[arm.name]]
                 row[arm.name] = _mean(shares)
             rows.append(row)
         return rows
@@ -282,82 +275,61 @@ class Results:
             comparer = Comparer(self.measured, group=group, trained=self._seeded, resamples=300)
             for name in comparer.arms:
                 for metric in (*METRICS[:4], *self.metrics[len(METRICS) :]):
-                    found = comparer.spread(name, metric.name)
-                    rows.append(
-                        {
-                            "group": group,
-                            "pictures": groups.count(group),
-                            "arm": name,
-                            "metric": metric.name,
-                            "mean": found.mean,
-                            "low": found.low,
-                            "high": found.high,
-                        }
-                    )
+                    interval = _interval(comparer.spread(name, metric.name))
+                    row = {"group": group, "pictures": groups.count(group), "arm": name, "metric": metric.name}
+                    rows.append({**row, **interval})
         return rows
 
     def quantisation_rows(self) -> Table:
         """What bins alone cost: the true pictures' colours put through each arm's bins, without a network."""
-        seen: set[tuple[str, int, int]] = set()
-        rows: Table = []
+        rows: dict[tuple[str, int, int], Table] = {}
         record = self.study.record
-        pictures = find_pictures(record["data"]["place"], split="val", limit=record["pictures"])
+        pictures = find_pictures(record.data.place, split="val", limit=record.pictures)
         yardstick = Yardstick({"val": pictures, "train": []}, self.study.bins())
         for arm in self.trained:
-            seed = self.study.finished(arm)[0]
-            bins = bins_of_run(self.study.run(arm, seed))
-            if bins is None or (bins.space, bins.lookup.shape[0], bins.count) in seen:
+            bins = self.bins_of(arm)
+            if bins is None or (key := (bins.space, bins.lookup.shape[0], bins.count)) in rows:
                 continue
-            seen.add((bins.space, bins.lookup.shape[0], bins.count))
             compared = yardstick.quantised(bins)
             figures = Bootstrap(len(compared)).figures(compared)
-            for metric in METRICS:
-                found = spread([figures[metric.name]], pictures=len(compared))
-                rows.append(
-                    {
-                        "bins": bins.count,
-                        "space": bins.space,
-                        "grid": bins.lookup.shape[0],
-                        "metric": metric.name,
-                        "mean": found.mean,
-                        "low": found.low,
-                        "high": found.high,
-                    }
-                )
-        return rows
+            row = {"bins": bins.count, "space": bins.space, "grid": bins.lookup.shape[0]}
+            rows[key] = [
+                {**row, "metric": metric.name, **_interval(spread([figures[metric.name]], pictures=len(compared)))}
+                for metric in METRICS
+            ]
+        return [row for of_bins in rows.values() for row in of_bins]
+
+
+def _interval(figure: Spread) -> dict[str, float]:
+    return {"mean": figure.mean, "low": figure.low, "high": figure.high}
 
 
 def write_tables(tables: dict[str, Table], folder: Path) -> None:
     """Write each table as CSV and as JSON; figures that do not exist are empty there and null here."""
     folder.mkdir(exist_ok=True)
     for name, rows in tables.items():
+        files = folder / f"{name}.json", folder / f"{name}.csv"
         if not rows:  # an earlier report may have had some
-            for suffix in (".json", ".csv"):
-                (folder / f"{name}{suffix}").unlink(missing_ok=True)
+            for file in files:
+                file.unlink(missing_ok=True)
             continue
-        plain = [{key: _plain(value) for key, value in row.items()} for row in rows]
-        with written_beside(folder / f"{name}.json") as partial:
-            partial.write_text(json.dumps(plain, indent=1, ensure_ascii=False), encoding="utf-8")
-        columns = list(dict.fromkeys(key for row in plain for key in row))
-        with written_beside(folder / f"{name}.csv") as partial, partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            for row in plain:
-                writer.writerow({key: _cell(value) for key, value in row.items()})
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        write_json(files[0], rows)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, list(dict.fromkeys(key for row in rows for key in row)))
+        writer.writeheader()
+        writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+        with written_beside(files[1]) as partial:
+            partial.write_text(text.getvalue(), encoding="utf-8", newline="")
 
 
 def _cell(value: Any) -> Any:
-    return " ".join(str(each) for each in value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return " ".join(str(_cell(item)) for item in value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _mean(values: list[float]) -> float:
-    """Give the mean over all seeds; nan where one of them has no figure, never the mean of the others."""
+    """Return the mean over all seeds; nan where one of them has no figure, never the mean of the others."""
     return sum(values) / len(values) if all(map(math.isfinite, values)) else math.nan
 
 

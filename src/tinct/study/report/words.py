@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
-from pathlib import Path
+from typing import Any
 
+from tinct.learn.run import Run, Training
 from tinct.study.compare import METRICS, NOISE, Difference, Metric
-from tinct.study.evaluate import GREY, MEAN_COLOR
+from tinct.study.measure import GREY, MEAN_COLOR
 from tinct.study.report.tables import Results
 
-_TOLD = {
+_MEANINGS = {
     "ciede2000": "visible difference from the truth",
     "ssim": "likeness of structure: clarity",
     "luma_change": "in 8-bit steps, from the grey picture's",
@@ -22,11 +23,11 @@ _VERDICTS = ("better", "worse", "more", "less")
 
 
 def findings(results: Results) -> list[str]:
-    """Say which arms differ from the reference, and which cannot be told from it, in HTML sentences."""
+    """Return in HTML sentences which arms differ from the reference, and which cannot be told from it."""
     sentences = [_diverged(results)] if results.diverged else []
     if not results.arms:
         return sentences
-    sentences += [_compared(results, metric) for metric in results.compared if metric.name in _TOLD]
+    sentences += [_compared(results, metric) for metric in results.compared if metric.name in _MEANINGS]
     sentences += [_against(results, GREY, "the grey picture"), _against(results, MEAN_COLOR, "one mean colour")]
     if results.seeds == 1:
         sentences.append(
@@ -52,7 +53,7 @@ def findings(results: Results) -> list[str]:
 def _diverged(results: Results) -> str:
     """Say which arms came to nothing, and what stands in for the reference where it is among them."""
     parts = [f"{_quoted(name)} with {_seeds(seeds)}" for name, seeds in results.diverged.items()]
-    named = results.study.record["reference"]
+    named = results.study.record.reference
     instead = (
         f" The reference is among them: what follows is compared with {_quoted(results.reference.name)}."
         if named in results.diverged and results.arms
@@ -71,9 +72,9 @@ def _seeds(seeds: list[int]) -> str:
 def _against(results: Results, baseline: str, words: str) -> str:
     metric = METRICS[0]
     arms = [arm.name for arm in results.arms]
-    found = [results.val.difference(name, baseline, metric, of=len(arms)) for name in arms]
-    better = [each.arm for each in found if each.verdict == "better"]
-    worse = [each.arm for each in found if each.verdict == "worse"]
+    differences = [results.val.difference(name, baseline, metric, of=len(arms)) for name in arms]
+    better = [difference.arm for difference in differences if difference.verdict == "better"]
+    worse = [difference.arm for difference in differences if difference.verdict == "worse"]
     parts = []
     if better:
         parts.append(f"nearer to the truth than {words} in {metric.heading}: {_joined(better)}")
@@ -89,88 +90,44 @@ def _against(results: Results, baseline: str, words: str) -> str:
 def _compared(results: Results, metric: Metric) -> str:
     """Say in one metric how the arms stand against the reference."""
     reference = results.reference.name
-    found = results.differences(reference, metric)
+    differences = results.differences(reference, metric)
     parts = []
     for verdict in _VERDICTS:
-        named = [_by(each, metric) for each in found if each.verdict == verdict]
+        named = [_by(difference, metric) for difference in differences if difference.verdict == verdict]
         if named:
             parts.append(f"<b class='{verdict}'>{verdict}</b>: {', '.join(named)}")
-    noisy = [each.arm for each in found if each.verdict == NOISE]
+    noisy = [difference.arm for difference in differences if difference.verdict == NOISE]
     if noisy:
         parts.append(f"within noise, so that these data cannot tell: {_joined(noisy)}")
     heading = metric.heading.partition(" /")[0]
     heading = heading[0].upper() + heading[1:]
     against = f"against {_quoted(reference)}: {'; '.join(parts)}" if parts else "nothing to compare"
-    return f"<b>{heading}</b> ({_TOLD[metric.name]}), {against}."
+    return f"<b>{heading}</b> ({_MEANINGS[metric.name]}), {against}."
 
 
-def _by(found: Difference, metric: Metric) -> str:
-    low, high = sorted((abs(found.spread.low), abs(found.spread.high)))
+def _by(difference: Difference, metric: Metric) -> str:
+    low, high = sorted((abs(difference.spread.low), abs(difference.spread.high)))
     style = metric.style
-    return f"{_quoted(found.arm)} by {abs(found.spread.mean):{style}} ({low:{style}} to {high:{style}})"
+    return f"{_quoted(difference.arm)} by {abs(difference.spread.mean):{style}} ({low:{style}} to {high:{style}})"
 
 
-def paper_note(results: Results) -> str:
-    """Say what the paper found, in HTML; empty where the recipe names nothing."""
-    paper = results.study.record["paper"]
-    return f"<p class='paper'><b>What the paper found.</b> {html.escape(paper)}</p>" if paper else ""
+def conditions(results: Results) -> dict[str, Any]:
+    """Return how the arms were trained, and what was not alike between them, as `templates/study.html` words it."""
+    study, rows = results.study, results.cost_rows()
+    return {
+        "count": sum(len(study.finished(arm)) for arm in results.trained),
+        "measured": {split: len(rows) for split, rows in results.measured[GREY][0].comparisons.items()},
+        "steps": {row["steps"] for row in rows},
+        "seen": {row["photographs_seen"] for row in rows},
+        "one_order": len({_order(study.training(arm, study.seeds[0])) for arm in results.trained}) == 1,
+        "starts": _starts(results),
+        "stopped": [row for row in rows if row["planned"] and row["steps"] < row["planned"]],
+    }
 
 
-def conditions(results: Results) -> list[str]:
-    """Say on what and how long the arms were trained, and what was not alike between them, in HTML sentences."""
-    study, record = results.study, results.study.record
-    data = record["data"]
-    measured = results.measured[GREY][0].comparisons
-    sentences = [
-        f"Dataset {html.escape(data['name'])}: {data['train']} photographs to train on, {data['val']} to validate on, "
-        f"no photograph in both. Measured on {len(measured['val'])} validation and "
-        f"{len(measured.get('train', []))} training pictures, the same for every arm, beside the grey picture "
-        "and one mean colour."
-    ]
-    if (by := results.backbone) is not None:
-        sentences.append(
-            f"Perceptual distance{'' if 'recognition_top1' in results.absent else ' and recognition'}: by {by['name']} "
-            f"from {html.escape(Path(by['file']).name)} (SHA-256 {by['sha256']})."
-        )
-    rows = results.cost_rows()
-    steps = {row["steps"] for row in rows}
-    seen = {row["photographs_seen"] for row in rows}
-    seeds = f"{len(study.seeds)} seed{'s' if len(study.seeds) > 1 else ''} ({', '.join(map(str, study.seeds))})"
-    count = sum(len(study.finished(arm)) for arm in results.trained)
-    each = "each " if count > 1 else ""
-    alike = f"{each}{steps.pop():.0f} steps" if len(steps) == 1 else "of different numbers of steps, see Cost"
-    sentences.append(
-        f"{count} training{'s' if count > 1 else ''}: {len(rows)} arm{'s' if len(rows) > 1 else ''} with {seeds}, "
-        f"{alike}; "
-        + ("the same number of photographs seen." if len(seen) == 1 else "different numbers of photographs seen.")
-    )
-    order = {_order(results, arm.name) for arm in results.trained}
-    sentences.append(
-        "With the same seed, all arms see the same photographs in the same order, cut alike."
-        if len(order) == 1
-        else "The arms differ in settings that change which photographs are seen, in which order or cut; with the same "
-        "seed, those alike in them see the same."
-    )
-    if starts := _starts(results):
-        sentences.append(f"<b>What trainings start from:</b> {'; '.join(starts)}.")
-    stopped = [
-        f"{_quoted(row['arm'])} after {row['steps']:.0f} of {row['planned']:.0f}"
-        for row in rows
-        if row["planned"] and row["steps"] < row["planned"]
-    ]
-    if stopped:
-        sentences.append(f"<b>Stopped by time</b> (steps, mean of the seeds): {', '.join(stopped)}.")
-    if record["notes"]:
-        notes = "; ".join(html.escape(note) for note in record["notes"])
-        sentences.append(f"<b>Cut down by --budget {html.escape(record['budget'])}:</b> {notes}.")
-    return sentences
-
-
-def _starts(results: Results) -> list[str]:
-    """Say where weights come from that are not drawn by the seed, and which encoders stay as they are."""
-    from tinct.learn.run import Run
-
-    found: dict[str, list[str]] = {}
+def _starts(results: Results) -> dict[str, list[str]]:
+    """Return where weights come from that are not drawn by the seed, and which arms start so."""
+    arms: dict[str, list[str]] = {}
     for arm in results.trained:
         run = Run.open(results.study.run(arm, results.study.finished(arm)[0]))
         words = []
@@ -182,12 +139,12 @@ def _starts(results: Results) -> list[str]:
         elif run.training.from_scratch:
             words.append("encoder from scratch, learned along")
         if words:
-            found.setdefault(", ".join(words), []).append(arm.name)
-    return [f"{_joined(names)}: {html.escape(words)}" for words, names in found.items()]
+            arms.setdefault(", ".join(words), []).append(arm.name)
+    return arms
 
 
-def _order(results: Results, arm: str) -> tuple[object, ...]:
-    training = results.study.training(results.study.arm(arm), results.study.seeds[0])
+def _order(training: Training) -> tuple[object, ...]:
+    """Return what decides which photographs are seen, in which order, and how they are cut."""
     return (
         training.batch_size,
         training.crop,

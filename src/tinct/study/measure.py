@@ -1,0 +1,389 @@
+"""Measure methods on pictures whose colours are known, and keep what was measured to compare it later.
+
+Each picture is greyed, colorized and compared with the truth. Every method has to beat two baselines: leaving the
+picture grey, and giving every pixel the same mean colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.bins import ColorBins
+from tinct.color.spaces import RGB_TO_YUV, FloatArray, chroma_space, rgb_to_yuv
+from tinct.color.statistics import as_unit_rgb
+from tinct.color.upsample import yuv_colors
+from tinct.data.pictures import Picture
+from tinct.errors import DataError, InputError, TinctError
+from tinct.files import written_beside
+from tinct.parallel import ahead
+from tinct.runtime.session import core_count
+from tinct.study.backbone import Judge
+from tinct.study.metrics import Comparison, Truth, compare, summarize
+from tinct.study.values import read_json, write_json
+
+Pixels = NDArray[np.uint8]
+Grouping = Literal["category", "source"]
+GREY, MEAN_COLOR = "grey", "mean colour"
+# The mean colour of a dataset is that of this many training pictures.
+PICTURES_FOR_MEAN = 500
+SPLITS = ("val", "train")
+EVALUATION_FILE, COMPARISONS_FILE = "evaluation.json", "comparisons.npz"
+# Larger pictures are fitted into this many pixels before they are measured.
+LONGEST = 1024
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to colorize.
+
+    Attributes:
+        name: how it is called in the results.
+        colorize: luma (H, W) uint8 -> sRGB (H, W, 3) uint8.
+        kind: `model` or `baseline`.
+    """
+
+    name: str
+    colorize: Callable[[Pixels], Pixels]
+    kind: str = "model"
+
+
+@dataclass(frozen=True)
+class MeasuredPicture:
+    """What was measured on one picture.
+
+    Attributes:
+        picture: which.
+        comparisons: one for each method; none where it could not be measured.
+        near_grey: whether it has next to no colour in truth.
+        reason: why it could not be measured; empty where it could.
+    """
+
+    picture: Picture
+    comparisons: list[Comparison]
+    near_grey: bool
+    reason: str
+
+
+def measure(
+    pictures: Sequence[Picture],
+    methods: Sequence[Method],
+    *,
+    longest: int = LONGEST,
+    judge: Judge | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[MeasuredPicture]:
+    """Read, colorize and measure; the models run one picture at a time while others are read and measured.
+
+    Args:
+        pictures: what to measure on.
+        methods: what to measure.
+        longest: larger pictures are fitted into this many pixels first.
+        judge: measures further metrics, those of `tinct.study.backbone`.
+        progress: called with (done, total) after each picture.
+
+    Returns:
+        One result for each picture, in their order.
+    """
+    workers = core_count()
+
+    def load(picture: Picture) -> tuple[Picture, Truth | None, Pixels, str]:
+        try:
+            rgb = picture.read(longest=longest)
+            return picture, Truth.of(rgb), grey_of(rgb), ""
+        except InputError as error:
+            return picture, None, np.empty((0, 0), np.uint8), str(error)
+
+    def colorized() -> Iterator[tuple[Picture, Truth | None, list[Pixels], str]]:
+        for picture, truth, luma, reason in ahead(reading, load, pictures, depth=2 * workers):
+            try:
+                yield picture, truth, [method.colorize(luma) for method in methods if truth], reason
+            except InputError as error:
+                yield picture, None, [], str(error)
+
+    def compared(item: tuple[Picture, Truth | None, list[Pixels], str]) -> MeasuredPicture:
+        picture, truth, results, reason = item
+        if truth is None:
+            return MeasuredPicture(picture, [], False, reason)
+        comparisons = [compare(truth, result) for result in results]
+        if judge is not None:
+            comparisons = [
+                replace(comparison, values={**comparison.values, **judged})
+                for comparison, judged in zip(comparisons, judge.compare(truth.rgb, results), strict=True)
+            ]
+        return MeasuredPicture(picture, comparisons, truth.near_grey, "")
+
+    measured = []
+    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(workers) as measuring:
+        for result in ahead(measuring, compared, colorized(), depth=2 * workers):
+            measured.append(result)
+            if progress:
+                progress(len(measured), len(pictures))
+    return measured
+
+
+def baselines(chroma: NDArray[Any]) -> list[Method]:
+    """Return what any colorizer has to beat: the grey picture, and one colour, (2,) U and V, for every pixel."""
+    return [
+        Method(GREY, leave_grey, "baseline"),
+        Method(MEAN_COLOR, partial(one_color, chroma=chroma), "baseline"),
+    ]
+
+
+def grey_of(rgb: Pixels) -> Pixels:
+    """Return a picture's BT.601 luma (H, W) uint8 from its sRGB (H, W, 3) uint8: what a colorizer is given."""
+    luma: Pixels = np.rint(rgb.astype(np.float32) @ RGB_TO_YUV[0]).astype(np.uint8)
+    return luma
+
+
+def leave_grey(luma: Pixels) -> Pixels:
+    """Return the luma (H, W) uint8 as a grey picture (H, W, 3) uint8."""
+    return np.repeat(luma[..., None], 3, axis=-1)
+
+
+def one_color(luma: Pixels, chroma: NDArray[Any]) -> Pixels:
+    """Give every pixel the same chroma, as far as there is such a colour at its luma.
+
+    Args:
+        luma: (H, W) uint8.
+        chroma: (2,) U and V.
+
+    Returns:
+        (H, W, 3) uint8 sRGB; where the colour would be out of gamut its chroma shrinks and its luma stays.
+    """
+    levels = np.arange(256, dtype=np.float32) / 255
+    colors = yuv_colors(levels, np.broadcast_to(np.asarray(chroma, dtype=np.float32), (256, 2)))
+    table: Pixels = np.rint(255 * colors).astype(np.uint8)
+    return table[luma]
+
+
+def mean_chroma(pictures: Sequence[Picture]) -> FloatArray:
+    """Return the mean U and V, (2,), of pictures, each counting alike; those that cannot be read are left out."""
+    means = []
+    for picture in pictures:
+        try:
+            rgb = picture.read(longest=128)
+        except TinctError:
+            continue  # whoever evaluates reads it again, and says so
+        means.append(rgb_to_yuv(as_unit_rgb(rgb)).reshape(-1, 3)[:, 1:].mean(axis=0, dtype=np.float64))
+    return np.mean(means, axis=0).astype(np.float32) if means else np.zeros(2, dtype=np.float32)
+
+
+class Summary(msgspec.Struct):
+    """What evaluation.json holds: a `Measured` without the figures of each picture.
+
+    Attributes:
+        pictures: split -> how many were measured.
+        metrics: split -> metric -> mean over its pictures; None for figures that do not exist.
+    """
+
+    name: str
+    seed: int | None
+    settings: Any
+    pictures: dict[str, int]
+    metrics: Mapping[str, Mapping[str, float | None]]
+    histograms: dict[str, list[float]]
+    groups: list[str]
+    backbone: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One method measured on the study's pictures.
+
+    Attributes:
+        name: the method.
+        seed: of the training; None for what has none.
+        comparisons: split -> one for each picture, the same pictures for every method.
+        groups: the group of each validation picture.
+        settings: what its figures depend on, as plain JSON values.
+        histograms: `truth` and `predicted` -> share of the validation pixels in each of the study's bins.
+        backbone: `name`, `file` and `sha256` of what measured the metrics of `tinct.study.backbone`; None without.
+    """
+
+    name: str
+    seed: int | None
+    comparisons: dict[str, list[Comparison]]
+    groups: list[str]
+    settings: Any = None
+    histograms: dict[str, list[float]] = field(default_factory=dict)
+    backbone: dict[str, str] | None = None
+
+    def save(self, folder: Path) -> None:
+        """Write the figures of each picture, and last the summary, which says that all is there."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with written_beside(folder / COMPARISONS_FILE) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **_packed(self.comparisons))  # type: ignore[arg-type]
+        summary = Summary(
+            name=self.name,
+            seed=self.seed,
+            settings=self.settings,
+            pictures={split: len(comparisons) for split, comparisons in self.comparisons.items()},
+            metrics={split: summarize(comparisons) for split, comparisons in self.comparisons.items() if comparisons},
+            histograms=self.histograms,
+            groups=self.groups,
+            backbone=self.backbone,
+        )
+        write_json(folder / EVALUATION_FILE, summary)
+
+    @classmethod
+    def load(cls, folder: Path) -> Measured:
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: it is missing or damaged.
+        """
+        summary = read_json(folder / EVALUATION_FILE, Summary)
+        try:
+            with np.load(folder / COMPARISONS_FILE) as tables:
+                comparisons = _unpacked(dict(tables), summary.pictures)
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(
+                f"{folder}: its evaluation is damaged ({error}); delete that folder and run again"
+            ) from error
+        return cls(
+            summary.name,
+            summary.seed,
+            comparisons,
+            summary.groups,
+            summary.settings,
+            summary.histograms,
+            summary.backbone,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Yardstick:
+    """The pictures that every arm of a study is measured on, and the bins that their colours are counted in.
+
+    Attributes:
+        pictures: split -> its pictures.
+        bins: of the study, whatever bins an arm has of its own.
+        by: `category` or `source`, the groups of pictures; None for one group.
+        judge: measures further metrics, those of `tinct.study.backbone`; None for none.
+    """
+
+    pictures: dict[str, list[Picture]]
+    bins: ColorBins
+    by: str | None = None
+    judge: Judge | None = None
+
+    def measure(
+        self,
+        method: Method,
+        *,
+        seed: int | None = None,
+        settings: Any = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Measured:
+        """Measure a method on all pictures.
+
+        Raises:
+            DataError: a picture cannot be read or measured.
+        """
+        counts: list[NDArray[np.float64]] = []
+        val = self.pictures["val"]
+
+        def counted(luma: Pixels) -> Pixels:
+            colors = method.colorize(luma)
+            if len(counts) < len(val):  # validation pictures come first
+                counts.append(self._count(colors))
+            return colors
+
+        listed = [picture for split in SPLITS for picture in self.pictures[split]]
+        seen = Method(method.name, counted, method.kind)
+        rows = measure(listed, [seen], judge=self.judge, progress=progress)
+        for row in rows:
+            if row.reason:
+                raise DataError(f"{row.reason}; take it out of the dataset, so that all arms see the same pictures")
+        comparisons = [row.comparisons[0] for row in rows]
+        return Measured(
+            name=method.name,
+            seed=seed,
+            comparisons={"val": comparisons[: len(val)], "train": comparisons[len(val) :]},
+            groups=[picture.group(self.by) for picture in val] if self.by else [],
+            settings=settings,
+            histograms={"predicted": np.mean(counts, axis=0).tolist()},
+            backbone=self.judge.describe() if self.judge else None,
+        )
+
+    def baselines(
+        self, learned: Sequence[Picture], *, settings: Any, progress: Callable[[int, int], None] | None = None
+    ) -> list[Measured]:
+        """Measure the grey picture and the mean colour of training pictures, `learned`."""
+        methods = baselines(mean_chroma(learned))
+        return [self.measure(method, settings=settings, progress=progress) for method in methods]
+
+    def truth(self) -> list[float]:
+        """Return the share of the true validation pixels in each bin, each picture counting alike."""
+        shares = [self._count(picture.read(longest=LONGEST)) for picture in self.pictures["val"]]
+        plain: list[float] = np.mean(shares, axis=0).tolist()
+        return plain
+
+    def quantised(self, bins: ColorBins) -> list[Comparison]:
+        """Measure the true validation pictures after their colours went through bins: what bins alone cost."""
+        comparisons = []
+        for picture in self.pictures["val"]:
+            rgb = picture.read(longest=LONGEST)
+            comparisons.append(compare(Truth.of(rgb), through_bins(rgb, bins)))
+        return comparisons
+
+    def _count(self, rgb: Pixels) -> NDArray[np.float64]:
+        chroma = chroma_space(self.bins.space).split(as_unit_rgb(rgb))[1]
+        encoded = self.bins.encode(chroma).reshape(-1)
+        return np.bincount(encoded, minlength=self.bins.count) / max(1, len(encoded))
+
+
+def through_bins(rgb: Pixels, bins: ColorBins) -> Pixels:
+    """Replace each pixel's chroma by its bin's; its luma is kept.
+
+    Args:
+        rgb: (H, W, 3) uint8 sRGB.
+        bins: the bins.
+
+    Returns:
+        (H, W, 3) uint8 sRGB; colours out of gamut are clipped.
+    """
+    space = chroma_space(bins.space)
+    luma, chroma = space.split(as_unit_rgb(rgb))
+    colors = np.clip(space.join(luma, bins.centers[bins.encode(chroma)]), 0, 1)
+    result: Pixels = np.rint(255 * colors).astype(np.uint8)
+    return result
+
+
+def _packed(comparisons: dict[str, list[Comparison]]) -> dict[str, NDArray[Any]]:
+    tables: dict[str, NDArray[Any]] = {}
+    for split, rows in comparisons.items():
+        if not rows:
+            continue
+        tables[f"{split}_names"] = np.array(list(rows[0].values))
+        tables[f"{split}_values"] = np.array([list(row.values.values()) for row in rows])
+        tables[f"{split}_true_colorfulness"] = np.array([row.true_colorfulness for row in rows])
+        tables[f"{split}_counts"] = np.array([len(row.cells) for row in rows])
+        for name in ("cells", "shares", "scores"):
+            tables[f"{split}_{name}"] = np.concatenate([getattr(row, name) for row in rows])
+    return tables
+
+
+def _unpacked(tables: dict[str, NDArray[Any]], pictures: dict[str, int]) -> dict[str, list[Comparison]]:
+    comparisons: dict[str, list[Comparison]] = {}
+    for split, count in pictures.items():
+        comparisons[split] = []
+        if not count:
+            continue
+        names = [str(name) for name in tables[f"{split}_names"]]
+        ends = np.cumsum(tables[f"{split}_counts"])[:-1]
+        parts = [np.split(tables[f"{split}_{name}"], ends) for name in ("cells", "shares", "scores")]
+        for index in range(count):
+            values = dict(zip(names, map(float, tables[f"{split}_values"][index]), strict=True))
+            true = float(tables[f"{split}_true_colorfulness"][index])
+            comparisons[split].append(Comparison(values, true, *(part[index] for part in parts)))
+    return comparisons

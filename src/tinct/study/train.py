@@ -1,0 +1,113 @@
+"""One training of a study: the arm's network trained, exported as a model file, and weighed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import ProgressBar
+
+from tinct.errors import SettingError
+from tinct.learn.export import export
+from tinct.learn.run import Run, Training
+from tinct.learn.train import train
+from tinct.study.cost import cost_of
+from tinct.study.folder import COST_FILE, EXPORTED_FILE, TRAINED_FILE, Exported, Study, Trained
+from tinct.study.recipe import Arm
+from tinct.study.values import read_json, write_json
+
+Progress = Callable[[str, int, int], None]
+
+
+def train_arm(study: Study, arm: Arm, seed: int, show: Progress) -> None:
+    """Train an arm with a seed, or go on from its last finished epoch.
+
+    Raises:
+        SettingError: it was begun with other settings.
+    """
+    training, run = study.training(arm, seed), study.run(arm, seed)
+    begun = (run / "config.json").is_file()
+    if begun:
+        check_same(run, training)
+    run.mkdir(parents=True, exist_ok=True)
+    meter = _Meter(run / "seconds.json", lambda done, total: show(f"training {arm.name}, seed {seed}", done, total))
+    train(training, run, resume=begun, cache=study.path / "cache", progress=lambda: meter)
+    curve = study.curve(arm, seed)
+    write_json(run / TRAINED_FILE, Trained(meter.seconds / 60, int(curve["step"][-1]), len(curve["step"])))
+
+
+def check_same(run: Path, planned: Training) -> None:
+    """Refuse to go on with a training that was begun with other settings.
+
+    Raises:
+        SettingError: naming them.
+    """
+    begun = Run.open(run).training
+    if planned.learning_rate == "auto":
+        begun = replace(begun, learning_rate="auto")
+    before, now = asdict(begun), asdict(planned)
+    if changed := [f"{name} {before[name]!r}, now {now[name]!r}" for name in before if before[name] != now[name]]:
+        raise SettingError(
+            f"{run}: was begun with other settings ({'; '.join(changed)}); give another --out, or delete that folder"
+        )
+
+
+def export_arm(study: Study, arm: Arm, seed: int) -> None:
+    """Write an arm's model file where it is missing, or has other weights than the recipe now asks for."""
+    model, wanted = study.model(arm, seed), study.exported(arm)
+    note = model.with_name(EXPORTED_FILE)
+    files = (model, model.with_suffix(".safetensors"), note)
+    if all(file.is_file() for file in files) and read_json(note, Exported) == wanted:
+        return
+    note.unlink(missing_ok=True)
+    export(
+        study.run(arm, seed),
+        model,
+        name=f"{study.record.name}-{arm.folder}-{seed}",
+        working_size=study.working_size(arm, seed),
+        checkpoint=wanted.checkpoint,
+        unweigh=wanted.unweigh,
+        overwrite=True,
+    )
+    write_json(note, wanted)
+
+
+def weigh_arm(study: Study, arm: Arm, seed: int) -> None:
+    """Measure what an arm costs, where the report shows it."""
+    run, model = study.run(arm, seed), study.model(arm, seed)
+    if arm.of is None and "cost" in study.record.plots and not (run / COST_FILE).is_file():
+        write_json(run / COST_FILE, cost_of(run, model, size=study.working_size(arm, seed)))
+
+
+class _Meter(ProgressBar):
+    """Shows a training's steps, and keeps the time it took in a file that outlives an interruption."""
+
+    def __init__(self, file: Path, show: Callable[[int, int], None]) -> None:
+        super().__init__()
+        self._file = file
+        self._show = show
+        self._started = time.perf_counter()
+        self._before = read_json(file, dict[str, float])["seconds"] if file.is_file() else 0.0
+
+    @property
+    def seconds(self) -> float:
+        """The training's time up to now, with that of earlier runs."""
+        return self._before + time.perf_counter() - self._started
+
+    def disable(self) -> None:
+        """Do nothing: there is nothing on the screen of its own."""
+
+    def enable(self) -> None:
+        """Do nothing either."""
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        """Show the step."""
+        self._show(trainer.global_step, int(trainer.num_training_batches) * (trainer.max_epochs or 1))
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        """Keep the time."""
+        write_json(self._file, {"seconds": self.seconds})
