@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinct.cli.output import progress, say
+from tinct.cli.output import progress
 
 if TYPE_CHECKING:
     from tinct.learn.doctor.findings import Diagnosis
 
 
-def examine_colorization(data: str, changes: dict[str, Any], *, report: Path | None) -> None:
+def examine_colorization(data: str, changes: dict[str, Any]) -> None:
     """Do what `tinct train --doctor` does: look at the photographs, make the experiments, print and write."""
     from tinct.learn.doctor.with_photographs import examine_with_data
     from tinct.learn.run import Training
-    from tinct.study.report.doctor_page import check_page, write_page
 
-    if report is not None:
-        check_page(report)
     training = Training(data=data).changed(changes)
     with progress("Examining") as advance:
         found = examine_with_data(training, progress=advance)
     print_diagnosis(found)
-    if report is not None:
-        write_page(found, report)
-        say(str(report))
 
 
 def print_diagnosis(found: Diagnosis) -> None:

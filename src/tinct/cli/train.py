@@ -136,9 +136,6 @@ def train(
         bool,
         typer.Option("--doctor", help="Train nothing: find out by short experiments why it would or would not learn."),
     ] = False,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="With --doctor: write a page with findings and plots here.")
-    ] = None,
 ) -> None:
     """Train a network to colorize.
 
@@ -146,16 +143,16 @@ def train(
     killed goes on with --resume and keeps its settings; a finished one goes further with --resume and more --epochs.
     """
     given = {name: value for name, value in locals().items() if value is not None}
-    for name in ("out", "resume", "cache", "doctor", "report"):
+    for name in ("out", "resume", "cache", "doctor"):
         given.pop(name, None)
     require_learn("training")
     if doctor:
         from tinct.cli.diagnosis import examine_colorization
 
-        examine_colorization(data, _changes(given), report=report)
+        examine_colorization(data, _changes(given))
         return
-    if out is None or report is not None:
-        raise SettingError("--report goes with --doctor" if out else "name the training's folder with --out RUN")
+    if out is None:
+        raise SettingError("name the training's folder with --out RUN")
     from tinct.learn.networks.backbones import weights_sha256
     from tinct.learn.records import last_accuracies
     from tinct.learn.run import Run, Training

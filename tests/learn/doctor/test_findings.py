@@ -8,6 +8,7 @@ import numpy as np
 
 from tinct.learn.doctor.about_network import _fine
 from tinct.learn.doctor.changes import ChangeFacts, suspects
+from tinct.learn.doctor.findings import Diagnosis, Finding, in_order, percent
 from tinct.learn.doctor.trials import Trial
 from tinct.learn.recognize.fit import Augmentation
 
@@ -52,3 +53,11 @@ def test_what_no_change_costs_alone_is_laid_to_those_that_change_colours():
     assert suspects([together, hue, light], Augmentation(hue=0.5)) == ["hue"]
     assert suspects([together, ChangeFacts("grey", 1.0, 0.5, 0.0), light], Augmentation(grey=1.0)) == ["grey"]
     assert suspects([], Augmentation()) == []
+
+
+def test_findings_know_their_level_and_shares_are_short():
+    rows = [Finding("stuck", 45, "", [], ""), Finding("unscaled-input", 95, "", [], "", sure=False)]
+    assert [row.level for row in in_order(rows)] == ["serious", "fair"]
+    assert Finding("x", 10, "", [], "").level == "note"
+    assert (percent(0.985), percent(1), percent(0.1201)) == ("98.5 %", "100 %", "12 %")
+    assert Diagnosis("", {}, "", [], rows).to_json()["findings"][1]["level"] == "serious"

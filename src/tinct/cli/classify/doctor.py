@@ -22,13 +22,13 @@ from tinct.cli.classify.options import (
 )
 from tinct.cli.diagnosis import print_diagnosis
 from tinct.cli.learning_options import option_of, require_learn
-from tinct.cli.output import print_json, progress, say
+from tinct.cli.output import print_json, progress
 
 EPILOG = """Examples:
 
 tinct classify doctor pictures/
 
-tinct classify doctor pictures/ --network small_cnn --color-space rgb --as-first-written --report why.html
+tinct classify doctor pictures/ --network small_cnn --color-space rgb --as-first-written
 
 tinct classify doctor pictures/ --no-standardize --scale 255 --lr 0.01 --augment hue=0.1"""
 
@@ -83,9 +83,6 @@ def doctor(
     steps: Annotated[
         int, typer.Option(metavar="N", help="Train so many steps in each experiment; costly networks get fewer.")
     ] = 100,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="Write a page with findings and plots here.")
-    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with status 1 if there is any finding.")] = False,
     seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything that was measured as JSON.")] = False,
@@ -98,10 +95,7 @@ def doctor(
     require_learn("examining a training")
     from tinct.learn.doctor.recognition import examine
     from tinct.learn.doctor.trials import setup_of
-    from tinct.study.report.doctor_page import check_page, write_page
 
-    if report is not None:
-        check_page(report)
     setup = setup_of(
         network,
         color_space=color_space,
@@ -123,13 +117,9 @@ def doctor(
     )
     with progress("Examining") as advance:
         found = examine(folder, setup=setup, steps=steps, progress=advance)
-    if report is not None:
-        write_page(found, report)
     if as_json:
         print_json(found.to_json())
     else:
         print_diagnosis(found)
-        if report is not None:
-            say(str(report))
     if strict and found.findings:
         raise typer.Exit(1)
