@@ -25,7 +25,7 @@ from tinct.data.cache import decode_source
 from tinct.data.source import Source
 from tinct.learn.networks.backbones import BACKBONES
 from tinct.learn.photo_stream import Crop, PhotoStream, loader, open_source
-from tinct.learn.run import Training
+from tinct.learn.settings import Training
 from tinct.learn.train import train
 from tinct.study.plan import NO_AUGMENTATION
 from training import make_dataset

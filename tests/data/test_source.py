@@ -18,7 +18,8 @@ from tinct.data.source import Source, open_source, pictures, read_samples, selec
 from tinct.errors import DataError, SettingError
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
 from tinct.learn.resample import draw_shares
-from tinct.learn.run import Run, Training
+from tinct.learn.run import Run
+from tinct.learn.settings import Training
 from tinct.learn.train import train
 
 SMALL: dict[str, Any] = {

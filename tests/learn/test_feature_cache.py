@@ -14,12 +14,11 @@ from tinct.data.cache import decode_source
 from tinct.data.prepare import prepare
 from tinct.data.source import select
 from tinct.errors import DataError, OutputError
-from tinct.learn.augment import Augmentation
 from tinct.learn.feature_cache import can_store, store_features
 from tinct.learn.networks.registry import build
 from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.photo_stream import Crop, PhotoStream, loader, open_source, pictures
-from tinct.learn.run import Training
+from tinct.learn.settings import Augmentation, Training
 from tinct.learn.tasks import split_rgb
 from tinct.learn.train import train
 

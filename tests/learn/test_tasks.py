@@ -9,8 +9,9 @@ import torch
 from tinct.color.bins import ColorBins
 from tinct.color.spaces import chroma_space
 from tinct.errors import SettingError
-from tinct.learn.augment import Augmentation, Augmenter
+from tinct.learn.augment import Augmenter
 from tinct.learn.networks.registry import build
+from tinct.learn.settings import Augmentation
 from tinct.learn.tasks import BinTable, ColorizeTask, Schedule, shrink, split_rgb
 
 

@@ -21,11 +21,11 @@ import torch
 
 from tinct.data.prepare import prepare
 from tinct.errors import DataError, SettingError
-from tinct.learn.augment import Augmentation
 from tinct.learn.export import trained_network
 from tinct.learn.photo_stream import Crop, cut, open_source, pictures
 from tinct.learn.records import draw
-from tinct.learn.run import Run, Training, finished_epochs
+from tinct.learn.run import Run, finished_epochs
+from tinct.learn.settings import Augmentation, Training
 from tinct.learn.tasks import ColorizeTask, Schedule
 from tinct.learn.train import train
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def examine_colorization(data: str, changes: dict[str, Any]) -> None:
     """Do what `tinct train --doctor` does: look at the photographs, make the experiments, print and write."""
     from tinct.learn.doctor.with_photographs import examine_with_data
-    from tinct.learn.run import Training
+    from tinct.learn.settings import Training
 
     training = Training(data=data).changed(changes)
     with progress("Examining") as advance:

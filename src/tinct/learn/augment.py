@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from kornia.augmentation import (
     AugmentationSequential,
@@ -15,32 +13,7 @@ from kornia.augmentation import (
 from torch import nn
 from torch.nn import functional
 
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Which changes are made; cropping and scaling are the data stream's (`tinct.learn.photo_stream.Crop`).
-
-    Attributes:
-        flip: mirror half of the pictures.
-        random_crop: crops lie anywhere and at several scales; otherwise in the middle.
-        noise: variances of Gaussian noise on luma (0..1), each added to an equal share of 60 % of the pictures.
-        contrast: luma contrast is multiplied by 1 - contrast to 1 + contrast.
-        brightness: luma is shifted by up to this, either way.
-        film: share of the pictures whose luma is that of an early film: blind to red, or less so, and strong in blue
-            (orthochromatic and early panchromatic emulsions).
-        fading: share of the pictures whose luma is bent by a gamma of 0.6 to 1.6 and squeezed between a raised black
-            and a lowered white, as a faded, dark or bright print is.
-        blur: share of the pictures that are shown out of focus.
-    """
-
-    flip: bool = True
-    random_crop: bool = True
-    noise: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3)
-    contrast: float = 0.25
-    brightness: float = 0.1
-    film: float = 0.0
-    fading: float = 0.0
-    blur: float = 0.0
+from tinct.learn.settings import Augmentation
 
 
 class Augmenter(nn.Module):

@@ -18,7 +18,8 @@ from tinct.learn.networks.encoder import EncoderNetwork
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import FAMILIES
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
-from tinct.learn.run import OLD_CHROMA_SCALES, Run, Training
+from tinct.learn.run import OLD_CHROMA_SCALES, Run
+from tinct.learn.settings import Training
 from tinct.learn.tasks import CHROMA_SCALES, split_rgb
 from tinct.learn.weights import load_weights, read_initial_card
 

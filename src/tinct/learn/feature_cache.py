@@ -16,10 +16,10 @@ import torch
 from tinct.data.cache import made_beside, source_key
 from tinct.data.decoded import INDEX, PIXELS
 from tinct.data.source import Source
-from tinct.learn.augment import Augmentation
 from tinct.learn.feature_file import FeatureFile
 from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
+from tinct.learn.settings import Augmentation
 from tinct.learn.tasks import split_rgb
 
 _BATCH = 16

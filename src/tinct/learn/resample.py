@@ -12,7 +12,8 @@ from tinct.color.bins import ColorBins
 from tinct.color.spaces import chroma_space
 from tinct.data.source import Source, decode, read_samples
 from tinct.files import written_beside
-from tinct.learn.run import Run, Training
+from tinct.learn.run import Run
+from tinct.learn.settings import Training
 
 SHARES = "resample.npy"
 

@@ -14,7 +14,7 @@ from tinct.learn.feature_file import FeatureFile
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
-from tinct.learn.run import Training
+from tinct.learn.settings import Training
 
 
 class Streams(lightning.LightningDataModule):

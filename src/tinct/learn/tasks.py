@@ -14,9 +14,10 @@ from torch.nn import functional
 from tinct.color.bins import ColorBins
 from tinct.color.spaces import RGB_TO_YUV, YUV_TO_RGB
 from tinct.errors import SettingError
-from tinct.learn.augment import Augmentation, Augmenter
+from tinct.learn.augment import Augmenter
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.transfer import TransferNetwork
+from tinct.learn.settings import Augmentation
 
 Batch = dict[str, torch.Tensor]
 # Chroma is learned in about ±1, in Lab as Hultgren et al. scale it.

@@ -30,7 +30,8 @@ from tinct.learn.hardware import choose_devices, choose_precision, torch_device
 from tinct.learn.networks.layers import Network
 from tinct.learn.records import MetricsTable, SampleSheets
 from tinct.learn.resample import resampled
-from tinct.learn.run import Run, Training, finished_epochs
+from tinct.learn.run import Run, finished_epochs
+from tinct.learn.settings import Training
 from tinct.learn.streams import Streams
 from tinct.learn.tasks import ColorizeTask, Schedule
 

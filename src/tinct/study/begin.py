@@ -13,7 +13,7 @@ import msgspec
 from tinct.data.duplicates import find_leaks
 from tinct.data.pictures import DATASET_FILE, Picture, find_splits, is_dataset
 from tinct.errors import DataError, SettingError
-from tinct.learn.run import Training
+from tinct.learn.settings import Training
 from tinct.study.cost import machine, versions
 from tinct.study.folder import FORMAT, STUDY_FILE, Asked, Dataset, Record, Study
 from tinct.study.plan import BUDGETS, Budget, Plan, make_plan

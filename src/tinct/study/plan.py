@@ -11,7 +11,7 @@ from tinct.data.pictures import Picture
 from tinct.errors import SettingError
 from tinct.learn.networks.registry import build
 from tinct.learn.networks.transfer import TransferNetwork
-from tinct.learn.run import Training
+from tinct.learn.settings import Training
 from tinct.study.recipe import Arm, Recipe
 
 # How often a training given in steps notes its figures.

@@ -13,7 +13,7 @@ from tinct.errors import DataError
 from tinct.learn.doctor import colorization
 from tinct.learn.doctor.colorization import examine_training
 from tinct.learn.networks.registry import build
-from tinct.learn.run import Training
+from tinct.learn.settings import Training
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ from tinct.learn.export import export, trained_network
 from tinct.learn.networks.backbones import SqueezeNet
 from tinct.learn.networks.registry import build
 from tinct.learn.networks.transfer import TransferNetwork
-from tinct.learn.run import Run, Training
+from tinct.learn.run import Run
+from tinct.learn.settings import Training
 from tinct.learn.tasks import ColorizeTask, Schedule
 from tinct.learn.train import train
 
@@ -114,7 +115,7 @@ def test_chroma_is_bounded_by_tanh() -> None:
         ({}, "--encoder-weights FILE, or --from-scratch; torchvision publishes them at https"),
         ({"from_scratch": True}, "frozen=false"),
         ({"from_scratch": True, "encoder_weights": "w.pth"}, "give one of them"),
-        ({"encoder_weights": "w.pth", "options": {"width": 8}}, "width 64"),
+        ({"encoder_weights": "w.pth", "options": {"width": 8}}, "of full width"),
         ({"encoder_weights": "w.pth", "network": "flat"}, "no encoder to be pretrained"),
     ],
 )

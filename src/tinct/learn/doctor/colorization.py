@@ -36,7 +36,7 @@ from tinct.learn.doctor.trials import steps_for
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import build
 from tinct.learn.photo_stream import Crop, PhotoStream
-from tinct.learn.run import Training
+from tinct.learn.settings import Training
 from tinct.learn.tasks import CHROMA_SCALES, Batch, ColorizeTask, Schedule, shrink, split_rgb
 from tinct.runtime.modelfile import OUTPUT_CHANNELS
 

@@ -10,7 +10,7 @@ from tinct.data.pictures import find_splits
 from tinct.data.survey import inspect_data
 from tinct.learn.doctor.colorization import examine_training
 from tinct.learn.doctor.findings import Diagnosis, Finding, in_order
-from tinct.learn.run import Training
+from tinct.learn.settings import Training
 
 # Of more photographs in a split so many are looked at: what spoils a training shows in them.
 LOOKED_AT = 400
