@@ -60,7 +60,7 @@ def read_encoder(training: Training) -> Encoder | None:
 
 
 def training_luma(training: Training, source: Source) -> Iterator[torch.Tensor]:
-    """Give luma of training photographs (N, 1, H, W), 64 at a time, as many as there are."""
+    """Return luma of training photographs (N, 1, H, W), 64 at a time, as many as there are."""
     crop = Crop(training.crop, zoom=1.0, random=False)
     stream = PhotoStream(source, crop=crop, batch_size=64, seed=training.seed, epoch=0, endless=True, rank=0, ranks=1)
     for batch in loader(stream, workers=0):

@@ -298,7 +298,7 @@ def onnx_graph(
 
 
 def _name_dimensions(model: onnx.ModelProto, card: Card) -> None:
-    """Give the graph's dimensions plain names: what the exporter derives reads as formulas."""
+    """Return the graph's dimensions plain names: what the exporter derives reads as formulas."""
     names = {
         model.graph.input[0].name: ("batch", None, "height", "width"),
         model.graph.output[0].name: ("batch", None, "output_height", "output_width"),
@@ -328,7 +328,7 @@ def _store_half(model: onnx.ModelProto) -> None:
 
 
 def _trial_pictures(run: Run, card: Card) -> list[np.ndarray]:
-    """Give luma pictures (H, W) to compare on: noise, and validation photographs, of several sizes."""
+    """Return luma pictures (H, W) to compare on: noise, and validation photographs, of several sizes."""
     rng = np.random.default_rng(0)
     trials = [
         rng.random((rows * card.multiple, columns * card.multiple), np.float32) for rows, columns in ((1, 1), (3, 2))

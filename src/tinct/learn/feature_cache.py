@@ -26,7 +26,7 @@ _BATCH = 16
 
 
 def can_store(network: torch.nn.Module, augmentation: Augmentation) -> bool:
-    """Say whether an encoder gives the same for a photograph each time: it is frozen, and nothing is augmented."""
+    """Return whether an encoder gives the same for a photograph each time: it is frozen, and nothing is augmented."""
     plain = Augmentation(flip=False, random_crop=False, noise=(), contrast=0, brightness=0)
     return isinstance(network, TransferNetwork) and network.frozen and augmentation == plain
 
@@ -82,7 +82,7 @@ def store_features(
 def _encoded(
     network: TransferNetwork, source: Source, *, crop: int, space: str, half: bool, device: torch.device
 ) -> Iterator[torch.Tensor]:
-    """Give features (N, channels, h, w) of a source's photographs in their order."""
+    """Return features (N, channels, h, w) of a source's photographs in their order."""
     plain = Crop(crop, zoom=1.0, random=False)
     stream = PhotoStream(source, crop=plain, batch_size=_BATCH, seed=0, epoch=0, endless=False)
     training = network.training

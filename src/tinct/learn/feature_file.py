@@ -28,7 +28,7 @@ class FeatureFile:
     half: bool
 
     def read(self, indices: list[int]) -> torch.Tensor:
-        """Give the features (N, channels, h, w) of photographs by their numbers in the source."""
+        """Return the features (N, channels, h, w) of photographs by their numbers in the source."""
         mapped = _mapped(self.path, self.half).reshape(-1, *self.shape)
         found = torch.from_numpy(mapped[[self.places[index] for index in indices]])
         return found.view(torch.bfloat16) if self.half else found

@@ -10,7 +10,7 @@ from tinct.errors import SettingError
 
 
 def choose_devices(wanted: str) -> tuple[str, int]:
-    """Give Lightning's accelerator and number of devices.
+    """Return Lightning's accelerator and number of devices.
 
     Args:
         wanted: `auto` (all accelerators, or the processor), `cpu`, or a number of accelerators.
@@ -31,13 +31,13 @@ def choose_devices(wanted: str) -> tuple[str, int]:
 
 
 def torch_device(accelerator: str) -> torch.device:
-    """Give PyTorch's device for Lightning's accelerator, `cpu` or `gpu`."""
+    """Return PyTorch's device for Lightning's accelerator, `cpu` or `gpu`."""
     found = torch.accelerator.current_accelerator() if accelerator != "cpu" else None
     return found if found is not None else torch.device("cpu")
 
 
 def choose_precision(wanted: str, *, accelerator: str) -> Any:
-    """Give Lightning's precision.
+    """Return Lightning's precision.
 
     Args:
         wanted: `auto` (bfloat16 where it is fast), `bf16` or `float32`.
@@ -54,7 +54,7 @@ def choose_precision(wanted: str, *, accelerator: str) -> Any:
 
 
 def has_bfloat16(accelerator: str = "cpu") -> bool:
-    """Say whether the processor, or the accelerator, computes in bfloat16 by itself."""
+    """Return whether the processor, or the accelerator, computes in bfloat16 by itself."""
     if accelerator != "cpu":
         return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
     return bool(

@@ -162,7 +162,7 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
 
 
 def _repeated(samples: Iterator[Sample], source: Source, rng: random.Random) -> Iterator[Sample]:
-    """Give each photograph as often as the source draws it, on average."""
+    """Return each photograph as often as the source draws it, on average."""
     for sample in samples:
         share = 1.0 if source.draws is None else source.draws[sample[1]["index"]]
         whole = int(share)
@@ -171,7 +171,7 @@ def _repeated(samples: Iterator[Sample], source: Source, rng: random.Random) -> 
 
 
 def loader(stream: PhotoStream, *, workers: int) -> DataLoader[Any]:
-    """Give a DataLoader of ready-made batches.
+    """Return a DataLoader of ready-made batches.
 
     The files of a plain folder are decoded by libvips, whose threads do not survive a fork: its workers start anew.
     """

@@ -41,7 +41,7 @@ def resampled(source: Source, run: Run, *, learn_bins: Callable[[Training, Sourc
 
 
 def draw_shares(source: Source, bins: ColorBins, *, strength: float) -> NDArray[np.float64]:
-    """Say how often each photograph is to be drawn.
+    """Return how often each photograph is to be drawn.
 
     Args:
         source: photographs; those that are never drawn stay so.

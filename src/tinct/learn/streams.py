@@ -35,7 +35,7 @@ class Streams(lightning.LightningDataModule):
         self.features: dict[str, FeatureFile] = {}
 
     def steps_of_epoch(self, devices: int) -> int:
-        """Give the steps of an epoch on a number of devices."""
+        """Return the steps of an epoch on a number of devices."""
         training = self._training
         if training.epoch_steps is not None:
             return training.epoch_steps
@@ -43,7 +43,7 @@ class Streams(lightning.LightningDataModule):
         return max(1, count // (training.batch_size * devices))
 
     def val_batches(self, devices: int) -> int | float:
-        """Give the batches of a validation: as many on each device, or those that are done first wait for ever."""
+        """Return the batches of a validation: as many on each device, or those that are done first wait for ever."""
         return max(1, self.val_source.count // (self._training.batch_size * devices)) if devices > 1 else 1.0
 
     def store_features(self, network: Network, folder: Path, *, seen: int, half: bool, device: torch.device) -> None:

@@ -27,7 +27,7 @@ RIGHT_WITHIN = 10.0
 
 
 def split_rgb(rgb: torch.Tensor, space: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Give luma and chroma of pictures.
+    """Return luma and chroma of pictures.
 
     Args:
         rgb: (N, 3, H, W) sRGB in 0..1.
@@ -46,7 +46,7 @@ def split_rgb(rgb: torch.Tensor, space: str) -> tuple[torch.Tensor, torch.Tensor
 
 
 def join_lab(luma: torch.Tensor, chroma: torch.Tensor, space: str) -> torch.Tensor:
-    """Give pictures in Lab.
+    """Return pictures in Lab.
 
     Args:
         luma: (N, 1, H, W) in 0..1, as `split_rgb` gives it.
@@ -121,7 +121,7 @@ class BinTable:
         return -(shares * torch.log_softmax(logits, dim=1)).sum(dim=1) * weights
 
     def encode(self, chroma: torch.Tensor) -> torch.Tensor:
-        """Give the bin (N, H, W) of chroma (N, 2, H, W)."""
+        """Return the bin (N, H, W) of chroma (N, 2, H, W)."""
         return self.lookup.flatten()[self._cells(chroma)]
 
     def _cells(self, chroma: torch.Tensor) -> torch.Tensor:
@@ -131,7 +131,7 @@ class BinTable:
         return cells[:, 0] * grid + cells[:, 1]
 
     def decode(self, logits: torch.Tensor, temperature: float) -> torch.Tensor:
-        """Give chroma (N, 2, H, W) from logits (N, n, H, W)."""
+        """Return chroma (N, 2, H, W) from logits (N, n, H, W)."""
         with torch.autocast(logits.device.type, enabled=False):
             shares = torch.softmax(logits.float() / temperature, dim=1)
             return torch.einsum("nbhw,bc->nchw", shares, self.centers)
@@ -205,12 +205,12 @@ class ColorizeTask(lightning.LightningModule):
         torch.manual_seed((self.seed * 1_000_003 + self.global_step) * 1009 + self.global_rank)
 
     def forward(self, luma: torch.Tensor) -> torch.Tensor:
-        """Give the network's output, in the task's range, for luma (N, 1, H, W) in 0..1."""
+        """Return the network's output, in the task's range, for luma (N, 1, H, W) in 0..1."""
         output: torch.Tensor = self.network(luma.contiguous(memory_format=torch.channels_last))
         return self.network.finish(output, self.task)
 
     def _answer(self, batch: Batch, luma: torch.Tensor) -> torch.Tensor:
-        """Give the network's output for a batch, from its encoder's features where they are there already."""
+        """Return the network's output for a batch, from its encoder's features where they are there already."""
         if "features" not in batch:
             output: torch.Tensor = self(luma)
             return output
@@ -223,7 +223,7 @@ class ColorizeTask(lightning.LightningModule):
         return rgb, batch["mask"][:, None].float()
 
     def loss(self, output: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Give the loss of an output for the truth and mask (N, 1, h, w) of the output's size.
+        """Return the loss of an output for the truth and mask (N, 1, h, w) of the output's size.
 
         The truth is chroma (N, 2, h, w) in the space's units, or sRGB (N, 3, h, w) for whole pictures.
         """
@@ -235,7 +235,7 @@ class ColorizeTask(lightning.LightningModule):
         return (self.table.cross_entropy(output.float(), truth) * mask[:, 0]).sum() / valid
 
     def training_step(self, batch: Batch, _: int) -> torch.Tensor:
-        """Give the loss of one batch."""
+        """Return the loss of one batch."""
         rgb, mask = self.augmenter.geometry(*self._pictures(batch))
         if self.task == "rgb":  # what the network gives has the light that it was shown
             with torch.autocast(rgb.device.type, enabled=False):
@@ -261,7 +261,7 @@ class ColorizeTask(lightning.LightningModule):
         *,
         lab: bool,
     ) -> dict[str, torch.Tensor]:
-        """Give the loss and the accuracies of an output; `accuracy_10` where `lab`."""
+        """Return the loss and the accuracies of an output; `accuracy_10` where `lab`."""
         stride = self.network.stride
         truth, inside = shrink(rgb if self.task == "rgb" else chroma, mask, stride)
         values = {"loss": self.loss(output, truth, inside)}
@@ -282,7 +282,7 @@ class ColorizeTask(lightning.LightningModule):
         return values
 
     def decode(self, output: torch.Tensor) -> torch.Tensor:
-        """Give chroma (N, 2, h, w) in the space's units from the network's output, of whole pictures theirs."""
+        """Return chroma (N, 2, h, w) in the space's units from the network's output, of whole pictures theirs."""
         if self.task == "rgb":
             return split_rgb(output.float(), self.space)[1]
         if self.table is None:
@@ -316,7 +316,7 @@ class ColorizeTask(lightning.LightningModule):
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), gradient_clip_val)
 
     def configure_optimizers(self) -> Any:
-        """Give AdamW, decaying weights of convolutions only, with the schedule's rate for each step.
+        """Return AdamW, decaying weights of convolutions only, with the schedule's rate for each step.
 
         Frozen weights are left out: they get neither a gradient nor a decay.
         """
@@ -363,7 +363,7 @@ class Schedule:
         self.spent = spent
 
     def __call__(self, step: int) -> float:
-        """Give the factor on the learning rate at a step."""
+        """Return the factor on the learning rate at a step."""
         rise = min(1.0, (step + 1) / self.warmup)
         falling = self.decay * self.steps
         left = (self.steps - step) / falling if falling > 0 else 1.0

@@ -106,7 +106,7 @@ def _sources(training: Training, cache: str | Path | None) -> tuple[Source, Sour
 
 
 def _unwrapped(error: TinctError) -> TinctError:
-    """Give the one line of an error that a worker process wrapped in its traceback."""
+    """Return the one line of an error that a worker process wrapped in its traceback."""
     lines = str(error).strip().splitlines()
     if len(lines) <= 1:
         return error
@@ -178,7 +178,7 @@ def _fit(
 def _callbacks(
     run: Run, val_source: Source, progress: Callable[[], Callback] | None, *, multiple: int, timer: Timer | None
 ) -> list[Callback]:
-    """Give what happens at the end of each epoch: row of figures, sheet, average, and last the checkpoint."""
+    """Return what happens at the end of each epoch: row of figures, sheet, average, and last the checkpoint."""
     callbacks: list[Callback] = [MetricsTable(run.path / "metrics.csv")]
     if timer is not None:
         callbacks.append(timer)

@@ -112,7 +112,7 @@ def _twin_weights(file: Path) -> dict[str, torch.Tensor]:
 
 
 def _graph_weights(file: Path) -> dict[str, torch.Tensor]:
-    """Give a graph's named weights; those of folded batch norms are called `<convolution>.weight_bias`."""
+    """Return a graph's named weights; those of folded batch norms are called `<convolution>.weight_bias`."""
     import onnx
     from onnx import numpy_helper
 
@@ -142,7 +142,7 @@ def _take_folded_norms(network: Network, state: dict[str, torch.Tensor]) -> list
 
 
 def _unfold(network: Network, folded: list[_Folded], luma: torch.Tensor) -> None:
-    """Give each norm the statistics of what reaches it, and scale and shift so that it only adds its shift."""
+    """Return each norm the statistics of what reaches it, and scale and shift so that it only adds its shift."""
 
     def meet(norm: nn.BatchNorm2d, shift: torch.Tensor, values: torch.Tensor) -> None:
         variance, mean = torch.var_mean(values, dim=(0, 2, 3), correction=0)

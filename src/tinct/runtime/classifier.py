@@ -110,11 +110,11 @@ class ClassifierCard:
         return card
 
     def to_json(self) -> str:
-        """Give the card as JSON, from which `from_json` makes exactly this card again."""
+        """Return the card as JSON, from which `from_json` makes exactly this card again."""
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
 
     def measure(self) -> ColorFeatures | ArrayFeatures | None:
-        """Give what measures the features, or None where the graph takes pixels.
+        """Return what measures the features, or None where the graph takes pixels.
 
         Raises:
             SettingError: its options are damaged.
@@ -185,7 +185,7 @@ def graph_input(pixels: NDArray[Any], card: ClassifierCard) -> FloatArray:
 
 
 def softmax(logits: NDArray[Any], *, temperature: float = 1.0) -> FloatArray:
-    """Give probabilities (N, classes) that add up to 1 from logits (N, classes) divided by a temperature above 0."""
+    """Return probabilities (N, classes) that add up to 1 from logits (N, classes) divided by a temperature above 0."""
     scaled = logits.astype(np.float64) / temperature
     powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     shares: FloatArray = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
@@ -253,5 +253,5 @@ class ClassifierSession:
         return np.asarray(found, dtype=np.float32)
 
     def probabilities(self, pixels: NDArray[Any]) -> FloatArray:
-        """Give calibrated probabilities (N, classes); the rest as `logits`."""
+        """Return calibrated probabilities (N, classes); the rest as `logits`."""
         return softmax(self.logits(pixels), temperature=self.card.temperature)

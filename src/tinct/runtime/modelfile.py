@@ -118,11 +118,11 @@ class Card:
         return card
 
     def to_json(self) -> str:
-        """Give the card as JSON, from which `from_json` makes exactly this card again."""
+        """Return the card as JSON, from which `from_json` makes exactly this card again."""
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
 
     def color_bins(self) -> ColorBins | None:
-        """Give the colour bins, None for other tasks.
+        """Return the colour bins, None for other tasks.
 
         Raises:
             ModelError: the card's bins are damaged.
@@ -169,7 +169,7 @@ def _card_types() -> dict[str, Any]:
 
 
 def list_models() -> list[str]:
-    """Give the names of the models that come with tinct, the default one first."""
+    """Return the names of the models that come with tinct, the default one first."""
     names = sorted(path.stem for path in MODELS.glob("*.onnx"))
     return sorted(names, key=lambda name: name != DEFAULT_MODEL)
 

@@ -23,12 +23,12 @@ _ONNX_BEGINS = b"\x08"
 
 
 def installed() -> bool:
-    """Say whether OpenVINO is installed, without importing it."""
+    """Return whether OpenVINO is installed, without importing it."""
     return find_spec("openvino") is not None
 
 
 def gains() -> bool:
-    """Say whether OpenVINO is installed, works, and this processor computes in bfloat16 (AVX-512 BF16 or AMX)."""
+    """Return whether OpenVINO is installed, works, and this processor computes in bfloat16 (AVX-512 BF16 or AMX)."""
     try:
         return installed() and computes_bfloat16()
     except ImportError:  # installed, but broken
@@ -36,7 +36,7 @@ def gains() -> bool:
 
 
 def computes_bfloat16() -> bool:
-    """Say whether OpenVINO, which must be installed, has bfloat16 arithmetic on this processor."""
+    """Return whether OpenVINO, which must be installed, has bfloat16 arithmetic on this processor."""
     import openvino
 
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

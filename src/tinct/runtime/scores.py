@@ -65,7 +65,7 @@ class Scores:
     reliability: tuple[Bin, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         return {
             **vars(self),
             "classes": list(self.classes),
@@ -108,7 +108,7 @@ def score(probabilities: FloatArray, labels: NDArray[np.intp], classes: tuple[st
 
 
 def balanced(named: NDArray[np.intp], labels: NDArray[np.intp]) -> float:
-    """Give the mean of the recalls of the classes that are there, from what was named (N,) and the truth (N,).
+    """Return the mean of the recalls of the classes that are there, from what was named (N,) and the truth (N,).
 
     Naming one class for everything is worth 1 / classes by it, however unbalanced they are.
     """
@@ -120,7 +120,7 @@ def _shares(parts: NDArray[Any], totals: NDArray[Any]) -> tuple[float | None, ..
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:
-    """Give the 95 % interval of a share: Wilson 1927, which holds for few pictures and for shares near 0 and 1."""
+    """Return the 95 % interval of a share: Wilson 1927, which holds for few pictures and for shares near 0 and 1."""
     z = 1.959963984540054
     share, weight = right / count, z * z / count
     middle = (share + weight / 2) / (1 + weight)

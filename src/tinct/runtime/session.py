@@ -125,7 +125,7 @@ def best_runtime() -> str:
 
 
 def core_count() -> int:
-    """Give the number of processor cores this process may use."""
+    """Return the number of processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -15,7 +15,7 @@
     name = "dropout"
     options = { regularization = "dropout" }
 
-Every setting of `tinct.learn.run.Training` and its augmentation can be shared or an arm's own. `docs/studies.md` tells
+Every setting of `tinct.learn.settings.Training` and its augmentation can be shared or an arm's own. `docs/studies.md` tells
 the rest.
 """
 

@@ -99,7 +99,7 @@ def _empty(found: Examination) -> Iterator[Finding]:
 
 
 def is_grey(found: Examination) -> bool:
-    """Say whether practically all pictures are without colour."""
+    """Return whether practically all pictures are without colour."""
     return bool(found.grey.mean() >= ALL_GREY)
 
 

@@ -217,7 +217,7 @@ def _luma(batch: Batch, space: str) -> torch.Tensor:
 
 
 def _truth(task: ColorizeTask, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Give luma, what is to be learned, and the mask, the latter two of the network's size."""
+    """Return luma, what is to be learned, and the mask, the latter two of the network's size."""
     rgb = batch["rgb"].permute(0, 3, 1, 2).float() / 255
     luma, chroma = split_rgb(rgb, task.space)
     truth, mask = shrink(rgb if task.task == "rgb" else chroma, batch["mask"][:, None].float(), task.network.stride)
@@ -230,7 +230,7 @@ def _loss(task: ColorizeTask, network: nn.Module, batch: Batch) -> torch.Tensor:
 
 
 def _guess(task: ColorizeTask, batches: list[Batch]) -> float:
-    """Give the loss of the best single answer for all pixels.
+    """Return the loss of the best single answer for all pixels.
 
     For bins that is the distribution in which each counts with its weight; otherwise the mean.
     """

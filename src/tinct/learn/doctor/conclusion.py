@@ -16,7 +16,7 @@ Conclusion = tuple[str, list[str], list[Finding]]
 
 
 def conclude(found: Examination) -> Conclusion:
-    """Give the verdict, the facts, and all findings."""
+    """Return the verdict, the facts, and all findings."""
     findings = list(data_findings(found))
     if found.asked is not None and found.setup.learns_by_steps:
         findings += [*settings_findings(found), *network_findings(found)]

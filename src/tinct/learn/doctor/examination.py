@@ -130,7 +130,7 @@ class Examination:
         return self.test.p <= CHANCE
 
     def falls_short(self, trial: Trial) -> bool:
-        """Say whether a short training is clearly worse than plain statistics, or no better than chance."""
+        """Return whether a short training is clearly worse than plain statistics, or no better than chance."""
         worse = paired_p(self.reference, trial.right) < SIGNIFICANT
         if worse and float(self.reference.mean()) - trial.accuracy >= MARGIN:
             return True
@@ -142,7 +142,7 @@ class Examination:
         return self.asked is not None and self.falls_short(self.asked)
 
     def helps(self, name: str) -> Trial | None:
-        """Give the trial with one thing changed, if it did clearly better than the training as asked."""
+        """Return the trial with one thing changed, if it did clearly better than the training as asked."""
         for trial, _ in self.trials:
             if trial.name == name and self.asked is not None:
                 better = paired_p(trial.right, self.asked.right) < SIGNIFICANT
@@ -151,7 +151,7 @@ class Examination:
 
 
 def channels_as_seen(found: Examination, mean: list[float], std: list[float]) -> list[ChannelFacts]:
-    """Give the channels as the network gets them: less `mean`, divided by `std`."""
+    """Return the channels as the network gets them: less `mean`, divided by `std`."""
     rows = _moments(found, found.setup.color_space)
     return [
         ChannelFacts(row.name, (row.mean - one) / other, row.spread / other, row.signal / other)
@@ -177,7 +177,7 @@ def _moments(found: Examination, space: str) -> list[ChannelFacts]:
 
 
 def measurements(found: Examination) -> dict[str, Any]:
-    """Give all numbers as plain values."""
+    """Return all numbers as plain values."""
     return {
         "classes": found.counts,
         "looked_at": {"train": len(found.split.train), "val": len(found.split.val)},

@@ -88,12 +88,12 @@ def _probe(found: Examination, bench: Bench, *, share: float) -> None:
 
 
 def knows(heart: ByHeart) -> bool:
-    """Say whether the batch was learned by heart."""
+    """Return whether the batch was learned by heart."""
     return heart.accuracy >= KNOWN
 
 
 def better_rate(found: Examination) -> float | None:
-    """Give the rate to try instead of the one asked for; None where that is as good."""
+    """Return the rate to try instead of the one asked for; None where that is as good."""
     asked = found.setup.fitting.learning_rate
     suggested = (found.range.suggested if found.range else None) or USUAL_RATE
     return None if 1 / ALIKE_RATES <= asked / suggested <= ALIKE_RATES else suggested

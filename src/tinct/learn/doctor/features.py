@@ -67,7 +67,7 @@ def feature_sets(
 
 
 def space_sets(pixels: NDArray[np.uint8]) -> list[FeatureSet]:
-    """Give mean and spread of each channel, space by space, for pictures (N, H, W, 3)."""
+    """Return mean and spread of each channel, space by space, for pictures (N, H, W, 3)."""
     return [
         FeatureSet(name, 1, np.concatenate(channel_moments(pixels, color_space=name), axis=1)) for name in INPUT_SPACES
     ]
@@ -107,7 +107,7 @@ def _kernel_features(values: FloatArray, spacing: int, seed: int) -> FloatArray:
 
 
 def _layout(values: FloatArray) -> FloatArray:
-    """Give a picture (H, W, C) as a few coarse cells less its mean."""
+    """Return a picture (H, W, C) as a few coarse cells less its mean."""
     small = cv2.resize(values, (CELLS, CELLS), interpolation=cv2.INTER_AREA).reshape(CELLS * CELLS, -1)
     less: FloatArray = (small - small.mean(axis=0)).ravel()
     return less

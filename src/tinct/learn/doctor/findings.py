@@ -33,7 +33,7 @@ class Finding:
 
     @property
     def level(self) -> str:
-        """Give `serious`, `fair` or `note`."""
+        """Return `serious`, `fair` or `note`."""
         return "serious" if self.weight >= SERIOUS else "fair" if self.weight >= FAIR else "note"
 
 
@@ -61,11 +61,11 @@ class Diagnosis:
 
     @property
     def kinds(self) -> list[str]:
-        """Give the kinds of the findings, the weightiest first."""
+        """Return the kinds of the findings, the weightiest first."""
         return [each.kind for each in self.findings]
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         found = [{**asdict(each), "level": each.level} for each in self.findings]
         return {**vars(self), "findings": found}
 

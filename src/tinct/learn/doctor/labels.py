@@ -47,11 +47,11 @@ class LeaveOneOut:
             self._hats.append((hat, np.minimum(np.diag(hat), 0.999)))
 
     def named(self, labels: NDArray[np.intp], classes: int) -> NDArray[np.intp]:
-        """Give the class named for each picture, (strengths, N)."""
+        """Return the class named for each picture, (strengths, N)."""
         return self._named(labels[:, None], classes)[:, :, 0]
 
     def accuracies(self, labels: NDArray[np.intp], classes: int) -> NDArray[np.float64]:
-        """Give the best balanced accuracy over the strengths, for each of some labellings (N, labellings)."""
+        """Return the best balanced accuracy over the strengths, for each of some labellings (N, labellings)."""
         named = self._named(labels, classes)
         recalls = []
         for each in range(classes):
@@ -105,7 +105,7 @@ class LabelTest:
         return float(np.quantile(self.shuffled, 1 - CHANCE))
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values."""
+        """Return plain values."""
         plain = {name: value for name, value in vars(self).items() if name != "right"}
         return {**plain, "detectable": self.detectable}
 
@@ -150,7 +150,7 @@ def check_labels(sets: Sequence[FeatureSet], labels: NDArray[np.intp], *, classe
 
 
 def paired_p(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Give p for two classifiers being right equally often, from whether each was right on the same pictures.
+    """Return p for two classifiers being right equally often, from whether each was right on the same pictures.
 
     Source: McNemar 1947, the exact form.
     """
@@ -161,14 +161,14 @@ def paired_p(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
 
 def chance_p(right: NDArray[np.bool_], chance: float) -> float:
-    """Give p for being right as often as chance, 0..1, or less."""
+    """Return p for being right as often as chance, 0..1, or less."""
     from scipy.stats import binomtest
 
     return float(binomtest(int(right.sum()), len(right), min(max(chance, 0.0), 1.0), alternative="greater").pvalue)
 
 
 def interval(right: NDArray[np.bool_]) -> tuple[float, float]:
-    """Give the 95 % interval of the share that is right."""
+    """Return the 95 % interval of the share that is right."""
     return wilson(int(right.sum()), len(right))
 
 

@@ -53,7 +53,7 @@ class Setup:
         return self.network in NETWORKS and self.network != "pretrained"
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values."""
+        """Return plain values."""
         from dataclasses import asdict
 
         values = asdict(self)
@@ -89,7 +89,7 @@ class Trial:
         return float(self.right.mean())
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values; a loss that is no number is None."""
+        """Return plain values; a loss that is no number is None."""
         low, high = interval(self.right)
         return {
             "name": self.name,
@@ -127,7 +127,7 @@ class Bench:
         return picked
 
     def begin(self, setup: Setup) -> Trained:
-        """Give a set-up's network before its first step."""
+        """Return a set-up's network before its first step."""
         random = np.random.default_rng(setup.fitting.seed)
         return begin_network(
             setup.network, self.train, self.classes, setup.color_space, setup.options, setup.fitting, random
@@ -198,7 +198,7 @@ class Bench:
 
 
 def seen(trained: Trained, pixels: NDArray[Any]) -> torch.Tensor:
-    """Give pictures as a network sees them: (N, C, H, W)."""
+    """Return pictures as a network sees them: (N, C, H, W)."""
     channels = channels_of(pixels, color_space=trained.color_space)
     return torch.from_numpy(standardized(channels, mean=trained.mean, std=trained.std))
 
@@ -209,7 +209,7 @@ def _still(fitting: Fitting) -> Any:
 
 
 def steps_for(network: nn.Module, values: torch.Tensor, *, batch_size: int, most: int = STEPS) -> tuple[int, float]:
-    """Say how many steps of a network are affordable.
+    """Return how many steps of a network are affordable.
 
     Args:
         network: before its first step.
@@ -240,7 +240,7 @@ def setup_of(
     augmentation: dict[str, Any] | None = None,
     as_first_written: bool = False,
 ) -> Setup:
-    """Give the training that `tinct classify train` would do with such settings, and its defaults for the others.
+    """Return the training that `tinct classify train` would do with such settings, and its defaults for the others.
 
     Args:
         network: which.

@@ -177,7 +177,7 @@ def load_backbone(file: str | Path, name: str, *, head: bool | None = None) -> t
 
 
 def weights_sha256(file: str | Path) -> str:
-    """Give a file's SHA-256 as 64 hexadecimal digits.
+    """Return a file's SHA-256 as 64 hexadecimal digits.
 
     Raises:
         ModelError: the file cannot be read.

@@ -38,12 +38,12 @@ class Network(nn.Module):
 
 
 def conv_relu(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
-    """Give a 3x3 convolution with bias, same padding, and ReLU."""
+    """Return a 3x3 convolution with bias, same padding, and ReLU."""
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1), nn.ReLU(inplace=True))
 
 
 def conv_norm_relu(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
-    """Give a 3x3 convolution, batch norm and ReLU."""
+    """Return a 3x3 convolution, batch norm and ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
         nn.BatchNorm2d(outputs),
@@ -61,7 +61,7 @@ def xavier(network: nn.Module) -> None:
 
 
 def double_size(inputs: int, outputs: int) -> nn.Sequential:
-    """Give a transposed 3x3 convolution of stride 2 that exactly doubles height and width, and ReLU."""
+    """Return a transposed 3x3 convolution of stride 2 that exactly doubles height and width, and ReLU."""
     return nn.Sequential(
         nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1), nn.ReLU(inplace=True)
     )
@@ -78,7 +78,7 @@ class FixedNorm(nn.BatchNorm2d):
 
 
 def norm(channels: int, *, as_published: bool) -> nn.BatchNorm2d:
-    """Give batch norm, or the published ColorUNet's that never learns its statistics."""
+    """Return batch norm, or the published ColorUNet's that never learns its statistics."""
     return FixedNorm(channels) if as_published else nn.BatchNorm2d(channels)
 
 

@@ -89,7 +89,7 @@ class TransferNetwork(EncoderNetwork):
         return self
 
     def encode(self, luma: torch.Tensor) -> torch.Tensor:
-        """Give the encoder's features of luma (N, 1, H, W) in 0..1, which it sees on all three channels."""
+        """Return the encoder's features of luma (N, 1, H, W) in 0..1, which it sees on all three channels."""
         return self.encoder.encode(luma.expand(-1, 3, -1, -1))
 
     def decode(self, features: torch.Tensor) -> torch.Tensor:
@@ -131,7 +131,7 @@ class SqueezeNetTransfer(TransferNetwork):
         super().__init__(outputs, options, doublings=3)
 
     def encode(self, luma: torch.Tensor) -> torch.Tensor:
-        """Give the encoder's features (N, channels, H / 16, W / 16) of luma (N, 1, H, W) in 0..1."""
+        """Return the encoder's features (N, channels, H / 16, W / 16) of luma (N, 1, H, W) in 0..1."""
         return super().encode(functional.pad(luma, (7, 8, 7, 8), mode="reflect"))
 
 
