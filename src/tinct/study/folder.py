@@ -28,7 +28,7 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.seeds import colored_from_seeds
 from tinct.data.pictures import Picture, find_pictures
 from tinct.errors import DataError, DivergedError
-from tinct.learn.run import Training
+from tinct.learn.settings import Training
 from tinct.study.measure import EVALUATION_FILE, GREY, MEAN_COLOR, Measured, Pixels, Summary
 from tinct.study.plan import Budget
 from tinct.study.recipe import Arm, slug

@@ -15,8 +15,8 @@
     name = "dropout"
     options = { regularization = "dropout" }
 
-Every setting of `tinct.learn.settings.Training` and its augmentation can be shared or an arm's own. `docs/studies.md` tells
-the rest.
+Every setting of `tinct.learn.settings.Training` and its augmentation can be shared or an arm's own. `docs/studies.md`
+tells the rest.
 """
 
 from __future__ import annotations
@@ -182,8 +182,7 @@ def _kinds(*structs: type) -> dict[str, Any]:
 @functools.cache
 def _training_kinds() -> dict[str, Any]:
     """Return the settings of a training that a recipe may name, with the kind of value that each takes."""
-    from tinct.learn.augment import Augmentation
-    from tinct.learn.run import Training
+    from tinct.learn.settings import Augmentation, Training
 
     kinds = _kinds(Training, Augmentation)
     for name in ("data", "augmentation", "seed", "val"):  # the study sets them, or the recipe has other words for them

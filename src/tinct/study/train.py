@@ -13,7 +13,8 @@ from lightning.pytorch.callbacks import ProgressBar
 
 from tinct.errors import SettingError
 from tinct.learn.export import export
-from tinct.learn.run import Run, Training
+from tinct.learn.run import Run
+from tinct.learn.settings import Training
 from tinct.learn.train import train
 from tinct.study.cost import cost_of
 from tinct.study.folder import COST_FILE, EXPORTED_FILE, TRAINED_FILE, Exported, Study, Trained

@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from tinct.learn.run import Run, Training
+from tinct.learn.run import Run
+from tinct.learn.settings import Training
 from tinct.study.compare import METRICS, NOISE, Difference, Metric
 from tinct.study.measure import GREY, MEAN_COLOR
 from tinct.study.report.tables import Results
