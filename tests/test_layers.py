@@ -50,7 +50,6 @@ LONG_FILES = {
     "src/tinct/media/video/recipe.py",
     "src/tinct/web/static/app.js",
     "tests/coloring/film/test_colorize.py",
-    "tests/media/image/test_picture.py",
 }
 LONG_FUNCTIONS = {
     *("colorize_video", "export", "fit_network", "train_classifier", "run_trial", "assemble", "run_study", "calibrate"),
