@@ -195,7 +195,8 @@ class Training:
             for setting in fields(part):
                 value, allowed = getattr(part, setting.name), setting.metadata.get("allowed")
                 if allowed is not None and value is not None and not allowed.test(value):
-                    raise SettingError(f"{setting.name.replace('_', ' ')} must {allowed.words}, not {value}")
+                    article = "the " if "_" in setting.name else ""
+                    raise SettingError(f"{article}{setting.name.replace('_', ' ')} must {allowed.words}, not {value}")
         if self.crop % network.multiple:
             raise SettingError(
                 f"crop must be a multiple of {network.multiple} for network '{self.network}', not {self.crop}"
