@@ -185,22 +185,14 @@ _REFUSED = {
 
 
 def codec_named(name: str) -> Codec:
-    """Return the codec of a name.
-
-    Raises:
-        SettingError: there is none of that name.
-    """
+    """Return the codec of a name; SettingError where there is none."""
     if name not in CODECS:
         raise SettingError(f"there is no codec {name}; choose one of {', '.join(CODECS)}")
     return CODECS[name]
 
 
 def container_of(target: str | Path) -> Container:
-    """Return the container that a file's suffix names.
-
-    Raises:
-        OutputError: films are not written as that.
-    """
+    """Return the container that a file's suffix names; OutputError where films are not written as that."""
     suffix = Path(target).suffix.lower()
     if suffix not in CONTAINERS:
         why = _REFUSED.get(suffix, f"films are not written as {suffix or 'a file without a suffix'}")
