@@ -21,8 +21,7 @@ import torch
 from safetensors.torch import save_file
 
 import common
-from tinct.data.cache import decode_source
-from tinct.data.source import Source
+from tinct.data.source import Source, decode_source
 from tinct.learn.networks.backbones import BACKBONES
 from tinct.learn.photo_stream import Crop, PhotoStream, loader, open_source
 from tinct.learn.settings import Training

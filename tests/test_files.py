@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tinct.errors import OutputError, TinctError
-from tinct.files import unfinished_name, written_beside
+from tinct.errors import OutputError, TinctError, UnreadableError
+from tinct.files import folder_beside, unfinished_name, walk, written_beside
 
 
 def test_the_target_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -66,3 +66,28 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
         beside.write_bytes(b"new")
     assert (tmp_path / "link.png").is_symlink()
     assert (tmp_path / "real.png").read_bytes() == b"new"
+
+
+def test_walking_gives_files_in_order_and_none_that_is_hidden(tmp_path: Path) -> None:
+    for name in ("b/2.JPG", "b/._2.jpg", "a.png", ".a.png", "b/c/1.jpg", ".git/0.png", "notes.txt", "d/.hidden/3.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in walk(tmp_path, (".png", ".jpg"))]
+    assert found == ["a.png", "b/2.JPG", "b/c/1.jpg"]
+    assert list(walk(tmp_path, (".png",), recursive=False)) == [tmp_path / "a.png"]
+    closed: list[OSError] = []
+    assert list(walk(tmp_path / "absent", (".png",), closed=closed.append)) == []
+    assert [error.filename for error in closed] == [str(tmp_path / "absent")]
+    with pytest.raises(UnreadableError, match="absent: the folder cannot be read"):
+        list(walk(tmp_path / "absent", (".png",)))
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
+    with folder_beside(tmp_path / "new") as beside:
+        (beside / "a").touch()
+        assert not (tmp_path / "new").exists()
+    with folder_beside(tmp_path / "new") as beside:  # another process was faster: its folder stays
+        (beside / "b").touch()
+    with pytest.raises(OutputError, match="free space"), folder_beside(tmp_path / "full"):
+        raise OSError(28, "No space left on device")
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["new", "new/a"]

@@ -1,14 +1,15 @@
-"""Writing files beside their target and renaming them into place."""
+"""Files: walking folders, locks, and writing beside the target with a rename into place."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from hashlib import sha1
 from pathlib import Path
 
-from tinct.errors import OutputError
+from tinct.errors import OutputError, UnreadableError
 
 try:
     import fcntl
@@ -18,6 +19,39 @@ except ImportError:  # not on Windows; runs are not kept apart there
 # An unfinished file is called .NAME.tinct-part; one that a killed run left is taken over by the next for that target.
 UNFINISHED = ".tinct-part"
 _LONGEST_NAME = 255  # bytes, on the file systems in use
+
+
+def walk(
+    folder: str | Path,
+    suffixes: Collection[str],
+    *,
+    recursive: bool = True,
+    closed: Callable[[OSError], object] | None = None,
+) -> Iterator[Path]:
+    """Yield the files of a folder that have one of some suffixes; never hidden ones, nor those in hidden folders.
+
+    Args:
+        folder: where to look.
+        suffixes: in lower case, with their dots; those of files may have capitals.
+        recursive: look into subfolders too, to any depth.
+        closed: called with the error of each folder that cannot be read; without it, such a folder is an error.
+
+    Yields:
+        Paths that begin with `folder`, in the order of names; a folder's files before those of its subfolders.
+
+    Raises:
+        UnreadableError: a folder cannot be read.
+    """
+    for place, folders, names in os.walk(folder, onerror=closed or _refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if recursive else []
+        for name in sorted(names):
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes:  # noqa: PTH122
+                yield Path(place, name)
+
+
+def _refuse(error: OSError) -> None:
+    message = f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions"
+    raise UnreadableError(message) from error
 
 
 def make_folder(folder: str | Path) -> Path:
@@ -37,7 +71,7 @@ def make_folder(folder: str | Path) -> Path:
 
 
 def check_place(target: str | Path) -> Path:
-    """Give the file that a target leads to, having seen that its folder is there and can be written to.
+    """Return the file that a target leads to, after a check that its folder is there and can be written to.
 
     Raises:
         OutputError: it is not, or cannot.
@@ -77,7 +111,7 @@ def check_target(target: Path, *, source: Path | None = None, overwrite: bool) -
 
 @contextmanager
 def written_beside(target: str | Path) -> Iterator[Path]:
-    """Give a path to write to, beside the target; renamed into place after the block, removed if the block fails.
+    """Yield a path to write to, beside the target; renamed into place after the block, removed if the block fails.
 
     Args:
         target: the file to write; of a link, the file it points to is replaced.
@@ -107,8 +141,32 @@ def written_beside(target: str | Path) -> Iterator[Path]:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error}); free or choose space") from error
 
 
+@contextmanager
+def folder_beside(target: str | Path) -> Iterator[Path]:
+    """Yield a new folder beside its place, renamed there after the block; where another process was faster, its stays.
+
+    Raises:
+        OutputError: it cannot be written; nothing is left behind.
+    """
+    final = Path(target)
+    beside = final.with_name(f".{final.name}.{os.getpid()}{UNFINISHED}")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        yield beside
+        try:
+            beside.rename(final)
+        except OSError:
+            if not final.is_dir():
+                raise
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error}); free space or choose another folder") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
 def unfinished_name(name: str) -> str:
-    """Give the name an unfinished file has beside the file called `name`."""
+    """Return the name an unfinished file has beside the file called `name`."""
     content = os.fsencode(name)
     kept = content[: _LONGEST_NAME - len(UNFINISHED) - 10].decode("utf-8", "ignore")
     mark = "" if kept == name else f"-{sha1(content, usedforsecurity=False).hexdigest()[:8]}"

@@ -1,23 +1,47 @@
-"""An ordered map over the threads or processes of a pool."""
+"""An ordered map over threads, and how many of them make sense."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
-from itertools import islice
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ahead(
-    pool: Executor, function: Callable[[Item], Result], items: Sequence[Item] | Iterator[Item], *, depth: int
+def core_count() -> int:
+    """Return the number of processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def ordered_map(
+    function: Callable[[Item], Result], items: Iterable[Item], *, threads: int | None = None, ahead: int | None = None
 ) -> Iterator[Result]:
-    """Give function(item) for each item in order, with at most `depth` of them under way or waiting to be taken."""
-    rest = iter(items)
-    waiting: list[Future[Result]] = [pool.submit(function, item) for item in islice(rest, depth)]
-    while waiting:
-        result = waiting.pop(0).result()
-        waiting.extend(pool.submit(function, item) for item in islice(rest, 1))
-        yield result
+    """Call a function on several items at once; yield the results in the items' order.
+
+    Args:
+        function: called in threads.
+        items: read in the caller's thread, no further ahead than needed.
+        threads: as many as there are cores without it.
+        ahead: calls under way or results waiting to be taken, at most; twice the threads without it.
+
+    Yields:
+        The results. After an error, or where the caller stops, calls under way are finished and no other is begun.
+    """
+    threads = threads or core_count()
+    waiting: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads, thread_name_prefix="tinct") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) >= (ahead or 2 * threads):
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

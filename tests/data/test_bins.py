@@ -7,7 +7,7 @@ import pytest
 import pyvips
 
 from tinct.color.bins import ColorBins, bin_colors
-from tinct.data.bins import bins_of_model, learn_bins
+from tinct.data.colors import bins_of_model, learn_bins
 from tinct.errors import DataError, ModelError, OutputError, SettingError
 from tinct.runtime.modelfile import read_card
 from tinct.study.report.figures import draw_bins

@@ -21,7 +21,9 @@ from typer.testing import CliRunner
 
 from tinct.cli import build
 from tinct.data.duplicates import find_leaks
+from tinct.data.pictures import find_splits
 from tinct.data.prepare import prepare
+from tinct.data.survey import inspect_data
 from tinct.errors import DataError, OutputError, SettingError
 
 
@@ -101,6 +103,34 @@ def test_the_split_depends_on_the_seed_alone(photo_folder: Path, tmp_path: Path)
         made = prepare([source], tmp_path / f"set{index}", val=0.3, seed=seed)
         names.append([card["name"] for card, _ in _members(made.path, "val")])
     assert names[0] == names[1] != names[2]
+
+
+def test_a_folders_own_splits_are_kept(photo_folder: Path, tmp_path: Path) -> None:
+    files = sorted((photo_folder / "outdoors").iterdir())
+    for place, some in (("train/sea", files[:12]), ("valid/sea", files[12:18]), ("test", files[18:])):
+        (tmp_path / "divided" / place).mkdir(parents=True)
+        for file in some:
+            shutil.copy(file, tmp_path / "divided" / place)
+    (tmp_path / "divided" / "train" / "sea" / "._00.png").write_bytes(b"what macOS leaves")
+    alone = prepare([tmp_path / "divided" / "valid"], tmp_path / "alone", val=0)
+    made = prepare([tmp_path / "divided"], tmp_path / "set", val=0.5)
+    names = {split: {card["name"] for card, _ in _members(made.path, split)} for split in ("train", "val", "test")}
+    assert {split: len(found) for split, found in names.items()} == {
+        "train": made.train,
+        "val": made.val,
+        "test": made.test,
+    }
+    assert min(made.train, made.val, made.test) > 0
+    for split, some in (("train", files[:12]), ("val", files[12:18]), ("test", files[18:])):
+        assert names[split] <= {file.name for file in some}
+    assert made.val == alone.train
+    assert "._00.png" not in _rejected(made.path)
+    assert {card["category"] for card, _ in _members(made.path, "train")} == {"sea"}
+    splits = find_splits(made.path)
+    assert {split: len(pictures) for split, pictures in splits.items()} == {
+        split: len(found) for split, found in names.items()
+    }
+    assert inspect_data(made.path).leaks == []
 
 
 def test_categories_restrict(photo_folder: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,44 @@ def test_categories_are_chosen_by_name(dataset: str, photo_folder: Path, kind: s
         select(source, categories=("outdoors", "beach"))
     with pytest.raises(DataError, match="no photograph is left"):
         select(source, subset=1e-9)
+
+
+@pytest.fixture
+def divided(photo_folder: Path, tmp_path: Path) -> Path:
+    """A folder with splits of its own, hidden files and a hidden folder in it."""
+    folder = tmp_path / "divided"
+    files = sorted((photo_folder / "indoors").iterdir())
+    for split, some in (("train", files[:9]), ("validation", files[9:13]), ("test", files[13:16])):
+        for index, file in enumerate(some):
+            target = folder / split / ("cats" if index % 2 else "dogs") / file.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.read_bytes())
+    (folder / "train" / "cats" / "._00.png").write_bytes(b"what macOS leaves beside a picture")
+    (folder / ".trash").mkdir()
+    (folder / ".trash" / "0.png").write_bytes(files[20].read_bytes())
+    return folder
+
+
+def test_a_folders_own_splits_are_kept_and_hidden_files_passed_over(divided: Path) -> None:
+    for seed in range(3):
+        sources = {split: open_source(divided, split=split, val=0.5, seed=seed) for split in ("train", "val", "test")}
+        assert {split: source.count for split, source in sources.items()} == {"train": 9, "val": 4, "test": 3}
+        assert all("/validation/" in card["name"] for _, card in read_samples(sources["val"].parts, sources["val"]))
+    assert len(list(pictures(sources["train"]))) == 9
+    assert select(sources["train"], categories=("cats",)).count == 4
+
+
+def test_what_a_folder_has_no_validation_of_is_divided(divided: Path) -> None:
+    shutil.rmtree(divided / "validation")
+    train, val, test = (open_source(divided, split=split, val=0.5, seed=1) for split in ("train", "val", "test"))
+    assert (train.count + val.count, test.count) == (9, 3)
+    assert 0 < val.count < 9
+
+
+def test_a_training_reads_a_folder_as_it_is_divided(divided: Path, tmp_path: Path) -> None:
+    run = train(Training(data=str(divided), epochs=1, **SMALL), tmp_path / "run")
+    with (run.path / "metrics.csv").open(newline="") as file:
+        assert all(row["val_loss"] for row in csv.DictReader(file))
 
 
 def test_an_endless_stream_draws_as_often_as_told(dataset: str) -> None:

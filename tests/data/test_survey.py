@@ -13,10 +13,9 @@ from typer.testing import CliRunner
 from photographs import colorful_piece, photograph, write_picture
 from tinct.cli import build
 from tinct.color.bins import ColorBins, ColorHistogram
-from tinct.data.bins import learn_bins
-from tinct.data.colors import ColorCounts, cover
-from tinct.data.findings import find_warnings
+from tinct.data.colors import ColorCounts, cover, learn_bins
 from tinct.data.prepare import prepare
+from tinct.data.rules import find_warnings
 from tinct.data.survey import inspect_data
 from tinct.errors import DataError, ModelError, OutputError, SettingError
 from tinct.study.report.data_page import sample_sheet, write_report

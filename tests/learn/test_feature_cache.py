@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from tinct.data import cache as caches
-from tinct.data.cache import decode_source
+from tinct.data import source as sources
 from tinct.data.prepare import prepare
-from tinct.data.source import select
+from tinct.data.source import decode_source, select
 from tinct.errors import DataError, OutputError
 from tinct.learn.feature_cache import can_store, store_features
 from tinct.learn.networks.registry import build
@@ -57,8 +56,9 @@ def test_they_are_decoded_once(dataset: str, tmp_path: Path, monkeypatch: pytest
     source = open_source(dataset, split="train")
     part = select(source, subset=0.5, seed=2)
     first = decode_source(part, tmp_path)
-    monkeypatch.setattr(caches, "decode", lambda *_: pytest.fail("decoded again"))
-    assert decode_source(source, tmp_path).decoded == first.decoded
+    with monkeypatch.context() as patched:
+        patched.setattr(sources, "decode", lambda *_: pytest.fail("decoded again"))
+        assert decode_source(source, tmp_path).decoded == first.decoded
     assert sum(1 for _ in pictures(first)) == part.count < source.count
     assert [path.name for path in tmp_path.iterdir()] == [Path(first.decoded).name]
 

@@ -60,7 +60,7 @@ def dataset(tmp_path):
                 card = {"source": "mine", "category": "sea" if index % 2 else "wood"}
                 put(tar, f"{index:08d}.json", json.dumps(card).encode())
     shards = {split: [{"file": f"{split}-000000.tar", "count": 5}] for split in ("train", "val")}
-    (root / "dataset.json").write_text(json.dumps({"format": 1, "shards": shards}))
+    (root / "dataset.json").write_text(json.dumps({"format": 1, "size": 96, "shards": shards}))
     return root
 
 
@@ -119,7 +119,7 @@ def test_datasets_are_read_from_their_shards_with_categories(dataset):
 def test_a_dataset_with_a_validation_split_only_has_its_own_mean_colour(dataset):
     (dataset / "train-000000.tar").unlink()
     shards = {"val": [{"file": "val-000000.tar", "count": 5}], "train": []}
-    (dataset / "dataset.json").write_text(json.dumps({"format": 1, "shards": shards}))
+    (dataset / "dataset.json").write_text(json.dumps({"format": 1, "size": 96, "shards": shards}))
     chroma = evaluate([], dataset, resamples=2).settings["mean_chroma_uv"]
     own = [rgb_to_yuv(picture.read() / 255).reshape(-1, 3)[:, 1:] for picture in find_pictures(dataset)]
     assert chroma == pytest.approx(np.concatenate(own).mean(axis=0), abs=1e-4)

@@ -40,7 +40,7 @@ def bins(
     ] = None,
     space: Annotated[str, typer.Option(metavar="yuv|lab", help="Choose the colour space.")] = "yuv",
     grid: Annotated[int, typer.Option(metavar="N", help="Set the cells along each chroma axis.")] = 16,
-    count: Annotated[int, typer.Option("--bins", metavar="N", help="Keep so many cells.")] = 32,
+    count: Annotated[int, typer.Option("--bins", metavar="N", help="Keep this number of cells.")] = 32,
     rebalance: Annotated[
         float, typer.Option(metavar="LAMBDA", help="Set how alike rare and common bins weigh: 0 to 1, at 1 alike.")
     ] = 0.4,
@@ -50,7 +50,7 @@ def bins(
     as_json: Annotated[bool, typer.Option("--json", help="Print the bins' card as JSON.")] = False,
 ) -> None:
     """Show the colour bins of photographs or of a model: colours, frequencies and weights."""
-    from tinct.data.bins import bins_of_model, learn_bins
+    from tinct.data.colors import bins_of_model, learn_bins
 
     left_out: list[tuple[str, str]] = []
     if Path(data).is_dir():

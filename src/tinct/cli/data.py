@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from tinct.data.survey import DataReport
+    from tinct.data.findings import DataReport
 
 SHOWN_CATEGORIES = 12
 
@@ -54,7 +54,7 @@ def data(
         typer.Option(metavar="MODEL", help="Compare with the colour bins of this model too; several times."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(metavar="N", help="Look at so many pictures of each split, chosen at random.")
+        int | None, typer.Option(metavar="N", help="Look at this number of pictures of each split, chosen at random.")
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Set the seed of what is chosen at random.")] = 0,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with status 1 if there is any warning.")] = False,

@@ -45,7 +45,8 @@ def prepare(
     if as_json:
         print_json({**vars(made), "path": str(made.path)})
     else:
-        print(f"{made.path}: {made.train} photographs to train on, {made.val} to validate on")
+        tests = f", {made.test} to test on" if made.test else ""
+        print(f"{made.path}: {made.train} photographs to train on, {made.val} to validate on{tests}")
         print(
             f"left out {made.rejected} ({made.duplicates} copies, mirrored ones too), freed of frames {made.cropped}: "
             f"see {made.path / 'rejected.csv'}"

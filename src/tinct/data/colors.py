@@ -1,14 +1,20 @@
-"""The colours of a whole dataset: a palette, and how well a set of colour bins stands for them."""
+"""The colours of a whole dataset: colour bins for them, a palette, and how well a set of bins stands for them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.bins import ColorBins, ColorHistogram
+from tinct.color.bins import ColorBins, ColorHistogram, bin_colors
 from tinct.color.spaces import rgb_to_lab
+from tinct.data.pictures import Picture, find_pictures
+from tinct.errors import InputError, ModelError
+from tinct.parallel import ordered_map
+from tinct.runtime.modelfile import read_card
 
 OWN = "its own"  # the bins that are made of the data themselves
 PALETTE = 10
@@ -16,6 +22,73 @@ _LEVELS = 16  # of each channel, in the counts that the palette is made of
 _ROUNDS = 30
 RARE = 1e-4  # a bin with less than this share of the pixels is hardly ever seen
 FAR = 1.5  # grid cells; a colour farther than this from its bin's centre is not what the bin stands for
+
+
+def learn_bins(
+    data: str | Path,
+    *,
+    split: str = "train",
+    space: str = "yuv",
+    grid: int = 16,
+    bins: int = 32,
+    rebalance: float = 0.4,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[ColorBins, list[tuple[str, str]]]:
+    """Choose colour bins from the pictures of a folder or a dataset; memory does not grow with their number.
+
+    Args:
+        data: a folder of photographs, searched to any depth, or a dataset that `tinct prepare` made.
+        split: `train` or `val`, for a dataset.
+        space: `yuv` or `lab`.
+        grid: cells along each chroma axis, at least 2.
+        bins: how many cells to keep.
+        rebalance: lambda of the weights, 0..1.
+        limit: take this number of pictures, chosen at random; all without it.
+        seed: decides the choice.
+        progress: called with (done, total) after each picture.
+
+    Returns:
+        The bins, and (picture, reason) of those that could not be read.
+
+    Raises:
+        SettingError: an option is out of range.
+        DataError: there is no picture to learn from.
+    """
+    histogram = ColorHistogram(space=space, grid=grid)
+    pictures = find_pictures(data, split=split, limit=limit, seed=seed)
+    left_out: list[tuple[str, str]] = []
+
+    def read(picture: Picture) -> tuple[str, NDArray[np.uint8] | str]:
+        try:
+            return picture.name, picture.read(longest=256)
+        except InputError as error:
+            return picture.name, str(error)
+
+    for done, (name, result) in enumerate(ordered_map(read, pictures), start=1):
+        if isinstance(result, str):
+            left_out.append((name, result))
+        else:
+            histogram.add(result)
+        if progress:
+            progress(done, len(pictures))
+    return ColorBins.from_histogram(histogram, bins=bins, rebalance=rebalance), left_out
+
+
+def bins_of_model(model: str | Path) -> ColorBins:
+    """Return the colour bins of a model.
+
+    Args:
+        model: the name of a model that comes with tinct, or a model file.
+
+    Raises:
+        ModelError: there is no such model, it is damaged, or it predicts chroma itself and has no bins.
+    """
+    bins = read_card(model).color_bins()
+    if bins is None:
+        raise ModelError(f"{model}: predicts chroma itself (regression) and has no colour bins; give one that has")
+    return bins
 
 
 class ColorCounts:
@@ -37,7 +110,7 @@ class ColorCounts:
             self.sums[:, channel] += np.bincount(cells, weights=pixels[:, channel], minlength=size) / len(pixels)
 
     def palette(self, count: int = PALETTE) -> list[tuple[str, float]]:
-        """Give the colours that stand best for all, by k-means in CIE Lab.
+        """Return the colours that stand best for all, by k-means in CIE Lab.
 
         Args:
             count: how many, fewer where there are fewer.
@@ -109,7 +182,7 @@ class BinsCoverage:
 
 
 def cover(bins: ColorBins, histogram: ColorHistogram, *, name: str, split: str) -> BinsCoverage:
-    """Say how the colours counted in a histogram lie in colour bins.
+    """Compute how the colours counted in a histogram lie in colour bins.
 
     Args:
         bins: the bins.
@@ -139,6 +212,4 @@ def cover(bins: ColorBins, histogram: ColorHistogram, *, name: str, split: str) 
 
 
 def _hex(bins: ColorBins) -> list[str]:
-    from tinct.color.bins import bin_colors
-
     return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in (bin_colors(bins) * 255).round().astype(int)]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +17,7 @@ from tinct.data.pictures import Picture, find_splits
 from tinct.data.screening import LOOKALIKE_BITS, LOOKALIKE_DIFFERENCE, fingerprint
 from tinct.errors import InputError
 from tinct.media.image.small import read_small
-from tinct.parallel import ahead
-from tinct.runtime.session import core_count
+from tinct.parallel import ordered_map
 
 EXACT, NEAR, MIRRORED = "exact", "near", "mirrored"
 LONGEST = 256  # pixels; the size at which pictures are compared
@@ -50,7 +48,7 @@ class Mark:
 
     @classmethod
     def of(cls, rgb: NDArray[np.uint8], *, content: bytes, name: str, split: str) -> Mark:
-        """Take the mark of a picture.
+        """Compute the mark of a picture.
 
         Args:
             rgb: (H, W, 3) sRGB; a small copy serves.
@@ -119,13 +117,11 @@ def find_leaks(
         return Mark.of(rgb, content=content, name=picture.label, split=split)
 
     marks = []
-    workers = core_count()
-    with ThreadPoolExecutor(workers) as pool:
-        for done, found in enumerate(ahead(pool, mark, listed, depth=4 * workers), start=1):
-            if found is not None:
-                marks.append(found)
-            if progress:
-                progress(done, len(listed))
+    for done, found in enumerate(ordered_map(mark, listed), start=1):
+        if found is not None:
+            marks.append(found)
+        if progress:
+            progress(done, len(listed))
     return [pair for pair in find_duplicates(marks) if pair.across]
 
 
@@ -144,7 +140,9 @@ def find_duplicates(marks: Sequence[Mark]) -> list[Duplicate]:
     """
     best: dict[tuple[int, str], tuple[int, int]] = {}  # (later picture, split of the earlier) -> (kind, earlier)
     kinds = (EXACT, NEAR, MIRRORED)
-    for kind, pairs in enumerate((_exact(marks), _near(marks, mirrored=False), _near(marks, mirrored=True))):
+    prints = [(mark.hash, mark.luma) for mark in marks]
+    turned = look_alikes(prints, [mark.mirrored for mark in marks])
+    for kind, pairs in enumerate((_exact(marks), look_alikes(prints), turned)):
         for earlier, later in pairs:
             key = (later, marks[earlier].split)
             best[key] = min(best.get(key, (kind, earlier)), (kind, earlier))
@@ -162,14 +160,24 @@ def _exact(marks: Sequence[Mark]) -> Iterator[tuple[int, int]]:
         seen.setdefault(mark.split, index)
 
 
-def _near(marks: Sequence[Mark], *, mirrored: bool) -> Iterator[tuple[int, int]]:
-    """Give pairs (earlier, later) that look alike, the later one mirrored if asked for; some come more than once."""
-    if not marks:
+def look_alikes(
+    prints: Sequence[tuple[int, bytes]], mirrored: Sequence[int] | None = None
+) -> Iterator[tuple[int, int]]:
+    """Find the pictures that look alike, by their fingerprints (see `tinct.data.screening.fingerprint`).
+
+    Args:
+        prints: of the pictures.
+        mirrored: hashes of the pictures turned left to right, to find those that look alike when the later one is.
+
+    Yields:
+        Pairs of indices (earlier, later); some come more than once.
+    """
+    if not prints:
         return
-    ours = np.array([mark.hash for mark in marks], dtype=np.uint64)
-    theirs = np.array([mark.mirrored for mark in marks], dtype=np.uint64) if mirrored else ours
-    lumas = np.frombuffer(b"".join(mark.luma for mark in marks), dtype=np.uint8).reshape(-1, 16, 16)
-    others = lumas[:, :, ::-1] if mirrored else lumas
+    ours = np.array([number for number, _ in prints], dtype=np.uint64)
+    theirs = ours if mirrored is None else np.array(mirrored, dtype=np.uint64)
+    lumas = np.frombuffer(b"".join(luma for _, luma in prints), dtype=np.uint8).reshape(-1, 16, 16)
+    others = lumas if mirrored is None else lumas[:, :, ::-1]
     for first, second in _candidates(ours, theirs):
         apart = _distance(ours[first], theirs[second])
         close = (apart <= LOOKALIKE_BITS) & (first < second)
@@ -182,7 +190,7 @@ def _near(marks: Sequence[Mark], *, mirrored: bool) -> Iterator[tuple[int, int]]
 def _candidates(
     ours: NDArray[np.uint64], theirs: NDArray[np.uint64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Give the pairs of which one band of 16 bits is the same, some at a time."""
+    """Return the pairs of which one band of 16 bits is the same, some at a time."""
     for band in range(_BANDS):
         shift = np.uint64(16 * band)
         mine = ((ours >> shift) & np.uint64(0xFFFF)).astype(np.int64)

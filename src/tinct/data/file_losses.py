@@ -12,15 +12,13 @@ import pyvips
 from numpy.typing import NDArray
 
 from tinct.data.labelled import Labelled
+from tinct.data.screening import is_grey
 from tinct.errors import InputError
 from tinct.media.image.formats import quantisation_tables
 from tinct.media.image.small import read_small
 
-# So many files are looked at as they are; they are alike in such things.
+# This number of files is looked at unreduced; they are alike in such things.
 LOOKED_AT = 60
-# Where channels differ by at most so many of 255 levels in 99 of 100 pixels there is no colour: JPEG rounds greys by
-# as much.
-GREY_LEVELS = 4
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ def _apart(chroma: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
 
 
 def _levels(rgb: NDArray[np.uint8]) -> tuple[int, float, float, float]:
-    """Give the number of colours, the gap between levels, the commonest's share, and that of pixels cut off."""
+    """Return the number of colours, the gap between levels, the commonest's share, and that of pixels cut off."""
     wide = rgb.reshape(-1, 3).astype(np.uint32)
     _, counts = np.unique(wide[:, 0] << 16 | wide[:, 1] << 8 | wide[:, 2], return_counts=True)
     full = (wide == 255).sum(axis=1)
@@ -107,7 +105,7 @@ def _halved(content: bytes) -> bool:
 
 
 def _chroma_step(content: bytes) -> float | None:
-    """Give the step of a block's mean chroma in a JPEG, from its second quantisation table; None for other files.
+    """Return the step of a block's mean chroma in a JPEG, from its second quantisation table; None for other files.
 
     The mean of a block is its first coefficient divided by 8, and that coefficient comes in multiples of the table's
     first entry.
@@ -120,12 +118,8 @@ def _chroma_step(content: bytes) -> float | None:
 
 
 def grey_pictures(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Say of pictures (N, H, W, 3) whether they are without colour."""
-    found = []
-    for each in pixels:
-        spread = each.max(axis=-1).astype(np.int16) - each.min(axis=-1)
-        found.append(bool(np.quantile(spread, 0.99) <= GREY_LEVELS))
-    return np.array(found)
+    """Return which of the pictures (N, H, W, 3) have no colour at all."""
+    return np.array([is_grey(picture) for picture in pixels])
 
 
 def twins(

@@ -1,39 +1,38 @@
-"""What is wrong with data to train on, in order of weight, each with its evidence and its remedy."""
+"""What is found in data to train on, or in a training: facts, and findings with their weight, evidence and remedy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from tinct.data.colors import FAR, OWN, RARE
-from tinct.data.duplicates import EXACT, MIRRORED, NEAR, Duplicate
-from tinct.data.screening import SMALLEST_SIDE
+import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from tinct.data.survey import DataReport, SplitFacts
+from tinct.data.colors import BinsCoverage
+from tinct.data.duplicates import Duplicate
+from tinct.data.pictures import Picture
 
+# From this weight on, a finding alone explains why nothing is learned, or makes every figure wrong.
 SERIOUS = 70
-SHOWN = 8  # names or pairs in a warning's evidence
-FEW_TO_TRAIN = 1000
-FEW_TO_VALIDATE = 100
-MUTED = 20.0  # median colourfulness; 15 is slightly colourful
-SHIFTED = 0.1  # between the colours of training and validation
-FOREIGN = 0.35  # between the colours of the data and those that a model's bins were made with
-LOPSIDED = 10  # times the median category
-NAMES = {"train": "training", "val": "validation", "test": "test", "": "the folder"}
+# From this weight on, it costs accuracy.
+FAIR = 30
+COLORFULNESS_STEP = 5.0
+
+Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class DataWarning:
-    """One thing that is wrong with the data.
+class Finding:
+    """One thing that is wrong with data, keeps a training from learning, or makes it seem to learn.
 
     Attributes:
-        kind: what, in a word: `leak`, `grey`, `duplicates`...
-        weight: how much it matters, 0..100; `SERIOUS` and more spoils results.
+        kind: what, in a word or two: `leak`, `unscaled-input`, `random-labels`...
+        weight: how much it matters, 0..100; see `SERIOUS` and `FAIR`.
         title: what is wrong, in one line.
-        evidence: where it is seen, line by line.
+        evidence: what was seen or measured, line by line.
         remedy: what to do.
+        sure: whether an experiment or a fact shows it; otherwise it is what fits best.
         pictures: names of pictures that show it; pairs one after the other.
     """
 
@@ -42,300 +41,127 @@ class DataWarning:
     title: str
     evidence: list[str]
     remedy: str
+    sure: bool = True
     pictures: list[str] = field(default_factory=list)
 
+    @property
+    def level(self) -> str:
+        """`serious`, `fair` or `note`."""
+        return "serious" if self.weight >= SERIOUS else "fair" if self.weight >= FAIR else "note"
 
-def find_warnings(report: DataReport) -> list[DataWarning]:
-    """Judge what was found.
 
-    Args:
-        report: facts of the data; its own warnings are not looked at.
+@dataclass(frozen=True)
+class Spread:
+    """How a number is spread over the pictures of a split.
 
-    Returns:
-        The warnings, the weightiest first.
+    Attributes:
+        least: the smallest.
+        low: the 5th percentile.
+        middle: the median.
+        high: the 95th percentile.
+        most: the largest.
     """
-    rules = (_leaks, _unreadable, _splits, _faults, _copies, _shape, _categories, _colors, _models)
-    return sorted((found for rule in rules for found in rule(report)), key=lambda each: -each.weight)
+
+    least: float
+    low: float
+    middle: float
+    high: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread:
+        """Compute it from numbers, at least one."""
+        return cls(*(float(value) for value in np.quantile(list(values), (0, 0.05, 0.5, 0.95, 1))))
 
 
-def again(report: DataReport) -> str:
-    """Say how to make a better dataset of these pictures."""
-    if report.prepared:
-        return "prepare again, from the folders it was made of into a new one (tinct prepare SRC... -o NEW)"
-    return f"make a dataset of it (tinct prepare {report.data} -o NEW)"
+@dataclass(frozen=True)
+class SplitFacts:
+    """The pictures of one split; of those that can be read.
+
+    Attributes:
+        split: `train`, `val`, `test`, or empty for a folder without splits.
+        pictures: how many.
+        width: in pixels.
+        height: in pixels.
+        aspect: width over height.
+        sizes: the commonest sizes as (width, height, pictures).
+        colorfulness: Hasler & Suesstrunk's measure.
+        colorfulness_counts: pictures in steps of `COLORFULNESS_STEP` (5), from 0.
+        grey: names of pictures without any colour.
+        near_grey: names of those with next to none.
+        toned: names of those toned in one hue.
+        framed: names of those with a frame of one colour around them.
+        small: names of those with a side of less than 64 pixels.
+    """
+
+    split: str
+    pictures: int
+    width: Spread
+    height: Spread
+    aspect: Spread
+    sizes: list[tuple[int, int, int]]
+    colorfulness: Spread
+    colorfulness_counts: list[int]
+    grey: list[str]
+    near_grey: list[str]
+    toned: list[str]
+    framed: list[str]
+    small: list[str]
 
 
-def without(report: DataReport, done: str) -> str:
-    """Say how to be rid of pictures: `tinct prepare` left them in, or has not seen them yet."""
-    if report.prepared:  # they passed its screening, by a little
-        return (
-            "delete the files from the folders the dataset was made of, and prepare those anew (tinct prepare -o NEW)"
-        )
-    return f"{again(report)}; it {done}"
+@dataclass(frozen=True)
+class Group:
+    """How many pictures a split has of one source and category."""
+
+    split: str
+    source: str
+    category: str
+    pictures: int
 
 
-def _leaks(report: DataReport) -> Iterator[DataWarning]:
-    for split in ("val", "test"):
-        pairs = [pair for pair in report.leaks if pair.second_split == split]
-        if not pairs:
-            continue
-        others = sorted({NAMES[pair.first_split] for pair in pairs}, key=lambda name: name != "training")
-        count = len({pair.second for pair in pairs})
-        if report.prepared:
-            remedy = "delete one file of each pair from the folders the dataset was made of, and prepare those anew"
-        else:
-            remedy = f"prepare all splits together, which leaves copies out and splits anew: {again(report)}"
-        yield DataWarning(
-            "leak",
-            100,
-            f"{_pictures(count)} of {NAMES[split]} {_are(count)} also in {' and '.join(others)}: "
-            f"its figures come out too good",
-            _pair_lines(pairs),
-            remedy,
-            [name for pair in pairs[:SHOWN] for name in (pair.first, pair.second)],
-        )
+@dataclass(frozen=True)
+class DataReport:
+    """What `inspect_data` found.
 
+    Attributes:
+        data: the folder or dataset.
+        prepared: whether it is a dataset of `tinct prepare`.
+        limit: how many pictures of each split were looked at; None for all.
+        splits: facts of each split.
+        groups: counts by split, source and category.
+        duplicates: pictures that are there twice, within a split or across splits; see `find_duplicates`.
+        unreadable: (picture, reason).
+        palette: (`#rrggbb`, share of the pixels) of all splits.
+        coverage: of colour bins, by whose bins and by split.
+        warnings: what is wrong, the weightiest first.
+        samples: (THUMBNAIL, THUMBNAIL, 3) sRGB pictures chosen at random from all splits.
+        pictures: where every picture is, by its name.
+        seconds: how long it took.
+    """
 
-def _unreadable(report: DataReport) -> Iterator[DataWarning]:
-    count = len(report.unreadable)
-    if count:
-        remedy = "delete the files, or fetch them again; then " if report.prepared else "delete them, or "
-        yield DataWarning(
-            "unreadable",
-            90,
-            f"{_pictures(count)} cannot be read",
-            _some([f"{name}: {reason}" for name, reason in report.unreadable]),
-            remedy + again(report) + ("" if report.prepared else ", which leaves them out"),
-        )
+    data: str
+    prepared: bool
+    limit: int | None
+    splits: list[SplitFacts]
+    groups: list[Group]
+    duplicates: list[Duplicate]
+    unreadable: list[tuple[str, str]]
+    palette: list[tuple[str, float]]
+    coverage: list[BinsCoverage]
+    warnings: list[Finding] = field(default_factory=list)
+    samples: list[Pixels] = field(default_factory=list, repr=False)
+    pictures: dict[str, Picture] = field(default_factory=dict, repr=False)
+    seconds: float = 0.0
 
+    @property
+    def leaks(self) -> list[Duplicate]:
+        """The duplicates across splits."""
+        return [pair for pair in self.duplicates if pair.across]
 
-def _splits(report: DataReport) -> Iterator[DataWarning]:
-    counts = {facts.split: facts.pictures for facts in report.splits}
-    train, val = counts.get("train", counts.get("", 0)), counts.get("val")
-    if val is None and "train" in counts:
-        yield DataWarning(
-            "no-validation",
-            65 if "test" in counts else 85,
-            "there are no pictures to validate on: nobody can see whether a network learns or only remembers",
-            [f"{NAMES[split]}: {_pictures(count)}" for split, count in counts.items()],
-            f"{again(report)} with --val 0.1",
-        )
-    if report.limit is not None:
-        return
-    if val is not None and val < FEW_TO_VALIDATE:
-        yield DataWarning(
-            "small-validation",
-            60,
-            f"validation has {_pictures(val)}: small differences between networks cannot be told from chance",
-            [f"{NAMES[split]}: {_pictures(count)}" for split, count in counts.items()],
-            f"{again(report)} with a larger --val, or give more photographs: {FEW_TO_VALIDATE} do, 500 are better",
-        )
-    if train < FEW_TO_TRAIN:
-        yield DataWarning(
-            "few",
-            55,
-            f"{_pictures(train)} to train on: a network from nothing learns them by heart",
-            [f"below {FEW_TO_TRAIN}"],
-            "give more photographs, or begin with a trained model (tinct train --init photo)",
-        )
-
-
-def _faults(report: DataReport) -> Iterator[DataWarning]:
-    for kind, what in (
-        ("grey", "without any colour"),
-        ("near_grey", "next to grey"),
-        ("toned", "toned in one hue, as sepia is"),
-    ):
-        named: list[str] = [name for facts in report.splits for name in getattr(facts, kind)]
-        if named:
-            share = len(named) / _total(report)
-            yield DataWarning(
-                kind.replace("_", "-"),
-                80 if share > 0.02 else 45,
-                f"{_pictures(len(named))} ({_percent(share)}) {_are(len(named))} {what}: "
-                "they teach that the world has no colours",
-                _some(named),
-                without(report, "leaves such pictures out"),
-                named[: 2 * SHOWN],
-            )
-
-
-def _copies(report: DataReport) -> Iterator[DataWarning]:
-    pairs = [pair for pair in report.duplicates if not pair.across]
-    if pairs:
-        share = len({pair.second for pair in pairs}) / _total(report)
-        remedy = without(report, "leaves copies out")
-        yield DataWarning(
-            "duplicates",
-            50 if share > 0.01 else 30,
-            f"{_pictures(len(pairs))} ({_percent(share)}) {_are(len(pairs))} there twice in a split and count double",
-            _pair_lines(pairs),
-            remedy,
-            [name for pair in pairs[:SHOWN] for name in (pair.first, pair.second)],
-        )
-
-
-def _shape(report: DataReport) -> Iterator[DataWarning]:
-    framed = [name for facts in report.splits for name in facts.framed]
-    if framed:
-        share = len(framed) / _total(report)
-        yield DataWarning(
-            "frames",
-            40 if share > 0.01 else 25,
-            f"{_pictures(len(framed))} ({_percent(share)}) {_have(len(framed))} a frame or margin of one colour",
-            _some(framed),
-            without(report, "cuts frames off"),
-            framed[: 2 * SHOWN],
-        )
-    small = [name for facts in report.splits for name in facts.small]
-    if small:
-        yield DataWarning(
-            "small",
-            45 if len(small) / _total(report) > 0.01 else 25,
-            f"{_pictures(len(small))} {_have(len(small))} a side of less than {SMALLEST_SIDE} pixels",
-            _some(small),
-            without(report, "leaves them out"),
-            small[: 2 * SHOWN],
-        )
-    for facts in report.splits:
-        width, height, count = facts.sizes[0]
-        if width == height and count >= max(100, 0.9 * facts.pictures):
-            yield DataWarning(
-                "squeezed",
-                10,
-                f"{count / facts.pictures:.0%} of {NAMES[facts.split]} is of one square size: "
-                "perhaps squeezed, so that things look too narrow or too wide",
-                [f"{width} x {height}: {_pictures(count)}"],
-                "look at the sample sheet; where circles are ovals, use the photographs as they were before",
-            )
-
-
-def _categories(report: DataReport) -> Iterator[DataWarning]:
-    counts = _by_category(report)
-    base: SplitFacts = report.splits[0]
-    trained = {name: split[base.split] for name, split in counts.items() if split.get(base.split)}
-    ranked = sorted(trained.items(), key=lambda item: -item[1])
-    if len(ranked) >= 3:
-        (largest, most), middle = ranked[0], ranked[len(ranked) // 2][1]
-        if most >= LOPSIDED * middle and most > 0.4 * sum(trained.values()):
-            yield DataWarning(
-                "imbalance",
-                35,
-                f"{largest} has {most / sum(trained.values()):.0%} of the pictures, {most / middle:.0f} times "
-                "the middle category: colours are learned from it above all",
-                [f"{name}: {count}" for name, count in (*ranked[:3], *ranked[3:][-3:])],
-                "give more of the others, prepare fewer of it, or measure each alone (tinct evaluate --by category)",
-            )
-    for facts in report.splits[1:]:
-        there = {name: split[facts.split] for name, split in counts.items() if facts.split in split}
-        unseen = {name: count for name, count in there.items() if base.split not in counts[name]}
-        if unseen:
-            yield DataWarning(
-                "unseen-category",
-                40,
-                f"{_categories_of(len(unseen))} of {NAMES[facts.split]} {_are(len(unseen))} not in {NAMES[base.split]}",
-                _some([f"{name}: {_pictures(count)}" for name, count in unseen.items()]),
-                f"{again(report)}, or read {NAMES[facts.split]}'s figures as those of things never seen",
-            )
-
-
-def _colors(report: DataReport) -> Iterator[DataWarning]:
-    base = report.splits[0]
-    if base.colorfulness.middle < MUTED:
-        yield DataWarning(
-            "muted",
-            35,
-            f"half of the pictures have a colourfulness below {base.colorfulness.middle:.0f}: "
-            "what learns from them will be muted",
-            [f"5 % to 95 %: {base.colorfulness.low:.0f} to {base.colorfulness.high:.0f}; 15 is slight, 45 average"],
-            "give livelier photographs, or weigh rare colours more (tinct train --rebalance below 0.4)",
-        )
-    own = [each for each in report.coverage if each.bins == OWN]
-    if own[0].rare and report.limit is None:
-        rare = [f"bin {index}: {share:.4%}" for index, share in enumerate(own[0].shares) if share < RARE]
-        yield DataWarning(
-            "rare-bins",
-            15,
-            f"{own[0].rare} of {own[0].count} colour bins have less than {RARE:.2%} of the pixels",
-            _some(rare),
-            f"train with fewer bins (tinct train --bins {max(2, own[0].count - own[0].rare)}), or give more "
-            "photographs of these colours",
-        )
-    pictures = {facts.split: facts.pictures for facts in report.splits}
-    for each in own[1:]:
-        if each.shift > SHIFTED and pictures[each.split] >= FEW_TO_VALIDATE:
-            yield DataWarning(
-                "shift",
-                45,
-                f"{NAMES[each.split]} has other colours than {NAMES[base.split]}: {each.shift:.0%} of its pixels would "
-                "have to change",
-                _shifts(own[0].shares, each.shares, each.colors),
-                f"{again(report)}, which splits at random; or say that {NAMES[each.split]} is of another kind",
-            )
-
-
-def _models(report: DataReport) -> Iterator[DataWarning]:
-    for each in report.coverage:
-        if each.bins == OWN or each.split != report.splits[0].split:
-            continue
-        if each.shift > FOREIGN or each.far > 0.02:
-            yield DataWarning(
-                "foreign-bins",
-                40,
-                f"the colour bins of {each.bins} are those of other pictures",
-                [
-                    f"{each.shift:.0%} of the pixels lie in other bins than where {each.bins} learned",
-                    f"{each.far:.1%} lie more than {FAR} grid cells from their bin's centre",
-                    f"{each.rare} of its {each.count} bins have less than {RARE:.2%} of the pixels",
-                ],
-                f"train with bins of your own (without --init {each.bins})",
-            )
-
-
-def _shifts(before: list[float], after: list[float], colors: list[str]) -> list[str]:
-    order = sorted(range(len(before)), key=lambda index: -abs(after[index] - before[index]))[:3]
-    return [f"{colors[index]}: {before[index]:.1%} in training, {after[index]:.1%} there" for index in order]
-
-
-def _by_category(report: DataReport) -> dict[str, dict[str, int]]:
-    """Give category -> split -> pictures, the source before the category where there are both."""
-    counts: dict[str, dict[str, int]] = {}
-    for group in report.groups:
-        name = "/".join(part for part in (group.source, group.category) if part)
-        if name:
-            counts.setdefault(name, {})[group.split] = group.pictures
-    return counts
-
-
-def _pair_lines(pairs: list[Duplicate]) -> list[str]:
-    words = {EXACT: "the same bytes", NEAR: "looks alike", MIRRORED: "mirrored"}
-    return _some([f"{pair.second} = {pair.first} ({words[pair.kind]})" for pair in pairs])
-
-
-def _some(lines: list[str]) -> list[str]:
-    rest = len(lines) - SHOWN
-    return lines if rest <= 1 else [*lines[:SHOWN], f"and {rest} more"]
-
-
-def _total(report: DataReport) -> int:
-    return sum(facts.pictures for facts in report.splits)
-
-
-def _percent(share: float) -> str:
-    return "less than 0.1%" if share < 0.001 else f"{share:.1%}"
-
-
-def _pictures(count: int) -> str:
-    return f"{count:,} picture" if count == 1 else f"{count:,} pictures"
-
-
-def _categories_of(count: int) -> str:
-    return f"{count} category" if count == 1 else f"{count} categories"
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def _have(count: int) -> str:
-    return "has" if count == 1 else "have"
+    def to_json(self) -> dict[str, Any]:
+        """Return everything but the pictures as plain JSON values."""
+        names = ("data", "prepared", "limit", "unreadable", "palette", "seconds")
+        plain: dict[str, Any] = {name: getattr(self, name) for name in names}
+        for name in ("warnings", "splits", "groups", "duplicates", "coverage"):
+            plain[name] = [asdict(item) for item in getattr(self, name)]
+        return plain

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.inputs import ARRAY, PICTURE
+from tinct.data.pictures import TRAIN, split_of, walk_data
 from tinct.errors import DataError, UnreadableError
 from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.small import read_array, read_pixels, size_of
+from tinct.parallel import ordered_map
 
-TRAIN, VAL, TEST = "train", "val", "test"
-SPLIT_NAMES = {"train": TRAIN, "training": TRAIN, "val": VAL, "valid": VAL, "validation": VAL, "test": TEST}
 # Pictures are looked at in a size whose longer edge is at most this, if nothing else is said.
 LARGEST_EDGE = 128
 SMALLEST_EDGE = 16
@@ -51,12 +49,12 @@ class Labelled:
     empty: tuple[str, ...] = ()
 
     def counts(self) -> dict[str, int]:
-        """Give how many pictures each class has."""
+        """Return how many pictures each class has."""
         numbers = np.bincount(self.labels, minlength=len(self.classes))
         return {name: int(number) for name, number in zip(self.classes, numbers, strict=True)}
 
     def part(self, chosen: NDArray[np.bool_]) -> Labelled:
-        """Give some of the pictures; the classes stay."""
+        """Return some of the pictures; the classes stay."""
         kept = np.flatnonzero(chosen)
         return Labelled(
             self.place,
@@ -96,7 +94,7 @@ class Loaded:
         return int(self.pixels.shape[1]), int(self.pixels.shape[2])
 
     def of(self, *splits: str) -> NDArray[np.intp]:
-        """Give the indices of the pictures of some splits."""
+        """Return the indices of the pictures of some splits."""
         return np.flatnonzero(np.isin(np.array(self.labelled.splits), splits))
 
 
@@ -150,9 +148,9 @@ Row = tuple[Path, str, str]
 
 
 def _folder_rows(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
-    """Give what lies in the classes' folders, and the names of those in which nothing does."""
+    """Return what lies in the classes' folders, and the names of those in which nothing does."""
     inside = _subfolders(folder)
-    splits = {path: SPLIT_NAMES[path.name.lower()] for path in inside if path.name.lower() in SPLIT_NAMES}
+    splits = {path: split for path in inside if (split := split_of(path.name))}
     if TRAIN not in splits.values():
         places = [(path, "") for path in inside]
     elif len(splits) < len(inside):
@@ -168,26 +166,11 @@ def _subfolders(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError as error:
-        raise _closed(error) from error
+        raise DataError(f"{folder}: the folder cannot be read ({error.strerror}); check its permissions") from error
 
 
 def _files(folder: Path) -> list[Path]:
-    found: list[Path] = []
-
-    def refuse(error: OSError) -> None:
-        raise _closed(error) from error
-
-    for place, _, names in os.walk(folder, onerror=refuse):
-        found += [
-            path
-            for path in (Path(place, name) for name in names if not name.startswith("."))
-            if path.suffix.lower() in (*PICTURE_SUFFIXES, ".npy") and path.is_file()
-        ]
-    return sorted(found)
-
-
-def _closed(error: OSError) -> DataError:
-    return DataError(f"{error.filename}: cannot be looked into ({error.strerror}); allow it, or move the folder away")
+    return sorted(path for path in walk_data(folder, (*PICTURE_SUFFIXES, ".npy")) if path.is_file())
 
 
 def _table_rows(table: Path) -> Iterator[Row]:
@@ -207,16 +190,16 @@ def _table_rows(table: Path) -> Iterator[Row]:
             continue  # the headings
         if len(row) < 2 or not row[1].strip():
             raise DataError(f"{table}, row {number}: needs a path and a label")
-        split = row[2].strip().lower() if len(row) > 2 else ""
-        if split and split not in SPLIT_NAMES:
+        split = row[2].strip() if len(row) > 2 else ""
+        if split and not split_of(split):
             raise DataError(f"{table}, row {number}: no split '{split}'; there are train, val and test")
         if not path.is_file():
             raise DataError(f"{table}, row {number}: {path} does not exist; paths are relative to the table")
-        yield path, row[1].strip(), SPLIT_NAMES[split] if split else ""
+        yield path, row[1].strip(), split_of(split) or ""
 
 
 def common_size(labelled: Labelled, *, largest: int = LARGEST_EDGE) -> tuple[int, int]:
-    """Give the size that pictures are best looked at in: their median height and width, made smaller to fit.
+    """Return the size that pictures are best looked at in: their median height and width, made smaller to fit.
 
     Args:
         labelled: the pictures.
@@ -264,13 +247,12 @@ def load(labelled: Labelled, *, size: tuple[int, int], progress: Callable[[int, 
         except UnreadableError as error:
             return str(error)
 
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for index, found in enumerate(pool.map(one, labelled.paths)):
-            if progress:
-                progress(index + 1, total)
-            read.append(None if isinstance(found, str) else found)
-            if isinstance(found, str):
-                left_out.append((str(labelled.paths[index]), found))
+    for index, found in enumerate(ordered_map(one, labelled.paths)):
+        if progress:
+            progress(index + 1, total)
+        read.append(None if isinstance(found, str) else found)
+        if isinstance(found, str):
+            left_out.append((str(labelled.paths[index]), found))
     kept = [found[0] for found in read if found is not None]
     compared = [found[1] for found in read if found is not None and found[1] is not None]
     if not kept:

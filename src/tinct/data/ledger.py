@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinct.data.pictures import draw
 from tinct.data.screening import look_alike
 
 _SCHEMA = """
@@ -42,12 +42,6 @@ class Photo:
     colorfulness: float = 0.0
 
 
-def draw(seed: int, name: str, purpose: str) -> float:
-    """Give a number in 0..1 that depends on nothing but its arguments."""
-    digest = hashlib.sha256(f"{seed}\0{purpose}\0{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
-
-
 class Ledger:
     """Photographs in a random but fixed order, and what became of each; an SQLite file."""
 
@@ -61,7 +55,7 @@ class Ledger:
         self._base.close()
 
     def setting(self, name: str) -> str | None:
-        """Give a setting noted earlier."""
+        """Return a setting noted earlier."""
         row = self._base.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
         return str(row[0]) if row else None
 
@@ -70,20 +64,14 @@ class Ledger:
         with self._base:
             self._base.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
 
-    def enlist(self, photos: Iterable[tuple[str, str, str, str]], *, seed: int, val: float) -> None:
-        """Add photographs (path, name, source, category) that are not in the list yet.
+    def enlist(self, photos: Iterable[tuple[str, str, str, str, str]], *, seed: int) -> None:
+        """Add photographs (path, name, source, category, split) that are not in the list yet.
 
-        Turn and split are drawn from the name, which does not depend on where the source lies.
+        Their turn is drawn from the name, which does not depend on where the source lies.
         """
         rows = (
-            (
-                path,
-                source,
-                category,
-                int(draw(seed, name, "turn") * 2**62),
-                "val" if draw(seed, name, "split") < val else "train",
-            )
-            for path, name, source, category in photos
+            (path, source, category, int(draw(seed, name, "turn") * 2**62), split)
+            for path, name, source, category, split in photos
         )
         with self._base:
             self._base.executemany(
@@ -96,7 +84,7 @@ class Ledger:
         return int(row[0])
 
     def next_photos(self, split: str, count: int) -> list[Photo]:
-        """Give the next photographs to do, in their turn."""
+        """Return the next photographs to do, in their turn."""
         rows = self._base.execute(
             "SELECT id, path, source, category FROM photo WHERE split = ? AND shard IS NULL ORDER BY turn, id LIMIT ?",
             (split, count),
@@ -104,7 +92,7 @@ class Ledger:
         return [Photo(*row) for row in rows]
 
     def next_shard(self, split: str) -> int:
-        """Give the number of the first shard not written yet."""
+        """Return the number of the first shard not written yet."""
         row = self._base.execute("SELECT MAX(shard) FROM photo WHERE split = ?", (split,)).fetchone()
         return 0 if row[0] is None else max(int(row[0]) + 1, 0)
 
@@ -190,7 +178,7 @@ class Ledger:
 
 
 def _marks(photo: Photo) -> list[tuple[str, tuple[int, bytes]]]:
-    """Give the fingerprints by which a photograph's look-alikes are found, and what to call those."""
+    """Return the fingerprints by which a photograph's look-alikes are found, and what to call those."""
     found = (("near", photo.fingerprint), ("mirrored", photo.mirrored))
     return [(kind, mark) for kind, mark in found if mark is not None]
 

@@ -1,33 +1,25 @@
-"""The pictures a study looks at: a plain folder's, or those of a prepared dataset's shards."""
+"""Which pictures there are, by split and category: in a plain folder, or in a dataset of `tinct prepare`."""
 
 from __future__ import annotations
 
-import json
-import os
+import hashlib
 import random
-import tarfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.data.shards import DATASET_FILE, Shard, list_shard, read_card
 from tinct.errors import DataError, SettingError, UnreadableError
+from tinct.files import walk
 from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.small import read_small
 
-DATASET_FILE = "dataset.json"
+TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
 # What the folders of a split are called, by habit.
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-}
+_SPLIT_NAMES = {"training": TRAIN, "valid": VAL, "validation": VAL, "dev": VAL} | {split: split for split in SPLITS}
 
 
 @dataclass(frozen=True)
@@ -59,7 +51,7 @@ class Picture:
         return f"{self.name} ({'/'.join(parts)})" if self.original else self.name
 
     def group(self, by: str | None) -> str:
-        """Give the picture's group: its `source`, or its `category` with the source before it where it has both."""
+        """Return its `source`, or its `category` with the source before it; `(none)` where it has neither."""
         parts = [self.source] if by == "source" else [self.source, self.category]
         return "/".join(part for part in parts if part) or "(none)"
 
@@ -78,7 +70,7 @@ class Picture:
         return read_small(self.content(), longest=longest, name=self.name)
 
     def content(self) -> bytes:
-        """Give the picture's bytes as they are stored.
+        """Read the picture's bytes as they are stored.
 
         Raises:
             UnreadableError: the file cannot be read.
@@ -91,13 +83,13 @@ class Picture:
             raise UnreadableError(f"{self.name}: cannot be read ({error.strerror})") from error
 
 
-def find_pictures(data: str | Path, *, split: str = "val", limit: int | None = None, seed: int = 0) -> list[Picture]:
+def find_pictures(data: str | Path, *, split: str = VAL, limit: int | None = None, seed: int = 0) -> list[Picture]:
     """List the pictures of a folder or a dataset.
 
     Args:
         data: a folder, searched to any depth, or a dataset that `tinct prepare` made.
-        split: `train` or `val`, for a dataset; a plain folder has none.
-        limit: take so many, chosen at random; all without it.
+        split: `train`, `val` or `test`, for a dataset; of a plain folder all pictures are listed.
+        limit: take this number, chosen at random; all without it.
         seed: decides the choice.
 
     Returns:
@@ -107,21 +99,17 @@ def find_pictures(data: str | Path, *, split: str = "val", limit: int | None = N
         SettingError: `split` or `limit` is out of range.
         DataError: there is no such folder, no picture in it, or the dataset is damaged.
     """
-    folder = Path(data)
     if limit is not None and limit < 1:
         raise SettingError(f"the limit must be at least 1 picture, not {limit}")
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder of pictures or dataset")
-    if (folder / DATASET_FILE).is_file():
-        if split not in ("train", "val"):
-            raise SettingError(f"no split '{split}'; there are: train, val")
-        pictures = [picture for shard in _shards(folder, split) for picture in _in_shard(shard)]
+    if (shards := _shards(data)) is None:
+        pictures = [_in_folder(Path(data), path) for path in walk_data(data, PICTURE_SUFFIXES)]
     else:
-        pictures = _in_folder(folder)
-    if not pictures and any(folder.glob("*.tar*")):
-        raise DataError(f"{folder}: shards, but no {DATASET_FILE}: it was not finished; run  tinct prepare  again")
-    if not pictures:
-        raise DataError(f"{folder}: no pictures in it; give a folder of photographs or a dataset of  tinct prepare")
+        if split not in shards:
+            raise SettingError(f"no split '{split}'; there are: {', '.join(shards)}")
+        pictures = [picture for shard in shards[split] for picture in _in_shard(shard)]
+        if not pictures:
+            raise DataError(f"{data}: the dataset has no pictures in its split '{split}'")
+    _check_any(data, pictures)
     if limit is None or limit >= len(pictures):
         return pictures
     return [pictures[index] for index in sorted(random.Random(seed).sample(range(len(pictures)), limit))]
@@ -131,9 +119,7 @@ def find_splits(data: str | Path) -> dict[str, list[Picture]]:
     """List the pictures of a folder or a dataset by split.
 
     Args:
-        data: a dataset that `tinct prepare` made, or a folder. In a folder whose only subfolders with pictures are
-            called train, training, val, valid, validation, dev or test, these are the splits, and the folders below
-            them the categories.
+        data: a dataset that `tinct prepare` made, or a folder, whose own splits are as in `walk_pictures`.
 
     Returns:
         `train`, `val` and `test` where there are such, in this order; one split without a name for a plain folder.
@@ -141,85 +127,125 @@ def find_splits(data: str | Path) -> dict[str, list[Picture]]:
     Raises:
         DataError: there is no such folder, no picture in it, or the dataset is damaged.
     """
-    if is_dataset(data):
-        return {split: find_pictures(data, split=split) for split in ("train", "val") if has_split(data, split)}
-    pictures = find_pictures(data)
-    tops = {picture.category for picture in pictures}
-    if not tops <= set(SPLIT_FOLDERS) or len({SPLIT_FOLDERS[top] for top in tops}) < 2:
-        return {"": pictures}
-    found: dict[str, list[Picture]] = {split: [] for split in dict.fromkeys(SPLIT_FOLDERS.values())}
-    for picture in pictures:
-        below = Path(picture.name).parts[1:-1]
-        found[SPLIT_FOLDERS[picture.category]].append(replace(picture, category=below[0] if below else ""))
-    return {split: listed for split, listed in found.items() if listed}
+    splits: dict[str, list[Picture]] = {split: [] for split in (*SPLITS, "")}
+    if (shards := _shards(data)) is None:
+        for split, picture in walk_pictures(data):
+            splits[split].append(picture)
+    else:
+        for split in SPLITS:
+            splits[split] = [picture for shard in shards.get(split, ()) for picture in _in_shard(shard)]
+    _check_any(data, [picture for pictures in splits.values() for picture in pictures[:1]])
+    return {split: pictures for split, pictures in splits.items() if pictures}
 
 
 def is_dataset(data: str | Path) -> bool:
-    """Say whether a folder is a dataset that `tinct prepare` made."""
+    """Return whether a folder is a dataset that `tinct prepare` made."""
     return (Path(data) / DATASET_FILE).is_file()
 
 
 def has_split(data: str | Path, split: str) -> bool:
-    """Say whether a dataset has a split.
+    """Return whether a dataset has pictures in a split.
 
     Raises:
         DataError: the dataset is damaged.
     """
-    return bool(_listed_shards(Path(data), split))
+    return bool((_shards(data) or {}).get(split))
 
 
-def _in_folder(folder: Path) -> list[Picture]:
-    pictures = []
-
-    def closed(error: OSError) -> None:
-        raise DataError(f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions")
-
-    for place, folders, names in os.walk(folder, onerror=closed):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        parts = Path(place).relative_to(folder).parts
-        for name in sorted(names):
-            path = Path(place, name)
-            if path.suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
-                pictures.append(Picture(str(path.relative_to(folder)), "", parts[0] if parts else "", path))
-    return pictures
+def split_of(name: str) -> str | None:
+    """Return the split that a folder's name stands for: `train`, `val` or `test`; None for any other name."""
+    return _SPLIT_NAMES.get(name.lower())
 
 
-def _listed_shards(folder: Path, split: str) -> list[Path]:
+def own_splits(folder: str | Path) -> set[str]:
+    """Return the splits that a plain folder is divided into.
+
+    They are those of its subfolders' names (`split_of`), where all pictures lie in such subfolders and these are of two
+    splits or more; none for any other folder.
+    """
+    splits = set()
+    for path in walk_data(folder, PICTURE_SUFFIXES):
+        split = split_of(path.relative_to(folder).parts[0])
+        if split is None:
+            return set()
+        splits.add(split)
+    return splits if len(splits) > 1 else set()
+
+
+def walk_pictures(folder: str | Path) -> Iterator[tuple[str, Picture]]:
+    """Yield (split, picture) of a plain folder, to any depth.
+
+    In a folder with splits of its own, the categories are the folders below these. In any other the split is empty.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
+    divided = bool(own_splits(folder))
+    for path in walk_data(folder, PICTURE_SUFFIXES):
+        split = split_of(path.relative_to(folder).parts[0]) if divided else ""
+        yield split or "", _in_folder(Path(folder), path, below=int(divided))
+
+
+def divide_pictures(folder: str | Path, *, val: float, seed: int, prefix: str = "") -> Iterator[tuple[str, Picture]]:
+    """Yield (split, picture) of a plain folder: its own splits, or a division at random.
+
+    Args:
+        folder: where the pictures lie.
+        val: share of the pictures that validate, where the folder has no pictures for that itself.
+        seed: of the draw, which depends on nothing else but the picture's name.
+        prefix: put before the names for the draw.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
+    fixed = own_splits(folder)
+    for split, picture in walk_pictures(folder):
+        if split in fixed and (split != TRAIN or VAL in fixed):
+            yield split, picture
+        else:
+            chance = draw(seed, prefix + Path(picture.name).as_posix(), "split")
+            yield VAL if chance < val else TRAIN, picture
+
+
+def draw(seed: int, name: str, purpose: str) -> float:
+    """Return a number in 0..1 that depends on nothing but the arguments."""
+    digest = hashlib.sha256(f"{seed}\0{purpose}\0{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def walk_data(folder: str | Path, suffixes: Collection[str]) -> Iterator[Path]:
+    """Yield a folder's files as `tinct.files.walk` does.
+
+    Raises:
+        DataError: a folder cannot be read.
+    """
     try:
-        listed = json.loads((folder / DATASET_FILE).read_text(encoding="utf-8")).get("shards", {}).get(split)
-        names = [shard["file"] for shard in listed] if listed is not None else None
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
-        raise DataError(f"{folder / DATASET_FILE}: damaged ({error!r}); prepare the dataset again") from error
-    return sorted(folder.glob(f"{split}-*.tar")) if names is None else [folder / name for name in names]
+        yield from walk(folder, suffixes)
+    except UnreadableError as error:
+        raise DataError(str(error)) from error
 
 
-def _shards(folder: Path, split: str) -> list[Path]:
-    """Give a split's shards; a shard that the dataset lists but that is not there is an error, not fewer pictures."""
-    shards = _listed_shards(folder, split)
-    for shard in shards:
-        if not shard.is_file():
-            raise DataError(f"{shard}: the shard is missing; prepare the dataset again")
-    if not shards:
-        raise DataError(f"{folder}: the dataset has no pictures in its split '{split}'")
-    return shards
+def _shards(data: str | Path) -> dict[str, tuple[Shard, ...]] | None:
+    if not Path(data).is_dir():
+        raise DataError(f"{data}: no such folder of pictures or dataset")
+    card = read_card(data)
+    return None if card is None else card.shards
 
 
-def _in_shard(shard: Path) -> Iterator[Picture]:
-    """List a shard's pictures from its headers and the JSON beside each picture; no picture is read."""
-    places: dict[str, tuple[int, int]] = {}
-    cards: dict[str, dict[str, str]] = {}
-    try:
-        with tarfile.open(shard, "r:") as tar:
-            for member in tar:
-                key, _, suffix = member.name.partition(".")
-                if suffix.lower() == "json":
-                    file = tar.extractfile(member)
-                    cards[key] = json.loads(file.read()) if file else {}
-                elif f".{suffix.lower()}" in PICTURE_SUFFIXES:
-                    places[key] = (member.offset_data, member.size)
-    except (tarfile.TarError, OSError, ValueError) as error:
-        raise DataError(f"{shard}: damaged shard ({error}); prepare the dataset again") from error
-    for key, (offset, size) in places.items():
-        card = cards.get(key, {})
-        source, category, original = (str(card.get(name, "")) for name in ("source", "category", "name"))
-        yield Picture(key, source, category, shard, offset, size, original)
+def _check_any(data: str | Path, pictures: list[Picture]) -> None:
+    if not pictures and any(Path(data).glob("*.tar*")):
+        raise DataError(f"{data}: shards, but no {DATASET_FILE}: it was not finished; run  tinct prepare  again")
+    if not pictures:
+        raise DataError(f"{data}: no pictures in it; give a folder of photographs or a dataset of  tinct prepare")
+
+
+def _in_folder(folder: Path, path: Path, *, below: int = 0) -> Picture:
+    inside = path.relative_to(folder)
+    folders = inside.parts[below:-1]
+    return Picture(str(inside), "", folders[0] if folders else "", path)
+
+
+def _in_shard(shard: Shard) -> Iterator[Picture]:
+    for entry in list_shard(shard):
+        source, category, original = (str(entry.card.get(name, "")) for name in ("source", "category", "name"))
+        yield Picture(entry.key, source, category, Path(shard.place), entry.offset, entry.size, original)

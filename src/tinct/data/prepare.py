@@ -15,11 +15,10 @@ import csv
 import hashlib
 import io
 import json
-import os
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +27,14 @@ import numpy as np
 
 from tinct.color.statistics import colorfulness
 from tinct.data.ledger import Ledger, Photo
+from tinct.data.pictures import SPLITS, TEST, divide_pictures
 from tinct.data.screening import SMALLEST_SIDE, Picture, crop_frame, find_frame, fingerprint, grey_reason
+from tinct.data.shards import DATASET_FILE, FORMAT
 from tinct.errors import DataError, SettingError, UnreadableError
 from tinct.files import make_folder, written_beside
-from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.small import read_small
+from tinct.parallel import ordered_map
 
-FORMAT = 1
 JPEG_QUALITY = 95
 
 
@@ -49,6 +49,7 @@ class PreparedDataset:
         rejected: photographs left out.
         cropped: photographs taken without their frame.
         duplicates: of those left out, how many are another photograph again: the same file, recompressed, or mirrored.
+        test: photographs to test on, where the folders have such.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class PreparedDataset:
     rejected: int
     cropped: int
     duplicates: int = 0
+    test: int = 0
 
 
 def prepare(
@@ -72,7 +74,8 @@ def prepare(
 ) -> PreparedDataset:
     """Make a dataset from folders of photographs.
 
-    Photographs are fitted into `size` (Lanczos, never enlarged), freed of frames, and split at random. Unreadable,
+    Photographs are fitted into `size` (Lanczos, never enlarged) and freed of frames. A folder's own splits (subfolders
+    train, val and test, see `tinct.data.pictures.own_splits`) are kept; others are split at random. Unreadable,
     near-grey, toned, tiny and duplicate ones (mirrored copies too) are left out and listed in `rejected.csv`. Run again
     after an interruption, it goes on; memory does not grow with the number of photographs.
 
@@ -81,7 +84,7 @@ def prepare(
             the subfolder right below (empty for photographs in the folder itself).
         target: the dataset's folder; made where missing.
         size: longest edge in pixels, at least 64.
-        val: share of photographs kept for validation, 0..0.5.
+        val: share of photographs kept for validation, 0..0.5, of folders that have none for that themselves.
         seed: decides order and split.
         categories: take only these subfolders.
         shard_size: photographs looked at per shard.
@@ -96,12 +99,12 @@ def prepare(
     """
     _check(sources, size=size, val=val, shard_size=shard_size)
     folder = Path(target)
-    _check_there(sources, categories, folder)
+    _check_there(sources, categories)
     make_folder(folder)
     ledger = Ledger(folder / "ledger.sqlite")
     try:
         _begin(ledger, sources, folder, size=size, val=val, seed=seed, categories=categories, shard_size=shard_size)
-        total = ledger.remaining("train") + ledger.remaining("val")
+        total = sum(ledger.remaining(split) for split in SPLITS)
         for done, _ in enumerate(_write_shards(ledger, folder, shard_size=shard_size, size=size), start=1):
             if progress:
                 progress(done, total)
@@ -111,7 +114,7 @@ def prepare(
 
 
 def prepared_from(dataset: str | Path) -> list[str]:
-    """Give the folders, as whole paths, whose photographs a dataset was made of."""
+    """Return the folders, as whole paths, whose photographs a dataset was made of."""
     ledger = Ledger(Path(dataset) / "ledger.sqlite")
     try:
         places: list[str] = json.loads(ledger.setting("settings") or "{}").get("sources", [])
@@ -132,17 +135,19 @@ def _check(sources: Sequence[str | Path], *, size: int, val: float, shard_size: 
             raise DataError(f"{source}: no such folder of photographs")
 
 
-def _check_there(sources: Sequence[str | Path], categories: Sequence[str] | None, folder: Path) -> None:
+def _check_there(sources: Sequence[str | Path], categories: Sequence[str] | None) -> None:
     """Refuse folders without photographs, and categories that are not there, before anything is made."""
     where = ", ".join(str(source) for source in sources)
-    if next(_find(sources, None, folder), None) is None:
+    photos = _find(sources, None, val=0, seed=0)
+    if categories is None:
+        known = {category for *_, category, _ in islice(photos, 1)}
+    else:
+        known = {category for *_, category, _ in photos}
+    if not known:
         raise DataError(f"no photographs found in {where}")
-    if not categories:
-        return
-    there = {category for *_, category in _find(sources, None, folder)}
-    if missing := [name for name in categories if name not in there]:
-        known = ", ".join(sorted(name for name in there if name)) or "none: no subfolders"
-        raise DataError(f"{where}: no category '{missing[0]}' with photographs in it; there are {known}")
+    if missing := [name for name in categories or () if name not in known]:
+        names = ", ".join(sorted(name for name in known if name)) or "none: no subfolders"
+        raise DataError(f"{where}: no category '{missing[0]}' with photographs in it; there are {names}")
 
 
 def _begin(ledger: Ledger, sources: Sequence[str | Path], folder: Path, **settings: Any) -> None:
@@ -154,33 +159,27 @@ def _begin(ledger: Ledger, sources: Sequence[str | Path], folder: Path, **settin
             f"{folder} was begun with other settings ({before}); give the same, or another folder for the new dataset"
         )
     # Photographs added since an earlier preparation are taken too; those known already stay where they are.
-    ledger.enlist(_find(sources, settings["categories"], folder), seed=settings["seed"], val=settings["val"])
+    photos = _find(sources, settings["categories"], val=settings["val"], seed=settings["seed"])
+    ledger.enlist(photos, seed=settings["seed"])
     ledger.note("settings", wanted)
 
 
 def _find(
-    sources: Sequence[str | Path], categories: Sequence[str] | None, target: Path
-) -> Iterator[tuple[str, str, str, str]]:
-    """Walk the sources and give (path, name, source, category) of every picture file."""
-    avoided = target.resolve()
+    sources: Sequence[str | Path], categories: Sequence[str] | None, *, val: float, seed: int
+) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield (path, name, source, category, split) of every picture file in the sources."""
     for source in sources:
         root = Path(source).resolve()
-        for place, folders, names in os.walk(root):
-            here = Path(place)
-            folders[:] = sorted(name for name in folders if not name.startswith(".") and here / name != avoided)
-            parts = here.relative_to(root).parts
-            category = parts[0] if parts else ""
-            if categories is not None and category not in categories:
-                continue
-            for name in sorted(names):
-                if Path(name).suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
-                    path = here / name
-                    yield str(path), f"{root.name}/{path.relative_to(root).as_posix()}", root.name, category
+        prefix = f"{root.name}/"
+        for split, picture in divide_pictures(root, val=val, seed=seed, prefix=prefix):
+            if not categories or picture.category in categories:
+                name = prefix + Path(picture.name).as_posix()
+                yield str(picture.path), name, root.name, picture.category, split
 
 
 def _write_shards(ledger: Ledger, folder: Path, *, shard_size: int, size: int) -> Iterator[Photo]:
     """Write all shards, giving each photograph as it is done."""
-    for split in ("train", "val"):
+    for split in SPLITS:
         while photos := ledger.next_photos(split, shard_size):
             yield from _write_shard(ledger, folder, split, photos, size=size)
 
@@ -191,8 +190,8 @@ def _write_shard(ledger: Ledger, folder: Path, split: str, photos: list[Photo], 
     taken: list[Photo] = []
     path = folder / f"{split}-{number:06d}.tar"
     partial = path.with_suffix(".tar.part")
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool, tarfile.open(partial, "w") as tar:
-        for photo in pool.map(lambda item: _load(item, size=size), photos):
+    with tarfile.open(partial, "w") as tar:
+        for photo in ordered_map(lambda item: _load(item, size=size), photos):
             if photo.reason is None:
                 photo.reason = ledger.twin(photo, taken)
             if photo.reason is None:
@@ -274,7 +273,9 @@ def _finish(ledger: Ledger, folder: Path, *, size: int, val: float, seed: int) -
             cropped += reason.startswith("cropped")
             rejected += not reason.startswith("cropped")
             duplicates += reason.startswith(("exact duplicate", "near duplicate", "mirrored duplicate"))
-    shards = {split: _list_shards(ledger, folder, split) for split in ("train", "val")}
+    shards = {split: _list_shards(ledger, folder, split) for split in SPLITS}
+    if not shards[TEST]:
+        del shards[TEST]  # only folders with test pictures of their own have any
     counts = {split: sum(shard["count"] for shard in listed) for split, listed in shards.items()}
     if counts["train"] == 0:
         raise DataError(f"no photograph was fit for training; {folder / 'rejected.csv'} says why")
@@ -290,9 +291,9 @@ def _finish(ledger: Ledger, folder: Path, *, size: int, val: float, seed: int) -
             for split, source, category, count in ledger.categories()
         ],
     }
-    with written_beside(folder / "dataset.json") as partial:
+    with written_beside(folder / DATASET_FILE) as partial:
         partial.write_text(json.dumps(card, indent=1), encoding="utf-8")
-    return PreparedDataset(folder, counts["train"], counts["val"], rejected, cropped, duplicates)
+    return PreparedDataset(folder, counts["train"], counts["val"], rejected, cropped, duplicates, counts.get(TEST, 0))
 
 
 def _list_shards(ledger: Ledger, folder: Path, split: str) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ Picture = NDArray[np.uint8]
 
 # A photograph whose chroma is below this on average teaches that the world is grey (YUV units; full red is 0.63).
 NEAR_GREY = 0.02
+# Channels that differ by at most this many of 255 levels show no colour: JPEG rounds greys by as much.
+GREY_LEVELS = 4
 # A frame's lines are of one colour: the largest spread (8-bit steps) along a line and from line to line.
 FRAME_SPREAD = 4.0
 FRAME_STEP = 8.0
@@ -58,7 +60,7 @@ def find_frame(picture: Picture) -> Frame:
 
 
 def _pair(lines: NDArray[np.float32]) -> tuple[int, int]:
-    """Give the width of the frame at the first and at the last line."""
+    """Return the width of the frame at the first and at the last line."""
     first, last = _flat_lines(lines, FRAME_SPREAD), _flat_lines(lines[::-1], FRAME_SPREAD)
     if first and last and np.abs(lines[0].mean(axis=0) - lines[-1].mean(axis=0)).max() < FRAME_STEP:
         return first, last
@@ -84,8 +86,25 @@ def _abrupt(lines: NDArray[np.float32]) -> int:
     return count if np.abs(after - color).mean() > SINGLE_STEP else 0
 
 
+def is_grey(picture: Picture) -> bool:
+    """Return whether a picture (H, W, 3) has no colour at all: its channels hardly differ in 99 of 100 pixels."""
+    red, green, blue = cv2.split(picture)
+    steps = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
+    return bool(np.quantile(steps, 0.99) <= GREY_LEVELS)
+
+
+def color_fault(picture: Picture) -> str:
+    """Return `grey` (no colour at all), `near_grey`, `toned` (in one hue), or nothing for a picture (H, W, 3)."""
+    if is_grey(picture):
+        return "grey"
+    reason = grey_reason(picture)
+    if reason is None:
+        return ""
+    return "toned" if reason.startswith("toned") else "near_grey"
+
+
 def grey_reason(picture: Picture) -> str | None:
-    """Say why a picture has too little colour to learn from.
+    """Return why a picture has too little colour to learn from.
 
     Args:
         picture: (H, W, 3) sRGB uint8.
@@ -105,7 +124,7 @@ def grey_reason(picture: Picture) -> str | None:
 
 
 def fingerprint(picture: Picture) -> tuple[int, bytes]:
-    """Give what look-alikes are found by.
+    """Compute what look-alikes are found by.
 
     Args:
         picture: (H, W, 3) sRGB uint8.
@@ -121,7 +140,7 @@ def fingerprint(picture: Picture) -> tuple[int, bytes]:
 
 
 def look_alike(first: tuple[int, bytes], second: tuple[int, bytes]) -> bool:
-    """Say whether two fingerprints belong to the same picture, recompressed or resized."""
+    """Return whether two fingerprints belong to the same picture, recompressed or resized."""
     if (first[0] ^ second[0]).bit_count() > LOOKALIKE_BITS:
         return False
     one, other = (np.frombuffer(part, dtype=np.uint8).astype(np.float32) for part in (first[1], second[1]))

@@ -1,15 +1,12 @@
-"""Where photographs are read from: tar shards, local or over http(s), or a plain folder."""
+"""What a training reads photographs from, one after another: shards, local or over http(s), or a plain folder."""
 
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
-import tarfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
@@ -18,15 +15,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.data.decoded import read_decoded
-from tinct.data.ledger import draw
-from tinct.data.prepare import FORMAT
+from tinct.data.pictures import Picture, divide_pictures, draw
+from tinct.data.shards import DATASET_FILE, Shard, read_card, read_shard
 from tinct.errors import DataError, UnreadableError
-from tinct.media.image.formats import PICTURE_SUFFIXES
+from tinct.files import folder_beside
 from tinct.media.image.small import read_small
 
 # A photograph's file as bytes, or the photograph decoded, with its description.
 Sample = tuple[bytes | NDArray[np.uint8], dict[str, Any]]
+# The two files of a folder of decoded photographs.
+PIXELS, INDEX = "pixels.bin", "index.json"
 
 
 @dataclass(frozen=True)
@@ -35,118 +33,66 @@ class Source:
 
     Attributes:
         place: the dataset's folder or address, for messages.
-        parts: shards (paths or addresses), or the picture files of a plain folder.
-        counts: photographs in each part.
-        digests: SHA-256 of each shard; empty for a plain folder and for datasets without them.
-        shards: whether the parts are shards.
         size: longest edge that photographs are fitted into.
+        shards: of a dataset.
+        files: of a plain folder, instead.
         draws: how often each photograph is drawn on average, in the source's order, 0 for never; None: each once.
-        decoded: folder of the photographs decoded once and for all (`tinct.learn.feature_cache`), or empty.
+        decoded: folder that `decode_source` wrote the photographs into, or empty.
     """
 
     place: str
-    parts: tuple[str, ...]
-    counts: tuple[int, ...]
-    shards: bool
     size: int
-    digests: tuple[str, ...] = ()
+    shards: tuple[Shard, ...] = ()
+    files: tuple[Picture, ...] = ()
     draws: tuple[float, ...] | None = None
     decoded: str = ""
+
+    @property
+    def parts(self) -> tuple[Shard | Picture, ...]:
+        """The shards or files."""
+        return self.shards or self.files
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Photographs in each part."""
+        return tuple(shard.count for shard in self.shards) or (1,) * len(self.files)
 
     @property
     def count(self) -> int:
         """Photographs that are drawn."""
         return sum(self.counts) if self.draws is None else sum(share > 0 for share in self.draws)
 
-    def starts(self) -> list[int]:
-        """Give the number of each part's first photograph, counted through the source."""
-        return [0, *accumulate(self.counts)][:-1]
-
 
 def open_source(data: str | Path, *, split: str, val: float = 0.1, seed: int = 0, size: int = 256) -> Source:
     """Find one split of a dataset.
 
     Args:
-        data: a dataset of `tinct prepare` (a folder or an http(s) address), or a plain folder of photographs, which is
-            split at random by `val` and `seed` and fitted into `size` while it is read.
-        split: `train` or `val`.
-        val: share kept for validation, for plain folders.
-        seed: decides the split of plain folders.
+        data: a dataset of `tinct prepare` (a folder or an http(s) address), or a plain folder of photographs, which are
+            fitted into `size` while they are read. A folder's own splits (see `tinct.data.pictures.own_splits`) are
+            kept; if it has none for validation, its photographs are divided at random.
+        split: `train`, `val` or `test`.
+        val: share of a plain folder that validates, where it is divided at random.
+        seed: of that division.
         size: longest edge in pixels, for plain folders.
 
-    Returns:
-        Where to read.
-
     Raises:
-        DataError: there is no dataset and no photograph, or the dataset has another format.
+        DataError: there is no dataset and no photograph, or the dataset is damaged or has another format.
     """
-    place = str(data).rstrip("/")
-    card = _read_card(place)
-    if card is None:
-        return _open_folder(Path(data), split=split, val=val, seed=seed, size=size)
-    if card.get("format") != FORMAT:
-        raise DataError(
-            f"{place}: a dataset of format {card.get('format')}, this tinct reads {FORMAT}; prepare it again"
-        )
-    try:
-        shards = card["shards"][split]
-        return Source(
-            place,
-            tuple(f"{place}/{shard['file']}" for shard in shards),
-            tuple(int(shard["count"]) for shard in shards),
-            True,
-            int(card["size"]),
-            tuple(str(shard["sha256"]) for shard in shards if "sha256" in shard),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{place}/dataset.json: damaged ({error!r}); prepare the dataset again") from error
-
-
-def _read_card(place: str) -> dict[str, Any] | None:
-    address = f"{place}/dataset.json"
-    try:
-        with _open(address) as stream:
-            card: dict[str, Any] = json.load(stream)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{address}: cannot be read ({error}); prepare the dataset again") from error
-    if not isinstance(card, dict):
-        raise DataError(f"{address}: damaged; prepare the dataset again")
-    return card
-
-
-def _open_folder(folder: Path, *, split: str, val: float, seed: int, size: int) -> Source:
+    card = read_card(data)
+    if card is not None:
+        return Source(str(data).rstrip("/"), card.size, card.shards.get(split, ()))
+    folder = Path(data)
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such dataset or folder")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES)
-    chosen = tuple(
-        str(path)
-        for path in files
-        if (draw(seed, path.relative_to(folder).as_posix(), "split") < val) == (split == "val")
-    )
-    if not files:
+        raise DataError(f"{data}: no such dataset or folder")
+    divided = sorted(divide_pictures(folder, val=val, seed=seed), key=lambda pair: pair[1].path)
+    if not divided:
         raise DataError(
-            f"{folder}: no photographs and no dataset.json in it; run `tinct prepare` or name another folder"
+            f"{data}: no photographs and no {DATASET_FILE} in it; run `tinct prepare` or name another folder"
         )
-    return Source(str(folder), chosen, (1,) * len(chosen), False, size)
+    return Source(str(folder), size, files=tuple(picture for of, picture in divided if of == split))
 
 
-def _open(place: str) -> Any:
-    """Open a path or an http(s) address for reading bytes."""
-    if place.startswith(("http://", "https://")):
-        try:
-            return urllib.request.urlopen(place, timeout=60)
-        except urllib.error.HTTPError as error:
-            if error.code == 404:
-                raise FileNotFoundError(place) from error
-            raise DataError(f"{place}: the server answered {error.code} {error.reason}") from error
-        except OSError as error:
-            raise DataError(f"{place}: cannot be reached ({error}); check the address and the network") from error
-    return Path(place).open("rb")
-
-
-def read_samples(parts: Iterable[str], source: Source) -> Iterator[Sample]:
+def read_samples(parts: Iterable[Shard | Picture], source: Source) -> Iterator[Sample]:
     """Read photographs from parts of a source, one at a time; those that are never drawn are left out.
 
     Args:
@@ -158,41 +104,36 @@ def read_samples(parts: Iterable[str], source: Source) -> Iterator[Sample]:
         its `index` is its number in the source.
 
     Raises:
-        DataError: a shard is missing, cut short, or damaged.
+        DataError: a file cannot be read, or a shard is missing, cut short, or damaged.
     """
-    places = {part: place for place, part in enumerate(source.parts)}
-    starts = source.starts()
+    counts = source.counts
+    starts = dict(zip(source.parts, accumulate(counts, initial=0), strict=False))
     for part in parts:
-        place = places[part]
-        first = starts[place]
-        if source.decoded:
-            samples: Iterator[Sample] = read_decoded(source.decoded, first, source.counts[place])
-        elif source.shards:
-            samples = _read_shard(part, source.counts[place], source.digests[place] if source.digests else "")
-        else:
-            samples = iter([(b"", {"name": part, "category": Path(part).parent.name})])
-        for index, (content, card) in enumerate(samples, first):
-            if source.draws is not None and not source.draws[index]:
-                continue
-            read = content if source.shards or source.decoded else _read_file(part)
-            yield read, {**card, "index": index}
+        first = starts[part]
+        count = part.count if isinstance(part, Shard) else 1
+        for index, (content, card) in enumerate(_read_part(part, source, first, count), first):
+            if source.draws is None or source.draws[index]:
+                # The file of a plain folder is read only if it is drawn.
+                read = content if isinstance(part, Shard) or source.decoded else _content(part)
+                yield read, {**card, "index": index}
 
 
-def _read_shard(part: str, count: int, digest: str) -> Iterator[Sample]:
-    found = 0
+def _read_part(part: Shard | Picture, source: Source, first: int, count: int) -> Iterator[Sample]:
+    if source.decoded:
+        pixels, entries = _open_decoded(source.decoded)
+        for offset, height, width, card in entries[first : first + count]:
+            yield pixels[offset : offset + height * width * 3].reshape(height, width, 3), card
+    elif isinstance(part, Shard):
+        yield from read_shard(part)
+    else:
+        yield b"", {"name": str(part.path), "category": part.category}
+
+
+def _content(picture: Picture) -> bytes:
     try:
-        with _open(part) as stream:
-            checked: Any = _Hashed(stream)
-            with tarfile.open(fileobj=checked, mode="r|") as tar:
-                for sample in _pairs(tar, part):
-                    found += 1
-                    yield sample
-            checked.finish()
-    except (tarfile.TarError, OSError, EOFError, ValueError, http.client.HTTPException) as error:
-        raise DataError(f"{part}: the shard is missing or damaged ({error}); prepare or copy it again") from error
-    # tarfile takes a file that is cut short for a shorter one.
-    if found != count or (digest and checked.digest != digest):
-        raise DataError(f"{part}: is not what dataset.json says it is; prepare or copy it again")
+        return picture.content()
+    except UnreadableError as error:
+        raise DataError(f"{picture.path.parent}: {error}; take it out of the folder") from error
 
 
 def select(source: Source, *, subset: float = 1.0, categories: tuple[str, ...] = (), seed: int = 0) -> Source:
@@ -213,70 +154,26 @@ def select(source: Source, *, subset: float = 1.0, categories: tuple[str, ...] =
     """
     if subset >= 1 and not categories:
         return source
-    found: set[str] = set()
+    known: set[str] = set()
     draws = []
     for name, category in _names(source):
-        found.add(category)
+        known.add(category)
         kept = (not categories or category in categories) and draw(seed, name, "subset") < subset
         draws.append(float(kept))
-    if missing := sorted(set(categories) - found):
-        raise DataError(f"{source.place}: no category '{missing[0]}'; there are {', '.join(sorted(found)[:20])}")
+    if missing := sorted(set(categories) - known):
+        raise DataError(f"{source.place}: no category '{missing[0]}'; there are {', '.join(sorted(known)[:20])}")
     if not any(draws):
         raise DataError(f"{source.place}: no photograph is left of a share of {subset:g}; use a larger one")
     return replace(source, draws=tuple(draws))
 
 
 def _names(source: Source) -> Iterator[tuple[str, str]]:
-    """Give what tells a photograph from others, wherever it lies, and its category."""
-    if not source.shards:
-        for part in source.parts:
-            yield Path(part).relative_to(source.place).as_posix(), Path(part).parent.name
-        return
-    for _, card in read_samples(source.parts, source):
-        yield str(card.get("sha256") or card["name"]), str(card.get("category", ""))
-
-
-class _Hashed:
-    """A stream that is hashed while it is read."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._hash = hashlib.sha256()
-
-    def read(self, size: int = -1) -> bytes:
-        content: bytes = self._stream.read(size)
-        self._hash.update(content)
-        return content
-
-    def finish(self) -> None:
-        """Read what is left: a tar file ends in padding."""
-        while self.read(1 << 16):
-            pass
-
-    @property
-    def digest(self) -> str:
-        return self._hash.hexdigest()
-
-
-def _read_file(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); take it out of the folder") from error
-
-
-def _pairs(tar: tarfile.TarFile, part: str) -> Iterator[Sample]:
-    jpeg = b""
-    for entry in tar:
-        file = tar.extractfile(entry)
-        content = file.read() if file else b""
-        if entry.name.endswith(".json"):
-            card = json.loads(content)
-            card["name"] = f"{part}: {card.get('name', entry.name)}"
-            yield jpeg, card
-            jpeg = b""
-        else:
-            jpeg = content
+    """Yield what tells a photograph from others, wherever it lies, and its category."""
+    for picture in source.files:
+        yield Path(picture.name).as_posix(), picture.category
+    if source.shards:
+        for _, card in read_samples(source.parts, source):
+            yield str(card.get("sha256") or card["name"]), str(card.get("category", ""))
 
 
 def decode(content: bytes | NDArray[np.uint8], card: dict[str, Any], source: Source) -> NDArray[np.uint8]:
@@ -299,6 +196,66 @@ def decode(content: bytes | NDArray[np.uint8], card: dict[str, Any], source: Sou
 
 
 def pictures(source: Source, *, limit: int | None = None) -> Iterator[NDArray[np.uint8]]:
-    """Give whole photographs, (H, W, 3) sRGB uint8, in the dataset's own order."""
+    """Yield whole photographs, (H, W, 3) sRGB uint8, in the dataset's own order."""
     for content, card in islice(read_samples(source.parts, source), limit):
         yield decode(content, card, source)
+
+
+def decode_source(source: Source, folder: str | Path) -> Source:
+    """Decode a source's photographs into one file, or find them decoded; for trainings that share them.
+
+    This changes no training: the same photographs come in the same order with the same pixels.
+
+    Args:
+        source: a split of a dataset; photographs that it never draws are decoded as well.
+        folder: where caches are kept; may be shared by trainings that run at once.
+
+    Returns:
+        The source, which now reads the decoded photographs. They take as much room as their bytes uncompressed.
+
+    Raises:
+        DataError: a photograph cannot be read.
+        OutputError: the file cannot be written; nothing is left behind.
+    """
+    target = Path(folder) / f"decoded-{source_key(source)}"
+    if not target.is_dir():
+        with folder_beside(target) as partial:
+            listed = []
+            with (partial / PIXELS).open("wb") as pixels:
+                for content, card in read_samples(source.parts, replace(source, draws=None)):
+                    picture = decode(content, card, source)
+                    pixels.write(np.ascontiguousarray(picture).data)
+                    kept = {name: value for name, value in card.items() if name != "index"}
+                    listed.append((*picture.shape[:2], kept))
+            (partial / INDEX).write_text(json.dumps(listed), encoding="utf-8")
+    return replace(source, decoded=str(target))
+
+
+def source_key(source: Source) -> str:
+    """Return a name that changes with any photograph of a source."""
+    digests = tuple(shard.sha256 for shard in source.shards if shard.sha256)
+    facts: list[Any] = [bool(source.shards), source.size, source.counts, digests]
+    if not digests:
+        places = [shard.place for shard in source.shards] or [str(picture.path) for picture in source.files]
+        facts.append(tuple(places))
+        if not source.place.startswith(("http://", "https://")):
+            stats = [Path(place).stat() for place in places]
+            facts.append([(stat.st_size, stat.st_mtime_ns) for stat in stats])
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]
+
+
+@lru_cache(maxsize=4)
+def _open_decoded(folder: str) -> tuple[NDArray[np.uint8], list[tuple[int, int, int, dict[str, Any]]]]:
+    """Map decoded photographs into memory, with the offset, height, width and description of each."""
+    place = Path(folder)
+    try:
+        listed = json.loads((place / INDEX).read_text(encoding="utf-8"))
+        sizes = [int(height) * int(width) * 3 for height, width, _ in listed]
+        *offsets, end = accumulate(sizes, initial=0)
+        entries = [(offset, *entry) for offset, entry in zip(offsets, listed, strict=True)]
+        pixels = np.memmap(place / PIXELS, dtype=np.uint8, mode="r")
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{place}: decoded photographs missing or damaged ({error}); remove the folder") from error
+    if len(pixels) != end:
+        raise DataError(f"{place}: decoded photographs damaged; remove the folder, it is made again")
+    return pixels, entries

@@ -1,7 +1,7 @@
 """What is in the pictures that one trains on: a doctor's look at a folder or a dataset, before any training.
 
 Each picture is read once and only numbers are kept of it, about 1 KB; what is wrong is said in order of weight by
-`tinct.data.findings`, with its evidence and its remedy, and drawn by `tinct.study.report.data_page`.
+`tinct.data.rules`, with its evidence and its remedy, and drawn by `tinct.study.report.data_page`.
 """
 
 from __future__ import annotations
@@ -9,153 +9,28 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from tinct.color.bins import ColorBins, ColorHistogram
 from tinct.color.statistics import colorfulness
-from tinct.data.bins import bins_of_model
-from tinct.data.colors import OWN, BinsCoverage, ColorCounts, cover
-from tinct.data.duplicates import LONGEST, Duplicate, Mark, find_duplicates
-from tinct.data.findings import DataWarning, find_warnings
+from tinct.data.colors import OWN, BinsCoverage, ColorCounts, bins_of_model, cover
+from tinct.data.duplicates import LONGEST, Mark, find_duplicates
+from tinct.data.findings import COLORFULNESS_STEP, DataReport, Group, Pixels, SplitFacts, Spread
 from tinct.data.pictures import Picture, find_splits, is_dataset
-from tinct.data.screening import FRAME_SPREAD, SMALLEST_SIDE, find_frame, grey_reason
+from tinct.data.rules import find_warnings
+from tinct.data.screening import FRAME_SPREAD, SMALLEST_SIDE, color_fault, find_frame
 from tinct.errors import DataError, InputError, SettingError
 from tinct.media.image.small import read_small, size_of
-from tinct.parallel import ahead
-from tinct.runtime.session import core_count
+from tinct.parallel import ordered_map
 
-Pixels = NDArray[np.uint8]
 SAMPLES = 48  # pictures of the sample sheet
 THUMBNAIL = 160  # pixels of its tiles
-COLORFULNESS_STEP = 5.0
 OWN_SPACE, OWN_GRID, OWN_COUNT = "yuv", 16, 32  # bins of `tinct train` where nothing else is said
-# Channels that differ by no more than this (8-bit steps) in 99 of 100 pixels: a picture without any colour.
-_GREY_STEP = 3
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How a number is spread over the pictures of a split.
-
-    Attributes:
-        least: the smallest.
-        low: the 5th percentile.
-        middle: the median.
-        high: the 95th percentile.
-        most: the largest.
-    """
-
-    least: float
-    low: float
-    middle: float
-    high: float
-    most: float
-
-    @classmethod
-    def of(cls, values: Iterable[float]) -> Spread:
-        """Take it of numbers, at least one."""
-        return cls(*(float(value) for value in np.quantile(list(values), (0, 0.05, 0.5, 0.95, 1))))
-
-
-@dataclass(frozen=True)
-class SplitFacts:
-    """The pictures of one split; of those that can be read.
-
-    Attributes:
-        split: `train`, `val`, `test`, or empty for a folder without splits.
-        pictures: how many.
-        width: in pixels.
-        height: in pixels.
-        aspect: width over height.
-        sizes: the commonest sizes as (width, height, pictures).
-        colorfulness: Hasler & Suesstrunk's measure.
-        colorfulness_counts: pictures in steps of `COLORFULNESS_STEP`, from 0.
-        grey: names of pictures without any colour.
-        near_grey: names of those with next to none.
-        toned: names of those toned in one hue.
-        framed: names of those with a frame of one colour around them.
-        small: names of those with a side of less than 64 pixels.
-    """
-
-    split: str
-    pictures: int
-    width: Spread
-    height: Spread
-    aspect: Spread
-    sizes: list[tuple[int, int, int]]
-    colorfulness: Spread
-    colorfulness_counts: list[int]
-    grey: list[str]
-    near_grey: list[str]
-    toned: list[str]
-    framed: list[str]
-    small: list[str]
-
-
-@dataclass(frozen=True)
-class Group:
-    """How many pictures a split has of one source and category."""
-
-    split: str
-    source: str
-    category: str
-    pictures: int
-
-
-@dataclass(frozen=True)
-class DataReport:
-    """What `inspect_data` found.
-
-    Attributes:
-        data: the folder or dataset.
-        prepared: whether it is a dataset of `tinct prepare`.
-        limit: how many pictures of each split were looked at; None for all.
-        splits: facts of each split.
-        groups: counts by split, source and category.
-        duplicates: pictures that are there twice, within a split or across splits; see `find_duplicates`.
-        unreadable: (picture, reason).
-        palette: (`#rrggbb`, share of the pixels) of all splits.
-        coverage: of colour bins, by whose bins and by split.
-        warnings: what is wrong, the weightiest first.
-        samples: (THUMBNAIL, THUMBNAIL, 3) sRGB pictures chosen at random from all splits.
-        pictures: where every picture is, by its name.
-        seconds: how long it took.
-    """
-
-    data: str
-    prepared: bool
-    limit: int | None
-    splits: list[SplitFacts]
-    groups: list[Group]
-    duplicates: list[Duplicate]
-    unreadable: list[tuple[str, str]]
-    palette: list[tuple[str, float]]
-    coverage: list[BinsCoverage]
-    warnings: list[DataWarning] = field(default_factory=list)
-    samples: list[Pixels] = field(default_factory=list, repr=False)
-    pictures: dict[str, Picture] = field(default_factory=dict, repr=False)
-    seconds: float = 0.0
-
-    @property
-    def leaks(self) -> list[Duplicate]:
-        """The duplicates across splits."""
-        return [pair for pair in self.duplicates if pair.across]
-
-    def to_json(self) -> dict[str, Any]:
-        """Give everything but the pictures as plain JSON values."""
-        names = ("data", "prepared", "limit", "unreadable", "palette", "seconds")
-        plain: dict[str, Any] = {name: getattr(self, name) for name in names}
-        for name in ("warnings", "splits", "groups", "duplicates", "coverage"):
-            plain[name] = [asdict(item) for item in getattr(self, name)]
-        return plain
 
 
 @dataclass(frozen=True)
@@ -194,7 +69,7 @@ def inspect_data(
         data: a dataset that `tinct prepare` made, or a folder of photographs, searched to any depth; subfolders called
             train, val and test are its splits.
         models: names of models that come with tinct, or model files: how the data lie in their colour bins.
-        limit: so many pictures of each split, chosen at random; all without it.
+        limit: look at this number of pictures of each split, chosen at random; all without it.
         seed: decides the choice, and that of the samples.
         progress: called with (done, total) after each picture.
 
@@ -251,16 +126,14 @@ class _Survey:
         self._sums: dict[tuple[str, str, int], ColorHistogram] = {}
 
     def walk(self, listed: list[tuple[str, Picture]], *, progress: Callable[[int, int], None] | None) -> None:
-        workers = core_count()
-        with ThreadPoolExecutor(workers) as pool:
-            for index, glance in enumerate(ahead(pool, self._glance, listed, depth=2 * workers)):
-                split, picture = listed[index]
-                if glance.look is None or glance.rgb is None:
-                    self.unreadable.append((picture.label, glance.reason))
-                else:
-                    self._add(split, glance.look, glance.rgb, glance.histograms, sample=index in self._chosen)
-                if progress:
-                    progress(index + 1, len(listed))
+        for index, glance in enumerate(ordered_map(self._glance, listed)):
+            split, picture = listed[index]
+            if glance.look is None or glance.rgb is None:
+                self.unreadable.append((picture.label, glance.reason))
+            else:
+                self._add(split, glance.look, glance.rgb, glance.histograms, sample=index in self._chosen)
+            if progress:
+                progress(index + 1, len(listed))
 
     def _glance(self, item: tuple[str, Picture]) -> _Glance:
         split, picture = item
@@ -275,7 +148,7 @@ class _Survey:
             histograms.append(ColorHistogram(space=space, grid=grid))
             histograms[-1].add(rgb)
         mark = Mark.of(rgb, content=content, name=picture.label, split=split)
-        look = _Look(picture, mark, size, colorfulness(rgb), _fault(rgb), _framed(rgb))
+        look = _Look(picture, mark, size, colorfulness(rgb), color_fault(rgb), _framed(rgb))
         return _Glance(look, "", tuple(histograms), rgb)
 
     def _add(
@@ -318,17 +191,6 @@ def tile(rgb: Pixels) -> Pixels:
     top, left = (THUMBNAIL - size[1]) // 2, (THUMBNAIL - size[0]) // 2
     square[top : top + size[1], left : left + size[0]] = small
     return square
-
-
-def _fault(rgb: Pixels) -> str:
-    red, green, blue = cv2.split(rgb)
-    steps = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
-    if np.quantile(steps, 0.99) <= _GREY_STEP:
-        return "grey"
-    reason = grey_reason(rgb)
-    if reason is None:
-        return ""
-    return "toned" if reason.startswith("toned") else "near_grey"
 
 
 def _framed(rgb: Pixels) -> bool:

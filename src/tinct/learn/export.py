@@ -16,6 +16,7 @@ from torch import nn
 from tinct import __version__
 from tinct.data.source import open_source, pictures, select
 from tinct.errors import DataError, ModelError, OutputError, SettingError
+from tinct.files import make_folder, written_beside
 from tinct.learn.networks.layers import Network
 from tinct.learn.run import Run, finished_epochs
 from tinct.learn.tasks import split_rgb
@@ -116,17 +117,11 @@ def export(
         scale=opened.chroma_scale if card.task == "regression" else 1.0,
         shift=-unweigh * torch.from_numpy(opened.bins.weights).log().float() if opened.bins and unweigh else None,
     ).eval()
-    partial = target.with_name(target.name + ".part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
+    with written_beside(target) as partial:
         _write_onnx(output, card, partial, half=half)
         check_agreement(output, partial, _trial_pictures(opened, card))
-        partial.replace(target)
-        write_twin(network, card, twin, half=half)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    write_twin(network, card, twin, half=half)
     return card
 
 

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import torch
 
-from tinct.data.cache import made_beside, source_key
-from tinct.data.decoded import INDEX, PIXELS
-from tinct.data.source import Source
+from tinct.data.source import INDEX, PIXELS, Source, source_key
+from tinct.files import folder_beside
 from tinct.learn.feature_file import FeatureFile
 from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
@@ -66,7 +65,7 @@ def store_features(
         digest.update(value.cpu().contiguous().numpy().tobytes())
     target = Path(folder) / f"features-{digest.hexdigest()[:32]}"
     if not target.is_dir():
-        with made_beside(target) as partial:
+        with folder_beside(target) as partial:
             shape: tuple[int, ...] = ()
             with (partial / PIXELS).open("wb") as file:
                 for features in _encoded(network, source, crop=crop, space=space, half=half, device=device):

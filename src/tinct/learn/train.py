@@ -22,8 +22,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from scipy.ndimage import gaussian_filter1d
 
-from tinct.data.cache import decode_source
-from tinct.data.source import Source, open_source, select
+from tinct.data.source import Source, decode_source, open_source, select
 from tinct.errors import DataError, TinctError
 from tinct.learn.begin import begin_run, learn_bins, load_start, read_encoder, resume_run
 from tinct.learn.hardware import choose_devices, choose_precision, torch_device

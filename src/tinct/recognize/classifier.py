@@ -20,7 +20,7 @@ from tinct.color.inputs import ARRAY, PICTURE
 from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, UnreadableError
-from tinct.files import check_target, written_beside
+from tinct.files import check_target, walk, written_beside
 from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.small import read_pixels, read_small, reduce_small
 from tinct.runtime.classifier import ClassifierCard, ClassifierSession
@@ -226,11 +226,7 @@ def find_inputs(
         if not place.is_dir():
             paths.append(place)
             continue
-        inside = [
-            path
-            for path in sorted(place.rglob("*"))
-            if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
-        ]
+        inside = sorted(path for path in walk(place, suffixes) if path.is_file())
         if not inside:
             last = f"{place}: holds no {'.npy arrays' if kind == ARRAY else 'pictures'}"
             if complain:

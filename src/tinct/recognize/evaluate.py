@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from tinct.color.controls import with_hue_turned, without_color
 from tinct.color.inputs import PICTURE
 from tinct.color.spaces import FloatArray
-from tinct.data.labelled import TEST, VAL, Labelled, find_labelled
+from tinct.data.labelled import Labelled, find_labelled
+from tinct.data.pictures import TEST, VAL
 from tinct.errors import DataError, InputError, OutputError
 from tinct.files import check_target, written_beside
 from tinct.recognize.classifier import Classifier

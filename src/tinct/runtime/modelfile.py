@@ -18,6 +18,7 @@ from tinct.color.bins import ColorBins
 from tinct.color.decoding import check_decoding
 from tinct.color.spaces import chroma_space
 from tinct.errors import MissingExtraError, ModelError, OutputError, SettingError, TinctError
+from tinct.files import written_beside
 from tinct.runtime import DEFAULT_MODEL, VIEWS
 
 if TYPE_CHECKING:
@@ -242,15 +243,9 @@ def rewrite_card(model: str | Path, card: Card, out: str | Path, *, overwrite: b
     entries = {entry.key: entry for entry in graph.metadata_props}
     entry = entries.get(METADATA_KEY) or graph.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, card.to_json()
-    partial = target.with_name(target.name + ".part")
-    try:
+    with written_beside(target) as partial:
         partial.write_bytes(graph.SerializeToString())
         read_card(partial)
-        partial.replace(target)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror})") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return target
 
 

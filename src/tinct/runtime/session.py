@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
 from tinct.errors import DivergedError, InputError, ModelError
+from tinct.parallel import core_count
 from tinct.runtime import DEFAULT_MODEL, check_running, openvino
 from tinct.runtime.modelfile import OUTPUT_CHANNELS, OUTPUTS, card_of, find_model, open_graph
 
@@ -122,13 +122,6 @@ def padded(lumas: FloatArray, multiple: int) -> FloatArray:
 def best_runtime() -> str:
     """Say what `auto` means here: OpenVINO where it is installed and computes in bfloat16, else ONNX Runtime."""
     return "openvino" if openvino.gains() else "onnxruntime"
-
-
-def core_count() -> int:
-    """Return the number of processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _onnxruntime_call(graph: Any, output: str) -> Callable[[FloatArray], FloatArray]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinct.data.bins import learn_bins
+from tinct.data.colors import learn_bins
 from tinct.data.pictures import find_pictures, has_split
 from tinct.errors import DataError, SettingError
 from tinct.files import locked, make_folder

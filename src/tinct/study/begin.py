@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from tinct.data.duplicates import find_leaks
-from tinct.data.pictures import DATASET_FILE, Picture, find_splits, is_dataset
+from tinct.data.pictures import Picture, find_splits, is_dataset
+from tinct.data.shards import DATASET_FILE
 from tinct.errors import DataError, SettingError
 from tinct.learn.settings import Training
 from tinct.study.cost import machine, versions

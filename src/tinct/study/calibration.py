@@ -9,7 +9,6 @@ are too sure anyway. One number mends most of it: the logits are divided by a te
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from tinct.color.spaces import FloatArray, chroma_space, rgb_to_yuv
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import Picture, find_pictures
 from tinct.errors import DataError, InputError, ModelError
-from tinct.parallel import ahead
+from tinct.parallel import ordered_map
 from tinct.runtime.modelfile import find_model, rewrite_card
 from tinct.study.report.figures import check_figure, new_figure, save_figure
 from tinct.study.values import plain_json
@@ -281,8 +280,7 @@ def _read(pictures: Sequence[Picture]) -> Iterator[tuple[Picture, NDArray[np.uin
         except InputError as error:
             return picture, str(error)
 
-    with ThreadPoolExecutor(1) as pool:
-        yield from ahead(pool, read, pictures, depth=2)
+    yield from ordered_map(read, pictures, threads=1)
 
 
 def _compare(colorizer: Colorizer, bins: ColorBins, pixels: NDArray[np.uint8]) -> tuple[FloatArray, NDArray[np.int64]]:

@@ -7,7 +7,6 @@ picture grey, and giving every pixel the same mean colour.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,8 +23,7 @@ from tinct.color.upsample import yuv_colors
 from tinct.data.pictures import Picture
 from tinct.errors import DataError, InputError, TinctError
 from tinct.files import written_beside
-from tinct.parallel import ahead
-from tinct.runtime.session import core_count
+from tinct.parallel import core_count, ordered_map
 from tinct.study.backbone import Judge
 from tinct.study.metrics import Comparison, Truth, compare, summarize
 from tinct.study.values import read_json, write_json
@@ -93,7 +91,6 @@ def measure(
     Returns:
         One result for each picture, in their order.
     """
-    workers = core_count()
 
     def load(picture: Picture) -> tuple[Picture, Truth | None, Pixels, str]:
         try:
@@ -103,7 +100,7 @@ def measure(
             return picture, None, np.empty((0, 0), np.uint8), str(error)
 
     def colorized() -> Iterator[tuple[Picture, Truth | None, list[Pixels], str]]:
-        for picture, truth, luma, reason in ahead(reading, load, pictures, depth=2 * workers):
+        for picture, truth, luma, reason in ordered_map(load, pictures, threads=1, ahead=2 * core_count()):
             try:
                 yield picture, truth, [method.colorize(luma) for method in methods if truth], reason
             except InputError as error:
@@ -122,11 +119,10 @@ def measure(
         return MeasuredPicture(picture, comparisons, truth.near_grey, "")
 
     measured = []
-    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(workers) as measuring:
-        for result in ahead(measuring, compared, colorized(), depth=2 * workers):
-            measured.append(result)
-            if progress:
-                progress(len(measured), len(pictures))
+    for result in ordered_map(compared, colorized()):
+        measured.append(result)
+        if progress:
+            progress(len(measured), len(pictures))
     return measured
 
 

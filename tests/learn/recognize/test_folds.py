@@ -226,5 +226,5 @@ def test_a_folder_that_cannot_be_looked_into_is_no_empty_class(tmp_path, monkeyp
         return look(place)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    with pytest.raises(DataError, match=rf"{closed}: cannot be looked into \(Permission denied\)"):
+    with pytest.raises(DataError, match=rf"{closed}: the folder cannot be read \(Permission denied\)"):
         find_labelled(tmp_path)

@@ -35,7 +35,7 @@ from tinct.media.video.problems import Problems
 from tinct.media.video.read import read_frames, sample_lumas
 from tinct.media.video.recipe import Recipe, choose_recipe, default_target
 from tinct.media.video.write import SegmentWriter
-from tinct.runtime.session import core_count
+from tinct.parallel import core_count
 
 # Frames, spread over the film, in which black borders are looked for.
 _BORDER_FRAMES = 24

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,8 +19,7 @@ from tinct.coloring.photo.sheet import compare_sheet, confidence_sheet
 from tinct.coloring.settings import Decoding
 from tinct.errors import AlreadyColorError, OutputError, SettingError, TinctError
 from tinct.files import make_folder
-from tinct.parallel import ahead
-from tinct.runtime.session import core_count
+from tinct.parallel import core_count, ordered_map
 
 MOST_WORKERS = 8  # pictures in work at once; more would hold more memory without being faster
 
@@ -127,15 +125,12 @@ def colorize_files(
     colorizer = Colorizer(settings, threads=max(1, threads // workers))
     rows = []
     root = Path(os.path.commonpath([job.source.absolute().parent for job in jobs] or [""]))
-    with ThreadPoolExecutor(workers, thread_name_prefix="tinct") as pool:
-        try:
-            for row in ahead(pool, lambda job: _row(colorizer, job, settings, root=root), jobs, depth=4 * workers):
-                rows.append(row)
-                if on_row is not None:
-                    on_row(row, len(rows), len(jobs))
-        finally:
-            # After Ctrl-C, pictures in work are finished and no other is begun.
-            pool.shutdown(wait=True, cancel_futures=True)
+    for row in ordered_map(
+        lambda job: _row(colorizer, job, settings, root=root), jobs, threads=workers, ahead=4 * workers
+    ):
+        rows.append(row)
+        if on_row is not None:
+            on_row(row, len(rows), len(jobs))
     return rows
 
 

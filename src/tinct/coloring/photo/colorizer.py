@@ -31,8 +31,9 @@ from tinct.coloring.settings import Decoding, Options
 from tinct.errors import AlreadyColorError, InputError, SettingError
 from tinct.media.image import formats
 from tinct.media.image.picture import Picture, check_target, open_picture
+from tinct.parallel import core_count
 from tinct.runtime import DEFAULT_MODEL
-from tinct.runtime.session import Session, core_count
+from tinct.runtime.session import Session
 
 # Root of height x width at which chroma is fitted to luma; larger than the network's size, for sharper edges.
 GUIDE_SIZE = 640

@@ -5,36 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-# From so much weight on a finding alone explains why nothing is learned, or makes every figure wrong.
-SERIOUS = 70
-# From so much on it costs accuracy.
-FAIR = 30
+from tinct.data.findings import FAIR, SERIOUS, Finding
 
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that keeps a training from learning, or makes it seem to.
-
-    Attributes:
-        kind: what, in a word or two: `unscaled-input`, `random-labels`...
-        weight: how much it matters, 0..100; see `SERIOUS` and `FAIR`.
-        title: what is wrong, in one line.
-        evidence: what was measured, line by line.
-        remedy: what to do.
-        sure: whether an experiment or a fact shows it; otherwise it is what fits best.
-    """
-
-    kind: str
-    weight: int
-    title: str
-    evidence: list[str]
-    remedy: str
-    sure: bool = True
-
-    @property
-    def level(self) -> str:
-        """Return `serious`, `fair` or `note`."""
-        return "serious" if self.weight >= SERIOUS else "fair" if self.weight >= FAIR else "note"
+__all__ = ["FAIR", "SERIOUS", "Diagnosis", "Finding", "in_order", "percent"]
 
 
 @dataclass(frozen=True)

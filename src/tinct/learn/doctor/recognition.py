@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from tinct.color.inputs import PICTURE, input_space
 from tinct.data.file_losses import grey_pictures, look_at_files, twins
-from tinct.data.labelled import TEST, TRAIN, VAL, Labelled, Loaded, common_size, find_labelled, load
+from tinct.data.labelled import Labelled, Loaded, common_size, find_labelled, load
+from tinct.data.pictures import TEST, TRAIN, VAL
 from tinct.errors import DataError, SettingError
 from tinct.learn.doctor.changes import ChangeFacts, Split, try_changes
 from tinct.learn.doctor.conclusion import conclude

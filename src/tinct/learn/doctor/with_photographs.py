@@ -9,7 +9,7 @@ from pathlib import Path
 from tinct.data.pictures import find_splits
 from tinct.data.survey import inspect_data
 from tinct.learn.doctor.colorization import examine_training
-from tinct.learn.doctor.findings import Diagnosis, Finding, in_order
+from tinct.learn.doctor.findings import Diagnosis, in_order
 from tinct.learn.settings import Training
 
 # Of more photographs in a split so many are looked at: what spoils a training shows in them.
@@ -38,7 +38,7 @@ def examine_with_data(training: Training, *, progress: Callable[[int, int], None
     many = any(len(pictures) > LOOKED_AT for pictures in find_splits(training.data).values())
     report = inspect_data(training.data, limit=LOOKED_AT if many else None, seed=training.seed)
     warnings = [
-        Finding(each.kind, each.weight, each.title, each.evidence, each.remedy)
+        each
         for each in report.warnings
         # What says nothing of a training is left to `tinct data`.
         if each.kind not in ("squeezed", "rare-bins", "foreign-bins")

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tinct.data.labelled import TEST, TRAIN, VAL, Loaded
+from tinct.data.labelled import Loaded
+from tinct.data.pictures import TEST, TRAIN, VAL
 from tinct.errors import SettingError
 from tinct.learn.recognize.candidates import Fitted, fit_candidate
 from tinct.learn.recognize.export import write_classifier

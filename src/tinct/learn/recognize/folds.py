@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.data.screening import LOOKALIKE_BITS, fingerprint, look_alike
+from tinct.data.duplicates import look_alikes
+from tinct.data.screening import fingerprint
 from tinct.errors import DataError, SettingError
 
 # Plain pictures of one subject have alike fingerprints; copies also have the same fine detail.
@@ -18,7 +19,6 @@ DETAIL_EDGE = 64
 # Where less than this of a picture's detail (1 in all) is its own, only rounding tells it from others.
 OWN_DETAIL = 1e-3
 FEWEST_SHARING = 10
-_CHUNK = 1024
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,6 @@ def near_duplicates(pixels: NDArray[Any]) -> NDArray[np.intp]:
     prints = [fingerprint(picture) for picture in pictures]
     whole = np.stack([_detail(picture) for picture in pictures])
     details = _own_details(whole)
-    bits = np.array([[(number >> place) & 1 for place in range(64)] for number, _ in prints], dtype=np.float32) * 2 - 1
     group = np.arange(len(prints))
 
     def root(index: int) -> int:
@@ -50,17 +49,11 @@ def near_duplicates(pixels: NDArray[Any]) -> NDArray[np.intp]:
             index = int(group[index])
         return index
 
-    for start in range(0, len(bits), _CHUNK):
-        # Two hashes that differ in d of 64 bits have the product 64 - 2 d.
-        alike = bits[start : start + _CHUNK] @ bits.T >= 64 - 2 * LOOKALIKE_BITS
-        for row, other in zip(*np.nonzero(alike), strict=True):
-            one = start + int(row)
-            if other <= one or not look_alike(prints[one], prints[other]):
-                continue
-            same = whole[one].any() and np.array_equal(pictures[one], pictures[other])
-            if same or float(details[one] @ details[other]) >= SAME_DETAIL:
-                first, second = sorted((root(one), root(int(other))))
-                group[second] = first
+    for one, other in look_alikes(prints):
+        same = whole[one].any() and np.array_equal(pictures[one], pictures[other])
+        if same or float(details[one] @ details[other]) >= SAME_DETAIL:
+            first, second = sorted((root(one), root(other)))
+            group[second] = first
     return np.array([root(index) for index in range(len(group))], dtype=np.intp)
 
 

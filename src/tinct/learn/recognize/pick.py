@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tinct.data.labelled import TEST, TRAIN, VAL, Labelled, Loaded, common_size, find_labelled, load
+from tinct.data.labelled import Labelled, Loaded, common_size, find_labelled, load
+from tinct.data.pictures import TEST, TRAIN, VAL
 from tinct.errors import DataError, SettingError
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, choose_candidates, fitting_for
 from tinct.learn.recognize.export import check_model_target

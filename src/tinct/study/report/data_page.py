@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 
 from tinct import __version__
 from tinct.data.colors import FAR, OWN, RARE, BinsCoverage
-from tinct.data.findings import NAMES, SERIOUS, DataWarning
-from tinct.data.survey import COLORFULNESS_STEP, THUMBNAIL, DataReport, SplitFacts, Spread, tile
+from tinct.data.findings import COLORFULNESS_STEP, SERIOUS, DataReport, Finding, SplitFacts, Spread
+from tinct.data.rules import NAMES
+from tinct.data.survey import THUMBNAIL, tile
 from tinct.errors import InputError, SettingError
 from tinct.files import make_folder, written_beside
 
 PAGE_SUFFIXES = (".html", ".htm")
 _OTHER_SUFFIXES = (".png", ".jpg", ".svg", ".pdf", ".json", ".csv", ".txt", ".md")
 COVERAGE_LEGEND = (
-    f"unused: bins with less than {RARE:.2%} of the pixels; even: so many bins of one frequency would be as varied; "
+    f"unused: bins with less than {RARE:.2%} of the pixels; even: the number of equally frequent bins that would be "
+    "as varied; "
     f"far: pixels more than {FAR} grid cells from their bin's centre; shift: pixels in other bins than where the bins "
     "were learned."
 )
@@ -161,8 +163,7 @@ def _verdict(report: DataReport) -> str:
     return f"{count} warning{'s' if count > 1 else ''}" + (f", {serious} serious" if serious else ", none serious")
 
 
-def _warning(report: DataReport, warning: DataWarning) -> str:
-    level = "serious" if warning.weight >= SERIOUS else "fair" if warning.weight >= 30 else "note"
+def _warning(report: DataReport, warning: Finding) -> str:
     evidence = "".join(f"<li>{escape(line)}</li>" for line in warning.evidence)
     tiles = []
     for name in warning.pictures:
@@ -173,7 +174,7 @@ def _warning(report: DataReport, warning: DataWarning) -> str:
     shown = f'<div class="tiles">{"".join(tiles)}</div>' if tiles else ""
     title = f"{warning.title[:1].upper()}{warning.title[1:]}."
     return (
-        f'<article class="{level}"><h3>{escape(title)}</h3><ul>{evidence}</ul>{shown}'
+        f'<article class="{warning.level}"><h3>{escape(title)}</h3><ul>{evidence}</ul>{shown}'
         f"<p><b>Remedy:</b> {escape(warning.remedy)}.</p></article>"
     )
 
@@ -187,7 +188,7 @@ def _table(rows: list[list[str]]) -> str:
 
 
 def fact_rows(report: DataReport) -> Iterator[list[str]]:
-    """Give the table of facts, its headings first: a row for each fact, a column for each split."""
+    """Return the table of facts, its headings first: a row for each fact, a column for each split."""
     splits = report.splits
 
     def spread(value: Spread, style: str) -> str:
@@ -220,7 +221,7 @@ def fact_rows(report: DataReport) -> Iterator[list[str]]:
 
 
 def coverage_rows(report: DataReport) -> Iterator[list[str]]:
-    """Give the table of colour bins, its headings first."""
+    """Return the table of colour bins, its headings first."""
     yield ["bins", "of", "unused", "even", "far", "shift"]
     for each in report.coverage:
         yield [
@@ -234,7 +235,7 @@ def coverage_rows(report: DataReport) -> Iterator[list[str]]:
 
 
 def category_rows(report: DataReport) -> Iterator[list[str]]:
-    """Give the table of sources and categories, its headings first, the largest first."""
+    """Return the table of sources and categories, its headings first, the largest first."""
     names = [facts.split for facts in report.splits]
     counts: dict[tuple[str, str], dict[str, int]] = {}
     for group in report.groups:

@@ -24,6 +24,7 @@ from tinct.color.toning import is_colored
 from tinct.coloring.photo import arrays
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import DataError, InputError, SettingError, TinctError
+from tinct.files import walk
 from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.picture import open_picture
 from tinct.web.pictures import jpeg
@@ -76,7 +77,7 @@ class Pairs:
         """
         if not folder.is_dir():
             raise InputError(f"{folder}: is no folder; name one with colour photographs")
-        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+        found = sorted(path for path in walk(folder, PICTURE_SUFFIXES) if path.is_file())
         paths = []
         for number, path in enumerate(found, start=1):
             if _usable(path):
@@ -187,5 +188,5 @@ def named_pictures(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: is no folder; name the one that the photographs were in")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+    found = sorted(path for path in walk(folder, PICTURE_SUFFIXES) if path.is_file())
     return {digest(path): path for path in found}
