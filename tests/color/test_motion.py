@@ -49,7 +49,7 @@ def test_flow_needs_two_planes_of_one_size():
         flow(np.zeros((4, 4, 3)), np.zeros((4, 4, 3)))
 
 
-@pytest.mark.parametrize("channels", [(), (1,), (2,), (34,)])
+@pytest.mark.parametrize("channels", [(), (1,), (2,), (34,), (130,), (300,)])
 def test_warp_against_scipy(channels):
     rng = np.random.default_rng(2)
     values = ndimage.gaussian_filter(rng.random((20, 30, *channels)), (2, 2, *(0 for _ in channels))).astype(np.float32)

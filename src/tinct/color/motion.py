@@ -17,6 +17,8 @@ from tinct.errors import InputError
 
 # OpenCV's search needs some patches of 8 pixels across; smaller pictures are enlarged for it.
 _LEAST_SIDE = 32
+# Channels that OpenCV 5 takes for those of one picture.
+MOST_CHANNELS = 128
 
 
 def flow(current: NDArray[Any], previous: NDArray[Any], *, fine: bool = False) -> FloatArray:
@@ -56,7 +58,7 @@ def warp(values: NDArray[Any], motion: NDArray[Any]) -> FloatArray:
     """Draw what is known about the earlier frame as it would look in the later one.
 
     Args:
-        values: (k, l) or (k, l, n) of the earlier frame, of the flow's size or another; n up to 512.
+        values: (k, l) or (k, l, n) of the earlier frame, of the flow's size or another.
         motion: (h, w, 2) from `flow(later, earlier)`.
 
     Returns:
@@ -66,9 +68,19 @@ def warp(values: NDArray[Any], motion: NDArray[Any]) -> FloatArray:
     small = motion if motion.shape[:2] == (height, width) else resized(motion, (height, width))
     columns = small[..., 0] + np.arange(width, dtype=np.float32)
     rows = small[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    source = np.ascontiguousarray(values, dtype=np.float32)
-    # All n channels at once: in groups of 4 it takes eight times as long.
-    moved: FloatArray = cv2.remap(source, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    source = np.asarray(values, dtype=np.float32).reshape(height, width, -1)
+    # As many channels at once as OpenCV takes: in groups of 4 it takes eight times as long.
+    parts = [
+        cv2.remap(
+            np.ascontiguousarray(source[..., first : first + MOST_CHANNELS]),
+            columns,
+            rows,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        ).reshape(height, width, -1)
+        for first in range(0, source.shape[-1], MOST_CHANNELS)
+    ]
+    moved: FloatArray = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
     return moved.reshape(values.shape)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tinct.color.spaces import FloatArray
 
 # OpenCV averages over an area at most this many channels at once, and interpolates at most that many.
-_AVERAGED_AT_ONCE, _INTERPOLATED_AT_ONCE = 4, 512
+_AVERAGED_AT_ONCE, _INTERPOLATED_AT_ONCE = 4, 128
 
 
 def small_size(height: int, width: int, *, size: float) -> tuple[int, int]:
