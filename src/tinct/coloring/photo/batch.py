@@ -124,7 +124,7 @@ def colorize_files(
     workers = max(1, min(threads, sum(not job.status for job in jobs), MOST_WORKERS))
     colorizer = Colorizer(settings, threads=max(1, threads // workers))
     rows = []
-    root = Path(os.path.commonpath([job.source.absolute().parent for job in jobs] or [""]))
+    root = Path(os.path.commonpath([str(job.source.absolute().parent) for job in jobs] or [""]))
     for row in ordered_map(
         lambda job: _row(colorizer, job, settings, root=root), jobs, threads=workers, ahead=4 * workers
     ):
