@@ -6,6 +6,7 @@ import pytest
 
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.denoise import denoised, estimate_noise
+from tinct.coloring.settings import checked_denoise
 from tinct.errors import SettingError
 
 
@@ -41,7 +42,7 @@ def test_auto_smooths_grain_and_nothing_else():
     assert noise == pytest.approx(15, rel=0.2)
     assert np.square(result - clean).mean() < 0.2 * np.square(coarse - clean).mean()
     np.testing.assert_array_equal(denoised(coarse, denoise="off")[0], coarse)
-    assert denoised(coarse, denoise="10")[1] == 10
+    assert denoised(coarse, denoise=checked_denoise("10"))[1] == 10
     with pytest.raises(SettingError):
         denoised(coarse, denoise=101)
 
