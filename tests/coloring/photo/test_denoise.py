@@ -44,7 +44,7 @@ def test_auto_smooths_grain_and_nothing_else():
     np.testing.assert_array_equal(denoised(coarse, denoise="off")[0], coarse)
     assert denoised(coarse, denoise=checked_denoise("10"))[1] == 10
     with pytest.raises(SettingError):
-        denoised(coarse, denoise=101)
+        checked_denoise(101)
 
 
 def test_grain_stays_in_the_picture_and_its_colors_have_fewer_blotches(tiny_model):
