@@ -13,6 +13,7 @@ from kornia.augmentation import (
 from torch import nn
 from torch.nn import functional
 
+from tinct.color.spaces import RGB_TO_YUV
 from tinct.learn.settings import Augmentation
 
 
@@ -74,9 +75,8 @@ class Augmenter(nn.Module):
         return limited
 
 
-# Shares of red, green and blue in what an orthochromatic plate sees, in sRGB numbers; luma's own are 0.30, 0.59, 0.11.
+# Shares of red, green and blue in what an orthochromatic plate sees, in sRGB numbers; luma's are RGB_TO_YUV's first.
 ORTHOCHROMATIC = (0.02, 0.53, 0.45)
-LUMA = (0.299, 0.587, 0.114)
 
 
 def _chosen(luma: torch.Tensor, share: float) -> torch.Tensor:
@@ -91,7 +91,7 @@ def _between(luma: torch.Tensor, low: float, high: float) -> torch.Tensor:
 
 def _as_film(luma: torch.Tensor, rgb: torch.Tensor, *, share: float) -> torch.Tensor:
     """Move luma towards what an orthochromatic emulsion sees, by a drawn amount."""
-    change = torch.tensor(ORTHOCHROMATIC) - torch.tensor(LUMA)
+    change = torch.tensor(ORTHOCHROMATIC) - torch.as_tensor(RGB_TO_YUV[0])
     difference = torch.einsum("c,nchw->nhw", change.to(rgb), rgb)[:, None]
     return (luma + _chosen(luma, share) * _between(luma, 0.0, 1.0) * difference).clamp(0, 1)
 

@@ -114,9 +114,10 @@ class BinTable:
     def cross_entropy(self, logits: torch.Tensor, chroma: torch.Tensor) -> torch.Tensor:
         """Return the cross-entropy (N, h, w) of logits (N, n, h, w) for chroma (N, 2, h, w), weighed by its bins."""
         cells = self._cells(chroma)
-        weights = self.weights[self.lookup.flatten()[cells]]
+        bins = self.lookup.flatten()[cells]
+        weights = self.weights[bins]
         if self.soft is None:
-            return functional.cross_entropy(logits, self.lookup.flatten()[cells], reduction="none") * weights
+            return functional.cross_entropy(logits, bins, reduction="none") * weights
         shares = self.soft[cells].permute(0, 3, 1, 2)
         return -(shares * torch.log_softmax(logits, dim=1)).sum(dim=1) * weights
 
