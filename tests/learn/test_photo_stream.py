@@ -144,6 +144,17 @@ def test_cutting_pads_what_is_too_small_and_says_where() -> None:
     assert (square[~mask] == 0).all()
 
 
+def test_cutting_enlarges_only_as_far_as_it_may() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (100, 100, 3), dtype=np.uint8)
+    seeds = range(30)
+    filled = [cut(picture, Crop(160, zoom=1.5, enlarge=1.2), random.Random(seed))[1] for seed in seeds]
+    assert {mask.any(axis=0).sum() for mask in filled} == {120}
+    filled = [cut(picture, Crop(160, zoom=1.5, enlarge=2.0), random.Random(seed))[1] for seed in seeds]
+    assert all(mask.all() for mask in filled)
+    filled = [cut(picture, Crop(160, zoom=1.5), random.Random(seed))[1] for seed in seeds]
+    assert {mask.any(axis=0).sum() for mask in filled} == {100}
+
+
 def test_cutting_keeps_the_shorter_edge_at_zoom_1() -> None:
     picture = np.arange(200 * 300 * 3, dtype=np.uint32).reshape(200, 300, 3).astype(np.uint8)
     square, mask = cut(picture, Crop(100, zoom=1.0), random.Random(0))

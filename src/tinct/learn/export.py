@@ -181,8 +181,8 @@ def _round_to_half(network: nn.Module) -> None:
 def _card(run: Run, network: Network, state: dict[str, Any], *, name: str, unweigh: float, **values: Any) -> Card:
     training = run.training
     kept = (
-        *("epochs", "batch_size", "learning_rate", "weight_decay", "decay", "average", "clip", "crop", "zoom", "seed"),
-        *("subset", "minutes"),
+        *("epochs", "batch_size", "learning_rate", "weight_decay", "decay", "average", "clip", "crop", "zoom"),
+        *("enlarge", "seed", "subset", "minutes"),
     )
     source = select(
         open_source(training.data, split="train", val=training.val, seed=training.seed),

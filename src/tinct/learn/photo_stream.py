@@ -53,14 +53,16 @@ class Crop:
 
     Attributes:
         size: edge of the square that comes out, in pixels.
-        zoom: the photograph's shorter edge is scaled to between `size` and `zoom` times `size`, never enlarged; at 1
-            each crop holds the whole shorter edge.
+        zoom: the shorter edge is scaled to between `size` and `zoom` times `size`; at 1 each crop holds the
+            whole shorter edge.
         random: where the crop lies: anywhere, or in the middle.
+        enlarge: the largest scale; at 1 no photograph is enlarged.
     """
 
     size: int = 128
     zoom: float = 1.75
     random: bool = True
+    enlarge: float = 1.0
 
 
 def cut(picture: NDArray[np.uint8], crop: Crop, rng: random.Random) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -76,10 +78,11 @@ def cut(picture: NDArray[np.uint8], crop: Crop, rng: random.Random) -> tuple[NDA
     """
     height, width = picture.shape[:2]
     zoom = crop.zoom ** rng.random() if crop.random else 1.0
-    scale = min(1.0, crop.size * zoom / min(height, width))
-    if scale < 1:
+    scale = min(crop.enlarge, crop.size * zoom / min(height, width))
+    if scale != 1:
         new = (max(1, round(width * scale)), max(1, round(height * scale)))
-        picture = np.asarray(cv2.resize(picture, new, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        picture = np.asarray(cv2.resize(picture, new, interpolation=kind), dtype=np.uint8)
         height, width = picture.shape[:2]
     spare_y, spare_x = max(0, height - crop.size), max(0, width - crop.size)
     top = rng.randint(0, spare_y) if crop.random else spare_y // 2

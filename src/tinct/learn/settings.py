@@ -135,6 +135,10 @@ class Training:
     clip: float = _setting(1.0, "Clip the gradient at this norm; 0 turns it off.", "NORM")
     crop: int = _setting(128, "Train on squares of this size.", "PIXELS", allowed=CROP)
     zoom: float = _setting(1.75, "Scale the shorter edge to at most this times the square.", "X", allowed=AT_LEAST_ONE)
+    # So that the network meets its things as large as large working sizes show them.
+    enlarge: float = _setting(
+        1.0, "Enlarge small photographs by up to this, where the zoom asks for it.", "X", allowed=AT_LEAST_ONE
+    )
     augmentation: Augmentation = field(default_factory=Augmentation)
     # In cells of the bins' grid, see `tinct.learn.tasks.BinTable`.
     softness: float = _setting(

@@ -69,7 +69,12 @@ class Streams(lightning.LightningDataModule):
     def train_dataloader(self) -> Any:
         """Stream an epoch of training squares."""
         training = self._training
-        crop = Crop(training.crop, zoom=training.zoom, random=training.augmentation.random_crop)
+        crop = Crop(
+            training.crop,
+            zoom=training.zoom,
+            random=training.augmentation.random_crop,
+            enlarge=training.enlarge,
+        )
         stream = PhotoStream(
             self.train_source,
             crop=crop,
