@@ -4,10 +4,10 @@
     # look at blind/sheet-1.png and on; write the numbers you take for colorized into blind/judged.txt
     python benchmarks/blind.py score blind
 
-Half of the photographs keep their true colours, half are colorized from their luma with the model's own defaults; which
-half is drawn with the seed. Each is fitted into 320 pixels and numbered; `key.json` says what was true. The score is
-the share of colorized ones that were taken for real, with its 95 % interval (Clopper & Pearson), beside the share of real
-ones taken for colorized: where the two add up to 1, the judge could not tell them apart.
+Half of the photographs keep their true colours, half are colorized from their luma with the model's own defaults; the
+seed decides which. Each is fitted into 320 pixels and numbered; `key.json` says what was true. The score is the share
+of colorized ones that were taken for real, with its 95 % interval (Clopper & Pearson), beside the share of real ones
+taken for colorized: where the two add up to 1, the judge could not tell them apart.
 """
 
 from __future__ import annotations
