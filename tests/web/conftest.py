@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.web.app import create_app
-from tinct.web.limits import Limits
+from tinct.web.settings import Limits
 from web.helpers import HERE, Process, encoded, grey_picture, serving, write_film
 
 

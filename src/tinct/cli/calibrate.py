@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from tinct.cli.coloring_options import Runtime, Size
+from tinct.cli.options import Limit, Seed, Split, decoding_options, takes
 from tinct.cli.output import print_json, progress, say
-from tinct.coloring.settings import Decoding
 
 EPILOG = """Examples:
 
@@ -23,6 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(calibrate)
 
 
+@takes(decoding_options("size", "runtime"))
 def calibrate(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="A name that `tinct models` lists, or a model file; one with bins.")
@@ -41,15 +41,12 @@ def calibrate(
         Path | None,
         typer.Option(metavar="FILE", help="Draw the reliability diagram into this .png, .svg or .pdf."),
     ] = None,
-    split: Annotated[str, typer.Option(metavar="train|val", help="Take this split of a dataset.")] = "val",
-    size: Size = None,
-    runtime: Runtime = Decoding.runtime,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", help="Take only this many pictures, chosen at random.")
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")] = 0,
+    split: Split = "val",
+    limit: Limit = None,
+    seed: Seed = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model file that is there already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a few lines.")] = False,
+    **running: Any,
 ) -> None:
     """Measure how far a model's probabilities hold, and fit the temperature that mends them.
 
@@ -63,14 +60,13 @@ def calibrate(
             model,
             data,
             split=split,
-            size=size,
-            runtime=runtime,
             limit=limit,
             seed=seed,
             figure=figure,
             out=output,
             overwrite=overwrite,
             progress=advance,
+            **running,
         )
     for name, reason in measured.left_out:
         say(f"left out: {name}: {reason}", on_stderr=True)

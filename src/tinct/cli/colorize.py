@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from tinct.cli.coloring_options import (
-    Caution,
-    Cautious,
-    Denoise,
-    Model,
-    Overwrite,
-    Runtime,
-    Size,
-    Temperature,
-    Threads,
-    Views,
-)
+from tinct.cli.options import Overwrite, decoding_options, takes
 from tinct.cli.output import exit_by, print_row, shown_rows
-from tinct.coloring.settings import Decoding
-from tinct.runtime import DEFAULT_MODEL
 
 EPILOG = """Examples:
 
@@ -87,20 +74,12 @@ AsJson = Annotated[
 ]
 
 
+@takes(decoding_options())
 def colorize(
     inputs: Inputs,
     output: Output = None,
-    model: Model = DEFAULT_MODEL,
-    temperature: Temperature = None,
-    caution: Caution = None,
-    cautious: Cautious = False,
     hint: Hints = [],  # noqa: B006 - Typer makes a new list
     hints: HintsFile = None,
-    size: Size = None,
-    views: Views = None,
-    denoise: Denoise = Decoding.denoise,
-    runtime: Runtime = Decoding.runtime,
-    threads: Threads = None,
     recursive: Recursive = False,
     compare: Compare = False,
     confidence: Confidence = False,
@@ -109,6 +88,7 @@ def colorize(
     recolor: Recolor = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
+    **decoding: Any,
 ) -> None:
     """Colorize photographs at their full resolution.
 
@@ -119,22 +99,14 @@ def colorize(
     from tinct.coloring.photo.batch import PhotoSettings, colorize_files, colorize_stream
 
     settings = PhotoSettings(
-        model=model,
-        temperature=temperature,
-        caution=caution,
-        cautious=cautious,
         hints=gather_hints(hint, hints),
-        size=size,
-        views=views,
-        denoise=denoise,
-        runtime=runtime,
-        threads=threads,
         recolor=recolor,
         overwrite=overwrite,
         compare=compare,
         confidence=confidence,
         explain=explain,
         explain_to=explain_to,
+        **decoding,
     )
     if "-" in inputs or output == "-":
         row = colorize_stream(

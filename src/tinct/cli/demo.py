@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from tinct.cli.coloring_options import Model
+from tinct.cli.options import decoding_options, takes
 from tinct.cli.output import shown_rows
-from tinct.runtime import DEFAULT_MODEL
 
 EPILOG = """Examples:
 
@@ -22,10 +21,11 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(demo)
 
 
+@takes(decoding_options("model"))
 def demo(
     output: Annotated[str, typer.Option("-o", "--output", metavar="FOLDER", help="Write to this folder.")] = "demo",
-    model: Model = DEFAULT_MODEL,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each picture.")] = False,
+    **decoding: Any,
 ) -> None:
     """Colorize the photographs that come with scikit-image and scikit-learn.
 
@@ -34,4 +34,4 @@ def demo(
     from tinct.coloring.photo.demo import colorize_demo
 
     with shown_rows("Colorizing", as_json=as_json) as show:
-        colorize_demo(output, model=model, on_row=show)
+        colorize_demo(output, on_row=show, **decoding)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tinct.cli.measuring_options import AsJson, Backbone, Limit, Seed, Split
+from tinct.cli.options import AsJson, Backbone, Limit, Seed, Split
 from tinct.cli.output import print_json, progress
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tinct.cli.learning_options import require_learn
+from tinct.cli.options import require_learn
 
 EPILOG = """Examples:
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tinct.cli.measuring_options import Backbone
+from tinct.cli.options import Backbone, require_learn
 from tinct.cli.output import print_json, progress_of_steps, say
-from tinct.errors import MissingExtraError, SettingError
+from tinct.errors import SettingError
 
 if TYPE_CHECKING:
     from tinct.study.arms import ArmRow
@@ -82,8 +81,7 @@ def study(
     assert recipe is not None
     assert data is not None
     assert out is not None
-    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("lightning") is None:
-        raise MissingExtraError("learn", "a study")
+    require_learn("a study")
     from tinct.study.arms import run_study
 
     with progress_of_steps(lines=True) as show:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from tinct.cli.coloring_options import Denoise, Model, Runtime, Size, Threads, Views
+from tinct.cli.options import decoding_options, takes
 from tinct.cli.output import print_json, say
 from tinct.coloring.settings import Decoding
-from tinct.runtime import DEFAULT_MODEL
 
 EPILOG = """Examples:
 
@@ -26,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(suggest)
 
 
+@takes(decoding_options("model", "size", "views", "denoise", "runtime", "threads"))
 def suggest(
     picture: Annotated[str, typer.Argument(metavar="INPUT", help="A black-and-white photograph.")],
     output: Annotated[
@@ -39,15 +39,10 @@ def suggest(
     hints: Annotated[
         str | None, typer.Option("--hints", metavar="FILE", help="Read what is known already from this file.")
     ] = None,
-    model: Model = DEFAULT_MODEL,
-    size: Size = None,
-    views: Views = None,
-    denoise: Denoise = Decoding.denoise,
-    runtime: Runtime = Decoding.runtime,
-    threads: Threads = None,
     recolor: Annotated[bool, typer.Option("--recolor", help="Take pictures that have colours already.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a picture that is there already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    **values: Any,
 ) -> None:
     """Say where a hint would help most, and which colours are plausible there.
 
@@ -63,7 +58,7 @@ def suggest(
         hints=gather_hints(hint, hints),
         recolor=recolor,
         overwrite=overwrite,
-        decoding=Decoding(model=model, size=size, views=views, denoise=denoise, runtime=runtime, threads=threads),
+        decoding=Decoding(**values),
     )
     if as_json:
         print_json({"source": picture, "points": [point.to_json() for point in points]})

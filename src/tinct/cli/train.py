@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import Field
-from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from tinct.cli.learning_options import option_of, require_learn
+from tinct.cli.options import named_values, option_of, require_learn, takes, type_of
 from tinct.errors import SettingError
 from tinct.learn.settings import Augmentation, Training, settings
 
@@ -30,7 +29,41 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(train)
 
 
-def train(data: str, out: Path | None, resume: bool, cache: Path | None, doctor: bool, **given: Any) -> None:
+def _option(setting: Field[Any], default: Any) -> Any:
+    """Return the option of a setting; None means not given, so that a resumed training keeps what it began with."""
+    text, kind = setting.metadata["help"], str(setting.type)
+    if default is True or setting.name == "noise":
+        text += " Default: yes."
+    elif isinstance(default, str | float | int) and default is not False:
+        text += f" Default: {default}." if isinstance(default, str) else f" Default: {default:g}."
+    if setting.name == "noise":
+        type_: Any = bool
+    else:
+        type_ = list[str] if kind.startswith(("dict", "tuple[str")) else type_of(setting)
+    return option_of(setting, type_ | None, text=text, show_default=False)
+
+
+@takes({setting.name: (_option(setting, default), None) for setting, default in settings()})
+def train(
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATASET", help="A prepared dataset (folder or http(s) address) or a folder of photos."),
+    ],
+    out: Annotated[Path | None, typer.Option(metavar="RUN", help="Keep the training in this folder.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last finished epoch.")] = False,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep decoded photographs and a frozen encoder's features here, for trainings to share.",
+        ),
+    ] = None,
+    doctor: Annotated[
+        bool,
+        typer.Option("--doctor", help="Train nothing: find out by short experiments why it would or would not learn."),
+    ] = False,
+    **given: Any,
+) -> None:
     """Train a network to colorize.
 
     Keep checkpoints, metrics (CSV and TensorBoard) and sample sheets in RUN after every epoch. A training that was
@@ -60,78 +93,11 @@ def train(data: str, out: Path | None, resume: bool, cache: Path | None, doctor:
     print(f"{out}: trained; write a model file with  tinct export {out} -o model.onnx")
 
 
-_ARGUMENTS: dict[str, tuple[Any, Any]] = {
-    "data": (
-        Annotated[
-            str,
-            typer.Argument(
-                metavar="DATASET", help="A prepared dataset (folder or http(s) address) or a folder of photos."
-            ),
-        ],
-        Parameter.empty,
-    ),
-    "out": (Annotated[Path | None, typer.Option(metavar="RUN", help="Keep the training in this folder.")], None),
-    "resume": (Annotated[bool, typer.Option("--resume", help="Go on from the last finished epoch.")], False),
-}
-_SWITCHES: dict[str, tuple[Any, Any]] = {
-    "cache": (
-        Annotated[
-            Path | None,
-            typer.Option(
-                metavar="FOLDER",
-                help="Keep decoded photographs and a frozen encoder's features here, for trainings to share.",
-            ),
-        ],
-        None,
-    ),
-    "doctor": (
-        Annotated[
-            bool,
-            typer.Option(
-                "--doctor", help="Train nothing: find out by short experiments why it would or would not learn."
-            ),
-        ],
-        False,
-    ),
-}
-
-
-def _option(setting: Field[Any], default: Any) -> Any:
-    """Return the option of a setting; None means not given, so that a resumed training keeps what it began with."""
-    text, kind = setting.metadata["help"], str(setting.type)
-    if default is True or setting.name == "noise":
-        text += " Default: yes."
-    elif isinstance(default, str | float | int) and default is not False:
-        text += f" Default: {default}." if isinstance(default, str) else f" Default: {default:g}."
-    many = kind.startswith(("dict", "tuple[str"))
-    simple = {"int": int, "float": float, "bool": bool, "tuple[float, ...]": bool}
-    type_ = list[str] if many else simple.get(kind.removesuffix(" | None"), str)
-    flags = [setting.metadata["flag"]] if setting.metadata["flag"] else []
-    option = typer.Option(*flags, metavar=setting.metadata["metavar"] or None, help=text, show_default=False)
-    return Annotated[type_ | None, option]
-
-
-def _describe() -> None:
-    """Give `train` the signature from which Typer takes its options: one for each setting of a training."""
-    options = {setting.name: (_option(setting, default), None) for setting, default in settings()}
-    described = {**_ARGUMENTS, **options, **_SWITCHES}
-    train.__annotations__ = {name: kind for name, (kind, _) in described.items()}
-    train.__signature__ = Signature(  # type: ignore[attr-defined]
-        [
-            Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-            for name, (kind, default) in described.items()
-        ]
-    )
-
-
-_describe()
-
-
 def _changes(given: dict[str, Any]) -> dict[str, Any]:
     """Turn the options that were given into settings of a training."""
     changes = dict(given)
     if "options" in changes:
-        changes["options"] = dict(option_of(text) for text in changes["options"])
+        changes["options"] = named_values(changes["options"])
     if "categories" in changes:
         changes["categories"] = tuple(changes["categories"])
     if "learning_rate" in changes:

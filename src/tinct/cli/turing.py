@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinct.cli.coloring_options import Caution, Model, Runtime, Temperature
+from tinct.cli.options import Browser, Host, Name, Port, decoding_options, options_of, takes
 from tinct.cli.output import print_json, progress, say
-from tinct.cli.server_options import Browser, Host, Name, Port, run_server
 from tinct.errors import SettingError
+from tinct.web import check_extra
+from tinct.web.settings import Design
 
 if TYPE_CHECKING:
     from tinct.web.turing.answers import Outcome
@@ -27,10 +28,8 @@ tinct turing --results --answers study.sqlite"""
 Folder = Annotated[Path | None, typer.Argument(metavar="FOLDER", help="A folder of colour photographs.")]
 Results = Annotated[bool, typer.Option("--results", help="Print what came of it; with FOLDER, by photograph too.")]
 AnswersFile = Annotated[Path, typer.Option("--answers", metavar="FILE", help="Keep the answers in this SQLite file.")]
-PairCount = Annotated[int, typer.Option("--pairs", metavar="N", help="Show so many pairs that count.")]
-PracticeCount = Annotated[int, typer.Option("--practice", metavar="N", help="Show so many for practice before.")]
-CheckCount = Annotated[int, typer.Option("--checks", metavar="N", help="Mix so many attention checks in.")]
-Seconds = Annotated[float, typer.Option(metavar="SECONDS", help="Show each picture for this long.")]
+DECODING = decoding_options("model", "temperature", "caution", "runtime")
+DESIGN = options_of(Design)
 
 
 def register(app: typer.Typer) -> None:
@@ -38,27 +37,19 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(turing)
 
 
+@takes({**DECODING, **DESIGN})
 def turing(
     folder: Folder = None,
     results: Results = False,
     answers: AnswersFile = Path("turing.sqlite"),
-    model: Model = "photo",
-    temperature: Temperature = None,
-    caution: Caution = None,
-    runtime: Runtime = "auto",
-    pairs: PairCount = 40,
-    practice: PracticeCount = 5,
-    checks: CheckCount = 4,
-    seconds: Seconds = 1.0,
     host: Host = "127.0.0.1",
     port: Port = 8001,
     name: Name = None,
     browser: Browser = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
+    **given: Any,
 ) -> None:
     """Ask people which of two pictures has the real colours, and say how often tinct's were taken for them."""
-    from tinct.web import check_extra
-
     check_extra("tinct turing")
     if results:
         _print_results(answers, folder, as_json=as_json)
@@ -66,20 +57,21 @@ def turing(
     if folder is None:
         raise SettingError("name a folder of colour photographs, or ask for --results")
     from tinct.coloring.photo.colorizer import Colorizer
-    from tinct.web.server import host_names, listen
+    from tinct.web.server import address_of, host_names, listen
+    from tinct.web.server import serve as run
     from tinct.web.turing.answers import Answers
-    from tinct.web.turing.app import Design, create_turing_app
+    from tinct.web.turing.app import create_turing_app
     from tinct.web.turing.trials import Pairs
 
-    design = Design(pairs=pairs, practice=practice, checks=checks, seconds=seconds)
+    design = Design(**{name: given[name] for name in DESIGN})
     kept = Answers(answers, create=True)
-    colorizer = Colorizer(model, runtime=runtime, temperature=temperature, caution=caution)
+    colorizer = Colorizer(**{name: given[name] for name in DECODING})
     with progress("Looking for colour photographs") as advance:
         shown = Pairs(folder, colorizer, progress=advance)
     say(f"{len(shown.paths)} colour photographs; {shown.left_out} have no colours or cannot be read", on_stderr=True)
     bound = listen(host, port)
     app = create_turing_app(shown, kept, colorizer, design=design, names=host_names(host, tuple(name or ())))
-    run_server(app, bound, host, path="turing", browser=browser)
+    run(app, bound, page=f"{address_of(bound, host)}turing", browser=browser, say=say)
 
 
 def _print_results(answers: Path, folder: Path | None, *, as_json: bool) -> None:

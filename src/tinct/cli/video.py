@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinct.cli.coloring_options import Caution, Cautious, Denoise, Model, Overwrite, Runtime, Size, Temperature, Threads
+from tinct.cli.options import Overwrite, decoding_options, takes
 from tinct.cli.output import progress
 from tinct.errors import SettingError
 
@@ -76,16 +76,11 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(video)
 
 
+@takes(decoding_options("model", "temperature", "caution", "cautious", "size", "denoise", "runtime", "threads"))
 def video(
     source: Source,
     output: Output = None,
-    model: Model = "photo",
-    temperature: Temperature = None,
-    caution: Caution = None,
-    cautious: Cautious = False,
     hints: HintsFile = None,
-    size: Size = None,
-    denoise: Denoise = "auto",
     smoothing: Smoothing = "motion",
     no_smoothing: NoSmoothing = False,
     purpose: Purpose = None,
@@ -102,10 +97,9 @@ def video(
     recolor: Recolor = False,
     list_shots: ListShots = False,
     report: Report = False,
-    runtime: Runtime = "auto",
-    threads: Threads = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
+    **decoding: Any,
 ) -> None:
     """Colorize a film: its luma untouched, its sound, subtitles and times kept.
 
@@ -120,13 +114,7 @@ def video(
     from tinct.coloring.film.settings import VideoSettings
 
     settings = VideoSettings(
-        model=model,
-        temperature=temperature,
-        caution=caution,
-        cautious=cautious,
         hints=load_film_hints(hints) if hints is not None else (),
-        size=size,
-        denoise=denoise,
         smoothing="off" if no_smoothing else smoothing,
         purpose=purpose,
         codec=codec,
@@ -139,9 +127,8 @@ def video(
         rate=rate,
         compare=compare,
         recolor=recolor,
-        runtime=runtime,
-        threads=threads,
         overwrite=overwrite,
+        **decoding,
     )
     with progress("Colorizing", rate="frames/s") as show:
         result = colorize_video(source, output, settings=settings, on_frame=show)

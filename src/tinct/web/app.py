@@ -20,11 +20,11 @@ from tinct.web.edits import Edits
 from tinct.web.engine import Engine
 from tinct.web.gate import Admission, Gate
 from tinct.web.jobs import Jobs
-from tinct.web.limits import Limits
 from tinct.web.routes import about, classify, photo, video
 from tinct.web.routes import edits as edit_routes
 from tinct.web.security import Guard, SafeHeaders
 from tinct.web.service import Service
+from tinct.web.settings import Limits
 from tinct.web.store import Store
 
 STATIC = Path(__file__).parent / "static"
@@ -142,8 +142,8 @@ def named(classifiers: Sequence[Classifier]) -> dict[str, Classifier]:
 def _allowed(path: str, limits: Limits) -> tuple[int, float]:
     """Return the most bytes of a request's body, and the most seconds for it to come."""
     if path in _FILMS:
-        return limits.film_bytes, _FILM_PATIENCE * limits.request_seconds
-    return (limits.photo_bytes if path in _PHOTOS else _SMALL_BODY), limits.request_seconds
+        return int(limits.film_mb * 1e6), _FILM_PATIENCE * limits.request_seconds
+    return (int(limits.photo_mb * 1e6) if path in _PHOTOS else _SMALL_BODY), limits.request_seconds
 
 
 async def _sweep(service: Service) -> None:

@@ -17,8 +17,8 @@ from tinct.media.image.picture import Picture, open_picture
 from tinct.media.video.film import Film
 from tinct.media.video.probe import open_film
 from tinct.web.kinds import HEAD_BYTES, film_suffix, kind_of
-from tinct.web.limits import Limits
 from tinct.web.problems import Problem
+from tinct.web.settings import Limits
 
 # The formats a request may ask for, and their suffixes; `same` is the input's own.
 FORMATS = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif", "webp": ".webp", "avif": ".avif"}

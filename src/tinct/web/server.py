@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import webbrowser
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from tinct.errors import OutputError, SettingError
 from tinct.web.security import LOCAL_NAMES
 
-# A connection that has sent no whole head of a request after so many seconds is closed.
+# A connection that has sent no whole head of a request within this many seconds is closed.
 HEAD_SECONDS = 15.0
 # Connections above this are answered with 503 by Uvicorn itself.
 _MOST_CONNECTIONS = 1000
@@ -84,8 +85,22 @@ def address_of(bound: socket.socket, host: str) -> str:
     return f"http://{shown}:{bound.getsockname()[1]}/"
 
 
-def serve(app: ASGIApp, bound: socket.socket, *, ready: Callable[[], None]) -> None:
-    """Serve until SIGINT or SIGTERM, on a socket that listens; call `ready` when requests are answered."""
+def serve(app: ASGIApp, bound: socket.socket, *, page: str, browser: bool, say: Callable[[str], object]) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        app: the application.
+        bound: a socket that listens.
+        page: the page's address, which is told when requests are answered.
+        browser: open the page in a browser then.
+        say: tells a person something.
+    """
+
+    def ready() -> None:
+        say(f"tinct is at {page}  (Ctrl-C ends it)")
+        if browser:
+            webbrowser.open(page)
+
     config = uvicorn.Config(
         app,
         http=PatientOnce,

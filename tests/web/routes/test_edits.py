@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from tinct.web.limits import Limits
+from tinct.web.settings import Limits
 from web.helpers import decoded, photo_file
 
 

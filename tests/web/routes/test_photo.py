@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tinct.color.spaces import rgb_to_yuv
-from tinct.web.limits import Limits
+from tinct.web.settings import Limits
 from web.helpers import decoded, encoded, grey_picture, photo_file
 
 

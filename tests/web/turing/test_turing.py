@@ -16,8 +16,9 @@ from tinct.cli import build
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import DataError, InputError, SettingError
 from tinct.runtime.scores import wilson
+from tinct.web.settings import Design
 from tinct.web.turing.answers import Answers
-from tinct.web.turing.app import Design, create_turing_app
+from tinct.web.turing.app import create_turing_app
 from tinct.web.turing.trials import Pairs, Trial, plan, turned
 from web.helpers import HERE, Process, decoded, encoded, grey_picture, serving
 
@@ -76,15 +77,15 @@ def test_attention_checks_are_plainly_false() -> None:
 
 
 def test_a_session_is_balanced_and_by_chance() -> None:
-    trials = plan(50, pairs=40, practice=5, checks=4, seed=3)
+    trials = plan(50, Design(seed=3))
     assert [trial.kind for trial in trials[:5]] == ["practice"] * 5
     assert Counter(trial.kind for trial in trials) == {"practice": 5, "test": 40, "check": 4}
     assert len({trial.picture for trial in trials}) == 49  # none twice while there are others
     assert 8 < sum(trial.real for trial in trials) < 41
-    assert plan(50, pairs=40, practice=5, checks=4, seed=3) == trials
-    assert plan(50, pairs=40, practice=5, checks=4, seed=4) != trials
+    assert plan(50, Design(seed=3)) == trials
+    assert plan(50, Design(seed=4)) != trials
     with pytest.raises(SettingError):
-        plan(5, pairs=0, practice=1, checks=1)
+        Design(pairs=0)
 
 
 def test_the_interval_is_wilsons() -> None:

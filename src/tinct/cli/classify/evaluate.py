@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tinct.cli.classify.text import print_evaluation
 from tinct.cli.output import print_json, progress, say
+
+if TYPE_CHECKING:
+    from tinct.recognize.evaluate import Evaluation
+    from tinct.runtime.scores import Scores
+
+# A confusion matrix of more classes is left to the drawing.
+MOST_SHOWN = 12
 
 EPILOG = """Examples:
 
@@ -36,12 +42,48 @@ def evaluate(
     if confusion is not None:
         check_drawing(confusion, overwrite=overwrite)
     with progress("Measuring") as advance:
-        found = evaluate_classifier(model, folder, color_tests=color_tests, progress=advance)
-    for _, reason in found.left_out:
+        evaluation = evaluate_classifier(model, folder, color_tests=color_tests, progress=advance)
+    for _, reason in evaluation.left_out:
         say(f"left out: {reason}", on_stderr=True)
     if confusion is not None:
-        draw_confusion(found.scores, confusion, overwrite=overwrite)
+        draw_confusion(evaluation.scores, confusion, overwrite=overwrite)
     if as_json:
-        print_json(found.to_json())
+        print_json(evaluation.to_json())
     else:
-        print_evaluation(found)
+        _print_evaluation(evaluation)
+
+
+def _print_evaluation(evaluation: Evaluation) -> None:
+    scores = evaluation.scores
+    count = int(scores.confusion.sum())
+    low, high = scores.interval
+    of = f" of the {evaluation.split} split" if evaluation.split else ""
+    say(f"accuracy {100 * scores.accuracy:.1f} % ({100 * low:.1f} to {100 * high:.1f}) on {count} pictures{of}")
+    say(f"balanced accuracy {100 * scores.balanced:.1f} %, log loss {scores.log_loss:.3f}")
+    say("")
+    _print_classes(scores)
+    if len(scores.classes) <= MOST_SHOWN:
+        _print_confusion(scores)
+    say("")
+    say(f"calibration error {100 * scores.calibration_error:.1f} %; sure by, and right in:")
+    for part in scores.reliability:
+        say(f"  {100 * part.confidence:5.1f} %  {100 * part.accuracy:5.1f} %  of {part.count}")
+    if evaluation.color_tests:
+        tests = ", ".join(f"{name} {100 * value:.1f} %" for name, value in evaluation.color_tests.items())
+        say(f"without and with turned colours, balanced: {tests}")
+
+
+def _print_classes(scores: Scores) -> None:
+    width = max(len(name) for name in (*scores.classes, "class"))
+    say(f"{'class':<{width}}  precision  recall  pictures")
+    totals = scores.confusion.sum(axis=1)
+    for name, precision, recall, total in zip(scores.classes, scores.precision, scores.recall, totals, strict=True):
+        shown = [f"{100 * value:.1f} %" if value is not None else "-" for value in (precision, recall)]
+        say(f"{name:<{width}}  {shown[0]:>9}  {shown[1]:>6}  {int(total):>8}")
+
+
+def _print_confusion(scores: Scores) -> None:
+    say("")
+    say("confusion: rows are the truth, columns what was named, in the same order")
+    for row in scores.confusion:
+        say("  " + " ".join(f"{int(value):>5}" for value in row))

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinct.cli.classify.options import (
-    Backbone,
-    BatchSize,
-    Folder,
-    Optimizer,
-    Rate,
-    Scale,
-    Schedule,
-    Seed,
-    Size,
-    Standardize,
-    size_of,
-)
-from tinct.cli.classify.text import judged_line, print_training
-from tinct.cli.learning_options import option_of, require_learn
-from tinct.cli.output import print_json, progress, say
+from tinct.cli.classify.options import Asked, Folder
+from tinct.cli.options import Seed, options_of, require_learn, takes
+from tinct.cli.output import print_json, progress_of_steps, say
 
 if TYPE_CHECKING:
-    from tinct.learn.recognize.pick import Choices
+    from tinct.learn.recognize.pick import Choices, TrainedClassifier
+    from tinct.learn.recognize.trial import Judged
 
 EPILOG = """Examples:
 
@@ -40,6 +26,7 @@ tinct classify train pictures/ -o failing.onnx --network small_cnn --color-space
 tinct classify train table.csv -o model.onnx --weights squeezenet1_1.pth --time 30"""
 
 
+@takes(options_of(Asked))
 def train(
     folder: Folder,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.onnx", help="Write the model here.")],
@@ -70,45 +57,14 @@ def train(
             "below 2000, else 1; or the validation split, where there is one.",
         ),
     ] = None,
-    size: Size = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Try pretrained features from this file: .pth, .safetensors or .npz."),
-    ] = None,
-    backbone: Backbone = "squeezenet1_1",
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--option", metavar="NAME=VALUE", help="Set an option of the one network that is tried."),
-    ] = None,
-    standardize: Standardize = None,
-    scale: Scale = None,
-    lr: Rate = None,
-    optimizer: Optimizer = None,
-    schedule: Schedule = None,
     epochs: Annotated[
         int | None, typer.Option(metavar="N", help="Number of passes over the pictures. Default: by network.")
-    ] = None,
-    batch_size: BatchSize = None,
-    as_first_written: Annotated[
-        bool,
-        typer.Option(
-            "--as-first-written",
-            help="Train networks as one would write it first: Adam at a constant rate of 0.01 on numbers of 0 to 255, "
-            "and nothing else.",
-        ),
-    ] = False,
-    augment: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE",
-            help="Change training pictures: flip, shift, brightness and mixup leave colours; hue, saturation, grey and "
-            "per_image do not, and are refused where colour separates the classes. 0 turns one off.",
-        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Warn of changes that destroy the label, and go on.")] = False,
     seed: Seed = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    **given: Any,
 ) -> None:
     """Learn to tell classes of pictures apart, by whatever does it best; write a model file that needs no PyTorch.
 
@@ -116,50 +72,36 @@ def train(
     how much of its decision is colour is measured on grey and hue-turned pictures. Stopped and run again, it goes on.
     """
     require_learn("learning to recognise")
-    from tinct.learn.recognize.pick import Choices, fitting_of, train_classifier
+    from tinct.learn.recognize.pick import Choices, fitting_of
 
-    fitting, given = fitting_of(
-        {
-            "standardize": standardize,
-            "scale": scale,
-            "learning_rate": lr,
-            "optimizer": optimizer,
-            "schedule": schedule,
-            "epochs": epochs,
-            "batch_size": batch_size,
-        },
-        augmentation=dict(option_of(each, flag="--augment") for each in augment or []),
-        as_first_written=as_first_written,
-    )
+    asked = Asked(**given)
+    fitting, names = fitting_of(**asked.fitting(epochs=epochs))
     choices = Choices(
+        **asked.network(),
         networks=network,
         color_spaces=color_space,
-        weights=None if weights is None else str(weights),
-        backbone=backbone,
-        options=dict(option_of(each) for each in option or []),
-        size=size_of(size),
         folds=folds,
         minutes=minutes,
         fitting=fitting,
-        given=given,
+        given=names,
         force=force,
         seed=seed,
     )
-    _train(folder, output, choices, train_classifier, overwrite=overwrite, as_json=as_json)
+    _train(folder, output, choices, overwrite=overwrite, as_json=as_json)
 
 
-def _train(
-    folder: Path, output: Path, choices: Choices, run: Callable[..., Any], *, overwrite: bool, as_json: bool
-) -> None:
+def _train(folder: Path, output: Path, choices: Choices, *, overwrite: bool, as_json: bool) -> None:
+    from tinct.learn.recognize.pick import train_classifier
+
     try:
-        with _stages() as advance:
-            done = run(
+        with progress_of_steps() as advance:
+            done = train_classifier(
                 folder,
                 output,
                 choices=choices,
                 overwrite=overwrite,
                 progress=advance,
-                found=None if as_json else lambda judged: say(judged_line(judged)),
+                found=None if as_json else lambda judged: say(_judged_line(judged)),
             )
     except KeyboardInterrupt:
         say("tinct: stopped; the same command goes on with the next candidate", on_stderr=True)
@@ -171,26 +113,52 @@ def _train(
     if as_json:
         print_json(done.to_json())
     else:
-        print_training(done)
+        _print_training(done)
 
 
-@contextmanager
-def _stages() -> Iterator[Callable[[str, int, int], None]]:
-    """Return a function that shows one stage after the other in a bar on stderr, where that is a terminal."""
-    shown: list[tuple[str, Any, Callable[[int, int], None]]] = []
+def _judged_line(judged: Judged) -> str:
+    """Format a candidate's row: name, accuracy with its interval, accuracy on grey pictures, seconds."""
+    outcome, scores = judged.outcome, judged.scores
+    name = f"{outcome.candidate.name:<44}"
+    if scores is None or outcome.reason:
+        return f"{name} not judged: {outcome.reason}"
+    low, high = scores.interval
+    parts = [f"{100 * scores.accuracy:5.1f} %  ({100 * low:.1f} to {100 * high:.1f})"]
+    if abs(scores.balanced - scores.accuracy) >= 0.001:
+        parts.append(f"balanced {100 * scores.balanced:5.1f} %")
+    if "grey" in judged.color_tests:
+        parts.append(f"grey {100 * judged.color_tests['grey']:5.1f} %")
+    if outcome.epochs:
+        parts.append(f"{outcome.epochs:.0f} epochs")
+    parts.append(f"{outcome.seconds:.0f} s")
+    return f"{name} {'  '.join(parts)}"
 
-    def leave() -> None:
-        if shown:
-            shown.pop()[1].__exit__(None, None, None)
 
-    def show(what: str, done: int, total: int) -> None:
-        if not shown or shown[0][0] != what:
-            leave()
-            bar = progress(what)
-            shown.append((what, bar, bar.__enter__()))
-        shown[0][2](done, total)
+def _print_training(done: TrainedClassifier) -> None:
+    metrics = done.card.metrics
+    say("")
+    say(f"picked: {done.card.name}, by {metrics['measured_on']}")
+    for judged in done.table:
+        say(f"  {_judged_line(judged)}")
+    shares = {name: round(100 * value, 1) for name, value in done.card.color_tests.items()}
+    if shares:
+        turned = ", ".join(f"{value} % with {name} degrees" for name, value in shares.items() if name.startswith("hue"))
+        known = f"{shares['plain']} % as they are, {shares['grey']} % in grey, {turned}"
+        say(f"colour tests, classes counting alike: right in {known}")
+        say(f"  {_meaning(done.card.color_tests, len(done.card.classes))}")
+    say(f"calibrated at a temperature of {done.card.temperature:.2f}, on these same pictures; sure by, and right in:")
+    for part in metrics["reliability"]:
+        say(f"  {100 * part['confidence']:5.1f} %  {100 * part['accuracy']:5.1f} %  of {part['count']}")
+    if done.test is not None:
+        low, high = done.test.interval
+        say(f"test split: {100 * done.test.accuracy:.1f} % ({100 * low:.1f} to {100 * high:.1f})")
+    say(f"{done.path}: written")
 
-    try:
-        yield show
-    finally:
-        leave()
+
+def _meaning(tests: dict[str, float], classes: int) -> str:
+    """Format in words how much of the decision is colour."""
+    plain, grey, chance = tests["plain"], tests["grey"], 1 / classes
+    if plain <= chance:
+        return "as good as chance with colour and without"
+    share = min(1.0, max(0.0, (plain - grey) / (plain - chance)))
+    return f"{100 * share:.0f} % of what it knows beyond chance is colour"

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tinct import __version__
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.errors import SettingError
 from tinct.web.app import STATIC, protect
 from tinct.web.gate import Gate
 from tinct.web.problems import Problem
 from tinct.web.service import is_wanted
+from tinct.web.settings import Design
 from tinct.web.turing.answers import Answers
 from tinct.web.turing.trials import Pairs, Trial, plan
 
@@ -24,33 +24,6 @@ from tinct.web.turing.trials import Pairs, Trial, plan
 _MOST_SESSIONS = 500
 _SMALL_BODY = 10_000
 _PATIENCE = 30.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Design:
-    """How a session goes.
-
-    Attributes:
-        pairs: that count.
-        practice: that come before, with the answer told.
-        checks: attention checks among those that count.
-        seconds: for which each picture is shown.
-        seed: of the order; another each time without it.
-
-    Raises:
-        SettingError: a value is out of range.
-    """
-
-    pairs: int = 40
-    practice: int = 5
-    checks: int = 4
-    seconds: float = 1.0
-    seed: int | None = None
-
-    def __post_init__(self) -> None:
-        if not 0.05 <= self.seconds <= 60:
-            raise SettingError(f"each picture must be shown for 0.05..60 seconds, not {self.seconds:g}")
-        plan(2, pairs=self.pairs, practice=self.practice, checks=self.checks)
 
 
 @dataclass(eq=False)
@@ -77,14 +50,8 @@ class Room:
 
     def begin(self) -> Session:
         """Begin a session."""
-        design, bins = self.design, self._colorizer.session.bins is not None
-        trials = plan(
-            len(self.pairs.paths),
-            pairs=design.pairs,
-            practice=design.practice,
-            checks=design.checks,
-            seed=design.seed,
-        )
+        bins = self._colorizer.session.bins is not None
+        trials = plan(len(self.pairs.paths), self.design)
         name = self.answers.begin(
             model=self._colorizer.session.card.name,
             temperature=self._colorizer.temperature if bins else None,

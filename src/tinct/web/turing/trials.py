@@ -23,11 +23,12 @@ from tinct.color.spaces import rgb_to_yuv, yuv_to_rgb
 from tinct.color.toning import is_colored
 from tinct.coloring.photo import arrays
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.errors import DataError, InputError, SettingError, TinctError
+from tinct.errors import DataError, InputError, TinctError
 from tinct.files import walk
 from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.picture import open_picture
 from tinct.web.pictures import jpeg
+from tinct.web.settings import Design
 
 Kind = Literal["practice", "test", "check"]
 # Root of height x width at which pairs are shown.
@@ -128,30 +129,17 @@ class Pairs:
         return colored
 
 
-def plan(pictures: int, *, pairs: int, practice: int, checks: int, seed: int | None = None) -> list[Trial]:
-    """Choose the pairs of one session and their order.
-
-    Args:
-        pictures: how many photographs there are.
-        pairs: that count; each photograph comes once before any comes again.
-        practice: that come before, with the answer told.
-        checks: attention checks, spread among those that count.
-        seed: of the choice; another each time without it.
-
-    Raises:
-        SettingError: a number makes no sense.
-    """
-    if pairs < 1 or practice < 0 or checks < 0 or pairs > 1000 or practice + checks > 1000:
-        raise SettingError("at least 1 pair is needed, and no number may be below 0 or above 1000")
-    chance = random.Random(seed)
+def plan(pictures: int, design: Design) -> list[Trial]:
+    """Choose the pairs of one session of `pictures` photographs; none comes twice before all have come once."""
+    chance = random.Random(design.seed)
     order: list[int] = []
-    while len(order) < practice + pairs + checks:
+    while len(order) < design.practice + design.pairs + design.checks:
         order += chance.sample(range(pictures), pictures)
-    begin = [Trial("practice", order.pop(), chance.randrange(2)) for _ in range(practice)]
-    rest = [Trial("check", order.pop(), chance.randrange(2)) for _ in range(checks)]
-    rest += [Trial("test", order.pop(), chance.randrange(2)) for _ in range(pairs)]
+    practice = [Trial("practice", order.pop(), chance.randrange(2)) for _ in range(design.practice)]
+    rest = [Trial("check", order.pop(), chance.randrange(2)) for _ in range(design.checks)]
+    rest += [Trial("test", order.pop(), chance.randrange(2)) for _ in range(design.pairs)]
     chance.shuffle(rest)
-    return begin + rest
+    return practice + rest
 
 
 def turned(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

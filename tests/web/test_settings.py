@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 
 from tinct.errors import SettingError
-from tinct.web.limits import Limits
+from tinct.web.settings import Design, Limits
 
 
 def test_defaults_are_within_their_own_ranges() -> None:
-    assert Limits().photo_bytes == 100_000_000
+    assert Limits().photo_mb == 100
+    assert Design().pairs == 40
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,112 @@
+"""Options that several verbs share, and those that are made of the fields of settings: text, type and default."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import Field, fields
+from importlib.util import find_spec
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from tinct.coloring.settings import Decoding
+from tinct.errors import MissingExtraError, SettingError
+
+Command = TypeVar("Command", bound=Callable[..., None])
+Options = Mapping[str, tuple[Any, Any]]  # by name: the type with Typer's option, and the default
+
+Split = Annotated[str, typer.Option(metavar="train|val", help="Take this split of a dataset.")]
+Backbone = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Measure perceptual distance and recognition kept too, by these weights of VGG-16 or SqueezeNet 1.1.",
+    ),
+]
+Limit = Annotated[int | None, typer.Option(metavar="N", help="Take only this many pictures, chosen at random.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")]
+Host = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="Listen at this address; 0.0.0.0 lets other machines in, too.")
+]
+Port = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Listen at this port; 0 takes a free one.")]
+Name = Annotated[
+    list[str] | None,
+    typer.Option("--name", metavar="HOST", help="Answer to this host name, too; may be given several times."),
+]
+Browser = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
+
+
+def takes(options: Options) -> Callable[[Command], Command]:
+    """Return a decorator that gives a command these options beside its own; their values come as `**keywords`."""
+
+    def describe(command: Command) -> Command:
+        own = signature(command, eval_str=True).parameters.values()
+        parameters = [parameter for parameter in own if parameter.kind is not Parameter.VAR_KEYWORD]
+        for name, (kind, default) in options.items():
+            parameters.append(Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind))
+        command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return command
+
+    return describe
+
+
+def options_of(settings: type[Any], *names: str) -> Options:
+    """Return an option for each field of a dataclass that has a text, or for those of these names alone."""
+    chosen = [setting for setting in fields(settings) if "help" in setting.metadata]
+    return {
+        setting.name: (option_of(setting, type_of(setting), text=setting.metadata["help"]), setting.default)
+        for setting in chosen
+        if setting.name in names or not names
+    }
+
+
+def decoding_options(*names: str) -> Options:
+    """Return the options that say how colours are computed, or those of these names alone."""
+    return options_of(Decoding, *names)
+
+
+def option_of(setting: Field[Any], kind: Any, *, text: str, show_default: bool = True) -> Any:
+    """Return a type with the option of a field; a flag that is off by default has no --no-NAME beside it."""
+    flag = setting.metadata.get("flag")
+    if setting.default is False:
+        flag = flag or f"--{setting.name.replace('_', '-')}"
+    flags: list[str] = [flag] if flag else []
+    metavar = setting.metadata.get("metavar") or None
+    return Annotated[kind, typer.Option(*flags, metavar=metavar, help=text, show_default=show_default)]
+
+
+def type_of(setting: Field[Any]) -> Any:
+    """Return the type that the command line reads a field's value as: numbers, flags, lists, or else text."""
+    name, none, _ = str(setting.type).partition(" | None")
+    kind: Any = {"int": int, "float": float, "bool": bool, "list[str]": list[str]}.get(name, str)
+    return kind | None if none else kind
+
+
+def named_values(texts: Iterable[str] | None, *, flag: str = "--option") -> dict[str, Any]:
+    """Split each NAME=VALUE; a value is read as JSON, or else as text.
+
+    Raises:
+        SettingError: a text has another form.
+    """
+    values: dict[str, Any] = {}
+    for text in texts or ():
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise SettingError(f"{flag} needs NAME=VALUE, not '{text}'")
+        try:
+            values[name] = json.loads(value)
+        except json.JSONDecodeError:
+            values[name] = value
+    return values
+
+
+def require_learn(what: str) -> None:
+    """Raise MissingExtraError where PyTorch or Lightning is not installed; `what` is the work that needs them."""
+    if find_spec("torch") is None or find_spec("lightning") is None:
+        raise MissingExtraError("learn", what)
