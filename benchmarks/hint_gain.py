@@ -15,7 +15,7 @@ import common
 from tinct.color.spaces import rgb_to_lab, rgb_to_yuv
 from tinct.color.upsample import color_rows
 from tinct.coloring.hints.hint import Hint
-from tinct.coloring.hints.placing import place_hints
+from tinct.coloring.hints.spreading import place_hints
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import find_pictures
 

@@ -16,10 +16,10 @@ import numpy as np
 import common
 from tinct.color.spaces import rgb_to_yuv
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.photo.seeds import colored_from_seeds
 from tinct.data.pictures import find_pictures
 from tinct.study.evaluate import evaluate
 from tinct.study.measure import Method
+from tinct.study.seeds import colored_from_seeds
 
 # Leakage: pixels beside an edge, and far enough from it to have their side's own colour.
 NEAR, FAR = 2, 8

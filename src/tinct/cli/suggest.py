@@ -49,7 +49,7 @@ def suggest(
     Each point can be given back as `--hint` to `tinct colorize`, with one of its colours or another.
     """
     from tinct.coloring.hints.hint import gather_hints
-    from tinct.coloring.photo.points import suggest_for
+    from tinct.coloring.photo.suggest import suggest_for
 
     points = suggest_for(
         picture,

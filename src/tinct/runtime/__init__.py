@@ -6,7 +6,7 @@ from tinct.errors import SettingError
 
 DEFAULT_MODEL = "photo"
 RUNTIMES = ("auto", "onnxruntime", "openvino")
-VIEWS = (1, 2, 4)  # of a photograph, see `tinct.coloring.photo.views`
+VIEWS = (1, 2, 4)  # of a photograph, see `tinct.coloring.photo.prediction`
 
 
 def check_running(*, runtime: str, threads: int | None) -> None:

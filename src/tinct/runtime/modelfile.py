@@ -49,7 +49,7 @@ class Card:
         caution: the default caution of decoding, 0..4; see `tinct.color.decoding.annealed_mean`.
         calibration: what the logits are divided by to make probabilities that hold, above 0; 1 leaves them as they are.
         views: the default number of views of a photograph that are averaged, 1, 2 or 4; see
-            `tinct.coloring.photo.views`.
+            `tinct.coloring.photo.prediction`.
         data: what it was trained on.
         training: how it was trained.
         metrics: how good it was on what.

@@ -25,13 +25,13 @@ import numpy as np
 
 from tinct.color.bins import ColorBins
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.photo.seeds import colored_from_seeds
 from tinct.data.pictures import Picture, find_pictures
 from tinct.errors import DataError, DivergedError
 from tinct.learn.settings import Training
 from tinct.study.measure import EVALUATION_FILE, GREY, MEAN_COLOR, Measured, Pixels, Summary
 from tinct.study.plan import Budget
 from tinct.study.recipe import Arm, slug
+from tinct.study.seeds import colored_from_seeds
 from tinct.study.values import read_json, write_json
 
 FORMAT = 1

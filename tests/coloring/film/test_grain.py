@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tinct.color.denoise import denoised, estimate_noise
 from tinct.coloring.film.grain import GrainCleaner
-from tinct.coloring.photo.denoise import denoised, estimate_noise
 from tinct.errors import SettingError
 
 NOISE = 14.0

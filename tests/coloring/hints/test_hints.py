@@ -17,7 +17,7 @@ from tinct.coloring.hints.hint import (
     load_hints,
     parse_hint,
 )
-from tinct.coloring.hints.placing import place_hints
+from tinct.coloring.hints.spreading import place_hints
 from tinct.errors import InputError, SettingError, UnreadableError
 
 

@@ -5,8 +5,7 @@ import pytest
 
 from tinct.color.upsample import fit_guide
 from tinct.coloring.hints.hint import Hint, parse_hint
-from tinct.coloring.hints.placing import place_hints
-from tinct.coloring.hints.spreading import HintSpreader, likeness
+from tinct.coloring.hints.spreading import HintSpreader, likeness, place_hints
 
 HEIGHT, WIDTH = 120, 180
 

@@ -5,7 +5,7 @@ import pytest
 
 from tinct.color.bins import ColorBins
 from tinct.coloring.hints.hint import parse_hint
-from tinct.coloring.hints.placing import place_hints
+from tinct.coloring.hints.spreading import place_hints
 from tinct.coloring.photo.prediction import Prediction
 from tinct.coloring.photo.suggest import suggest_hints
 from tinct.errors import SettingError

@@ -15,8 +15,7 @@ from tinct.color.spaces import FloatArray
 from tinct.color.toning import is_colored
 from tinct.color.upsample import chroma_planes, fit_guide
 from tinct.coloring.film.grain import GrainCleaner
-from tinct.coloring.hints.placing import PlacedHints
-from tinct.coloring.hints.spreading import HintSpreader
+from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.prediction import native_luma, picture_chroma, yuv_chroma
 from tinct.media.video.film import Film

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color.denoise import TOLERATED_NOISE, denoised, estimate_noise
 from tinct.color.motion import flow
 from tinct.color.spaces import FloatArray
 from tinct.coloring.film.history import carry
-from tinct.coloring.photo.denoise import TOLERATED_NOISE, denoised, estimate_noise
 from tinct.coloring.settings import checked_denoise
 
 # The grain of a film changes slowly; single frames tell it badly.

@@ -21,7 +21,7 @@ from tinct.color.motion import consistent, flow
 from tinct.coloring.film.frames import FrameColorizer
 from tinct.coloring.film.shots import CutFinder
 from tinct.coloring.hints.hint import Hint, hint_entries, hints_to_json
-from tinct.coloring.hints.placing import PlacedHints, place_hints
+from tinct.coloring.hints.spreading import PlacedHints, place_hints
 from tinct.errors import InputError, SettingError
 from tinct.media.video.film import Film
 from tinct.media.video.read import Frame, read_frames

@@ -1,9 +1,9 @@
-"""Pictures in memory: NumPy arrays, the same kind out as in."""
+"""Pictures in memory: NumPy arrays and PIL images, the same kind out as in. PIL is imported only where it is used."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cv2
@@ -15,8 +15,14 @@ from tinct.color.resize import resized
 from tinct.color.spaces import RGB_TO_YUV, FloatArray
 from tinct.color.upsample import ChromaGuide, color_rows
 from tinct.errors import InputError
+from tinct.media.image.picture import Picture
+from tinct.media.image.profile import is_srgb
+from tinct.parallel import ordered_map
 
-_ROWS_AT_ONCE = 1 << 18
+_PIXELS_AT_ONCE = 1 << 18
+# PIL's modes whose values have one meaning. Not `F` and `I`, whose range is unknown, nor `LAB` and premultiplied alpha.
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV")
+DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
 def unit_pixels(picture: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -50,29 +56,41 @@ def unit_pixels(picture: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | Non
 
 def luma_of(rows: NDArray[Any]) -> FloatArray:
     """Return BT.601 luma (n, W) float32 in 0..1 of grey (n, W, 1) or sRGB (n, W, 3) rows of uint8, uint16 or floats."""
-    scale = 1 / np.iinfo(rows.dtype).max if np.issubdtype(rows.dtype, np.integer) else 1.0
     if rows.shape[-1] == 1:
-        grey: FloatArray = np.multiply(rows[..., 0], np.float32(scale), dtype=np.float32)
-        return grey
-    luma: FloatArray = cv2.transform(rows.astype(np.float32), RGB_TO_YUV[:1] * np.float32(scale)).reshape(
-        rows.shape[:2]
-    )
+        luma: FloatArray = np.multiply(rows[..., 0], _unit(rows), dtype=np.float32)
+    else:
+        luma = cv2.transform(rows.astype(np.float32), RGB_TO_YUV[:1] * _unit(rows)).reshape(rows.shape[:2])
     return luma
 
 
 def small_copy(pixels: NDArray[Any], size: tuple[int, int]) -> FloatArray:
     """Return (H, W, k) pixels as (h, w, k) float32 in 0..1, shrunk by area."""
-    scale = 1 / np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1.0
     small = resized(pixels if np.issubdtype(pixels.dtype, np.integer) else pixels.astype(np.float32), size)
-    result: FloatArray = np.clip(small.astype(np.float32) * np.float32(scale), 0, 1)
+    result: FloatArray = np.clip(small.astype(np.float32) * _unit(pixels), 0, 1)
     return result
+
+
+def shown_luma(picture: Picture, *, longest: int) -> FloatArray:
+    """Read a picture's luma (h, w) in 0..1, small: its longest edge has at most `longest` pixels."""
+    short, long = sorted((picture.width, picture.height))
+    return luma_of(picture.small(size=longest * (short / long) ** 0.5))
+
+
+def grey_levels(luma: FloatArray) -> NDArray[np.uint8]:
+    """Return luma (h, w) in 0..1 as a grey picture, (h, w, 3) sRGB."""
+    return np.repeat(np.rint(luma * 255).astype(np.uint8)[..., None], 3, axis=-1)
+
+
+def _unit(pixels: NDArray[Any]) -> np.float32:
+    """Return what brings values of a type to 0..1."""
+    return np.float32(1 / np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1)
 
 
 def row_function(guide: ChromaGuide, *, height: int, dtype: Any) -> Callable[[NDArray[Any], int], NDArray[Any]]:
     """Return a function that colours rows of a picture of a height, in uint8, uint16 or float32.
 
-    It takes rows (n, W, 1 or 3), one more with alpha, which is passed on, and the first one's number, and returns
-    (n, W, 3 or 4).
+    It takes rows (n, W, 1 or 3), and one channel more with alpha, which is passed on, and the first one's number. It
+    returns (n, W, 3 or 4).
     """
 
     def function(rows: NDArray[Any], top: int) -> NDArray[Any]:
@@ -104,13 +122,13 @@ def colored(pixels: NDArray[Any], alpha: NDArray[Any] | None, guide: ChromaGuide
     result = np.empty((height, width, 3 if alpha is None else 4), dtype=pixels.dtype)
     dtype = pixels.dtype.type if np.issubdtype(pixels.dtype, np.integer) else np.float32
     function = row_function(guide, height=height, dtype=dtype)
-    step = max(1, _ROWS_AT_ONCE // width)
+    step = max(1, _PIXELS_AT_ONCE // width)
 
-    def work(top: int) -> None:
+    def color(top: int) -> None:
         result[top : top + step, :, :3] = function(pixels[top : top + step], top)
 
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, range(0, height, step)))
+    for _ in ordered_map(color, range(0, height, step), threads=threads):
+        pass
     if alpha is not None:
         result[..., 3:] = alpha
     return result
@@ -133,3 +151,83 @@ def encoded(picture: NDArray[Any]) -> bytes:
     meaning = ("rgb16" if bands > 2 else "grey16") if kind == "ushort" else ("srgb" if bands > 2 else "b-w")
     data: bytes = image.copy(interpretation=meaning).tiffsave_buffer()
     return data
+
+
+def is_pil(picture: Any) -> bool:
+    """Check whether something is a PIL image, without importing PIL."""
+    return any(kind.__module__ == "PIL.Image" and kind.__name__ == "Image" for kind in type(picture).__mro__)
+
+
+def from_pil(image: Any) -> NDArray[Any]:
+    """Return a PIL image's pixels, upright and in sRGB: (H, W) or (H, W, 2, 3 or 4) uint8, or (H, W) uint16.
+
+    An ICC profile other than sRGB's is applied, damaged ones are not.
+
+    Raises:
+        InputError: the image's mode is none of `MODES` and `DEEP_MODES`.
+    """
+    from PIL import ImageOps
+
+    if image.mode not in (*MODES, *DEEP_MODES):
+        raise InputError(
+            f"PIL images of the mode {image.mode} cannot be colorized; "
+            f"convert it to one of {', '.join((*MODES, *DEEP_MODES[:1]))} first"
+        )
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in DEEP_MODES:
+        return np.asarray(upright).astype(np.uint16)
+    has_alpha = upright.getbands()[-1] == "A"
+    transparent = has_alpha or "transparency" in upright.info
+    kept = ("L", "LA", "RGB", "RGBA") if has_alpha or not transparent else ()
+    profile = upright.info.get("icc_profile")
+    foreign = _in_srgb(upright, profile) if profile else None
+    if foreign is not None:
+        upright = foreign
+    elif upright.mode == "1":
+        upright = upright.convert("L")
+    elif upright.mode not in kept:
+        upright = upright.convert("RGBA" if transparent else "RGB")
+    pixels: NDArray[Any] = np.asarray(upright)
+    return pixels
+
+
+def to_pil(pixels: NDArray[Any], like: Any) -> Any:
+    """Return (H, W, 3 or 4) pixels as an 8-bit PIL image with another's texts, resolution and EXIF."""
+    from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(same_range(pixels, np.uint8)))
+    kept = {name: value for name, value in like.info.items() if name not in ("transparency", "icc_profile", "exif")}
+    image.info.update(kept)
+    profile = like.info.get("icc_profile")
+    if profile and like.mode in ("RGB", "RGBA") and _means_srgb(profile):
+        image.info["icc_profile"] = profile
+    exif = Image.Exif()
+    exif.load(like.getexif().tobytes())  # a copy: PIL hands out the caller's own
+    if exif:
+        exif.pop(0x0112, None)  # orientation
+        image.info["exif"] = exif.tobytes()
+    return image
+
+
+def _means_srgb(profile: bytes) -> bool:
+    try:
+        return is_srgb(profile)
+    except pyvips.Error:
+        return False
+
+
+def _in_srgb(image: Any, profile: bytes) -> Any:
+    """Apply an ICC profile; None where it is sRGB's, damaged or of another kind of colours, so that nothing is done."""
+    from PIL import ImageCms
+
+    if image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK") or _means_srgb(profile):
+        return None
+    colors = image.convert(image.mode.removesuffix("A")) if image.mode.endswith("A") else image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        result = ImageCms.profileToProfile(colors, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return None
+    if result is not None and (image.mode.endswith("A") or "transparency" in image.info):
+        result.putalpha(image.convert("RGBA").getchannel("A"))
+    return result

@@ -1,4 +1,4 @@
-"""Many pictures: one row for each, whatever becomes of it."""
+"""Many pictures, or a stream of one: colours, sheets and maps, and a row for each, whatever becomes of it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tinct.coloring.hints.hint import Hint
-from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.photo.colorizer import Colorizer, PhotoResult
 from tinct.coloring.photo.explain import stages_of, write_stages
 from tinct.coloring.photo.plan import EXTRAS, Job, extra_path, plan_jobs
 from tinct.coloring.photo.prediction import has_confidence
-from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.photo.sheet import compare_sheet, confidence_sheet
 from tinct.coloring.settings import Decoding
 from tinct.errors import AlreadyColorError, OutputError, SettingError, TinctError
@@ -34,9 +33,8 @@ class Row:
         status: `colorized`, `skipped` (it has colours already, or is a result of tinct's), `exists` (the result was
             there before; a sheet or maps that were not are made) or `failed` (with a target where the result was
             written and its sheet or maps could not be).
-        message: why it was not colorized; where it was, what else one should know, such as pages left out.
-        width: of the result in pixels; 0 where there is none.
-        height: of the result in pixels.
+        message: why it was not colorized, or what a person should know of the result, such as pages left out.
+        width: of the result in pixels, 0 where there is none; `height` likewise.
         seconds: the time it took.
         sheet: the before/after sheet, where asked for.
         confidence: the confidence maps, where asked for and the model has them.
@@ -73,7 +71,7 @@ class PhotoSettings(Decoding):
         compare: write a before/after sheet beside each result, as NAME_color_sheet.EXT.
         confidence: write confidence maps beside each result, as NAME_color_confidence.EXT.
         hints: what is known of the colours of one picture; there can be no others then.
-        explain: tell in the rows what was decided at each stage.
+        explain: list in the rows what was decided at each stage.
         explain_to: write a picture of each stage into this folder, in a subfolder for each picture.
     """
 
@@ -125,9 +123,11 @@ def colorize_files(
     colorizer = Colorizer(settings, threads=max(1, threads // workers))
     rows = []
     root = Path(os.path.commonpath([str(job.source.absolute().parent) for job in jobs] or [""]))
-    for row in ordered_map(
-        lambda job: _row(colorizer, job, settings, root=root), jobs, threads=workers, ahead=4 * workers
-    ):
+
+    def work(job: Job) -> Row:
+        return _row(colorizer, job, settings, root=root)
+
+    for row in ordered_map(work, jobs, threads=workers, ahead=4 * workers):
         rows.append(row)
         if on_row is not None:
             on_row(row, len(rows), len(jobs))
@@ -190,7 +190,6 @@ def _check_stream(
     stdin: BinaryIO,
     stdout: BinaryIO,
 ) -> None:
-    """Refuse what cannot be done with streams, before any work."""
     if len(inputs) != 1:
         raise SettingError("with - there can be one input only")
     if "" in (str(output), *inputs):
@@ -252,12 +251,10 @@ def _wanted_extras(colorizer: Colorizer, target: Path, settings: PhotoSettings, 
     """
     asked = {"sheet": settings.compare, "confidence": settings.confidence and has_confidence(colorizer.session.bins)}
     paths = {extra: extra_path(target, extra) for extra in EXTRAS if asked[extra]}
-    if settings.overwrite:
-        return paths
-    for path in paths.values():
-        if not keep and os.path.lexists(path):
-            raise OutputError(f"{path}: is there already; allow replacing it with --overwrite")
-    return {extra: path for extra, path in paths.items() if not os.path.lexists(path)}
+    there = {} if settings.overwrite else {extra: path for extra, path in paths.items() if os.path.lexists(path)}
+    if there and not keep:
+        raise OutputError(f"{next(iter(there.values()))}: is there already; allow replacing it with --overwrite")
+    return {extra: path for extra, path in paths.items() if extra not in there}
 
 
 def _make_extras(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -16,17 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.decoding import CAUTIOUS
+from tinct.color.denoise import denoised
 from tinct.color.resize import shrunk, small_size
 from tinct.color.spaces import FloatArray, rgb_to_lab
 from tinct.color.toning import COLOR_OFF_TONE, color_off_tone
 from tinct.coloring.hints.hint import Hint, as_hints
-from tinct.coloring.hints.placing import place_hints
-from tinct.coloring.photo import arrays, pil
-from tinct.coloring.photo.denoise import denoised
-from tinct.coloring.photo.explain import Stage, stages_of
-from tinct.coloring.photo.prediction import Prediction, native_luma
-from tinct.coloring.photo.result import PhotoResult, Trace
-from tinct.coloring.photo.views import averaged
+from tinct.coloring.hints.spreading import place_hints
+from tinct.coloring.photo import arrays
+from tinct.coloring.photo.explain import Stage, Trace, stages_of
+from tinct.coloring.photo.prediction import Prediction, averaged, native_luma
 from tinct.coloring.settings import Decoding, Options
 from tinct.errors import AlreadyColorError, InputError, SettingError
 from tinct.media.image import formats
@@ -41,6 +40,41 @@ GUIDE_SIZE = 640
 _MOST_THREADS = 8
 
 
+@dataclass(frozen=True, eq=False)
+class PhotoResult:
+    """A colorized photograph, and the objects of each stage that made it.
+
+    Attributes:
+        source: the input file; None for bytes.
+        target: the file written; None where bytes were asked for.
+        width: in pixels, orientation applied; `height` likewise.
+        seconds: from opening to the finished file.
+        model: the model's name.
+        temperature: it was decoded at; None for a model without bins.
+        status: `colorized`; everything else is an error raised.
+        remarks: what a person should know, such as pages left out or transparency lost.
+        confidence: where asked for and the model has bins: top probability and ratio to the second, (k, l) each.
+        trace: what each stage made.
+    """
+
+    source: Path | None
+    target: Path | None
+    width: int
+    height: int
+    seconds: float
+    model: str
+    temperature: float | None
+    status: str
+    remarks: tuple[str, ...]
+    confidence: tuple[FloatArray, FloatArray] | None
+    trace: Trace
+
+    @property
+    def prediction(self) -> Prediction:
+        """The network's answer, how it was decoded, and the hints."""
+        return self.trace.prediction
+
+
 class Colorizer:
     """A model and settings, ready to colour pictures. Several threads may use one at once.
 
@@ -48,10 +82,10 @@ class Colorizer:
         session: the running model; `session.card` describes it.
         decoding: the settings asked for.
         used: the settings with the model's own where none were asked for.
-        temperature: of decoding; the model's own where none was asked for.
-        caution: of decoding; likewise.
-        size: the network's working size, in pixels; likewise.
-        views: how many views of a photograph are averaged; likewise.
+        temperature: of `used`, and so are the others: a number, never None.
+        caution: likewise.
+        size: the network's working size, in pixels.
+        views: how many views of a photograph are averaged.
     """
 
     def __init__(self, model: str | Path | Decoding = DEFAULT_MODEL, **options: Unpack[Options]) -> None:
@@ -90,22 +124,18 @@ class Colorizer:
                 raise SettingError(
                     f"the model {card.name} gives chroma itself and has no {option}; leave the option out"
                 )
+        caution = card.caution if decoding.caution is None else float(decoding.caution)
         self.decoding = decoding
         self.temperature = card.temperature if decoding.temperature is None else float(decoding.temperature)
-        self.caution = card.caution if decoding.caution is None else float(decoding.caution)
-        if decoding.cautious:
-            self.caution = max(CAUTIOUS, self.caution)
+        self.caution = max(CAUTIOUS, caution) if decoding.cautious else caution
         self.size = decoding.size or card.working_size
         self.views = decoding.views or card.views
-        self.used = Decoding(
-            model=card.name,
+        self.used = replace(decoding, model=card.name).changed(
             runtime=self.session.runtime,
             temperature=self.temperature,
             caution=self.caution,
             size=self.size,
             views=self.views,
-            denoise=decoding.denoise,
-            threads=decoding.threads,
         )
         self._threads = min(decoding.threads or core_count(), _MOST_THREADS)
 
@@ -135,8 +165,8 @@ class Colorizer:
             return self.photo(picture, hints=known, recolor=recolor, overwrite=overwrite).target
         if isinstance(picture, np.ndarray):
             return self.array(picture, hints=known, recolor=recolor)
-        if pil.is_pil(picture):
-            return pil.to_pil(self.array(pil.from_pil(picture), hints=known, recolor=recolor), picture)
+        if arrays.is_pil(picture):
+            return arrays.to_pil(self.array(arrays.from_pil(picture), hints=known, recolor=recolor), picture)
         raise InputError(f"a picture is a path, bytes, a PIL image or a NumPy array, not {type(picture).__name__}")
 
     def photo(
@@ -158,10 +188,10 @@ class Colorizer:
             target: the file to write, in the format of its suffix; NAME_color.EXT beside the source without it.
             recolor: colour it even if it has colours already.
             overwrite: replace a target that is there already.
-            confidence: give confidence maps with the result.
+            confidence: return confidence maps with the result.
             hints: what is known of its colours.
-            prediction: what `look` or an earlier result gave for the same picture; saves the network's run.
-            options: other settings than the colorizer's for this picture, say `temperature` or `caution`.
+            prediction: that of `look` or of an earlier result for the same picture; the network does not run again.
+            options: other settings than the colorizer's for this picture, such as `temperature` or `caution`.
 
         Raises:
             AlreadyColorError: it has colours, and `recolor` is not set.
@@ -177,7 +207,7 @@ class Colorizer:
         form = formats.format_of(place)
         trace = chosen._trace(opened, recolor=recolor, hints=hints, prediction=prediction)
         rows = arrays.row_function(trace.guide, height=opened.height, dtype=opened.result_type(form))
-        opened.write(rows, place, settings=chosen._note(trace), threads=self._threads)
+        opened.write(rows, place, settings=trace.note(), threads=self._threads)
         return chosen._result(trace, form, place, confidence=confidence, started=started)
 
     def encoded(
@@ -195,13 +225,10 @@ class Colorizer:
         Args:
             source: the picture, or a file's bytes.
             suffix: the result's format, such as `.png`; the source's without it, PNG where that is not writable.
-            recolor: as for `photo`, and so are the others.
+            recolor: as for `photo`, and so are the others; it raises the same errors.
             hints: see there.
             prediction: see there.
             options: see there.
-
-        Raises:
-            As `photo`.
         """
         started = time.perf_counter()
         chosen = self.changed(**options)
@@ -211,8 +238,7 @@ class Colorizer:
         form = formats.format_of(f"result{ending}")
         trace = chosen._trace(opened, recolor=recolor, hints=hints, prediction=prediction)
         rows = arrays.row_function(trace.guide, height=opened.height, dtype=opened.result_type(form))
-        note = chosen._note(trace)
-        data = opened.encode(rows, ending, settings=note, threads=self._threads)
+        data = opened.encode(rows, ending, settings=trace.note(), threads=self._threads)
         return data, chosen._result(trace, form, None, confidence=False, started=started)
 
     def array(
@@ -250,11 +276,7 @@ class Colorizer:
     def explain(
         self, source: str | Path | bytes, *, recolor: bool = False, hints: Sequence[Hint] = ()
     ) -> tuple[Stage, ...]:
-        """Return what is decided at each stage for a picture, in their order, without writing anything.
-
-        Raises:
-            As `photo`.
-        """
+        """Return what is decided at each stage for a picture, in their order, without writing; raise as `photo`."""
         return stages_of(self._trace(open_picture(source), recolor=recolor, hints=hints))
 
     def look(self, source: str | Path | bytes, *, recolor: bool = False) -> Prediction:
@@ -325,9 +347,8 @@ class Colorizer:
         small, off_tone = None, 0.0
         if prediction is None:
             small, off_tone, prediction = self._seen(opened, recolor=recolor)
-        if prediction.bins is not None:
-            prediction = prediction.chosen(temperature=self.temperature, caution=self.caution)
-        answer = prediction.chosen(hints=placed)
+        decoded = {} if prediction.bins is None else {"temperature": self.temperature, "caution": self.caution}
+        answer = prediction.chosen(hints=placed, **decoded)
         return Trace(self.decoding, self.used, opened, small, off_tone, answer, answer.guide())
 
     def _seen(self, opened: Picture, *, recolor: bool) -> tuple[FloatArray, float, Prediction]:
@@ -342,20 +363,6 @@ class Colorizer:
         if off_tone > COLOR_OFF_TONE and not recolor:
             raise AlreadyColorError(f"{name}: has colours already; --recolor (recolor=True) colours it anew")
         return off_tone
-
-    def _note(self, trace: Trace) -> dict[str, str]:
-        """Return how a picture was coloured, for the note in its file; what has no effect is left out."""
-        answer = trace.prediction
-        note = {"model": self.session.card.name, "size": str(self.size), "denoise": str(self.decoding.denoise)}
-        if self.views > 1:
-            note["views"] = str(self.views)
-        if answer.bins is not None:
-            note["temperature"] = f"{answer.temperature:g}"
-            if answer.caution:
-                note["caution"] = f"{answer.caution:g}"
-        if answer.hints is not None:
-            note["hints"] = str(len(answer.hints))
-        return note
 
     def _result(
         self, trace: Trace, form: formats.Format, target: Path | None, *, confidence: bool, started: float

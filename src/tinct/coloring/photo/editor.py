@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from tinct.color.spaces import FloatArray
 from tinct.color.upsample import ChromaGuide, color_rows
 from tinct.coloring.hints.hint import Hint
-from tinct.coloring.hints.placing import place_hints
+from tinct.coloring.hints.spreading import place_hints
 from tinct.coloring.photo import arrays
-from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.photo.result import PhotoResult
+from tinct.coloring.photo.colorizer import Colorizer, PhotoResult
 from tinct.coloring.photo.suggest import Suggestion, suggest_hints
 from tinct.errors import SettingError
 from tinct.media.image.picture import open_picture
@@ -32,17 +31,16 @@ class Editor:
         with Editor("grandmother.jpg") as editor:
             rgb = editor.preview()                                     # (h, w, 3) uint8, as `tinct colorize` would
             red = Hint(points=((25.0, 60.0),), color=(176, 48, 32), unit="percent")
-            rgb = editor.preview([red], temperature=0.6)               # some hundredths of a second later
+            rgb = editor.preview([red], temperature=0.6)               # within a tenth of a second
             editor.save("out.jpg", hints=[red], temperature=0.6)       # full size, streamed, with its metadata
 
     The network does not run again after the constructor. Several threads may use one; they wait for each other.
 
     Attributes:
         colorizer: what made the prediction, and its defaults for temperature and caution.
-        prediction: what the network said.
+        prediction: the network's answer.
         source: the file, or a file's bytes.
-        width: of the upright picture in pixels; pixels of hints refer to it.
-        height: of the upright picture in pixels.
+        width: of the upright picture in pixels, to which pixels of hints refer; `height` likewise.
         remarks: what a person should know, such as pages left out.
     """
 
@@ -74,9 +72,7 @@ class Editor:
         self.source, self.remarks = self._opened.source, self._opened.remarks
         self.width, self.height = self._opened.width, self._opened.height
         self.prediction = self.colorizer.look(self.source, recolor=recolor)
-        # `small` takes the root of height x width.
-        shown = preview * (min(self.width, self.height) / max(self.width, self.height)) ** 0.5
-        self._luma: FloatArray = arrays.luma_of(self._opened.small(size=shown))
+        self._luma = arrays.shown_luma(self._opened, longest=preview)
         self._lock = threading.RLock()
         self._guides: dict[tuple[float | None, float | None], ChromaGuide] = {}
         self._hinted: tuple[tuple[Hint, ...], tuple[FloatArray, FloatArray]] | None = None
@@ -108,35 +104,23 @@ class Editor:
 
     def grey(self) -> NDArray[np.uint8]:
         """Return the picture as it was, without colour, (h, w, 3) sRGB at the previews' size."""
-        levels = np.rint(self._luma * 255).astype(np.uint8)
-        return np.repeat(levels[..., None], 3, axis=-1)
+        return arrays.grey_levels(self._luma)
 
     def confidence(self) -> tuple[FloatArray, FloatArray] | None:
-        """Measure how sure the network is, at its own size.
-
-        Returns:
-            The likeliest colour's probability, 0..1, and its ratio to the second's, at least 1, (k, l) each; None for a
-            model without bins.
-        """
+        """Return how sure the network is; see `Prediction.confidence`."""
         return self.prediction.confidence
 
     def suggest(self, count: int = 5, *, hints: Sequence[Hint] = ()) -> list[Suggestion]:
-        """Return the points where a hint would help most, with a few plausible colours each.
-
-        Args:
-            count: how many points at most, 1..50.
-            hints: those that are given already; what they decide needs no other.
-
-        Returns:
-            The points, the most helpful first, in pixels of the full-size picture.
+        """Return the points where a hint would help most, in pixels of the full-size picture; see `suggest_hints`.
 
         Raises:
             SettingError: `count` is out of range, or the model has no bins.
             InputError: a hint lies outside the picture.
         """
         with self._lock:
-            placed = place_hints(hints, width=self.width, height=self.height) if hints else None
-            return suggest_hints(self.prediction, width=self.width, height=self.height, count=count, hints=placed)
+            size = {"width": self.width, "height": self.height}
+            placed = place_hints(hints, **size) if hints else None
+            return suggest_hints(self.prediction, **size, count=count, hints=placed)
 
     def save(
         self,
@@ -147,10 +131,7 @@ class Editor:
         temperature: float | None = None,
         caution: float | None = None,
     ) -> PhotoResult:
-        """Write the picture at full size, as `Colorizer.photo` does, from what the network said already.
-
-        Args, returns and raises: as there; the format is that of the target's suffix.
-        """
+        """Write the picture at full size; arguments, result and errors are those of `Colorizer.photo`."""
         colorizer = self.colorizer.changed(temperature=temperature, caution=caution)
         return colorizer.photo(self.source, target, overwrite=overwrite, hints=hints, prediction=self.prediction)
 
@@ -162,12 +143,12 @@ class Editor:
         temperature: float | None = None,
         caution: float | None = None,
     ) -> tuple[bytes, PhotoResult]:
-        """Return the full-size result as a file's bytes, as `Colorizer.encoded` does; arguments as there."""
+        """Return the full-size result as a file's bytes; arguments and errors are those of `Colorizer.encoded`."""
         colorizer = self.colorizer.changed(temperature=temperature, caution=caution)
         return colorizer.encoded(self.source, suffix=suffix, hints=hints, prediction=self.prediction)
 
     def close(self) -> None:
-        """Let go of what is held in memory for previews; `save` still works."""
+        """Free the memory that previews need; `save` still works."""
         with self._lock:
             self._guides.clear()
             self._hinted = None
@@ -185,16 +166,15 @@ class Editor:
 
     def _guide(self, temperature: float | None, caution: float | None) -> ChromaGuide:
         key = (temperature, caution)
-        guide = self._guides.get(key)
-        if guide is None:
+        if key not in self._guides:
             guide = self.prediction.chosen(temperature=temperature, caution=caution).guide()
             if len(self._guides) >= _KEPT_GUIDES:
                 del self._guides[next(iter(self._guides))]
             self._guides[key] = guide
-        return guide
+        return self._guides[key]
 
     def _shares(self, hints: tuple[Hint, ...]) -> tuple[FloatArray, FloatArray]:
-        """Spread hints, or give what the same ones gave the last time."""
+        """Return the shares of hints, kept for the next call with the same ones."""
         if self._hinted is None or self._hinted[0] != hints:
             placed = place_hints(hints, width=self.width, height=self.height)
             self._hinted = (hints, self.prediction.spreader.shares(placed))

@@ -1,4 +1,7 @@
-"""What was decided at each stage of a photograph's way, in words and pictures, from the objects that ran."""
+"""What was decided at each stage of a photograph's way, in words and pictures, from the objects that ran.
+
+For `--explain`, and in a few words for the note in the result's metadata.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,53 @@ from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray, yuv_to_rgb
 from tinct.color.toning import COLOR_OFF_TONE
-from tinct.color.upsample import color_rows, yuv_colors
-from tinct.coloring.photo.result import Trace
+from tinct.color.upsample import ChromaGuide, color_rows, yuv_colors
+from tinct.coloring.photo.prediction import Prediction
 from tinct.coloring.photo.sheet import pixels_image, write_sheet
+from tinct.coloring.settings import Decoding
 from tinct.files import make_folder
+from tinct.media.image.picture import Picture
 
 # Beyond 0..1 by no more than this, a colour counts as within gamut.
 _WITHIN = 1e-3
 _MIDDLE_GREY = 0.55
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A photograph's way through the stages, in their order: the objects that ran.
+
+    Attributes:
+        asked: the settings as they were asked for.
+        used: the settings with the model's own where none were asked for.
+        picture: the opened file.
+        small: (h, w, 1) grey or (h, w, 3) sRGB in 0..1, the small copy; None where a prediction was given.
+        off_tone: how much colour it has beside its tone, in 8-bit steps; see `tinct.color.toning`.
+        prediction: the network's answer, how it is decoded, and the hints.
+        guide: what colours the picture's rows.
+    """
+
+    asked: Decoding
+    used: Decoding
+    picture: Picture
+    small: FloatArray | None
+    off_tone: float
+    prediction: Prediction
+    guide: ChromaGuide
+
+    def note(self) -> dict[str, str]:
+        """Return how the picture was coloured, for the note in its file; what has no effect is left out."""
+        used, answer = self.used, self.prediction
+        note = {"model": str(used.model), "size": str(used.size), "denoise": str(used.denoise)}
+        if used.views != 1:
+            note["views"] = str(used.views)
+        if answer.bins is not None:
+            note["temperature"] = f"{answer.temperature:g}"
+            if answer.caution:
+                note["caution"] = f"{answer.caution:g}"
+        if answer.hints is not None:
+            note["hints"] = str(len(answer.hints))
+        return note
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyvips
 
+from tinct import files
 from tinct.errors import SettingError, UnreadableError
 from tinct.media.image import formats
 from tinct.media.image.opening import open_source
@@ -64,18 +65,22 @@ def plan_jobs(inputs: Sequence[str | Path], *, output: str | Path | None = None,
     one_file = output is not None and _is_file_name(output, inputs)
     jobs: dict[str, Job] = {}
     closed: list[OSError] = []
+
+    def fail(source: Path, message: str) -> None:
+        jobs.setdefault(_key(source), Job(source, None, "failed", message))
+
     for given in inputs:
         try:
             for source, inside in _pictures(given, recursive=recursive, closed=closed):
                 target = Path(output) if output is not None and one_file else _target(source, inside, output)
                 jobs.setdefault(_key(source), Job(source, target))
-        except (UnreadableError, OSError) as error:
-            message = str(error) if isinstance(error, UnreadableError) else f"{given}: {error.strerror or error}"
-            jobs.setdefault(_key(Path(given)), Job(Path(given), None, "failed", message))
+        except UnreadableError as error:
+            fail(Path(given), str(error))
+        except OSError as error:
+            fail(Path(given), f"{given}: {error.strerror or error}")
     for failure in closed:
-        folder = Path(str(failure.filename))
-        message = f"{folder}: the folder cannot be read ({failure.strerror}); check its permissions"
-        jobs.setdefault(_key(folder), Job(folder, None, "failed", message))
+        message = f"{failure.filename}: the folder cannot be read ({failure.strerror}); check its permissions"
+        fail(Path(str(failure.filename)), message)
     named = {_key(Path(given)) for given in inputs}
     return _checked_targets(_without_own_results(list(jobs.values()), named))
 
@@ -88,30 +93,21 @@ def _pictures(given: str | Path, *, recursive: bool, closed: list[OSError]) -> I
     path = Path(given)
     if path.is_dir():
         before = len(closed)
-        listed = list(_in_folder(path, recursive=recursive, closed=closed))
-        if not listed and len(closed) == before:
-            hint = "" if recursive else "; to look into subfolders, add --recursive"
-            raise UnreadableError(f"{given}: no pictures in this folder{hint}")
-        return listed
+        pictures = list(files.walk(path, formats.PICTURE_SUFFIXES, recursive=recursive, closed=closed.append))
+        if not pictures and len(closed) == before:
+            remedy = "" if recursive else "; to look into subfolders, add --recursive"
+            raise UnreadableError(f"{given}: no pictures in this folder{remedy}")
+        return [(picture, picture.parent.relative_to(path)) for picture in pictures]
     if path.exists() or path.is_symlink() or not glob.has_magic(str(given)):
         if not path.exists():
             raise UnreadableError(f"{given}: no such file or folder")
         return [(path, Path())]
     # Not Path.glob, which takes no absolute patterns.
     matches = sorted(Path(match) for match in glob.glob(str(given), recursive=True))  # noqa: PTH207
-    listed = [(match, Path()) for match in matches if match.is_file() and _is_picture(match)]
-    if not listed:
+    pictures = [match for match in matches if match.is_file() and _is_picture(match)]
+    if not pictures:
         raise UnreadableError(f"{given}: no picture fits this pattern")
-    return listed
-
-
-def _in_folder(folder: Path, *, recursive: bool, closed: list[OSError]) -> Iterable[tuple[Path, Path]]:
-    for root, folders, names in os.walk(folder, onerror=closed.append):
-        folders[:] = sorted(name for name in folders if not name.startswith(".")) if recursive else []
-        for name in sorted(names):
-            path = Path(root, name)
-            if _is_picture(path):
-                yield path, Path(root).relative_to(folder)
+    return [(picture, Path()) for picture in pictures]
 
 
 def _is_picture(path: Path) -> bool:
@@ -119,7 +115,7 @@ def _is_picture(path: Path) -> bool:
 
 
 def _is_file_name(output: str | Path, inputs: Sequence[str | Path]) -> bool:
-    """Tell whether `output` names one result rather than a folder."""
+    """Check whether `output` names one result rather than a folder."""
     path = Path(output)
     if path.is_dir() or str(output).endswith(("/", os.sep)) or not path.suffix:
         if path.is_file():
@@ -140,7 +136,7 @@ def _target(source: Path, inside: Path, output: str | Path | None) -> Path:
 
 
 def _loader(source: Path) -> str:
-    """Return the name of what reads the picture; empty where nothing does."""
+    """Return libvips' name for what reads the picture; empty where nothing does."""
     try:
         return str(pyvips.Image.new_from_source(open_source(source), "").get("vips-loader"))
     except pyvips.Error:
@@ -148,10 +144,7 @@ def _loader(source: Path) -> str:
 
 
 def _without_own_results(jobs: Sequence[Job], named: Container[str]) -> list[Job]:
-    """Leave out what the other jobs write, and skip what looks like a result whose source is no job.
-
-    What was `named` itself, as keys, is never left out without a word, but skipped.
-    """
+    """Leave out what the other jobs write, and skip it where its key is `named`, or where its source is no job."""
     sources = {_key(job.source) for job in jobs}
     targets = [job.target for job in jobs if job.target is not None]
     written = {_key(path) for target in targets for path in (target, *(extra_path(target, extra) for extra in EXTRAS))}
@@ -184,7 +177,7 @@ def _origins(path: Path) -> list[Path]:
 
 
 def _checked_targets(jobs: Sequence[Job]) -> list[Job]:
-    """Let pictures fail whose result an earlier one has; refuse a result that would replace its own picture."""
+    """Mark pictures as failed whose result an earlier one has; refuse a result that would replace its own picture."""
     taken: dict[str, Path] = {}
     checked = []
     for job in jobs:
@@ -193,10 +186,8 @@ def _checked_targets(jobs: Sequence[Job]) -> list[Job]:
             if key == _key(job.source):
                 raise SettingError(f"{job.source} would be replaced by its own result; name another output")
             if key in taken:
-                message = (
-                    f"{taken[key]} and {job.source} would both become {job.target}; rename one, or colorize them apart"
-                )
-                job = replace(job, status="failed", message=message)
+                both = f"{taken[key]} and {job.source} would both become {job.target}"
+                job = replace(job, status="failed", message=f"{both}; rename one, or colorize them apart")
             else:
                 taken[key] = job.source
         checked.append(job)

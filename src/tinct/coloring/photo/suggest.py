@@ -1,24 +1,30 @@
-"""Where a hint would help most, and which colours are plausible there."""
+"""Where a hint would help most, which colours are plausible there, and a picture that shows both."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from tinct.color.bins import ColorBins
 from tinct.color.decoding import softmax
 from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray
 from tinct.color.upsample import yuv_colors
-from tinct.coloring.hints.hint import Color, color_text
-from tinct.coloring.hints.placing import PlacedHints
-from tinct.coloring.hints.spreading import likeness
+from tinct.coloring.hints.hint import Color, Hint, color_text
+from tinct.coloring.hints.spreading import PlacedHints, likeness, place_hints
+from tinct.coloring.photo.arrays import grey_levels, shown_luma
+from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.prediction import Prediction, yuv_chroma
+from tinct.coloring.photo.sheet import pixels_image, write_sheet
+from tinct.coloring.settings import Decoding
 from tinct.errors import SettingError
+from tinct.media.image.picture import check_target, open_picture
 
 # Root of height x width at which points are sought: a hint is for a thing, not for a pixel.
 _SIZE = 56
@@ -30,6 +36,10 @@ _ALIKE_CELLS = 2.0
 _NOTHING = 1e-6
 # A point that helps less than this share of what the first one helps is not worth a person's time.
 _WORTHWHILE = 0.05
+# The drawn picture's longest edge is at most the first, and at least the second, so that the marks do not hide it.
+_EDGE, _LEAST_EDGE = 1200, 640
+# Edge of a colour's square, in pixels.
+_SWATCH = 22
 
 
 @dataclass(frozen=True)
@@ -75,10 +85,10 @@ def suggest_hints(
     calibrated distribution; a hint takes it away in so far as the network sees there what it sees at the hint.
 
     Args:
-        prediction: what the network said.
-        width: of the upright picture, in pixels.
-        height: of the upright picture, in pixels.
-        count: how many points at most, 1..50.
+        prediction: the network's answer.
+        width: of the upright picture, in pixels; `height` likewise.
+        height: see there.
+        count: of points at most, 1..50.
         hints: those that are given already.
 
     Returns:
@@ -122,7 +132,7 @@ def plausible_colors(prediction: Prediction, *, x: float, y: float) -> tuple[tup
     """Return the few colours that the network finds plausible at a point, the likeliest first, and how likely each is.
 
     Args:
-        prediction: what the network said.
+        prediction: the network's answer.
         x: of the point, as a share of the width, 0..1.
         y: as a share of the height, 0..1.
 
@@ -187,3 +197,77 @@ def _plausible(
     levels = np.rint(rgb * 255).astype(int)
     colors: Sequence[Color] = [(int(r), int(g), int(b)) for r, g, b in levels[order]]
     return tuple(colors), tuple(parts[index] for index in order)
+
+
+def suggest_for(
+    picture: str | Path,
+    *,
+    marked: str | Path | None = None,
+    count: int = 5,
+    hints: Sequence[Hint] = (),
+    recolor: bool = False,
+    overwrite: bool = False,
+    decoding: Decoding | None = None,
+) -> list[Suggestion]:
+    """Return the points of a file where a hint would help most.
+
+    Args:
+        picture: the file.
+        marked: write the picture, grey, with numbered points and their plausible colours to this file.
+        count: of points at most, 1..50.
+        hints: what is known already.
+        recolor: take pictures that have colours already.
+        overwrite: replace a file `marked` that is there already.
+        decoding: the model, with bins, and its settings; the defaults without it.
+
+    Raises:
+        InputError: the picture cannot be used; AlreadyColorError where it has colours.
+        OutputError: `marked` cannot be written.
+        SettingError: an option is out of range, or the model has no bins.
+        ModelError: there is no such model.
+    """
+    if marked is not None:
+        check_target(Path(marked), Path(picture), overwrite=overwrite)
+    opened = open_picture(picture)
+    prediction = Colorizer(decoding or Decoding()).look(picture, recolor=recolor)
+    size = {"width": opened.width, "height": opened.height}
+    placed = place_hints(hints, **size) if hints else None
+    points = suggest_hints(prediction, **size, count=count, hints=placed)
+    if marked is not None:
+        grey = grey_levels(shown_luma(opened, longest=_EDGE))
+        draw_points(grey, points, marked, factor=grey.shape[1] / opened.width)
+    return points
+
+
+def draw_points(picture: NDArray[np.uint8], points: Sequence[Suggestion], target: str | Path, *, factor: float) -> Path:
+    """Write a picture (h, w, 3) with numbered points on it, and the plausible colours of each beside it.
+
+    `factor` is the picture's width divided by that of the picture that the points refer to.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    larger = max(1.0, _LEAST_EDGE / max(picture.shape[:2]))
+    canvas: NDArray[Any] = picture.copy()
+    if larger > 1:
+        canvas = cv2.resize(canvas, None, fx=larger, fy=larger, interpolation=cv2.INTER_CUBIC)
+    for number, point in enumerate(points, start=1):
+        _mark(canvas, number, point, x=round(point.x * factor * larger), y=round(point.y * factor * larger))
+    return write_sheet(pixels_image(canvas), Path(target))
+
+
+def _mark(canvas: NDArray[Any], number: int, point: Suggestion, *, x: int, y: int) -> None:
+    for radius, color, thick in ((7, (0, 0, 0), 4), (7, (255, 255, 255), 2)):
+        cv2.circle(canvas, (x, y), radius, color, thick, cv2.LINE_AA)
+    height, width = canvas.shape[:2]
+    wide, high = _SWATCH * (1 + len(point.colors)), _SWATCH
+    left = x + 14 if x + 14 + wide < width else max(0, x - 14 - wide)
+    top = min(max(0, y - high // 2), height - high - 1)
+    cv2.rectangle(canvas, (left - 1, top - 1), (left + wide, top + high), (0, 0, 0), -1)
+    text = str(number)
+    (across, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.55, 1)
+    corner = (left + (_SWATCH - across) // 2, top + high - 6)
+    cv2.putText(canvas, text, corner, cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255, 255, 255), 1, cv2.LINE_AA)
+    for place, color in enumerate(point.colors, start=1):
+        start = left + place * _SWATCH
+        canvas[max(0, top) : top + high - 1, start : start + _SWATCH - 1] = color

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.types import Receive, Scope, Send
 
-from tinct.coloring.photo.result import PhotoResult
+from tinct.coloring.photo.colorizer import PhotoResult
 from tinct.coloring.settings import help_of, limits
 from tinct.web.engine import MEDIA_TYPES, read_hints, result_suffix
 from tinct.web.problems import Problem, described

@@ -1,4 +1,4 @@
-"""Several views of one photograph, averaged: each is seen once, and put back in its place."""
+"""What a network answers: several views of one photograph are averaged, each put back in its place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.photo.views import averaged
+from tinct.coloring.photo.prediction import averaged
 from tinct.errors import SettingError
 from tinct.runtime.modelfile import Card, read_card
 

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tinct.color.denoise import denoised, estimate_noise
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.photo.denoise import denoised, estimate_noise
 from tinct.coloring.settings import checked_denoise
 from tinct.errors import SettingError
 
