@@ -24,10 +24,10 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray
 from tinct.color.statistics import as_unit_rgb
 from tinct.errors import InputError, MissingExtraError, ModelError
@@ -165,25 +165,16 @@ def _open(file: Path) -> tuple[str, Backbone, str]:
 def _fitted(rgb: FloatArray) -> FloatArray:
     height, width = rgb.shape[:2]
     factor = max(min(1.0, LONGEST / max(height, width)), _SHORTEST / min(height, width))
-    return _resized(rgb, max(_SHORTEST, round(height * factor)), max(_SHORTEST, round(width * factor)))
+    return resized(rgb, (max(_SHORTEST, round(height * factor)), max(_SHORTEST, round(width * factor))))
 
 
 def _square(rgb: FloatArray, size: int) -> FloatArray:
     """Fit the shorter edge and cut the middle out."""
     height, width = rgb.shape[:2]
     factor = size / min(height, width)
-    whole = _resized(rgb, max(size, round(height * factor)), max(size, round(width * factor)))
+    whole: FloatArray = resized(rgb, (max(size, round(height * factor)), max(size, round(width * factor))))
     top, left = (whole.shape[0] - size) // 2, (whole.shape[1] - size) // 2
     return whole[top : top + size, left : left + size]
-
-
-def _resized(rgb: FloatArray, height: int, width: int) -> FloatArray:
-    if rgb.shape[:2] == (height, width):
-        return rgb
-    shrinks = height < rgb.shape[0] or width < rgb.shape[1]
-    kernel = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized: FloatArray = cv2.resize(np.ascontiguousarray(rgb), (width, height), interpolation=kernel)
-    return resized
 
 
 def _batch(rgbs: list[FloatArray]) -> torch.Tensor:

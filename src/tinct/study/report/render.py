@@ -42,9 +42,17 @@ def _environment() -> jinja2.Environment:
 
 def data_address(rgb: NDArray[np.uint8]) -> str:
     """Return a picture (H, W, 3) sRGB as an address that holds it, for a page that loads nothing."""
-    done, content = cv2.imencode(
-        ".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-    )
+    return "data:image/jpeg;base64," + base64.b64encode(encoded(rgb, ".jpg")).decode("ascii")
+
+
+def encoded(rgb: NDArray[np.uint8], suffix: str) -> bytes:
+    """Return a picture (H, W, 3) sRGB as the bytes of a file with this suffix.
+
+    Raises:
+        OutputError: it cannot be encoded.
+    """
+    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if suffix == ".jpg" else []
+    done, content = cv2.imencode(suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
     if not done:
-        raise OutputError("a picture of the page cannot be encoded as JPEG; look for a damaged picture in the dataset")
-    return "data:image/jpeg;base64," + base64.b64encode(content.tobytes()).decode("ascii")
+        raise OutputError("a picture of the page cannot be encoded; look for a damaged picture in the dataset")
+    return bytes(content.tobytes())
