@@ -50,8 +50,8 @@ LONG_FILES = {
     "tests/coloring/film/test_colorize.py",
 }
 LONG_FUNCTIONS = {
-    *("colorize_video", "export", "fit_network", "train_classifier", "run_trial", "assemble", "run_study", "calibrate"),
-    *("evaluate", "make_plan", "create_app", "begin_study"),
+    *("colorize_video", "export", "fit_network", "train_classifier", "run_trial", "assemble", "run_study"),
+    *("make_plan", "create_app", "begin_study"),
 }
 
 

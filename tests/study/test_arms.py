@@ -20,11 +20,13 @@ import pytest
 
 pytest.importorskip("torch")
 
+from tinct.coloring.settings import Decoding
 from tinct.data.prepare import prepare
 from tinct.errors import DataError, OutputError, SettingError
 from tinct.learn.run import Run
 from tinct.study.arms import run_study
 from tinct.study.compare import METRICS
+from tinct.study.evaluate import evaluate
 from tinct.study.folder import Study
 from tinct.study.plan import Budget
 from tinct.study.recipe import list_recipes, parse_recipe, read_recipe
@@ -113,13 +115,12 @@ def test_the_page_says_in_words_what_the_tables_say_and_needs_nothing_beside_it(
 
 
 def test_figures_of_the_tables_are_those_of_evaluate(study, dataset):
-    from tinct.study.evaluate import evaluate
-
     pictures = json.loads((study / "arms" / "chroma" / "seed-0" / "evaluation.json").read_text())
     model = study / "arms" / "chroma" / "seed-0" / "model.onnx"
-    found = evaluate([str(model)], dataset, limit=5, runtime="onnxruntime", resamples=5).score(str(model)).metrics
+    evaluation = evaluate([str(model)], dataset, decoding=Decoding(runtime="onnxruntime"), limit=5, resamples=5)
+    figures = evaluation.score(str(model)).metrics
     for metric in METRICS:
-        assert pictures["metrics"]["val"][metric.name] == pytest.approx(found[metric.name].mean), metric.name
+        assert pictures["metrics"]["val"][metric.name] == pytest.approx(figures[metric.name].mean), metric.name
 
 
 def test_finished_arms_are_kept_and_new_ones_added(study, dataset, tmp_path):

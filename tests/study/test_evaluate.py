@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinct.color.spaces import rgb_to_yuv
+from tinct.coloring.settings import Decoding
 from tinct.data.pictures import find_pictures
 from tinct.errors import DataError, ModelError, SettingError
 from tinct.study.evaluate import evaluate
@@ -222,7 +223,7 @@ def test_the_mean_colour_of_a_folder_is_its_own(folder):
 
 
 def test_a_model_file_is_colorized_with_the_way_anybody_uses(folder, tiny_model):
-    result = evaluate([tiny_model], folder, resamples=5, runtime="onnxruntime")
+    result = evaluate([tiny_model], folder, resamples=5, decoding=Decoding(runtime="onnxruntime"))
     metrics = result.score(str(tiny_model)).metrics
     assert metrics["luma_change"].mean < 0.6
     assert metrics["colorfulness"].mean > 0

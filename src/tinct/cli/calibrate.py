@@ -9,6 +9,7 @@ import typer
 
 from tinct.cli.options import Limit, Seed, Split, decoding_options, takes
 from tinct.cli.output import print_json, progress, say
+from tinct.coloring.settings import Decoding
 
 EPILOG = """Examples:
 
@@ -34,7 +35,7 @@ def calibrate(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="FILE", help="Write the model, with what was found in its card, to this .onnx."
+            "-o", "--output", metavar="FILE", help="Write the model, with the temperature in its card, to this .onnx."
         ),
     ] = None,
     figure: Annotated[
@@ -46,7 +47,7 @@ def calibrate(
     seed: Seed = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model file that is there already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a few lines.")] = False,
-    **running: Any,
+    **decoding: Any,
 ) -> None:
     """Measure how far a model's probabilities hold, and fit the temperature that mends them.
 
@@ -57,7 +58,7 @@ def calibrate(
 
     with progress("measuring") as advance:
         measured = run(
-            model,
+            Decoding(model=model, **decoding),
             data,
             split=split,
             limit=limit,
@@ -66,7 +67,6 @@ def calibrate(
             out=output,
             overwrite=overwrite,
             progress=advance,
-            **running,
         )
     for name, reason in measured.left_out:
         say(f"left out: {name}: {reason}", on_stderr=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinct.cli.options import AsJson, Backbone, Limit, Seed, Split
+from tinct.cli.options import AsJson, Backbone, Limit, Seed, Split, decoding_options, takes
 from tinct.cli.output import print_json, progress
+from tinct.coloring.settings import Decoding
 
 if TYPE_CHECKING:
     from tinct.study.evaluate import Evaluation, Score
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(evaluate)
 
 
+@takes(decoding_options("temperature", "size", "runtime"))
 def evaluate(
     models: Annotated[
         list[str], typer.Argument(metavar="MODEL...", help="Models: names that `tinct models` lists, or model files.")
@@ -57,22 +59,12 @@ def evaluate(
     by: Annotated[
         str | None, typer.Option(metavar="category|source", help="Print the figures of each of these as well.")
     ] = None,
-    temperature: Annotated[
-        float | None,
-        typer.Option(metavar="T", help="Set how vivid: towards 0 more, at 1 muted. Default: each model's own."),
-    ] = None,
-    size: Annotated[
-        int | None,
-        typer.Option(metavar="PIXELS", help="Set the size at which the network looks. Default: each model's own."),
-    ] = None,
-    runtime: Annotated[
-        str, typer.Option(metavar="auto|onnxruntime|openvino", help="Choose what runs the network.")
-    ] = "auto",
     limit: Limit = None,
     resamples: Annotated[int, typer.Option(metavar="N", help="Set the resamples behind the 95 % intervals.")] = 1000,
     seed: Seed = 0,
     backbone: Backbone = None,
     as_json: AsJson = False,
+    **decoding: Any,
 ) -> None:
     """Measure models on photographs whose colours are known, beside grey and mean-colour baselines."""
     from tinct.study.evaluate import evaluate as run
@@ -81,11 +73,9 @@ def evaluate(
         result = run(
             models,
             data,
+            decoding=Decoding(**decoding),
             split=split,
             by=by,
-            temperature=temperature,
-            size=size,
-            runtime=runtime,
             limit=limit,
             resamples=resamples,
             seed=seed,

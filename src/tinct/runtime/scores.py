@@ -102,7 +102,7 @@ def score(probabilities: FloatArray, labels: NDArray[np.intp], classes: tuple[st
         _shares(np.diag(confusion), confusion.sum(axis=0)),
         recall,
         float(-np.log(truth).mean()),
-        sum(each.count * abs(each.confidence - each.accuracy) for each in bins) / len(labels),
+        calibration_error(bins),
         bins,
     )
 
@@ -128,21 +128,27 @@ def wilson(right: int, count: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def reliability(probabilities: FloatArray, labels: NDArray[np.intp]) -> tuple[Bin, ...]:
+def reliability(
+    probabilities: FloatArray, labels: NDArray[np.integer[Any]], *, bins: int = CONFIDENCE_BINS
+) -> tuple[Bin, ...]:
     """Compare how sure predictions are with how often they are right, in bins of equal width; empty bins are left out.
 
     Source: Guo et al. 2017, "On calibration of modern neural networks".
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
-    place = np.minimum((confidence * CONFIDENCE_BINS).astype(np.intp), CONFIDENCE_BINS - 1)
-    found = []
+    place = np.minimum((confidence * bins).astype(np.intp), bins - 1)
+    table = []
     for index in np.unique(place):
         inside = place == index
-        edges = float(index / CONFIDENCE_BINS), float((index + 1) / CONFIDENCE_BINS)
-        mean, share = float(confidence[inside].mean()), float(right[inside].mean())
-        found.append(Bin(*edges, int(inside.sum()), mean, share))
-    return tuple(found)
+        edges = float(index / bins), float((index + 1) / bins)
+        table.append(Bin(*edges, int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean())))
+    return tuple(table)
+
+
+def calibration_error(table: tuple[Bin, ...]) -> float:
+    """Return the mean distance of confidence and accuracy over the bins, weighed by their counts (ECE)."""
+    return sum(row.count * abs(row.confidence - row.accuracy) for row in table) / sum(row.count for row in table)
 
 
 def fit_temperature(logits: FloatArray, labels: NDArray[np.intp]) -> float:

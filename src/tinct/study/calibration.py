@@ -8,23 +8,25 @@ are too sure anyway. One number mends most of it: the logits are divided by a te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from tinct.color.bins import ColorBins
 from tinct.color.decoding import softmax
+from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray, chroma_space, rgb_to_yuv
 from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.settings import Decoding
 from tinct.data.pictures import Picture, find_pictures
 from tinct.errors import DataError, InputError, ModelError
 from tinct.parallel import ordered_map
+from tinct.runtime import scores
 from tinct.runtime.modelfile import find_model, rewrite_card
 from tinct.study.report.figures import check_figure, new_figure, save_figure
 from tinct.study.values import plain_json
@@ -62,7 +64,7 @@ class Reliability:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What `calibrate` found.
+    """What `calibrate` table.
 
     Attributes:
         model: the model's name.
@@ -89,12 +91,10 @@ class Calibration:
 
 
 def calibrate(
-    model: str | Path,
+    model: str | Path | Decoding,
     data: str | Path,
     *,
     split: str = "val",
-    size: int | None = None,
-    runtime: str = "auto",
     limit: int | None = None,
     seed: int = 0,
     figure: str | Path | None = None,
@@ -107,20 +107,15 @@ def calibrate(
     The temperature is fitted on every second photograph, and both figures are those of the others.
 
     Args:
-        model: the name of a model that comes with tinct, or a model file; with bins.
+        model: the name of a model that comes with tinct, or a model file, with bins; or all settings at once.
         data: a folder of colour photographs, or a dataset that `tinct prepare` made, none of them trained on.
         split: `train` or `val`, for a dataset.
-        size: the network's working size; the model's own without it.
-        runtime: `auto`, `onnxruntime` or `openvino`.
         limit: take this many pictures, chosen at random; all without it.
         seed: decides the choice of pictures and pixels.
         figure: draw the reliability diagram into this .png, .svg or .pdf file.
         out: write the model with the temperature in its card to this file.
         overwrite: replace `out` where it is there already.
         progress: called with (done, total) after each picture.
-
-    Returns:
-        What was found.
 
     Raises:
         ModelError: there is no such model, or it has no bins.
@@ -131,31 +126,35 @@ def calibrate(
     """
     if figure is not None:
         check_figure(figure)
-    colorizer = Colorizer(model, runtime=runtime, size=size, denoise="off")
-    bins = colorizer.session.bins
-    if bins is None or bins.count < 2:
-        raise ModelError(f"{model}: gives chroma itself, and no probabilities to calibrate; give one that has bins")
-    pictures = find_pictures(data, split=split, limit=limit, seed=seed)
-    logits, labels, left_out = _answers(colorizer, bins, pictures, seed=seed, progress=progress)
-    if len(logits) < 2:
-        raise DataError(f"{data}: at least two photographs are needed to fit and to measure, not {len(logits)}")
+    colorizer = Colorizer(model, denoise="off")
+    answers = _ask(colorizer, find_pictures(data, split=split, limit=limit, seed=seed), seed=seed, progress=progress)
+    if len(answers.logits) < 2:
+        count = len(answers.logits)
+        raise DataError(f"{data}: at least two photographs are needed to fit and to measure, not {count}")
+    result = _fitted(answers, model=colorizer.session.card.name, data=data)
+    if figure is not None:
+        curves = [("as trained", result.before), (f"divided by {result.temperature:.2f}", result.after)]
+        draw_reliability(curves, figure)
+    if out is not None:
+        card = replace(colorizer.session.card, calibration=round(result.temperature, 3))
+        rewrite_card(find_model(colorizer.decoding.model), card, out, overwrite=overwrite)
+    return result
+
+
+def _fitted(answers: _Answers, *, model: str, data: str | Path) -> Calibration:
+    """Fit the temperature on every second photograph, and measure on the others."""
+    logits, labels = answers.logits, answers.labels
     temperature = fit_temperature(np.concatenate(logits[::2]), np.concatenate(labels[::2]))
     others = np.concatenate(logits[1::2]), np.concatenate(labels[1::2])
-    result = Calibration(
-        model=colorizer.session.card.name,
+    return Calibration(
+        model=model,
         data=str(data),
         pictures=len(logits),
         temperature=temperature,
         before=reliability(*others),
         after=reliability(*others, temperature=temperature),
-        left_out=left_out,
+        left_out=answers.left_out,
     )
-    if figure is not None:
-        draw_reliability([("as trained", result.before), (f"divided by {temperature:.2f}", result.after)], figure)
-    if out is not None:
-        card = replace(colorizer.session.card, calibration=round(temperature, 3))
-        rewrite_card(find_model(model), card, out, overwrite=overwrite)
-    return result
 
 
 def draw_reliability(curves: Sequence[tuple[str, Reliability]], target: str | Path) -> Path:
@@ -178,14 +177,14 @@ def draw_reliability(curves: Sequence[tuple[str, Reliability]], target: str | Pa
     path = check_figure(target)
     figure = new_figure(4.6 * len(curves), 4.8)
     panels = figure.subplots(1, len(curves), squeeze=False)[0]
-    for axes, (title, found) in zip(panels, curves, strict=True):
-        count = len(found.share)
+    for axes, (title, table) in zip(panels, curves, strict=True):
+        count = len(table.share)
         places = (np.arange(count) + 0.5) / count
-        accuracy, share = np.array(found.accuracy), np.array(found.share)
+        accuracy, share = np.array(table.accuracy), np.array(table.share)
         axes.bar(places, accuracy, width=0.92 / count, color="tab:blue", label="how often right")
         axes.bar(places, share, width=0.4 / count, color="0.25", label="share of pixels")
         axes.plot([0, 1], [0, 1], color="tab:red", linestyle="--", label="calibrated")
-        axes.set(title=f"{title}: error {100 * found.error:.1f} %", xlabel="probability of the likeliest colour")
+        axes.set(title=f"{title}: error {100 * table.error:.1f} %", xlabel="probability of the likeliest colour")
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     panels[0].legend(loc="upper left", frameon=False)
     save_figure(figure, path)
@@ -228,66 +227,65 @@ def reliability(logits: NDArray[Any], labels: NDArray[Any], *, temperature: floa
 
     Source: Naeini et al. 2015; Guo et al. 2017, equations 1 to 3.
     """
-    shares = softmax(logits, temperature=temperature)
-    sure = shares.max(axis=1).astype(np.float64)
-    right = (shares.argmax(axis=1) == labels).astype(np.float64)
-    of_truth = shares[np.arange(len(labels)), labels]
-    interval = np.minimum((sure * INTERVALS).astype(int), INTERVALS - 1)
-    counts = np.bincount(interval, minlength=INTERVALS)
-    with np.errstate(invalid="ignore"):
-        confidence = np.bincount(interval, weights=sure, minlength=INTERVALS) / counts
-        accuracy = np.bincount(interval, weights=right, minlength=INTERVALS) / counts
-    share = counts / counts.sum()
+    probabilities = softmax(logits, temperature=temperature)
+    bins = scores.reliability(probabilities, labels, bins=INTERVALS)
+    # Of each interval: mean confidence, accuracy, and share of the pixels.
+    table = np.tile([np.nan, np.nan, 0.0], (INTERVALS, 1))
+    for row in bins:
+        table[round(row.low * INTERVALS)] = row.confidence, row.accuracy, row.count / len(labels)
+    of_truth = probabilities[np.arange(len(labels)), labels]
     return Reliability(
-        confidence=confidence.tolist(),
-        accuracy=accuracy.tolist(),
-        share=share.tolist(),
-        error=float(np.nansum(share * np.abs(confidence - accuracy))),
+        confidence=table[:, 0].tolist(),
+        accuracy=table[:, 1].tolist(),
+        share=table[:, 2].tolist(),
+        error=scores.calibration_error(bins),
         log_loss=float(-np.log(np.maximum(of_truth, 1e-12)).mean()),
-        top=float(sure.mean()),
-        right=float(right.mean()),
+        top=float(probabilities.max(axis=1).mean(dtype=np.float64)),
+        right=float((probabilities.argmax(axis=1) == labels).mean()),
     )
 
 
-def _answers(
-    colorizer: Colorizer,
-    bins: ColorBins,
-    pictures: Sequence[Picture],
-    *,
-    seed: int,
-    progress: Callable[[int, int], None] | None,
-) -> tuple[list[FloatArray], list[NDArray[np.int64]], list[tuple[str, str]]]:
-    """Return logits (m, n) and true bins (m,) of some pixels of each photograph, and what could not be read."""
+@dataclass
+class _Answers:
+    """Of each photograph that could be read, logits (m, n) and true bins (m,) of some pixels."""
+
+    logits: list[FloatArray] = field(default_factory=list)
+    labels: list[NDArray[np.int64]] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+
+def _ask(
+    colorizer: Colorizer, pictures: Sequence[Picture], *, seed: int, progress: Callable[[int, int], None] | None
+) -> _Answers:
+    bins = colorizer.session.bins
+    if bins is None or bins.count < 2:
+        model = colorizer.decoding.model
+        raise ModelError(f"{model}: gives chroma itself, and no probabilities to calibrate; give one that has bins")
     rng = np.random.default_rng(seed)
-    logits, labels, left_out = [], [], []
-    for done, (picture, rgb) in enumerate(_read(pictures), start=1):
+    answers = _Answers()
+    for done, (picture, rgb) in enumerate(ordered_map(_read, pictures, threads=1), start=1):
         if isinstance(rgb, str):
-            left_out.append((picture.label, rgb))
+            answers.left_out.append((picture.label, rgb))
         else:
-            output, truth = _compare(colorizer, bins, rgb)
+            logits, truth = _compare(colorizer, bins, rgb)
             chosen = rng.permutation(len(truth))[:_PIXELS]
-            logits.append(output[chosen])
-            labels.append(truth[chosen])
+            answers.logits.append(logits[chosen])
+            answers.labels.append(truth[chosen])
         if progress:
             progress(done, len(pictures))
-    return logits, labels, left_out
+    return answers
 
 
-def _read(pictures: Sequence[Picture]) -> Iterator[tuple[Picture, NDArray[np.uint8] | str]]:
-    def read(picture: Picture) -> tuple[Picture, NDArray[np.uint8] | str]:
-        try:
-            return picture, picture.read(longest=1024)
-        except InputError as error:
-            return picture, str(error)
-
-    yield from ordered_map(read, pictures, threads=1)
+def _read(picture: Picture) -> tuple[Picture, NDArray[np.uint8] | str]:
+    try:
+        return picture, picture.read(longest=1024)
+    except InputError as error:
+        return picture, str(error)
 
 
 def _compare(colorizer: Colorizer, bins: ColorBins, pixels: NDArray[np.uint8]) -> tuple[FloatArray, NDArray[np.int64]]:
     """Return the logits (m, n) of all of the network's pixels, and the bins of their true mean colours."""
     rgb = pixels.astype(np.float32) / np.float32(255)
     output = colorizer.predict(np.clip(rgb_to_yuv(rgb)[..., 0], 0, 1), rgb=rgb).output
-    height, width = output.shape[:2]
-    small = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA).reshape(height, width, 3)
-    truth = bins.encode(chroma_space(bins.space).split(small)[1])
+    truth = bins.encode(chroma_space(bins.space).split(resized(rgb, output.shape[:2]))[1])
     return output.reshape(-1, bins.count), truth.ravel()

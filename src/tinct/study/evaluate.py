@@ -6,15 +6,15 @@ import math
 import time
 import typing
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tinct.color.spaces import FloatArray
 from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.settings import Decoding
 from tinct.data.pictures import Picture, find_pictures, has_split, is_dataset
 from tinct.errors import DataError, SettingError
 from tinct.study.backbone import METRICS, WHY_ABSENT, Judge
@@ -57,18 +57,18 @@ class Score:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` found.
+    """How good models are on a folder or dataset.
 
     Attributes:
         data: the folder or dataset.
         split: of the dataset; empty for a plain folder.
         pictures: how many were measured.
-        near_grey: how many of them have next to no colour in truth (they are measured like the others).
+        near_grey: how many of them have next to no colour in truth; they are measured like the others.
         left_out: (picture, reason) of those that could not be.
         true_colorfulness: the mean of the truths.
         scores: of all pictures, one for each method, baselines first.
         groups: of each group of pictures, where asked for.
-        settings: what was asked for.
+        settings: of decoding and measuring.
         absent: metric -> why there are no figures of it.
         seconds: how long it took.
     """
@@ -106,11 +106,9 @@ def evaluate(
     models: Sequence[str | Path | Method],
     data: str | Path,
     *,
+    decoding: Decoding | None = None,
     split: str = "val",
     by: str | None = None,
-    temperature: float | None = None,
-    size: int | None = None,
-    runtime: str = "auto",
     limit: int | None = None,
     longest: int = LONGEST,
     resamples: int = 1000,
@@ -120,27 +118,21 @@ def evaluate(
 ) -> Evaluation:
     """Compare models with the truth, beside the grey and mean-colour baselines.
 
-    Each picture is turned into its 8-bit luma, colorized at its own size the way `Colorizer` does for anybody, and
-    compared with the truth. The mean colour is that of the dataset's training split; of a plain folder, or a dataset
-    without that split, it is that of the pictures measured.
+    Each picture is turned into its 8-bit luma, colorized at its own size by a `Colorizer`, and compared with the truth.
+    The mean colour is that of the dataset's training split, or else that of the pictures measured.
 
     Args:
         models: names of models that come with tinct, model files, or methods of one's own; may be empty.
         data: a folder of photographs, searched to any depth, or a dataset that `tinct prepare` made.
+        decoding: how the models' answers become colours, its model set aside; each model's own settings without it.
         split: `train` or `val`, for a dataset.
         by: `category` or `source`: figures for each of these too.
-        temperature: of decoding; each model's own default without it.
-        size: working size; each model's own without it.
-        runtime: `auto`, `onnxruntime` or `openvino`.
         limit: take this many pictures, chosen at random; all without it.
         longest: larger pictures are fitted into this many pixels first.
         resamples: for the intervals, at least 2.
         seed: decides the choice of pictures and the intervals.
         backbone: weights of VGG-16 or SqueezeNet 1.1, for the metrics of `tinct.study.backbone`; absent without it.
         progress: called with (done, total) after each picture.
-
-    Returns:
-        The figures.
 
     Raises:
         SettingError: an option is out of range, or two models have the same name.
@@ -149,60 +141,42 @@ def evaluate(
         MissingExtraError: scikit-image, or for the backbone PyTorch, is not installed.
     """
     started = time.perf_counter()
-    if by is not None and by not in (groupings := typing.get_args(Grouping)):
-        raise SettingError(f"no grouping by '{by}'; there are: {', '.join(groupings)}")
-    if longest < 16:
-        raise SettingError(f"the longest edge must be at least 16 pixels, not {longest}")
-    Bootstrap(1, resamples=resamples)
+    _check(by=by, longest=longest, resamples=resamples)
     pictures = find_pictures(data, split=split, limit=limit, seed=seed)
     judge = Judge(backbone) if backbone is not None else None
     chroma = _mean_chroma(data, pictures, seed=seed)
-    methods = [*baselines(chroma), *_methods(models, temperature=temperature, size=size, runtime=runtime)]
+    decoding = decoding or Decoding()
+    methods = [*baselines(chroma), *_opened(models, decoding)]
     rows = measure(pictures, methods, longest=longest, judge=judge, progress=progress)
-    good = [row for row in rows if not row.reason]
-    if not good:
-        raise DataError(f"{data}: none of the {len(rows)} pictures could be measured ({rows[0].reason})")
-    summary = partial(_scores, methods=methods, resamples=resamples, seed=seed)
-    names = sorted({row.picture.group(by) for row in good}) if by else []
-    return Evaluation(
-        data=str(data),
+    evaluation = _summed_up(rows, methods, data=data, by=by, resamples=resamples, seed=seed)
+    asked = {"limit": limit, "longest": longest, "by": by, "seed": seed, "resamples": resamples}
+    used = {"mean_chroma_uv": chroma.tolist(), "backbone": judge.describe() if judge else None}
+    return replace(
+        evaluation,
         split=split if is_dataset(data) else "",
-        pictures=len(good),
-        near_grey=sum(row.near_grey for row in good),
-        left_out=[(row.picture.name, row.reason) for row in rows if row.reason],
-        true_colorfulness=float(np.mean([row.comparisons[0].true_colorfulness for row in good])),
-        scores=summary(good, group=""),
-        groups=[
-            score for name in names for score in summary([r for r in good if r.picture.group(by) == name], group=name)
-        ],
-        settings={
-            "temperature": temperature,
-            "size": size,
-            "runtime": runtime,
-            "limit": limit,
-            "longest": longest,
-            "by": by,
-            "seed": seed,
-            "resamples": resamples,
-            "mean_chroma_uv": [float(value) for value in chroma],
-            "backbone": judge.describe() if judge else None,
-        },
+        settings={**_plain(decoding), **asked, **used},
         absent=judge.absent if judge else dict.fromkeys(METRICS, WHY_ABSENT),
         seconds=time.perf_counter() - started,
     )
 
 
-def _methods(
-    models: Sequence[str | Path | Method], *, temperature: float | None, size: int | None, runtime: str
-) -> list[Method]:
-    """Open the models."""
-    methods: list[Method] = []
-    for model in models:
-        if isinstance(model, Method):
-            methods.append(model)
-            continue
-        colorizer = Colorizer(model, runtime=runtime, temperature=temperature, size=size)
-        methods.append(Method(str(model), colorizer))
+def _check(*, by: str | None, longest: int, resamples: int) -> None:
+    if by is not None and by not in (groupings := typing.get_args(Grouping)):
+        raise SettingError(f"no grouping by '{by}'; there are: {', '.join(groupings)}")
+    if longest < 16:
+        raise SettingError(f"the longest edge must be at least 16 pixels, not {longest}")
+    Bootstrap(1, resamples=resamples)
+
+
+def _plain(decoding: Decoding) -> dict[str, Any]:
+    return {name: value for name, value in asdict(decoding).items() if name != "model"}
+
+
+def _opened(models: Sequence[str | Path | Method], decoding: Decoding) -> list[Method]:
+    methods = [
+        model if isinstance(model, Method) else Method(str(model), Colorizer(replace(decoding, model=model)))
+        for model in models
+    ]
     names = [GREY, MEAN_COLOR, *(method.name for method in methods)]
     for name in names:
         if names.count(name) > 1:
@@ -210,17 +184,44 @@ def _methods(
     return methods
 
 
-def _mean_chroma(data: str | Path, pictures: list[Picture], *, seed: int) -> NDArray[Any]:
-    """Return the mean U and V that the mean-colour baseline uses."""
+def _mean_chroma(data: str | Path, pictures: list[Picture], *, seed: int) -> FloatArray:
+    """Return the mean U and V, (2,), of the mean-colour baseline."""
     if is_dataset(data) and has_split(data, "train"):
         return mean_chroma(find_pictures(data, split="train", limit=PICTURES_FOR_MEAN, seed=seed))
     return mean_chroma(pictures[:: math.ceil(len(pictures) / PICTURES_FOR_MEAN)])
 
 
-def _scores(
-    rows: list[MeasuredPicture], *, methods: list[Method], resamples: int, seed: int, group: str
-) -> list[Score]:
-    bootstrap = Bootstrap(len(rows), resamples=resamples, seed=seed)
+def _summed_up(
+    rows: list[MeasuredPicture],
+    methods: list[Method],
+    *,
+    data: str | Path,
+    by: str | None,
+    resamples: int,
+    seed: int,
+) -> Evaluation:
+    good = [row for row in rows if not row.reason]
+    if not good:
+        raise DataError(f"{data}: none of the {len(rows)} pictures could be measured ({rows[0].reason})")
+
+    def scores(group: str = "") -> list[Score]:
+        kept = [row for row in good if row.picture.group(by) == group] if group else good
+        return _scores(kept, methods, Bootstrap(len(kept), resamples=resamples, seed=seed), group=group)
+
+    groups = sorted({row.picture.group(by) for row in good}) if by else []
+    return Evaluation(
+        data=str(data),
+        split="",
+        pictures=len(good),
+        near_grey=sum(row.near_grey for row in good),
+        left_out=[(row.picture.name, row.reason) for row in rows if row.reason],
+        true_colorfulness=float(np.mean([row.comparisons[0].true_colorfulness for row in good])),
+        scores=scores(),
+        groups=[score for group in groups for score in scores(group)],
+    )
+
+
+def _scores(rows: list[MeasuredPicture], methods: list[Method], bootstrap: Bootstrap, *, group: str) -> list[Score]:
     figures = [bootstrap.figures([row.comparisons[index] for row in rows]) for index in range(len(methods))]
     return [
         Score(

@@ -17,6 +17,7 @@ from typer.testing import CliRunner  # noqa: E402
 
 from diverged import diverge  # noqa: E402
 from tinct.cli import build  # noqa: E402
+from tinct.coloring.settings import Decoding  # noqa: E402
 from tinct.data.pictures import find_pictures  # noqa: E402
 from tinct.data.source import open_source, read_samples, select  # noqa: E402
 from tinct.errors import ModelError  # noqa: E402
@@ -101,7 +102,8 @@ def test_a_backbone_given_later_measures_what_is_missing_and_trains_nothing(copi
             assert float(distance["mean"]) > 0
             assert 0 <= float(found[arm, split, "recognition_top1"]["mean"]) <= 100
     model = str(copied / "arms" / "chroma" / "seed-0" / "model.onnx")
-    score = evaluate([model], dataset, limit=4, runtime="onnxruntime", resamples=5, backbone=weights).score(model)
+    plain = Decoding(runtime="onnxruntime")
+    score = evaluate([model], dataset, decoding=plain, limit=4, resamples=5, backbone=weights).score(model)
     assert float(found["chroma", "val", "perceptual"]["mean"]) == pytest.approx(score.metrics["perceptual"].mean)
     compared = [row for row in table(copied, "differences") if row["metric"] == "perceptual"]
     assert {row["arm"] for row in compared if row["compared_with"] == "bins"} == {"more bins", "chroma", "vivid"}
