@@ -51,7 +51,7 @@ LONG_FILES = {
 }
 LONG_FUNCTIONS = {
     *("colorize_video", "export", "fit_network", "train_classifier", "run_trial", "assemble", "run_study"),
-    *("make_plan", "create_app", "begin_study"),
+    *("make_plan", "begin_study"),
 }
 
 

@@ -49,7 +49,7 @@ def test_no_more_work_at_once_than_allowed() -> None:
         return 7
 
     async def all_of_them() -> list[int]:
-        return await asyncio.gather(*(gate.run(work, seconds=5, wanted=yes) for _ in range(9)))
+        return await asyncio.gather(*(gate.run(work, seconds=5, disconnected=no) for _ in range(9)))
 
     assert asyncio.run(all_of_them()) == [7] * 9
     assert most == 2
@@ -62,14 +62,14 @@ def test_work_that_takes_too_long_is_given_up_and_keeps_its_place_until_it_ends(
 
     async def late() -> None:
         with pytest.raises(Problem) as problem:
-            await gate.run(go.wait, seconds=0.05, wanted=yes)
+            await gate.run(go.wait, seconds=0.05, disconnected=no)
         assert problem.value.status == 503
         assert gate.working == 1
         with pytest.raises(Problem) as problem:  # the place is still taken
-            await gate.run(lambda: 1, seconds=0.05, wanted=yes)
+            await gate.run(lambda: 1, seconds=0.05, disconnected=no)
         assert problem.value.status == 503
         go.set()
-        assert await gate.run(lambda: 2, seconds=5, wanted=yes) == 2
+        assert await gate.run(lambda: 2, seconds=5, disconnected=no) == 2
         assert gate.working == 0
 
     asyncio.run(late())
@@ -82,8 +82,8 @@ def test_work_nobody_waits_for_is_not_begun() -> None:
 
     async def gone() -> None:
         with pytest.raises(Problem):
-            await gate.run(lambda: begun.append(1), seconds=5, wanted=no)
-        assert await gate.run(lambda: 3, seconds=5, wanted=yes) == 3
+            await gate.run(lambda: begun.append(1), seconds=5, disconnected=yes)
+        assert await gate.run(lambda: 3, seconds=5, disconnected=no) == 3
 
     asyncio.run(gone())
     assert begun == []
@@ -98,8 +98,8 @@ def test_a_failure_is_passed_on() -> None:
 
     async def ask() -> None:
         with pytest.raises(TimeoutError, match="of its own"):
-            await gate.run(fail, seconds=5, wanted=yes)
-        assert await gate.run(lambda: 3, seconds=5, wanted=yes) == 3
+            await gate.run(fail, seconds=5, disconnected=no)
+        assert await gate.run(lambda: 3, seconds=5, disconnected=no) == 3
 
     asyncio.run(ask())
     gate.close()

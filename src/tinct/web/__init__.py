@@ -1,12 +1,16 @@
 """The page, the HTTP API and the test of which picture is real; needs the extra `web`.
 
-server.py     a socket, Uvicorn, and what is printed
-app.py        the application: routes, limits, headers, words for errors
-routes/       what is answered, one file a subject; service.py is what they share
-edits.py jobs.py engine.py     what the routes work with: photographs being edited, films being made, what is received
-gate.py security.py store.py kinds.py limits.py     what keeps a server standing
-turing/       which one is real?
-static/       the pages: plain HTML, CSS and JavaScript, nothing from elsewhere
+settings.py    limits of a server, and how a session of "which one is real?" goes
+server.py      a socket and Uvicorn
+app.py         the application: routes, middleware, words for errors
+routes/        one file a subject; service.py holds what they share
+receive.py     files and hints that are sent
+edits.py       photographs open for editing
+jobs.py        films to colour
+pictures.py    small pictures for a screen
+gate.py security.py store.py problems.py     bound the work, check who asks, keep files, answer errors
+turing/        which one is real?
+static/        the pages: plain HTML, CSS and JavaScript, nothing from elsewhere
 """
 
 from __future__ import annotations

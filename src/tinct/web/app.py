@@ -17,7 +17,6 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.recognize.classifier import Classifier
 from tinct.web import problems
 from tinct.web.edits import Edits
-from tinct.web.engine import Engine
 from tinct.web.gate import Admission, Gate
 from tinct.web.jobs import Jobs
 from tinct.web.routes import about, classify, photo, video
@@ -28,17 +27,16 @@ from tinct.web.settings import Limits
 from tinct.web.store import Store
 
 STATIC = Path(__file__).parent / "static"
-OPENAPI = "/v1/openapi.json"
 _DESCRIPTION = """Colours for black-and-white photographs and films.
 
-Nothing that is sent leaves the machine, and everything is deleted when it has not been used for a while. No address is
-ever fetched, and no file name that comes with a request is used. A request that cannot be answered gets
-`{"error": ...}` in words. With a token set, send `Authorization: Bearer TOKEN`."""
+Everything that is sent stays on this machine, and is deleted when it has not been used for a while. No address is ever
+fetched, and file names in requests are ignored. A request that cannot be answered gets `{"error": ...}`, a sentence for
+a person. If the server has a token, send `Authorization: Bearer TOKEN`."""
 # Bodies of all other requests are a few settings.
 _SMALL_BODY = 2_000_000
 _PHOTOS = ("/v1/colorize", "/v1/edits", "/v1/classify")
 _FILMS = ("/v1/video",)
-# Films may take this many times as long to come as photographs.
+# The body of a film's request may take this many times as long to come as that of a photograph's.
 _FILM_PATIENCE = 10
 _SWEEP_SECONDS = 30.0
 
@@ -55,22 +53,19 @@ def create_app(
     """Make the ASGI application with the page and the HTTP API.
 
     Args:
-        colorizer: the network that serves all.
-        classifiers: what recognises, the usual one first.
+        colorizer: colours all photographs and films.
+        classifiers: recognise pictures, the usual one first.
         limits: what is refused.
-        token: that requests must bear; none is needed without it.
+        token: must be in each request; none is needed without it.
         names: host names the server answers to; any without them.
-        temporary: where files are kept between start and end; the system's place for that without it.
+        temporary: where files are kept while the server runs; the system's place for that without it.
     """
     chosen = limits or Limits()
     gate = Gate(at_once=chosen.at_once, waiting=chosen.waiting)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        store = Store(keep_seconds=chosen.keep_seconds, most_bytes=int(chosen.disk_mb * 1e6), parent=temporary)
-        engine = Engine(colorizer, chosen)
-        edits, jobs = Edits(engine, store, most=chosen.edits), Jobs(engine, store, waiting=chosen.films_waiting)
-        service = Service(engine, store, gate, edits, jobs, named(classifiers))
+        service = _service(colorizer, classifiers, chosen, gate, temporary)
         app.state.service = service
         sweeper = asyncio.create_task(_sweep(service))
         try:
@@ -78,32 +73,36 @@ def create_app(
         finally:
             sweeper.cancel()
             gate.close()
-            await asyncio.to_thread(jobs.close)
-            edits.close_all()
-            store.close()
+            await asyncio.to_thread(service.jobs.close)
+            service.edits.close_all()
+            service.store.close()
 
     app = FastAPI(
         title="tinct",
         version=__version__,
         description=_DESCRIPTION,
-        openapi_url=OPENAPI,
+        openapi_url="/v1/openapi.json",
         docs_url=None,  # FastAPI's own pages load their scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
         form_limits={"max_files": 2, "max_fields": 40, "max_part_size": 300_000},
     )
-    for room in (photo, edit_routes, video, classify, about):
-        app.include_router(room.router)
+    for subject in (photo, edit_routes, video, classify, about):
+        app.include_router(subject.router)
     app.add_api_route("/", _index, include_in_schema=False)
-    protect(
-        app,
-        gate=gate,
-        allowed=lambda path: _allowed(path, chosen),
-        silent_seconds=chosen.silent_seconds,
-        token=token,
-        names=names,
-    )
+    allowed = lambda path: _allowed(path, chosen)  # noqa: E731
+    protect(app, gate=gate, allowed=allowed, silent_seconds=chosen.silent_seconds, token=token, names=names)
     return app
+
+
+def _service(
+    colorizer: Colorizer, classifiers: Sequence[Classifier], limits: Limits, gate: Gate, temporary: Path | None
+) -> Service:
+    """Make a folder for files, and all that works with it."""
+    store = Store(keep_seconds=limits.keep_seconds, most_bytes=int(limits.disk_mb * 1e6), parent=temporary)
+    edits = Edits(colorizer, store, most=limits.edits)
+    jobs = Jobs(colorizer, store, waiting=limits.films_waiting)
+    return Service(colorizer, named(classifiers), limits, store, gate, edits, jobs)
 
 
 def protect(
@@ -115,7 +114,7 @@ def protect(
     token: str | None,
     names: tuple[str, ...] | None,
 ) -> None:
-    """Give an application its static files, words for errors, and what keeps it standing; see `Admission`, `Guard`."""
+    """Add an application's static files, words for errors, and middleware; for arguments see `Admission`, `Guard`."""
     problems.install(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     # The last one added sees a request first.
@@ -147,18 +146,18 @@ def _allowed(path: str, limits: Limits) -> tuple[int, float]:
 
 
 async def _sweep(service: Service) -> None:
-    """Delete again and again what was not used for too long."""
+    """Delete from time to time what was not used for too long."""
     while True:
-        await asyncio.sleep(min(_SWEEP_SECONDS, service.engine.limits.keep_seconds / 2))
+        await asyncio.sleep(min(_SWEEP_SECONDS, service.limits.keep_seconds / 2))
         service.jobs.keep_waiting()
         names = await asyncio.to_thread(service.store.sweep)
         for name in names:
             service.edits.close(name)
         service.jobs.forget(names)
-        await asyncio.to_thread(_give_memory_back)
+        await asyncio.to_thread(_release_memory)
 
 
-def _give_memory_back() -> None:
-    """Let glibc give the system what its arenas hold and nobody uses; other systems do so by themselves."""
+def _release_memory() -> None:
+    """Let glibc return unused memory to the system; other systems do so by themselves."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,17 +1,18 @@
-"""Photographs open for editing: the network has seen each once, and every other setting or hint is quick."""
+"""Photographs open for editing: the network has seen each of them once, so that trying settings and hints is quick."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.editor import Editor
 from tinct.media.image.picture import Picture
-from tinct.web.engine import Engine
 from tinct.web.problems import Problem
 from tinct.web.store import Store
 
@@ -38,29 +39,29 @@ class Edit:
 
     @property
     def name(self) -> str:
-        """The id."""
+        """Return the id."""
         return self.folder.name
 
 
 class Edits:
     """All photographs open for editing, at most `most` at one time."""
 
-    def __init__(self, engine: Engine, store: Store, *, most: int) -> None:
-        self._engine = engine
+    def __init__(self, colorizer: Colorizer, store: Store, *, most: int) -> None:
+        self._colorizer = colorizer
         self._store = store
         self._most = most
         self._edits: dict[str, Edit] = {}
         self._guard = threading.Lock()
 
     def open(self, path: Path, picture: Picture, *, size: int | None, recolor: bool) -> Edit:
-        """Open a photograph that was received into a folder: the network runs.
+        """Open a photograph that lies in a folder of the store: the network looks at it.
 
         Raises:
             Problem: too many are open (429).
             InputError: it cannot be coloured.
         """
         self._make_room()
-        colorizer = self._engine.colorizer.changed(size=size)
+        colorizer = self._colorizer.changed(size=size)
         editor = Editor(path, colorizer=colorizer, recolor=recolor, preview=PREVIEW_EDGE)
         edit = Edit(path.parent, picture, editor)
         with self._guard:
@@ -68,7 +69,7 @@ class Edits:
         return edit
 
     def work(self, name: str, function: Callable[[Edit], T]) -> T:
-        """Do something with a photograph; Problem (404) where none is open under that id."""
+        """Call a function with an open photograph; raise Problem (404) where none is open under that id."""
         with self._guard:
             edit = self._edits.get(name)
         if edit is None:
@@ -78,7 +79,7 @@ class Edits:
         return function(edit)
 
     def close(self, name: str) -> None:
-        """Close a photograph and delete its files; no harm where there is none."""
+        """Close a photograph and delete its files, if it is open."""
         with self._guard:
             edit = self._edits.pop(name, None)
         if edit is None:
@@ -86,8 +87,16 @@ class Edits:
         edit.editor.close()
         self._store.remove(edit.folder)
 
+    @contextmanager
+    def closed_on_failure(self, name: str) -> Iterator[None]:
+        """Close a photograph if the block fails."""
+        try:
+            yield
+        except BaseException:
+            self.close(name)
+            raise
+
     def close_all(self) -> None:
-        """Close every photograph."""
         for name in list(self._edits):
             self.close(name)
 

@@ -1,4 +1,4 @@
-"""Who may come in, who works, and who waits: a few at work, a few waiting, the others are told to come again."""
+"""Bound the work: a few requests work at one time, a few wait, and the others are told to come again."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Gate:
     """Room for a number of requests, of which a few work at one time, in threads.
 
     Attributes:
-        inside: how many are on their way in, waiting or working.
-        working: how many work now, those too whose request has given up.
+        inside: number of requests that come in, wait or work.
+        working: number of requests that work, including those that have been given up.
     """
 
     def __init__(self, *, at_once: int, waiting: int) -> None:
@@ -48,14 +48,14 @@ class Gate:
         """Free a place."""
         self.inside -= 1
 
-    async def run(self, function: Callable[[], T], *, seconds: float, wanted: Callable[[], Awaitable[bool]]) -> T:
+    async def run(self, function: Callable[[], T], *, seconds: float, disconnected: Callable[[], Awaitable[bool]]) -> T:
         """Run a function in a thread, when it is its turn.
 
         Args:
             function: the work.
-            seconds: most that waiting and working may take. A thread ends what it has begun all the same, and its
-                place is free only then.
-            wanted: asked when it is the function's turn: whether anybody still waits for the answer.
+            seconds: the longest that waiting and working may take. A thread ends what it has begun all the same, and
+                its place is free only then.
+            disconnected: asked when it is the function's turn: whether nobody waits for the answer any more.
 
         Raises:
             Problem: it took too long (503), or nobody waits any more (499).
@@ -67,7 +67,7 @@ class Gate:
         except TimeoutError as error:
             raise _too_slow(seconds) from error
         try:
-            if not await wanted():
+            if await disconnected():
                 raise Problem(499, "Whoever asked has gone.")
         except BaseException:
             self._free.release()
@@ -90,7 +90,7 @@ class Gate:
             raise _too_slow(seconds) from error
 
     def close(self) -> None:
-        """Take no more work; what has begun ends."""
+        """Take no more work; what has begun goes on to its end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -100,7 +100,7 @@ def _too_slow(seconds: float) -> Problem:
 
 
 class Admission:
-    """Middleware that lets requests with a body in by the gate, and watches the body come.
+    """Middleware that takes requests with a body through the gate, and watches the body come.
 
     Too many requests are answered with 429, too many bytes with 413, and a body that stops coming with 408.
     """
@@ -112,9 +112,9 @@ class Admission:
 
         Args:
             app: the application.
-            gate: who may come in.
-            allowed: most bytes of a body and most seconds for it to come, by the request's path.
-            silent_seconds: most between two pieces of a body.
+            gate: bounds the number of requests.
+            allowed: returns, for a request's path, the most bytes of its body and the most seconds for it to come.
+            silent_seconds: the longest pause within a body.
         """
         self._app = app
         self._gate = gate
@@ -153,7 +153,7 @@ class _Body:
         self._silent_seconds = silent_seconds
         self._until = asyncio.get_running_loop().time() + most_seconds
         self._bytes = 0
-        self._over = False  # all of it has come, or nothing more will
+        self._over = False  # everything has come, or nothing more will
 
     def check_length(self, stated: str | None) -> None:
         if stated is not None and stated.isdecimal() and int(stated) > self._most:
@@ -173,7 +173,7 @@ class _Body:
         return message
 
     async def drain(self) -> None:
-        """Read what is left and forget it, for a while."""
+        """Read what is left and drop it, for a while."""
         most = self._bytes + _DRAIN_BYTES
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):

@@ -1,4 +1,4 @@
-"""Films being coloured: one at a time, the others waiting; each can be watched, cancelled and fetched."""
+"""Films to colour: one is in work, the others wait; a job can be watched, cancelled, started anew and fetched."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Literal
 
 from tinct.coloring.film.colorize import colorize_video
 from tinct.coloring.film.settings import VideoResult, VideoSettings
+from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.editor import Editor
 from tinct.errors import TinctError
 from tinct.media.video.film import Film
 from tinct.web import pictures
-from tinct.web.engine import Engine
 from tinct.web.problems import Problem, problem_of
 from tinct.web.store import Store
 
@@ -24,7 +24,7 @@ State = Literal["held", "waiting", "running", "done", "failed", "cancelled"]
 
 
 class _CancelledError(Exception):
-    """Raised inside a film's work when it is no longer wanted."""
+    """Raised inside a film's work when it is to stop."""
 
 
 @dataclass(eq=False)
@@ -36,12 +36,12 @@ class Job:
         film: what was sent.
         settings: how it is to be coloured.
         state: `held` until it is started, `waiting` for its turn, `running`, `done`, `failed` or `cancelled`.
-        frames: how many are done.
-        total: about how many frames there are; None where nothing says so.
-        seconds: that the work took so far.
+        frames: number of frames that are coloured.
+        total: estimated number of frames; None where the file does not say.
+        seconds: the time that the work has taken.
         notices: what was done that one might not expect.
         target: the result.
-        stills: pictures from it, to try settings on; None until somebody asks.
+        stills: frames to try settings on; None until somebody asks for one.
     """
 
     folder: Path
@@ -60,15 +60,15 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The id."""
+        """Return the id."""
         return self.folder.name
 
 
 class Jobs:
     """All films of a server, of which at most `waiting` wait for their turn."""
 
-    def __init__(self, engine: Engine, store: Store, *, waiting: int) -> None:
-        self._engine = engine
+    def __init__(self, colorizer: Colorizer, store: Store, *, waiting: int) -> None:
+        self._colorizer = colorizer
         self._store = store
         self._waiting = waiting
         self._jobs: dict[str, Job] = {}
@@ -76,22 +76,27 @@ class Jobs:
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="tinct-film")
 
     def add(self, folder: Path, film: Film, settings: VideoSettings, *, hold: bool) -> Job:
-        """Take a film that was received; Problem (429) where too many wait already."""
+        """Take a film that lies in a folder of the store; raise Problem (429) where too many wait already."""
         self.check_room()
         job = Job(folder, film, settings, total=film.frames)
         with self._guard:
             self._jobs[job.name] = job
-        if not hold:
-            self.start(job, settings)
+        try:
+            if not hold:
+                self.start(job, settings)
+        except Problem:
+            self.forget([job.name])
+            raise
         return job
 
     def check_room(self) -> None:
         """Raise Problem (429) where too many films wait, or are held."""
-        if self.count("waiting") >= max(1, self._waiting) or self.count("held") > 4 * self._waiting + 4:
-            raise Problem(429, "Too many films wait already. Try again in a minute.", retry_after=60)
+        with self._guard:
+            if self._count("waiting") >= max(1, self._waiting) or self._count("held") > 4 * self._waiting + 4:
+                raise _too_many()
 
     def start(self, job: Job, settings: VideoSettings) -> None:
-        """Let a film that is held, or over, wait for its turn.
+        """Let a film wait for its turn that is held, done, failed or cancelled.
 
         Raises:
             Problem: it waits or runs (409), or too many wait (429).
@@ -99,15 +104,15 @@ class Jobs:
         with self._guard:
             if job.state in ("waiting", "running"):
                 raise Problem(409, f"This film was started already; it is {job.state}.")
-            if sum(other.state == "waiting" for other in self._jobs.values()) >= max(1, self._waiting):
-                raise Problem(429, "Too many films wait already. Try again in a minute.", retry_after=60)
+            if self._count("waiting") >= max(1, self._waiting):
+                raise _too_many()
             job.settings, job.state = settings, "waiting"
             job.frames, job.error, job.target = 0, None, None
             job.stop.clear()
         self._threads.submit(self._run, job)
 
     def find(self, name: str) -> Job:
-        """Return a film by its id, and note that somebody asks for it; Problem (404) where there is none."""
+        """Return a film by its id, and note that it is in use; raise Problem (404) where there is none."""
         with self._guard:
             job = self._jobs.get(name)
         if job is None:
@@ -123,7 +128,7 @@ class Jobs:
                 job.state = "cancelled"
 
     def remove(self, job: Job) -> None:
-        """Cancel a film and delete everything that belongs to it."""
+        """Stop a film and delete everything that belongs to it."""
         self.cancel(job)
         with self._guard:
             self._jobs.pop(job.name, None)
@@ -131,7 +136,7 @@ class Jobs:
             self._clear(job)
 
     def keep_waiting(self) -> None:
-        """Note that films that wait or run are in use, whether anybody asks for them or not."""
+        """Note that films that wait or run are in use, even if nobody asks for them."""
         with self._guard:
             folders = [job.folder for job in self._jobs.values() if job.state in ("waiting", "running")]
         for folder in folders:
@@ -145,24 +150,19 @@ class Jobs:
             job.stop.set()
 
     def with_still(self, job: Job, number: int, work: Callable[[Editor], bytes]) -> bytes:
-        """Do something with one of a film's stills; Problem (404) where it has none of that number."""
+        """Call a function with one of a film's stills; raise Problem (404) where it has none of that number."""
         with job.guard:
             if job.stills is None:
                 job.stills = [
-                    Editor(still, colorizer=self._engine.colorizer, preview=960)
+                    Editor(still, colorizer=self._colorizer, preview=960)
                     for still in pictures.stills(job.film, size=640)
                 ]
             if not 0 <= number < len(job.stills):
                 raise Problem(404, f"The film has {len(job.stills)} stills, counted from 0.")
             return work(job.stills[number])
 
-    def count(self, state: State) -> int:
-        """Count the films in a state."""
-        with self._guard:
-            return sum(job.state == state for job in self._jobs.values())
-
     def close(self) -> None:
-        """Stop all work."""
+        """Stop all films and delete their files."""
         with self._guard:
             jobs = list(self._jobs.values())
         for job in jobs:
@@ -170,6 +170,9 @@ class Jobs:
         self._threads.shutdown(wait=True, cancel_futures=True)
         for job in jobs:
             self._clear(job)
+
+    def _count(self, state: State) -> int:
+        return sum(job.state == state for job in self._jobs.values())
 
     def _run(self, job: Job) -> None:
         with self._guard:
@@ -187,7 +190,7 @@ class Jobs:
 
         try:
             wanted = job.settings
-            colorizer = self._engine.colorizer.changed(
+            colorizer = self._colorizer.changed(
                 temperature=wanted.temperature, caution=wanted.caution, size=wanted.size
             )
             result = colorize_video(job.film.path, settings=wanted, colorizer=colorizer, on_frame=on_frame)
@@ -213,6 +216,10 @@ class Jobs:
             still.close()
         job.stills = None
         self._store.remove(job.folder)
+
+
+def _too_many() -> Problem:
+    return Problem(429, "Too many films wait already. Try again in a minute.", retry_after=60)
 
 
 def _notices(result: VideoResult) -> Iterator[str]:

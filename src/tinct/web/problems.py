@@ -1,4 +1,4 @@
-"""What is answered when a request cannot be met: a status, and words for a person."""
+"""Answers to requests that cannot be met: a status, and words for a person."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _STATUS: tuple[tuple[type[TinctError], int], ...] = (
 
 
 class Problem(HTTPException):
-    """A request that cannot be answered, with a status of HTTP and words for a person.
+    """A request that cannot be met: a status of HTTP, and words for a person.
 
     FastAPI passes such errors on even where they come up while a body is read.
 
     Attributes:
-        retry_after: seconds after which trying again makes sense; None where it makes none.
+        retry_after: seconds after which to try again; None where that makes no sense.
     """
 
     def __init__(self, status: int, message: str, *, retry_after: int | None = None) -> None:
@@ -66,9 +66,9 @@ class ErrorText(BaseModel):
 _MEANINGS = {
     401: "The token is missing or wrong.",
     403: "The request came from another site's page.",
-    404: "There is no such thing, or it has been deleted.",
+    404: "It does not exist, or has been deleted.",
     408: "The request's body stopped coming.",
-    409: "Not possible as things stand.",
+    409: "Not possible in the present state.",
     413: "Too many bytes, pixels or seconds.",
     415: "No picture or film that can be read.",
     422: "A value is out of range, or something is missing.",
@@ -79,7 +79,7 @@ _MEANINGS = {
 
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI text of these errors, and of those that any request can meet."""
+    """Return the OpenAPI texts of these errors, and of those that any request can get."""
     chosen = sorted({400, 401, 403, 408, 413, 422, 429, *statuses})
     return {
         status: {"model": ErrorText, "description": _MEANINGS.get(status, "The request cannot be read.")}
@@ -132,8 +132,8 @@ def install(app: FastAPI) -> None:
 def _methods(request: Request) -> list[str]:
     """Return all methods that an address takes; the router itself names those of one route alone."""
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"] if request.app.openapi_url else {}
-    found = [ways for path, ways in paths.items() if compile_path(path)[0].match(request.scope["path"])]
-    return sorted({way.upper() for ways in found for way in ways})
+    fitting = [methods for path, methods in paths.items() if compile_path(path)[0].match(request.scope["path"])]
+    return sorted({method.upper() for methods in fitting for method in methods})
 
 
 def _sentence(detail: Any) -> str:

@@ -1,4 +1,4 @@
-"""Decide who may ask, and from where, and tell browsers how to treat the answers."""
+"""Check who may ask and from where, and tell browsers how to treat the answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SAFE_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(self), microphone=(), geolocation=(), interest-cohort=()",
 }
-# What needs no token: the pages themselves, which hold nothing, and the question whether the server lives.
+# What needs no token: the pages themselves, which hold nothing, and the question whether the server is up.
 _OPEN = ("/", "/healthz", "/turing")
 LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 
@@ -55,9 +55,9 @@ class Guard:
 
         Args:
             app: the application.
-            token: that requests must bear; none is needed without it.
-            names: the host names the server answers to, so that no other site can pass for it by a name of its own;
-                any without them.
+            token: must be in each request; none is needed without it.
+            names: host names the server answers to, so that no other site can pass for it by a name of its own; any
+                without them.
         """
         self._app = app
         self._token = token

@@ -8,13 +8,14 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
+from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import TinctError
 from tinct.recognize.classifier import Classifier
 from tinct.web.edits import Edits
-from tinct.web.engine import Engine
 from tinct.web.gate import Gate
 from tinct.web.jobs import Jobs
-from tinct.web.problems import problem_of
+from tinct.web.problems import Problem, problem_of
+from tinct.web.settings import Limits
 from tinct.web.store import Store
 
 T = TypeVar("T")
@@ -22,31 +23,44 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Service:
-    """What the routes of one application share; the classifiers by name."""
+    """The networks of one application, loaded once and used by several threads at one time, and what it works with.
 
-    engine: Engine
+    Attributes:
+        colorizer: colours photographs and films.
+        classifiers: by name, the usual one first.
+    """
+
+    colorizer: Colorizer
+    classifiers: Mapping[str, Classifier]
+    limits: Limits
     store: Store
     gate: Gate
     edits: Edits
     jobs: Jobs
-    classifiers: Mapping[str, Classifier]
 
     async def work(self, request: Request, function: Callable[[], T]) -> T:
-        """Do something heavy for a request, in a thread, when it is its turn.
+        """Run a function for a request in a thread, when it is its turn.
 
         Raises:
             Problem: it failed, took too long, or nobody waits for the answer any more.
         """
         try:
-            seconds = self.engine.limits.request_seconds
-            return await self.gate.run(function, seconds=seconds, wanted=lambda: is_wanted(request))
+            return await self.gate.run(
+                function, seconds=self.limits.request_seconds, disconnected=request.is_disconnected
+            )
         except TinctError as error:
             raise problem_of(error) from error
 
+    async def keep(self, request: Request, function: Callable[[], T]) -> T:
+        """Run a function whose result is kept for later requests; nobody would make any who has gone by now.
 
-async def is_wanted(request: Request) -> bool:
-    """Check whether anybody still waits for the answer."""
-    return not await request.is_disconnected()
+        Raises:
+            Problem: as for `work`.
+        """
+        result = await self.work(request, function)
+        if await request.is_disconnected():
+            raise Problem(499, "Whoever asked has gone.")
+        return result
 
 
 def _service(request: Request) -> Service:

@@ -1,7 +1,7 @@
 """Keep files for a while, under names of our own.
 
-A store is a folder in the system's place for temporary files, which it holds a lock on. What a crashed server left has
-no lock any more, and the next one that starts deletes it.
+A store is a locked folder in the system's place for temporary files. What a crashed server left is locked no more, and
+the next server that starts deletes it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tinct.web.problems import Problem
 
 try:
     import fcntl
-except ImportError:  # not on Windows; leftovers are told by their age there
+except ImportError:  # on Windows; leftovers are told by their age there
     fcntl = None  # type: ignore[assignment]
 
 PREFIX = "tinct-serve-"
@@ -36,8 +36,8 @@ class Store:
 
         Args:
             keep_seconds: `sweep` deletes what was not used for this long.
-            most_bytes: most that may be kept at one time.
-            parent: where; the system's place for temporary files without it.
+            most_bytes: the most that may be kept at one time.
+            parent: where to make it; the system's place for temporary files without it.
 
         Raises:
             OutputError: it cannot be made.
@@ -59,13 +59,23 @@ class Store:
         self._guard = threading.Lock()
 
     def make(self) -> Path:
-        """Make a new folder; Problem (507) where too much is kept already."""
+        """Make a new folder; raise Problem (507) where too much is kept already."""
         if self.size() > self._most_bytes:
             raise Problem(507, "The server keeps as many files as it may. Try again later.", retry_after=60)
         folder = self.root / secrets.token_urlsafe(16)
         folder.mkdir(mode=0o700)
         self.touch(folder)
         return folder
+
+    @contextmanager
+    def made(self) -> Iterator[Path]:
+        """Make a new folder that stays after the block, unless the block fails."""
+        folder = self.make()
+        try:
+            yield folder
+        except BaseException:
+            self.remove(folder)
+            raise
 
     def find(self, name: str) -> Path | None:
         """Return a folder by its name, and note that it is in use; None where there is none."""
@@ -105,7 +115,7 @@ class Store:
         return old
 
     def size(self) -> int:
-        """Add up the bytes of all files kept."""
+        """Return the bytes of all files that are kept."""
         total = 0
         for folder, _, names in os.walk(self.root):
             for name in names:

@@ -34,7 +34,7 @@ def test_opening_tells_what_it_is(edit: dict[str, Any]) -> None:
 def test_previews_follow_settings_and_the_network_runs_once(
     client: TestClient, edit: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = client.app.state.service.engine.colorizer.session  # type: ignore[attr-defined]
+    session = client.app.state.service.colorizer.session  # type: ignore[attr-defined]
     monkeypatch.setattr(type(session), "run", lambda *_: pytest.fail("the network ran again"))
     usual = preview(client, edit)
     assert usual.shape == (120, 200, 3)

@@ -1,4 +1,4 @@
-"""`GET /v1/models` and `/healthz`: what the server runs, and that it lives."""
+"""`GET /v1/models` and `/healthz`: what the server runs, and that it is up."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ class Model(BaseModel):
     description: str
     network: str
     licence: str
-    temperature: float | None = Field(default=None, description="The model's own; null where it has none.")
-    caution: float | None = Field(default=None, description="The model's own; null where it has none.")
-    size: int | None = Field(default=None, description="The size in pixels at which the network usually looks.")
-    classes: list[str] = Field(default=[], description="The classes it tells apart; empty for colorizing.")
+    temperature: float | None = Field(default=None, description="The model's default; null where it has none.")
+    caution: float | None = Field(default=None, description="The model's default; null where it has none.")
+    size: int | None = Field(default=None, description="Default size in pixels at which the network looks.")
+    classes: list[str] = Field(default=[], description="Classes that it recognises; empty for colorizing.")
 
 
 class Health(BaseModel):
-    """The server lives."""
+    """State of the server."""
 
     status: str = Field(examples=["ok"])
     version: str = Field(examples=["0.1.0"])
-    working: int = Field(description="Number of requests being worked on.")
-    inside: int = Field(description="Number of requests being worked on, waiting or still coming in.")
+    working: int = Field(description="Number of requests that are being worked on.")
+    inside: int = Field(description="Number of requests that are being worked on, wait or come in.")
 
 
 class About(BaseModel):
     """What the server runs and what it accepts."""
 
     models: list[Model]
-    limits: dict[str, float] = Field(description="The limits, named as in `tinct serve --help`.")
+    limits: dict[str, float] = Field(description="Limits, named as in `tinct serve --help`.")
 
 
 @router.get("/v1/models", responses={401: described()[401], 403: described()[403]})
 async def models(service: Shared) -> About:
     """List the models that the server runs, and its limits."""
-    colorizer = service.engine.colorizer
+    colorizer = service.colorizer
     own = _model(colorizer.session.card.name, "colorize", colorizer.session.card)
     own.size = colorizer.size
     if colorizer.session.bins is not None:
@@ -57,7 +57,7 @@ async def models(service: Shared) -> About:
         model = _model(name, classifier.card.task, classifier.card)
         model.classes = list(classifier.card.classes)
         others.append(model)
-    return About(models=[own, *others], limits=vars(service.engine.limits))
+    return About(models=[own, *others], limits=vars(service.limits))
 
 
 def _model(name: str, task: str, card: Card | ClassifierCard) -> Model:
@@ -66,5 +66,5 @@ def _model(name: str, task: str, card: Card | ClassifierCard) -> Model:
 
 @router.get("/healthz", responses={403: described()[403]})
 async def healthz(service: Shared) -> Health:
-    """Report that the server lives; this needs no token."""
+    """Report that the server is up; this needs no token."""
     return Health(status="ok", version=__version__, working=service.gate.working, inside=service.gate.inside)

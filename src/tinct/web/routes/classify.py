@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from tinct.color.inputs import PICTURE
 from tinct.recognize.classifier import Classifier
 from tinct.web.problems import Problem, described
+from tinct.web.receive import receive_photo
 from tinct.web.service import Service, Shared
 
 router = APIRouter(prefix="/v1", tags=["recognising"])
@@ -18,28 +19,28 @@ router = APIRouter(prefix="/v1", tags=["recognising"])
 class Recognised(BaseModel):
     """The class of a picture."""
 
-    model: str = Field(description="Name of the model that was asked.", examples=["cars"])
+    model: str = Field(description="Name of the model that recognised it.", examples=["cars"])
     label: str = Field(description="Likeliest class.", examples=["red"])
     probability: float = Field(description="Calibrated probability of that class, 0..1.")
-    probabilities: dict[str, float] = Field(description="All probabilities.", examples=[{"red": 0.9, "blue": 0.1}])
+    probabilities: dict[str, float] = Field(description="Those of all classes.", examples=[{"red": 0.9, "blue": 0.1}])
 
 
 @router.post("/classify", responses=described(404, 415, 503, 507))
 async def classify(
     request: Request,
     service: Shared,
-    file: Annotated[UploadFile, File(description="A picture of any kind that /v1/colorize takes.")],
+    file: Annotated[UploadFile, File(description="A picture in any format that /v1/colorize takes.")],
     model: Annotated[
         str,
-        Form(max_length=200, description="Model to ask; the server's first without it.", examples=["cars"]),
+        Form(max_length=200, description="Name of the model; the server's first without it.", examples=["cars"]),
     ] = "",
 ) -> Recognised:
-    """Classify a picture by a model that `tinct classify train` wrote."""
+    """Recognise a picture with a model that `tinct classify train` wrote."""
     name, classifier = _chosen(service, model)
 
     def work() -> Recognised:
         with service.store.borrowed() as folder:
-            path, _ = service.engine.receive_photo(file.file, folder)
+            path, _ = receive_photo(file.file, folder, service.limits)
             answer = classifier.predict(path)
         return Recognised(
             model=name, label=answer.label, probability=answer.probability, probabilities=answer.probabilities

@@ -20,8 +20,8 @@ from tinct.coloring.photo.editor import Editor
 from tinct.errors import SettingError
 from tinct.web import pictures
 from tinct.web.edits import PREVIEW_EDGE, Edit
-from tinct.web.engine import result_suffix
-from tinct.web.problems import Problem, described
+from tinct.web.problems import described
+from tinct.web.receive import check_size, receive_photo, result_suffix
 from tinct.web.routes.photo import BorrowedFile, Caution, FormatName, Photograph, Recolor, Size, Temperature
 from tinct.web.service import Service, Shared
 
@@ -34,13 +34,13 @@ Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
 
 class HintValue(BaseModel):
-    """A colour at a point, or along a stroke; places in per cent of width and height."""
+    """A colour at a point or along a stroke; points are in per cent of width and height."""
 
     model_config = ConfigDict(extra="forbid")
 
     points: list[tuple[Percent, Percent]] = Field(min_length=1, max_length=2000, examples=[[[25.0, 60.0]]])
     color: str = Field(pattern="^#[0-9a-fA-F]{6}$", examples=["#b03020"])
-    width: float = Field(default=0, ge=0, le=100, description="Width of a stroke, in per cent of the picture's.")
+    width: float = Field(default=0, ge=0, le=100, description="Width of a stroke, in per cent of the picture's width.")
 
     def hint(self) -> Hint:
         color = parse_color(self.color, name="color")
@@ -48,7 +48,7 @@ class HintValue(BaseModel):
 
 
 class Settings(BaseModel):
-    """How the photograph is to look."""
+    """Settings and hints of a photograph."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -63,13 +63,13 @@ class Settings(BaseModel):
 
 
 class Preview(Settings):
-    """How a preview is to look."""
+    """Settings of a preview."""
 
     edge: int | None = Field(default=None, ge=16, le=4096, description="Longest edge in pixels; smaller is quicker.")
 
 
 class Save(Settings):
-    """How the photograph is to be saved."""
+    """Settings of a saved photograph."""
 
     format: FormatName = Field(default="same", description="File format; `same` keeps that of the photograph.")
 
@@ -77,18 +77,18 @@ class Save(Settings):
 class EditInfo(BaseModel):
     """A photograph open for editing."""
 
-    id: str = Field(description="The name under which it is kept.")
+    id: str = Field(description="Id of the photograph.")
     width: int = Field(description="Width in pixels.")
     height: int = Field(description="Height in pixels.")
     model: str = Field(examples=["photo"])
-    temperature: float | None = Field(description="The model's own; null for a model without bins.")
-    caution: float | None = Field(description="The model's own; null for a model without bins.")
+    temperature: float | None = Field(description="The model's default; null for a model without bins.")
+    caution: float | None = Field(description="The model's default; null for a model without bins.")
     suffix: str = Field(description="File suffix of a result in the photograph's own format.", examples=[".jpg"])
-    remarks: list[str] = Field(description="What one might not expect.")
+    remarks: list[str] = Field(description="Notes on the file, such as pages that are left out.")
 
 
 class Suggestion(BaseModel):
-    """A place where a hint would help, and colours that are plausible there, the likeliest first."""
+    """A point where a hint would help, and plausible colours there, the likeliest first."""
 
     x: float = Field(ge=0, le=100, description="Distance from the left edge in per cent of the width.")
     y: float = Field(ge=0, le=100, description="Distance from the top in per cent of the height.")
@@ -100,22 +100,15 @@ async def open_photograph(
     request: Request, service: Shared, file: Photograph, size: Size = None, recolor: Recolor = False
 ) -> EditInfo:
     """Open a photograph for editing."""
-    size = service.engine.check_size(size)
-    folder = service.store.make()
+    check_size(size, service.limits)
+    with service.store.made() as folder, service.edits.closed_on_failure(folder.name):
 
-    def work() -> Edit:
-        path, picture = service.engine.receive_photo(file.file, folder)
-        return service.edits.open(path, picture, size=size, recolor=recolor)
+        def work() -> Edit:
+            path, picture = receive_photo(file.file, folder, service.limits)
+            return service.edits.open(path, picture, size=size, recolor=recolor)
 
-    try:
-        edit = await service.work(request, work)
-        if await request.is_disconnected():  # nobody would ever close it
-            raise Problem(499, "Whoever asked has gone.")
-    except BaseException:
-        service.edits.close(folder.name)
-        service.store.remove(folder)
-        raise
-    colorizer = service.engine.colorizer
+        edit = await service.keep(request, work)
+    colorizer = service.colorizer
     bins = colorizer.session.bins is not None
     return EditInfo(
         id=edit.name,
@@ -148,7 +141,7 @@ async def preview(request: Request, service: Shared, name: str, settings: Previe
 
 @router.get("/{name}/confidence", response_class=Response, responses={**_PNG, **_ERRORS})
 async def confidence(request: Request, service: Shared, name: str) -> Response:
-    """Show where the network is torn between hues, as a veil to lay over the photograph."""
+    """Show where the network is unsure of the hue, as a veil to lay over the photograph."""
     return await _shown(request, service, name, lambda edit: _veil(edit.editor), media_type="image/png")
 
 
@@ -156,7 +149,7 @@ async def confidence(request: Request, service: Shared, name: str) -> Response:
 async def suggestions(
     request: Request, service: Shared, name: str, count: Annotated[int, Query(ge=1, le=20)] = 4
 ) -> list[Suggestion]:
-    """List the places where hints would help most, with likely colours for each."""
+    """List the points where hints would help most, with likely colours."""
 
     def work() -> list[Suggestion]:
         return service.edits.work(name, lambda edit: [_suggestion(item, edit) for item in edit.editor.suggest(count)])
@@ -172,7 +165,7 @@ async def colors(
     x: Annotated[float, Query(ge=0, le=100, allow_inf_nan=False, description="Distance from the left in per cent.")],
     y: Annotated[float, Query(ge=0, le=100, allow_inf_nan=False, description="Distance from the top in per cent.")],
 ) -> Suggestion:
-    """List the colours that are plausible at a place."""
+    """List the plausible colours at a point."""
 
     def work(edit: Edit) -> Suggestion:
         likely, _ = suggest.plausible_colors(edit.editor.prediction, x=x / 100, y=y / 100)
@@ -184,23 +177,19 @@ async def colors(
 @router.post("/{name}/save", response_class=Response, responses={200: {"content": {}}, **described(404, 503, 507)})
 async def save(request: Request, service: Shared, name: str, settings: Save) -> Response:
     """Save the photograph in colours, at its full resolution, its metadata kept."""
-    folder = service.store.make()
+    with service.store.made() as folder:
 
-    def work(edit: Edit) -> PhotoResult:
-        target = folder / f"colorized{result_suffix(edit.picture, settings.format)}"
-        return edit.editor.save(target, **settings.values())
+        def work(edit: Edit) -> PhotoResult:
+            target = folder / f"colorized{result_suffix(edit.picture, settings.format)}"
+            return edit.editor.save(target, **settings.values())
 
-    try:
         result = await service.work(request, lambda: service.edits.work(name, work))
-    except BaseException:
-        service.store.remove(folder)
-        raise
     return BorrowedFile(result, service.store)
 
 
 @router.delete("/{name}", status_code=204, responses=described())
 async def close(service: Shared, name: str) -> None:
-    """Close the photograph and delete everything kept of it; no harm where there is none."""
+    """Close the photograph and delete its files; closing it twice is no error."""
     service.edits.close(name)
 
 

@@ -12,14 +12,14 @@ from starlette.types import Receive, Scope, Send
 
 from tinct.coloring.photo.colorizer import PhotoResult
 from tinct.coloring.settings import help_of, limits
-from tinct.web.engine import MEDIA_TYPES, read_hints, result_suffix
 from tinct.web.problems import Problem, described
+from tinct.web.receive import MEDIA_TYPES, check_size, read_hints, receive_photo, result_suffix
 from tinct.web.service import Service, Shared
 from tinct.web.store import Store
 
 router = APIRouter(prefix="/v1", tags=["photographs"])
 
-# Settings of `Decoding` that a request may have, in forms, addresses and JSON.
+# Fields of `Decoding` that a request may have, in forms, addresses and JSON.
 Temperature = Annotated[
     float, Field(description=help_of("temperature"), allow_inf_nan=False, examples=[0.4], **limits("temperature"))
 ]
@@ -29,28 +29,28 @@ Caution = Annotated[
 Size = Annotated[
     int | None, Form(description=help_of("size"), examples=[384], ge=limits("size")["ge"], le=limits("size")["le"])
 ]
-Photograph = Annotated[UploadFile, File(description="JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF and other photographs.")]
+Photograph = Annotated[UploadFile, File(description="JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF or another common format.")]
 Recolor = Annotated[bool, Form(description="Colour it even if it has colours already.")]
 FormatName = Literal["same", "jpeg", "png", "tiff", "webp", "avif"]
 
 
 class Colorized(BaseModel):
-    """A photograph that was coloured and is kept for a while."""
+    """A coloured photograph that is kept for a while."""
 
-    id: str = Field(description="The name under which it is kept.")
-    link: str = Field(description="The address to fetch it from.", examples=["/v1/results/q2V0pO3kq1yQ7aS8Z5n1Xg"])
+    id: str = Field(description="Id of the photograph.")
+    link: str = Field(description="Address to fetch it from.", examples=["/v1/results/q2V0pO3kq1yQ7aS8Z5n1Xg"])
     media_type: str = Field(examples=["image/jpeg"])
     width: int = Field(description="Width of the result in pixels.")
     height: int = Field(description="Height of the result in pixels.")
     model: str = Field(description="Name of the model that coloured it.", examples=["photo"])
     temperature: float | None = Field(description="Temperature used for decoding; null for a model without bins.")
-    seconds: float = Field(description="How long the work took.")
-    remarks: list[str] = Field(description="What one might not expect, such as transparency lost.")
-    kept_seconds: int = Field(description="It is deleted when nobody has fetched it for this long.")
+    seconds: float = Field(description="Seconds that the work took.")
+    remarks: list[str] = Field(description="Notes on what changed beside the colours, such as lost transparency.")
+    kept_seconds: int = Field(description="Seconds without a request after which it is deleted.")
 
 
 class BorrowedFile(FileResponse):
-    """A file as an answer, whose folder is deleted once it is sent, or whoever asked has gone."""
+    """A file as an answer; its folder is deleted once it is sent, or when whoever asked has gone."""
 
     def __init__(self, result: PhotoResult, store: Store) -> None:
         """Answer with a result that lies in a folder of the store."""
@@ -78,7 +78,7 @@ _IMAGES: dict[str, Any] = {kind: {} for kind in MEDIA_TYPES.values() if kind.sta
     response_class=Response,
     responses={
         200: {
-            "description": "The photograph, or with reply=json where to fetch it.",
+            "description": "The photograph, or with reply=json a link to it.",
             "content": {**_IMAGES, "application/json": {"schema": Colorized.model_json_schema()}},
         },
         **described(404, 409, 415, 503, 507),
@@ -95,7 +95,7 @@ async def colorize(
         str,
         Form(
             max_length=200_000,
-            description="Colours at places: a JSON list such as the example, or lines `X,Y=#RRGGBB`.",
+            description="Colours at points: a JSON list such as the example, or lines `X,Y=#RRGGBB`.",
             examples=['[{"x": 25, "y": 60, "unit": "percent", "color": "#b03020"}]'],
         ),
     ] = "",
@@ -111,24 +111,19 @@ async def colorize(
 
     The image comes back at once, or with `reply=json` a link to it.
     """
-    colorizer = service.engine.colorizer.changed(
-        temperature=temperature, caution=caution, size=service.engine.check_size(size)
-    )
+    check_size(size, service.limits)
+    colorizer = service.colorizer.changed(temperature=temperature, caution=caution, size=size)
     known = read_hints(hints)
-    folder = service.store.make()
+    with service.store.made() as folder:
 
-    def work() -> PhotoResult:
-        path, picture = service.engine.receive_photo(file.file, folder)
-        target = folder / f"colorized{result_suffix(picture, format)}"
-        result = colorizer.photo(path, target, recolor=recolor, hints=known, overwrite=True)
-        path.unlink()
-        return result
+        def work() -> PhotoResult:
+            path, picture = receive_photo(file.file, folder, service.limits)
+            target = folder / f"colorized{result_suffix(picture, format)}"
+            result = colorizer.photo(path, target, recolor=recolor, hints=known, overwrite=True)
+            path.unlink()
+            return result
 
-    try:
         result = await service.work(request, work)
-    except BaseException:
-        service.store.remove(folder)
-        raise
     return BorrowedFile(result, service.store) if reply == "image" else _link(service, folder.name, result)
 
 
@@ -144,7 +139,7 @@ def _link(service: Service, name: str, result: PhotoResult) -> Response:
         temperature=result.temperature,
         seconds=round(result.seconds, 3),
         remarks=list(result.remarks),
-        kept_seconds=round(service.engine.limits.keep_seconds),
+        kept_seconds=round(service.limits.keep_seconds),
     )
     return JSONResponse(facts.model_dump())
 
@@ -168,7 +163,7 @@ async def result(service: Shared, name: str) -> Response:
 
 @router.delete("/results/{name}", status_code=204, responses=described(404))
 async def delete_result(service: Shared, name: str) -> None:
-    """Delete a photograph that was coloured with `reply=json` before its time."""
+    """Delete a photograph that was coloured with `reply=json`."""
     service.store.remove(_kept(service, name).parent)
 
 

@@ -1,4 +1,4 @@
-"""`POST /v1/video`: a film in, a job to watch, its colours to be fetched."""
+"""`POST /v1/video`: a film in, a job to watch, and its result to fetch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tinct.coloring.film.hints import FilmHint
 from tinct.coloring.film.settings import VideoSettings
 from tinct.media.video.film import Film
 from tinct.web import pictures
-from tinct.web.engine import MEDIA_TYPES, read_film_hints
 from tinct.web.jobs import Job, State
 from tinct.web.problems import Problem, described
+from tinct.web.receive import MEDIA_TYPES, check_size, read_film_hints, receive_film
 from tinct.web.routes.photo import Caution, Recolor, Size, Temperature
 from tinct.web.service import Shared
 
@@ -28,15 +28,17 @@ _ERRORS = described(404)
 class JobInfo(BaseModel):
     """A film being coloured."""
 
-    id: str = Field(description="The name under which it is kept.")
-    state: State = Field(description="held until it is started, then waiting, running, and done, failed or cancelled.")
-    frames: int = Field(description="Number of frames that are coloured.")
+    id: str = Field(description="Id of the job.")
+    state: State = Field(
+        description="`held` until it is started, then `waiting`, `running`, then `done`, `failed` or `cancelled`."
+    )
+    frames: int = Field(description="Number of frames that are coloured so far.")
     total: int | None = Field(description="Estimated number of frames; null where the file does not say.")
-    seconds: float = Field(description="How long the work has taken so far.")
-    error: str | None = Field(description="What went wrong.")
-    notices: list[str] = Field(description="What was done that one might not expect.")
-    link: str = Field(description="The address to ask again.", examples=["/v1/jobs/q2V0pO3kq1yQ7aS8Z5n1Xg"])
-    result: str | None = Field(description="The address to fetch the film from, once it is done.")
+    seconds: float = Field(description="Seconds that the work has taken so far.")
+    error: str | None = Field(description="What went wrong; null where nothing did.")
+    notices: list[str] = Field(description="Notes on what was done beside the colours, such as shots that kept theirs.")
+    link: str = Field(description="Address of this job.", examples=["/v1/jobs/q2V0pO3kq1yQ7aS8Z5n1Xg"])
+    result: str | None = Field(description="Address to fetch the result from; null until it is done.")
     media_type: str | None = Field(description="Media type of the result.", examples=["video/mp4"])
     width: int = Field(description="Width of the film that was sent, in pixels.")
     height: int = Field(description="Height of the film that was sent, in pixels.")
@@ -44,7 +46,7 @@ class JobInfo(BaseModel):
 
 
 class Start(BaseModel):
-    """How a held film is to be coloured; what is left out stays as it was."""
+    """Settings of a film that is held or over; what is left out stays as it was."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -57,16 +59,17 @@ class Start(BaseModel):
 async def colorize_film(
     request: Request,
     service: Shared,
-    file: Annotated[UploadFile, File(description="MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV or MXF.")],
+    file: Annotated[UploadFile, File(description="A film: MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV or MXF.")],
     temperature: Annotated[Temperature | None, Form()] = None,
     caution: Annotated[Caution | None, Form()] = None,
     size: Size = None,
     purpose: Annotated[
         Literal["archive", "master", "edit", "share", "small"] | None,
-        Form(description="What the result is for, which decides codec and quality; the film's container without it."),
+        Form(description="Purpose that decides codec and quality; without it, the film's own container does."),
     ] = None,
     smoothing: Annotated[
-        Literal["motion", "paper", "off"], Form(description="How colours are kept steady over time.")
+        Literal["motion", "paper", "off"],
+        Form(description="Smooth colours along the motion, by a paper's kernel, or not at all."),
     ] = "motion",
     sound: Annotated[
         Literal["copy", "encode", "none"], Form(description="Copy the sound, encode it anew, or leave it out.")
@@ -78,17 +81,18 @@ async def colorize_film(
         str,
         Form(
             max_length=200_000,
-            description="Colours at places, as JSON, each with its `frame` (from 0) or `time` (in seconds).",
+            description="Colours at points, as JSON, each with a `frame` (from 0) or a `time` (in seconds).",
             examples=['[{"x": 25, "y": 60, "unit": "percent", "color": "#b03020", "time": 1.5}]'],
         ),
     ] = "",
-    hold: Annotated[bool, Form(description="Only take the film; another request starts it.")] = False,
+    hold: Annotated[bool, Form(description="Keep the film until another request starts it.")] = False,
 ) -> JobInfo:
-    """Send a film to be coloured. Ask the job's link how far it is."""
+    """Send a film to colour; the job's link reports the progress."""
+    check_size(size, service.limits)
     settings = VideoSettings(
         temperature=temperature,
         caution=caution,
-        size=service.engine.check_size(size),
+        size=size,
         purpose=purpose,
         smoothing=smoothing,
         sound=sound,
@@ -98,31 +102,24 @@ async def colorize_film(
         overwrite=True,
     )
     service.jobs.check_room()
-    folder = service.store.make()
+    with service.store.made() as folder:
 
-    def work() -> tuple[Film, tuple[FilmHint, ...]]:
-        return service.engine.receive_film(file.file, folder), read_film_hints(hints, folder)
+        def work() -> tuple[Film, tuple[FilmHint, ...]]:
+            return receive_film(file.file, folder, service.limits), read_film_hints(hints, folder)
 
-    try:
-        film, known = await service.work(request, work)
-        if await request.is_disconnected():  # nobody would ever ask for it
-            raise Problem(499, "Whoever asked has gone.")
+        film, known = await service.keep(request, work)
         return _info(service.jobs.add(folder, film, replace(settings, hints=known), hold=hold))
-    except BaseException:
-        service.jobs.forget([folder.name])
-        service.store.remove(folder)
-        raise
 
 
 @router.get("/jobs/{name}", responses=_ERRORS)
 async def job(service: Shared, name: str) -> JobInfo:
-    """Report how far a film is."""
+    """Report the progress of a film."""
     return _info(service.jobs.find(name))
 
 
 @router.post("/jobs/{name}/start", status_code=202, responses=described(404, 409))
 async def start_job(service: Shared, name: str, start: Start) -> JobInfo:
-    """Start a film that was held, or start it anew."""
+    """Start a film that is held, or start it anew with other settings."""
     film = service.jobs.find(name)
     service.jobs.start(film, replace(film.settings, **start.model_dump(exclude_none=True)))
     return _info(film)
@@ -164,9 +161,9 @@ async def still(
     number: int,
     temperature: Annotated[Temperature | None, Query()] = None,
     caution: Annotated[Caution | None, Query()] = None,
-    grey: Annotated[bool, Query(description="Show it as it was sent.")] = False,
+    grey: Annotated[bool, Query(description="Show the frame as it was sent.")] = False,
 ) -> Response:
-    """Show one of four stills from all over the film, in colours, to try settings before it is started."""
+    """Show one of four frames of the film in colours, to try settings before it is started."""
     film = service.jobs.find(name)
 
     def work() -> bytes:

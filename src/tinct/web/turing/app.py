@@ -15,7 +15,6 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.web.app import STATIC, protect
 from tinct.web.gate import Gate
 from tinct.web.problems import Problem
-from tinct.web.service import is_wanted
 from tinct.web.settings import Design
 from tinct.web.turing.answers import Answers
 from tinct.web.turing.trials import Pairs, Trial, plan
@@ -168,7 +167,9 @@ async def picture(request: Request, room: InRoom, name: str, number: int, place:
         raise Problem(404, "There is no such picture.")
     gate: Gate = request.app.state.gate
     trial = session.trials[number]
-    data = await gate.run(lambda: room.pairs.shown(trial, place), seconds=_PATIENCE, wanted=lambda: is_wanted(request))
+    data = await gate.run(
+        lambda: room.pairs.shown(trial, place), seconds=_PATIENCE, disconnected=request.is_disconnected
+    )
     return Response(data, media_type="image/jpeg")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tinct.web.kinds import film_suffix, kind_of
+from tinct.web.receive import film_suffix, kind_of
 from web.helpers import encoded, grey_picture
 
 
