@@ -8,7 +8,18 @@ import cv2
 import numpy as np
 import pytest
 
-from tinct.data.duplicates import EXACT, MIRRORED, NEAR, Mark, _candidates, _distance, find_duplicates, find_leaks
+from tinct.data.duplicates import (
+    EXACT,
+    MIRRORED,
+    NEAR,
+    Mark,
+    _candidates,
+    _distance,
+    find_duplicates,
+    find_leaks,
+    fingerprint,
+    look_alikes,
+)
 from tinct.data.pictures import find_splits
 from tinct.data.prepare import prepare
 
@@ -69,6 +80,18 @@ def test_different_photographs_are_no_duplicates(photographs):
     ]
     assert find_duplicates(marks) == []
     assert find_duplicates([]) == []
+
+
+def test_the_same_picture_smaller_recompressed_or_mirrored_looks_alike_and_no_other_does(photographs):
+    prints = [fingerprint(picture) for picture in photographs]
+    cat = photographs[1]
+    small = cv2.resize(cat, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    again = cv2.imdecode(cv2.imencode(".jpg", cat, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_COLOR)
+    turned = fingerprint(cat[:, ::-1], mirrored=True)
+    others = [fingerprint(small), fingerprint(again), turned, fingerprint(cat[:, ::-1])]
+    assert set(look_alikes(prints, others)) == {(1, 0), (1, 1), (1, 2)}
+    assert list(look_alikes(prints)) == []
+    assert set(look_alikes([*prints, prints[1]])) == {(1, len(prints))}
 
 
 def test_every_pair_of_hashes_within_three_bits_is_a_candidate():

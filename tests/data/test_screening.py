@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from photographs import COLORED, colorful_piece, photograph
-from tinct.data.screening import crop_frame, find_frame, fingerprint, grey_reason, look_alike
+from tinct.data.screening import crop_frame, find_frame, grey_reason
 
 
 @pytest.fixture(scope="module")
@@ -62,17 +62,3 @@ def test_colored_photographs_pass_whole_and_in_pieces(name: str) -> None:
     assert grey_reason(picture) is None
     rng = np.random.default_rng(1)
     assert [grey_reason(colorful_piece(picture, 96, 96, rng)) for _ in range(10)] == [None] * 10
-
-
-def test_the_same_picture_smaller_or_recompressed_looks_alike(cat: np.ndarray) -> None:
-    small = cv2.resize(cat, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
-    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(cat, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 60])
-    again = cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB)
-    assert look_alike(fingerprint(cat), fingerprint(small))
-    assert look_alike(fingerprint(cat), fingerprint(again))
-
-
-def test_different_pictures_do_not_look_alike(photo_folder: Path) -> None:
-    prints = [fingerprint(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)) for path in sorted(photo_folder.rglob("*.png"))]
-    pairs = [(a, b) for index, a in enumerate(prints) for b in prints[:index]]
-    assert sum(look_alike(a, b) for a, b in pairs) == 0

@@ -9,56 +9,74 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tinct.data.pictures import Picture, find_splits
-from tinct.data.screening import LOOKALIKE_BITS, LOOKALIKE_DIFFERENCE, fingerprint
 from tinct.errors import InputError
 from tinct.media.image.small import read_small
 from tinct.parallel import ordered_map
 
-EXACT, NEAR, MIRRORED = "exact", "near", "mirrored"
+EXACT, NEAR, MIRRORED = KINDS = ("exact", "near", "mirrored")
 LONGEST = 256  # pixels; the size at which pictures are compared
+LOOKALIKE_BITS = 3  # at most, of 64, in which hashes of look-alikes differ
+LOOKALIKE_DIFFERENCE = 6.0  # less than this, of 255, between their lumas on average
 _BANDS = 4  # of 16 bits each: hashes up to 3 bits apart share at least one
 _ONES = np.array([number.bit_count() for number in range(1 << 16)], dtype=np.uint8)
 _AT_ONCE = 1 << 20  # pairs that are compared together
 
 
+class Fingerprint(NamedTuple):
+    """What look-alikes of a picture are found by.
+
+    Attributes:
+        hash: 64-bit difference hash: neighbouring pixels of a 9x8 luma compared.
+        luma: 16x16 luma, as 256 bytes.
+    """
+
+    hash: int
+    luma: bytes
+
+
+def fingerprint(rgb: NDArray[np.uint8], *, mirrored: bool = False) -> Fingerprint:
+    """Compute the fingerprint of a picture (H, W, 3), as it is or turned left to right."""
+    luma = cv2.cvtColor(np.ascontiguousarray(rgb[:, ::-1] if mirrored else rgb), cv2.COLOR_RGB2GRAY)
+    tiny = cv2.resize(luma, (9, 8), interpolation=cv2.INTER_AREA)
+    number = int.from_bytes(np.packbits(tiny[:, 1:] > tiny[:, :-1]).tobytes(), "big")
+    return Fingerprint(number, cv2.resize(luma, (16, 16), interpolation=cv2.INTER_AREA).tobytes())
+
+
+def hash_bands(number: int) -> list[int]:
+    """Cut a hash into four numbered bands; hashes of look-alikes share at least one."""
+    return [band << 16 | (number >> (16 * band)) & 0xFFFF for band in range(_BANDS)]
+
+
 @dataclass(frozen=True)
 class Mark:
-    """What one picture is told from others by; about 500 bytes.
+    """What one picture is told from others by; less than 1 KB.
 
     Attributes:
         name: what to call it.
         split: the split it is in.
         digest: SHA-256 of its bytes.
-        hash: 64-bit difference hash; see `tinct.data.screening.fingerprint`.
+        print: its fingerprint.
         mirrored: that of the picture turned left to right.
-        luma: 16x16 luma, as 256 bytes.
     """
 
     name: str
     split: str
     digest: bytes
-    hash: int
-    mirrored: int
-    luma: bytes
+    print: Fingerprint
+    mirrored: Fingerprint
 
     @classmethod
     def of(cls, rgb: NDArray[np.uint8], *, content: bytes, name: str, split: str) -> Mark:
-        """Compute the mark of a picture.
-
-        Args:
-            rgb: (H, W, 3) sRGB; a small copy serves.
-            content: the bytes of its file.
-            name: what to call it.
-            split: the split it is in.
-        """
-        number, luma = fingerprint(rgb)
-        mirrored = fingerprint(np.ascontiguousarray(rgb[:, ::-1]))[0]
-        return cls(name, split, hashlib.sha256(content).digest(), number, mirrored, luma)
+        """Compute the mark of a picture (H, W, 3), of which a small copy serves, and its file's bytes."""
+        digest = hashlib.sha256(content).digest()
+        return cls(name, split, digest, fingerprint(rgb), fingerprint(rgb, mirrored=True))
 
 
 @dataclass(frozen=True)
@@ -97,7 +115,7 @@ def find_leaks(
 
     Returns:
         A pair for each leaked picture, `first` being in training; none where there is only one split. Pictures that
-        cannot be read are passed over. About 1 ms for each picture of 256 pixels, and 500 bytes.
+        cannot be read are passed over. About 1 ms for each picture of 256 pixels, and 1 KB.
 
     Raises:
         DataError: there is no such folder, no picture in it, or the dataset is damaged.
@@ -117,9 +135,9 @@ def find_leaks(
         return Mark.of(rgb, content=content, name=picture.label, split=split)
 
     marks = []
-    for done, found in enumerate(ordered_map(mark, listed), start=1):
-        if found is not None:
-            marks.append(found)
+    for done, known in enumerate(ordered_map(mark, listed), start=1):
+        if known is not None:
+            marks.append(known)
         if progress:
             progress(done, len(listed))
     return [pair for pair in find_duplicates(marks) if pair.across]
@@ -127,9 +145,6 @@ def find_leaks(
 
 def find_duplicates(marks: Sequence[Mark]) -> list[Duplicate]:
     """Find pictures that are the same.
-
-    Look-alikes are what `tinct prepare` leaves out: difference hashes at most 3 of 64 bits apart, and 16x16 lumas less
-    than 6 of 255 apart on average. Crops and turned pictures are not found.
 
     Args:
         marks: of the pictures, in the order in which one is called the first.
@@ -139,17 +154,17 @@ def find_duplicates(marks: Sequence[Mark]) -> list[Duplicate]:
         several kinds the plainest. In the order of the second picture.
     """
     best: dict[tuple[int, str], tuple[int, int]] = {}  # (later picture, split of the earlier) -> (kind, earlier)
-    kinds = (EXACT, NEAR, MIRRORED)
-    prints = [(mark.hash, mark.luma) for mark in marks]
-    turned = look_alikes(prints, [mark.mirrored for mark in marks])
-    for kind, pairs in enumerate((_exact(marks), look_alikes(prints), turned)):
+    prints = [mark.print for mark in marks]
+    mirrored = look_alikes(prints, [mark.mirrored for mark in marks])
+    for kind, pairs in enumerate((_exact(marks), look_alikes(prints), mirrored)):
         for earlier, later in pairs:
-            key = (later, marks[earlier].split)
-            best[key] = min(best.get(key, (kind, earlier)), (kind, earlier))
-    found = []
-    for (later, split), (kind, earlier) in sorted(best.items()):
-        found.append(Duplicate(marks[earlier].name, split, marks[later].name, marks[later].split, kinds[kind]))
-    return found
+            if earlier < later:
+                key = (later, marks[earlier].split)
+                best[key] = min(best.get(key, (kind, earlier)), (kind, earlier))
+    return [
+        Duplicate(marks[earlier].name, split, marks[later].name, marks[later].split, KINDS[kind])
+        for (later, split), (kind, earlier) in sorted(best.items())
+    ]
 
 
 def _exact(marks: Sequence[Mark]) -> Iterator[tuple[int, int]]:
@@ -161,30 +176,36 @@ def _exact(marks: Sequence[Mark]) -> Iterator[tuple[int, int]]:
 
 
 def look_alikes(
-    prints: Sequence[tuple[int, bytes]], mirrored: Sequence[int] | None = None
+    prints: Sequence[Fingerprint], others: Sequence[Fingerprint] | None = None
 ) -> Iterator[tuple[int, int]]:
-    """Find the pictures that look alike, by their fingerprints (see `tinct.data.screening.fingerprint`).
+    """Find the pictures that look alike: copied, recompressed or resized.
+
+    Their hashes are at most 3 of 64 bits apart, and their lumas less than 6 of 255 on average. Crops and turned
+    pictures are not found.
 
     Args:
-        prints: of the pictures.
-        mirrored: hashes of the pictures turned left to right, to find those that look alike when the later one is.
+        prints: fingerprints of pictures.
+        others: those of the pictures to compare with them; without it, they are compared with one another.
 
     Yields:
-        Pairs of indices (earlier, later); some come more than once.
+        Pairs of an index in `prints` and one in `others`, or (earlier, later); some come more than once.
     """
-    if not prints:
+    if not prints or (others is not None and not others):
         return
-    ours = np.array([number for number, _ in prints], dtype=np.uint64)
-    theirs = ours if mirrored is None else np.array(mirrored, dtype=np.uint64)
-    lumas = np.frombuffer(b"".join(luma for _, luma in prints), dtype=np.uint8).reshape(-1, 16, 16)
-    others = lumas if mirrored is None else lumas[:, :, ::-1]
+    ours, lumas = _stacked(prints)
+    theirs, other_lumas = (ours, lumas) if others is None else _stacked(others)
     for first, second in _candidates(ours, theirs):
-        apart = _distance(ours[first], theirs[second])
-        close = (apart <= LOOKALIKE_BITS) & (first < second)
+        close = _distance(ours[first], theirs[second]) <= LOOKALIKE_BITS
+        if others is None:
+            close &= first < second
         first, second = first[close], second[close]
-        difference = np.abs(lumas[first].astype(np.int16) - others[second]).mean(axis=(1, 2))
-        alike = difference < LOOKALIKE_DIFFERENCE
+        alike = np.abs(lumas[first] - other_lumas[second]).mean(axis=1) < LOOKALIKE_DIFFERENCE
         yield from zip(first[alike].tolist(), second[alike].tolist(), strict=True)
+
+
+def _stacked(prints: Sequence[Fingerprint]) -> tuple[NDArray[np.uint64], NDArray[np.int16]]:
+    lumas = np.frombuffer(b"".join(luma for _, luma in prints), dtype=np.uint8).reshape(len(prints), -1)
+    return np.array([number for number, _ in prints], dtype=np.uint64), lumas.astype(np.int16)
 
 
 def _candidates(

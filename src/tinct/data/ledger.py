@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinct.data.duplicates import EXACT, MIRRORED, NEAR, Fingerprint, hash_bands, look_alikes
 from tinct.data.pictures import draw
-from tinct.data.screening import look_alike
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT);
@@ -34,8 +34,8 @@ class Photo:
     reason: str | None = None
     frame: str | None = None
     content: str | None = None
-    fingerprint: tuple[int, bytes] | None = None
-    mirrored: tuple[int, bytes] | None = None  # the fingerprint of the photograph turned left to right
+    fingerprint: Fingerprint | None = None
+    mirrored: Fingerprint | None = None  # that of the photograph turned left to right
     width: int = 0
     height: int = 0
     jpeg: bytes = b""
@@ -96,7 +96,7 @@ class Ledger:
         row = self._base.execute("SELECT MAX(shard) FROM photo WHERE split = ?", (split,)).fetchone()
         return 0 if row[0] is None else max(int(row[0]) + 1, 0)
 
-    def twin(self, photo: Photo, earlier: Iterable[Photo]) -> str | None:
+    def twin(self, photo: Photo, earlier: Sequence[Photo]) -> str | None:
         """Find a photograph already taken that has the same content or looks the same, as it is or mirrored.
 
         Args:
@@ -106,26 +106,21 @@ class Ledger:
         Returns:
             A reason that names the other one, or None.
         """
-        for other in earlier:
-            if other.content == photo.content:
-                return f"exact duplicate of {other.path}"
-            for kind, mark in _marks(photo):
-                if other.fingerprint and look_alike(mark, other.fingerprint):
-                    return f"{kind} duplicate of {other.path}"
         row = self._base.execute("SELECT path FROM photo WHERE content = ? AND shard >= 0", (photo.content,)).fetchone()
-        if row:
-            return f"exact duplicate of {row[0]}"
-        for kind, mark in _marks(photo):
-            bands = _bands(mark[0])
-            candidates = self._base.execute(
-                f"SELECT DISTINCT path, hash, luma FROM photo JOIN band ON band.photo = photo.id "
-                f"WHERE band.value IN ({','.join('?' * len(bands))})",
-                bands,
-            )
-            for path, number, luma in candidates:
-                if look_alike(mark, (number % 2**64, luma)):
-                    return f"{kind} duplicate of {path}"
-        return None
+        if same := next((other.path for other in earlier if other.content == photo.content), row and row[0]):
+            return f"{EXACT} duplicate of {same}"
+        marks = [mark for mark in (photo.fingerprint, photo.mirrored) if mark is not None]
+        bands = [band for mark in marks for band in hash_bands(mark.hash)]
+        rows = self._base.execute(
+            "SELECT DISTINCT path, hash, luma FROM photo JOIN band ON band.photo = photo.id "
+            f"WHERE band.value IN ({','.join('?' * len(bands))})",
+            bands,
+        )
+        known = [(other.path, other.fingerprint) for other in earlier if other.fingerprint]
+        known += [(path, Fingerprint(number % 2**64, luma)) for path, number, luma in rows]
+        twins = look_alikes([mark for _, mark in known], marks)
+        kind, place = min(((kind, place) for place, kind in twins), default=(0, -1))
+        return None if place < 0 else f"{(NEAR, MIRRORED)[kind]} duplicate of {known[place][0]}"
 
     def settle(self, photos: list[Photo], shard: int) -> None:
         """Note in one transaction what became of the photographs of one shard."""
@@ -150,7 +145,7 @@ class Ledger:
                 )
                 if photo.fingerprint and not photo.reason:
                     self._base.executemany(
-                        "INSERT INTO band VALUES (?, ?)", [(value, photo.id) for value in _bands(number)]
+                        "INSERT INTO band VALUES (?, ?)", [(value, photo.id) for value in hash_bands(number)]
                     )
 
     def shards(self, split: str) -> list[tuple[int, int]]:
@@ -175,14 +170,3 @@ class Ledger:
         )
         for path, reason in rows:
             yield str(path), str(reason)
-
-
-def _marks(photo: Photo) -> list[tuple[str, tuple[int, bytes]]]:
-    """Return the fingerprints by which a photograph's look-alikes are found, and what to call those."""
-    found = (("near", photo.fingerprint), ("mirrored", photo.mirrored))
-    return [(kind, mark) for kind, mark in found if mark is not None]
-
-
-def _bands(number: int) -> list[int]:
-    """Cut a 64-bit hash into four numbered bands; hashes up to 3 bits apart share at least one."""
-    return [band << 16 | (number >> (16 * band)) & 0xFFFF for band in range(4)]

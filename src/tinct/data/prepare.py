@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
 from tinct.color.statistics import colorfulness
+from tinct.data.duplicates import KINDS, fingerprint
 from tinct.data.ledger import Ledger, Photo
 from tinct.data.pictures import SPLITS, TEST, divide_pictures
-from tinct.data.screening import SMALLEST_SIDE, Picture, crop_frame, find_frame, fingerprint, grey_reason
+from tinct.data.screening import SMALLEST_SIDE, Picture, crop_frame, find_frame, grey_reason
 from tinct.data.shards import DATASET_FILE, FORMAT
 from tinct.errors import DataError, SettingError, UnreadableError
 from tinct.files import make_folder, written_beside
@@ -250,7 +250,7 @@ def _load(photo: Photo, *, size: int) -> Photo:
     photo.reason = grey_reason(picture)
     if photo.reason is None:
         photo.fingerprint = fingerprint(picture)
-        photo.mirrored = fingerprint(np.ascontiguousarray(picture[:, ::-1]))
+        photo.mirrored = fingerprint(picture, mirrored=True)
         photo.jpeg = _encode(picture)
         photo.colorfulness = colorfulness(picture)
     return photo
@@ -272,7 +272,7 @@ def _finish(ledger: Ledger, folder: Path, *, size: int, val: float, seed: int) -
             rows.writerow([path, reason])
             cropped += reason.startswith("cropped")
             rejected += not reason.startswith("cropped")
-            duplicates += reason.startswith(("exact duplicate", "near duplicate", "mirrored duplicate"))
+            duplicates += reason.startswith(tuple(f"{kind} duplicate" for kind in KINDS))
     shards = {split: _list_shards(ledger, folder, split) for split in SPLITS}
     if not shards[TEST]:
         del shards[TEST]  # only folders with test pictures of their own have any

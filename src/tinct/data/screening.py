@@ -1,4 +1,4 @@
-"""Which photographs are fit to learn colour from: frames cut off, near-greys found, look-alikes found."""
+"""Which photographs are fit to learn colour from: frames are cut off, near-greys found."""
 
 from __future__ import annotations
 
@@ -25,8 +25,6 @@ FRAME_STEP = 8.0
 SINGLE_SPREAD = 1.5
 SINGLE_STEP = 40.0
 SMALLEST_SIDE = 64
-LOOKALIKE_BITS = 3
-LOOKALIKE_DIFFERENCE = 6.0
 
 
 @dataclass(frozen=True)
@@ -121,30 +119,6 @@ def grey_reason(picture: Picture) -> str | None:
     if left < COLOR_OFF_TONE:
         return f"toned in one hue (chroma off the tone {left:.1f} of 255)"
     return None
-
-
-def fingerprint(picture: Picture) -> tuple[int, bytes]:
-    """Compute what look-alikes are found by.
-
-    Args:
-        picture: (H, W, 3) sRGB uint8.
-
-    Returns:
-        A 64-bit difference hash (neighbouring pixels of a 9x8 luma compared), and a 16x16 luma as 256 bytes.
-    """
-    luma = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    tiny = cv2.resize(luma, (9, 8), interpolation=cv2.INTER_AREA).astype(np.int16)
-    bits = (tiny[:, 1:] > tiny[:, :-1]).reshape(-1)
-    number = int.from_bytes(np.packbits(bits).tobytes(), "big")
-    return number, cv2.resize(luma, (16, 16), interpolation=cv2.INTER_AREA).tobytes()
-
-
-def look_alike(first: tuple[int, bytes], second: tuple[int, bytes]) -> bool:
-    """Return whether two fingerprints belong to the same picture, recompressed or resized."""
-    if (first[0] ^ second[0]).bit_count() > LOOKALIKE_BITS:
-        return False
-    one, other = (np.frombuffer(part, dtype=np.uint8).astype(np.float32) for part in (first[1], second[1]))
-    return float(np.abs(one - other).mean()) < LOOKALIKE_DIFFERENCE
 
 
 def crop_frame(picture: Picture, frame: Frame) -> Picture:

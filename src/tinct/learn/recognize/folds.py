@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.data.duplicates import look_alikes
-from tinct.data.screening import fingerprint
+from tinct.data.duplicates import fingerprint, look_alikes
 from tinct.errors import DataError, SettingError
 
 # Plain pictures of one subject have alike fingerprints; copies also have the same fine detail.
