@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -20,7 +21,12 @@ def core_count() -> int:
 
 
 def ordered_map(
-    function: Callable[[Item], Result], items: Iterable[Item], *, threads: int | None = None, ahead: int | None = None
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    threads: int | None = None,
+    ahead: int | None = None,
+    pool: ThreadPoolExecutor | None = None,
 ) -> Iterator[Result]:
     """Call a function on several items at once; yield the results in the items' order.
 
@@ -29,19 +35,23 @@ def ordered_map(
         items: read in the caller's thread, no further ahead than needed.
         threads: as many as there are cores without it.
         ahead: calls under way or results waiting to be taken, at most; twice the threads without it.
+        pool: threads that several maps share, instead of its own; it stays open.
 
     Yields:
-        The results. After an error, or where the caller stops, calls under way are finished and no other is begun.
+        The results. After an error, or where the caller stops, no other call is begun; those under way in threads of
+        its own are waited for.
     """
     threads = threads or core_count()
     waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="tinct") as pool:
+    with ExitStack() as own:
+        workers = pool or own.enter_context(ThreadPoolExecutor(threads, thread_name_prefix="tinct"))
         try:
             for item in items:
-                waiting.append(pool.submit(function, item))
+                waiting.append(workers.submit(function, item))
                 if len(waiting) >= (ahead or 2 * threads):
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            for left in waiting:
+                left.cancel()

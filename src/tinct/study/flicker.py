@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.motion import consistent, flow, warp
-from tinct.color.resize import small_size
+from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray, rgb_to_yuv
 from tinct.color.statistics import as_unit_rgb
-from tinct.coloring.film.frames import FrameForm, resized
+from tinct.coloring.film.frames import FrameForm
 from tinct.errors import InputError
 from tinct.media.video import read as video
 from tinct.media.video.probe import open_film

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from tinct import __version__
-from tinct.color.resize import small_size
-from tinct.coloring.film.frames import Area, FrameColorizer, FrameForm, resized
+from tinct.color.resize import resized, small_size
+from tinct.coloring.film.frames import Area, FrameColorizer, FrameForm
 from tinct.coloring.film.hints import HintTracks, follow_hints
-from tinct.coloring.film.pipeline import Break, Painted, in_order, paint_film
+from tinct.coloring.film.pipeline import Break, Painted, paint_film
 from tinct.coloring.film.resume import Progress, WorkFolder, work_folder
 from tinct.coloring.film.settings import Smoothing, VideoResult, VideoSettings
 from tinct.coloring.film.shots import CutFinder, Shot, active_area
@@ -35,7 +35,7 @@ from tinct.media.video.problems import Problems
 from tinct.media.video.read import read_frames, sample_lumas
 from tinct.media.video.recipe import Recipe, choose_recipe, default_target
 from tinct.media.video.write import SegmentWriter
-from tinct.parallel import core_count
+from tinct.parallel import core_count, ordered_map
 
 # Frames, spread over the film, in which black borders are looked for.
 _BORDER_FRAMES = 24
@@ -301,7 +301,7 @@ class _Work:
                 self._write(writer, item)
                 return item.frame.number + 1
 
-            for done in in_order(encoder, write, frames(), ahead=_AHEAD):
+            for done in ordered_map(write, frames(), pool=encoder, ahead=_AHEAD + 1):
                 show(done)
         (end,) = ends
         folder.finish(part, replace(end.progress, facts=end.progress.facts | {"threads": threads}))

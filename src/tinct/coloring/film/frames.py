@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.decoding import annealed_shares, softmax
-from tinct.color.resize import small_size
+from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray
 from tinct.color.toning import is_colored
 from tinct.color.upsample import chroma_planes, fit_guide
@@ -242,11 +241,3 @@ class FrameColorizer:
             2 if chroma < luma else 1 for chroma, luma in zip(self.form.chroma_shape, self.form.luma_shape, strict=True)
         )
         return slice(top // down, -(-bottom // down)), slice(left // across, -(-right // across))
-
-
-def resized(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    """Resize (H, W) values to a shape, averaging over areas."""
-    if values.shape == shape:
-        return np.ascontiguousarray(values)
-    result: NDArray[Any] = cv2.resize(np.ascontiguousarray(values), shape[::-1], interpolation=cv2.INTER_AREA)
-    return result.reshape(shape)

@@ -7,11 +7,11 @@ one thread, in the film's order.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -26,14 +26,13 @@ from tinct.errors import TinctError
 from tinct.media.video.film import Film
 from tinct.media.video.problems import Problems
 from tinct.media.video.read import Frame
+from tinct.parallel import ordered_map
 
 # A run can go on after so many frames; as many as encoders put between key frames anyway.
 PART_FRAMES = 250
 
 FAILED = "the network failed on {}, which got the colours of its neighbours"
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 Planes = tuple[NDArray[Any], NDArray[Any]]
 State = dict[str, NDArray[Any]]
 
@@ -125,10 +124,10 @@ def paint_film(
         return Painted(item.frame, colorizer.planes(item.look, item.paint, hints=here))
 
     with closing(frames), ThreadPoolExecutor(threads, thread_name_prefix="tinct") as pool:
-        looks = in_order(pool, look, frames, ahead=threads)
+        looks = ordered_map(look, frames, pool=pool, ahead=threads + 1)
         # So far ahead, every thread finds a frame that the network has to be asked about.
-        seen = in_order(pool, answer, timeline.clean(looks), ahead=threads * smoothing.every)
-        yield from in_order(pool, paint, timeline.run(seen), ahead=threads)
+        seen = ordered_map(answer, timeline.clean(looks), pool=pool, ahead=threads * smoothing.every + 1)
+        yield from ordered_map(paint, timeline.run(seen), pool=pool, ahead=threads + 1)
 
 
 def _answered(item: _Seen, colorizer: FrameColorizer) -> _Seen:
@@ -136,23 +135,6 @@ def _answered(item: _Seen, colorizer: FrameColorizer) -> _Seen:
         return replace(item, asked=True, answer=colorizer.answer(item.look.seen))
     except TinctError:
         return replace(item, asked=True)
-
-
-def in_order(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], *, ahead: int
-) -> Iterator[Result]:
-    """Call a function on several items at once; yield the results in the items' order, up to `ahead` items early."""
-    waiting: deque[Future[Result]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for left in waiting:
-            left.cancel()
 
 
 class _Timeline:

@@ -21,6 +21,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from tinct.errors import InputError, SettingError, UnreadableError
+from tinct.files import walk
 from tinct.media.image.opening import open_source
 
 # After so many failures to read on, one after the other, nothing more is to be had from a file.
@@ -130,19 +131,15 @@ def open_images(folder: Path, *, rate: Fraction | float | None) -> Images:
 
     Raises:
         InputError: it holds none, or pictures of several sizes.
-        UnreadableError: the first cannot be read.
+        UnreadableError: the folder or the first picture cannot be read.
         SettingError: the rate is not above 0.
     """
     chosen = FILM_RATE if rate is None else Fraction(rate).limit_denominator(1001)
     if not 0 < chosen <= 1000:
         raise SettingError(f"the rate must lie above 0 and not above 1000 frames a second, not {rate}")
-    try:
-        found = [path for path in folder.iterdir() if path.suffix.lower() in _DECODERS and path.name[0] != "."]
-    except OSError as error:
-        raise UnreadableError(f"{folder}: cannot be opened ({error.strerror or error}); check the name") from error
-    if not found:
+    paths = tuple(sorted(walk(folder, _DECODERS, recursive=False), key=_natural))
+    if not paths:
         raise InputError(f"{folder}: holds no pictures (.png, .jpg, .tif); name a film, or a folder of its frames")
-    paths = tuple(sorted(found, key=_natural))
     first = decode_image(paths[0])
     for path in paths:
         size = _size(path)
