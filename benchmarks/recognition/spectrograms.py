@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from table import HERE, Table, chance, run_table
 
-from tinct.color.controls import without_color
-from tinct.color.inputs import ARRAY
+from tinct.color.inputs import ARRAY, without_color
 from tinct.data.labelled import Loaded, find_labelled, load
 from tinct.learn.recognize.candidates import choose_candidates
 from tinct.learn.recognize.folds import leaks, near_duplicates, stratified_folds

@@ -191,12 +191,6 @@ def test_settings_out_of_range_are_refused(bins):
         bins.encode_soft(np.zeros((1, 2)), sigma=0)
 
 
-def test_bins_decode_by_mode_and_mean(bins):
-    logits = np.random.default_rng(1).normal(size=(7, bins.count))
-    np.testing.assert_array_equal(bins.mode(logits), bins.centers[logits.argmax(axis=-1)])
-    np.testing.assert_allclose(bins.mean(logits), bins.decode(logits, temperature=1.0))
-
-
 def test_few_bins_share_a_pixel_without_being_told():
     few = ColorBins.learn([np.array([[[255, 0, 0], [0, 0, 255]]], dtype=np.uint8)])
     assert few.count == 2

@@ -107,10 +107,6 @@ def test_what_is_no_picture_is_refused():
     for shape in ((4, 4), (4, 4, 4), (0, 4, 3)):
         with pytest.raises(InputError, match=r"shape \(H, W, 3\)"):
             ColorFeatures().measure(np.zeros(shape))
-    with pytest.raises(SettingError, match="one shape"):
-        circular_histogram(np.zeros(3), bins=4, weights=np.zeros(2))
-    with pytest.raises(SettingError, match=r"\(2, N\)"):
-        soft_histogram(np.zeros((3, 4)), bins=(4, 4))
 
 
 def test_arrays_are_measured_whole_and_in_bands_of_rows():

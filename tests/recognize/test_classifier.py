@@ -13,8 +13,8 @@ from PIL import Image
 
 import tinct
 from diverged import diverge
-from tinct.color.controls import without_color
 from tinct.color.features import ArrayFeatures
+from tinct.color.inputs import without_color
 from tinct.color.spaces import hsv_to_rgb
 from tinct.errors import DataError, DivergedError, InputError, ModelError, OutputError, UnreadableError
 from tinct.learn.recognize.export import write_classifier

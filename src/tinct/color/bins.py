@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.decoding import annealed_mean, mean, mode
+from tinct.color.decoding import annealed_mean
 from tinct.color.spaces import FloatArray, chroma_space
 from tinct.color.statistics import as_unit_rgb
 from tinct.errors import DataError, SettingError
@@ -104,12 +104,16 @@ class ColorBins:
             bins: how many cells to keep; fewer are kept where fewer hold any colour.
             rebalance: lambda of the weights, 0..1.
 
-        Returns:
-            The bins.
-
         Raises:
             SettingError: a setting is out of range.
             DataError: there were no pixels.
+
+        >>> red_and_blue = np.array([[[255, 0, 0], [255, 0, 0], [0, 0, 255]]], dtype=np.uint8)
+        >>> bins = ColorBins.learn([red_and_blue], bins=2)
+        >>> bins.centers.round(2).tolist() == np.float32([[-0.15, 0.61], [0.44, -0.10]]).tolist()
+        True
+        >>> bins.frequencies.round(2).tolist()
+        [0.67, 0.33]
         """
         histogram = ColorHistogram(space=space, grid=grid)
         for image in images:
@@ -118,15 +122,7 @@ class ColorBins:
 
     @classmethod
     def from_histogram(cls, histogram: ColorHistogram, *, bins: int = 32, rebalance: float = 0.4) -> ColorBins:
-        """Choose the most frequent cells of a histogram as bins.
-
-        Args:
-            histogram: a filled histogram.
-            bins: how many cells to keep; fewer are kept where fewer hold any colour.
-            rebalance: lambda of the weights, 0..1.
-
-        Returns:
-            The bins, the most frequent first.
+        """Choose the most frequent cells of a histogram as bins, the most frequent first; settings as in `learn`.
 
         Raises:
             SettingError: `bins` is below 1 or `rebalance` outside 0..1.
@@ -231,14 +227,6 @@ class ColorBins:
         """Return chroma (..., 2) from logits (..., n) by the annealed mean; see `annealed_mean`."""
         return annealed_mean(logits, self.centers, temperature=temperature, caution=caution)
 
-    def mode(self, logits: NDArray[Any]) -> FloatArray:
-        """Return chroma (..., 2) from logits (..., n) by the likeliest bin."""
-        return mode(logits, self.centers)
-
-    def mean(self, logits: NDArray[Any]) -> FloatArray:
-        """Return chroma (..., 2) from logits (..., n) by the mean of the distribution."""
-        return mean(logits, self.centers)
-
     def to_card(self) -> dict[str, Any]:
         """Return the bins as plain JSON values, from which `from_card` makes exactly these bins again."""
         return {
@@ -294,15 +282,7 @@ def _checked_rebalance(value: float) -> float:
 
 
 def bin_colors(bins: ColorBins, *, luma: float = MIDDLE_LUMA) -> FloatArray:
-    """Return each bin's colour at one luma.
-
-    Args:
-        bins: the bins.
-        luma: 0..1.
-
-    Returns:
-        (n, 3) float32 sRGB in 0..1; colours out of gamut at this luma are clipped.
-    """
+    """Return the colours (n, 3) of bins at one luma in 0..1: float32 sRGB in 0..1, clipped where out of gamut."""
     rgb = chroma_space(bins.space).join(np.full(bins.count, luma), bins.centers)
     colors: FloatArray = np.clip(rgb, 0, 1)
     return colors

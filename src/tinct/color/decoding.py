@@ -13,7 +13,6 @@ from tinct.errors import SettingError
 # At temperatures below this, powers of probabilities may leave float32's range.
 _COLD = 0.1
 
-
 # The caution that is meant by "cautious".
 CAUTIOUS = 2.0
 
@@ -35,6 +34,13 @@ def annealed_mean(logits: NDArray[Any], centers: FloatArray, *, temperature: flo
         SettingError: the temperature is not above 0, or caution lies outside its range.
 
     Source: Zhang, Isola & Efros 2016, equation 5; caution is tinct's own.
+
+    >>> red_or_blue = np.array([[-0.1, 0.6], [0.4, -0.1]], dtype=np.float32)
+    >>> for temperature in (0.1, 1.0):
+    ...     chroma = annealed_mean(np.array([1.0, 0.5]), red_or_blue, temperature=temperature)
+    ...     print([round(float(value), 2) for value in chroma])
+    [-0.1, 0.6]
+    [0.09, 0.34]
     """
     check_decoding(temperature=temperature, caution=caution)
     chroma: FloatArray = softmax(logits, temperature=temperature) @ centers
@@ -65,10 +71,14 @@ def agreement(shares: NDArray[Any], centers: FloatArray) -> FloatArray:
     Returns:
         (...) in 0..1: the length of the mean colour over the mean of the colours' lengths: 1 where all likely bins have
         one hue, however pale, 0 where opposite hues are equally likely.
+
+    >>> opposite = np.array([[0.3, 0.0], [-0.3, 0.0]], dtype=np.float32)
+    >>> [round(float(agreement(np.float32([share, 1 - share]), opposite)), 2) for share in (1.0, 0.75, 0.5)]
+    [1.0, 0.5, 0.0]
     """
     lengths = np.linalg.norm(centers, axis=1, keepdims=True).astype(np.float32)
-    found = np.linalg.norm(shares @ centers, axis=-1) / np.maximum((shares @ lengths)[..., 0], np.float32(1e-6))
-    result: FloatArray = np.clip(found, 0, 1)
+    ratio = np.linalg.norm(shares @ centers, axis=-1) / np.maximum((shares @ lengths)[..., 0], np.float32(1e-6))
+    result: FloatArray = np.clip(ratio, 0, 1)
     return result
 
 
@@ -79,15 +89,15 @@ def annealed_shares(
 
     Args:
         shares: (..., n) float32, summing to about 1 over the last axis; what rounding left below 0 counts as 0.
-        centers: as there.
-        temperature: as there.
-        caution: as there.
+        centers: (n, 2) bin colours, in the colour space's units.
+        temperature: above 0.
+        caution: 0..4.
 
     Returns:
-        As there.
+        (..., 2) float32 chroma, in the units of `centers`.
 
     Raises:
-        SettingError: as there.
+        SettingError: the temperature is not above 0, or caution lies outside its range.
     """
     check_decoding(temperature=temperature, caution=caution)
     positive = np.maximum(shares, np.float32(0))
@@ -101,17 +111,6 @@ def annealed_shares(
     if caution:
         chroma *= (agreement(positive, centers) ** np.float32(caution))[..., None]
     return chroma
-
-
-def mode(logits: NDArray[Any], centers: FloatArray) -> FloatArray:
-    """Decode by the likeliest bin: the annealed mean's limit at temperature 0. Shapes as there."""
-    colors: FloatArray = centers[np.argmax(logits, axis=-1)]
-    return colors
-
-
-def mean(logits: NDArray[Any], centers: FloatArray) -> FloatArray:
-    """Decode by the plain mean of the distribution: the annealed mean at temperature 1. Shapes as there."""
-    return annealed_mean(logits, centers, temperature=1.0)
 
 
 def confidence(logits: NDArray[Any], *, temperature: float = 1.0) -> tuple[FloatArray, FloatArray]:

@@ -1,4 +1,4 @@
-"""The colour spaces in which networks and statistics look at a picture to recognise something, alone or stacked.
+"""Pictures as networks and statistics look at them to recognise something: in colour spaces, alone or stacked.
 
 | space | channels                                         |
 |-------|--------------------------------------------------|
@@ -9,7 +9,8 @@
 | yuv   | luma 0..1; u ±0.436; v ±0.615                    |
 | xyz   | x, y, z, about 0..1, linear in light             |
 
-Several joined by `+`, as `lab+hsv`, are stacked one after the other.
+Several joined by `+`, as `lab+hsv`, are stacked one after the other. How much of a decision is colour is seen by
+pictures without their colours, or with their hue turned.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import (
+    RGB_TO_YUV,
     FloatArray,
+    hsv_to_rgb,
     hue_to_circle,
     rgb_to_hsl,
     rgb_to_hsv,
@@ -36,6 +39,8 @@ from tinct.errors import SettingError
 # What is looked at: pictures, or arrays of numbers without colours.
 PICTURE, ARRAY = "picture", "array"
 KINDS = (PICTURE, ARRAY)
+# As many pictures are turned at once.
+_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -97,16 +102,13 @@ INPUT_SPACES: dict[str, InputSpace] = {
 
 
 def input_space(name: str) -> InputSpace:
-    """Look up a space, or a stack of them.
-
-    Args:
-        name: `rgb`, `hsv`, `hsl`, `lab`, `yuv` or `xyz`, or several joined by `+`.
-
-    Returns:
-        The space.
+    """Return the space called `rgb`, `hsv`, `hsl`, `lab`, `yuv` or `xyz`, or a stack of several joined by `+`.
 
     Raises:
         SettingError: there is no such space, or one stands twice in a stack.
+
+    >>> input_space("lab+hsv").channels
+    ('lab.lightness', 'lab.a', 'lab.b', 'hsv.hue_sin', 'hsv.hue_cos', 'hsv.saturation', 'hsv.value')
     """
     names = [part.strip() for part in name.lower().split("+")]
     for part in names:
@@ -122,3 +124,55 @@ def input_space(name: str) -> InputSpace:
         tuple(channel for space in spaces for channel in space.channels),
         tuple(part for space in spaces for part in space.parts),
     )
+
+
+def without_color(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return pictures whose channels all three hold the luma (BT.601): how they look without colour.
+
+    Args:
+        pixels: (..., 3) sRGB uint8.
+
+    Returns:
+        The same shape.
+
+    Raises:
+        SettingError: the last axis is not of length 3, or the type is another.
+
+    >>> without_color(np.array([255, 0, 0], dtype=np.uint8)).tolist()
+    [76, 76, 76]
+    """
+    _check(pixels)
+    # In place and by channel, so that thousands of pictures need no second copy in floats of three channels.
+    luma = pixels[..., 0] * RGB_TO_YUV[0, 0]
+    for channel in (1, 2):
+        luma += pixels[..., channel] * RGB_TO_YUV[0, channel]
+    grey = np.rint(luma).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1)
+
+
+def with_hue_turned(pixels: NDArray[Any], *, degrees: float) -> NDArray[np.uint8]:
+    """Turn every pixel's hue by an angle; saturation and value (HSV) stay.
+
+    Args:
+        pixels: (..., 3) sRGB uint8.
+        degrees: of the circle; 360 changes nothing.
+
+    Returns:
+        The same shape.
+
+    Raises:
+        SettingError: the last axis is not of length 3, or the type is another.
+    """
+    _check(pixels)
+    rows = pixels if pixels.ndim > 3 else pixels[None]
+    turned = np.empty_like(rows)
+    for start in range(0, len(rows), _BATCH):
+        hsv = rgb_to_hsv(as_unit_rgb(rows[start : start + _BATCH]))
+        hsv[..., 0] = (hsv[..., 0] + degrees / 360) % 1
+        turned[start : start + _BATCH] = np.rint(np.clip(hsv_to_rgb(hsv), 0, 1) * 255)
+    return turned.reshape(pixels.shape)
+
+
+def _check(pixels: NDArray[Any]) -> None:
+    if pixels.dtype != np.uint8 or pixels.ndim == 0 or pixels.shape[-1] != 3:
+        raise SettingError(f"needs 8-bit pictures of three channels, not {pixels.dtype} of the shape {pixels.shape}")

@@ -50,8 +50,8 @@ def flow(current: NDArray[Any], previous: NDArray[Any], *, fine: bool = False) -
         search.setFinestScale(1)  # half the picture's size; the preset's quarter is too coarse for small pictures
         search.setPatchStride(5)  # a third quicker than the preset's 4, and as good
     nothing: Any = None  # no flow to start from
-    found: FloatArray = search.calc(_enlarged(levels(current), size), _enlarged(levels(previous), size), nothing)
-    return found if size == (width, height) else resized(found, (height, width))
+    motion: FloatArray = search.calc(_enlarged(levels(current), size), _enlarged(levels(previous), size), nothing)
+    return motion if size == (width, height) else resized(motion, (height, width))
 
 
 def warp(values: NDArray[Any], motion: NDArray[Any]) -> FloatArray:
@@ -85,7 +85,7 @@ def warp(values: NDArray[Any], motion: NDArray[Any]) -> FloatArray:
 
 
 def consistent(forward: NDArray[Any], backward: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell where flow can be trusted: going back and forth again ends where it began.
+    """Return where flow can be trusted: going back and forth again ends where it began.
 
     Where it does not, the thing was hidden in the earlier frame, lay outside it, or was not found.
 
@@ -147,7 +147,6 @@ def levels(luma: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _enlarged(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return a picture at a size (width, height) that is at least its own."""
     if size == picture.shape[::-1]:
         return picture
     enlarged: NDArray[np.uint8] = cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR)

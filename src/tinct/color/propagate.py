@@ -35,7 +35,7 @@ _LEAST_VARIANCE = 2e-4
 _LEAST_WEIGHT = 1e-5
 # How unlike in their features two neighbours are (1 - cosine) when their weight falls to 1/e.
 _FEATURE_SCALE = 0.05
-# So many hints are cheaper by one solve each than by another factorisation.
+# Up to this number, hints are cheaper by one solve each than by another factorisation.
 _MOST_COLUMNS = 96
 # Columns kept for hints to come; at 160 x 160 pixels 200 KB each.
 _KEPT_COLUMNS = 192
@@ -144,12 +144,12 @@ class Propagator:
         if len(known) > _MOST_COLUMNS:
             return _reduced(self._system, right, known, given).reshape(*self.shape, -1).astype(np.float32)
         plain = self._factors.solve(right) if right.any() else right
-        found = plain
+        solution = plain
         if len(known):
             columns = np.stack([self._column(int(place)) for place in known], axis=1)
-            found = plain + columns @ np.linalg.solve(columns[known], given - plain[known])
-            found[known] = given
-        return found.reshape(*self.shape, -1).astype(np.float32)
+            solution = plain + columns @ np.linalg.solve(columns[known], given - plain[known])
+            solution[known] = given
+        return solution.reshape(*self.shape, -1).astype(np.float32)
 
     def _column(self, place: int) -> Values:
         """Return how all pixels answer to a pull at one, (h w,)."""
@@ -224,16 +224,15 @@ def _reduced(system: sparse.csc_array, right: Values, known: NDArray[np.intp], g
 
     free = np.ones(system.shape[0], dtype=bool)
     free[known] = False
-    found = np.empty((system.shape[0], given.shape[1]))
-    found[known] = given
+    solution = np.empty((system.shape[0], given.shape[1]))
+    solution[known] = given
     if free.any():
         rows = sparse.csc_array(system[free])
-        found[free] = _factorised(sparse.csc_array(rows[:, free])).solve(right[free] - rows[:, known] @ given)
-    return found
+        solution[free] = _factorised(sparse.csc_array(rows[:, free])).solve(right[free] - rows[:, known] @ given)
+    return solution
 
 
 def _flat(places: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.intp]:
-    """Return the hints' places as one number each."""
     spots = np.asarray(places).reshape(-1, 2).astype(np.intp)
     if len(spots) and ((spots < 0).any() or (spots >= shape).any()):
         raise InputError(f"a hint lies outside the picture of {shape[1]} x {shape[0]} pixels")

@@ -15,7 +15,11 @@ _AVERAGED_AT_ONCE, _INTERPOLATED_AT_ONCE = 4, 128
 
 
 def small_size(height: int, width: int, *, size: float) -> tuple[int, int]:
-    """Return height and width with sqrt(height x width) = `size`, aspect kept, never enlarged, at least 1 each."""
+    """Return height and width with sqrt(height x width) = `size`, aspect kept, never enlarged, at least 1 each.
+
+    >>> small_size(300, 1200, size=300)
+    (150, 600)
+    """
     factor = min(1.0, size / (height * width) ** 0.5, 8 * size / max(height, width))
     return max(1, round(height * factor)), max(1, round(width * factor))
 

@@ -1,6 +1,7 @@
 """Colour spaces: sRGB to and from BT.601 YUV, CIE Lab (D65) and HSV, and to CIE XYZ and HSL.
 
 All functions take and give float32 arrays of shape (..., 3), vectorised over the leading axes, and sRGB is in 0..1.
+They raise SettingError where the last axis is not of length 3.
 
 | space | first channel        | second          | third           |
 |-------|----------------------|-----------------|-----------------|
@@ -66,10 +67,10 @@ def rgb_to_yuv(rgb: NDArray[Any]) -> FloatArray:
     Returns:
         (..., 3) float32: Y in 0..1, U in ±0.436, V in ±0.615.
 
-    Raises:
-        SettingError: the last axis is not of length 3.
-
     Source: ITU-R BT.601.
+
+    >>> [round(float(value), 3) for value in rgb_to_yuv(np.array([1.0, 0.0, 0.0]))]
+    [0.299, -0.147, 0.615]
     """
     return _colors(rgb) @ RGB_TO_YUV.T
 
@@ -82,9 +83,6 @@ def yuv_to_rgb(yuv: NDArray[Any]) -> FloatArray:
 
     Returns:
         (..., 3) float32 sRGB, 0..1 where the colour is in gamut.
-
-    Raises:
-        SettingError: the last axis is not of length 3.
 
     Source: ITU-R BT.601.
     """
@@ -113,9 +111,6 @@ def rgb_to_xyz(rgb: NDArray[Any]) -> FloatArray:
     Returns:
         (..., 3) float32: linear in light; X in 0..0.9505, Y in 0..1, Z in 0..1.0888, white being the largest of each.
 
-    Raises:
-        SettingError: the last axis is not of length 3.
-
     Source: IEC 61966-2-1.
     """
     return _xyz(rgb).astype(np.float32)
@@ -130,10 +125,10 @@ def rgb_to_lab(rgb: NDArray[Any]) -> FloatArray:
     Returns:
         (..., 3) float32: L in 0..100, a in -86..98, b in -108..94 over the sRGB gamut.
 
-    Raises:
-        SettingError: the last axis is not of length 3.
-
     Source: CIE 15:2004; sRGB transfer curve of IEC 61966-2-1.
+
+    >>> [round(float(value)) for value in rgb_to_lab(np.array([1.0, 0.0, 0.0]))]
+    [53, 80, 67]
     """
     xyz = _xyz(rgb) / _WHITE
     f = np.where(xyz > _LAB_EPSILON, np.cbrt(xyz), _LAB_SLOPE * xyz + 4 / 29)
@@ -149,9 +144,6 @@ def lab_to_rgb(lab: NDArray[Any]) -> FloatArray:
 
     Returns:
         (..., 3) float32 sRGB, 0..1 where the colour is in gamut.
-
-    Raises:
-        SettingError: the last axis is not of length 3.
 
     Source: CIE 15:2004; sRGB transfer curve of IEC 61966-2-1.
     """
@@ -182,10 +174,10 @@ def rgb_to_hsv(rgb: NDArray[Any]) -> FloatArray:
     Returns:
         (..., 3) float32: hue in 0..1 (a circle; 0 for greys), saturation 0..1, value 0..1.
 
-    Raises:
-        SettingError: the last axis is not of length 3.
-
     Source: Smith 1978, "Color gamut transform pairs".
+
+    >>> [round(float(value), 3) for value in rgb_to_hsv(np.array([0.0, 0.0, 0.5]))]
+    [0.667, 1.0, 0.5]
     """
     values = _colors(rgb)
     largest, smallest = values.max(axis=-1), values.min(axis=-1)
@@ -202,9 +194,6 @@ def hsv_to_rgb(hsv: NDArray[Any]) -> FloatArray:
 
     Returns:
         (..., 3) float32 sRGB in 0..1.
-
-    Raises:
-        SettingError: the last axis is not of length 3.
 
     Source: Smith 1978, "Color gamut transform pairs".
     """
@@ -224,9 +213,6 @@ def rgb_to_hsl(rgb: NDArray[Any]) -> FloatArray:
 
     Returns:
         (..., 3) float32: hue in 0..1 (a circle; 0 for greys), saturation 0..1, lightness 0..1.
-
-    Raises:
-        SettingError: the last axis is not of length 3.
 
     Source: Joblove & Greenberg 1978, "Color spaces for computer graphics".
     """
@@ -248,8 +234,8 @@ def hue_to_circle(colors: NDArray[Any]) -> FloatArray:
         (..., 4) float32: sine and cosine of the hue, on the unit circle, and 0 and 0 where saturation is 0, since a
         grey has no hue; then the other two as they were.
 
-    Raises:
-        SettingError: the last axis is not of length 3.
+    >>> [round(float(value), 3) for value in hue_to_circle(np.array([0.125, 1.0, 0.5]))]
+    [0.707, 0.707, 1.0, 0.5]
     """
     values = _colors(colors)
     angle = values[..., 0] * np.float32(2 * np.pi)
@@ -296,13 +282,7 @@ CHROMA_SPACES: dict[str, ChromaSpace] = {
 
 
 def chroma_space(name: str) -> ChromaSpace:
-    """Look up a space by name.
-
-    Args:
-        name: `yuv` or `lab`.
-
-    Returns:
-        The space.
+    """Return the space called `yuv` or `lab`.
 
     Raises:
         SettingError: there is no such space.

@@ -15,28 +15,14 @@ NEAR_GREY_CHROMA = 4.0
 
 
 def as_unit_rgb(rgb: NDArray[Any]) -> FloatArray:
-    """Scale sRGB to floats.
-
-    Args:
-        rgb: (..., 3) sRGB: uint8 0..255, uint16 0..65535, or floats in 0..1.
-
-    Returns:
-        (..., 3) float32 sRGB in 0..1.
-    """
+    """Return sRGB (..., 3), uint8 0..255, uint16 0..65535 or floats in 0..1, as float32 in 0..1."""
     if np.issubdtype(rgb.dtype, np.integer):
         return rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max)
     return np.asarray(rgb, dtype=np.float32)
 
 
 def valid_pixels(array: NDArray[Any], mask: NDArray[Any] | None) -> NDArray[Any]:
-    """Return the pixels where the mask is true, or all of them, as one row each.
-
-    Args:
-        array: (H, W, channels).
-        mask: (H, W), true where a pixel counts; all of them without it.
-
-    Returns:
-        (pixels, channels), of the array's type.
+    """Return the pixels (N, channels) of an array (H, W, channels) where a mask (H, W) is true; all without a mask.
 
     Raises:
         InputError: no pixel counts.
@@ -61,6 +47,9 @@ def colorfulness(rgb: NDArray[Any], *, mask: NDArray[Any] | None = None) -> floa
         InputError: no pixel counts.
 
     Source: Hasler & Suesstrunk 2003, "Measuring colourfulness in natural images", equation for M^(3).
+
+    >>> round(colorfulness(np.full((2, 2, 3), (255, 0, 0), dtype=np.uint8)), 1)
+    85.5
     """
     red, green, blue = (as_unit_rgb(valid_pixels(rgb, mask)) * np.float32(255)).T
     red_green = red - green
@@ -71,14 +60,7 @@ def colorfulness(rgb: NDArray[Any], *, mask: NDArray[Any] | None = None) -> floa
 
 
 def mean_chroma(rgb: NDArray[Any], *, mask: NDArray[Any] | None = None) -> float:
-    """Return the mean distance from grey in CIE Lab.
-
-    Args:
-        rgb: (H, W, 3) sRGB: uint8, uint16 or floats in 0..1.
-        mask: (H, W), true where a pixel counts; all of them without it.
-
-    Returns:
-        The mean of hypot(a, b), 0 for grey.
+    """Return the mean distance from grey in CIE Lab, hypot(a, b); arguments as for `colorfulness`.
 
     Raises:
         InputError: no pixel counts.

@@ -54,5 +54,5 @@ def color_off_tone(rgb: NDArray[Any]) -> float:
 
 
 def is_colored(rgb: NDArray[Any]) -> bool:
-    """Tell whether a picture (h, w, 3) in 0..1, or (h, w, 1) grey, has colours of its own, beyond a tone."""
+    """Return whether a picture (h, w, 3) in 0..1, or (h, w, 1) grey, has colours of its own, beyond a tone."""
     return color_off_tone(rgb) > COLOR_OFF_TONE

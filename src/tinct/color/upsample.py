@@ -25,7 +25,7 @@ EPSILON = 5e-4
 _PURE = 1e-3
 # Luma variance below which coarse colours are trusted in every detail.
 _CALM = 2e-2
-# How many pixels of a block are coloured at once: small enough for the processor's cache.
+# Pixels that are coloured at once: small enough for the processor's cache.
 _BLOCK_PIXELS = 1 << 16
 
 _RED, _GREEN, _BLUE = (float(weight) for weight in RGB_TO_YUV[0])
@@ -135,7 +135,6 @@ def fit_guide(
 
 
 def _mean(values: NDArray[Any], radius: int) -> FloatArray:
-    """Average (h, w) over square windows."""
     window = (2 * radius + 1, 2 * radius + 1)
     result: FloatArray = cv2.blur(values, window, borderType=cv2.BORDER_REPLICATE)
     return result

@@ -12,8 +12,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from tinct.color.controls import with_hue_turned, without_color
-from tinct.color.inputs import PICTURE
+from tinct.color.inputs import PICTURE, with_hue_turned, without_color
 from tinct.color.spaces import FloatArray
 from tinct.data.labelled import Labelled, find_labelled
 from tinct.data.pictures import TEST, VAL

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinct.color.controls import without_color
 from tinct.color.features import ColorFeatures
-from tinct.color.inputs import ARRAY
+from tinct.color.inputs import ARRAY, without_color
 from tinct.data.labelled import Loaded
 from tinct.errors import SettingError
 from tinct.learn.recognize.fit import Augmentation

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.controls import with_hue_turned, without_color
-from tinct.color.inputs import PICTURE
+from tinct.color.inputs import PICTURE, with_hue_turned, without_color
 from tinct.color.spaces import FloatArray
 from tinct.data.labelled import Loaded
 from tinct.errors import SettingError
