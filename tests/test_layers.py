@@ -50,7 +50,7 @@ LONG_FILES = {
     "tests/coloring/film/test_colorize.py",
 }
 LONG_FUNCTIONS = {
-    *("colorize_video", "export", "fit_network", "train_classifier", "run_trial", "assemble", "run_study"),
+    *("colorize_video", "export", "fit_network", "train_classifier", "run_trial", "run_study"),
     *("make_plan", "begin_study"),
 }
 

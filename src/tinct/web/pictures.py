@@ -12,7 +12,7 @@ from tinct.color.resize import small_size
 from tinct.coloring.film.frames import FrameForm
 from tinct.media.image.picture import Picture
 from tinct.media.video.film import Film
-from tinct.media.video.read import sample_lumas
+from tinct.media.video.probe import sample_lumas
 
 # Stills of a film that are shown; more are looked at, since some are black.
 STILLS = 4

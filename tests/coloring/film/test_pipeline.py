@@ -18,8 +18,7 @@ from tinct.coloring.film.settings import ASKED, Smoothing
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import ModelError
 from tinct.media.video.film import ColorTags, Fields, Film
-from tinct.media.video.problems import Problems
-from tinct.media.video.read import Frame
+from tinct.media.video.read import Frame, Problems
 
 HEIGHT, WIDTH = 64, 96
 FORM = FrameForm(

@@ -14,8 +14,7 @@ from photographs import photograph
 from tinct.errors import InputError, UnreadableError
 from tinct.media.video import read
 from tinct.media.video.probe import open_film
-from tinct.media.video.problems import Problems
-from tinct.media.video.read import read_frames
+from tinct.media.video.read import Problems, read_frames
 
 H, W = clips.HEIGHT, clips.WIDTH
 
@@ -300,7 +299,7 @@ def test_times_that_do_not_rise_are_told_and_moved(tmp_path):
     times = [frame.pts for frame in read_frames(film, problems=problems)]
     assert times[9:15] == [360, 400, 401, 440, 520, 560]
     assert len(times) == 40
-    assert [str(problem).split(": ", 1) for problem in problems.found] == [
+    assert [str(problem).split(": ", 1) for problem in problems.noted] == [
         ["at 0:00:00.4", "1 frame had the same time as the one before, or an earlier one, and came a moment later"]
     ]
 

@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 
 from media.video import clips
-from tinct.media.video.probe import open_film
-from tinct.media.video.read import sample_lumas
+from tinct.media.video.probe import open_film, sample_lumas
 
 
 def shades(path: Path, frames: int, **options) -> Path:

@@ -16,8 +16,7 @@ from tinct.errors import OutputError, SettingError, UnreadableError
 from tinct.media.video.probe import open_film
 from tinct.media.video.read import read_frames
 from tinct.media.video.recipe import choose_recipe
-from tinct.media.video.segment import open_segment
-from tinct.media.video.write import SegmentWriter
+from tinct.media.video.write import SegmentWriter, open_segment
 
 H, W = clips.HEIGHT, clips.WIDTH
 TARGETS = {"h264": ".mp4", "hevc": ".mp4", "vp9": ".webm", "av1": ".mkv", "prores": ".mov", "ffv1": ".mkv"}

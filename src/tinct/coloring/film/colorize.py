@@ -30,9 +30,8 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import InputError, SettingError
 from tinct.media.video.film import Film
 from tinct.media.video.mux import assemble, check_target
-from tinct.media.video.probe import open_film
-from tinct.media.video.problems import Problems
-from tinct.media.video.read import read_frames, sample_lumas
+from tinct.media.video.probe import open_film, sample_lumas
+from tinct.media.video.read import Problems, read_frames
 from tinct.media.video.recipe import Recipe, choose_recipe, default_target
 from tinct.media.video.write import SegmentWriter
 from tinct.parallel import core_count, ordered_map

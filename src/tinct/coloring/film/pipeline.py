@@ -24,8 +24,7 @@ from tinct.coloring.film.shots import CutFinder, Shot, is_blank
 from tinct.coloring.film.smoothing import Smoother
 from tinct.errors import TinctError
 from tinct.media.video.film import Film
-from tinct.media.video.problems import Problems
-from tinct.media.video.read import Frame
+from tinct.media.video.read import Frame, Problems
 from tinct.parallel import ordered_map
 
 # A run can go on after so many frames; as many as encoders put between key frames anyway.
@@ -255,7 +254,7 @@ class _Timeline:
     def _progress(self, *, done: bool) -> Progress:
         # What went wrong with frames that were read ahead will be noted again when they are.
         given = self._film.seconds_at(self._next_pts)
-        told = [str(problem) for problem in self._problems.found if done or problem.first < given]
+        told = [str(problem) for problem in self._problems.noted if done or problem.first < given]
         facts = {
             "done": done,
             "looked_to": self._looked_to,

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from tinct.media.video.film import Fields
 from tinct.media.video.planes import frame_of
 
-# So many frames must show which kind they are, and so great a part of all looked at, before that outweighs the file.
+# At least this many frames, and this share of all that are looked at, must show which kind they are before that
+# outweighs the file.
 _LEAST_FRAMES = 8
 _LEAST_SHARE = 0.4
-# So few may show the contrary, as a part of those that show the one.
+# At most this many may show the contrary, as a share of those that show the one.
 _MOST_AGAINST = 0.1
 
 
@@ -32,10 +33,10 @@ class Votes:
     """What frames looked like.
 
     Attributes:
-        frames: looked at.
-        top: of them, interlaced with the even lines first.
-        bottom: of them, interlaced with the odd lines first.
-        progressive: of them, one moment. The rest showed neither, as still pictures do.
+        frames: number of frames.
+        top: number that are interlaced, with the even lines first.
+        bottom: number that are interlaced, with the odd lines first.
+        progressive: number that hold one moment. The others show neither, as still pictures do.
     """
 
     frames: int = 0
@@ -44,7 +45,7 @@ class Votes:
     progressive: int = 0
 
     def count(self, lumas: Iterable[NDArray[Any]]) -> None:
-        """Look at frames that follow each other: (H, W) luma each, uint8 or uint16."""
+        """Look at frames that follow each other: (H, W) luma, uint8 or uint16."""
         graph: _PlaneFilter | None = None
         shown: list[VideoFrame] = []
         for luma in lumas:

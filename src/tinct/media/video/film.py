@@ -1,4 +1,4 @@
-"""What is known of a film before its frames are read."""
+"""A film as its file describes it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-# Codes of ISO/IEC 23091-2 (and of FFmpeg) that are asked about here.
+# Codes of ISO/IEC 23091-2 (and of FFmpeg) that matter here.
 UNSPECIFIED = 2
 MATRIX_RGB = 0
 MATRIX_BT601 = 5
 RANGE_LIMITED, RANGE_FULL = 1, 2
-# What each matrix's luma is made with, where it is one of those that tinct makes chroma for.
+# Names of the matrices that tinct computes chroma for.
 MATRIX_NAMES = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020"}
 MATRIX_CODES = {"bt709": 1, "bt601": MATRIX_BT601, "bt2020": 9}
 
 
 @dataclass(frozen=True)
 class ColorTags:
-    """How a film says its codes are to be shown: codes of ISO/IEC 23091-2, with 2 for unspecified.
+    """How a film's codes are to be shown, as it says: codes of ISO/IEC 23091-2, with 2 for unspecified.
 
     Attributes:
-        matrix: coefficients that made luma and chroma.
-        primaries: what red, green and blue are.
+        matrix: coefficients of luma and chroma.
+        primaries: the colours of red, green and blue.
         transfer: the curve between codes and light.
         range: 0 unspecified, 1 limited, 2 full.
     """
@@ -36,7 +36,7 @@ class ColorTags:
 
 @dataclass(frozen=True)
 class Track:
-    """Something in a film's file beside its pictures.
+    """A stream of a film's file beside its pictures.
 
     Attributes:
         index: of the stream in the file.
@@ -145,12 +145,12 @@ class Film:
 
     @property
     def interlaced(self) -> bool:
-        """Whether each frame holds two moments."""
+        """Return whether each frame holds two moments."""
         return self.fields.interlaced
 
     @property
     def frame_ticks(self) -> int:
-        """An average frame's length in units of `time_base`, at least 1."""
+        """Return an average frame's length in units of `time_base`, at least 1."""
         return max(1, round(1 / (self.rate * self.time_base)))
 
     def pts_at(self, seconds: Fraction | float) -> int:

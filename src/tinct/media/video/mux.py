@@ -22,10 +22,9 @@ from tinct.files import written_beside
 from tinct.media.video.film import Film
 from tinct.media.video.matroska import PLACEHOLDER, set_display_size
 from tinct.media.video.recipe import Recipe
-from tinct.media.video.segment import Segment, open_segment
 from tinct.media.video.source import opened, reason
 from tinct.media.video.tracks import Tracks, Window, lasting
-from tinct.media.video.write import configure, start
+from tinct.media.video.write import Segment, configure, open_segment, start
 
 # Chapters are written in these units, which every container rounds to its own.
 _NANOSECOND = Fraction(1, 10**9)
@@ -61,7 +60,7 @@ def check_target(
     files.check_target(place, source=film.path, overwrite=overwrite)
     with ExitStack() as stack:
         output = av.open(io.BytesIO(), "w", format=recipe.container.muxer)
-        # What was never begun cannot be ended, and is not wanted.
+        # It was never begun, cannot be ended, and is of no use.
         stack.callback(_forget, output)
         tracks = _lay_out(stack, output, film, recipe, extradata=None, sound=sound, window=Window(), note="")
         try:
@@ -99,7 +98,7 @@ def assemble(
         start_pts: where the film was cut at the beginning; the result's clock starts at its first frame then.
         end_pts: where the film was cut at the end.
         sound: `copy`, `encode` where the container cannot hold it as it is, or `none`.
-        note: what the file is to say about how it was made.
+        note: a comment for the file on how it was made.
         overwrite: replace a file that is there.
 
     Returns:
@@ -117,29 +116,32 @@ def assemble(
     window = _window(film, parts[0], start_pts, end_pts)
     with written_beside(place) as beside:
         try:
-            with ExitStack() as stack:
-                output = stack.enter_context(
-                    av.open(
-                        f"file:{beside}",
-                        "w",
-                        format=recipe.container.muxer,
-                        container_options={**recipe.container.options, "max_interleave_delta": _HELD_BACK},
-                    )
-                )
-                tracks = _lay_out(
-                    stack, output, film, recipe, extradata=parts[0].extradata, sound=sound, window=window, note=note
-                )
-                pictures = _pictures(film, parts, output.streams[0], window)
-                others = tracks.packets(window) if tracks is not None else iter(())
-                for packet in heapq.merge(pictures, others, key=_moment):
-                    output.mux(packet)
+            remarks = _mux(film, parts, beside, recipe, window=window, sound=sound, note=note)
         except av.FFmpegError as error:
             if isinstance(error, OSError):
                 raise
             raise OutputError(f"{place}: cannot be written ({reason(error)}); write .mkv") from error
         if _shaped_later(film, recipe):
             set_display_size(beside, width=recipe.width, height=recipe.height, sample_aspect=film.sample_aspect)
-    return (*recipe.remarks, *(tracks.remarks if tracks is not None else ()))
+    return (*recipe.remarks, *remarks)
+
+
+def _mux(
+    film: Film, parts: Sequence[Segment], beside: Path, recipe: Recipe, *, window: Window, sound: str, note: str
+) -> list[str]:
+    """Write pictures and all other streams in the order of their times; return what had to be left out."""
+    options = {**recipe.container.options, "max_interleave_delta": _HELD_BACK}
+    with ExitStack() as stack:
+        output = stack.enter_context(
+            av.open(f"file:{beside}", "w", format=recipe.container.muxer, container_options=options)
+        )
+        extradata = parts[0].extradata
+        tracks = _lay_out(stack, output, film, recipe, extradata=extradata, sound=sound, window=window, note=note)
+        pictures = _pictures(film, parts, output.streams[0], window)
+        others = tracks.packets(window) if tracks is not None else iter(())
+        for packet in heapq.merge(pictures, others, key=_moment):
+            output.mux(packet)
+    return tracks.remarks if tracks is not None else []
 
 
 def _lay_out(

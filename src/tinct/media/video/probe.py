@@ -1,4 +1,4 @@
-"""Open a film: find out what it is, and refuse what cannot be coloured before any work is done."""
+"""Open a film: find out what it is, refuse what cannot be coloured before any work is done, and sample its frames."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import av
+from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.format import Flags
 from av.sidedata.sidedata import Type as SideDataType
@@ -35,13 +36,13 @@ from tinct.media.video.film import (
     Track,
 )
 from tinct.media.video.planes import depth_of, is_grey, is_rgb, planes_of
-from tinct.media.video.source import open_images, opened, readable, reason, video_stream
+from tinct.media.video.source import decode_image, open_images, opened, readable, reason, video_stream
 
 # Pictures narrower than this hold nothing to colour, and encoders refuse them.
 LEAST_EDGE = 16
 # Lines from which on a film without a word about it is taken for high definition, with BT.709's luma.
 _HIGH_DEFINITION = 720
-# A film's first frame comes among so many packets of its stream, or not at all.
+# A film's first frame comes among this many packets of its stream, or not at all.
 _MOST_PACKETS = 1000
 # Places (shares of the duration) where frames are looked at for interlacing, and how many at each.
 _PLACES = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8)
@@ -174,7 +175,7 @@ def _colors(frame: VideoFrame, codec: str) -> tuple[ColorTags, str]:
     full = form.name.startswith("yuvj") or is_rgb(form)
     grey_alone = is_grey(form) and span == 0 and codec not in _LIMITED_GREY
     if full or grey_alone:
-        # Said aloud, since the result has chroma, and such films without a word are taken for limited.
+        # The result states it, since it has chroma, and such films without a word are taken for limited.
         span = RANGE_FULL
     if is_rgb(form):
         matrix = MATRIX_BT601
@@ -198,7 +199,7 @@ def _display(frame: VideoFrame) -> tuple[tuple[int, ...] | None, float]:
 
 
 def _times(container: InputContainer, stream: VideoStream, first: VideoFrame) -> dict[str, Any]:
-    """Return everything about time that the file says."""
+    """Return what the file says about time."""
     time_base = stream.time_base or Fraction(1, 90_000)
     raw = bool(container.format.flags & cast(int, Flags.no_timestamps.value))
     # AVI counts frames; what FFmpeg makes of that for frames stored out of order is wrong.
@@ -256,8 +257,8 @@ def _fields(container: InputContainer, stream: VideoStream, *, rgb: bool, seekab
         votes.count(frames)
     # 2 to 5: top or bottom lines stored first, then which are shown first; 2 and 5 show the top first.
     flagged = flags > 0 or order in (2, 3, 4, 5)
-    found = votes.decide(flagged=flagged, top_first=order not in (3, 4))
-    return Fields(found.interlaced, found.top_first, found.interlaced and flags > 0)
+    fields = votes.decide(flagged=flagged, top_first=order not in (3, 4))
+    return Fields(fields.interlaced, fields.top_first, fields.interlaced and flags > 0)
 
 
 def _tracks(container: InputContainer, *kinds: str, without: int = -1) -> tuple[Track, ...]:
@@ -280,9 +281,57 @@ def _codec(stream: Stream) -> str:
 
 
 def _chapters(container: InputContainer) -> tuple[Chapter, ...]:
-    found = []
+    chapters = []
     for chapter in container.chapters():
         unit = chapter["time_base"] or Fraction(1, 1000)
         notes = tuple(sorted((name, readable(text)) for name, text in chapter["metadata"].items()))
-        found.append(Chapter(chapter["start"] * unit, chapter["end"] * unit, notes))
-    return tuple(sorted(found, key=lambda chapter: chapter.start))
+        chapters.append(Chapter(chapter["start"] * unit, chapter["end"] * unit, notes))
+    return tuple(sorted(chapters, key=lambda chapter: chapter.start))
+
+
+# Shorter films (in frames) are read from the beginning: they have too few key frames.
+_SHORT = 300
+# Packets after a place among which a key frame is looked for.
+_KEY_PACKETS = 100
+
+
+def sample_lumas(film: Film, count: int) -> Iterator[NDArray[Any]]:
+    """Yield at most `count` Y planes (H, W) of frames spread over a film, as they are stored.
+
+    Long films give key frames, which need no others to be decoded: fewer where they have few.
+    """
+    if film.images:
+        step = max(1, len(film.images) // count)
+        for path in film.images[::step]:
+            with suppress(UnreadableError):
+                yield planes_of(decode_image(path))[0]
+        return
+    with opened(film.path) as container:
+        stream = container.streams[film.stream]
+        if not isinstance(stream, VideoStream):
+            return
+        stream.thread_type = ThreadType.AUTO
+        long = film.frames is None or film.frames > _SHORT
+        if film.seekable and film.duration and long:
+            frames = _key_frames(film, container, stream, count)
+        else:
+            step = max(1, (film.frames or count) // count)
+            frames = islice(container.decode(stream), 0, step * count, step)
+        with suppress(av.FFmpegError):
+            for frame in frames:
+                if (frame.height, frame.width) == (film.height, film.width):
+                    yield planes_of(frame)[0]
+
+
+def _key_frames(film: Film, container: InputContainer, stream: VideoStream, count: int) -> Iterator[VideoFrame]:
+    """Yield the key frames before `count` places, evenly spread, once each."""
+    assert film.duration is not None
+    known: set[int | None] = set()
+    for number in range(count):
+        with suppress(av.FFmpegError):
+            container.seek(film.pts_at(film.duration * number / count), stream=stream)
+            packets = islice(container.demux(stream), _KEY_PACKETS)
+            key = next((packet for packet in packets if packet.is_keyframe and packet.size), None)
+            if key is not None and key.pts not in known:
+                known.add(key.pts)
+                yield from (*stream.decode(key), *stream.decode(None))

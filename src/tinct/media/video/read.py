@@ -1,23 +1,23 @@
 """Read a film's frames one after the other: Y planes as they are stored, at the times that the film gives them.
 
-Reading goes on after what is damaged. It may begin in the middle, and gives exactly the frames then that a run from the
-beginning gives.
+Reading goes on after what is damaged. It may begin in the middle, and yields exactly the frames then that reading from
+the beginning yields.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, cast
 
 import av
 from av.codec.context import ThreadType
-from av.container import Flags, InputContainer
+from av.container import Flags
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
@@ -28,18 +28,75 @@ from tinct.errors import InputError, UnreadableError
 from tinct.media.video.fields import Deinterlacer
 from tinct.media.video.film import Film, clock
 from tinct.media.video.planes import depth_of, planes_of
-from tinct.media.video.problems import BROKEN, CUT_OFF, LOST, MOVED, Problems
 from tinct.media.video.source import decode_image, opened, packets_of
 
 # Seconds before a place in the middle from which decoding begins; the next where that was too close.
 _BEFORE = (4, 30, 180)
-# So many key frames must have been decoded before that place: frames after the second depend on nothing before the
-# first, whatever the codec.
+# Number of key frames that must have been decoded before that place: frames after the second depend on nothing before
+# the first, whatever the codec.
 _KEY_FRAMES = 2
 # Frames before that place which the deinterlacer sees.
 _CONTEXT = 2
 
 _Planes = tuple[NDArray[Any], ...]
+
+# Problems of one kind less than this apart (seconds) become one.
+_NEAR = 2
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that went wrong, in seconds from the film's beginning.
+
+    Attributes:
+        kind: a sentence's end with `{}` where the number of frames stands.
+        count: how many frames.
+    """
+
+    kind: str
+    first: Fraction
+    last: Fraction
+    count: int = 1
+
+    def __str__(self) -> str:
+        times = f"at {clock(self.first)}"
+        if clock(self.last) != clock(self.first):
+            times = f"from {clock(self.first)} to {clock(self.last)}"
+        frames = "1 frame" if self.count == 1 else f"{self.count} frames"
+        return f"{times}: {self.kind.format(frames)}"
+
+
+LOST = "{} could not be decoded (the file is damaged there)"
+BROKEN = "{} decoded with errors (the file is damaged there)"
+MOVED = "{} had the same time as the one before, or an earlier one, and came a moment later"
+CUT_OFF = "the film ends here, before its time: the file is cut off"
+
+
+class Problems:
+    """What has gone wrong so far while a film is read; neighbours of one kind become one."""
+
+    def __init__(self) -> None:
+        self._noted: list[Problem] = []
+
+    def add(self, kind: str, film: Film, pts: int, *, count: int = 1) -> None:
+        """Note a problem at a frame."""
+        seconds = film.seconds_at(pts)
+        if self._noted:
+            last = self._noted[-1]
+            if last.kind == kind and 0 <= seconds - last.last <= _NEAR:
+                self._noted[-1] = replace(last, last=seconds, count=last.count + count)
+                return
+        self._noted.append(Problem(kind, seconds, seconds, count))
+
+    @property
+    def noted(self) -> tuple[Problem, ...]:
+        """Return the problems so far, in the film's order."""
+        return tuple(self._noted)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Return the problems so far, as sentences."""
+        return tuple(str(problem) for problem in self._noted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +126,14 @@ def read_frames(
     end_pts: int | None = None,
     problems: Problems | None = None,
 ) -> Generator[Frame, None, None]:
-    """Read a film's frames. The file is closed when the generator is, or has given its last frame.
+    """Read a film's frames. The file is closed when the generator is, or has yielded its last frame.
 
     Args:
         film: the film.
         start_pts: leave out the frames before; the others come exactly as from a run from the beginning.
-        start_number: number of the first frame that is given.
+        start_number: number of the first frame that is yielded.
         end_pts: leave out the frames from there on.
-        problems: gathers what went wrong from the first frame given on.
+        problems: gathers what goes wrong from the first frame yielded on.
 
     Yields:
         The frames. Those of interlaced films are made progressive, one for one, except those that the film says are
@@ -106,7 +163,7 @@ def read_frames(
 
 
 def _exact(film: Film, start_pts: int | None, problems: Problems) -> Generator[Decoded, None, None]:
-    """Decode from the beginning, or from so far before a place in the middle that the frames there are exact."""
+    """Decode from the beginning, or from far enough before a place in the middle that the frames there are exact."""
     if film.images:
         yield from decode(film, place=start_pts, since=None, problems=problems)
         return
@@ -257,7 +314,7 @@ def _decode_file(film: Film, place: int | None, times: _Times) -> Generator[Deco
 
 
 class _Times:
-    """Gives frames their times, and finds out which were lost.
+    """Computes the times of frames, and finds out which were lost.
 
     A frame has the time of its packet. In files without times (AVI, bare streams) the n-th frame shown has the n-th
     smallest time at which a packet is decoded.
@@ -321,51 +378,3 @@ class _Times:
     def _note(self, kind: str, pts: int, count: int) -> None:
         if self._since is None or pts >= self._since:
             self._problems.add(kind, self._film, pts, count=count)
-
-
-# Films of no more frames are read from the beginning: they have too few key frames.
-_SHORT = 300
-# So many packets after a place are looked at for a key frame.
-_MOST_PACKETS = 100
-
-
-def sample_lumas(film: Film, count: int) -> Iterator[NDArray[Any]]:
-    """Yield at most `count` Y planes (H, W) of frames spread over a film, as they are stored.
-
-    Long films give key frames, which need no others to be decoded: fewer where they have few.
-    """
-    if film.images:
-        step = max(1, len(film.images) // count)
-        for path in film.images[::step]:
-            with suppress(UnreadableError):
-                yield planes_of(decode_image(path))[0]
-        return
-    with opened(film.path) as container:
-        stream = container.streams[film.stream]
-        if not isinstance(stream, VideoStream):
-            return
-        stream.thread_type = ThreadType.AUTO
-        long = film.frames is None or film.frames > _SHORT
-        if film.seekable and film.duration and long:
-            frames = _key_frames(film, container, stream, count)
-        else:
-            step = max(1, (film.frames or count) // count)
-            frames = islice(container.decode(stream), 0, step * count, step)
-        with suppress(av.FFmpegError):
-            for frame in frames:
-                if (frame.height, frame.width) == (film.height, film.width):
-                    yield planes_of(frame)[0]
-
-
-def _key_frames(film: Film, container: InputContainer, stream: VideoStream, count: int) -> Iterator[VideoFrame]:
-    """Yield the key frames before `count` places, evenly spread, once each."""
-    assert film.duration is not None
-    known: set[int | None] = set()
-    for number in range(count):
-        with suppress(av.FFmpegError):
-            container.seek(film.pts_at(film.duration * number / count), stream=stream)
-            packets = islice(container.demux(stream), _MOST_PACKETS)
-            key = next((packet for packet in packets if packet.is_keyframe and packet.size), None)
-            if key is not None and key.pts not in known:
-                known.add(key.pts)
-                yield from (*stream.decode(key), *stream.decode(None))

@@ -1,4 +1,4 @@
-"""How films are encoded: the codecs, containers and purposes there are, and the recipe for one film."""
+"""How films are encoded: codecs, containers and purposes, and the recipe for one film."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def container_of(target: str | Path) -> Container:
     return CONTAINERS[suffix]
 
 
-# FFV1 cuts frames with at least so many pixels into 16 slices, which are encoded side by side, and others into 4.
+# FFV1 cuts frames with at least this many pixels into 16 slices, which are encoded side by side, and others into 4.
 _MANY_SLICES = 640 * 360
 
 

@@ -1,4 +1,4 @@
-"""Open a film's file, or the pictures of a folder, and say clearly where that cannot be used."""
+"""Open a film's file, or a folder of pictures, and refuse clearly what cannot be used."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tinct.errors import InputError, SettingError, UnreadableError
 from tinct.files import walk
 from tinct.media.image.opening import open_source
 
-# After so many failures to read on, one after the other, nothing more is to be had from a file.
+# After this many failures in a row to read on, a file has no more that can be read.
 _MOST_FAILURES = 100
 # Formats that FFmpeg gives pictures of although they are text, or lists of other files.
 _NO_FILMS = {"tty", "concat", "hls", "dash", "sdp", "lavfi", "bin", "xbin", "adf", "idf", "lrc"}
@@ -70,8 +70,8 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
         tracks = len(container.streams.audio)
-        found = f"only sound ({tracks} tracks)" if tracks else "it may be cut off at its beginning"
-        raise InputError(f"{path}: has no moving pictures, {found}; name a whole film")
+        reading = f"only sound ({tracks} tracks)" if tracks else "it may be cut off at its beginning"
+        raise InputError(f"{path}: has no moving pictures, {reading}; name a whole film")
     best = container.streams.best("video")
     stream = next((stream for stream in streams if best is not None and stream.index == best.index), streams[0])
     if stream.codec_context is None:
@@ -97,7 +97,7 @@ def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[S
 
 
 def readable(text: str) -> str:
-    """Return what a file says as text: it is UTF-8, or what Windows wrote before that."""
+    """Return what a file says as text: UTF-8, or else the encoding of Windows before that."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -106,7 +106,7 @@ def readable(text: str) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Return the telling part of FFmpeg's message."""
+    """Return FFmpeg's reason for an error."""
     return str(getattr(error, "strerror", None) or error or "no reason given")
 
 
@@ -127,7 +127,7 @@ class Images:
 
 
 def open_images(folder: Path, *, rate: Fraction | float | None) -> Images:
-    """Look through a folder of pictures: frame-0001.png, frame-0002.png and so on, one frame each.
+    """Check a folder of pictures: frame-0001.png, frame-0002.png and so on, of which each is a frame.
 
     Raises:
         InputError: it holds none, or pictures of several sizes.
@@ -177,7 +177,7 @@ def _natural(path: Path) -> tuple[list[str | int], str]:
 
 
 def _size(path: Path) -> tuple[int, int] | None:
-    """Return a picture's size by its header; None if that is damaged, which is told when its turn comes."""
+    """Return a picture's size by its header; None if that is damaged, which is reported when the picture is read."""
     try:
         image = pyvips.Image.new_from_source(open_source(path), "", access="sequential")
     except pyvips.Error:

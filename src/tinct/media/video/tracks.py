@@ -1,4 +1,4 @@
-"""Take everything in a film's file beside its pictures into another file: in sync, cut where the film is cut.
+"""Copy everything in a film's file beside its pictures to another file: in sync, cut where the film is cut.
 
 Packets of sound and subtitles are copied, or encoded anew where the container cannot hold them.
 """
@@ -31,7 +31,7 @@ from tinct.media.video.source import opened, packets_of, readable
 
 # What may be done with sound: passed on as it is, encoded anew where the container cannot hold it, or left out.
 SOUND = ("copy", "encode", "none")
-# So many packets are written to find out whether a container can hold them; those of subtitles may be far away.
+# Packets that are written to find out whether a container can hold them; those of subtitles may be far away.
 _TRIED = {"audio": 8, "video": 1}
 # What Matroska calls cover pictures, by their codecs: file names and kinds.
 _COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
@@ -52,7 +52,7 @@ class Window:
     shift: Fraction = Fraction(0)
 
     def fitted(self, packet: Packet[Stream], *, text: bool) -> Packet[Stream] | None:
-        """Move a packet to the result's clock; None if it lies outside. What is read is shortened to what is inside."""
+        """Move a packet to the result's clock; return None if it lies outside. Text is shortened to what is inside."""
         time = packet.pts if packet.pts is not None else packet.dts
         if time is None:
             return packet
@@ -76,13 +76,13 @@ class Window:
 
     def chapters(self, chapters: tuple[Chapter, ...]) -> list[Chapter]:
         """Move chapters to the result's clock, without those that lie outside."""
-        found = []
+        inside = []
         for chapter in chapters:
             begin = chapter.start if self.start is None else max(chapter.start, self.start)
             end = chapter.end if self.end is None else min(chapter.end, self.end)
             if begin < end:
-                found.append(replace(chapter, start=begin - self.shift, end=end - self.shift))
-        return found
+                inside.append(replace(chapter, start=begin - self.shift, end=end - self.shift))
+        return inside
 
 
 class Tracks:
@@ -143,7 +143,7 @@ class Tracks:
         )
 
     def _other(self, track: Track) -> Route | None:
-        """Take along what can be, and note the rest."""
+        """Return the way of a track that the container can hold; note what is left out."""
         source = self._source.streams[track.index]
         which = f"stream {track.index}, {track.codec}"
         if track.cover and self._container.suffix == ".mkv" and track.codec in _COVERS:
@@ -190,7 +190,7 @@ def _first_packet(film: Film, track: Track) -> bytes:
 
 # Bits a second for each channel: enough that nobody hears a difference.
 _CHANNEL_RATE = 96_000
-# What encoders take that take neither the source's rate nor its arrangement of channels.
+# For encoders that take neither the source's rate nor its arrangement of channels.
 _COMMON_RATE = 48_000
 _COMMON_LAYOUTS = {1: "mono", 6: "5.1", 8: "7.1"}
 
@@ -303,7 +303,7 @@ class CaptionEncoder:
         return made
 
 
-# What a source's file says of a stream as it is stored there, and what is not so any more.
+# Beginnings of notes on a stream that are true of the source's file alone.
 _STALE = (
     "BPS",
     "DURATION",
