@@ -125,7 +125,7 @@ def test_a_folder_of_scans_for_a_purpose(tiny_model: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("{film}", "--preview", "1", "--end", "2"), "say both where to stop"),
+        (("{film}", "--preview", "1", "--end", "2"), "both say where to stop"),
         (("{film}", "--preview", "0"), "above 0 seconds"),
         (("{film}", "--smoothing", "much"), "smoothing must be"),
         (("{film}", "-o", "{film}", "--overwrite"), "is the input itself"),

@@ -32,17 +32,18 @@ from tinct.cli import (
     turing,
     video,
 )
+from tinct.cli.options import add_verbs
 from tinct.errors import TinctError
 
-# In the order in which the help lists them.
+# In the order in which the help lists them; the family of `tinct classify` comes last.
 VERBS = (
     *(colorize, suggest, video, serve, turing, demo, models),
-    *(evaluate, bins, calibrate, data, study, prepare, train, export, classify),
+    *(evaluate, bins, calibrate, data, study, prepare, train, export),
 )
 
 
 def build() -> typer.Typer:
-    """Return the whole command line with all its verbs."""
+    """Return the command line with all its verbs."""
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
@@ -53,8 +54,8 @@ def build() -> typer.Typer:
     app.callback(help="Give colour to black-and-white photographs and films, and train the networks that do it.")(
         _options
     )
-    for verb in VERBS:
-        verb.register(app)
+    add_verbs(app, VERBS)
+    app.add_typer(classify.build(), name="classify")
     return app
 
 
@@ -74,7 +75,7 @@ def main() -> None:
 
 
 def _name_everything() -> None:
-    """Let file names that are no UTF-8 pass: to stdout as they are, to stderr in escapes."""
+    """Let file names that are no UTF-8 pass: to stdout as they are, to stderr as escapes."""
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=errors)
@@ -91,7 +92,7 @@ def _end_cleanly() -> None:
 
 
 def _drop_unwritable_output() -> None:
-    """Where stdout takes nothing more, keep the interpreter from trying once more as it ends."""
+    """Keep the interpreter from writing to stdout once more as it ends, where that failed."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -22,11 +22,6 @@ tinct bins album/ --space lab --grid 22 --bins 64
 tinct bins photo --json"""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(epilog=EPILOG)(bins)
-
-
 def bins(
     data: Annotated[
         str,

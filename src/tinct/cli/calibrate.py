@@ -18,11 +18,6 @@ tinct calibrate photo --data dataset/
 tinct calibrate mine.onnx --data dataset/ --figure reliability.svg -o mine.onnx --overwrite"""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(epilog=EPILOG)(calibrate)
-
-
 @takes(decoding_options("size", "runtime"))
 def calibrate(
     model: Annotated[

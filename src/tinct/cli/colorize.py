@@ -25,11 +25,6 @@ tinct colorize grandmother.jpg --explain --overwrite
 tinct colorize - < old.png > new.png"""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(epilog=EPILOG)(colorize)
-
-
 Inputs = Annotated[
     list[str],
     typer.Argument(metavar="INPUT", help="Files, folders, patterns such as 'album/*.jpg', or - for stdin."),

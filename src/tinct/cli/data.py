@@ -27,11 +27,6 @@ tinct data datasets/mine --model photo -o looked-at/
 tinct data photos/ -o photos.html --strict"""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(epilog=EPILOG)(data)
-
-
 def data(
     dataset: Annotated[
         Path,

@@ -16,11 +16,6 @@ tinct demo
 tinct demo -o look --model run/model.onnx"""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(epilog=EPILOG)(demo)
-
-
 @takes(decoding_options("model"))
 def demo(
     output: Annotated[str, typer.Option("-o", "--output", metavar="FOLDER", help="Write to this folder.")] = "demo",

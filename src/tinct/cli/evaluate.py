@@ -41,11 +41,6 @@ tinct evaluate photo run/model.onnx --data dataset/ --by source
 tinct evaluate photo --data dataset/ --backbone vgg16.pth"""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(epilog=EPILOG)(evaluate)
-
-
 @takes(decoding_options("temperature", "size", "runtime"))
 def evaluate(
     models: Annotated[

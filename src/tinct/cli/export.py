@@ -16,11 +16,6 @@ tinct export runs/mine -o mine.onnx
 tinct export runs/mine -o mine.onnx --half --temperature 0.4 --overwrite"""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(epilog=EPILOG)(export)
-
-
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a training.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Write this .onnx file.")],

@@ -21,11 +21,6 @@ tinct models photo
 tinct models run/model.onnx --json"""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(epilog=EPILOG)(models)
-
-
 def models(
     names: Annotated[
         list[str] | None,

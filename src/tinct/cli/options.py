@@ -8,6 +8,7 @@ from dataclasses import Field, fields
 from importlib.util import find_spec
 from inspect import Parameter, Signature, signature
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -39,6 +40,12 @@ Name = Annotated[
     typer.Option("--name", metavar="HOST", help="Answer to this host name, too; may be given several times."),
 ]
 Browser = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
+
+
+def add_verbs(app: typer.Typer, verbs: Iterable[ModuleType]) -> None:
+    """Add verbs: of each file the function that has its name, with the examples in its EPILOG."""
+    for verb in verbs:
+        app.command(epilog=verb.EPILOG)(vars(verb)[verb.__name__.rpartition(".")[2]])
 
 
 def takes(options: Options) -> Callable[[Command], Command]:

@@ -1,4 +1,4 @@
-"""What the verbs share for talking to a person or a program: rows, progress, exit status."""
+"""What the verbs print for a person or a program: rows, diagnoses, progress, exit status."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from tinct.errors import OutputError
 
 if TYPE_CHECKING:
     from tinct.coloring.photo.batch import Row
+    from tinct.learn.doctor.findings import Diagnosis
 
 
 @contextmanager
 def shown_rows(what: str, *, as_json: bool) -> Iterator[Callable[[Row, int, int], None]]:
-    """Return a function that prints each row as it comes, and moves a progress bar where stderr is a terminal."""
+    """Yield a function that prints a row, and moves a progress bar where stderr is a terminal."""
     with progress(what) as advance:
 
         def show(row: Row, done: int, total: int) -> None:
@@ -33,8 +34,8 @@ def progress(what: str, *, rate: str = "") -> Iterator[Callable[[int, int | None
     """Show a progress bar on stderr, moved by calls with (done, total); nothing where stderr is no terminal.
 
     Args:
-        what: is being done.
-        rate: what is counted a second, such as `frames/s`, for a bar that stays on the screen; none without it.
+        what: describes the work.
+        rate: unit of the speed that is shown, such as `frames/s`, on a bar that stays; no speed without it.
     """
     with progress_of_steps(what, rate=rate) as move:
         yield lambda done, total: move(what, done, total)
@@ -44,12 +45,12 @@ def progress(what: str, *, rate: str = "") -> Iterator[Callable[[int, int | None
 def progress_of_steps(
     shown: str = "", *, rate: str = "", lines: bool = False
 ) -> Iterator[Callable[[str, int, int | None], None]]:
-    """Show a progress bar on stderr, moved by calls with (what is being done, done, total).
+    """Show a progress bar on stderr, moved by calls with (description of the step, done, total).
 
     Args:
-        shown: what is shown to be done before the first call.
+        shown: the description before the first call.
         rate: as for `progress`.
-        lines: where stderr is no terminal, print a line for each new thing that is being done, instead of nothing.
+        lines: print the description of each new step where stderr is no terminal, instead of nothing.
     """
     if not sys.stderr.isatty():
 
@@ -89,9 +90,9 @@ def progress_of_steps(
 
 
 def print_json(value: Any, *, on_stderr: bool = False) -> None:
-    """Print one value as one line of JSON, at once, on stdout if nothing else is said.
+    """Print one value as one line of JSON, at once.
 
-    A file name that is no UTF-8 stands there in JSON's escapes, as Python's `os.fsdecode` gives it.
+    A file name that is no UTF-8 is written in JSON's escapes, as Python's `os.fsdecode` returns it.
     """
     text = json.dumps(value, ensure_ascii=False)
     try:
@@ -102,7 +103,7 @@ def print_json(value: Any, *, on_stderr: bool = False) -> None:
 
 
 def print_row(row: Row, *, as_json: bool, results_on_stderr: bool = False) -> None:
-    """Print what became of one picture: results on stdout if nothing else is said, everything else on stderr."""
+    """Print what became of one picture: results on stdout unless asked otherwise, everything else on stderr."""
     if as_json:
         print_json(row.to_json(), on_stderr=results_on_stderr)
         return
@@ -115,6 +116,25 @@ def print_row(row: Row, *, as_json: bool, results_on_stderr: bool = False) -> No
     if row.message:
         of = f"{row.source}: " if row.status == "colorized" else ""  # a remark; other messages name the picture
         say(f"{row.status}: {of}{row.message}", on_stderr=True)
+
+
+def print_diagnosis(diagnosis: Diagnosis) -> None:
+    """Print verdict, findings and facts for a person."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{diagnosis.subject}: {diagnosis.verdict}", style="bold")
+    if not diagnosis.findings:
+        console.print("nothing to complain of")
+    for number, finding in enumerate(diagnosis.findings, start=1):
+        doubt = "" if finding.sure else " (this fits best, and is not proven)"
+        console.print(f"\n{number}. {finding.title}{doubt}", style="bold red" if finding.level == "serious" else "bold")
+        for line in finding.evidence:
+            console.print(f"   {line}")
+        console.print(f"   remedy: {finding.remedy}")
+    console.print()
+    for line in diagnosis.facts:
+        console.print(line, style="dim")
 
 
 def say(text: str, *, on_stderr: bool = False) -> None:
@@ -132,7 +152,7 @@ def say(text: str, *, on_stderr: bool = False) -> None:
 
 
 def exit_by(rows: Sequence[Row]) -> None:
-    """Leave with exit status 1 when a picture failed.
+    """Exit with status 1 if a picture failed.
 
     Raises:
         Exit: one did.

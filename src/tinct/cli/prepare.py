@@ -16,11 +16,6 @@ tinct prepare photos/ -o datasets/mine
 tinct prepare sun/ flickr/ --categories coast --categories field -o datasets/coast"""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(epilog=EPILOG)(prepare)
-
-
 def prepare(
     sources: Annotated[list[Path], typer.Argument(metavar="SRC...", help="Folders of photographs, to any depth.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DATASET", help="Make this dataset folder.")],

@@ -40,11 +40,6 @@ DECODING = decoding_options("model", "temperature", "caution", "size", "denoise"
 LIMITS = options_of(Limits)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(epilog=EPILOG)(serve)
-
-
 @takes({**DECODING, **LIMITS})
 def serve(
     classifier: Classifiers = None,

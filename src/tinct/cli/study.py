@@ -27,11 +27,6 @@ tinct study transfer --data datasets/mine --out studies/transfer --encoder-weigh
 tinct study bins --data datasets/mine --out studies/bins --backbone squeezenet1_1.pth"""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(epilog=EPILOG)(study)
-
-
 def study(
     recipe: Annotated[
         str | None,

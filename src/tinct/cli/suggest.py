@@ -20,11 +20,6 @@ tinct suggest grandmother.jpg -o points.png --count 8
 tinct suggest grandmother.jpg --hint 25%,60%=#b03020 --json"""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(epilog=EPILOG)(suggest)
-
-
 @takes(decoding_options("model", "size", "views", "denoise", "runtime", "threads"))
 def suggest(
     picture: Annotated[str, typer.Argument(metavar="INPUT", help="A black-and-white photograph.")],

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from tinct.cli.options import named_values, option_of, require_learn, takes, type_of
+from tinct.cli.output import print_diagnosis, progress
 from tinct.errors import SettingError
 from tinct.learn.settings import Augmentation, Training, settings
 
@@ -22,11 +23,6 @@ tinct train datasets/mine --network colorunet --option width=32 --lr auto --out 
 tinct train datasets/mine --network vgg16 --encoder-weights vgg16.pth --task regression --space lab --out runs/vgg
 
 tinct train datasets/mine --network tinct --out runs/mine --resume"""
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(epilog=EPILOG)(train)
 
 
 def _option(setting: Field[Any], default: Any) -> Any:
@@ -72,9 +68,7 @@ def train(
     require_learn("training")
     changes = _changes({name: value for name, value in given.items() if value is not None and value != []})
     if doctor:
-        from tinct.cli.diagnosis import examine_colorization
-
-        examine_colorization(data, changes)
+        _examine(Training(data=data).changed(changes))
         return
     if out is None:
         raise SettingError("name the training's folder with --out RUN")
@@ -93,8 +87,16 @@ def train(
     print(f"{out}: trained; write a model file with  tinct export {out} -o model.onnx")
 
 
+def _examine(training: Training) -> None:
+    from tinct.learn.doctor.with_photographs import examine_with_data
+
+    with progress("Examining") as advance:
+        diagnosis = examine_with_data(training, progress=advance)
+    print_diagnosis(diagnosis)
+
+
 def _changes(given: dict[str, Any]) -> dict[str, Any]:
-    """Turn the options that were given into settings of a training."""
+    """Return the options that were given as settings of a training."""
     changes = dict(given)
     if "options" in changes:
         changes["options"] = named_values(changes["options"])

@@ -32,11 +32,6 @@ DECODING = decoding_options("model", "temperature", "caution", "runtime")
 DESIGN = options_of(Design)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(epilog=EPILOG)(turing)
-
-
 @takes({**DECODING, **DESIGN})
 def turing(
     folder: Folder = None,

@@ -53,27 +53,22 @@ Purpose = Annotated[
 Codec = Annotated[str | None, typer.Option(metavar="NAME", help="Encode with h264, hevc, vp9, av1, prores or ffv1.")]
 Crf = Annotated[int | None, typer.Option(metavar="N", help="Set the codec's quality: lower is better.")]
 Preset = Annotated[str | None, typer.Option(metavar="NAME", help="Set the encoder's own effort, such as slow or fast.")]
-Bits = Annotated[int | None, typer.Option(metavar="8|10", help="Write so many bits a channel. Default: the film's.")]
+Bits = Annotated[int | None, typer.Option(metavar="8|10", help="Write this many bits a channel. Default: the film's.")]
 Sound = Annotated[
     str,
     typer.Option(metavar="copy|encode|none", help="Copy the sound, encode it anew where it must be, or leave it out."),
 ]
 Start = Annotated[float | None, typer.Option(metavar="SECONDS", help="Leave out what comes before.")]
 End = Annotated[float | None, typer.Option(metavar="SECONDS", help="Leave out what comes from there on.")]
-Preview = Annotated[float | None, typer.Option(metavar="SECONDS", help="Take only so much, from the start.")]
+Preview = Annotated[float | None, typer.Option(metavar="SECONDS", help="Take only this much, from the start.")]
 Rate = Annotated[
-    float | None, typer.Option(metavar="FPS", help="Show a folder of pictures at so many frames a second.")
+    float | None, typer.Option(metavar="FPS", help="Show a folder of pictures at this many frames a second.")
 ]
 Compare = Annotated[bool, typer.Option("--compare", help="Put the film as it was beside the result, in one picture.")]
 Recolor = Annotated[bool, typer.Option("--recolor", help="Colorize even shots that have colours already.")]
 ListShots = Annotated[bool, typer.Option("--list-shots", help="Print the shots, and colorize nothing.")]
 Report = Annotated[bool, typer.Option("--report", help="Measure how much the result's colours flicker.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command(epilog=EPILOG)(video)
 
 
 @takes(decoding_options("model", "temperature", "caution", "cautious", "size", "denoise", "runtime", "threads"))
@@ -143,7 +138,7 @@ def _end(start: float | None, end: float | None, preview: float | None) -> float
     if preview is None:
         return end
     if end is not None:
-        raise SettingError("--preview and --end say both where to stop; leave one out")
+        raise SettingError("--preview and --end both say where to stop; leave one out")
     if preview <= 0:
         raise SettingError(f"--preview must be above 0 seconds, not {preview:g}")
     return (start or 0) + preview
@@ -168,8 +163,8 @@ def _shot_line(number: int, shot: Shot) -> str:
 def _flicker(result: VideoResult) -> dict[str, float]:
     from tinct.study.flicker import film_flicker
 
-    found = film_flicker(result.target, cuts=[shot.frame for shot in result.shots])
-    return {"error": found.error, "spread": found.spread, "relative": found.relative}
+    flicker = film_flicker(result.target, cuts=[shot.frame for shot in result.shots])
+    return {"error": flicker.error, "spread": flicker.spread, "relative": flicker.relative}
 
 
 def _print(result: VideoResult, flicker: dict[str, float] | None) -> None:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tinct.cli import build
-from tinct.cli.classify.options import size_of
+from tinct.cli.classify.train import size_of
 
 MODEL = Path(__file__).parents[2] / "golden" / "tiny_classifier.onnx"
 

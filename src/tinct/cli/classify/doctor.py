@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tinct.cli.classify.options import Asked, Folder
-from tinct.cli.diagnosis import print_diagnosis
+from tinct.cli.classify.train import Asked, Folder
 from tinct.cli.options import Seed, options_of, require_learn, takes
-from tinct.cli.output import print_json, progress
+from tinct.cli.output import print_diagnosis, print_json, progress
 
 EPILOG = """Examples:
 

@@ -1,15 +1,17 @@
-"""`tinct classify train`."""
+# ruff: noqa: RUF009 - `_asked` returns a field
+"""`tinct classify train`; `tinct classify doctor` shares the options that say how a network is trained."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinct.cli.classify.options import Asked, Folder
-from tinct.cli.options import Seed, options_of, require_learn, takes
+from tinct.cli.options import Seed, named_values, options_of, require_learn, takes
 from tinct.cli.output import print_json, progress_of_steps, say
+from tinct.errors import SettingError
 
 if TYPE_CHECKING:
     from tinct.learn.recognize.pick import Choices, TrainedClassifier
@@ -24,6 +26,86 @@ tinct classify train pictures/ -o model.onnx --network color_statistics --color-
 tinct classify train pictures/ -o failing.onnx --network small_cnn --color-space rgb --as-first-written
 
 tinct classify train table.csv -o model.onnx --weights squeezenet1_1.pth --time 30"""
+
+
+Folder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FOLDER",
+        help="One subfolder a class; or train/, val/ and test/ with these; or a .csv of paths, labels and splits.",
+    ),
+]
+
+
+def _asked(metavar: str, text: str, default: Any = None) -> Any:
+    return field(default=default, metadata={"metavar": metavar, "help": text})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What was asked for on the command line; None where it was not, and the network's own value is taken."""
+
+    size: str | None = _asked(
+        "WxH", "Bring pictures to this size, or to squares of one edge. Default: their own, up to 128 pixels."
+    )
+    weights: str | None = _asked("FILE", "Take pretrained features from this file: .pth, .safetensors or .npz.")
+    backbone: str = _asked("NAME", "The network of the weights: squeezenet1_1 or vgg16.", "squeezenet1_1")
+    option: list[str] | None = _asked("NAME=VALUE", "Set an option of the network; may be given several times.")
+    standardize: bool | None = _asked(
+        "", "Subtract each channel's mean and divide by its spread, or do not. Default: do."
+    )
+    scale: float | None = _asked("X", "Without standardising, multiply by this; 255 gives 0 to 255. Default: 1.")
+    lr: float | None = _asked("RATE", "Set the learning rate. Default: by network.")
+    optimizer: str | None = _asked("NAME", "Train by adamw, adam or sgd. Default: adamw.")
+    schedule: str | None = _asked(
+        "NAME", "Let the rate rise and fall (cosine), or keep it (constant). Default: cosine."
+    )
+    batch_size: int | None = _asked("N", "Number of pictures a step. Default: 32.")
+    as_first_written: bool = _asked(
+        "",
+        "Train networks as one would write it first: Adam at a constant rate of 0.01 on numbers of 0 to 255, and "
+        "nothing else.",
+        False,
+    )
+    augment: list[str] | None = _asked(
+        "NAME=VALUE",
+        "Change training pictures: flip, shift, brightness and mixup leave colours; hue, saturation, grey and "
+        "per_image do not, and destroy the label where colour separates the classes. 0 turns one off.",
+    )
+
+    def fitting(self, **more: Any) -> dict[str, Any]:
+        """Return how networks are fitted, with more values of `Fitting`, as `pick.fitting_of` takes it."""
+        values = {name: getattr(self, name) for name in ("standardize", "scale", "optimizer", "schedule", "batch_size")}
+        return {
+            "values": values | {"learning_rate": self.lr} | more,
+            "augmentation": named_values(self.augment, flag="--augment"),
+            "as_first_written": self.as_first_written,
+        }
+
+    def network(self) -> dict[str, Any]:
+        """Return which size, pretrained weights and options the network has.
+
+        Raises:
+            SettingError: the size or an option has another form.
+        """
+        options = named_values(self.option)
+        return {"size": size_of(self.size), "weights": self.weights, "backbone": self.backbone, "options": options}
+
+
+def size_of(text: str | None, *, least: int = 16, most: int = 512) -> tuple[int, int] | None:
+    """Read --size, one edge or WxH, as height and width.
+
+    Raises:
+        SettingError: it is something else, or an edge is below `least` or above `most`.
+    """
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) == 1:
+        parts *= 2
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() and least <= int(part) <= most for part in parts):
+        raise SettingError(f"--size needs one edge or WIDTHxHEIGHT, each {least} to {most} pixels, not '{text}'")
+    return int(parts[1]), int(parts[0])
 
 
 @takes(options_of(Asked))
