@@ -29,9 +29,7 @@ from tinct.color.decoding import annealed_shares, softmax
 from tinct.color.resize import small_size
 from tinct.color.spaces import YUV_TO_RGB, FloatArray, rgb_to_yuv
 from tinct.color.upsample import fit_guide, yuv_colors
-from tinct.coloring.film.history import MotionSmoother
-from tinct.coloring.film.settings import Smoothing
-from tinct.coloring.film.smoothing import Smoother
+from tinct.coloring.film.smoothing import MotionSmoother, Smoother, Smoothing
 from tinct.runtime.session import Session
 from tinct.study.flicker import warping_error
 from tinct.study.metrics import Truth, compare

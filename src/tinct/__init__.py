@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tinct.color.bins import ColorBins as ColorBins
+    from tinct.coloring.film.colorize import VideoSettings as VideoSettings
     from tinct.coloring.film.colorize import colorize_video as colorize_video
-    from tinct.coloring.film.settings import VideoSettings as VideoSettings
     from tinct.coloring.hints.hint import Hint as Hint
     from tinct.coloring.hints.hint import load_hints as load_hints
     from tinct.coloring.hints.hint import parse_hint as parse_hint
@@ -33,7 +33,7 @@ _HOMES = {
     "Editor": "tinct.coloring.photo.editor",
     "Hint": "tinct.coloring.hints.hint",
     "TinctError": "tinct.errors",
-    "VideoSettings": "tinct.coloring.film.settings",
+    "VideoSettings": "tinct.coloring.film.colorize",
     "colorize_video": "tinct.coloring.film.colorize",
     "load_hints": "tinct.coloring.hints.hint",
     "parse_hint": "tinct.coloring.hints.hint",

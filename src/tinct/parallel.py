@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TypeVar
@@ -27,7 +27,7 @@ def ordered_map(
     threads: int | None = None,
     ahead: int | None = None,
     pool: ThreadPoolExecutor | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Call a function on several items at once; yield the results in the items' order.
 
     Args:

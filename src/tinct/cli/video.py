@@ -14,7 +14,7 @@ from tinct.cli.output import progress
 from tinct.errors import SettingError
 
 if TYPE_CHECKING:
-    from tinct.coloring.film.settings import VideoResult
+    from tinct.coloring.film.colorize import VideoResult
     from tinct.coloring.film.shots import Shot
 
 EPILOG = """Examples:
@@ -104,9 +104,8 @@ def video(
     if list_shots:
         _list_shots(source, rate=rate, as_json=as_json)
         return
-    from tinct.coloring.film.colorize import colorize_video
+    from tinct.coloring.film.colorize import VideoSettings, colorize_video
     from tinct.coloring.film.hints import load_film_hints
-    from tinct.coloring.film.settings import VideoSettings
 
     settings = VideoSettings(
         hints=load_film_hints(hints) if hints is not None else (),

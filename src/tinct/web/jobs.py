@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tinct.coloring.film.colorize import colorize_video
-from tinct.coloring.film.settings import VideoResult, VideoSettings
+from tinct.coloring.film.colorize import VideoResult, VideoSettings, colorize_video
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.editor import Editor
 from tinct.errors import TinctError

@@ -1,4 +1,4 @@
-"""Films in and out: luma to the bit, times and sound as they were, shots, and runs that go on after a kill."""
+"""Films in and out: luma to the bit, times and sound as they were, shots, and what is refused."""
 
 from __future__ import annotations
 
@@ -12,67 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
+from coloring.film.films import HEIGHT, WIDTH, film_of, has_colors, same, stored, texture, times
 from media.video import clips
-from tinct.coloring.film import colorize as video_module
-from tinct.coloring.film import pipeline as film_module
-from tinct.coloring.film.colorize import colorize_video, list_shots
-from tinct.coloring.film.resume import work_folder
-from tinct.coloring.film.settings import VideoResult, VideoSettings
+from tinct.coloring.film.colorize import VideoResult, list_shots
 from tinct.errors import InputError, OutputError, SettingError, TinctError, UnreadableError
 
-HEIGHT, WIDTH = clips.HEIGHT, clips.WIDTH
 Paint = Callable[..., VideoResult]
-
-
-@pytest.fixture
-def paint(tiny_model: Path) -> Paint:
-    """Colorizes a film with the tiny model; settings are keywords."""
-
-    def run(source: Path, target: Path | None = None, on_frame: Any = None, **settings: Any) -> VideoResult:
-        chosen = {"runtime": "onnxruntime", "denoise": "off", "threads": 2} | settings
-        return colorize_video(source, target, settings=VideoSettings(model=tiny_model, **chosen), on_frame=on_frame)
-
-    return run
-
-
-def texture(number: int, *, seed: int = 1, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
-    """Blocks of grey that move by a pixel a frame: uint8 in 40..215."""
-    blocks = np.random.default_rng(seed).integers(40, 216, (height // 8 + 1, width // 8 + 8))
-    wide = np.kron(blocks, np.ones((8, 8))).astype(np.uint8)
-    return np.ascontiguousarray(wide[:height, number % 56 : number % 56 + width])
-
-
-def film_of(path: Path, frames: int = 20, *, seed: int = 1, **options: Any) -> Path:
-    """Write a grey film of one shot, losslessly where no codec is named."""
-    options = {"codec": "ffv1", "planes": lambda number: (texture(number, seed=seed),)} | options
-    return clips.write_clip(path, frames=frames, **options)
-
-
-def stored(path: Path) -> list[list[np.ndarray]]:
-    """Give Y, U and V of each frame as PyAV decodes them."""
-    frames = []
-    with av.open(str(path)) as container:
-        for frame in container.decode(video=0):
-            dtype = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
-            rows = [np.frombuffer(plane, dtype).reshape(plane.height, -1)[:, : plane.width] for plane in frame.planes]
-            frames.append([plane.copy() for plane in rows])
-    return frames
-
-
-def times(path: Path) -> list[Fraction]:
-    with av.open(str(path)) as container:
-        return [frame.pts * frame.time_base for frame in container.decode(video=0)]
-
-
-def has_colors(planes: list[np.ndarray]) -> bool:
-    middle = 128 if planes[1].dtype == np.uint8 else 512
-    return all(float((plane != middle).mean()) > 0.5 for plane in planes[1:])
-
-
-def same(first: list[list[np.ndarray]], second: list[list[np.ndarray]]) -> bool:
-    return len(first) == len(second) and all(
-        all(map(np.array_equal, one, other)) for one, other in zip(first, second, strict=True)
-    )
 
 
 def fine(number: int) -> np.ndarray:
@@ -368,85 +313,6 @@ def test_wrong_settings_are_refused_before_any_work(
     with pytest.raises(TinctError, match=said):
         paint(source, tmp_path / name, on_frame=lambda *_: pytest.fail("work began"), **settings)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
-
-
-class Killed(BaseException):
-    """Ends a run as a signal would."""
-
-
-def stop_at(number: int) -> Callable[[int, int | None], None]:
-    def on_frame(done: int, total: int | None) -> None:
-        if done == number:
-            raise Killed
-
-    return on_frame
-
-
-@pytest.mark.parametrize(("codec", "name"), [("ffv1", "out.mkv"), ("h264", "out.mp4")])
-def test_a_killed_run_goes_on_and_gives_the_same_film(
-    paint: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str, name: str
-) -> None:
-    monkeypatch.setattr(film_module, "PART_FRAMES", 10)
-    source = clips.add_tracks(
-        film_of(tmp_path / "silent.mkv", 45), tmp_path / "in.mkv", sounds=[("aac", "deu")], seconds=1.8
-    )
-    (tmp_path / "whole").mkdir()
-    whole = paint(source, tmp_path / "whole" / name, codec=codec)
-    target = tmp_path / name
-    for place in (27, 33):
-        with pytest.raises(Killed):
-            paint(source, target, codec=codec, on_frame=stop_at(place))
-        assert not target.exists()
-    # Another number of threads must not make parts that do not fit those there are.
-    result = paint(source, target, codec=codec, threads=1)
-    assert 20 <= result.resumed <= 33
-    assert (result.frames, result.shots) == (45, whole.shots)
-    assert times(target) == times(whole.target)
-    for kind in ("video", "audio"):
-        assert clips.packets_of(target, kind) == clips.packets_of(whole.target, kind)
-    assert {path.name for path in tmp_path.iterdir()} == {"silent.mkv", "in.mkv", "whole", name}
-
-
-def test_a_run_killed_before_its_first_part_leaves_nothing(paint: Paint, tmp_path: Path) -> None:
-    source = film_of(tmp_path / "in.mkv", 20)
-    with pytest.raises(Killed):
-        paint(source, tmp_path / "out.mkv", on_frame=stop_at(5))
-    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
-
-
-def test_a_run_killed_while_the_parts_are_joined_has_nothing_left_to_paint(
-    paint: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: Any, **__: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    source = film_of(tmp_path / "in.mkv", 12)
-    with monkeypatch.context() as patch:
-        patch.setattr(video_module, "assemble", full)
-        with pytest.raises(OutputError, match=r"out.mkv: cannot be written \(No space left on device\)"):
-            paint(source, tmp_path / "out.mkv")
-    result = paint(source, tmp_path / "out.mkv", on_frame=lambda *_: pytest.fail("a frame was painted again"))
-    assert (result.frames, result.resumed) == (12, 12)
-    assert len(stored(result.target)) == 12
-
-
-def test_other_settings_begin_anew(paint: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(film_module, "PART_FRAMES", 10)
-    source = film_of(tmp_path / "in.mkv", 30)
-    with pytest.raises(Killed):
-        paint(source, tmp_path / "out.mkv", codec="ffv1", on_frame=stop_at(25))
-    result = paint(source, tmp_path / "out.mkv", codec="ffv1", smoothing="off")
-    alone = paint(source, tmp_path / "alone.mkv", codec="ffv1", smoothing="off")
-    assert (result.resumed, result.frames) == (0, 30)
-    assert same(stored(result.target), stored(alone.target))
-
-
-def test_two_runs_at_once_on_one_film(paint: Paint, tmp_path: Path) -> None:
-    source = film_of(tmp_path / "in.mkv", 4)
-    target = tmp_path / "out.mkv"
-    with work_folder(target, {}), pytest.raises(OutputError, match="another run is writing it"):
-        paint(source, target)
-    assert paint(source, target).frames == 4
 
 
 def test_progress_counts_all_frames(paint: Paint, tmp_path: Path) -> None:

@@ -9,10 +9,9 @@ import pytest
 
 from media.video import clips
 from tinct.coloring.film import pipeline as film_module
-from tinct.coloring.film.colorize import _area, colorize_video
+from tinct.coloring.film.colorize import VideoSettings, colorize_video, picture_area
 from tinct.coloring.film.frames import FrameColorizer, FrameForm
 from tinct.coloring.film.hints import FilmHint, follow_hints, load_film_hints
-from tinct.coloring.film.settings import VideoSettings
 from tinct.coloring.hints.hint import parse_hint
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import InputError, SettingError
@@ -52,7 +51,7 @@ def hint(x, y, **when):
 
 def tracks_of(path, tiny_model, *hints):
     film = open_film(path)
-    form = FrameForm.of(film, area=_area(film), chroma_shape=(film.height // 2, film.width // 2))
+    form = FrameForm.of(film, area=picture_area(film), chroma_shape=(film.height // 2, film.width // 2))
     colorizer = FrameColorizer(Colorizer(tiny_model, runtime="onnxruntime", size=64, threads=1), form)
     return film, follow_hints(film, hints, colorizer)
 

@@ -12,9 +12,8 @@ import pytest
 
 from tinct.coloring.film import pipeline as film_module
 from tinct.coloring.film.frames import FrameColorizer, FrameForm
-from tinct.coloring.film.pipeline import Break, Painted, paint_film
-from tinct.coloring.film.resume import Progress
-from tinct.coloring.film.settings import ASKED, Smoothing
+from tinct.coloring.film.pipeline import Painted, Progress, paint_film
+from tinct.coloring.film.smoothing import ASKED, Smoothing
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import ModelError
 from tinct.media.video.film import ColorTags, Fields, Film
@@ -80,7 +79,7 @@ def painted(
     since: Progress | None = None,
     recolor: bool = False,
     threads: int = 2,
-) -> list[Painted | Break]:
+) -> list[Painted | Progress]:
     if isinstance(model, Path):
         model = FrameColorizer(Colorizer(model, runtime="onnxruntime", denoise="off"), FORM)
     first = since.facts["given_to"] if since is not None else 0
@@ -98,7 +97,7 @@ def painted(
     )
 
 
-def only_frames(items: list[Painted | Break]) -> list[Painted]:
+def only_frames(items: list[Painted | Progress]) -> list[Painted]:
     return [item for item in items if isinstance(item, Painted)]
 
 
@@ -113,14 +112,14 @@ def test_a_killed_run_goes_on_exactly(tiny_model: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(film_module, "PART_FRAMES", 4)
     planes = [*scene(1, 12), *[(np.full((HEIGHT, WIDTH), 16, np.uint8), None)] * 2, *scene(2, 13)]
     whole = painted(tiny_model, planes, smoothing=smoothing)
-    breaks = [item for item in whole if isinstance(item, Break)]
+    breaks = [item for item in whole if isinstance(item, Progress)]
     assert len(breaks) >= 3
     assert [item.frame.number for item in only_frames(whole)] == list(range(27))
     for place in breaks[:-1]:
-        rest = painted(tiny_model, planes, smoothing=smoothing, since=place.progress)
-        assert_same(only_frames(rest), only_frames(whole)[place.progress.facts["given_to"] :])
-        assert isinstance(rest[-1], Break)
-        assert rest[-1].progress.facts == breaks[-1].progress.facts
+        rest = painted(tiny_model, planes, smoothing=smoothing, since=place)
+        assert_same(only_frames(rest), only_frames(whole)[place.facts["given_to"] :])
+        assert isinstance(rest[-1], Progress)
+        assert rest[-1].facts == breaks[-1].facts
 
 
 def grainy(planes: Sequence[tuple[np.ndarray, Any]]) -> list[tuple[np.ndarray, Any]]:
@@ -134,11 +133,11 @@ def test_a_killed_run_goes_on_exactly_in_a_grainy_film_too(tiny_model: Path, mon
     colorizer = FrameColorizer(Colorizer(tiny_model, runtime="onnxruntime", size=96), FORM)
     planes = grainy([*scene(1, 12), *scene(2, 9)])
     whole = painted(colorizer, planes)
-    breaks = [item for item in whole if isinstance(item, Break)]
-    assert "grain.sums" in breaks[0].progress.arrays
+    breaks = [item for item in whole if isinstance(item, Progress)]
+    assert "grain.sums" in breaks[0].arrays
     for place in breaks[:-1]:
-        rest = painted(colorizer, planes, since=place.progress)
-        assert_same(only_frames(rest), only_frames(whole)[place.progress.facts["given_to"] :])
+        rest = painted(colorizer, planes, since=place)
+        assert_same(only_frames(rest), only_frames(whole)[place.facts["given_to"] :])
 
 
 def test_grain_is_kept_from_the_network_along_the_motion(tiny_model: Path) -> None:
@@ -173,7 +172,7 @@ def test_how_many_threads_makes_no_difference(tiny_model: Path) -> None:
 def test_the_second_shot_knows_nothing_of_the_first(tiny_model: Path) -> None:
     alone = only_frames(painted(tiny_model, scene(5, 10)))
     after = painted(tiny_model, [*scene(4, 9), *scene(5, 10)])
-    assert [shot["frame"] for shot in after[-1].progress.facts["shots"]] == [0, 9]  # type: ignore[union-attr]
+    assert [shot["frame"] for shot in after[-1].facts["shots"]] == [0, 9]  # type: ignore[union-attr]
     for one, other in zip(alone, only_frames(after)[9:], strict=True):
         assert all(np.array_equal(*pair) for pair in zip(one.planes, other.planes, strict=True))
 
@@ -192,14 +191,14 @@ def test_a_shot_learns_from_itself_alone_wherever_it_begins(tiny_model: Path, cu
     assert len(questions) == asked  # every third frame, and the first of the shot where it lies between
     other = painted(colorizer, [*scene(6, cut), *scene(5, 20 - cut)], threads=1)
     for result in (one, other):
-        assert [shot["frame"] for shot in result[-1].progress.facts["shots"]] == [0, cut]  # type: ignore[union-attr]
+        assert [shot["frame"] for shot in result[-1].facts["shots"]] == [0, cut]  # type: ignore[union-attr]
     assert_same(only_frames(one)[cut:], only_frames(other)[cut:])
 
 
 def test_shots_with_colours_of_their_own_keep_them(tiny_model: Path) -> None:
     planes = [*scene(6, 8), *scene(7, 8, colored=True), *scene(8, 8)]
     result = painted(tiny_model, planes)
-    shots = result[-1].progress.facts["shots"]  # type: ignore[union-attr]
+    shots = result[-1].facts["shots"]  # type: ignore[union-attr]
     assert [(shot["frame"], shot["colored"]) for shot in shots] == [(0, False), (8, True), (16, False)]
     for item in only_frames(result):
         own = item.frame.chroma is not None and all(map(np.array_equal, item.planes, item.frame.chroma))
@@ -232,7 +231,7 @@ def test_a_frame_on_which_the_network_fails_is_told_and_coloured(tiny_model: Pat
     colorizer = Failing(Colorizer(tiny_model, runtime="onnxruntime", denoise="off", size=96), FORM)
     result = painted(colorizer, planes)
     assert [item.frame.number for item in only_frames(result)] == list(range(9))
-    problems = result[-1].progress.facts["problems"]  # type: ignore[union-attr]
+    problems = result[-1].facts["problems"]  # type: ignore[union-attr]
     assert problems == ["at 0:00:00.1: the network failed on 1 frame, which got the colours of its neighbours"]
     u, v = only_frames(result)[3].planes
     before = only_frames(result)[2].planes

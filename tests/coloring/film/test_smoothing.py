@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from tinct.coloring.film.settings import LONGEST_SPAN, Smoothing
-from tinct.coloring.film.smoothing import KernelSmoother, Smoother
+from tinct.coloring.film.smoothing import LONGEST_SPAN, KernelSmoother, Smoother, Smoothing
 from tinct.errors import InputError, SettingError
 
 LUMA = np.zeros((12, 16), dtype=np.uint8)

@@ -8,10 +8,9 @@ A killed run goes on after the last finished part when it is called again with t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,28 +20,97 @@ import numpy as np
 from tinct import __version__
 from tinct.color.resize import resized, small_size
 from tinct.coloring.film.frames import Area, FrameColorizer, FrameForm
-from tinct.coloring.film.hints import HintTracks, follow_hints
-from tinct.coloring.film.pipeline import Break, Painted, paint_film
-from tinct.coloring.film.resume import Progress, WorkFolder, work_folder
-from tinct.coloring.film.settings import Smoothing, VideoResult, VideoSettings
+from tinct.coloring.film.hints import FilmHint, HintTracks, follow_hints
+from tinct.coloring.film.parts import PartEncoder, WorkFolder, work_folder
+from tinct.coloring.film.pipeline import Progress, paint_film
 from tinct.coloring.film.shots import CutFinder, Shot, active_area
+from tinct.coloring.film.smoothing import Smoothing
 from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.settings import Decoding
 from tinct.errors import InputError, SettingError
 from tinct.media.video.film import Film
 from tinct.media.video.mux import assemble, check_target
 from tinct.media.video.probe import open_film, sample_lumas
 from tinct.media.video.read import Problems, read_frames
 from tinct.media.video.recipe import Recipe, choose_recipe, default_target
-from tinct.media.video.write import SegmentWriter
-from tinct.parallel import core_count, ordered_map
+from tinct.parallel import core_count
 
 # Frames, spread over the film, in which black borders are looked for.
 _BORDER_FRAMES = 24
 # Root of height x width at which cuts are found where no network runs.
 _SHOT_SIZE = 128
 _MOST_THREADS = 8
-# Frames that may wait for the encoder.
-_AHEAD = 2
+
+OnFrame = Callable[[int, int | None], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoSettings(Decoding):
+    """How to colorize a film, beside what `Decoding` says.
+
+    Attributes:
+        hints: what is known of the colours of some frames; see `tinct.coloring.film.hints`.
+        smoothing: over time: `motion`, `paper`, `ALPHA,FRAMES` or `off`; see `tinct.coloring.film.smoothing`.
+        purpose: codec and quality for a purpose: `archive`, `master`, `edit`, `share` or `small`.
+        codec: `h264`, `hevc`, `vp9`, `av1`, `prores` or `ffv1`; by purpose and container without it.
+        crf, preset: the codec's quality (lower is better) and effort; the purpose's or the codec's usual without them.
+        bits: 8 or 10 bits a channel; the film's own without it.
+        sound: `copy`, `encode` or `none`.
+        start, end: seconds; what comes before the one, or from the other on, is left out.
+        rate: frames a second of a folder of pictures.
+        compare: put the film as it was beside the result, in one picture.
+        recolor: colour shots anew that have colours already.
+        overwrite: replace a result that is there already.
+    """
+
+    hints: tuple[FilmHint, ...] = ()
+    smoothing: str = "motion"
+    purpose: str | None = None
+    codec: str | None = None
+    crf: int | None = None
+    preset: str | None = None
+    bits: int | None = None
+    sound: str = "copy"
+    start: float | None = None
+    end: float | None = None
+    rate: float | None = None
+    compare: bool = False
+    recolor: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class VideoResult:
+    """A colorized film.
+
+    Attributes:
+        source, target: the input and the file written.
+        width, height: of the result, in pixels.
+        frames, resumed: of the result, and those of them that an earlier run had finished.
+        seconds: the time this run took.
+        model, codec: their names.
+        shots: what lies between cuts.
+        notices: what was done that one might not expect, such as deinterlacing.
+        problems: what went wrong with some frames.
+    """
+
+    source: Path
+    target: Path
+    width: int
+    height: int
+    frames: int
+    seconds: float
+    resumed: int
+    model: str
+    codec: str
+    shots: tuple[Shot, ...]
+    notices: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        values = asdict(self)
+        return values | {"source": str(self.source), "target": str(self.target), "seconds": round(self.seconds, 3)}
 
 
 def colorize_video(
@@ -51,7 +119,7 @@ def colorize_video(
     *,
     settings: VideoSettings | None = None,
     colorizer: Colorizer | None = None,
-    on_frame: Callable[[int, int | None], object] | None = None,
+    on_frame: OnFrame | None = None,
 ) -> VideoResult:
     """Colorize a film.
 
@@ -74,22 +142,11 @@ def colorize_video(
     film = open_film(Path(source), rate=settings.rate)
     span = _span(film, settings)
     place = Path(target) if target is not None else default_target(film, codec=settings.codec, named=settings.purpose)
-    # Side by side, of an odd width the last column is left out.
-    written = replace(film, width=2 * (film.width - film.width % 2)) if settings.compare else film
-    recipe = choose_recipe(
-        written,
-        place,
-        codec=settings.codec,
-        crf=settings.crf,
-        preset=settings.preset,
-        bits=settings.bits,
-        named=settings.purpose,
-    )
+    written, recipe = _recipe(film, place, settings)
     check_target(film, place, recipe, sound=settings.sound, overwrite=settings.overwrite)
     # With one thread, since several frames are in work at once.
-    colorizer = colorizer or Colorizer(settings, threads=1)
-    work = _Work(film, written, recipe, settings, colorizer, smoothing, span)
-    with work_folder(place, work.plan) as folder:
+    work = _Work(film, written, recipe, settings, colorizer or Colorizer(settings, threads=1), smoothing, span)
+    with work_folder(place, work.plan()) as folder:
         since = folder.progress()
         done = work.paint(folder, since, on_frame)
         lost = assemble(
@@ -100,23 +157,11 @@ def colorize_video(
             start_pts=span[0],
             end_pts=span[1],
             sound=settings.sound,
-            note=f"colorized by tinct {__version__}, model {colorizer.session.card.name}, smoothing {smoothing}",
+            note=f"colorized by tinct {__version__}, model {work.model}, smoothing {smoothing}",
             overwrite=settings.overwrite,
         )
-    return VideoResult(
-        source=Path(source),
-        target=place,
-        width=recipe.width,
-        height=recipe.height,
-        frames=done.facts["given_to"],
-        seconds=time.perf_counter() - started,
-        resumed=since.facts["given_to"] if since is not None else 0,
-        model=colorizer.session.card.name,
-        codec=recipe.codec.name,
-        shots=tuple(Shot(**shot) for shot in done.facts["shots"]),
-        notices=(*work.notices(), *work.idle_hints(done), *dict.fromkeys((*recipe.remarks, *lost))),
-        problems=tuple(done.facts["problems"]),
-    )
+    seconds = time.perf_counter() - started
+    return work.result(Path(source), place, since=since, done=done, lost=lost, seconds=seconds)
 
 
 def list_shots(source: str | Path, *, rate: float | None = None) -> list[Shot]:
@@ -126,20 +171,27 @@ def list_shots(source: str | Path, *, rate: float | None = None) -> list[Shot]:
         InputError: the source is no film, or cannot be decoded.
     """
     film = open_film(Path(source), rate=rate)
-    top, bottom, left, right = _area(film)
+    top, bottom, left, right = picture_area(film)
     size = small_size(bottom - top, right - left, size=_SHOT_SIZE)
     form = FrameForm.of(film)
     finder = CutFinder()
-    numbers: list[tuple[int, int]] = []
+    starts: list[Shot] = []
     cuts: list[bool] = []
     with closing(read_frames(film)) as frames:
         for frame in frames:
             luma = form.unit(resized(frame.luma[top:bottom, left:right], size))
             cuts += finder.push(np.rint(luma * 255).astype(np.uint8))
-            numbers.append((frame.number, frame.pts))
+            starts.append(Shot(frame.number, float(film.seconds_at(frame.pts))))
     cuts += finder.flush()
-    begin = [index for index, cut in enumerate(cuts) if cut or index == 0]
-    return [Shot(numbers[index][0], float(film.seconds_at(numbers[index][1]))) for index in begin]
+    return [start for index, (start, cut) in enumerate(zip(starts, cuts, strict=True)) if cut or index == 0]
+
+
+def picture_area(film: Film) -> Area:
+    """Find a film's picture between black borders."""
+    form = FrameForm.of(film)
+    lumas = (np.rint(form.unit(luma) * 255).astype(np.uint8) for luma in sample_lumas(film, _BORDER_FRAMES))
+    first = next(lumas, None)
+    return active_area(chain([first], lumas)) if first is not None else (0, film.height, 0, film.width)
 
 
 def _span(film: Film, settings: VideoSettings) -> tuple[int | None, int | None]:
@@ -148,21 +200,25 @@ def _span(film: Film, settings: VideoSettings) -> tuple[int | None, int | None]:
     if (start is not None and start < 0) or (end is not None and end <= (start or 0)):
         raise SettingError(f"start and end must be seconds, the end after the start, not {start} and {end}")
     if start is not None and film.duration is not None and start >= film.duration:
-        raise SettingError(
-            f"{film.path}: ends at {float(film.duration):.1f} s, before the start asked for, {start:g} s"
-        )
-    return (
-        film.pts_at(start) if start else None,
-        film.pts_at(end) if end is not None else None,
+        ending = f"ends at {float(film.duration):.1f} s, before the start asked for, {start:g} s"
+        raise SettingError(f"{film.path}: {ending}")
+    return film.pts_at(start) if start else None, film.pts_at(end) if end is not None else None
+
+
+def _recipe(film: Film, target: Path, settings: VideoSettings) -> tuple[Film, Recipe]:
+    """Return the film as it is written, twice as wide for comparing, and how it is encoded."""
+    # Side by side, of an odd width the last column is left out.
+    written = replace(film, width=2 * (film.width - film.width % 2)) if settings.compare else film
+    recipe = choose_recipe(
+        written,
+        target,
+        codec=settings.codec,
+        crf=settings.crf,
+        preset=settings.preset,
+        bits=settings.bits,
+        named=settings.purpose,
     )
-
-
-def _area(film: Film) -> Area:
-    """Find a film's picture between black borders."""
-    form = FrameForm.of(film)
-    lumas = (np.rint(form.unit(luma) * 255).astype(np.uint8) for luma in sample_lumas(film, _BORDER_FRAMES))
-    first = next(lumas, None)
-    return active_area(chain([first], lumas)) if first is not None else (0, film.height, 0, film.width)
+    return written, recipe
 
 
 @dataclass(eq=False)
@@ -180,17 +236,21 @@ class _Work:
 
     def __post_init__(self) -> None:
         self._threads = min(self.settings.threads or core_count(), _MOST_THREADS)
-        across = 1 if self.recipe.chroma_shape[1] == self.written.width else 2
+        height, width = self.recipe.chroma_shape
+        across = 1 if width == self.written.width else 2
         self._form = FrameForm.of(
             self.film,
-            area=_area(self.film),
-            chroma_shape=(self.recipe.chroma_shape[0], -(-self.film.width // across)),
+            area=picture_area(self.film),
+            chroma_shape=(height, -(-self.film.width // across)),
             chroma_depth=self.recipe.bits,
         )
 
     @property
+    def model(self) -> str:
+        return self.colorizer.session.card.name
+
     def plan(self) -> dict[str, Any]:
-        """What the parts depend on; another plan starts the work anew."""
+        """Return what the parts depend on; another plan starts the work anew."""
         source, colorizer, settings = self.film.path.stat(), self.colorizer, self.settings
         return {
             "tinct": __version__,
@@ -210,26 +270,7 @@ class _Work:
             "hints": [hint.to_json() for hint in settings.hints],
         }
 
-    def notices(self) -> Iterator[str]:
-        """Yield what was done that one might not expect."""
-        film, area = self.film, self._form.area
-        if film.interlaced:
-            yield "the film is interlaced: it was deinterlaced, one frame for one"
-        if area != (0, film.height, 0, film.width):
-            yield f"black borders were left black: the picture is {area[3] - area[2]} x {area[1] - area[0]}"
-
-    def idle_hints(self, done: Progress) -> Iterator[str]:
-        """Name the hints that lie in shots whose own colours were kept."""
-        if self.tracks is None:
-            return
-        for item, begin in zip(self.settings.hints, self.tracks.begins, strict=True):
-            shots = [shot for shot in done.facts["shots"] if shot["seconds"] <= begin + 1e-3]
-            if shots and shots[-1]["colored"]:
-                yield f"hint {item.hint} changes nothing: its shot has colours already; --recolor colours it anew"
-
-    def paint(
-        self, folder: WorkFolder, since: Progress | None, on_frame: Callable[[int, int | None], object] | None
-    ) -> Progress:
+    def paint(self, folder: WorkFolder, since: Progress | None, on_frame: OnFrame | None) -> Progress:
         """Make the parts that are missing; return what is known after the last."""
         if since is not None and since.facts["done"]:
             return since
@@ -257,64 +298,17 @@ class _Work:
         )
         # Parts that were encoded with another number of threads would not fit together.
         threads = since.facts["threads"] if since is not None else self._threads
+        encoder = PartEncoder(self.written, self.recipe, compare=self.settings.compare, threads=threads)
         total = self._total()
-
-        def show(done: int) -> None:
-            if on_frame is not None:
-                on_frame(done, total)
-
-        with closing(painted):
-            for item in painted:
-                if isinstance(item, Painted):
-                    item = self._make_part(folder, item, painted, threads, show)
-                since = item.progress
+        with closing(painted), closing(encoder.encode(painted, folder)) as encoded:
+            for done in encoded:
+                if isinstance(done, Progress):
+                    since = done
+                elif on_frame is not None:
+                    on_frame(done, total)
         if since is None or since.facts["given_to"] == 0:
             raise InputError(f"{self.film.path}: no frame of it could be decoded; is it damaged?")
         return since
-
-    def _make_part(
-        self,
-        folder: WorkFolder,
-        first: Painted,
-        rest: Iterator[Painted | Break],
-        threads: int,
-        show: Callable[[int], None],
-    ) -> Break:
-        """Encode frames into a part, up to the next place where a run can go on; there is one after the last frame."""
-        part = folder.next_part()
-        ends: list[Break] = []
-
-        def frames() -> Iterator[Painted]:
-            item: Painted | Break = first
-            while isinstance(item, Painted):
-                yield item
-                item = next(rest)
-            ends.append(item)
-
-        with (
-            SegmentWriter(part, self.written, self.recipe, threads=threads) as writer,
-            ThreadPoolExecutor(1, thread_name_prefix="tinct-encoder") as encoder,
-        ):
-
-            def write(item: Painted) -> int:
-                self._write(writer, item)
-                return item.frame.number + 1
-
-            for done in ordered_map(write, frames(), pool=encoder, ahead=_AHEAD + 1):
-                show(done)
-        (end,) = ends
-        folder.finish(part, replace(end.progress, facts=end.progress.facts | {"threads": threads}))
-        return end
-
-    def _write(self, writer: SegmentWriter, item: Painted) -> None:
-        frame, (u, v) = item.frame, item.planes
-        luma = frame.luma
-        if self.settings.compare:
-            grey = self._form.neutral()
-            width, half = self.written.width // 2, self.recipe.chroma_shape[1] // 2
-            luma = np.hstack([luma[:, :width], luma[:, :width]])
-            u, v = (np.hstack([grey[:, :half], plane[:, :half]]) for plane in (u, v))
-        writer.write(luma, u, v, pts=frame.pts, duration=frame.duration)
 
     def _total(self) -> int | None:
         """Return about how many frames there will be."""
@@ -324,3 +318,35 @@ class _Work:
         first = film.seconds_at(start) if start is not None else 0
         last = film.seconds_at(end) if end is not None else film.duration
         return min(film.frames, round((last - first) * film.rate)) if last is not None else None
+
+    def result(
+        self, source: Path, target: Path, *, since: Progress | None, done: Progress, lost: Sequence[str], seconds: float
+    ) -> VideoResult:
+        return VideoResult(
+            source=source,
+            target=target,
+            width=self.recipe.width,
+            height=self.recipe.height,
+            frames=done.facts["given_to"],
+            seconds=seconds,
+            resumed=since.facts["given_to"] if since is not None else 0,
+            model=self.model,
+            codec=self.recipe.codec.name,
+            shots=tuple(Shot(**shot) for shot in done.facts["shots"]),
+            notices=(*self._notices(done), *dict.fromkeys((*self.recipe.remarks, *lost))),
+            problems=tuple(done.facts["problems"]),
+        )
+
+    def _notices(self, done: Progress) -> Iterator[str]:
+        """Yield what was done that one might not expect."""
+        film, area = self.film, self._form.area
+        if film.interlaced:
+            yield "the film is interlaced: it was deinterlaced, one frame for one"
+        if area != (0, film.height, 0, film.width):
+            yield f"black borders were left black: the picture is {area[3] - area[2]} x {area[1] - area[0]}"
+        if self.tracks is None:
+            return
+        for item, begin in zip(self.settings.hints, self.tracks.begins, strict=True):
+            shots = [shot for shot in done.facts["shots"] if shot["seconds"] <= begin + 1e-3]
+            if shots and shots[-1]["colored"]:
+                yield f"hint {item.hint} changes nothing: its shot has colours already; --recolor colours it anew"

@@ -1,4 +1,4 @@
-"""Colour one frame of a film: the Y plane in, the planes of U and V out. `smoothing` adds what other frames say."""
+"""Colour one frame of a film: the Y plane in, the planes of U and V out; `smoothing` averages over other frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray
 from tinct.color.toning import is_colored
 from tinct.color.upsample import chroma_planes, fit_guide
-from tinct.coloring.film.grain import GrainCleaner
+from tinct.coloring.film.history import GrainCleaner
 from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.prediction import native_luma, picture_chroma, yuv_chroma
@@ -39,13 +39,11 @@ class FrameForm:
     """What all frames of a film have in common.
 
     Attributes:
-        luma_shape: (H, W) of the Y plane.
-        depth: its bits.
+        luma_shape, depth: (H, W) of the Y plane, and its bits.
         full_range: whether codes use all values; otherwise black is 16 and white 235, times 2^(depth - 8).
         matrix: `bt601`, `bt709` or `bt2020`.
         area: (top, bottom, left, right) of the picture between black borders, in luma pixels, all even.
-        chroma_shape: (h, w) of the planes of U and V.
-        chroma_depth: their bits.
+        chroma_shape, chroma_depth: (h, w) of the planes of U and V, and their bits.
     """
 
     luma_shape: tuple[int, int]
@@ -60,7 +58,7 @@ class FrameForm:
     def of(
         cls, film: Film, *, area: Area | None = None, chroma_shape: tuple[int, int] | None = None, chroma_depth: int = 8
     ) -> Self:
-        """Return a film's form; without borders, and with chroma as large as luma, where nothing else is said."""
+        """Return a film's form; unless given, there are no borders, and chroma is as large as luma."""
         return cls(
             luma_shape=(film.height, film.width),
             depth=film.depth,
@@ -148,10 +146,7 @@ class FrameColorizer:
         return GrainCleaner(denoise=self._colorizer.decoding.denoise)
 
     def answer(self, seen: FloatArray) -> FloatArray:
-        """Run the network.
-
-        Args:
-            seen: (k, l) float32 in 0..1, from a `Look`, cleaned or not.
+        """Run the network on luma (k, l) in 0..1, from a `Look`, cleaned of grain or not.
 
         Returns:
             What may be averaged over time: (k, l, n) shares of the bins, or (k, l, 2) chroma from a model without bins
@@ -165,15 +160,12 @@ class FrameColorizer:
     def planes(
         self, look: Look, answer: FloatArray, *, hints: PlacedHints | None = None
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Make a frame's planes of U and V.
+        """Return a frame's U and V of `chroma_shape` and `chroma_type`, neutral outside the picture's area.
 
         Args:
             look: of this frame.
-            answer: what `answer` returned for it, averaged over time or not.
+            answer: of the network for it, averaged over time or not.
             hints: what is known of the frame's colours, placed in the picture's area.
-
-        Returns:
-            U and V of `chroma_shape` and `chroma_type`, neutral outside the picture's area.
         """
         chroma = answer
         if self._bins is not None:

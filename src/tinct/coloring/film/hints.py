@@ -26,7 +26,7 @@ from tinct.errors import InputError, SettingError
 from tinct.media.video.film import Film
 from tinct.media.video.read import Frame, read_frames
 
-# A hint goes at most so many frames to either side: half a minute at 25 a second.
+# Frames that a hint goes to either side, at most: half a minute at 25 a second.
 REACH = 750
 # Half the side of the window, in pixels of the small frame, whose flow moves a point.
 _WINDOW = 3
@@ -37,12 +37,7 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class FilmHint:
-    """A hint in one frame of a film: one that is given its number, or the time at which it is shown.
-
-    Attributes:
-        hint: where in that frame, and which colour.
-        frame: the frame's number in the film, from 0; or None.
-        seconds: when the frame is shown, from the film's beginning; or None.
+    """A hint in one frame of a film, which is given by its number, from 0, or by the time at which it is shown.
 
     Raises:
         SettingError: neither frame nor seconds are given, or both, or one below 0.
@@ -79,15 +74,14 @@ class HintTracks:
 
     def at(self, pts: int) -> PlacedHints | None:
         """Return the hints as they lie in a frame; None where there are none."""
-        found = self.places.get(pts)
-        if not found:
+        if not self.places.get(pts):
             return None
-        numbers = [number for number, _ in found]
+        numbers, lines = zip(*self.places[pts], strict=True)
         return PlacedHints(
-            lines=tuple(points for _, points in found),
+            lines=lines,
             widths=tuple(self.hints.widths[number] for number in numbers),
             joined=tuple(self.hints.joined[number] for number in numbers),
-            colors=self.hints.colors[numbers],
+            colors=self.hints.colors[list(numbers)],
         )
 
 
@@ -101,7 +95,7 @@ def load_film_hints(path: str | Path) -> tuple[FilmHint, ...]:
     place = Path(path)
     if place.suffix.lower() != ".json":
         raise InputError(f"{place}: hints for a film are a .json file, since each says its frame or time")
-    found = []
+    hints = []
     for number, (hint, extra) in enumerate(hint_entries(place, extra=("frame", "time")), start=1):
         try:
             frame, seconds = extra.get("frame"), extra.get("time")
@@ -109,10 +103,10 @@ def load_film_hints(path: str | Path) -> tuple[FilmHint, ...]:
                 raise SettingError(f"frame {frame!r} is no whole number")
             if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
                 raise SettingError(f"time {seconds!r} is no number of seconds")
-            found.append(FilmHint(hint=hint, frame=frame, seconds=None if seconds is None else float(seconds)))
+            hints.append(FilmHint(hint=hint, frame=frame, seconds=None if seconds is None else float(seconds)))
         except SettingError as error:
             raise InputError(f"{place}: hint {number}: {error}") from error
-    return tuple(found)
+    return tuple(hints)
 
 
 def follow_hints(film: Film, hints: Sequence[FilmHint], colorizer: FrameColorizer) -> HintTracks:
@@ -155,7 +149,6 @@ class _Walk:
         self._under_way: dict[int, tuple[Points, int]] = {}
 
     def take(self, frame: Frame, levels: Levels, *, cut: bool, seconds: float) -> None:
-        """Go on to the next frame."""
         if cut:
             self._shot.clear()
             self._under_way.clear()

@@ -1,37 +1,30 @@
-"""Smooth along the motion: what was said about a thing stays with it where it moves, and nowhere else.
+"""A history carried along the motion: what is known about a thing stays with it where it moves, and nowhere else.
 
-A history is carried from frame to frame: weighted sums of what the network said about each place, how much weight there
-is, and the luma that all this was said about. Flow moves it to the next frame, where every place keeps as much of its
-history as the luma found there agrees with the luma remembered. So things that move leave no trail, and a cut that
-nobody noticed, a dissolve or a fade sheds the old colours, while a flicker of exposure or grain sheds nothing.
+A history is weighted sums of what was known about each place (the network's answers, or luma alone), how much weight
+there is, and the luma that belongs to it. Flow moves it to the next frame, where every place keeps as much of its
+history as the luma there agrees with the luma remembered. So things that move leave no trail, and a cut that nobody
+noticed, a dissolve or a fade sheds the old history, while a flicker of exposure or grain sheds nothing.
 
-A few frames are held back so that the same can be done backwards: every frame then learns from those after it as well,
-and the first frames of a shot are as calm as the rest. A frame about which nothing was said gets what is said about its
-neighbours, so the network need not be asked about every one.
+`tinct.coloring.film.smoothing` carries answers this way, and the film's grain is averaged away here.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.motion import flow, inverse, levels, resized, warp
+from tinct.color.denoise import TOLERATED_NOISE, denoised, estimate_noise
+from tinct.color.motion import flow, warp
 from tinct.color.spaces import FloatArray
-from tinct.coloring.film.smoothing import FOREIGN_STATE, Smoother, check_size
-from tinct.errors import InputError
+from tinct.coloring.settings import checked_denoise
 
 # What a history's weight is multiplied with each frame: it reaches back about 10 frames.
 DECAY = 0.9
-# Frames that are given out at once, and frames beyond them from which they learn.
-BLOCK = 6
-LOOK_AHEAD = 3
-
 # Side of the windows in which luma is compared, in pixels of the distribution.
 _WINDOW = 5
 # Luma differs without meaning anything by about this (8-bit steps), beside the grain and the local contrast.
@@ -46,115 +39,8 @@ _FOREIGN, _FAMILIAR = 0.4, 0.7
 _FAINT = 6e-5
 # What is kept of a history that does not agree at all: it counts only where nothing else is known.
 _LAST_RESORT = 1e-4
-
-
-@dataclass(frozen=True, eq=False)
-class _Frame:
-    """A frame held back.
-
-    Attributes:
-        luma: (k, l) in 0..1.
-        sample: (k, l, n + 2): its own values, the weight 1, its luma; None where nothing was said about it.
-        carried: (k, l, n + 2): weighted sums over the frames before, at this frame's places; None at a beginning.
-        motion: (k, l, 2) flow from this frame to the one before; None at a beginning.
-    """
-
-    luma: FloatArray
-    sample: FloatArray | None
-    carried: FloatArray | None
-    motion: FloatArray | None
-
-
-class MotionSmoother(Smoother):
-    """Exponential averages forwards and backwards along the motion, for one film.
-
-    The weights are e^(-i / 9.5) for a thing well seen i frames ago or, within the frames held back, ahead. Blank frames
-    come out blank and what was before them is remembered through them.
-
-    Source: recursive averages along flow are common, as in Lang, Wang, Aydin, Smolic & Gross 2012, "Practical temporal
-    consistency for image-based graphics applications"; the comparison with the luma of the history is tinct's own.
-    """
-
-    def __init__(self, *, block: int = BLOCK, look_ahead: int = LOOK_AHEAD) -> None:
-        """Begin a film; `block` at least 1 frame given out at once, learning from `look_ahead` frames beyond them."""
-        self.delay = block + look_ahead - 1
-        self._block = block
-        self._shape: tuple[int, int] | None = None
-        self._luma: NDArray[np.uint8] | None = None
-        self._sums: FloatArray | None = None
-        self._held: list[_Frame | None] = []
-
-    def push(
-        self, values: FloatArray | None, luma: NDArray[Any], *, cut: bool = False, unknown: bool = False
-    ) -> list[FloatArray | None]:
-        ready = self.flush() if cut else []
-        if values is None and not (unknown and self._shape):
-            self._held.append(None)
-        else:
-            self._take(values, levels(luma))
-        if len(self._held) > self.delay:
-            ready += self._give(self._block)
-        return ready
-
-    def flush(self) -> list[FloatArray | None]:
-        ready = self._give(len(self._held))
-        self._luma = self._sums = None
-        return ready
-
-    def _take(self, values: FloatArray | None, luma: NDArray[np.uint8]) -> None:
-        """Add a frame, and what its past says about it."""
-        if values is not None:
-            if self._sums is not None:
-                check_size(values, (*self._sums.shape[:2], self._sums.shape[2] - 2))
-            self._shape = values.shape[:2]
-        assert self._shape is not None
-        small = cv2.resize(luma, self._shape[::-1], interpolation=cv2.INTER_AREA).reshape(self._shape)
-        plane: FloatArray = np.divide(small, np.float32(255), dtype=np.float32)
-        sample = None if values is None else _sample(values, plane)
-        motion = None if self._luma is None else resized(flow(luma, self._luma), self._shape)
-        carried = None if self._sums is None or motion is None else carry(self._sums, motion, plane)
-        self._luma = luma
-        self._sums = _added(carried, sample)
-        self._held.append(_Frame(plane, sample, carried, motion))
-
-    def _give(self, count: int) -> list[FloatArray | None]:
-        """Return the first `count` frames held, with what all later ones say about them."""
-        results: list[FloatArray | None] = []
-        sums: FloatArray | None = None
-        motion: FloatArray | None = None
-        for index in reversed(range(len(self._held))):
-            frame = self._held[index]
-            if frame is not None:
-                if sums is not None and motion is not None:
-                    sums = carry(sums, inverse(motion), frame.luma)
-                sums = _added(sums, frame.sample)
-                motion = frame.motion
-            if index < count:
-                results.append(None if frame is None else _average(frame.carried, sums))
-        del self._held[:count]
-        return results[::-1]
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        state: dict[str, NDArray[Any]] = {"blank": np.array([frame is None for frame in self._held], dtype=bool)}
-        now = {"luma": self._luma, "sums": self._sums, "shape": self._shape and np.array(self._shape)}
-        state |= {name: value for name, value in now.items() if value is not None}
-        for number, frame in enumerate(self._held):
-            parts = {} if frame is None else vars(frame)
-            state |= {f"{number}.{name}": value for name, value in parts.items() if value is not None}
-        return state
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        if "blank" not in state or ("sums" in state and "luma" not in state):
-            raise InputError(FOREIGN_STATE)
-        held: list[_Frame | None] = []
-        for number, blank in enumerate(state["blank"]):
-            sample, carried, motion = (state.get(f"{number}.{name}") for name in ("sample", "carried", "motion"))
-            if not blank and f"{number}.luma" not in state:
-                raise InputError(FOREIGN_STATE)
-            held.append(None if blank else _Frame(state[f"{number}.luma"], sample, carried, motion))
-        self._held = held
-        self._luma, self._sums = state.get("luma"), state.get("sums")
-        self._shape = (int(state["shape"][0]), int(state["shape"][1])) if "shape" in state else None
+# The grain of a film changes slowly; single frames tell it badly.
+_REMEMBERED = 0.9
 
 
 def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> FloatArray:
@@ -179,11 +65,7 @@ def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> FloatArray:
 
 
 def agreement(luma: FloatArray, remembered: FloatArray) -> tuple[np.float32, np.float32, FloatArray]:
-    """Compare a frame's luma with the luma that a history is about.
-
-    Args:
-        luma: (k, l) in 0..1.
-        remembered: (k, l) in 0..1, moved to the places of `luma`.
+    """Compare luma (k, l) in 0..1 with a history's luma, moved to the same places.
 
     Returns:
         Gain and offset that bring the remembered exposure to the frame's, and (k, l) in 0..1: how much of the history
@@ -219,21 +101,62 @@ def _exposure(luma: FloatArray, remembered: FloatArray, weights: FloatArray | No
     return gain, np.float32(mean - gain * mean_remembered), correlation
 
 
-def _sample(values: FloatArray, luma: FloatArray) -> FloatArray:
-    height, width, count = values.shape
-    sample = np.empty((height, width, count + 2), dtype=np.float32)
-    sample[..., :count] = values
-    sample[..., count] = 1
-    sample[..., count + 1] = luma
-    return sample
+class GrainCleaner:
+    """One film's small luma, frame by frame, without its grain. Only the network sees it; the film keeps its luma.
 
+    Where the film is grainy, each frame is averaged with those before along the motion, which keeps what a single
+    picture's denoising would take for grain; what is left of the grain is then smoothed in the picture. Films without
+    grain pass as they are.
+    """
 
-def _added(first: FloatArray | None, second: FloatArray | None) -> FloatArray | None:
-    if first is None or second is None:
-        return second if first is None else first
-    return first + second
+    def __init__(self, *, denoise: str | float = "auto") -> None:
+        """Begin a film; `denoise` as in `tinct.coloring.settings.Decoding`, SettingError where it is out of range."""
+        self._denoise = checked_denoise(denoise)
+        self._noise: float | None = None
+        self._luma: FloatArray | None = None
+        self._sums: FloatArray | None = None
 
+    def push(self, luma: FloatArray) -> FloatArray:
+        """Return the next frame (k, l) in 0..1 as the network should see it; all frames are of one size.
 
-def _average(first: FloatArray | None, second: FloatArray | None) -> FloatArray | None:
-    sums = _added(first, second)
-    return None if sums is None else sums[..., :-2] / sums[..., -2, None]
+        Cuts are not named: a history that does not agree with the frame is dropped.
+        """
+        noise = self._grain(luma)
+        if noise <= 0:
+            self._luma = self._sums = None
+            return luma
+        sample = np.stack([np.ones_like(luma), luma], axis=-1)
+        if self._sums is None or self._luma is None:
+            self._sums = sample
+        else:
+            self._sums = carry(self._sums, flow(luma, self._luma), luma)
+            self._sums += sample
+        self._luma = luma
+        weight = self._sums[..., 0]
+        left = noise / float(np.median(weight)) ** 0.5
+        clean = np.ascontiguousarray(self._sums[..., 1] / weight)
+        return denoised(clean, denoise=left)[0] if left > TOLERATED_NOISE else clean
+
+    def _grain(self, luma: FloatArray) -> float:
+        """Return the standard deviation to clean for, in 8-bit steps; 0 for none."""
+        if self._denoise == "off":
+            return 0.0
+        if not isinstance(self._denoise, str):
+            return self._denoise
+        here = estimate_noise(luma)
+        self._noise = here if self._noise is None else _REMEMBERED * self._noise + (1 - _REMEMBERED) * here
+        return self._noise if self._noise > TOLERATED_NOISE else 0.0
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays; a cleaner that restores it goes on as this one would, to the bit."""
+        state: dict[str, NDArray[Any]] = {}
+        if self._noise is not None:
+            state["noise"] = np.array(self._noise)
+        if self._luma is not None and self._sums is not None:
+            state |= {"luma": self._luma, "sums": self._sums}
+        return state
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on where another cleaner with the same settings was."""
+        self._noise = float(state["noise"]) if "noise" in state else None
+        self._luma, self._sums = state.get("luma"), state.get("sums")

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.motion import flow, warp
+from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError
 
@@ -39,7 +40,7 @@ _BLANK_RUN = 3
 
 # A blank frame's cells, a few specks aside, differ by no more than this (8-bit steps).
 _BLANK_RANGE = 6
-_BLANK_CELLS = (16, 12)
+_BLANK_CELLS = (12, 16)
 _SPECKS = 2
 
 # Borders are no brighter than this, and even within the second (8-bit steps); the picture beside them is brighter by
@@ -70,14 +71,11 @@ class CutFinder:
     A flash, or damage, of one or two frames is no cut, nor are blank frames; a picture after three or more blank ones
     begins a shot. Dissolves are not found. Two cuts are at least three frames apart.
 
-    Attributes:
-        delay: the most frames by which an answer comes later than its frame.
-
     Source: the running comparison with neighbours follows the idea of PySceneDetect's adaptive detector; the
     difference itself is tinct's own, see `difference`.
     """
 
-    delay = _AROUND - 1
+    delay = _AROUND - 1  # the most frames by which an answer comes later than its frame
 
     def __init__(self) -> None:
         self._before: deque[Levels] = deque(maxlen=_AROUND)
@@ -87,24 +85,20 @@ class CutFinder:
         self._since_cut = _AROUND
 
     def push(self, luma: Levels) -> list[bool]:
-        """Take the next frame.
-
-        Args:
-            luma: (h, w) uint8, small, such as the network sees, black borders cut off; all frames of one size.
+        """Take the next frame: (h, w) uint8, small, without black borders, of one size throughout the film.
 
         Returns:
-            Whether a frame begins another shot, for each frame that can be told now, oldest first: one for every frame
-            pushed, `delay` frames late. The film's first frame does not.
+            Whether a frame begins another shot, for each frame that can be decided now, oldest first: one for every
+            frame pushed, `delay` frames late. The film's first frame does not.
         """
         self._waiting.append(None if is_blank(luma) else _shrunk(luma))
         return [self._decide()] if len(self._waiting) == _AROUND else []
 
     def flush(self) -> list[bool]:
-        """End the film: answer for the frames that are left."""
+        """End the film; return the answers for the frames that are left."""
         return [self._decide() for _ in range(len(self._waiting))]
 
     def _decide(self) -> bool:
-        """Answer for the oldest frame that waits."""
         frame = self._waiting.pop(0)
         if frame is None:
             self._blanks += 1
@@ -136,7 +130,7 @@ class CutFinder:
         return all(difference(*pair) >= _APART for pair in pairs)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return all that is known, as arrays; a finder that is given it goes on as this one would."""
+        """Return the state as arrays; a finder that restores it goes on as this one would."""
         held = [frame for frame in (*self._before, *self._waiting) if frame is not None]
         return {
             "frames": np.stack(held) if held else np.zeros((0, 1, 1), dtype=np.uint8),
@@ -148,11 +142,7 @@ class CutFinder:
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on where another finder was.
-
-        Raises:
-            InputError: the state is no cut finder's.
-        """
+        """Go on where another finder was; InputError where the state is no cut finder's."""
         try:
             frames, before = iter(state["frames"]), int(state["before"])
             self._before = deque((next(frames) for _ in range(before)), maxlen=_AROUND)
@@ -164,13 +154,10 @@ class CutFinder:
 
 
 def difference(current: Levels, previous: Levels) -> float:
-    """Compute how little of a frame (h, w) uint8 can be explained by another one, motion and exposure aside.
+    """Compute how unlike two frames (h, w) uint8 are, motion and exposure aside: about 0 in a shot, 0.4 to 0.9 else.
 
     The mean of two measures, both after moving `previous` along the flow: 1 - Pearson's correlation, which sees the
     whole, and the share of places that do not look alike, which damage in a few of them does not raise.
-
-    Returns:
-        About 0 for frames of one shot, 0.4 to 0.9 for two pictures that have nothing in common.
     """
     now, then = _even(current), _even(previous)
     moved = warp(then, flow(*(np.clip(128 + 40 * even, 0, 255).astype(np.uint8) for even in (now, then))))
@@ -190,8 +177,7 @@ def difference(current: Levels, previous: Levels) -> float:
 
 def is_blank(luma: Levels) -> bool:
     """Check whether a frame (h, w) uint8 shows nothing: black, white or even grey, except grain and a few specks."""
-    width, height = (min(cells, side) for cells, side in zip(_BLANK_CELLS, luma.shape[::-1], strict=True))
-    cells = np.sort(cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA), axis=None)
+    cells = np.sort(resized(luma, (min(_BLANK_CELLS[0], len(luma)), min(_BLANK_CELLS[1], luma.shape[1]))), axis=None)
     specks = min(_SPECKS, (cells.size - 1) // 2)
     return int(cells[-1 - specks]) - int(cells[specks]) <= _BLANK_RANGE
 
@@ -212,22 +198,20 @@ def active_area(lumas: Iterable[Levels]) -> tuple[int, int, int, int]:
         InputError: there are no frames, or they are of several sizes.
     """
     brightest: Levels | None = None
-    lines = (np.zeros(0), np.zeros(0))
+    rows, columns = np.zeros(0), np.zeros(0)
     for luma in lumas:
-        found = tuple(np.quantile(luma, 0.98, axis=axis) for axis in (1, 0))
-        if brightest is None:
-            brightest, lines = luma.copy(), (found[0], found[1])
-            continue
+        brightest = luma if brightest is None else brightest
         if luma.shape != brightest.shape:
             raise InputError(f"a film's frames must be of one size, not {luma.shape} and {brightest.shape}")
-        np.maximum(brightest, luma, out=brightest)
-        lines = (np.maximum(lines[0], found[0]), np.maximum(lines[1], found[1]))
+        brightest = np.maximum(brightest, luma)
+        across, down = (np.quantile(luma, 0.98, axis=axis) for axis in (1, 0))
+        rows = np.maximum(rows, across) if rows.size else across
+        columns = np.maximum(columns, down) if columns.size else down
     if brightest is None:
         raise InputError("finding black borders needs at least one frame")
-    (top, bottom), (left, right) = (_lit(levels) for levels in lines)
-    rows = _confirmed(top, bottom, brightest[:, left:right])
-    columns = _confirmed(left, right, brightest[top:bottom].T)
-    return *rows, *columns
+    (top, bottom), (left, right) = _lit(rows), _lit(columns)
+    inner_rows = _confirmed(top, bottom, brightest[:, left:right])
+    return *inner_rows, *_confirmed(left, right, brightest[top:bottom].T)
 
 
 def _lit(lines: NDArray[np.float64]) -> tuple[int, int]:
@@ -259,13 +243,12 @@ def _shrunk(luma: Levels) -> Levels:
     factor = (_AREA / (height * width)) ** 0.5
     if factor >= 1:
         return luma.copy()
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    small: Levels = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
-    return small
+    size = (max(1, round(height * factor)), max(1, round(width * factor)))
+    return resized(luma, size)
 
 
 def _even(levels: Levels) -> FloatArray:
-    """Even out a picture's exposure and contrast: mean 0, standard deviation about 1."""
+    """Return a picture with even exposure and contrast: mean 0, standard deviation about 1."""
     values = levels.astype(np.float32)
     values -= values.mean()
     values /= values.std() + np.float32(3)

@@ -1,4 +1,4 @@
-"""What a person knows about a picture's colours: points and strokes, from the command line, a file or a painted layer.
+"""What a person knows about a picture's colours: points and strokes, from a text, a file or a painted layer.
 
 Coordinates are those of the upright picture, as a viewer shows it: x to the right, y down, in pixels from 0, or in per
 cent of width and height. Only the chroma of a hint's colour counts, its brightness is the picture's own.
@@ -55,11 +55,7 @@ class Hint:
     canvas: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what is no hint.
-
-        Raises:
-            SettingError: there are no points, or a value is out of range.
-        """
+        """Check the values; SettingError where there are no points, or one is out of range."""
         if not self.points:
             raise SettingError("a hint needs at least one point")
         if self.unit not in ("pixels", "percent"):
@@ -79,11 +75,9 @@ class Hint:
 
 
 def parse_hint(text: str) -> Hint:
-    """Read a hint as it stands on the command line.
+    """Read a hint as the command line takes it: `X,Y=#RRGGBB`, or `X%,Y%=#RRGGBB` for per cent.
 
-    Args:
-        text: `X,Y=#RRGGBB`, with a % behind both numbers for per cent; several points with spaces between them are a
-            stroke.
+    Several points with spaces between them are a stroke.
 
     Raises:
         SettingError: it has another form.
@@ -121,11 +115,7 @@ def load_hints(path: str | Path) -> list[Hint]:
     JSON is a list of objects, or an object with such a list as `hints`. Each has `color` (`#RRGGBB`), and `x` and `y`
     or a list of `points` ([x, y] each); it may have `unit` (`pixels` or `percent`) and `width`, that of the stroke.
 
-    Args:
-        path: the file; what ends in .json is read as JSON, all else as a picture.
-
-    Returns:
-        The hints.
+    A file that ends in .json is read as JSON, any other as a picture.
 
     Raises:
         UnreadableError: the file cannot be read, or is neither.
@@ -138,7 +128,7 @@ def load_hints(path: str | Path) -> list[Hint]:
 
 
 def gather_hints(texts: Sequence[str], file: str | Path | None) -> tuple[Hint, ...]:
-    """Return the hints of a command line: those of a file first, so that what was typed counts where both lie.
+    """Return the hints of a file, and those of a command line behind them, which count where both lie.
 
     Raises:
         SettingError: a text is none that `parse_hint` takes.
@@ -148,24 +138,20 @@ def gather_hints(texts: Sequence[str], file: str | Path | None) -> tuple[Hint, .
 
 
 def as_hints(hints: Any) -> list[Hint]:
-    """Return hints from a list of `Hint`s and texts, from one of either, or from the path of a file of hints.
-
-    A single text without = names a file.
+    """Return hints from `Hint`s and texts, one or several, or from the path of a file: a single text without `=`.
 
     Raises:
-        SettingError: it is nothing of that kind.
+        SettingError: a hint is something else.
         InputError: as `load_hints`.
     """
     if isinstance(hints, Path) or (isinstance(hints, str) and "=" not in hints):
         return load_hints(hints)
     if isinstance(hints, str | Hint):
         hints = [hints]
-    known = []
-    for hint in hints:
+    for hint in (hints := list(hints)):
         if not isinstance(hint, str | Hint):
             raise SettingError(f"a hint is a tinct.Hint or a text, {_FORM}; not {type(hint).__name__}")
-        known.append(parse_hint(hint) if isinstance(hint, str) else hint)
-    return known
+    return [parse_hint(hint) if isinstance(hint, str) else hint for hint in hints]
 
 
 def hints_from_json(value: Any, *, name: str) -> list[Hint]:
@@ -174,13 +160,8 @@ def hints_from_json(value: Any, *, name: str) -> list[Hint]:
     Raises:
         InputError: there are no hints, or one has a wrong form.
     """
-    entries = value.get("hints") if isinstance(value, dict) else value
-    if not isinstance(entries, list) or not entries:
-        raise InputError(
-            f'{name}: holds no hints; it must be a list such as [{{"x": 120, "y": 340, "color": "#b03020"}}]'
-        )
     hints = []
-    for number, entry in enumerate(entries, start=1):
+    for number, entry in enumerate(_entries(value, name), start=1):
         try:
             hints.append(_hint_of(entry))
         except (SettingError, KeyError, TypeError, ValueError) as error:
@@ -190,19 +171,21 @@ def hints_from_json(value: Any, *, name: str) -> list[Hint]:
 
 
 def hint_entries(path: str | Path, *, extra: Sequence[str]) -> list[tuple[Hint, dict[str, Any]]]:
-    """Read a JSON file of hints, each with those of its `extra` values that it has beside a photograph's.
-
-    Raises:
-        UnreadableError: the file cannot be read, or is no JSON.
-        InputError: it holds no hints, or a hint in it has a wrong form, which is named.
-    """
-    value = _json_of(Path(path))
-    entries = value.get("hints") if isinstance(value, dict) else value
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        return [(hint, {}) for hint in hints_from_json(entries, name=str(path))]  # says what is wrong
-    plain = [{name: values for name, values in entry.items() if name not in extra} for entry in entries]
-    more = [{name: entry[name] for name in extra if name in entry} for entry in entries]
+    """Read a JSON file of hints as `load_hints` does, each with those of its `extra` values that it has."""
+    plain, more = [], []
+    for entry in _entries(_json_of(Path(path)), str(path)):
+        values = dict(entry) if isinstance(entry, dict) else {}
+        more.append({name: values.pop(name) for name in extra if name in values})
+        plain.append(values if isinstance(entry, dict) else entry)
     return list(zip(hints_from_json(plain, name=str(path)), more, strict=True))
+
+
+def _entries(value: Any, name: str) -> list[Any]:
+    entries = value.get("hints") if isinstance(value, dict) else value
+    if not isinstance(entries, list) or not entries:
+        form = '[{"x": 120, "y": 340, "color": "#b03020"}]'
+        raise InputError(f"{name}: holds no hints; it must be a list such as {form}")
+    return entries
 
 
 def hints_to_json(hints: Sequence[Hint]) -> list[dict[str, Any]]:
@@ -210,8 +193,9 @@ def hints_to_json(hints: Sequence[Hint]) -> list[dict[str, Any]]:
     values = []
     for hint in hints:
         value: dict[str, Any] = {"points": [list(point) for point in hint.points], "color": color_text(hint.color)}
-        kept = {"unit": (hint.unit, "pixels"), "width": (hint.width, 0.0), "joined": (hint.joined, True)}
-        value.update({key: has for key, (has, usual) in kept.items() if has != usual})
+        for name in ("unit", "width", "joined"):
+            if getattr(hint, name) != getattr(Hint, name):
+                value[name] = getattr(hint, name)
         if hint.canvas is not None:
             value["canvas"] = list(hint.canvas)
         values.append(value)
@@ -277,14 +261,11 @@ def _painted(path: Path) -> list[Hint]:
                 f"{path}: has no transparency, so that one cannot tell what was painted; save the strokes alone, as PNG"
             )
         image = image.colourspace("srgb").cast("uchar")
-        edge = max(image.width, image.height)
         canvas = (image.width, image.height)
+        factor = max(1, -(-max(canvas) // PAINTED_CELLS))
+        width, height = (-(-edge // factor) * factor for edge in canvas)
         # Averaging colour times alpha keeps what is under transparent pixels out of the strokes.
-        factor = max(1, -(-edge // PAINTED_CELLS))
-        image = image.premultiply().embed(
-            0, 0, -(-image.width // factor) * factor, -(-image.height // factor) * factor
-        )  # fmt: skip
-        small = image.shrink(factor, factor).cast("float").numpy()
+        small = image.premultiply().embed(0, 0, width, height).shrink(factor, factor).cast("float").numpy()
     except pyvips.Error as error:
         reason = " ".join(str(error).split())[:200]
         raise UnreadableError(f"{path}: is neither JSON (.json) nor a picture ({reason})") from error

@@ -1,4 +1,4 @@
-"""Hints joined with what the network said: how far a colour that a person names carries, and what it replaces.
+"""Hints put on a picture and joined with the network's answer: how far a person's colour carries, what it replaces.
 
 Each pixel belongs to the hints by some share A in 0..1, and gets the colour S / A of those it belongs to. Both spread
 together by `tinct.color.propagate`: A is 1 at the hints, and elsewhere holds to a target, the firmer the surer the
@@ -47,9 +47,9 @@ class PlacedHints:
     """Hints on a picture of known size, ready for any smaller copy of it.
 
     Attributes:
-        lines: for each hint its points (k, 2) as x and y in 0..1 of width and height.
-        widths: for each hint the width of its stroke, as a part of the picture's width.
-        joined: for each hint whether its points are joined.
+        lines: points (k, 2) of each hint as x and y in 0..1 of width and height.
+        widths: of each hint's stroke, as a part of the picture's width.
+        joined: whether each hint's points are joined.
         colors: (n, 3) sRGB in 0..1.
     """
 
@@ -68,16 +68,13 @@ class PlacedHints:
         return np.ascontiguousarray(rgb_to_yuv(self.colors)[:, 1:])
 
     def on_grid(self, height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Draw the hints on a small copy of the picture.
+        """Return rows and columns (k, 2) of the pixels of a small copy that hints cover, and the hint of each (k,).
 
-        Returns:
-            (k, 2) rows and columns of the pixels that hints cover, and (k,) the hint of each; where several cover one,
-            the last of them.
+        Where several cover one pixel, it is the last of them.
         """
         owner = np.full((height, width), -1, dtype=np.int32)
         for number, (line, stroke, joined) in enumerate(zip(self.lines, self.widths, self.joined, strict=True)):
-            cells = np.floor(line * (width, height)).astype(np.int32)
-            cells = np.clip(cells, 0, (width - 1, height - 1))
+            cells = np.clip(np.floor(line * (width, height)).astype(np.int32), 0, (width - 1, height - 1))
             thick = max(1, round(stroke * width))
             if joined and len(cells) > 1:
                 cv2.polylines(owner, [cells.reshape(-1, 1, 2)], False, number, thickness=thick)
@@ -115,7 +112,7 @@ def place_hints(hints: Sequence[Hint], *, width: int, height: int) -> PlacedHint
 
 
 def _extent(hint: Hint, width: int, height: int) -> tuple[float, float]:
-    """Return what the hint's coordinates go up to."""
+    """Return the limits of the hint's x and y."""
     if hint.unit == "percent":
         return 100.0, 100.0
     if hint.canvas is None:
@@ -142,7 +139,7 @@ class HintSpreader:
 
         Args:
             luma: (H, W) in 0..1, as chroma is fitted to it.
-            shares: (k, l, n) the network's calibrated distribution; without it, luma alone says what belongs together.
+            shares: (k, l, n) the network's calibrated distribution; without it, colours spread by luma alone.
             size: root of height x width at which hints spread.
         """
         self._full_luma = np.ascontiguousarray(luma, dtype=np.float32)

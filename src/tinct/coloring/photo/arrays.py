@@ -26,10 +26,9 @@ DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
 def unit_pixels(picture: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Check an array of uint8, uint16 or floats in 0..1, and split its alpha off.
+    """Check an array of uint8, uint16 or floats in 0..1: (H, W) or (H, W, 1) grey, (H, W, 3) sRGB, one more with alpha.
 
-    It is (H, W) or (H, W, 1) grey, (H, W, 2) with alpha, (H, W, 3) sRGB or (H, W, 4) with alpha. Returns (H, W, 1) or
-    (H, W, 3) of the same type, and alpha (H, W, 1) or None.
+    Returns (H, W, 1 or 3) of the same type, and alpha (H, W, 1) or None.
 
     Raises:
         InputError: the array has another form, or floats outside 0..1.
@@ -114,10 +113,7 @@ def same_range(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
 
 
 def colored(pixels: NDArray[Any], alpha: NDArray[Any] | None, guide: ChromaGuide, *, threads: int) -> NDArray[Any]:
-    """Colour a whole array (H, W, 1 or 3) of uint8, uint16 or floats in 0..1; alpha (H, W, 1), if any, is passed on.
-
-    Returns (H, W, 3), or (H, W, 4) with alpha, of the same type.
-    """
+    """Colour a whole array (H, W, 1 or 3) with alpha (H, W, 1) or None; return (H, W, 3 or 4) of the same type."""
     height, width = pixels.shape[:2]
     result = np.empty((height, width, 3 if alpha is None else 4), dtype=pixels.dtype)
     dtype = pixels.dtype.type if np.issubdtype(pixels.dtype, np.integer) else np.float32
@@ -141,15 +137,12 @@ def encoded(picture: NDArray[Any]) -> bytes:
         InputError: the array has another form than `unit_pixels` takes.
     """
     colors, alpha = unit_pixels(picture)
-    parts = [part for part in (colors, alpha) if part is not None]
-    pixels = np.concatenate(parts, axis=-1)
+    pixels = colors if alpha is None else np.concatenate([colors, alpha], axis=-1)
     if np.issubdtype(pixels.dtype, np.floating):
         pixels = np.rint(np.clip(pixels, 0, 1) * 65535).astype(np.uint16)
-    height, width, bands = pixels.shape
-    kind = "ushort" if pixels.dtype == np.uint16 else "uchar"
-    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels).tobytes(), width, height, bands, kind)
-    meaning = ("rgb16" if bands > 2 else "grey16") if kind == "ushort" else ("srgb" if bands > 2 else "b-w")
-    data: bytes = image.copy(interpretation=meaning).tiffsave_buffer()
+    deep, color = pixels.dtype == np.uint16, pixels.shape[2] > 2
+    meaning = ("rgb16" if color else "grey16") if deep else ("srgb" if color else "b-w")
+    data: bytes = pyvips.Image.new_from_array(pixels).copy(interpretation=meaning).tiffsave_buffer()
     return data
 
 

@@ -28,17 +28,15 @@ class Row:
     """What became of one picture.
 
     Attributes:
-        source: the picture, or what was named in its place.
-        target: the result; None where there is none.
+        source, target: the picture, or what was named in its place, and the result; None where there is none.
         status: `colorized`, `skipped` (it has colours already, or is a result of tinct's), `exists` (the result was
             there before; a sheet or maps that were not are made) or `failed` (with a target where the result was
             written and its sheet or maps could not be).
         message: why it was not colorized, or what a person should know of the result, such as pages left out.
-        width: of the result in pixels, 0 where there is none; `height` likewise.
+        width, height: of the result in pixels, 0 where there is none.
         seconds: the time it took.
-        sheet: the before/after sheet, where asked for.
-        confidence: the confidence maps, where asked for and the model has them.
-        stages: what was decided at each stage of a picture colorized now, where asked for: name and words.
+        sheet, confidence: the before/after sheet and the confidence maps, where they were made.
+        stages: the name of each stage, and what was decided there, where asked for.
     """
 
     source: Path
@@ -68,8 +66,7 @@ class PhotoSettings(Decoding):
     Attributes:
         recolor: colorize pictures that have colours already, instead of skipping them.
         overwrite: replace results that are there already.
-        compare: write a before/after sheet beside each result, as NAME_color_sheet.EXT.
-        confidence: write confidence maps beside each result, as NAME_color_confidence.EXT.
+        compare, confidence: write before/after sheets, and maps of how sure the network was, beside the results.
         hints: what is known of the colours of one picture; there can be no others then.
         explain: list in the rows what was decided at each stage.
         explain_to: write a picture of each stage into this folder, in a subfolder for each picture.
@@ -97,12 +94,11 @@ def colorize_files(
     Run again, it goes on where it stopped: results that are there already are left as they are.
 
     Args:
-        inputs: files, folders, and patterns such as `album/*.jpg`.
-        output: a folder for the results, in which subfolders are kept, or the result's path for a single file; beside
-            each picture as NAME_color.EXT without it.
-        recursive: look into subfolders too.
+        inputs: files, folders and patterns; see `plan_jobs` for this and the next two.
+        output: see there.
+        recursive: see there.
         settings: how to colorize; the defaults without it.
-        on_row: called after each picture with its row, how many are done, and how many there are.
+        on_row: called after each picture with its row, the number done, and the number of all.
 
     Returns:
         A row for each picture, in the order of the inputs.
@@ -244,10 +240,10 @@ def _row(colorizer: Colorizer, job: Job, settings: PhotoSettings, *, root: Path)
 
 
 def _wanted_extras(colorizer: Colorizer, target: Path, settings: PhotoSettings, *, keep: bool) -> dict[str, Path]:
-    """Return what is to be made beside a result, by the extra's name; with `keep`, only what is not there yet.
+    """Return the paths of what is to be made beside a result; with `keep`, only of what is not there yet.
 
     Raises:
-        OutputError: an extra is there already and must not be replaced, though the result is made anew.
+        OutputError: one is there already and must not be replaced, though the result is made anew.
     """
     asked = {"sheet": settings.compare, "confidence": settings.confidence and has_confidence(colorizer.session.bins)}
     paths = {extra: extra_path(target, extra) for extra in EXTRAS if asked[extra]}
@@ -274,7 +270,7 @@ def _make_extras(
 def _explained(
     colorizer: Colorizer, settings: PhotoSettings, source: Path, result: PhotoResult | None, *, name: Path
 ) -> tuple[tuple[str, str], ...]:
-    """Return the stages by name and words, where asked for, and write their pictures into a folder of this name."""
+    """Return each stage's name and words, where asked for, and write their pictures into a folder of this name."""
     if not settings.explain and settings.explain_to is None:
         return ()
     if result is not None:

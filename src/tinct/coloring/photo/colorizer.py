@@ -45,9 +45,8 @@ class PhotoResult:
     """A colorized photograph, and the objects of each stage that made it.
 
     Attributes:
-        source: the input file; None for bytes.
-        target: the file written; None where bytes were asked for.
-        width: in pixels, orientation applied; `height` likewise.
+        source, target: the input and the file written; None for bytes.
+        width, height: in pixels, orientation applied.
         seconds: from opening to the finished file.
         model: the model's name.
         temperature: it was decoded at; None for a model without bins.
@@ -82,10 +81,7 @@ class Colorizer:
         session: the running model; `session.card` describes it.
         decoding: the settings asked for.
         used: the settings with the model's own where none were asked for.
-        temperature: of `used`, and so are the others: a number, never None.
-        caution: likewise.
-        size: the network's working size, in pixels.
-        views: how many views of a photograph are averaged.
+        temperature, caution, size, views: those of `used`: numbers, never None.
     """
 
     def __init__(self, model: str | Path | Decoding = DEFAULT_MODEL, **options: Unpack[Options]) -> None:
@@ -253,9 +249,9 @@ class Colorizer:
 
         Args:
             picture: (H, W) grey, (H, W, 3) sRGB, or one channel more with alpha; uint8, uint16 or floats in 0..1.
-            recolor: colour it even if it has colours already.
-            hints: what is known of its colours.
-            options: other settings than the colorizer's for this picture.
+            recolor: as for `photo`, and so are the others.
+            hints: see there.
+            options: see there.
 
         Returns:
             (H, W, 3), or (H, W, 4) where there was alpha, of the same type; its BT.601 luma is the picture's.

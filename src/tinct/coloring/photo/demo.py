@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -23,7 +22,7 @@ from tinct.runtime import DEFAULT_MODEL
 
 @dataclass(frozen=True)
 class DemoPhoto:
-    """A photograph in an installed package: its name here, the package, the file in there, and its terms and maker."""
+    """A photograph in an installed package: its name here, the package, the file there, and its licence and maker."""
 
     name: str
     package: str
@@ -52,7 +51,7 @@ def colorize_demo(
 
     For each NAME the folder, made when needed, gets NAME.png (grey), NAME_color.png and NAME_color_sheet.png: the grey
     picture, the result, and the truth where there is one. Nothing is downloaded; what was there is replaced.
-    `on_row` is called after each photograph with its row, how many are done, and how many there are.
+    `on_row` is called after each photograph with its row, the number done, and the number of all.
 
     Raises:
         MissingExtraError: scikit-image or scikit-learn is not installed.
@@ -68,24 +67,16 @@ def colorize_demo(
         grey = folder / f"{photo.name}.png"
         has_truth = _write_grey(original, grey)
         target = folder / f"{photo.name}_color.png"
-        start = time.perf_counter()
         result = colorizer.photo(grey, target, overwrite=True)
-        seconds = time.perf_counter() - start
         sheet = compare_sheet([grey, target, *([original] if has_truth else [])], extra_path(target, "sheet"))
-        rows.append(
-            Row(grey, target, "colorized", width=result.width, height=result.height, seconds=seconds, sheet=sheet)
-        )
+        rows.append(Row(grey, target, "colorized", "", result.width, result.height, result.seconds, sheet=sheet))
         if on_row is not None:
             on_row(rows[-1], len(rows), len(photos))
     return rows
 
 
 def photo_file(photo: DemoPhoto) -> Path:
-    """Return the path of a photograph in its installed package.
-
-    Raises:
-        MissingExtraError: the package is not installed.
-    """
+    """Return the path of a photograph; MissingExtraError where its package is not installed."""
     spec = find_spec(photo.package)
     for place in (spec.submodule_search_locations or []) if spec else []:
         path = Path(place) / photo.file
@@ -95,7 +86,7 @@ def photo_file(photo: DemoPhoto) -> Path:
 
 
 def _write_grey(original: Path, target: Path) -> bool:
-    """Write the luma of a picture as an 8-bit grey PNG; say whether the picture has colours."""
+    """Write the luma of a picture as an 8-bit grey PNG; return whether the picture has colours."""
     try:
         image = pyvips.Image.new_from_file(str(original))
         colored = image.bands >= 3

@@ -82,15 +82,12 @@ class Editor:
     def preview(
         self, hints: Sequence[Hint] = (), *, temperature: float | None = None, caution: float | None = None
     ) -> NDArray[np.uint8]:
-        """Colour the picture small; the network does not run.
+        """Return the picture coloured small, (h, w, 3) sRGB; the network does not run.
 
         Args:
             hints: what is known of its colours; pixels refer to the full-size picture.
             temperature: of decoding, above 0; the colorizer's without it.
             caution: of decoding, 0..4; the colorizer's without it.
-
-        Returns:
-            (h, w, 3) sRGB, its longest edge at most that of `preview`.
 
         Raises:
             InputError: a hint lies outside the picture.

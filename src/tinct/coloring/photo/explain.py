@@ -65,13 +65,7 @@ class Trace:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """What was decided at one stage.
-
-    Attributes:
-        name: of the stage.
-        decided: in words.
-        picture: (h, w, 3) sRGB that shows it, or None.
-    """
+    """The name of a stage, what was decided there in words, and a picture (h, w, 3) sRGB that shows it, or None."""
 
     name: str
     decided: str
@@ -98,11 +92,7 @@ def stages_of(trace: Trace) -> tuple[Stage, ...]:
 
 
 def write_stages(stages: Sequence[Stage], folder: Path) -> list[Path]:
-    """Write the stages' pictures as N_NAME.png into a folder, which is made when needed.
-
-    Raises:
-        OutputError: one cannot be written.
-    """
+    """Write the stages' pictures as NN_NAME.png into a folder, made when needed; OutputError where that fails."""
     make_folder(folder)
     return [
         write_sheet(pixels_image(stage.picture), folder / f"{number:02d}_{stage.name}.png")

@@ -41,10 +41,9 @@ def extra_path(target: Path, extra: str) -> Path:
 def plan_jobs(inputs: Sequence[str | Path], *, output: str | Path | None = None, recursive: bool = False) -> list[Job]:
     """Turn files, folders and patterns into jobs, each picture once, in a stable order.
 
-    In folders only files with a picture's ending count, hidden ones not. Results of tinct's own whose source is among
-    the jobs are left out; those without their source among them, or named themselves, become a job that is `skipped`.
-    What is not there becomes one that is `failed`, and so do folders that cannot be read, and pictures whose result
-    would replace that of an earlier one.
+    Of folders, files with a picture's ending are taken, but hidden ones. Results of tinct's own whose source is among
+    the jobs are left out; others, and those named themselves, become a job that is `skipped`. What is not there becomes
+    one that is `failed`, and so do folders that cannot be read, and pictures whose result another one has already.
 
     Args:
         inputs: files, folders, and patterns such as `album/*.jpg` or `album/**/*.tif`.
@@ -86,10 +85,7 @@ def plan_jobs(inputs: Sequence[str | Path], *, output: str | Path | None = None,
 
 
 def _pictures(given: str | Path, *, recursive: bool, closed: list[OSError]) -> Iterable[tuple[Path, Path]]:
-    """Return the pictures of one input, each with the subfolder it keeps inside an output folder.
-
-    Folders that cannot be read are added to `closed`.
-    """
+    """Return an input's pictures with their subfolders; folders that cannot be read are added to `closed`."""
     path = Path(given)
     if path.is_dir():
         before = len(closed)
@@ -165,7 +161,7 @@ def _without_own_results(jobs: Sequence[Job], named: Container[str]) -> list[Job
 
 
 def _origins(path: Path) -> list[Path]:
-    """Return the pictures beside this one from which it was made, going by its name; there may be several or none."""
+    """Return the pictures beside this one from which it was made, by its name; there may be several or none."""
     stem = path.stem
     for extra in EXTRAS:
         stem = stem.removesuffix(f"_{extra}") if stem.endswith(f"{RESULT}_{extra}") else stem
@@ -195,6 +191,6 @@ def _checked_targets(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _key(path: Path) -> str:
-    """Return what two ways to write one path have in common."""
+    """Return the same text for all ways to write one path."""
     # Path.resolve would follow links, which takes long for many files.
     return os.path.normcase(os.path.abspath(path))  # noqa: PTH100

@@ -38,11 +38,10 @@ class Prediction:
         network_luma: (i, j) luma in 0..1 as the network saw it.
         space: `yuv` or `lab`.
         bins: the colour bins; None for a network that gives chroma, or the picture, itself.
-        temperature: used where no other is named.
+        temperature, caution: of decoding; see `tinct.color.decoding.annealed_mean`.
         denoised: standard deviation of the grain (8-bit steps) the network's copy was smoothed for, 0 if it was not.
-        caution: of decoding; see `tinct.color.decoding.annealed_mean`.
-        calibration: what the logits are divided by to make probabilities that hold; for all but decoding.
-        hints: what is known of the colours; None for nothing.
+        calibration: divides the logits to make calibrated probabilities; not used for decoding.
+        hints: what is known of the colours, or None.
     """
 
     output: FloatArray
@@ -55,7 +54,7 @@ class Prediction:
     caution: float = 0.0
     calibration: float = 1.0
     hints: PlacedHints | None = None
-    # What takes long to make, shared by all copies that differ in how they are decoded.
+    # The spreader takes long to make; copies that differ in how they are decoded share it.
     _kept: dict[str, HintSpreader] = field(default_factory=dict, repr=False)
 
     def chosen(
@@ -93,7 +92,7 @@ class Prediction:
         return chroma if self.space == "yuv" else yuv_chroma(self.luma, chroma, space=self.space)
 
     def drawn(self, height: int, width: int) -> NDArray[np.uint8]:
-        """Return the whole picture as the network drew it, enlarged to (height, width, 3) sRGB uint8 and nothing else.
+        """Return the whole picture as the network drew it, enlarged to (height, width, 3) sRGB uint8.
 
         Raises:
             SettingError: the network gives no picture.
@@ -111,14 +110,14 @@ class Prediction:
 
     @property
     def spreader(self) -> HintSpreader:
-        """What spreads hints over this picture; made when first asked for, and kept."""
+        """Spreads hints over this picture; made when first asked for, and kept."""
         if "spreader" not in self._kept:
             shares = None if self.bins is None else softmax(self.output, temperature=self.calibration)
             self._kept["spreader"] = HintSpreader(self.luma, shares=shares)
         return self._kept["spreader"]
 
     def forget(self) -> None:
-        """Free the memory of what would be made again when needed."""
+        """Free the spreader's memory; it is made again when needed."""
         self._kept.clear()
 
     @property

@@ -31,9 +31,7 @@ RATIO_TOP = 10.0  # the ratio map's last colour: ten times as likely as the seco
 
 
 def compare_sheet(pictures: Sequence[str | Path | bytes], target: str | Path, *, panel: int = PANEL) -> Path:
-    """Write pictures side by side on one sheet, from left to right, say before, after and the truth.
-
-    Each is turned as its orientation says, and its longest edge is at most `panel` pixels.
+    """Write pictures side by side, such as before, after and the truth: upright, each edge at most `panel` pixels.
 
     Raises:
         UnreadableError: a picture cannot be read.
@@ -48,7 +46,7 @@ def compare_sheet(pictures: Sequence[str | Path | bytes], target: str | Path, *,
 
 
 def confidence_sheet(probability: FloatArray, ratio: FloatArray, target: str | Path) -> Path:
-    """Write two maps side by side, each with its scale, and a legend: how sure the network was, how clearly it chose.
+    """Write two maps with scales and a legend: how sure the network was, and how clearly it chose.
 
     Args:
         probability: (h, w) the likeliest bin's probability, 0..1.
@@ -94,7 +92,7 @@ def _thumbnail(picture: str | Path | bytes, edge: int) -> Any:
 
 
 def _map_panel(values: FloatArray, title: str, marks: Sequence[tuple[float, str]]) -> NDArray[np.uint8]:
-    """Draw a map of values 0..1 as (h, w, 3) RGB, its title above, its scale with marks (place 0..1, text) below."""
+    """Draw values 0..1 as (h, w, 3) RGB, a title above, a scale with marks (place 0..1, text) below."""
     height, width = values.shape
     scale = max(MAP / max(height, width), 1.0)
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
@@ -115,7 +113,6 @@ def _map_panel(values: FloatArray, title: str, marks: Sequence[tuple[float, str]
 
 
 def _legend(width: int) -> NDArray[np.uint8]:
-    """Write in a few lines what the maps mean, as (h, width, 3) RGB."""
     canvas = np.full((20 * len(LEGEND) + 12, width, 3), 255, dtype=np.uint8)
     for number, line in enumerate(LEGEND):
         _text(canvas, line, 0, 20 * (number + 1))
@@ -128,17 +125,11 @@ def _text(canvas: NDArray[np.uint8], text: str, left: int, baseline: int) -> Non
 
 def pixels_image(pixels: NDArray[np.uint8]) -> Any:
     """Return (h, w, 3) sRGB as a libvips image."""
-    height, width = pixels.shape[:2]
-    image = pyvips.Image.new_from_memory(np.ascontiguousarray(pixels).tobytes(), width, height, 3, "uchar")
-    return image.copy(interpretation="srgb")
+    return pyvips.Image.new_from_array(pixels)
 
 
 def write_sheet(image: Any, target: Path) -> Path:
-    """Write a libvips image that was drawn, in the format of the target's ending.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
+    """Write a libvips image in the format of the target's ending; OutputError where it cannot be written."""
     form = format_of(target)
     options = save_options(form, quality=LEAST_QUALITY, lossless=False, deep=False, huge=False)
     try:

@@ -47,8 +47,7 @@ class Suggestion:
     """A point whose colour would be worth knowing.
 
     Attributes:
-        x: in pixels of the upright picture, from the left.
-        y: from the top.
+        x: in pixels of the upright picture, from the left; `y` from the top.
         gain: how much of the expected squared error of the picture's chroma a right hint there would take away, 0..1.
         colors: plausible colours, sRGB 0..255, at the picture's own luma there; the likeliest first.
         shares: how likely each is, 0..1.
@@ -62,17 +61,14 @@ class Suggestion:
 
     def text(self) -> str:
         """Return it as a line: a place as `--hint` takes it, and the colours with their shares."""
-        colors = ", ".join(
-            f"{color_text(color)} {round(100 * share)} %" for color, share in zip(self.colors, self.shares, strict=True)
-        )
+        likely = zip(self.colors, self.shares, strict=True)
+        colors = ", ".join(f"{color_text(color)} {round(100 * share)} %" for color, share in likely)
         return f"{self.x},{self.y}  {colors}  (helps {100 * self.gain:.0f} %)"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
-        colors = [
-            {"color": color_text(color), "share": round(share, 4)}
-            for color, share in zip(self.colors, self.shares, strict=True)
-        ]
+        likely = zip(self.colors, self.shares, strict=True)
+        colors = [{"color": color_text(color), "share": round(share, 4)} for color, share in likely]
         return {"x": self.x, "y": self.y, "gain": round(self.gain, 4), "colors": colors}
 
 

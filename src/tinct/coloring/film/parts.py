@@ -1,4 +1,4 @@
-"""Keep a film's finished parts in a folder until the rest is done, so that a killed run costs one part at most.
+"""Encode a film in parts, and keep the finished ones until the rest is done: a killed run costs one part at most.
 
 Beside the target lies `.NAME.tinct-work` while it is made:
 
@@ -12,27 +12,25 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from tinct.coloring.film.pipeline import Painted, Progress
 from tinct.errors import OutputError
 from tinct.files import locked, written_beside
+from tinct.media.video.film import Film
+from tinct.media.video.recipe import Recipe
+from tinct.media.video.write import SegmentWriter
+from tinct.parallel import ordered_map
 
 PART_SUFFIX = ".frames"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a film is: plain JSON values, such as the next frame's number, and what smoothing and cuts remember."""
-
-    facts: dict[str, Any]
-    arrays: dict[str, NDArray[Any]]
+# Frames that may wait for the encoder, or be there.
+_AHEAD = 3
 
 
 class WorkFolder:
@@ -113,6 +111,68 @@ def work_folder(target: Path, plan: Mapping[str, Any]) -> Iterator[WorkFolder]:
             shutil.rmtree(path)
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error.strerror or error}); free or choose space") from error
+
+
+@dataclass(frozen=True)
+class PartEncoder:
+    """How a film's parts are encoded: all alike, since they are joined without encoding them again.
+
+    Attributes:
+        film: as it is written.
+        recipe: how its pictures are encoded.
+        compare: put the film as it was beside the result.
+        threads: of the encoder.
+    """
+
+    film: Film
+    recipe: Recipe
+    compare: bool
+    threads: int
+
+    def encode(
+        self, painted: Iterator[Painted | Progress], folder: WorkFolder
+    ) -> Generator[int | Progress, None, None]:
+        """Encode frames into parts, one up to each state from which a run can go on; one comes after the last frame.
+
+        Yields:
+            After each frame how many are done, and after each finished part the state there.
+        """
+        for item in painted:
+            if isinstance(item, Painted):
+                part = folder.next_part()
+                ends: list[Progress] = []
+                yield from self._frames(part, _up_to_end(item, painted, ends))
+                item = replace(ends[0], facts=ends[0].facts | {"threads": self.threads})
+                folder.finish(part, item)
+            yield item
+
+    def _frames(self, part: Path, frames: Iterator[Painted]) -> Iterator[int]:
+        with SegmentWriter(part, self.film, self.recipe, threads=self.threads) as writer:
+
+            def write(item: Painted) -> int:
+                self._write(writer, item)
+                return item.frame.number + 1
+
+            with closing(ordered_map(write, frames, threads=1, ahead=_AHEAD)) as written:
+                yield from written
+
+    def _write(self, writer: SegmentWriter, item: Painted) -> None:
+        luma, (u, v) = item.frame.luma, item.planes
+        if self.compare:
+            width, half = self.film.width // 2, self.recipe.chroma_shape[1] // 2
+            luma = np.hstack([luma[:, :width], luma[:, :width]])
+            grey = np.full_like(u[:, :half], 1 << (self.recipe.bits - 1))
+            u, v = (np.hstack([grey, plane[:, :half]]) for plane in (u, v))
+        writer.write(luma, u, v, pts=item.frame.pts, duration=item.frame.duration)
+
+
+def _up_to_end(first: Painted, rest: Iterator[Painted | Progress], ends: list[Progress]) -> Iterator[Painted]:
+    """Yield frames up to the part's end, whose state is added to `ends`."""
+    item: Painted | Progress = first
+    while isinstance(item, Painted):
+        yield item
+        item = next(rest)
+    ends.append(item)
 
 
 def _to_disk(path: Path) -> None:

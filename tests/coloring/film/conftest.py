@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinct.coloring.film.colorize import VideoResult, VideoSettings, colorize_video
+
+
+@pytest.fixture
+def paint(tiny_model: Path) -> Callable[..., VideoResult]:
+    """Colorizes a film with the tiny model; settings are keywords."""
+
+    def run(source: Path, target: Path | None = None, on_frame: Any = None, **settings: Any) -> VideoResult:
+        chosen = {"runtime": "onnxruntime", "denoise": "off", "threads": 2} | settings
+        return colorize_video(source, target, settings=VideoSettings(model=tiny_model, **chosen), on_frame=on_frame)
+
+    return run

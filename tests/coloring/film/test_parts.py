@@ -1,0 +1,144 @@
+"""A film's finished parts: what is noted is there again, only whole parts count, and killed runs go on."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from coloring.film.films import film_of, same, stored, times
+from media.video import clips
+from tinct.coloring.film import colorize as video_module
+from tinct.coloring.film import pipeline as film_module
+from tinct.coloring.film.colorize import VideoResult
+from tinct.coloring.film.parts import Progress, work_folder
+from tinct.errors import OutputError
+
+Paint = Callable[..., VideoResult]
+PLAN = {"source": "film.mp4", "size": 192}
+
+
+def interrupted(target: Path, parts: int, plan: dict = PLAN) -> None:
+    """Finish some parts, begin another, and be killed."""
+    with contextlib.suppress(KeyboardInterrupt), work_folder(target, plan) as work:
+        for number in range(parts):
+            part = work.next_part()
+            part.write_bytes(b"part %d" % number)
+            work.finish(part, Progress({"frame": 10 * number}, {"shares": np.full((2, 3), number, np.float32)}))
+        work.next_part().write_bytes(b"half a part")
+        raise KeyboardInterrupt
+
+
+def test_a_killed_run_finds_its_parts_again(tmp_path: Path) -> None:
+    target = tmp_path / "out.mkv"
+    interrupted(target, 3)
+    with work_folder(target, PLAN) as work:
+        assert [part.read_bytes() for part in work.parts()] == [b"part 0", b"part 1", b"part 2"]
+        assert work.next_part().name == "00003.frames"
+        progress = work.progress()
+        assert progress is not None
+        assert progress.facts == {"frame": 20}
+        np.testing.assert_array_equal(progress.arrays["shares"], np.full((2, 3), 2, np.float32))
+    assert list(tmp_path.iterdir()) == []  # it goes when the work is done
+
+
+def test_another_plan_starts_anew(tmp_path: Path) -> None:
+    target = tmp_path / "out.mkv"
+    interrupted(target, 2)
+    with work_folder(target, {**PLAN, "size": 160}) as work:
+        assert work.parts() == []
+        assert work.progress() is None
+
+
+def test_two_runs_do_not_mix(tmp_path: Path) -> None:
+    target = tmp_path / "out.mkv"
+    with work_folder(target, PLAN), pytest.raises(OutputError, match="another run"), work_folder(target, PLAN):
+        pass
+
+
+def test_no_folder_to_write_to(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be written"), work_folder(tmp_path / "gone" / "out.mkv", PLAN):
+        pass
+
+
+class Killed(BaseException):
+    """Ends a run as a signal would."""
+
+
+def stop_at(number: int) -> Callable[[int, int | None], None]:
+    def on_frame(done: int, total: int | None) -> None:
+        if done == number:
+            raise Killed
+
+    return on_frame
+
+
+@pytest.mark.parametrize(("codec", "name"), [("ffv1", "out.mkv"), ("h264", "out.mp4")])
+def test_a_killed_run_goes_on_and_gives_the_same_film(
+    paint: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str, name: str
+) -> None:
+    monkeypatch.setattr(film_module, "PART_FRAMES", 10)
+    source = clips.add_tracks(
+        film_of(tmp_path / "silent.mkv", 45), tmp_path / "in.mkv", sounds=[("aac", "deu")], seconds=1.8
+    )
+    (tmp_path / "whole").mkdir()
+    whole = paint(source, tmp_path / "whole" / name, codec=codec)
+    target = tmp_path / name
+    for place in (27, 33):
+        with pytest.raises(Killed):
+            paint(source, target, codec=codec, on_frame=stop_at(place))
+        assert not target.exists()
+    # Another number of threads must not make parts that do not fit those there are.
+    result = paint(source, target, codec=codec, threads=1)
+    assert 20 <= result.resumed <= 33
+    assert (result.frames, result.shots) == (45, whole.shots)
+    assert times(target) == times(whole.target)
+    for kind in ("video", "audio"):
+        assert clips.packets_of(target, kind) == clips.packets_of(whole.target, kind)
+    assert {path.name for path in tmp_path.iterdir()} == {"silent.mkv", "in.mkv", "whole", name}
+
+
+def test_a_run_killed_before_its_first_part_leaves_nothing(paint: Paint, tmp_path: Path) -> None:
+    source = film_of(tmp_path / "in.mkv", 20)
+    with pytest.raises(Killed):
+        paint(source, tmp_path / "out.mkv", on_frame=stop_at(5))
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
+
+
+def test_a_run_killed_while_the_parts_are_joined_has_nothing_left_to_paint(
+    paint: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    source = film_of(tmp_path / "in.mkv", 12)
+    with monkeypatch.context() as patch:
+        patch.setattr(video_module, "assemble", full)
+        with pytest.raises(OutputError, match=r"out.mkv: cannot be written \(No space left on device\)"):
+            paint(source, tmp_path / "out.mkv")
+    result = paint(source, tmp_path / "out.mkv", on_frame=lambda *_: pytest.fail("a frame was painted again"))
+    assert (result.frames, result.resumed) == (12, 12)
+    assert len(stored(result.target)) == 12
+
+
+def test_other_settings_begin_anew(paint: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(film_module, "PART_FRAMES", 10)
+    source = film_of(tmp_path / "in.mkv", 30)
+    with pytest.raises(Killed):
+        paint(source, tmp_path / "out.mkv", codec="ffv1", on_frame=stop_at(25))
+    result = paint(source, tmp_path / "out.mkv", codec="ffv1", smoothing="off")
+    alone = paint(source, tmp_path / "alone.mkv", codec="ffv1", smoothing="off")
+    assert (result.resumed, result.frames) == (0, 30)
+    assert same(stored(result.target), stored(alone.target))
+
+
+def test_two_runs_at_once_on_one_film(paint: Paint, tmp_path: Path) -> None:
+    source = film_of(tmp_path / "in.mkv", 4)
+    target = tmp_path / "out.mkv"
+    with work_folder(target, {}), pytest.raises(OutputError, match="another run is writing it"):
+        paint(source, target)
+    assert paint(source, target).frames == 4
