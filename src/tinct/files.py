@@ -55,7 +55,7 @@ def _refuse(error: OSError) -> None:
 
 
 def make_folder(folder: str | Path) -> Path:
-    """Make a folder, and those it lies in, where they are not there.
+    """Make a folder, and those it lies in, where they are missing.
 
     Raises:
         OutputError: it cannot be made or written to.
@@ -71,10 +71,10 @@ def make_folder(folder: str | Path) -> Path:
 
 
 def check_place(target: str | Path) -> Path:
-    """Return the file that a target leads to, after a check that its folder is there and can be written to.
+    """Return the file that a target leads to.
 
     Raises:
-        OutputError: it is not, or cannot.
+        OutputError: its folder does not exist or cannot be written to.
     """
     final = Path(target).resolve()
     if not final.parent.is_dir():

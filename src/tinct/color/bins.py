@@ -62,6 +62,11 @@ class ColorHistogram:
         for axis in range(2):
             self.sums[:, axis] += np.bincount(cells, weights=colors[:, axis], minlength=size)
 
+    def merge(self, other: ColorHistogram) -> None:
+        """Add the counts of another histogram of the same space and grid."""
+        self.counts += other.counts
+        self.sums += other.sums
+
 
 @dataclass(frozen=True, eq=False)
 class ColorBins:

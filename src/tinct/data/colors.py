@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.bins import ColorBins, ColorHistogram, bin_colors
 from tinct.color.spaces import rgb_to_lab
-from tinct.data.pictures import Picture, find_pictures
-from tinct.errors import InputError, ModelError
-from tinct.parallel import ordered_map
+from tinct.data.pictures import find_pictures, read_pictures
+from tinct.errors import ModelError
 from tinct.runtime.modelfile import read_card
 
 OWN = "its own"  # the bins that are made of the data themselves
@@ -60,27 +60,18 @@ def learn_bins(
     pictures = find_pictures(data, split=split, limit=limit, seed=seed)
     left_out: list[tuple[str, str]] = []
 
-    def read(picture: Picture) -> tuple[str, NDArray[np.uint8] | str]:
-        try:
-            return picture.name, picture.read(longest=256)
-        except InputError as error:
-            return picture.name, str(error)
-
-    for done, (name, result) in enumerate(ordered_map(read, pictures), start=1):
-        if isinstance(result, str):
-            left_out.append((name, result))
+    for done, (picture, pixels) in enumerate(read_pictures(pictures, longest=256), start=1):
+        if isinstance(pixels, str):
+            left_out.append((picture.name, pixels))
         else:
-            histogram.add(result)
+            histogram.add(pixels)
         if progress:
             progress(done, len(pictures))
     return ColorBins.from_histogram(histogram, bins=bins, rebalance=rebalance), left_out
 
 
 def bins_of_model(model: str | Path) -> ColorBins:
-    """Return the colour bins of a model.
-
-    Args:
-        model: the name of a model that comes with tinct, or a model file.
+    """Return the colour bins of a model that comes with tinct, by its name, or of a model file.
 
     Raises:
         ModelError: there is no such model, it is damaged, or it predicts chroma itself and has no bins.
@@ -132,14 +123,13 @@ class ColorCounts:
                 sums = np.bincount(nearest, weights=weights * places[:, axis], minlength=len(centers))
                 centers[:, axis] = np.where(totals > 0, sums / np.maximum(totals, 1e-12), centers[:, axis])
         totals = np.bincount(nearest, weights=weights, minlength=len(centers))
-        found = []
+        palette = []
         for index in np.argsort(-totals, kind="stable"):
             if totals[index] > 0:
                 mine = nearest == index
                 mean = (colors[mine] * weights[mine, None]).sum(axis=0) / totals[index]
-                red, green, blue = (round(255 * float(value)) for value in mean)
-                found.append((f"#{red:02x}{green:02x}{blue:02x}", float(totals[index] / weights.sum())))
-        return found
+                palette.append((_hex(mean), float(totals[index] / weights.sum())))
+        return palette
 
 
 def _spread_out(places: NDArray[np.float64], weights: NDArray[np.float64], count: int) -> NDArray[np.float64]:
@@ -182,14 +172,7 @@ class BinsCoverage:
 
 
 def cover(bins: ColorBins, histogram: ColorHistogram, *, name: str, split: str) -> BinsCoverage:
-    """Compute how the colours counted in a histogram lie in colour bins.
-
-    Args:
-        bins: the bins.
-        histogram: of the same space and grid, with at least one picture.
-        name: whose bins they are.
-        split: whose colours they are.
-    """
+    """Compute how the colours of a split lie in the colour bins called `name`, of the histogram's space and grid."""
     lookup = bins.lookup.reshape(-1)
     counts = histogram.counts
     shares = np.bincount(lookup, weights=counts, minlength=bins.count) / counts.sum()
@@ -202,7 +185,7 @@ def cover(bins: ColorBins, histogram: ColorHistogram, *, name: str, split: str) 
         split=split,
         count=bins.count,
         space=bins.space,
-        colors=_hex(bins),
+        colors=[_hex(color) for color in bin_colors(bins)],
         shares=shares.tolist(),
         rare=int((shares < RARE).sum()),
         even=float(np.exp(-(used * np.log(used)).sum())),
@@ -211,5 +194,6 @@ def cover(bins: ColorBins, histogram: ColorHistogram, *, name: str, split: str) 
     )
 
 
-def _hex(bins: ColorBins) -> list[str]:
-    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in (bin_colors(bins) * 255).round().astype(int)]
+def _hex(color: NDArray[Any]) -> str:
+    red, green, blue = (round(255 * float(value)) for value in color)
+    return f"#{red:02x}{green:02x}{blue:02x}"

@@ -21,6 +21,7 @@ from tinct.parallel import ordered_map
 # Pictures are looked at in a size whose longer edge is at most this, if nothing else is said.
 LARGEST_EDGE = 128
 SMALLEST_EDGE = 16
+SUFFIXES = PICTURE_SUFFIXES | {".npy"}
 SIZES_LOOKED_AT = 50
 # Copies are told by detail, which smaller pictures do not have.
 COMPARED_EDGE = 64
@@ -127,9 +128,9 @@ def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None)
     kinds = {ARRAY if path.suffix.lower() == ".npy" else PICTURE for path, _, _ in rows}
     if len(kinds) > 1:
         raise DataError(f"{source}: holds pictures and .npy arrays; keep them in two folders and train on one")
-    found = sorted({label for _, label, _ in rows})
-    names = tuple(found) if classes is None else classes
-    if foreign := [label for label in found if label not in names]:
+    labels = sorted({label for _, label, _ in rows})
+    names = tuple(labels) if classes is None else classes
+    if foreign := [label for label in labels if label not in names]:
         raise DataError(f"{source}: the model knows no class '{foreign[0]}'; it knows {', '.join(names)}")
     if len(names) < 2:
         raise DataError(f"{source}: only one class, '{names[0]}'; telling apart needs two or more subfolders")
@@ -157,8 +158,13 @@ def _folder_rows(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
         other = next(path.name for path in inside if path not in splits)
         raise DataError(f"{folder}: beside train/ there may be val/ and test/ only, not '{other}'; move it away")
     else:
-        places = [(each, split) for path, split in splits.items() for each in _subfolders(path)]
-    rows = [(path, place.name, split) for place, split in places for path in _files(place)]
+        places = [(place, split) for path, split in splits.items() for place in _subfolders(path)]
+    rows = [
+        (path, place.name, split)
+        for place, split in places
+        for path in sorted(walk_data(place, SUFFIXES))
+        if path.is_file()
+    ]
     return rows, tuple(sorted({place.name for place, _ in places} - {label for _, label, _ in rows}))
 
 
@@ -167,10 +173,6 @@ def _subfolders(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError as error:
         raise DataError(f"{folder}: the folder cannot be read ({error.strerror}); check its permissions") from error
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in walk_data(folder, (*PICTURE_SUFFIXES, ".npy")) if path.is_file())
 
 
 def _table_rows(table: Path) -> Iterator[Row]:
@@ -183,10 +185,9 @@ def _table_rows(table: Path) -> Iterator[Row]:
             rows = [row for row in csv.reader(stream, delimiter=separator) if any(cell.strip() for cell in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{table}: cannot be read as a table in UTF-8 ({error})") from error
-    suffixes = (*PICTURE_SUFFIXES, ".npy")
     for number, row in enumerate(rows, start=1):
         path = table.parent / row[0].strip()
-        if number == 1 and path.suffix.lower() not in suffixes:
+        if number == 1 and path.suffix.lower() not in SUFFIXES:
             continue  # the headings
         if len(row) < 2 or not row[1].strip():
             raise DataError(f"{table}, row {number}: needs a path and a label")
@@ -199,12 +200,7 @@ def _table_rows(table: Path) -> Iterator[Row]:
 
 
 def common_size(labelled: Labelled, *, largest: int = LARGEST_EDGE) -> tuple[int, int]:
-    """Return the size that pictures are best looked at in: their median height and width, made smaller to fit.
-
-    Args:
-        labelled: the pictures.
-        largest: longer edge in pixels, at most.
-    """
+    """Return the height and width to look at pictures in: their medians, with edges of at most `largest` pixels."""
     step = max(1, len(labelled.paths) // SIZES_LOOKED_AT)
     sizes = []
     for path in labelled.paths[::step]:
@@ -234,8 +230,9 @@ def load(labelled: Labelled, *, size: tuple[int, int], progress: Callable[[int, 
         DataError: none can be read, or arrays differ in their number of channels.
     """
     total = len(labelled.paths)
-    read: list[tuple[NDArray[Any], NDArray[Any] | None] | None] = []
+    read: list[tuple[NDArray[Any], NDArray[Any] | None]] = []
     left_out: list[tuple[str, str]] = []
+    readable = np.ones(total, dtype=bool)
     scale = COMPARED_EDGE / max(size)
     finer = scale > 1 and labelled.kind == PICTURE
     enough = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
@@ -247,17 +244,18 @@ def load(labelled: Labelled, *, size: tuple[int, int], progress: Callable[[int, 
         except UnreadableError as error:
             return str(error)
 
-    for index, found in enumerate(ordered_map(one, labelled.paths)):
+    for index, result in enumerate(ordered_map(one, labelled.paths)):
         if progress:
             progress(index + 1, total)
-        read.append(None if isinstance(found, str) else found)
-        if isinstance(found, str):
-            left_out.append((str(labelled.paths[index]), found))
-    kept = [found[0] for found in read if found is not None]
-    compared = [found[1] for found in read if found is not None and found[1] is not None]
+        if isinstance(result, str):
+            readable[index] = False
+            left_out.append((str(labelled.paths[index]), result))
+        else:
+            read.append(result)
+    kept = [pixels for pixels, _ in read]
+    compared = [detail for _, detail in read if detail is not None]
     if not kept:
         raise DataError(f"{labelled.place}: none of {total} files can be read; the first: {left_out[0][1]}")
     if len({pixels.shape for pixels in kept}) > 1:
         raise DataError(f"{labelled.place}: arrays of different numbers of channels; give them all the same")
-    chosen = np.array([found is not None for found in read])
-    return Loaded(labelled.part(chosen), np.stack(kept), left_out, np.stack(compared) if compared else None)
+    return Loaded(labelled.part(readable), np.stack(kept), left_out, np.stack(compared) if compared else None)

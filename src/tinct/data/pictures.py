@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.data.shards import DATASET_FILE, Shard, list_shard, read_card
-from tinct.errors import DataError, SettingError, UnreadableError
+from tinct.errors import DataError, InputError, SettingError, UnreadableError
 from tinct.files import walk
 from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.small import read_small
+from tinct.parallel import ordered_map
 
 TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
 # What the folders of a split are called, by habit.
@@ -115,6 +116,24 @@ def find_pictures(data: str | Path, *, split: str = VAL, limit: int | None = Non
     return [pictures[index] for index in sorted(random.Random(seed).sample(range(len(pictures)), limit))]
 
 
+def read_pictures(
+    pictures: Iterable[Picture], *, longest: int, threads: int | None = None
+) -> Iterator[tuple[Picture, NDArray[np.uint8] | str]]:
+    """Read pictures in threads, fitted into a square of `longest` pixels.
+
+    Yields:
+        Each picture in its order, with (H, W, 3) sRGB, or with the reason why it cannot be read.
+    """
+
+    def read(picture: Picture) -> tuple[Picture, NDArray[np.uint8] | str]:
+        try:
+            return picture, picture.read(longest=longest)
+        except InputError as error:
+            return picture, str(error)
+
+    return ordered_map(read, pictures, threads=threads)
+
+
 def find_splits(data: str | Path) -> dict[str, list[Picture]]:
     """List the pictures of a folder or a dataset by split.
 
@@ -158,11 +177,7 @@ def split_of(name: str) -> str | None:
 
 
 def own_splits(folder: str | Path) -> set[str]:
-    """Return the splits that a plain folder is divided into.
-
-    They are those of its subfolders' names (`split_of`), where all pictures lie in such subfolders and these are of two
-    splits or more; none for any other folder.
-    """
+    """Return the splits that a plain folder's subfolders are called after, if they hold all pictures of two or more."""
     splits = set()
     for path in walk_data(folder, PICTURE_SUFFIXES):
         split = split_of(path.relative_to(folder).parts[0])

@@ -178,14 +178,13 @@ def _find(
 
 
 def _write_shards(ledger: Ledger, folder: Path, *, shard_size: int, size: int) -> Iterator[Photo]:
-    """Write all shards, giving each photograph as it is done."""
     for split in SPLITS:
         while photos := ledger.next_photos(split, shard_size):
             yield from _write_shard(ledger, folder, split, photos, size=size)
 
 
 def _write_shard(ledger: Ledger, folder: Path, split: str, photos: list[Photo], *, size: int) -> Iterator[Photo]:
-    """Write one shard and note it, giving each photograph as it is done."""
+    """Write one shard and note it; yield each photograph as it is done."""
     number = ledger.next_shard(split)
     taken: list[Photo] = []
     path = folder / f"{split}-{number:06d}.tar"
@@ -223,7 +222,7 @@ def _add(tar: tarfile.TarFile, photo: Photo) -> None:
 
 
 def _load(photo: Photo, *, size: int) -> Photo:
-    """Read, fit, free of its frame and judge one photograph; fills in `photo`."""
+    """Read, fit, free of its frame and judge one photograph, whose fields are filled in."""
     try:
         content = Path(photo.path).read_bytes()
         photo.content = hashlib.sha256(content).hexdigest()
@@ -231,29 +230,24 @@ def _load(photo: Photo, *, size: int) -> Photo:
     except (OSError, UnreadableError) as error:
         photo.reason = f"unreadable ({error})"
         return photo
-    photo.height, photo.width = picture.shape[:2]
-    if min(picture.shape[:2]) < SMALLEST_SIDE:
-        photo.reason = f"too small ({photo.width}x{photo.height})"
-        return photo
     whole = picture.size
-    frame = find_frame(picture)
-    if frame.present:
+    photo.reason = _too_small(photo, picture)
+    if photo.reason is None and (frame := find_frame(picture)).present:
         picture = crop_frame(picture, frame)
         photo.frame = f"cropped: a frame of {asdict(frame)}"
-        if picture.size < whole / 2:
-            photo.reason = "mostly frame or of one colour"
-            return photo
-    photo.height, photo.width = picture.shape[:2]
-    if min(picture.shape[:2]) < SMALLEST_SIDE:
-        photo.reason = f"too small ({photo.width}x{photo.height})"
-        return photo
-    photo.reason = grey_reason(picture)
+        photo.reason = "mostly frame or of one colour" if picture.size < whole / 2 else _too_small(photo, picture)
+    photo.reason = photo.reason or grey_reason(picture)
     if photo.reason is None:
         photo.fingerprint = fingerprint(picture)
         photo.mirrored = fingerprint(picture, mirrored=True)
         photo.jpeg = _encode(picture)
         photo.colorfulness = colorfulness(picture)
     return photo
+
+
+def _too_small(photo: Photo, picture: Picture) -> str | None:
+    photo.height, photo.width = picture.shape[:2]
+    return f"too small ({photo.width}x{photo.height})" if min(picture.shape[:2]) < SMALLEST_SIDE else None
 
 
 def _encode(picture: Picture) -> bytes:

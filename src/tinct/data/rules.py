@@ -20,39 +20,32 @@ NAMES = {"train": "training", "val": "validation", "test": "test", "": "the fold
 
 
 def find_warnings(report: DataReport) -> list[Finding]:
-    """Judge what was found.
-
-    Args:
-        report: facts of the data; its own warnings are not looked at.
-
-    Returns:
-        The warnings, the weightiest first.
-    """
-    rules = (_leaks, _unreadable, _splits, _faults, _copies, _shape, _categories, _colors, _models)
-    return sorted((found for rule in rules for found in rule(report)), key=lambda each: -each.weight)
+    """Return what spoils a training by the facts of a report, the weightiest first; its own warnings are not read."""
+    rules = (_leaks, _unreadable, _splits, _pictures_at_fault, _copies, _squeezed, _categories, _colors, _models)
+    return sorted((finding for rule in rules for finding in rule(report)), key=lambda finding: -finding.weight)
 
 
-def again(report: DataReport) -> str:
+def _again(report: DataReport) -> str:
     """Return how to make a better dataset of these pictures."""
     if report.prepared:
         return "prepare again, from the folders it was made of into a new one (tinct prepare SRC... -o NEW)"
     return f"make a dataset of it (tinct prepare {report.data} -o NEW)"
 
 
-def anew(report: DataReport) -> str:
+def _anew(report: DataReport) -> str:
     """Return how to make a dataset that is split anew: `tinct prepare` keeps the splits of a folder that has some."""
     if report.prepared:
-        return again(report)
+        return _again(report)
     return "put the photographs of all splits into one folder and make a dataset of it (tinct prepare FOLDER -o NEW)"
 
 
-def without(report: DataReport, done: str) -> str:
+def _without(report: DataReport, done: str) -> str:
     """Return how to be rid of pictures: `tinct prepare` left them in, or has not seen them yet."""
     if report.prepared:  # they passed its screening, by a little
         return (
             "delete the files from the folders the dataset was made of, and prepare those anew (tinct prepare -o NEW)"
         )
-    return f"{again(report)}; it {done}"
+    return f"{_again(report)}; it {done}"
 
 
 def _leaks(report: DataReport) -> Iterator[Finding]:
@@ -65,7 +58,7 @@ def _leaks(report: DataReport) -> Iterator[Finding]:
         if report.prepared:
             remedy = "delete one file of each pair from the folders the dataset was made of, and prepare those anew"
         else:
-            remedy = f"{again(report)}, which leaves copies out"
+            remedy = f"{_again(report)}, which leaves copies out"
         yield Finding(
             "leak",
             100,
@@ -73,7 +66,7 @@ def _leaks(report: DataReport) -> Iterator[Finding]:
             f"its figures come out too good",
             _pair_lines(pairs),
             remedy,
-            pictures=[name for pair in pairs[:SHOWN] for name in (pair.first, pair.second)],
+            pictures=_pair_names(pairs),
         )
 
 
@@ -86,7 +79,7 @@ def _unreadable(report: DataReport) -> Iterator[Finding]:
             90,
             f"{_pictures(count)} cannot be read",
             _some([f"{name}: {reason}" for name, reason in report.unreadable]),
-            remedy + again(report) + ("" if report.prepared else ", which leaves them out"),
+            remedy + _again(report) + ("" if report.prepared else ", which leaves them out"),
         )
 
 
@@ -99,7 +92,7 @@ def _splits(report: DataReport) -> Iterator[Finding]:
             65 if "test" in counts else 85,
             "there are no pictures to validate on: nobody can see whether a network learns or only remembers",
             [f"{NAMES[split]}: {_pictures(count)}" for split, count in counts.items()],
-            f"{again(report)} with --val 0.1",
+            f"{_again(report)} with --val 0.1",
         )
     if report.limit is not None:
         return
@@ -109,7 +102,7 @@ def _splits(report: DataReport) -> Iterator[Finding]:
             60,
             f"validation has {_pictures(val)}: small differences between networks cannot be told from chance",
             [f"{NAMES[split]}: {_pictures(count)}" for split, count in counts.items()],
-            f"{anew(report)} with a larger --val, or give more photographs: {FEW_TO_VALIDATE} do, 500 are better",
+            f"{_anew(report)} with a larger --val, or give more photographs: {FEW_TO_VALIDATE} do, 500 are better",
         )
     if train < FEW_TO_TRAIN:
         yield Finding(
@@ -121,22 +114,27 @@ def _splits(report: DataReport) -> Iterator[Finding]:
         )
 
 
-def _faults(report: DataReport) -> Iterator[Finding]:
-    for kind, what in (
-        ("grey", "without any colour"),
-        ("near_grey", "next to grey"),
-        ("toned", "toned in one hue, as sepia is"),
+def _pictures_at_fault(report: DataReport) -> Iterator[Finding]:
+    grey = "leaves such pictures out"
+    taught = ": they teach that the world has no colours"
+    # kind, weight where the share is above the limit, the limit, weight below it, what is wrong, what prepare does
+    for kind, many, limit, few, what, done in (
+        ("grey", 80, 0.02, 45, "{are} without any colour" + taught, grey),
+        ("near_grey", 80, 0.02, 45, "{are} next to grey" + taught, grey),
+        ("toned", 80, 0.02, 45, "{are} toned in one hue, as sepia is" + taught, grey),
+        ("framed", 40, 0.01, 25, "{have} a frame or margin of one colour", "cuts frames off"),
+        ("small", 45, 0.01, 25, f"{{have}} a side of less than {SMALLEST_SIDE} pixels", "leaves them out"),
     ):
         named: list[str] = [name for facts in report.splits for name in getattr(facts, kind)]
         if named:
-            share = len(named) / _total(report)
+            count, share = len(named), len(named) / _total(report)
+            shown = "" if kind == "small" else f" ({_percent(share)})"
             yield Finding(
-                kind.replace("_", "-"),
-                80 if share > 0.02 else 45,
-                f"{_pictures(len(named))} ({_percent(share)}) {_are(len(named))} {what}: "
-                "they teach that the world has no colours",
+                {"near_grey": "near-grey", "framed": "frames"}.get(kind, kind),
+                many if share > limit else few,
+                f"{_pictures(count)}{shown} {what.format(are=_are(count), have=_have(count))}",
                 _some(named),
-                without(report, "leaves such pictures out"),
+                _without(report, done),
                 pictures=named[: 2 * SHOWN],
             )
 
@@ -145,39 +143,17 @@ def _copies(report: DataReport) -> Iterator[Finding]:
     pairs = [pair for pair in report.duplicates if not pair.across]
     if pairs:
         share = len({pair.second for pair in pairs}) / _total(report)
-        remedy = without(report, "leaves copies out")
         yield Finding(
             "duplicates",
             50 if share > 0.01 else 30,
             f"{_pictures(len(pairs))} ({_percent(share)}) {_are(len(pairs))} there twice in a split and count double",
             _pair_lines(pairs),
-            remedy,
-            pictures=[name for pair in pairs[:SHOWN] for name in (pair.first, pair.second)],
+            _without(report, "leaves copies out"),
+            pictures=_pair_names(pairs),
         )
 
 
-def _shape(report: DataReport) -> Iterator[Finding]:
-    framed = [name for facts in report.splits for name in facts.framed]
-    if framed:
-        share = len(framed) / _total(report)
-        yield Finding(
-            "frames",
-            40 if share > 0.01 else 25,
-            f"{_pictures(len(framed))} ({_percent(share)}) {_have(len(framed))} a frame or margin of one colour",
-            _some(framed),
-            without(report, "cuts frames off"),
-            pictures=framed[: 2 * SHOWN],
-        )
-    small = [name for facts in report.splits for name in facts.small]
-    if small:
-        yield Finding(
-            "small",
-            45 if len(small) / _total(report) > 0.01 else 25,
-            f"{_pictures(len(small))} {_have(len(small))} a side of less than {SMALLEST_SIDE} pixels",
-            _some(small),
-            without(report, "leaves them out"),
-            pictures=small[: 2 * SHOWN],
-        )
+def _squeezed(report: DataReport) -> Iterator[Finding]:
     for facts in report.splits:
         width, height, count = facts.sizes[0]
         if width == height and count >= max(100, 0.9 * facts.pictures):
@@ -216,7 +192,7 @@ def _categories(report: DataReport) -> Iterator[Finding]:
                 40,
                 f"{_categories_of(len(unseen))} of {NAMES[facts.split]} {_are(len(unseen))} not in {NAMES[base.split]}",
                 _some([f"{name}: {_pictures(count)}" for name, count in unseen.items()]),
-                f"{anew(report)}, or read {NAMES[facts.split]}'s figures as those of things never seen",
+                f"{_anew(report)}, or read {NAMES[facts.split]}'s figures as those of things never seen",
             )
 
 
@@ -231,45 +207,46 @@ def _colors(report: DataReport) -> Iterator[Finding]:
             [f"5 % to 95 %: {base.colorfulness.low:.0f} to {base.colorfulness.high:.0f}; 15 is slight, 45 average"],
             "give livelier photographs, or weigh rare colours more (tinct train --rebalance below 0.4)",
         )
-    own = [each for each in report.coverage if each.bins == OWN]
-    if own[0].rare and report.limit is None:
-        rare = [f"bin {index}: {share:.4%}" for index, share in enumerate(own[0].shares) if share < RARE]
+    own, *others = (coverage for coverage in report.coverage if coverage.bins == OWN)
+    if own.rare and report.limit is None:
+        rare = [f"bin {index}: {share:.4%}" for index, share in enumerate(own.shares) if share < RARE]
         yield Finding(
             "rare-bins",
             15,
-            f"{own[0].rare} of {own[0].count} colour bins have less than {RARE:.2%} of the pixels",
+            f"{own.rare} of {own.count} colour bins have less than {RARE:.2%} of the pixels",
             _some(rare),
-            f"train with fewer bins (tinct train --bins {max(2, own[0].count - own[0].rare)}), or give more "
+            f"train with fewer bins (tinct train --bins {max(2, own.count - own.rare)}), or give more "
             "photographs of these colours",
         )
     pictures = {facts.split: facts.pictures for facts in report.splits}
-    for each in own[1:]:
-        if each.shift > SHIFTED and pictures[each.split] >= FEW_TO_VALIDATE:
+    for other in others:
+        if other.shift > SHIFTED and pictures[other.split] >= FEW_TO_VALIDATE:
+            name = NAMES[other.split]
             yield Finding(
                 "shift",
                 45,
-                f"{NAMES[each.split]} has other colours than {NAMES[base.split]}: {each.shift:.0%} of its pixels would "
+                f"{name} has other colours than {NAMES[base.split]}: {other.shift:.0%} of its pixels would "
                 "have to change",
-                _shifts(own[0].shares, each.shares, each.colors),
-                f"{anew(report)}, which splits at random; or say that {NAMES[each.split]} is of another kind",
+                _shifts(own.shares, other.shares, other.colors),
+                f"{_anew(report)}, which splits at random; or say that {name} is of another kind",
             )
 
 
 def _models(report: DataReport) -> Iterator[Finding]:
-    for each in report.coverage:
-        if each.bins == OWN or each.split != report.splits[0].split:
+    for model in report.coverage:
+        if model.bins == OWN or model.split != report.splits[0].split:
             continue
-        if each.shift > FOREIGN or each.far > 0.02:
+        if model.shift > FOREIGN or model.far > 0.02:
             yield Finding(
                 "foreign-bins",
                 40,
-                f"the colour bins of {each.bins} are those of other pictures",
+                f"the colour bins of {model.bins} are those of other pictures",
                 [
-                    f"{each.shift:.0%} of the pixels lie in other bins than where {each.bins} learned",
-                    f"{each.far:.1%} lie more than {FAR} grid cells from their bin's centre",
-                    f"{each.rare} of its {each.count} bins have less than {RARE:.2%} of the pixels",
+                    f"{model.shift:.0%} of the pixels lie in other bins than where {model.bins} learned",
+                    f"{model.far:.1%} lie more than {FAR} grid cells from their bin's centre",
+                    f"{model.rare} of its {model.count} bins have less than {RARE:.2%} of the pixels",
                 ],
-                f"train with bins of your own (without --init {each.bins})",
+                f"train with bins of your own (without --init {model.bins})",
             )
 
 
@@ -286,6 +263,10 @@ def _by_category(report: DataReport) -> dict[str, dict[str, int]]:
         if name:
             counts.setdefault(name, {})[group.split] = group.pictures
     return counts
+
+
+def _pair_names(pairs: list[Duplicate]) -> list[str]:
+    return [name for pair in pairs[:SHOWN] for name in (pair.first, pair.second)]
 
 
 def _pair_lines(pairs: list[Duplicate]) -> list[str]:

@@ -29,7 +29,7 @@ SMALLEST_SIDE = 64
 
 @dataclass(frozen=True)
 class Frame:
-    """How many pixels of a picture's edges belong to a frame."""
+    """The width in pixels of a frame at each edge of a picture."""
 
     top: int
     bottom: int
@@ -58,7 +58,6 @@ def find_frame(picture: Picture) -> Frame:
 
 
 def _pair(lines: NDArray[np.float32]) -> tuple[int, int]:
-    """Return the width of the frame at the first and at the last line."""
     first, last = _flat_lines(lines, FRAME_SPREAD), _flat_lines(lines[::-1], FRAME_SPREAD)
     if first and last and np.abs(lines[0].mean(axis=0) - lines[-1].mean(axis=0)).max() < FRAME_STEP:
         return first, last

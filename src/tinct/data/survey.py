@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from tinct.color.bins import ColorBins, ColorHistogram
+from tinct.color.resize import resized
 from tinct.color.statistics import colorfulness
 from tinct.data.colors import OWN, BinsCoverage, ColorCounts, bins_of_model, cover
 from tinct.data.duplicates import LONGEST, Mark, find_duplicates
@@ -35,7 +35,7 @@ OWN_SPACE, OWN_GRID, OWN_COUNT = "yuv", 16, 32  # bins of `tinct train` where no
 
 @dataclass(frozen=True)
 class _Look:
-    """What is kept of one picture."""
+    """What is kept of one picture that can be read."""
 
     picture: Picture
     mark: Mark
@@ -43,16 +43,6 @@ class _Look:
     colorfulness: float
     fault: str  # grey, near_grey, toned, or nothing
     framed: bool
-
-
-@dataclass(frozen=True)
-class _Glance:
-    """What is known of one picture at once, and added up: not kept."""
-
-    look: _Look | None
-    reason: str = ""
-    histograms: tuple[ColorHistogram, ...] = ()
-    rgb: Pixels | None = None
 
 
 def inspect_data(
@@ -63,7 +53,7 @@ def inspect_data(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> DataReport:
-    """Look at all pictures of a folder or a dataset, and say what would spoil a training.
+    """Look at all pictures of a folder or a dataset for what would spoil a training.
 
     Args:
         data: a dataset that `tinct prepare` made, or a folder of photographs, searched to any depth; subfolders called
@@ -88,8 +78,9 @@ def inspect_data(
     drawn = random.Random(seed)
     listed = []
     for split, pictures in find_splits(data).items():
-        some = sorted(drawn.sample(range(len(pictures)), limit)) if limit and limit < len(pictures) else None
-        listed += [(split, picture) for picture in (pictures if some is None else [pictures[index] for index in some])]
+        places = range(len(pictures))
+        some = sorted(drawn.sample(places, limit)) if limit and limit < len(pictures) else places
+        listed += [(split, pictures[place]) for place in some]
     survey = _Survey(foreign, frozenset(drawn.sample(range(len(listed)), min(SAMPLES, len(listed)))))
     survey.walk(listed, progress=progress)
     if not survey.looks:
@@ -113,7 +104,7 @@ def inspect_data(
 
 
 class _Survey:
-    """Goes through the pictures once and adds them up."""
+    """What is added up over all pictures, each of which is read once."""
 
     def __init__(self, foreign: dict[str, ColorBins], chosen: frozenset[int]) -> None:
         self.looks: list[_Look] = []
@@ -126,70 +117,59 @@ class _Survey:
         self._sums: dict[tuple[str, str, int], ColorHistogram] = {}
 
     def walk(self, listed: list[tuple[str, Picture]], *, progress: Callable[[int, int], None] | None) -> None:
-        for index, glance in enumerate(ordered_map(self._glance, listed)):
+        for index, seen in enumerate(ordered_map(self._look, listed)):
             split, picture = listed[index]
-            if glance.look is None or glance.rgb is None:
-                self.unreadable.append((picture.label, glance.reason))
+            if isinstance(seen, str):
+                self.unreadable.append((picture.label, seen))
             else:
-                self._add(split, glance.look, glance.rgb, glance.histograms, sample=index in self._chosen)
+                look, rgb, histograms = seen
+                self.looks.append(look)
+                self.colors.add(resized(rgb, (min(96, rgb.shape[0]), min(96, rgb.shape[1]))))
+                for histogram in histograms:
+                    key = split, histogram.space.name, histogram.grid
+                    self._sums.setdefault(key, ColorHistogram(space=key[1], grid=key[2])).merge(histogram)
+                if index in self._chosen:
+                    self.samples.append(tile(rgb))
             if progress:
                 progress(index + 1, len(listed))
 
-    def _glance(self, item: tuple[str, Picture]) -> _Glance:
+    def _look(self, item: tuple[str, Picture]) -> tuple[_Look, Pixels, list[ColorHistogram]] | str:
         split, picture = item
         try:
             content = picture.content()
             size = size_of(content, name=picture.name)
             rgb = read_small(content, longest=LONGEST, name=picture.name)
         except InputError as error:
-            return _Glance(None, str(error))
-        histograms = []
-        for space, grid in self._grids:
-            histograms.append(ColorHistogram(space=space, grid=grid))
-            histograms[-1].add(rgb)
+            return str(error)
+        histograms = [ColorHistogram(space=space, grid=grid) for space, grid in self._grids]
+        for histogram in histograms:
+            histogram.add(rgb)
         mark = Mark.of(rgb, content=content, name=picture.label, split=split)
-        look = _Look(picture, mark, size, colorfulness(rgb), color_fault(rgb), _framed(rgb))
-        return _Glance(look, "", tuple(histograms), rgb)
-
-    def _add(
-        self, split: str, look: _Look, rgb: Pixels, histograms: tuple[ColorHistogram, ...], *, sample: bool
-    ) -> None:
-        self.looks.append(look)
-        small = cv2.resize(rgb, (min(96, rgb.shape[1]), min(96, rgb.shape[0])), interpolation=cv2.INTER_AREA)
-        self.colors.add(small)
-        for histogram, (space, grid) in zip(histograms, self._grids, strict=True):
-            total = self._sums.setdefault((split, space, grid), ColorHistogram(space=space, grid=grid))
-            total.counts += histogram.counts
-            total.sums += histogram.sums
-        if sample:
-            self.samples.append(tile(rgb))
+        return _Look(picture, mark, size, colorfulness(rgb), color_fault(rgb), _framed(rgb)), rgb, histograms
 
     def by_split(self) -> dict[str, list[_Look]]:
-        found: dict[str, list[_Look]] = {}
+        looks: dict[str, list[_Look]] = {}
         for look in self.looks:
-            found.setdefault(look.mark.split, []).append(look)
-        return found
+            looks.setdefault(look.mark.split, []).append(look)
+        return looks
 
     def coverage(self, splits: list[str]) -> list[BinsCoverage]:
         """Lay every split's colours into the bins of the first split (training), then into those of the models."""
         own = ColorBins.from_histogram(self._sums[splits[0], OWN_SPACE, OWN_GRID], bins=OWN_COUNT)
-        found = []
-        for name, bins in {OWN: own, **self._foreign}.items():
-            for split in splits:
-                histogram = self._sums[split, bins.space, bins.lookup.shape[0]]
-                found.append(cover(bins, histogram, name=name, split=split))
-        return found
+        return [
+            cover(bins, self._sums[split, bins.space, bins.lookup.shape[0]], name=name, split=split)
+            for name, bins in {OWN: own, **self._foreign}.items()
+            for split in splits
+        ]
 
 
 def tile(rgb: Pixels) -> Pixels:
     """Fit a picture (H, W, 3) into a square tile of `THUMBNAIL` pixels on light grey."""
-    height, width = rgb.shape[:2]
-    factor = THUMBNAIL / max(height, width)
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    factor = THUMBNAIL / max(rgb.shape[:2])
+    height, width = (max(1, round(side * factor)) for side in rgb.shape[:2])
     square: Pixels = np.full((THUMBNAIL, THUMBNAIL, 3), 235, dtype=np.uint8)
-    top, left = (THUMBNAIL - size[1]) // 2, (THUMBNAIL - size[0]) // 2
-    square[top : top + size[1], left : left + size[0]] = small
+    top, left = (THUMBNAIL - height) // 2, (THUMBNAIL - width) // 2
+    square[top : top + height, left : left + width] = resized(rgb, (height, width))
     return square
 
 
@@ -203,9 +183,8 @@ def _framed(rgb: Pixels) -> bool:
 def _facts(split: str, looks: list[_Look]) -> SplitFacts:
     sizes = Counter((look.size[1], look.size[0]) for look in looks)
     steps = np.bincount([int(look.colorfulness // COLORFULNESS_STEP) for look in looks])
-    named = {
-        fault: [look.mark.name for look in looks if look.fault == fault] for fault in ("grey", "near_grey", "toned")
-    }
+    faults = ("grey", "near_grey", "toned")
+    named = {fault: [look.mark.name for look in looks if look.fault == fault] for fault in faults}
     return SplitFacts(
         split=split,
         pictures=len(looks),

@@ -23,9 +23,8 @@ from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray, chroma_space, rgb_to_yuv
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import Decoding
-from tinct.data.pictures import Picture, find_pictures
-from tinct.errors import DataError, InputError, ModelError
-from tinct.parallel import ordered_map
+from tinct.data.pictures import Picture, find_pictures, read_pictures
+from tinct.errors import DataError, ModelError
 from tinct.runtime import scores
 from tinct.runtime.modelfile import find_model, rewrite_card
 from tinct.study.report.figures import check_figure, new_figure, save_figure
@@ -263,7 +262,7 @@ def _ask(
         raise ModelError(f"{model}: gives chroma itself, and no probabilities to calibrate; give one that has bins")
     rng = np.random.default_rng(seed)
     answers = _Answers()
-    for done, (picture, rgb) in enumerate(ordered_map(_read, pictures, threads=1), start=1):
+    for done, (picture, rgb) in enumerate(read_pictures(pictures, longest=1024, threads=1), start=1):
         if isinstance(rgb, str):
             answers.left_out.append((picture.label, rgb))
         else:
@@ -274,13 +273,6 @@ def _ask(
         if progress:
             progress(done, len(pictures))
     return answers
-
-
-def _read(picture: Picture) -> tuple[Picture, NDArray[np.uint8] | str]:
-    try:
-        return picture, picture.read(longest=1024)
-    except InputError as error:
-        return picture, str(error)
 
 
 def _compare(colorizer: Colorizer, bins: ColorBins, pixels: NDArray[np.uint8]) -> tuple[FloatArray, NDArray[np.int64]]:

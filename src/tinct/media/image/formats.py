@@ -138,7 +138,7 @@ def quantisation_tables(head: bytes) -> dict[int, NDArray[np.uint16]]:
 
 
 def is_lossless(loader: str, head: bytes) -> bool:
-    """Tell whether a file stores its pixels without loss, as far as libvips' loader and its first bytes show it.
+    """Return whether a file stores its pixels without loss, as far as libvips' loader and its first bytes show it.
 
     So do PNG, TIFF and the like, WebP of the lossless kind (a VP8L chunk), and AVIF that stores RGB as such (matrix
     coefficients 0 in its colour box, ITU-T H.273), which is how lossless ones are written. Other lossless files of
@@ -157,7 +157,7 @@ def save_options(form: Format, *, quality: int | None, lossless: bool, deep: boo
 
     Args:
         form: the format.
-        quality: of the input on JPEG's scale, if known.
+        quality: of the input on JPEG's scale, where that is known.
         lossless: whether the input was stored without loss; WebP and AVIF are then written so too.
         deep: whether the pixels have 16 bits.
         huge: whether the result may pass 4 GB.

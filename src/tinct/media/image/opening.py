@@ -60,14 +60,13 @@ def _decode(content: bytes) -> NDArray[Any]:
     level = logging.getLogLevel()
     logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # what is wrong is told by the error, not on the console
     try:
-        found: Any = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+        pixels: NDArray[Any] | None = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:  # more pixels than it decodes, for one
-        found = None
+        pixels = None
     finally:
         logging.setLogLevel(level)
-    if found is None or found.dtype not in (np.uint8, np.uint16) or found.shape[2:] not in ((), (3,), (4,)):
+    if pixels is None or pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2:] not in ((), (3,), (4,)):
         raise pyvips.Error("OpenCV cannot decode it")
-    pixels: NDArray[Any] = found
     return pixels
 
 
@@ -75,9 +74,9 @@ def _stretched(pixels: NDArray[Any], content: bytes) -> NDArray[Any]:
     """Bring values whose largest is not 255 or 65535 to that range; of 8-bit text files, OpenCV does so itself."""
     if pixels.dtype == np.uint8 and content[1:2] in (b"2", b"3"):
         return pixels
-    found = _LARGEST.match(content)
+    header = _LARGEST.match(content)
     whole = int(np.iinfo(pixels.dtype).max)
-    largest = min(int(found[1]), whole) if found else whole
+    largest = min(int(header[1]), whole) if header else whole
     if largest in (0, whole):
         return pixels
     result: NDArray[Any] = np.rint(pixels.astype(np.float64) * (whole / largest)).clip(0, whole).astype(pixels.dtype)
@@ -85,7 +84,7 @@ def _stretched(pixels: NDArray[Any], content: bytes) -> NDArray[Any]:
 
 
 def encodes(path: str | Path) -> bool:
-    """Tell whether a path is valid UTF-8, which libvips' own way of opening files needs."""
+    """Return whether a path is valid UTF-8, which libvips' own way of opening files needs."""
     try:
         str(path).encode()
     except UnicodeEncodeError:

@@ -59,7 +59,7 @@ def to_srgb(image: pyvips.Image, *, name: str) -> Converted:
 
 
 def is_srgb(profile: bytes) -> bool:
-    """Tell whether an ICC profile of RGB means the colours of sRGB, whatever it is called.
+    """Return whether an ICC profile of RGB means the colours of sRGB, whatever it is called.
 
     Raises:
         pyvips.Error: it is damaged, or not one of RGB.
@@ -78,7 +78,7 @@ def is_srgb(profile: bytes) -> bool:
 
 
 def _fits(profile: bytes, *kinds: bytes) -> bool:
-    """Tell from a profile's header whether it is whole and of one of these kinds of colours.
+    """Return, from a profile's header, whether it is whole and of one of these kinds of colours.
 
     Source: ICC.1:2022, section 7.2.
     """

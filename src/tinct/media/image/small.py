@@ -61,7 +61,7 @@ def size_of(content: bytes, *, name: str) -> tuple[int, int]:
 
 
 def _managed(image: pyvips.Image) -> bool:
-    """Tell whether colours need a profile; setting one up takes longer than all else for a small picture without."""
+    """Return whether colours need a profile; setting one up takes longer than all else for a small picture without."""
     return bool(image.get_typeof("icc-profile-data")) or image.interpretation == "cmyk"
 
 
@@ -74,7 +74,7 @@ def _open(content: bytes, longest: int | None) -> pyvips.Image:
     if longest is None or not str(image.get("vips-loader")).startswith("jpegload"):
         return image
     # The factor leaves twice the size, so that the reduction that is seen is the Lanczos kernel's.
-    factor = max((each for each in (8, 4, 2) if max(image.width, image.height) >= 2 * longest * each), default=1)
+    factor = max((part for part in (8, 4, 2) if max(image.width, image.height) >= 2 * longest * part), default=1)
     return pyvips.Image.new_from_buffer(content, "", access="sequential", fail_on="error", shrink=factor)
 
 
