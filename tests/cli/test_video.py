@@ -146,10 +146,6 @@ def test_what_cannot_be_done_is_one_line(film: Path, tiny_model: Path, arguments
     assert sorted(path.name for path in film.parent.iterdir()) == ["reel.mkv", "text.mp4"]
 
 
-def uneven(number: int) -> int:
-    return 40 * number + 11 * (number % 3)
-
-
 @pytest.fixture
 def long_film(tmp_path: Path) -> Path:
     """Some shots, uneven times and sound: long enough for three parts."""
@@ -158,7 +154,7 @@ def long_film(tmp_path: Path) -> Path:
         codec="ffv1",
         frames=LONG,
         planes=lambda number: (texture(number, seed=1 + number // 56),),
-        times=uneven,
+        times=clips.uneven,
         time_base=Fraction(1, 1000),
     )
     film = clips.add_tracks(silent, tmp_path / "long.mkv", sounds=[("aac", "deu")], seconds=LONG / 25)
@@ -199,7 +195,7 @@ def test_killed_and_ended_it_goes_on_and_gives_the_same_film(long_film: Path, ti
     for kind in ("video", "audio"):
         assert clips.packets_of(target, kind) == clips.packets_of(whole, kind)
     assert [time for time, _ in clips.packets_of(target, "video")] == [
-        Fraction(uneven(number), 1000) for number in range(LONG)
+        Fraction(clips.uneven(number), 1000) for number in range(LONG)
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["long.mkv", "out.mkv", "whole.mkv"]
 

@@ -10,12 +10,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from media.video import clips
 
 HERE = "http://127.0.0.1"
 
@@ -41,17 +44,10 @@ def photo_file(data: bytes, name: str = "x.png") -> dict[str, tuple[str, io.Byte
 
 
 def write_film(path: Path, *, frames: int, rate: int = 12) -> Path:
-    import av
-
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=rate)
-        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
-        for number in range(frames):
-            picture = np.roll(grey_picture(96, 128), 3 * number, axis=1)
-            frame = av.VideoFrame.from_ndarray(np.repeat(picture[..., None], 3, axis=2), format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
+    """Write a grey film of 128 x 96 pixels that moves."""
+    planes = lambda number: (np.roll(grey_picture(96, 128), 3 * number, axis=1),)  # noqa: E731
+    second = {"time_base": Fraction(1, rate), "rate": Fraction(rate)}
+    return clips.write_clip(path, frames=frames, planes=planes, size=(128, 96), **second)
 
 
 class Process:

@@ -1,4 +1,4 @@
-"""Make small pictures for a screen: encoded previews, grey originals, stills of films."""
+"""Make small pictures for a screen: encoded previews, photographs as they were, stills of films."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinct.media.image.picture import Picture
 from tinct.media.video.film import Film
 from tinct.media.video.probe import sample_lumas
 
-# Stills of a film that are shown; more are looked at, since some are black.
+# Stills of a film that are shown; more are read, since some are black.
 STILLS = 4
 _LOOKED_AT = 7
 # A still whose luma varies less shows nothing.
@@ -57,13 +57,13 @@ def before(picture: Picture, *, edge: int) -> NDArray[np.uint8]:
 
 
 def stills(film: Film, *, size: int) -> list[NDArray[np.uint8]]:
-    """Return grey stills (h, w) from all over a film, as players show them, with sqrt(h x w) of at most `size`."""
+    """Return grey frames (h, w) from all over a film, as players show them, with sqrt(h x w) of at most `size`."""
     form = FrameForm.of(film)
-    found = []
+    frames = []
     for codes in sample_lumas(film, _LOOKED_AT):
         height, width = small_size(film.height, round(film.width * float(film.sample_aspect)), size=size)
         small = cv2.resize(form.unit(codes), (max(8, width), max(8, height)), interpolation=cv2.INTER_AREA)
-        found.append(np.rot90(small, round(film.rotation / 90)))
-    telling = [still for still in found if float(still.std()) >= _LEAST_SPREAD] or found
+        frames.append(np.rot90(small, round(film.rotation / 90)))
+    telling = [still for still in frames if float(still.std()) >= _LEAST_SPREAD] or frames
     chosen = sorted({round(place) for place in np.linspace(0, len(telling) - 1, STILLS)}) if telling else []
     return [np.ascontiguousarray(np.rint(telling[place] * 255).astype(np.uint8)) for place in chosen]

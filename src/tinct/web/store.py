@@ -9,20 +9,17 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tinct.errors import OutputError
+from tinct.files import locked
 from tinct.web.problems import Problem
-
-try:
-    import fcntl
-except ImportError:  # on Windows; leftovers are told by their age there
-    fcntl = None  # type: ignore[assignment]
 
 PREFIX = "tinct-serve-"
 _LOCK = "lock"
@@ -44,15 +41,14 @@ class Store:
         """
         place = parent or Path(tempfile.gettempdir())
         remove_leftovers(place, older=keep_seconds)
+        self._stack = ExitStack()
         try:
             self.root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
-            self._lock = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            self._stack.enter_context(locked(self.root / _LOCK, target=self.root))
         except OSError as error:
             raise OutputError(
                 f"{place}: no folder can be made there ({error.strerror}); free space or set TMPDIR"
             ) from error
-        if fcntl is not None:
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._keep_seconds = keep_seconds
         self._most_bytes = most_bytes
         self._used: dict[str, float] = {}
@@ -126,36 +122,26 @@ class Store:
     def close(self) -> None:
         """Delete everything."""
         shutil.rmtree(self.root, ignore_errors=True)
-        with suppress(OSError):
-            os.close(self._lock)
+        self._stack.close()
 
 
 def remove_leftovers(parent: Path, *, older: float) -> None:
     """Delete the folders of servers that are gone; without locks, those not changed for `older` seconds."""
     for folder in parent.glob(f"{PREFIX}*"):
         with suppress(OSError):
-            if (
-                folder.is_symlink()
-                or not folder.is_dir()
-                or (hasattr(os, "getuid") and folder.stat().st_uid != os.getuid())
-            ):
-                continue
-            if _is_left(folder, older=older):
+            mine = not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()
+            if mine and folder.is_dir() and not folder.is_symlink() and _is_left(folder, older=older):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_left(folder: Path, *, older: float) -> bool:
     age = time.time() - folder.stat().st_mtime
-    if fcntl is None:
+    if sys.platform == "win32":  # without locks
         return age > older
-    try:
-        handle = os.open(folder / _LOCK, os.O_RDWR)
-    except FileNotFoundError:  # just being made, or killed just then
+    if not (folder / _LOCK).exists():  # just being made, or its server was killed just then
         return age > 60
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        with locked(folder / _LOCK, target=folder):
+            return True
+    except OutputError:
         return False
-    finally:
-        os.close(handle)
-    return True

@@ -12,6 +12,7 @@ import numpy as np
 
 HEIGHT, WIDTH = 64, 96
 RATE = 25
+QUARTER = (0, 65536, 0, -65536, 0, 0, HEIGHT << 16, 0, 1 << 30)  # a display matrix: turned by a quarter
 
 
 def scene(moment: float, *, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
@@ -27,6 +28,11 @@ def woven(number: int, *, top_first: bool = True) -> np.ndarray:
     later = 1 if top_first else 0
     frame[later::2] = late[later::2]
     return frame
+
+
+def uneven(number: int) -> int:
+    """Times in milliseconds that are not evenly spaced."""
+    return number * 40 + 7 * (number % 3)
 
 
 def noise(number: int, shape: tuple[int, int], bits: int = 8, *, low: int = 0) -> np.ndarray:

@@ -21,12 +21,7 @@ from tinct.media.video.read import read_frames
 from tinct.media.video.recipe import choose_recipe
 
 H, W = clips.HEIGHT, clips.WIDTH
-QUARTER = (0, 65536, 0, -65536, 0, 0, H << 16, 0, 1 << 30)
 QUICK = {"h264": "fast", "hevc": "fast", "vp9": "8", "av1": "10", "prores": "proxy", "ffv1": None}
-
-
-def uneven(number):
-    return number * 40 + 7 * (number % 3)
 
 
 @pytest.mark.parametrize(
@@ -37,13 +32,13 @@ def uneven(number):
     ],
 )
 def test_every_frame_comes_at_its_time(tmp_path, codec, suffix):
-    source = clips.write_clip(tmp_path / "in.mkv", times=uneven, time_base=Fraction(1, 1000))
+    source = clips.write_clip(tmp_path / "in.mkv", times=clips.uneven, time_base=Fraction(1, 1000))
     result, _ = colored(source, tmp_path / f"out{suffix}", codec=codec, preset=QUICK[codec])
     assert (result.codec, result.width, result.height) == (codec, W, H)
     with av.open(str(result.path)) as container:
         packets = [packet for packet in container.demux(video=0) if packet.size]
         times = sorted(packet.pts * packet.time_base for packet in packets)
-        assert times == [Fraction(uneven(number), 1000) for number in range(40)]
+        assert times == [Fraction(clips.uneven(number), 1000) for number in range(40)]
         decoding = [packet.dts for packet in packets if packet.dts is not None]
         assert decoding == sorted(set(decoding))
         assert all(packet.dts is None or packet.dts <= packet.pts for packet in packets)
@@ -81,7 +76,7 @@ def test_turn_shape_and_colours_are_kept(tmp_path, codec, suffix):
         tmp_path / "in.mp4",
         size=(90, H),
         planes=lambda _: (),
-        before=lambda container, stream: stream.set_display_matrix(QUARTER),
+        before=lambda container, stream: stream.set_display_matrix(clips.QUARTER),
         sample_aspect_ratio=Fraction(16, 15),
         colorspace=6,
         color_primaries=5,
@@ -93,7 +88,7 @@ def test_turn_shape_and_colours_are_kept(tmp_path, codec, suffix):
     assert result.sample_aspect == Fraction(16, 15)
     assert result.rotation == -90
     if suffix in (".mp4", ".mov"):
-        assert result.display_matrix == QUARTER
+        assert result.display_matrix == clips.QUARTER
     assert result.tags == film.tags
     with av.open(str(result.path), options={"err_detect": "crccheck+explode"}) as container:
         assert container.streams.video[0].metadata.get("title") is None

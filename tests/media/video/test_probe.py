@@ -16,12 +16,11 @@ from tinct.media.video.probe import open_film
 
 H, W = clips.HEIGHT, clips.WIDTH
 INTERLACED_FLAGS = (1 << 18) | (1 << 29)
-QUARTER = (0, 65536, 0, -65536, 0, 0, H << 16, 0, 1 << 30)
 
 
 def test_a_film_says_what_it_is(tmp_path):
     def tell(container, stream):
-        stream.set_display_matrix(QUARTER)
+        stream.set_display_matrix(clips.QUARTER)
         container.set_chapters(
             [{"id": 1, "start": 0, "end": 700, "time_base": Fraction(1, 1000), "metadata": {"title": "Eins"}}]
         )
@@ -41,7 +40,7 @@ def test_a_film_says_what_it_is(tmp_path):
     assert (film.codec, film.rate, film.frames, film.time_base) == ("h264", 25, 40, Fraction(1, 12800))
     assert (film.tags.matrix, film.tags.primaries, film.tags.transfer, film.tags.range) == (6, 5, 6, 1)
     assert (film.matrix_name, film.full_range, film.rgb, film.grey) == ("bt601", False, False, False)
-    assert (film.sample_aspect, film.rotation, film.display_matrix) == (Fraction(16, 15), -90, QUARTER)
+    assert (film.sample_aspect, film.rotation, film.display_matrix) == (Fraction(16, 15), -90, clips.QUARTER)
     assert (film.duration, film.video_end) == (Fraction(8, 5), Fraction(8, 5))
     (chapter,) = film.chapters
     assert (chapter.start, chapter.end, dict(chapter.notes)["title"]) == (0, Fraction(7, 10), "Eins")

@@ -19,10 +19,6 @@ from tinct.media.video.read import Problems, read_frames
 H, W = clips.HEIGHT, clips.WIDTH
 
 
-def uneven(number):
-    return number * 40 + 7 * (number % 3)
-
-
 @pytest.mark.parametrize(
     ("form", "bits", "chroma"),
     [
@@ -101,11 +97,11 @@ def test_grey_values_of_rgb_are_kept(tmp_path):
 def test_uneven_times_are_kept(tmp_path, name, codec):
     form = "gray" if codec == "gif" else "yuv420p"
     base = Fraction(1, 100) if codec == "gif" else Fraction(1, 1000)
-    path = clips.write_clip(tmp_path / name, codec=codec, form=form, times=uneven, time_base=base)
+    path = clips.write_clip(tmp_path / name, codec=codec, form=form, times=clips.uneven, time_base=base)
     film = open_film(path)
     frames = list(read_frames(film))
     times = [frame.pts * film.time_base - film.start_pts * film.time_base for frame in frames]
-    assert times == [uneven(number) * base for number in range(40)]
+    assert times == [clips.uneven(number) * base for number in range(40)]
     assert film.duration == pytest.approx(1600 * base, abs=0.1 * (base * 1000))
 
 

@@ -23,7 +23,7 @@ TARGETS = {"h264": ".mp4", "hevc": ".mp4", "vp9": ".webm", "av1": ".mkv", "prore
 
 
 def uneven(number):
-    return 500 + number * 40 + 7 * (number % 3)
+    return 500 + clips.uneven(number)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Keep answers to "which one is real?" in SQLite: nothing about who gave them, and the day at most."""
+"""Keep answers to "which one is real?" in SQLite: the day, and nothing about the person who answers."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ MOST_WRONG_CHECKS = 1
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of all sessions with one model and its settings.
+    """The result of all sessions with one model and its settings.
 
     Attributes:
         temperature: of decoding; None for a model without bins.
         caution: likewise.
-        sessions: that count: finished, with at most `MOST_WRONG_CHECKS` attention checks wrong.
-        unfinished: sessions that do not count because they were not finished.
-        inattentive: sessions that do not count because too many attention checks were wrong.
-        pairs: answers that count.
-        fooled: answers that took tinct's colours for the real ones.
-        share: of those, 0..1; at 0.5 nobody could tell. None without answers.
-        low: lower end of the 95 % binomial interval (Wilson).
-        high: its upper end.
-        pictures: for each photograph (by digest) how often it was shown, and how often it fooled.
+        sessions: number that counts: finished, with at most `MOST_WRONG_CHECKS` attention checks wrong.
+        unfinished: number that does not count, since it was not finished.
+        inattentive: number that does not count, since more attention checks were wrong.
+        pairs: number of answers that count.
+        fooled: number of them that took tinct's colours for the real ones.
+        share: `fooled` / `pairs`, 0..1; at 0.5 nobody can tell. None without answers.
+        low: lower end of its 95 % binomial interval (Wilson).
+        high: upper end.
+        pictures: by a photograph's digest, how often it was shown, and how often it fooled.
     """
 
     model: str
@@ -99,7 +99,7 @@ class Answers:
                 raise InputError(f"{path}: holds no answers yet")
 
     def begin(self, *, model: str, temperature: float | None, caution: float | None, planned: int) -> str:
-        """Note a new session of `planned` pairs; return its name, made by chance.
+        """Note a new session of `planned` pairs; return its random name.
 
         Raises:
             OutputError: the file cannot be written.
@@ -116,11 +116,11 @@ class Answers:
 
         Args:
             session: its name.
-            number: of the pair.
+            number: number of the pair.
             trial: the pair.
             picture: the photograph's digest.
-            chosen: which was taken for real: 0 the first, 1 the second.
-            seconds: from the question to the answer.
+            chosen: place of the picture that was taken for real: 0 the first, 1 the second.
+            seconds: time from the question to the answer.
 
         Raises:
             OutputError: the file cannot be written.
@@ -130,7 +130,7 @@ class Answers:
             database.execute("INSERT OR IGNORE INTO answer VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
     def outcomes(self) -> list[Outcome]:
-        """Add everything up, for each model and its settings.
+        """Add the answers up by model and its settings.
 
         Raises:
             InputError: the file is damaged.

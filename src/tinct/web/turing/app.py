@@ -19,7 +19,7 @@ from tinct.web.settings import Design
 from tinct.web.turing.answers import Answers
 from tinct.web.turing.trials import Pairs, Trial, plan
 
-# Sessions that are kept in mind; the oldest are forgotten, and their answers so far stay.
+# Sessions that can go on; the oldest ones end, and their answers so far stay.
 _MOST_SESSIONS = 500
 _SMALL_BODY = 10_000
 _PATIENCE = 30.0
@@ -27,7 +27,7 @@ _PATIENCE = 30.0
 
 @dataclass(eq=False)
 class Session:
-    """One person's pairs, how many were answered, and how many of those that count were answered rightly."""
+    """One person's pairs, the number of answers, and the number of right ones among those that count."""
 
     name: str
     trials: list[Trial]
@@ -65,14 +65,14 @@ class Room:
         return session
 
     def find(self, name: str) -> Session:
-        """Return a session; Problem (404) where there is none of that name."""
+        """Return a session; raise Problem (404) where there is none of that name."""
         session = self._sessions.get(name)
         if session is None:
             raise Problem(404, "This session is over. Begin again.")
         return session
 
     def answer(self, session: Session, given: Given) -> Verdict:
-        """Note an answer; Problem (409) where it is another pair's turn."""
+        """Note an answer; raise Problem (409) where it is another pair's turn."""
         with session.guard:
             if given.number != session.answered:
                 raise Problem(409, f"It is pair {session.answered}'s turn, counted from 0.")
@@ -98,11 +98,11 @@ class Room:
 
 
 class Begun(BaseModel):
-    """A session that begins."""
+    """A new session."""
 
     id: str
     kinds: list[Literal["practice", "test"]] = Field(description="Kind of each pair, in order.")
-    seconds: float = Field(description="How long each picture is shown.")
+    seconds: float = Field(description="Seconds for which a picture is shown.")
 
 
 class Given(BaseModel):
@@ -111,7 +111,7 @@ class Given(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     number: int = Field(ge=0, le=100_000, description="Number of the pair, counted from 0.")
-    chosen: int = Field(ge=0, le=1, description="Which is taken for real: 0 the first, 1 the second.")
+    chosen: int = Field(ge=0, le=1, description="Place of the picture that is taken for real: 0 or 1.")
     seconds: float | None = Field(default=None, ge=0, le=1e6, allow_inf_nan=False)
 
 
@@ -140,12 +140,12 @@ class DesignInfo(BaseModel):
 
     pairs: int = Field(description="Number of all pairs.")
     practice: int
-    seconds: float = Field(description="How long each picture is shown.")
+    seconds: float = Field(description="Seconds for which a picture is shown.")
 
 
 @router.get("/design")
 def design(room: InRoom) -> DesignInfo:
-    """Tell how a session goes."""
+    """Report how a session goes."""
     chosen = room.design
     pairs = chosen.pairs + chosen.practice + chosen.checks
     return DesignInfo(pairs=pairs, practice=chosen.practice, seconds=chosen.seconds)
@@ -190,9 +190,9 @@ def create_turing_app(
     """Make the ASGI application with the page.
 
     Args:
-        pairs: what is shown.
-        answers: where answers go.
-        colorizer: what made the false pictures.
+        pairs: the photographs.
+        answers: the file of answers.
+        colorizer: makes the false pictures.
         design: how a session goes.
         names: host names the server answers to; any without them.
     """

@@ -1,8 +1,8 @@
-"""Make pairs of a photograph's true colours and those that tinct gave it, and choose the order they come in.
+"""Make pairs of a photograph with its true colours and with those of tinct, and choose their order.
 
 The test is that of Zhang, Isola & Efros 2016 (section 3.1): both pictures of a pair are shown for one second, one after
-the other, in random order, and then one is to be named the real one; first some for practice, with the answer told.
-Added are attention checks: pairs whose false picture has all its hues turned round.
+the other, in random order, and then a person names the real one; the first pairs are for practice, with the answer
+told. Attention checks are added: pairs whose false picture has all its hues turned round.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Trial:
     Attributes:
         kind: `practice`, `test`, or `check` for an attention check.
         picture: number of the photograph.
-        real: which is the true one: 0 the first, 1 the second.
+        real: place of the true picture: 0 the first, 1 the second.
     """
 
     kind: Kind
@@ -55,11 +55,11 @@ class Trial:
 
 
 class Pairs:
-    """The photographs of a folder, and what tinct makes of them.
+    """The photographs of a folder, with their true colours and with those of tinct.
 
     Attributes:
-        paths: of those that have colours, and can be read.
-        left_out: how many could not be used.
+        paths: the photographs that have colours and can be read.
+        left_out: number of the others.
     """
 
     def __init__(
@@ -68,35 +68,33 @@ class Pairs:
         """Look through a folder and its subfolders.
 
         Args:
-            folder: of colour photographs.
-            colorizer: what colours them.
-            progress: called with how many were looked at, and how many there are.
+            folder: holds colour photographs.
+            colorizer: colours them.
+            progress: called with the number of photographs that are checked, and of all.
 
         Raises:
             InputError: there is no such folder.
             DataError: it holds fewer than two colour photographs.
         """
-        if not folder.is_dir():
-            raise InputError(f"{folder}: is no folder; name one with colour photographs")
-        found = sorted(path for path in walk(folder, PICTURE_SUFFIXES) if path.is_file())
+        pictures = _pictures(folder, "name one with colour photographs")
         paths = []
-        for number, path in enumerate(found, start=1):
+        for number, path in enumerate(pictures, start=1):
             if _usable(path):
                 paths.append(path)
             if progress is not None:
-                progress(number, len(found))
+                progress(number, len(pictures))
         if len(paths) < 2:
             raise DataError(
                 f"{folder}: holds {len(paths)} colour photographs that can be read; 2 are needed, 50 are better"
             )
         self.paths = tuple(paths)
-        self.left_out = len(found) - len(paths)
+        self.left_out = len(pictures) - len(paths)
         self._colorizer = colorizer
         self._ready: OrderedDict[tuple[int, bool], tuple[bytes, bytes]] = OrderedDict()
         self._guard = threading.Lock()
 
     def digest(self, picture: int) -> str:
-        """Return a name for a photograph by its content, so that no file name need be stored."""
+        """Return a name that a photograph has by its content, so that no file name is stored."""
         return digest(self.paths[picture])
 
     def shown(self, trial: Trial, place: int) -> bytes:
@@ -174,7 +172,10 @@ def named_pictures(folder: Path) -> dict[str, Path]:
     Raises:
         InputError: there is no such folder.
     """
+    return {digest(path): path for path in _pictures(folder, "name the one that the photographs were in")}
+
+
+def _pictures(folder: Path, remedy: str) -> list[Path]:
     if not folder.is_dir():
-        raise InputError(f"{folder}: is no folder; name the one that the photographs were in")
-    found = sorted(path for path in walk(folder, PICTURE_SUFFIXES) if path.is_file())
-    return {digest(path): path for path in found}
+        raise InputError(f"{folder}: is no folder; {remedy}")
+    return [path for path in walk(folder, PICTURE_SUFFIXES) if path.is_file()]
