@@ -14,8 +14,7 @@ from tinct.errors import SettingError
 from tinct.files import make_folder
 from tinct.learn.networks.backbone import Backbone
 from tinct.learn.networks.backbones import BACKBONES, load_backbone
-from tinct.learn.networks.encoder import EncoderNetwork
-from tinct.learn.networks.layers import Network
+from tinct.learn.networks.layers import EncoderNetwork, Network
 from tinct.learn.networks.registry import FAMILIES
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
 from tinct.learn.run import OLD_CHROMA_SCALES, Run

@@ -211,7 +211,7 @@ class Training:
 
     def _check_encoder(self, network: Network) -> None:
         """Refuse an encoder without a beginning, or with two."""
-        from tinct.learn.networks.encoder import EncoderNetwork
+        from tinct.learn.networks.layers import EncoderNetwork
 
         starts = [self.encoder_weights is not None, self.from_scratch, self.initial is not None]
         if not isinstance(network, EncoderNetwork):

@@ -47,7 +47,6 @@ class Backbone(nn.Module):
     deviation: torch.Tensor
 
     def __init__(self) -> None:
-        """Take the convention of the published weights; those of another bring their own."""
         super().__init__()
         self.register_buffer("mean", torch.tensor(self.convention[0]).view(1, 3, 1, 1))
         self.register_buffer("deviation", torch.tensor(self.convention[1]).view(1, 3, 1, 1))
@@ -109,3 +108,12 @@ class Backbone(nn.Module):
         assert self.classifier is not None
         result: torch.Tensor = self.classifier(features)
         return result
+
+
+def kaiming(network: nn.Module) -> None:
+    """Initialise all convolutions as He et al. 2015, their biases at 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

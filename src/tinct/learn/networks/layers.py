@@ -1,10 +1,11 @@
-"""What several families are built from."""
+"""The bases of all networks that give colour, and what several of them are built from."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional
+
+from tinct.learn.networks.backbone import Backbone
 
 
 class Network(nn.Module):
@@ -37,9 +38,20 @@ class Network(nn.Module):
         return output
 
 
-def conv_relu(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
-    """Return a 3x3 convolution with bias, same padding, and ReLU."""
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1), nn.ReLU(inplace=True))
+class EncoderNetwork(Network):
+    """A network whose encoder is a recogniser, and may start from its pretrained weights.
+
+    Attributes:
+        backbone: the encoder's name in `tinct.learn.networks.backbones`.
+        encoder: the recogniser without its classifier.
+        frozen: whether the encoder's weights stay as they are.
+        pretrainable: whether published weights fit it.
+    """
+
+    backbone: str
+    encoder: Backbone
+    frozen: bool = False
+    pretrainable: bool = True
 
 
 def conv_norm_relu(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequential:
@@ -60,33 +72,10 @@ def xavier(network: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def double_size(inputs: int, outputs: int) -> nn.Sequential:
-    """Return a transposed 3x3 convolution of stride 2 that exactly doubles height and width, and ReLU."""
-    return nn.Sequential(
-        nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1), nn.ReLU(inplace=True)
-    )
-
-
-class FixedNorm(nn.BatchNorm2d):
-    """Batch norm that never leaves inference mode: what the published ColorUNet trained with by mistake."""
-
-    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - torch's own name for it
-        """Normalise by the statistics it began with, whatever mode a trainer puts it in."""
-        return functional.batch_norm(
-            input, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps
-        )
-
-
-def norm(channels: int, *, as_published: bool) -> nn.BatchNorm2d:
-    """Return batch norm, or the published ColorUNet's that never learns its statistics."""
-    return FixedNorm(channels) if as_published else nn.BatchNorm2d(channels)
-
-
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions with batch norm around which the input is added (He et al. 2016)."""
 
     def __init__(self, channels: int) -> None:
-        """Keep the number of channels."""
         super().__init__()
         self.first = conv_norm_relu(channels, channels)
         self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))

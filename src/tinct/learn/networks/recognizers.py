@@ -18,10 +18,12 @@ from tinct.learn.networks.backbones import load_backbone
 
 
 class SmallCNN(nn.Module):
-    """Three 3x3 convolutions with max pooling, then two dense layers: the obvious first attempt."""
+    """Three 3x3 convolutions with max pooling, then two dense layers: the obvious first attempt.
+
+    `width` is the number of the first layer's filters; the next two have twice and four times as many.
+    """
 
     def __init__(self, channels: int, classes: int, size: tuple[int, int], *, width: int = 16) -> None:
-        """Build it; `width` is how many filters the first layer has."""
         super().__init__()
         layers: list[nn.Module] = []
         inputs = channels
@@ -39,7 +41,7 @@ class SmallCNN(nn.Module):
 
 
 class LongKernels(nn.Module):
-    """Convolutions of long x short and short x long in turn, without padding."""
+    """Convolutions of `long` x `short` and `short` x `long` in turn, without padding."""
 
     def __init__(
         self,
@@ -52,7 +54,7 @@ class LongKernels(nn.Module):
         short: int = 3,
         layers: int = 4,
     ) -> None:
-        """Build it.
+        """Build for pictures of a size.
 
         Raises:
             SettingError: the kernels do not fit into the picture.
@@ -110,7 +112,8 @@ class _Branch(nn.Module):
 class TwoBranch(nn.Module):
     """The vehicle-colour network of Rachmadi & Purnama 2015: two branches on one picture, joined by dense layers.
 
-    At a width of 1 it is theirs; pictures are enlarged to the 227 x 227 that it was made for.
+    At a `width` of 1 it is theirs; filters and dense units are in proportion to it. Pictures are enlarged to the 227 x
+    227 that it was made for.
 
     Source: arXiv 1510.07391.
     """
@@ -118,7 +121,6 @@ class TwoBranch(nn.Module):
     edge = 227
 
     def __init__(self, channels: int, classes: int, size: tuple[int, int], *, width: float = 1.0) -> None:
-        """Build it; `width` scales the number of filters and of dense units."""
         super().__init__()
         self.branches = nn.ModuleList([_Branch(channels, width), _Branch(channels, width)])
         units = max(8, round(4096 * width))
@@ -190,7 +192,9 @@ class ColorFirst(nn.Module):
     """Colour first, shape after: each pixel's colour is named by 1x1 convolutions, and names are counted.
 
     The counts are soft histograms over learned colours, taken over the whole, over quarters, and over where a small
-    branch of strided 3x3 convolutions looks; that branch's own features are joined to them.
+    branch of strided 3x3 convolutions looks; that branch's own features are joined to them. `width` is the filters of
+    the 1x1 convolutions, `colors` the learned colours, `looks` the maps of where to look, `dropout` stands before the
+    last layer.
     """
 
     def __init__(
@@ -204,17 +208,6 @@ class ColorFirst(nn.Module):
         looks: int = 3,
         dropout: float = 0.3,
     ) -> None:
-        """Build it.
-
-        Args:
-            channels: of the input.
-            classes: how many.
-            size: height and width of the input.
-            width: filters of the 1x1 convolutions.
-            colors: learned colours that are counted.
-            looks: maps of where to look.
-            dropout: before the last layer.
-        """
         super().__init__()
         self.color = nn.Sequential(
             *(nn.Conv2d(channels, width, 1), nn.BatchNorm2d(width), nn.SiLU()),
@@ -252,7 +245,6 @@ class PerImage(nn.Module):
     """A network whose pictures are first standardised each by itself, so that plain colours vanish."""
 
     def __init__(self, network: nn.Module) -> None:
-        """Wrap a network."""
         super().__init__()
         self.network = network
 
@@ -266,12 +258,8 @@ class PerImage(nn.Module):
 
 def _quarters(values: torch.Tensor) -> list[torch.Tensor]:
     rows, columns = values.shape[2] // 2, values.shape[3] // 2
-    return [
-        values[:, :, :rows, :columns],
-        values[:, :, :rows, columns:],
-        values[:, :, rows:, :columns],
-        values[:, :, rows:, columns:],
-    ]
+    halves = values[:, :, :rows], values[:, :, rows:]
+    return [part for half in halves for part in (half[..., :columns], half[..., columns:])]
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,16 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from tinct.errors import SettingError
-from tinct.learn.networks.bottleneck import Bottleneck, BottleneckOptions
-from tinct.learn.networks.colorunet import ColorUNet, ColorUNetOptions
-from tinct.learn.networks.flat import Flat, FlatOptions
+from tinct.learn.networks.colorunet import (
+    Bottleneck,
+    BottleneckOptions,
+    ColorUNet,
+    ColorUNetOptions,
+    Flat,
+    FlatOptions,
+)
 from tinct.learn.networks.layers import Network
-from tinct.learn.networks.lite import Lite0Network, Lite2Network, LiteOptions
-from tinct.learn.networks.tinct import Tinct, TinctOptions
+from tinct.learn.networks.tinct import Lite0Network, Lite2Network, LiteOptions, Tinct, TinctOptions
 from tinct.learn.networks.transfer import SqueezeNetTransfer, TransferOptions, VGG16Transfer
 
 
@@ -71,9 +75,9 @@ def options_of(name: str, values: dict[str, Any] | None = None) -> Any:
 
 
 def _fits(value: Any, default: Any) -> bool:
-    """Whether a value is of its default's kind; a whole number serves as a fraction too."""
+    """Check that a value is of its default's kind; a whole number serves as a fraction too."""
     if isinstance(default, tuple):
-        return isinstance(value, tuple) and all(_fits(each, default[0]) for each in value)
+        return isinstance(value, tuple) and all(_fits(entry, default[0]) for entry in value)
     if isinstance(value, bool) or isinstance(default, bool):
         return isinstance(value, bool) and isinstance(default, bool)
     return isinstance(value, int | float if isinstance(default, float) else type(default))

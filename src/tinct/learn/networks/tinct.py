@@ -1,19 +1,23 @@
-"""tinct's own network: a residual U-Net that thinks at small sizes and sees the whole picture."""
+"""tinct's own networks: residual decoders that see the whole picture, on an encoder of their own or EfficientNet-Lite."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from tinct.learn.networks.layers import Network, ResidualBlock, conv_norm_relu
+from tinct.learn.networks.backbone import kaiming
+from tinct.learn.networks.backbones import BACKBONES
+from tinct.learn.networks.efficientnet import EfficientNetLite
+from tinct.learn.networks.layers import EncoderNetwork, Network, ResidualBlock, conv_norm_relu
 
 
 @dataclass(frozen=True)
 class TinctOptions:
-    """Options of tinct's network.
+    """Options of `tinct`.
 
     Attributes:
         widths: channels at 1/2, 1/4, 1/8, ... of the size; each entry halves once more.
@@ -29,8 +33,8 @@ class Tinct(Network):
 
     Most of its work is done at 1/8 to 1/32 of the size, where a photograph's contents are recognised; edges are left to
     the guided upsampling that follows. Each size on the way up adds the encoder's features of that size (as LinkNet,
-    Chaurasia & Culurciello 2017, does), which costs half of what joining them would. Global context: what the average
-    over the whole picture says is added to every place.
+    Chaurasia & Culurciello 2017, does), which costs half of what joining them would. Global context: the features'
+    average over the whole picture, through two linear layers, is added to every place.
     """
 
     stride = 2
@@ -51,22 +55,16 @@ class Tinct(Network):
             nn.Sequential(conv_norm_relu(before, width, stride=2), *(ResidualBlock(width) for _ in range(count)))
             for before, width, count in zip(inputs, widths, options.blocks, strict=True)
         )
-        self.context = nn.Sequential(
-            nn.Linear(widths[-1], widths[-1]), nn.ReLU(inplace=True), nn.Linear(widths[-1], widths[-1])
-        )
+        self.context = _context(widths[-1], widths[-1])
         self.narrow = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(deeper, width, 1, bias=False), nn.BatchNorm2d(width))
-            for deeper, width in zip(widths[:0:-1], widths[-2::-1], strict=True)
+            _narrow(deeper, width) for deeper, width in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
         self.refine = nn.ModuleList(
             ResidualBlock(width) if width > widths[0] else conv_norm_relu(width, width) for width in widths[-2::-1]
         )
         self.head = nn.Conv2d(widths[0], outputs, 1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        kaiming(self)
+        _start_small(self.head)
 
     def forward(self, luma: torch.Tensor) -> torch.Tensor:
         """Map luma (N, 1, H, W) to (N, outputs, H / 2, W / 2)."""
@@ -75,10 +73,110 @@ class Tinct(Network):
         for stage in self.encoder:
             features = stage(features)
             skips.append(features)
-        features = skips.pop()
+        *skips, features = skips
         features = features + self.context(features.mean(dim=(2, 3)))[:, :, None, None]
-        for narrow, refine in zip(self.narrow, self.refine, strict=True):
-            larger = functional.interpolate(narrow(features), scale_factor=2, mode="nearest")
-            features = refine(torch.relu(larger + skips.pop()))
-        result: torch.Tensor = self.head(features)
+        result: torch.Tensor = self.head(_climb(features, skips[::-1], self.narrow, self.refine))
         return result
+
+
+@dataclass(frozen=True)
+class LiteOptions:
+    """Options of `efficientnet_lite0` and `efficientnet_lite2`.
+
+    Attributes:
+        widths: the decoder's channels at 1/32, 1/16, 1/8 and 1/4 of the size.
+        encoder_width: the encoder's channels as a share of the published ones; pretrained weights are of width 1.
+        frozen: how many layers of the encoder, from the first on, keep their pretrained weights: its stem and its
+            blocks in order; 0 trains all of them.
+    """
+
+    widths: tuple[int, ...] = (256, 192, 128, 80)
+    encoder_width: float = 1.0
+    frozen: int = 0
+
+
+class LiteNetwork(EncoderNetwork):
+    """EfficientNet-Lite to 1/32 of the size, global context, and a decoder of residual blocks up to 1/4.
+
+    The decoder is `Tinct`'s, its context the 1280 features by which the recogniser names what is in a picture. Finer
+    than 1/4 the guided upsampling follows luma's edges; a network that looks for them costs twice as much.
+    """
+
+    stride = 4
+    multiple = 32
+    encoder: EfficientNetLite
+
+    def __init__(self, outputs: int, options: LiteOptions) -> None:
+        """Build for a number of output channels.
+
+        Raises:
+            ValueError: an option is out of range.
+        """
+        super().__init__()
+        if len(options.widths) != 4 or min(options.widths) < 1:
+            raise ValueError("widths needs four whole numbers, each at least 1")
+        if not options.encoder_width > 0:
+            raise ValueError("encoder_width must be above 0")
+        self.encoder = BACKBONES[self.backbone](width=options.encoder_width, head=False)
+        self.pretrainable = options.encoder_width == 1
+        if not 0 <= options.frozen <= len(self.encoder.features):
+            raise ValueError(f"frozen must lie in 0..{len(self.encoder.features)}")
+        deep, *others = options.widths
+        _, *skipped, deepest = self.encoder.tap_channels
+        self.context = _context(self.encoder.top_channels, deep)
+        self.bottom = _narrow(deepest, deep)
+        self.deep = ResidualBlock(deep)
+        self.narrow = nn.ModuleList(
+            _narrow(before, width) for before, width in zip(options.widths, others, strict=False)
+        )
+        self.skip = nn.ModuleList(_narrow(before, width) for before, width in zip(skipped[::-1], others, strict=True))
+        self.refine = nn.ModuleList(ResidualBlock(width) for width in others)
+        self.head = nn.Conv2d(others[-1], outputs, 1)
+        for part in (self.bottom, self.deep, self.narrow, self.skip, self.refine):
+            kaiming(part)
+        _start_small(self.head)
+        self.encoder.features[: options.frozen].requires_grad_(False)
+
+    def forward(self, luma: torch.Tensor) -> torch.Tensor:
+        """Map luma (N, 1, H, W) to (N, outputs, H / 4, W / 4)."""
+        _, *skips, deepest = self.encoder.stages(luma.expand(-1, 3, -1, -1))
+        context = self.context(self.encoder.top(deepest).mean(dim=(2, 3)))
+        features = self.deep(torch.relu(self.bottom(deepest) + context[:, :, None, None]))
+        narrowed = (skip(values) for skip, values in zip(self.skip, skips[::-1], strict=True))
+        result: torch.Tensor = self.head(_climb(features, narrowed, self.narrow, self.refine))
+        return result
+
+
+class Lite0Network(LiteNetwork):
+    """On EfficientNet-Lite0."""
+
+    backbone = "efficientnet_lite0"
+
+
+class Lite2Network(LiteNetwork):
+    """On EfficientNet-Lite2."""
+
+    backbone = "efficientnet_lite2"
+
+
+def _climb(
+    features: torch.Tensor, skips: Iterable[torch.Tensor], narrow: nn.ModuleList, refine: nn.ModuleList
+) -> torch.Tensor:
+    """Double features' size once for each of the encoder's, deepest first, which are added."""
+    for skip, fewer, block in zip(skips, narrow, refine, strict=True):
+        larger = functional.interpolate(fewer(features), scale_factor=2, mode="nearest")
+        features = block(torch.relu(larger + skip))
+    return features
+
+
+def _context(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, outputs), nn.ReLU(inplace=True), nn.Linear(outputs, outputs))
+
+
+def _narrow(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+
+
+def _start_small(head: nn.Conv2d) -> None:
+    nn.init.normal_(head.weight, std=0.01)
+    nn.init.zeros_(head.bias)  # type: ignore[arg-type]

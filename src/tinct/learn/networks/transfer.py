@@ -13,8 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from tinct.learn.networks.backbones import BACKBONES
-from tinct.learn.networks.encoder import EncoderNetwork
-from tinct.learn.networks.layers import xavier
+from tinct.learn.networks.layers import EncoderNetwork, xavier
 
 PUBLISHED_WIDTH = 64
 REGULARIZATIONS = ("none", "batchnorm", "dropout")
@@ -69,7 +68,7 @@ class TransferNetwork(EncoderNetwork):
         self.encoder = BACKBONES[self.backbone](width=options.width, head=False)
         layers: list[nn.Module] = []
         before = self.encoder.channels
-        for index, filters in enumerate((4 * options.width, 2 * options.width, *_halved(options.width, 3), outputs)):
+        for index, filters in enumerate((*(4 * options.width >> index for index in range(5)), outputs)):
             # The first two convolutions are at the encoder's size.
             if index >= 6 - doublings:
                 layers.append(nn.Upsample(scale_factor=2))
@@ -112,7 +111,6 @@ class VGG16Transfer(TransferNetwork):
     backbone = "vgg16"
 
     def __init__(self, outputs: int, options: TransferOptions) -> None:
-        """Build for a number of output channels."""
         super().__init__(outputs, options, doublings=4)
 
 
@@ -127,16 +125,11 @@ class SqueezeNetTransfer(TransferNetwork):
     backbone = "squeezenet1_1"
 
     def __init__(self, outputs: int, options: TransferOptions) -> None:
-        """Build for a number of output channels."""
         super().__init__(outputs, options, doublings=3)
 
     def encode(self, luma: torch.Tensor) -> torch.Tensor:
         """Return the encoder's features (N, channels, H / 16, W / 16) of luma (N, 1, H, W) in 0..1."""
         return super().encode(functional.pad(luma, (7, 8, 7, 8), mode="reflect"))
-
-
-def _halved(width: int, count: int) -> tuple[int, ...]:
-    return tuple(width >> index for index in range(count))
 
 
 def _regularized(channels: int, options: TransferOptions) -> list[Any]:
