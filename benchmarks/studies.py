@@ -21,9 +21,9 @@ import torch
 from safetensors.torch import save_file
 
 import common
-from tinct.data.source import Source, decode_source
+from tinct.data.source import Source, decode_source, open_source
 from tinct.learn.networks.backbones import BACKBONES
-from tinct.learn.photo_stream import Crop, PhotoStream, loader, open_source
+from tinct.learn.photo_stream import Crop, PhotoStream, loader
 from tinct.learn.settings import Training
 from tinct.learn.train import train
 from tinct.study.plan import NO_AUGMENTATION

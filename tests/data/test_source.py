@@ -18,8 +18,7 @@ from tinct.data.prepare import prepare
 from tinct.data.source import Source, open_source, pictures, read_samples, select
 from tinct.errors import DataError, SettingError
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
-from tinct.learn.resample import draw_shares
-from tinct.learn.run import Run
+from tinct.learn.run import Run, draw_shares
 from tinct.learn.settings import Training
 from tinct.learn.train import train
 

@@ -13,15 +13,14 @@ import scipy.special
 import torch
 
 from tinct.data.prepare import prepare
+from tinct.data.source import open_source
 from tinct.errors import DataError, ModelError, OutputError, SettingError
-from tinct.learn.begin import training_luma
 from tinct.learn.export import check_agreement, export, trained_network
 from tinct.learn.networks.registry import FAMILIES, build
-from tinct.learn.photo_stream import open_source
 from tinct.learn.run import Run
 from tinct.learn.settings import Training
 from tinct.learn.train import train
-from tinct.learn.weights import load_weights, read_initial_card
+from tinct.learn.weights import load_weights, read_initial_card, training_luma
 from tinct.runtime.modelfile import read_card
 from tinct.runtime.session import Session
 

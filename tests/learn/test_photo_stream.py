@@ -15,8 +15,9 @@ import pytest
 import torch
 
 from tinct.data.prepare import prepare
+from tinct.data.source import open_source, pictures, read_samples
 from tinct.errors import DataError
-from tinct.learn.photo_stream import Crop, PhotoStream, cut, loader, open_source, pictures, read_samples, shuffled
+from tinct.learn.photo_stream import Crop, PhotoStream, cut, loader, shuffled
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,10 @@ import pytest
 import torch
 
 from tinct.data.prepare import prepare
+from tinct.data.source import open_source, pictures
 from tinct.errors import DataError, SettingError
 from tinct.learn.export import trained_network
-from tinct.learn.photo_stream import Crop, cut, open_source, pictures
+from tinct.learn.photo_stream import Crop, cut
 from tinct.learn.records import draw
 from tinct.learn.run import Run, finished_epochs
 from tinct.learn.settings import Augmentation, Training

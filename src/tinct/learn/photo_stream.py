@@ -11,8 +11,9 @@ import os
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,15 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from tinct.data.source import Sample, Source, decode, open_source, pictures, read_samples
-
-if TYPE_CHECKING:
-    from tinct.learn.feature_file import FeatureFile
-
-__all__ = [
-    "Crop", "PhotoStream", "Sample", "Source", "cut", "decode", "loader", "open_source", "pictures", "read_samples",
-    "shuffled",
-]  # fmt: skip
+from tinct.data.source import Sample, Source, decode, read_samples
 
 SHUFFLE_BUFFER = 1000
 
@@ -95,6 +88,34 @@ def cut(picture: NDArray[np.uint8], crop: Crop, rng: random.Random) -> tuple[NDA
     return square, mask
 
 
+@dataclass(frozen=True)
+class FeatureFile:
+    """A frozen encoder's features of the squares that are cut from a source's photographs in the same way each time.
+
+    Attributes:
+        path: the file of numbers, one photograph after the other.
+        shape: (channels, h, w) of one photograph's.
+        places: (n,) place in the file of each of the source's photographs; -1 where it has none.
+        half: whether they are bfloat16, as mixed precision gives them; float32 otherwise.
+    """
+
+    path: str
+    shape: tuple[int, int, int]
+    places: tuple[int, ...]
+    half: bool
+
+    def read(self, indices: list[int]) -> torch.Tensor:
+        """Return the features (N, channels, h, w) of photographs by their numbers in the source."""
+        mapped = _mapped(self.path, self.half).reshape(-1, *self.shape)
+        features = torch.from_numpy(mapped[[self.places[index] for index in indices]])
+        return features.view(torch.bfloat16) if self.half else features
+
+
+@lru_cache(maxsize=8)
+def _mapped(path: str, half: bool) -> NDArray[Any]:
+    return np.memmap(path, dtype=np.int16 if half else np.float32, mode="r")
+
+
 class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
     """Batches of cut photographs: `rgb` (N, size, size, 3) uint8 and `mask` (N, size, size) bool.
 
@@ -118,7 +139,6 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
         ranks: int = 1,
         features: FeatureFile | None = None,
     ) -> None:
-        """Describe the stream; nothing is opened before it is read."""
         super().__init__()
         self.rank = rank
         self.ranks = ranks
@@ -190,5 +210,5 @@ def loader(stream: PhotoStream, *, workers: int) -> DataLoader[Any]:
 
 
 def _leave_at_once(worker: int) -> None:
-    """Have a worker end without the clean-up of libvips and codecs, which aborts over their threads now and then."""
+    """End a worker without the clean-up of libvips and codecs, which sometimes aborts over their threads."""
     atexit.register(os._exit, 0)

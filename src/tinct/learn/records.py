@@ -14,9 +14,10 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from tinct.color.spaces import chroma_space
+from tinct.data.source import Source, pictures
 from tinct.errors import OutputError
 from tinct.files import written_beside
-from tinct.learn.photo_stream import Crop, Source, cut, pictures
+from tinct.learn.photo_stream import Crop, cut
 
 if TYPE_CHECKING:
     from tinct.learn.tasks import ColorizeTask

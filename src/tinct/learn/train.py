@@ -24,15 +24,14 @@ from scipy.ndimage import gaussian_filter1d
 
 from tinct.data.source import Source, decode_source, open_source, select
 from tinct.errors import DataError, TinctError
-from tinct.learn.begin import begin_run, learn_bins, load_start, read_encoder, resume_run
 from tinct.learn.hardware import choose_devices, choose_precision, torch_device
 from tinct.learn.networks.layers import Network
 from tinct.learn.records import MetricsTable, SampleSheets
-from tinct.learn.resample import resampled
-from tinct.learn.run import Run, finished_epochs
+from tinct.learn.run import Run, begin_run, finished_epochs, resampled, resume_run
 from tinct.learn.settings import Training
 from tinct.learn.streams import Streams
 from tinct.learn.tasks import ColorizeTask, Schedule
+from tinct.learn.weights import load_start, read_encoder
 
 # The moving average takes in the weights every so many steps; each step would cost 4 % of the time for no gain.
 AVERAGE_EVERY = 5
@@ -77,7 +76,7 @@ def train(
     else:
         run = begin_run(folder, training, train_source, encoder)
     if training.resample > 0:
-        train_source = resampled(train_source, run, learn_bins=learn_bins)
+        train_source = resampled(train_source, run)
     with _quiet():
         lightning.seed_everything(training.seed, workers=True, verbose=False)
         network = run.network()

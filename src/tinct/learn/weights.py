@@ -1,13 +1,14 @@
-"""Weights to train on from: a model file's, or those of its `.safetensors` twin, which holds the same card.
+"""The weights that a training starts from: a model file's, its `.safetensors` twin's, or a pretrained encoder's.
 
 A model file holds a network as it is run: batch norms are folded into the convolutions before them. They are unfolded
 again on photographs: each norm is given the statistics that it meets there, and the scale and shift with which it
-changes nothing. The twin holds the network as it was trained.
+changes nothing. The twin holds the network as it was trained, and the same card.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,13 +16,65 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import nn
 
+from tinct.data.source import Source
 from tinct.errors import ModelError
 from tinct.files import written_beside
-from tinct.learn.networks.layers import Network
+from tinct.learn.networks.backbone import Backbone
+from tinct.learn.networks.backbones import BACKBONES, load_backbone
+from tinct.learn.networks.layers import EncoderNetwork, Network
+from tinct.learn.networks.registry import FAMILIES
+from tinct.learn.photo_stream import Crop, PhotoStream, loader
+from tinct.learn.settings import Training
+from tinct.learn.tasks import split_rgb
 from tinct.runtime.modelfile import METADATA_KEY, Card, find_model, list_models, read_card
 
 # Tensors larger than this many numbers are stored in half precision; what is computed stays single precision.
 HALF_FROM = 1024
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """A pretrained encoder, loaded, with the name and the SHA-256 of its file of weights."""
+
+    backbone: Backbone
+    name: str
+    sha256: str
+
+
+def read_encoder(training: Training) -> Encoder | None:
+    """Load the pretrained encoder that a training starts from; None where it starts otherwise, or has no encoder.
+
+    Where the training names no file, the weights of an installed package are taken.
+
+    Raises:
+        ModelError: the file is missing, damaged, or another network's.
+    """
+    family = FAMILIES[training.network].build
+    if not (isinstance(family, type) and issubclass(family, EncoderNetwork)):
+        return None
+    file = training.encoder_weights
+    if file is None:
+        file = BACKBONES[family.backbone].packaged_weights()
+        if file is None or training.from_scratch or training.initial is not None:
+            return None
+    backbone, digest = load_backbone(file, family.backbone, head=False)
+    return Encoder(backbone, Path(file).name, digest)
+
+
+def load_start(network: Network, training: Training, source: Source, encoder: Encoder | None) -> None:
+    """Put the weights that a training starts from into its network."""
+    if training.initial is not None:
+        load_weights(network, training.initial, training_luma(training, source))
+    elif encoder is not None and isinstance(network, EncoderNetwork):
+        network.encoder.load_state_dict(encoder.backbone.state_dict())
+
+
+def training_luma(training: Training, source: Source) -> Iterator[torch.Tensor]:
+    """Yield luma of training photographs (64, 1, H, W) in 0..1, without end."""
+    crop = Crop(training.crop, zoom=1.0, random=False)
+    stream = PhotoStream(source, crop=crop, batch_size=64, seed=training.seed, epoch=0, endless=True, rank=0, ranks=1)
+    for batch in loader(stream, workers=0):
+        yield split_rgb(batch["rgb"].permute(0, 3, 1, 2).float() / 255, training.space)[0]
 
 
 def write_twin(network: Network, card: Card, path: Path, *, half: bool) -> None:
@@ -69,7 +122,9 @@ def load_weights(network: Network, initial: str | Path, pictures: Iterable[torch
     try:
         missing, unknown = network.load_state_dict(state, strict=False)
     except RuntimeError as error:
-        raise ModelError(f"{initial}: the weights belong to another network ({_last_line(error)})") from error
+        raise ModelError(
+            f"{initial}: the weights belong to another network ({str(error).strip().splitlines()[-1].strip()})"
+        ) from error
     norms = {f"{name}.{key}" for name, module, _ in folded for key in module.state_dict()}
     if unknown or set(missing) - norms:
         raise ModelError(
@@ -86,10 +141,6 @@ _Folded = tuple[str, nn.BatchNorm2d, torch.Tensor]
 
 def _is_twin(initial: str | Path) -> bool:
     return Path(initial).suffix == ".safetensors" and initial not in list_models()
-
-
-def _last_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1].strip()
 
 
 def _read_twin_card(file: Path) -> Card:
@@ -142,7 +193,7 @@ def _take_folded_norms(network: Network, state: dict[str, torch.Tensor]) -> list
 
 
 def _unfold(network: Network, folded: list[_Folded], luma: torch.Tensor) -> None:
-    """Return each norm the statistics of what reaches it, and scale and shift so that it only adds its shift."""
+    """Set each norm's statistics to those of what reaches it, its scale and shift so that it only adds its shift."""
 
     def meet(norm: nn.BatchNorm2d, shift: torch.Tensor, values: torch.Tensor) -> None:
         variance, mean = torch.var_mean(values, dim=(0, 2, 3), correction=0)

@@ -19,7 +19,6 @@ from torch import nn
 from tinct.color.bins import ColorBins
 from tinct.data.source import Source, open_source, select
 from tinct.errors import DataError
-from tinct.learn.begin import learn_bins, load_start, read_encoder
 from tinct.learn.doctor.findings import Diagnosis, Finding, in_order
 from tinct.learn.doctor.probes import (
     ByHeart,
@@ -36,8 +35,10 @@ from tinct.learn.doctor.trials import steps_for
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import build
 from tinct.learn.photo_stream import Crop, PhotoStream
+from tinct.learn.run import learn_bins
 from tinct.learn.settings import Training
 from tinct.learn.tasks import CHROMA_SCALES, Batch, ColorizeTask, Schedule, shrink, split_rgb
+from tinct.learn.weights import load_start, read_encoder
 from tinct.runtime.modelfile import OUTPUT_CHANNELS
 
 # Experiments are made on squares of this size, so many at a time, and so many steps: a quarter of a minute each.

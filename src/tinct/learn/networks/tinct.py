@@ -1,4 +1,4 @@
-"""tinct's own networks: residual decoders that see the whole picture, on an encoder of their own or EfficientNet-Lite."""
+"""tinct's own networks: residual decoders that see the whole picture, with an encoder of their own or EfficientNet."""
 
 from __future__ import annotations
 

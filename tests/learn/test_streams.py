@@ -11,13 +11,13 @@ import torch
 
 from tinct.data import source as sources
 from tinct.data.prepare import prepare
-from tinct.data.source import decode_source, select
+from tinct.data.source import decode_source, open_source, pictures, select
 from tinct.errors import DataError, OutputError
-from tinct.learn.feature_cache import can_store, store_features
 from tinct.learn.networks.registry import build
 from tinct.learn.networks.transfer import TransferNetwork
-from tinct.learn.photo_stream import Crop, PhotoStream, loader, open_source, pictures
+from tinct.learn.photo_stream import Crop, PhotoStream, loader
 from tinct.learn.settings import Augmentation, Training
+from tinct.learn.streams import can_store, store_features
 from tinct.learn.tasks import split_rgb
 from tinct.learn.train import train
 
