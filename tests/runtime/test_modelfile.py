@@ -55,11 +55,11 @@ def test_keys_of_later_minor_versions_are_ignored(tiny_model: Path) -> None:
         ({"output_stride": 3}, "output_stride 3"),
         ({"multiple": 0}, "multiple 0"),
         ({"multiple": 5}, "multiple 5"),
-        ({"multiple": True}, "multiple has the value True"),
-        ({"working_size": "big"}, "working_size has the value 'big'"),
+        ({"multiple": True}, "Expected `int`, got `bool` - at `$.multiple`"),
+        ({"working_size": "big"}, "Expected `int`, got `str` - at `$.working_size`"),
         ({"temperature": 0}, "temperature must be above 0"),
         ({"caution": -1}, "caution must lie in"),
-        ({"name": None}, "name has the value None"),
+        ({"name": None}, "Expected `str`, got `null` - at `$.name`"),
     ],
 )
 def test_damaged_card_says_what_is_wrong(tiny_model: Path, change: dict[str, object], said: str) -> None:
@@ -75,7 +75,7 @@ def test_damaged_card_says_what_is_wrong(tiny_model: Path, change: dict[str, obj
 def test_missing_value_is_named(tiny_model: Path) -> None:
     values = json.loads(read_card(tiny_model).to_json())
     del values["multiple"]
-    with pytest.raises(ModelError, match=r"lacks 'multiple'; export the model again"):
+    with pytest.raises(ModelError, match=r"missing required field `multiple`; export the model again"):
         Card.from_json(json.dumps(values), source="my.onnx")
 
 

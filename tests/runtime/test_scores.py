@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss, precision_score, recall_score
 
-from tinct.runtime.classifier import softmax
+from tinct.color.decoding import softmax
 from tinct.runtime.scores import balanced, fit_temperature, reliability, score, wilson
 
 

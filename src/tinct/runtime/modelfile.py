@@ -12,13 +12,16 @@ import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+
+import msgspec
+import numpy as np
 
 from tinct.color.bins import ColorBins
 from tinct.color.decoding import check_decoding
-from tinct.color.spaces import chroma_space
-from tinct.errors import MissingExtraError, ModelError, OutputError, SettingError, TinctError
-from tinct.files import written_beside
+from tinct.color.spaces import FloatArray, chroma_space
+from tinct.errors import DivergedError, MissingExtraError, ModelError, SettingError, TinctError
+from tinct.files import check_target, written_beside
 from tinct.runtime import DEFAULT_MODEL, VIEWS
 
 if TYPE_CHECKING:
@@ -31,14 +34,106 @@ OUTPUTS = {"bins": "logits", "regression": "chroma", "rgb": "rgb"}  # what each 
 OUTPUT_CHANNELS = {"regression": 2, "rgb": 3}  # for `bins` there are as many as bins
 
 
-@dataclass(frozen=True)
-class Card:
-    """What a model file says about itself.
+@dataclass(frozen=True, kw_only=True)
+class BaseCard:
+    """What any model file of tinct's says about itself.
 
     Attributes:
         name: the model's own name.
-        network: the architecture's name in the registry of networks.
+        network: the architecture's name.
         options: that architecture's options.
+        task: what it is for.
+        temperature: what logits are divided by, above 0.
+        data: what it was trained on.
+        training: how it was trained.
+        metrics: how good it was on what.
+        licence: under which terms the weights may be used.
+        description: one sentence for a person.
+        tinct: the version that wrote the file.
+        created: ISO date.
+        format: version of the card's format.
+    """
+
+    written_by: ClassVar[str]  # the command that writes such files
+    again: ClassVar[str]  # what to do about a damaged one
+
+    name: str
+    network: str
+    task: str
+    temperature: float
+    options: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    description: str = ""
+    tinct: str = ""
+    created: str = ""
+    format: int = FORMAT
+
+    @classmethod
+    def from_json(cls, text: str, *, source: str) -> Self:
+        """Read a card.
+
+        Args:
+            text: the JSON.
+            source: where it comes from, for the messages.
+
+        Returns:
+            The card, its values checked; keys this version does not know are ignored.
+
+        Raises:
+            ModelError: the card is damaged, lacks a value, is for another task, or comes from a newer tinct.
+        """
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise ModelError(f"{source}: the card is no JSON ({error}); {cls.again}") from error
+        if not isinstance(values, dict) or type(values.get("format")) is not int:
+            raise ModelError(f"{source}: the card says no format; {cls.again}")
+        if values["format"] > FORMAT:
+            raise ModelError(
+                f"{source}: the model was written by a newer tinct ({values.get('tinct', 'unknown')}, format "
+                f"{values['format']}, this one reads {FORMAT}); run  pip install --upgrade tinct"
+            )
+        if fault := cls.wrong_task(values.get("task")):
+            raise ModelError(f"{source}: {fault}")
+        try:
+            card = msgspec.convert(values, cls)
+            card.check()
+        except (msgspec.ValidationError, TinctError) as error:
+            raise ModelError(f"{source}: the card is damaged: {error}; {cls.again}") from error
+        return card
+
+    def to_json(self) -> str:
+        """Return the card as JSON, from which `from_json` makes exactly this card again."""
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
+
+    @property
+    def graph_names(self) -> tuple[str, str]:
+        """The names of the graph's input and output."""
+        raise NotImplementedError
+
+    @classmethod
+    def wrong_task(cls, task: object) -> str:
+        """Return why a card of this task is not one of these; empty if it is."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Check that the values fit together.
+
+        Raises:
+            ModelError, SettingError: they do not.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card(BaseCard):
+    """What the file of a model that colorizes says about itself, besides what every card says.
+
+    Attributes:
+        network: the architecture's name in the registry of networks.
         task: `bins` (logits over colour bins), `regression` (chroma itself) or `rgb` (the whole picture).
         space: `yuv` or `lab`.
         bins: the colour bins as `ColorBins.to_card` gives them; None for other tasks.
@@ -50,77 +145,23 @@ class Card:
         calibration: what the logits are divided by to make probabilities that hold, above 0; 1 leaves them as they are.
         views: the default number of views of a photograph that are averaged, 1, 2 or 4; see
             `tinct.coloring.photo.prediction`.
-        data: what it was trained on.
-        training: how it was trained.
-        metrics: how good it was on what.
-        licence: under which terms the weights may be used.
-        description: one sentence for a person.
-        tinct: the version that wrote the file.
-        created: ISO date.
-        format: version of the card's format.
     """
 
-    name: str
-    network: str
-    task: str
+    written_by = "tinct export"
+    again = "export the model again"
+
     space: str
     bins: dict[str, Any] | None
     output_stride: int
     multiple: int
     working_size: int
-    temperature: float
-    options: dict[str, Any] = field(default_factory=dict)
-    data: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, Any] = field(default_factory=dict)
     caution: float = 0.0
     views: int = 1
     calibration: float = 1.0
-    licence: str = ""
-    description: str = ""
-    tinct: str = ""
-    created: str = ""
-    format: int = FORMAT
 
-    @classmethod
-    def from_json(cls, text: str, *, source: str) -> Card:
-        """Read a card.
-
-        Args:
-            text: the JSON.
-            source: where it comes from, for the messages.
-
-        Returns:
-            The card, its values checked; keys this version does not know are ignored.
-
-        Raises:
-            ModelError: the card is damaged, lacks a value, or comes from a newer tinct.
-        """
-        try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise ModelError(f"{source}: the card is no JSON ({error}); export the model again") from error
-        if not isinstance(values, dict) or type(values.get("format")) is not int:
-            raise ModelError(f"{source}: the card says no format; export the model again")
-        if values["format"] > FORMAT:
-            raise ModelError(
-                f"{source}: the model was written by a newer tinct ({values.get('tinct', 'unknown')}, format "
-                f"{values['format']}, this one reads {FORMAT}); run  pip install --upgrade tinct"
-            )
-        known = {item.name for item in dataclasses.fields(cls)}
-        try:
-            card = cls(**{name: value for name, value in values.items() if name in known})
-        except TypeError as error:
-            missing = str(error).rpartition(":")[2].strip()
-            raise ModelError(f"{source}: the card lacks {missing}; export the model again") from error
-        fault = card._fault()
-        if fault:
-            raise ModelError(f"{source}: the card is damaged: {fault}; export the model again")
-        return card
-
-    def to_json(self) -> str:
-        """Return the card as JSON, from which `from_json` makes exactly this card again."""
-        return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
+    @property
+    def graph_names(self) -> tuple[str, str]:
+        return "luma", OUTPUTS[self.task]
 
     def color_bins(self) -> ColorBins | None:
         """Return the colour bins, None for other tasks.
@@ -135,38 +176,27 @@ class Card:
         except TinctError as error:
             raise ModelError(str(error)) from error
 
-    def _fault(self) -> str:
-        """Say what is wrong with the values, in words; empty when nothing is."""
-        for name, kind in _card_types().items():
-            value = getattr(self, name)
-            # JSON has one kind of number: 1 is a fine temperature, true is not.
-            if isinstance(value, bool) or not isinstance(value, kind):
-                return f"{name} has the value {value!r:.60}"
-        if self.task not in OUTPUTS:
-            return f"no task '{self.task}'"
+    @classmethod
+    def wrong_task(cls, task: object) -> str:
+        return "" if task in OUTPUTS else f"the card is damaged: no task '{task}'; {cls.again}"
+
+    def check(self) -> None:
         if (self.task == "bins") != (self.bins is not None):
-            return "task and bins do not fit together"
+            raise ModelError("task and bins do not fit together")
         if self.output_stride not in (1, 2, 4) or self.multiple < 1 or self.multiple % self.output_stride:
-            return f"output_stride {self.output_stride} and multiple {self.multiple} do not fit together"
+            raise ModelError(f"output_stride {self.output_stride} and multiple {self.multiple} do not fit together")
         if self.working_size < 1:
-            return f"working_size {self.working_size} is out of range"
+            raise ModelError(f"working_size {self.working_size} is out of range")
         if self.views not in VIEWS:
-            return f"views {self.views} is none of {VIEWS}"
+            raise ModelError(f"views {self.views} is none of {VIEWS}")
         if not (self.calibration > 0 and math.isfinite(self.calibration)):
-            return f"calibration {self.calibration} is out of range"
-        try:
-            check_decoding(temperature=self.temperature, caution=self.caution)
-            chroma_space(self.space)
-            self.color_bins()
-        except TinctError as error:
-            return str(error)
-        return ""
+            raise ModelError(f"calibration {self.calibration} is out of range")
+        check_decoding(temperature=self.temperature, caution=self.caution)
+        chroma_space(self.space)
+        self.color_bins()
 
 
-def _card_types() -> dict[str, Any]:
-    plain = {"dict[str, Any]": dict, "dict[str, Any] | None": (dict, type(None)), "float": (int, float)}
-    named: dict[str, Any] = {"str": str, "int": int}
-    return {item.name: (plain | named)[str(item.type)] for item in dataclasses.fields(Card)}
+AnyCard = TypeVar("AnyCard", bound=BaseCard)
 
 
 def list_models() -> list[str]:
@@ -208,7 +238,7 @@ def read_card(model: str | Path) -> Card:
         ModelError: no such model, a damaged file, no ONNX, no tinct card in it, or one from a newer tinct.
     """
     path = find_model(model)
-    return card_of(open_graph(path, optimize=False), path)
+    return card_of(open_graph(path, optimize=False), path, kind=Card)
 
 
 def rewrite_card(model: str | Path, card: Card, out: str | Path, *, overwrite: bool = False) -> Path:
@@ -232,17 +262,16 @@ def rewrite_card(model: str | Path, card: Card, out: str | Path, *, overwrite: b
     target, source = Path(out), find_model(model)
     if target.suffix != ".onnx":
         raise SettingError(f"{out}: a model file must end in .onnx")
-    if target.exists() and not overwrite:
-        raise OutputError(f"{out} exists already; add --overwrite to replace it")
+    check_target(target, overwrite=overwrite)
     try:
         import onnx
     except ImportError as error:
         raise MissingExtraError("learn", "writing a model file") from error
     open_graph(source, optimize=False)  # says what is wrong with a damaged file
     graph = onnx.load(source)
-    entries = {entry.key: entry for entry in graph.metadata_props}
-    entry = entries.get(METADATA_KEY) or graph.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, card.to_json()
+    onnx.helper.set_model_props(
+        graph, {entry.key: entry.value for entry in graph.metadata_props} | {METADATA_KEY: card.to_json()}
+    )
     with written_beside(target) as partial:
         partial.write_bytes(graph.SerializeToString())
         read_card(partial)
@@ -277,7 +306,34 @@ def open_graph(path: Path, *, optimize: bool = True, threads: int | None = None)
         raise ModelError(f"{path}: not an ONNX model, or a damaged one ({reason}); copy or export it again") from error
 
 
-def card_of(graph: onnxruntime.InferenceSession, path: Path) -> Card:
+def run_graph(graph: onnxruntime.InferenceSession, values: FloatArray, *, path: Path) -> FloatArray:
+    """Run an opened graph of one input on a batch.
+
+    Raises:
+        ModelError: the graph failed on it.
+    """
+    try:
+        result: FloatArray = graph.run(None, {graph.get_inputs()[0].name: values})[0]
+    except Exception as error:  # ONNX Runtime's own classes have no public base but this
+        reason = " ".join(str(error).split())
+        raise ModelError(f"{path}: the network failed on an input of shape {values.shape}: {reason}") from error
+    return result
+
+
+def check_finite(values: FloatArray, path: Path) -> None:
+    """Check that a network gave numbers.
+
+    Raises:
+        DivergedError: it gave infinities or no numbers.
+    """
+    if not np.isfinite(values).all():
+        raise DivergedError(
+            f"{path}: the network gives no finite numbers, as after a training that diverged; train it again with a "
+            "lower  --lr"
+        )
+
+
+def card_of(graph: onnxruntime.InferenceSession, path: Path, *, kind: type[AnyCard]) -> AnyCard:
     """Read the card in an opened graph.
 
     Raises:
@@ -288,27 +344,34 @@ def card_of(graph: onnxruntime.InferenceSession, path: Path) -> Card:
         inputs=[item.name for item in graph.get_inputs()],
         outputs=[item.name for item in graph.get_outputs()],
         path=path,
+        kind=kind,
     )
 
 
-def checked_card(text: str | None, *, inputs: list[str], outputs: list[str], path: Path) -> Card:
-    """Read the card that was found in a graph, and see that the graph is what it says.
+def checked_card(
+    text: str | None, *, inputs: list[str], outputs: list[str], path: Path, kind: type[AnyCard]
+) -> AnyCard:
+    """Read the card that was found in a graph, and check that the graph is what it says.
 
     Args:
         text: the card's JSON; None where there was none.
         inputs: names of the graph's inputs.
         outputs: names of its outputs.
         path: the file, for messages.
+        kind: the card's class.
 
     Raises:
         ModelError: there is no card, or a damaged or too new one, or the graph is not what the card says.
     """
     if text is None:
-        raise ModelError(f"{path}: an ONNX model, but not one of tinct's: it has no card; write it with  tinct export")
-    card = Card.from_json(text, source=str(path))
-    if inputs != ["luma"] or OUTPUTS[card.task] not in outputs:
         raise ModelError(
-            f"{path}: the graph takes {inputs} and gives {outputs}, where its card promises luma in and "
-            f"{OUTPUTS[card.task]} out; export the model again"
+            f"{path}: an ONNX model, but not one of tinct's: it has no card; write it with  {kind.written_by}"
+        )
+    card = kind.from_json(text, source=str(path))
+    taken, given = card.graph_names
+    if inputs != [taken] or given not in outputs:
+        raise ModelError(
+            f"{path}: the graph takes {inputs} and gives {outputs}, where its card promises {taken} in and {given} "
+            f"out; {kind.again}"
         )
     return card

@@ -147,6 +147,7 @@ def _card(graph: openvino.Model, path: Path) -> Card:
         inputs=[item.any_name for item in graph.inputs],
         outputs=[item.any_name for item in graph.outputs],
         path=path,
+        kind=Card,
     )
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color.decoding import softmax
 from tinct.color.spaces import FloatArray
-from tinct.runtime.classifier import softmax
 
 CONFIDENCE_BINS = 10
 # Temperatures are looked for between exp(-this) and exp(this).
@@ -73,7 +73,7 @@ class Scores:
             "interval": list(self.interval),
             "precision": list(self.precision),
             "recall": list(self.recall),
-            "reliability": [vars(each) for each in self.reliability],
+            "reliability": [vars(interval) for interval in self.reliability],
             "count": int(self.confusion.sum()),
         }
 
@@ -175,5 +175,5 @@ def fit_temperature(logits: FloatArray, labels: NDArray[np.intp]) -> float:
         doubt = -0.5 * math.log(max(1 - float(np.median(shares.max(axis=1))), 1e-12))
         return float(sure + doubt)
 
-    found = minimize_scalar(loss, bounds=(-_LARGEST_LOG, _LARGEST_LOG), method="bounded")
-    return float(math.exp(found.x))
+    best = minimize_scalar(loss, bounds=(-_LARGEST_LOG, _LARGEST_LOG), method="bounded")
+    return float(math.exp(best.x))

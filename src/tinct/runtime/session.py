@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
-from tinct.errors import DivergedError, InputError, ModelError
+from tinct.errors import InputError, ModelError
 from tinct.parallel import core_count
 from tinct.runtime import DEFAULT_MODEL, check_running, openvino
-from tinct.runtime.modelfile import OUTPUT_CHANNELS, OUTPUTS, card_of, find_model, open_graph
+from tinct.runtime.modelfile import OUTPUT_CHANNELS, Card, card_of, check_finite, find_model, open_graph, run_graph
 
 
 class Session:
@@ -47,8 +46,8 @@ class Session:
             self.card, self._infer = openvino.open_model(self.path, threads=threads, cores=core_count())
         else:
             graph = open_graph(self.path, threads=threads or core_count())
-            self.card = card_of(graph, self.path)
-            self._infer = _onnxruntime_call(graph, OUTPUTS[self.card.task])
+            self.card = card_of(graph, self.path, kind=Card)
+            self._infer = lambda lumas: run_graph(graph, lumas, path=self.path)
         self.bins = self.card.color_bins()
 
     def run(self, luma: NDArray[Any]) -> FloatArray:
@@ -98,11 +97,7 @@ class Session:
         expected = self.bins.count if self.bins is not None else OUTPUT_CHANNELS[self.card.task]
         if result.ndim != 4 or result.shape[1] != expected:
             raise ModelError(f"{self.path}: the graph gives {result.shape}, its card promises {expected} channels")
-        if not np.isfinite(result).all():
-            raise DivergedError(
-                f"{self.path}: the network gives no finite numbers, as after a training that diverged; train it again "
-                "with a lower  --lr"
-            )
+        check_finite(result, self.path)
         cropped = result[:, :, : -(-height // stride), : -(-width // stride)]
         return np.ascontiguousarray(np.moveaxis(cropped, 1, -1), dtype=np.float32)
 
@@ -120,16 +115,5 @@ def padded(lumas: FloatArray, multiple: int) -> FloatArray:
 
 
 def best_runtime() -> str:
-    """Say what `auto` means here: OpenVINO where it is installed and computes in bfloat16, else ONNX Runtime."""
+    """Return what `auto` means here: OpenVINO where it is installed and computes in bfloat16, else ONNX Runtime."""
     return "openvino" if openvino.gains() else "onnxruntime"
-
-
-def _onnxruntime_call(graph: Any, output: str) -> Callable[[FloatArray], FloatArray]:
-    def infer(lumas: FloatArray) -> FloatArray:
-        try:
-            result: FloatArray = graph.run([output], {"luma": lumas})[0]
-        except Exception as error:  # ONNX Runtime's own classes have no public base but this
-            raise ModelError(f"the network failed on input {lumas.shape}: {' '.join(str(error).split())}") from error
-        return result
-
-    return infer

@@ -8,11 +8,12 @@ import numpy as np
 import onnx
 import pytest
 
+from tinct.color.decoding import softmax
 from tinct.color.features import ArrayFeatures
 from tinct.errors import ModelError, OutputError, SettingError
 from tinct.learn.recognize.export import write_classifier
 from tinct.learn.recognize.statistics import HEADS, fit_head, measure_all
-from tinct.runtime.classifier import ClassifierCard, ClassifierSession, softmax
+from tinct.runtime.classifier import ClassifierCard, ClassifierSession
 
 CLASSES = {2: ["a", "b"], 4: ["a", "b", "c", "d"]}
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tinct.color.decoding import softmax
 from tinct.data.labelled import Loaded
 from tinct.data.pictures import TEST, TRAIN, VAL
 from tinct.errors import SettingError
@@ -16,7 +17,7 @@ from tinct.learn.recognize.candidates import Fitted, fit_candidate
 from tinct.learn.recognize.export import write_classifier
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.trial import Judged, StatisticsCache
-from tinct.runtime.classifier import ClassifierCard, softmax
+from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.scores import Scores, score
 
 TRIAL = 8  # pictures on which the file is compared with what was trained

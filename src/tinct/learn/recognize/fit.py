@@ -17,11 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from tinct.color.decoding import softmax
 from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
 from tinct.learn.networks.recognizers import PerImage, Pretrained, build
 from tinct.learn.recognize.statistics import LOGISTIC, LinearHead, class_weights, fit_head
-from tinct.runtime.classifier import channels_of, softmax, standardized
+from tinct.runtime.classifier import channels_of, standardized
 
 MEASURED = 400  # pictures that the channels' means and spreads are taken of
 MEASURING_BATCH = 64

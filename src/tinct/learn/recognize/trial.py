@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color.decoding import softmax
 from tinct.color.inputs import PICTURE, with_hue_turned, without_color
 from tinct.color.spaces import FloatArray
 from tinct.data.labelled import Loaded
@@ -22,7 +23,6 @@ from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, Fitted
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.folds import Fold
 from tinct.learn.recognize.statistics import measure_all
-from tinct.runtime.classifier import softmax
 from tinct.runtime.scores import Scores, balanced, fit_temperature, score
 
 COLOR_TESTED = 300  # pictures that are tried in grey and hue-turned, at most
