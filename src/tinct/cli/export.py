@@ -54,12 +54,10 @@ def export(
     The file is compared with PyTorch on noise and on photographs, and not written if they differ.
     """
     require_learn("exporting a model")
+    from tinct.learn.export import Export, read_metrics
     from tinct.learn.export import export as write
-    from tinct.learn.export import read_metrics
 
-    card = write(
-        run,
-        output,
+    settings = Export(
         name=name,
         checkpoint=checkpoint,
         working_size=size,
@@ -70,9 +68,9 @@ def export(
         half=half,
         description=description,
         licence=licence,
-        metrics=read_metrics(metrics) if metrics else None,
-        overwrite=overwrite,
+        metrics=read_metrics(metrics) if metrics else {},
     )
+    card = write(run, output, settings, overwrite=overwrite)
     if card.training["encoder"]:
         print(
             f"holds pretrained weights from {card.training['encoder']['name']}: see their terms before you pass it on"

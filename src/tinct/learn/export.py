@@ -4,58 +4,43 @@ from __future__ import annotations
 
 import datetime
 import json
-import logging
-import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from tinct import __version__
+from tinct.color.decoding import check_decoding
+from tinct.color.spaces import FloatArray
 from tinct.data.source import open_source, pictures, select
-from tinct.errors import DataError, ModelError, OutputError, SettingError
-from tinct.files import make_folder, written_beside
+from tinct.errors import DataError, SettingError
+from tinct.files import check_target, make_folder
+from tinct.learn.graph import network_graph, store_half, write_model
 from tinct.learn.networks.layers import Network
 from tinct.learn.run import Run, finished_epochs
 from tinct.learn.tasks import split_rgb
 from tinct.learn.weights import HALF_FROM, write_twin
 from tinct.runtime import VIEWS
-from tinct.runtime.modelfile import METADATA_KEY, OUTPUTS, Card
+from tinct.runtime.modelfile import OUTPUTS, Card, check_model_target
 from tinct.runtime.session import Session
 
 if TYPE_CHECKING:
     import onnx
 
+# By how much ONNX Runtime's output may differ from PyTorch's.
 TOLERANCE = 1e-3
 
 
-def export(
-    run: str | Path,
-    out: str | Path,
-    *,
-    name: str | None = None,
-    checkpoint: str = "last",
-    working_size: int = 192,
-    temperature: float = 0.5,
-    caution: float = 0.0,
-    unweigh: float = 0.0,
-    views: int = 1,
-    half: bool = False,
-    description: str = "",
-    licence: str | None = None,
-    metrics: dict[str, Any] | None = None,
-    overwrite: bool = False,
-) -> Card:
-    """Write a run's network as a model file and its twin.
+@dataclass(frozen=True)
+class Export:
+    """What becomes of a run as a model file.
 
-    The file is tried before it gets its name: ONNX Runtime must give what PyTorch gives, within 1e-3, on noise and on
-    validation photographs of several sizes.
-
-    Args:
-        run: the folder of a training.
-        out: the model file, ending in `.onnx`; the twin beside it ends in `.safetensors`.
+    Attributes:
         name: the model's name; the file's without it.
         checkpoint: `last` or `best` (by validation loss).
         working_size: the size at which the network looks at pictures, see `Card.working_size`.
@@ -69,60 +54,107 @@ def export(
         description: one sentence for a person.
         licence: under which terms the weights may be used; MIT without it, or, of a model that holds an encoder's
             pretrained weights, theirs, by the name of their file.
-        metrics: what an evaluation found, for the card.
+        metrics: figures of an evaluation, for the card.
+    """
+
+    name: str | None = None
+    checkpoint: str = "last"
+    working_size: int = 192
+    temperature: float = 0.5
+    caution: float = 0.0
+    unweigh: float = 0.0
+    views: int = 1
+    half: bool = False
+    description: str = ""
+    licence: str | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the settings.
+
+        Raises:
+            SettingError: a value is out of its range.
+        """
+        if self.checkpoint not in {"last", "best"}:
+            raise SettingError(f"checkpoint must be last or best, not '{self.checkpoint}'")
+        if not 0 <= self.unweigh <= 1:
+            raise SettingError(f"unweigh must lie in 0..1, not {self.unweigh}")
+        if self.views not in VIEWS:
+            raise SettingError(f"there can be 1, 2 or 4 views, not {self.views}")
+        if self.working_size < 1:
+            raise SettingError(f"the size must be at least 1, not {self.working_size}")
+        check_decoding(temperature=self.temperature, caution=self.caution)
+
+
+def export(run: str | Path, out: str | Path, settings: Export | None = None, *, overwrite: bool = False) -> Card:
+    """Write a run's network as a model file and its twin.
+
+    The file is tried on noise and on validation photographs of several sizes before it gets its name.
+
+    Args:
+        run: the folder of a training.
+        out: the model file, ending in `.onnx`; the twin beside it ends in `.safetensors`.
+        settings: what goes into it; the defaults without.
         overwrite: replace files that are there already.
 
     Returns:
         The card.
 
     Raises:
-        SettingError: a setting makes no sense.
+        SettingError: a setting makes no sense for this run, or the file does not end in `.onnx`.
         DataError: the run is none, or has no checkpoint yet.
-        OutputError: the file exists already, or cannot be written.
+        OutputError: a file is there already, or cannot be written.
         ModelError: ONNX Runtime and PyTorch do not agree.
     """
-    target = Path(out)
+    settings, target, opened = settings or Export(), Path(out), Run.open(run)
     twin = target.with_suffix(".safetensors")
-    if target.suffix != ".onnx":
-        raise SettingError(f"{out}: a model file must end in .onnx")
-    if not overwrite and (found := [path for path in (target, twin) if path.exists()]):
-        raise OutputError(f"{found[0]} exists already; add --overwrite to replace it")
-    if not 0 <= unweigh <= 1:
-        raise SettingError(f"unweigh must lie in 0..1, not {unweigh}")
-    if views not in VIEWS:
-        raise SettingError(f"there can be 1, 2 or 4 views, not {views}")
-    opened = Run.open(run)
-    if unweigh and opened.bins is None:
-        raise SettingError(f"{run}: trained by regression, there are no weights to take back; leave --unweigh out")
-    network, state = trained_network(opened, checkpoint=checkpoint)
-    if half:
-        _round_to_half(network)
-    card = _card(
-        opened,
-        network,
-        state,
-        name=name or target.stem,
-        working_size=working_size,
-        temperature=temperature,
-        caution=caution,
-        unweigh=unweigh,
-        views=views,
-        licence=licence or _licence(opened),
-        description=description,
-        metrics=metrics or {},
-    )
-    output = _Output(
-        network,
-        card.task,
-        scale=opened.chroma_scale if card.task == "regression" else 1.0,
-        shift=-unweigh * torch.from_numpy(opened.bins.weights).log().float() if opened.bins and unweigh else None,
-    ).eval()
     make_folder(target.parent)
-    with written_beside(target) as partial:
-        _write_onnx(output, card, partial, half=half)
-        check_agreement(output, partial, _trial_pictures(opened, card))
-    write_twin(network, card, twin, half=half)
+    check_model_target(target, overwrite=overwrite)
+    check_target(twin, overwrite=overwrite)
+    if settings.unweigh and opened.bins is None:
+        raise SettingError(f"{run}: trained by regression, there are no weights to take back; leave --unweigh out")
+    network, finished = trained_network(opened, checkpoint=settings.checkpoint)
+    if settings.half:
+        _round_to_half(network)
+    card = _card(opened, network, finished, settings, name=target.stem)
+    shift = -settings.unweigh * torch.from_numpy(opened.bins.weights).log().float() if opened.bins else None
+    scale = opened.chroma_scale if card.task == "regression" else 1.0
+    output = _Output(network, card.task, scale=scale, shift=shift if settings.unweigh else None).eval()
+
+    def trials(path: Path) -> Iterator[tuple[FloatArray, FloatArray]]:
+        session = Session(path, runtime="onnxruntime")
+        for luma in _trial_pictures(opened, card):
+            with torch.no_grad():
+                expected = output(torch.from_numpy(luma)[None, None])[0].permute(1, 2, 0).numpy()
+            yield expected, session.run(luma)
+
+    write_model(_graph(output, card, half=settings.half), card, target, trials=trials, tolerance=TOLERANCE)
+    write_twin(network, card, twin, half=settings.half)
     return card
+
+
+def trained_network(run: Run, *, checkpoint: str = "last") -> tuple[Network, dict[str, Any]]:
+    """Load a run's network, in inference mode, with its averaged weights where the training kept an average.
+
+    Args:
+        run: the run.
+        checkpoint: `last` or `best`.
+
+    Returns:
+        The network, and the training's finished `epochs` and `steps`.
+
+    Raises:
+        DataError: the run has no such checkpoint.
+    """
+    file = run.path / "checkpoints" / f"{checkpoint}.ckpt"
+    if not file.is_file():
+        raise DataError(f"{run.path}: no finished epoch yet; let the training run on")
+    state = torch.load(file, map_location="cpu", weights_only=False)
+    prefix = "network."
+    weights = {key.removeprefix(prefix): value for key, value in state["state_dict"].items() if key.startswith(prefix)}
+    network = run.network()
+    network.load_state_dict(weights)
+    return network.eval(), {"epochs": finished_epochs(state), "steps": int(state["global_step"])}
 
 
 class _Output(nn.Module):
@@ -144,31 +176,27 @@ class _Output(nn.Module):
         return result * self.scale if self.scale != 1.0 else result
 
 
-def trained_network(run: Run, *, checkpoint: str = "last") -> tuple[Network, dict[str, Any]]:
-    """Load a run's network, in inference mode, with its averaged weights where the training kept an average.
-
-    Args:
-        run: the run.
-        checkpoint: `last` or `best`.
-
-    Returns:
-        The network and what the checkpoint says of the training (epoch, step).
-
-    Raises:
-        SettingError: no such kind of checkpoint.
-        DataError: the run has none yet.
-    """
-    if checkpoint not in {"last", "best"}:
-        raise SettingError(f"checkpoint must be last or best, not '{checkpoint}'")
-    file = run.path / "checkpoints" / f"{checkpoint}.ckpt"
-    if not file.is_file():
-        raise DataError(f"{run.path}: no finished epoch yet; let the training run on")
-    state = torch.load(file, map_location="cpu", weights_only=False)
-    prefix = "network."
-    weights = {key.removeprefix(prefix): value for key, value in state["state_dict"].items() if key.startswith(prefix)}
-    network = run.network()
-    network.load_state_dict(weights)
-    return network.eval(), {"epochs": finished_epochs(state), "steps": int(state["global_step"])}
+def _graph(output: _Output, card: Card, *, half: bool) -> onnx.ModelProto:
+    # Twice the multiple, so that no dimension is 1 and taken for fixed.
+    example = torch.zeros(2, 1, 2 * card.multiple * 2, 3 * card.multiple * 2)
+    batch = torch.export.Dim("batch", min=1)
+    rows, columns = (torch.export.Dim(name, min=1, max=512) for name in ("rows", "columns"))
+    model = network_graph(
+        output,
+        example,
+        input_name="luma",
+        output_name=OUTPUTS[card.task],
+        dynamic_shapes={0: batch, 2: card.multiple * rows, 3: card.multiple * columns},
+    )
+    if half:
+        store_half(model)
+    # What the exporter derives of the dimensions reads as formulas; these are plain names.
+    names = ("batch", None, "height", "width"), ("batch", None, "output_height", "output_width")
+    for value, dimensions in zip((model.graph.input[0], model.graph.output[0]), names, strict=True):
+        for dimension, name in zip(value.type.tensor_type.shape.dim, dimensions, strict=True):
+            if name is not None:
+                dimension.dim_param = name
+    return model
 
 
 def _round_to_half(network: nn.Module) -> None:
@@ -178,7 +206,7 @@ def _round_to_half(network: nn.Module) -> None:
                 weight.copy_(weight.half().float())
 
 
-def _card(run: Run, network: Network, state: dict[str, Any], *, name: str, unweigh: float, **values: Any) -> Card:
+def _card(run: Run, network: Network, state: dict[str, Any], settings: Export, *, name: str) -> Card:
     training = run.training
     kept = (
         *("epochs", "batch_size", "learning_rate", "weight_decay", "decay", "average", "clip", "crop", "zoom"),
@@ -191,7 +219,7 @@ def _card(run: Run, network: Network, state: dict[str, Any], *, name: str, unwei
         seed=training.seed,
     )
     return Card(
-        name=name,
+        name=settings.name or name,
         network=training.network,
         options=training.to_json()["options"],
         task=training.task,
@@ -211,14 +239,20 @@ def _card(run: Run, network: Network, state: dict[str, Any], *, name: str, unwei
             "chroma_scale": run.chroma_scale if training.task == "regression" else None,
             "rebalance": training.rebalance,
             "resample": training.resample,
-            "unweigh": unweigh,
+            "unweigh": settings.unweigh,
             "augmentation": training.to_json()["augmentation"],
             "finished": state,
             "parameters": sum(weight.numel() for weight in network.parameters()),
         },
         tinct=__version__,
         created=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        **values,
+        working_size=settings.working_size,
+        temperature=settings.temperature,
+        caution=settings.caution,
+        views=settings.views,
+        description=settings.description,
+        licence=settings.licence or _licence(run),
+        metrics=settings.metrics,
     )
 
 
@@ -228,101 +262,7 @@ def _licence(run: Run) -> str:
     return f"holds weights of others, from {run.encoder['name']}: their terms apply; MIT for the rest"
 
 
-def _write_onnx(output: _Output, card: Card, path: Path, *, half: bool) -> None:
-    import onnx
-
-    # Twice the multiple, so that no dimension is 1 and taken for fixed.
-    example = torch.zeros(2, 1, 2 * card.multiple * 2, 3 * card.multiple * 2)
-    batch = torch.export.Dim("batch", min=1)
-    rows, columns = (torch.export.Dim(name, min=1, max=512) for name in ("rows", "columns"))
-    model = onnx_graph(
-        output,
-        example,
-        input_name="luma",
-        output_name=OUTPUTS[card.task],
-        dynamic_shapes={0: batch, 2: card.multiple * rows, 3: card.multiple * columns},
-    )
-    if half:
-        _store_half(model)
-    _name_dimensions(model, card)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, card.to_json()
-    onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
-
-
-def onnx_graph(
-    network: nn.Module, example: torch.Tensor, *, input_name: str, output_name: str, dynamic_shapes: dict[int, Any]
-) -> onnx.ModelProto:
-    """Convert a network of one input and one output to ONNX.
-
-    Args:
-        network: in inference mode.
-        example: an input.
-        input_name: the graph's.
-        output_name: the graph's.
-        dynamic_shapes: the input's axes that may have another length, as `torch.export` takes them.
-    """
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                network,
-                (example,),
-                input_names=[input_name],
-                output_names=[output_name],
-                dynamic_shapes=(dynamic_shapes,),
-                dynamo=True,
-                optimize=True,
-                verbose=False,
-            )
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-    if program is None:
-        raise ModelError("PyTorch gave no ONNX graph")
-    model: onnx.ModelProto = program.model_proto
-    # The exporter notes where in which file each node comes from: paths of this machine, of no use to anyone else.
-    for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, model.graph):
-        del part.metadata_props[:]
-    return model
-
-
-def _name_dimensions(model: onnx.ModelProto, card: Card) -> None:
-    """Return the graph's dimensions plain names: what the exporter derives reads as formulas."""
-    names = {
-        model.graph.input[0].name: ("batch", None, "height", "width"),
-        model.graph.output[0].name: ("batch", None, "output_height", "output_width"),
-    }
-    for value in (*model.graph.input, *model.graph.output):
-        for dimension, name in zip(value.type.tensor_type.shape.dim, names[value.name], strict=True):
-            if name is not None:
-                dimension.dim_param = name
-
-
-def _store_half(model: onnx.ModelProto) -> None:
-    """Store large weights as float16, each turned to float32 by a Cast, which runtimes do once when they load."""
-    import onnx
-    from onnx import helper, numpy_helper
-
-    casts = []
-    for index, weight in enumerate(model.graph.initializer):
-        values = numpy_helper.to_array(weight)
-        if values.dtype != np.float32 or values.size <= HALF_FROM:
-            continue
-        name = weight.name
-        model.graph.initializer[index].CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
-        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], name=f"{name}.cast", to=onnx.TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-
-
-def _trial_pictures(run: Run, card: Card) -> list[np.ndarray]:
+def _trial_pictures(run: Run, card: Card) -> list[NDArray[np.float32]]:
     """Return luma pictures (H, W) to compare on: noise, and validation photographs, of several sizes."""
     rng = np.random.default_rng(0)
     trials = [
@@ -336,32 +276,6 @@ def _trial_pictures(run: Run, card: Card) -> list[np.ndarray]:
                 rgb = torch.from_numpy(picture[:rows, :columns]).permute(2, 0, 1)[None].float() / 255
                 trials.append(split_rgb(rgb, card.space)[0][0, 0].numpy())
     return trials
-
-
-def check_agreement(output: nn.Module, path: Path, trials: list[np.ndarray]) -> float:
-    """Compare PyTorch's output with ONNX Runtime's.
-
-    Args:
-        output: the module that was exported.
-        path: the model file.
-        trials: luma pictures (H, W), sides multiples of the model's.
-
-    Returns:
-        The largest difference found, relative to the output's largest value where that is above 1.
-
-    Raises:
-        ModelError: it is above 1e-3.
-    """
-    session = Session(path, runtime="onnxruntime")
-    largest = 0.0
-    for luma in trials:
-        with torch.no_grad():
-            expected = output(torch.from_numpy(luma)[None, None])[0].permute(1, 2, 0).numpy()
-        found = session.run(luma)
-        largest = max(largest, float(np.abs(found - expected).max() / max(1.0, float(np.abs(expected).max()))))
-    if not largest <= TOLERANCE:
-        raise ModelError(f"PyTorch and ONNX Runtime differ by {largest:.2g}, more than {TOLERANCE}: not exported")
-    return largest
 
 
 def read_metrics(path: str | Path) -> dict[str, Any]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import os
 import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -24,6 +22,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from tinct.data.source import Source, decode_source, open_source, select
 from tinct.errors import DataError, TinctError
+from tinct.learn.graph import quiet
 from tinct.learn.hardware import choose_devices, choose_precision, torch_device
 from tinct.learn.networks.layers import Network
 from tinct.learn.records import MetricsTable, SampleSheets
@@ -77,7 +76,8 @@ def train(
         run = begin_run(folder, training, train_source, encoder)
     if training.resample > 0:
         train_source = resampled(train_source, run)
-    with _quiet():
+    # Lightning advises on its own settings.
+    with quiet("lightning.pytorch", "lightning.fabric", module="lightning"):
         lightning.seed_everything(training.seed, workers=True, verbose=False)
         network = run.network()
         if not last.exists():
@@ -257,22 +257,3 @@ def find_learning_rate(task: ColorizeTask, streams: Streams, common: dict[str, A
     # Lightning's running mean starts too low; its first quarter says nothing.
     start = len(smooth) // 4
     return float(found.results["lr"][start + int(smooth[start:].argmin())]) / 10
-
-
-class _quiet:  # noqa: N801 - reads as the state it is
-    """Keep Lightning's advice about its own settings off the screen while a training runs."""
-
-    _names = ("lightning.pytorch", "lightning.fabric")
-
-    def __enter__(self) -> None:
-        self._levels = [logging.getLogger(name).level for name in self._names]
-        for name in self._names:
-            logging.getLogger(name).setLevel(logging.ERROR)
-        self._warnings = warnings.catch_warnings()
-        self._warnings.__enter__()
-        warnings.filterwarnings("ignore", module="lightning")
-
-    def __exit__(self, *details: Any) -> None:
-        self._warnings.__exit__(*details)
-        for name, level in zip(self._names, self._levels, strict=True):
-            logging.getLogger(name).setLevel(level)

@@ -21,7 +21,7 @@ from tinct.color.bins import ColorBins
 from tinct.color.decoding import check_decoding
 from tinct.color.spaces import FloatArray, chroma_space
 from tinct.errors import DivergedError, MissingExtraError, ModelError, SettingError, TinctError
-from tinct.files import check_target, written_beside
+from tinct.files import check_place, check_target, written_beside
 from tinct.runtime import DEFAULT_MODEL, VIEWS
 
 if TYPE_CHECKING:
@@ -260,9 +260,7 @@ def rewrite_card(model: str | Path, card: Card, out: str | Path, *, overwrite: b
         MissingExtraError: the package `onnx` is not installed.
     """
     target, source = Path(out), find_model(model)
-    if target.suffix != ".onnx":
-        raise SettingError(f"{out}: a model file must end in .onnx")
-    check_target(target, overwrite=overwrite)
+    check_model_target(target, overwrite=overwrite)
     try:
         import onnx
     except ImportError as error:
@@ -276,6 +274,19 @@ def rewrite_card(model: str | Path, card: Card, out: str | Path, *, overwrite: b
         partial.write_bytes(graph.SerializeToString())
         read_card(partial)
     return target
+
+
+def check_model_target(target: Path, *, overwrite: bool) -> None:
+    """Check, before any work is done, that a model file may be written.
+
+    Raises:
+        SettingError: it does not end in `.onnx`.
+        OutputError: it is there already, or its folder is not or cannot be written to.
+    """
+    if target.suffix.lower() != ".onnx":
+        raise SettingError(f"{target}: a model file ends in .onnx")
+    check_target(target, overwrite=overwrite)
+    check_place(target)
 
 
 def open_graph(path: Path, *, optimize: bool = True, threads: int | None = None) -> onnxruntime.InferenceSession:

@@ -12,7 +12,7 @@ import lightning
 from lightning.pytorch.callbacks import ProgressBar
 
 from tinct.errors import SettingError
-from tinct.learn.export import export
+from tinct.learn.export import Export, export
 from tinct.learn.run import Run
 from tinct.learn.settings import Training
 from tinct.learn.train import train
@@ -65,15 +65,13 @@ def export_arm(study: Study, arm: Arm, seed: int) -> None:
     if all(file.is_file() for file in files) and read_json(note, Exported) == wanted:
         return
     note.unlink(missing_ok=True)
-    export(
-        study.run(arm, seed),
-        model,
+    settings = Export(
         name=f"{study.record.name}-{arm.folder}-{seed}",
         working_size=study.working_size(arm, seed),
         checkpoint=wanted.checkpoint,
         unweigh=wanted.unweigh,
-        overwrite=True,
     )
+    export(study.run(arm, seed), model, settings, overwrite=True)
     write_json(note, wanted)
 
 

@@ -16,7 +16,7 @@ from tinct.color.spaces import rgb_to_yuv
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.prepare import prepare
 from tinct.errors import SettingError
-from tinct.learn.export import export, trained_network
+from tinct.learn.export import Export, export, trained_network
 from tinct.learn.networks.backbones import SqueezeNet
 from tinct.learn.networks.registry import build
 from tinct.learn.networks.transfer import TransferNetwork
@@ -179,7 +179,7 @@ def test_a_whole_picture_is_learned_and_only_its_chroma_is_used(dataset: str, tm
     assert 0 <= float(values["val_accuracy_10"]) <= 1
     assert 0 <= float(values["train_accuracy_10"]) <= 1
     assert values["val_accuracy_bins"] == ""
-    card = export(run.path, tmp_path / "m.onnx", working_size=64)
+    card = export(run.path, tmp_path / "m.onnx", Export(working_size=64))
     assert card.task == "rgb"
     colorizer = Colorizer(tmp_path / "m.onnx", runtime="onnxruntime")
     grey = np.random.default_rng(0).integers(0, 256, (90, 70), dtype=np.uint8)

@@ -99,12 +99,12 @@ def test_a_file_that_says_something_else_is_not_kept(task, tmp_path):
         write_classifier(head, card, tmp_path / "m.onnx", trial=arrays, expected=head.logits(features) + 1)
     assert not list(tmp_path.iterdir())
     (tmp_path / "m.onnx").write_bytes(b"mine")
-    for path, word in (
-        (tmp_path / "m.onnx", "is there already"),
-        (tmp_path / "m.pt", "ends in .onnx"),
-        (tmp_path / "x" / "m.onnx", "folder"),
+    for path, kind, word in (
+        (tmp_path / "m.onnx", OutputError, "is there already"),
+        (tmp_path / "m.pt", SettingError, "ends in .onnx"),
+        (tmp_path / "x" / "m.onnx", OutputError, "folder"),
     ):
-        with pytest.raises(OutputError, match=word):
+        with pytest.raises(kind, match=word):
             write_classifier(head, card, path, trial=arrays, expected=head.logits(features))
     assert (tmp_path / "m.onnx").read_bytes() == b"mine"
     with pytest.raises(SettingError, match="logistic, boosting"):

@@ -1,27 +1,164 @@
-"""Writing a trained classifier as a model file, checked against what was trained."""
+"""The candidate that was picked: fitted to everything there is to train on, measured, and written as a model file."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from tinct.color.decoding import softmax
 from tinct.color.spaces import FloatArray
-from tinct.errors import ModelError, OutputError
-from tinct.files import check_place, written_beside
+from tinct.data.labelled import Loaded
+from tinct.data.pictures import TEST, TRAIN, VAL
+from tinct.errors import SettingError
+from tinct.learn.graph import network_graph, write_model
+from tinct.learn.networks.recognizers import PRETRAINED
+from tinct.learn.recognize.candidates import Fitted, fit_candidate
+from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.statistics import LinearHead, TreesHead
+from tinct.learn.recognize.trial import Judged, StatisticsCache
 from tinct.runtime.classifier import ClassifierCard, ClassifierSession
-from tinct.runtime.modelfile import METADATA_KEY
+from tinct.runtime.modelfile import check_model_target
+from tinct.runtime.scores import Scores, score
 
 if TYPE_CHECKING:
     import onnx
-    from torch import nn
 
-# The logits of the file and of what was trained may differ by this share of the largest of them.
-AGREEMENT = 1e-5
-NETWORK_AGREEMENT = 1e-3
+TRIAL = 8  # pictures on which the file is compared with what was trained
+# By how much a file's logits may differ from those of a head on statistics, and of a network.
+AGREEMENT, NETWORK_AGREEMENT = 1e-5, 1e-3
+
+
+def finish(
+    best: Judged,
+    table: list[Judged],
+    loaded: Loaded,
+    path: Path,
+    *,
+    fitting: Fitting,
+    measured: StatisticsCache,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[ClassifierCard, Scores | None]:
+    """Fit the best to everything but the test split, measure it there, and write it.
+
+    Args:
+        best: what was picked.
+        table: all candidates, for the card.
+        path: the .onnx file.
+        fitting: how the candidate was trained when it was measured.
+
+    Returns:
+        The card, and the scores on the test split if there is one.
+
+    Raises:
+        OutputError: the file is there already, or cannot be written.
+        ModelError: the file's logits are not those of what was trained; it is not kept.
+    """
+    labelled, outcome = loaded.labelled, best.outcome
+    rows = loaded.of(TRAIN, VAL, "")
+    if outcome.epochs:
+        # As many passes as it had when it was measured, however long they take.
+        fitting = replace(fitting, epochs=max(1, round(outcome.epochs)), minutes=None)
+    began = time.monotonic()
+    values = measured.of(outcome.candidate, loaded.pixels, progress)
+    fitted = fit_candidate(
+        outcome.candidate,
+        loaded.pixels[rows],
+        labelled.labels[rows],
+        classes=len(labelled.classes),
+        fitting=fitting,
+        measured=None if values is None else values[rows],
+        progress=progress,
+    )
+    temperature = outcome.temperature(labelled.labels)
+    test = loaded.of(TEST)
+    scores = None
+    if len(test):
+        shares = softmax(fitted.logits(loaded.pixels[test]), temperature=temperature)
+        scores = score(shares, labelled.labels[test], labelled.classes)
+    card = _card(fitted, best, table, loaded, temperature=temperature, test=scores)
+    card.training.update(
+        seconds=round(time.monotonic() - began, 1),
+        seed=fitting.seed,
+        epochs=fitting.epochs,
+        **_network_settings(fitted, fitting),
+    )
+    trial = loaded.pixels[rows[:TRIAL]]
+    trained: Any = fitted.head if fitted.head is not None else fitted.trained and fitted.trained.network
+    write_classifier(trained, card, path, trial=trial, expected=fitted.logits(trial), overwrite=overwrite)
+    return card, scores
+
+
+def _network_settings(fitted: Fitted, fitting: Fitting) -> dict[str, Any]:
+    """Return what the card says about a network's training."""
+    if fitted.trained is None:
+        return {}
+    changes = fitting.augmentation
+    return {
+        "learning_rate": fitting.learning_rate,
+        "batch_size": fitting.batch_size,
+        "standardize": fitting.standardize,
+        "scale": fitting.scale,
+        "augmentation": {name: value for name, value in vars(changes).items() if value},
+    }
+
+
+def _card(
+    fitted: Fitted,
+    best: Judged,
+    table: list[Judged],
+    loaded: Loaded,
+    *,
+    temperature: float,
+    test: Scores | None,
+) -> ClassifierCard:
+    from tinct import __version__
+
+    candidate, labelled, scores = fitted.candidate, loaded.labelled, best.scores
+    if scores is None:
+        raise SettingError(f"{candidate.name} was not measured: {best.outcome.reason}")
+    measured_on = "cross-validation" if best.outcome.folds > 1 else "a fifth kept apart"
+    if VAL in labelled.splits and best.outcome.folds == 1:
+        measured_on = "the validation split"
+    metrics: dict[str, Any] = {
+        "measured_on": measured_on,
+        "folds": best.outcome.folds,
+        **scores.to_json(),
+        "candidates": [judged.to_json() for judged in table],
+    }
+    if test is not None:
+        metrics["test"] = test.to_json()
+    return ClassifierCard(
+        name=candidate.name,
+        network=candidate.network + (f"/{candidate.head}" if candidate.head else ""),
+        classes=list(labelled.classes),
+        kind=labelled.kind,
+        size=list(loaded.size),
+        color_space=candidate.color_space,
+        mean=fitted.trained.mean if fitted.trained else [],
+        std=fitted.trained.std if fitted.trained else [],
+        features=fitted.features.to_card() if fitted.features else None,
+        temperature=temperature,
+        options={key: Path(value).name if key == "weights" else value for key, value in candidate.options.items()},
+        metrics=metrics,
+        color_tests=best.color_tests,
+        data={"place": Path(labelled.place).name, "counts": labelled.counts(), "left_out": len(loaded.left_out)},
+        licence="the weights given with --weights are part of this file; their licence holds"
+        if candidate.network == PRETRAINED
+        else "",
+        description=f"tells {len(labelled.classes)} classes apart by {candidate.name}",
+        tinct=__version__,
+        created=datetime.now(UTC).date().isoformat(),
+    )
 
 
 def write_classifier(
@@ -44,39 +181,28 @@ def write_classifier(
         overwrite: replace a file that is there.
 
     Raises:
+        SettingError: it is no .onnx file.
         OutputError: the file is there already, or cannot be written.
         ModelError: the logits differ; the file is not kept.
     """
-    target = Path(path)
-    check_model_target(target, overwrite=overwrite)
+    check_model_target(Path(path), overwrite=overwrite)
+    tolerance = AGREEMENT
     if isinstance(trained, LinearHead):
         model = _linear_graph(trained)
     elif isinstance(trained, TreesHead):
         model = _trees_graph(trained)
     else:
-        model = _network_graph(trained, card)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, card.to_json()
-    with written_beside(target) as beside:
-        beside.write_bytes(model.SerializeToString())
-        logits = ClassifierSession(beside).logits(trial)
-        difference = float(np.abs(logits - expected).max()) / max(1.0, float(np.abs(expected).max()))
-        limit = AGREEMENT if isinstance(trained, LinearHead | TreesHead) else NETWORK_AGREEMENT
-        if not difference <= limit:
-            raise ModelError(f"{path}: the file's logits differ by {difference:.2g} from what was trained; not kept")
-
-
-def check_model_target(target: Path, *, overwrite: bool) -> None:
-    """Refuse a target before hours of training.
-
-    Raises:
-        OutputError: it is no .onnx file, is there already, or its folder is not or cannot be written to.
-    """
-    if target.suffix.lower() != ".onnx":
-        raise OutputError(f"{target}: a model file ends in .onnx")
-    if target.exists() and not overwrite:
-        raise OutputError(f"{target}: is there already; use --overwrite or another -o")
-    check_place(target)
+        example = torch.zeros(2, len(card.mean), *card.size)
+        shapes = {0: torch.export.Dim("batch", min=1)}
+        model = network_graph(trained.eval(), example, input_name="pixels", output_name="logits", dynamic_shapes=shapes)
+        tolerance = NETWORK_AGREEMENT
+    write_model(
+        model,
+        card,
+        Path(path),
+        trials=lambda file: [(expected, ClassifierSession(file).logits(trial))],
+        tolerance=tolerance,
+    )
 
 
 def _linear_graph(head: LinearHead) -> onnx.ModelProto:
@@ -130,7 +256,7 @@ def _trees_graph(head: TreesHead) -> onnx.ModelProto:
 
 
 def _tree(nodes: Any, number: int, target: int) -> dict[str, list[Any]]:
-    """Return the attributes of one tree, from scikit-learn's table of its nodes."""
+    """Return the attributes of one tree from scikit-learn's table of its nodes."""
     leaf = nodes["is_leaf"].astype(bool)
     leaves = np.flatnonzero(leaf)
     # Features are float32: a threshold rounded down to float32 sends each of them the same way.
@@ -153,7 +279,6 @@ def _tree(nodes: Any, number: int, target: int) -> dict[str, list[Any]]:
 
 
 def _model(nodes: list[Any], constants: list[Any], *, features: int | None, classes: int) -> onnx.ModelProto:
-    import onnx
     from onnx import TensorProto, helper
 
     graph = helper.make_graph(
@@ -164,23 +289,4 @@ def _model(nodes: list[Any], constants: list[Any], *, features: int | None, clas
         constants,
     )
     versions = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
-    model = helper.make_model(graph, opset_imports=versions, ir_version=9)
-    onnx.checker.check_model(model)
-    return model
-
-
-def _network_graph(network: nn.Module, card: ClassifierCard) -> onnx.ModelProto:
-    import onnx
-    import torch
-
-    from tinct.learn.export import onnx_graph
-
-    model = onnx_graph(
-        network.eval(),
-        torch.zeros(2, len(card.mean), *card.size),
-        input_name="pixels",
-        output_name="logits",
-        dynamic_shapes={0: torch.export.Dim("batch", min=1)},
-    )
-    onnx.checker.check_model(model)
-    return model
+    return helper.make_model(graph, opset_imports=versions, ir_version=9)

@@ -15,13 +15,13 @@ from tinct.data.labelled import Labelled, Loaded, common_size, find_labelled, lo
 from tinct.data.pictures import TEST, TRAIN, VAL
 from tinct.errors import DataError, SettingError
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, choose_candidates, fitting_for
-from tinct.learn.recognize.export import check_model_target
-from tinct.learn.recognize.finish import finish
+from tinct.learn.recognize.export import finish
 from tinct.learn.recognize.fit import Augmentation, Fitting
 from tinct.learn.recognize.folds import Fold, leaks, near_duplicates, stratified_folds
 from tinct.learn.recognize.guards import check_augmentation
 from tinct.learn.recognize.trial import Judged, Notebook, StatisticsCache, judge, run_trial
 from tinct.runtime.classifier import ClassifierCard
+from tinct.runtime.modelfile import check_model_target
 from tinct.runtime.scores import Scores
 
 MINUTES = 3.0
