@@ -10,7 +10,7 @@ from tinct.learn.doctor.about_network import _fine
 from tinct.learn.doctor.changes import ChangeFacts, suspects
 from tinct.learn.doctor.findings import Diagnosis, Finding, in_order, percent
 from tinct.learn.doctor.trials import Trial
-from tinct.learn.recognize.fit import Augmentation
+from tinct.learn.recognize.augment import Augmentation
 
 
 def trial(name, right, losses):

@@ -18,7 +18,8 @@ from tinct.learn.doctor.changes import ChangeFacts
 from tinct.learn.doctor.recognition import examine
 from tinct.learn.doctor.trials import Setup, setup_of
 from tinct.learn.networks import recognizers as networks
-from tinct.learn.recognize.fit import Augmentation, Fitting
+from tinct.learn.recognize.augment import Augmentation
+from tinct.learn.recognize.fit import Fitting
 
 SMALL = Setup(options={"width": 8}, fitting=Fitting(learning_rate=2e-3, batch_size=16))
 STEPS = 60

@@ -10,8 +10,9 @@ from tinct.color.spaces import hsv_to_rgb
 from tinct.errors import SettingError
 from tinct.learn.networks.backbones import SqueezeNet
 from tinct.learn.networks.recognizers import build
+from tinct.learn.recognize.augment import Augmentation, augment
 from tinct.learn.recognize.export import write_classifier
-from tinct.learn.recognize.fit import Augmentation, Fitting, augment, fit_network
+from tinct.learn.recognize.fit import Fitting, fit_network
 from tinct.runtime.classifier import ClassifierCard
 
 SMALL = {

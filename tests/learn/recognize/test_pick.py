@@ -17,8 +17,9 @@ import pytest
 from tinct.color.spaces import hsv_to_rgb
 from tinct.errors import DataError, OutputError, SettingError
 from tinct.learn.recognize import pick
+from tinct.learn.recognize.augment import Augmentation
 from tinct.learn.recognize.candidates import choose_candidates
-from tinct.learn.recognize.fit import Augmentation, Fitting
+from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.pick import Choices, fitting_of, train_classifier
 from tinct.runtime.classifier import ClassifierSession
 
@@ -55,7 +56,7 @@ def test_the_best_is_picked_told_calibrated_and_written(tmp_path):
         tmp_path / "m.onnx",
         choices=QUICK,
         progress=lambda what, done, total: stages.add(what),
-        found=rows.append,
+        report=rows.append,
     )
     assert {each.outcome.candidate.head for each in rows} == {"logistic", "boosting"}
     assert done.table[0].scores.accuracy > 0.9

@@ -183,7 +183,7 @@ def _train(folder: Path, output: Path, choices: Choices, *, overwrite: bool, as_
                 choices=choices,
                 overwrite=overwrite,
                 progress=advance,
-                found=None if as_json else lambda judged: say(_judged_line(judged)),
+                report=None if as_json else lambda judged: say(_judged_line(judged)),
             )
     except KeyboardInterrupt:
         say("tinct: stopped; the same command goes on with the next candidate", on_stderr=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tinct.color.spaces import FloatArray
 from tinct.learn.doctor.features import feature_sets
 from tinct.learn.doctor.labels import SIGNIFICANT, paired_p
-from tinct.learn.recognize.fit import Augmentation, augment
+from tinct.learn.recognize.augment import Augmentation, augment
 from tinct.learn.recognize.statistics import LOGISTIC, fit_head
 
 NOTHING = Augmentation(flip=False, shift=0.0, brightness=0.0, mixup=0.0)

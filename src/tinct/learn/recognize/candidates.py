@@ -57,6 +57,11 @@ class Fitted:
     head: Head | None = None
     trained: Trained | None = None
 
+    @property
+    def epochs(self) -> int:
+        """Passes over the pictures; 0 for statistics and pretrained features, whose classifier is fitted outright."""
+        return 0 if self.trained is None or self.candidate.network == PRETRAINED else len(self.trained.losses)
+
     def logits(self, pixels: NDArray[Any]) -> FloatArray:
         """Compute (N, classes) for pictures (N, H, W, 3) uint8, or arrays (N, H, W, C)."""
         if self.head is not None and self.features is not None:

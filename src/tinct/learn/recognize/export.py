@@ -18,7 +18,6 @@ from tinct.color.decoding import softmax
 from tinct.color.spaces import FloatArray
 from tinct.data.labelled import Loaded
 from tinct.data.pictures import TEST, TRAIN, VAL
-from tinct.errors import SettingError
 from tinct.learn.graph import network_graph, write_model
 from tinct.learn.networks.recognizers import PRETRAINED
 from tinct.learn.recognize.candidates import Fitted, fit_candidate
@@ -38,7 +37,6 @@ AGREEMENT, NETWORK_AGREEMENT = 1e-5, 1e-3
 
 
 def finish(
-    best: Judged,
     table: list[Judged],
     loaded: Loaded,
     path: Path,
@@ -51,8 +49,8 @@ def finish(
     """Fit the best to everything but the test split, measure it there, and write it.
 
     Args:
-        best: what was picked.
-        table: all candidates, for the card.
+        table: all candidates, the best, which is picked, first.
+        loaded: the pictures.
         path: the .onnx file.
         fitting: how the candidate was trained when it was measured.
 
@@ -63,7 +61,7 @@ def finish(
         OutputError: the file is there already, or cannot be written.
         ModelError: the file's logits are not those of what was trained; it is not kept.
     """
-    labelled, outcome = loaded.labelled, best.outcome
+    labelled, outcome = loaded.labelled, table[0].outcome
     rows = loaded.of(TRAIN, VAL, "")
     if outcome.epochs:
         # As many passes as it had when it was measured, however long they take.
@@ -85,7 +83,7 @@ def finish(
     if len(test):
         shares = softmax(fitted.logits(loaded.pixels[test]), temperature=temperature)
         scores = score(shares, labelled.labels[test], labelled.classes)
-    card = _card(fitted, best, table, loaded, temperature=temperature, test=scores)
+    card = _card(fitted, table, loaded, temperature=temperature, test=scores)
     card.training.update(
         seconds=round(time.monotonic() - began, 1),
         seed=fitting.seed,
@@ -114,7 +112,6 @@ def _network_settings(fitted: Fitted, fitting: Fitting) -> dict[str, Any]:
 
 def _card(
     fitted: Fitted,
-    best: Judged,
     table: list[Judged],
     loaded: Loaded,
     *,
@@ -123,16 +120,15 @@ def _card(
 ) -> ClassifierCard:
     from tinct import __version__
 
-    candidate, labelled, scores = fitted.candidate, loaded.labelled, best.scores
-    if scores is None:
-        raise SettingError(f"{candidate.name} was not measured: {best.outcome.reason}")
+    candidate, labelled, best = fitted.candidate, loaded.labelled, table[0]
+    assert best.scores is not None  # what could not be measured is never picked
     measured_on = "cross-validation" if best.outcome.folds > 1 else "a fifth kept apart"
     if VAL in labelled.splits and best.outcome.folds == 1:
         measured_on = "the validation split"
     metrics: dict[str, Any] = {
         "measured_on": measured_on,
         "folds": best.outcome.folds,
-        **scores.to_json(),
+        **best.scores.to_json(),
         "candidates": [judged.to_json() for judged in table],
     }
     if test is not None:

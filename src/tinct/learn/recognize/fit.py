@@ -1,6 +1,7 @@
-"""Training a network to recognise, with changes to the pictures that leave their colours alone.
+"""Training a network to recognise.
 
-A plain loop: a training takes seconds to minutes, is never resumed in its midst, and stops by the clock.
+A plain loop, and not Lightning's: a training takes seconds to minutes, is never resumed in its midst, stops by the
+clock, and several are done for each candidate; a Trainer would take longer to set up than many of them last.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from torch import nn
 from tinct.color.decoding import softmax
 from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
-from tinct.learn.networks.recognizers import PerImage, Pretrained, build
+from tinct.learn.networks.recognizers import PRETRAINED, PerImage, Pretrained, build
+from tinct.learn.recognize.augment import Augmentation, augment
 from tinct.learn.recognize.statistics import LOGISTIC, LinearHead, class_weights, fit_head
 from tinct.runtime.classifier import channels_of, standardized
 
@@ -28,38 +30,6 @@ MEASURED = 400  # pictures that the channels' means and spreads are taken of
 MEASURING_BATCH = 64
 SCHEDULES = ("cosine", "constant")
 OPTIMIZERS = ("adamw", "adam", "sgd")
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How training pictures are changed.
-
-    The last four change colours, and so destroy the label where colour is what the classes differ in.
-
-    Attributes:
-        flip: mirror half of them, left to right.
-        shift: move them by up to this share of the edges; what enters is mirrored.
-        brightness: multiply red, green and blue alike by 1 ± this, which leaves hue and saturation.
-        mixup: mix pairs, labels too, by shares drawn from Beta(mixup, mixup); 0 for not at all.
-        hue: turn the hue by up to this share of the circle.
-        saturation: multiply saturation by 1 ± this.
-        grey: turn this share of the pictures grey.
-        per_image: standardise each picture by its own mean and spread.
-    """
-
-    flip: bool = True
-    shift: float = 0.06
-    brightness: float = 0.15
-    mixup: float = 0.2
-    hue: float = 0.0
-    saturation: float = 0.0
-    grey: float = 0.0
-    per_image: bool = False
-
-    @property
-    def destroys_color(self) -> list[str]:
-        """The changes asked for that change colours."""
-        return [name for name in ("hue", "saturation", "grey", "per_image") if getattr(self, name)]
 
 
 @dataclass(frozen=True)
@@ -130,7 +100,15 @@ class Fitting:
 
 @dataclass
 class Trained:
-    """A trained network and how its input is standardised."""
+    """A trained network and how its input is standardised.
+
+    Attributes:
+        network: the network, from standardised channels to logits.
+        color_space: of its channels; empty for arrays.
+        mean: of each channel, subtracted.
+        std: of each channel, divided by.
+        losses: mean loss of each pass over the pictures.
+    """
 
     network: nn.Module
     color_space: str
@@ -138,15 +116,22 @@ class Trained:
     std: list[float]
     losses: list[float]
 
+    def channels(self, pixels: NDArray[Any]) -> torch.Tensor:
+        """Return the network's input (N, C, H, W) for pictures as `tinct.runtime.classifier.channels_of` takes them."""
+        channels = channels_of(pixels, color_space=self.color_space)
+        return torch.from_numpy(standardized(channels, mean=self.mean, std=self.std))
+
     def logits(self, pixels: NDArray[Any]) -> FloatArray:
         """Compute (N, classes) for pictures as `tinct.runtime.classifier.channels_of` takes them."""
+        return self.outputs(pixels, self.network)
+
+    def outputs(self, pixels: NDArray[Any], module: Callable[[torch.Tensor], torch.Tensor]) -> FloatArray:
+        """Compute what the network, or a part of it, gives in inference mode: (N, ...) float32."""
         self.network.eval()
-        logits = []
         with torch.no_grad():
-            for start in range(0, len(pixels), MEASURING_BATCH):
-                batch = channels_of(pixels[start : start + MEASURING_BATCH], color_space=self.color_space)
-                logits.append(self.network(torch.from_numpy(standardized(batch, mean=self.mean, std=self.std))).numpy())
-        return np.concatenate(logits).astype(np.float32)
+            starts = range(0, len(pixels), MEASURING_BATCH)
+            outputs = [module(self.channels(pixels[start : start + MEASURING_BATCH])).numpy() for start in starts]
+        return np.concatenate(outputs).astype(np.float32)
 
 
 def fit_network(
@@ -173,23 +158,37 @@ def fit_network(
     random = np.random.default_rng(fitting.seed)
     trained = begin_network(name, pixels, classes, color_space, options or {}, fitting, random)
     if isinstance(trained.network, Pretrained):
-        return _fit_pretrained(trained, pixels, labels, classes, fitting)
+        _fit_last_layer(trained, trained.network, pixels, labels, classes, fitting)
+    else:
+        weights = torch.from_numpy(class_weights(labels, classes))
+        _descend(trained, pixels, labels, weights, fitting, random, progress)
+    return trained
+
+
+def _descend(
+    trained: Trained,
+    pixels: NDArray[Any],
+    labels: NDArray[np.intp],
+    weights: torch.Tensor,
+    fitting: Fitting,
+    random: np.random.Generator,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Train by gradients until all epochs have passed or the time is over."""
     network = trained.network
-    weights = torch.from_numpy(class_weights(labels, classes))
-    steps = max(1, math.ceil(len(labels) / fitting.batch_size))
     optimizer = make_optimizer(network, fitting)
     average = copy.deepcopy(network) if fitting.average else None
+    steps = max(1, math.ceil(len(labels) / fitting.batch_size))
+    seconds = math.inf if fitting.minutes is None else 60 * fitting.minutes
     began = time.monotonic()
     done = 0
     for epoch in range(fitting.epochs):
         network.train()
         losses: list[float] = []
         for chosen in _batches(len(labels), fitting.batch_size, random):
-            passed = (epoch * steps + len(losses)) / (fitting.epochs * steps)
-            if fitting.minutes is not None:
-                passed = max(passed, (time.monotonic() - began) / (60 * fitting.minutes))
+            passed = max((epoch * steps + len(losses)) / (fitting.epochs * steps), (time.monotonic() - began) / seconds)
             for group in optimizer.param_groups:
-                group["lr"] = fitting.learning_rate * (_share(passed) if fitting.schedule == "cosine" else 1.0)
+                group["lr"] = fitting.learning_rate * (_rise_and_fall(passed) if fitting.schedule == "cosine" else 1.0)
             loss = _loss(trained, pixels[chosen], labels[chosen], weights, fitting, random)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -205,10 +204,27 @@ def fit_network(
         trained.losses.append(float(np.mean(losses)))
         if progress:
             progress(epoch + 1, fitting.epochs)
-        if fitting.minutes is not None and time.monotonic() - began >= 60 * fitting.minutes:
+        if time.monotonic() - began >= seconds:
             break
     trained.network = (average if average is not None else network).eval()
-    return trained
+
+
+def _fit_last_layer(
+    trained: Trained,
+    network: Pretrained,
+    pixels: NDArray[Any],
+    labels: NDArray[np.intp],
+    classes: int,
+    fitting: Fitting,
+) -> None:
+    """Fit a pretrained network's last layer: the backbone is run once over every picture and its mirror image."""
+    views = [pixels, pixels[:, :, ::-1]] if fitting.augmentation.flip else [pixels]
+    features = np.concatenate([trained.outputs(view, network.pooled) for view in views])
+    head = fit_head(LOGISTIC, features, np.tile(labels, len(views)), classes=classes, seed=fitting.seed)
+    assert isinstance(head, LinearHead)
+    network.set_head(head.weights, head.bias)
+    shares = softmax(trained.logits(pixels))[np.arange(len(labels)), labels]
+    trained.losses.append(float(-np.log(np.maximum(shares, 1e-12)).mean()))
 
 
 def begin_network(
@@ -220,7 +236,7 @@ def begin_network(
     fitting: Fitting,
     random: np.random.Generator,
 ) -> Trained:
-    """Build a network as it is before the first step, and measure how to standardise its input; see `fit_network`."""
+    """Build a network as it is before the first step, and measure how to standardise its input."""
     torch.manual_seed(fitting.seed)
     mean, std = _standard(name, pixels, color_space, fitting, random)
     size = (int(pixels.shape[1]), int(pixels.shape[2]))
@@ -233,10 +249,10 @@ def begin_network(
 def _standard(
     name: str, pixels: NDArray[Any], color_space: str, fitting: Fitting, random: np.random.Generator
 ) -> tuple[list[float], list[float]]:
-    """Return each channel's mean and spread over training pictures, or what only scales them."""
+    """Return what is subtracted from each channel, and what it is divided by."""
     some = pixels[random.permutation(len(pixels))[:MEASURED]]
     channels = channels_of(some, color_space=color_space)
-    if name == "pretrained":  # it standardises inside, as it was trained
+    if name == PRETRAINED:  # it standardises inside, as it was trained
         return [0.0] * channels.shape[1], [1.0] * channels.shape[1]
     if not fitting.standardize:
         return [0.0] * channels.shape[1], [1 / fitting.scale] * channels.shape[1]
@@ -247,7 +263,7 @@ def _standard(
 
 def make_optimizer(network: nn.Module, fitting: Fitting) -> torch.optim.Optimizer:
     """Return the optimizer of the weights that learn."""
-    weights = [each for each in network.parameters() if each.requires_grad]
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
     rate, decay = fitting.learning_rate, fitting.weight_decay
     if fitting.optimizer == "sgd":
         return torch.optim.SGD(weights, lr=rate, momentum=0.9, weight_decay=decay)
@@ -255,34 +271,7 @@ def make_optimizer(network: nn.Module, fitting: Fitting) -> torch.optim.Optimize
     return make(weights, lr=rate, weight_decay=decay)
 
 
-def _fit_pretrained(
-    trained: Trained, pixels: NDArray[Any], labels: NDArray[np.intp], classes: int, fitting: Fitting
-) -> Trained:
-    """Fit the last layer alone: the backbone is run once over every picture, and over its mirror image."""
-    views = [pixels, pixels[:, :, ::-1]] if fitting.augmentation.flip else [pixels]
-    features = np.concatenate([_pooled(trained, view) for view in views])
-    truth = np.tile(labels, len(views))
-    head = fit_head(LOGISTIC, features, truth, classes=classes, seed=fitting.seed)
-    network = trained.network
-    if isinstance(network, Pretrained) and isinstance(head, LinearHead):
-        network.set_head(head.weights, head.bias)
-    shares = softmax(trained.logits(pixels))[np.arange(len(labels)), labels]
-    trained.losses.append(float(-np.log(np.maximum(shares, 1e-12)).mean()))
-    return trained
-
-
-def _pooled(trained: Trained, pixels: NDArray[Any]) -> FloatArray:
-    network = trained.network.eval()
-    features = []
-    with torch.no_grad():
-        for start in range(0, len(pixels), MEASURING_BATCH):
-            batch = channels_of(pixels[start : start + MEASURING_BATCH], color_space=trained.color_space)
-            if isinstance(network, Pretrained):
-                features.append(network.pooled(torch.from_numpy(batch)).numpy())
-    return np.concatenate(features)
-
-
-def _share(passed: float) -> float:
+def _rise_and_fall(passed: float) -> float:
     """Return the share of the peak rate after a share of the steps."""
     if passed < 0.1:
         return 0.1 + 9 * passed
@@ -314,13 +303,10 @@ def _loss(
     random: np.random.Generator,
 ) -> torch.Tensor:
     """Compute the mean weighted cross-entropy of a batch, changed and mixed."""
-    change = fitting.augmentation
-    changed = augment(pixels, change, random)
-    values = torch.from_numpy(
-        standardized(channels_of(changed, color_space=trained.color_space), mean=trained.mean, std=trained.std)
-    )
+    mixup = fitting.augmentation.mixup
+    values = trained.channels(augment(pixels, fitting.augmentation, random))
     truth = torch.from_numpy(np.asarray(labels, dtype=np.int64))
-    share = float(random.beta(change.mixup, change.mixup)) if change.mixup else 1.0
+    share = float(random.beta(mixup, mixup)) if mixup else 1.0
     other = torch.from_numpy(random.permutation(len(labels)))
     logits = trained.network(share * values + (1 - share) * values[other] if share < 1 else values)
     loss = share * _cross_entropy(logits, truth, weights, fitting.smoothing)
@@ -330,54 +316,5 @@ def _loss(
 
 
 def _cross_entropy(logits: torch.Tensor, truth: torch.Tensor, weights: torch.Tensor, smoothing: float) -> torch.Tensor:
-    each = nn.functional.cross_entropy(logits, truth, reduction="none", label_smoothing=smoothing)
-    return (each * weights[truth]).mean()
-
-
-def augment(pixels: NDArray[Any], change: Augmentation, random: np.random.Generator) -> NDArray[Any]:
-    """Change a batch.
-
-    Args:
-        pixels: (N, H, W, 3) sRGB uint8, or (N, H, W, C) floats, which are only mirrored and moved.
-        change: how.
-        random: where chance comes from.
-
-    Returns:
-        The same shape: floats in 0..1 for pictures, floats as they were for arrays.
-    """
-    picture = pixels.dtype == np.uint8
-    whole: FloatArray = pixels.astype(np.float32) / np.float32(255) if picture else pixels.astype(np.float32)
-    values: FloatArray = np.stack([_moved(each, change, random) for each in whole])
-    if not picture:
-        return values
-    if change.brightness:
-        light = random.uniform(1 - change.brightness, 1 + change.brightness, (len(values), 1, 1, 1))
-        values *= light.astype(np.float32)
-    if change.hue or change.saturation:
-        values = _recolored(values, change, random)
-    if change.grey:
-        grey = random.random(len(values)) < change.grey
-        values[grey] = values[grey].mean(axis=-1, keepdims=True)
-    clipped: FloatArray = np.clip(values, 0, 1)
-    return clipped
-
-
-def _moved(values: FloatArray, change: Augmentation, random: np.random.Generator) -> FloatArray:
-    if change.flip and random.random() < 0.5:
-        values = values[:, ::-1]
-    rows, columns = (round(change.shift * edge) for edge in values.shape[:2])
-    if not rows and not columns:
-        return values
-    padded: FloatArray = np.pad(values, ((rows, rows), (columns, columns), (0, 0)), mode="reflect")
-    top, left = int(random.integers(2 * rows + 1)), int(random.integers(2 * columns + 1))
-    return padded[top : top + values.shape[0], left : left + values.shape[1]]
-
-
-def _recolored(values: FloatArray, change: Augmentation, random: np.random.Generator) -> FloatArray:
-    from tinct.color.spaces import hsv_to_rgb, rgb_to_hsv
-
-    hsv = rgb_to_hsv(np.clip(values, 0, 1))
-    shape = (len(values), 1, 1)
-    hsv[..., 0] += random.uniform(-change.hue, change.hue, shape)
-    hsv[..., 1] = np.clip(hsv[..., 1] * random.uniform(1 - change.saturation, 1 + change.saturation, shape), 0, 1)
-    return hsv_to_rgb(hsv)
+    losses = nn.functional.cross_entropy(logits, truth, reduction="none", label_smoothing=smoothing)
+    return (losses * weights[truth]).mean()

@@ -14,11 +14,12 @@ import numpy as np
 from tinct.data.labelled import Labelled, Loaded, common_size, find_labelled, load
 from tinct.data.pictures import TEST, TRAIN, VAL
 from tinct.errors import DataError, SettingError
+from tinct.learn.networks.recognizers import PRETRAINED
+from tinct.learn.recognize.augment import Augmentation, check_augmentation
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, choose_candidates, fitting_for
 from tinct.learn.recognize.export import finish
-from tinct.learn.recognize.fit import Augmentation, Fitting
+from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.folds import Fold, leaks, near_duplicates, stratified_folds
-from tinct.learn.recognize.guards import check_augmentation
 from tinct.learn.recognize.trial import Judged, Notebook, StatisticsCache, judge, run_trial
 from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.modelfile import check_model_target
@@ -100,7 +101,7 @@ class TrainedClassifier:
         return {
             "model": str(self.path),
             "picked": self.card.name,
-            "candidates": [each.to_json() for each in self.table],
+            "candidates": [judged.to_json() for judged in self.table],
             "temperature": self.card.temperature,
             "reliability": self.card.metrics["reliability"],
             "color_tests": self.card.color_tests,
@@ -121,12 +122,12 @@ def train_classifier(
     choices: Choices | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
-    found: Callable[[Judged], None] | None = None,
+    report: Callable[[Judged], None] | None = None,
 ) -> TrainedClassifier:
     """Learn to tell classes of pictures, or of arrays, apart, and write a model file.
 
     Stopped and run again with the same settings, it goes on with the next candidate; outcomes lie in a folder beside
-    the target until the end. `source` is as `tinct.data.labelled.find_labelled` takes it; `found` is called with each
+    the target until the end. `source` is as `tinct.data.labelled.find_labelled` takes it; `report` is called with each
     candidate's row as it comes.
 
     Raises:
@@ -137,12 +138,38 @@ def train_classifier(
     """
     choices, path = choices or Choices(), Path(target)
     check_model_target(path, overwrite=overwrite)
-    if choices.weights is not None and not Path(choices.weights).is_file():
-        raise SettingError(f"{choices.weights}: no such file of weights; check the path")
     labelled = find_labelled(source)
     size = choices.size or common_size(labelled)
-    candidates = choose_candidates(
-        labelled.kind,
+    candidates = _candidates(labelled.kind, size, choices)
+    loaded, warnings = _read(labelled, size, progress)
+    folds = _folds(loaded, choices, warnings)
+    if any(candidate.network != COLOR_STATISTICS for candidate in candidates):  # statistics see pictures as they are
+        change = choices.fitting.augmentation
+        warning = check_augmentation(change, loaded, folds[0], force=choices.force, seed=choices.seed)
+        warnings += [warning] if warning else []
+    notebook = Notebook(path.with_name(f"{path.name}.progress"), of=f"{_digest(loaded, folds)} {choices.minutes}")
+    measured = StatisticsCache()
+    table = _try_all(candidates, loaded, folds, choices, notebook, measured, progress=progress, report=report)
+    picked = table[0].outcome.candidate
+    card, test = finish(
+        table,
+        loaded,
+        path,
+        fitting=_fitting(picked, choices),
+        measured=measured,
+        overwrite=overwrite,
+        progress=_named(progress, f"Fitting {picked.name} to all"),
+    )
+    shutil.rmtree(notebook.folder, ignore_errors=True)
+    return TrainedClassifier(path, card, table, test, loaded.left_out, warnings)
+
+
+def _candidates(kind: str, size: tuple[int, int], choices: Choices) -> list[Candidate]:
+    """List what is tried, as was asked for."""
+    if choices.weights is not None and not Path(choices.weights).is_file():
+        raise SettingError(f"{choices.weights}: no such file of weights; check the path")
+    return choose_candidates(
+        kind,
         networks=choices.networks,
         color_spaces=choices.color_spaces,
         weights=choices.weights,
@@ -150,30 +177,6 @@ def train_classifier(
         options=choices.options,
         size=size,
     )
-    loaded, warnings = _read(labelled, size, progress)
-    folds = _folds(loaded, choices, warnings)
-    if any(each.network != COLOR_STATISTICS for each in candidates):  # statistics see pictures as they are
-        change = choices.fitting.augmentation
-        warning = check_augmentation(change, loaded, folds[0], force=choices.force, seed=choices.seed)
-        warnings += [warning] if warning else []
-    notebook = Notebook(path.with_name(f"{path.name}.progress"), of=f"{_digest(loaded, folds)} {choices.minutes}")
-    measured = StatisticsCache()
-    table = _try_all(candidates, loaded, folds, choices, notebook, measured, progress=progress, found=found)
-    best = table[0]
-    if best.scores is None or best.outcome.reason:
-        raise SettingError(f"no candidate could be tried: {best.outcome.reason}")
-    card, test = finish(
-        best,
-        table,
-        loaded,
-        path,
-        fitting=_fitting(best.outcome.candidate, choices),
-        measured=measured,
-        overwrite=overwrite,
-        progress=_named(progress, f"Fitting {best.outcome.candidate.name} to all"),
-    )
-    shutil.rmtree(notebook.folder, ignore_errors=True)
-    return TrainedClassifier(path, card, table, test, loaded.left_out, warnings)
 
 
 def fitting_of(
@@ -226,7 +229,7 @@ def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) 
 
 
 def _is_trained(labelled: Labelled) -> Any:
-    """Return which pictures belong neither to a given test split nor to a given validation split: (N,) bool."""
+    """Return which pictures belong to no test or validation split: (N,) bool."""
     return np.isin(np.array(labelled.splits), (TRAIN, ""))
 
 
@@ -257,7 +260,7 @@ def _folds(loaded: Loaded, choices: Choices, warnings: list[str]) -> list[Fold]:
         are = "is a copy of another" if copies == 1 else "are copies of others"
         warnings.append(f"{copies} of {len(both)} pictures {are}; copies are kept in one fold")
     made = stratified_folds(labelled.labels[both], groups[both], folds=max(count, 5 if count == 1 else 2))
-    return [Fold(both[each.train], both[each.val]) for each in (made[:1] if count == 1 else made)]
+    return [Fold(both[fold.train], both[fold.val]) for fold in (made[:1] if count == 1 else made)]
 
 
 def _digest(loaded: Loaded, folds: list[Fold]) -> str:
@@ -282,12 +285,16 @@ def _try_all(
     measured: StatisticsCache,
     *,
     progress: Progress | None,
-    found: Callable[[Judged], None] | None,
+    report: Callable[[Judged], None] | None,
 ) -> list[Judged]:
-    """Measure every candidate, or take what an earlier run found; the best comes first."""
+    """Measure every candidate, or take an earlier run's outcome; the best comes first.
+
+    Raises:
+        SettingError: none could be measured.
+    """
     labels, classes = loaded.labelled.labels, loaded.labelled.classes
     table: list[Judged] = []
-    networks = sum(each.network != COLOR_STATISTICS for each in candidates)
+    networks = sum(candidate.network != COLOR_STATISTICS for candidate in candidates)
     spent, tried = 0.0, 0
     for candidate in candidates:
         fitting = _fitting(candidate, choices)
@@ -303,7 +310,7 @@ def _try_all(
                 fitting=fitting,
                 measured=measured,
                 minutes=None if left is None else left / len(folds),
-                fewest=0 if candidate.network == "pretrained" else FEWEST_EPOCHS,
+                fewest=0 if candidate.network == PRETRAINED else FEWEST_EPOCHS,
                 progress=_named(progress, candidate.name),
             )
             if not outcome.reason:
@@ -312,9 +319,12 @@ def _try_all(
             spent, tried = spent + outcome.seconds / 60, tried + 1
         judged = judge(outcome, labels, classes)
         table.append(judged)
-        if found:
-            found(judged)
-    return sorted(table, key=lambda each: each.rank)
+        if report:
+            report(judged)
+    table.sort(key=lambda judged: judged.rank)
+    if table[0].scores is None or table[0].outcome.reason:
+        raise SettingError(f"no candidate could be tried: {table[0].outcome.reason}")
+    return table
 
 
 def _named(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:

@@ -68,7 +68,7 @@ class Outcome:
     def color_tests(self, labels: NDArray[np.intp]) -> dict[str, float]:
         """Compute the balanced accuracy on plain, grey and hue-turned pictures; empty where there were no colours."""
         truth = labels[self.tested]
-        return {name: balanced(found.argmax(axis=1), truth) for name, found in self.altered.items()}
+        return {name: balanced(logits.argmax(axis=1), truth) for name, logits in self.altered.items()}
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Judged:
         return {
             **facts,
             **{name: round(getattr(self.scores, name), 4) for name in names},
-            "interval": [round(each, 4) for each in self.scores.interval],
+            "interval": [round(end, 4) for end in self.scores.interval],
             "epochs": self.outcome.epochs,
             "color_tests": {name: round(value, 4) for name, value in self.color_tests.items()},
         }
@@ -149,9 +149,8 @@ def run_trial(
         return _unfit(candidate, classes, "no time was left; give more --time")
     chosen = fitting if minutes is None else replace(fitting, minutes=minutes)
     began = time.monotonic()
-    logits, tested, altered, epochs = [], [], [], []
-    share = max(1, COLOR_TESTED // len(folds))
     values = measured.of(candidate, loaded.pixels, progress)
+    parts, epochs = [], []
     for number, fold in enumerate(folds):
         try:
             fitted = fit_candidate(
@@ -165,23 +164,19 @@ def run_trial(
             )
         except SettingError as error:
             return _unfit(candidate, classes, str(error))
-        # Pretrained features are fitted at once, as statistics are.
-        epochs.append(len(fitted.trained.losses) if fitted.trained and candidate.network != "pretrained" else 0)
-        if 0 < epochs[-1] < min(fewest, fitting.epochs):
-            passes = f"{epochs[-1]} pass{'es' if epochs[-1] > 1 else ''}"
+        epochs.append(fitted.epochs)
+        if 0 < fitted.epochs < min(fewest, fitting.epochs):
+            passes = f"{fitted.epochs} pass{'es' if fitted.epochs > 1 else ''}"
             reason = f"only {passes} over the pictures in its share of the time; give more --time"
             return _unfit(candidate, classes, reason, seconds=time.monotonic() - began)
-        logits.append(_measure(fitted, loaded.pixels, fold.val, values))
-        if loaded.labelled.kind == PICTURE:
-            some = np.sort(np.random.default_rng(number).permutation(fold.val)[:share])
-            tested.append(some)
-            altered.append(_without_colors(fitted, loaded.pixels, some, values))
+        parts.append(_measure_fold(fitted, loaded, fold, values, number=number, count=len(folds)))
+    rows, logits, tested, altered = zip(*parts, strict=True)
     return Outcome(
         candidate,
-        np.concatenate([fold.val for fold in folds]),
+        np.concatenate(rows),
         np.concatenate(logits),
-        np.concatenate(tested) if tested else np.zeros(0, dtype=np.intp),
-        {name: np.concatenate([each[name] for each in altered]) for name in altered[0]} if altered else {},
+        np.concatenate(tested),
+        {name: np.concatenate([changed[name] for changed in altered]) for name in altered[0]},
         len(folds),
         float(np.mean(epochs)),
         time.monotonic() - began,
@@ -193,23 +188,25 @@ def _unfit(candidate: Candidate, classes: int, reason: str, *, seconds: float = 
     return Outcome(candidate, none, np.zeros((0, classes), dtype=np.float32), none, {}, seconds=seconds, reason=reason)
 
 
-def _measure(fitted: Fitted, pixels: NDArray[Any], rows: NDArray[np.intp], values: FloatArray | None) -> FloatArray:
-    if values is not None and fitted.head is not None:
-        return fitted.head.logits(values[rows])
-    return fitted.logits(pixels[rows])
+def _measure_fold(
+    fitted: Fitted, loaded: Loaded, fold: Fold, values: FloatArray | None, *, number: int, count: int
+) -> tuple[NDArray[np.intp], FloatArray, NDArray[np.intp], dict[str, FloatArray]]:
+    """Return a fold's rows and logits on them; for pictures, also some of the rows and logits of altered colours."""
 
+    def logits(rows: NDArray[np.intp]) -> FloatArray:
+        if values is not None and fitted.head is not None:
+            return fitted.head.logits(values[rows])
+        return fitted.logits(loaded.pixels[rows])
 
-def _without_colors(
-    fitted: Fitted, pixels: NDArray[Any], rows: NDArray[np.intp], values: FloatArray | None
-) -> dict[str, FloatArray]:
-    some = pixels[rows]
-    logits = {
-        PLAIN: _measure(fitted, pixels, rows, values),
-        GREY: fitted.logits(without_color(some)),
-    }
+    if loaded.labelled.kind != PICTURE:
+        return fold.val, logits(fold.val), np.zeros(0, dtype=np.intp), {}
+    random = np.random.default_rng(number)
+    tested = np.sort(random.permutation(fold.val)[: max(1, COLOR_TESTED // count)])
+    pixels = loaded.pixels[tested]
+    altered = {PLAIN: logits(tested), GREY: fitted.logits(without_color(pixels))}
     for degrees in HUE_TURNS:
-        logits[f"hue {degrees}"] = fitted.logits(with_hue_turned(some, degrees=degrees))
-    return logits
+        altered[f"hue {degrees}"] = fitted.logits(with_hue_turned(pixels, degrees=degrees))
+    return fold.val, logits(fold.val), tested, altered
 
 
 def _part(progress: Callable[[int, int], None] | None, number: int, folds: int) -> Callable[[int, int], None] | None:
