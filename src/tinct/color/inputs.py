@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -171,6 +172,14 @@ def with_hue_turned(pixels: NDArray[Any], *, degrees: float) -> NDArray[np.uint8
         hsv[..., 0] = (hsv[..., 0] + degrees / 360) % 1
         turned[start : start + _BATCH] = np.rint(np.clip(hsv_to_rgb(hsv), 0, 1) * 255)
     return turned.reshape(pixels.shape)
+
+
+# What a decision's colours are tested by: its accuracy on pictures changed in these ways.
+COLOR_TESTS: dict[str, Callable[[NDArray[Any]], NDArray[np.uint8]]] = {
+    "grey": without_color,
+    "hue 30": partial(with_hue_turned, degrees=30),
+    "hue 180": partial(with_hue_turned, degrees=180),
+}
 
 
 def _check(pixels: NDArray[Any]) -> None:

@@ -18,22 +18,22 @@ def choose_devices(wanted: str) -> tuple[str, int]:
     Raises:
         SettingError: fewer accelerators are there, or the word is another.
     """
-    found = torch.accelerator.device_count()
-    if wanted == "cpu" or (wanted == "auto" and not found):
+    there = torch.accelerator.device_count()
+    if wanted == "cpu" or (wanted == "auto" and not there):
         return "cpu", 1
     if wanted == "auto":
-        return "gpu", found
+        return "gpu", there
     if not wanted.isdigit() or int(wanted) < 1:
         raise SettingError(f"devices must be auto, cpu or a number, not '{wanted}'")
-    if found < int(wanted):
-        raise SettingError(f"{wanted} accelerators were asked for, but PyTorch finds {found}; use --devices auto")
+    if there < int(wanted):
+        raise SettingError(f"{wanted} accelerators were asked for, but PyTorch finds {there}; use --devices auto")
     return "gpu", int(wanted)
 
 
 def torch_device(accelerator: str) -> torch.device:
     """Return PyTorch's device for Lightning's accelerator, `cpu` or `gpu`."""
-    found = torch.accelerator.current_accelerator() if accelerator != "cpu" else None
-    return found if found is not None else torch.device("cpu")
+    device = torch.accelerator.current_accelerator() if accelerator != "cpu" else None
+    return device if device is not None else torch.device("cpu")
 
 
 def choose_precision(wanted: str, *, accelerator: str) -> Any:

@@ -15,8 +15,7 @@ from lightning.pytorch.callbacks import Callback
 
 from tinct.color.spaces import chroma_space
 from tinct.data.source import Source, pictures
-from tinct.errors import OutputError
-from tinct.files import written_beside
+from tinct.files import make_folder, written_beside
 from tinct.learn.photo_stream import Crop, cut
 
 if TYPE_CHECKING:
@@ -38,10 +37,7 @@ COLUMNS = (
     "val_grey_error",
     "val_chroma_ratio",
 )
-# What columns were called before.
-_OLD_COLUMNS = {"val_accuracy_bins": "val_accuracy"}
-
-
+_OLD_COLUMNS = {"val_accuracy_bins": "val_accuracy"}  # names of columns in older runs
 # What the accuracies of metrics.csv are shares of; see `ColorizeTask`.
 _ACCURACIES = {
     "accuracy_10": "lie within 10 Lab units of the truth (CIE 1976)",
@@ -50,7 +46,7 @@ _ACCURACIES = {
 
 
 def last_accuracies(run: Path) -> list[str]:
-    """Say how often a training was right in its last epoch, never without what of what; empty where it noted nothing.
+    """Return sentences on how often a training was right in its last epoch; none where it noted no accuracy.
 
     Args:
         run: the training's folder.
@@ -93,12 +89,11 @@ class MetricsTable(Callback):
         """Add a row and write the table."""
         if not trainer.is_global_zero:
             return
-        found = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        found["train_loss"] = found.get("train_loss_epoch", found.get("train_loss", float("nan")))
-        found["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
-        counts = {"epoch": trainer.current_epoch, "step": trainer.global_step}
-        figures = {name: f"{found[name]:.6g}" for name in COLUMNS if name in found}
-        self._rows.append({**{name: str(value) for name, value in counts.items()}, **figures})
+        measured = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        measured["train_loss"] = measured.get("train_loss_epoch", measured.get("train_loss", float("nan")))
+        measured["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
+        figures = {name: f"{measured[name]:.6g}" for name in COLUMNS if name in measured}
+        self._rows.append({"epoch": str(trainer.current_epoch), "step": str(trainer.global_step), **figures})
         with written_beside(self._path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, COLUMNS)
             table.writeheader()
@@ -119,13 +114,9 @@ class SampleSheets(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
         """Draw the sheet."""
         if trainer.is_global_zero and not trainer.sanity_checking:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            sheet = draw(task, self._squares)
-            path = self._folder / f"epoch-{trainer.current_epoch:03d}.png"
-            partial = path.with_name(f".{path.name}")
-            if not cv2.imwrite(str(partial), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
-                raise OutputError(f"{path}: cannot be written; free space or choose another folder")
-            partial.replace(path)
+            content = cv2.imencode(".png", draw(task, self._squares)[..., ::-1])[1].tobytes()
+            with written_beside(make_folder(self._folder) / f"epoch-{trainer.current_epoch:03d}.png") as partial:
+                partial.write_bytes(content)
 
 
 def draw(task: ColorizeTask, squares: list[np.ndarray]) -> np.ndarray:

@@ -94,9 +94,7 @@ class BinTable:
             softness: width of the Gaussian that spreads each cell of the grid over its five nearest bins, in cells
                 (Zhang et al. 2016 take a half); 0 keeps each cell's one bin.
         """
-        self.soft = None
-        if softness > 0:
-            self.soft = torch.from_numpy(_soft_cells(bins, softness))
+        self.soft = torch.from_numpy(_soft_cells(bins, softness)) if softness > 0 else None
         self.low = torch.tensor(bins.low).view(1, 2, 1, 1)
         self.high = torch.tensor(bins.high).view(1, 2, 1, 1)
         self.lookup = torch.from_numpy(bins.lookup)
@@ -105,10 +103,9 @@ class BinTable:
 
     def to(self, device: torch.device) -> BinTable:
         """Move the tables to a device."""
-        for name in ("low", "high", "lookup", "centers", "weights"):
-            setattr(self, name, getattr(self, name).to(device))
-        if self.soft is not None:
-            self.soft = self.soft.to(device)
+        for name, value in vars(self).items():
+            if value is not None:
+                setattr(self, name, value.to(device))
         return self
 
     def cross_entropy(self, logits: torch.Tensor, chroma: torch.Tensor) -> torch.Tensor:
@@ -245,10 +242,10 @@ class ColorizeTask(lightning.LightningModule):
         with torch.autocast(luma.device.type, enabled=False):
             seen = self.augmenter.grain(luma) if self.task == "rgb" else self.augmenter.luma(luma, rgb)
         output = self._answer(batch, seen)
-        found = self._compare(output, rgb, luma, chroma, mask, lab=self.table is None)
-        loss = found.pop("loss")
+        values = self._compare(output, rgb, luma, chroma, mask, lab=self.table is None)
+        loss = values.pop("loss")
         self.log("train_loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(rgb))
-        values = {f"train_{name}": value for name, value in found.items()}
+        values = {f"train_{name}": value for name, value in values.items()}
         self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(rgb))
         return loss
 
@@ -273,12 +270,12 @@ class ColorizeTask(lightning.LightningModule):
                 values["accuracy_bins"] = (right * inside[:, 0]).sum() / valid
             if lab:
                 small, _ = shrink(luma, mask, stride)
-                found, expected = (
+                predicted, expected = (
                     (rgb_to_lab(output), rgb_to_lab(truth))
                     if self.task == "rgb"
                     else (join_lab(small, self.decode(output), self.space), join_lab(small, truth, self.space))
                 )
-                near = ((found - expected).norm(dim=1, keepdim=True) <= RIGHT_WITHIN).float()
+                near = ((predicted - expected).norm(dim=1, keepdim=True) <= RIGHT_WITHIN).float()
                 values["accuracy_10"] = (near * inside).sum() / valid
         return values
 
@@ -295,18 +292,16 @@ class ColorizeTask(lightning.LightningModule):
         rgb, mask = self._pictures(batch)
         luma, chroma = split_rgb(rgb, self.space)
         output = self._answer(batch, luma)
-        values = {
-            f"val_{name}": value for name, value in self._compare(output, rgb, luma, chroma, mask, lab=True).items()
-        }
+        values = self._compare(output, rgb, luma, chroma, mask, lab=True)
         chroma, mask = shrink(chroma, mask, self.network.stride)
-        found = self.decode(output)
+        decoded = self.decode(output)
         valid = mask.sum().clamp(min=1)
-        values |= {
-            "val_chroma_error": ((found - chroma).norm(dim=1, keepdim=True) * mask).sum() / valid,
-            "val_grey_error": (chroma.norm(dim=1, keepdim=True) * mask).sum() / valid,
-            "val_chroma_ratio": (found.norm(dim=1, keepdim=True) * mask).sum()
-            / (chroma.norm(dim=1, keepdim=True) * mask).sum().clamp(min=1e-6),
-        }
+        error, true, predicted = (
+            (vectors.norm(dim=1, keepdim=True) * mask).sum() for vectors in (decoded - chroma, chroma, decoded)
+        )
+        values |= {"chroma_error": error / valid, "grey_error": true / valid}
+        values["chroma_ratio"] = predicted / true.clamp(min=1e-6)
+        values = {f"val_{name}": value for name, value in values.items()}
         self.log_dict(values, batch_size=len(rgb), sync_dist=True)
 
     def configure_gradient_clipping(

@@ -32,7 +32,7 @@ from tinct.learn.streams import Streams
 from tinct.learn.tasks import ColorizeTask, Schedule
 from tinct.learn.weights import load_start, read_encoder
 
-# The moving average takes in the weights every so many steps; each step would cost 4 % of the time for no gain.
+# Steps between updates of the moving average; one at every step would cost 4 % of the time for no gain.
 AVERAGE_EVERY = 5
 
 
@@ -247,13 +247,13 @@ def find_learning_rate(task: ColorizeTask, streams: Streams, common: dict[str, A
     # Lightning draws a bar of its own, which has no business in a file.
     screen = contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(io.StringIO())
     with screen:
-        found = Tuner(trainer).lr_find(
+        search = Tuner(trainer).lr_find(
             task, datamodule=streams, min_lr=1e-6, max_lr=0.1, num_training=125, update_attr=False
         )
-    losses = np.array(found.results["loss"] if found is not None else [])
+    losses = np.array(search.results["loss"] if search is not None else [])
     if not np.isfinite(losses).any():
         raise DataError("no learning rate could be found from this dataset; give one with --lr (1e-3 is a good start)")
     smooth = gaussian_filter1d(np.where(np.isfinite(losses), losses, np.nanmax(losses)), sigma=4)
     # Lightning's running mean starts too low; its first quarter says nothing.
     start = len(smooth) // 4
-    return float(found.results["lr"][start + int(smooth[start:].argmin())]) / 10
+    return float(search.results["lr"][start + int(smooth[start:].argmin())]) / 10

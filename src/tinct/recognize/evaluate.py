@@ -12,18 +12,16 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from tinct.color.inputs import PICTURE, with_hue_turned, without_color
+from tinct.color.inputs import COLOR_TESTS, PICTURE
 from tinct.color.spaces import FloatArray
 from tinct.data.labelled import Labelled, find_labelled
 from tinct.data.pictures import TEST, VAL
 from tinct.errors import DataError, InputError, OutputError
 from tinct.files import check_target, written_beside
-from tinct.recognize.classifier import Classifier
+from tinct.recognize.classifier import Classifier, batched
 from tinct.runtime.scores import Scores, balanced, score
 
 BATCH = 32
-# Turns of the hue that an evaluation tries, in degrees.
-HUE_TURNS = (30, 180)
 # The confusion matrix: pixels of a cell, and characters of a class's name.
 CELL, LONGEST_NAME = 56, 24
 INK, PAPER = (40, 40, 40), (255, 255, 255)
@@ -87,33 +85,24 @@ def evaluate_classifier(
         raise DataError(f"{source}: holds {labelled.kind}s, and the model was trained on {classifier.card.kind}s")
     changes: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {"plain": lambda pixels: pixels}
     if color_tests and labelled.kind == PICTURE:
-        changes["grey"] = without_color
-        changes |= {f"hue {degrees}": _turn(degrees) for degrees in HUE_TURNS}
+        changes |= COLOR_TESTS
     shares: dict[str, list[FloatArray]] = {name: [] for name in changes}
-    rows, left_out = [], []
-    batch: list[NDArray[Any]] = []
-
-    def run() -> None:
-        if batch:
-            for name, change in changes.items():
-                shares[name].append(classifier.probabilities(list(change(np.stack(batch)))))
-            batch.clear()
-
-    for index, path in enumerate(labelled.paths):
-        try:
-            batch.append(classifier.prepare(path))
-            rows.append(index)
-        except InputError as error:
-            left_out.append((str(path), str(error)))
-        if len(batch) == BATCH:
-            run()
-        if progress:
-            progress(index + 1, len(labelled.paths))
-    if not rows:
-        raise DataError(f"{source}: none of {len(labelled.paths)} files can be read; the first: {left_out[0][1]}")
-    run()
     read = np.zeros(len(labelled.paths), dtype=bool)
-    read[rows] = True
+    left_out = []
+    for batch in batched(enumerate(labelled.paths), BATCH):
+        pixels = []
+        for index, path in batch:
+            try:
+                pixels.append(classifier.prepare(path))
+                read[index] = True
+            except InputError as error:
+                left_out.append((str(path), str(error)))
+            if progress:
+                progress(index + 1, len(labelled.paths))
+        for name, change in changes.items() if pixels else ():
+            shares[name].append(classifier.probabilities(list(change(np.stack(pixels)))))
+    if not read.any():
+        raise DataError(f"{source}: none of {len(labelled.paths)} files can be read; the first: {left_out[0][1]}")
     return _evaluation(
         labelled.part(read), split, {name: np.concatenate(parts) for name, parts in shares.items()}, left_out
     )
@@ -127,10 +116,6 @@ def _chosen(labelled: Labelled) -> tuple[Labelled, str]:
     return labelled, ""
 
 
-def _turn(degrees: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    return lambda pixels: with_hue_turned(pixels, degrees=degrees)
-
-
 def _evaluation(
     labelled: Labelled, split: str, shares: dict[str, FloatArray], left_out: list[tuple[str, str]]
 ) -> Evaluation:
@@ -140,7 +125,11 @@ def _evaluation(
         (str(labelled.paths[row]), labelled.classes[labels[row]], labelled.classes[named[row]], float(plain[row].max()))
         for row in np.flatnonzero(named != labels)
     ]
-    tests = {name: balanced(each.argmax(axis=1), labels) for name, each in shares.items() if name != "plain"}
+    tests = {
+        name: balanced(probabilities.argmax(axis=1), labels)
+        for name, probabilities in shares.items()
+        if name != "plain"
+    }
     return Evaluation(
         split, score(plain, labels, labelled.classes), tests, left_out, sorted(wrong, key=lambda row: -row[3])
     )
@@ -178,7 +167,7 @@ def confusion_picture(scores: Scores) -> NDArray[np.uint8]:
     """Draw a confusion matrix: (H, W, 3) sRGB uint8; blue on the diagonal, red off it, darker for larger shares."""
     names = [_text(name) for name in scores.classes]
     corner = [_text("named →"), _text("truth ↓")]
-    left = max(each.shape[1] for each in [*names, *corner]) + 24
+    left = max(text.shape[1] for text in [*names, *corner]) + 24
     count = len(names)
     canvas = np.full((left + CELL * count + 16, left + CELL * count + 16, 3), 255, dtype=np.uint8)
     totals = np.maximum(scores.confusion.sum(axis=1, keepdims=True), 1)

@@ -57,12 +57,7 @@ class Session:
             luma: (H, W) in 0..1, of any size from 1 x 1.
 
         Returns:
-            (ceil(H / stride), ceil(W / stride), n) float32 logits, 2 channels of chroma in the space's units, or the
-            whole picture's sRGB in 0..1.
-
-        Raises:
-            InputError: the array has another form.
-            ModelError: the network failed on it.
+            (ceil(H / stride), ceil(W / stride), n) float32; the rest, and errors, as `run_batch`.
         """
         if luma.ndim != 2:
             raise InputError(f"luma must have the shape (H, W), not {luma.shape}")
@@ -70,10 +65,7 @@ class Session:
         return result
 
     def run_batch(self, lumas: NDArray[Any]) -> FloatArray:
-        """Run the network on several pictures of one size.
-
-        Sizes that are no multiple of the card's are continued by reflection below and to the right (by their last row
-        and column where they are too small to be reflected), and what belongs to that margin is cut off again.
+        """Run the network on several pictures of one size, which need not be a multiple of the card's.
 
         Args:
             lumas: (N, H, W) in 0..1.
@@ -103,7 +95,10 @@ class Session:
 
 
 def padded(lumas: FloatArray, multiple: int) -> FloatArray:
-    """Continue (N, H, W) below and to the right until height and width are multiples of `multiple`."""
+    """Continue (N, H, W) below and to the right until height and width are multiples of `multiple`.
+
+    What is added is a reflection, or the last row or column where a side is too small to be reflected.
+    """
     for axis in (1, 2):
         size = lumas.shape[axis]
         margin = -size % multiple

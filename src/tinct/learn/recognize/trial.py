@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.decoding import softmax
-from tinct.color.inputs import PICTURE, with_hue_turned, without_color
+from tinct.color.inputs import COLOR_TESTS, PICTURE
 from tinct.color.spaces import FloatArray
 from tinct.data.labelled import Loaded
 from tinct.errors import SettingError
@@ -26,8 +26,6 @@ from tinct.learn.recognize.statistics import measure_all
 from tinct.runtime.scores import Scores, balanced, fit_temperature, score
 
 COLOR_TESTED = 300  # pictures that are tried in grey and hue-turned, at most
-HUE_TURNS = (30, 180)
-PLAIN, GREY = "plain", "grey"
 
 
 @dataclass(frozen=True)
@@ -203,9 +201,8 @@ def _measure_fold(
     random = np.random.default_rng(number)
     tested = np.sort(random.permutation(fold.val)[: max(1, COLOR_TESTED // count)])
     pixels = loaded.pixels[tested]
-    altered = {PLAIN: logits(tested), GREY: fitted.logits(without_color(pixels))}
-    for degrees in HUE_TURNS:
-        altered[f"hue {degrees}"] = fitted.logits(with_hue_turned(pixels, degrees=degrees))
+    altered = {"plain": logits(tested)}
+    altered |= {name: fitted.logits(change(pixels)) for name, change in COLOR_TESTS.items()}
     return fold.val, logits(fold.val), tested, altered
 
 
