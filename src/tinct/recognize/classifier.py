@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.features import ArrayFeatures
-from tinct.color.inputs import ARRAY, PICTURE
+from tinct.color.inputs import ARRAY
 from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, UnreadableError
@@ -90,11 +90,10 @@ class Classifier:
         self.classes: tuple[str, ...] = tuple(self.card.classes)
 
     def __repr__(self) -> str:
-        """Name the model and its classes."""
         return f"Classifier({str(self.path)!r}, classes={self.classes!r})"
 
     def __call__(self, picture: Any) -> Prediction:
-        """Do what `predict` does."""
+        """Recognise one picture, as `predict`."""
         return self.predict(picture)
 
     def predict(self, picture: Any) -> Prediction:
@@ -117,12 +116,7 @@ class Classifier:
             pictures: paths, PIL images or arrays, as the class says, mixed at will.
 
         Returns:
-            (N, classes) float32 calibrated probabilities, in the order of `classes`.
-
-        Raises:
-            UnreadableError: a file is missing or damaged.
-            InputError: an array has another form.
-            ModelError: the model failed.
+            (N, classes) float32 calibrated probabilities, in the order of `classes`; errors are those of `predict`.
         """
         with ThreadPoolExecutor(READERS) as pool:
             batches = [
@@ -161,9 +155,6 @@ class Classifier:
     def prepare(self, picture: Any) -> NDArray[Any]:
         """Read a picture in the form that the model was trained on.
 
-        Args:
-            picture: a path, PIL image or array, as the class says.
-
         Returns:
             (height, width, 3) uint8, or (height, width, channels) float32 for a model of arrays.
 
@@ -173,10 +164,12 @@ class Classifier:
         """
         height, width = self.card.size
         if isinstance(picture, str | Path):
-            if self.card.kind == ARRAY and Path(picture).suffix.lower() != ".npy":
-                raise UnreadableError(f"{picture}: the model was trained on .npy arrays, and knows no pictures")
-            if self.card.kind == PICTURE and Path(picture).suffix.lower() == ".npy":
-                raise UnreadableError(f"{picture}: the model was trained on pictures, and knows no .npy arrays")
+            kinds = "pictures", ".npy arrays"
+            is_array, wanted = Path(picture).suffix.lower() == ".npy", self.card.kind == ARRAY
+            if is_array != wanted:
+                raise UnreadableError(
+                    f"{picture}: the model was trained on {kinds[wanted]}, and knows no {kinds[is_array]}"
+                )
             return self._checked(read_pixels(picture, size=(height, width), kind=self.card.kind), str(picture))
         if self.card.kind == ARRAY:
             return self._checked(resized(_numbers(picture), (height, width)), "the array")
@@ -186,7 +179,6 @@ class Classifier:
         return resized(reduce_small(_pixels(picture), longest=2 * max(height, width)), (height, width))
 
     def _checked(self, values: NDArray[Any], name: str) -> NDArray[Any]:
-        """Check the number of channels of an array."""
         measure = self.card.measure()
         wanted = measure.channels if isinstance(measure, ArrayFeatures) else len(self.card.mean)
         if self.card.kind == ARRAY and values.shape[-1] != wanted:

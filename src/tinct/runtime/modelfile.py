@@ -206,13 +206,7 @@ def list_models() -> list[str]:
 
 
 def find_model(model: str | Path) -> Path:
-    """Find a model file.
-
-    Args:
-        model: the name of a model that comes with tinct, or the path of a model file.
-
-    Returns:
-        The file's path.
+    """Return the path of a model that comes with tinct, by its name, or of a model file.
 
     Raises:
         ModelError: there is no such model; the message lists those that come with tinct.
@@ -226,13 +220,7 @@ def find_model(model: str | Path) -> Path:
 
 
 def read_card(model: str | Path) -> Card:
-    """Read a model's card.
-
-    Args:
-        model: the name of a model that comes with tinct, or the path of a model file.
-
-    Returns:
-        The card.
+    """Read the card of a model that comes with tinct, by its name, or of a model file.
 
     Raises:
         ModelError: no such model, a damaged file, no ONNX, no tinct card in it, or one from a newer tinct.
@@ -241,7 +229,7 @@ def read_card(model: str | Path) -> Card:
     return card_of(open_graph(path, optimize=False), path, kind=Card)
 
 
-def rewrite_card(model: str | Path, card: Card, out: str | Path, *, overwrite: bool = False) -> Path:
+def rewrite_card(model: str | Path, card: Card, out: str | Path, *, overwrite: bool = False) -> None:
     """Write a model file with another card: the same graph, byte for byte the same weights.
 
     Args:
@@ -249,9 +237,6 @@ def rewrite_card(model: str | Path, card: Card, out: str | Path, *, overwrite: b
         card: the card it is to have.
         out: the file to write, ending in `.onnx`.
         overwrite: replace a file that is there already.
-
-    Returns:
-        The file written.
 
     Raises:
         ModelError: the model is damaged.
@@ -273,7 +258,6 @@ def rewrite_card(model: str | Path, card: Card, out: str | Path, *, overwrite: b
     with written_beside(target) as partial:
         partial.write_bytes(graph.SerializeToString())
         read_card(partial)
-    return target
 
 
 def check_model_target(target: Path, *, overwrite: bool) -> None:
@@ -345,11 +329,7 @@ def check_finite(values: FloatArray, path: Path) -> None:
 
 
 def card_of(graph: onnxruntime.InferenceSession, path: Path, *, kind: type[AnyCard]) -> AnyCard:
-    """Read the card in an opened graph.
-
-    Raises:
-        ModelError: as `checked_card`.
-    """
+    """Read the card in an opened graph; the rest as `checked_card`."""
     return checked_card(
         graph.get_modelmeta().custom_metadata_map.get(METADATA_KEY),
         inputs=[item.name for item in graph.get_inputs()],

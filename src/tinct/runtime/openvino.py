@@ -45,23 +45,20 @@ def computes_bfloat16() -> bool:
 def open_model(
     path: Path, *, threads: int | None, cores: int, precision: str | None = None
 ) -> tuple[Card, Callable[[FloatArray], FloatArray]]:
-    """Open a model file in OpenVINO.
+    """Open a model file in OpenVINO; return its card, and what runs its graph.
 
-    Args:
-        path: the file.
-        threads: as in `open_graph`.
-        cores: as in `open_graph`.
-        precision: as in `open_graph`.
-
-    Returns:
-        The file's card, and what runs its graph, see `open_graph`.
-
-    Raises:
-        MissingExtraError: OpenVINO is not installed.
-        ModelError: the file is damaged or none of tinct's, OpenVINO cannot use it, or is broken itself.
+    Arguments and errors are those of `read_graph` and `open_graph`.
     """
     graph = read_graph(path)
-    card = _card(graph, path)
+    place = ["framework", METADATA_KEY]  # where OpenVINO keeps the metadata of ONNX files
+    # Opening the file in ONNX Runtime only for its card would cost 30 MB and time.
+    card = checked_card(
+        graph.get_rt_info(place).astype(str) if graph.has_rt_info(place) else None,
+        inputs=[item.any_name for item in graph.inputs],
+        outputs=[item.any_name for item in graph.outputs],
+        path=path,
+        kind=Card,
+    )
     return card, open_graph(graph, path, OUTPUTS[card.task], threads=threads, cores=cores, precision=precision)
 
 
@@ -137,18 +134,6 @@ def open_graph(
             raise ModelError(f"{path}: OpenVINO failed on input {lumas.shape} ({reason})") from error
 
     return infer
-
-
-def _card(graph: openvino.Model, path: Path) -> Card:
-    """Read the card in an opened graph; opening the file in ONNX Runtime only for that would cost 30 MB and time."""
-    place = ["framework", METADATA_KEY]  # where OpenVINO keeps the metadata of ONNX files
-    return checked_card(
-        graph.get_rt_info(place).astype(str) if graph.has_rt_info(place) else None,
-        inputs=[item.any_name for item in graph.inputs],
-        outputs=[item.any_name for item in graph.outputs],
-        path=path,
-        kind=Card,
-    )
 
 
 def _unusable(path: Path, error: RuntimeError) -> ModelError:

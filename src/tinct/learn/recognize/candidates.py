@@ -115,7 +115,7 @@ def fit_candidate(
 
 
 def features_of(candidate: Candidate, pixels: NDArray[Any]) -> ColorFeatures | ArrayFeatures:
-    """Return the statistics that a candidate takes of such pictures or arrays."""
+    """Return what measures a candidate's statistics of pictures or arrays like these."""
     if not candidate.color_space:
         return ArrayFeatures(channels=int(pixels.shape[-1]))
     return ColorFeatures(space=candidate.color_space)

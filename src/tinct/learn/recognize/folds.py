@@ -8,6 +8,8 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from tinct.data.duplicates import fingerprint, look_alikes
 from tinct.errors import DataError, SettingError
@@ -41,19 +43,16 @@ def near_duplicates(pixels: NDArray[Any]) -> NDArray[np.intp]:
     prints = [fingerprint(picture) for picture in pictures]
     whole = np.stack([_detail(picture) for picture in pictures])
     details = _own_details(whole)
-    group = np.arange(len(prints))
-
-    def root(index: int) -> int:
-        while group[index] != index:
-            index = int(group[index])
-        return index
-
-    for one, other in look_alikes(prints):
-        same = whole[one].any() and np.array_equal(pictures[one], pictures[other])
-        if same or float(details[one] @ details[other]) >= SAME_DETAIL:
-            first, second = sorted((root(one), root(other)))
-            group[second] = first
-    return np.array([root(index) for index in range(len(group))], dtype=np.intp)
+    pairs = [
+        (one, other)
+        for one, other in look_alikes(prints)
+        if (whole[one].any() and np.array_equal(pictures[one], pictures[other]))
+        or float(details[one] @ details[other]) >= SAME_DETAIL
+    ]
+    places = np.array(pairs, dtype=np.intp).reshape(-1, 2)
+    copies = coo_array((np.ones(len(pairs)), (places[:, 0], places[:, 1])), shape=(len(prints), len(prints)))
+    group = connected_components(copies, directed=False)[1]
+    return np.unique(group, return_index=True)[1][group]
 
 
 def _as_pictures(arrays: NDArray[Any]) -> NDArray[np.uint8]:
