@@ -27,7 +27,7 @@ from tinct.data.source import open_source, pictures
 from tinct.learn.hardware import has_bfloat16
 from tinct.learn.networks.registry import FAMILIES, build
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
-from tinct.learn.settings import Augmentation
+from tinct.learn.settings import Training
 from tinct.learn.tasks import ColorizeTask, Schedule
 
 SEED = 1
@@ -54,15 +54,8 @@ def make_task(name: str, bins: ColorBins, steps: int) -> ColorizeTask:
     """Set up a training task on the processor."""
     torch.manual_seed(SEED)
     network = build(name, outputs=bins.count).to(memory_format=torch.channels_last)
-    return ColorizeTask(
-        network,
-        space="yuv",
-        bins=bins,
-        augmentation=Augmentation(),
-        learning_rate=1e-3,
-        weight_decay=0.01,
-        schedule=Schedule(steps=steps, decay=0.3),
-    )
+    training = Training("", weight_decay=0.01)
+    return ColorizeTask(network, training, bins=bins, schedule=Schedule(steps=steps, decay=0.3))
 
 
 def step(task: ColorizeTask, optimizer: Any, batch: dict[str, torch.Tensor]) -> None:

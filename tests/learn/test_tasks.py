@@ -11,7 +11,7 @@ from tinct.color.spaces import chroma_space
 from tinct.errors import SettingError
 from tinct.learn.augment import Augmenter
 from tinct.learn.networks.registry import build
-from tinct.learn.settings import Augmentation
+from tinct.learn.settings import Augmentation, Training
 from tinct.learn.tasks import BinTable, ColorizeTask, Schedule, shrink, split_rgb
 
 
@@ -23,15 +23,9 @@ def bins() -> ColorBins:
 
 def _task(bins: ColorBins | None, *, space: str = "yuv") -> ColorizeTask:
     torch.manual_seed(0)
-    return ColorizeTask(
-        build("flat", outputs=bins.count if bins else 2),
-        space=space,
-        bins=bins,
-        augmentation=Augmentation(),
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        schedule=Schedule(steps=10, decay=0.3),
-    )
+    training = Training("", task="bins" if bins else "regression", space=space, weight_decay=0.0)
+    network = build("flat", outputs=bins.count if bins else 2)
+    return ColorizeTask(network, training, bins=bins, schedule=Schedule(steps=10, decay=0.3))
 
 
 @pytest.mark.parametrize("space", ["yuv", "lab"])

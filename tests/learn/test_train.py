@@ -26,7 +26,7 @@ from tinct.learn.export import trained_network
 from tinct.learn.photo_stream import Crop, cut
 from tinct.learn.records import draw
 from tinct.learn.run import Run, finished_epochs
-from tinct.learn.settings import Augmentation, Training
+from tinct.learn.settings import Training
 from tinct.learn.tasks import ColorizeTask, Schedule
 from tinct.learn.train import train
 
@@ -190,15 +190,7 @@ def test_sheets_show_the_averaged_network(dataset: str, tmp_path: Path) -> None:
     run = train(Training(data=dataset, **{**SMALL, "epochs": 1, "average": 0.99}), tmp_path / "run")
     network, _ = trained_network(run)
     shown = cv2.imread(str(run.path / "samples" / "epoch-000.png"), cv2.IMREAD_COLOR_RGB)
-    task = ColorizeTask(
-        network,
-        space="yuv",
-        bins=run.bins,
-        augmentation=Augmentation(),
-        learning_rate=1.0,
-        weight_decay=0.0,
-        schedule=Schedule(steps=1, decay=0),
-    ).eval()
+    task = ColorizeTask(network, Training(dataset), bins=run.bins, schedule=Schedule(steps=1, decay=0)).eval()
     source = open_source(dataset, split="val")
     squares = [
         cut(picture, Crop(160, zoom=1, random=False), random.Random(0))[0] for picture in pictures(source, limit=12)

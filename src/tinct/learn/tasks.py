@@ -17,7 +17,7 @@ from tinct.errors import SettingError
 from tinct.learn.augment import Augmenter
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.transfer import TransferNetwork
-from tinct.learn.settings import Augmentation
+from tinct.learn.settings import Training
 
 Batch = dict[str, torch.Tensor]
 # Chroma is learned in about ±1, in Lab as Hultgren et al. scale it.
@@ -160,38 +160,36 @@ class ColorizeTask(lightning.LightningModule):
     def __init__(
         self,
         network: Network,
+        training: Training,
         *,
-        space: str,
         bins: ColorBins | None,
-        augmentation: Augmentation,
-        learning_rate: float,
-        weight_decay: float,
         schedule: Schedule,
-        seed: int = 0,
         temperature: float = 0.5,
-        task: str | None = None,
         chroma_scale: float | None = None,
-        softness: float = 0.0,
-        encoder_rate: float = 1.0,
     ) -> None:
-        """Set up; `learning_rate` may be changed before the training starts.
+        """Set up.
 
-        `task` is `bins` with bins and `regression` without, where it is not given; `chroma_scale`, by which chroma is
-        divided for the squared error, is the space's.
+        Args:
+            network: what is trained.
+            training: the settings; a rate of `auto` is set as `learning_rate` before the training starts.
+            bins: the colour bins; None for other tasks.
+            schedule: the rate's factor at each step.
+            temperature: at which bins are decoded for the figures.
+            chroma_scale: what chroma is divided by for the squared error; the space's without it.
         """
         super().__init__()
-        self.seed = seed
         self.network = network
-        self.space = space
-        self.task = task or ("regression" if bins is None else "bins")
-        self.table = BinTable(bins, softness=softness) if bins is not None else None
-        self.encoder_rate = encoder_rate
-        self.augmenter = Augmenter(augmentation)
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
+        self.seed = training.seed
+        self.space = training.space
+        self.task = training.task
+        self.table = BinTable(bins, softness=training.softness) if bins is not None else None
+        self.encoder_rate = training.encoder_rate
+        self.augmenter = Augmenter(training.augmentation)
+        self.learning_rate = 0.0 if training.learning_rate == "auto" else float(training.learning_rate)
+        self.weight_decay = training.weight_decay
         self.schedule = schedule
         self.temperature = temperature
-        self.chroma_scale = chroma_scale or CHROMA_SCALES[space]
+        self.chroma_scale = chroma_scale or CHROMA_SCALES[training.space]
 
     def on_fit_start(self) -> None:
         """Bring the bins to where the network is."""

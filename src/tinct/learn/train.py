@@ -125,19 +125,12 @@ def _fit(
     timer = None if training.minutes is None else Timer(timedelta(minutes=training.minutes), verbose=False)
     task = ColorizeTask(
         network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
-        space=training.space,
+        training,
         bins=run.bins,
-        augmentation=training.augmentation,
-        learning_rate=0.0,
-        weight_decay=training.weight_decay,
         schedule=_schedule(
             training, steps=_planned_steps(checkpoint, steps=steps, epochs=training.epochs), timer=timer
         ),
-        seed=training.seed,
-        task=training.task,
         chroma_scale=run.chroma_scale,
-        softness=training.softness,
-        encoder_rate=training.encoder_rate,
     )
     common: dict[str, Any] = {
         "accelerator": accelerator,
@@ -157,9 +150,8 @@ def _fit(
         streams.store_features(network, Path(cache), seen=seen, half=half, device=torch_device(accelerator))
     if training.learning_rate == "auto":
         # Noted in the run, so that a resumed training goes on at the rate that was found.
-        training = replace(training, learning_rate=find_learning_rate(task, streams, common))
-        replace(run, training=training).save()
-    task.learning_rate = float(training.learning_rate)
+        task.learning_rate = find_learning_rate(task, streams, common)
+        replace(run, training=replace(training, learning_rate=task.learning_rate)).save()
     trainer = lightning.Trainer(
         **common,
         max_epochs=training.epochs,

@@ -77,10 +77,8 @@ def test_a_frozen_encoder_stays_as_it_is(name: str) -> None:
     assert not network.encoder.training
     assert network.decoder.training
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    task = ColorizeTask(
-        network, space="lab", bins=None, augmentation=Training("").augmentation, learning_rate=0.1, weight_decay=0.5,
-        schedule=Schedule(steps=1, decay=0),
-    )  # fmt: skip
+    training = Training("", task="regression", space="lab", learning_rate=0.1, weight_decay=0.5)
+    task = ColorizeTask(network, training, bins=None, schedule=Schedule(steps=1, decay=0))
     optimizer = task.configure_optimizers()["optimizer"]
     task(torch.rand(2, 1, 64, 64)).sum().backward()
     optimizer.step()

@@ -37,7 +37,7 @@ from tinct.learn.networks.registry import build
 from tinct.learn.photo_stream import Crop, PhotoStream
 from tinct.learn.run import learn_bins
 from tinct.learn.settings import Training
-from tinct.learn.tasks import CHROMA_SCALES, Batch, ColorizeTask, Schedule, shrink, split_rgb
+from tinct.learn.tasks import Batch, ColorizeTask, Schedule, shrink, split_rgb
 from tinct.learn.weights import load_start, read_encoder
 from tinct.runtime.modelfile import OUTPUT_CHANNELS
 
@@ -171,18 +171,8 @@ def _measure(
 
 
 def _task(training: Training, network: Network, bins: ColorBins | None) -> ColorizeTask:
-    return ColorizeTask(
-        network,
-        space=training.space,
-        bins=bins,
-        augmentation=training.augmentation,
-        learning_rate=1.0,
-        weight_decay=0.0,
-        schedule=Schedule(steps=1, decay=0.0),
-        seed=training.seed,
-        task=training.task,
-        chroma_scale=CHROMA_SCALES[training.space],
-    )
+    plain = replace(training, learning_rate=1.0, weight_decay=0.0, softness=0.0, encoder_rate=1.0)
+    return ColorizeTask(network, plain, bins=bins, schedule=Schedule(steps=1, decay=0.0))
 
 
 def _short_training(
