@@ -17,8 +17,9 @@ import cv2
 import numpy as np
 
 import common
+from tinct.learn.recognize.candidates import Choices
 from tinct.learn.recognize.fit import Fitting
-from tinct.learn.recognize.pick import Choices, train_classifier
+from tinct.learn.recognize.pick import train_classifier
 from tinct.media.image.small import read_pixels
 from tinct.recognize.classifier import Classifier
 

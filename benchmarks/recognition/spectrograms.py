@@ -20,7 +20,7 @@ from table import HERE, Table, chance, run_table
 
 from tinct.color.inputs import ARRAY, without_color
 from tinct.data.labelled import Loaded, find_labelled, load
-from tinct.learn.recognize.candidates import choose_candidates
+from tinct.learn.recognize.candidates import Choices, choose_candidates
 from tinct.learn.recognize.folds import leaks, near_duplicates, stratified_folds
 
 # Mean distance to the colour map's nearest colour, in 8-bit steps, up to which a picture is taken to be drawn in it.
@@ -70,7 +70,7 @@ def main() -> None:
                 if chosen is None:
                     continue
                 facts = {"set": folder.name, "input": what, "size": wanted.size, "folds": wanted.folds}
-                candidates = choose_candidates(chosen.labelled.kind, networks=[network], size=chosen.size)
+                candidates = choose_candidates(chosen.labelled.kind, Choices([network]), size=chosen.size)
                 run_table(table, "table", candidates, chosen, folds, epochs=epochs, facts=facts)
 
 

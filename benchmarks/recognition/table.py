@@ -15,8 +15,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 import common  # noqa: E402
 from tinct.data.labelled import Loaded  # noqa: E402
-from tinct.learn.recognize.candidates import Candidate, choose_candidates, fitting_for  # noqa: E402
-from tinct.learn.recognize.fit import Fitting  # noqa: E402
+from tinct.learn.recognize.candidates import Candidate, Choices, choose_candidates  # noqa: E402
 from tinct.learn.recognize.folds import Fold  # noqa: E402
 from tinct.learn.recognize.trial import StatisticsCache, judge, run_trial  # noqa: E402
 
@@ -78,7 +77,7 @@ def run_table(
         for seed in seeds:
             if table.has(name, candidate=candidate.name, seed=seed, **(facts or {})):
                 continue
-            fitting = fitting_for(candidate, Fitting(seed=seed), given=frozenset())
+            fitting = Choices(seed=seed).fitting_for(candidate)
             if epochs is not None:
                 fitting = replace(fitting, epochs=epochs(candidate))
             outcome = run_trial(candidate, loaded, folds, fitting=fitting, measured=measured)
@@ -89,9 +88,7 @@ def every_space(networks: list[str], *, size: tuple[int, int], **options: Any) -
     """Give networks in each of the six spaces and in the stack."""
     found = []
     for network in networks:
-        found += choose_candidates(
-            "picture", networks=[network], color_spaces=[*SPACES, "rgb+hsv+lab"], size=size, **options
-        )
+        found += choose_candidates("picture", Choices([network], [*SPACES, "rgb+hsv+lab"], **options), size=size)
     return found
 
 

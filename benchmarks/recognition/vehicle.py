@@ -13,7 +13,7 @@ from pathlib import Path
 from table import HERE, Table, every_space, run_table, split_fold
 
 from tinct.data.labelled import find_labelled, load
-from tinct.learn.recognize.candidates import ALL_NETWORKS, choose_candidates
+from tinct.learn.recognize.candidates import ALL_NETWORKS, Choices, choose_candidates
 from tinct.learn.recognize.folds import leaks, near_duplicates
 
 
@@ -42,10 +42,10 @@ def main() -> None:
     for network in wanted.only:
         options = {"width": wanted.width} if network == "two_branch" and wanted.width else None
         if network == "pretrained":
-            candidates += choose_candidates("picture", networks=[network], weights=str(wanted.weights))
+            candidates += choose_candidates("picture", Choices([network], weights=str(wanted.weights)))
         elif wanted.spaces:
             candidates += choose_candidates(
-                "picture", networks=[network], color_spaces=wanted.spaces, size=loaded.size, options=options
+                "picture", Choices([network], wanted.spaces, options=options), size=loaded.size
             )
         else:
             candidates += every_space([network], size=loaded.size, options=options)

@@ -17,7 +17,7 @@ from tinct.learn.networks.registry import build
 from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
 from tinct.learn.settings import Augmentation, Training
-from tinct.learn.streams import can_store, store_features
+from tinct.learn.streams import Streams, can_store, store_features
 from tinct.learn.tasks import split_rgb
 from tinct.learn.train import train
 
@@ -95,14 +95,16 @@ def test_nothing_half_made_is_left_or_read(photo_folder: Path, tmp_path: Path) -
         decode_source(open_source(folder, split="train", val=0), tmp_path / "file" / "cache")
 
 
-@pytest.mark.parametrize("half", [False, True])
-def test_features_are_those_the_encoder_gives(dataset: str, tmp_path: Path, half: bool) -> None:
+@pytest.mark.parametrize(("half", "size", "enlarge"), [(False, 48, 1.0), (True, 48, 1.0), (False, 160, 2.0)])
+def test_features_are_those_the_encoder_gives(
+    dataset: str, tmp_path: Path, half: bool, size: int, enlarge: float
+) -> None:
     network = build("squeezenet1_1", outputs=2, options={"width": 8})
     assert isinstance(network, TransferNetwork)
     source = select(open_source(dataset, split="train"), subset=0.7)
-    settings: dict[str, Any] = {"crop": 48, "space": "lab", "half": half, "device": torch.device("cpu")}
+    crop = Crop(size, zoom=1.0, random=False, enlarge=enlarge)
+    settings: dict[str, Any] = {"crop": crop, "space": "lab", "half": half, "device": torch.device("cpu")}
     file = store_features(network, source, tmp_path, **settings)
-    crop = Crop(48, zoom=1.0, random=False)
     stream = PhotoStream(source, crop=crop, batch_size=5, seed=7, epoch=2, endless=True, features=file)
     batches = iter(loader(stream, workers=0))
     for batch in (next(batches) for _ in range(9)):
@@ -119,6 +121,20 @@ def test_features_are_those_the_encoder_gives(dataset: str, tmp_path: Path, half
     other = build("squeezenet1_1", outputs=2, options={"width": 8})
     assert isinstance(other, TransferNetwork)
     assert store_features(other, source, tmp_path, **settings).path != file.path
+    larger = {**settings, "crop": Crop(size, zoom=1.0, random=False, enlarge=enlarge + 1)}
+    assert store_features(network, source, tmp_path, **larger).path != file.path
+
+
+def test_features_of_enlarged_photographs_are_those_of_the_squares_they_come_with(dataset: str, tmp_path: Path) -> None:
+    network = build("squeezenet1_1", outputs=2, options={"width": 8})
+    training = Training(dataset, crop=160, enlarge=2.0, batch_size=4, workers=0, augmentation=PLAIN)
+    streams = Streams(training, *(open_source(dataset, split=split) for split in ("train", "val")))
+    streams.store_features(network, tmp_path, seen=10**6, half=False, device=torch.device("cpu"))
+    batch = next(iter(streams.train_dataloader()))
+    assert batch["mask"].all()
+    with torch.no_grad():
+        expected = network.encode(split_rgb(batch["rgb"].permute(0, 3, 1, 2).float() / 255, "yuv")[0])  # type: ignore[operator]
+    torch.testing.assert_close(batch["features"], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_only_a_frozen_encoder_on_plain_squares_is_stored() -> None:

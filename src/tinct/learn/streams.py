@@ -68,52 +68,41 @@ class Streams(lightning.LightningDataModule):
         for split, source in (("train", self.train_source), ("val", self.val_source)):
             if source.count:
                 self.features[split] = store_features(
-                    network, source, folder, crop=training.crop, space=training.space, half=half, device=device
+                    network, source, folder, crop=self._crop(split), space=training.space, half=half, device=device
                 )
 
     def train_dataloader(self) -> Any:
         """Stream an epoch of training squares."""
         training = self._training
-        crop = Crop(
-            training.crop,
-            zoom=training.zoom,
-            random=training.augmentation.random_crop,
-            enlarge=training.enlarge,
-        )
-        stream = PhotoStream(
-            self.train_source,
-            crop=crop,
-            batch_size=training.batch_size,
-            seed=training.seed,
-            epoch=self.trainer.current_epoch if self.trainer else 0,
-            endless=True,
-            features=self.features.get("train"),
-            **self._place(),
-        )
-        return loader(stream, workers=training.workers)
+        epoch = self.trainer.current_epoch if self.trainer else 0
+        return self._loader("train", seed=training.seed, epoch=epoch, workers=training.workers)
 
     def val_dataloader(self) -> Any:
         """Stream the validation squares, each once."""
-        if not self.val_source.count:
-            return []
-        training = self._training
-        crop = Crop(training.crop, zoom=1.0, random=False)
-        stream = PhotoStream(
-            self.val_source,
-            crop=crop,
-            batch_size=training.batch_size,
-            seed=0,
-            epoch=0,
-            endless=False,
-            features=self.features.get("val"),
-            **self._place(),
-        )
-        return loader(stream, workers=min(training.workers, 1))
+        workers = min(self._training.workers, 1)
+        return self._loader("val", seed=0, epoch=0, workers=workers) if self.val_source.count else []
 
-    def _place(self) -> dict[str, int]:
-        if self.trainer is None:
-            return {"rank": 0, "ranks": 1}
-        return {"rank": self.trainer.global_rank, "ranks": self.trainer.world_size}
+    def _loader(self, split: str, *, seed: int, epoch: int, workers: int) -> Any:
+        stream = PhotoStream(
+            self.train_source if split == "train" else self.val_source,
+            crop=self._crop(split),
+            batch_size=self._training.batch_size,
+            seed=seed,
+            epoch=epoch,
+            endless=split == "train",
+            rank=self.trainer.global_rank if self.trainer else 0,
+            ranks=self.trainer.world_size if self.trainer else 1,
+            features=self.features.get(split),
+        )
+        return loader(stream, workers=workers)
+
+    def _crop(self, split: str) -> Crop:
+        training = self._training
+        if split == "val":
+            return Crop(training.crop, zoom=1.0, random=False)
+        return Crop(
+            training.crop, zoom=training.zoom, random=training.augmentation.random_crop, enlarge=training.enlarge
+        )
 
 
 def can_store(network: torch.nn.Module, augmentation: Augmentation) -> bool:
@@ -127,7 +116,7 @@ def store_features(
     source: Source,
     folder: str | Path,
     *,
-    crop: int,
+    crop: Crop,
     space: str,
     half: bool,
     device: torch.device,
@@ -141,7 +130,7 @@ def store_features(
         network: whose encoder is run.
         source: the photographs.
         folder: where caches are kept.
-        crop: edge of the squares, cut from the middle.
+        crop: how the squares are cut; never at random.
         space: `yuv` or `lab`, which luma the encoder sees.
         half: run it in mixed precision, in bfloat16.
         device: where it is run.
@@ -153,7 +142,8 @@ def store_features(
         DataError: a photograph cannot be read.
         OutputError: the file cannot be written; nothing is left behind.
     """
-    digest = hashlib.sha256(f"{source_key(source)} {_drawn(source)} {crop} {space} {half}".encode())
+    cut = f"{crop.size}" if crop.enlarge == 1 else f"{crop.size} x {crop.enlarge}"
+    digest = hashlib.sha256(f"{source_key(source)} {_drawn(source)} {cut} {space} {half}".encode())
     digest.update(f"{type(network).__name__} {torch.__version__}".encode())
     for name, value in network.encoder.state_dict().items():
         digest.update(name.encode())
@@ -174,11 +164,10 @@ def store_features(
 
 
 def _encoded(
-    network: TransferNetwork, source: Source, *, crop: int, space: str, half: bool, device: torch.device
+    network: TransferNetwork, source: Source, *, crop: Crop, space: str, half: bool, device: torch.device
 ) -> Iterator[torch.Tensor]:
     """Return features (N, channels, h, w) of a source's photographs in their order."""
-    plain = Crop(crop, zoom=1.0, random=False)
-    stream = PhotoStream(source, crop=plain, batch_size=_BATCH, seed=0, epoch=0, endless=False)
+    stream = PhotoStream(source, crop=crop, batch_size=_BATCH, seed=0, epoch=0, endless=False)
     training = network.training
     network.eval().to(device)
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):

@@ -18,9 +18,9 @@ from tinct.color.spaces import hsv_to_rgb
 from tinct.errors import DataError, OutputError, SettingError
 from tinct.learn.recognize import pick
 from tinct.learn.recognize.augment import Augmentation
-from tinct.learn.recognize.candidates import choose_candidates
+from tinct.learn.recognize.candidates import Choices, choose_candidates, fitting_of
 from tinct.learn.recognize.fit import Fitting
-from tinct.learn.recognize.pick import Choices, fitting_of, train_classifier
+from tinct.learn.recognize.pick import train_classifier
 from tinct.runtime.classifier import ClassifierSession
 
 QUICK = Choices(networks=["color_statistics"], color_spaces=["lab"], folds=2)
@@ -251,29 +251,32 @@ def test_a_killed_training_goes_on_with_the_next_candidate(tmp_path):
     assert not kept.exists()
 
 
-def test_candidates_are_restricted_and_refused():
+def test_candidates_are_restricted_and_refused(tmp_path):
     names = [each.name for each in choose_candidates("picture", size=(96, 96))]
     assert names == [
         *("color_statistics/logistic rgb+hsv+lab", "color_statistics/boosting rgb+hsv+lab", "small_cnn lab"),
         *("color_first lab+hsv", "long_kernels lab", "two_branch rgb width=0.25"),
     ]
-    every = choose_candidates("picture", networks=["small_cnn"], color_spaces=["all", "lab+hsv"])
+    every = choose_candidates("picture", Choices(networks=["small_cnn"], color_spaces=["all", "lab+hsv"]))
     assert [each.color_space for each in every] == ["rgb", "hsv", "hsl", "lab", "yuv", "xyz", "lab+hsv"]
     assert "long_kernels lab long=22" in [each.name for each in choose_candidates("picture", size=(48, 64))]
     assert all(each.color_space == "" for each in choose_candidates("array"))
-    pretrained = choose_candidates("picture", networks=["pretrained"], weights="w.pth", backbone="vgg16")
+    weights = tmp_path / "w.pth"
+    weights.write_bytes(b"weights")
+    choices = Choices(networks=["pretrained"], weights=str(weights), backbone="vgg16")
+    pretrained = choose_candidates("picture", choices)
     assert [each.name for each in pretrained] == ["pretrained/vgg16 rgb"]
     for options, message in (
         ({"networks": ["resnet"]}, "no network 'resnet'"),
         ({"networks": ["pretrained"]}, "--weights FILE"),
         ({"options": {"width": 3}}, "belong to one network"),
         ({"color_spaces": ["cmyk"]}, "no colour space 'cmyk'"),
-        ({"networks": ["pretrained"], "weights": "w", "color_spaces": ["lab"]}, "nothing is left"),
+        ({"networks": ["pretrained"], "weights": str(weights), "color_spaces": ["lab"]}, "nothing is left"),
     ):
         with pytest.raises(SettingError, match=message):
-            choose_candidates("picture", **options)
+            choose_candidates("picture", Choices(**options))
     with pytest.raises(SettingError, match="no colours"):
-        choose_candidates("array", color_spaces=["lab"])
+        choose_candidates("array", Choices(color_spaces=["lab"]))
 
 
 def test_what_was_asked_for_is_told_from_defaults():

@@ -14,7 +14,8 @@ from tinct.cli.output import print_json, progress_of_steps, say
 from tinct.errors import SettingError
 
 if TYPE_CHECKING:
-    from tinct.learn.recognize.pick import Choices, TrainedClassifier
+    from tinct.learn.recognize.candidates import Choices
+    from tinct.learn.recognize.pick import TrainedClassifier
     from tinct.learn.recognize.trial import Judged
 
 EPILOG = """Examples:
@@ -154,7 +155,7 @@ def train(
     how much of its decision is colour is measured on grey and hue-turned pictures. Stopped and run again, it goes on.
     """
     require_learn("learning to recognise")
-    from tinct.learn.recognize.pick import Choices, fitting_of
+    from tinct.learn.recognize.candidates import Choices, fitting_of
 
     asked = Asked(**given)
     fitting, names = fitting_of(**asked.fitting(epochs=epochs))

@@ -256,13 +256,12 @@ def setup_of(
     Raises:
         SettingError: settings that make no sense.
     """
-    from tinct.learn.recognize.candidates import choose_candidates, fitting_for
-    from tinct.learn.recognize.pick import fitting_of
+    from tinct.learn.recognize.candidates import Choices, choose_candidates, fitting_of
 
     fitting, given = fitting_of(values or {}, augmentation=augmentation or {}, as_first_written=as_first_written)
     spaces = [color_space] if color_space else ["rgb"] if as_first_written else None
-    candidate = choose_candidates(
-        PICTURE, networks=[network], color_spaces=spaces, weights=weights, backbone=backbone, options=options
-    )[0]
-    fitting = fitting_for(candidate, fitting, given=given)
-    return Setup(network, candidate.options, candidate.color_space, fitting, size)
+    asked = Choices(
+        [network], spaces, weights, backbone, options or {}, fitting=fitting, given=given, seed=fitting.seed
+    )
+    candidate = choose_candidates(PICTURE, asked)[0]
+    return Setup(network, candidate.options, candidate.color_space, asked.fitting_for(candidate), size)

@@ -1,9 +1,10 @@
-"""What is tried to tell classes apart, and fitting any of it the same way."""
+"""What is tried to tell classes apart, as it was asked for, and fitting any of it the same way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,15 @@ from tinct.color.inputs import ARRAY, INPUT_SPACES, input_space
 from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
 from tinct.learn.networks.recognizers import NETWORKS, PRETRAINED
+from tinct.learn.recognize.augment import Augmentation
 from tinct.learn.recognize.fit import Fitting, Trained, fit_network
 from tinct.learn.recognize.statistics import HEADS, Head, fit_head, measure_all
 
 COLOR_STATISTICS = "color_statistics"
 ALL_NETWORKS = (COLOR_STATISTICS, *NETWORKS)
 ALL_SPACES = "all"
+MINUTES = 3.0
+MOST_FOLDS = 20
 # The colour space that colour statistics did best in on the benchmarks.
 STATISTICS_SPACE = "rgb+hsv+lab"
 
@@ -121,78 +125,137 @@ def features_of(candidate: Candidate, pixels: NDArray[Any]) -> ColorFeatures | A
     return ColorFeatures(space=candidate.color_space)
 
 
-def fitting_for(candidate: Candidate, fitting: Fitting, *, given: frozenset[str]) -> Fitting:
-    """Return settings with the epochs and the rate that suit a network, where they were not given."""
-    if candidate.network not in NETWORKS:
-        return fitting
-    network = NETWORKS[candidate.network]
-    suited: dict[str, Any] = {"epochs": network.epochs, "learning_rate": network.learning_rate}
-    return replace(fitting, **{name: value for name, value in suited.items() if name not in given})
+@dataclass(frozen=True)
+class Choices:
+    """What a training is asked for.
+
+    Attributes:
+        networks: try only these; all that fit without it.
+        color_spaces: try only these, `all` for all six; those that suit each network without it.
+        weights: a file of pretrained weights; `pretrained` is not tried without it.
+        backbone: the network of the weights, `squeezenet1_1` or `vgg16`.
+        options: of the one network that is tried.
+        size: height and width that pictures are brought to; their own, up to 128 pixels, without it.
+        folds: of the cross-validation; 1 measures on one fifth; chosen by the number of pictures without it.
+        minutes: for all networks together; statistics take what they need.
+        fitting: how networks are trained.
+        given: the names of those of `fitting`'s values that were asked for; others are chosen for each network.
+        force: warn of changes that destroy the label instead of refusing them.
+        seed: of everything that is random.
+    """
+
+    networks: list[str] | None = None
+    color_spaces: list[str] | None = None
+    weights: str | None = None
+    backbone: str = "squeezenet1_1"
+    options: dict[str, Any] = field(default_factory=dict)
+    size: tuple[int, int] | None = None
+    folds: int | None = None
+    minutes: float = MINUTES
+    fitting: Fitting = field(default_factory=Fitting)
+    given: frozenset[str] = frozenset()
+    force: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the settings.
+
+        Raises:
+            SettingError: a value is out of its range.
+        """
+        if not self.minutes > 0:
+            raise SettingError(f"--time needs more than 0 minutes, not {self.minutes:g}")
+        if self.folds is not None and not 1 <= self.folds <= MOST_FOLDS:
+            raise SettingError(f"--folds needs 1, for one fifth kept apart, to {MOST_FOLDS}, not {self.folds}")
+
+    def fitting_for(self, candidate: Candidate) -> Fitting:
+        """Return how a candidate is trained: with the epochs and the rate that suit it, where none were asked for."""
+        fitting = replace(self.fitting, seed=self.seed)
+        if candidate.network not in NETWORKS:
+            return fitting
+        network = NETWORKS[candidate.network]
+        suited: dict[str, Any] = {"epochs": network.epochs, "learning_rate": network.learning_rate}
+        return replace(fitting, **{name: value for name, value in suited.items() if name not in self.given})
+
+
+def fitting_of(
+    values: dict[str, Any], *, augmentation: dict[str, Any], as_first_written: bool = False
+) -> tuple[Fitting, frozenset[str]]:
+    """Return how networks are trained from what was asked for.
+
+    Args:
+        values: of `Fitting`; None where a value was not asked for.
+        augmentation: of `Augmentation`.
+        as_first_written: begin with `Fitting.as_first_written` instead of the defaults.
+
+    Returns:
+        The settings, and the names of the values that were asked for.
+
+    Raises:
+        SettingError: there is no such change to pictures, or a value makes no sense.
+    """
+    begin = Fitting.as_first_written() if as_first_written else Fitting()
+    changes = vars(begin.augmentation).copy()
+    for name, value in augmentation.items():
+        if name not in changes:
+            raise SettingError(f"no change '{name}' to pictures; there are {', '.join(changes)}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise SettingError(f"--augment {name} needs a number of 0 to 1, not {value!r}")
+        changes[name] = bool(value) if isinstance(changes[name], bool) else float(value)
+    asked = {name: value for name, value in values.items() if value is not None}
+    given = frozenset(asked) | ({"epochs", "learning_rate"} if as_first_written else set())
+    return replace(begin, **asked, augmentation=Augmentation(**changes)), given
 
 
 def choose_candidates(
-    kind: str,
-    *,
-    networks: list[str] | None = None,
-    color_spaces: list[str] | None = None,
-    weights: str | None = None,
-    backbone: str = "squeezenet1_1",
-    options: dict[str, Any] | None = None,
-    size: tuple[int, int] | None = None,
+    kind: str, choices: Choices | None = None, *, size: tuple[int, int] | None = None
 ) -> list[Candidate]:
     """List what is tried, in order.
 
     Args:
         kind: `picture` or `array`.
-        networks: only these; all that fit without it.
-        color_spaces: only these, `all` for all six; those that suit each network without it.
-        weights: a file of pretrained weights; `pretrained` is left out without it.
-        backbone: the network of the weights, `squeezenet1_1` or `vgg16`.
-        options: of the network; only where one network is chosen.
+        choices: what was asked for.
         size: height and width of the pictures; long kernels are made to fit into it.
 
     Raises:
-        SettingError: no such network or space; options for several networks; pretrained without weights; colour
+        SettingError: no such network, space or file; options for several networks; pretrained without weights; colour
             spaces for arrays.
     """
-    _check_choice(kind, networks, color_spaces, options, pretrained=weights is not None and kind != ARRAY)
+    choices = choices or Choices()
+    _check_choices(kind, choices)
     candidates: list[Candidate] = []
     for name in ALL_NETWORKS:
-        if networks is not None and name not in networks:
+        if choices.networks is not None and name not in choices.networks:
             continue
-        if name == PRETRAINED and (weights is None or kind == ARRAY):
+        if name == PRETRAINED and (choices.weights is None or kind == ARRAY):
             continue
-        chosen = {**(NETWORKS[name].options if name in NETWORKS else {}), **(options or {})}
-        if name == "long_kernels" and size and not options:
-            chosen = _kernels_that_fit(size)
+        options = {**(NETWORKS[name].options if name in NETWORKS else {}), **choices.options}
+        if name == "long_kernels" and size and not choices.options:
+            options = _kernels_that_fit(size)
         if name == PRETRAINED:
-            chosen |= {"weights": str(weights), "backbone": backbone}
-        for space in _spaces(name, kind, color_spaces):
+            options |= {"weights": str(choices.weights), "backbone": choices.backbone}
+        for space in _spaces(name, kind, choices.color_spaces):
             heads = HEADS if name == COLOR_STATISTICS else ("",)
-            candidates += [Candidate(name, space, head, chosen) for head in heads]
+            candidates += [Candidate(name, space, head, options) for head in heads]
     if not candidates:
         raise SettingError("nothing is left to try; ask for other networks or colour spaces")
     return candidates
 
 
-def _check_choice(
-    kind: str,
-    networks: list[str] | None,
-    color_spaces: list[str] | None,
-    options: dict[str, Any] | None,
-    *,
-    pretrained: bool,
-) -> None:
-    for name in networks or []:
+def _check_choices(kind: str, choices: Choices) -> None:
+    networks = choices.networks or []
+    for name in networks:
         if name not in ALL_NETWORKS:
             raise SettingError(f"no network '{name}'; there are {', '.join(ALL_NETWORKS)}")
-    if options and (networks is None or len(networks) != 1):
+    if choices.options and len(networks) != 1:
         raise SettingError("options belong to one network; name it with --network")
-    if options and networks == [COLOR_STATISTICS]:
+    if choices.options and networks == [COLOR_STATISTICS]:
         raise SettingError(f"{COLOR_STATISTICS} has no options; leave out --option")
-    if networks and PRETRAINED in networks and not pretrained:
+    if PRETRAINED in networks and (choices.weights is None or kind == ARRAY):
         raise SettingError("pretrained features need pictures and --weights FILE, .npz for squeezenet1_1 or .pth")
-    if color_spaces and kind == ARRAY:
+    if choices.weights is not None and not Path(choices.weights).is_file():
+        raise SettingError(f"{choices.weights}: no such file of weights; check the path")
+    if choices.color_spaces and kind == ARRAY:
         raise SettingError("arrays have no colours; leave out --color-space")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,65 +15,18 @@ from tinct.data.labelled import Labelled, Loaded, common_size, find_labelled, lo
 from tinct.data.pictures import TEST, TRAIN, VAL
 from tinct.errors import DataError, SettingError
 from tinct.learn.networks.recognizers import PRETRAINED
-from tinct.learn.recognize.augment import Augmentation, check_augmentation
-from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, choose_candidates, fitting_for
+from tinct.learn.recognize.augment import check_augmentation
+from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, Choices, choose_candidates
 from tinct.learn.recognize.export import finish
-from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.folds import Fold, leaks, near_duplicates, stratified_folds
 from tinct.learn.recognize.trial import Judged, Notebook, StatisticsCache, judge, run_trial
 from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.modelfile import check_model_target
 from tinct.runtime.scores import Scores
 
-MINUTES = 3.0
-MOST_FOLDS = 20
 FEWEST_EPOCHS = 3  # a network that comes to fewer in its share of the time is not judged
 # Up to these numbers of pictures there are five folds, or three; above, one.
 FIVE_FOLDS_TO, THREE_FOLDS_TO = 600, 2000
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What a training is asked for.
-
-    Attributes:
-        networks: try only these.
-        color_spaces: try only these; `all` for all six.
-        weights: a file of pretrained weights.
-        backbone: what they belong to.
-        options: of the one network that is tried.
-        size: height and width that pictures are brought to; their own, up to 128 pixels, without it.
-        folds: of the cross-validation; 1 measures on one fifth; chosen by the number of pictures without it.
-        minutes: for all networks together; statistics take what they need.
-        fitting: how networks are trained.
-        given: the names of those of `fitting`'s values that were asked for; others are chosen for each network.
-        force: warn of changes that destroy the label instead of refusing them.
-        seed: of everything that is random.
-    """
-
-    networks: list[str] | None = None
-    color_spaces: list[str] | None = None
-    weights: str | None = None
-    backbone: str = "squeezenet1_1"
-    options: dict[str, Any] = field(default_factory=dict)
-    size: tuple[int, int] | None = None
-    folds: int | None = None
-    minutes: float = MINUTES
-    fitting: Fitting = field(default_factory=Fitting)
-    given: frozenset[str] = frozenset()
-    force: bool = False
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Check the settings.
-
-        Raises:
-            SettingError: a value is out of its range.
-        """
-        if not self.minutes > 0:
-            raise SettingError(f"--time needs more than 0 minutes, not {self.minutes:g}")
-        if self.folds is not None and not 1 <= self.folds <= MOST_FOLDS:
-            raise SettingError(f"--folds needs 1, for one fifth kept apart, to {MOST_FOLDS}, not {self.folds}")
 
 
 @dataclass(frozen=True)
@@ -140,7 +93,7 @@ def train_classifier(
     check_model_target(path, overwrite=overwrite)
     labelled = find_labelled(source)
     size = choices.size or common_size(labelled)
-    candidates = _candidates(labelled.kind, size, choices)
+    candidates = choose_candidates(labelled.kind, choices, size=size)
     loaded, warnings = _read(labelled, size, progress)
     folds = _folds(loaded, choices, warnings)
     if any(candidate.network != COLOR_STATISTICS for candidate in candidates):  # statistics see pictures as they are
@@ -155,57 +108,13 @@ def train_classifier(
         table,
         loaded,
         path,
-        fitting=_fitting(picked, choices),
+        fitting=choices.fitting_for(picked),
         measured=measured,
         overwrite=overwrite,
         progress=_named(progress, f"Fitting {picked.name} to all"),
     )
     shutil.rmtree(notebook.folder, ignore_errors=True)
     return TrainedClassifier(path, card, table, test, loaded.left_out, warnings)
-
-
-def _candidates(kind: str, size: tuple[int, int], choices: Choices) -> list[Candidate]:
-    """List what is tried, as was asked for."""
-    if choices.weights is not None and not Path(choices.weights).is_file():
-        raise SettingError(f"{choices.weights}: no such file of weights; check the path")
-    return choose_candidates(
-        kind,
-        networks=choices.networks,
-        color_spaces=choices.color_spaces,
-        weights=choices.weights,
-        backbone=choices.backbone,
-        options=choices.options,
-        size=size,
-    )
-
-
-def fitting_of(
-    values: dict[str, Any], *, augmentation: dict[str, Any], as_first_written: bool = False
-) -> tuple[Fitting, frozenset[str]]:
-    """Return how networks are trained from what was asked for.
-
-    Args:
-        values: of `Fitting`; None where a value was not asked for.
-        augmentation: of `Augmentation`.
-        as_first_written: begin with `Fitting.as_first_written` instead of the defaults.
-
-    Returns:
-        The settings, and the names of the values that were asked for.
-
-    Raises:
-        SettingError: there is no such change to pictures, or a value makes no sense.
-    """
-    begin = Fitting.as_first_written() if as_first_written else Fitting()
-    changes = vars(begin.augmentation).copy()
-    for name, value in augmentation.items():
-        if name not in changes:
-            raise SettingError(f"no change '{name}' to pictures; there are {', '.join(changes)}")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise SettingError(f"--augment {name} needs a number of 0 to 1, not {value!r}")
-        changes[name] = bool(value) if isinstance(changes[name], bool) else float(value)
-    asked = {name: value for name, value in values.items() if value is not None}
-    given = frozenset(asked) | ({"epochs", "learning_rate"} if as_first_written else set())
-    return replace(begin, **asked, augmentation=Augmentation(**changes)), given
 
 
 def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) -> tuple[Loaded, list[str]]:
@@ -272,10 +181,6 @@ def _digest(loaded: Loaded, folds: list[Fold]) -> str:
     return digest.hexdigest()
 
 
-def _fitting(candidate: Candidate, choices: Choices) -> Fitting:
-    return fitting_for(candidate, replace(choices.fitting, seed=choices.seed), given=choices.given)
-
-
 def _try_all(
     candidates: list[Candidate],
     loaded: Loaded,
@@ -297,7 +202,7 @@ def _try_all(
     networks = sum(candidate.network != COLOR_STATISTICS for candidate in candidates)
     spent, tried = 0.0, 0
     for candidate in candidates:
-        fitting = _fitting(candidate, choices)
+        fitting = choices.fitting_for(candidate)
         outcome = notebook.find(candidate, fitting)
         is_network = candidate.network != COLOR_STATISTICS
         if outcome is None:
