@@ -8,7 +8,6 @@ import torch
 
 from tinct.color.bins import ColorBins
 from tinct.color.spaces import chroma_space
-from tinct.errors import SettingError
 from tinct.learn.augment import Augmenter
 from tinct.learn.networks.registry import build
 from tinct.learn.settings import Augmentation, Training
@@ -109,8 +108,6 @@ def test_the_schedule_rises_stays_and_falls() -> None:
     assert factors[99:750] == [1.0] * 651
     assert factors[875] == pytest.approx(0.5)
     assert factors[-1] == pytest.approx(0.01)
-    with pytest.raises(SettingError):
-        Schedule(steps=10, decay=1.5)
 
 
 def test_augmentation_changes_light_and_grain_but_mirrors_whole_pictures() -> None:

@@ -13,7 +13,6 @@ from torch.nn import functional
 
 from tinct.color.bins import ColorBins
 from tinct.color.spaces import RGB_TO_YUV, YUV_TO_RGB
-from tinct.errors import SettingError
 from tinct.learn.augment import Augmenter
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.transfer import TransferNetwork
@@ -342,15 +341,14 @@ class Schedule:
     def __init__(
         self, *, steps: int, decay: float, warmup: int = 200, spent: Callable[[], float] | None = None
     ) -> None:
-        """Plan for a number of steps, of which the last share `decay` (0..1) falls.
+        """Plan the rate.
 
-        `spent` gives the share of the training's time that is over, for one that time may end sooner than steps.
-
-        Raises:
-            SettingError: `decay` lies outside 0..1.
+        Args:
+            steps: of the whole training.
+            decay: share of them over which the rate falls, 0..1.
+            warmup: steps over which it rises; a tenth of all at most.
+            spent: returns the share of the time that is over, where time may end the training before its steps.
         """
-        if not 0 <= decay <= 1:
-            raise SettingError(f"decay must lie in 0..1, not {decay}")
         self.steps = steps
         self.decay = decay
         self.warmup = min(warmup, max(1, steps // 10))

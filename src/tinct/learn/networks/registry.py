@@ -27,23 +27,21 @@ class Family:
     Attributes:
         options: a frozen dataclass whose fields all have defaults.
         build: makes the network from the number of output channels and the options.
-        summary: one line for people.
     """
 
     options: type[Any]
     build: Callable[[int, Any], Network]
-    summary: str
 
 
 FAMILIES: dict[str, Family] = {
-    "flat": Family(FlatOptions, Flat, "three convolutions at full size"),
-    "bottleneck": Family(BottleneckOptions, Bottleneck, "down to 1/8 and up again, unconnected"),
-    "colorunet": Family(ColorUNetOptions, ColorUNet, "the light U-Net of Billaut et al. 2018"),
-    "tinct": Family(TinctOptions, Tinct, "tinct's own: a residual U-Net with global context"),
-    "vgg16": Family(TransferOptions, VGG16Transfer, "VGG-16 and the decoder of Hultgren et al."),
-    "squeezenet1_1": Family(TransferOptions, SqueezeNetTransfer, "the same decoder behind SqueezeNet 1.1"),
-    "efficientnet_lite0": Family(LiteOptions, Lite0Network, "a residual decoder on EfficientNet-Lite0"),
-    "efficientnet_lite2": Family(LiteOptions, Lite2Network, "a residual decoder on EfficientNet-Lite2; larger, better"),
+    "flat": Family(FlatOptions, Flat),
+    "bottleneck": Family(BottleneckOptions, Bottleneck),
+    "colorunet": Family(ColorUNetOptions, ColorUNet),
+    "tinct": Family(TinctOptions, Tinct),
+    "vgg16": Family(TransferOptions, VGG16Transfer),
+    "squeezenet1_1": Family(TransferOptions, SqueezeNetTransfer),
+    "efficientnet_lite0": Family(LiteOptions, Lite0Network),
+    "efficientnet_lite2": Family(LiteOptions, Lite2Network),
 }
 
 

@@ -45,13 +45,15 @@ class TransferNetwork(EncoderNetwork):
 
     Attributes:
         decoder: what is always learned.
+        doublings: how many of the decoder's doublings come before its last convolution.
     """
 
     stride = 2
     bounded = True
+    doublings: int
 
-    def __init__(self, outputs: int, options: TransferOptions, *, doublings: int) -> None:
-        """Build for a number of output channels; `doublings` of the decoder come before its last convolution.
+    def __init__(self, outputs: int, options: TransferOptions) -> None:
+        """Build for a number of output channels.
 
         Raises:
             ValueError: an option is out of range.
@@ -70,7 +72,7 @@ class TransferNetwork(EncoderNetwork):
         before = self.encoder.channels
         for index, filters in enumerate((*(4 * options.width >> index for index in range(5)), outputs)):
             # The first two convolutions are at the encoder's size.
-            if index >= 6 - doublings:
+            if index >= 6 - self.doublings:
                 layers.append(nn.Upsample(scale_factor=2))
             layers += [*_regularized(before, options), nn.Conv2d(before, filters, 3, padding=1), nn.ReLU(inplace=True)]
             before = filters
@@ -109,9 +111,7 @@ class VGG16Transfer(TransferNetwork):
 
     multiple = 32
     backbone = "vgg16"
-
-    def __init__(self, outputs: int, options: TransferOptions) -> None:
-        super().__init__(outputs, options, doublings=4)
+    doublings = 4
 
 
 class SqueezeNetTransfer(TransferNetwork):
@@ -123,9 +123,7 @@ class SqueezeNetTransfer(TransferNetwork):
 
     multiple = 16
     backbone = "squeezenet1_1"
-
-    def __init__(self, outputs: int, options: TransferOptions) -> None:
-        super().__init__(outputs, options, doublings=3)
+    doublings = 3
 
     def encode(self, luma: torch.Tensor) -> torch.Tensor:
         """Return the encoder's features (N, channels, H / 16, W / 16) of luma (N, 1, H, W) in 0..1."""
