@@ -14,23 +14,13 @@ import pytest
 import pyvips
 
 import tinct
+from cli.process import TINCT, run
 from photographs import photograph, toned, write_picture
 
-TINCT = [sys.executable, "-W", "error", "-m", "tinct"]
 VERBS = (
     *("colorize", "suggest", "video", "demo", "models"),
     *("evaluate", "bins", "calibrate", "prepare", "train", "export"),
 )
-
-
-def run(
-    *arguments: str | Path, data: bytes | None = None, folder: Path | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
-    return subprocess.run(
-        [*TINCT, *map(str, arguments)], input=data, capture_output=True, cwd=folder, env=environment, timeout=120,
-        check=False,
-    )  # fmt: skip
 
 
 @pytest.fixture

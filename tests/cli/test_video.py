@@ -17,18 +17,15 @@ import cv2
 import numpy as np
 import pytest
 
+from cli import process
 from media.video import clips
 
-TINCT = [sys.executable, "-W", "error", "-m", "tinct", "video"]
+TINCT = [*process.TINCT, "video"]
 LONG = 620
 
 
 def run(*arguments: str | Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
-    return subprocess.run(
-        [*TINCT, *map(str, arguments)], capture_output=True, text=True, cwd=folder, env=environment, timeout=120,
-        check=False,
-    )  # fmt: skip
+    return process.run("video", *arguments, folder=folder, text=True)
 
 
 def texture(number: int, *, seed: int = 1) -> np.ndarray:

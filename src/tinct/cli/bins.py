@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tinct.cli.options import Limit, Seed, Split
-from tinct.cli.output import print_json, progress
+from tinct.cli.output import print_json, print_left_out, progress
 
 if TYPE_CHECKING:
     from tinct.color.bins import ColorBins
@@ -63,8 +63,7 @@ def bins(
             )
     else:
         chosen = bins_of_model(data)
-    for name, reason in left_out:
-        typer.echo(f"left out: {name}: {reason}", err=True)
+    print_left_out(left_out)
     if output is not None:
         from tinct.study.report.figures import draw_bins
 

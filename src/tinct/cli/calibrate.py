@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tinct.cli.options import Limit, Seed, Split, decoding_options, takes
-from tinct.cli.output import print_json, progress, say
+from tinct.cli.output import print_json, print_left_out, progress, say
 from tinct.coloring.settings import Decoding
 
 EPILOG = """Examples:
@@ -63,8 +63,7 @@ def calibrate(
             overwrite=overwrite,
             progress=advance,
         )
-    for name, reason in measured.left_out:
-        say(f"left out: {name}: {reason}", on_stderr=True)
+    print_left_out(measured.left_out)
     if as_json:
         print_json(measured.to_json())
         return

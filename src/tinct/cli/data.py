@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tinct.cli.output import print_json, progress
+from tinct.cli.output import print_findings, print_json, progress, table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from rich.table import Table
-
     from tinct.data.findings import DataReport
 
 SHOWN_CATEGORIES = 12
@@ -79,34 +75,16 @@ def _print(report: DataReport) -> None:
     from tinct.study.report.data_page import COVERAGE_LEGEND, category_rows, coverage_rows, fact_rows
 
     console = Console()
-    console.print(_table(fact_rows(report), title=report.data))
+    console.print(table_of(fact_rows(report), title=report.data))
     categories = list(category_rows(report))
     if len(categories) > 2:
-        console.print(_table(categories[: SHOWN_CATEGORIES + 1], title="sources and categories"))
+        console.print(table_of(categories[: SHOWN_CATEGORIES + 1], title="sources and categories"))
         if len(categories) > SHOWN_CATEGORIES + 1:
             console.print(f"and {len(categories) - SHOWN_CATEGORIES - 1} more")
-    console.print(_table(coverage_rows(report), title="colour bins"))
+    console.print(table_of(coverage_rows(report), title="colour bins"))
     console.print(COVERAGE_LEGEND, style="dim", highlight=False)
     console.print("\npalette:", end="")
     for color, share in report.palette:
         console.print(Text.assemble("  ", ("   ", f"on {color}"), f" {color} {share:.0%}"), end="", soft_wrap=True)
     console.print()
-    if not report.warnings:
-        console.print("no warnings")
-    for number, warning in enumerate(report.warnings, start=1):
-        console.print(f"\n{number}. {warning.title}", style="bold", highlight=False, markup=False)
-        for line in warning.evidence:
-            console.print(f"   {line}", highlight=False, markup=False, soft_wrap=True)
-        console.print(f"   remedy: {warning.remedy}", highlight=False, markup=False, soft_wrap=True)
-
-
-def _table(rows: Iterable[list[str]], *, title: str) -> Table:
-    from rich.table import Table
-
-    heading, *rest = rows
-    table = Table(title=title, title_justify="left")
-    for index, cell in enumerate(heading):
-        table.add_column(cell, justify="right" if index else "left")
-    for row in rest:
-        table.add_row(*row)
-    return table
+    print_findings(report.warnings, none="no warnings")

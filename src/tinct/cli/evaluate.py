@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tinct.cli.options import AsJson, Backbone, Limit, Seed, Split, decoding_options, takes
-from tinct.cli.output import print_json, progress
+from tinct.cli.output import print_json, print_left_out, progress, table_of
 from tinct.coloring.settings import Decoding
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ def evaluate(
             backbone=backbone,
             progress=advance,
         )
-    for name, reason in result.left_out:
-        typer.echo(f"left out: {name}: {reason}", err=True)
+    print_left_out(result.left_out)
     if as_json:
         print_json(result.to_json())
     else:
@@ -87,7 +86,6 @@ def evaluate(
 
 def _print_evaluation(result: Evaluation) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     console = Console()
     names = dict.fromkeys(score.group for score in result.groups)
@@ -95,14 +93,11 @@ def _print_evaluation(result: Evaluation) -> None:
     for group, scores in groups:
         where = f"{result.data}{f' ({result.split})' if result.split else ''}{f': {group}' if group else ''}"
         count = f"{scores[0].pictures} picture{'s' * (scores[0].pictures != 1)}"
-        table = Table(title=f"{where}, {count}", title_justify="left")
-        table.add_column("", no_wrap=True)
-        for score in scores:
-            table.add_column(score.method, justify="right", overflow="fold")
+        rows = [["", *(score.method for score in scores)]]
         for metric, heading, style in COLUMNS:
             if metric not in result.absent:
-                table.add_row(heading, *(_cell(score, metric, style) for score in scores))
-        console.print(table)
+                rows.append([heading, *(_cell(score, metric, style) for score in scores)])
+        console.print(table_of(rows, title=f"{where}, {count}"))
     notes = [f"{result.pictures} pictures in {result.seconds:.1f} s", "in brackets: 95 % bootstrap intervals"]
     notes.append(f"the truth's colourfulness: {result.true_colorfulness:.1f}")
     if result.near_grey:

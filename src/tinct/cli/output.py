@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,11 @@ import typer
 from tinct.errors import OutputError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from tinct.coloring.photo.batch import Row
+    from tinct.data.findings import Finding
     from tinct.learn.doctor.findings import Diagnosis
 
 
@@ -118,23 +122,54 @@ def print_row(row: Row, *, as_json: bool, results_on_stderr: bool = False) -> No
         say(f"{row.status}: {of}{row.message}", on_stderr=True)
 
 
+def print_left_out(left_out: Iterable[tuple[str, str]]) -> None:
+    """Print on stderr what was left out, with the reason."""
+    for name, reason in left_out:
+        say(f"left out: {name}: {reason}", on_stderr=True)
+
+
 def print_diagnosis(diagnosis: Diagnosis) -> None:
     """Print verdict, findings and facts for a person."""
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = _console()
     console.print(f"{diagnosis.subject}: {diagnosis.verdict}", style="bold")
-    if not diagnosis.findings:
-        console.print("nothing to complain of")
-    for number, finding in enumerate(diagnosis.findings, start=1):
-        doubt = "" if finding.sure else " (this fits best, and is not proven)"
-        console.print(f"\n{number}. {finding.title}{doubt}", style="bold red" if finding.level == "serious" else "bold")
-        for line in finding.evidence:
-            console.print(f"   {line}")
-        console.print(f"   remedy: {finding.remedy}")
+    print_findings(diagnosis.findings, none="nothing to complain of")
     console.print()
     for line in diagnosis.facts:
         console.print(line, style="dim")
+
+
+def print_findings(findings: Sequence[Finding], *, none: str) -> None:
+    """Print numbered findings with evidence and remedy, or `none` where there are none."""
+    console = _console()
+    if not findings:
+        console.print(none)
+    for number, finding in enumerate(findings, start=1):
+        doubt = "" if finding.sure else " (this fits best, and is not proven)"
+        style = "bold red" if finding.level == "serious" else "bold"
+        console.print(f"\n{number}. {finding.title}{doubt}", style=style)
+        for line in finding.evidence:
+            console.print(f"   {line}")
+        console.print(f"   remedy: {finding.remedy}")
+
+
+def table_of(rows: Iterable[Sequence[str]], *, title: str) -> Table:
+    """Return a table for a terminal; the first row is its heading, and all columns but the first are of figures."""
+    from rich.table import Table
+
+    heading, *rest = rows
+    table = Table(title=title, title_justify="left")
+    table.add_column(heading[0], no_wrap=True)
+    for cell in heading[1:]:
+        table.add_column(cell, justify="right", overflow="fold")
+    for row in rest:
+        table.add_row(*row)
+    return table
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, soft_wrap=True)
 
 
 def say(text: str, *, on_stderr: bool = False) -> None:

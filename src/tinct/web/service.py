@@ -63,6 +63,13 @@ class Service:
         return result
 
 
+def own_values(colorizer: Colorizer) -> dict[str, float | None]:
+    """Return the temperature and the caution of a colorizer; None for a model without bins, which has neither."""
+    if colorizer.session.bins is None:
+        return {"temperature": None, "caution": None}
+    return {"temperature": colorizer.temperature, "caution": colorizer.caution}
+
+
 def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service

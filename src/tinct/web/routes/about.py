@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
@@ -9,7 +11,7 @@ from tinct import __version__
 from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.modelfile import Card
 from tinct.web.problems import described
-from tinct.web.service import Shared
+from tinct.web.service import Shared, own_values
 
 router = APIRouter(tags=["server"])
 
@@ -48,20 +50,16 @@ class About(BaseModel):
 async def models(service: Shared) -> About:
     """List the models that the server runs, and its limits."""
     colorizer = service.colorizer
-    own = _model(colorizer.session.card.name, "colorize", colorizer.session.card)
-    own.size = colorizer.size
-    if colorizer.session.bins is not None:
-        own.temperature, own.caution = colorizer.temperature, colorizer.caution
-    others = []
+    card = colorizer.session.card
+    listed = [_model(card.name, "colorize", card, size=colorizer.size, **own_values(colorizer))]
     for name, classifier in service.classifiers.items():
-        model = _model(name, classifier.card.task, classifier.card)
-        model.classes = list(classifier.card.classes)
-        others.append(model)
-    return About(models=[own, *others], limits=vars(service.limits))
+        listed.append(_model(name, classifier.card.task, classifier.card, classes=list(classifier.card.classes)))
+    return About(models=listed, limits=vars(service.limits))
 
 
-def _model(name: str, task: str, card: Card | ClassifierCard) -> Model:
-    return Model(name=name, task=task, description=card.description, network=card.network, licence=card.licence)
+def _model(name: str, task: str, card: Card | ClassifierCard, **more: Any) -> Model:
+    description, network, licence = card.description, card.network, card.licence
+    return Model(name=name, task=task, description=description, network=network, licence=licence, **more)
 
 
 @router.get("/healthz", responses={403: described()[403]})

@@ -23,7 +23,7 @@ from tinct.web.edits import PREVIEW_EDGE, Edit
 from tinct.web.problems import described
 from tinct.web.receive import check_size, receive_photo, result_suffix
 from tinct.web.routes.photo import BorrowedFile, Caution, FormatName, Photograph, Recolor, Size, Temperature
-from tinct.web.service import Service, Shared
+from tinct.web.service import Service, Shared, own_values
 
 router = APIRouter(prefix="/v1/edits", tags=["editing"])
 
@@ -109,14 +109,12 @@ async def open_photograph(
 
         edit = await service.keep(request, work)
     colorizer = service.colorizer
-    bins = colorizer.session.bins is not None
     return EditInfo(
         id=edit.name,
         width=edit.picture.width,
         height=edit.picture.height,
         model=colorizer.session.card.name,
-        temperature=colorizer.temperature if bins else None,
-        caution=colorizer.caution if bins else None,
+        **own_values(colorizer),
         suffix=result_suffix(edit.picture, "same"),
         remarks=list(edit.picture.remarks),
     )

@@ -15,6 +15,7 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.web.app import STATIC, protect
 from tinct.web.gate import Gate
 from tinct.web.problems import Problem
+from tinct.web.service import own_values
 from tinct.web.settings import Design
 from tinct.web.turing.answers import Answers
 from tinct.web.turing.trials import Pairs, Trial, plan
@@ -49,12 +50,10 @@ class Room:
 
     def begin(self) -> Session:
         """Begin a session."""
-        bins = self._colorizer.session.bins is not None
         trials = plan(len(self.pairs.paths), self.design)
         name = self.answers.begin(
             model=self._colorizer.session.card.name,
-            temperature=self._colorizer.temperature if bins else None,
-            caution=self._colorizer.caution if bins else None,
+            **own_values(self._colorizer),
             planned=len(trials),
         )
         session = Session(name, trials)
