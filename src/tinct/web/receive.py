@@ -23,7 +23,7 @@ from tinct.web.settings import Limits
 
 Kind = Literal["photo", "film"]
 
-# As many bytes tell every kind.
+# First bytes that suffice to tell every kind.
 HEAD_BYTES = 1024
 
 _PHOTO_STARTS = (
