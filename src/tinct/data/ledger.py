@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS band (value INTEGER, photo INTEGER);
 CREATE INDEX IF NOT EXISTS band_value ON band (value);
 """
 REJECTED = -1
+AT_ONCE = 4096  # photographs that one is compared with at once, so that memory stays flat
 
 
 @dataclass
@@ -116,11 +117,15 @@ class Ledger:
             f"WHERE band.value IN ({','.join('?' * len(bands))})",
             bands,
         )
+        twin = (len(marks), "")  # the kind, and the path of the first of that kind
         known = [(other.path, other.fingerprint) for other in earlier if other.fingerprint]
-        known += [(path, Fingerprint(number % 2**64, luma)) for path, number, luma in rows]
-        twins = look_alikes([mark for _, mark in known], marks)
-        kind, place = min(((kind, place) for place, kind in twins), default=(0, -1))
-        return None if place < 0 else f"{(NEAR, MIRRORED)[kind]} duplicate of {known[place][0]}"
+        while True:
+            pairs = look_alikes([mark for _, mark in known], marks)
+            kind, place = min(((kind, place) for place, kind in pairs), default=(len(marks), 0))
+            twin = (kind, known[place][0]) if kind < twin[0] else twin
+            known = [(path, Fingerprint(number % 2**64, luma)) for path, number, luma in rows.fetchmany(AT_ONCE)]
+            if not known:
+                return f"{(NEAR, MIRRORED)[twin[0]]} duplicate of {twin[1]}" if twin[1] else None
 
     def settle(self, photos: list[Photo], shard: int) -> None:
         """Note in one transaction what became of the photographs of one shard."""
