@@ -81,13 +81,9 @@ class Mark:
 
 @dataclass(frozen=True)
 class Duplicate:
-    """Two pictures that are one.
+    """Two pictures that are one: the name and the split of each.
 
     Attributes:
-        first: name of the one that comes first.
-        first_split: the split it is in.
-        second: name of the other.
-        second_split: the split that one is in.
         kind: `exact` (the same bytes), `near` (recompressed, resized or recoloured) or `mirrored`.
     """
 

@@ -1,4 +1,4 @@
-"""What is found in data to train on, or in a training: facts, and findings with their weight, evidence and remedy."""
+"""Facts of data to train on, and findings in data or in a training, with their weight, evidence and remedy."""
 
 from __future__ import annotations
 
@@ -52,15 +52,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Spread:
-    """How a number is spread over the pictures of a split.
-
-    Attributes:
-        least: the smallest.
-        low: the 5th percentile.
-        middle: the median.
-        high: the 95th percentile.
-        most: the largest.
-    """
+    """How a number is spread over the pictures of a split: smallest, 5th percentile, median, 95th, largest."""
 
     least: float
     low: float
@@ -70,28 +62,25 @@ class Spread:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Spread:
-        """Compute it from numbers, at least one."""
+        """Compute it from at least one number."""
         return cls(*(float(value) for value in np.quantile(list(values), (0, 0.05, 0.5, 0.95, 1))))
 
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """The pictures of one split; of those that can be read.
+    """The pictures of one split that can be read.
 
     Attributes:
         split: `train`, `val`, `test`, or empty for a folder without splits.
-        pictures: how many.
-        width: in pixels.
-        height: in pixels.
-        aspect: width over height.
+        pictures: how many; their width and height are in pixels, their aspect is width over height.
         sizes: the commonest sizes as (width, height, pictures).
         colorfulness: Hasler & Suesstrunk's measure.
         colorfulness_counts: pictures in steps of `COLORFULNESS_STEP` (5), from 0.
         grey: names of pictures without any colour.
-        near_grey: names of those with next to none.
-        toned: names of those toned in one hue.
-        framed: names of those with a frame of one colour around them.
-        small: names of those with a side of less than 64 pixels.
+        near_grey: of those with next to none.
+        toned: of those toned in one hue.
+        framed: of those with a frame of one colour around them.
+        small: of those with a side of less than 64 pixels.
     """
 
     split: str
@@ -121,7 +110,7 @@ class Group:
 
 @dataclass(frozen=True)
 class DataReport:
-    """What `inspect_data` found.
+    """What `inspect_data` returns.
 
     Attributes:
         data: the folder or dataset.

@@ -38,7 +38,7 @@ class Labelled:
         paths: of each picture.
         labels: (N,) each one's index in `classes`.
         splits: each one's split: `train`, `val`, `test`, or empty where none is given.
-        empty: subfolders in which nothing was found, and which are no classes therefore.
+        empty: names of subfolders without pictures, which are no classes.
     """
 
     place: str
@@ -219,12 +219,7 @@ def common_size(labelled: Labelled, *, largest: int = LARGEST_EDGE) -> tuple[int
 
 
 def load(labelled: Labelled, *, size: tuple[int, int], progress: Callable[[int, int], None] | None = None) -> Loaded:
-    """Read pictures into memory; those that cannot be read are left out and listed.
-
-    Args:
-        labelled: which.
-        size: height and width that they are brought to.
-        progress: called with (done, total).
+    """Read pictures into memory, brought to a size (height, width); those that cannot be read are left out and listed.
 
     Raises:
         DataError: none can be read, or arrays differ in their number of channels.

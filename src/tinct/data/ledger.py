@@ -133,20 +133,12 @@ class Ledger:
             for photo in photos:
                 number, luma = photo.fingerprint or (0, b"")
                 signed = number - 2**64 if number >= 2**63 else number
+                place = REJECTED if photo.reason else shard
+                told = (photo.reason, photo.frame, photo.content)
                 self._base.execute(
                     "UPDATE photo SET shard = ?, reason = ?, frame = ?, content = ?, hash = ?, luma = ?, width = ?, "
                     "height = ? WHERE id = ?",
-                    (
-                        REJECTED if photo.reason else shard,
-                        photo.reason,
-                        photo.frame,
-                        photo.content,
-                        signed,
-                        luma,
-                        photo.width,
-                        photo.height,
-                        photo.id,
-                    ),
+                    (place, *told, signed, luma, photo.width, photo.height, photo.id),
                 )
                 if photo.fingerprint and not photo.reason:
                     self._base.executemany(

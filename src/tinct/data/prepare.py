@@ -40,16 +40,14 @@ JPEG_QUALITY = 95
 
 @dataclass(frozen=True)
 class PreparedDataset:
-    """What a preparation made.
+    """What a preparation made: a folder, and counts of its photographs.
 
     Attributes:
         path: the dataset's folder.
-        train: photographs to train on.
-        val: photographs to validate on.
-        rejected: photographs left out.
-        cropped: photographs taken without their frame.
+        train: to train on; `val` to validate on, and `test` to test on, where the folders have such.
+        rejected: left out.
+        cropped: taken without their frame.
         duplicates: of those left out, how many are another photograph again: the same file, recompressed, or mirrored.
-        test: photographs to test on, where the folders have such.
     """
 
     path: Path

@@ -37,12 +37,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class DatasetCard:
-    """What reading a dataset takes of its dataset.json.
-
-    Attributes:
-        size: longest edge of its pictures in pixels.
-        shards: by split.
-    """
+    """What reading a dataset takes of its dataset.json: the pictures' longest edge in pixels, and shards by split."""
 
     size: int
     shards: dict[str, tuple[Shard, ...]]

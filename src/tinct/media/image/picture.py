@@ -18,6 +18,7 @@ import pyvips
 from tinct import files
 from tinct.color.resize import small_size
 from tinct.color.spaces import FloatArray
+from tinct.color.statistics import as_unit_rgb
 from tinct.errors import InputError, OutputError, TinctError, TooLargeError, UnreadableError
 from tinct.files import written_beside
 from tinct.media.image import formats, notes
@@ -40,14 +41,14 @@ class Picture:
     Attributes:
         source: the file, or its bytes.
         name: what messages call it.
-        width: as it is shown, orientation applied.
-        height: as it is shown.
+        width: in pixels, as it is shown: orientation applied.
+        height: likewise.
         deep: whether it has 16 bits a channel.
         alpha: whether it has transparency.
         loader: libvips' name for what reads it.
         remarks: what a person should know, such as pages left out or colours converted.
-        quality: JPEG quality it was written with, where that can be told.
-        lossless: whether its pixels are stored without loss, as far as that can be told.
+        quality: JPEG quality it was written with; None where that is unknown.
+        lossless: whether its pixels are known to be stored without loss.
     """
 
     source: Path | bytes
@@ -84,9 +85,7 @@ class Picture:
             array = pixels.numpy()
         except pyvips.Error as error:
             raise _unreadable(self.name, error) from error
-        scaled = array.reshape(*array.shape[:2], -1).astype(np.float32) / np.float32(65535 if self.deep else 255)
-        result: FloatArray = scaled
-        return result
+        return as_unit_rgb(array.reshape(*array.shape[:2], -1))
 
     def default_target(self, *, folder: Path | None = None) -> Path:
         """Return where a result goes if nobody says: NAME_color.EXT beside the input, or in a folder."""

@@ -17,7 +17,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-# How many pixels of a strip are read, computed and handed on at once.
+# Pixels of a strip that are read, computed and handed on at once.
 STRIP_PIXELS = 1 << 18
 
 StripFunction = Callable[[NDArray[Any], int], NDArray[Any]]
