@@ -20,11 +20,10 @@ from tinct.color.spaces import FloatArray
 from tinct.data.source import open_source, pictures, select
 from tinct.errors import DataError, SettingError
 from tinct.files import check_target, make_folder
-from tinct.learn.graph import network_graph, store_half, write_model
+from tinct.learn.graph import HALF_FROM, network_graph, store_half, write_model, write_twin
 from tinct.learn.networks.layers import Network
 from tinct.learn.run import Run, finished_epochs
 from tinct.learn.tasks import split_rgb
-from tinct.learn.weights import HALF_FROM, write_twin
 from tinct.runtime import VIEWS
 from tinct.runtime.modelfile import OUTPUTS, Card, check_model_target
 from tinct.runtime.session import Session

@@ -1,6 +1,6 @@
-"""Writing a trained network as a model file: the exporter of both halves, and the comparison that every file passes.
+"""Writing a trained network: the exporter of both halves, and the comparison that every model file passes.
 
-What is written is tried before it gets its name: ONNX Runtime must give what was trained.
+A model file is tried before it gets its name: ONNX Runtime must give what was trained.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save
 from torch import nn
 
 from tinct.errors import ModelError
 from tinct.files import written_beside
-from tinct.learn.weights import HALF_FROM
 from tinct.runtime.modelfile import METADATA_KEY, BaseCard
 
 if TYPE_CHECKING:
     import onnx
+
+# Tensors larger than this many numbers are stored in half precision; what is computed stays single precision.
+HALF_FROM = 1024
 
 
 def network_graph(
@@ -110,6 +113,21 @@ def write_model(
                     f"{target}: the file's outputs differ by {difference:.2g} from what was trained, more than "
                     f"{tolerance}: not kept"
                 )
+
+
+def write_twin(network: nn.Module, card: BaseCard, path: Path, *, half: bool) -> None:
+    """Write a network's weights with its card, large ones in half precision where asked for.
+
+    Raises:
+        OutputError: the file cannot be written; nothing is left behind.
+    """
+    state = {
+        key: (value.half() if half and value.is_floating_point() and value.numel() > HALF_FROM else value).contiguous()
+        for key, value in network.state_dict().items()
+    }
+    content = save(state, metadata={METADATA_KEY: card.to_json()})
+    with written_beside(path) as partial:
+        partial.write_bytes(content)
 
 
 @contextmanager

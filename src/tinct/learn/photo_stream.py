@@ -1,7 +1,7 @@
 """Photographs streamed into training, cut to squares.
 
 Shards and photographs are shuffled anew each epoch, from the seed and the epoch alone; each worker of each device reads
-its own part. However large the dataset, what is held is one buffer of compressed photographs for each worker.
+its own part, and holds one buffer of compressed photographs, however large the dataset.
 """
 
 from __future__ import annotations

@@ -152,8 +152,8 @@ class ColorizeTask(lightning.LightningModule):
 
     Two accuracies are noted, of the same pixels: `accuracy_bins`, the share whose likeliest bin is the right one, for
     bins; and `accuracy_10`, the share within 10 units of the truth in Lab (CIE 1976), for all tasks (of a training with
-    bins in validation only, decoded at the temperature). Those of training pictures are of pictures as they were
-    augmented, and of the weights as they were at each step.
+    bins in validation only, decoded at the temperature). In training they are measured on augmented pictures, with the
+    weights of each step.
     """
 
     def __init__(

@@ -13,12 +13,10 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save
 from torch import nn
 
 from tinct.data.source import Source
 from tinct.errors import ModelError
-from tinct.files import written_beside
 from tinct.learn.networks.backbone import Backbone
 from tinct.learn.networks.backbones import BACKBONES, load_backbone
 from tinct.learn.networks.layers import EncoderNetwork, Network
@@ -27,9 +25,6 @@ from tinct.learn.photo_stream import Crop, PhotoStream, loader
 from tinct.learn.settings import Training
 from tinct.learn.tasks import split_rgb
 from tinct.runtime.modelfile import METADATA_KEY, Card, find_model, list_models, read_card
-
-# Tensors larger than this many numbers are stored in half precision; what is computed stays single precision.
-HALF_FROM = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,21 +70,6 @@ def training_luma(training: Training, source: Source) -> Iterator[torch.Tensor]:
     stream = PhotoStream(source, crop=crop, batch_size=64, seed=training.seed, epoch=0, endless=True, rank=0, ranks=1)
     for batch in loader(stream, workers=0):
         yield split_rgb(batch["rgb"].permute(0, 3, 1, 2).float() / 255, training.space)[0]
-
-
-def write_twin(network: Network, card: Card, path: Path, *, half: bool) -> None:
-    """Write a network's weights with its card, large ones in half precision where asked for.
-
-    Raises:
-        OutputError: the file cannot be written; nothing is left behind.
-    """
-    state = {
-        key: (value.half() if half and value.is_floating_point() and value.numel() > HALF_FROM else value).contiguous()
-        for key, value in network.state_dict().items()
-    }
-    content = save(state, metadata={METADATA_KEY: card.to_json()})
-    with written_beside(path) as partial:
-        partial.write_bytes(content)
 
 
 def read_initial_card(initial: str | Path) -> Card:

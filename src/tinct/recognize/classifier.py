@@ -65,8 +65,8 @@ class Classifier:
     """A model that `tinct classify train` wrote, ready to recognise pictures.
 
     Takes a path, a PIL image, or an array: (H, W, 3), (H, W, 4) or (H, W) sRGB as uint8, uint16 or floats in 0..1; for
-    models of arrays, a .npy path or (H, W) or (H, W, channels) numbers. Whatever the size, it is brought to the
-    model's. Transparent parts are taken for white. Several threads may use one at once.
+    models of arrays, a .npy path or (H, W) or (H, W, channels) numbers. Any size is resized to the model's, and
+    transparent parts become white. Several threads may use one at once.
 
     Attributes:
         path: the model file.

@@ -1,8 +1,8 @@
-"""A trained classifier as one file: an ONNX graph with a card, and the one way in which pictures are made ready for it.
+"""A trained classifier as one file, an ONNX graph with a card, and the one way in which pictures are prepared for it.
 
 The graph takes `pixels` (N, C, H, W) float32, standardised channels of the card's colour space, or `features` (N, F)
-float32, statistics as `tinct.color.features` measures them; it gives `logits` (N, classes). Training makes pictures
-ready by the same functions.
+float32, statistics as `tinct.color.features` measures them; it gives `logits` (N, classes). Training prepares
+pictures by the same functions.
 """
 
 from __future__ import annotations

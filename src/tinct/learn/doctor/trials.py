@@ -18,7 +18,6 @@ from tinct.learn.doctor.labels import interval
 from tinct.learn.doctor.probes import Probe, UnitFacts, dead_units
 from tinct.learn.networks.recognizers import NETWORKS
 from tinct.learn.recognize.fit import Fitting, Trained, begin_network, fit_network, make_optimizer
-from tinct.runtime.classifier import channels_of, standardized
 
 # Steps of a short training: from about so many on, a sound set-up is well above chance on plain colours.
 STEPS = 100
@@ -199,8 +198,7 @@ class Bench:
 
 def seen(trained: Trained, pixels: NDArray[Any]) -> torch.Tensor:
     """Return pictures as a network sees them: (N, C, H, W)."""
-    channels = channels_of(pixels, color_space=trained.color_space)
-    return torch.from_numpy(standardized(channels, mean=trained.mean, std=trained.std))
+    return trained.channels(pixels)
 
 
 def _still(fitting: Fitting) -> Any:

@@ -22,7 +22,7 @@ class Backbone(nn.Module):
         stride: how much smaller than the picture the deepest features are.
         channels: of the deepest features.
         convention: what sRGB in 0..1 has subtracted and is then divided by, unless a file of weights says otherwise.
-        layout: how the keys of published weights are called.
+        layout: whose names the keys of published weights have.
         published_at: where they are published.
         get_weights: what to do where a training names none.
         taps: indices in `features` after which `stages` takes maps.

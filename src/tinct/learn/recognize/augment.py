@@ -19,7 +19,7 @@ from tinct.learn.recognize.folds import Fold
 from tinct.learn.recognize.statistics import LOGISTIC, fit_head, measure_all
 
 LOOKED_AT = 800  # pictures
-# Colour separates the classes if its lead in accuracy is more than both: standard errors, and accuracy.
+# Colours separate the classes if they are ahead of grey by more standard errors, and by more accuracy, than this.
 ERRORS, LEAD = 2.0, 0.05
 WHAT = {
     "hue": "turns hues",
@@ -124,7 +124,7 @@ class Separation:
 
     @property
     def by_color(self) -> bool:
-        """Whether colours tell what grey pictures do not."""
+        """Whether colours separate the classes where grey pictures do not."""
         error = math.sqrt(max(0.25 / self.count, 1e-12))
         return self.color - self.grey > max(LEAD, ERRORS * error)
 

@@ -95,7 +95,7 @@ class Judged:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """What to sort by: balanced accuracy, then log loss, the best first; what was not tried comes last."""
+        """Sorts by balanced accuracy, then log loss, the best first; what was not tried comes last."""
         if self.scores is None or self.outcome.reason:
             return (1.0, 0.0)
         return (-round(self.scores.balanced, 4), self.scores.log_loss)
@@ -220,7 +220,7 @@ class Notebook:
 
         Args:
             folder: made when the first outcome is kept.
-            of: what the outcomes depend on: data, folds, settings; others' outcomes are not found.
+            of: what the outcomes depend on (data, folds, settings), in words; those of another are not read.
         """
         self.folder = folder
         self._of = of
