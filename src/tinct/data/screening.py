@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import rgb_to_yuv
+from tinct.color.statistics import as_unit_rgb
 from tinct.color.toning import COLOR_OFF_TONE, color_off_tone
 
 Picture = NDArray[np.uint8]
@@ -92,32 +93,25 @@ def is_grey(picture: Picture) -> bool:
 
 def color_fault(picture: Picture) -> str:
     """Return `grey` (no colour at all), `near_grey`, `toned` (in one hue), or nothing for a picture (H, W, 3)."""
-    if is_grey(picture):
-        return "grey"
-    reason = grey_reason(picture)
-    if reason is None:
-        return ""
-    return "toned" if reason.startswith("toned") else "near_grey"
+    return "grey" if is_grey(picture) else _lack_of_color(picture)[0]
 
 
 def grey_reason(picture: Picture) -> str | None:
-    """Return why a picture has too little colour to learn from.
+    """Return why a picture, (H, W, 3) sRGB uint8, has too little colour to learn from; None for one with colours."""
+    return _lack_of_color(picture)[1] or None
 
-    Args:
-        picture: (H, W, 3) sRGB uint8.
 
-    Returns:
-        A reason, or None for a picture with colours.
-    """
-    small = cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+def _lack_of_color(picture: Picture) -> tuple[str, str]:
+    """Return the fault and the reason; both empty for a picture with colours."""
+    small = as_unit_rgb(np.asarray(cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA)))
     chroma = rgb_to_yuv(small)[..., 1:]
     amount = float(np.hypot(chroma[..., 0], chroma[..., 1]).mean())
     if amount < NEAR_GREY:
-        return f"near-grey (mean chroma {amount:.3f})"
+        return "near_grey", f"near-grey (mean chroma {amount:.3f})"
     left = color_off_tone(small)
     if left < COLOR_OFF_TONE:
-        return f"toned in one hue (chroma off the tone {left:.1f} of 255)"
-    return None
+        return "toned", f"toned in one hue (chroma off the tone {left:.1f} of 255)"
+    return "", ""
 
 
 def crop_frame(picture: Picture, frame: Frame) -> Picture:

@@ -6,7 +6,6 @@ import csv
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,6 +22,7 @@ from tinct.errors import InputError, UnreadableError
 from tinct.files import check_target, walk, written_beside
 from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.small import read_pixels, read_small, reduce_small
+from tinct.parallel import ordered_map
 from tinct.runtime.classifier import ClassifierCard, ClassifierSession
 
 BATCH = 32  # pictures that are run together
@@ -118,11 +118,8 @@ class Classifier:
         Returns:
             (N, classes) float32 calibrated probabilities, in the order of `classes`; errors are those of `predict`.
         """
-        with ThreadPoolExecutor(READERS) as pool:
-            batches = [
-                self._session.probabilities(np.stack(list(pool.map(self.prepare, batch))))
-                for batch in batched(pictures, BATCH)
-            ]
+        read = ordered_map(self.prepare, pictures, threads=READERS, ahead=BATCH)
+        batches = [self._session.probabilities(np.stack(batch)) for batch in batched(read, BATCH)]
         return np.concatenate(batches) if batches else np.zeros((0, len(self.classes)), dtype=np.float32)
 
     def rows(self, paths: Iterable[str | Path]) -> Iterator[Recognized]:
@@ -135,22 +132,20 @@ class Classifier:
             ModelError: the model failed.
         """
 
-        def prepared(path: Path) -> NDArray[Any] | str:
+        def prepared(path: Path) -> tuple[Path, NDArray[Any] | str]:
             try:
-                return self.prepare(path)
+                return path, self.prepare(path)
             except InputError as error:
-                return str(error)
+                return path, str(error)
 
-        with ThreadPoolExecutor(READERS) as pool:
-            for batch in batched(map(Path, paths), BATCH):
-                ready = list(pool.map(prepared, batch))
-                read = [pixels for pixels in ready if not isinstance(pixels, str)]
-                shares = iter(self._session.probabilities(np.stack(read)) if read else ())
-                for path, pixels in zip(batch, ready, strict=True):
-                    if isinstance(pixels, str):
-                        yield Recognized(path, None, pixels)
-                    else:
-                        yield Recognized(path, self._named(next(shares)))
+        for batch in batched(ordered_map(prepared, map(Path, paths), threads=READERS, ahead=BATCH), BATCH):
+            read = [pixels for _, pixels in batch if not isinstance(pixels, str)]
+            shares = iter(self._session.probabilities(np.stack(read)) if read else ())
+            for path, pixels in batch:
+                if isinstance(pixels, str):
+                    yield Recognized(path, None, pixels)
+                else:
+                    yield Recognized(path, self._named(next(shares)))
 
     def prepare(self, picture: Any) -> NDArray[Any]:
         """Read a picture in the form that the model was trained on.
