@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 
 from tinct.data.pictures import Picture
 from tinct.errors import SettingError
-from tinct.study.plan import BUDGETS, POINTS, STEP_COST, Budget, make_plan
+from tinct.study.plan import BUDGETS, POINTS, STEP_COST, Budget, Choices, make_plan
 from tinct.study.recipe import list_recipes, parse_recipe, read_recipe, slug
 
 GOOD = """
@@ -47,8 +47,8 @@ def pictures(*sizes):
 
 def planned(text_or_recipe, **options):
     chosen = recipe(text_or_recipe) if isinstance(text_or_recipe, str) else text_or_recipe
-    settings = {"data": "set", "train": pictures(50, 30, 20, 10), "val": pictures(9), "budget": Budget(), **options}
-    return make_plan(chosen, **settings)
+    pictures_of = {"train": pictures(50, 30, 20, 10), "val": options.pop("val", pictures(9))}
+    return make_plan(chosen, Choices(**{"budget": Budget(), **options}), data="set", **pictures_of)
 
 
 def test_every_experiment_of_the_papers_ships_and_can_be_planned(tmp_path):

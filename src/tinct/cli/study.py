@@ -66,16 +66,12 @@ def study(
     if show_list:
         _print_recipes(as_json=as_json)
         return
-    for given, what, remedy in (
-        (recipe, "RECIPE", "name one, or see them with  tinct study --list"),
-        (data, "--data", "name a dataset of  tinct prepare  or a folder of photographs"),
-        (out, "--out", "name a folder for the study"),
-    ):
-        if given is None:
-            raise SettingError(f"{what} is missing; {remedy}")
-    assert recipe is not None
-    assert data is not None
-    assert out is not None
+    if recipe is None:
+        raise SettingError("RECIPE is missing; name one, or see them with  tinct study --list")
+    if data is None:
+        raise SettingError("--data is missing; name a dataset of  tinct prepare  or a folder of photographs")
+    if out is None:
+        raise SettingError("--out is missing; name a folder for the study")
     require_learn("a study")
     from tinct.study.arms import run_study
 

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from tinct.data.colors import learn_bins
-from tinct.data.pictures import find_pictures, has_split
-from tinct.errors import DataError, SettingError
+from tinct.data.pictures import find_pictures
 from tinct.files import locked, make_folder
 from tinct.study.backbone import Judge
 from tinct.study.begin import begin_study, check_folder, find_dataset, now
 from tinct.study.folder import BASELINES, BINS_FILE, TRAINED_FILE, Study, open_colorizer, picture_maker
 from tinct.study.measure import EVALUATION_FILE, PICTURES_FOR_MEAN, Method, Summary, Yardstick
-from tinct.study.plan import BUDGETS, Budget, check_trainings
+from tinct.study.plan import Budget, Choices, check_trainings
 from tinct.study.recipe import Arm, Recipe, read_recipe
 from tinct.study.report.page import write_report
 from tinct.study.train import Progress, export_arm, train_arm, weigh_arm
@@ -77,10 +76,10 @@ def run_study(
         data: a dataset that `tinct prepare` made, or a folder of photographs, prepared into the study's folder.
         out: the study's folder; see `tinct.study.folder`.
         budget: `full`: as the recipe says; `small`: ends within 30 minutes on two cores; or one of one's own.
-        seeds: how many seeds, instead of the recipe's.
+        seeds: how many, in place of the recipe's.
         arms: only these arms; all without it.
         encoder_weights: file of the pretrained encoder, for networks that have one.
-        from_scratch: start such encoders from nothing instead.
+        from_scratch: start such encoders from random weights instead.
         backbone: weights of VGG-16 or SqueezeNet 1.1, for the metrics of `tinct.study.backbone`; of a study that was
             measured without, or with another, all is measured again, and nothing trained. A study that goes on without
             it keeps what it has of them.
@@ -95,51 +94,37 @@ def run_study(
         DataError: the dataset cannot be used, or a picture is in training and in validation.
         ModelError: the backbone or the encoder weights cannot be used.
     """
-    if isinstance(budget, str) and budget not in BUDGETS:
-        raise SettingError(f"no budget '{budget}'; there are: {', '.join(BUDGETS)}")
-    chosen_budget = BUDGETS[budget] if isinstance(budget, str) else budget
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     if arms:
         chosen = chosen.only(tuple(arms))
-    weights = str(Path(encoder_weights).resolve()) if encoder_weights is not None else None
-    if weights is not None and not Path(weights).is_file():
-        raise SettingError(f"{encoder_weights}: no such file of encoder weights; check the path")
+    choices = Choices.of(budget=budget, seeds=seeds, encoder_weights=encoder_weights, from_scratch=from_scratch)
     judge = Judge(backbone) if backbone is not None else None
     folder = Path(out)
     show = progress or (lambda what, done, total: None)
     check_folder(folder, chosen)
-    check_trainings(chosen, encoder_weights=weights, from_scratch=from_scratch)
+    check_trainings(chosen, choices)
     make_folder(folder)
     with locked(folder / ".lock", target=folder):
         dataset = find_dataset(Path(data), folder, show)
-        splits = {split: find_pictures(dataset, split=split) for split in ("train", "val") if has_split(dataset, split)}
-        if not all(splits.get(split) for split in ("train", "val")):
-            if dataset.parent == folder:
-                raise DataError(f"{data}: has too few photographs to train on some and validate on others; add some")
-            raise DataError(f"{dataset}: has no pictures to validate on; prepare it with  --val 0.2")
-        study = begin_study(
-            chosen,
-            dataset,
-            splits,
-            folder,
-            budget=chosen_budget,
-            seeds=seeds,
-            encoder_weights=weights,
-            from_scratch=from_scratch,
-            show=show,
-        )
-        _note_backbone(study, judge, done=False)
-        yardstick = _yardstick(study, dataset, judge, show)
-        for seed in study.seeds:
-            for arm in study.arms:
-                row = _run_arm(study, yardstick, arm, seed, show)
-                if told:
-                    told(row)
-        _note_backbone(study, judge, done=True)
-        study.record.finished = now()
-        study.save()
-        shutil.rmtree(folder / "cache", ignore_errors=True)
+        study = begin_study(chosen, dataset, folder, choices, show=show)
+        _run_arms(study, dataset, judge, told, show)
         return write_report(folder, progress=lambda done, total: show("writing the report", done, total))
+
+
+def _run_arms(
+    study: Study, dataset: Path, judge: Judge | None, told: Callable[[ArmRow], None] | None, show: Progress
+) -> None:
+    _note_backbone(study, judge, done=False)
+    yardstick = _yardstick(study, dataset, judge, show)
+    for seed in study.seeds:
+        for arm in study.arms:
+            row = _run_arm(study, yardstick, arm, seed, show)
+            if told:
+                told(row)
+    _note_backbone(study, judge, done=True)
+    study.record.finished = now()
+    study.save()
+    shutil.rmtree(study.path / "cache", ignore_errors=True)
 
 
 def _yardstick(study: Study, dataset: Path, judge: Judge | None, show: Progress) -> Yardstick:

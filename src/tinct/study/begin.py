@@ -7,17 +7,20 @@ import hashlib
 import random
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
-import msgspec
+from msgspec import structs
 
 from tinct.data.duplicates import find_leaks
-from tinct.data.pictures import Picture, find_splits, is_dataset
+from tinct.data.pictures import Picture, find_pictures, find_splits, has_split, is_dataset
+from tinct.data.prepare import prepare, prepared_from
 from tinct.data.shards import DATASET_FILE
+from tinct.data.source import open_source, select
 from tinct.errors import DataError, SettingError
 from tinct.learn.settings import Training
 from tinct.study.cost import machine, versions
 from tinct.study.folder import FORMAT, STUDY_FILE, Asked, Dataset, Record, Study
-from tinct.study.plan import BUDGETS, Budget, Plan, make_plan
+from tinct.study.plan import Choices, Plan, make_plan
 from tinct.study.recipe import Recipe
 from tinct.study.train import Progress, check_same
 
@@ -41,16 +44,26 @@ def check_folder(folder: Path, recipe: Recipe) -> None:
 
 
 def find_dataset(data: Path, folder: Path, show: Progress) -> Path:
-    """Return the prepared dataset; a plain folder is prepared into the study's."""
-    if is_dataset(data):
-        return data
+    """Return the prepared dataset; a plain folder is prepared into the study's.
+
+    Raises:
+        DataError: it has no pictures to train on or none to validate on, or splits of its own.
+        SettingError: the study was begun on another folder.
+    """
+    dataset = data if is_dataset(data) else _prepared(data, folder, show)
+    if not all(has_split(dataset, split) for split in ("train", "val")):
+        if dataset != data:
+            raise DataError(f"{data}: has too few photographs to train on some and validate on others; add some")
+        raise DataError(f"{dataset}: has no pictures to validate on; prepare it with  --val 0.2")
+    return dataset
+
+
+def _prepared(data: Path, folder: Path, show: Progress) -> Path:
     if len(find_splits(data)) > 1:
         raise DataError(
             f"{data}: has folders for training and validation of its own, which a study cannot follow; give one folder "
             "of all photographs, which it splits by itself, or a dataset of  tinct prepare"
         )
-    from tinct.data.prepare import prepare, prepared_from
-
     target = folder / "dataset"
     if is_dataset(target) and (folder / STUDY_FILE).is_file():
         if (places := prepared_from(target)) != [str(data.resolve())]:
@@ -63,13 +76,9 @@ def find_dataset(data: Path, folder: Path, show: Progress) -> Path:
 def begin_study(
     recipe: Recipe,
     dataset: Path,
-    splits: dict[str, list[Picture]],
     folder: Path,
+    choices: Choices,
     *,
-    budget: Budget = BUDGETS["full"],
-    seeds: int | None = None,
-    encoder_weights: str | None = None,
-    from_scratch: bool = False,
     show: Progress = lambda what, done, total: None,
 ) -> Study:
     """Begin a study, or open the one that was begun: then its plan stays as it was made.
@@ -77,60 +86,39 @@ def begin_study(
     Args:
         recipe: what to compare.
         dataset: what `tinct prepare` made.
-        splits: its pictures: `train` and `val`.
         folder: the study's.
-        budget: see `make_plan`, as for the three that follow.
-        seeds: how many seeds, instead of the recipe's.
-        encoder_weights: file of the pretrained encoder.
-        from_scratch: start encoders from nothing instead.
+        choices: the budget among them.
         show: called with (what, done, total).
 
     Raises:
         SettingError: the folder holds something that this does not go on with, or a training makes no sense.
         DataError: a picture is in training and in validation.
     """
-    digest = hashlib.sha256((dataset / DATASET_FILE).read_bytes()).hexdigest()
     asked = Asked(
+        **structs.asdict(choices),
         recipe=hashlib.sha256(recipe.text.encode()).hexdigest(),
-        budget=budget,
-        seeds=seeds,
         arms=[arm.name for arm in recipe.arms],
-        data=digest,
-        encoder_weights=encoder_weights,
-        from_scratch=from_scratch,
+        data=hashlib.sha256((dataset / DATASET_FILE).read_bytes()).hexdigest(),
     )
     before = Study.open(folder).record if (folder / STUDY_FILE).is_file() else None
-    if before is not None and _settled(before.asked) == _settled(asked):
+    if before is not None and before.asked.settled == asked.settled:
         return Study(folder, before)
-    if before is not None and before.data.digest != digest:
+    if before is not None and before.data.digest != asked.data:
         raise SettingError(f"{folder}: was begun on another dataset ({before.data.place}); give another --out")
+    splits = {split: find_pictures(dataset, split=split) for split in ("train", "val")}
     if before is None:
         _refuse_leaks(dataset, folder, splits, show)
-    plan = make_plan(
-        recipe,
-        data=str(dataset.resolve()),
-        train=splits["train"],
-        val=splits["val"],
-        budget=budget,
-        seeds=seeds,
-        encoder_weights=encoder_weights,
-        from_scratch=from_scratch,
-    )
+    plan = make_plan(recipe, choices, data=str(dataset.resolve()), **splits)
     for (name, seed), training in plan.trainings.items():  # before anything is written
         run = folder / "arms" / recipe.arm(name).folder / f"seed-{seed}"
         if (run / "config.json").is_file():
             check_same(run, training)
     name = dataset.resolve().name if dataset.parent != folder else f"{folder.name}/dataset"
-    data = Dataset(str(dataset), name, digest, len(splits["train"]), len(splits["val"]))
+    data = Dataset(str(dataset), name, asked.data, len(splits["train"]), len(splits["val"]))
     study = Study(folder, _record(recipe, plan, asked, data, splits["train"], before))
     (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
     study.save()
     return study
-
-
-def _settled(asked: Asked) -> Asked:
-    """Know budgets of the table by their names, so that a study keeps its plan when the table changes."""
-    return msgspec.structs.replace(asked, budget=BUDGETS.get(asked.budget.name, asked.budget))
 
 
 def _record(
@@ -139,25 +127,14 @@ def _record(
     trainings: dict[str, dict[int, Training]] = {}
     for (arm, seed), training in plan.trainings.items():
         trainings.setdefault(arm, {})[seed] = training
+    planned: dict[str, Any] = {"seeds": plan.seeds, "pictures": plan.pictures, "train_pictures": plan.train_pictures}
     return Record(
+        **{**structs.asdict(recipe), **planned},
         format=FORMAT,
-        name=recipe.name,
-        title=recipe.title,
-        question=recipe.question,
-        paper=recipe.paper,
-        reference=recipe.reference,
-        axis=recipe.axis,
-        plots=recipe.plots,
-        by=recipe.by,
-        text=recipe.text,
         budget=asked.budget.name,
         notes=plan.notes,
-        seeds=list(plan.seeds),
-        pictures=plan.pictures,
-        train_pictures=plan.train_pictures,
         train_keys=seen_by_all(list(plan.trainings.values()), Path(data.place), train, count=plan.train_pictures),
         data=data,
-        arms=list(recipe.arms),
         trainings=trainings,
         versions=versions(),
         machine=machine(),
@@ -182,8 +159,6 @@ def seen_by_all(
         Their names; None where every training learns from all pictures, or too few pictures are learned from by all:
         then they are drawn from the whole training split.
     """
-    from tinct.data.source import open_source, select
-
     parts = {
         (training.subset, training.categories, training.seed)
         for training in trainings

@@ -29,8 +29,8 @@ from tinct.data.pictures import Picture, find_pictures
 from tinct.errors import DataError, DivergedError
 from tinct.learn.settings import Training
 from tinct.study.measure import EVALUATION_FILE, GREY, MEAN_COLOR, Measured, Pixels, Summary
-from tinct.study.plan import Budget
-from tinct.study.recipe import Arm, slug
+from tinct.study.plan import BUDGETS, Choices
+from tinct.study.recipe import Arm, Recipe, slug
 from tinct.study.seeds import colored_from_seeds
 from tinct.study.values import read_json, write_json
 
@@ -50,25 +50,31 @@ class Dataset(msgspec.Struct):
     val: int
 
 
-class Asked(msgspec.Struct):
-    """What a person asked for when a study was begun; asked for the same again, a study keeps its plan."""
+class Asked(Choices, frozen=True, kw_only=True):
+    """What a person asked for when a study was begun; asked for the same again, a study keeps its plan.
+
+    Attributes:
+        recipe: SHA-256 of its text.
+        arms: names of those that were chosen.
+        data: SHA-256 of the dataset's card.
+    """
 
     recipe: str
-    budget: Budget
-    seeds: int | None
     arms: list[str]
     data: str
-    encoder_weights: str | None
-    from_scratch: bool
+
+    @property
+    def settled(self) -> Asked:
+        """The same with a budget of the table as it is now, so that a study keeps its plan when the table changes."""
+        return msgspec.structs.replace(self, budget=BUDGETS.get(self.budget.name, self.budget))
 
 
-class Record(msgspec.Struct):
-    """What study.json holds.
-
-    Most attributes are those of `tinct.study.recipe.Recipe` and `tinct.study.plan.Plan`; the others:
+class Record(Recipe, frozen=False, kw_only=True):
+    """What study.json holds: the recipe as it was run, its numbers of pictures and seeds those of the plan.
 
     Attributes:
         budget: its name.
+        notes: what was changed to keep within the budget, in words.
         train_keys: names of the training pictures to measure on; None where all arms learn from all.
         trainings: arm -> seed -> its training.
         begun: when, in UTC.
@@ -77,22 +83,9 @@ class Record(msgspec.Struct):
     """
 
     format: int
-    name: str
-    title: str
-    question: str
-    paper: str
-    reference: str
-    axis: str
-    plots: tuple[str, ...]
-    by: str | None
-    text: str
     budget: str
     notes: list[str]
-    seeds: list[int]
-    pictures: int | None
-    train_pictures: int
     data: Dataset
-    arms: list[Arm]
     trainings: dict[str, dict[int, Training]]
     versions: dict[str, str]
     machine: dict[str, Any]
@@ -156,18 +149,14 @@ class Study:
         write_json(self.path / STUDY_FILE, self.record)
 
     @property
-    def arms(self) -> list[Arm]:
+    def arms(self) -> tuple[Arm, ...]:
         """What is compared, in the recipe's order."""
         return self.record.arms
 
     @property
-    def seeds(self) -> list[int]:
+    def seeds(self) -> tuple[int, ...]:
         """Of the trainings."""
         return self.record.seeds
-
-    def arm(self, name: str) -> Arm:
-        """Look up an arm by name."""
-        return next(arm for arm in self.arms if arm.name == name)
 
     def training(self, arm: Arm, seed: int) -> Training:
         """Return the training that an arm takes."""
@@ -183,7 +172,7 @@ class Study:
 
     def model(self, arm: Arm, seed: int) -> Path:
         """The model file that an arm's pictures are made with: its own, or that of the arm whose training it takes."""
-        of = self.arm(arm.of) if arm.of else arm
+        of = self.record.arm(arm.of) if arm.of else arm
         same = self.exported(arm) == self.exported(of)
         return (self.run(arm, seed) if same else self.folder(arm, seed)) / MODEL_FILE
 
@@ -218,7 +207,7 @@ class Study:
         return EvaluationSettings(making, measured_on, self.training(arm, seed))
 
     def measured_on(self) -> dict[str, Any]:
-        """Say which pictures are measured, as plain JSON values."""
+        """Return which pictures are measured, as plain JSON values."""
         record = self.record
         values = {"pictures": record.pictures, "train_pictures": record.train_pictures, "by": record.by}
         if keys := record.train_keys:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from tinct.data.pictures import Picture
 from tinct.errors import SettingError
@@ -82,6 +85,43 @@ STEP_COST = {"flat": 0.25, "bottleneck": 0.4, "colorunet": 0.8, "squeezenet1_1":
 _MINUTES_A_TRAINING = 1.5
 
 
+class Choices(Struct, frozen=True, kw_only=True):
+    """What a person chooses beside the recipe.
+
+    Attributes:
+        budget: how far the study is cut down.
+        seeds: how many, in place of the recipe's.
+        encoder_weights: file of the pretrained encoder, for networks that have one.
+        from_scratch: start such encoders from random weights instead.
+    """
+
+    budget: Budget = BUDGETS["full"]
+    seeds: int | None = None
+    encoder_weights: str | None = None
+    from_scratch: bool = False
+
+    @classmethod
+    def of(
+        cls, *, budget: str | Budget, seeds: int | None, encoder_weights: str | Path | None, from_scratch: bool
+    ) -> Choices:
+        """Check what was chosen.
+
+        Raises:
+            SettingError: there is no such budget or file, or the number of seeds is below 1.
+        """
+        if isinstance(budget, str):
+            if budget not in BUDGETS:
+                raise SettingError(f"no budget '{budget}'; there are: {', '.join(BUDGETS)}")
+            budget = BUDGETS[budget]
+        if seeds is not None and seeds < 1:
+            raise SettingError(f"at least 1 seed is needed, not {seeds}")
+        weights = None if encoder_weights is None else Path(encoder_weights).resolve()
+        if weights is not None and not weights.is_file():
+            raise SettingError(f"{encoder_weights}: no such file of encoder weights; check the path")
+        file = None if weights is None else str(weights)
+        return cls(budget=budget, seeds=seeds, encoder_weights=file, from_scratch=from_scratch)
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a study does.
@@ -101,56 +141,42 @@ class Plan:
     notes: list[str] = field(default_factory=list)
 
 
-def make_plan(
-    recipe: Recipe,
-    *,
-    data: str,
-    train: Sequence[Picture],
-    val: Sequence[Picture],
-    budget: Budget,
-    seeds: int | None = None,
-    encoder_weights: str | None = None,
-    from_scratch: bool = False,
-) -> Plan:
+def make_plan(recipe: Recipe, choices: Choices, *, data: str, train: Sequence[Picture], val: Sequence[Picture]) -> Plan:
     """Settle every training of a study.
 
     Args:
         recipe: what to compare.
+        choices: the budget among them.
         data: the prepared dataset.
         train: its training pictures.
         val: its validation pictures.
-        budget: how far to cut it down.
-        seeds: how many seeds, instead of the recipe's.
-        encoder_weights: file of the pretrained encoder, for networks that have one.
-        from_scratch: start such encoders from nothing instead.
 
     Raises:
         SettingError: a training makes no sense; the arm is named.
     """
     trained = [arm for arm in recipe.arms if arm.of is None]
-    chosen, notes = _seeds(recipe, budget, seeds, trainings=len(trained))
+    budget = choices.budget
+    seeds, notes = _seeds(recipe, choices, trainings=len(trained))
     whole: dict[str, Training] = {}
     for arm in trained:
         with _named(recipe, arm.name):
-            whole[arm.name] = _training(
-                arm, data=data, train=train, encoder_weights=encoder_weights, from_scratch=from_scratch
-            )
+            whole[arm.name] = _training(arm, choices, data=data, train=train)
             whole[arm.name].check()
-    cut = _cut(whole, budget, train, val, seeds=len(chosen))
+    cut = _cut(whole, budget, train, val, seeds=len(seeds))
     notes += _differences(whole, cut, train)
     cut = {arm.name: cut[arm.name] if "average" in arm.settings else _averaged(cut[arm.name], train) for arm in trained}
     pictures = _least(recipe.pictures, budget.pictures)
     if recipe.pictures != pictures and pictures is not None and pictures < len(val):
         notes.append(f"measured on {pictures} validation pictures drawn at random, not on all {len(val)}")
-    trainings = {(arm.name, seed): replace(cut[arm.name], seed=seed) for seed in chosen for arm in trained}
+    trainings = {(arm.name, seed): replace(cut[arm.name], seed=seed) for seed in seeds for arm in trained}
     for (name, _), training in trainings.items():
         with _named(recipe, name):
             training.check()
     _check_making(recipe, whole)
-    return Plan(trainings, chosen, pictures, _least(recipe.train_pictures, budget.train_pictures) or 0, notes)
+    return Plan(trainings, seeds, pictures, _least(recipe.train_pictures, budget.train_pictures) or 0, notes)
 
 
-def check_trainings(recipe: Recipe, *, encoder_weights: str | None, from_scratch: bool) -> None:
+def check_trainings(recipe: Recipe, choices: Choices) -> None:
     """Refuse settings of trainings that make no sense, as far as can be told without the photographs.
 
     Raises:
@@ -160,7 +186,7 @@ def check_trainings(recipe: Recipe, *, encoder_weights: str | None, from_scratch
         if arm.of is None:
             plain = replace(arm, settings={key: value for key, value in arm.settings.items() if key != "categories"})
             with _named(recipe, arm.name):
-                _training(plain, data="", train=(), encoder_weights=encoder_weights, from_scratch=from_scratch).check()
+                _training(plain, choices, data="", train=()).check()
 
 
 def _check_making(recipe: Recipe, trainings: dict[str, Training]) -> None:
@@ -180,11 +206,10 @@ def _check_making(recipe: Recipe, trainings: dict[str, Training]) -> None:
             )
 
 
-def _seeds(recipe: Recipe, budget: Budget, asked: int | None, *, trainings: int) -> tuple[tuple[int, ...], list[str]]:
-    """Choose the seeds, and say where they are fewer than the recipe's."""
-    if asked is not None and asked < 1:
-        raise SettingError(f"at least 1 seed is needed, not {asked}")
-    seeds = recipe.seeds if asked is None else tuple(range(asked))
+def _seeds(recipe: Recipe, choices: Choices, *, trainings: int) -> tuple[tuple[int, ...], list[str]]:
+    """Return the seeds, and a note where they are fewer than asked for."""
+    seeds = recipe.seeds if choices.seeds is None else tuple(range(choices.seeds))
+    budget = choices.budget
     most = budget.seeds or len(seeds)
     if budget.minutes is not None and most * trainings * _MINUTES_A_TRAINING > budget.minutes:
         most = 1
@@ -210,9 +235,7 @@ def _named(recipe: Recipe, arm: str) -> Iterator[None]:
         raise SettingError(f"{recipe.name}, arm '{arm}': {error}") from error
 
 
-def _training(
-    arm: Arm, *, data: str, train: Sequence[Picture], encoder_weights: str | None, from_scratch: bool
-) -> Training:
+def _training(arm: Arm, choices: Choices, *, data: str, train: Sequence[Picture]) -> Training:
     """Turn an arm's settings into a training."""
     settings = dict(arm.settings)
     if settings.pop("augment", True) is False:
@@ -230,15 +253,15 @@ def _training(
     if not isinstance(build(training.network, outputs=2, options=training.options), TransferNetwork):
         return training
     needed = training.encoder_weights == "required"
-    if needed and encoder_weights is None:
+    if needed and choices.encoder_weights is None:
         raise SettingError(
             f"needs pretrained weights for '{training.network}'; give them with "
             f"--encoder-weights FILE, or choose other arms with --arms"
         )
     if (needed or training.encoder_weights is None) and not training.from_scratch:
-        if encoder_weights is not None:
-            return replace(training, encoder_weights=encoder_weights)
-        if from_scratch:
+        if choices.encoder_weights is not None:
+            return replace(training, encoder_weights=choices.encoder_weights)
+        if choices.from_scratch:
             return replace(training, from_scratch=True, options={**training.options, "frozen": False})
     return training
 
@@ -329,7 +352,7 @@ def _averaged(training: Training, train: Sequence[Picture]) -> Training:
 
 
 def _differences(whole: dict[str, Training], cut: dict[str, Training], train: Sequence[Picture]) -> list[str]:
-    """Say in words what the budget changed in the trainings."""
+    """Return in words what the budget changed in the trainings."""
     notes = []
     for setting, words in (
         ("crop", "squares of {} instead of {} pixels"),

@@ -26,11 +26,11 @@ import re
 import tomllib
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from tinct.errors import SettingError
 from tinct.study.measure import Grouping
@@ -97,8 +97,7 @@ class Arm:
         return slug(self.name)
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(Struct, frozen=True, kw_only=True):
     """A study, as its file says it.
 
     Attributes:
@@ -129,7 +128,7 @@ class Recipe:
     pictures: int | None
     train_pictures: int
     by: str | None
-    text: str = field(repr=False)
+    text: str
 
     def arm(self, name: str) -> Arm:
         """Look up an arm.
@@ -150,7 +149,7 @@ class Recipe:
         """
         wanted = {self.arm(name).of or name for name in names} | set(names)
         arms = tuple(arm for arm in self.arms if arm.name in wanted)
-        return replace(self, arms=arms, reference=self.reference if self.reference in wanted else arms[0].name)
+        return structs.replace(self, arms=arms, reference=self.reference if self.reference in wanted else arms[0].name)
 
 
 class _File(Struct):

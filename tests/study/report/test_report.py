@@ -26,6 +26,7 @@ from tinct.study.arms import run_study  # noqa: E402
 from tinct.study.backbone import METRICS as JUDGED  # noqa: E402
 from tinct.study.begin import begin_study, seen_by_all  # noqa: E402
 from tinct.study.evaluate import evaluate  # noqa: E402
+from tinct.study.plan import Choices  # noqa: E402
 from tinct.study.recipe import parse_recipe  # noqa: E402
 from tinct.study.report import page as report_page  # noqa: E402
 from tinct.study.report.page import write_report  # noqa: E402
@@ -198,8 +199,7 @@ def test_training_pictures_are_those_that_every_arm_learns_from(dataset, tmp_pat
         {"name": "two categories", "categories": ["coffee", "astronaut"]},
     ]
     recipe = own(arms=arms, shared={**OWN["shared"], "seeds": 2})
-    splits = {split: find_pictures(dataset, split=split) for split in ("train", "val")}
-    study = begin_study(recipe, dataset, splits, tmp_path)
+    study = begin_study(recipe, dataset, tmp_path, Choices())
     chosen = study.train_pictures(dataset, limit=100)
     assert len(chosen) == OWN["evaluation"]["train_pictures"]
     for arm in study.arms:
@@ -216,12 +216,12 @@ def test_training_pictures_are_those_that_every_arm_learns_from(dataset, tmp_pat
             }
             assert {(picture.category, picture.original) for picture in chosen} <= learned
     (tmp_path / "b").mkdir()
-    alike = begin_study(own(), dataset, splits, tmp_path / "b")
+    alike = begin_study(own(), dataset, tmp_path / "b", Choices())
     assert alike.record.train_keys is None
     assert alike.measured_on() != study.measured_on()
     # A fifth of them is too few to be measured on.
     trainings = [replace(study.training(study.arms[0], 0), subset=0.2)]
-    assert seen_by_all(trainings, dataset, splits["train"], count=100) is None
+    assert seen_by_all(trainings, dataset, find_pictures(dataset, split="train"), count=100) is None
 
 
 def test_the_report_says_whose_training_pictures_it_shows(copied):

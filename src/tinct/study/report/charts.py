@@ -346,7 +346,7 @@ def _logarithmic(axes: Axes, values: list[float]) -> None:
 
 def _units(results: Results, arm: str, name: str) -> tuple[Any, ...]:
     """Return what decides the units of an arm's loss, or what its accuracy is a share of."""
-    training = results.study.training(results.study.arm(arm), results.study.seeds[0])
+    training = results.study.training(results.study.record.arm(arm), results.study.seeds[0])
     if name == "accuracy_10":
         return ()
     if training.task != "bins":
