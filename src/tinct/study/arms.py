@@ -114,16 +114,14 @@ def run_study(
 def _run_arms(
     study: Study, dataset: Path, judge: Judge | None, told: Callable[[ArmRow], None] | None, show: Progress
 ) -> None:
-    _note_backbone(study, judge, done=False)
+    study = _note_backbone(study, judge, done=False)
     yardstick = _yardstick(study, dataset, judge, show)
     for seed in study.seeds:
         for arm in study.arms:
             row = _run_arm(study, yardstick, arm, seed, show)
             if told:
                 told(row)
-    _note_backbone(study, judge, done=True)
-    study.record.finished = now()
-    study.save()
+    _note_backbone(study, judge, done=True).noted(finished=now())
     shutil.rmtree(study.path / "cache", ignore_errors=True)
 
 
@@ -163,13 +161,12 @@ def _judged(summary: Summary, judge: Judge | None) -> bool:
     return judge is None or (summary.backbone or {}).get("sha256") == judge.sha256
 
 
-def _note_backbone(study: Study, judge: Judge | None, *, done: bool) -> None:
+def _note_backbone(study: Study, judge: Judge | None, *, done: bool) -> Study:
     """Note what measures the backbone's metrics once it has measured everything, and until then nothing."""
     before = study.record.backbone
     if judge is None or (before and before["sha256"] == judge.sha256):
-        return
-    study.record.backbone = judge.describe() if done else None
-    study.save()
+        return study
+    return study.noted(backbone=judge.describe() if done else None)
 
 
 def _run_arm(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Progress) -> ArmRow:

@@ -32,6 +32,7 @@ from tinct.study.metrics import CELLS, Comparison, combine
 
 Figures = NDArray[np.float64]
 NOISE = "within noise"
+VERDICTS = ("better", "worse", "more", "less", NOISE)
 CONFIDENCE = 0.95
 _AT_ONCE = 100  # resamples that are worked out together
 

@@ -69,7 +69,7 @@ class Asked(Choices, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, budget=BUDGETS.get(self.budget.name, self.budget))
 
 
-class Record(Recipe, frozen=False, kw_only=True):
+class Record(Recipe, frozen=True, kw_only=True):
     """What study.json holds: the recipe as it was run, its numbers of pictures and seeds those of the plan.
 
     Attributes:
@@ -147,6 +147,12 @@ class Study:
     def save(self) -> None:
         """Write study.json."""
         write_json(self.path / STUDY_FILE, self.record)
+
+    def noted(self, **changes: Any) -> Study:
+        """Write study.json with some of the record's attributes changed, and return the study with them."""
+        study = Study(self.path, msgspec.structs.replace(self.record, **changes))
+        study.save()
+        return study
 
     @property
     def arms(self) -> tuple[Arm, ...]:

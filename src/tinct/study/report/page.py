@@ -10,13 +10,15 @@ from typing import Any
 from markupsafe import Markup
 
 from tinct.files import written_beside
+from tinct.learn.run import Run
+from tinct.learn.settings import Training
 from tinct.study.compare import JUDGED, METRICS, Spread
 from tinct.study.folder import BASELINES, Study
+from tinct.study.measure import GREY, MEAN_COLOR
 from tinct.study.report.charts import ARROWS, Chart, color_of, draw_charts
 from tinct.study.report.render import render
 from tinct.study.report.sheets import Sheet, make_sheets, write_sheet
 from tinct.study.report.tables import ACCURACIES, SHORT_ACCURACIES, Results, Table, write_tables
-from tinct.study.report.words import conditions, findings
 
 REPORT_FILE = "report.html"
 Cells = list[list[str]]
@@ -77,8 +79,10 @@ def _make_page(results: Results, charts: dict[str, Chart], sheets: dict[str, She
         results=results,
         charts={name: {"svg": Markup(chart.svg), "caption": chart.caption} for name, chart in charts.items()},
         sheets=sheets,
-        findings=list(map(Markup, findings(results))),
-        conditions=conditions(results),
+        baselines={GREY: "the grey picture", MEAN_COLOR: "one mean colour"},
+        unfinished=[arm.name for arm in results.study.arms if arm not in results.finished],
+        waiting=[seed for seed in results.study.seeds if seed not in results.common],
+        conditions=_conditions(results),
         settings=_settings(results),
         difference_tables=_differences(results),
         cost_rows=_cost(results, tables["cost"]),
@@ -87,6 +91,54 @@ def _make_page(results: Results, charts: dict[str, Chart], sheets: dict[str, She
         **_groups(results, tables["groups"]),
         **_overfitting(results, tables["overfitting"]),
         **_quantisation(tables["quantisation"]),
+    )
+
+
+def _conditions(results: Results) -> dict[str, Any]:
+    """Return how the arms were trained, and what was not alike between them."""
+    study, rows = results.study, results.cost_rows()
+    return {
+        "count": sum(len(study.finished(arm)) for arm in results.trained),
+        "measured": {split: len(rows) for split, rows in results.measured[GREY][0].comparisons.items()},
+        "steps": {row["steps"] for row in rows},
+        "seen": {row["photographs_seen"] for row in rows},
+        "one_order": len({_order(study.training(arm, study.seeds[0])) for arm in results.trained}) == 1,
+        "starts": _starts(results),
+        "stopped": [row for row in rows if row["planned"] and row["steps"] < row["planned"]],
+    }
+
+
+def _starts(results: Results) -> dict[str, list[str]]:
+    """Return where weights come from that are not drawn by the seed, and which arms start so."""
+    arms: dict[str, list[str]] = {}
+    for arm in results.trained:
+        run = Run.open(results.study.run(arm, results.study.finished(arm)[0]))
+        words = []
+        if run.training.initial is not None:
+            words.append(f"the model {run.training.initial}")
+        if run.encoder is not None:
+            frozen = "frozen" if run.training.options.get("frozen", True) else "learning on"
+            words.append(f"encoder from {run.encoder['name']} (SHA-256 {run.encoder['sha256']}), {frozen}")
+        elif run.training.from_scratch:
+            words.append("encoder from scratch, learned along")
+        if words:
+            arms.setdefault(", ".join(words), []).append(arm.name)
+    return arms
+
+
+def _order(training: Training) -> tuple[object, ...]:
+    """Return what decides which photographs are seen, in which order, and how they are cut."""
+    return (
+        training.batch_size,
+        training.crop,
+        training.zoom,
+        training.epoch_steps,
+        training.limit,
+        training.subset,
+        training.categories,
+        training.resample,
+        training.workers,
+        training.augmentation.random_crop,
     )
 
 

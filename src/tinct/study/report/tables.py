@@ -16,7 +16,7 @@ from tinct.errors import DataError
 from tinct.files import written_beside
 from tinct.learn.run import Run
 from tinct.study.backbone import WHY_ABSENT, WHY_NO_CLASSES
-from tinct.study.compare import JUDGED, METRICS, Bootstrap, Comparer, Difference, Metric, Spread, spread
+from tinct.study.compare import JUDGED, METRICS, VERDICTS, Bootstrap, Comparer, Difference, Metric, Spread, spread
 from tinct.study.folder import BASELINES, BINS_FILE, COST_FILE, Study
 from tinct.study.measure import GREY, Measured, Yardstick
 from tinct.study.recipe import Arm
@@ -163,6 +163,12 @@ class Results:
         if reference in self.diverged:
             return []
         return [self.val.difference(name, reference, metric, of=len(others)) for name in others]
+
+    def verdicts(self, reference: str, metric: Metric) -> dict[str, list[Difference]]:
+        """Return the differences from another arm, or a baseline, by their verdict."""
+        differences = self.differences(reference, metric)
+        by_verdict = {verdict: [row for row in differences if row.verdict == verdict] for verdict in VERDICTS}
+        return {verdict: rows for verdict, rows in by_verdict.items() if rows}
 
     def metric_rows(self) -> Table:
         """One row for each method, split and metric."""
