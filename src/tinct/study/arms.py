@@ -31,7 +31,7 @@ _BINS_FROM = 500
 
 @dataclass(frozen=True)
 class ArmRow:
-    """What became of one arm with one seed.
+    """One arm with one seed, finished.
 
     Attributes:
         arm: its name.
@@ -157,7 +157,7 @@ def _summary(folder: Path) -> Summary | None:
 
 
 def _judged(summary: Summary, judge: Judge | None) -> bool:
-    """Whether what was measured has all that is asked of it: the backbone's figures, where there is one."""
+    """Return whether a summary has the figures of the backbone, where there is one."""
     return judge is None or (summary.backbone or {}).get("sha256") == judge.sha256
 
 

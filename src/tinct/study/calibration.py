@@ -63,7 +63,7 @@ class Reliability:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What `calibrate` table.
+    """A model's calibration, as `calibrate` measured it.
 
     Attributes:
         model: the model's name.

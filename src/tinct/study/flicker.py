@@ -41,7 +41,7 @@ Frame = NDArray[Any] | tuple[NDArray[Any], NDArray[Any]]
 
 @dataclass(frozen=True)
 class Flicker:
-    """What was measured.
+    """The flicker of a film.
 
     Attributes:
         error: mean distance of chroma along the motion, in 8-bit steps.

@@ -156,12 +156,12 @@ class Study:
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        """What is compared, in the recipe's order."""
+        """The arms, in the recipe's order."""
         return self.record.arms
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Of the trainings."""
+        """The seeds of the trainings."""
         return self.record.seeds
 
     def training(self, arm: Arm, seed: int) -> Training:
@@ -169,32 +169,32 @@ class Study:
         return self.record.trainings[arm.of or arm.name][seed]
 
     def folder(self, arm: Arm, seed: int) -> Path:
-        """Where an arm is."""
+        """Return an arm's folder."""
         return self.path / "arms" / arm.folder / f"seed-{seed}"
 
     def run(self, arm: Arm, seed: int) -> Path:
-        """Where the training that an arm takes is."""
+        """Return the folder of the training that an arm takes."""
         return self.path / "arms" / slug(arm.of or arm.name) / f"seed-{seed}"
 
     def model(self, arm: Arm, seed: int) -> Path:
-        """The model file that an arm's pictures are made with: its own, or that of the arm whose training it takes."""
+        """Return the model file of an arm: its own, or that of the arm whose training it takes."""
         of = self.record.arm(arm.of) if arm.of else arm
         same = self.exported(arm) == self.exported(of)
         return (self.run(arm, seed) if same else self.folder(arm, seed)) / MODEL_FILE
 
     def exported(self, arm: Arm) -> Exported:
-        """Which weights an arm's model file has."""
+        """Return which weights an arm's model file has."""
         given = arm.evaluation.given()
         return Exported(given.get("checkpoint", "last"), given.get("unweigh", 0.0))
 
     def working_size(self, arm: Arm, seed: int) -> int:
-        """The size at which an arm's network looks: as the recipe says, or that of its training pictures."""
+        """Return the working size of an arm: as the recipe says, or that of its training pictures."""
         training = self.training(arm, seed)
         size: int = arm.evaluation.given().get("size") or max(32, round(training.crop * training.zoom**0.5 / 16) * 16)
         return size
 
     def baseline(self, name: str) -> Path:
-        """Where a baseline's evaluation is."""
+        """Return the folder of a baseline."""
         return self.path / "baselines" / slug(name)
 
     def evaluated(self, arm: Arm, seed: int) -> Summary | None:
@@ -233,11 +233,11 @@ class Study:
         return Measured.load(self.folder(arm, seed))
 
     def finished(self, arm: Arm) -> list[int]:
-        """The seeds with which an arm is finished."""
+        """Return the seeds with which an arm is finished."""
         return [seed for seed in self.seeds if self.evaluated(arm, seed)]
 
     def trained(self, arm: Arm, seed: int) -> Trained:
-        """How long the training that an arm takes took."""
+        """Read how long the training of an arm took."""
         return read_json(self.run(arm, seed) / TRAINED_FILE, Trained)
 
     def curve(self, arm: Arm, seed: int) -> dict[str, list[float]]:
@@ -252,7 +252,7 @@ class Study:
         return {name: [float(row[name]) if row[name] else float("nan") for row in rows] for name in names}
 
     def bins(self) -> ColorBins:
-        """The bins in which all arms' colours are counted."""
+        """Read the bins in which all arms' colours are counted."""
         return ColorBins.from_card(read_json(self.path / BINS_FILE, dict[str, Any])["bins"])
 
 

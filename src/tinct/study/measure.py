@@ -56,7 +56,7 @@ class Method:
 
 @dataclass(frozen=True)
 class MeasuredPicture:
-    """What was measured on one picture.
+    """One picture measured with every method.
 
     Attributes:
         picture: which.
@@ -146,7 +146,7 @@ def leave_grey(luma: Pixels) -> Pixels:
 
 
 def one_color(luma: Pixels, chroma: NDArray[Any]) -> Pixels:
-    """Give every pixel the same chroma, as far as there is such a colour at its luma.
+    """Paint every pixel in the same chroma, as far as there is such a colour at its luma.
 
     Args:
         luma: (H, W) uint8.

@@ -124,7 +124,7 @@ class Choices(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study does.
+    """The trainings of a study, and how many pictures they are measured on.
 
     Attributes:
         trainings: (arm, seed) -> its training; none for arms that take another's.

@@ -63,7 +63,7 @@ def write_report(study: str | Path, *, progress: Callable[[int, int], None] | No
 
 
 def _wants_quantisation(results: Results) -> bool:
-    """Whether what bins cost is part of the question: the arms differ in their bins."""
+    """Return whether the arms differ in their bins, so that the report shows what bins cost."""
     if "quantisation" not in results.study.record.plots:
         return False
     return any({"bins", "grid", "space"} & set(arm.own) for arm in results.trained)

@@ -36,7 +36,7 @@ SHORT_ACCURACIES = {"accuracy_bins": "right bin", "accuracy_10": "within 10 Lab 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """All that a finished, or partly finished, study found.
+    """The results of a study, finished or partly finished.
 
     Attributes:
         study: its folder.
@@ -130,7 +130,7 @@ class Results:
 
     @cached_property
     def _judged(self) -> list[bool]:
-        """Of each method and seed, whether a backbone measured it."""
+        """Whether a backbone measured it, for each method and seed."""
         methods = [measured for of_arm in self.measured.values() for measured in of_arm]
         return [JUDGED[0].name in measured.comparisons["val"][0].values for measured in methods]
 
