@@ -51,8 +51,7 @@ class ArmRow:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        plain: dict[str, Any] = plain_json(self)
-        return plain
+        return plain_json(self)
 
 
 def run_study(

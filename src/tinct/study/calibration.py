@@ -85,8 +85,7 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values; intervals without pixels are null."""
-        values: dict[str, Any] = plain_json(self)
-        return values
+        return plain_json(self)
 
 
 def calibrate(

@@ -98,8 +98,7 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain JSON values; figures that do not exist (a ratio to grey) are null."""
-        plain: dict[str, Any] = plain_json(self)
-        return plain
+        return plain_json(self)
 
 
 def evaluate(

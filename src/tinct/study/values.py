@@ -84,9 +84,9 @@ def read_json(file: Path, kind: type[Value]) -> Value:
         raise DataError(f"{file}: missing or damaged ({error}); run the study again") from error
 
 
-def plain_json(value: Any) -> Any:
-    """Return a dataclass or other values as plain JSON values; figures that are no numbers are null."""
-    return msgspec.json.decode(msgspec.json.encode(value))
+def plain_json(record: Any) -> dict[str, Any]:
+    """Return a dataclass or Struct as plain JSON values; figures that are no numbers are null."""
+    return msgspec.json.decode(msgspec.json.encode(record), type=dict[str, Any])
 
 
 def write_json(file: Path, values: Any) -> None:

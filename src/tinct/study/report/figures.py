@@ -1,4 +1,4 @@
-"""Figures of one file each: a place for them, and that of colour bins."""
+"""Figures that are files of their own: checked, drawn and written; that of colour bins."""
 
 from __future__ import annotations
 
@@ -118,5 +118,6 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure in the format of the file's suffix."""
     with written_beside(path) as beside:
         figure.savefig(beside, format=path.suffix.lower()[1:], dpi=110)
