@@ -23,8 +23,9 @@ import numpy as np
 import pyvips
 
 import common
-from tinct.coloring.photo.batch import PhotoSettings, colorize_files
+from tinct.coloring.photo.batch import colorize_files
 from tinct.coloring.photo.demo import PHOTOS, photo_file
+from tinct.coloring.settings import PhotoSettings
 from tinct.runtime import openvino
 from tinct.runtime.session import Session
 

@@ -30,9 +30,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import common
-from tinct.coloring.film.colorize import VideoSettings, colorize_video
+from tinct.coloring.film.colorize import colorize_video
 from tinct.coloring.film.smoothing import MotionSmoother
 from tinct.coloring.photo.demo import PHOTOS, photo_file
+from tinct.coloring.settings import VideoSettings
 from tinct.media.video.probe import open_film
 from tinct.media.video.recipe import choose_recipe
 

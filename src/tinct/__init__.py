@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tinct.color.bins import ColorBins as ColorBins
-    from tinct.coloring.film.colorize import VideoSettings as VideoSettings
     from tinct.coloring.film.colorize import colorize_video as colorize_video
     from tinct.coloring.hints.hint import Hint as Hint
     from tinct.coloring.hints.hint import load_hints as load_hints
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from tinct.coloring.photo.colorizer import Colorizer as Colorizer
     from tinct.coloring.photo.editor import Editor as Editor
     from tinct.coloring.settings import Options
+    from tinct.coloring.settings import VideoSettings as VideoSettings
     from tinct.errors import TinctError as TinctError
     from tinct.recognize.classifier import Classifier as Classifier
 
@@ -33,7 +33,7 @@ _HOMES = {
     "Editor": "tinct.coloring.photo.editor",
     "Hint": "tinct.coloring.hints.hint",
     "TinctError": "tinct.errors",
-    "VideoSettings": "tinct.coloring.film.colorize",
+    "VideoSettings": "tinct.coloring.settings",
     "colorize_video": "tinct.coloring.film.colorize",
     "load_hints": "tinct.coloring.hints.hint",
     "parse_hint": "tinct.coloring.hints.hint",

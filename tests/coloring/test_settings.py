@@ -9,7 +9,7 @@ import pytest
 import tinct
 from tinct import cli
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.settings import Decoding, Options, help_of, metavar_of
+from tinct.coloring.settings import Decoding, Options, PhotoSettings, VideoSettings, help_of
 from tinct.errors import SettingError
 
 
@@ -17,7 +17,10 @@ def test_the_keywords_are_the_fields():
     hints = get_type_hints(Decoding)
     assert get_type_hints(Options) == {field.name: hints[field.name] for field in fields(Decoding)[1:]}
     assert all(help_of(field.name).endswith(".") for field in fields(Decoding))
-    assert all(metavar_of(field.name) for field in fields(Decoding) if field.name != "cautious")
+    for settings in (Decoding, PhotoSettings, VideoSettings):
+        described = [field for field in fields(settings) if field.name != "hints"]
+        assert all(field.metadata["help"].endswith(".") for field in described)
+        assert all(field.metadata["metavar"] for field in described if field.default is not False)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tinct.cli.options import Overwrite, decoding_options, takes
+from tinct.cli.options import options_of, takes
 from tinct.cli.output import exit_by, print_row, shown_rows
+from tinct.coloring.settings import PhotoSettings
 
 EPILOG = """Examples:
 
@@ -53,37 +54,21 @@ HintsFile = Annotated[
     ),
 ]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into subfolders too.")]
-Compare = Annotated[bool, typer.Option("--compare", help="Write a before/after sheet beside each result.")]
-Confidence = Annotated[
-    bool, typer.Option("--confidence", help="Write maps of how sure the network was beside each result.")
-]
-Explain = Annotated[bool, typer.Option("--explain", help="Say what was decided at each stage of a picture's way.")]
-ExplainTo = Annotated[
-    str | None,
-    typer.Option(metavar="FOLDER", help="Explain, and write a picture of each stage into this folder."),
-]
-Recolor = Annotated[bool, typer.Option("--recolor", help="Colorize even pictures that have colours already.")]
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print one line of JSON for each picture (on stderr if the picture goes to stdout)."),
 ]
 
 
-@takes(decoding_options())
+@takes(options_of(PhotoSettings))
 def colorize(
     inputs: Inputs,
     output: Output = None,
     hint: Hints = [],  # noqa: B006 - Typer makes a new list
     hints: HintsFile = None,
     recursive: Recursive = False,
-    compare: Compare = False,
-    confidence: Confidence = False,
-    explain: Explain = False,
-    explain_to: ExplainTo = None,
-    recolor: Recolor = False,
-    overwrite: Overwrite = False,
     as_json: AsJson = False,
-    **decoding: Any,
+    **options: Any,
 ) -> None:
     """Colorize photographs at their full resolution.
 
@@ -91,18 +76,9 @@ def colorize(
     fails; the exit status is then 1.
     """
     from tinct.coloring.hints.hint import gather_hints
-    from tinct.coloring.photo.batch import PhotoSettings, colorize_files, colorize_stream
+    from tinct.coloring.photo.batch import colorize_files, colorize_stream
 
-    settings = PhotoSettings(
-        hints=gather_hints(hint, hints),
-        recolor=recolor,
-        overwrite=overwrite,
-        compare=compare,
-        confidence=confidence,
-        explain=explain,
-        explain_to=explain_to,
-        **decoding,
-    )
+    settings = PhotoSettings(hints=gather_hints(hint, hints), **options)
     if "-" in inputs or output == "-":
         row = colorize_stream(
             inputs,

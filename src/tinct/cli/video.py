@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinct.cli.options import Overwrite, decoding_options, takes
+from tinct.cli.options import options_of, takes
 from tinct.cli.output import progress
+from tinct.coloring.settings import VideoSettings
 from tinct.errors import SettingError
 
 if TYPE_CHECKING:
@@ -38,63 +39,28 @@ HintsFile = Annotated[
     Path | None,
     typer.Option("--hints", metavar="FILE", help="Read from this .json which colour is where, and in which frame."),
 ]
-Smoothing = Annotated[
-    str,
-    typer.Option(
-        metavar="WAY",
-        help="Smooth colours over time: motion, paper (its kernel), ALPHA,FRAMES (such a kernel), or off.",
-    ),
-]
 NoSmoothing = Annotated[bool, typer.Option("--no-smoothing", help="Colorize each frame alone; as --smoothing off.")]
-Purpose = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Choose codec and quality for a purpose: archive, master, edit, share or small."),
-]
-Codec = Annotated[str | None, typer.Option(metavar="NAME", help="Encode with h264, hevc, vp9, av1, prores or ffv1.")]
-Crf = Annotated[int | None, typer.Option(metavar="N", help="Set the codec's quality: lower is better.")]
-Preset = Annotated[str | None, typer.Option(metavar="NAME", help="Set the encoder's own effort, such as slow or fast.")]
-Bits = Annotated[int | None, typer.Option(metavar="8|10", help="Write this many bits a channel. Default: the film's.")]
-Sound = Annotated[
-    str,
-    typer.Option(metavar="copy|encode|none", help="Copy the sound, encode it anew where it must be, or leave it out."),
-]
-Start = Annotated[float | None, typer.Option(metavar="SECONDS", help="Leave out what comes before.")]
-End = Annotated[float | None, typer.Option(metavar="SECONDS", help="Leave out what comes from there on.")]
 Preview = Annotated[float | None, typer.Option(metavar="SECONDS", help="Take only this much, from the start.")]
-Rate = Annotated[
-    float | None, typer.Option(metavar="FPS", help="Show a folder of pictures at this many frames a second.")
-]
-Compare = Annotated[bool, typer.Option("--compare", help="Put the film as it was beside the result, in one picture.")]
-Recolor = Annotated[bool, typer.Option("--recolor", help="Colorize even shots that have colours already.")]
 ListShots = Annotated[bool, typer.Option("--list-shots", help="Print the shots, and colorize nothing.")]
 Report = Annotated[bool, typer.Option("--report", help="Measure how much the result's colours flicker.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
 
 
-@takes(decoding_options("model", "temperature", "caution", "cautious", "size", "denoise", "runtime", "threads"))
+# A film's frames are views of each other.
+OPTIONS = {name: option for name, option in options_of(VideoSettings).items() if name != "views"}
+
+
+@takes(OPTIONS)
 def video(
     source: Source,
     output: Output = None,
     hints: HintsFile = None,
-    smoothing: Smoothing = "motion",
     no_smoothing: NoSmoothing = False,
-    purpose: Purpose = None,
-    codec: Codec = None,
-    crf: Crf = None,
-    preset: Preset = None,
-    bits: Bits = None,
-    sound: Sound = "copy",
-    start: Start = None,
-    end: End = None,
     preview: Preview = None,
-    rate: Rate = None,
-    compare: Compare = False,
-    recolor: Recolor = False,
     list_shots: ListShots = False,
     report: Report = False,
-    overwrite: Overwrite = False,
     as_json: AsJson = False,
-    **decoding: Any,
+    **options: Any,
 ) -> None:
     """Colorize a film: its luma untouched, its sound, subtitles and times kept.
 
@@ -102,28 +68,16 @@ def video(
     are left as they are.
     """
     if list_shots:
-        _list_shots(source, rate=rate, as_json=as_json)
+        _list_shots(source, rate=options["rate"], as_json=as_json)
         return
-    from tinct.coloring.film.colorize import VideoSettings, colorize_video
-    from tinct.coloring.film.hints import load_film_hints
+    from tinct.coloring.film.colorize import colorize_video
+    from tinct.coloring.hints.hint import load_film_hints
 
-    settings = VideoSettings(
-        hints=load_film_hints(hints) if hints is not None else (),
-        smoothing="off" if no_smoothing else smoothing,
-        purpose=purpose,
-        codec=codec,
-        crf=crf,
-        preset=preset,
-        bits=bits,
-        sound=sound,
-        start=start,
-        end=_end(start, end, preview),
-        rate=rate,
-        compare=compare,
-        recolor=recolor,
-        overwrite=overwrite,
-        **decoding,
-    )
+    options["hints"] = load_film_hints(hints) if hints is not None else ()
+    options["end"] = _end(options["start"], options["end"], preview)
+    if no_smoothing:
+        options["smoothing"] = "off"
+    settings = VideoSettings(**options)
     with progress("Colorizing", rate="frames/s") as show:
         result = colorize_video(source, output, settings=settings, on_frame=show)
     flicker = _flicker(result) if report else None

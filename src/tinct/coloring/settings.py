@@ -1,18 +1,21 @@
 """How colours are computed: one frozen `Decoding`, checked where it is made and carried whole from there on.
 
-The command line, the API and the docs take their options, defaults and texts from its fields. Nothing heavy is imported
-here, so that `tinct --help` stays fast.
+What photographs and films have beside it are `PhotoSettings` and `VideoSettings`. The command line, the API and the
+docs take their options, defaults and texts from the fields. Nothing heavy is imported here, so that `tinct --help`
+stays fast.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from tinct.errors import SettingError
 from tinct.runtime import DEFAULT_MODEL, RUNTIMES, VIEWS, check_running
+
+if TYPE_CHECKING:
+    from tinct.coloring.hints.hint import FilmHint, Hint
 
 
 class Options(TypedDict, total=False):
@@ -28,9 +31,9 @@ class Options(TypedDict, total=False):
     threads: int | None
 
 
-def _text(help: str, metavar: str | None = None, **limits: float) -> dict[str, Any]:  # noqa: A002
-    """Return a field's metadata: its text, and its limits `gt`, `ge` and `le`, as Pydantic calls them."""
-    return {"help": help, "metavar": metavar, "limits": limits}
+def described(default: Any, text: str, metavar: str | None = None, **limits: float) -> Any:
+    """Return a field with its default, its text, the placeholder of its value, and its limits `gt`, `ge` and `le`."""
+    return field(default=default, metadata={"help": text, "metavar": metavar, "limits": limits})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,44 +49,34 @@ class Decoding:
         SettingError: a value is out of range.
     """
 
-    model: str | Path = field(
-        default=DEFAULT_MODEL,
-        metadata=_text("Use this model: a name that `tinct models` lists, or a model file.", "NAME|FILE"),
+    model: str | Path = described(  # noqa: RUF009 - a field
+        DEFAULT_MODEL, "Use this model: a name that `tinct models` lists, or a model file.", "NAME|FILE"
     )
-    runtime: str = field(default="auto", metadata=_text("Choose what runs the network.", "|".join(RUNTIMES)))
-    temperature: float | None = field(
-        default=None, metadata=_text("Set how vivid: towards 0 more, at 1 muted. Default: the model's own.", "T", gt=0)
+    runtime: str = described("auto", "Choose what runs the network.", "|".join(RUNTIMES))
+    temperature: float | None = described(
+        None, "Set how vivid: towards 0 more, at 1 muted. Default: the model's own.", "T", gt=0
     )
-    caution: float | None = field(
-        default=None,
-        metadata=_text(
-            "Fade colours where opposite hues are likely: 0 not at all, 1 much. Default: the model's own.",
-            "X",
-            ge=0,
-            le=4,
-        ),
+    caution: float | None = described(
+        None,
+        "Fade colours where opposite hues are likely: 0 not at all, 1 much. Default: the model's own.",
+        "X",
+        ge=0,
+        le=4,
     )
-    cautious: bool = field(
-        default=False, metadata=_text("Fade colours wherever the network is unsure of the hue, as a caution of 2.")
+    cautious: bool = described(False, "Fade colours wherever the network is unsure of the hue, as a caution of 2.")
+    size: int | None = described(
+        None, "Set the size at which the network looks. Default: the model's own.", "PIXELS", ge=16, le=4096
     )
-    size: int | None = field(
-        default=None,
-        metadata=_text("Set the size at which the network looks. Default: the model's own.", "PIXELS", ge=16, le=4096),
+    views: int | None = described(
+        None,
+        "Average the network's answers to this many views of a photograph (mirrored, from nearer); 1 is quickest. "
+        "Default: the model's own.",
+        "|".join(map(str, VIEWS)),
     )
-    views: int | None = field(
-        default=None,
-        metadata=_text(
-            "Average the network's answers to this many views of a photograph (mirrored, from nearer); 1 is quickest. "
-            "Default: the model's own.",
-            "|".join(map(str, VIEWS)),
-        ),
+    denoise: str | float = described(
+        "auto", "Denoise what the network sees, never the picture.", "auto|off|N", ge=0, le=100
     )
-    denoise: str | float = field(
-        default="auto", metadata=_text("Denoise what the network sees, never the picture.", "auto|off|N", ge=0, le=100)
-    )
-    threads: int | None = field(
-        default=None, metadata=_text("Use this many processor threads. Default: all cores.", "N", ge=1)
-    )
+    threads: int | None = described(None, "Use this many processor threads. Default: all cores.", "N", ge=1)
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -108,24 +101,59 @@ class Decoding:
         return replace(self, **given)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PhotoSettings(Decoding):
+    """How to colorize photographs. `hints` are of one picture; there can be no others then.
+
+    Sheets and maps are called NAME_color_sheet.EXT and NAME_color_confidence.EXT; `explain_to` gets a subfolder for
+    each picture.
+    """
+
+    hints: tuple[Hint, ...] = ()
+    compare: bool = described(False, "Write a before/after sheet beside each result.")
+    confidence: bool = described(False, "Write maps of how sure the network was beside each result.")
+    explain: bool = described(False, "Say what was decided at each stage of a picture's way.")
+    explain_to: str | Path | None = described(  # noqa: RUF009 - a field
+        None, "Explain, and write a picture of each stage into this folder.", "FOLDER"
+    )
+    recolor: bool = described(False, "Colorize even pictures that have colours already.")
+    overwrite: bool = described(False, "Replace results that are there already.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoSettings(Decoding):
+    """How to colorize a film. `hints` are of some frames; see `tinct.coloring.film.hints`."""
+
+    hints: tuple[FilmHint, ...] = ()
+    smoothing: str = described(
+        "motion", "Smooth colours over time: motion, paper (its kernel), ALPHA,FRAMES (such a kernel), or off.", "WAY"
+    )
+    purpose: str | None = described(
+        None, "Choose codec and quality for a purpose: archive, master, edit, share or small.", "NAME"
+    )
+    codec: str | None = described(None, "Encode with h264, hevc, vp9, av1, prores or ffv1.", "NAME")
+    crf: int | None = described(None, "Set the codec's quality: lower is better.", "N")
+    preset: str | None = described(None, "Set the encoder's own effort, such as slow or fast.", "NAME")
+    bits: int | None = described(None, "Write 8 or 10 bits a channel. Default: the film's.", "8|10")
+    sound: str = described(
+        "copy", "Copy the sound, encode it anew where it must be, or leave it out.", "copy|encode|none"
+    )
+    start: float | None = described(None, "Leave out what comes before this time.", "SECONDS")
+    end: float | None = described(None, "Leave out what comes from this time on.", "SECONDS")
+    rate: float | None = described(None, "Show a folder of pictures at this many frames a second.", "FPS")
+    compare: bool = described(False, "Put the film as it was beside the result, in one picture.")
+    recolor: bool = described(False, "Colorize even shots that have colours already.")
+    overwrite: bool = described(False, "Replace results that are there already.")
+
+
 def help_of(name: str) -> str:
     """Return what a field of `Decoding` is for, as the help shows it."""
-    return str(_facts(name)["help"])
-
-
-def metavar_of(name: str) -> str | None:
-    """Return the placeholder for a field's value in the help; None for a flag."""
-    metavar: str | None = _facts(name)["metavar"]
-    return metavar
+    return str(Decoding.__dataclass_fields__[name].metadata["help"])
 
 
 def limits(name: str) -> dict[str, float]:
     """Return a field's limits by `gt`, `ge` and `le`, those that it has."""
-    return dict(_facts(name)["limits"])
-
-
-def _facts(name: str) -> Mapping[str, Any]:
-    return Decoding.__dataclass_fields__[name].metadata
+    return dict(Decoding.__dataclass_fields__[name].metadata["limits"])
 
 
 def checked_denoise(denoise: str | float) -> str | float:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tinct.coloring.film.colorize import VideoResult, VideoSettings, colorize_video
+from tinct.coloring.film.colorize import VideoResult, colorize_video
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.editor import Editor
+from tinct.coloring.settings import VideoSettings
 from tinct.errors import TinctError
 from tinct.media.video.film import Film
 from tinct.web import pictures

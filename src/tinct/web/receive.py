@@ -11,8 +11,7 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from tinct.coloring.film.hints import FilmHint, load_film_hints
-from tinct.coloring.hints.hint import Hint, hints_from_json, parse_hint
+from tinct.coloring.hints.hint import FilmHint, Hint, hints_from_json, load_film_hints, parse_hint
 from tinct.errors import InputError, UnreadableError
 from tinct.media.image import formats
 from tinct.media.image.picture import Picture, open_picture

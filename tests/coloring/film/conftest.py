@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tinct.coloring.film.colorize import VideoResult, VideoSettings, colorize_video
+from tinct.coloring.film.colorize import VideoResult, colorize_video
+from tinct.coloring.settings import VideoSettings
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import pytest
 import pyvips
 
 from tinct.coloring.photo import batch
-from tinct.coloring.photo.batch import PhotoSettings, Row, colorize_files, colorize_stream
+from tinct.coloring.photo.batch import Row, colorize_files, colorize_stream
+from tinct.coloring.settings import PhotoSettings
 from tinct.errors import AlreadyColorError, ModelError, OutputError, SettingError, UnreadableError
 
 

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from tinct.coloring.hints.hint import Hint
-from tinct.coloring.photo.batch import PhotoSettings, colorize_files
+from tinct.coloring.photo.batch import colorize_files
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.explain import stages_of
+from tinct.coloring.settings import PhotoSettings
 
 STAGES = ["reader", "profile", "toning", "denoise", "size", "views", "temperature", "caution", "guide", "clipping"]
 

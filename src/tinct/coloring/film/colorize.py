@@ -20,13 +20,13 @@ import numpy as np
 from tinct import __version__
 from tinct.color.resize import resized, small_size
 from tinct.coloring.film.frames import Area, FrameColorizer, FrameForm
-from tinct.coloring.film.hints import FilmHint, HintTracks, follow_hints
+from tinct.coloring.film.hints import HintTracks, follow_hints
 from tinct.coloring.film.parts import PartEncoder, WorkFolder, work_folder
 from tinct.coloring.film.pipeline import Progress, paint_film
 from tinct.coloring.film.shots import CutFinder, Shot, active_area
 from tinct.coloring.film.smoothing import Smoothing
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.settings import Decoding
+from tinct.coloring.settings import VideoSettings
 from tinct.errors import InputError, SettingError
 from tinct.media.video.film import Film
 from tinct.media.video.mux import assemble, check_target
@@ -42,41 +42,6 @@ _SHOT_SIZE = 128
 _MOST_THREADS = 8
 
 OnFrame = Callable[[int, int | None], object]
-
-
-@dataclass(frozen=True, kw_only=True)
-class VideoSettings(Decoding):
-    """How to colorize a film, beside what `Decoding` says.
-
-    Attributes:
-        hints: what is known of the colours of some frames; see `tinct.coloring.film.hints`.
-        smoothing: over time: `motion`, `paper`, `ALPHA,FRAMES` or `off`; see `tinct.coloring.film.smoothing`.
-        purpose: codec and quality for a purpose: `archive`, `master`, `edit`, `share` or `small`.
-        codec: `h264`, `hevc`, `vp9`, `av1`, `prores` or `ffv1`; by purpose and container without it.
-        crf, preset: the codec's quality (lower is better) and effort; the purpose's or the codec's usual without them.
-        bits: 8 or 10 bits a channel; the film's own without it.
-        sound: `copy`, `encode` or `none`.
-        start, end: seconds; what comes before the one, or from the other on, is left out.
-        rate: frames a second of a folder of pictures.
-        compare: put the film as it was beside the result, in one picture.
-        recolor: colour shots anew that have colours already.
-        overwrite: replace a result that is there already.
-    """
-
-    hints: tuple[FilmHint, ...] = ()
-    smoothing: str = "motion"
-    purpose: str | None = None
-    codec: str | None = None
-    crf: int | None = None
-    preset: str | None = None
-    bits: int | None = None
-    sound: str = "copy"
-    start: float | None = None
-    end: float | None = None
-    rate: float | None = None
-    compare: bool = False
-    recolor: bool = False
-    overwrite: bool = False
 
 
 @dataclass(frozen=True)

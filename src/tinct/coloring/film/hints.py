@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +18,9 @@ from numpy.typing import NDArray
 from tinct.color.motion import consistent, flow
 from tinct.coloring.film.frames import FrameColorizer
 from tinct.coloring.film.shots import CutFinder
-from tinct.coloring.hints.hint import Hint, hint_entries, hints_to_json
+from tinct.coloring.hints.hint import FilmHint
 from tinct.coloring.hints.spreading import PlacedHints, place_hints
-from tinct.errors import InputError, SettingError
+from tinct.errors import InputError
 from tinct.media.video.film import Film
 from tinct.media.video.read import Frame, read_frames
 
@@ -33,29 +31,6 @@ _WINDOW = 3
 
 Levels = NDArray[np.uint8]
 Points = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class FilmHint:
-    """A hint in one frame of a film, which is given by its number, from 0, or by the time at which it is shown.
-
-    Raises:
-        SettingError: neither frame nor seconds are given, or both, or one below 0.
-    """
-
-    hint: Hint
-    frame: int | None = None
-    seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        if (self.frame is None) == (self.seconds is None):
-            raise SettingError(f"hint {self.hint}: a hint in a film has a frame or a time, one of the two")
-        if (self.frame or 0) < 0 or not 0 <= (self.seconds or 0) < float("inf"):
-            raise SettingError(f"hint {self.hint}: frame and time count from 0, the film's beginning")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
-        return hints_to_json([self.hint])[0] | {"frame": self.frame, "time": self.seconds}
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,30 +58,6 @@ class HintTracks:
             joined=tuple(self.hints.joined[number] for number in numbers),
             colors=self.hints.colors[list(numbers)],
         )
-
-
-def load_film_hints(path: str | Path) -> tuple[FilmHint, ...]:
-    """Read a JSON file of hints for a film: as for a photograph, each with `frame` or `time` (in seconds) as well.
-
-    Raises:
-        UnreadableError: it cannot be read or is no JSON.
-        InputError: it holds no hints, or one has a wrong form, which is named.
-    """
-    place = Path(path)
-    if place.suffix.lower() != ".json":
-        raise InputError(f"{place}: hints for a film are a .json file, since each says its frame or time")
-    hints = []
-    for number, (hint, extra) in enumerate(hint_entries(place, extra=("frame", "time")), start=1):
-        try:
-            frame, seconds = extra.get("frame"), extra.get("time")
-            if frame is not None and (isinstance(frame, bool) or not isinstance(frame, int)):
-                raise SettingError(f"frame {frame!r} is no whole number")
-            if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
-                raise SettingError(f"time {seconds!r} is no number of seconds")
-            hints.append(FilmHint(hint=hint, frame=frame, seconds=None if seconds is None else float(seconds)))
-        except SettingError as error:
-            raise InputError(f"{place}: hint {number}: {error}") from error
-    return tuple(hints)
 
 
 def follow_hints(film: Film, hints: Sequence[FilmHint], colorizer: FrameColorizer) -> HintTracks:

@@ -74,6 +74,29 @@ class Hint:
         return f"{x:g}{mark},{y:g}{mark}{more}=#{''.join(f'{int(part):02x}' for part in self.color)}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class FilmHint:
+    """A hint in one frame of a film, which is given by its number, from 0, or by the time at which it is shown.
+
+    Raises:
+        SettingError: neither frame nor seconds are given, or both, or one below 0.
+    """
+
+    hint: Hint
+    frame: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.frame is None) == (self.seconds is None):
+            raise SettingError(f"hint {self.hint}: a hint in a film has a frame or a time, one of the two")
+        if (self.frame or 0) < 0 or not 0 <= (self.seconds or 0) < float("inf"):
+            raise SettingError(f"hint {self.hint}: frame and time count from 0, the film's beginning")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return hints_to_json([self.hint])[0] | {"frame": self.frame, "time": self.seconds}
+
+
 def parse_hint(text: str) -> Hint:
     """Read a hint as the command line takes it: `X,Y=#RRGGBB`, or `X%,Y%=#RRGGBB` for per cent.
 
@@ -154,8 +177,8 @@ def as_hints(hints: Any) -> list[Hint]:
     return [parse_hint(hint) if isinstance(hint, str) else hint for hint in hints]
 
 
-def hints_from_json(value: Any, *, name: str) -> list[Hint]:
-    """Return hints from plain JSON values; see `load_hints`. `name` is the file's, for messages.
+def hints_from_json(value: Any, *, name: str, extra: Sequence[str] = ()) -> list[Hint]:
+    """Return hints from plain JSON values; see `load_hints`. `name` is the file's, `extra` names values to pass over.
 
     Raises:
         InputError: there are no hints, or one has a wrong form.
@@ -163,21 +186,37 @@ def hints_from_json(value: Any, *, name: str) -> list[Hint]:
     hints = []
     for number, entry in enumerate(_entries(value, name), start=1):
         try:
-            hints.append(_hint_of(entry))
+            hints.append(_hint_of(entry, extra))
         except (SettingError, KeyError, TypeError, ValueError) as error:
             reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
             raise InputError(f"{name}: hint {number}: {reason}; docs/hints.md shows the form") from error
     return hints
 
 
-def hint_entries(path: str | Path, *, extra: Sequence[str]) -> list[tuple[Hint, dict[str, Any]]]:
-    """Read a JSON file of hints as `load_hints` does, each with those of its `extra` values that it has."""
-    plain, more = [], []
-    for entry in _entries(_json_of(Path(path)), str(path)):
-        values = dict(entry) if isinstance(entry, dict) else {}
-        more.append({name: values.pop(name) for name in extra if name in values})
-        plain.append(values if isinstance(entry, dict) else entry)
-    return list(zip(hints_from_json(plain, name=str(path)), more, strict=True))
+def load_film_hints(path: str | Path) -> tuple[FilmHint, ...]:
+    """Read a JSON file of hints for a film: as for a photograph, each with `frame` or `time` (in seconds) as well.
+
+    Raises:
+        UnreadableError: it cannot be read or is no JSON.
+        InputError: it holds no hints, or one has a wrong form, which is named.
+    """
+    place = Path(path)
+    if place.suffix.lower() != ".json":
+        raise InputError(f"{place}: hints for a film are a .json file, since each says its frame or time")
+    entries = _entries(_json_of(place), str(place))
+    plain = hints_from_json(entries, name=str(place), extra=("frame", "time"))
+    hints = []
+    for number, (hint, entry) in enumerate(zip(plain, entries, strict=True), start=1):
+        frame, seconds = entry.get("frame"), entry.get("time")
+        try:
+            if frame is not None and (isinstance(frame, bool) or not isinstance(frame, int)):
+                raise SettingError(f"frame {frame!r} is no whole number")
+            if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float)):
+                raise SettingError(f"time {seconds!r} is no number of seconds")
+            hints.append(FilmHint(hint=hint, frame=frame, seconds=None if seconds is None else float(seconds)))
+        except SettingError as error:
+            raise InputError(f"{place}: hint {number}: {error}") from error
+    return tuple(hints)
 
 
 def _entries(value: Any, name: str) -> list[Any]:
@@ -207,11 +246,11 @@ def color_text(color: Sequence[int]) -> str:
     return "#" + "".join(f"{int(part):02x}" for part in color)
 
 
-def _hint_of(entry: Any) -> Hint:
+def _hint_of(entry: Any, extra: Sequence[str]) -> Hint:
     if not isinstance(entry, dict):
         raise TypeError("must be an object with color, and x and y or points")
     known = {"x", "y", "points", "color", "unit", "width", "joined", "canvas"}
-    if unknown := set(entry) - known:
+    if unknown := set(entry) - known - set(extra):
         raise ValueError(f"{', '.join(sorted(unknown))} is not known; what is: {', '.join(sorted(known))}")
     points = entry["points"] if "points" in entry else [[entry["x"], entry["y"]]]
     if not isinstance(points, list) or not all(isinstance(point, list) and len(point) == 2 for point in points):

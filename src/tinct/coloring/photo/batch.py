@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tinct.coloring.hints.hint import Hint
 from tinct.coloring.photo.colorizer import Colorizer, PhotoResult
 from tinct.coloring.photo.explain import stages_of, write_stages
 from tinct.coloring.photo.plan import EXTRAS, Job, extra_path, plan_jobs
 from tinct.coloring.photo.prediction import has_confidence
 from tinct.coloring.photo.sheet import compare_sheet, confidence_sheet
-from tinct.coloring.settings import Decoding
+from tinct.coloring.settings import PhotoSettings
 from tinct.errors import AlreadyColorError, OutputError, SettingError, TinctError
 from tinct.files import make_folder
 from tinct.parallel import core_count, ordered_map
@@ -57,28 +56,6 @@ class Row:
             values["stages"] = dict(self.stages)
         values["seconds"] = round(self.seconds, 4)
         return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
-
-
-@dataclass(frozen=True, kw_only=True)
-class PhotoSettings(Decoding):
-    """How to colorize, beside what `Decoding` says.
-
-    Attributes:
-        recolor: colorize pictures that have colours already, instead of skipping them.
-        overwrite: replace results that are there already.
-        compare, confidence: write before/after sheets, and maps of how sure the network was, beside the results.
-        hints: what is known of the colours of one picture; there can be no others then.
-        explain: list in the rows what was decided at each stage.
-        explain_to: write a picture of each stage into this folder, in a subfolder for each picture.
-    """
-
-    recolor: bool = False
-    overwrite: bool = False
-    compare: bool = False
-    confidence: bool = False
-    hints: tuple[Hint, ...] = ()
-    explain: bool = False
-    explain_to: str | Path | None = None
 
 
 def colorize_files(

@@ -9,8 +9,8 @@ from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tinct.coloring.film.colorize import VideoSettings
-from tinct.coloring.film.hints import FilmHint
+from tinct.coloring.hints.hint import FilmHint
+from tinct.coloring.settings import VideoSettings
 from tinct.media.video.film import Film
 from tinct.web import pictures
 from tinct.web.jobs import Job, State
