@@ -26,9 +26,9 @@ from tinct.color.motion import consistent, flow, warp
 from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray, rgb_to_yuv
 from tinct.color.statistics import as_unit_rgb
-from tinct.coloring.film.frames import FrameForm
 from tinct.errors import InputError
 from tinct.media.video import read as video
+from tinct.media.video.form import FrameForm
 from tinct.media.video.probe import open_film
 
 # Root of height x width at which the flicker of a film's file is measured.

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.resize import small_size
-from tinct.coloring.film.frames import FrameForm
 from tinct.media.image.picture import Picture
 from tinct.media.video.film import Film
+from tinct.media.video.form import FrameForm
 from tinct.media.video.probe import sample_lumas
 
 # Stills of a film that are shown; more are read, since some are black.

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from skimage.color import rgb2ycbcr, ycbcr2rgb
 
-from tinct.coloring.film.frames import FrameColorizer, FrameForm
+from tinct.coloring.film.frames import FrameColorizer
 from tinct.coloring.photo.colorizer import Colorizer
+from tinct.media.video.form import FrameForm
 from tinct.media.video.read import Frame
 
 FORM = FrameForm(

@@ -9,13 +9,15 @@ import pytest
 
 from media.video import clips
 from tinct.coloring.film import pipeline as film_module
-from tinct.coloring.film.colorize import colorize_video, picture_area
-from tinct.coloring.film.frames import FrameColorizer, FrameForm
+from tinct.coloring.film.colorize import colorize_video
+from tinct.coloring.film.frames import FrameColorizer
 from tinct.coloring.film.hints import follow_hints
 from tinct.coloring.hints.hint import FilmHint, load_film_hints, parse_hint
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import InputError, SettingError
+from tinct.media.video.borders import picture_area
+from tinct.media.video.form import FrameForm
 from tinct.media.video.probe import open_film
 
 HEIGHT, WIDTH = clips.HEIGHT, clips.WIDTH

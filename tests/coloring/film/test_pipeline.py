@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from tinct.coloring.film import pipeline as film_module
-from tinct.coloring.film.frames import FrameColorizer, FrameForm
+from tinct.coloring.film.frames import FrameColorizer
 from tinct.coloring.film.pipeline import Painted, Progress, paint_film
 from tinct.coloring.film.smoothing import ASKED, Smoothing
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import ModelError
 from tinct.media.video.film import ColorTags, Fields, Film
+from tinct.media.video.form import FrameForm
 from tinct.media.video.read import Frame, Problems
 
 HEIGHT, WIDTH = 64, 96

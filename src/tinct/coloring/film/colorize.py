@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +18,24 @@ import numpy as np
 
 from tinct import __version__
 from tinct.color.resize import resized, small_size
-from tinct.coloring.film.frames import Area, FrameColorizer, FrameForm
+from tinct.coloring.film.frames import FrameColorizer
 from tinct.coloring.film.hints import HintTracks, follow_hints
 from tinct.coloring.film.parts import PartEncoder, WorkFolder, work_folder
 from tinct.coloring.film.pipeline import Progress, paint_film
-from tinct.coloring.film.shots import CutFinder, Shot, active_area
+from tinct.coloring.film.shots import CutFinder, Shot
 from tinct.coloring.film.smoothing import Smoothing
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import InputError, SettingError
+from tinct.media.video.borders import picture_area
 from tinct.media.video.film import Film
+from tinct.media.video.form import FrameForm
 from tinct.media.video.mux import assemble, check_target
-from tinct.media.video.probe import open_film, sample_lumas
+from tinct.media.video.probe import open_film
 from tinct.media.video.read import Problems, read_frames
 from tinct.media.video.recipe import Recipe, choose_recipe, default_target
 from tinct.parallel import core_count
 
-# Frames, spread over the film, in which black borders are looked for.
-_BORDER_FRAMES = 24
 # Root of height x width at which cuts are found where no network runs.
 _SHOT_SIZE = 128
 _MOST_THREADS = 8
@@ -149,14 +148,6 @@ def list_shots(source: str | Path, *, rate: float | None = None) -> list[Shot]:
             starts.append(Shot(frame.number, float(film.seconds_at(frame.pts))))
     cuts += finder.flush()
     return [start for index, (start, cut) in enumerate(zip(starts, cuts, strict=True)) if cut or index == 0]
-
-
-def picture_area(film: Film) -> Area:
-    """Find a film's picture between black borders."""
-    form = FrameForm.of(film)
-    lumas = (np.rint(form.unit(luma) * 255).astype(np.uint8) for luma in sample_lumas(film, _BORDER_FRAMES))
-    first = next(lumas, None)
-    return active_area(chain([first], lumas)) if first is not None else (0, film.height, 0, film.width)
 
 
 def _span(film: Film, settings: VideoSettings) -> tuple[int | None, int | None]:

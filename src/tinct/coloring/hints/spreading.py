@@ -207,14 +207,11 @@ class HintSpreader:
 
 
 def likeness(shares: NDArray[Any], luma: NDArray[Any]) -> FloatArray:
-    """Measure how far any two pixels belong together: near each other, and one thing to the network.
+    """Measure how far any two pixels belong together, (h w, h w) in 0..1: near, and one thing to the network.
 
     Args:
         shares: (h w, n) the network's distribution.
         luma: (h, w) in 0..1.
-
-    Returns:
-        (h w, h w) in 0..1.
     """
     height, width = luma.shape
     roots = np.sqrt(shares).astype(np.float32)

@@ -117,9 +117,8 @@ class Colorizer:
         care = decoding.caution is not None or decoding.cautious
         for option, given in (("temperature", decoding.temperature is not None), ("caution", care)):
             if given and self.session.bins is None:
-                raise SettingError(
-                    f"the model {card.name} gives chroma itself and has no {option}; leave the option out"
-                )
+                without = f"the model {card.name} gives chroma itself and has no {option}"
+                raise SettingError(f"{without}; leave the option out")
         caution = card.caution if decoding.caution is None else float(decoding.caution)
         self.decoding = decoding
         self.temperature = card.temperature if decoding.temperature is None else float(decoding.temperature)
@@ -139,16 +138,14 @@ class Colorizer:
         """Colour a picture; the result is of the same kind.
 
         Args:
-            picture: the path of a file (the result goes beside it, as NAME_color.EXT, and its path is given back); a
-                file's bytes; a PIL image; or an array, (H, W) grey or (H, W, 3) sRGB, one more channel with alpha,
-                uint8, uint16 or floats in 0..1.
+            picture: the path of a file; a file's bytes; a PIL image; or an array as `array` takes it.
             hints: what is known of its colours: texts such as "25%,60%=#b03020", `tinct.Hint`s, or the path of a file
                 of hints.
             recolor: colour pictures that have colours already.
             overwrite: replace a result that is there already; for paths.
 
         Returns:
-            A path, bytes, a PIL image (RGB or RGBA) or an array (H, W, 3 or 4) of the same type.
+            The path of NAME_color.EXT beside the file, bytes, a PIL image (RGB or RGBA) or an array of the same type.
 
         Raises:
             InputError: the picture cannot be used; AlreadyColorError where it has colours.
@@ -202,8 +199,7 @@ class Colorizer:
         check_target(place, opened.source, overwrite=overwrite)
         form = formats.format_of(place)
         trace = chosen._trace(opened, recolor=recolor, hints=hints, prediction=prediction)
-        rows = arrays.row_function(trace.guide, height=opened.height, dtype=opened.result_type(form))
-        opened.write(rows, place, settings=trace.note(), threads=self._threads)
+        opened.write(trace.rows(form), place, settings=trace.note(), threads=self._threads)
         return chosen._result(trace, form, place, confidence=confidence, started=started)
 
     def encoded(
@@ -216,15 +212,9 @@ class Colorizer:
         prediction: Prediction | None = None,
         **options: Unpack[Options],
     ) -> tuple[bytes, PhotoResult]:
-        """Colour a file as `photo` does, and return the result as a file's bytes, and what it is.
+        """Colour a file and return the result as a file's bytes, and what it is; arguments and errors as for `photo`.
 
-        Args:
-            source: the picture, or a file's bytes.
-            suffix: the result's format, such as `.png`; the source's without it, PNG where that is not writable.
-            recolor: as for `photo`, and so are the others; it raises the same errors.
-            hints: see there.
-            prediction: see there.
-            options: see there.
+        `suffix` is the result's format, such as `.png`; the source's without it, PNG where that is not writable.
         """
         started = time.perf_counter()
         chosen = self.changed(**options)
@@ -233,8 +223,7 @@ class Colorizer:
         ending = suffix or formats.suffix_for(opened.loader, own)
         form = formats.format_of(f"result{ending}")
         trace = chosen._trace(opened, recolor=recolor, hints=hints, prediction=prediction)
-        rows = arrays.row_function(trace.guide, height=opened.height, dtype=opened.result_type(form))
-        data = opened.encode(rows, ending, settings=trace.note(), threads=self._threads)
+        data = opened.encode(trace.rows(form), ending, settings=trace.note(), threads=self._threads)
         return data, chosen._result(trace, form, None, confidence=False, started=started)
 
     def array(
@@ -245,13 +234,9 @@ class Colorizer:
         hints: Sequence[Hint] = (),
         **options: Unpack[Options],
     ) -> NDArray[Any]:
-        """Colour an array.
+        """Colour an array: (H, W) grey or (H, W, 3) sRGB, one channel more with alpha, uint8, uint16 or floats in 0..1.
 
-        Args:
-            picture: (H, W) grey, (H, W, 3) sRGB, or one channel more with alpha; uint8, uint16 or floats in 0..1.
-            recolor: as for `photo`, and so are the others.
-            hints: see there.
-            options: see there.
+        The other arguments are those of `photo`.
 
         Returns:
             (H, W, 3), or (H, W, 4) where there was alpha, of the same type; its BT.601 luma is the picture's.
@@ -276,12 +261,7 @@ class Colorizer:
         return stages_of(self._trace(open_picture(source), recolor=recolor, hints=hints))
 
     def look(self, source: str | Path | bytes, *, recolor: bool = False) -> Prediction:
-        """Run the network on a file, without writing anything.
-
-        Raises:
-            AlreadyColorError: it has colours, and `recolor` is not set.
-            InputError: it cannot be read.
-        """
+        """Run the network on a file, without writing anything; raise as `photo`."""
         return self._seen(open_picture(source), recolor=recolor)[2]
 
     def predict(self, luma: NDArray[Any], *, rgb: NDArray[Any] | None = None) -> Prediction:
@@ -331,12 +311,7 @@ class Colorizer:
         return max(GUIDE_SIZE, self.size)
 
     def _trace(
-        self,
-        opened: Picture,
-        *,
-        recolor: bool,
-        hints: Sequence[Hint],
-        prediction: Prediction | None = None,
+        self, opened: Picture, *, recolor: bool, hints: Sequence[Hint], prediction: Prediction | None = None
     ) -> Trace:
         """Take a picture through all stages but writing, with an earlier prediction or the network's answer."""
         placed = place_hints(hints, width=opened.width, height=opened.height) if hints else None
@@ -348,7 +323,6 @@ class Colorizer:
         return Trace(self.decoding, self.used, opened, small, off_tone, answer, answer.guide())
 
     def _seen(self, opened: Picture, *, recolor: bool) -> tuple[FloatArray, float, Prediction]:
-        """Read a picture small, measure its colour beside its tone, and run the network."""
         small = opened.small(size=self.guide_size)
         off_tone = self._off_tone(small, name=opened.name, recolor=recolor)
         return small, off_tone, self.predict(arrays.luma_of(small))

@@ -40,7 +40,7 @@ class Editor:
         colorizer: what made the prediction, and its defaults for temperature and caution.
         prediction: the network's answer.
         source: the file, or a file's bytes.
-        width: of the upright picture in pixels, to which pixels of hints refer; `height` likewise.
+        width, height: of the upright picture in pixels, to which pixels of hints refer.
         remarks: what a person should know, such as pages left out.
     """
 
@@ -52,7 +52,7 @@ class Editor:
         preview: int = 1024,
         recolor: bool = False,
     ) -> None:
-        """Open a picture and run the network, for as long as colorizing a small picture takes.
+        """Open a picture and run the network.
 
         Args:
             picture: a file, a file's bytes, or an array as `Colorizer` takes.
@@ -152,13 +152,11 @@ class Editor:
             self.prediction.forget()
 
     def __enter__(self) -> Editor:
-        """Return the editor."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close."""
         self.close()
 
     def _guide(self, temperature: float | None, caution: float | None) -> ChromaGuide:

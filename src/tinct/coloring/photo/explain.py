@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from tinct.color.spaces import FloatArray, yuv_to_rgb
 from tinct.color.toning import COLOR_OFF_TONE
 from tinct.color.upsample import ChromaGuide, color_rows, yuv_colors
+from tinct.coloring.photo.arrays import row_function
 from tinct.coloring.photo.prediction import Prediction
 from tinct.coloring.photo.sheet import pixels_image, write_sheet
 from tinct.coloring.settings import Decoding
 from tinct.files import make_folder
+from tinct.media.image.formats import Format
 from tinct.media.image.picture import Picture
+from tinct.media.image.strips import StripFunction
 
 # Beyond 0..1 by no more than this, a colour counts as within gamut.
 _WITHIN = 1e-3
@@ -47,6 +50,10 @@ class Trace:
     off_tone: float
     prediction: Prediction
     guide: ChromaGuide
+
+    def rows(self, form: Format) -> StripFunction:
+        """Return the function that colours the picture's rows for a format; see `tinct.coloring.photo.arrays`."""
+        return row_function(self.guide, height=self.picture.height, dtype=self.picture.result_type(form))
 
     def note(self) -> dict[str, str]:
         """Return how the picture was coloured, for the note in its file; what has no effect is left out."""

@@ -127,13 +127,7 @@ def suggest_hints(
 def plausible_colors(prediction: Prediction, *, x: float, y: float) -> tuple[tuple[Color, ...], tuple[float, ...]]:
     """Return the few colours that the network finds plausible at a point, the likeliest first, and how likely each is.
 
-    Args:
-        prediction: the network's answer.
-        x: of the point, as a share of the width, 0..1.
-        y: as a share of the height, 0..1.
-
-    Returns:
-        Colours, sRGB 0..255, at the picture's own luma there, and their shares, 0..1.
+    The point is given as shares of width and height, 0..1. Colours are sRGB 0..255 at the picture's own luma there.
 
     Raises:
         SettingError: the model has no bins.
@@ -205,7 +199,7 @@ def suggest_for(
     overwrite: bool = False,
     decoding: Decoding | None = None,
 ) -> list[Suggestion]:
-    """Return the points of a file where a hint would help most.
+    """Return the points of a file where a hint would help most; see `suggest_hints`.
 
     Args:
         picture: the file.
@@ -236,13 +230,7 @@ def suggest_for(
 
 
 def draw_points(picture: NDArray[np.uint8], points: Sequence[Suggestion], target: str | Path, *, factor: float) -> Path:
-    """Write a picture (h, w, 3) with numbered points on it, and the plausible colours of each beside it.
-
-    `factor` is the picture's width divided by that of the picture that the points refer to.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
+    """Write a picture (h, w, 3) with numbered points, `factor` times theirs, and the plausible colours of each."""
     larger = max(1.0, _LEAST_EDGE / max(picture.shape[:2]))
     canvas: NDArray[Any] = picture.copy()
     if larger > 1:
