@@ -1,9 +1,10 @@
 """A server under load: 16 clients for two minutes, mixed with garbage, half-sent bodies and clients that hang up.
 
-Every good request must be answered, or refused with 429; the memory must not grow. Beside it the network is timed on
-one picture and on batches: batching requests pays only where a batch takes less than its pictures one by one.
+Every good request must be answered, or refused with 429; the memory must not grow. Neither must it over many
+photographs that are opened for editing, given a hint, and closed. Beside it the network is timed on one picture and on
+batches: batching requests pays only where a batch takes less than its pictures one by one.
 
-    python benchmarks/serve.py [--seconds 120] [--clients 16] [--edge 1500] [--to FILE]
+    python benchmarks/serve.py [--seconds 120] [--clients 16] [--edge 1500] [--edits 500] [--to FILE]
 """
 
 from __future__ import annotations
@@ -117,6 +118,34 @@ def memory(process: int) -> float:
     return int(found[1]) / 1000 if found else float("nan")
 
 
+def editing(url: str, pictures: list[bytes], count: int, process: int) -> dict[str, Any]:
+    """Open photographs one after the other, look at each with a hint, close it, and watch the server's memory."""
+    hint = {"points": [[50, 50]], "color": "#b03020"}
+    levels, times = [round(memory(process))], []
+    for number in range(count):
+        head, body = request(pictures[number % len(pictures)]).split(b"\r\n\r\n", 1)
+        kind = re.search(rb"Content-Type: (.*)", head)[1].decode().strip()  # type: ignore[index]
+        name = json.loads(asked("POST", f"{url}v1/edits", body, kind))["id"]
+        started = time.monotonic()
+        asked("POST", f"{url}v1/edits/{name}/preview", json.dumps({"hints": [hint]}).encode(), "application/json")
+        times.append(time.monotonic() - started)
+        asked("DELETE", f"{url}v1/edits/{name}")
+        if (number + 1) % max(1, count // 10) == 0:
+            levels.append(round(memory(process)))
+    return {
+        "opened": count,
+        "memory_mb": levels,
+        "hint_milliseconds_median": round(1000 * float(np.median(times)), 1),
+    }
+
+
+def asked(method: str, url: str, body: bytes | None = None, kind: str = "") -> bytes:
+    wanted = urllib.request.Request(url, data=body, method=method, headers={"Content-Type": kind} if kind else {})
+    with urllib.request.urlopen(wanted, timeout=120) as response:
+        answer: bytes = response.read()
+    return answer
+
+
 def settled(url: str, server: subprocess.Popen[str]) -> dict[str, Any]:
     """Wait until no request is inside; give the server's health, or say that it is gone."""
     for _ in range(120):
@@ -150,6 +179,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--edge", type=int, default=1500)
+    parser.add_argument("--edits", type=int, default=500)
     parser.add_argument("--to", type=Path)
     options = parser.parse_args()
     batched = batches()
@@ -161,6 +191,8 @@ def main() -> None:
             assert server.stdout is not None
             url = re.search(r"http://\S+", server.stdout.readline())[0]  # type: ignore[index]
             results = measure(server, url, folder, pictures, options)
+            if options.edits:
+                results["edits"] = editing(url, pictures, options.edits, server.pid)
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(timeout=60)

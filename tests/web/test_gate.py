@@ -33,6 +33,21 @@ def test_room_is_bounded() -> None:
     gate.close()
 
 
+def test_no_visitor_takes_all_places() -> None:
+    gate = Gate(at_once=1, waiting=3, share=0.5)
+    for _ in range(2):
+        gate.enter("192.0.2.7")
+    with pytest.raises(Problem, match="one visitor") as problem:
+        gate.enter("192.0.2.7")
+    assert problem.value.status == 429
+    gate.enter("192.0.2.8")
+    gate.enter(None)
+    gate.leave("192.0.2.7")
+    gate.enter("192.0.2.7")
+    assert gate.inside == 4
+    gate.close()
+
+
 def test_no_more_work_at_once_than_allowed() -> None:
     gate = Gate(at_once=2, waiting=8)
     now = most = 0

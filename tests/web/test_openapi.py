@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -64,6 +65,17 @@ def test_the_document_names_every_address_and_has_examples(client: TestClient) -
     assert {
         "/v1/colorize", "/v1/video", "/v1/models", "/healthz", "/v1/jobs/{name}", "/v1/edits/{name}/preview"
     } <= set(document["paths"])  # fmt: skip
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    assert "security" not in document
     text = str(document)
     assert "examples" in text
-    assert "http" not in text.replace("http method", "").replace("HTTP", "")
+    assert "://" not in text
+
+
+def test_the_document_tells_where_the_token_goes(make_client: Callable[..., TestClient]) -> None:
+    client = make_client(token="s3cret")
+    document = client.get("/v1/openapi.json", headers={"authorization": "Bearer s3cret"}).json()
+    assert document["security"] == [{"token": []}]
+    assert document["paths"]["/healthz"]["get"]["security"] == []
+    body = document["paths"]["/v1/colorize"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    assert document["components"]["schemas"][body["schema"]["$ref"].split("/")[-1]]["additionalProperties"] is False

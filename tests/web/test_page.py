@@ -271,6 +271,16 @@ def test_dropping_and_pasting(open_page: Open, files: dict[str, Path]) -> None:
     assert [name.inner_text() for name in page.locator("#file-list .name").all()] == ["drop.png", "paste.png"]
 
 
+def test_the_api_is_described_without_a_network(open_page: Open) -> None:
+    page = open_page("docs")
+    page.locator("summary", has_text="/v1/colorize").click()
+    details = page.locator("details[open]")
+    assert "temperature" in details.inner_text()
+    assert "curl -X POST -F file=@FILE" in details.inner_text()
+    assert page.locator("details").count() >= 20
+    assert violations(page) == []
+
+
 def test_a_server_that_is_gone_is_told(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page()
     page.seen.allowed += ["ERR_FAILED"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from fastapi.testclient import TestClient
 
+from tinct.web.server import host_names
 from web.helpers import HERE, photo_file
 
 
@@ -34,6 +35,31 @@ def test_other_names_of_this_server_are_refused(client: TestClient) -> None:
     assert client.get("/v1/models", headers={"host": "evil.example"}).status_code == 403
     assert client.get("/v1/models", headers={"host": "127.0.0.1:8000"}).status_code == 200
     assert client.get("/v1/models", headers={"host": "[::1"}).status_code == 403
+    # An address is no name that another site could point here.
+    assert client.get("/v1/models", headers={"host": "192.0.2.7:8000"}).status_code == 200
+    assert client.get("/v1/models", headers={"host": "192.0.2.7.evil.example"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "more", "token", "answered", "refused"),
+    [
+        ("127.0.0.1", (), False, "localhost", "evil.example"),
+        ("127.0.0.1", ("Studio.local",), True, "studio.local", "evil.example"),
+        ("0.0.0.0", (), False, "localhost", "evil.example"),
+        ("0.0.0.0", ("studio.local",), False, "studio.local", "evil.example"),
+    ],
+)
+def test_names_that_a_server_answers_to(
+    host: str, more: tuple[str, ...], token: bool, answered: str, refused: str
+) -> None:
+    names = host_names(host, more, token=token)
+    assert names is not None
+    assert answered in names
+    assert refused not in names
+
+
+def test_a_token_lets_any_name_in() -> None:
+    assert host_names("0.0.0.0", (), token=True) is None
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:9"])
@@ -62,9 +88,18 @@ def test_unknown_addresses_and_methods_answer_in_words(client: TestClient) -> No
     assert response.status_code == 405
     assert response.headers["allow"] == "POST"
     assert "error" in response.json()
-    assert client.put("/v1/jobs/x").headers["allow"] == "DELETE, GET"
+    assert client.put("/v1/jobs/x").headers["allow"] == "DELETE, GET, HEAD"
     assert client.get("/static/../app.py").status_code == 404
-    assert client.get("/docs").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/healthz", "/v1/models", "/static/app.js"])
+def test_head_is_get_without_a_body(client: TestClient, path: str) -> None:
+    response = client.head(path)
+    assert response.status_code == 200
+    assert response.content == b""
+    assert response.headers["content-length"] == client.get(path).headers["content-length"]
+    assert client.head("/nothing").status_code == 404
+    assert client.head("/v1/colorize").status_code == 405
 
 
 def test_models_and_health(client: TestClient) -> None:

@@ -109,6 +109,42 @@ def test_large_bodies_that_are_refused_get_their_answer(tiny_model: Path) -> Non
         assert status_of(ask(process, chunked, pieces)) == 413
 
 
+def test_what_the_disk_has_no_room_for_is_refused_before_it_comes(tiny_model: Path) -> None:
+    with serving("serve", "--port", "0", "--model", str(tiny_model), "--disk-mb", "5") as process:
+        head, body = multipart(b"x" * 1000)
+        large = head.replace("/v1/colorize", "/v1/video").replace(f"Length: {len(body)}", "Length: 90000000")
+        assert status_of(ask(process, large, body)) == 413  # told after the first bytes
+        # Each lies on disk twice: while one of 1.5 MB comes, a second one has no room.
+        held = head.replace(f"Length: {len(body)}", "Length: 1500000")
+        with socket.create_connection(("127.0.0.1", process.port), timeout=20) as connection:
+            connection.sendall(held.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
+            for _ in range(100):
+                if healthy(process)["inside"]:
+                    break
+                time.sleep(0.05)
+            assert status_of(ask(process, held, body)) == 507
+            # Of unknown length: counted as it comes.
+            chunked = head[: head.index("Content-Length")] + "Transfer-Encoding: chunked"
+            piece = b"186a0\r\n" + body[:-10].ljust(100_000, b"x") + b"\r\n"
+            assert status_of(ask(process, chunked, piece * 20 + b"0\r\n\r\n")) in (413, 507)
+        for _ in range(100):
+            if not healthy(process)["inside"]:
+                break
+            time.sleep(0.05)
+        assert status_of(ask(process, head, body)) == 415  # there is room again: garbage is told as such
+
+
+def test_other_machines_need_a_token_that_is_made(tiny_model: Path) -> None:
+    with serving("serve", "--host", "0.0.0.0", "--port", "0", "--model", str(tiny_model)) as process:
+        address, _, token = process.url.partition("#token=")
+        assert len(token) >= 20
+        for given, status in ((token, 200), ("guess", 401)):
+            head = f"GET /v1/models HTTP/1.1\nHost: evil.example\nConnection: close\nAuthorization: Bearer {given}"
+            assert status_of(ask(process, head)) == status
+        assert address.startswith("http://127.0.0.1:")
+        assert "a token was made" in process.end()[1]
+
+
 def test_no_leftovers_after_its_end_and_none_of_a_killed_one(tiny_model: Path, tmp_path: Path, grey_png: bytes) -> None:
     env = {"TMPDIR": str(tmp_path)}
     arguments = ("serve", "--port", "0", "--model", str(tiny_model))

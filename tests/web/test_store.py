@@ -57,6 +57,19 @@ def test_too_much_is_refused(tmp_path: Path) -> None:
     store.close()
 
 
+def test_what_comes_in_counts_as_kept(tmp_path: Path) -> None:
+    store = make(tmp_path, most=10)
+    store.reserve(8)
+    for more, status in ((3, 507), (11, 413)):
+        with pytest.raises(Problem) as problem:
+            store.reserve(more)
+        assert problem.value.status == status
+    store.reserve(2)
+    store.release(10)
+    store.reserve(10)
+    store.close()
+
+
 def test_leftovers_of_a_crash_are_deleted_and_those_of_the_living_are_not(tmp_path: Path) -> None:
     living = make(tmp_path)
     program = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,12 +64,20 @@ def serve(
 
     limits = Limits(**{name: given[name] for name in LIMITS})
     token = _token(token_file)
+    made_token = token is None and not name and not is_local(host)
+    if made_token:
+        token = secrets.token_urlsafe(18)
     colorizer = Colorizer(**{name: given[name] for name in DECODING})
     recognizers = [Classifier(path) for path in classifier or ()]
     bound = listen(host, port)
-    app = create_app(
-        colorizer, classifiers=recognizers, limits=limits, token=token, names=host_names(host, tuple(name or ()))
-    )
+    names = host_names(host, tuple(name or ()), token=token is not None)
+    app = create_app(colorizer, classifiers=recognizers, limits=limits, token=token, names=names)
+    if made_token:
+        say(
+            f"notice: others reach {host}, so that a token was made, which stands in the address below; --token-file "
+            "sets one of your own, and --name HOST asks for none",
+            on_stderr=True,
+        )
     if token is None and not is_local(host):
         say(f"notice: anybody who reaches {host} can use this server; --token-file asks for a token", on_stderr=True)
     page = address_of(bound, host) + ("" if token is None else f"#token={token}")

@@ -8,16 +8,20 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from tinct import __version__
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.recognize.classifier import Classifier
 from tinct.web import problems
+from tinct.web.document import Application
 from tinct.web.edits import Edits
+from tinct.web.forms import check_fields
 from tinct.web.gate import Admission, Gate
+from tinct.web.heads import Heads
 from tinct.web.jobs import Jobs
 from tinct.web.routes import about, classify, photo, video
 from tinct.web.routes import edits as edit_routes
@@ -61,7 +65,7 @@ def create_app(
         temporary: where files are kept while the server runs; the system's place for that without it.
     """
     chosen = limits or Limits()
-    gate = Gate(at_once=chosen.at_once, waiting=chosen.waiting)
+    gate = Gate(at_once=chosen.at_once, waiting=chosen.waiting, share=chosen.visitor_share)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -77,7 +81,7 @@ def create_app(
             service.edits.close_all()
             service.store.close()
 
-    app = FastAPI(
+    app = Application(
         title="tinct",
         version=__version__,
         description=_DESCRIPTION,
@@ -88,10 +92,20 @@ def create_app(
         form_limits={"max_files": 2, "max_fields": 40, "max_part_size": 300_000},
     )
     for subject in (photo, edit_routes, video, classify, about):
-        app.include_router(subject.router)
+        app.include_router(subject.router, dependencies=[Depends(check_fields)])
+    app.asks_token = token is not None
     app.add_api_route("/", _index, include_in_schema=False)
+    app.add_api_route("/docs", _docs, include_in_schema=False)
     allowed = lambda path: _allowed(path, chosen)  # noqa: E731
-    protect(app, gate=gate, allowed=allowed, silent_seconds=chosen.silent_seconds, token=token, names=names)
+    protect(
+        app,
+        gate=gate,
+        allowed=allowed,
+        silent_seconds=chosen.silent_seconds,
+        token=token,
+        names=names,
+        store_of=_store_of,
+    )
     return app
 
 
@@ -100,8 +114,8 @@ def _service(
 ) -> Service:
     """Make a folder for files, and all that works with it."""
     store = Store(keep_seconds=limits.keep_seconds, most_bytes=int(limits.disk_mb * 1e6), parent=temporary)
-    edits = Edits(colorizer, store, most=limits.edits)
-    jobs = Jobs(colorizer, store, waiting=limits.films_waiting)
+    edits = Edits(colorizer, store, most=limits.edits, share=limits.visitor_share)
+    jobs = Jobs(colorizer, store, waiting=limits.films_waiting, share=limits.visitor_share)
     return Service(colorizer, named(classifiers), limits, store, gate, edits, jobs)
 
 
@@ -113,18 +127,30 @@ def protect(
     silent_seconds: float,
     token: str | None,
     names: tuple[str, ...] | None,
+    store_of: Callable[[Scope], Store | None] = lambda scope: None,
 ) -> None:
     """Add an application's static files, words for errors, and middleware; for arguments see `Admission`, `Guard`."""
     problems.install(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     # The last one added sees a request first.
-    app.add_middleware(Admission, gate=gate, allowed=allowed, silent_seconds=silent_seconds)
+    app.add_middleware(Admission, gate=gate, allowed=allowed, silent_seconds=silent_seconds, store_of=store_of)
+    app.add_middleware(Heads)
     app.add_middleware(Guard, token=token, names=names)
     app.add_middleware(SafeHeaders)
 
 
 async def _index() -> FileResponse:
     return FileResponse(STATIC / "index.html")
+
+
+async def _docs() -> FileResponse:
+    return FileResponse(STATIC / "docs.html")
+
+
+def _store_of(scope: Scope) -> Store | None:
+    """Return the store, for requests whose body is put on the disk."""
+    service: Service = scope["app"].state.service
+    return service.store if scope["path"] in (*_PHOTOS, *_FILMS) else None
 
 
 def named(classifiers: Sequence[Classifier]) -> dict[str, Classifier]:
@@ -150,6 +176,8 @@ async def _sweep(service: Service) -> None:
     while True:
         await asyncio.sleep(min(_SWEEP_SECONDS, service.limits.keep_seconds / 2))
         service.jobs.keep_waiting()
+        service.jobs.remove_left()
+        service.edits.close_left()
         names = await asyncio.to_thread(service.store.sweep)
         for name in names:
             service.edits.close(name)

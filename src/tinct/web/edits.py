@@ -15,6 +15,7 @@ from tinct.coloring.photo.editor import Editor
 from tinct.media.image.picture import Picture
 from tinct.web.problems import Problem
 from tinct.web.store import Store
+from tinct.web.visitors import most_each
 
 T = TypeVar("T")
 # When no more can be open, one that was not used for this many seconds makes room.
@@ -29,12 +30,16 @@ class Edit:
 
     Attributes:
         folder: where its files lie; its name is the photograph's id.
+        visitor: who opened it; None for this machine.
+        leave_at: when it is closed unless somebody asks for it before, on the monotonic clock; None if not.
         used: when it was last asked for, on the monotonic clock.
     """
 
     folder: Path
     picture: Picture
     editor: Editor
+    visitor: str | None = None
+    leave_at: float | None = None
     used: float = field(default_factory=time.monotonic)
 
     @property
@@ -44,26 +49,29 @@ class Edit:
 
 
 class Edits:
-    """All photographs open for editing, at most `most` at one time."""
+    """All photographs open for editing, at most `most` at one time, of which a visitor gets a share (0..1)."""
 
-    def __init__(self, colorizer: Colorizer, store: Store, *, most: int) -> None:
+    def __init__(self, colorizer: Colorizer, store: Store, *, most: int, share: float = 1.0) -> None:
         self._colorizer = colorizer
         self._store = store
         self._most = most
+        self._most_each = most_each(most, share)
         self._edits: dict[str, Edit] = {}
         self._guard = threading.Lock()
 
-    def open(self, path: Path, picture: Picture, *, size: int | None, recolor: bool) -> Edit:
+    def open(
+        self, path: Path, picture: Picture, *, size: int | None, recolor: bool, visitor: str | None = None
+    ) -> Edit:
         """Open a photograph that lies in a folder of the store: the network looks at it.
 
         Raises:
             Problem: too many are open (429).
             InputError: it cannot be coloured.
         """
-        self._make_room()
+        self._make_room(visitor)
         colorizer = self._colorizer.changed(size=size)
         editor = Editor(path, colorizer=colorizer, recolor=recolor, preview=PREVIEW_EDGE)
-        edit = Edit(path.parent, picture, editor)
+        edit = Edit(path.parent, picture, editor, visitor)
         with self._guard:
             self._edits[edit.name] = edit
         return edit
@@ -74,9 +82,23 @@ class Edits:
             edit = self._edits.get(name)
         if edit is None:
             raise Problem(404, "This photograph is not open any more. Open it again.")
-        edit.used = time.monotonic()
+        edit.used, edit.leave_at = time.monotonic(), None
         self._store.touch(edit.folder)
         return function(edit)
+
+    def leave(self, name: str, *, seconds: float) -> None:
+        """Close a photograph after a while, unless somebody asks for it before, as a page does that was reloaded."""
+        with self._guard:
+            if (edit := self._edits.get(name)) is not None:
+                edit.leave_at = time.monotonic() + seconds
+
+    def close_left(self) -> None:
+        """Close the photographs whose time to be left has come."""
+        now = time.monotonic()
+        with self._guard:
+            left = [edit.name for edit in self._edits.values() if edit.leave_at is not None and edit.leave_at <= now]
+        for name in left:
+            self.close(name)
 
     def close(self, name: str) -> None:
         """Close a photograph and delete its files, if it is open."""
@@ -100,11 +122,13 @@ class Edits:
         for name in list(self._edits):
             self.close(name)
 
-    def _make_room(self) -> None:
+    def _make_room(self, visitor: str | None) -> None:
         with self._guard:
-            if len(self._edits) < self._most:
+            own = [edit for edit in self._edits.values() if visitor is not None and edit.visitor == visitor]
+            if len(self._edits) < self._most and len(own) < self._most_each:
                 return
-            oldest = min(self._edits.values(), key=lambda edit: edit.used)
+            in_the_way = own if len(own) >= self._most_each else self._edits.values()
+            oldest = min(in_the_way, key=lambda edit: edit.used)
         if time.monotonic() - oldest.used < _IDLE:
             raise Problem(429, "Too many photographs are open. Close one, or try again later.", retry_after=60)
         self.close(oldest.name)

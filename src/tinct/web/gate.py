@@ -1,8 +1,12 @@
-"""Bound the work: a few requests work at one time, a few wait, and the others are told to come again."""
+"""Bound the work: a few requests work at one time, a few wait, and the others are told to come again.
+
+No visitor holds all places, and what comes in counts as kept before it has come.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -11,6 +15,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tinct.web.problems import Problem
+from tinct.web.store import Store
+from tinct.web.visitors import most_each, visitor_of
 
 T = TypeVar("T")
 # Whoever is refused is asked to come again after this many seconds.
@@ -19,6 +25,10 @@ _WITH_BODY = {"POST", "PUT", "PATCH"}
 # A refused body is read for this long, and this far, so that whoever sends it gets to read the answer.
 _DRAIN_SECONDS = 3.0
 _DRAIN_BYTES = 200_000_000
+# A file lies on disk twice while it comes: as it is received, and as it is stored.
+_COPIES = 2
+# A body of unknown length has room reserved in steps of this many bytes.
+_STEP = 4_000_000
 
 
 class Gate:
@@ -29,24 +39,34 @@ class Gate:
         working: number of requests that work, including those that have been given up.
     """
 
-    def __init__(self, *, at_once: int, waiting: int) -> None:
-        """Make room for `at_once` requests at work and `waiting` beside them."""
+    def __init__(self, *, at_once: int, waiting: int, share: float = 1.0) -> None:
+        """Make room for `at_once` requests at work and `waiting` beside them, of which one visitor gets a `share`."""
         self.inside = 0
         self.working = 0
         self._room = at_once + waiting
+        self._most_each = most_each(self._room, share)
+        self._by_visitor: Counter[str] = Counter()
         self._free = asyncio.Semaphore(at_once)
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="tinct-web")
 
-    def enter(self) -> None:
-        """Take a place, which `leave` frees; Problem (429) where there is none."""
+    def enter(self, visitor: str | None = None) -> None:
+        """Take a place, which `leave` frees; Problem (429) where there is none, or the visitor has enough of them."""
+        if visitor is not None and self._by_visitor[visitor] >= self._most_each:
+            message = "You have as many requests here as one visitor may. Try again when one of them is answered."
+            raise Problem(429, message, retry_after=_RETRY_SECONDS)
         if self.inside >= self._room:
             message = "The server is busy with other pictures. Try again in a moment."
             raise Problem(429, message, retry_after=_RETRY_SECONDS)
         self.inside += 1
+        if visitor is not None:
+            self._by_visitor[visitor] += 1
 
-    def leave(self) -> None:
+    def leave(self, visitor: str | None = None) -> None:
         """Free a place."""
         self.inside -= 1
+        if visitor is not None:
+            self._by_visitor[visitor] -= 1
+            self._by_visitor += Counter()  # drops those who have none
 
     async def run(self, function: Callable[[], T], *, seconds: float, disconnected: Callable[[], Awaitable[bool]]) -> T:
         """Run a function in a thread, when it is its turn.
@@ -102,11 +122,18 @@ def _too_slow(seconds: float) -> Problem:
 class Admission:
     """Middleware that takes requests with a body through the gate, and watches the body come.
 
-    Too many requests are answered with 429, too many bytes with 413, and a body that stops coming with 408.
+    Too many requests are answered with 429, too many bytes with 413, a body that stops coming with 408, and a body
+    that the disk has no room for with 507, before it comes.
     """
 
     def __init__(
-        self, app: ASGIApp, *, gate: Gate, allowed: Callable[[str], tuple[int, float]], silent_seconds: float
+        self,
+        app: ASGIApp,
+        *,
+        gate: Gate,
+        allowed: Callable[[str], tuple[int, float]],
+        silent_seconds: float,
+        store_of: Callable[[Scope], Store | None],
     ) -> None:
         """Watch an application's requests.
 
@@ -115,17 +142,21 @@ class Admission:
             gate: bounds the number of requests.
             allowed: returns, for a request's path, the most bytes of its body and the most seconds for it to come.
             silent_seconds: the longest pause within a body.
+            store_of: returns, for a request, the store in which its body counts as kept while it comes; None where it
+                never reaches the disk.
         """
         self._app = app
         self._gate = gate
         self._allowed = allowed
         self._silent_seconds = silent_seconds
+        self._store_of = store_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] not in _WITH_BODY:
             await self._app(scope, receive, send)
             return
-        body = _Body(receive, self._silent_seconds, *self._allowed(scope["path"]))
+        body = _Body(receive, self._silent_seconds, self._store_of(scope), *self._allowed(scope["path"]))
+        visitor = visitor_of(scope)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -134,21 +165,27 @@ class Admission:
 
         try:
             body.check_length(Headers(scope=scope).get("content-length"))
-            self._gate.enter()
+            self._gate.enter(visitor)
         except Problem as problem:
+            body.release()
             await problem.response()(scope, receive, answer)
             return
         try:
             await self._app(scope, body.receive, answer)
         finally:
-            self._gate.leave()
+            body.release()
+            self._gate.leave(visitor)
 
 
 class _Body:
     """One request's body on its way in."""
 
-    def __init__(self, receive: Receive, silent_seconds: float, most_bytes: int, most_seconds: float) -> None:
+    def __init__(
+        self, receive: Receive, silent_seconds: float, store: Store | None, most_bytes: int, most_seconds: float
+    ) -> None:
         self._receive = receive
+        self._store = store
+        self._reserved = 0
         self._most = most_bytes
         self._silent_seconds = silent_seconds
         self._until = asyncio.get_running_loop().time() + most_seconds
@@ -156,8 +193,20 @@ class _Body:
         self._over = False  # everything has come, or nothing more will
 
     def check_length(self, stated: str | None) -> None:
-        if stated is not None and stated.isdecimal() and int(stated) > self._most:
+        if stated is None or not stated.isdecimal():
+            return
+        if int(stated) > self._most:
             raise self._too_long()
+        self._reserve(int(stated))
+
+    def release(self) -> None:
+        if self._store is not None:
+            self._store.release(self._reserved)
+
+    def _reserve(self, count: int) -> None:
+        if self._store is not None:
+            self._store.reserve(_COPIES * count)
+            self._reserved += _COPIES * count
 
     async def receive(self) -> Message:
         if self._over:
@@ -170,6 +219,8 @@ class _Body:
             raise Problem(408, "The request stopped coming, or came too slowly. Send it again.") from error
         if self._bytes > self._most:
             raise self._too_long()
+        if _COPIES * self._bytes > self._reserved:
+            self._reserve(max(_STEP, len(message.get("body", b""))))
         return message
 
     async def drain(self) -> None:

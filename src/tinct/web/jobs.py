@@ -19,6 +19,7 @@ from tinct.media.video.film import Film
 from tinct.web import pictures
 from tinct.web.problems import Problem, problem_of
 from tinct.web.store import Store
+from tinct.web.visitors import most_each
 
 State = Literal["held", "waiting", "running", "done", "failed", "cancelled"]
 
@@ -41,6 +42,8 @@ class Job:
         seconds: the time that the work has taken.
         notices: what was done that one might not expect.
         target: the result.
+        visitor: who sent it; None for this machine.
+        leave_at: when it is deleted unless somebody asks for it before, on the monotonic clock; None if not.
         stills: frames to try settings on; None until somebody asks for one.
     """
 
@@ -55,6 +58,8 @@ class Job:
     notices: tuple[str, ...] = ()
     target: Path | None = None
     stills: list[Editor] | None = None
+    visitor: str | None = None
+    leave_at: float | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -65,20 +70,22 @@ class Job:
 
 
 class Jobs:
-    """All films of a server, of which at most `waiting` wait for their turn."""
+    """All films of a server, of which at most `waiting` wait for their turn, of one visitor a share (0..1) of that."""
 
-    def __init__(self, colorizer: Colorizer, store: Store, *, waiting: int) -> None:
+    def __init__(self, colorizer: Colorizer, store: Store, *, waiting: int, share: float = 1.0) -> None:
         self._colorizer = colorizer
         self._store = store
-        self._waiting = waiting
+        self._waiting = max(1, waiting)
+        self._held = 4 * waiting + 4
+        self._share = share
         self._jobs: dict[str, Job] = {}
         self._guard = threading.Lock()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="tinct-film")
 
-    def add(self, folder: Path, film: Film, settings: VideoSettings, *, hold: bool) -> Job:
+    def add(self, folder: Path, film: Film, settings: VideoSettings, *, hold: bool, visitor: str | None = None) -> Job:
         """Take a film that lies in a folder of the store; raise Problem (429) where too many wait already."""
-        self.check_room()
-        job = Job(folder, film, settings, total=film.frames)
+        self.check_room(visitor)
+        job = Job(folder, film, settings, total=film.frames, visitor=visitor)
         with self._guard:
             self._jobs[job.name] = job
         try:
@@ -89,23 +96,23 @@ class Jobs:
             raise
         return job
 
-    def check_room(self) -> None:
-        """Raise Problem (429) where too many films wait, or are held."""
+    def check_room(self, visitor: str | None = None) -> None:
+        """Raise Problem (429) where too many films wait, or are held, in all or of this visitor."""
         with self._guard:
-            if self._count("waiting") >= max(1, self._waiting) or self._count("held") > 4 * self._waiting + 4:
-                raise _too_many()
+            self._check("waiting", self._waiting, visitor)
+            self._check("held", self._held + 1, visitor)
 
     def start(self, job: Job, settings: VideoSettings) -> None:
         """Let a film wait for its turn that is held, done, failed or cancelled.
 
         Raises:
-            Problem: it waits or runs (409), or too many wait (429).
+            Problem: it waits or runs (409), too many wait (429), or there is no room for its result (413, 507).
         """
+        self._store.check(job.film.path.stat().st_size)
         with self._guard:
             if job.state in ("waiting", "running"):
                 raise Problem(409, f"This film was started already; it is {job.state}.")
-            if self._count("waiting") >= max(1, self._waiting):
-                raise _too_many()
+            self._check("waiting", self._waiting, job.visitor)
             job.settings, job.state = settings, "waiting"
             job.frames, job.error, job.target = 0, None, None
             job.stop.clear()
@@ -117,8 +124,21 @@ class Jobs:
             job = self._jobs.get(name)
         if job is None:
             raise Problem(404, "There is no such film, or it has been deleted.")
+        job.leave_at = None
         self._store.touch(job.folder)
         return job
+
+    def leave(self, job: Job, *, seconds: float) -> None:
+        """Delete a film after a while, unless somebody asks for it before, as a page does that was reloaded."""
+        job.leave_at = time.monotonic() + seconds
+
+    def remove_left(self) -> None:
+        """Delete the films whose time to be left has come."""
+        now = time.monotonic()
+        with self._guard:
+            left = [job for job in self._jobs.values() if job.leave_at is not None and job.leave_at <= now]
+        for job in left:
+            self.remove(job)
 
     def cancel(self, job: Job) -> None:
         """Stop a film; it can be started again."""
@@ -171,8 +191,12 @@ class Jobs:
         for job in jobs:
             self._clear(job)
 
-    def _count(self, state: State) -> int:
-        return sum(job.state == state for job in self._jobs.values())
+    def _check(self, state: State, most: int, visitor: str | None) -> None:
+        """Raise Problem (429) where as many films are in this state as may be, in all or of one visitor."""
+        owners = [job.visitor for job in self._jobs.values() if job.state == state]
+        too_many_own = visitor is not None and owners.count(visitor) >= most_each(most, self._share)
+        if len(owners) >= most or too_many_own:
+            raise Problem(429, "Too many films wait already. Try again in a minute.", retry_after=60)
 
     def _run(self, job: Job) -> None:
         with self._guard:
@@ -216,10 +240,6 @@ class Jobs:
             still.close()
         job.stills = None
         self._store.remove(job.folder)
-
-
-def _too_many() -> Problem:
-    return Problem(429, "Too many films wait already. Try again in a minute.", retry_after=60)
 
 
 def _notices(result: VideoResult) -> Iterator[str]:

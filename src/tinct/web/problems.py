@@ -133,7 +133,8 @@ def _methods(request: Request) -> list[str]:
     """Return all methods that an address takes; the router itself names those of one route alone."""
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"] if request.app.openapi_url else {}
     fitting = [methods for path, methods in paths.items() if compile_path(path)[0].match(request.scope["path"])]
-    return sorted({method.upper() for methods in fitting for method in methods})
+    named = {method.upper() for methods in fitting for method in methods}
+    return sorted(named | ({"HEAD"} if "GET" in named else set()))
 
 
 def _sentence(detail: Any) -> str:

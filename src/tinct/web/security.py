@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -26,7 +27,7 @@ SAFE_HEADERS = {
     "permissions-policy": "camera=(self), microphone=(), geolocation=(), interest-cohort=()",
 }
 # What needs no token: the pages themselves, which hold nothing, and the question whether the server is up.
-_OPEN = ("/", "/healthz", "/turing")
+_OPEN = ("/", "/healthz", "/turing", "/docs")
 LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
@@ -56,8 +57,8 @@ class Guard:
         Args:
             app: the application.
             token: must be in each request; none is needed without it.
-            names: host names the server answers to, so that no other site can pass for it by a name of its own; any
-                without them.
+            names: host names the server answers to, so that no other site can pass for it by a name of its own (DNS
+                rebinding); any without them. Plain IP addresses are no names, and always answered.
         """
         self._app = app
         self._token = token
@@ -78,7 +79,8 @@ class Guard:
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if self._names is not None and _name(host) not in self._names:
+        name = _name(host)
+        if self._names is not None and name not in self._names and not _is_address(name):
             raise Problem(403, "This server does not answer to that name. Use the address it printed at its start.")
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
@@ -97,3 +99,11 @@ def _name(host: str) -> str:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
         return ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

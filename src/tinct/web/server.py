@@ -48,11 +48,12 @@ def is_local(host: str) -> bool:
         return False
 
 
-def host_names(host: str, more: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Return the names a server at an address answers to; None for any."""
-    if is_local(host):
-        return (*LOCAL_NAMES, host.lower(), *(name.lower() for name in more))
-    return tuple(name.lower() for name in more) or None
+def host_names(host: str, more: tuple[str, ...], *, token: bool = False) -> tuple[str, ...] | None:
+    """Return the names a server at an address answers to; None for any, which takes a token that other sites lack."""
+    if token and not more and not is_local(host):
+        return None
+    own = host if is_local(host) else socket.gethostname()
+    return (*LOCAL_NAMES, own.lower(), *(name.lower() for name in more))
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import TinctError
@@ -17,6 +17,7 @@ from tinct.web.jobs import Jobs
 from tinct.web.problems import Problem, problem_of
 from tinct.web.settings import Limits
 from tinct.web.store import Store
+from tinct.web.visitors import visitor_of
 
 T = TypeVar("T")
 
@@ -70,9 +71,19 @@ def own_values(colorizer: Colorizer) -> dict[str, float | None]:
     return {"temperature": colorizer.temperature, "caution": colorizer.caution}
 
 
+def visitor(request: Request) -> str | None:
+    """Return what a request's visitor is counted by; None for this machine itself."""
+    return visitor_of(request.scope)
+
+
 def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
 Shared = Annotated[Service, Depends(_service)]
+Leave = Annotated[
+    float,
+    Query(ge=0, le=600, allow_inf_nan=False, description="Wait this many seconds; any request for it calls it off."),
+]
+Visitor = Annotated[str | None, Depends(visitor)]

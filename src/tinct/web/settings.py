@@ -34,8 +34,9 @@ class Limits(_Checked):
     """What is refused, and how long things are kept. A megabyte is 10^6 bytes; pixels are counted before decoding.
 
     A request's body may take `request_seconds` to come (a film's ten times that), and the work as long again.
-    `silent_seconds` is the longest pause within a body, `edits` the number of photographs open for editing at one time,
-    and `working_size` the largest `size` in pixels that a request may ask for.
+    One address gets at most `visitor_share` of the places for requests, open photographs and films; this machine itself
+    is not limited. `silent_seconds` is the longest pause within a body, `edits` the number of photographs open for
+    editing at one time, and `working_size` the largest `size` in pixels that a request may ask for.
 
     Raises:
         SettingError: a limit is out of range.
@@ -54,6 +55,9 @@ class Limits(_Checked):
     silent_seconds: float = _setting(10, 0.05, 3600)
     keep_seconds: float = _setting(3600, 1, 604_800, "Delete files that were not used for this long.", "SECONDS")
     edits: int = _setting(24, 1, 10_000)
+    visitor_share: float = _setting(
+        0.5, 0.01, 1, "Leave one address at most this share of all places: requests, open photographs, films.", "SHARE"
+    )
     disk_mb: float = _setting(8000, 1, 10_000_000, "Keep at most this many megabytes of files.", "MB")
     working_size: int = _setting(1024, 16, 4096)
 

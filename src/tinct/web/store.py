@@ -51,17 +51,35 @@ class Store:
             ) from error
         self._keep_seconds = keep_seconds
         self._most_bytes = most_bytes
+        self._coming = 0
         self._used: dict[str, float] = {}
         self._guard = threading.Lock()
 
     def make(self) -> Path:
         """Make a new folder; raise Problem (507) where too much is kept already."""
-        if self.size() > self._most_bytes:
-            raise Problem(507, "The server keeps as many files as it may. Try again later.", retry_after=60)
+        self.check()
         folder = self.root / secrets.token_urlsafe(16)
         folder.mkdir(mode=0o700)
         self.touch(folder)
         return folder
+
+    def check(self, more: int = 0) -> None:
+        """Raise Problem where `more` bytes are too many by themselves (413), or beside what is kept and comes (507)."""
+        if more > self._most_bytes:
+            raise Problem(413, f"This takes more room than the {self._most_bytes / 1e6:g} MB that the server may keep.")
+        if self.size() + self._coming + more > self._most_bytes:
+            raise Problem(507, "The server keeps as many files as it may. Try again later.", retry_after=60)
+
+    def reserve(self, count: int) -> None:
+        """Count bytes that are about to come as kept, until `release`; raise Problem as `check` does."""
+        self.check(count)
+        with self._guard:
+            self._coming += count
+
+    def release(self, count: int) -> None:
+        """Count bytes no more that were reserved."""
+        with self._guard:
+            self._coming -= count
 
     @contextmanager
     def made(self) -> Iterator[Path]:

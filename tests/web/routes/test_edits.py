@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -84,6 +85,19 @@ def test_closing_deletes_the_files(client: TestClient, grey_png: bytes) -> None:
     assert "open" in response.json()["error"]
 
 
+def test_a_page_that_is_left_may_come_back(make_client: Callable[..., TestClient], grey_png: bytes) -> None:
+    client = make_client(Limits(keep_seconds=1))  # swept twice a second
+    back, gone = (client.post("/v1/edits", files=photo_file(grey_png)).json() for _ in range(2))
+    for info in (back, gone):
+        assert client.delete(f"/v1/edits/{info['id']}", params={"after": 0.05}).status_code == 204
+    assert preview(client, back).any()
+    edits = client.app.state.service.edits  # type: ignore[attr-defined]
+    time.sleep(0.1)
+    edits.close_left()
+    assert (client.store / back["id"]).exists()  # type: ignore[attr-defined]
+    assert not (client.store / gone["id"]).exists()  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -109,6 +123,12 @@ def test_only_so_many_are_open_at_one_time(make_client: Callable[..., TestClient
     assert response.headers["retry-after"]
     client.delete(f"/v1/edits/{first['id']}")
     assert client.post("/v1/edits", files=photo_file(grey_png)).status_code == 201
+    # Another visitor gets no more than a share; this machine does.
+    roomy = make_client(Limits(edits=4))
+    stranger = TestClient(roomy.app, base_url="http://127.0.0.1", client=("192.0.2.7", 1))
+    statuses = [stranger.post("/v1/edits", files=photo_file(grey_png)).status_code for _ in range(3)]
+    assert statuses == [201, 201, 429]
+    assert roomy.post("/v1/edits", files=photo_file(grey_png)).status_code == 201
     # One that nobody used for long makes room.
     edits = client.app.state.service.edits  # type: ignore[attr-defined]
     next(iter(edits._edits.values())).used -= 10_000

@@ -50,6 +50,19 @@ def test_format(client: TestClient, grey_png: bytes, form: str, media_type: str,
     assert response.content.startswith(start)
 
 
+def test_slips_in_forms_are_told(client: TestClient, grey_png: bytes) -> None:
+    response = colorize(client, grey_png, temprature="0.5")
+    assert response.status_code == 422
+    assert response.json()["error"].startswith("temprature: there is no such field. There are: ")
+    twice = [("file", ("a.png", grey_png)), ("file", ("b.png", grey_png))]
+    for path in ("/v1/colorize", "/v1/edits", "/v1/video", "/v1/classify"):
+        response = client.post(path, files=twice)
+        assert response.status_code == 422, path
+        assert response.json()["error"].startswith("file: it came 2 times"), path
+    response = client.post("/v1/colorize", files=photo_file(grey_png), data={"size": ["32", "64"]})
+    assert response.json()["error"].startswith("size: it came 2 times")
+
+
 def test_options_change_the_result(client: TestClient, grey_png: bytes) -> None:
     usual = decoded(colorize(client, grey_png).content).astype(int)
     for fields in ({"temperature": "0.05"}, {"size": "32"}, {"hints": "50%,50%=#c02020"}):

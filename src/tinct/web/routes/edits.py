@@ -23,7 +23,7 @@ from tinct.web.edits import PREVIEW_EDGE, Edit
 from tinct.web.problems import described
 from tinct.web.receive import check_size, receive_photo, result_suffix
 from tinct.web.routes.photo import BorrowedFile, Caution, FormatName, Photograph, Recolor, Size, Temperature
-from tinct.web.service import Service, Shared, own_values
+from tinct.web.service import Leave, Service, Shared, Visitor, own_values
 
 router = APIRouter(prefix="/v1/edits", tags=["editing"])
 
@@ -97,7 +97,12 @@ class Suggestion(BaseModel):
 
 @router.post("", status_code=201, responses=described(409, 415, 503, 507))
 async def open_photograph(
-    request: Request, service: Shared, file: Photograph, size: Size = None, recolor: Recolor = False
+    request: Request,
+    service: Shared,
+    visitor: Visitor,
+    file: Photograph,
+    size: Size = None,
+    recolor: Recolor = False,
 ) -> EditInfo:
     """Open a photograph for editing."""
     check_size(size, service.limits)
@@ -105,7 +110,7 @@ async def open_photograph(
 
         def work() -> Edit:
             path, picture = receive_photo(file.file, folder, service.limits)
-            return service.edits.open(path, picture, size=size, recolor=recolor)
+            return service.edits.open(path, picture, size=size, recolor=recolor, visitor=visitor)
 
         edit = await service.keep(request, work)
     colorizer = service.colorizer
@@ -186,9 +191,12 @@ async def save(request: Request, service: Shared, name: str, settings: Save) -> 
 
 
 @router.delete("/{name}", status_code=204, responses=described())
-async def close(service: Shared, name: str) -> None:
+async def close(service: Shared, name: str, after: Leave = 0) -> None:
     """Close the photograph and delete its files; closing it twice is no error."""
-    service.edits.close(name)
+    if after:
+        service.edits.leave(name, seconds=after)
+    else:
+        service.edits.close(name)
 
 
 async def _shown(

@@ -17,7 +17,7 @@ from tinct.web.jobs import Job, State
 from tinct.web.problems import Problem, described
 from tinct.web.receive import MEDIA_TYPES, check_size, read_film_hints, receive_film
 from tinct.web.routes.photo import Caution, Recolor, Size, Temperature
-from tinct.web.service import Shared
+from tinct.web.service import Leave, Shared, Visitor
 
 router = APIRouter(prefix="/v1", tags=["films"])
 
@@ -59,6 +59,7 @@ class Start(BaseModel):
 async def colorize_film(
     request: Request,
     service: Shared,
+    visitor: Visitor,
     file: Annotated[UploadFile, File(description="A film: MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV or MXF.")],
     temperature: Annotated[Temperature | None, Form()] = None,
     caution: Annotated[Caution | None, Form()] = None,
@@ -101,14 +102,15 @@ async def colorize_film(
         recolor=recolor,
         overwrite=True,
     )
-    service.jobs.check_room()
+    service.jobs.check_room(visitor)
     with service.store.made() as folder:
 
         def work() -> tuple[Film, tuple[FilmHint, ...]]:
             return receive_film(file.file, folder, service.limits), read_film_hints(hints, folder)
 
         film, known = await service.keep(request, work)
-        return _info(service.jobs.add(folder, film, replace(settings, hints=known), hold=hold))
+        hinted = replace(settings, hints=known)
+        return _info(service.jobs.add(folder, film, hinted, hold=hold, visitor=visitor))
 
 
 @router.get("/jobs/{name}", responses=_ERRORS)
@@ -134,9 +136,13 @@ async def cancel_job(service: Shared, name: str) -> JobInfo:
 
 
 @router.delete("/jobs/{name}", status_code=204, responses=_ERRORS)
-async def delete_job(service: Shared, name: str) -> None:
+async def delete_job(service: Shared, name: str, after: Leave = 0) -> None:
     """Stop a film if it runs, and delete everything kept of it."""
-    service.jobs.remove(service.jobs.find(name))
+    film = service.jobs.find(name)
+    if after:
+        service.jobs.leave(film, seconds=after)
+    else:
+        service.jobs.remove(film)
 
 
 @router.get("/jobs/{name}/result", response_class=Response, responses={200: {"content": _FILMS}, **described(404, 409)})
