@@ -10,7 +10,7 @@ TESTS := $(RUN) -m pytest -q -n $(WORKERS) --dist loadfile
 # quality.py and blind.py are given models and photographs: python benchmarks/quality.py --help
 BENCHMARKS := $(filter-out $(addprefix benchmarks/,common.py quality.py blind.py),$(wildcard benchmarks/*.py))
 
-.PHONY: help setup browser demo test check slow bench fix clean
+.PHONY: help setup browser exiftool demo test check slow bench fix clean
 
 help:
 	@echo "make demo    colorize photographs that come with scikit-image, into demo/"
@@ -21,6 +21,7 @@ help:
 	@echo "make fix     format, and mend what the linter can"
 	@echo "make setup   install all that developing needs, into .venv"
 	@echo "make browser install Chromium, which the tests of the page need, with apt-get (as root)"
+	@echo "make exiftool install ExifTool, which the tests of metadata need, with apt-get (as root)"
 	@echo "make clean   remove .venv and caches"
 
 setup: .venv/stamp-dev
@@ -29,6 +30,11 @@ setup: .venv/stamp-dev
 browser:
 	@command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null || \
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; }
+
+# A second program that reads what tinct writes.
+exiftool:
+	@command -v exiftool >/dev/null || \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends libimage-exiftool-perl; }
 
 # The demo needs no PyTorch, so it installs less; where everything is installed already, that serves.
 demo:

@@ -64,9 +64,14 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+# What is said loudly where tests were skipped for want of a program: what was not tested, the program, how to get it.
+_PROGRAMS = {"make browser": ("the page", "Chromium"), "make exiftool": ("metadata", "ExifTool")}
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly that the page was tested in no browser."""
-    unseen = [report for report in terminalreporter.stats.get("skipped", []) if "make browser" in str(report.longrepr)]
-    if unseen:
-        words = f"{len(unseen)} tests of the page did NOT run: Chromium is missing. Install it with: make browser"
-        terminalreporter.write_sep("!", words, red=True, bold=True)
+    """Say loudly what was not tested for want of a program."""
+    for remedy, (what, program) in _PROGRAMS.items():
+        unseen = [report for report in terminalreporter.stats.get("skipped", []) if remedy in str(report.longrepr)]
+        if unseen:
+            words = f"{len(unseen)} tests of {what} did NOT run: {program} is missing. Install it with: {remedy}"
+            terminalreporter.write_sep("!", words, red=True, bold=True)

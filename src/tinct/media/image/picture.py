@@ -6,9 +6,10 @@ A picture is opened (`open_picture`), looked at small (`Picture.small`), and wri
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from tinct.color.statistics import as_unit_rgb
 from tinct.errors import InputError, OutputError, TinctError, TooLargeError, UnreadableError
 from tinct.files import written_beside
 from tinct.media.image import formats, notes
+from tinct.media.image.embedding import embed, fitted
+from tinct.media.image.metadata import Metadata, for_result, read_metadata
 from tinct.media.image.opening import encodes, open_bytes, open_source, other_kind, save
 from tinct.media.image.profile import to_srgb
 from tinct.media.image.strips import StripFunction, StripPicture
@@ -87,6 +90,22 @@ class Picture:
             raise _unreadable(self.name, error) from error
         return as_unit_rgb(array.reshape(*array.shape[:2], -1))
 
+    @cached_property
+    def metadata(self) -> Metadata:
+        """What the file says about its picture.
+
+        Raises:
+            UnreadableError: the file cannot be read any more.
+        """
+        if self.loader.startswith(("bmpload", "pnmload", "jp2kload")):  # opening them decodes them
+            return Metadata()
+        try:
+            return read_metadata(self.source, _load(self.source, access="sequential"))
+        except pyvips.Error as error:
+            raise _unreadable(self.name, error) from error
+        except OSError as error:
+            raise UnreadableError(f"{self.name}: cannot be read ({error.strerror or error})") from error
+
     def default_target(self, *, folder: Path | None = None) -> Path:
         """Return where a result goes if nobody says: NAME_color.EXT beside the input, or in a folder."""
         if isinstance(self.source, bytes):
@@ -125,7 +144,7 @@ class Picture:
             lost.append(f"{kind} has no transparency: transparent parts became white")
         if self.deep and form.bits < 16 and not (form.deep and self.loader.startswith(form.name)):
             lost.append(f"{kind} has no 16 bits a channel: they became {form.bits}")
-        return tuple(lost)
+        return (*lost, *fitted(self.metadata, form).lost)
 
     def result_type(self, form: formats.Format) -> type[np.generic]:
         """Return the type of a result's values: uint16 where picture and format have 16 bits, else uint8."""
@@ -149,12 +168,16 @@ class Picture:
             pixels, source, profile = self._pixels()
             bands = 3 + (pixels.bands in (2, 4))
             strips = StripPicture(pixels, function, bands=bands, dtype=dtype, threads=threads)
-            result = self._with_metadata(strips.image, source, profile, settings)
+            found = for_result(self.metadata, source, size=(self.width, self.height), srgb=profile is not None)
+            found = fitted(notes.with_note(found, settings), form)
+            result = _described(strips.image, source, profile, found if form.name == "heif" else None)
             deep = dtype is np.uint16
             size = self.width * self.height * bands * np.dtype(dtype).itemsize
             options = formats.save_options(
                 form, quality=self.quality, lossless=self.lossless, deep=deep, huge=size > 3_500_000_000
             )
+            if form.name != "heif":
+                options["keep"] = "icc"
             data = b""
             if path is None:
                 data = getattr(result, f"{form.name}save_buffer")(**options)
@@ -162,7 +185,10 @@ class Picture:
                 save(result, form.name, path, options)
             if strips.error is not None:  # a saver need not notice that rows were missing
                 raise pyvips.Error("rows are missing")
-            return data
+            with io.BytesIO(data) if path is None else path.open("r+b") as file:
+                ours = notes.description(settings)
+                embed(file, form, found, size=(self.width, self.height), alpha=bands == 4, ours=ours)
+                return file.getvalue() if isinstance(file, io.BytesIO) else b""
         except pyvips.Error as error:
             cause = strips.error if strips is not None else None
             if isinstance(cause, pyvips.Error):
@@ -194,20 +220,6 @@ class Picture:
                 pixels = waiting
             pixels = pixels.autorot()
         return pixels, source, profile
-
-    def _with_metadata(
-        self,
-        image: pyvips.Image,
-        source: pyvips.Image,
-        profile: bytes | None,
-        settings: Mapping[str, str],
-    ) -> pyvips.Image:
-        result = image.copy(xres=source.xres, yres=source.yres)
-        notes.copy_metadata(source, result)
-        if profile is not None:
-            result.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
-        notes.write_note(result, settings)
-        return result
 
 
 def open_picture(source: str | Path | bytes) -> Picture:
@@ -286,6 +298,19 @@ def _load(source: Path | bytes, **options: Any) -> pyvips.Image:
     if str(source).endswith("]") or not encodes(source):
         return pyvips.Image.new_from_source(open_source(source), "", fail_on="error", **options)
     return pyvips.Image.new_from_file(str(source), fail_on="error", **options)
+
+
+def _described(
+    image: pyvips.Image, source: pyvips.Image, profile: bytes | None, found: Metadata | None
+) -> pyvips.Image:
+    """Return a result with the resolution and the profile that libvips writes, and `found`, where it has to."""
+    result = image.copy(xres=source.xres, yres=source.yres)
+    if profile is not None:
+        result.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    if found is not None:  # an EXIF block is made, which `embed` replaces
+        result.set_type(pyvips.GValue.gstr_type, "exif-ifd0-Software", f"{notes.MARK} (text)")
+        result.set_type(pyvips.GValue.blob_type, "xmp-data", found.xmp)
+    return result
 
 
 def _shrink_on_load(loader: str, factor: float) -> dict[str, Any]:

@@ -1,0 +1,247 @@
+"""Metadata into finished files, each format its own way, and what a format has no place for.
+
+libvips writes the pixels, the profile and the resolution; its own way with the rest cuts and drops too much.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import BinaryIO
+
+from tinct.media.image import photoshop, tags, xmp
+from tinct.media.image.formats import Format
+from tinct.media.image.metadata import Metadata
+from tinct.media.image.tags import Exif, Tag
+
+_USER_COMMENT, _EXIF_VERSION = 0x9286, 0x9000
+# Texts of PNG that EXIF has a tag for.
+_TAG_OF_TEXT = {"Description": 270, "Author": 315, "Copyright": 33432}
+_LONGEST_SEGMENT = 65_533
+_COPIED_AT_ONCE = 1 << 20
+
+
+def fitted(found: Metadata, form: Format) -> Metadata:
+    """Return what a format has a place for, moved to that place; what it has none for is named in `lost`."""
+    if form.name == "png":
+        return replace(found, comments=(), texts=(*found.texts, *(("Comment", words) for words in found.comments)))
+    main, comments = dict(found.exif.main), list(found.comments)
+    for name, words in found.texts:
+        tag = _TAG_OF_TEXT.get(name)
+        if tag is not None and tag not in main:
+            main[tag] = tags.text(words)
+        else:
+            comments.append(words if name == "Comment" else f"{name}: {words}")
+    exif, lost = replace(found.exif, main=main), list(found.lost)
+    kind = form.suffixes[0][1:].upper()
+    if form.name == "jpeg":
+        exif, dropped = _short_enough(exif)
+        lost += [f"{kind} holds at most 64 kB of EXIF: the longest entries were left out"] * dropped
+        return replace(found, exif=exif, comments=tuple(comments), texts=(), lost=tuple(lost))
+    if comments and _USER_COMMENT in exif.photo:
+        lost.append(f"{kind} has no place for comments beside EXIF's own: they were left out")
+    elif comments:
+        exif = replace(exif, photo={_EXIF_VERSION: _version(), **exif.photo, _USER_COMMENT: _comment(comments)})
+    found = replace(found, exif=exif, comments=(), texts=())
+    if form.name in ("webp", "heif") and (found.iptc or found.photoshop):
+        what = " and ".join(["IPTC"] * bool(found.iptc) + ["Photoshop's own data"] * bool(found.photoshop))
+        lost.append(f"{kind} has no place for {what}: left out")
+        found = replace(found, iptc=b"", photoshop=b"")
+    return replace(found, lost=tuple(lost))
+
+
+def _short_enough(exif: Exif) -> tuple[Exif, bool]:
+    """Leave out the longest entries until the rest fits into a segment of a JPEG file."""
+    parts = {"main": dict(exif.main), "photo": dict(exif.photo), "gps": dict(exif.gps)}
+    dropped = False
+    while len(tags.exif_block(exif)) > _LONGEST_SEGMENT - 6:
+        lengths = [(len(tag.data), name, number) for name, held in parts.items() for number, tag in held.items()]
+        _, name, number = max(lengths)
+        del parts[name][number]
+        exif = replace(exif, main=parts["main"], photo=parts["photo"], gps=parts["gps"])
+        dropped = True
+    return exif, dropped
+
+
+def _version() -> Tag:
+    return Tag(tags.UNDEFINED, 4, b"0232")
+
+
+def _comment(comments: Iterable[str]) -> Tag:
+    words = "\n".join(comments)
+    data = b"ASCII\0\0\0" + words.encode() if words.isascii() else b"UNICODE\0" + words.encode("utf-16-le")
+    return Tag(tags.UNDEFINED, len(data), data)
+
+
+def embed(file: BinaryIO, form: Format, found: Metadata, *, size: tuple[int, int], alpha: bool, ours: str = "") -> None:
+    """Put metadata into a finished file.
+
+    Args:
+        file: open for reading and writing.
+        form: its format.
+        found: what `fitted` returned for this format.
+        size: the picture's width and height.
+        alpha: whether it has transparency.
+        ours: tinct's own description in `found.xmp`, which is to stay where every program looks.
+    """
+    if form.name == "jpeg":
+        _insert(file, _behind_jfif(file), b"".join(_jpeg_segments(found, ours)))
+    elif form.name == "png":
+        _insert(file, 33, b"".join(_png_chunks(found)))  # behind the signature and the header
+    elif form.name == "tiff":
+        _into_tiff(file, found)
+    elif form.name == "webp":
+        _into_webp(file, found, size=size, alpha=alpha)
+    else:
+        _into_heif(file, tags.exif_block(found.exif))
+
+
+def _insert(file: BinaryIO, place: int, data: bytes) -> None:
+    """Insert bytes into a file, moving what follows from its end on."""
+    end = file.seek(0, 2)
+    while end > place:
+        start = max(place, end - _COPIED_AT_ONCE)
+        file.seek(start)
+        piece = file.read(end - start)
+        file.seek(start + len(data))
+        file.write(piece)
+        end = start
+    file.seek(place)
+    file.write(data)
+
+
+def _behind_jfif(file: BinaryIO) -> int:
+    file.seek(2)
+    head = file.read(4)
+    return 4 + int.from_bytes(head[2:], "big") if head[:2] == b"\xff\xe0" else 2
+
+
+def _jpeg_segments(found: Metadata, ours: str) -> Iterator[bytes]:
+    def segment(marker: int, content: bytes) -> bytes:
+        return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
+
+    yield segment(0xE1, b"Exif\0\0" + tags.exif_block(found.exif))
+    if found.xmp:
+        main, more, name = xmp.split(found.xmp, ours=ours)
+        yield segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + main)
+        for place in range(0, len(more), 65_400):
+            head = b"http://ns.adobe.com/xmp/extension/\0" + name + struct.pack(">II", len(more), place)
+            yield segment(0xE1, head + more[place : place + 65_400])
+    resources = photoshop.joined(found.iptc, found.photoshop)
+    longest = _LONGEST_SEGMENT - len(photoshop.SIGNATURE)
+    for place in range(0, len(resources), longest):
+        yield segment(0xED, photoshop.SIGNATURE + resources[place : place + longest])
+    for words in found.comments:
+        content = words.encode()
+        for place in range(0, len(content), _LONGEST_SEGMENT):
+            yield segment(0xFE, content[place : place + _LONGEST_SEGMENT])
+
+
+def _png_chunks(found: Metadata) -> Iterator[bytes]:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    yield chunk(b"eXIf", tags.exif_block(found.exif))
+    if found.xmp:
+        yield chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + found.xmp)
+    resources = photoshop.joined(found.iptc, found.photoshop)
+    if resources:
+        words = photoshop.raw_profile("iptc", resources)
+        yield chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(words.encode()))
+    for name, words in found.texts:
+        key = name.encode("latin-1", "replace")[:79]
+        if words.isascii():
+            yield chunk(b"tEXt", key + b"\0" + words.encode())
+        else:
+            yield chunk(b"iTXt", key + b"\0\0\0\0\0" + words.encode())
+
+
+def _into_tiff(file: BinaryIO, found: Metadata) -> None:
+    main = dict(found.exif.main)
+    for number, data in ((tags.XMP, found.xmp), (tags.IPTC, found.iptc), (tags.PHOTOSHOP, found.photoshop)):
+        if data:
+            main[number] = Tag(1 if number == tags.XMP else tags.UNDEFINED, len(data), data)
+    tags.add_to_tiff(file, replace(found.exif, main=main))
+
+
+def _into_webp(file: BinaryIO, found: Metadata, *, size: tuple[int, int], alpha: bool) -> None:
+    """Put EXIF and XMP behind the pixels, where the format wants them.
+
+    Source: RFC 9649, 2.7.
+    """
+    file.seek(12)
+    if file.read(4) != b"VP8X":
+        edges = b"".join((edge - 1).to_bytes(3, "little") for edge in size)
+        _insert(file, 12, b"VP8X" + struct.pack("<IB3x", 10, 16 * alpha) + edges)
+    file.seek(20)
+    flags = file.read(1)[0] | 8 | (4 if found.xmp else 0)
+    file.seek(20)
+    file.write(bytes([flags]))
+    file.seek(0, 2)
+    for kind, data in ((b"EXIF", tags.exif_block(found.exif)), (b"XMP ", found.xmp)):
+        if data:
+            file.write(kind + struct.pack("<I", len(data)) + data + bytes(len(data) & 1))
+    end = file.tell()
+    file.seek(4)
+    file.write(struct.pack("<I", end - 8))
+
+
+def _into_heif(file: BinaryIO, block: bytes) -> None:
+    """Put an EXIF block behind everything else, and let the file's own EXIF item point there.
+
+    Source: ISO/IEC 14496-12, 8.11.3 and 8.11.6; ISO/IEC 23008-12, annex A.2.1.
+    """
+    file.seek(0)
+    head = file.read(_COPIED_AT_ONCE)
+    place = next(start for kind, start, _ in _boxes(head, 0, len(head)) if kind == b"meta") + 4
+    inside = {kind: (start, end) for kind, start, end in _boxes(head, place, len(head))}
+    item = _exif_item(head, *inside[b"iinf"])
+    data = bytes(4) + block
+    at = file.seek(0, 2) + 8
+    file.write(struct.pack(">I4s", len(data) + 8, b"mdat") + data)
+    for position, width, value in _location(head, inside[b"iloc"][0], item, at, len(data)):
+        file.seek(position)
+        file.write(value.to_bytes(width, "big"))
+
+
+def _boxes(head: bytes, place: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield each box's kind, and where its content begins and ends."""
+    while place + 8 <= end:
+        length = int.from_bytes(head[place : place + 4], "big") or end - place
+        if length < 8:
+            return
+        yield head[place + 4 : place + 8], place + 8, place + length
+        place += length
+
+
+def _exif_item(head: bytes, start: int, end: int) -> int:
+    first = start + (6 if head[start] == 0 else 8)
+    for _, place, _ in _boxes(head, first, end):
+        wide = 2 if head[place] < 3 else 4
+        if head[place + 4 + wide + 2 : place + 4 + wide + 6] == b"Exif":
+            return int.from_bytes(head[place + 4 : place + 4 + wide], "big")
+    raise ValueError("the file has no EXIF item")
+
+
+def _location(head: bytes, start: int, item: int, at: int, length: int) -> Iterator[tuple[int, int, int]]:
+    """Yield what to write where, and in how many bytes, so that an item's one piece lies elsewhere."""
+    version = head[start]
+    offset_width, length_width = head[start + 4] >> 4, head[start + 4] & 15
+    base_width, index_width = head[start + 5] >> 4, (head[start + 5] & 15) if version else 0
+    wide = 2 if version < 2 else 4
+    count = int.from_bytes(head[start + 6 : start + 6 + wide], "big")
+    place = start + 6 + wide
+    for _ in range(count):
+        own = int.from_bytes(head[place : place + wide], "big") == item
+        place += wide + (2 if version else 0) + 2
+        base, place = place, place + base_width
+        extents, place = int.from_bytes(head[place : place + 2], "big"), place + 2
+        for extent in range(extents):
+            place += index_width
+            if own and extent == 0:
+                yield from ((base, base_width, at),) if base_width else ()
+                yield from ((place, offset_width, 0 if base_width else at),) if offset_width else ()
+                yield place + offset_width, length_width, length
+            place += offset_width + length_width
