@@ -88,7 +88,7 @@ def train(
 
 
 def _examine(training: Training) -> None:
-    from tinct.learn.doctor.with_photographs import examine_with_data
+    from tinct.learn.doctor.colorization import examine_with_data
 
     with progress("Examining") as advance:
         diagnosis = examine_with_data(training, progress=advance)

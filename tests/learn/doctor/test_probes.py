@@ -9,12 +9,17 @@ import torch
 from torch import nn
 
 from tinct.learn.doctor.probes import (
+    LayerFacts,
     Probe,
+    UnitFacts,
+    born_dead,
     dead_units,
+    explode,
     gradients,
     learn_by_heart,
     range_of_rates,
     receptive_field,
+    vanish,
 )
 from tinct.learn.doctor.trials import steps_for
 
@@ -120,3 +125,19 @@ def test_costly_networks_get_fewer_steps():
     assert operations == pytest.approx(3 * 2 * 2 * 27 * 30 * 30)
     costly = nn.Sequential(nn.Conv2d(3, 900, 9, padding=4), nn.Conv2d(900, 900, 3))
     assert steps_for(costly, values, batch_size=32, most=90)[0] == 20
+
+
+def test_gradients_are_judged_by_the_ratio_to_their_weights():
+    def layers(*ratios):
+        return [LayerFacts(str(index), 1.0, ratio) for index, ratio in enumerate(ratios)]
+
+    assert [explode(layers(*ratios)) for ratios in ((1, 99), (1, 101), (math.nan, 1), (1, math.inf), ())] == [
+        False, True, True, True, False,
+    ]  # fmt: skip
+    # It is the first layer that counts: one that stands still further up is no sign of a vanishing gradient.
+    assert [vanish(layers(*ratios)) for ratios in ((1e-5, 1), (1e-3, 1), (1, 1e-5), ())] == [True, False, False, False]
+
+
+def test_only_units_that_are_nearly_all_dead_pass_nothing_on():
+    units = [UnitFacts("a", 20, dead, dead) for dead in (0.5, 0.94, 0.95, 1.0)]
+    assert [each.dead for each in born_dead(units)] == [0.95, 1.0]

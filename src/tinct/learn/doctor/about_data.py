@@ -10,7 +10,7 @@ from tinct.color.inputs import PICTURE
 from tinct.data.file_losses import FileFacts, names_of
 from tinct.learn.doctor.examination import Examination
 from tinct.learn.doctor.findings import Finding, percent
-from tinct.learn.doctor.labels import CHANCE, SIGNIFICANT, chance_p
+from tinct.learn.doctor.plain import CHANCE, SIGNIFICANT, chance_p
 
 # A folder with so large a share of grey pictures is a grey one; JPEG and borders spare a few.
 ALL_GREY, SOME_GREY = 0.9, 0.05

@@ -12,15 +12,10 @@ from tinct.learn.doctor.about_settings import heart_lines
 from tinct.learn.doctor.examination import MARGIN, Examination
 from tinct.learn.doctor.experiments import knows
 from tinct.learn.doctor.findings import Finding, percent
-from tinct.learn.doctor.labels import CHANCE, SIGNIFICANT, chance_p, interval, paired_p
+from tinct.learn.doctor.plain import CHANCE, SIGNIFICANT, chance_p, interval, paired_p
+from tinct.learn.doctor.probes import CRIPPLED, DEAD, born_dead, explode, vanish
 from tinct.learn.doctor.trials import STEPS
 
-# A layer with so many dead units passes nothing on; with so many, it is crippled.
-DEAD, CRIPPLED = 0.95, 0.5
-# Gradients of one layer next to those of the layer that learns most: below, it stands still.
-VANISHING = 1e-4
-# Of plain descent at the usual rate of 1e-2 a step would change a layer more than it weighs.
-EXPLODING = 100.0
 # A loss within this share of ln(classes) is that of guessing.
 STUCK = 0.03
 # A loss that falls by more than this share from one pass to the next has not come to rest.
@@ -35,7 +30,7 @@ def network_findings(found: Examination) -> Iterator[Finding]:
 
 
 def _dead(found: Examination) -> Iterator[Finding]:
-    born = [each for each in found.born_dead if each.dead >= DEAD]
+    born = born_dead(found.born_dead)
     after = found.asked.units if found.asked else ()
     if born:
         yield Finding(
@@ -69,23 +64,22 @@ def _dead(found: Examination) -> Iterator[Finding]:
 
 
 def _gradients(found: Examination) -> Iterator[Finding]:
-    if not found.layers or any(each.dead >= DEAD for each in found.born_dead):
+    if not found.failing or born_dead(found.born_dead):
         return
     ratios = np.array([each.ratio for each in found.layers])
     lines = [
         f"{each.name}: gradient {each.gradient:.2g}, weights {each.weights:.2g}: {each.ratio:.2g}"
         for each in found.layers
     ]
-    if not np.isfinite(ratios).all() or ratios.max() > EXPLODING:
-        if found.failing:
-            yield Finding(
-                "exploding-gradients",
-                55,
-                f"gradients explode: {np.nanmax(ratios):.2g} times the weights themselves",
-                lines,
-                "standardise the input; clip gradients; add batch norm between layers",
-            )
-    elif ratios[0] < VANISHING * ratios.max() and found.failing:
+    if explode(found.layers):
+        yield Finding(
+            "exploding-gradients",
+            55,
+            f"gradients explode: {np.nanmax(ratios):.2g} times the weights themselves",
+            lines,
+            "standardise the input; clip gradients; add batch norm between layers",
+        )
+    elif vanish(found.layers):
         yield Finding(
             "vanishing-gradients",
             80,

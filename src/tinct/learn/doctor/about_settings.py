@@ -9,7 +9,7 @@ from tinct.learn.doctor.changes import WORTH, ChangeFacts, suspects
 from tinct.learn.doctor.examination import MARGIN, Examination
 from tinct.learn.doctor.experiments import better_rate
 from tinct.learn.doctor.findings import Finding, percent
-from tinct.learn.doctor.labels import CHANCE, interval
+from tinct.learn.doctor.plain import CHANCE, interval
 from tinct.learn.doctor.probes import ByHeart, RateRange
 from tinct.learn.doctor.trials import Trial
 from tinct.learn.networks.recognizers import NETWORKS

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
-from tinct.learn.doctor.features import feature_sets
-from tinct.learn.doctor.labels import SIGNIFICANT, paired_p
+from tinct.learn.doctor.plain import SIGNIFICANT, feature_sets, paired_p
 from tinct.learn.recognize.augment import Augmentation, augment
 from tinct.learn.recognize.statistics import LOGISTIC, fit_head
 

@@ -1,7 +1,7 @@
 """The examination of a training to colorize: the experiments that apply there.
 
 Networks that colorize take luma in 0..1 and standardise inside, so that nothing is looked for in the input; there are
-no labels to be random. What is wrong with the photographs says `tinct data`.
+no labels to be random. What is wrong with the photographs, the survey of `tinct data` finds.
 """
 
 from __future__ import annotations
@@ -11,25 +11,33 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from tinct.color.bins import ColorBins
+from tinct.data.pictures import find_splits
 from tinct.data.source import Source, open_source, select
+from tinct.data.survey import inspect_data
 from tinct.errors import DataError
 from tinct.learn.doctor.findings import Diagnosis, Finding, in_order
 from tinct.learn.doctor.probes import (
+    CRIPPLED,
+    DEAD,
     ByHeart,
     LayerFacts,
     Probe,
     RateRange,
     UnitFacts,
+    born_dead,
     dead_units,
+    explode,
     gradients,
     learn_by_heart,
     range_of_rates,
+    vanish,
 )
 from tinct.learn.doctor.trials import steps_for
 from tinct.learn.networks.layers import Network
@@ -44,6 +52,8 @@ from tinct.runtime.modelfile import OUTPUT_CHANNELS
 # Experiments are made on squares of this size, so many at a time, and so many steps: a quarter of a minute each.
 CROP, BATCH, STEPS = 64, 8, 60
 BINS_FROM = 400
+# Of more photographs in a split only this many are looked at: what spoils a training shows in them.
+LOOKED_AT = 400
 # One batch counts as learned by heart when its loss is this share of that of the best single answer for all pixels.
 # Colours are not decided by light: less would ask a network to remember every pixel.
 KNOWN = 0.75
@@ -51,8 +61,6 @@ KNOWN = 0.75
 STUCK = 0.98
 ALIKE_RATES = 5.0
 USUAL_RATE = 1e-3
-DEAD, CRIPPLED = 0.95, 0.5
-VANISHING, EXPLODING = 1e-4, 100.0
 
 
 @dataclass
@@ -115,6 +123,36 @@ def examine_training(
         training.data, training.to_json(), _verdict(found, findings), _facts(found, source.count), findings,
         _measurements(found), time.perf_counter() - began,
     )  # fmt: skip
+
+
+def examine_with_data(training: Training, *, progress: Callable[[int, int], None] | None = None) -> Diagnosis:
+    """Find out why a training to colorize does not learn: its photographs first, then experiments.
+
+    Args:
+        training: the training in question.
+        progress: called with (done, total).
+
+    Returns:
+        The diagnosis; warnings of `tinct.data.survey` are findings among the others. A dataset at an address is not
+        looked at, only trained on.
+
+    Raises:
+        SettingError: settings that make no sense.
+        DataError: no photographs.
+        ModelError: weights to start from cannot be read.
+    """
+    found = examine_training(training, progress=progress)
+    if not Path(training.data).is_dir():
+        return found
+    many = any(len(pictures) > LOOKED_AT for pictures in find_splits(training.data).values())
+    report = inspect_data(training.data, limit=LOOKED_AT if many else None, seed=training.seed)
+    warnings = [
+        each
+        for each in report.warnings
+        # What says nothing of a training is left to `tinct data`.
+        if each.kind not in ("squeezed", "rare-bins", "foreign-bins")
+    ]
+    return replace(found, findings=in_order([*found.findings, *warnings]))
 
 
 def _measure(
@@ -255,7 +293,7 @@ def _heart_lines(found: _Examined) -> list[str]:
 
 def _findings(found: _Examined) -> list[Finding]:
     rows: list[Finding] = []
-    born = [each for each in found.before if each.dead >= DEAD]
+    born = born_dead(found.before)
     worst = max(found.after, key=lambda each: each.dead, default=None)
     if born:
         rows.append(Finding(
@@ -269,12 +307,11 @@ def _findings(found: _Examined) -> list[Finding]:
             [f"{each.name}: {each.dead:.0%} of {each.units} units never answer any more" for each in found.after],
             "lower the rate, or take a network with batch norm (--network tinct)",
         ))  # fmt: skip
-    ratios = [each.ratio for each in found.layers]
     lines = [f"{each.name}: gradient next to weights {each.ratio:.2g}" for each in found.layers]
-    if found.failing and ratios and not born:
-        if not all(map(math.isfinite, ratios)) or max(ratios) > EXPLODING:
+    if found.failing and not born:
+        if explode(found.layers):
             rows.append(Finding("exploding-gradients", 55, "gradients explode", lines, "clip them (--clip 1)"))
-        elif ratios[0] < VANISHING * max(ratios):
+        elif vanish(found.layers):
             text = "gradients vanish on the way back to the first layer"
             rows.append(Finding("vanishing-gradients", 75, text, lines, "take a network with batch norm or skips"))
     rows += _about_rate(found)

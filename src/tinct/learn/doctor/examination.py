@@ -13,8 +13,7 @@ from tinct.color.inputs import INPUT_SPACES, PICTURE, input_space
 from tinct.data.file_losses import FileFacts
 from tinct.data.labelled import Loaded
 from tinct.learn.doctor.changes import ChangeFacts, Split
-from tinct.learn.doctor.features import channel_moments
-from tinct.learn.doctor.labels import CHANCE, SIGNIFICANT, CurvePoint, LabelTest, chance_p, paired_p
+from tinct.learn.doctor.plain import CHANCE, SIGNIFICANT, CurvePoint, LabelTest, chance_p, channel_moments, paired_p
 from tinct.learn.doctor.probes import ByHeart, LayerFacts, RateRange, Seen, UnitFacts
 from tinct.learn.doctor.trials import Setup, Trial
 

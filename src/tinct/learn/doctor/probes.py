@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,12 @@ MARGIN = 10.0
 TAKEN_BACK, RISEN = 0.5, 0.25
 # A fall by less than this share of the loss of guessing is no fall.
 SMALLEST_FALL = 0.05
+# A layer of which this share of units is dead passes nothing on; from the second share on, it is crippled.
+DEAD, CRIPPLED = 0.95, 0.5
+# Below this share of the gradient of the layer that learns most, a layer stands still.
+VANISHING = 1e-4
+# Of plain descent at the usual rate of 1e-2 a step would change a layer more than it weighs.
+EXPLODING = 100.0
 # A unit whose output is 0 for every picture of a probe, at every place, is dead.
 _RELUS = {torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_, nn.functional.relu}
 
@@ -202,6 +208,11 @@ def dead_units(network: nn.Module, values: torch.Tensor) -> list[UnitFacts]:
     return rows
 
 
+def born_dead(units: Sequence[UnitFacts]) -> list[UnitFacts]:
+    """Return the ReLUs, measured before the first step, that pass nothing on."""
+    return [each for each in units if each.dead >= DEAD]
+
+
 @dataclass(frozen=True)
 class LayerFacts:
     """A layer's weights at the first step: their norm, their gradient's, and the one divided by the other."""
@@ -226,6 +237,16 @@ def gradients(probe: Probe) -> list[LayerFacts]:
             grown = 0.0 if weight.grad is None else float(weight.grad.norm())
             rows.append(LayerFacts(name.removesuffix(".weight"), float(weight.detach().norm()), grown))
     return rows
+
+
+def explode(layers: Sequence[LayerFacts]) -> bool:
+    """Return whether a gradient is no number, or far larger than its weights; False without layers."""
+    return any(not math.isfinite(each.ratio) or each.ratio > EXPLODING for each in layers)
+
+
+def vanish(layers: Sequence[LayerFacts]) -> bool:
+    """Return whether the first layer stands still beside the one that learns most; False without layers."""
+    return bool(layers) and layers[0].ratio < VANISHING * max(each.ratio for each in layers)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The examination of a labelled folder and of a training on it."""
+"""The examination of a labelled folder and of a training on it: what is measured, and what is concluded from it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,23 @@ from tinct.data.file_losses import grey_pictures, look_at_files, twins
 from tinct.data.labelled import Labelled, Loaded, common_size, find_labelled, load
 from tinct.data.pictures import TEST, TRAIN, VAL
 from tinct.errors import DataError, SettingError
+from tinct.learn.doctor.about_data import data_findings
+from tinct.learn.doctor.about_network import network_findings
+from tinct.learn.doctor.about_settings import range_line, settings_findings
 from tinct.learn.doctor.changes import ChangeFacts, Split, try_changes
-from tinct.learn.doctor.conclusion import conclude
 from tinct.learn.doctor.examination import Examination, measurements
-from tinct.learn.doctor.experiments import experiment
-from tinct.learn.doctor.features import FeatureSet, feature_sets, space_sets
-from tinct.learn.doctor.findings import Diagnosis, in_order
-from tinct.learn.doctor.labels import check_labels, learning_curve
+from tinct.learn.doctor.experiments import experiment, knows
+from tinct.learn.doctor.findings import Diagnosis, Finding, in_order, percent
+from tinct.learn.doctor.plain import (
+    CHANCE,
+    FeatureSet,
+    chance_p,
+    check_labels,
+    feature_sets,
+    interval,
+    learning_curve,
+    space_sets,
+)
 from tinct.learn.doctor.trials import STEPS, Setup
 from tinct.learn.recognize.candidates import COLOR_STATISTICS
 from tinct.learn.recognize.folds import near_duplicates
@@ -72,7 +82,7 @@ def examine(
         {**found.setup.to_json(), "size": list(found.loaded.size)},
         verdict,
         facts,
-        in_order(findings),
+        findings,
         measurements(found),
         time.perf_counter() - began,
     )
@@ -202,3 +212,57 @@ def _leaks(loaded: Loaded, groups: NDArray[np.intp]) -> int:
     splits = np.array(loaded.labelled.splits)
     inside = splits == TRAIN
     return int(np.isin(groups[(splits == VAL) | (splits == TEST)], groups[inside]).sum())
+
+
+def conclude(found: Examination) -> tuple[str, list[str], list[Finding]]:
+    """Return the verdict, the facts, and all findings."""
+    findings = list(data_findings(found))
+    if found.asked is not None and found.setup.learns_by_steps:
+        findings += [*settings_findings(found), *network_findings(found)]
+    findings = in_order(findings)
+    return _verdict(found, findings), _facts(found), findings
+
+
+def _verdict(found: Examination, findings: list[Finding]) -> str:
+    if found.asked is None:
+        word = "colour statistics are fitted outright: there is nothing to go wrong in a training"
+        return f"{word}; {findings[0].title}" if findings else f"{word}; the data are fine"
+    low, high = interval(found.asked.right)
+    steps = f"in a training of {found.steps} steps" if found.steps else "in a short training"
+    reached = f"{percent(found.asked.accuracy)} ({percent(low)} to {percent(high)}) right {steps}"
+    if not found.failing:
+        plain = f"plain statistics reach {percent(float(found.reference.mean()))}"
+        return f"it learns: {reached}; {plain}"
+    learns = chance_p(found.asked.right, found.chance) <= CHANCE
+    start = "it learns less than it could" if learns else "it does not learn"
+    if chance_p(np.ones_like(found.asked.right), found.chance) > CHANCE:  # even if all were right
+        start = "too few pictures to say whether it learns"
+    why = findings[0].title if findings else "and no experiment says why"
+    return f"{start}: {reached}; {why}"
+
+
+def _facts(found: Examination) -> list[str]:
+    test = found.test
+    lines = [
+        f"{sum(found.counts.values()):,} pictures, {found.classes} classes; {len(found.split.train)} were trained on "
+        f"here and {len(found.split.val)} measured on, at {found.loaded.size[0]}x{found.loaded.size[1]} pixels",
+        f"chance is {percent(found.chance)}; plain statistics, fitted to the same pictures, reach "
+        f"{percent(float(found.reference.mean()))}",
+    ]
+    best = sorted(zip(test.accuracies, test.names, strict=True), reverse=True)
+    lines.append(
+        "left out in turn: " + ", ".join(f"{name} {percent(value)}" for value, name in best) + f" (p = {test.p:.3f})"
+    )
+    if found.range is not None:
+        lines.append(f"rates: {range_line(found.range)}")
+    if found.asked is not None and found.setup.learns_by_steps:
+        known = [heart for heart in found.by_heart if knows(heart)]
+        if known:
+            lines.append(f"one batch by heart: {known[0].name}, in {len(known[0].losses)} steps")
+        elif found.failing:
+            lines.append("one batch by heart: no attempt succeeded")
+        else:
+            lines.append("one batch by heart: not in so few steps; the training learns all the same")
+        place = "the whole picture" if found.seen.joined else f"{found.seen.pixels} pixels across, then pools"
+        lines.append(f"the network sees {place}")
+    return lines

@@ -14,7 +14,7 @@ from torch import nn
 
 from tinct.color.inputs import PICTURE
 from tinct.learn.doctor.changes import NOTHING, Split
-from tinct.learn.doctor.labels import interval
+from tinct.learn.doctor.plain import interval
 from tinct.learn.doctor.probes import Probe, UnitFacts, dead_units
 from tinct.learn.networks.recognizers import NETWORKS
 from tinct.learn.recognize.fit import Fitting, Trained, begin_network, fit_network, make_optimizer

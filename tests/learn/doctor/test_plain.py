@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinct.learn.doctor.features import FeatureSet, feature_sets, space_sets
-from tinct.learn.doctor.labels import LeaveOneOut, chance_p, check_labels, learning_curve, paired_p
+from tinct.learn.doctor.plain import (
+    FeatureSet,
+    LeaveOneOut,
+    chance_p,
+    check_labels,
+    feature_sets,
+    learning_curve,
+    paired_p,
+    space_sets,
+)
 
 
 def blobs(count=120, apart=2.0, seed=0, classes=2):
