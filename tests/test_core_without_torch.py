@@ -13,7 +13,7 @@ import tinct
 CORE = ("color", "runtime", "media", "data", "coloring", "recognize", "web", "cli")
 EXTRAS = (
     *("torch", "torchvision", "lightning", "kornia", "webdataset", "sklearn", "skimage", "matplotlib", "onnx"),
-    *("onnxscript", "safetensors", "tensorboard", "openvino", "PIL", "pooch"),
+    *("onnxscript", "safetensors", "tensorboard", "openvino", "PIL", "pooch", "ray", "pyarrow"),
 )
 # A module that is None cannot be imported, and importlib does not find it.
 BARRED = f"import sys\nfor name in {EXTRAS!r}: sys.modules[name] = None\n"

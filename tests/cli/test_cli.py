@@ -18,7 +18,7 @@ from cli.process import TINCT, run
 from photographs import photograph, toned, write_picture
 
 VERBS = (
-    *("colorize", "suggest", "video", "demo", "models"),
+    *("colorize", "status", "suggest", "video", "demo", "models"),
     *("evaluate", "bins", "calibrate", "prepare", "train", "export"),
 )
 

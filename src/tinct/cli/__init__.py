@@ -26,6 +26,7 @@ from tinct.cli import (
     models,
     prepare,
     serve,
+    status,
     study,
     suggest,
     train,
@@ -37,7 +38,7 @@ from tinct.errors import TinctError
 
 # In the order in which the help lists them; the family of `tinct classify` comes last.
 VERBS = (
-    *(colorize, suggest, video, serve, turing, demo, models),
+    *(colorize, status, suggest, video, serve, turing, demo, models),
     *(evaluate, bins, calibrate, data, study, prepare, train, export),
 )
 

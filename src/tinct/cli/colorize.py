@@ -17,6 +17,8 @@ tinct colorize grandmother.jpg
 
 tinct colorize album/ --recursive -o coloured/
 
+tinct colorize archive/ -r -o coloured/ --engine ray --update
+
 tinct colorize 'scans/*.tif' --compare --temperature 0.5
 
 tinct colorize grandmother.jpg --hint 25%,60%=#b03020 --overwrite
@@ -54,6 +56,18 @@ HintsFile = Annotated[
     ),
 ]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into subfolders too.")]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="local|ray",
+        help="Choose what works on several pictures at once: threads here, or worker processes of Ray (extra `ray`).",
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT|auto", help="Join this running Ray cluster. Default: a Ray of this machine alone."),
+]
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print one line of JSON for each picture (on stderr if the picture goes to stdout)."),
@@ -67,17 +81,21 @@ def colorize(
     hint: Hints = [],  # noqa: B006 - Typer makes a new list
     hints: HintsFile = None,
     recursive: Recursive = False,
+    engine: EngineName = "local",
+    ray_address: RayAddress = None,
     as_json: AsJson = False,
     **options: Any,
 ) -> None:
     """Colorize photographs at their full resolution.
 
     Skip pictures that have colours already, keep results that are there already, and go on after a picture that
-    fails; the exit status is then 1.
+    fails; the exit status is then 1. What became of several pictures in an output folder, `tinct status` shows.
     """
     from tinct.coloring.hints.hint import gather_hints
     from tinct.coloring.photo.batch import colorize_files, colorize_stream
+    from tinct.coloring.photo.run import Engine
 
+    way = Engine(name=engine, ray_address=ray_address)
     settings = PhotoSettings(hints=gather_hints(hint, hints), **options)
     if "-" in inputs or output == "-":
         row = colorize_stream(
@@ -91,5 +109,5 @@ def colorize(
         print_row(row, as_json=as_json, results_on_stderr=row.target is None)
         return
     with shown_rows("Colorizing", as_json=as_json) as show:
-        rows = colorize_files(inputs, output=output, recursive=recursive, settings=settings, on_row=show)
+        rows = colorize_files(inputs, output=output, recursive=recursive, settings=settings, engine=way, on_row=show)
     exit_by(rows)

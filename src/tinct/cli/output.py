@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from tinct.coloring.photo.batch import Row
+    from tinct.coloring.photo.row import Row
     from tinct.data.findings import Finding
     from tinct.learn.doctor.findings import Diagnosis
 

@@ -117,6 +117,9 @@ class PhotoSettings(Decoding):
         None, "Explain, and write a picture of each stage into this folder.", "FOLDER"
     )
     recolor: bool = described(False, "Colorize even pictures that have colours already.")
+    update: bool = described(
+        False, "Replace results of an output folder whose picture, settings or model changed since."
+    )
     overwrite: bool = described(False, "Replace results that are there already.")
 
 

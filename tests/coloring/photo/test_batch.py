@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import pyvips
 
-from tinct.coloring.photo import batch
-from tinct.coloring.photo.batch import Row, colorize_files, colorize_stream
+from tinct.coloring.photo import row as one_picture
+from tinct.coloring.photo.batch import colorize_files, colorize_stream
+from tinct.coloring.photo.manifest import PLACE
+from tinct.coloring.photo.row import Row
 from tinct.coloring.settings import PhotoSettings
 from tinct.errors import AlreadyColorError, ModelError, OutputError, SettingError, UnreadableError
 
@@ -80,7 +82,11 @@ def test_every_picture_has_a_row_and_failures_do_not_stop(album: Path, settings:
             assert row.target is None
             assert row.source.name in row.message
             assert "\n" not in row.message
-    written = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+    written = sorted(
+        path.relative_to(tmp_path / "out").as_posix()
+        for path in (tmp_path / "out").rglob("[!.]*.*")
+        if PLACE not in path.parts
+    )
     assert written == ["a_color.png", "b_color.jpg", "c_color.tif", "d_color.webp", "sub/a_color.png"]
 
 
@@ -153,7 +159,7 @@ def test_a_sheet_that_fails_leaves_the_photograph_and_says_so(
     def broken(*_: object) -> Path:
         raise OutputError("x_sheet.jpg: the sheet cannot be written")
 
-    monkeypatch.setattr(batch, "compare_sheet", broken)
+    monkeypatch.setattr(one_picture, "compare_sheet", broken)
     settings = PhotoSettings(model=tiny_model, runtime="onnxruntime", compare=True)
     (row,) = colorize_files([album / "b.jpg"], settings=settings)
     assert (row.status, row.target, row.sheet) == ("failed", album / "b_color.jpg", None)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pyvips
 
 from tinct.color.spaces import rgb_to_yuv
-from tinct.coloring.photo.batch import Row
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.plan import extra_path
+from tinct.coloring.photo.row import Row
 from tinct.coloring.photo.sheet import compare_sheet
 from tinct.errors import MissingExtraError, OutputError
 from tinct.files import make_folder, written_beside

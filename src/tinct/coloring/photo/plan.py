@@ -84,6 +84,11 @@ def plan_jobs(inputs: Sequence[str | Path], *, output: str | Path | None = None,
     return _checked_targets(_without_own_results(list(jobs.values()), named))
 
 
+def results_folder(inputs: Sequence[str | Path], output: str | Path | None) -> Path | None:
+    """Return the folder that gets the results of a folder, a pattern or several files; None for any other run."""
+    return None if output is None or _is_one_picture(inputs) else Path(output)
+
+
 def _pictures(given: str | Path, *, recursive: bool, closed: list[OSError]) -> Iterable[tuple[Path, Path]]:
     """Return an input's pictures with their subfolders; folders that cannot be read are added to `closed`."""
     path = Path(given)
@@ -117,10 +122,14 @@ def _is_file_name(output: str | Path, inputs: Sequence[str | Path]) -> bool:
         if path.is_file():
             raise SettingError(f"{output} is a file; name a folder, or a file with a picture's ending")
         return False
-    single = len(inputs) == 1 and not Path(inputs[0]).is_dir() and not glob.has_magic(str(inputs[0]))
+    single = _is_one_picture(inputs)
     if not single and (path.is_file() or path.suffix.lower() in formats.PICTURE_SUFFIXES):
         raise SettingError(f"{output} names one file, but several pictures may be colorized; name a folder")
     return single
+
+
+def _is_one_picture(inputs: Sequence[str | Path]) -> bool:
+    return len(inputs) == 1 and not Path(inputs[0]).is_dir() and not glob.has_magic(str(inputs[0]))
 
 
 def _target(source: Path, inside: Path, output: str | Path | None) -> Path:

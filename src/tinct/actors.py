@@ -1,0 +1,241 @@
+"""An ordered map over worker processes of Ray, on this machine or on a running cluster.
+
+Items and results travel, so they are small: paths, never pixels. Each worker has one item at a time, so that a worker
+that dies costs that item a further try, and no other. The try is another worker's: a lost machine stops nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from tinct.errors import MissingExtraError, SettingError, TinctError
+from tinct.parallel import core_count
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+TRIES = 3  # workers that may die on one item
+AHEAD = 16  # items a worker that may be done before an earlier one is
+STORE_BYTES = 80_000_000  # of Ray's object store on this machine: about the least it takes, since only rows travel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Where the workers are.
+
+    Attributes:
+        address: of a running cluster, such as `10.0.0.5:6379` or `auto`; None starts Ray on this machine alone.
+        workers: how many; one a core of the machine or the cluster without it.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+
+
+def actor_map(
+    make: Callable[[], Callable[[Item], Result]],
+    items: Iterable[Item],
+    *,
+    known: Callable[[Item], Result | None],
+    lost: Callable[[Item], Result],
+    pool: Pool,
+) -> Generator[Result, None, None]:
+    """Call a function on several items at once in processes of Ray; yield the results in the items' order.
+
+    Ray starts when the first item needs it, and ends with the map, unless it ran before.
+
+    Args:
+        make: called once in each worker, in the caller's working directory; returns the function. It, the items and
+            the results are pickled.
+        items: read in the caller's thread, no further ahead than needed.
+        known: returns the result of an item that needs no worker, or None.
+        lost: returns the result of an item on which `TRIES` workers died.
+        pool: where the workers are.
+
+    Yields:
+        The results. An error of `make` or of the function ends the map.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        SettingError: no cluster answers at the address.
+        TinctError: workers die as they start.
+    """
+    schedule: _Schedule[Item, Result] = _Schedule(make, pool)
+    try:
+        yield from schedule.results(items, known=known, lost=lost)
+    finally:
+        schedule.close()
+
+
+class _Worker:
+    """The actor: a function, made once."""
+
+    def make(self, make: Callable[[], Callable[[Any], Any]], folder: str) -> None:
+        if not Path(folder).is_dir():
+            raise SettingError(f"{folder}: not there on a machine of the cluster; share it with all of them")
+        os.chdir(folder)
+        self._function = make()
+
+    def work(self, item: Any) -> Any:
+        return self._function(item)
+
+
+@dataclass
+class _Task(Generic[Item]):
+    """An item on its way; `deaths` are those of workers that had it."""
+
+    place: int
+    item: Item
+    deaths: int = 0
+
+
+class _Schedule(Generic[Item, Result]):
+    """Which worker has which item, and what came back before its turn."""
+
+    def __init__(self, make: Callable[[], Callable[[Item], Result]], pool: Pool) -> None:
+        self._make, self._pool = make, pool
+        self._ray: Any = None
+        self._began = False
+        self._actors: list[Any] = []
+        self._free: deque[Any] = deque()
+        self._busy: dict[Any, tuple[Any, _Task[Item] | None]] = {}  # by Ray's reference; no task while a worker starts
+        self._again: deque[_Task[Item]] = deque()
+        self._done: dict[int, Result] = {}
+        self._taken = self._given = self._stillborn = 0
+        self._ended = False  # no item is left
+
+    def results(
+        self, items: Iterable[Item], *, known: Callable[[Item], Result | None], lost: Callable[[Item], Result]
+    ) -> Iterator[Result]:
+        source = iter(items)
+        while True:
+            while self._given in self._done:
+                yield self._done.pop(self._given)
+                self._given += 1
+            if self._send_again() or self._send_next(source, known):
+                continue
+            if self._ended and self._given == self._taken:
+                return
+            self._collect(lost)
+
+    def _send_again(self) -> bool:
+        if self._again and self._free:
+            self._send(self._again.popleft())
+            return True
+        return False
+
+    def _send_next(self, source: Iterator[Item], known: Callable[[Item], Result | None]) -> bool:
+        """Take one more item, where a worker is free and not too much waits for its turn; say whether one was left."""
+        if self._ray is not None and (not self._free or self._taken - self._given >= AHEAD * len(self._actors)):
+            return False
+        for item in source:
+            task = _Task(self._taken, item)
+            self._taken += 1
+            result = known(item)
+            if result is not None:
+                self._done[task.place] = result
+                return True
+            if self._ray is None:
+                self._begin()
+                self._again.append(task)
+            else:
+                self._send(task)
+            return True
+        self._ended = True
+        return False
+
+    def _send(self, task: _Task[Item]) -> None:
+        actor = self._free.popleft()
+        self._busy[actor.work.remote(task.item)] = actor, task
+
+    def _collect(self, lost: Callable[[Item], Result]) -> None:
+        """Wait for a worker, and take what it has; of one that died, give its item to another."""
+        errors = self._ray.exceptions
+        (reference,), _ = self._ray.wait(list(self._busy), num_returns=1)
+        actor, task = self._busy.pop(reference)
+        try:
+            result = self._ray.get(reference)
+        except errors.RayTaskError as error:
+            if isinstance(error.cause, TinctError):
+                raise error.cause from None  # where on the other machine is of no interest
+            raise
+        except errors.RayError as error:
+            self._replace(actor, error, started=task is not None)
+            if task is not None:
+                task.deaths += 1
+                if task.deaths < TRIES:
+                    self._again.append(task)
+                else:
+                    self._done[task.place] = lost(task.item)
+            return
+        self._free.append(actor)
+        if task is not None:
+            self._done[task.place] = result
+
+    def _begin(self) -> None:
+        """Start Ray, or join the cluster, and start the workers."""
+        self._ray, self._began = _start(self._pool)
+        self._kind = self._ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Worker)
+        count = self._pool.workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        for _ in range(count):
+            self._start_worker()
+
+    def _start_worker(self) -> None:
+        actor = self._kind.remote()
+        self._actors.append(actor)
+        self._busy[actor.make.remote(self._make, str(Path.cwd()))] = actor, None
+
+    def _replace(self, actor: Any, error: Any, *, started: bool) -> None:
+        """Start a worker in place of one that died; give up where all die as they start."""
+        self._actors.remove(actor)
+        self._stillborn = 0 if started else self._stillborn + 1
+        if self._stillborn >= TRIES * (len(self._actors) + 1):
+            reason = " ".join(str(error).split())
+            raise TinctError(f"Ray's workers die as they start, for want of memory perhaps ({reason:.300})") from error
+        self._start_worker()
+
+    def close(self) -> None:
+        """End the workers, and Ray where it was started here."""
+        if self._ray is None:
+            return
+        for actor in self._actors:
+            self._ray.kill(actor)
+        if self._began:
+            self._ray.shutdown()
+
+
+def _start(pool: Pool) -> tuple[Any, bool]:
+    """Return Ray, running, and whether it was started or joined here."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report its use over the network
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns of what a later Ray will do
+    try:
+        import ray
+        import ray.exceptions
+    except ImportError as error:
+        raise MissingExtraError("ray", "the engine ray") from error
+    if ray.is_initialized():
+        return ray, False
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    in_main = threading.current_thread() is threading.main_thread()
+    ending = signal.getsignal(signal.SIGTERM)
+    try:
+        if pool.address is None:
+            cores = pool.workers or core_count()
+            ray.init("local", num_cpus=cores, object_store_memory=STORE_BYTES, include_dashboard=False, **quiet)
+        else:
+            ray.init(pool.address, **quiet)
+    except (ConnectionError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        message = f"{pool.address or 'this machine'}: no Ray there ({reason:.200}); start one by  ray start --head"
+        raise SettingError(message) from error
+    finally:
+        if in_main:
+            signal.signal(signal.SIGTERM, ending)  # Ray sets its own, which leaves with another status
+    return ray, True

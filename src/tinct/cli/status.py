@@ -1,0 +1,60 @@
+"""`tinct status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinct.cli.output import print_json, say, table_of
+
+EPILOG = """Examples:
+
+tinct status coloured/
+
+tinct status coloured/ --json | jq -r 'select(.status == "failed") | .source'
+
+tinct status coloured/ --parquet coloured.parquet"""
+
+
+def status(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of results: the -o of tinct colorize.")],
+    parquet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the manifest as a Parquet file, too.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each picture.")] = False,
+) -> None:
+    """Show what became of each picture of a folder: done, failed, gone, changed since, or in work now."""
+    from tinct.coloring.photo.status import read_manifest, write_parquet
+
+    if as_json:
+        for record in read_manifest(folder):
+            print_json(record.to_json())
+    else:
+        _print(folder)
+    if parquet is not None:
+        count = write_parquet(folder, parquet)
+        say(f"{parquet}  {count} pictures", on_stderr=as_json)
+
+
+def _print(folder: Path) -> None:
+    from rich.console import Console
+
+    from tinct.coloring.photo.status import summarize
+
+    summary = summarize(folder)
+    console = Console()
+    rows = [(name, str(count)) for name, count in summary.statuses.most_common()]
+    console.print(table_of([("status", "pictures"), *rows], title=f"{folder}: {summary.statuses.total()} pictures"))
+    for (model, settings), count in summary.made_by.most_common():
+        say(f"{count} made by {model}: {settings}")
+    if done := summary.statuses["colorized"]:
+        together = f"{summary.seconds / 3600:.2f} h" if summary.seconds > 600 else f"{summary.seconds:.1f} s"
+        say(f"{summary.seconds / done:.2f} s a picture in a worker, {together} together")
+    if summary.running:
+        say("a run is at work here now")
+    for source, message in summary.failures:
+        say(f"failed: {message or source}")
+    if summary.statuses["failed"] > len(summary.failures):
+        say(f"and {summary.statuses['failed'] - len(summary.failures)} more failed: --json shows them")

@@ -1,0 +1,306 @@
+"""What became of each picture of a run into a folder, kept beside the results, so that a later run knows what is left.
+
+The file is FOLDER/.tinct/manifest.sqlite, in SQLite's WAL mode: a run that is killed at any moment leaves it whole, and
+others may read it meanwhile. Beside it lies `lock`, which a run holds as long as it works.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import file_digest
+from pathlib import Path
+
+from tinct.errors import OutputError
+from tinct.files import locked, make_folder
+
+PLACE = ".tinct"
+FORMAT = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS run (
+    id INTEGER PRIMARY KEY, started REAL, ended REAL, engine TEXT, version TEXT, model TEXT, model_sha256 TEXT,
+    settings TEXT);
+CREATE TABLE IF NOT EXISTS picture (
+    source PRIMARY KEY, target, status TEXT, message TEXT, width INTEGER, height INTEGER, seconds REAL, run INTEGER,
+    size INTEGER, modified INTEGER, sha256 TEXT, result_size INTEGER, result_modified INTEGER,
+    claimed_by INTEGER, claimed_size INTEGER, claimed_modified INTEGER, before_size INTEGER, before_modified INTEGER);
+CREATE INDEX IF NOT EXISTS picture_target ON picture (target);
+CREATE INDEX IF NOT EXISTS picture_claimed ON picture (claimed_by) WHERE claimed_by IS NOT NULL;
+"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A file as it was once: size in bytes, time of its last change in nanoseconds, SHA-256 where it was computed."""
+
+    size: int
+    modified: int
+    sha256: str | None = None
+
+    def same_date(self, other: Seen | None) -> bool:
+        """Check whether size and time are those of another look, so that its content need not be read again."""
+        return other is not None and (self.size, self.modified) == (other.size, other.modified)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What made results: model and settings decide whether others would come out today; the rest is for the reader."""
+
+    engine: str
+    version: str
+    model: str
+    model_sha256: str
+    settings: str  # JSON, sorted by name
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the manifest holds of one picture; `picture` and `result` are None where nothing is known of them."""
+
+    source: Path
+    target: Path | None
+    status: str
+    message: str
+    picture: Seen | None
+    result: Seen | None
+    version: str | None
+    model_sha256: str | None
+    settings: str | None
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is to be written of one picture; `made` says whether its result was written now."""
+
+    source: Path
+    target: Path | None
+    status: str
+    made: bool
+    message: str = ""
+    width: int = 0
+    height: int = 0
+    seconds: float = 0.0
+    picture: Seen | None = None
+
+
+def look(path: Path) -> Seen | None:
+    """Return a file's size and time, or None where there is none."""
+    try:
+        facts = path.stat()
+    except (OSError, ValueError):
+        return None
+    return Seen(facts.st_size, facts.st_mtime_ns)
+
+
+def look_whole(path: Path) -> Seen | None:
+    """Return a file's size, time and SHA-256, or None where it cannot be read."""
+    seen = look(path)  # first: what is changed meanwhile then counts as changed
+    try:
+        with path.open("rb") as file:
+            return None if seen is None else Seen(seen.size, seen.modified, file_digest(file, "sha256").hexdigest())
+    except (OSError, ValueError):
+        return None
+
+
+def manifest_file(folder: str | Path) -> Path:
+    """Return where the manifest of a folder of results lies."""
+    return Path(folder) / PLACE / "manifest.sqlite"
+
+
+class Manifest:
+    """The manifest of one folder, open for one run.
+
+    Sources are known by their whole paths, results by their paths below the folder, which may be moved.
+    """
+
+    def __init__(self, base: sqlite3.Connection, folder: str | Path, run: Run) -> None:
+        """Begin a run; what an earlier one was killed over is settled by what lies on disk."""
+        self._base = base
+        self._folder = os.path.abspath(folder)  # noqa: PTH100 - as in `_key`
+        with base:
+            self._settle()
+            values = (time.time(), run.engine, run.version, run.model, run.model_sha256, run.settings)
+            columns = "started, engine, version, model, model_sha256, settings"
+            self._run = base.execute(f"INSERT INTO run ({columns}) VALUES (?, ?, ?, ?, ?, ?)", values).lastrowid
+
+    def entry(self, source: Path) -> Entry | None:
+        """Return what is known of a picture."""
+        return self._entry("source = ?", _key(source))
+
+    def made_from(self, target: Path) -> Entry | None:
+        """Return the picture whose result a file is."""
+        return self._entry("target = ? AND result_size IS NOT NULL AND status <> 'replaced'", self._place(target))
+
+    def same_place(self, entry: Entry, target: Path) -> bool:
+        """Check whether a picture's result is this file."""
+        return entry.target is not None and self._place(entry.target) == self._place(target)
+
+    def claim(self, source: Path, target: Path) -> None:
+        """Note that a picture's result is about to be written."""
+        picture, before = look(source), look(target)
+        self._write(
+            "INSERT INTO picture (source, target, status, claimed_by, claimed_size, claimed_modified, before_size, "
+            "before_modified) VALUES (?, ?, 'running', ?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET "
+            "target = excluded.target, claimed_by = excluded.claimed_by, claimed_size = excluded.claimed_size, "
+            "claimed_modified = excluded.claimed_modified, before_size = excluded.before_size, "
+            "before_modified = excluded.before_modified",
+            (_key(source), self._place(target), self._run, *_facts(picture), *_facts(before)),
+        )
+
+    def note(self, note: Note) -> None:
+        """Note what this run made of a picture, or why it made nothing; what is known of an older result stays."""
+        there = look(note.target) if note.target is not None else None
+        source, picture = _key(note.source), note.picture
+        target = self._place(note.target) if note.target is not None else None
+        if not note.made and there is not None:
+            changed = "UPDATE picture SET status = ?, message = ?, seconds = ?, claimed_by = NULL WHERE source = ?"
+            self._write(changed, (note.status, note.message, round(note.seconds, 4), source))
+            return
+        if there is not None:
+            replaced = "UPDATE picture SET status = 'replaced' WHERE target = ? AND source <> ?"
+            self._write(replaced, (target, source))
+        columns = (
+            "source, target, status, message, width, height, seconds, run, size, modified, sha256, result_size, "
+            "result_modified"
+        )
+        self._write(
+            f"INSERT OR REPLACE INTO picture ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(source, target, note.status, note.message, note.width, note.height, round(note.seconds, 4)),
+                *(self._run, *_facts(picture), picture and picture.sha256, *_facts(there)),
+            ),
+        )
+
+    def keep(self, source: Path, target: Path, picture: Seen | None) -> None:
+        """Note that a result was there and stays: one of tinct's as `colorized`, any other as `exists`."""
+        self._write("INSERT OR IGNORE INTO picture (source) VALUES (?)", (_key(source),))
+        self._write(
+            "UPDATE picture SET target = ?, claimed_by = NULL, "
+            "message = CASE WHEN status = 'colorized' THEN message ELSE '' END, size = COALESCE(?, size), "
+            "modified = COALESCE(?, modified), sha256 = COALESCE(?, sha256), "
+            "status = CASE WHEN result_size IS NULL THEN 'exists' ELSE 'colorized' END WHERE source = ?",
+            (self._place(target), *_facts(picture), picture and picture.sha256, _key(source)),
+        )
+
+    def end(self) -> None:
+        """Note that the run came to its end."""
+        self._write("UPDATE run SET ended = ? WHERE id = ?", (time.time(), self._run))
+
+    def _place(self, target: Path) -> str | bytes:
+        """Return where a result lies below the folder, as SQLite keeps it."""
+        return _encoded(os.path.relpath(target, self._folder))
+
+    def _result(self, place: str | bytes) -> Path:
+        return Path(self._folder, os.fsdecode(place))
+
+    def _entry(self, where: str, key: str | bytes) -> Entry | None:
+        row = self._base.execute(
+            "SELECT source, target, status, message, size, modified, sha256, result_size, result_modified, "
+            "version, model_sha256, settings FROM picture LEFT JOIN run ON run.id = picture.run WHERE " + where,
+            (key,),
+        ).fetchone()
+        if row is None:
+            return None
+        source, target, status, message, size, modified, digest, result_size, result_modified, *made_by = row
+        picture = None if size is None else Seen(size, modified, digest)
+        result = None if result_size is None else Seen(result_size, result_modified)
+        place = None if target is None else self._result(target)
+        return Entry(Path(os.fsdecode(source)), place, status, message or "", picture, result, *made_by)
+
+    def _settle(self) -> None:
+        """Settle what a killed run had in work: a result renamed into place is whole, any other is to be made."""
+        rows = self._base.execute(
+            "SELECT source, target, before_size, before_modified FROM picture WHERE claimed_by IS NOT NULL"
+        ).fetchall()
+        for source, target, *before in rows:
+            result = look(self._result(target))
+            if result is not None and _facts(result) != tuple(before):
+                self._base.execute(
+                    "UPDATE picture SET status = 'colorized', run = claimed_by, size = claimed_size, "
+                    "modified = claimed_modified, sha256 = NULL, result_size = ?, result_modified = ?, "
+                    "message = 'written by a run that was killed' WHERE source = ?",
+                    (*_facts(result), source),
+                )
+        self._base.execute("UPDATE picture SET status = 'interrupted' WHERE status = 'running'")
+        self._base.execute("UPDATE picture SET claimed_by = NULL WHERE claimed_by IS NOT NULL")
+
+    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+        with self._base:
+            self._base.execute(statement, values)
+
+
+@contextmanager
+def opened(folder: str | Path, run: Run) -> Iterator[Manifest]:
+    """Open a folder's manifest for a run, and make both where they are missing; other runs are kept out.
+
+    Raises:
+        OutputError: another run works there, or the manifest cannot be read or written.
+    """
+    path = manifest_file(folder)
+    make_folder(path.parent)
+    with told_of(path), locked(path.with_name("lock"), target=folder), closing(_connect(path)) as base:
+        base.executescript(_SCHEMA)
+        base.execute(f"PRAGMA user_version = {FORMAT}")
+        manifest = Manifest(base, folder, run)
+        yield manifest
+        manifest.end()
+
+
+@contextmanager
+def told_of(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into one that names the manifest and the remedy."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        message = f"{path}: cannot be read or written ({error}); free space, or choose another folder"
+        raise OutputError(message) from error
+    except sqlite3.DatabaseError as error:
+        message = f"{path}: is damaged ({error}); move it away: results stay, and a new one is begun"
+        raise OutputError(message) from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    base = sqlite3.connect(path, timeout=60)
+    version = base.execute("PRAGMA user_version").fetchone()[0]
+    if version > FORMAT:
+        base.close()
+        raise OutputError(f"{path}: was made by a newer tinct; install that, or choose another folder")
+    base.execute("PRAGMA journal_mode = WAL")
+    base.execute("PRAGMA synchronous = NORMAL")  # a killed run loses nothing; a power cut may lose the last rows
+    return base
+
+
+def is_running(folder: str | Path) -> bool:
+    """Check whether a run works in a folder of results now."""
+    path = manifest_file(folder).with_name("lock")
+    if not path.exists():
+        return False
+    with suppress(OSError):
+        try:
+            with locked(path, target=folder):
+                return False
+        except OutputError:
+            return True
+    return False
+
+
+def _facts(seen: Seen | None) -> tuple[int | None, int | None]:
+    return (None, None) if seen is None else (seen.size, seen.modified)
+
+
+def _key(source: Path) -> str | bytes:
+    """Return a source's whole path as SQLite keeps it."""
+    return _encoded(os.path.abspath(source))  # noqa: PTH100 - Path.resolve would follow links, which takes long
+
+
+def _encoded(path: str) -> str | bytes:
+    """Return a path as text, or as bytes where it is no UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return path

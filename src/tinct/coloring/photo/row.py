@@ -1,0 +1,208 @@
+"""One picture of many: its colours, sheet and maps, and a row that says what became of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tinct.coloring.photo.colorizer import Colorizer, PhotoResult
+from tinct.coloring.photo.explain import stages_of, write_stages
+from tinct.coloring.photo.manifest import Seen, look_whole
+from tinct.coloring.photo.plan import EXTRAS, Job, extra_path
+from tinct.coloring.photo.prediction import has_confidence
+from tinct.coloring.photo.remaining import KEEP, REPLACE, SKIP, Step
+from tinct.coloring.photo.sheet import compare_sheet, confidence_sheet
+from tinct.coloring.settings import PhotoSettings
+from tinct.errors import AlreadyColorError, OutputError, TinctError
+from tinct.files import make_folder
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one picture.
+
+    Attributes:
+        source, target: the picture, or what was named in its place, and the result; None where there is none.
+        status: `colorized`, `skipped` (it has colours already, or is a result of tinct's), `exists` (the result was
+            there before; a sheet or maps that were not are made) or `failed` (with a target where the result was
+            written and its sheet or maps could not be).
+        message: why it was not colorized, or what a person should know of the result, such as pages left out.
+        width, height: of the result in pixels, 0 where there is none.
+        seconds: the time it took.
+        sheet, confidence: the before/after sheet and the confidence maps, where they were made.
+        stages: the name of each stage, and what was decided there, where asked for.
+    """
+
+    source: Path
+    target: Path | None
+    status: str
+    message: str = ""
+    width: int = 0
+    height: int = 0
+    seconds: float = 0.0
+    sheet: Path | None = None
+    confidence: Path | None = None
+    stages: tuple[tuple[str, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as plain JSON values; stages only where they were asked for."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "stages" or self.stages}
+        if self.stages:
+            values["stages"] = dict(self.stages)
+        values["seconds"] = round(self.seconds, 4)
+        return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a step; `picture` is the picture as it was before, where the run has a manifest."""
+
+    step: Step
+    row: Row
+    picture: Seen | None = None
+
+
+class Worker:
+    """A colorizer that does steps of pictures below the folder `root`. Several threads may use one at once."""
+
+    def __init__(self, colorizer: Colorizer, settings: PhotoSettings, *, root: Path) -> None:
+        """Take what does the work, what was asked for, and where the pictures are."""
+        self._colorizer, self._settings, self._root = colorizer, settings, root
+
+    def __call__(self, step: Step) -> Outcome:
+        """Do a step; every failure becomes a row."""
+        outcome = known(step, self._settings)
+        if outcome is not None:
+            return outcome
+        picture = look_whole(step.job.source) if step.noted else None
+        step = step.told(picture)
+        if step.verdict.action == SKIP:
+            return Outcome(step, _skipped(step), picture)
+        settings = replace(self._settings, overwrite=step.verdict.action == REPLACE)
+        row = _row(self._colorizer, step.job, settings, root=self._root, message=step.verdict.message)
+        return Outcome(step, row, picture)
+
+
+def known(step: Step, settings: PhotoSettings) -> Outcome | None:
+    """Return what becomes of a step that needs no work: no network, and no content of the picture."""
+    job, verdict = step.job, step.verdict
+    if job.status or job.target is None:
+        return Outcome(step, Row(job.source, None, job.status or "failed", job.message))
+    if step.sha256 is not None:
+        return None
+    if verdict.action == SKIP:
+        return Outcome(step, _skipped(step))
+    more = settings.compare or settings.confidence or settings.explain or settings.explain_to is not None
+    if verdict.action == KEEP and not more:
+        return Outcome(step, _kept(job.source, job.target, verdict.message))
+    return None
+
+
+def lost(step: Step) -> Outcome:
+    """Return what becomes of a step that workers died of."""
+    source = step.job.source
+    message = f"{source}: every worker that took it died; give them more memory, or colorize it alone to see why"
+    return Outcome(step, Row(source, None, "failed", message))
+
+
+def _skipped(step: Step) -> Row:
+    return Row(step.job.source, None, "skipped", step.verdict.message)
+
+
+def _row(colorizer: Colorizer, job: Job, settings: PhotoSettings, *, root: Path, message: str) -> Row:
+    """Do one job of pictures below a folder; the message is on a result that stays. Every failure becomes a row."""
+    assert job.target is not None
+    start = time.perf_counter()
+    written: PhotoResult | None = None
+    keep = not settings.overwrite and os.path.lexists(job.target)
+    try:
+        wanted = _wanted_extras(colorizer, job.target, settings, keep=keep)
+        if not keep:
+            make_folder(job.target.parent)
+            written = colorizer.photo(
+                job.source,
+                job.target,
+                recolor=settings.recolor,
+                overwrite=settings.overwrite,
+                confidence=settings.confidence,
+                hints=settings.hints,
+            )
+        sheet, maps = _make_extras(colorizer, job.source, job.target, wanted, written)
+        stages = explained(colorizer, settings, job.source, written, name=job.source.absolute().relative_to(root))
+        if written is not None:
+            return finished(job.source, written, start, sheet=sheet, confidence=maps, stages=stages)
+        made = {"sheet": sheet, "confidence": maps, "stages": stages}
+        return _kept(job.source, job.target, message, seconds=time.perf_counter() - start, **made)
+    except AlreadyColorError as error:
+        return Row(job.source, None, "skipped", str(error), seconds=time.perf_counter() - start)
+    except TinctError as error:
+        message = str(error)
+    except MemoryError:
+        message = f"{job.source}: not enough memory"
+    except Exception as error:  # one picture's failure, of whatever kind, must not end the folder
+        message = f"{job.source}: unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+    seconds = time.perf_counter() - start
+    if written is not None:
+        message = f"{job.target} was written, but {message}"
+        return Row(job.source, job.target, "failed", message, written.width, written.height, seconds)
+    return Row(job.source, job.target if keep else None, "failed", message, seconds=seconds)
+
+
+def _wanted_extras(colorizer: Colorizer, target: Path, settings: PhotoSettings, *, keep: bool) -> dict[str, Path]:
+    """Return the paths of what is to be made beside a result; with `keep`, only of what is not there yet.
+
+    Raises:
+        OutputError: one is there already and must not be replaced, though the result is made anew.
+    """
+    asked = {"sheet": settings.compare, "confidence": settings.confidence and has_confidence(colorizer.session.bins)}
+    paths = {extra: extra_path(target, extra) for extra in EXTRAS if asked[extra]}
+    there = {} if settings.overwrite else {extra: path for extra, path in paths.items() if os.path.lexists(path)}
+    if there and not keep:
+        raise OutputError(f"{next(iter(there.values()))}: is there already; allow replacing it with --overwrite")
+    return {extra: path for extra, path in paths.items() if extra not in there}
+
+
+def _make_extras(
+    colorizer: Colorizer, source: Path, target: Path, wanted: dict[str, Path], result: PhotoResult | None
+) -> tuple[Path | None, Path | None]:
+    """Make the sheet and the maps that are wanted; of a result that was there before, from the two files."""
+    sheet = maps = None
+    if "sheet" in wanted:
+        sheet = compare_sheet([source, target], wanted["sheet"])
+    if "confidence" in wanted:
+        confidence = result.confidence if result is not None else colorizer.look(source, recolor=True).confidence
+        if confidence is not None:
+            maps = confidence_sheet(*confidence, wanted["confidence"])
+    return sheet, maps
+
+
+def explained(
+    colorizer: Colorizer, settings: PhotoSettings, source: Path, result: PhotoResult | None, *, name: Path
+) -> tuple[tuple[str, str], ...]:
+    """Return each stage's name and words, where asked for, and write their pictures into a folder of this name."""
+    if not settings.explain and settings.explain_to is None:
+        return ()
+    if result is not None:
+        stages = stages_of(result.trace)
+    else:
+        stages = colorizer.explain(source, recolor=True, hints=settings.hints)
+    if settings.explain_to is not None:
+        write_stages(stages, Path(settings.explain_to) / name)
+    return tuple((stage.name, stage.decided) for stage in stages)
+
+
+def finished(source: Path, result: PhotoResult, start: float, **more: Any) -> Row:
+    """Return the row of a picture that was colorized."""
+    seconds, message = time.perf_counter() - start, "; ".join(result.remarks)
+    return Row(source, result.target, "colorized", message, result.width, result.height, seconds, **more)
+
+
+def _kept(source: Path, target: Path, why: str, *, seconds: float = 0.0, **made: Any) -> Row:
+    names = [made[extra].name for extra in EXTRAS if made.get(extra) is not None]
+    news = f"made {' and '.join(names)} beside it" if names else ""
+    remedy = "" if names else "replace it with --overwrite"
+    message = "; ".join(part for part in (f"{target} is there already", news, why or remedy) if part)
+    return Row(source, target, "exists", message, seconds=seconds if names else 0.0, **made)

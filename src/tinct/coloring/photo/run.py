@@ -1,0 +1,151 @@
+"""A run over many pictures: what is left to do goes through an engine, and the manifest knows what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import file_digest
+from pathlib import Path
+
+from tinct import __version__
+from tinct.actors import Pool, actor_map
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.photo.manifest import Manifest, Note, Run, opened
+from tinct.coloring.photo.plan import Job
+from tinct.coloring.photo.remaining import Step, next_step, plain_step
+from tinct.coloring.photo.row import Outcome, Row, Worker, known, lost
+from tinct.coloring.settings import PhotoSettings
+from tinct.errors import OutputError, SettingError
+from tinct.files import make_folder
+from tinct.parallel import core_count, ordered_map
+
+ENGINES = ("local", "ray")
+MOST_WORKERS = 8  # pictures in work at once; more would hold more memory without being faster
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What runs many pictures at once: threads of this process (`local`), or worker processes of Ray (`ray`).
+
+    Attributes:
+        name: one of `ENGINES`.
+        ray_address: of a running cluster, `auto` for the one that this machine is part of; None for a Ray of its own.
+
+    Raises:
+        SettingError: there is no such engine, or an address for one that has none.
+    """
+
+    name: str = "local"
+    ray_address: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.name not in ENGINES:
+            raise SettingError(f"no engine '{self.name}'; there are {', '.join(ENGINES)}")
+        if self.ray_address is not None and self.name != "ray":
+            raise SettingError("--ray-address is for --engine ray")
+
+
+def run_jobs(
+    jobs: Sequence[Job], settings: PhotoSettings, *, folder: Path | None, root: Path, engine: Engine
+) -> Generator[Row, None, None]:
+    """Do jobs; yield their rows in their order.
+
+    Args:
+        jobs: what to do.
+        settings: how.
+        folder: of the results, where a manifest is kept; None keeps none.
+        root: the folder below which the pictures lie.
+        engine: what runs them.
+
+    Raises:
+        OutputError: another run works in the folder, or its manifest cannot be used.
+        ModelError: the model cannot be used.
+        MissingExtraError: the runtime or the engine asked for is not installed.
+    """
+    # Decoding, network and encoding of different pictures overlap, which fills the cores better than many threads in
+    # each step would; a single picture gets all the threads.
+    threads = settings.threads or core_count()
+    workers = max(1, min(threads, sum(not job.status for job in jobs), MOST_WORKERS))
+    colorizer = Colorizer(settings, threads=max(1, threads // workers))
+    with ExitStack() as kept:
+        run = manifest = None
+        if folder is not None and _can_be_made(folder, jobs):
+            run = _run(colorizer, settings, engine)
+            manifest = kept.enter_context(opened(folder, run))
+        steps = _steps(jobs, settings, manifest, run)
+        if engine.name == "ray":
+            outcomes = _by_ray(steps, settings, root=root, engine=engine)
+        else:
+            work = Worker(colorizer, settings, root=root)
+            outcomes = ordered_map(work, steps, threads=workers, ahead=4 * workers)
+        for outcome in kept.enter_context(closing(outcomes)):
+            if manifest is not None:
+                _note(manifest, outcome)
+            yield outcome.row
+
+
+def _can_be_made(folder: Path, jobs: Iterable[Job]) -> bool:
+    """Make a folder for results where there may be any; where it cannot be made, the rows say why."""
+    try:
+        return any(not job.status for job in jobs) and make_folder(folder).is_dir()
+    except OutputError:
+        return False
+
+
+def _steps(jobs: Iterable[Job], settings: PhotoSettings, manifest: Manifest | None, run: Run | None) -> Iterator[Step]:
+    """Yield what is to be done about each job, decided when its turn comes, and claim what may be written."""
+    for job in jobs:
+        if manifest is None or run is None:
+            yield plain_step(job, settings)
+            continue
+        step = next_step(job, manifest, run, settings)
+        if step.may_write and job.target is not None:
+            manifest.claim(job.source, job.target)
+        yield step
+
+
+def _by_ray(
+    steps: Iterable[Step], settings: PhotoSettings, *, root: Path, engine: Engine
+) -> Generator[Outcome, None, None]:
+    return actor_map(
+        partial(_worker, replace(settings, threads=1), root),
+        steps,
+        known=partial(known, settings=settings),
+        lost=lost,
+        pool=Pool(address=engine.ray_address, workers=settings.threads),
+    )
+
+
+def _worker(settings: PhotoSettings, root: Path) -> Worker:
+    return Worker(Colorizer(settings), settings, root=root)
+
+
+def _run(colorizer: Colorizer, settings: PhotoSettings, engine: Engine) -> Run:
+    """Return what makes the results: the settings with the model's own, and the model's file by its SHA-256."""
+    used = colorizer.used
+    made_with = {
+        **{name: getattr(used, name) for name in ("runtime", "temperature", "caution", "size", "views", "denoise")},
+        "hints": [str(hint) for hint in settings.hints],
+    }
+    with colorizer.session.path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+    return Run(engine.name, __version__, str(used.model), digest, json.dumps(made_with, sort_keys=True))
+
+
+def _note(manifest: Manifest, outcome: Outcome) -> None:
+    """Write what became of a step into the manifest."""
+    job, row = outcome.step.job, outcome.row
+    if row.status == "exists" and job.target is not None:
+        if not outcome.step.settled:
+            manifest.keep(job.source, job.target, outcome.picture)
+        return
+    if outcome.step.settled and row.status == "skipped":
+        return
+    made = row.status == "colorized" or (row.target is not None and row.width > 0)
+    target = None if job.status else job.target
+    note = Note(job.source, target, row.status, made, row.message, row.width, row.height, row.seconds, outcome.picture)
+    manifest.note(note)

@@ -1,0 +1,197 @@
+"""Reading the manifest of a folder of results, beside what lies there now: row by row, counted, and as Parquet."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tinct.coloring.photo.manifest import Seen, is_running, look, manifest_file, told_of
+from tinct.errors import MissingExtraError, UnreadableError
+from tinct.files import written_beside
+
+SHOWN_FAILURES = 20
+_ROWS_AT_ONCE = 10_000  # written to Parquet
+_PICTURES = """
+SELECT source, target, picture.status, message, width, height, seconds, size, modified, sha256, run.model,
+    run.model_sha256, run.settings, run.engine, run.version, run.started, claimed_by, result_size, result_modified
+FROM picture LEFT JOIN run ON run.id = picture.run ORDER BY picture.rowid
+"""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the manifest holds of one picture, and what lies there now.
+
+    Attributes:
+        source, target: the picture and its result; None where there is none.
+        status: `colorized`, `exists` (it was there before tinct knew of it), `skipped` (it has colours already),
+            `failed`, `running`, `interrupted` (a run was killed over it), `replaced` (by another picture's result); and
+            of those colorized: `missing` (the result is gone), `altered` (another program changed it).
+        message: why it failed or was skipped, or a remark on the result.
+        width, height: of the result in pixels; 0 where there is none.
+        seconds: the time it took.
+        size, modified, sha256: of the picture: bytes, time in UTC, content.
+        model, model_sha256, settings: what made the result, the settings as JSON.
+        engine, version, started: of the run that made it: `local` or `ray`, tinct's version, time in UTC.
+    """
+
+    source: str
+    target: str | None
+    status: str
+    message: str
+    width: int
+    height: int
+    seconds: float
+    size: int | None
+    modified: str | None
+    sha256: str | None
+    model: str | None
+    model_sha256: str | None
+    settings: str | None
+    engine: str | None
+    version: str | None
+    started: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as plain JSON values."""
+        return {**asdict(self), "settings": json.loads(self.settings) if self.settings else None}
+
+
+@dataclass
+class Summary:
+    """The manifest counted.
+
+    Attributes:
+        running: whether a run works in the folder now.
+        statuses: pictures by status.
+        seconds: what all results together took.
+        made_by: results by model and settings.
+        failures: the first failed pictures, with their messages.
+    """
+
+    running: bool
+    statuses: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    made_by: Counter[tuple[str, str]] = field(default_factory=Counter)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+
+def read_manifest(folder: str | Path) -> Iterator[Record]:
+    """Yield what the manifest of a folder holds, in the order in which pictures came into it; memory stays flat.
+
+    Raises:
+        UnreadableError: the folder has no manifest.
+        OutputError: the manifest cannot be read.
+    """
+    path = manifest_file(folder)
+    if not path.is_file():
+        raise UnreadableError(
+            f"{folder}: no manifest here; a folder colorized by  tinct colorize FOLDER -o OUT  has one"
+        )
+    running = is_running(folder)
+    with told_of(path), closing(_connect(path)) as base:
+        for row in base.execute(_PICTURES):
+            yield _record(row, Path(folder), running=running)
+
+
+def summarize(folder: str | Path) -> Summary:
+    """Count what the manifest of a folder holds; raise as `read_manifest`."""
+    summary = Summary(running=is_running(folder))
+    for record in read_manifest(folder):
+        summary.statuses[record.status] += 1
+        if record.status == "colorized":
+            summary.seconds += record.seconds
+            summary.made_by[f"{record.model} {(record.model_sha256 or '')[:12]}", _in_words(record.settings)] += 1
+        if record.status == "failed" and len(summary.failures) < SHOWN_FAILURES:
+            summary.failures.append((record.source, record.message))
+    return summary
+
+
+def write_parquet(folder: str | Path, target: str | Path) -> int:
+    """Write the manifest of a folder as a Parquet file, a row for each picture; return how many there are.
+
+    Raises:
+        UnreadableError: the folder has no manifest.
+        OutputError: the manifest cannot be read, or the file cannot be written.
+        MissingExtraError: Arrow is not installed.
+    """
+    try:
+        import pyarrow as arrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise MissingExtraError("ray", "writing Parquet") from error
+    kinds = {"int": arrow.int64(), "float": arrow.float64()}
+    fields = Record.__dataclass_fields__.values()
+    schema = arrow.schema([(one.name, kinds.get(str(one.type).partition(" ")[0], arrow.string())) for one in fields])
+    count = 0
+    records = read_manifest(folder)
+    with written_beside(target) as path, parquet.ParquetWriter(path, schema) as writer:
+        while some := list(islice(records, _ROWS_AT_ONCE)):
+            rows = [{name: _utf8(value) for name, value in asdict(record).items()} for record in some]
+            writer.write_table(arrow.Table.from_pylist(rows, schema=schema))
+            count += len(rows)
+    return count
+
+
+def _record(row: tuple[Any, ...], folder: Path, *, running: bool) -> Record:
+    source, target, status, message, width, height, seconds, size, modified, *rest = row
+    sha256, model, model_sha256, settings, engine, version, started, claimed_by, result_size, result_modified = rest
+    place = None if target is None else folder / os.fsdecode(target)
+    if claimed_by is not None:
+        status = "running" if running else "interrupted"
+    elif status == "colorized" and place is not None:
+        there = look(place)
+        if there is None:
+            status = "missing"
+        elif not there.same_date(Seen(result_size, result_modified)):
+            status = "altered"
+    return Record(
+        source=os.fsdecode(source),
+        target=None if place is None else str(place),
+        status=status,
+        message=message or "",
+        width=width or 0,
+        height=height or 0,
+        seconds=seconds or 0.0,
+        size=size,
+        modified=None if modified is None else _time(modified / 1e9),
+        sha256=sha256,
+        model=model,
+        model_sha256=model_sha256,
+        settings=settings,
+        engine=engine,
+        version=version,
+        started=None if started is None else _time(started),
+    )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open a manifest that stays as it is; where nothing can be written beside it, as one that nobody writes."""
+    # What is opened for reading alone would leave SQLite's two other files behind.
+    way = "mode=rw" if os.access(path.parent, os.W_OK) else "immutable=1"
+    base = sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True, timeout=60)
+    base.execute("PRAGMA query_only = ON")
+    return base
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def _in_words(settings: str | None) -> str:
+    values = json.loads(settings or "{}")
+    return ", ".join(f"{name} {value}" for name, value in values.items() if value not in ([], None))
+
+
+def _utf8(value: Any) -> Any:
+    """Return text that Arrow takes: names that are no UTF-8 have escapes."""
+    return os.fsencode(value).decode("utf-8", "backslashreplace") if isinstance(value, str) else value
