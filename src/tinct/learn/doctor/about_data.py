@@ -163,7 +163,7 @@ def _labels(found: Examination) -> Iterator[Finding]:
             evidence.append(
                 f"the network is right in {percent(found.asked.accuracy)}, chance is {percent(found.chance)}"
             )
-        if any(heart.accuracy >= 0.95 for heart in found.by_heart):
+        if any(heart.accuracy >= 0.95 for heart in found.probed.hearts):
             evidence.append("the network can learn one batch by heart: it is not the network that fails")
         # Where pictures are few, or their files have lost something, that is the likelier reason, and comes first.
         lost = found.files is not None and _collapsed(found.files)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import numpy as np
-
 from tinct.learn.doctor.about_data import FINE
-from tinct.learn.doctor.about_settings import heart_lines
+from tinct.learn.doctor.evidence import gradient_findings, heart_lines, unit_findings
 from tinct.learn.doctor.examination import MARGIN, Examination
 from tinct.learn.doctor.experiments import knows
 from tinct.learn.doctor.findings import Finding, percent
 from tinct.learn.doctor.plain import CHANCE, SIGNIFICANT, chance_p, interval, paired_p
-from tinct.learn.doctor.probes import CRIPPLED, DEAD, born_dead, explode, vanish
 from tinct.learn.doctor.trials import STEPS
 
 # A loss within this share of ln(classes) is that of guessing.
@@ -30,64 +27,15 @@ def network_findings(found: Examination) -> Iterator[Finding]:
 
 
 def _dead(found: Examination) -> Iterator[Finding]:
-    born = born_dead(found.born_dead)
-    after = found.asked.units if found.asked else ()
-    if born:
-        yield Finding(
-            "dead-network",
-            95,
-            f"the network is dead before the first step: {born[0].name} gives 0 for every picture",
-            [f"{each.name}: {percent(each.dead)} of {each.units} units never answer" for each in found.born_dead],
-            "look at how its weights and biases start (He et al. 2015), and at the size of its input",
-        )
-        return
-    worst = max(after, key=lambda each: each.dead, default=None)
-    # Where there is nothing to be learned, units fall silent for want of a use.
-    if worst is None or worst.dead < CRIPPLED or not found.failing or not found.telling:
-        return
     learns = found.asked is not None and chance_p(found.asked.right, found.chance) < SIGNIFICANT
-    before = dict(zip((each.name for each in found.born_dead), found.born_dead, strict=True))
-    lines = [
-        f"{each.name}: {percent(each.dead)} of {each.units} units never answer any more, "
-        f"{percent(before[each.name].dead)} before the first step"
-        for each in after
-        if each.name in before
-    ]
-    yield Finding(
-        "dead-units",
-        70 if worst.dead >= DEAD else 20 if learns else 45,
-        f"training killed {percent(worst.dead)} of {worst.name}: what gives 0 for every picture learns no more",
-        lines,
-        "take smaller steps: lower the rate"
-        + ("" if found.setup.fitting.standardize else ", and standardise the input"),
-    )
+    remedy = "take smaller steps: lower the rate"
+    remedy += "" if found.setup.fitting.standardize else ", and standardise the input"
+    # Where there is nothing to be learned, units fall silent for want of a use.
+    yield from unit_findings(found.probed, failing=found.failing and found.telling, learns=learns, remedy=remedy)
 
 
 def _gradients(found: Examination) -> Iterator[Finding]:
-    if not found.failing or born_dead(found.born_dead):
-        return
-    ratios = np.array([each.ratio for each in found.layers])
-    lines = [
-        f"{each.name}: gradient {each.gradient:.2g}, weights {each.weights:.2g}: {each.ratio:.2g}"
-        for each in found.layers
-    ]
-    if explode(found.layers):
-        yield Finding(
-            "exploding-gradients",
-            55,
-            f"gradients explode: {np.nanmax(ratios):.2g} times the weights themselves",
-            lines,
-            "standardise the input; clip gradients; add batch norm between layers",
-        )
-    elif vanish(found.layers):
-        yield Finding(
-            "vanishing-gradients",
-            80,
-            f"gradients vanish on the way back: {found.layers[0].name} gets {ratios[0] / max(ratios.max(), 1e-30):.1g} "
-            "of what the layer that learns most gets",
-            lines,
-            "use ReLU instead of sigmoid or tanh, batch norm, or fewer layers",
-        )
+    yield from gradient_findings(found.probed, failing=found.failing)
 
 
 def _sight(found: Examination) -> Iterator[Finding]:
@@ -116,7 +64,7 @@ def _sight(found: Examination) -> Iterator[Finding]:
 
 
 def _heart(found: Examination) -> Iterator[Finding]:
-    if not found.failing or not found.by_heart or knows(found.by_heart[0]):
+    if not found.failing or not found.probed.hearts or knows(found.probed.hearts[0]):
         return
     # Pictures that are alike for all that can be seen, or were made so, cannot be learned by heart by anything.
     if not found.telling or any(each.destroys and each.name == "per_image" for each in found.changes):
@@ -126,16 +74,16 @@ def _heart(found: Examination) -> Iterator[Finding]:
             "too-small",
             80,
             "the network is too small: it cannot even learn one batch by heart, and a wider one can",
-            heart_lines([*found.by_heart, found.wider]),
+            heart_lines([*found.probed.hearts, found.wider]),
             "give it more filters (--option width=...)",
         )
         return
-    rescued = [heart for heart in found.by_heart[1:] if knows(heart)]
+    rescued = [heart for heart in found.probed.hearts[1:] if knows(heart)]
     yield Finding(
         "no-overfit",
         50 if rescued else 65,
         "as asked for, it cannot even learn one batch by heart",
-        heart_lines(found.by_heart),
+        heart_lines(found.probed.hearts),
         f"the same network can, {rescued[0].name}: do that" if rescued
         else "if the data are right, the network cannot pass on what it sees: look for dead layers, or take another",
     )  # fmt: skip

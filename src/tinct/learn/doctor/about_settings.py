@@ -6,11 +6,10 @@ import math
 from collections.abc import Iterator
 
 from tinct.learn.doctor.changes import WORTH, ChangeFacts, suspects
+from tinct.learn.doctor.evidence import heart_lines, range_line
 from tinct.learn.doctor.examination import MARGIN, Examination
-from tinct.learn.doctor.experiments import better_rate
 from tinct.learn.doctor.findings import Finding, percent
 from tinct.learn.doctor.plain import CHANCE, interval
-from tinct.learn.doctor.probes import ByHeart, RateRange
 from tinct.learn.doctor.trials import Trial
 from tinct.learn.networks.recognizers import NETWORKS
 
@@ -120,8 +119,8 @@ def _input(found: Examination) -> Iterator[Finding]:
 
 
 def _rate(found: Examination) -> Iterator[Finding]:
-    asked, rates = found.setup.fitting.learning_rate, found.range
-    other = better_rate(found)
+    asked, rates = found.setup.fitting.learning_rate, found.probed.range
+    other = found.probed.better_rate
     if rates is None or found.asked is None:
         return
     broken = found.asked.broken
@@ -132,7 +131,7 @@ def _rate(found: Examination) -> Iterator[Finding]:
         return
     high = broken or beyond or (other is not None and other < asked)
     evidence = [f"asked for: {asked:g}", range_line(rates)]
-    evidence += heart_lines([heart for heart in found.by_heart if heart.rate in (asked, other)])
+    evidence += heart_lines([heart for heart in found.probed.hearts if heart.rate in (asked, other)])
     if broken:
         evidence.append("the loss is no number any more")
     if helped is not None and other is not None:
@@ -175,19 +174,3 @@ def _space(found: Examination) -> Iterator[Finding]:
         [_gain(found, helped, "in lab+hsv"), *evidence],
         "use --color-space lab+hsv, or let tinct try them all",
     )  # fmt: skip
-
-
-def heart_lines(hearts: list[ByHeart]) -> list[str]:
-    return [
-        f"one batch by heart, {heart.name} ({heart.rate:.1g}): {percent(heart.accuracy)} right after "
-        f"{len(heart.losses)} steps, loss {heart.losses[0]:.3g} to {heart.losses[-1]:.3g}"
-        for heart in hearts
-        if heart.losses
-    ]
-
-
-def range_line(found: RateRange) -> str:
-    if found.lowest is None:
-        return "the loss on one batch did not fall at any rate"
-    end = f", breaks at {found.breaks:.2g}" if found.breaks is not None else ""
-    return f"the loss is lowest at {found.lowest:.2g}{end}; {found.suggested:.1g} suggested"

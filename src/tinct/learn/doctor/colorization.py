@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +22,17 @@ from tinct.data.pictures import find_splits
 from tinct.data.source import Source, open_source, select
 from tinct.data.survey import inspect_data
 from tinct.errors import DataError
-from tinct.learn.doctor.findings import Diagnosis, Finding, in_order
-from tinct.learn.doctor.probes import (
-    CRIPPLED,
-    DEAD,
-    ByHeart,
-    LayerFacts,
-    Probe,
-    RateRange,
-    UnitFacts,
-    born_dead,
-    dead_units,
-    explode,
-    gradients,
-    learn_by_heart,
-    range_of_rates,
-    vanish,
+from tinct.learn.doctor.evidence import (
+    Evidence,
+    conclude,
+    gradient_findings,
+    heart_lines,
+    range_line,
+    run_probes,
+    unit_findings,
 )
+from tinct.learn.doctor.findings import Diagnosis, Finding, in_order
+from tinct.learn.doctor.probes import ByHeart, Probe, dead_units
 from tinct.learn.doctor.trials import steps_for
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import build
@@ -60,37 +54,22 @@ KNOWN = 0.75
 # A loss above this share of it is no better than that answer.
 STUCK = 0.98
 ALIKE_RATES = 5.0
-USUAL_RATE = 1e-3
 
 
 @dataclass
 class _Examined:
     """What was measured."""
 
-    rate: float | None
-    guess: float
+    probed: Evidence
     steps: int
-    before: list[UnitFacts]
-    layers: list[LayerFacts]
-    range: RateRange
-    hearts: list[ByHeart]
     losses: list[float] = field(default_factory=list)
     reached: float = math.nan
     held_out: float = math.nan
-    after: list[UnitFacts] = field(default_factory=list)
-
-    @property
-    def other(self) -> float | None:
-        """The rate to try instead of the one asked for; None where that is as good, or is looked for anyway."""
-        if self.rate is None:
-            return None
-        suggested = self.range.suggested or USUAL_RATE
-        return None if 1 / ALIKE_RATES <= self.rate / suggested <= ALIKE_RATES else suggested
 
     @property
     def failing(self) -> bool:
         """Whether the short training is no better than one answer for all pixels, or the batch was not learned."""
-        return not self.reached < STUCK * self.held_out or not _known(self.hearts[0], self.guess)
+        return not self.reached < STUCK * self.held_out or not _known(self.probed.hearts[0], self.probed.guess)
 
 
 def examine_training(
@@ -118,11 +97,16 @@ def examine_training(
     if training.task == "bins":
         bins = learn_bins(replace(training, bins_from=BINS_FROM), source)
     found = _measure(training, source, bins, steps, progress or (lambda done, total: None))
-    findings = in_order(list(_findings(found)))
-    return Diagnosis(
-        training.data, training.to_json(), _verdict(found, findings), _facts(found, source.count), findings,
-        _measurements(found), time.perf_counter() - began,
-    )  # fmt: skip
+    return conclude(
+        found,
+        (_about_network, _about_rate, _about_learning),
+        subject=training.data,
+        setup=training.to_json(),
+        verdict=_verdict,
+        facts=_facts(found, source.count),
+        measurements=_measurements(found),
+        began=began,
+    )
 
 
 def examine_with_data(training: Training, *, progress: Callable[[int, int], None] | None = None) -> Diagnosis:
@@ -185,24 +169,21 @@ def _measure(
     def loss(network: nn.Module) -> torch.Tensor:
         return _loss(task, network, fixed)
 
-    probe = Probe(make, loss, optimizer, _guess(task, [fixed]), training.clip or None)
-    before, layers = dead_units(first, luma), gradients(probe)
-    progress(1, 4)
-    rates = range_of_rates(probe, steps=steps)
-    progress(2, 4)
+    guess = _guess(task, [fixed])
+    done = count(1)
     rate = None if training.learning_rate == "auto" else float(training.learning_rate)
-    found = _Examined(rate, _guess(task, [fixed]), steps, before, layers, rates, [])
-
-    def attempt(name: str, rate: float) -> ByHeart:
-        return learn_by_heart(
-            probe, name=name, rate=rate, steps=steps, accuracy=lambda network: math.nan, stop=KNOWN * found.guess
-        )
-
-    used = rate or rates.suggested or USUAL_RATE
-    found.hearts.append(attempt("as asked" if rate else "at the rate found", used))
-    if not _known(found.hearts[0], found.guess) and found.other is not None:
-        found.hearts.append(attempt("at another rate", found.other))
-    progress(3, 4)
+    probed = run_probes(
+        Probe(make, loss, optimizer, guess, training.clip or None),
+        luma,
+        rate=rate,
+        known=lambda heart: _known(heart, guess),
+        stop=KNOWN * guess,
+        range_steps=steps,
+        heart_steps=steps,
+        alike=ALIKE_RATES,
+        tick=lambda: progress(next(done), 4),
+    )
+    found, used = _Examined(probed, steps), probed.hearts[0].rate
     _short_training(found, task, make(), islice(batches, steps), others, used, optimizer, training.clip)
     progress(4, 4)
     return found
@@ -238,7 +219,7 @@ def _short_training(
     with torch.no_grad():
         found.reached = float(torch.stack([_loss(task, network, batch) for batch in others]).mean())
     found.held_out = _guess(task, others)
-    found.after = dead_units(network, _luma(others[0], task.space))
+    found.probed.after = dead_units(network, _luma(others[0], task.space))
 
 
 def _luma(batch: Batch, space: str) -> torch.Tensor:
@@ -283,75 +264,56 @@ def _known(heart: ByHeart, guess: float) -> bool:
     return bool(heart.losses) and heart.losses[-1] < KNOWN * guess
 
 
-def _heart_lines(found: _Examined) -> list[str]:
-    return [
-        f"one batch by heart, {heart.name} ({heart.rate:.1g}): loss {heart.losses[0]:.3g} to {heart.losses[-1]:.3g} in "
-        f"{len(heart.losses)} steps; one answer for all pixels has {found.guess:.3g}"
-        for heart in found.hearts
-    ]
+def _heart_lines(found: Evidence) -> list[str]:
+    return [f"{line}; one answer for all pixels has {found.guess:.3g}" for line in heart_lines(found.hearts)]
 
 
-def _findings(found: _Examined) -> list[Finding]:
-    rows: list[Finding] = []
-    born = born_dead(found.before)
-    worst = max(found.after, key=lambda each: each.dead, default=None)
-    if born:
-        rows.append(Finding(
-            "dead-network", 95, f"the network is dead before the first step: {born[0].name} gives 0 for every picture",
-            [f"{each.name}: {each.dead:.0%} of {each.units} units never answer" for each in found.before],
-            "look at how its weights and biases start, or start from another model",
-        ))  # fmt: skip
-    elif worst is not None and worst.dead >= CRIPPLED and found.failing:
-        rows.append(Finding(
-            "dead-units", 70 if worst.dead >= DEAD else 45, f"training killed {worst.dead:.0%} of {worst.name}",
-            [f"{each.name}: {each.dead:.0%} of {each.units} units never answer any more" for each in found.after],
-            "lower the rate, or take a network with batch norm (--network tinct)",
-        ))  # fmt: skip
-    lines = [f"{each.name}: gradient next to weights {each.ratio:.2g}" for each in found.layers]
-    if found.failing and not born:
-        if explode(found.layers):
-            rows.append(Finding("exploding-gradients", 55, "gradients explode", lines, "clip them (--clip 1)"))
-        elif vanish(found.layers):
-            text = "gradients vanish on the way back to the first layer"
-            rows.append(Finding("vanishing-gradients", 75, text, lines, "take a network with batch norm or skips"))
-    rows += _about_rate(found)
-    if not _known(found.hearts[0], found.guess):
-        rescued = len(found.hearts) > 1 and _known(found.hearts[1], found.guess)
-        rows.append(Finding(
+def _about_network(found: _Examined) -> Iterator[Finding]:
+    remedy = "lower the rate, or take a network with batch norm (--network tinct)"
+    yield from unit_findings(found.probed, failing=found.failing, learns=False, remedy=remedy)
+    yield from gradient_findings(found.probed, failing=found.failing)
+
+
+def _about_learning(found: _Examined) -> Iterator[Finding]:
+    hearts, guess = found.probed.hearts, found.probed.guess
+    if not _known(hearts[0], guess):
+        rescued = len(hearts) > 1 and _known(hearts[1], guess)
+        yield Finding(
             "no-overfit", 50 if rescued else 65, "as asked for, it cannot even learn one batch by heart",
-            _heart_lines(found),
-            f"at a rate of {found.hearts[1].rate:.1g} it can" if rescued else
+            _heart_lines(found.probed),
+            f"at a rate of {hearts[1].rate:.1g} it can" if rescued else
             "take a larger network; where that fails as well, look at the photographs with tinct data",
             sure=found.steps >= STEPS,
-        ))  # fmt: skip
+        )  # fmt: skip
     if not found.reached < STUCK * found.held_out:
-        rows.append(Finding(
+        yield Finding(
             "stuck", 45, "it is no better than one answer for all pixels",
             [f"loss on other photographs {found.reached:.4g} after {len(found.losses)} steps; one answer for all "
              f"pixels has {found.held_out:.4g}"],
             "this is how it shows, not why: see the other findings",
             sure=found.steps >= STEPS,
-        ))  # fmt: skip
-    return rows
+        )  # fmt: skip
 
 
-def _about_rate(found: _Examined) -> list[Finding]:
-    if found.rate is None or found.other is None:
-        return []
-    beyond = found.range.breaks is not None and found.rate >= found.range.breaks
-    rescued = len(found.hearts) > 1 and _known(found.hearts[1], found.guess)
+def _about_rate(found: _Examined) -> Iterator[Finding]:
+    probed = found.probed
+    other, breaks = probed.better_rate, probed.range.breaks if probed.range else None
+    if probed.rate is None or other is None:
+        return
+    beyond = breaks is not None and probed.rate >= breaks
+    rescued = len(probed.hearts) > 1 and _known(probed.hearts[1], probed.guess)
     broken = not all(map(math.isfinite, (*found.losses, found.reached)))
     if not (rescued or broken or (beyond and found.failing)):
-        return []
-    high = broken or beyond or found.rate > found.other
-    lines = [f"asked for: {found.rate:g}", f"the range test suggests {found.other:.1g}", *_heart_lines(found)]
-    if found.range.breaks is not None:
-        lines.insert(1, f"learning breaks at {found.range.breaks:.1g}")
-    return [Finding(
+        return
+    high = broken or beyond or probed.rate > other
+    lines = [f"asked for: {probed.rate:g}", f"the range test suggests {other:.1g}", *_heart_lines(probed)]
+    if breaks is not None:
+        lines.insert(1, f"learning breaks at {breaks:.1g}")
+    yield Finding(
         "rate-high" if high else "rate-low", 90 if rescued or broken else 75,
         f"the learning rate is too {'high' if high else 'low'}", lines,
-        f"use --lr {found.other:.1g}, or --lr auto", sure=rescued or broken,
-    )]  # fmt: skip
+        f"use --lr {other:.1g}, or --lr auto", sure=rescued or broken,
+    )  # fmt: skip
 
 
 def _verdict(found: _Examined, findings: list[Finding]) -> str:
@@ -365,31 +327,22 @@ def _verdict(found: _Examined, findings: list[Finding]) -> str:
 
 
 def _facts(found: _Examined, count: int) -> list[str]:
-    lowest = found.range.lowest
     return [
         f"{count:,} photographs to train on; experiments on squares of {CROP} pixels, {BATCH} at a time, {found.steps} "
         "steps each",
         "luma comes in 0..1 and is standardised inside the network: there is nothing to scale",
-        "rates: " + ("the loss on one batch did not fall at any" if lowest is None else
-                     f"the loss is lowest at {lowest:.1g}; {found.range.suggested:.1g} suggested"),
-        *_heart_lines(found),
-    ]  # fmt: skip
+        *([f"rates: {range_line(found.probed.range)}"] if found.probed.range else []),
+        *_heart_lines(found.probed),
+    ]
 
 
 def _measurements(found: _Examined) -> dict[str, Any]:
-    def plain(losses: Any) -> list[float | None]:
-        return [loss if math.isfinite(loss) else None for loss in losses]
-
     return {
-        "rate": found.rate,
-        "guess": found.guess,
+        "rate": found.probed.rate,
+        "guess": found.probed.guess,
         "steps": found.steps,
-        "range": asdict(found.range),
-        "by_heart": [{**asdict(each), "losses": plain(each.losses), "accuracy": None} for each in found.hearts],
-        "layers": [{**asdict(each), "ratio": each.ratio} for each in found.layers],
-        "units_before": [asdict(each) for each in found.before],
-        "units_after": [asdict(each) for each in found.after],
-        "losses": plain(found.losses),
+        **found.probed.to_json(),
+        "losses": [loss if math.isfinite(loss) else None for loss in found.losses],
         "reached": found.reached if math.isfinite(found.reached) else None,
         "one_answer": found.held_out,
     }

@@ -13,8 +13,9 @@ from tinct.color.inputs import INPUT_SPACES, PICTURE, input_space
 from tinct.data.file_losses import FileFacts
 from tinct.data.labelled import Loaded
 from tinct.learn.doctor.changes import ChangeFacts, Split
+from tinct.learn.doctor.evidence import Evidence, heart_json
 from tinct.learn.doctor.plain import CHANCE, SIGNIFICANT, CurvePoint, LabelTest, chance_p, channel_moments, paired_p
-from tinct.learn.doctor.probes import ByHeart, LayerFacts, RateRange, Seen, UnitFacts
+from tinct.learn.doctor.probes import ByHeart, Seen
 from tinct.learn.doctor.trials import Setup, Trial
 
 # Below plain statistics by so much, and by more than chance, is falling short; less may be the few steps.
@@ -73,11 +74,8 @@ class Examination:
         most: steps of each short training that were asked for.
         steps: of each, as few as the network's cost makes them.
         operations: that one picture costs, there and back.
-        born_dead: ReLUs before the first step.
-        layers: weights and gradients before it.
+        probed: what the probes measured of the network.
         seen: how much of a picture the network sees at once.
-        range: the range of rates.
-        by_heart: attempts to learn one batch by heart: as asked, then others until one knows it.
         wider: the same by a wider network, where none knew it.
         asked: the short training as asked for.
         trials: those with something changed, and their settings.
@@ -103,11 +101,8 @@ class Examination:
     most: int = 0
     steps: int = 0
     operations: float = 0.0
-    born_dead: list[UnitFacts] = field(default_factory=list)
-    layers: list[LayerFacts] = field(default_factory=list)
+    probed: Evidence = field(default_factory=Evidence)
     seen: Seen = field(default_factory=Seen)
-    range: RateRange | None = None
-    by_heart: list[ByHeart] = field(default_factory=list)
     wider: ByHeart | None = None
     asked: Trial | None = None
     trials: list[tuple[Trial, Setup]] = field(default_factory=list)
@@ -177,6 +172,7 @@ def _moments(found: Examination, space: str) -> list[ChannelFacts]:
 
 def measurements(found: Examination) -> dict[str, Any]:
     """Return all numbers as plain values."""
+    probed = found.probed.to_json()
     return {
         "classes": found.counts,
         "looked_at": {"train": len(found.split.train), "val": len(found.split.val)},
@@ -194,16 +190,8 @@ def measurements(found: Examination) -> dict[str, Any]:
         "channels": [{**asdict(each), "ratio": each.ratio} for each in found.channels],
         "other_channels": [{**asdict(each), "ratio": each.ratio} for each in found.others],
         "steps": found.steps,
-        "range": asdict(found.range) if found.range else None,
-        "by_heart": [_heart(each) for each in [*found.by_heart, *([found.wider] if found.wider else [])]],
-        "layers": [{**asdict(each), "ratio": each.ratio} for each in found.layers],
-        "units_before": [asdict(each) for each in found.born_dead],
-        "units_after": [asdict(each) for each in found.asked.units] if found.asked else [],
+        **probed,
+        "by_heart": [*probed["by_heart"], *([heart_json(found.wider)] if found.wider else [])],
         "sees": found.seen.pixels,
         "trials": [each.to_json() for each in [*([found.asked] if found.asked else []), *(t for t, _ in found.trials)]],
     }
-
-
-def _heart(heart: ByHeart) -> dict[str, Any]:
-    losses = [loss if math.isfinite(loss) else None for loss in heart.losses]
-    return {**asdict(heart), "losses": losses}

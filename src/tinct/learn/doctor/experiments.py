@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from tinct.errors import SettingError
 from tinct.learn.doctor.changes import NOTHING, suspects
+from tinct.learn.doctor.evidence import USUAL_RATE, run_probes
 from tinct.learn.doctor.examination import Examination, channels_as_seen, channels_of_spaces
-from tinct.learn.doctor.probes import ByHeart, dead_units, gradients, learn_by_heart, range_of_rates, receptive_field
+from tinct.learn.doctor.probes import ByHeart, learn_by_heart, receptive_field
 from tinct.learn.doctor.trials import PROBED, Bench, Setup, seen, steps_for
 from tinct.learn.recognize.fit import Fitting
 
@@ -20,8 +23,6 @@ RANGE_STEPS, HEART_STEPS, FEWEST = 60, 80, 20
 BY_HEART, KNOWN = 0.1, 0.95
 # A rate within this factor of the suggested one is as good.
 ALIKE_RATES = 3.0
-# What suits standardised input and Adam more often than any other rate.
-USUAL_RATE = 1e-3
 # Four times the usual width of each network that has one.
 WIDER: dict[str, float] = {"small_cnn": 64, "long_kernels": 64, "two_branch": 1.0, "color_first": 128}
 STACKED = "lab+hsv"
@@ -47,39 +48,45 @@ def experiment(found: Examination, *, steps: int, tick: Callable[[], None]) -> N
         bench = replace(bench, steps=found.steps)
         found.channels = channels_as_seen(found, trained.mean, trained.std)
         found.others = channels_of_spaces(found)
-        found.born_dead = dead_units(trained.network, values)
         found.seen = receptive_field(trained.network, values[:8])
         tick()
-        _probe(found, bench, share=found.steps / steps)
+        _probe(found, bench, values, share=found.steps / steps)
         tick()
     found.asked = bench.run("as asked", setup)
+    found.probed.after = found.asked.units
     tick()
     if setup.learns_by_steps and found.failing and found.telling:
         _vary(found, bench, tick)
 
 
-def _probe(found: Examination, bench: Bench, *, share: float) -> None:
+def _probe(found: Examination, bench: Bench, values: torch.Tensor, *, share: float) -> None:
     """Raise the rate, and learn one batch by heart: as asked and, where that fails, otherwise."""
     setup = found.setup
-    probe, _ = bench.probe(setup)
-    found.layers = gradients(probe)
-    found.range = range_of_rates(probe, steps=max(FEWEST, round(RANGE_STEPS * share)))
     turns = max(FEWEST, round(HEART_STEPS * share))
+    stop = BY_HEART * math.log(found.classes)
+    probe, right = bench.probe(setup)
+    rate = setup.fitting.learning_rate
+    found.probed = run_probes(
+        probe,
+        values,
+        rate=rate,
+        known=knows,
+        stop=stop,
+        range_steps=max(FEWEST, round(RANGE_STEPS * share)),
+        heart_steps=turns,
+        accuracy=right,
+        alike=ALIKE_RATES,
+    )
+    hearts = found.probed.hearts
 
     def attempt(name: str, asked: Setup, rate: float) -> ByHeart:
         probe, right = bench.probe(asked)
-        stop = BY_HEART * math.log(found.classes)
         return learn_by_heart(probe, name=name, rate=rate, steps=turns, accuracy=right, stop=stop)
 
-    rate = setup.fitting.learning_rate
-    found.by_heart.append(attempt("as asked", setup, rate))
-    other = better_rate(found)
-    if not knows(found.by_heart[-1]) and other is not None:
-        found.by_heart.append(attempt("at another rate", setup, other))
-    if not knows(found.by_heart[-1]) and not setup.fitting.standardize:
+    if not knows(hearts[-1]) and not setup.fitting.standardize:
         sound = _fitted(setup, standardize=True)
-        found.by_heart.append(attempt("standardised, at a usual rate", sound, USUAL_RATE))
-    if not any(map(knows, found.by_heart)) and setup.network in WIDER:
+        hearts.append(attempt("standardised, at a usual rate", sound, USUAL_RATE))
+    if not any(map(knows, hearts)) and setup.network in WIDER:
         wider = replace(setup, options={**setup.options, "width": WIDER[setup.network]})
         try:
             found.wider = attempt(f"with a width of {WIDER[setup.network]:g}", wider, min(rate, USUAL_RATE))
@@ -90,13 +97,6 @@ def _probe(found: Examination, bench: Bench, *, share: float) -> None:
 def knows(heart: ByHeart) -> bool:
     """Return whether the batch was learned by heart."""
     return heart.accuracy >= KNOWN
-
-
-def better_rate(found: Examination) -> float | None:
-    """Return the rate to try instead of the one asked for; None where that is as good."""
-    asked = found.setup.fitting.learning_rate
-    suggested = (found.range.suggested if found.range else None) or USUAL_RATE
-    return None if 1 / ALIKE_RATES <= asked / suggested <= ALIKE_RATES else suggested
 
 
 def _vary(found: Examination, bench: Bench, tick: Callable[[], None]) -> None:
@@ -134,7 +134,7 @@ def _changes(found: Examination) -> dict[str, Callable[[Setup], Setup]]:
         changes["augmentation"] = lambda one: _fitted(one, augmentation=replace(one.fitting.augmentation, **off))
     if not fitting.standardize:
         changes["standardised"] = lambda one: _fitted(one, standardize=True)
-    rate = better_rate(found)
+    rate = found.probed.better_rate
     if rate is not None:
         changes["rate"] = lambda one: _fitted(one, learning_rate=rate)
     if setup.color_space not in ("", STACKED):

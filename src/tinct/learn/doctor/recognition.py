@@ -18,11 +18,12 @@ from tinct.data.pictures import TEST, TRAIN, VAL
 from tinct.errors import DataError, SettingError
 from tinct.learn.doctor.about_data import data_findings
 from tinct.learn.doctor.about_network import network_findings
-from tinct.learn.doctor.about_settings import range_line, settings_findings
+from tinct.learn.doctor.about_settings import settings_findings
 from tinct.learn.doctor.changes import ChangeFacts, Split, try_changes
+from tinct.learn.doctor.evidence import conclude, range_line
 from tinct.learn.doctor.examination import Examination, measurements
 from tinct.learn.doctor.experiments import experiment, knows
-from tinct.learn.doctor.findings import Diagnosis, Finding, in_order, percent
+from tinct.learn.doctor.findings import Diagnosis, Finding, percent
 from tinct.learn.doctor.plain import (
     CHANCE,
     FeatureSet,
@@ -76,15 +77,16 @@ def examine(
     found = look_at_data(source, setup, tick=tick)
     if found.setup.network != COLOR_STATISTICS:
         experiment(found, steps=steps, tick=tick)
-    verdict, facts, findings = conclude(found)
-    return Diagnosis(
-        str(source),
-        {**found.setup.to_json(), "size": list(found.loaded.size)},
-        verdict,
-        facts,
-        findings,
-        measurements(found),
-        time.perf_counter() - began,
+    trained = found.asked is not None and found.setup.learns_by_steps
+    return conclude(
+        found,
+        (data_findings, settings_findings, network_findings) if trained else (data_findings,),
+        subject=str(source),
+        setup={**found.setup.to_json(), "size": list(found.loaded.size)},
+        verdict=_verdict,
+        facts=_facts(found),
+        measurements=measurements(found),
+        began=began,
     )
 
 
@@ -214,15 +216,6 @@ def _leaks(loaded: Loaded, groups: NDArray[np.intp]) -> int:
     return int(np.isin(groups[(splits == VAL) | (splits == TEST)], groups[inside]).sum())
 
 
-def conclude(found: Examination) -> tuple[str, list[str], list[Finding]]:
-    """Return the verdict, the facts, and all findings."""
-    findings = list(data_findings(found))
-    if found.asked is not None and found.setup.learns_by_steps:
-        findings += [*settings_findings(found), *network_findings(found)]
-    findings = in_order(findings)
-    return _verdict(found, findings), _facts(found), findings
-
-
 def _verdict(found: Examination, findings: list[Finding]) -> str:
     if found.asked is None:
         word = "colour statistics are fitted outright: there is nothing to go wrong in a training"
@@ -253,10 +246,10 @@ def _facts(found: Examination) -> list[str]:
     lines.append(
         "left out in turn: " + ", ".join(f"{name} {percent(value)}" for value, name in best) + f" (p = {test.p:.3f})"
     )
-    if found.range is not None:
-        lines.append(f"rates: {range_line(found.range)}")
+    if found.probed.range is not None:
+        lines.append(f"rates: {range_line(found.probed.range)}")
     if found.asked is not None and found.setup.learns_by_steps:
-        known = [heart for heart in found.by_heart if knows(heart)]
+        known = [heart for heart in found.probed.hearts if knows(heart)]
         if known:
             lines.append(f"one batch by heart: {known[0].name}, in {len(known[0].losses)} steps")
         elif found.failing:
