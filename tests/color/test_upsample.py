@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as npst
 from skimage.color import rgb2ycbcr
 
 from tinct.color.spaces import RGB_TO_YUV, rgb_to_yuv, yuv_to_rgb
-from tinct.color.upsample import ChromaGuide, chroma_planes, color_rows, fit_guide, yuv_colors
+from tinct.color.upsample import ChromaGuide, chroma_planes, color_rows, even_out, fit_guide, yuv_colors
 from tinct.errors import InputError, SettingError
 
 WEIGHTS = RGB_TO_YUV[0].astype(np.float64)
@@ -161,3 +161,27 @@ def test_films_colours_stay_in_gamut(weights):
         assert channel.min() > -1e-4
         assert channel.max() < 1 + 1e-4
     assert np.hypot(blue, red).mean() > 0.05
+
+
+def test_smooth_places_get_even_colours_and_edges_and_texture_keep_theirs() -> None:
+    luma = np.full((112, 144), 0.4, np.float32)
+    luma[:, 72:] = 0.8
+    chroma = np.zeros((56, 72, 2), np.float32)
+    chroma[20:26, 10:16, 0] = 0.2  # a blue patch on the smooth left
+    chroma[:, 36:, 1] = 0.2  # what is right of the edge is red
+    even = even_out(luma, chroma)
+    assert even.shape == chroma.shape
+    assert even.dtype == np.float32
+    assert np.abs(even[..., 0]).max() < 0.4 * 0.2
+    assert even[..., 0].mean() == pytest.approx(chroma[..., 0].mean(), rel=0.1)
+    # Luma's step is where red begins, so it does not leak.
+    np.testing.assert_allclose(even[..., 1], chroma[..., 1], atol=0.02)
+    texture = np.random.default_rng(0).random((112, 144), dtype=np.float32)
+    kept = even_out(np.kron(texture[::2, ::2], np.ones((2, 2), np.float32)), chroma)
+    assert kept[22, 12, 0] > 0.8 * 0.2
+
+
+def test_even_colours_stay_exactly_what_they_are() -> None:
+    luma = np.random.default_rng(1).random((64, 64), dtype=np.float32)
+    chroma = np.full((16, 16, 2), 0.1, np.float32)
+    np.testing.assert_allclose(even_out(luma, chroma), chroma, atol=1e-5)

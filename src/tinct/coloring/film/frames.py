@@ -12,7 +12,7 @@ from tinct.color.decoding import annealed_shares, softmax
 from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray
 from tinct.color.toning import is_colored
-from tinct.color.upsample import chroma_planes, fit_guide
+from tinct.color.upsample import chroma_planes, even_out, fit_guide
 from tinct.coloring.film.history import GrainCleaner
 from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
 from tinct.coloring.photo.colorizer import Colorizer
@@ -103,7 +103,7 @@ class FrameColorizer:
         guide = self._guide(luma)
         if self._space != "yuv" and not self._whole:
             chroma = yuv_chroma(guide, chroma, space=self._space)
-        fitted = fit_guide(guide, chroma)
+        fitted = fit_guide(guide, even_out(guide, chroma))
         if hints is not None:
             spreader = HintSpreader(guide, shares=self._calibrated(answer), size=SPREAD_SIZE)
             fitted = spreader.added(fitted, spreader.shares(hints))

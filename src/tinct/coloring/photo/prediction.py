@@ -19,7 +19,7 @@ from tinct.color.bins import ColorBins
 from tinct.color.decoding import check_decoding, confidence, softmax
 from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab, rgb_to_yuv
-from tinct.color.upsample import ChromaGuide, fit_guide
+from tinct.color.upsample import ChromaGuide, even_out, fit_guide
 from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
 from tinct.errors import SettingError
 
@@ -105,7 +105,7 @@ class Prediction:
 
     def guide(self) -> ChromaGuide:
         """Return what colours the picture at any size, hints and all; see `tinct.color.upsample`."""
-        plain = fit_guide(self.luma, self.chroma())
+        plain = fit_guide(self.luma, even_out(self.luma, self.chroma()))
         return plain if self.hints is None else self.spreader.added(plain, self.spreader.shares(self.hints))
 
     @property
