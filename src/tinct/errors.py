@@ -62,4 +62,4 @@ class MissingExtraError(TinctError, ImportError):
     def __init__(self, extra: str, what: str) -> None:
         """Name the extra to install and what needs it."""
         super().__init__(f"{what} needs the extra '{extra}': run  pip install 'tinct[{extra}]'")
-        self.extra = extra
+        self.extra, self.what = extra, what

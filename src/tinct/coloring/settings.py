@@ -116,11 +116,20 @@ class PhotoSettings(Decoding):
     explain_to: str | Path | None = described(  # noqa: RUF009 - a field
         None, "Explain, and write a picture of each stage into this folder.", "FOLDER"
     )
+    pages: str = described(
+        "first", "Take the first page of TIFF files with several, or each, as NAME_p1_color.EXT and so on.", "first|all"
+    )
     recolor: bool = described(False, "Colorize even pictures that have colours already.")
     update: bool = described(
         False, "Replace results of an output folder whose picture, settings or model changed since."
     )
     overwrite: bool = described(False, "Replace results that are there already.")
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        super().__post_init__()
+        if self.pages not in ("first", "all"):
+            raise SettingError(f"pages must be first or all, not {self.pages!r}")
 
 
 @dataclass(frozen=True, kw_only=True)

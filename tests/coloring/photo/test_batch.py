@@ -156,7 +156,7 @@ def test_extras_asked_for_later_are_made_from_what_is_there(album: Path, tiny_mo
 def test_a_sheet_that_fails_leaves_the_photograph_and_says_so(
     album: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> Path:
+    def broken(*_: object, **__: object) -> Path:
         raise OutputError("x_sheet.jpg: the sheet cannot be written")
 
     monkeypatch.setattr(one_picture, "compare_sheet", broken)
@@ -267,3 +267,33 @@ def test_stream_says_what_was_lost(settings: PhotoSettings, tmp_path: Path) -> N
     assert (row.source, row.target, row.status, row.width) == (Path("-"), tmp_path / "x.jpg", "colorized", 50)
     assert "JPG has no transparency" in row.message
     assert "16 bits a channel: they became 8" in row.message
+
+
+def test_each_page_of_a_tiff_file_is_a_result(tmp_path: Path, camera_png: Path, settings: PhotoSettings) -> None:
+    camera = pyvips.Image.new_from_file(str(camera_png)).resize(0.25)
+    pages = camera.join(camera.flipver(), "vertical")
+    pages.set_type(pyvips.GValue.gint_type, "page-height", camera.height)
+    (tmp_path / "album").mkdir()
+    pages.write_to_file(str(tmp_path / "album" / "letters.tif"))
+    camera.write_to_file(str(tmp_path / "album" / "one.tif"))
+    every = PhotoSettings(model=settings.model, runtime=settings.runtime, pages="all", compare=True)
+    rows = colorize_files([tmp_path / "album"], output=tmp_path / "out", settings=every)
+    assert [(row.source.name, row.target and row.target.name, row.status, row.message) for row in rows] == [
+        ("letters.tif", "letters_p1_color.tif", "colorized", ""),
+        ("letters.tif", "letters_p2_color.tif", "colorized", ""),
+        ("one.tif", "one_color.tif", "colorized", ""),
+    ]
+    upright, turned = (pyvips.Image.new_from_file(str(row.target)).numpy().astype(float) for row in rows[:2])
+    weights = np.array([0.299, 0.587, 0.114])
+    np.testing.assert_allclose(upright @ weights, camera.numpy(), atol=1.5)
+    np.testing.assert_allclose(turned @ weights, camera.flipver().numpy(), atol=1.5)
+    before = pyvips.Image.new_from_file(str(rows[1].sheet)).numpy()[: camera.height, : camera.width]
+    np.testing.assert_allclose(before.mean(axis=-1), camera.flipver().numpy(), atol=1)
+    again = colorize_files([tmp_path / "album"], output=tmp_path / "out", settings=every)
+    assert [row.status for row in again] == ["exists"] * 3
+    beside = colorize_files([tmp_path / "album" / "letters.tif"], settings=every)
+    assert [row.target and row.target.name for row in beside] == ["letters_p1_color.tif", "letters_p2_color.tif"]
+    rest = colorize_files([tmp_path / "album"], settings=settings)
+    assert [row.target and row.target.name for row in rest] == ["letters_color.tif", "one_color.tif"]
+    with pytest.raises(SettingError, match="pages must be first or all"):
+        PhotoSettings(pages="some")

@@ -1,8 +1,11 @@
-"""BMP, PNM and JPEG 2000, which libvips' wheels leave out, against Pillow."""
+"""What libvips' wheels leave out, and what a file says of its values that libvips does not apply, against Pillow."""
 
 from __future__ import annotations
 
 import io
+import struct
+import sys
+import zlib
 
 import cv2
 import numpy as np
@@ -11,8 +14,9 @@ import pyvips
 from PIL import Image
 
 import tinct
-from tinct.errors import UnreadableError
-from tinct.media.image.opening import open_bytes, other_kind
+from tinct.errors import MissingExtraError, UnreadableError
+from tinct.media.image.decoders import other_kind
+from tinct.media.image.opening import open_image
 from tinct.media.image.picture import open_picture
 from tinct.media.image.small import read_small, size_of
 
@@ -56,11 +60,11 @@ def test_jpeg_2000(photo):
     ],
 )
 def test_the_largest_value_of_a_pnm_file_is_white(content, expected):
-    assert open_bytes(content).numpy().ravel().tolist() == expected
+    assert open_image(content).numpy().ravel().tolist() == expected
 
 
 def test_others_are_left_to_libvips(chelsea_png):
-    assert open_bytes(chelsea_png.read_bytes()).get("vips-loader") == "pngload_buffer"
+    assert open_image(chelsea_png.read_bytes()).get("vips-loader") == "pngload_buffer"
     assert other_kind(b"Peter Bruegel") is None
 
 
@@ -84,5 +88,130 @@ def test_one_that_is_cut_short_is_refused_without_a_word_on_the_console(photo, k
     with pytest.raises(UnreadableError, match=r"half\.bmp"):
         open_picture(tmp_path / "half.bmp")
     with pytest.raises(pyvips.Error):
-        open_bytes(content)
+        open_image(content)
     assert capfd.readouterr().err == ""
+
+
+def heic(image, **options):
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs pillow-heif: pip install 'tinct[heic]'")
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(image).save(stream, quality=-1, chroma=444, **options)
+    return stream.getvalue()
+
+
+def test_a_phones_heic_is_read_with_what_it_says(photo, tmp_path):
+    exif = Image.Exif()
+    exif[271], exif[274] = "Phone", 1
+    profile = pyvips.Image.profile_load("srgb")
+    (tmp_path / "oma.heic").write_bytes(heic(photo, exif=exif.tobytes(), icc_profile=profile))
+    opened = open_picture(tmp_path / "oma.heic")
+    assert (opened.width, opened.height, opened.default_target().name) == (451, 300, "oma_color.avif")
+    np.testing.assert_allclose(opened.small(size=1e4) * 255, np.asarray(photo), atol=4)
+    assert opened.metadata.exif.main[271].data.rstrip(b"\0") == b"Phone"
+    assert read_small((tmp_path / "oma.heic").read_bytes(), longest=100, name="oma").shape == (67, 100, 3)
+
+
+def test_a_heic_is_turned_by_its_boxes_and_not_by_its_exif_again(photo, tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs pillow-heif: pip install 'tinct[heic]'")
+    exif = Image.Exif()
+    exif[274] = 6
+    photo.info["exif"] = exif.tobytes()
+    content = heic(photo)
+    assert b"irot" in content
+    (tmp_path / "oma.heic").write_bytes(content)
+    shown = np.asarray(pillow_heif.open_heif(io.BytesIO(content)).to_pillow())
+    opened = open_picture(tmp_path / "oma.heic")
+    assert (opened.width, opened.height) == shown.shape[1::-1]
+    np.testing.assert_allclose(opened.small(size=1e4) * 255, shown, atol=0.01)
+    opened.write(lambda rows, top: rows, tmp_path / "out.png", settings={}, threads=1)
+    with Image.open(tmp_path / "out.png") as written:
+        assert written.getexif().get(274, 1) == 1
+
+
+def test_heic_without_its_extra_names_it(photo, tmp_path, monkeypatch):
+    content = heic(photo)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "oma.heic").write_bytes(content)
+    with pytest.raises(MissingExtraError, match=r"oma\.heic: reading HEIC needs the extra 'heic'"):
+        open_picture(tmp_path / "oma.heic")
+    with pytest.raises(UnreadableError, match=r"tinct\[heic\]"):
+        read_small(content, name="oma")
+
+
+def test_a_damaged_heic_is_one_line(photo, tmp_path):
+    (tmp_path / "oma.heic").write_bytes(heic(photo)[:3000])
+    with pytest.raises(UnreadableError, match=r"oma\.heic") as caught:
+        open_picture(tmp_path / "oma.heic")
+    assert "\n" not in str(caught.value)
+
+
+def grey_profile(gamma=1.0):
+    """A grey ICC profile of a gamma, as small as can be."""
+
+    def s15(value):
+        return struct.pack(">i", round(value * 65536))
+
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
+    white = b"XYZ " + bytes(4) + s15(0.9642) + s15(1) + s15(0.8249)
+    words = b"desc" + bytes(4) + struct.pack(">I", 5) + b"grey\0" + bytes(78)
+    tags = [(b"desc", words + bytes(-len(words) % 4)), (b"wtpt", white), (b"kTRC", curve)]
+    place, table, data = 132 + 12 * len(tags), b"", b""
+    for name, content in tags:
+        table += name + struct.pack(">II", place + len(data), len(content))
+        data += content
+    size = place + len(data)
+    head = struct.pack(">I4sI4s4s4s", size, b"lcms", 0x02100000, b"mntr", b"GRAY", b"XYZ ")
+    head += bytes(12) + b"acsp" + bytes(28) + s15(0.9642) + s15(1) + s15(0.8249)
+    return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + data
+
+
+def srgb_of(linear):
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+RAMP = np.tile(np.linspace(0, 255, 256).astype(np.uint8), (32, 1))
+
+
+def test_a_grey_profile_in_avif_is_applied(tmp_path):
+    (tmp_path / "in.avif").write_bytes(encoded(Image.fromarray(RAMP), "AVIF", icc_profile=grey_profile(), quality=100))
+    opened = open_picture(tmp_path / "in.avif")
+    assert opened.remarks == ("converted from its grey profile to sRGB",)
+    np.testing.assert_allclose(opened.small(size=1e4)[:, 8:, 0], srgb_of(RAMP[:, 8:] / 255), atol=0.02)
+
+
+def test_the_profile_of_jpeg_2000_is_applied(tmp_path):
+    written = cv2.imencode(".jp2", RAMP, [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000])[1].tobytes()
+    profile = grey_profile()
+    at = written.index(b"colr") - 4
+    length = int.from_bytes(written[at : at + 4], "big")
+    box = struct.pack(">I4s", len(profile) + 11, b"colr") + b"\2\0\0" + profile
+    header = written.index(b"jp2h") - 4
+    longer = int.from_bytes(written[header : header + 4], "big") + len(box) - length
+    content = written[:header] + struct.pack(">I", longer) + written[header + 4 : at] + box + written[at + length :]
+    (tmp_path / "in.jp2").write_bytes(content)
+    opened = open_picture(tmp_path / "in.jp2")
+    assert opened.remarks == ("converted from its grey profile to sRGB",)
+    np.testing.assert_allclose(opened.small(size=1e4)[:, 8:, 0], srgb_of(RAMP[:, 8:] / 255), atol=0.02)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "LA"])
+@pytest.mark.parametrize(("gamma", "said"), [(1.0, "1"), (1 / 1.8, "1.8"), (1 / 2.2, None)])
+def test_the_gamma_of_png_is_applied(tmp_path, mode, gamma, said):
+    content = encoded(Image.fromarray(RAMP).convert(mode), "PNG")
+    data = b"gAMA" + struct.pack(">I", round(gamma * 100_000))
+    chunk = struct.pack(">I", 4) + data + struct.pack(">I", zlib.crc32(data))
+    (tmp_path / "in.png").write_bytes(content[:33] + chunk + content[33:])
+    opened = open_picture(tmp_path / "in.png")
+    assert opened.remarks == ((f"converted from its gamma of {said} to sRGB",) if said else ())
+    expected = srgb_of((RAMP / 255) ** (1 / gamma)) if said else RAMP / 255
+    np.testing.assert_allclose(opened.small(size=1e4)[..., 0], expected, atol=0.003)
+    assert opened.alpha == (mode == "LA")
+
+
+def test_the_gamma_of_png_yields_to_what_says_more(tmp_path):
+    profile = pyvips.Image.profile_load("srgb")
+    content = encoded(Image.fromarray(RAMP).convert("RGB"), "PNG", icc_profile=profile)
+    data = b"gAMA" + struct.pack(">I", 100_000)
+    chunk = struct.pack(">I", 4) + data + struct.pack(">I", zlib.crc32(data))
+    (tmp_path / "in.png").write_bytes(content[:33] + chunk + content[33:])
+    assert open_picture(tmp_path / "in.png").remarks == ()

@@ -217,7 +217,7 @@ def test_pages_after_the_first_are_told(tmp_path):
     pages.set_type(pyvips.GValue.gint_type, "page-height", 90)
     pages.write_to_file(str(tmp_path / "in.tif"))
     opened = open_picture(tmp_path / "in.tif")
-    assert opened.remarks == ("only the first of 3 pages was used",)
+    assert opened.remarks == ("only the first of 3 pages was used; --pages all takes each",)
     assert opened.height == 90
 
 

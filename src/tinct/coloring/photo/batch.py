@@ -49,7 +49,7 @@ def colorize_files(
         OutputError: another run works in the output folder, or its manifest cannot be used.
     """
     settings = settings or PhotoSettings()
-    jobs = plan_jobs(inputs, output=output, recursive=recursive)
+    jobs = plan_jobs(inputs, output=output, recursive=recursive, every_page=settings.pages == "all")
     if settings.hints and len(jobs) > 1:
         raise SettingError(f"hints are for one picture, and {len(jobs)} were named; name the one they belong to")
     root = Path(os.path.commonpath([str(job.source.absolute().parent) for job in jobs] or [""]))
@@ -124,6 +124,8 @@ def _check_stream(
         raise SettingError("with - there can be one input only")
     if "" in (str(output), *inputs):
         raise SettingError('a name is empty (""); name a file, or - for a stream')
+    if settings.pages == "all":
+        raise SettingError("--pages all writes several files; with - there is one picture only")
     if recursive:
         raise SettingError("--recursive is for folders; with - there is one picture only")
     if settings.compare or settings.confidence:

@@ -172,6 +172,7 @@ class Colorizer:
         confidence: bool = False,
         hints: Sequence[Hint] = (),
         prediction: Prediction | None = None,
+        page: int | None = None,
         **options: Unpack[Options],
     ) -> PhotoResult:
         """Colour a file of any size; memory does not grow with it.
@@ -184,6 +185,7 @@ class Colorizer:
             confidence: return confidence maps with the result.
             hints: what is known of its colours.
             prediction: that of `look` or of an earlier result for the same picture; the network does not run again.
+            page: which page of a TIFF file, from 0; the first without it.
             options: other settings than the colorizer's for this picture, such as `temperature` or `caution`.
 
         Raises:
@@ -194,7 +196,7 @@ class Colorizer:
         """
         started = time.perf_counter()
         chosen = self.changed(**options)
-        opened = open_picture(source)
+        opened = open_picture(source, page=page)
         place = Path(target) if target is not None else opened.default_target()
         check_target(place, opened.source, overwrite=overwrite)
         form = formats.format_of(place)
@@ -255,14 +257,14 @@ class Colorizer:
         return arrays.colored(pixels, alpha, guide, threads=self._threads)
 
     def explain(
-        self, source: str | Path | bytes, *, recolor: bool = False, hints: Sequence[Hint] = ()
+        self, source: str | Path | bytes, *, recolor: bool = False, hints: Sequence[Hint] = (), page: int | None = None
     ) -> tuple[Stage, ...]:
         """Return what is decided at each stage for a picture, in their order, without writing; raise as `photo`."""
-        return stages_of(self._trace(open_picture(source), recolor=recolor, hints=hints))
+        return stages_of(self._trace(open_picture(source, page=page), recolor=recolor, hints=hints))
 
-    def look(self, source: str | Path | bytes, *, recolor: bool = False) -> Prediction:
+    def look(self, source: str | Path | bytes, *, recolor: bool = False, page: int | None = None) -> Prediction:
         """Run the network on a file, without writing anything; raise as `photo`."""
-        return self._seen(open_picture(source), recolor=recolor)[2]
+        return self._seen(open_picture(source, page=page), recolor=recolor)[2]
 
     def predict(self, luma: NDArray[Any], *, rgb: NDArray[Any] | None = None) -> Prediction:
         """Run the network on luma.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyvips
 from tinct import files
 from tinct.errors import SettingError, UnreadableError
 from tinct.media.image import formats
-from tinct.media.image.opening import open_source
+from tinct.media.image.opening import open_source, page_count
 
 RESULT = "_color"  # a result is NAME_color.EXT
 EXTRAS = ("sheet", "confidence")  # and beside it may be NAME_color_sheet.EXT and NAME_color_confidence.EXT
@@ -25,12 +26,19 @@ class Job:
 
     Attributes:
         status: empty for a job to do; `failed` or `skipped`, and a message why, where nothing will be done.
+        page: which of a TIFF file's pages, from 0; None where the first one is meant and the others are told.
     """
 
     source: Path
     target: Path | None
     status: str = ""
     message: str = ""
+    page: int | None = None
+
+    @property
+    def entry(self) -> Path:
+        """What the manifest knows the picture by."""
+        return self.source if self.page is None else self.source.with_name(f"{self.source.name}#page={self.page + 1}")
 
 
 def extra_path(target: Path, extra: str) -> Path:
@@ -38,7 +46,13 @@ def extra_path(target: Path, extra: str) -> Path:
     return target.with_name(f"{target.stem}_{extra}{target.suffix}")
 
 
-def plan_jobs(inputs: Sequence[str | Path], *, output: str | Path | None = None, recursive: bool = False) -> list[Job]:
+def plan_jobs(
+    inputs: Sequence[str | Path],
+    *,
+    output: str | Path | None = None,
+    recursive: bool = False,
+    every_page: bool = False,
+) -> list[Job]:
     """Turn files, folders and patterns into jobs, each picture once, in a stable order.
 
     Of folders, files with a picture's ending are taken, but hidden ones. Results of tinct's own whose source is among
@@ -50,6 +64,7 @@ def plan_jobs(inputs: Sequence[str | Path], *, output: str | Path | None = None,
         output: for one file, the result's path, where it has an ending; else a folder for the results, made when
             needed, in which subfolders are kept. Beside each picture without it.
         recursive: look into subfolders too.
+        every_page: take all pages of TIFF files, each as a job of its own with _p1, _p2 ... in its result's name.
 
     Raises:
         SettingError: there are no inputs, a name is empty, one result file was named for several pictures, or a result
@@ -72,7 +87,8 @@ def plan_jobs(inputs: Sequence[str | Path], *, output: str | Path | None = None,
         try:
             for source, inside in _pictures(given, recursive=recursive, closed=closed):
                 target = Path(output) if output is not None and one_file else _target(source, inside, output)
-                jobs.setdefault(_key(source), Job(source, target))
+                for job in _pages(source, target) if every_page else (Job(source, target),):
+                    jobs.setdefault(_key(job.entry), job)
         except UnreadableError as error:
             fail(Path(given), str(error))
         except OSError as error:
@@ -109,6 +125,16 @@ def _pictures(given: str | Path, *, recursive: bool, closed: list[OSError]) -> I
     if not pictures:
         raise UnreadableError(f"{given}: no picture fits this pattern")
     return [(picture, Path()) for picture in pictures]
+
+
+def _pages(source: Path, target: Path) -> list[Job]:
+    """Return a job for each page of a file; the plain one where it has one page."""
+    count = page_count(source)
+    if count == 1:
+        return [Job(source, target)]
+    ending = f"{RESULT}{target.suffix}" if target.stem.endswith(RESULT) else target.suffix
+    stem = target.name.removesuffix(ending)
+    return [Job(source, target.with_name(f"{stem}_p{page + 1}{ending}"), page=page) for page in range(count)]
 
 
 def _is_picture(path: Path) -> bool:
@@ -177,8 +203,10 @@ def _origins(path: Path) -> list[Path]:
     if not stem.endswith(RESULT) or stem == RESULT:
         return []
     origin = stem.removesuffix(RESULT)
-    suffixes = {path.suffix, *formats.PICTURE_SUFFIXES}
-    return [beside for suffix in sorted(suffixes) if (beside := path.with_name(origin + suffix)).is_file()]
+    origins = dict.fromkeys((origin, re.sub(r"_p\d+$", "", origin)))
+    suffixes = sorted({path.suffix, *formats.PICTURE_SUFFIXES})
+    beside = [path.with_name(name + suffix) for name in origins for suffix in suffixes]
+    return [picture for picture in beside if picture.is_file()]
 
 
 def _checked_targets(jobs: Sequence[Job]) -> list[Job]:

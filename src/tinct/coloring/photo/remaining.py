@@ -80,7 +80,7 @@ def next_step(job: Job, manifest: Manifest, run: Run, settings: PhotoSettings) -
         return Step(job, Verdict(SKIP))
     if settings.overwrite:
         return Step(job, Verdict(REPLACE))
-    entry = manifest.entry(job.source)
+    entry = manifest.entry(job.entry)
     if not os.path.lexists(job.target):
         if entry is None or entry.status != "skipped" or entry.version != run.version or settings.recolor:
             return Step(job, Verdict(MAKE))

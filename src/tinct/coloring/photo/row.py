@@ -129,9 +129,11 @@ def _row(colorizer: Colorizer, job: Job, settings: PhotoSettings, *, root: Path,
                 overwrite=settings.overwrite,
                 confidence=settings.confidence,
                 hints=settings.hints,
+                page=job.page,
             )
-        sheet, maps = _make_extras(colorizer, job.source, job.target, wanted, written)
-        stages = explained(colorizer, settings, job.source, written, name=job.source.absolute().relative_to(root))
+        sheet, maps = _make_extras(colorizer, job, wanted, written)
+        name = job.entry.absolute().relative_to(root)
+        stages = explained(colorizer, settings, job.source, written, name=name, page=job.page)
         if written is not None:
             return finished(job.source, written, start, sheet=sheet, confidence=maps, stages=stages)
         made = {"sheet": sheet, "confidence": maps, "stages": stages}
@@ -166,21 +168,29 @@ def _wanted_extras(colorizer: Colorizer, target: Path, settings: PhotoSettings, 
 
 
 def _make_extras(
-    colorizer: Colorizer, source: Path, target: Path, wanted: dict[str, Path], result: PhotoResult | None
+    colorizer: Colorizer, job: Job, wanted: dict[str, Path], result: PhotoResult | None
 ) -> tuple[Path | None, Path | None]:
     """Make the sheet and the maps that are wanted; of a result that was there before, from the two files."""
     sheet = maps = None
     if "sheet" in wanted:
-        sheet = compare_sheet([source, target], wanted["sheet"])
+        assert job.target is not None
+        sheet = compare_sheet([job.source, job.target], wanted["sheet"], page=job.page or 0)
     if "confidence" in wanted:
-        confidence = result.confidence if result is not None else colorizer.look(source, recolor=True).confidence
+        seen = result or colorizer.look(job.source, recolor=True, page=job.page)
+        confidence = seen.confidence
         if confidence is not None:
             maps = confidence_sheet(*confidence, wanted["confidence"])
     return sheet, maps
 
 
 def explained(
-    colorizer: Colorizer, settings: PhotoSettings, source: Path, result: PhotoResult | None, *, name: Path
+    colorizer: Colorizer,
+    settings: PhotoSettings,
+    source: Path,
+    result: PhotoResult | None,
+    *,
+    name: Path,
+    page: int | None = None,
 ) -> tuple[tuple[str, str], ...]:
     """Return each stage's name and words, where asked for, and write their pictures into a folder of this name."""
     if not settings.explain and settings.explain_to is None:
@@ -188,7 +198,7 @@ def explained(
     if result is not None:
         stages = stages_of(result.trace)
     else:
-        stages = colorizer.explain(source, recolor=True, hints=settings.hints)
+        stages = colorizer.explain(source, recolor=True, hints=settings.hints, page=page)
     if settings.explain_to is not None:
         write_stages(stages, Path(settings.explain_to) / name)
     return tuple((stage.name, stage.decided) for stage in stages)

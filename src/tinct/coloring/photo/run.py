@@ -104,7 +104,7 @@ def _steps(jobs: Iterable[Job], settings: PhotoSettings, manifest: Manifest | No
             continue
         step = next_step(job, manifest, run, settings)
         if step.may_write and job.target is not None:
-            manifest.claim(job.source, job.target)
+            manifest.claim(job.entry, job.target)
         yield step
 
 
@@ -141,11 +141,11 @@ def _note(manifest: Manifest, outcome: Outcome) -> None:
     job, row = outcome.step.job, outcome.row
     if row.status == "exists" and job.target is not None:
         if not outcome.step.settled:
-            manifest.keep(job.source, job.target, outcome.picture)
+            manifest.keep(job.entry, job.target, outcome.picture)
         return
     if outcome.step.settled and row.status == "skipped":
         return
     made = row.status == "colorized" or (row.target is not None and row.width > 0)
     target = None if job.status else job.target
-    note = Note(job.source, target, row.status, made, row.message, row.width, row.height, row.seconds, outcome.picture)
+    note = Note(job.entry, target, row.status, made, row.message, row.width, row.height, row.seconds, outcome.picture)
     manifest.note(note)

@@ -16,7 +16,7 @@ from tinct.color.spaces import FloatArray
 from tinct.errors import OutputError, SettingError, UnreadableError
 from tinct.files import written_beside
 from tinct.media.image.formats import LEAST_QUALITY, format_of, save_options
-from tinct.media.image.opening import open_source, save
+from tinct.media.image.opening import open_image, open_source, save
 
 PANEL = 800  # longest edge of one picture of a before/after sheet, in pixels
 GAP = 8  # between two pictures, in pixels
@@ -30,8 +30,12 @@ LEGEND = (
 RATIO_TOP = 10.0  # the ratio map's last colour: ten times as likely as the second or more
 
 
-def compare_sheet(pictures: Sequence[str | Path | bytes], target: str | Path, *, panel: int = PANEL) -> Path:
+def compare_sheet(
+    pictures: Sequence[str | Path | bytes], target: str | Path, *, panel: int = PANEL, page: int = 0
+) -> Path:
     """Write pictures side by side, such as before, after and the truth: upright, each edge at most `panel` pixels.
+
+    Of the first one, where it is a TIFF file with several pages, `page` is taken.
 
     Raises:
         UnreadableError: a picture cannot be read.
@@ -40,7 +44,7 @@ def compare_sheet(pictures: Sequence[str | Path | bytes], target: str | Path, *,
     """
     if not pictures or panel < 1:
         raise SettingError("a sheet needs at least one picture and a panel of at least 1 pixel")
-    panels = [_thumbnail(picture, panel) for picture in pictures]
+    panels = [_thumbnail(picture, panel, page=0 if number else page) for number, picture in enumerate(pictures)]
     sheet = pyvips.Image.arrayjoin(panels, across=len(panels), shim=GAP, background=[255, 255, 255], valign="centre")
     return write_sheet(sheet, Path(target))
 
@@ -72,15 +76,19 @@ def confidence_sheet(probability: FloatArray, ratio: FloatArray, target: str | P
     return write_sheet(pixels_image(sheet), Path(target))
 
 
-def _thumbnail(picture: str | Path | bytes, edge: int) -> Any:
+def _thumbnail(picture: str | Path | bytes, edge: int, *, page: int) -> Any:
     """Return a picture as 8-bit sRGB without alpha, upright, its longest edge at most `edge`."""
     name = "the picture" if isinstance(picture, bytes) else str(picture)
     options = {"height": edge, "size": "down", "export_profile": "srgb"}
     try:
-        if isinstance(picture, bytes):
-            image = pyvips.Image.thumbnail_buffer(picture, edge, **options)
+        source = picture if isinstance(picture, bytes) else Path(picture)
+        image = open_image(source, page=page, access="sequential")
+        if not str(image.get("vips-loader")).startswith("jpegload"):
+            image = image.thumbnail_image(edge, **options)
+        elif isinstance(source, bytes):  # decoded smaller
+            image = pyvips.Image.thumbnail_buffer(source, edge, **options)
         else:
-            image = pyvips.Image.thumbnail_source(open_source(Path(picture)), edge, **options)
+            image = pyvips.Image.thumbnail_source(open_source(source), edge, **options)
         if image.interpretation != "srgb" or image.format != "uchar":
             image = image.colourspace("srgb").cast("uchar")
         if image.hasalpha():

@@ -1,85 +1,152 @@
-"""Files of any name and kind, in and out of libvips; what its wheels cannot read (BMP, PNM, JPEG 2000), by OpenCV."""
+"""Files of any name and kind, in and out of libvips; what its packages cannot read goes through `decoders`."""
 
 from __future__ import annotations
 
+import io
 import os
-import re
+import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import cv2
 import numpy as np
 import pyvips
-from numpy.typing import NDArray
 
-# First bytes -> what is read so, by a name like those of libvips' loaders.
-_KINDS = (
-    (re.compile(rb"BM"), "bmpload"),
-    (re.compile(rb"P[1-6]\s"), "pnmload"),
-    (re.compile(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"), "jp2kload"),
-)
-# Magic number, width, height and largest value of a PNM file that has one; comments run from # to the end of a line.
-_GAP = rb"(?:\s|#[^\n]*\n)+"
-_LARGEST = re.compile(rb"P[2356]" + _GAP + rb"\d+" + _GAP + rb"\d+" + _GAP + rb"(\d+)")
+from tinct.media.image.decoders import HEAD, REMARK, UnsupportedError, decode, other_kind, tiff_kind
+from tinct.media.image.pages import Page, is_tiff, read_pages
+
+_INTEGERS = {"char": 127, "short": 32767, "int": 2**31 - 1, "uint": 2**32 - 1}
+_GAMMA_OF_SRGB = 1 / 2.2
 
 
-def other_kind(head: bytes) -> str | None:
-    """Return the kind of a file that libvips leaves to OpenCV; None for all others.
+def open_image(source: Path | bytes, *, page: int = 0, **options: Any) -> pyvips.Image:
+    """Open a picture of any kind that tinct reads, with `vips-loader` set.
+
+    Of a TIFF file's pictures whole ones are taken, not smaller copies. Values become those of 8 or 16 bits, sRGB where
+    a PNG file names another gamma; the field `REMARK` says so.
 
     Args:
-        head: its first bytes, 12 or more.
-    """
-    return next((name for magic, name in _KINDS if magic.match(head)), None)
-
-
-def open_bytes(content: bytes, **options: Any) -> pyvips.Image:
-    """Open a picture of any kind that tinct reads from its bytes, with `vips-loader` set.
-
-    `options` are for libvips' loader; what OpenCV reads is decoded whole.
+        source: the file, or its bytes.
+        page: of the pictures in a TIFF file, from 0.
+        options: for libvips' loader; what others read is decoded whole.
 
     Raises:
+        MissingExtraError: reading it needs an extra that is not installed.
         pyvips.Error: it is no picture, or it is damaged.
     """
-    kind = other_kind(content[:12])
-    if kind is None:
-        return pyvips.Image.new_from_buffer(content, "", **options)
-    pixels = _decode(content)
-    if kind == "pnmload":
-        pixels = _stretched(pixels, content)
-    if pixels.ndim == 3:  # OpenCV's blue, green, red and opacity
-        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-    depth, grey = pixels.dtype == np.uint16, pixels.ndim == 2
-    interpretation = ("grey16" if grey else "rgb16") if depth else ("b-w" if grey else "srgb")
-    image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation=interpretation).copy()
-    image.set_type(pyvips.GValue.gstr_type, "vips-loader", kind)
-    return image
-
-
-def _decode(content: bytes) -> NDArray[Any]:
-    logging = cv2.utils.logging
-    level = logging.getLogLevel()
-    logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # what is wrong is told by the error, not on the console
     try:
-        pixels: NDArray[Any] | None = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:  # more pixels than it decodes, for one
-        pixels = None
-    finally:
-        logging.setLogLevel(level)
-    if pixels is None or pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2:] not in ((), (3,), (4,)):
-        raise pyvips.Error("OpenCV cannot decode it")
-    return pixels
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            head = file.read(HEAD)
+            kind, chosen = other_kind(head), None
+            if kind is None and is_tiff(head):
+                chosen = page_of(file, page)
+                kind = tiff_kind(chosen) if chosen is not None else None
+            if kind is not None:
+                file.seek(0)
+                return decode(file.read(), kind, page=chosen.index if chosen is not None else 0)
+            gamma = _png_gamma(file) if head.startswith(b"\x89PNG") else None
+    except OSError as error:
+        raise pyvips.Error(str(error.strerror)) from error
+    if chosen is not None:
+        options |= chosen.options
+    image = _by_libvips(source, options)
+    if chosen is not None and image.format not in ("uchar", "ushort"):
+        image = _in_sixteen_bits(image, lambda: _by_libvips(source, options))
+    return image if gamma is None else _with_gamma(image, gamma)
 
 
-def _stretched(pixels: NDArray[Any], content: bytes) -> NDArray[Any]:
-    """Bring values whose largest is not 255 or 65535 to that range; of 8-bit text files, OpenCV does so itself."""
-    if pixels.dtype == np.uint8 and content[1:2] in (b"2", b"3"):
-        return pixels
-    header = _LARGEST.match(content)
-    whole = int(np.iinfo(pixels.dtype).max)
-    largest = min(int(header[1]), whole) if header else whole
-    if largest in (0, whole):
-        return pixels
-    result: NDArray[Any] = np.rint(pixels.astype(np.float64) * (whole / largest)).clip(0, whole).astype(pixels.dtype)
+def page_of(file: BinaryIO, number: int) -> Page | None:
+    """Return one of a TIFF file's pictures, from 0; None where its directories are damaged.
+
+    Raises:
+        UnsupportedError: it has fewer.
+    """
+    try:
+        pages = read_pages(file)
+    except ValueError:
+        return None
+    if number >= len(pages):
+        raise UnsupportedError(f"it has {len(pages)} pages and no page {number + 1}; name another")
+    return pages[number]
+
+
+def page_count(source: Path | bytes) -> int:
+    """Return how many pictures a TIFF file has, smaller copies not counted; 1 for all other files."""
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            return len(read_pages(file)) if is_tiff(file.read(4)) else 1
+    except (OSError, ValueError):
+        return 1
+
+
+def directory_of(source: Path | bytes, page: int) -> int:
+    """Return where the tags of one of a TIFF file's pictures lie; 0 where they are the first, or for other files."""
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            chosen = page_of(file, page) if is_tiff(file.read(4)) else None
+    except (OSError, pyvips.Error):
+        return 0
+    return chosen.place if chosen is not None and (chosen.index or chosen.below >= 0) else 0
+
+
+def _by_libvips(source: Path | bytes, options: dict[str, Any]) -> pyvips.Image:
+    if isinstance(source, bytes):
+        return pyvips.Image.new_from_buffer(source, "", **options)
+    # A file name ending in ] would be taken for libvips' options.
+    if str(source).endswith("]") or not encodes(source):
+        return pyvips.Image.new_from_source(open_source(source), "", **options)
+    return pyvips.Image.new_from_file(str(source), **options)
+
+
+def _in_sixteen_bits(image: pyvips.Image, again: Any) -> pyvips.Image:
+    """Return floats and long integers as 16 bits; `again` opens the picture once more, to find the largest value."""
+    if image.format in _INTEGERS:
+        largest = float(_INTEGERS[image.format])
+        if image.format in ("int", "uint") and again().max() <= 65535:
+            largest = 65535.0
+        said = ""
+    else:
+        peak = float(again().max())
+        if not 0 < peak <= 65535:
+            raise UnsupportedError(f"its floats reach to {peak:g}; bring them to 0..1")
+        largest = next(value for value in (1.0, 255.0, 65535.0) if peak <= value * 1.0001)
+        said = f"its floats became 16 bits: {largest:g} is white"
+    result = (image * (65535 / largest)).rint().cast("ushort")
+    result = result.copy(interpretation="grey16" if image.bands < 3 else "rgb16")
+    if said:
+        result.set_type(pyvips.GValue.gstr_type, REMARK, said)
+    return result
+
+
+def _png_gamma(file: BinaryIO) -> float | None:
+    """Return a PNG file's gamma where it is another than sRGB's and nothing better says what its values mean.
+
+    Source: PNG specification, third edition, 11.3.2.2 and 13.13.
+    """
+    gamma = None
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind in (b"IDAT", b"iCCP", b"sRGB", b"cICP"):
+            return gamma if kind == b"IDAT" else None
+        if kind == b"gAMA" and length == 4:
+            stored = int.from_bytes(file.read(4), "big") / 100_000
+            gamma = stored if 0.1 <= stored <= 10 and abs(stored - _GAMMA_OF_SRGB) > 0.02 else None
+            length = 0
+        file.seek(length + 4, 1)
+    return None
+
+
+def _with_gamma(image: pyvips.Image, gamma: float) -> pyvips.Image:
+    """Return a picture of a gamma in sRGB's values, transparency as it is."""
+    steps = 256 if image.format == "uchar" else 65536
+    linear = (np.arange(steps) / (steps - 1)) ** (1 / gamma)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    table = np.rint(encoded * (steps - 1)).astype(np.uint8 if steps == 256 else np.uint16)
+    curve = pyvips.Image.new_from_array(table.reshape(1, -1))
+    alpha = image.hasalpha()
+    colors = image.extract_band(0, n=image.bands - alpha).maplut(curve)
+    result = (colors.bandjoin(image[image.bands - 1]) if alpha else colors).copy(interpretation=image.interpretation)
+    result.set_type(pyvips.GValue.gstr_type, REMARK, f"converted from its gamma of {1 / gamma:.2g} to sRGB")
     return result
 
 

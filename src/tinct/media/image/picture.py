@@ -20,12 +20,13 @@ from tinct import files
 from tinct.color.resize import small_size
 from tinct.color.spaces import FloatArray
 from tinct.color.statistics import as_unit_rgb
-from tinct.errors import InputError, OutputError, TinctError, TooLargeError, UnreadableError
+from tinct.errors import InputError, MissingExtraError, OutputError, TinctError, TooLargeError, UnreadableError
 from tinct.files import written_beside
 from tinct.media.image import formats, notes
+from tinct.media.image.decoders import REMARK, UnsupportedError
 from tinct.media.image.embedding import embed, fitted
 from tinct.media.image.metadata import Metadata, for_result, read_metadata
-from tinct.media.image.opening import encodes, open_bytes, open_source, other_kind, save
+from tinct.media.image.opening import directory_of, open_image, page_count, save
 from tinct.media.image.profile import to_srgb
 from tinct.media.image.strips import StripFunction, StripPicture
 
@@ -52,6 +53,8 @@ class Picture:
         remarks: what a person should know, such as pages left out or colours converted.
         quality: JPEG quality it was written with; None where that is unknown.
         lossless: whether its pixels are known to be stored without loss.
+        page: which of a TIFF file's pictures it is, from 0.
+        directory: where that one's tags lie in the file; 0 where it is the first or no TIFF file.
     """
 
     source: Path | bytes
@@ -64,6 +67,11 @@ class Picture:
     remarks: tuple[str, ...]
     quality: int | None
     lossless: bool
+    page: int = 0
+    directory: int = 0
+
+    def _open(self, **options: Any) -> pyvips.Image:
+        return open_image(self.source, page=self.page, access="sequential", fail_on="error", **options)
 
     def small(self, *, size: float) -> FloatArray:
         """Read a small copy, by shrinking while decoding where the format can.
@@ -80,7 +88,7 @@ class Picture:
         shrunk = small_size(self.height, self.width, size=size)
         factor = max(1.0, self.height / shrunk[0])
         try:
-            image = _load(self.source, access="sequential", **_shrink_on_load(self.loader, factor))
+            image = self._open(**_shrink_on_load(self.loader, factor))
             turned = _orientation(image) >= 5
             height, width = shrunk[::-1] if turned else shrunk
             pixels = to_srgb(image, name=self.name).pixels
@@ -97,10 +105,8 @@ class Picture:
         Raises:
             UnreadableError: the file cannot be read any more.
         """
-        if self.loader.startswith(("bmpload", "pnmload", "jp2kload")):  # opening them decodes them
-            return Metadata()
         try:
-            return read_metadata(self.source, _load(self.source, access="sequential"))
+            return read_metadata(self.source, self._open(), directory=self.directory)
         except pyvips.Error as error:
             raise _unreadable(self.name, error) from error
         except OSError as error:
@@ -202,7 +208,7 @@ class Picture:
 
     def _pixels(self) -> tuple[pyvips.Image, pyvips.Image, bytes | None]:
         """Return the rows to stream (grey or RGB, then alpha), the image whose metadata they had, and the profile."""
-        source = _load(self.source, access="sequential")
+        source = self._open()
         orientation = _orientation(source)
         pixels, alpha, profile, _ = to_srgb(source, name=self.name)
         if alpha is not None:
@@ -222,26 +228,30 @@ class Picture:
         return pixels, source, profile
 
 
-def open_picture(source: str | Path | bytes) -> Picture:
+def open_picture(source: str | Path | bytes, *, page: int | None = None) -> Picture:
     """Open a picture: read its header and check that it can be used.
 
     Args:
         source: a file, or a file's bytes.
+        page: which of the pages of a TIFF file, from 0; reduced copies of pages are none.
 
     Returns:
-        The picture; of several pages or frames the first, and its remarks say so.
+        The picture; without `page`, of several pages or frames the first, and its remarks say so.
 
     Raises:
         UnreadableError: missing, empty, or no picture.
         TooLargeError: more than `MOST_PIXELS`.
         InputError: narrower than `LEAST_EDGE` pixels.
+        MissingExtraError: reading it needs an extra that is not installed.
     """
     _set_up_vips()
     place: Path | bytes = source if isinstance(source, bytes) else Path(source)
     name = "the picture" if isinstance(place, bytes) else str(place)
     head = _head(place, name)
     try:
-        image = _load(place, access="sequential")
+        image = open_image(place, page=page or 0, access="sequential", fail_on="error")
+    except MissingExtraError as error:
+        raise MissingExtraError(error.extra, f"{name}: {error.what}") from error
     except pyvips.Error as error:
         raise _unreadable(name, error) from error
     width, height = image.width, image.height
@@ -257,9 +267,9 @@ def open_picture(source: str | Path | bytes) -> Picture:
         )
     if _orientation(image) >= 5:
         width, height = height, width
-    pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
-    first_only = f"only the first of {pages} pages was used" if pages > 1 else ""
     loader = str(image.get("vips-loader")) if image.get_typeof("vips-loader") else ""
+    first_only = _left_out(place, image, loader) if page is None else ""
+    read_as = str(image.get(REMARK)) if image.get_typeof(REMARK) else ""
     return Picture(
         source=place,
         name=name,
@@ -268,10 +278,19 @@ def open_picture(source: str | Path | bytes) -> Picture:
         deep=image.format != "uchar",
         loader=loader,
         alpha=converted.alpha is not None,
-        remarks=tuple(remark for remark in (first_only, converted.remark) if remark),
+        remarks=tuple(remark for remark in (first_only, read_as, converted.remark) if remark),
         quality=formats.jpeg_quality(head) if loader.startswith("jpeg") else None,
         lossless=formats.is_lossless(loader, head),
+        page=page or 0,
+        directory=directory_of(place, page or 0),
     )
+
+
+def _left_out(source: Path | bytes, image: pyvips.Image, loader: str) -> str:
+    """Return what a person should know of pages and frames that are left out; empty where there are none."""
+    paged = loader.startswith("tiffload")
+    pages = page_count(source) if paged else int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
+    return "" if pages == 1 else f"only the first of {pages} pages was used" + "; --pages all takes each" * paged
 
 
 def check_target(target: Path, source: Path | bytes, *, overwrite: bool) -> None:
@@ -282,22 +301,6 @@ def check_target(target: Path, source: Path | bytes, *, overwrite: bool) -> None
     """
     formats.format_of(target)
     files.check_target(target, source=source if isinstance(source, Path) else None, overwrite=overwrite)
-
-
-def _load(source: Path | bytes, **options: Any) -> pyvips.Image:
-    if isinstance(source, bytes):
-        return open_bytes(source, fail_on="error", **options)
-    try:
-        with source.open("rb") as file:
-            if other_kind(file.read(12)) is not None:
-                file.seek(0)
-                return open_bytes(file.read())
-    except OSError as error:
-        raise pyvips.Error(str(error.strerror)) from error
-    # A file name ending in ] would be taken for libvips' options.
-    if str(source).endswith("]") or not encodes(source):
-        return pyvips.Image.new_from_source(open_source(source), "", fail_on="error", **options)
-    return pyvips.Image.new_from_file(str(source), fail_on="error", **options)
 
 
 def _described(
@@ -343,6 +346,8 @@ def _orientation(image: pyvips.Image) -> int:
 
 
 def _unreadable(name: str, error: pyvips.Error) -> TinctError:
+    if isinstance(error, UnsupportedError):
+        return UnreadableError(f"{name}: {error.message}")
     return UnreadableError(f"{name}: no picture that can be read, or damaged ({_line(error)}); check or replace it")
 
 

@@ -98,6 +98,8 @@ def _converted(image: pyvips.Image) -> tuple[pyvips.Image, bytes | None, str]:
         return converted, srgb, "converted from CMYK to sRGB"
     if embedded is None:
         return image, None, ""
+    if image.bands == 3 and _fits(embedded, b"GRAY"):  # AVIF stores grey pictures as colours
+        image = image.extract_band(0)
     try:
         if image.bands == 1 and _fits(embedded, b"GRAY", b"RGB "):
             curve = _grey_curve(image, deep=deep)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tinct.color.inputs import ARRAY, PICTURE
 from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray
-from tinct.errors import UnreadableError
-from tinct.media.image.opening import open_bytes
+from tinct.errors import MissingExtraError, UnreadableError
+from tinct.media.image.opening import open_image
 
 
 def read_small(content: bytes, *, longest: int | None = None, name: str) -> NDArray[np.uint8]:
@@ -32,6 +32,8 @@ def read_small(content: bytes, *, longest: int | None = None, name: str) -> NDAr
         if image.hasalpha():
             image = image.flatten(background=255)
         pixels: NDArray[np.uint8] = np.ascontiguousarray(image.extract_band(0, n=3).cast("uchar").numpy())
+    except MissingExtraError as error:
+        raise UnreadableError(f"{name}: {error}") from error
     except pyvips.Error as error:
         raise UnreadableError(f"{name}: not a picture, or a damaged one; leave it out") from error
     return pixels
@@ -53,7 +55,9 @@ def size_of(content: bytes, *, name: str) -> tuple[int, int]:
         UnreadableError: the bytes are no picture.
     """
     try:
-        image = open_bytes(content, access="sequential")
+        image = open_image(content, access="sequential")
+    except MissingExtraError as error:
+        raise UnreadableError(f"{name}: {error}") from error
     except pyvips.Error as error:
         raise UnreadableError(f"{name}: not a picture, or a damaged one; leave it out") from error
     lies = image.get_typeof("orientation") and image.get("orientation") >= 5
@@ -70,7 +74,7 @@ def _open(content: bytes, longest: int | None) -> pyvips.Image:
 
     libvips' own `thumbnail_buffer` would do all this, but takes files cut short for whole ones.
     """
-    image = open_bytes(content, access="sequential", fail_on="error")
+    image = open_image(content, access="sequential", fail_on="error")
     if longest is None or not str(image.get("vips-loader")).startswith("jpegload"):
         return image
     # The factor leaves twice the size, so that the reduction that is seen is the Lanczos kernel's.

@@ -1,0 +1,244 @@
+"""Pictures that libvips' packages cannot read, decoded whole by other libraries.
+
+BMP, PNM, JPEG 2000 and TIFF of 10, 12 or 14 packed bits by OpenCV; HEIC by pillow-heif, zstd in TIFF by Pillow, and
+cameras' raw files by rawpy, which are extras.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from tinct.errors import MissingExtraError
+from tinct.media.image.pages import Page
+from tinct.media.image.xmp import upright
+
+# A field of a libvips image: what a person should know of how it was read.
+REMARK = "tinct-remark"
+_PROFILE = "icc-profile-data"
+# First bytes -> what is read so, by a name like those of libvips' loaders.
+_KINDS = (
+    (re.compile(rb"BM"), "bmpload"),
+    (re.compile(rb"P[1-6]\s"), "pnmload"),
+    (re.compile(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"), "jp2kload"),
+    (re.compile(rb".{4}ftyp(?:he[imv][csx]|.{8,48}?he[iv][cx])", re.DOTALL), "heifload_hevc"),
+    (re.compile(rb".{4}ftypcrx |FUJIFILMCCD-RAW|II[RU]\0|IIR[OS]|MMO[R]|II\*\0.{4}CR\x02", re.DOTALL), "rawload"),
+)
+# Magic number, width, height and largest value of a PNM file that has one; comments run from # to the end of a line.
+_GAP = rb"(?:\s|#[^\n]*\n)+"
+_LARGEST = re.compile(rb"P[2356]" + _GAP + rb"\d+" + _GAP + rb"\d+" + _GAP + rb"(\d+)")
+HEAD = 64  # bytes that tell the kind
+
+
+class UnsupportedError(pyvips.Error):  # type: ignore[misc]  # a class of unknown type
+    """A sound picture of a kind that is not read; its `message` says which and what to do."""
+
+
+def other_kind(head: bytes) -> str | None:
+    """Return the kind of a file that libvips cannot read; None for all others.
+
+    Args:
+        head: its first bytes, `HEAD` where there are as many.
+    """
+    return next((name for magic, name in _KINDS if magic.match(head)), None)
+
+
+def tiff_kind(page: Page) -> str | None:
+    """Return the kind of a picture in a TIFF file that libvips cannot read; None for all others.
+
+    Raises:
+        UnsupportedError: nothing here reads its compression or its values.
+    """
+    if page.raw:
+        return "rawload"
+    if page.compression in ("zstd", "WebP", "LZMA"):
+        return "tiffload_zstd"
+    if page.compression:
+        raise UnsupportedError(
+            f"its pixels are compressed by {page.compression}, which tinct does not read; save it with LZW or none"
+        )
+    if page.bits > 32:
+        raise UnsupportedError(f"its values have {page.bits} bits each; save it with 8, 16 or 32")
+    return "tiffload_packed" if page.bits in (10, 12, 14) else None
+
+
+def decode(content: bytes, kind: str, *, page: int = 0) -> pyvips.Image:
+    """Decode a whole file of one of these kinds, with `vips-loader` set.
+
+    Raises:
+        MissingExtraError: that needs an extra which is not installed.
+        pyvips.Error: it is damaged.
+    """
+    if kind == "heifload_hevc":
+        image = _heic(content)
+    elif kind == "rawload":
+        image = _raw(content)
+    elif kind == "tiffload_zstd":
+        image = _by_pillow(content, page)
+    else:
+        pixels = _by_opencv(content)
+        if kind == "pnmload":
+            pixels = _stretched(pixels, content)
+        elif kind == "tiffload_packed":
+            pixels = _filled(pixels)
+        if pixels.ndim == 3:  # OpenCV's blue, green, red and opacity
+            pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+        image = _image(pixels)
+        if kind == "jp2kload":
+            _describe_jp2(content, image)
+    image.set_type(pyvips.GValue.gstr_type, "vips-loader", kind)
+    return image
+
+
+def _image(pixels: NDArray[Any]) -> pyvips.Image:
+    """Return (H, W) or (H, W, 1 to 4) uint8 or uint16 as a libvips image of its own."""
+    deep, grey = pixels.dtype == np.uint16, pixels.ndim == 2 or pixels.shape[2] < 3
+    interpretation = ("grey16" if grey else "rgb16") if deep else ("b-w" if grey else "srgb")
+    return pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation=interpretation).copy()
+
+
+def _set_blobs(image: pyvips.Image, **blobs: bytes | None) -> None:
+    for name, data in blobs.items():
+        if data:
+            image.set_type(pyvips.GValue.blob_type, name.replace("_", "-"), bytes(data))
+
+
+def _by_opencv(content: bytes) -> NDArray[Any]:
+    logging = cv2.utils.logging
+    level = logging.getLogLevel()
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # what is wrong is told by the error, not on the console
+    try:
+        pixels: NDArray[Any] | None = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:  # more pixels than it decodes, for one
+        pixels = None
+    finally:
+        logging.setLogLevel(level)
+    if pixels is None or pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2:] not in ((), (3,), (4,)):
+        raise pyvips.Error("OpenCV cannot decode it")
+    return pixels
+
+
+def _stretched(pixels: NDArray[Any], content: bytes) -> NDArray[Any]:
+    """Bring values whose largest is not 255 or 65535 to that range; of 8-bit text files, OpenCV does so itself."""
+    if pixels.dtype == np.uint8 and content[1:2] in (b"2", b"3"):
+        return pixels
+    header = _LARGEST.match(content)
+    whole = int(np.iinfo(pixels.dtype).max)
+    largest = min(int(header[1]), whole) if header else whole
+    if largest in (0, whole):
+        return pixels
+    result: NDArray[Any] = np.rint(pixels.astype(np.float64) * (whole / largest)).clip(0, whole).astype(pixels.dtype)
+    return result
+
+
+def _filled(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Bring values of 12 bits, which OpenCV puts into the upper ones of 16, to the whole range."""
+    if pixels.dtype != np.uint16:
+        return pixels
+    result: NDArray[Any] = pixels | (pixels >> 12)
+    return result
+
+
+def _heic(content: bytes) -> pyvips.Image:
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise MissingExtraError("heic", "reading HEIC") from error
+    try:
+        opened = pillow_heif.open_heif(io.BytesIO(content), convert_hdr_to_8bit=False)
+        image = _image(np.asarray(opened))
+    except (ValueError, RuntimeError, OSError, EOFError, SyntaxError) as error:
+        raise pyvips.Error(" ".join(str(error).split()) or "HEIC cannot be decoded") from error
+    _set_blobs(
+        image,
+        exif_data=opened.info.get("exif"),
+        xmp_data=upright(opened.info.get("xmp") or b""),  # its pixels are turned already
+        icc_profile_data=opened.info.get("icc_profile"),
+    )
+    image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # whatever its EXIF block says
+    if len(opened) > 1:
+        image.set_type(pyvips.GValue.gint_type, "n-pages", len(opened))
+    return image
+
+
+def _by_pillow(content: bytes, page: int) -> pyvips.Image:
+    try:
+        from PIL import Image, features
+    except ImportError as error:
+        raise MissingExtraError("heic", "reading TIFF compressed by zstd or WebP") from error
+    if not features.check("libtiff"):
+        raise pyvips.Error("this Pillow reads no compressed TIFF")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # at 89 megapixels
+            opened = Image.open(io.BytesIO(content))
+            opened.seek(page)
+            held = opened if opened.mode in ("L", "LA", "RGB", "RGBA", "I;16", "I;16B") else opened.convert("RGB")
+            pixels = np.asarray(held)
+    except (ValueError, OSError, EOFError, SyntaxError, Image.DecompressionBombError) as error:
+        raise pyvips.Error(" ".join(str(error).split()) or "TIFF cannot be decoded") from error
+    image = _image(pixels.astype(np.uint16) if pixels.dtype.itemsize == 2 else pixels)
+    _set_blobs(image, icc_profile_data=opened.info.get("icc_profile"))
+    orientation = opened.getexif().get(274)
+    if orientation:
+        image.set_type(pyvips.GValue.gint_type, "orientation", int(orientation))
+    return image
+
+
+def _raw(content: bytes) -> pyvips.Image:
+    try:
+        import rawpy
+    except ImportError as error:
+        raise MissingExtraError(
+            "raw", "this is a camera's raw file: export it as TIFF or JPEG first, or let tinct develop it, which"
+        ) from error
+    try:
+        with rawpy.imread(io.BytesIO(content)) as sensor:
+            pixels = sensor.postprocess(use_camera_wb=True, output_bps=16, no_auto_bright=True)
+    except rawpy.LibRawError as error:
+        raise pyvips.Error(f"the camera's raw file cannot be developed ({error})") from error
+    image = _image(pixels)
+    image.set_type(pyvips.GValue.gstr_type, REMARK, "developed from the camera's raw file with its own white balance")
+    return image
+
+
+def _describe_jp2(content: bytes, image: pyvips.Image) -> None:
+    """Take the profile, XMP and EXIF of a JPEG 2000 file over.
+
+    Source: ISO/IEC 15444-1, annex I; the identifiers of XMP (its specification, part 3) and of EXIF (JPEG group).
+    """
+    found: dict[str, bytes] = {}
+    for kind, data in _jp2_boxes(content):
+        if kind == b"colr" and data[:1] == b"\2":
+            found["icc_profile_data"] = data[3:]
+        elif kind == b"uuid" and data[:16].hex() == "be7acfcb97a942e89c71999491e3afac":
+            found["xmp_data"] = data[16:]
+        elif kind == b"uuid" and data[:16] == b"JpgTiffExif->JP2":
+            found["exif_data"] = data[16:]
+    _set_blobs(image, **found)
+
+
+def _jp2_boxes(content: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the boxes of a JPEG 2000 file, and those in its header: kind and content, but not the pixels."""
+    end = len(content) if end is None else end
+    while start + 8 <= end and content[:4] == b"\0\0\0\x0c":
+        length, kind = int.from_bytes(content[start : start + 4], "big"), content[start + 4 : start + 8]
+        head = 16 if length == 1 else 8
+        if length == 1:
+            length = int.from_bytes(content[start + 8 : start + 16], "big")
+        stop = min(start + length, end) if length else end
+        if stop < start + head:
+            return
+        if kind == b"jp2h":
+            yield from _jp2_boxes(content, start + head, stop)
+        elif kind != b"jp2c":
+            yield kind, content[start + head : stop]
+        start = stop

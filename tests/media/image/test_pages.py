@@ -1,0 +1,209 @@
+"""Which picture of a TIFF file is taken, against files that Pillow and libvips write."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pytest
+import pyvips
+from PIL import Image, TiffImagePlugin
+
+from media.image.pictures import scene, tinted, write
+from tinct.errors import MissingExtraError, UnreadableError
+from tinct.media.image.pages import read_pages
+from tinct.media.image.picture import open_picture
+from tinct.media.image.small import read_small, size_of
+
+WHOLE = scene(360, 480)[..., 0]
+
+
+def paged(path, *pages):
+    """Write pages, each (pixels, NewSubfileType), as one TIFF file."""
+    with TiffImagePlugin.AppendingTiffWriter(str(path), True) as file:
+        for number, (pixels, kind) in enumerate(pages):
+            picture = Image.fromarray(pixels)
+            picture.encoderinfo = {"tiffinfo": {254: kind, 285: f"page {number}"}}
+            picture.save(file, format="TIFF", tiffinfo={254: kind, 285: f"page {number}"})
+            file.newFrame()
+    return path
+
+
+def tiff(width, height, data, **tags):
+    """Return a little-endian TIFF file of one strip; tags by number as `t258`, each (type, values)."""
+    found = {256: (4, [width]), 257: (4, [height]), 258: (3, [8]), 259: (3, [1]), 262: (3, [1]), 273: (4, [8])}
+    found |= {277: (3, [1]), 278: (4, [height]), 279: (4, [len(data)])}
+    found |= {int(name[1:]): value for name, value in tags.items()}
+    entries, extra = b"", b""
+    behind = 8 + len(data) + 2 + 12 * len(found) + 4
+    for number, (kind, values) in sorted(found.items()):
+        letter = {1: "B", 3: "H", 4: "I", 10: "i"}[kind]
+        packed = struct.pack(f"<{len(values)}{letter}", *values)
+        count = len(values) // 2 if kind == 10 else len(values)
+        place = packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack("<I", behind + len(extra))
+        extra += packed if len(packed) > 4 else b""
+        entries += struct.pack("<HHI", number, kind, count) + place
+    directory = struct.pack("<H", len(found)) + entries + bytes(4)
+    return struct.pack("<2sHI", b"II", 42, 8 + len(data)) + data + directory + extra
+
+
+def test_a_reduced_copy_before_the_picture_is_passed_over(tmp_path):
+    source = paged(tmp_path / "in.tif", (WHOLE[::4, ::4], 1), (WHOLE, 0))
+    opened = open_picture(source)
+    assert (opened.width, opened.height, opened.remarks) == (480, 360, ())
+    assert size_of(source.read_bytes(), name="in") == (360, 480)
+    assert read_small(source.read_bytes(), name="in").shape == (360, 480, 3)
+    assert opened.small(size=1e4).shape == (360, 480, 1)
+    opened.write(tinted, tmp_path / "out.tif", settings={}, threads=1)
+    np.testing.assert_array_equal(pyvips.Image.new_from_file(str(tmp_path / "out.tif")).numpy()[..., 0], WHOLE)
+    assert open_picture(tmp_path / "out.tif").metadata.exif.main[285].data == b"page 1\0"
+
+
+@pytest.mark.parametrize("options", [{"subifd": True}, {}])
+def test_a_pyramid_is_one_picture(tmp_path, options):
+    tiles = {"tile": True, "tile_width": 64, "tile_height": 64, "pyramid": True}
+    source = write(tmp_path / "in.tif", WHOLE[..., None], **tiles, **options)
+    opened = open_picture(source)
+    assert (opened.width, opened.height, opened.remarks) == (480, 360, ())
+
+
+def test_a_pyramid_that_does_not_say_so_is_one_picture(tmp_path):
+    source = paged(tmp_path / "in.tif", (WHOLE, 0), (WHOLE[::2, ::2], 0), (WHOLE[::4, ::4], 0))
+    assert open_picture(source).remarks == ()
+
+
+def test_the_picture_in_a_subdirectory_is_taken(tmp_path):
+    """As cameras and archives write it: a small copy first, the whole picture among its subdirectories."""
+    whole = tiff(480, 360, WHOLE.tobytes(), t254=(4, [0]))
+    small = WHOLE[::4, ::4]
+    first = tiff(120, 90, small.tobytes(), t254=(4, [1]), t330=(4, [0]))
+    # The whole picture's file is put behind, its places moved.
+    shift = len(first)
+    first = tiff(120, 90, small.tobytes(), t254=(4, [1]), t330=(4, [shift + 8 + WHOLE.size]))
+    whole = tiff(480, 360, WHOLE.tobytes(), t254=(4, [0]), t273=(4, [shift + 8]))
+    content = first + whole
+    (page,) = read_pages(io.BytesIO(content))
+    assert (page.index, page.below, page.width, page.options) == (0, 0, 480, {"subifd": 0})
+    (tmp_path / "in.tif").write_bytes(content)
+    opened = open_picture(tmp_path / "in.tif")
+    assert (opened.width, opened.height) == (480, 360)
+    np.testing.assert_allclose(opened.small(size=1e4)[..., 0] * 255, WHOLE, atol=0.01)
+
+
+def test_each_page_can_be_named(tmp_path):
+    flipped = np.ascontiguousarray(WHOLE[::-1])
+    source = paged(tmp_path / "in.tif", (WHOLE, 0), (WHOLE[::3, ::3], 1), (flipped, 0))
+    assert open_picture(source).remarks == ("only the first of 2 pages was used; --pages all takes each",)
+    second = open_picture(source, page=1)
+    assert second.remarks == ()
+    np.testing.assert_allclose(second.small(size=1e4)[..., 0] * 255, flipped, atol=0.01)
+    assert second.metadata.exif.main[285].data == b"page 2\0"
+    with pytest.raises(UnreadableError, match=r"in\.tif: it has 2 pages and no page 3"):
+        open_picture(source, page=2)
+
+
+def test_a_loop_of_directories_ends():
+    content = bytearray(tiff(8, 8, bytes(64)))
+    place = len(content) - 4
+    content[place:] = content[4:8]
+    assert len(read_pages(io.BytesIO(bytes(content)))) == 1
+    with pytest.raises(ValueError, match="TIFF"):
+        read_pages(io.BytesIO(b"II*\0"))
+
+
+def packed_12(values):
+    first, second = values[:, ::2], values[:, 1::2]
+    return np.stack([first >> 4, ((first & 15) << 4) | (second >> 8), second & 255], -1).astype(np.uint8).tobytes()
+
+
+RAMP = np.tile(np.linspace(0, 4095, 96).astype(np.uint16), (40, 1))
+DEEP = {
+    "12 packed bits": tiff(96, 40, packed_12(RAMP), t258=(3, [12])),
+    "half floats": tiff(96, 40, (RAMP / 4095).astype("<f2").tobytes(), t258=(3, [16]), t339=(3, [3])),
+    "floats": tiff(96, 40, (RAMP / 4095).astype("<f4").tobytes(), t258=(3, [32]), t339=(3, [3])),
+    "floats up to 255": tiff(96, 40, (RAMP / 4095 * 255).astype("<f4").tobytes(), t258=(3, [32]), t339=(3, [3])),
+    "32 bits": tiff(96, 40, (RAMP.astype("<u4") * 1048832).tobytes(), t258=(3, [32])),
+}
+
+
+@pytest.mark.parametrize("kind", list(DEEP))
+def test_values_of_other_widths_keep_their_range(tmp_path, kind):
+    (tmp_path / "in.tif").write_bytes(DEEP[kind])
+    opened = open_picture(tmp_path / "in.tif")
+    assert opened.deep
+    np.testing.assert_allclose(opened.small(size=1e4)[..., 0], RAMP / 4095, atol=3e-4)
+    white = "255" if "255" in kind else "1"
+    assert opened.remarks == ((f"its floats became 16 bits: {white} is white",) if "float" in kind else ())
+    opened.write(lambda rows, top: np.repeat(rows, 3, axis=-1), tmp_path / "out.tif", settings={}, threads=1)
+    result = pyvips.Image.new_from_file(str(tmp_path / "out.tif"))
+    assert result.format == "ushort"
+    np.testing.assert_allclose(result.numpy()[..., 0] / 65535, RAMP / 4095, atol=3e-4)
+
+
+def test_zstd_in_tiff_is_read(tmp_path):
+    Image.fromarray(WHOLE).save(tmp_path / "in.tif", compression="zstd", tiffinfo={285: "7 recto"})
+    opened = open_picture(tmp_path / "in.tif")
+    np.testing.assert_allclose(opened.small(size=1e4)[..., 0] * 255, WHOLE, atol=0.01)
+    assert opened.metadata.exif.main[285].data == b"7 recto\0"
+    assert opened.default_target().suffix == ".tif"
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ({"t259": (3, [34712])}, "its pixels are compressed by JPEG 2000, which tinct does not read; save it with LZW"),
+        ({"t259": (3, [50002])}, "compressed by JPEG XL"),
+        ({"t258": (3, [64]), "t339": (3, [3])}, "its values have 64 bits each; save it with 8, 16 or 32"),
+    ],
+)
+def test_what_cannot_be_read_is_named_and_not_called_damaged(tmp_path, tags, words):
+    (tmp_path / "in.tif").write_bytes(tiff(16, 16, bytes(4096), **tags))
+    with pytest.raises(UnreadableError, match=words) as caught:
+        open_picture(tmp_path / "in.tif")
+    assert "damaged" not in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path / 'in.tif'}: its")
+
+
+def dng():
+    """A small raw file: an even grey seen through a camera's mosaic."""
+    sensor = np.full((96, 128), 8000, dtype="<u2")
+    matrix = [int(value * 10_000) for row in np.eye(3) for value in row]
+    return tiff(
+        128,
+        96,
+        sensor.tobytes(),
+        t254=(4, [0]),
+        t258=(3, [16]),
+        t262=(3, [32803]),
+        t33421=(3, [2, 2]),
+        t33422=(1, [0, 1, 1, 2]),
+        t50706=(1, [1, 4, 0, 0]),
+        t50708=(1, [*b"Test camera\0"]),
+        t50714=(3, [0]),
+        t50717=(4, [16383]),
+        t50721=(10, [number for value in matrix for number in (value, 10_000)]),
+        t50778=(3, [21]),
+    )
+
+
+def test_a_cameras_raw_file_says_what_it_is(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "rawpy", None)
+    (tmp_path / "in.dng").write_bytes(dng())
+    with pytest.raises(MissingExtraError, match=r"in\.dng: this is a camera's raw file: export it as TIFF") as caught:
+        open_picture(tmp_path / "in.dng")
+    assert caught.value.extra == "raw"
+    with pytest.raises(UnreadableError, match=r"pip install 'tinct\[raw\]'"):
+        read_small(dng(), name="in.dng")
+
+
+def test_a_cameras_raw_file_is_developed(tmp_path):
+    pytest.importorskip("rawpy", reason="needs rawpy: pip install 'tinct[raw]'")
+    (tmp_path / "in.dng").write_bytes(dng())
+    opened = open_picture(tmp_path / "in.dng")
+    assert opened.deep
+    assert opened.remarks == ("developed from the camera's raw file with its own white balance",)
+    assert opened.default_target().name == "in_color.png"
+    small = opened.small(size=64)
+    assert small.shape[2] == 3
+    assert np.ptp(small[4:-4, 4:-4]) < 0.25
