@@ -16,6 +16,7 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.web.app import create_app
 from tinct.web.settings import Limits
 from web.helpers import HERE, Process, encoded, grey_picture, serving, write_film
+from web.pages import WIDE, Open, Seen
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +85,40 @@ def browser() -> Iterator[Any]:
         chromium = started.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory, film_mp4: Path, color_png: bytes) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("files")
+    made = {
+        "photo": ("grandmother.jpg", encoded(".jpg", grey_picture(300, 440))),
+        "second": ("uncle.png", encoded(".png", grey_picture(200, 150))),
+        "garbage": ("garbage.jpg", b"no picture at all"),
+        "color": ("color.png", color_png),
+        "film": ("reel.mp4", film_mp4.read_bytes()),
+    }
+    for name, data in made.values():
+        (folder / name).write_bytes(data)
+    return {key: folder / name for key, (name, _) in made.items()}
+
+
+@pytest.fixture
+def open_page(browser: Any, server: Process) -> Iterator[Open]:
+    """Open the page; after the test, nothing was on its console and nothing asked of other machines."""
+    opened: list[Any] = []
+
+    def make(path: str = "", **options: Any) -> Any:
+        context = browser.new_context(**({"viewport": WIDE} | options))
+        context.set_default_timeout(60_000)
+        page = context.new_page()
+        page.seen = Seen(page, server)
+        page.goto(server.url + path)
+        opened.append((context, page))
+        return page
+
+    yield make
+    for context, page in opened:
+        page.goto("about:blank")  # leaving is what closes the photographs
+        page.wait_for_timeout(100)
+        page.seen.check()
+        context.close()

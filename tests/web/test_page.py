@@ -2,117 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import io
+import zipfile
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from web.helpers import Process, encoded, grey_picture
-
-WIDE = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory, film_mp4: Path, color_png: bytes) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("files")
-    made = {
-        "photo": ("grandmother.jpg", encoded(".jpg", grey_picture(300, 440))),
-        "second": ("uncle.png", encoded(".png", grey_picture(200, 150))),
-        "garbage": ("garbage.jpg", b"no picture at all"),
-        "color": ("color.png", color_png),
-        "film": ("reel.mp4", film_mp4.read_bytes()),
-    }
-    for name, data in made.values():
-        (folder / name).write_bytes(data)
-    return {key: folder / name for key, (name, _) in made.items()}
-
-
-class Seen:
-    """What a page did beside what was asked of it."""
-
-    def __init__(self, page: Any, server: Process) -> None:
-        self.page = page
-        self.console: list[str] = []
-        self.elsewhere: list[str] = []
-        self.allowed: list[str] = []
-        page.on("console", lambda message: message.type in ("error", "warning") and self.console.append(message.text))
-        page.on("pageerror", lambda error: self.console.append(str(error)))
-
-        def request(asked: Any) -> None:
-            if not asked.url.startswith((server.url, "blob:", "data:")):
-                self.elsewhere.append(asked.url)
-
-        page.on("request", request)
-
-    def check(self) -> None:
-        # Chromium itself writes a line for every answer that is no success.
-        told = [line for line in self.console if not any(allowed in line for allowed in self.allowed)]
-        assert told == []
-        assert self.elsewhere == []
-
-
-Open = Callable[..., Any]
-
-
-@pytest.fixture
-def open_page(browser: Any, server: Process) -> Iterator[Open]:
-    """Open the page; after the test, nothing was on its console and nothing asked of other machines."""
-    opened: list[Any] = []
-
-    def make(path: str = "", **options: Any) -> Any:
-        context = browser.new_context(**({"viewport": WIDE} | options))
-        context.set_default_timeout(60_000)
-        page = context.new_page()
-        page.seen = Seen(page, server)
-        page.goto(server.url + path)
-        opened.append((context, page))
-        return page
-
-    yield make
-    for context, page in opened:
-        page.goto("about:blank")  # leaving is what closes the photographs
-        page.wait_for_timeout(100)
-        page.seen.check()
-        context.close()
-
-
-def upload(page: Any, *paths: Path) -> None:
-    page.set_input_files("#file-input", [str(path) for path in paths])
-
-
-def ready(page: Any, count: int = 1) -> None:
-    page.locator("#file-list li.ready").nth(count - 1).wait_for()
-    page.locator("#after[src]").wait_for()
-    page.locator("#variants img[src]").nth(5).wait_for()
-
-
-def changed(page: Any, action: Callable[[], Any]) -> None:
-    """Do something after which another picture is to be seen."""
-    before = page.locator("#after").get_attribute("src")
-    action()
-    page.locator(f'#after:not([src="{before}"])').wait_for()
-
-
-def slide(page: Any, name: str, value: float) -> None:
-    page.locator(f"#{name}").fill(str(value))
-    page.locator(f"#{name}").dispatch_event("change")
-
-
-def saved(page: Any, button: str = "#save") -> tuple[str, bytes]:
-    with page.expect_download() as download:
-        page.click(button)
-    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
-
-
-def violations(page: Any) -> list[str]:
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
-    return [f"{item['id']}: {node['html'][:120]}" for item in found for node in item["nodes"]]
+from web.helpers import Process
+from web.pages import PHONE, Open, changed, ready, saved, slide, upload, violations
 
 
 def test_a_photograph_is_coloured_corrected_and_saved(open_page: Open, files: dict[str, Path], server: Process) -> None:
@@ -120,17 +19,17 @@ def test_a_photograph_is_coloured_corrected_and_saved(open_page: Open, files: di
     upload(page, files["photo"])
     ready(page)
     assert page.locator("#size-note").inner_text().startswith("440 × 300 pixels, JPEG")
-    # Temperature, live.
-    changed(page, lambda: slide(page, "temperature", 0.9))
-    assert page.locator("#temperature-value").inner_text() == "0.90"
+    # Vividness, live.
+    changed(page, lambda: slide(page, "vividness", 30))
+    assert page.locator("#vividness-value").inner_text() == "30"
     # A colour at a place: the likely ones first.
     page.get_by_label("Set a colour").check()
     box = page.locator("#stage").bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.4)
+    page.mouse.click(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.4)
     page.locator("#chooser").wait_for()
     assert page.locator("#chooser-swatches button").count() >= 1
-    page.locator("#chooser-color").fill("#c02020")
-    changed(page, lambda: page.click("#chooser-use"))
+    changed(page, lambda: page.locator("#chooser-color").fill("#c02020"))  # live, while one picks
+    page.click("#chooser-use")
     assert page.locator("#hints li").count() == 1
     # Undo, redo, reset.
     changed(page, lambda: page.click("#undo"))
@@ -141,10 +40,10 @@ def test_a_photograph_is_coloured_corrected_and_saved(open_page: Open, files: di
     assert name == "grandmother_color.jpg"
     result = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1].astype(int)
     assert result.shape == (300, 440, 3)
-    assert result[120, 220, 0] > result[120, 220, 1] + 30
+    assert result[120, 264, 0] > result[120, 264, 1] + 30
     changed(page, lambda: page.click("#reset"))
     assert page.locator("#reset").is_disabled()
-    page.goto("about:blank")
+    page.get_by_role("button", name="Remove grandmother.jpg").click()
     (store,) = server.place.glob("tinct-serve-*")  # type: ignore[attr-defined]
     for _ in range(50):  # the server learns of it a moment later
         if [path.name for path in store.iterdir()] == ["lock"]:
@@ -208,7 +107,9 @@ def test_several_files_good_and_bad(open_page: Open, files: dict[str, Path]) -> 
     upload(page, files["photo"], files["garbage"], files["color"], files["second"])
     ready(page, 2)
     assert "no photograph" in page.locator("#file-list li.failed").first.inner_text()
-    assert page.locator("#alert").is_visible()
+    told = page.locator("#file-list li.failed").last.inner_text()
+    assert "has colours already" in told
+    assert "recolor" not in told  # that is for programs
     page.click("#alert-close")
     page.get_by_role("button", name="Colour it anyway").click()
     ready(page, 3)
@@ -216,21 +117,31 @@ def test_several_files_good_and_bad(open_page: Open, files: dict[str, Path]) -> 
     page.locator("#size-note", has_text="150 × 200").wait_for()
     page.get_by_role("button", name="Remove garbage.jpg").click()
     assert page.locator("#file-list li").count() == 3
-    names = set()
-    page.on("download", lambda download: names.add(download.suggested_filename))
-    page.click("#save-all")
-    page.locator("#status", has_text="All photographs saved.").wait_for()
-    page.wait_for_timeout(200)
-    assert names == {"grandmother_color.jpg", "color_color.png", "uncle_color.png"}
+    name, data = saved(page, "#save-all")
+    assert name == "tinct_color.zip"
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["grandmother_color.jpg", "color_color.png", "uncle_color.png"]
+        result = cv2.imdecode(np.frombuffer(archive.read("uncle_color.png"), np.uint8), cv2.IMREAD_COLOR)
+        assert result.shape == (200, 150, 3)
 
 
 def test_a_film(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page()
     upload(page, files["film"])
     page.locator("#stills button").first.wait_for()
-    changed(page, lambda: slide(page, "temperature", 0.9))
+    changed(page, lambda: slide(page, "vividness", 30))
     page.get_by_role("button", name="Colour the film").click()
     page.locator("#film-done").wait_for()
+    # Before and after: colour is taken out of what lies left of the line.
+    page.locator("#film-stage").wait_for()
+    page.locator("#divide").fill("25")
+    assert page.locator("#film-grey").evaluate("part => getComputedStyle(part).backdropFilter") == "grayscale(1)"
+    assert "75%" in page.locator("#film-grey").evaluate("part => getComputedStyle(part).clipPath")
+    page.get_by_role("button", name="Still 1").click()
+    assert page.locator("#film-stage").is_hidden()
+    page.get_by_role("button", name="Film", exact=True).click()
+    assert page.locator("#film-stage").is_visible()
     assert page.locator("#film-video").evaluate("video => video.getAttribute('src')").startswith("/v1/jobs/")
     name, data = saved(page, "#film-save")
     assert name == "reel_color.mp4"

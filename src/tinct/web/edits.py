@@ -47,6 +47,11 @@ class Edit:
         """Return the id."""
         return self.folder.name
 
+    @property
+    def is_idle(self) -> bool:
+        """Return whether nobody used it for so long that it may make room for another."""
+        return time.monotonic() - self.used >= _IDLE
+
 
 class Edits:
     """All photographs open for editing, at most `most` at one time, of which a visitor gets a share (0..1)."""
@@ -122,13 +127,28 @@ class Edits:
         for name in list(self._edits):
             self.close(name)
 
+    def has_room(self, visitor: str | None = None) -> bool:
+        """Check whether a visitor could open a photograph."""
+        with self._guard:
+            in_the_way = self._in_the_way(visitor)
+        return not in_the_way or _oldest(in_the_way).is_idle
+
     def _make_room(self, visitor: str | None) -> None:
         with self._guard:
-            own = [edit for edit in self._edits.values() if visitor is not None and edit.visitor == visitor]
-            if len(self._edits) < self._most and len(own) < self._most_each:
-                return
-            in_the_way = own if len(own) >= self._most_each else self._edits.values()
-            oldest = min(in_the_way, key=lambda edit: edit.used)
-        if time.monotonic() - oldest.used < _IDLE:
+            in_the_way = self._in_the_way(visitor)
+        if not in_the_way:
+            return
+        if not _oldest(in_the_way).is_idle:
             raise Problem(429, "Too many photographs are open. Close one, or try again later.", retry_after=60)
-        self.close(oldest.name)
+        self.close(_oldest(in_the_way).name)
+
+    def _in_the_way(self, visitor: str | None) -> list[Edit]:
+        """Return the photographs of which one must be closed before a visitor can open another; none if he can."""
+        own = [edit for edit in self._edits.values() if visitor is not None and edit.visitor == visitor]
+        if len(own) >= self._most_each:
+            return own
+        return list(self._edits.values()) if len(self._edits) >= self._most else []
+
+
+def _oldest(edits: list[Edit]) -> Edit:
+    return min(edits, key=lambda edit: edit.used)

@@ -49,9 +49,16 @@ class Gate:
         self._free = asyncio.Semaphore(at_once)
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="tinct-web")
 
+    def has_room(self, visitor: str | None = None) -> bool:
+        """Check whether a visitor could take a place."""
+        return self.inside < self._room and not self._has_enough(visitor)
+
+    def _has_enough(self, visitor: str | None) -> bool:
+        return visitor is not None and self._by_visitor[visitor] >= self._most_each
+
     def enter(self, visitor: str | None = None) -> None:
         """Take a place, which `leave` frees; Problem (429) where there is none, or the visitor has enough of them."""
-        if visitor is not None and self._by_visitor[visitor] >= self._most_each:
+        if self._has_enough(visitor):
             message = "You have as many requests here as one visitor may. Try again when one of them is answered."
             raise Problem(429, message, retry_after=_RETRY_SECONDS)
         if self.inside >= self._room:

@@ -86,7 +86,7 @@ def test_closing_deletes_the_files(client: TestClient, grey_png: bytes) -> None:
 
 
 def test_a_page_that_is_left_may_come_back(make_client: Callable[..., TestClient], grey_png: bytes) -> None:
-    client = make_client(Limits(keep_seconds=1))  # swept twice a second
+    client = make_client()
     back, gone = (client.post("/v1/edits", files=photo_file(grey_png)).json() for _ in range(2))
     for info in (back, gone):
         assert client.delete(f"/v1/edits/{info['id']}", params={"after": 0.05}).status_code == 204

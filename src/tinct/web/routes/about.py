@@ -11,7 +11,7 @@ from tinct import __version__
 from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.modelfile import Card
 from tinct.web.problems import described
-from tinct.web.service import Shared, own_values
+from tinct.web.service import Shared, Visitor, own_values
 
 router = APIRouter(tags=["server"])
 
@@ -37,6 +37,7 @@ class Health(BaseModel):
     version: str = Field(examples=["0.1.0"])
     working: int = Field(description="Number of requests that are being worked on.")
     inside: int = Field(description="Number of requests that are being worked on, wait or come in.")
+    room: bool = Field(description="Whether whoever asks could open a photograph now.")
 
 
 class About(BaseModel):
@@ -63,6 +64,8 @@ def _model(name: str, task: str, card: Card | ClassifierCard, **more: Any) -> Mo
 
 
 @router.get("/healthz", responses={403: described()[403]})
-async def healthz(service: Shared) -> Health:
+async def healthz(service: Shared, visitor: Visitor) -> Health:
     """Report that the server is up; this needs no token."""
-    return Health(status="ok", version=__version__, working=service.gate.working, inside=service.gate.inside)
+    gate = service.gate
+    room = gate.has_room(visitor) and service.edits.has_room(visitor)
+    return Health(status="ok", version=__version__, working=gate.working, inside=gate.inside, room=room)

@@ -16,14 +16,25 @@ function headers(more = {}) {
   return token === null ? more : { ...more, Authorization: `Bearer ${token}` };
 }
 
-const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+export const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+/** What a person is told of an error; the server's own words are for programs, too. */
+export function plain(status, text) {
+  if (status === 401) return "This page's address lacks its token. Open the whole address that tinct serve printed.";
+  const words = text ?? `The server answered with an error (${status}).`;
+  return words
+    .replace(/ Send recolor=true to colour it anew\.$/, "")
+    .replace(/,? or use {2}tinct [a-z]+ {2}on the command line/, "");
+}
 
 async function words(response) {
+  let text;
   try {
-    return (await response.json()).error;
+    text = (await response.json()).error;
   } catch {
-    return `The server answered with an error (${response.status}).`;
+    // no JSON: the status must do
   }
+  return plain(response.status, text);
 }
 
 /** Ask; on 429 wait as long as the server says, and ask again. */
@@ -53,26 +64,30 @@ export const getBlob = async (path, more) => (await ask("GET", path, more)).blob
 export const postJson = async (path, json, more) => (await ask("POST", path, { json, ...more })).json();
 export const postBlob = async (path, json, more) => (await ask("POST", path, { json, ...more })).blob();
 
-/** Delete, even while the page is being left. */
-export function forget(path) {
-  fetch(path, { method: "DELETE", headers: headers(), keepalive: true }).catch(() => {});
+/** Delete, even while the page is being left; with `after`, unless it is asked for within so many seconds. */
+export function forget(path, after = 0) {
+  fetch(after ? `${path}?after=${after}` : path, { method: "DELETE", headers: headers(), keepalive: true }).catch(() => {});
 }
 
-/** Send a file with fields; `onProgress` gets 0..1. */
-export async function upload(path, file, fields, { onProgress, signal }) {
+/**
+ * Send a file with fields; `onProgress` gets 0..1. Where the server has no place, `onBusy(tries, seconds)` is awaited
+ * before the file is sent again.
+ */
+export async function upload(path, file, fields, { onProgress, onBusy, signal }) {
   for (let tries = 1; ; tries += 1) {
     const { status, text, wait } = await send(path, file, fields, { onProgress, signal });
     if (status >= 200 && status < 300) return JSON.parse(text);
-    if (status !== 429 || tries >= MOST_TRIES) {
-      let message = `The server answered with an error (${status}).`;
+    if (status !== 429) {
+      let message;
       try {
         message = JSON.parse(text).error;
       } catch {
         // no JSON: the status must do
       }
-      throw new ApiError(status, message);
+      throw new ApiError(status, plain(status, message));
     }
-    await pause(wait);
+    await onBusy(tries, wait);
+    if (signal.aborted) throw new DOMException("cancelled", "AbortError");
   }
 }
 
@@ -88,7 +103,7 @@ function send(path, file, fields, { onProgress, signal }) {
       resolve({
         status: request.status,
         text: request.responseText,
-        wait: Math.min(10, Number(request.getResponseHeader("Retry-After")) || 1),
+        wait: Number(request.getResponseHeader("Retry-After")) || 1,
       });
     request.onerror = () => reject(new ApiError(0, "The server cannot be reached. Is tinct serve still running?"));
     request.onabort = aborted;

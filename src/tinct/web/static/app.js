@@ -1,25 +1,33 @@
 // The page: joins the list of files, the picture and the settings.
 
 import { ApiError, getJson } from "./api.js";
-import { Chooser } from "./chooser.js";
-import { $, colorName, download, element, resultName, say, show, swatch, warn } from "./dom.js";
+import { $, element, say, show, warn } from "./dom.js";
+import { listenExamples } from "./examples.js";
 import { Film } from "./film.js";
 import { FilmView } from "./filmview.js";
 import { Files } from "./files.js";
+import { Hints } from "./hints.js";
 import { listen } from "./intake.js";
 import { Photo } from "./photo.js";
+import { stateWords } from "./rows.js";
+import { listenSaving } from "./saving.js";
+import { restore, store } from "./session.js";
 import { Stage } from "./stage.js";
+
+// What was sent is deleted so many seconds after the page was left, unless it comes back, as after a reload.
+const LEFT_SECONDS = 60;
 
 let model = { temperature: null, caution: null };
 let work = null; // the photograph or film that is shown
 
 const known = careful(async () => {
-  const { models } = await getJson("/v1/models");
+  const { models, limits } = await getJson("/v1/models");
   model = models.find((item) => item.task === "colorize");
+  files.mostOpen = Math.max(1, Math.min(6, Math.floor(limits.edits * limits.visitor_share)));
 })();
-const files = new Files({ known, usual: () => ({ temperature: model.temperature, caution: model.caution }), onChosen: (item) => choose(item) });
-const stage = new Stage({ onPlace: (points) => placed(points) });
-const chooser = new Chooser();
+const files = new Files({ known, usual: () => ({ temperature: model.temperature, caution: model.caution }), onChosen: (item) => choose(item), onUpdate: () => updated() });
+const stage = new Stage({ onPlace: (points) => hints.placed(points) });
+const hints = new Hints({ current: () => work, stage, change, preview: () => refresh(), setTool, careful });
 
 /** Run something that asks the server; say in words what went wrong. */
 function careful(action) {
@@ -28,13 +36,16 @@ function careful(action) {
       return await action(...values);
     } catch (error) {
       if (error.name === "AbortError") return undefined;
+      const item = files.chosen;
+      if (error instanceof ApiError && error.status === 404 && item?.work instanceof Photo && item.file) {
+        // The server dropped it, after an hour or a restart: send it again, with its settings.
+        item.work.opened = false;
+        files.again(item, item.recolor);
+        choose(item);
+        return undefined;
+      }
       if (!(error instanceof ApiError)) console.error(error);
       warn(error instanceof ApiError ? error.message : "Something went wrong on this page. Reload it and try again.");
-      const item = files.chosen;
-      if (error instanceof ApiError && error.status === 404 && item) {
-        Object.assign(item, { state: "failed", error: error.message, status: 0, kept: item.work?.now });
-        files.update();
-      }
       return undefined;
     }
   };
@@ -42,56 +53,86 @@ function careful(action) {
 
 // ---- what is shown ----
 
-const choosePicture = careful(async (item) => {
-  const mine = item.work;
-  stage.clear();
-  stage.showVeil(null);
-  $("confidence").checked = false;
-  if (mine instanceof Photo && item.kept) mine.set(item.kept);
-  item.kept = null;
-  mine.shown = null;
-  const [before] = await Promise.all([mine.before(), refresh()]);
-  if (work !== mine) return;
-  stage.showBefore(before);
-  stage.clearPaint();
-  if (mine instanceof Photo) {
-    show(item.row.image, mine.image);
-    await Promise.all([suggest(mine), variants(mine)]);
-  } else {
-    show(item.row.image, mine.image);
-    await filmView.stills(mine);
+let shownItem = null;
+let storing = 0;
+
+/** States have changed: bring what is shown of them up to date. */
+function updated() {
+  const item = files.chosen;
+  const pending = item !== null && !item.work?.opened;
+  $("progress").hidden = !pending;
+  $("panel").inert = pending;
+  if (pending) {
+    const before = files.items.filter((other) => other.state === "waiting").indexOf(item);
+    const places = item.state === "waiting" && before > 0 ? `, ${before} before it` : "";
+    $("progress-text").textContent = `${stateWords(item)}${places}…`.replace(/^./, (letter) => letter.toUpperCase());
+    if (item.state === "sending") $("progress-bar").value = item.progress ?? 0;
+    else $("progress-bar").removeAttribute("value");
   }
+  clearTimeout(storing);
+  storing = setTimeout(() => store(files), 300);
+}
+
+const showPicture = careful(async (item) => {
+  const mine = item.work;
+  mine.shown = null;
+  const fromFile = mine instanceof Photo && !$("source").hidden;
+  const before = fromFile ? item.file : mine.before();
+  await Promise.all([Promise.resolve(before).then((blob) => work === mine && stage.showBefore(blob)), refresh()]);
+  if (work !== mine || !mine.opened) return;
+  show(item.row.image, mine.image);
+  if (mine instanceof Photo) await Promise.all([hints.suggest(mine), variants(mine)]);
+  else await filmView.stills(mine);
 });
 
-function choose(item) {
+async function choose(item) {
   $("alert").hidden = true;
-  work = item?.work ?? null;
-  chooser.close();
-  $("work").hidden = work === null;
-  if (work === null) return;
-  const photo = work instanceof Photo;
-  for (const id of ["photo-bar", "variants-box", "confidence-label", "suggest-box", "save-box"]) $(id).hidden = !photo;
-  for (const id of ["film-box", "stills"]) $(id).hidden = photo;
-  $("hints-box").hidden = true;
-  $("suggestions").replaceChildren();
-  $("variants").replaceChildren();
-  setTool("compare");
-  stage.setCut(50);
+  work = item?.work?.opened ? item.work : null;
+  hints.clear();
+  $("work").hidden = item === null;
+  if (item === null) {
+    shownItem = null;
+    return;
+  }
+  controlsFor(item);
+  if (shownItem !== item) {
+    shownItem = item;
+    stage.view.fit();
+    stage.setCut(50);
+    await stage.showFile(item.film ? null : item.file);
+  }
+  updated();
+  if (work !== null && files.chosen === item) await showPicture(item);
+}
+
+/** Show the controls that a photograph, a film, or the model has. */
+function controlsFor(item) {
+  const photo = !item.film;
   const bins = model.temperature !== null;
-  for (const id of ["temperature-label", "caution-label"]) $(id).hidden = !bins;
-  if (photo && !bins) for (const id of ["variants-box", "confidence-label", "suggest-box"]) $(id).hidden = true;
-  if (photo) {
+  for (const id of ["photo-bar", "save-box"]) $(id).hidden = !photo;
+  for (const id of ["film-box", "stills"]) $(id).hidden = photo;
+  for (const id of ["variants-box", "confidence-label", "suggest-box"]) $(id).hidden = !photo || !bins;
+  for (const id of ["vividness-label", "caution-label"]) $(id).hidden = !bins;
+  $("variants").replaceChildren();
+  $("stills").replaceChildren();
+  $("film-stage").hidden = true;
+  $("stage").hidden = $("zoom-bar").hidden = false;
+  $("confidence").checked = false;
+  stage.showVeil(null);
+  setTool("compare");
+  if (work instanceof Photo) {
     const { width, height, suffix, remarks } = work.info;
     const kind = suffix.slice(1).toUpperCase().replace("JPG", "JPEG").replace("TIF", "TIFF");
+    $("format").options[0].textContent = `${kind}, as the original`;
     $("size-note").textContent = [`${width} × ${height} pixels, ${kind}, with its metadata.`, ...remarks].join(" ");
   }
   $("film-recolor").checked = item.recolor;
   controls();
-  choosePicture(item);
 }
 
 const refresh = careful(async () => {
   const mine = work;
+  if (mine === null) return;
   $("busy").hidden = false;
   try {
     await mine.refresh((blob) => work === mine && stage.showAfter(blob));
@@ -100,13 +141,28 @@ const refresh = careful(async () => {
   }
 });
 
+// People know vividness, 0..100; the server takes the temperature that it comes from, which falls as it rises.
+const MOST_TEMPERATURE = 1.2;
+const LEAST_TEMPERATURE = 0.05;
+const toVividness = (temperature) => (100 * (MOST_TEMPERATURE - temperature)) / (MOST_TEMPERATURE - LEAST_TEMPERATURE);
+const SLIDERS = {
+  vividness: {
+    name: "temperature",
+    of: (settings) => toVividness(settings.temperature),
+    to: (value) => Number((MOST_TEMPERATURE - (value * (MOST_TEMPERATURE - LEAST_TEMPERATURE)) / 100).toFixed(4)),
+    digits: 0,
+  },
+  caution: { name: "caution", of: (settings) => settings.caution, to: (value) => value, digits: 2 },
+};
+
 /** Bring every control to what is set. */
 function controls() {
+  if (work === null) return;
   const settings = work instanceof Photo ? work.settings : work.now;
-  for (const name of ["temperature", "caution"]) {
-    if (settings[name] === null) continue;
-    $(name).value = settings[name];
-    $(`${name}-value`).textContent = settings[name].toFixed(2);
+  for (const [id, slider] of Object.entries(SLIDERS)) {
+    if (settings[slider.name] === null) continue;
+    $(id).value = slider.of(settings);
+    $(`${id}-value`).textContent = slider.of(settings).toFixed(slider.digits);
   }
   if (work instanceof Film) {
     filmView.update();
@@ -119,108 +175,21 @@ function controls() {
     const { temperature, caution } = button.settings;
     button.setAttribute("aria-pressed", temperature === settings.temperature && caution === settings.caution);
   }
-  hints(settings.hints);
-  marks();
-}
-
-function marks() {
-  if (!(work instanceof Photo)) return;
-  const setting = stage.tool !== "compare";
-  const mine = work;
-  stage.setMarks(setting ? mine.suggested ?? [] : [], setting ? mine.settings.hints : [], (index) => {
-    const { x, y, colors } = mine.suggested[index];
-    askColor([[x, y]], colors);
-  });
-}
-
-// ---- colours at places ----
-
-function hints(list) {
-  $("hints-box").hidden = list.length === 0;
-  $("hints").replaceChildren(
-    ...list.map((hint, index) => {
-      const dot = element("span", { className: "dot" });
-      dot.style.backgroundColor = hint.color;
-      const name = `${colorName(hint.color)}${hint.points.length > 1 ? ", brushed" : ""}`;
-      const remove = element("button", {
-        type: "button",
-        textContent: "Remove",
-        ariaLabel: `Remove colour ${index + 1}, ${name}`,
-        onclick: () => change({ hints: work.now.hints.filter((_, other) => other !== index) }),
-      });
-      return element("li", {}, dot, element("span", { textContent: name }), remove);
-    }),
-  );
-}
-
-async function suggest(mine) {
-  if (mine.usual.temperature === null) return;
-  const found = await mine.suggestions();
-  if (work !== mine) return;
-  const rows = found.map((item, index) => {
-    const number = element("button", {
-      type: "button",
-      className: "number",
-      textContent: String(index + 1),
-      ariaLabel: `Show place ${index + 1}`,
-      onclick: () => {
-        setTool("point");
-        askColor([[item.x, item.y]], item.colors);
-      },
-    });
-    const choices = item.colors.map((color) =>
-      swatch(color, `Place ${index + 1}: ${colorName(color)}`, () => {
-        if (stage.tool === "compare") setTool("point");
-        hint([[item.x, item.y]], color);
-      }),
-    );
-    return element("li", {}, number, element("div", { className: "swatches" }, ...choices));
-  });
-  $("suggestions").replaceChildren(...rows);
-  $("suggest-box").hidden = !rows.length;
-  const likely = [...new Set(found.flatMap((item) => item.colors.slice(0, 2)))].slice(0, 6);
-  $("brush-swatches").replaceChildren(
-    ...likely.map((color) => swatch(color, `Brush with ${colorName(color)}`, () => ($("brush-color").value = color))),
-  );
-  marks();
-}
-
-function hint(points, color) {
-  const width = points.length > 1 ? Number($("brush-width").value) : 0;
-  change({ hints: [...work.now.hints, { points, color, width }] });
-  say(`Set: ${colorName(color)}.`);
-}
-
-const placed = careful(async (points) => {
-  if (!(work instanceof Photo)) return;
-  if (stage.tool === "brush") {
-    hint(points, $("brush-color").value);
-    setTimeout(() => stage.clearPaint(), 400);
-    return;
-  }
-  const mine = work;
-  const [x, y] = points[0];
-  const colors = mine.usual.temperature === null ? [] : await mine.colorsAt(x, y);
-  if (work === mine) askColor(points, colors);
-});
-
-function askColor(points, colors) {
-  const [x, y] = points[0];
-  stage.point(x, y);
-  chooser.open({ x, y, colors, onChosen: (color) => hint(points, color), onClosed: () => stage.point(null) });
+  hints.update();
 }
 
 // ---- settings ----
 
-function change(settings) {
+function change(settings, kind = null) {
   if (work instanceof Film) {
     Object.assign(work.now, settings);
   } else {
-    work.set(settings);
+    work.set(settings, kind);
     refreshThumbnail();
   }
   controls();
   refresh();
+  files.update();
 }
 
 let thumbnailTimer = 0;
@@ -229,22 +198,36 @@ function refreshThumbnail() {
   clearTimeout(thumbnailTimer);
   thumbnailTimer = setTimeout(
     careful(async () => {
-      if (item && !item.removed) show(item.row.image, await item.work.thumbnail());
+      if (item?.work?.opened && !item.removed) show(item.row.image, await item.work.thumbnail());
     }),
     800,
   );
 }
 
-for (const name of ["temperature", "caution"]) {
-  $(name).addEventListener("input", () => {
-    const value = Number($(name).value);
-    $(`${name}-value`).textContent = value.toFixed(2);
-    if (work instanceof Photo) work.try({ [name]: value });
-    else work.now[name] = value;
+for (const [id, slider] of Object.entries(SLIDERS)) {
+  $(id).addEventListener("input", () => {
+    const value = Number($(id).value);
+    $(`${id}-value`).textContent = value.toFixed(slider.digits);
+    if (work instanceof Photo) work.try({ [slider.name]: slider.to(value) });
+    else work.now[slider.name] = slider.to(value);
     refresh();
   });
-  $(name).addEventListener("change", () => change({ [name]: Number($(name).value) }));
+  // A drag is a step of its own for undo; arrow keys in a row are one together.
+  $(id).addEventListener("pointerdown", () => work instanceof Photo && (work.kind = null));
+  $(id).addEventListener("change", () => change({ [slider.name]: slider.to(Number($(id).value)) }, id));
 }
+
+$("same-for-all").addEventListener("click", () => {
+  if (!work) return;
+  const { temperature, caution } = work.now;
+  const others = files.items.filter((item) => !item.film && item !== files.chosen);
+  for (const item of others) {
+    if (item.work) item.work.set({ temperature, caution });
+    else item.asked = { temperature, caution };
+  }
+  say(`Vividness and caution are the same for all ${others.length + 1} photographs.`);
+  files.update();
+});
 
 async function variants(mine) {
   const buttons = mine.variants().map(({ name, settings }) => {
@@ -271,10 +254,10 @@ $("confidence").addEventListener(
 function setTool(tool) {
   document.querySelector(`input[name=tool][value=${tool}]`).checked = true;
   $("brush-bar").hidden = tool !== "brush";
-  chooser.close();
+  hints.chooser.close();
   stage.setTool(tool);
   stage.clearPaint();
-  marks();
+  hints.marks();
 }
 $("tools").addEventListener("change", (event) => setTool(event.target.value));
 
@@ -286,48 +269,15 @@ function step(name) {
   controls();
   refresh();
   refreshThumbnail();
+  files.update();
 }
 for (const name of Object.keys(steps)) $(name).addEventListener("click", () => step(name));
 
-// ---- films ----
+// ---- films, saving, files in, and the whole page ----
 
 const filmView = new FilmView({ current: () => work, files, stage, careful, refresh });
-
-// ---- saving ----
-
-const SUFFIXES = { jpeg: ".jpg", png: ".png", tiff: ".tif", webp: ".webp", avif: ".avif" };
-
-async function save(photo, format) {
-  const blob = await photo.save(format);
-  download(blob, resultName(photo.name, SUFFIXES[format] ?? photo.info.suffix));
-}
-
-$("save").addEventListener(
-  "click",
-  careful(async () => {
-    say("Saving at full size…");
-    $("save").disabled = true;
-    try {
-      await save(work, $("format").value);
-      say(`${work.name} saved.`);
-    } finally {
-      $("save").disabled = false;
-    }
-  }),
-);
-$("save-all").addEventListener(
-  "click",
-  careful(async () => {
-    for (const [index, item] of files.photos().entries()) {
-      say(`Saving ${index + 1} of ${files.photos().length}…`);
-      await save(item.work, $("format").value);
-    }
-    say("All photographs saved.");
-  }),
-);
-
-// ---- files in, and the whole page ----
-
+listenSaving(files, careful);
+listenExamples(files, careful);
 listen(files);
 addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey) || event.target.matches("input:not([type=range],[type=radio],[type=checkbox])")) return;
@@ -337,6 +287,18 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   step(name);
 });
-addEventListener("pagehide", (event) => !event.persisted && files.closeAll());
-addEventListener("resize", () => stage.clearPaint());
+addEventListener("beforeunload", (event) => files.items.some((item) => item.work?.unsaved) && event.preventDefault());
+addEventListener("pagehide", (event) => {
+  if (event.persisted) return;
+  store(files);
+  files.leave(LEFT_SECONDS);
+});
+addEventListener("pageshow", (event) => event.persisted && files.chosen && choose(files.chosen));
 $("alert-close").addEventListener("click", () => ($("alert").hidden = true));
+
+known.then(
+  careful(async () => {
+    const missing = await restore(files);
+    if (missing) warn(`${missing} ${missing === 1 ? "file is" : "files are"} not here any more. Add the same files again: their settings and colours are kept.`);
+  }),
+);

@@ -1,50 +1,98 @@
-// The little window that asks for a colour at a place: the likely ones first.
+// The little window that asks for a colour at a place: the likely ones first, shown on the picture while one picks.
 
-import { $, colorName, swatch } from "./dom.js";
+import { distinctNames, shownAt, swatch } from "./colors.js";
+import { $ } from "./dom.js";
+
+const GAP = 18;
 
 export class Chooser {
   constructor() {
     this.box = $("chooser");
-    this.onChosen = null;
     $("chooser-use").addEventListener("click", () => this.choose($("chooser-color").value));
     $("chooser-cancel").addEventListener("click", () => this.close());
+    $("chooser-color").addEventListener("input", () => this.pick($("chooser-color").value));
     this.box.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.close();
       event.stopPropagation();
     });
+    // A click outside closes this window, and does nothing else.
+    addEventListener("pointerdown", (event) => this.outside(event), { capture: true });
+    addEventListener("resize", () => this.close());
   }
 
-  /** Ask for a colour at a place in per cent of the picture. */
-  open({ x, y, colors, onChosen, onClosed }) {
-    this.onChosen = onChosen;
-    this.onClosed = onClosed;
+  /**
+   * Ask for a colour at a place in per cent of the picture, whose luma is `luma` (0..1, or null). `onTry(color)` is told
+   * of each that is looked at, and of null when it is over; then `onChosen(color)`, if one was chosen.
+   */
+  open({ x, y, colors, luma, onTry, onChosen, onClosed }) {
+    this.close();
+    Object.assign(this, { onTry, onChosen, onClosed, luma, picked: null });
     this.from = document.activeElement;
-    const choices = colors.map((color) => swatch(color, colorName(color), () => this.choose(color)));
+    const names = distinctNames(colors);
+    const choices = colors.map((color, index) => {
+      const button = swatch(color, names[index], () => this.choose(color));
+      button.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && this.look(color));
+      button.addEventListener("pointerleave", () => this.look(this.picked));
+      return button;
+    });
     $("chooser-swatches").replaceChildren(...choices);
     $("chooser-title").textContent = colors.length ? "Likely here" : "Which colour?";
     if (colors.length) $("chooser-color").value = colors[0];
+    this.note($("chooser-color").value);
     this.box.hidden = false;
     this.place(x, y);
     (choices[0] ?? $("chooser-color")).focus({ preventScroll: true });
-    this.box.scrollIntoView({ block: "nearest" });
+  }
+
+  pick(color) {
+    this.picked = color;
+    this.look(color);
+  }
+
+  /** Show a colour on the picture; null for none. */
+  look(color) {
+    this.note(color ?? $("chooser-color").value);
+    this.onTry?.(color);
+  }
+
+  /** Show what the place can show of a colour. */
+  note(color) {
+    $("chooser-shown").hidden = this.luma === null;
+    if (this.luma === null) return;
+    const { color: shown, left } = shownAt(color, this.luma);
+    $("chooser-sample").style.backgroundColor = shown;
+    const pale = this.luma > 0.5 ? "This place is too bright for more of it." : "This place is too dark for more of it.";
+    $("chooser-note").textContent = left < 0.6 ? pale : "So it looks here.";
   }
 
   place(x, y) {
-    const stage = $("stage");
-    const frame = $("frame");
-    const at = { x: stage.offsetLeft + (x * stage.offsetWidth) / 100, y: stage.offsetTop + (y * stage.offsetHeight) / 100 };
+    const stage = $("stage").getBoundingClientRect();
+    const at = { x: stage.left + (x * stage.width) / 100, y: stage.top + (y * stage.height) / 100 };
     const { offsetWidth: width, offsetHeight: height } = this.box;
-    const gap = 18;
-    const right = at.x + gap + width <= frame.offsetWidth;
-    const left = right ? at.x + gap : Math.max(0, at.x - gap - width);
-    const overlaps = !right && at.x - gap - width < 0;
-    const top = overlaps ? at.y + gap : at.y - height / 2;
-    this.box.style.left = `${Math.min(left, Math.max(0, frame.offsetWidth - width))}px`;
-    this.box.style.top = `${Math.max(0, overlaps ? top : Math.min(top, frame.offsetHeight - height))}px`;
+    const [most, lowest] = [innerWidth - width - 4, innerHeight - height - 4];
+    const beside = at.x + GAP + width <= innerWidth ? at.x + GAP : at.x - GAP - width;
+    const below = at.y + GAP + height <= innerHeight ? at.y + GAP : at.y - GAP - height;
+    this.box.style.left = `${Math.max(4, Math.min(most, beside < 0 ? at.x - width / 2 : beside))}px`;
+    this.box.style.top = `${Math.max(4, Math.min(lowest, beside < 0 ? below : at.y - height / 2))}px`;
+  }
+
+  outside(event) {
+    if (this.box.hidden || this.box.contains(event.target)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.close();
+    const swallow = (click) => {
+      click.preventDefault();
+      click.stopPropagation();
+    };
+    addEventListener("click", swallow, { capture: true, once: true });
+    // A drag ends without a click.
+    addEventListener("pointerup", () => setTimeout(() => removeEventListener("click", swallow, { capture: true }), 50), { once: true });
   }
 
   choose(color) {
     const { onChosen } = this;
+    this.onTry = null; // what is shown now is what stays
     this.close();
     onChosen?.(color);
   }
@@ -52,7 +100,8 @@ export class Chooser {
   close() {
     if (this.box.hidden) return;
     this.box.hidden = true;
-    this.onChosen = null;
+    this.onTry?.(null);
+    this.onTry = this.onChosen = null;
     this.onClosed?.();
     if (this.from?.isConnected) this.from.focus({ preventScroll: true });
   }

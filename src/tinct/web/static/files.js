@@ -1,57 +1,77 @@
-// The queue of files: each is sent, opened, and shown in the list with its state.
+// The queue of files: they are sent and opened one after the other, and only a few are open at one time.
+//
+// The server has room for few open photographs, a page may have hundreds. So the ones that were not looked at for the
+// longest are parked: the server drops them, while the page keeps the file, its settings and its thumbnail, and sends it
+// again only when it is chosen or saved.
 
-import { ApiError, upload } from "./api.js";
-import { $, element, say, show, warn } from "./dom.js";
+import { ApiError, getJson, pause, upload } from "./api.js";
+import { $, say, show, warn } from "./dom.js";
 import { Film } from "./film.js";
 import { Photo } from "./photo.js";
+import { makeRow, updateRow } from "./rows.js";
 
 const FILM_SUFFIXES = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|ts|m2ts|wmv|asf|flv|ogv|mxf)$/i;
+const LONGEST_WAIT = 60;
 
 export function isFilm(file) {
   return file.type.startsWith("video/") || (!file.type.startsWith("image/") && FILM_SUFFIXES.test(file.name));
 }
 
 export class Files {
-  /** `known` is fulfilled when the server's model is known; `usual` gives a film's settings; `onChosen(item)` is told which file is to be shown. */
-  constructor({ known, usual, onChosen }) {
-    this.known = known;
-    this.usual = usual;
-    this.onChosen = onChosen;
+  /**
+   * `known` is fulfilled when the server's model is known; `usual` gives a film's settings; `onChosen(item)` is told which
+   * file is to be shown, and again when it is ready; `onUpdate` that states have changed.
+   */
+  constructor({ known, usual, onChosen, onUpdate }) {
+    Object.assign(this, { known, usual, onChosen, onUpdate });
     this.items = [];
     this.chosen = null;
     this.working = false;
+    this.mostOpen = 6;
+    this.uses = 0;
   }
 
   add(files) {
+    let first = null;
     for (const file of files) {
-      const item = { file, name: file.name || "pasted picture", state: "waiting", progress: null, recolor: false };
-      item.row = this.row(item);
-      this.items.push(item);
-      $("file-list").append(item.row.box);
+      const name = file.name || "pasted picture";
+      let item = this.items.find((other) => other.state === "missing" && other.name === name && other.size === file.size);
+      if (item) item.state = "waiting";
+      else item = this.append({ name, size: file.size, film: isFilm(file), state: "waiting" });
+      item.file = file;
+      first ??= item;
     }
     if (files.length) say(files.length === 1 ? "1 file added." : `${files.length} files added.`);
+    if (first && (!this.chosen || this.chosen === first)) this.choose(first);
     this.update();
     this.work();
   }
 
-  row(item) {
-    const image = element("img", { alt: "" });
-    const state = element("span", { className: "state" });
-    const name = element("span", { className: "name", textContent: item.name, title: item.name });
-    const open = element("button", { type: "button", className: "open", onclick: () => this.choose(item) }, image, element("span", {}, name, state));
-    const bar = element("progress", { max: 1, value: 0, ariaLabel: `Sending ${item.name}` });
-    const anyway = element("button", { type: "button", textContent: "Colour it anyway", onclick: () => this.again(item, true) });
-    const retry = element("button", { type: "button", textContent: "Try again", onclick: () => this.again(item, item.recolor) });
-    const remove = element("button", { type: "button", className: "remove", onclick: () => this.remove(item) });
-    const actions = element("div", { className: "actions" }, anyway, retry);
-    const box = element("li", {}, element("div", { className: "head" }, open, remove), bar, actions);
-    return { box, image, open, state, bar, anyway, retry, remove };
+  append(values) {
+    const item = { file: null, progress: null, recolor: false, work: null, kept: null, waiters: [], used: 0, ...values };
+    item.row = makeRow(item.name, {
+      choose: () => this.choose(item),
+      anyway: () => this.again(item, true),
+      retry: () => this.again(item, item.recolor),
+      again: () => $("file-input").click(),
+      remove: () => this.remove(item),
+    });
+    this.items.push(item);
+    $("file-list").append(item.row.box);
+    return item;
   }
 
   again(item, recolor) {
     Object.assign(item, { state: "waiting", error: null, status: null, recolor });
     this.update();
+    if (!this.chosen || this.chosen.state === "failed") this.choose(item);
     this.work();
+  }
+
+  /** The next to open: the one that is looked at, then those that something waits for, then in order. */
+  next() {
+    const waiting = this.items.filter((item) => item.state === "waiting");
+    return waiting.find((item) => item === this.chosen) ?? waiting.find((item) => item.waiters.length) ?? waiting[0];
   }
 
   /** Send and open what waits, one after the other. */
@@ -59,11 +79,7 @@ export class Files {
     if (this.working) return;
     this.working = true;
     await this.known;
-    for (;;) {
-      const item = this.items.find((other) => other.state === "waiting");
-      if (!item) break;
-      await this.open(item);
-    }
+    for (let item = this.next(); item; item = this.next()) await this.open(item);
     this.working = false;
   }
 
@@ -76,68 +92,131 @@ export class Files {
         item.state = part < 1 ? "sending" : "colouring";
         this.update();
       },
+      onBusy: (tries, seconds) => this.untilRoom(item, tries, seconds),
     };
     item.state = "sending";
     item.progress = 0;
     this.update();
     try {
-      const film = isFilm(item.file);
       const fields = item.recolor ? { recolor: "true" } : {};
-      const info = film
+      const info = item.film
         ? await upload("/v1/video", item.file, { ...fields, hold: "true" }, options)
         : await upload("/v1/edits", item.file, fields, options);
-      const work = film ? new Film(info, item.name, this.usual()) : new Photo(info, item.name);
+      if (item.work) item.work.open(info);
+      else item.work = item.film ? new Film(info, item.name, { ...this.usual(), ...item.kept?.now }) : new Photo(info, item.name, item.kept);
       if (item.removed) {
-        work.close();
+        item.work.close();
         return;
       }
-      item.work = work;
-      item.state = "ready";
-      if (!this.chosen || this.chosen.state !== "ready") this.choose(item);
-      else show(item.row.image, await work.thumbnail());
-      say(`${item.name} is ready.`);
+      item.kept = null;
+      if (item.asked) item.work.set(item.asked);
+      item.asked = null;
+      await this.opened(item);
     } catch (error) {
-      if (error.name === "AbortError") return;
-      item.state = "failed";
-      item.error = error.message;
-      item.status = error instanceof ApiError ? error.status : 0;
-      if (!(error instanceof ApiError)) console.error(error);
-      warn(`${item.name}: ${item.error}`);
+      this.failed(item, error);
     } finally {
       this.update();
     }
   }
 
+  async opened(item) {
+    item.state = "ready";
+    item.used = this.uses += 1;
+    this.update();
+    for (const { resolve } of item.waiters.splice(0)) resolve();
+    if (item === this.chosen || !this.chosen || !["ready", "waiting", "sending", "colouring", "busy"].includes(this.chosen.state)) {
+      this.chosen = item;
+      this.onChosen(item);
+    } else show(item.row.image, await item.work.thumbnail());
+    say(`${item.name} is ready.`);
+    while (this.openPhotos().length > this.mostOpen && this.parkOne());
+  }
+
+  failed(item, error) {
+    const told = item.waiters.splice(0);
+    for (const { reject } of told) reject(error);
+    if (error.name === "AbortError") return;
+    item.state = "failed";
+    item.error = error.message;
+    item.status = error instanceof ApiError ? error.status : 0;
+    if (!(error instanceof ApiError)) console.error(error);
+    if (item === this.chosen) {
+      this.chosen = this.items.find((other) => other.state === "ready" || other.state === "waiting") ?? null;
+      this.onChosen(this.chosen);
+    }
+    if (!told.length) warn(`${item.name}: ${item.error}`);
+  }
+
+  /** Wait until the server may have room, without sending the file to see. */
+  async untilRoom(item, tries, seconds) {
+    item.state = "busy";
+    this.update();
+    if (!item.film && this.parkOne()) return;
+    for (;;) {
+      await pause(Math.min(LONGEST_WAIT, item.film ? seconds : Math.min(seconds, 2 ** tries)));
+      if (item.abort.signal.aborted || (await getJson("/healthz")).room) return;
+    }
+  }
+
+  openPhotos() {
+    return this.items.filter((item) => item.work instanceof Photo && item.work.opened);
+  }
+
+  /** Park the photograph that was not used for the longest; return whether there was one. */
+  parkOne() {
+    const [oldest] = this.openPhotos()
+      .filter((item) => item !== this.chosen && !item.waiters.length)
+      .sort((one, other) => one.used - other.used);
+    oldest?.work.park();
+    return oldest !== undefined;
+  }
+
+  /** Have a photograph open on the server; fulfilled when it is. */
+  async ensureOpen(item) {
+    item.used = this.uses += 1;
+    if (item.work?.opened) return;
+    if (!item.file) throw new ApiError(0, `${item.name} is not here any more. Choose it again.`);
+    if (item.state === "ready" || item.state === "failed") item.state = "waiting";
+    const done = new Promise((resolve, reject) => item.waiters.push({ resolve, reject }));
+    this.update();
+    this.work();
+    await done;
+  }
+
   choose(item) {
     if (item.state === "failed") warn(`${item.name}: ${item.error}`);
-    if (item.state !== "ready" || item === this.chosen) return;
+    if (item.state === "missing") $("file-input").click();
+    if (["failed", "missing"].includes(item.state) || item === this.chosen) return;
     this.chosen = item;
+    item.used = this.uses += 1;
+    if (item.work && !item.work.opened) item.state = "waiting";
     this.update();
     this.onChosen(item);
+    this.work();
   }
 
   remove(item) {
     item.removed = true;
     item.abort?.abort();
     item.work?.close();
-    const at = this.items.indexOf(item);
-    this.items.splice(at, 1);
+    this.items.splice(this.items.indexOf(item), 1);
     item.row.box.remove();
     say(`${item.name} removed.`);
     if (this.chosen === item) {
       this.chosen = null;
-      const next = this.items.filter((other) => other.state === "ready")[0];
+      const next = this.items.find((other) => other.state === "ready") ?? this.items.find((other) => other.state === "waiting");
       if (next) this.choose(next);
       else this.onChosen(null);
     }
     this.update();
-    ($("file-list").querySelector("button.open") ?? $("add")).focus();
+    ($("file-list").querySelector("button.open") ?? $("pick")).focus();
   }
 
-  closeAll() {
+  /** The page is left; it may come back soon, as after a reload. */
+  leave(seconds) {
     for (const item of this.items) {
       item.abort?.abort();
-      item.work?.close();
+      item.work?.park(seconds);
     }
   }
 
@@ -146,33 +225,12 @@ export class Files {
   }
 
   update() {
-    for (const item of this.items) {
-      const { box, open, state, bar, anyway, retry, remove } = item.row;
-      box.className = `${item.state} ${item === this.chosen ? "chosen" : ""}`;
-      const current = item === this.chosen ? "true" : "false";
-      open.setAttribute("aria-current", current);
-      state.textContent = words(item);
-      bar.hidden = item.state !== "sending" && !item.work?.busy;
-      bar.value = item.work?.busy ? item.work.info.frames / (item.work.info.total || 1) : item.progress ?? 0;
-      anyway.hidden = item.status !== 409;
-      retry.hidden = item.state !== "failed" || ![0, 408, 429, 500, 503, 507].includes(item.status);
-      const going = ["waiting", "sending", "colouring"].includes(item.state);
-      remove.textContent = going ? "Cancel" : "✕";
-      remove.ariaLabel = `${going ? "Cancel" : "Remove"} ${item.name}`;
-      remove.title = remove.ariaLabel;
-    }
+    for (const item of this.items) updateRow(item, item === this.chosen);
     $("intake").hidden = this.items.length > 0;
     $("files").hidden = this.items.length === 0;
     $("save-all").hidden = this.photos().length < 2;
+    $("same-for-all").hidden = this.items.filter((item) => !item.film).length < 2;
+    document.body.classList.toggle("working", this.items.length > 0);
+    this.onUpdate();
   }
-}
-
-function words(item) {
-  if (item.state === "failed") return item.error;
-  if (item.state === "sending") return `sending ${Math.round(100 * (item.progress ?? 0))} %`;
-  if (item.work instanceof Film) {
-    const names = { held: "film", waiting: "waits", running: "colouring", done: "done", failed: "failed", cancelled: "cancelled" };
-    return names[item.work.state];
-  }
-  return item.state;
 }

@@ -1,20 +1,43 @@
 // One film: stills to try settings on, then a job that is watched.
 
-import { ApiError, ask, forget, getBlob, getJson, postJson } from "./api.js";
+import { ApiError, ask, forget, getBlob, getJson, pause, postJson } from "./api.js";
 
-const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 export const STILLS = 4;
 
 export class Film {
   constructor(info, name, usual) {
-    this.info = info;
     this.name = name;
     this.now = { ...usual };
     this.still = 0;
-    this.path = `/v1/jobs/${info.id}`;
     this.running = false;
+    this.open(info);
+  }
+
+  /** One that the server still holds after a reload; `kept` is what it was `toJson`. */
+  static restored(info, name, kept) {
+    return new Film(info, name, kept.now);
+  }
+
+  toJson() {
+    return { info: this.info, now: this.now };
+  }
+
+  open(info) {
+    this.info = info;
+    this.path = `/v1/jobs/${info.id}`;
     this.shown = null;
-    this.closed = false;
+    this.opened = true;
+  }
+
+  /** Whether work would be lost if the page was left. */
+  get unsaved() {
+    return this.busy || (this.state === "done" && !this.saved);
+  }
+
+  /** Seconds that are left, or null while nobody can tell. */
+  get left() {
+    const { frames, total, seconds } = this.info;
+    return frames > 3 && total ? Math.max(0, (seconds / frames) * (total - frames)) : null;
   }
 
   get state() {
@@ -38,11 +61,11 @@ export class Film {
     try {
       for (;;) {
         const wanted = `${this.path}/stills/${this.still}?${this.query()}`;
-        if (wanted === this.shown || this.closed) break;
+        if (wanted === this.shown || !this.opened) break;
         const blob = await getBlob(wanted);
         this.shown = wanted;
         this.image = blob;
-        if (!this.closed) onShown(blob);
+        if (this.opened) onShown(blob);
       }
     } finally {
       this.running = false;
@@ -73,25 +96,33 @@ export class Film {
   async start(more, onChange) {
     const settings = { ...more };
     for (const name of ["temperature", "caution"]) if (this.now[name] !== null) settings[name] = this.now[name];
+    this.saved = false;
     this.info = await postJson(`${this.path}/start`, settings);
     await this.watch(onChange);
   }
 
   async watch(onChange) {
+    this.watched = true;
     onChange();
-    while (this.busy && !this.closed) {
+    while (this.busy && this.opened) {
       await pause(0.5);
       this.info = await getJson(this.path);
       onChange();
     }
+    this.watched = false;
   }
 
   async cancel() {
     this.info = await (await ask("POST", `${this.path}/cancel`)).json();
   }
 
+  /** Let the server drop it, at once or after some seconds in which nobody asks for it. */
+  park(after = 0) {
+    if (this.opened) forget(this.path, after);
+    this.opened = false;
+  }
+
   close() {
-    this.closed = true;
-    forget(this.path);
+    this.park();
   }
 }

@@ -10,46 +10,73 @@ const VARIANTS = [
   { name: "Calm", temperature: 1.7, caution: 1 },
   { name: "Careful", temperature: 1, caution: 3 },
 ];
+// Steps of one kind that follow each other within this many milliseconds are one step for undo.
+const TOGETHER = 3000;
+const LONGEST_HISTORY = 200;
+
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
 export class Photo {
-  /** `info` is what the server said when the photograph was opened. */
-  constructor(info, name) {
-    this.info = info;
+  /** `info` is what the server said when the photograph was opened; `kept` what an earlier one was `toJson`. */
+  constructor(info, name, kept = null) {
     this.name = name;
-    this.usual = { temperature: info.temperature, caution: info.caution, hints: [] };
-    this.past = [];
-    this.future = [];
-    this.now = this.usual;
-    this.path = `/v1/edits/${info.id}`;
-    this.shown = null;
+    this.past = kept?.past ?? [];
+    this.future = kept?.future ?? [];
+    this.savedAs = kept?.savedAs ?? null;
+    this.open(info);
+    this.now = kept?.now ?? this.usual;
     this.running = false;
-    this.waiting = [];
-    this.closed = false;
   }
 
-  /** Change settings for a moment, as while a slider moves. */
+  /** The server has it open, for the first time or again. */
+  open(info) {
+    this.info = info;
+    this.usual = { temperature: info.temperature, caution: info.caution, hints: [] };
+    this.path = `/v1/edits/${info.id}`;
+    this.opened = true;
+    this.shown = null;
+  }
+
+  /** Let the server drop it; settings stay, and `open` goes on with them. */
+  park(after = 0) {
+    if (this.opened) forget(this.path, after);
+    this.opened = false;
+  }
+
+  toJson() {
+    const { info, now, past, future, savedAs } = this;
+    return { info, now, past: past.slice(-20), future: future.slice(-20), savedAs };
+  }
+
+  /** Change settings for a moment, as while a slider moves; null goes back. */
   try(change) {
-    this.trial = { ...this.now, ...change };
+    this.trial = change && { ...this.now, ...change };
   }
 
-  /** Change settings for good: undo goes back to what was before. */
-  set(change) {
+  /** Change settings for good: undo goes back to what was before. Changes of one `kind` in a row are one step. */
+  set(change, kind = null) {
     const next = { ...this.now, ...change };
     this.trial = null;
-    if (JSON.stringify(next) === JSON.stringify(this.now)) return;
-    this.past.push(this.now);
+    if (same(next, this.now)) return;
+    const goesOn = kind !== null && kind === this.kind && performance.now() - this.changedAt < TOGETHER;
+    if (!goesOn) this.past.push(this.now);
+    this.past.splice(0, this.past.length - LONGEST_HISTORY);
+    this.kind = kind;
+    this.changedAt = performance.now();
     this.future = [];
     this.now = next;
   }
 
   undo() {
     if (!this.past.length) return;
+    this.kind = null;
     this.future.push(this.now);
     this.now = this.past.pop();
   }
 
   redo() {
     if (!this.future.length) return;
+    this.kind = null;
     this.past.push(this.now);
     this.now = this.future.pop();
   }
@@ -63,7 +90,12 @@ export class Photo {
   }
 
   get changed() {
-    return JSON.stringify(this.now) !== JSON.stringify(this.usual);
+    return !same(this.now, this.usual);
+  }
+
+  /** Whether work would be lost if the page was left. */
+  get unsaved() {
+    return this.changed && !same(this.now, this.savedAs);
   }
 
   /** What the server takes of settings. */
@@ -81,11 +113,11 @@ export class Photo {
     try {
       for (;;) {
         const wanted = JSON.stringify(this.body());
-        if (wanted === this.shown || this.closed) break;
+        if (wanted === this.shown || !this.opened) break;
         const blob = await postBlob(`${this.path}/preview`, JSON.parse(wanted));
         this.shown = wanted;
         this.image = blob;
-        if (!this.closed) onShown(blob);
+        if (this.opened) onShown(blob);
       }
     } finally {
       this.running = false;
@@ -132,13 +164,15 @@ export class Photo {
     return postBlob(`${this.path}/preview`, { ...this.body({ ...this.now, ...settings }), edge: 220 });
   }
 
-  save(format) {
-    return postBlob(`${this.path}/save`, { ...this.body(this.now), format });
+  async save(format) {
+    const { now } = this;
+    const blob = await postBlob(`${this.path}/save`, { ...this.body(now), format });
+    this.savedAs = now;
+    return blob;
   }
 
   close() {
-    this.closed = true;
-    forget(this.path);
+    this.park();
   }
 }
 

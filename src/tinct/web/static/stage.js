@@ -1,14 +1,20 @@
 // The picture on the page: before and after, the veil, strokes, marks, and what pointer and keys do on it.
 
-import { $, element, show } from "./dom.js";
+import { $, show } from "./dom.js";
+import { drawMarks } from "./marks.js";
+import { Viewport } from "./viewport.js";
 
 const HELP = {
-  compare: "Drag over the picture, or use the slider below it, to see it as it was.",
-  point: "Click or tap a thing whose colour you know, or one of the numbers.",
+  compare: "Drag the line to see it as it was. Zoom with the wheel or two fingers.",
+  point: "Click or tap a thing whose colour you know, or one of the numbers; drag a dot to move it.",
   brush: "Paint over a thing whose colour you know.",
 };
-const KEYS = " With the keyboard: arrow keys move a cross, Enter sets the colour there.";
+const KEYS = " With the keyboard: arrow keys move a cross, Enter sets the colour there, + and - zoom.";
 const STEP = 2; // per cent that an arrow key moves
+const GRAB = 26; // pixels beside the line in which it is taken
+const SLOP = 6; // pixels that a pointer moves before a click is a drag
+// Larger files are not decoded for the screen while they are sent.
+const MOST_SHOWN = 40e6;
 
 export class Stage {
   /** `onPlace(points)` is told of a click ([[x, y]]) or a stroke, in per cent of the picture. */
@@ -17,10 +23,14 @@ export class Stage {
     this.tool = "compare";
     this.cross = { x: 50, y: 50 };
     this.stroke = null;
+    this.fingers = new Map();
     this.box = $("stage");
+    this.view = new Viewport({ frame: $("frame"), box: this.box });
+    this.view.onChange = () => this.viewed();
     this.listen();
     this.setTool("compare");
     this.setCut(50);
+    for (const id of ["after", "before"]) $(id).addEventListener("load", () => this.view.setSize($(id).naturalWidth, $(id).naturalHeight));
   }
 
   setTool(tool) {
@@ -38,16 +48,35 @@ export class Stage {
 
   setCut(percent) {
     const cut = Math.max(0, Math.min(100, percent));
-    this.box.style.setProperty("--cut", `${cut}%`);
+    $("frame").style.setProperty("--cut", `${cut}%`);
     $("divide").value = cut;
+  }
+
+  /** Show a file as it is, in grey, before the server has seen it; fulfilled with whether the browser can. */
+  async showFile(file) {
+    this.clear();
+    const source = $("source");
+    source.hidden = true;
+    if (!file || file.size > MOST_SHOWN) return false;
+    show(source, file);
+    try {
+      await source.decode();
+    } catch {
+      return false;
+    }
+    source.hidden = false;
+    this.view.setSize(source.naturalWidth, source.naturalHeight);
+    return true;
   }
 
   showAfter(blob) {
     show($("after"), blob);
+    $("after").hidden = false;
   }
 
   showBefore(blob) {
     show($("before"), blob);
+    $("before").hidden = this.tool !== "compare";
   }
 
   showVeil(blob) {
@@ -57,31 +86,14 @@ export class Stage {
 
   clear() {
     for (const id of ["after", "before", "veil"]) $(id).removeAttribute("src");
-    this.setMarks([], []);
+    for (const id of ["after", "before", "veil", "cross"]) $(id).hidden = true;
+    this.setMarks([], [], {});
     this.clearPaint();
   }
 
-  /** Numbered places that are worth a colour, and dots where colours were set. */
-  setMarks(suggestions, hints, onSuggestion) {
-    const marks = suggestions.map((item, index) => {
-      const mark = element("button", {
-        type: "button",
-        className: "mark",
-        textContent: String(index + 1),
-        ariaLabel: `Place ${index + 1}: choose its colour`,
-        onclick: () => onSuggestion(index),
-      });
-      place(mark, item.x, item.y);
-      return mark;
-    });
-    const dots = hints.map((hint) => {
-      const dot = element("span", { className: "set" });
-      const [x, y] = hint.points[Math.floor(hint.points.length / 2)];
-      place(dot, x, y);
-      dot.style.backgroundColor = hint.color;
-      return dot;
-    });
-    $("marks").replaceChildren(...dots, ...marks);
+  /** Numbered places that are worth a colour, and dots where colours were set; see `drawMarks`. */
+  setMarks(suggestions, hints, on) {
+    drawMarks({ suggestions, hints, at: (event) => this.at(event), on });
   }
 
   clearPaint() {
@@ -90,85 +102,138 @@ export class Stage {
     canvas.height = canvas.clientHeight;
   }
 
+  viewed() {
+    // Zoomed in, light and dark come from the file itself, which is sharper than the preview; the tint from the preview.
+    this.box.classList.toggle("sharp", this.view.zoomed && !$("source").hidden);
+    if (!this.stroke) this.clearPaint();
+  }
+
   at(event) {
     const box = this.box.getBoundingClientRect();
     const clip = (value) => Math.max(0, Math.min(100, value));
     return [clip((100 * (event.clientX - box.left)) / box.width), clip((100 * (event.clientY - box.top)) / box.height)];
   }
 
+  /** The luma, 0..1, of the picture at a place; null where it is not known. */
+  lumaAt(x, y) {
+    const image = $("before");
+    if (!image.naturalWidth) return null;
+    const pen = new OffscreenCanvas(1, 1).getContext("2d");
+    const [left, top] = [(x * (image.naturalWidth - 1)) / 100, (y * (image.naturalHeight - 1)) / 100];
+    pen.drawImage(image, Math.max(0, left - 1), Math.max(0, top - 1), 3, 3, 0, 0, 1, 1);
+    const [r, g, b] = pen.getImageData(0, 0, 1, 1).data;
+    return (0.299 * r + 0.587 * g + 0.114 * b) / 255;
+  }
+
   /** Show the place that is talked about, or none. */
   point(x, y) {
-    if (x !== null) {
+    this.held = x !== null;
+    if (this.held) {
       this.cross = { x, y };
       this.moveCross(0, 0);
+      this.view.reveal(x, y);
     }
-    $("cross").hidden = x === null;
+    $("cross").hidden = !this.held;
   }
 
   moveCross(across, down) {
     this.cross.x = Math.max(0, Math.min(100, this.cross.x + across));
     this.cross.y = Math.max(0, Math.min(100, this.cross.y + down));
-    place($("cross"), this.cross.x, this.cross.y);
+    $("cross").style.left = `${this.cross.x}%`;
+    $("cross").style.top = `${this.cross.y}%`;
   }
 
   listen() {
-    const box = this.box;
-    box.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || event.target.closest("button")) return;
-      const point = this.at(event);
-      if (this.tool === "compare") {
-        this.dragging = true;
-        this.setCut(point[0]);
-      } else if (this.tool === "brush") {
-        this.clearPaint();
-        this.stroke = [point];
-        this.draw();
-      } else {
-        return;
-      }
-      box.setPointerCapture(event.pointerId);
+    const frame = $("frame");
+    frame.addEventListener("pointerdown", (event) => this.down(event));
+    frame.addEventListener("pointermove", (event) => this.move(event));
+    for (const name of ["pointerup", "pointercancel"]) frame.addEventListener(name, (event) => this.up(event));
+    frame.addEventListener("click", (event) => {
+      if (this.tool === "point" && !this.moved && this.isPicture(event)) this.onPlace([this.at(event)]);
     });
-    box.addEventListener("pointermove", (event) => {
-      if (this.dragging) this.setCut(this.at(event)[0]);
-      if (this.stroke) {
-        for (const part of event.getCoalescedEvents?.() ?? [event]) this.stroke.push(this.at(part));
-        this.draw();
-      }
+    frame.addEventListener("dblclick", (event) => {
+      if (this.tool !== "compare" || !this.isPicture(event)) return;
+      if (this.view.zoomed) this.view.fit();
+      else this.view.zoomBy(3, this.view.inFrame(event));
     });
-    const end = (event) => {
-      this.dragging = false;
-      if (this.stroke) {
-        const points = thinned(this.stroke);
-        this.stroke = null;
-        if (event.type === "pointerup") this.onPlace(points);
-        else this.clearPaint();
-      }
-    };
-    box.addEventListener("pointerup", end);
-    box.addEventListener("pointercancel", end);
-    box.addEventListener("click", (event) => {
-      if (this.tool === "point" && !event.target.closest("button")) this.onPlace([this.at(event)]);
-    });
-    box.addEventListener("keydown", (event) => this.key(event));
-    box.addEventListener("blur", () => ($("cross").hidden = true));
+    this.box.addEventListener("keydown", (event) => this.key(event));
+    this.box.addEventListener("blur", () => ($("cross").hidden = !this.held));
     $("divide").addEventListener("input", () => this.setCut(Number($("divide").value)));
   }
 
-  key(event) {
-    if (event.target !== this.box) return;
-    const step = event.shiftKey ? 5 * STEP : STEP;
-    const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
-    const move = moves[event.key];
-    if (move && this.tool === "compare" && move[0]) {
-      this.setCut(Number($("divide").value) + move[0]);
-    } else if (move && this.tool !== "compare") {
-      this.moveCross(...move);
-      $("cross").hidden = false;
-    } else if (event.key === "Enter" && this.tool !== "compare") {
-      this.onPlace([[this.cross.x, this.cross.y]]);
-    } else {
+  isPicture(event) {
+    return !event.target.closest("button, video, #progress") && !this.box.hidden;
+  }
+
+  down(event) {
+    if (!this.isPicture(event) || event.button > 1) return;
+    this.fingers.set(event.pointerId, this.view.inFrame(event));
+    $("frame").setPointerCapture(event.pointerId);
+    this.moved = this.fingers.size > 1;
+    this.from = [event.clientX, event.clientY];
+    if (this.moved) {
+      this.stroke = this.drag = null;
+      this.clearPaint();
       return;
     }
+    const cut = this.box.getBoundingClientRect();
+    const line = cut.left + (cut.width * Number($("divide").value)) / 100;
+    if (event.button === 1 || this.tool === "point") this.drag = "pan";
+    else if (this.tool === "brush") {
+      this.clearPaint();
+      this.stroke = [this.at(event)];
+      this.draw();
+    } else if (this.view.zoomed && Math.abs(event.clientX - line) > GRAB) this.drag = "pan";
+    else {
+      this.drag = "cut";
+      this.setCut(this.at(event)[0]);
+    }
+  }
+
+  move(event) {
+    if (!this.fingers.has(event.pointerId)) return;
+    const before = [...this.fingers.values()];
+    const was = this.fingers.get(event.pointerId);
+    const now = this.view.inFrame(event);
+    this.fingers.set(event.pointerId, now);
+    if (before.length === 2) {
+      this.view.pinch(before, [...this.fingers.values()]);
+      return;
+    }
+    this.moved ||= Math.hypot(event.clientX - this.from[0], event.clientY - this.from[1]) > SLOP;
+    if (this.drag === "cut") this.setCut(this.at(event)[0]);
+    else if (this.drag === "pan" && this.moved) this.view.pan(now[0] - was[0], now[1] - was[1]);
+    if (this.stroke) {
+      for (const part of event.getCoalescedEvents?.() ?? [event]) this.stroke.push(this.at(part));
+      this.draw();
+    }
+  }
+
+  up(event) {
+    this.fingers.delete(event.pointerId);
+    this.drag = null;
+    if (!this.stroke) return;
+    const points = thinned(this.stroke);
+    this.stroke = null;
+    if (event.type === "pointerup") this.onPlace(points);
+    else this.clearPaint();
+  }
+
+  key(event) {
+    if (event.target !== this.box || event.ctrlKey || event.metaKey) return;
+    const step = event.shiftKey ? 5 * STEP : STEP;
+    const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    const zooms = { "+": () => this.view.zoomBy(1.5), "=": () => this.view.zoomBy(1.5), "-": () => this.view.zoomBy(1 / 1.5), 0: () => this.view.fit() };
+    const move = moves[event.key];
+    if (zooms[event.key]) zooms[event.key]();
+    else if (move && this.tool === "compare" && move[0]) this.setCut(Number($("divide").value) + move[0]);
+    else if (move && this.tool === "compare") this.view.pan(0, -20 * move[1]);
+    else if (move) {
+      this.moveCross(...move);
+      this.view.reveal(this.cross.x, this.cross.y);
+      $("cross").hidden = false;
+    } else if (event.key === "Enter" && this.tool !== "compare") this.onPlace([[this.cross.x, this.cross.y]]);
+    else return;
     event.preventDefault();
   }
 
@@ -186,11 +251,6 @@ export class Stage {
     if (this.stroke.length === 1) pen.lineTo((this.stroke[0][0] * width) / 100 + 0.1, (this.stroke[0][1] * height) / 100);
     pen.stroke();
   }
-}
-
-function place(part, x, y) {
-  part.style.left = `${x}%`;
-  part.style.top = `${y}%`;
 }
 
 /** Leave points out that lie close together. */
