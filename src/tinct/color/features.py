@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.inputs import input_space
+from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray, rgb_to_lab
 from tinct.color.statistics import as_unit_rgb
+from tinct.color.texture import edge_directions, layout
 from tinct.errors import InputError, SettingError
 
 # Chroma in Lab is spread over the cells of a histogram by its signed square root, so that the cells are finest where
@@ -69,6 +71,8 @@ class ColorFeatures(_Options):
         chroma_bins: bins of the joint histogram along a, and along b.
         lightness_bins: bins of lightness in the histogram of lightness by chroma, which has 4 of chroma.
         center: measure the middle of the picture (half of each edge) as well as the whole.
+        texture: measure where colours lie, and which way edges run, too (`tinct.color.texture`).
+        longest_edge: larger pictures are brought to this first, in pixels; None leaves them as they are.
 
     Source: Arandjelovic & Zisserman 2012, "Three things everyone should know to improve object retrieval" (the root).
     """
@@ -79,6 +83,8 @@ class ColorFeatures(_Options):
     chroma_bins: int = 8
     lightness_bins: int = 6
     center: bool = True
+    texture: bool = False
+    longest_edge: int | None = None
 
     def __post_init__(self) -> None:
         """Check the options.
@@ -92,6 +98,8 @@ class ColorFeatures(_Options):
         for name in ("hue_bins", "chroma_bins", "lightness_bins"):
             if getattr(self, name) < 2:
                 raise SettingError(f"{name} must be at least 2, not {getattr(self, name)}")
+        if self.longest_edge is not None and self.longest_edge < 1:
+            raise SettingError(f"longest_edge must be at least 1 pixel, not {self.longest_edge}")
 
     def names(self) -> list[str]:
         """Return the features' names, as `center.lab.a.mean`, in the order of `measure`."""
@@ -111,7 +119,11 @@ class ColorFeatures(_Options):
         """
         if rgb.ndim != 3 or rgb.shape[-1] != 3 or 0 in rgb.shape:
             raise InputError(f"a picture must have the shape (H, W, 3) and hold something, not {rgb.shape}")
-        return np.concatenate([values for _, values in self._blocks(as_unit_rgb(rgb))]).astype(np.float32)
+        unit = as_unit_rgb(rgb)
+        if self.longest_edge is not None and max(rgb.shape) > self.longest_edge:
+            factor = self.longest_edge / max(rgb.shape)
+            unit = resized(unit, (max(1, round(factor * rgb.shape[0])), max(1, round(factor * rgb.shape[1]))))
+        return np.concatenate([values for _, values in self._blocks(unit)]).astype(np.float32)
 
     def _blocks(self, rgb: FloatArray) -> Iterator[Block]:
         space = input_space(self.space)
@@ -122,6 +134,10 @@ class ColorFeatures(_Options):
             pixels = converted[inside].reshape(-1, converted.shape[-1])
             yield from self._channel_blocks(region, space.channels, pixels)
             yield from self._histogram_blocks(region, lab[inside].reshape(-1, 3).astype(np.float64))
+        if self.texture:
+            colors, edges = layout(lab), edge_directions(np.ascontiguousarray(lab[..., 0]))
+            yield _numbered("layout.lab", colors.shape), colors.ravel()
+            yield _numbered("edges.direction", edges.shape), edges.ravel()
 
     def _channel_blocks(self, region: str, channels: tuple[str, ...], pixels: FloatArray) -> Iterator[Block]:
         """Return mean, spread and quantiles of each channel that is no hue."""
@@ -231,7 +247,8 @@ def mean_direction(hue: NDArray[Any], *, weights: NDArray[Any]) -> tuple[float, 
     if total <= HUELESS * max(1, weights.size):
         return 0.0, 0.0
     angle = 2 * math.pi * np.asarray(hue, dtype=np.float64)
-    return float(np.sin(angle) @ weights / total), float(np.cos(angle) @ weights / total)
+    # Not by a product of vectors: BLAS would start threads for it, which costs more than the sum.
+    return float((np.sin(angle) * weights).sum() / total), float((np.cos(angle) * weights).sum() / total)
 
 
 def circular_histogram(hue: NDArray[Any], *, bins: int, weights: NDArray[Any]) -> NDArray[np.float64]:

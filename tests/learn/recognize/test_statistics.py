@@ -72,10 +72,28 @@ def test_logits_are_scikit_learns_own_decision(task):
     classes, arrays, labels, options = task
     features = measure_all(arrays, options).astype(np.float64)
     plain = (features - features.mean(axis=0)) / features.std(axis=0)
-    model = LogisticRegression(C=STRENGTH, max_iter=2000)
-    model.fit(plain, labels, sample_weight=class_weights(labels, classes)[labels])
-    ours = softmax(fit_head("logistic", features.astype(np.float32), labels, classes=classes).logits(features))
-    assert np.abs(ours - model.predict_proba(plain)).max() < 1e-3
+    for strength in (STRENGTH, 0.01):
+        model = LogisticRegression(C=strength, max_iter=2000)
+        model.fit(plain, labels, sample_weight=class_weights(labels, classes)[labels])
+        head = fit_head("logistic", features.astype(np.float32), labels, classes=classes, strength=strength)
+        assert np.abs(softmax(head.logits(features)) - model.predict_proba(plain)).max() < 1e-3
+
+
+def test_a_joined_head_averages_the_probabilities_of_logistic_regression_and_forest(task):
+    classes, arrays, labels, options = task
+    features = measure_all(arrays, options)
+    parts = [fit_head(name, features, labels, classes=classes) for name in ("logistic", "forest")]
+    trees = parts[1].model.predict_proba(features)
+    assert np.abs(softmax(parts[1].logits(features)) - trees).max() < 0.005
+    mean = (softmax(parts[0].logits(features)) + trees) / 2
+    joined = softmax(fit_head("joined", features, labels, classes=classes).logits(features))
+    assert np.abs(joined - mean).max() < 0.01
+
+
+def test_boosting_stops_when_its_time_is_over(task):
+    classes, arrays, labels, options = task
+    with pytest.raises(SettingError, match="only 20 of 120 rounds"):
+        fit_head("boosting", measure_all(arrays, options), labels, classes=classes, seconds=0)
 
 
 def test_scikit_learn_keeps_its_trees_under_the_names_that_the_model_file_is_made_from(task):
@@ -107,8 +125,8 @@ def test_a_file_that_says_something_else_is_not_kept(task, tmp_path):
         with pytest.raises(kind, match=word):
             write_classifier(head, card, path, trial=arrays, expected=head.logits(features))
     assert (tmp_path / "m.onnx").read_bytes() == b"mine"
-    with pytest.raises(SettingError, match="logistic, boosting"):
-        fit_head("forest", features, labels, classes=classes)
+    with pytest.raises(SettingError, match="logistic, forest"):
+        fit_head("neighbours", features, labels, classes=classes)
 
 
 def test_damaged_and_foreign_files_are_one_line(task, tmp_path, tiny_model):

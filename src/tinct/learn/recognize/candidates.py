@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,15 +18,21 @@ from tinct.errors import SettingError
 from tinct.learn.networks.recognizers import NETWORKS, PRETRAINED
 from tinct.learn.recognize.augment import Augmentation
 from tinct.learn.recognize.fit import Fitting, Trained, fit_network
-from tinct.learn.recognize.statistics import HEADS, Head, fit_head, measure_all
+from tinct.learn.recognize.statistics import HEADS, STRENGTH, Head, fit_head, measure_all
 
 COLOR_STATISTICS = "color_statistics"
 ALL_NETWORKS = (COLOR_STATISTICS, *NETWORKS)
 ALL_SPACES = "all"
-MINUTES = 3.0
+# Unless asked otherwise a training has this time, and more in proportion where there are more pictures than these.
+MINUTES, MINUTES_FOR = 0.4, 800
+MOST_MINUTES = 30.0
 MOST_FOLDS = 20
 # The colour space that colour statistics did best in on the benchmarks.
 STATISTICS_SPACE = "rgb+hsv+lab"
+# Statistics are taken of pictures of this edge: larger ones say the same of their colours, and take longer.
+STATISTICS_EDGE = 64
+# A network sees at least this many batches: thirty pictures, thirty times, would be as many steps.
+FEWEST_STEPS = 200
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,8 @@ class Candidate:
     Attributes:
         network: `color_statistics` or a name in `NETWORKS`.
         color_space: its input; empty for arrays.
-        head: `logistic` or `boosting` for colour statistics, otherwise empty.
-        options: of the network.
+        head: `logistic`, `forest`, `joined` or `boosting` for colour statistics, otherwise empty.
+        options: of the network; for colour statistics `strength`, where folds have chosen it.
     """
 
     network: str
@@ -48,7 +55,8 @@ class Candidate:
     def name(self) -> str:
         """Its name in tables: network, head, colour space, options."""
         parts = [self.network, self.head, self.options.get("backbone", "")]
-        shown = [f" {key}={value}" for key, value in self.options.items() if key not in ("weights", "backbone")]
+        hidden = ("weights", "backbone", "strength")  # shown otherwise, or chosen and not asked for
+        shown = [f" {key}={value}" for key, value in self.options.items() if key not in hidden]
         return f"{'/'.join(filter(None, parts))} {self.color_space or 'array'}{''.join(shown)}"
 
 
@@ -83,6 +91,7 @@ def fit_candidate(
     classes: int,
     fitting: Fitting,
     measured: FloatArray | None = None,
+    fewest: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Fitted:
     """Fit a candidate.
@@ -92,18 +101,27 @@ def fit_candidate(
         pixels: (N, H, W, 3) uint8, or (N, H, W, C) float32 for arrays.
         labels: (N,).
         classes: how many there are.
-        fitting: how networks are trained; colour statistics take only its seed.
+        fitting: how networks are trained; colour statistics take only its seed, and boosting its minutes.
         measured: (N, features) of these pictures, where they are known already.
+        fewest: passes over the pictures that a network must come to in its time.
         progress: called with (done, total) epochs.
 
     Raises:
-        SettingError: options or settings that make no sense.
+        SettingError: options or settings that make no sense, or the time is too short.
         ModelError: pretrained weights cannot be read.
     """
     if candidate.network == COLOR_STATISTICS:
         features = features_of(candidate, pixels)
         values = measure_all(pixels, features) if measured is None else measured
-        head = fit_head(candidate.head, values, labels, classes=classes, seed=fitting.seed)
+        head = fit_head(
+            candidate.head,
+            values,
+            labels,
+            classes=classes,
+            seed=fitting.seed,
+            strength=candidate.options.get("strength", STRENGTH),
+            seconds=None if fitting.minutes is None else 60 * fitting.minutes,
+        )
         return Fitted(candidate, features, head)
     trained = fit_network(
         candidate.network,
@@ -113,6 +131,7 @@ def fit_candidate(
         color_space=candidate.color_space,
         options=candidate.options,
         fitting=fitting,
+        fewest=fewest,
         progress=progress,
     )
     return Fitted(candidate, trained=trained)
@@ -122,7 +141,7 @@ def features_of(candidate: Candidate, pixels: NDArray[Any]) -> ColorFeatures | A
     """Return what measures a candidate's statistics of pictures or arrays like these."""
     if not candidate.color_space:
         return ArrayFeatures(channels=int(pixels.shape[-1]))
-    return ColorFeatures(space=candidate.color_space)
+    return ColorFeatures(space=candidate.color_space, texture=True, longest_edge=STATISTICS_EDGE)
 
 
 @dataclass(frozen=True)
@@ -137,7 +156,7 @@ class Choices:
         options: of the one network that is tried.
         size: height and width that pictures are brought to; their own, up to 128 pixels, without it.
         folds: of the cross-validation; 1 measures on one fifth; chosen by the number of pictures without it.
-        minutes: for all networks together; statistics take what they need.
+        minutes: for everything; by the number of pictures without it, as `time_for` says.
         fitting: how networks are trained.
         given: the names of those of `fitting`'s values that were asked for; others are chosen for each network.
         force: warn of changes that destroy the label instead of refusing them.
@@ -151,7 +170,7 @@ class Choices:
     options: dict[str, Any] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     folds: int | None = None
-    minutes: float = MINUTES
+    minutes: float | None = None
     fitting: Fitting = field(default_factory=Fitting)
     given: frozenset[str] = frozenset()
     force: bool = False
@@ -163,18 +182,29 @@ class Choices:
         Raises:
             SettingError: a value is out of its range.
         """
-        if not self.minutes > 0:
+        if self.minutes is not None and not self.minutes > 0:
             raise SettingError(f"--time needs more than 0 minutes, not {self.minutes:g}")
         if self.folds is not None and not 1 <= self.folds <= MOST_FOLDS:
             raise SettingError(f"--folds needs 1, for one fifth kept apart, to {MOST_FOLDS}, not {self.folds}")
 
-    def fitting_for(self, candidate: Candidate) -> Fitting:
-        """Return how a candidate is trained: with the epochs and the rate that suit it, where none were asked for."""
+    def time_for(self, pictures: int) -> float:
+        """Return the minutes for everything: 0.4 up to 800 pictures, in proportion for more, unless asked otherwise."""
+        return self.minutes or min(MOST_MINUTES, max(MINUTES, MINUTES * pictures / MINUTES_FOR))
+
+    def fitting_for(self, candidate: Candidate, *, pictures: int | None = None) -> Fitting:
+        """Return how a candidate is trained: with the epochs and the rate that suit it, where none were asked for.
+
+        Args:
+            candidate: which.
+            pictures: to train on; of few, a network makes more passes over them.
+        """
         fitting = replace(self.fitting, seed=self.seed)
         if candidate.network not in NETWORKS:
             return fitting
         network = NETWORKS[candidate.network]
-        suited: dict[str, Any] = {"epochs": network.epochs, "learning_rate": network.learning_rate}
+        steps = math.ceil(pictures / fitting.batch_size) if pictures else FEWEST_STEPS
+        epochs = max(network.epochs, math.ceil(FEWEST_STEPS / steps))
+        suited: dict[str, Any] = {"epochs": epochs, "learning_rate": network.learning_rate}
         return replace(fitting, **{name: value for name, value in suited.items() if name not in self.given})
 
 

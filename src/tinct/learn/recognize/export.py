@@ -7,9 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -22,14 +21,12 @@ from tinct.learn.graph import network_graph, write_model
 from tinct.learn.networks.recognizers import PRETRAINED
 from tinct.learn.recognize.candidates import Fitted, fit_candidate
 from tinct.learn.recognize.fit import Fitting
-from tinct.learn.recognize.statistics import LinearHead, TreesHead
+from tinct.learn.recognize.graphs import head_graph
+from tinct.learn.recognize.statistics import Head
 from tinct.learn.recognize.trial import Judged, StatisticsCache
 from tinct.runtime.classifier import ClassifierCard, ClassifierSession
 from tinct.runtime.modelfile import check_model_target
 from tinct.runtime.scores import Scores, score
-
-if TYPE_CHECKING:
-    import onnx
 
 TRIAL = 8  # pictures on which the file is compared with what was trained
 # By how much a file's logits may differ from those of a head on statistics, and of a network.
@@ -97,9 +94,9 @@ def finish(
 
 
 def _network_settings(fitted: Fitted, fitting: Fitting) -> dict[str, Any]:
-    """Return what the card says about a network's training."""
+    """Return what the card says about a network's training, or that of statistics."""
     if fitted.trained is None:
-        return {}
+        return dict(fitted.candidate.options)
     changes = fitting.augmentation
     return {
         "learning_rate": fitting.learning_rate,
@@ -158,7 +155,7 @@ def _card(
 
 
 def write_classifier(
-    trained: LinearHead | TreesHead | nn.Module,
+    trained: Head | nn.Module,
     card: ClassifierCard,
     path: str | Path,
     *,
@@ -183,10 +180,8 @@ def write_classifier(
     """
     check_model_target(Path(path), overwrite=overwrite)
     tolerance = AGREEMENT
-    if isinstance(trained, LinearHead):
-        model = _linear_graph(trained)
-    elif isinstance(trained, TreesHead):
-        model = _trees_graph(trained)
+    if not isinstance(trained, nn.Module):
+        model = head_graph(trained)
     else:
         example = torch.zeros(2, len(card.mean), *card.size)
         shapes = {0: torch.export.Dim("batch", min=1)}
@@ -199,90 +194,3 @@ def write_classifier(
         trials=lambda file: [(expected, ClassifierSession(file).logits(trial))],
         tolerance=tolerance,
     )
-
-
-def _linear_graph(head: LinearHead) -> onnx.ModelProto:
-    """Return a logistic regression as one matrix product, in double precision inside."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    nodes = [
-        helper.make_node("Cast", ["features"], ["wide"], to=TensorProto.DOUBLE),
-        helper.make_node("MatMul", ["wide", "weights"], ["product"]),
-        helper.make_node("Add", ["product", "bias"], ["sum"]),
-        helper.make_node("Cast", ["sum"], ["logits"], to=TensorProto.FLOAT),
-    ]
-    constants = [
-        numpy_helper.from_array(np.ascontiguousarray(head.weights), "weights"),
-        numpy_helper.from_array(np.ascontiguousarray(head.bias), "bias"),
-    ]
-    return _model(nodes, constants, features=head.weights.shape[0], classes=len(head.bias))
-
-
-def _trees_graph(head: TreesHead) -> onnx.ModelProto:
-    """Return boosted trees as one TreeEnsembleRegressor with a target for each class.
-
-    The trees are read from private attributes of scikit-learn, whose versions pyproject.toml limits: skl2onnx 1.20
-    fails on these models with the current releases of onnx.
-    """
-    from onnx import helper
-
-    baseline = np.asarray(head.model._baseline_prediction, dtype=np.float32).ravel()
-    binary = len(baseline) == 1  # of two classes, scikit-learn keeps the second's alone
-    node: dict[str, list[Any]] = {}
-    number = 0
-    for step in head.model._predictors:
-        for target, predictor in enumerate(step):
-            for key, values in _tree(predictor.nodes, number, 1 if binary else target).items():
-                node.setdefault(key, []).extend(values)
-            number += 1
-    if binary:
-        baseline = np.concatenate([np.zeros(1, np.float32), baseline])
-    ensemble = helper.make_node(
-        "TreeEnsembleRegressor",
-        ["features"],
-        ["logits"],
-        domain="ai.onnx.ml",
-        n_targets=len(baseline),
-        base_values=baseline.tolist(),
-        aggregate_function="SUM",
-        post_transform="NONE",
-        **node,
-    )
-    return _model([ensemble], [], features=None, classes=len(baseline))
-
-
-def _tree(nodes: Any, number: int, target: int) -> dict[str, list[Any]]:
-    """Return the attributes of one tree from scikit-learn's table of its nodes."""
-    leaf = nodes["is_leaf"].astype(bool)
-    leaves = np.flatnonzero(leaf)
-    # Features are float32: a threshold rounded down to float32 sends each of them the same way.
-    thresholds = nodes["num_threshold"].astype(np.float64)
-    rounded = thresholds.astype(np.float32)
-    down = np.where(rounded.astype(np.float64) > thresholds, np.nextafter(rounded, np.float32(-np.inf)), rounded)
-    return {
-        "nodes_treeids": [number] * len(leaf),
-        "nodes_nodeids": list(range(len(leaf))),
-        "nodes_featureids": np.where(leaf, 0, nodes["feature_idx"]).tolist(),
-        "nodes_values": np.where(leaf, 0, down).astype(np.float32).tolist(),
-        "nodes_modes": np.where(leaf, "LEAF", "BRANCH_LEQ").tolist(),
-        "nodes_truenodeids": np.where(leaf, 0, nodes["left"]).tolist(),
-        "nodes_falsenodeids": np.where(leaf, 0, nodes["right"]).tolist(),
-        "target_treeids": [number] * len(leaves),
-        "target_nodeids": leaves.tolist(),
-        "target_ids": [target] * len(leaves),
-        "target_weights": nodes["value"][leaves].astype(np.float32).tolist(),
-    }
-
-
-def _model(nodes: list[Any], constants: list[Any], *, features: int | None, classes: int) -> onnx.ModelProto:
-    from onnx import TensorProto, helper
-
-    graph = helper.make_graph(
-        nodes,
-        "tinct",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", features or "features"])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes])],
-        constants,
-    )
-    versions = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
-    return helper.make_model(graph, opset_imports=versions, ir_version=9)

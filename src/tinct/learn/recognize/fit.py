@@ -28,6 +28,8 @@ from tinct.runtime.classifier import channels_of, standardized
 
 MEASURED = 400  # pictures that the channels' means and spreads are taken of
 MEASURING_BATCH = 64
+TIMED = 8  # pictures by which the time of a pretrained backbone is estimated
+FIRST_STEPS = 3  # after which the pace of a training is known
 SCHEDULES = ("cosine", "constant")
 OPTIMIZERS = ("adamw", "adam", "sgd")
 
@@ -143,6 +145,7 @@ def fit_network(
     color_space: str,
     options: dict[str, Any] | None = None,
     fitting: Fitting | None = None,
+    fewest: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trained:
     """Train a network of `tinct.learn.networks.recognizers.NETWORKS`; all classes count alike.
@@ -150,9 +153,13 @@ def fit_network(
     Args:
         pixels: (N, H, W, 3) sRGB uint8, or (N, H, W, C) float32 with an empty `color_space`.
         labels: (N,).
+        fewest: passes over the pictures that it must come to in its time.
 
     Returns:
         The network; its weights are the average's where there is one.
+
+    Raises:
+        SettingError: the time is too short for that many passes, as the first steps show.
     """
     fitting = fitting or Fitting()
     random = np.random.default_rng(fitting.seed)
@@ -161,7 +168,7 @@ def fit_network(
         _fit_last_layer(trained, trained.network, pixels, labels, classes, fitting)
     else:
         weights = torch.from_numpy(class_weights(labels, classes))
-        _descend(trained, pixels, labels, weights, fitting, random, progress)
+        _descend(trained, pixels, labels, weights, fitting, random, min(fewest, fitting.epochs), progress)
     return trained
 
 
@@ -172,9 +179,14 @@ def _descend(
     weights: torch.Tensor,
     fitting: Fitting,
     random: np.random.Generator,
+    fewest: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    """Train by gradients until all epochs have passed or the time is over."""
+    """Train by gradients until all epochs have passed or the time is over.
+
+    Raises:
+        SettingError: the time is too short for `fewest` epochs.
+    """
     network = trained.network
     optimizer = make_optimizer(network, fitting)
     average = copy.deepcopy(network) if fitting.average else None
@@ -199,6 +211,8 @@ def _descend(
             if average is not None:
                 _follow(average, network, min(fitting.average, done / (done + 9)))
             losses.append(float(loss.detach()))
+            if done >= FIRST_STEPS:  # the very first are slower
+                _check_pace((time.monotonic() - began) / done * steps, seconds, fewest)
             if passed >= 1:
                 break
         trained.losses.append(float(np.mean(losses)))
@@ -206,7 +220,20 @@ def _descend(
             progress(epoch + 1, fitting.epochs)
         if time.monotonic() - began >= seconds:
             break
+    if len(trained.losses) < fewest:
+        _check_pace((time.monotonic() - began) / len(trained.losses), seconds, fewest)
     trained.network = (average if average is not None else network).eval()
+
+
+def _check_pace(pass_seconds: float, seconds: float, fewest: int) -> None:
+    """Refuse a time in which there would be fewer passes than are needed.
+
+    Raises:
+        SettingError: it is too short.
+    """
+    if pass_seconds * fewest > seconds:
+        passes = seconds / pass_seconds
+        raise SettingError(f"only {passes:.1f} passes over the pictures in its share of the time; give more --time")
 
 
 def _fit_last_layer(
@@ -217,8 +244,17 @@ def _fit_last_layer(
     classes: int,
     fitting: Fitting,
 ) -> None:
-    """Fit a pretrained network's last layer: the backbone is run once over every picture and its mirror image."""
+    """Fit a pretrained network's last layer: the backbone is run once over every picture and its mirror image.
+
+    Raises:
+        SettingError: the time is too short for that.
+    """
     views = [pixels, pixels[:, :, ::-1]] if fitting.augmentation.flip else [pixels]
+    if fitting.minutes is not None:
+        began = time.monotonic()
+        few = len(trained.outputs(pixels[:TIMED], network.pooled))
+        needed = (time.monotonic() - began) / few * len(views) * len(pixels)
+        _check_pace(needed, 60 * fitting.minutes, 1)
     features = np.concatenate([trained.outputs(view, network.pooled) for view in views])
     head = fit_head(LOGISTIC, features, np.tile(labels, len(views)), classes=classes, seed=fitting.seed)
     assert isinstance(head, LinearHead)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +16,11 @@ import numpy as np
 from tinct.data.labelled import Labelled, Loaded, common_size, find_labelled, load
 from tinct.data.pictures import TEST, TRAIN, VAL
 from tinct.errors import DataError, SettingError
-from tinct.learn.networks.recognizers import PRETRAINED
 from tinct.learn.recognize.augment import check_augmentation
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, Choices, choose_candidates
 from tinct.learn.recognize.export import finish
 from tinct.learn.recognize.folds import Fold, leaks, near_duplicates, stratified_folds
+from tinct.learn.recognize.statistics import BOOSTING, JOINED
 from tinct.learn.recognize.trial import Judged, Notebook, StatisticsCache, judge, run_trial
 from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.modelfile import check_model_target
@@ -89,6 +91,7 @@ def train_classifier(
         ModelError: pretrained weights cannot be read.
         OutputError: the file is there already, or cannot be written.
     """
+    began = time.monotonic()
     choices, path = choices or Choices(), Path(target)
     check_model_target(path, overwrite=overwrite)
     labelled = find_labelled(source)
@@ -100,15 +103,27 @@ def train_classifier(
         change = choices.fitting.augmentation
         warning = check_augmentation(change, loaded, folds[0], force=choices.force, seed=choices.seed)
         warnings += [warning] if warning else []
+    seconds = 60 * choices.time_for(len(loaded.pixels))
     notebook = Notebook(path.with_name(f"{path.name}.progress"), of=f"{_digest(loaded, folds)} {choices.minutes}")
     measured = StatisticsCache()
-    table = _try_all(candidates, loaded, folds, choices, notebook, measured, progress=progress, report=report)
+    table = _try_all(
+        candidates,
+        loaded,
+        folds,
+        choices,
+        notebook,
+        measured,
+        deadline=began + seconds,
+        assured=seconds / 2,
+        progress=progress,
+        report=report,
+    )
     picked = table[0].outcome.candidate
     card, test = finish(
         table,
         loaded,
         path,
-        fitting=choices.fitting_for(picked),
+        fitting=choices.fitting_for(picked, pictures=len(folds[0].train)),
         measured=measured,
         overwrite=overwrite,
         progress=_named(progress, f"Fitting {picked.name} to all"),
@@ -189,39 +204,47 @@ def _try_all(
     notebook: Notebook,
     measured: StatisticsCache,
     *,
+    deadline: float,
+    assured: float,
     progress: Progress | None,
     report: Callable[[Judged], None] | None,
 ) -> list[Judged]:
     """Measure every candidate, or take an earlier run's outcome; the best comes first.
+
+    Args:
+        deadline: of the clock `time.monotonic`; what earlier runs spent on their outcomes counts as well.
+        assured: seconds that the quick statistics have, however long reading took; the first of them is always done.
 
     Raises:
         SettingError: none could be measured.
     """
     labels, classes = loaded.labelled.labels, loaded.labelled.classes
     table: list[Judged] = []
-    networks = sum(candidate.network != COLOR_STATISTICS for candidate in candidates)
-    spent, tried = 0.0, 0
+    slow = sum(_is_slow(candidate) for candidate in candidates)
     for candidate in candidates:
-        fitting = choices.fitting_for(candidate)
+        fitting = choices.fitting_for(candidate, pictures=len(folds[0].train))
         outcome = notebook.find(candidate, fitting)
-        is_network = candidate.network != COLOR_STATISTICS
         if outcome is None:
             # The last share is for fitting the one that is picked to all pictures.
-            left = max(0.0, choices.minutes - spent) / (networks - tried + 1) if is_network else None
+            left = max(0.0, deadline - time.monotonic()) / 60
+            if _is_plain(candidate, candidates[0]):
+                left = math.inf if candidate is candidates[0] else max(left, assured / 60)
             outcome = run_trial(
                 candidate,
                 loaded,
                 folds,
                 fitting=fitting,
                 measured=measured,
-                minutes=None if left is None else left / len(folds),
-                fewest=0 if candidate.network == PRETRAINED else FEWEST_EPOCHS,
+                minutes=left / (slow + 1) if _is_slow(candidate) else left,
+                fewest=FEWEST_EPOCHS,
                 progress=_named(progress, candidate.name),
             )
             if not outcome.reason:
-                notebook.keep(outcome, fitting)
-        if is_network:
-            spent, tried = spent + outcome.seconds / 60, tried + 1
+                notebook.keep(outcome, candidate, fitting)
+        else:
+            deadline -= outcome.seconds
+        measured.keep(outcome)
+        slow -= _is_slow(candidate)
         judged = judge(outcome, labels, classes)
         table.append(judged)
         if report:
@@ -229,6 +252,34 @@ def _try_all(
     table.sort(key=lambda judged: judged.rank)
     if table[0].scores is None or table[0].outcome.reason:
         raise SettingError(f"no candidate could be tried: {table[0].outcome.reason}")
+    return _steady_first(table)
+
+
+def _is_slow(candidate: Candidate) -> bool:
+    """Return whether a candidate takes a share of the time, and not the little that it needs."""
+    return candidate.network != COLOR_STATISTICS or candidate.head == BOOSTING
+
+
+def _is_plain(candidate: Candidate, first: Candidate) -> bool:
+    """Return whether a candidate is one of the quick ones on the statistics that are measured first."""
+    return not _is_slow(candidate) and candidate.color_space == first.color_space
+
+
+def _steady_first(table: list[Judged]) -> list[Judged]:
+    """Put joined statistics before a candidate that was ahead of them by less than chance.
+
+    Of few pictures the best of many candidates is the luckiest; what averages several is less so.
+    """
+    best = table[0].scores
+    assert best is not None
+    count = int(best.confusion.sum())
+    share = min(max(best.balanced, 1 / count), 1 - 1 / count)
+    lead = math.sqrt(share * (1 - share) / count)
+    for place, judged in enumerate(table):
+        if judged.scores is None or judged.outcome.candidate.head != JOINED:
+            continue
+        if best.balanced - judged.scores.balanced <= lead:
+            return [judged, *table[:place], *table[place + 1 :]]
     return table
 
 

@@ -1,7 +1,8 @@
-"""The plainest candidate: scikit-learn's logistic regression and gradient boosting on colour statistics."""
+"""The plainest candidates: scikit-learn's logistic regression, forest and gradient boosting on colour statistics."""
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +11,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color.decoding import softmax
 from tinct.color.features import ArrayFeatures, ColorFeatures
 from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
+from tinct.parallel import core_count, ordered_map
 
-LOGISTIC, BOOSTING = "logistic", "boosting"
-HEADS = (LOGISTIC, BOOSTING)
-# Inverse strength of the ridge of the logistic regression, on standardised features.
+LOGISTIC, FOREST, JOINED, BOOSTING = "logistic", "forest", "joined", "boosting"
+# In the order in which they are tried: what answers soonest comes first.
+HEADS = (LOGISTIC, FOREST, JOINED, BOOSTING)
+# What the joined head averages.
+PARTS = (LOGISTIC, FOREST)
+# Inverse strength of the ridge of the logistic regression, on standardised features: what folds choose from, and what
+# is taken where they do not.
+STRENGTHS = (0.003, 0.03, 0.3)
 STRENGTH = 0.3
+TREES = 300  # of a forest
+ROUNDS, ROUNDS_AT_ONCE = 120, 20  # of boosting; the clock is looked at between
+# The largest forest that is worth its file: leaves hold at least one of this many of the pictures.
+MOST_LEAVES = 1000
+SURENESS = 1e-3  # a forest's share of a class is never below this, since its logarithm is the logit
+# Fewer numbers than this are fitted faster by one thread than by several.
+MANY_NUMBERS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -52,7 +67,41 @@ class TreesHead:
         return logits.astype(np.float32)
 
 
-Head = LinearHead | TreesHead
+@dataclass(frozen=True)
+class ForestHead:
+    """A forest, as scikit-learn's own model; logits are logarithms of the shares of its trees."""
+
+    model: Any
+
+    def logits(self, features: FloatArray) -> FloatArray:
+        """Compute (N, classes) for (N, features)."""
+        return logarithm(np.asarray(self.model.predict_proba(features)))
+
+
+@dataclass(frozen=True)
+class JoinedHead:
+    """Several classifiers whose probabilities are averaged; logits are the logarithm of that."""
+
+    parts: tuple[LinearHead | ForestHead, ...]
+
+    def logits(self, features: FloatArray) -> FloatArray:
+        """Compute (N, classes) for (N, features)."""
+        return join_logits([part.logits(features) for part in self.parts])
+
+
+Head = LinearHead | TreesHead | ForestHead | JoinedHead
+
+
+def logarithm(shares: NDArray[Any]) -> FloatArray:
+    """Return logits of shares (N, classes) in 0..1, mixed with a little of every class so that none is infinite."""
+    mixed = SURENESS + (1 - SURENESS * shares.shape[1]) * shares
+    logits: FloatArray = np.log(mixed).astype(np.float32)
+    return logits
+
+
+def join_logits(logits: list[FloatArray]) -> FloatArray:
+    """Return the logarithm of the mean of several classifiers' probabilities: (N, classes) each and as a result."""
+    return logarithm(np.mean([softmax(part) for part in logits], axis=0))
 
 
 def class_weights(labels: NDArray[np.intp], classes: int) -> NDArray[np.float32]:
@@ -74,43 +123,61 @@ def measure_all(
 ) -> FloatArray:
     """Measure every picture: (N, H, W, C) to (N, features) float32."""
     rows = []
-    for index, picture in enumerate(pixels):
-        rows.append(features.measure(picture))
+    for index, row in enumerate(ordered_map(features.measure, pixels)):
+        rows.append(row)
         if progress:
             progress(index + 1, len(pixels))
     return np.stack(rows)
 
 
-def fit_head(name: str, features: FloatArray, labels: NDArray[np.intp], *, classes: int, seed: int = 0) -> Head:
+def fit_head(
+    name: str,
+    features: FloatArray,
+    labels: NDArray[np.intp],
+    *,
+    classes: int,
+    seed: int = 0,
+    strength: float = STRENGTH,
+    seconds: float | None = None,
+) -> Head:
     """Fit a classifier to features; all classes count alike.
 
     Args:
-        name: `logistic` or `boosting`.
+        name: `logistic`, `forest`, `joined` (both) or `boosting`.
         features: (N, features).
         labels: (N,) each class having at least one.
         classes: how many there are.
-        seed: of the features that each split of a tree may choose from.
+        seed: of what trees leave to chance.
+        strength: inverse strength of the ridge of a logistic regression.
+        seconds: boosting stops after them; the others take what they need.
 
     Raises:
-        SettingError: no such head.
+        SettingError: no such head; trees without pictures of every class; or boosting has come to nothing in its time.
     """
     if name not in HEADS:
         raise SettingError(f"no classifier '{name}' on statistics; there are {', '.join(HEADS)}")
     weights = class_weights(labels, classes)[labels]
-    fit = _fit_logistic if name == LOGISTIC else _fit_boosting
-    return fit(features.astype(np.float64), labels, weights, classes, seed)
+    values = features.astype(np.float64)
+    if name == LOGISTIC:
+        return _fit_logistic(values, labels, weights, classes, strength)
+    if len(np.unique(labels)) != classes:
+        raise SettingError("trees need pictures of every class to train on")
+    if name == BOOSTING:
+        return _fit_boosting(values, labels, weights, classes, seed, seconds)
+    forest = _fit_forest(features, labels, seed)
+    return forest if name == FOREST else JoinedHead((_fit_logistic(values, labels, weights, classes, strength), forest))
 
 
 def _fit_logistic(
-    features: NDArray[np.float64], labels: NDArray[np.intp], weights: FloatArray, classes: int, seed: int
+    features: NDArray[np.float64], labels: NDArray[np.intp], weights: FloatArray, classes: int, strength: float
 ) -> LinearHead:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     mean, spread = features.mean(axis=0), features.std(axis=0)
     spread = np.where(spread > 1e-9, spread, 1)
-    model = LogisticRegression(C=STRENGTH, max_iter=2000, random_state=seed)
-    with warnings.catch_warnings():
+    model = LogisticRegression(C=strength, max_iter=2000)
+    with warnings.catch_warnings(), _threads_for(features):
         # Where classes can be told apart without error the weights grow for ever; where they stop does not matter.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit((features - mean) / spread, labels, sample_weight=weights)
@@ -123,21 +190,52 @@ def _fit_logistic(
     return LinearHead(every.T, every_bias - every @ mean)
 
 
+def _fit_forest(features: FloatArray, labels: NDArray[np.intp], seed: int) -> ForestHead:
+    from sklearn.ensemble import RandomForestClassifier
+
+    model = RandomForestClassifier(
+        TREES,
+        class_weight="balanced",
+        min_samples_leaf=max(1, len(labels) // MOST_LEAVES),
+        n_jobs=core_count(),
+        random_state=seed,
+    )
+    return ForestHead(model.fit(features, labels))
+
+
+def _threads_for(features: NDArray[Any]) -> Any:
+    """Return a context in which few numbers are fitted by one thread: several would wait for each other."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    return threadpool_limits(limits=1 if features.size < MANY_NUMBERS else None)
+
+
 def _fit_boosting(
-    features: NDArray[np.float64], labels: NDArray[np.intp], weights: FloatArray, classes: int, seed: int
+    features: NDArray[np.float64],
+    labels: NDArray[np.intp],
+    weights: FloatArray,
+    classes: int,
+    seed: int,
+    seconds: float | None,
 ) -> TreesHead:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     model = HistGradientBoostingClassifier(
-        max_iter=120,
+        max_iter=ROUNDS_AT_ONCE,
         learning_rate=0.1,
         max_leaf_nodes=15,
         min_samples_leaf=max(1, min(20, len(labels) // (8 * classes))),
         max_features=0.3,
         early_stopping=False,
+        warm_start=True,
         random_state=seed,
     )
-    model.fit(features, labels, sample_weight=weights)
-    if len(model.classes_) != classes:
-        raise SettingError("gradient boosting needs pictures of every class to train on")
+    began = time.monotonic()
+    with _threads_for(features):
+        while model.fit(features, labels, sample_weight=weights).n_iter_ < ROUNDS:
+            if seconds is not None and time.monotonic() - began >= seconds:
+                raise SettingError(
+                    f"only {model.n_iter_} of {ROUNDS} rounds fit into its share of the time; give more --time"
+                )
+            model.max_iter += ROUNDS_AT_ONCE
     return TreesHead(model)

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,18 @@ from tinct.files import written_beside
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, Fitted, features_of, fit_candidate
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.folds import Fold
-from tinct.learn.recognize.statistics import measure_all
+from tinct.learn.recognize.statistics import (
+    JOINED,
+    LOGISTIC,
+    PARTS,
+    STRENGTHS,
+    join_logits,
+    measure_all,
+)
 from tinct.runtime.scores import Scores, balanced, fit_temperature, score
 
 COLOR_TESTED = 300  # pictures that are tried in grey and hue-turned, at most
+TIMED = 8  # pictures by which the time to measure all is estimated
 
 
 @dataclass(frozen=True)
@@ -109,20 +118,69 @@ def judge(outcome: Outcome, labels: NDArray[np.intp], classes: tuple[str, ...]) 
 
 @dataclass
 class StatisticsCache:
-    """Statistics of pictures, measured once for all candidates that take them."""
+    """Statistics of pictures, measured once for all candidates that take them, and what came of those.
+
+    Attributes:
+        kept: (N, features) of all pictures, by colour space.
+        altered: (T, features) of some pictures with altered colours, by colour space, change and fold.
+        outcomes: of candidates on statistics, by colour space and head.
+    """
 
     kept: dict[str, FloatArray] = field(default_factory=dict)
+    altered: dict[tuple[str, str, int], FloatArray] = field(default_factory=dict)
+    outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict)
 
     def of(
-        self, candidate: Candidate, pixels: NDArray[Any], progress: Callable[[int, int], None] | None
+        self,
+        candidate: Candidate,
+        pixels: NDArray[Any],
+        progress: Callable[[int, int], None] | None,
+        *,
+        seconds: float | None = None,
     ) -> FloatArray | None:
-        """Return (N, features) of all pictures for a candidate on statistics, None for another."""
+        """Return (N, features) of all pictures for a candidate on statistics, None for another.
+
+        Raises:
+            SettingError: measuring them would take longer than `seconds`.
+        """
         if candidate.network != COLOR_STATISTICS:
             return None
         if candidate.color_space not in self.kept:
             features = features_of(candidate, pixels)
+            began = time.monotonic()
+            measure_all(pixels[:TIMED], features)
+            needed = (time.monotonic() - began) / min(TIMED, len(pixels)) * len(pixels)
+            if seconds is not None and needed > seconds:
+                raise SettingError(f"measuring {len(pixels)} pictures would take {needed:.0f} s; give more --time")
             self.kept[candidate.color_space] = measure_all(pixels, features, progress=progress)
         return self.kept[candidate.color_space]
+
+    def altered_of(self, candidate: Candidate, pixels: NDArray[np.uint8], change: str, number: int) -> FloatArray:
+        """Return (T, features) of a fold's pictures (T, H, W, 3), altered by one of `COLOR_TESTS`."""
+        key = (candidate.color_space, change, number)
+        if key not in self.altered:
+            self.altered[key] = measure_all(COLOR_TESTS[change](pixels), features_of(candidate, pixels))
+        return self.altered[key]
+
+    def keep(self, outcome: Outcome) -> None:
+        """Keep what came of a candidate, for one that is joined of it."""
+        self.outcomes[outcome.candidate.color_space, outcome.candidate.head] = outcome
+
+    def joined(self, candidate: Candidate) -> Outcome | None:
+        """Return the outcome of a candidate that joins others, from theirs; None where one of them is not there."""
+        parts = [self.outcomes.get((candidate.color_space, head)) for head in PARTS]
+        there = [part for part in parts if part is not None and not part.reason]
+        if candidate.head != JOINED or len(there) < len(PARTS):
+            return None
+        began = time.monotonic()
+        strength = next(part.candidate.options for part in there if part.candidate.head == LOGISTIC)
+        return replace(
+            there[0],
+            candidate=replace(candidate, options=strength),
+            logits=join_logits([part.logits for part in there]),
+            altered={name: join_logits([part.altered[name] for part in there]) for name in there[0].altered},
+            seconds=time.monotonic() - began,
+        )
 
 
 def run_trial(
@@ -138,36 +196,78 @@ def run_trial(
 ) -> Outcome:
     """Fit a candidate to the training part of each fold and measure it on the rest, or say why it does not fit.
 
+    A logistic regression on statistics is measured at several strengths of its ridge, and the one of the lowest log
+    loss is the outcome. A joined candidate is put together from the outcomes that `measured` keeps.
+
     Args:
-        minutes: for each fit of a network.
+        minutes: for all its fits; those of statistics but boosting are not stopped in their midst.
         fewest: passes over the pictures that a network must come to in that time to be judged.
     """
-    labels, classes = loaded.labelled.labels, len(loaded.labelled.classes)
+    classes = len(loaded.labelled.classes)
     if minutes is not None and minutes <= 0:
         return _unfit(candidate, classes, "no time was left; give more --time")
-    chosen = fitting if minutes is None else replace(fitting, minutes=minutes)
+    if joined := measured.joined(candidate):
+        return joined
     began = time.monotonic()
+    measure = partial(
+        _measure_folds,
+        loaded=loaded,
+        folds=folds,
+        fitting=fitting,
+        measured=measured,
+        minutes=minutes,
+        fewest=fewest,
+        progress=progress,
+    )
+    try:
+        if candidate.network == COLOR_STATISTICS:
+            measured.of(candidate, loaded.pixels, progress, seconds=None if minutes is None else 60 * minutes)
+        if candidate.network != COLOR_STATISTICS or candidate.head != LOGISTIC or candidate.options:
+            outcome = measure(candidate)
+        else:
+            tried = [replace(candidate, options={"strength": strength}) for strength in STRENGTHS]
+            outcome = min(
+                (measure(one) for one in tried),
+                key=lambda found: found.scores(loaded.labelled.labels, loaded.labelled.classes).log_loss,
+            )
+    except SettingError as error:
+        return _unfit(candidate, classes, str(error), seconds=time.monotonic() - began)
+    return replace(outcome, seconds=time.monotonic() - began)
+
+
+def _measure_folds(
+    candidate: Candidate,
+    loaded: Loaded,
+    folds: list[Fold],
+    *,
+    fitting: Fitting,
+    measured: StatisticsCache,
+    minutes: float | None,
+    fewest: int,
+    progress: Callable[[int, int], None] | None,
+) -> Outcome:
+    """Return what came of a candidate in all folds.
+
+    Raises:
+        SettingError: it does not fit, or not in its time.
+    """
+    labels, classes = loaded.labelled.labels, len(loaded.labelled.classes)
+    chosen = fitting if minutes is None else replace(fitting, minutes=minutes / len(folds))
     values = measured.of(candidate, loaded.pixels, progress)
     parts, epochs = [], []
     for number, fold in enumerate(folds):
-        try:
-            fitted = fit_candidate(
-                candidate,
-                loaded.pixels[fold.train],
-                labels[fold.train],
-                classes=classes,
-                fitting=chosen,
-                measured=None if values is None else values[fold.train],
-                progress=_part(progress, number, len(folds)),
-            )
-        except SettingError as error:
-            return _unfit(candidate, classes, str(error))
+        fitted = fit_candidate(
+            candidate,
+            loaded.pixels[fold.train],
+            labels[fold.train],
+            classes=classes,
+            fitting=chosen,
+            measured=None if values is None else values[fold.train],
+            fewest=fewest,
+            progress=_part(progress, number, len(folds)),
+        )
         epochs.append(fitted.epochs)
-        if 0 < fitted.epochs < min(fewest, fitting.epochs):
-            passes = f"{fitted.epochs} pass{'es' if fitted.epochs > 1 else ''}"
-            reason = f"only {passes} over the pictures in its share of the time; give more --time"
-            return _unfit(candidate, classes, reason, seconds=time.monotonic() - began)
-        parts.append(_measure_fold(fitted, loaded, fold, values, number=number, count=len(folds)))
+        parts.append(_measure_fold(fitted, loaded, fold, measured, number=number, count=len(folds)))
     rows, logits, tested, altered = zip(*parts, strict=True)
     return Outcome(
         candidate,
@@ -177,7 +277,6 @@ def run_trial(
         {name: np.concatenate([changed[name] for changed in altered]) for name in altered[0]},
         len(folds),
         float(np.mean(epochs)),
-        time.monotonic() - began,
     )
 
 
@@ -187,22 +286,27 @@ def _unfit(candidate: Candidate, classes: int, reason: str, *, seconds: float = 
 
 
 def _measure_fold(
-    fitted: Fitted, loaded: Loaded, fold: Fold, values: FloatArray | None, *, number: int, count: int
+    fitted: Fitted, loaded: Loaded, fold: Fold, measured: StatisticsCache, *, number: int, count: int
 ) -> tuple[NDArray[np.intp], FloatArray, NDArray[np.intp], dict[str, FloatArray]]:
     """Return a fold's rows and logits on them; for pictures, also some of the rows and logits of altered colours."""
+    values = measured.of(fitted.candidate, loaded.pixels, None)
 
     def logits(rows: NDArray[np.intp]) -> FloatArray:
         if values is not None and fitted.head is not None:
             return fitted.head.logits(values[rows])
         return fitted.logits(loaded.pixels[rows])
 
+    def logits_of(pixels: NDArray[np.uint8], change: str) -> FloatArray:
+        if fitted.head is not None:
+            return fitted.head.logits(measured.altered_of(fitted.candidate, pixels, change, number))
+        return fitted.logits(COLOR_TESTS[change](pixels))
+
     if loaded.labelled.kind != PICTURE:
         return fold.val, logits(fold.val), np.zeros(0, dtype=np.intp), {}
     random = np.random.default_rng(number)
     tested = np.sort(random.permutation(fold.val)[: max(1, COLOR_TESTED // count)])
-    pixels = loaded.pixels[tested]
     altered = {"plain": logits(tested)}
-    altered |= {name: fitted.logits(change(pixels)) for name, change in COLOR_TESTS.items()}
+    altered |= {change: logits_of(loaded.pixels[tested], change) for change in COLOR_TESTS}
     return fold.val, logits(fold.val), tested, altered
 
 
@@ -232,20 +336,21 @@ class Notebook:
             with np.load(path, allow_pickle=False) as stored:
                 facts = json.loads(str(stored["facts"]))
                 altered = {name: stored[f"altered {name}"] for name in facts.pop("altered")}
+                candidate = replace(candidate, options=facts.pop("options"))
                 return Outcome(candidate, stored["rows"], stored["logits"], stored["tested"], altered, **facts)
         except (OSError, ValueError, KeyError, EOFError):
             return None
 
-    def keep(self, outcome: Outcome, fitting: Fitting) -> None:
-        """Write an outcome.
+    def keep(self, outcome: Outcome, candidate: Candidate, fitting: Fitting) -> None:
+        """Write the outcome of a candidate, which may have been given options since.
 
         Raises:
             OutputError: it cannot be written.
         """
         self.folder.mkdir(exist_ok=True)
         facts = {name: getattr(outcome, name) for name in ("folds", "epochs", "seconds", "reason")}
-        facts["altered"] = list(outcome.altered)
-        with written_beside(self._path(outcome.candidate, fitting)) as beside, beside.open("wb") as stream:
+        facts |= {"altered": list(outcome.altered), "options": outcome.candidate.options}
+        with written_beside(self._path(candidate, fitting)) as beside, beside.open("wb") as stream:
             np.savez(
                 stream,
                 facts=np.array(json.dumps(facts)),
