@@ -69,11 +69,12 @@ def test_a_killed_run_leaves_what_it_noted_and_its_claims_are_settled(tmp_path: 
     program = """
 import os, sys
 from pathlib import Path
-from tinct.coloring.photo.manifest import Note, Run, look_whole, opened
+from tinct.coloring.photo.manifest import Note, Run, look, look_whole, opened
 place = Path(sys.argv[1]); out = place / "out"
 with opened(out, Run("local", "0.1.0", "photo", "m" * 64, "{}")) as manifest:
     for name in sys.argv[2:]:
-        manifest.claim(place / f"{name}.jpg", out / f"{name}_color.jpg")
+        source = place / f"{name}.jpg"
+        manifest.claim(source, out / f"{name}_color.jpg", look(source))
     for name in ("noted", "written", "renewed"):
         (out / f"{name}_color.jpg").write_bytes(b"new colours")
     source = place / "noted.jpg"

@@ -9,18 +9,19 @@ import sqlite3
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 import pyvips
 
+from tinct.coloring.photo import run
 from tinct.coloring.photo.batch import colorize_files
 from tinct.coloring.photo.manifest import PLACE, Run, manifest_file, opened
 from tinct.coloring.photo.row import Row
 from tinct.coloring.photo.run import Engine
 from tinct.coloring.photo.status import Record, read_manifest, summarize, write_parquet
-from tinct.coloring.settings import PhotoSettings
+from tinct.coloring.settings import Decoding, PhotoSettings
 from tinct.errors import OutputError, SettingError, UnreadableError
 
 
@@ -233,8 +234,28 @@ def test_status_counts_and_exports(album: Path, settings: PhotoSettings, tmp_pat
     table = parquet.read_table(tmp_path / "out.parquet").to_pylist()
     assert [Record(**row) for row in table] == list(read_manifest(out))
     made = next(row for row in table if row["source"].endswith("c.jpg"))
+    decoding = {option.name for option in fields(Decoding)} - {"model", "threads", "cautious"}
+    assert json.loads(made["settings"]).keys() == decoding | {"hints"}
     assert (made["target"], made["width"]) == (str(out / "sub" / "c_color.jpg"), 154)
     assert json.loads(made["settings"])["runtime"] == "onnxruntime"
+
+
+def test_pages_of_a_killed_run_are_as_they_were(
+    tmp_path: Path, settings: PhotoSettings, camera_png: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = pyvips.Image.new_from_file(str(camera_png)).resize(0.2)
+    (tmp_path / "scans").mkdir()
+    pages = page.join(page.invert(), "vertical").copy()
+    pages.set_type(pyvips.GValue.gint_type, "page-height", page.height)
+    pages.write_to_file(str(tmp_path / "scans" / "two.tif"))
+    out, every = tmp_path / "out", replace(settings, pages="all")
+    with monkeypatch.context() as killed:
+        killed.setattr(run, "_note", lambda *_: None)  # results arrive, and nothing is noted of them
+        rows = colorize_files([tmp_path / "scans"], output=out, settings=every)
+    assert [row.status for row in rows] == ["colorized"] * 2
+    again = colorize_files([tmp_path / "scans"], output=out, settings=replace(every, update=True))
+    assert [row.status for row in again] == ["exists"] * 2
+    assert {record.status for record in read_manifest(out)} == {"colorized"}
 
 
 def test_an_engine_is_checked() -> None:

@@ -139,9 +139,9 @@ class Manifest:
         """Check whether a picture's result is this file."""
         return entry.target is not None and self._place(entry.target) == self._place(target)
 
-    def claim(self, source: Path, target: Path) -> None:
-        """Note that a picture's result is about to be written."""
-        picture, before = look(source), look(target)
+    def claim(self, source: Path, target: Path, picture: Seen | None) -> None:
+        """Note that the result of a picture, as it is now, is about to be written."""
+        before = look(target)
         self._write(
             "INSERT INTO picture (source, target, status, claimed_by, claimed_size, claimed_modified, before_size, "
             "before_modified) VALUES (?, ?, 'running', ?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET "

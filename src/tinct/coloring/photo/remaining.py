@@ -104,10 +104,9 @@ def _others(entry: Entry, run: Run) -> str:
     """Return in words what made a result, where it is not what would make it now."""
     if entry.model_sha256 != run.model_sha256:
         return "by another model"
-    if entry.settings == run.settings:
-        return ""
     before, now = json.loads(entry.settings or "{}"), json.loads(run.settings)
-    return f"with another {', '.join(name for name in now if before.get(name) != now[name])}"
+    names = [name for name in now if name in before and before[name] != now[name]]  # a newer tinct may have more
+    return f"with another {', '.join(names)}" if names else ""
 
 
 def _by_content(job: Job, entry: Entry, same: Verdict, other: Verdict) -> Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
@@ -13,16 +13,17 @@ from pathlib import Path
 from tinct import __version__
 from tinct.actors import Pool, actor_map
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.photo.manifest import Manifest, Note, Run, opened
+from tinct.coloring.photo.manifest import Manifest, Note, Run, look, opened
 from tinct.coloring.photo.plan import Job
 from tinct.coloring.photo.remaining import Step, next_step, plain_step
 from tinct.coloring.photo.row import Outcome, Row, Worker, known, lost
-from tinct.coloring.settings import PhotoSettings
+from tinct.coloring.settings import Decoding, PhotoSettings
 from tinct.errors import OutputError, SettingError
 from tinct.files import make_folder
 from tinct.parallel import core_count, ordered_map
 
 ENGINES = ("local", "ray")
+_NO_SETTINGS = ("model", "threads", "cautious")  # known by its file; of no effect on a result; part of the caution
 MOST_WORKERS = 8  # pictures in work at once; more would hold more memory without being faster
 
 
@@ -104,7 +105,7 @@ def _steps(jobs: Iterable[Job], settings: PhotoSettings, manifest: Manifest | No
             continue
         step = next_step(job, manifest, run, settings)
         if step.may_write and job.target is not None:
-            manifest.claim(job.entry, job.target)
+            manifest.claim(job.entry, job.target, look(job.source))
         yield step
 
 
@@ -126,14 +127,14 @@ def _worker(settings: PhotoSettings, root: Path) -> Worker:
 
 def _run(colorizer: Colorizer, settings: PhotoSettings, engine: Engine) -> Run:
     """Return what makes the results: the settings with the model's own, and the model's file by its SHA-256."""
-    used = colorizer.used
+    names = (option.name for option in fields(Decoding) if option.name not in _NO_SETTINGS)
     made_with = {
-        **{name: getattr(used, name) for name in ("runtime", "temperature", "caution", "size", "views", "denoise")},
+        **{name: getattr(colorizer.used, name) for name in names},
         "hints": [str(hint) for hint in settings.hints],
     }
     with colorizer.session.path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
-    return Run(engine.name, __version__, str(used.model), digest, json.dumps(made_with, sort_keys=True))
+    return Run(engine.name, __version__, str(colorizer.used.model), digest, json.dumps(made_with, sort_keys=True))
 
 
 def _note(manifest: Manifest, outcome: Outcome) -> None:
