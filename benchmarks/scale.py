@@ -4,7 +4,7 @@
 
 The simulated part takes tiny files through `run_jobs` with everything but the network and the pixels: instead of a
 colorizer, a worker reads a file for its hash and writes a few bytes. Three runs: into a new folder, again with all
-results there, and again with 1 in 100 gone. Memory is this process's resident memory, taken ten times in each run. The
+results there, and again with 1 in 100 gone. Where Ray is installed, numbers go to two of its workers and back. Memory is this process's resident memory, taken ten times in each run. The
 measured part colorizes a few photographs of 640x480 and of 12 megapixels with the model that comes with tinct, on one
 thread, in this process: pictures a second of CPU time as well as of wall time, since other work may share the cores.
 """
@@ -16,11 +16,14 @@ import os
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import common
 from folder import write_photos
+from tinct.actors import Pool, actor_map
 from tinct.coloring.photo import run
 from tinct.coloring.photo.batch import colorize_files
 from tinct.coloring.photo.manifest import look_whole, manifest_file
@@ -140,6 +143,26 @@ def rates(count: int, width: int, height: int) -> dict[str, Any]:
     return results
 
 
+def echoing() -> Callable[[int], int]:
+    """Make the least that a worker can do."""
+    return lambda item: item
+
+
+def ray_trips(count: int) -> dict[str, Any]:
+    """Send items to two workers of Ray that do nothing; give the cost of one's way there and back."""
+    items = actor_map(echoing, range(count + 1), known=lambda item: None, lost=int, pool=Pool(workers=2))
+    begun = time.perf_counter()
+    next(items)
+    start, cpu = time.perf_counter(), time.process_time()
+    trips = sum(1 for _ in items)
+    return {
+        "items": trips,
+        "seconds_to_start": round(start - begun, 1),
+        "microseconds_an_item": round((time.perf_counter() - start) / trips * 1e6, 1),
+        "cpu_microseconds_an_item": round((time.process_time() - cpu) / trips * 1e6, 1),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=50_000, help="tiny files of the simulated run")
@@ -150,6 +173,8 @@ def main() -> None:
     if arguments.rates:
         results["rates 640x480"] = rates(arguments.rates, 640, 480)
         results["rates 4000x3000"] = rates(max(1, arguments.rates // 5), 4000, 3000)
+    if find_spec("ray"):
+        results["ray"] = ray_trips(3000)
     results["simulated"] = simulate(arguments.count)
     common.write("scale", results, seed=SEED, to=arguments.to)
 

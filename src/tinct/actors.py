@@ -233,7 +233,8 @@ def _start(pool: Pool) -> tuple[Any, bool]:
             ray.init(pool.address, **quiet)
     except (ConnectionError, ValueError) as error:
         reason = " ".join(str(error).split())
-        message = f"{pool.address or 'this machine'}: no Ray there ({reason:.200}); start one by  ray start --head"
+        remedy = "start one by  ray start --head,  and set RAY_AUTH_TOKEN where it has a token"
+        message = f"{pool.address or 'this machine'}: no Ray there ({reason:.200}); {remedy}"
         raise SettingError(message) from error
     finally:
         if in_main:
