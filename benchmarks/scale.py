@@ -4,9 +4,11 @@
 
 The simulated part takes tiny files through `run_jobs` with everything but the network and the pixels: instead of a
 colorizer, a worker reads a file for its hash and writes a few bytes. Three runs: into a new folder, again with all
-results there, and again with 1 in 100 gone. Where Ray is installed, numbers go to two of its workers and back. Memory is this process's resident memory, taken ten times in each run. The
-measured part colorizes a few photographs of 640x480 and of 12 megapixels with the model that comes with tinct, on one
-thread, in this process: pictures a second of CPU time as well as of wall time, since other work may share the cores.
+results there, and again with 1 in 100 gone. Memory is this process's resident memory, taken ten times in each run.
+Where Ray is installed, numbers go to two of its workers and back.
+
+The measured part colorizes a few photographs of 640x480 and of 12 megapixels with the model that comes with tinct, on
+one thread, in this process: pictures a second of CPU time beside wall time, since other work may share the cores.
 """
 
 from __future__ import annotations
