@@ -140,8 +140,10 @@ def test_a_film(open_page: Open, files: dict[str, Path]) -> None:
     assert "75%" in page.locator("#film-grey").evaluate("part => getComputedStyle(part).clipPath")
     page.get_by_role("button", name="Still 1").click()
     assert page.locator("#film-stage").is_hidden()
+    assert page.locator("#stills [aria-pressed=true]").all_inner_texts() == ["Still 1"]
     page.get_by_role("button", name="Film", exact=True).click()
     assert page.locator("#film-stage").is_visible()
+    assert page.locator("#stills [aria-pressed=true]").all_inner_texts() == ["Film"]
     assert page.locator("#film-video").evaluate("video => video.getAttribute('src')").startswith("/v1/jobs/")
     name, data = saved(page, "#film-save")
     assert name == "reel_color.mp4"
@@ -186,7 +188,9 @@ def test_the_api_is_described_without_a_network(open_page: Open) -> None:
     page = open_page("docs")
     page.locator("summary", has_text="/v1/colorize").click()
     details = page.locator("details[open]")
-    assert "temperature" in details.inner_text()
+    row = details.locator("tr", has=page.locator("code", has_text="temperature")).locator("td").all_inner_texts()
+    assert all(row)  # name, kind, and what it is
+    assert "vivid" in row[2]
     assert "curl -X POST -F file=@FILE" in details.inner_text()
     assert page.locator("details").count() >= 20
     assert violations(page) == []

@@ -37,7 +37,7 @@ function careful(action) {
     } catch (error) {
       if (error.name === "AbortError") return undefined;
       const item = files.chosen;
-      if (error instanceof ApiError && error.status === 404 && item?.work instanceof Photo && item.file) {
+      if (error instanceof ApiError && error.status === 404 && item?.work && item.file) {
         // The server dropped it, after an hour or a restart: send it again, with its settings.
         item.work.opened = false;
         files.again(item, item.recolor);
@@ -278,6 +278,7 @@ for (const name of Object.keys(steps)) $(name).addEventListener("click", () => s
 const filmView = new FilmView({ current: () => work, files, stage, careful, refresh });
 listenSaving(files, careful);
 listenExamples(files, careful);
+$("docs-link").href += location.hash; // with the token, if there is one
 listen(files);
 addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey) || event.target.matches("input:not([type=range],[type=radio],[type=checkbox])")) return;

@@ -24,6 +24,9 @@ export function kindOf(schema) {
   return `${found.type ?? "anything"}${range}`;
 }
 
+/** What a schema is for; where it may be null, its other part says so. */
+const textOf = (schema) => schema.description ?? schema.anyOf?.find((option) => option.description)?.description;
+
 function table(rows) {
   const head = element("tr", {}, ...["Name", "Kind", "What it is"].map((text) => element("th", { textContent: text })));
   const body = rows.map(({ name, schema, required, text }) =>
@@ -44,7 +47,7 @@ function fieldsOf(schema) {
     name,
     schema: field,
     required: found.required?.includes(name),
-    text: field.description,
+    text: textOf(field),
   }));
 }
 
@@ -65,7 +68,7 @@ function operation(method, path, details) {
     element("p", { textContent: details.description ?? "" }),
     element("pre", { textContent: curl(method, path, body) }),
   ];
-  const given = (details.parameters ?? []).map((item) => ({ ...item, text: item.description ?? item.schema.description }));
+  const given = (details.parameters ?? []).map((item) => ({ ...item, text: item.description ?? textOf(item.schema) }));
   if (given.length) parts.push(element("h3", { textContent: "In the address" }), table(given));
   for (const [kind, { schema }] of Object.entries(body ?? {})) parts.push(element("h3", { textContent: `Body: ${kind}` }), table(fieldsOf(schema)));
   const answers = Object.entries(details.responses).map(([status, { description, content }]) => {

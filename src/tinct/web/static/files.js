@@ -190,6 +190,7 @@ export class Files {
     this.chosen = item;
     item.used = this.uses += 1;
     if (item.work && !item.work.opened) item.state = "waiting";
+    item.row.box.scrollIntoView({ block: "nearest", inline: "nearest" });
     this.update();
     this.onChosen(item);
     this.work();

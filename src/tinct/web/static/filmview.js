@@ -50,17 +50,15 @@ export class FilmView {
         onclick: this.careful(async () => {
           mine.still = number;
           this.showFilm(false);
-          mark();
           const [before] = await Promise.all([mine.before(), this.refresh()]);
           if (this.current() === mine) this.stage.showBefore(before);
         }),
       }),
     );
-    const mark = () => buttons.forEach((button, index) => button.setAttribute("aria-pressed", index === mine.still));
-    mark();
     const whole = element("button", { type: "button", textContent: "Film", hidden: mine.state !== "done", onclick: () => this.showFilm(true) });
     whole.dataset.film = "whole";
     $("stills").replaceChildren(...buttons, whole);
+    this.showFilm(!$("film-stage").hidden);
   }
 
   /** Bring the film's box to the state of its work. */
@@ -109,7 +107,10 @@ export class FilmView {
     $("stage").hidden = shown;
     $("zoom-bar").hidden = shown;
     if (!shown) $("film-video").pause();
-    for (const button of $("stills").children) if (button.dataset.film) button.setAttribute("aria-pressed", shown);
+    const still = this.current()?.still;
+    [...$("stills").children].forEach((button, index) => {
+      button.setAttribute("aria-pressed", button.dataset.film ? shown : !shown && index === still);
+    });
   }
 }
 
