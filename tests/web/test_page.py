@@ -145,6 +145,7 @@ def test_a_film(open_page: Open, files: dict[str, Path]) -> None:
     assert page.locator("#film-stage").is_visible()
     assert page.locator("#stills [aria-pressed=true]").all_inner_texts() == ["Film"]
     assert page.locator("#film-video").evaluate("video => video.getAttribute('src')").startswith("/v1/jobs/")
+    assert violations(page) == []
     name, data = saved(page, "#film-save")
     assert name == "reel_color.mp4"
     assert data[4:8] == b"ftyp"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from web.pages import PHONE, SIZES, Open, changed, ready, slide, upload
+from web.pages import PHONE, SIZES, Open, changed, ready, slide, upload, violations
 
 
 def place(page: Any, x: float, y: float) -> tuple[float, float]:
@@ -43,6 +43,7 @@ def test_it_stays_in_view_beside_or_above_its_panel(
     page = open_page(viewport=size)
     upload(page, files["photo"], files["second"])
     ready(page, 2)
+    assert violations(page) == []
     page.locator("#panel").evaluate("panel => panel.scrollTo(0, panel.scrollHeight)")
     assert page.locator("#panel").evaluate("panel => panel.scrollTop") > 0
     picture, panel = (page.locator(name).bounding_box() for name in ("#stage", "#panel"))

@@ -100,6 +100,24 @@ def test_a_reload_brings_everything_back(open_page: Open, files: dict[str, Path]
     assert page.locator("#hints li").count() == 1
 
 
+def test_what_the_server_has_dropped_is_sent_again_by_itself(
+    open_page: Open, files: dict[str, Path], server: Process
+) -> None:
+    page = open_page()
+    page.seen.allowed += ["status of 404"]
+    with page.expect_response(lambda response: response.url.endswith("/v1/edits")) as opened:
+        upload(page, files["photo"])
+    ready(page)
+    page.request.delete(f"{server.url}v1/edits/{opened.value.json()['id']}")
+    times = sent(page)
+    page.get_by_role("button", name="Bold").click()
+    page.locator("#progress").wait_for(state="visible")
+    ready(page)
+    page.locator("#variants button[aria-pressed=true]", has_text="Bold").wait_for()
+    assert len(times) == 1
+    assert page.locator("#alert").is_hidden()
+
+
 def test_examples_are_grey_and_tried_by_a_click(open_page: Open) -> None:
     paths = sorted((STATIC / "examples").glob("*.jpg"))
     assert len(paths) == 4
