@@ -5,9 +5,12 @@ Ray is started once, with two of its CPUs, the smallest object store, and no das
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +18,7 @@ from pathlib import Path
 import pytest
 import pyvips
 
+from cli.process import TINCT
 from tinct.actors import STORE_BYTES, TRIES, Pool, actor_map
 from tinct.coloring.photo import run
 from tinct.coloring.photo.batch import colorize_files
@@ -154,6 +158,30 @@ def test_a_folder_has_the_same_bytes_from_either_engine_though_a_worker_dies(
     assert {record.engine for record in read_manifest("spread")} == {"ray"}
     again = colorize_files(["album"], output="spread", settings=replace(settings, compare=False), engine=RAY)
     assert [row.status for row in again].count("exists") == 8
+
+
+@pytest.mark.slow
+def test_told_to_end_it_ends_ray_and_leaves_as_told(
+    tmp_path: Path, tiny_model: Path, camera_png: Path, chelsea_png: Path
+) -> None:
+    pytest.importorskip("ray")
+    album = pictures(tmp_path / "album", camera_png, chelsea_png)
+    for index in range(60):
+        (album / f"more{index}.png").write_bytes(camera_png.read_bytes())
+    options = ("--model", str(tiny_model), "--runtime", "onnxruntime")
+    command = [*TINCT, "colorize", str(album), "-o", str(tmp_path / "out"), *options]
+    ray_command = [*command, "--engine", "ray", "--threads", "2"]
+    process = subprocess.Popen(ray_command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 180
+    while len(files(tmp_path / "out")) < 4 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(timeout=60) == 143
+    done = files(tmp_path / "out")
+    assert 4 <= len(done) < 68
+    again = subprocess.run([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    statuses = [json.loads(line)["status"] for line in again.stdout.splitlines()]
+    assert (statuses.count("exists"), statuses.count("colorized")) == (len(done), 68 - len(done))
 
 
 def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -105,7 +106,7 @@ class _Schedule(Generic[Item, Result]):
         self._began = False
         self._actors: list[Any] = []
         self._free: deque[Any] = deque()
-        self._busy: dict[Any, tuple[Any, _Task[Item] | None]] = {}  # by Ray's reference; no task while a worker starts
+        self._busy: dict[Future[Any], tuple[Any, _Task[Item] | None]] = {}  # no task while a worker starts
         self._again: deque[_Task[Item]] = deque()
         self._done: dict[int, Result] = {}
         self._taken = self._given = self._stillborn = 0
@@ -153,15 +154,16 @@ class _Schedule(Generic[Item, Result]):
 
     def _send(self, task: _Task[Item]) -> None:
         actor = self._free.popleft()
-        self._busy[actor.work.remote(task.item)] = actor, task
+        self._busy[actor.work.remote(task.item).future()] = actor, task
 
     def _collect(self, lost: Callable[[Item], Result]) -> None:
         """Wait for a worker, and take what it has; of one that died, give its item to another."""
         errors = self._ray.exceptions
-        (reference,), _ = self._ray.wait(list(self._busy), num_returns=1)
-        actor, task = self._busy.pop(reference)
+        # Ray's own waiting would turn the exit that a signal asks for into one with status 1.
+        done = next(iter(wait(self._busy, return_when=FIRST_COMPLETED).done))
+        actor, task = self._busy.pop(done)
         try:
-            result = self._ray.get(reference)
+            result = done.result()
         except errors.RayTaskError as error:
             if isinstance(error.cause, TinctError):
                 raise error.cause from None  # where on the other machine is of no interest
@@ -190,7 +192,7 @@ class _Schedule(Generic[Item, Result]):
     def _start_worker(self) -> None:
         actor = self._kind.remote()
         self._actors.append(actor)
-        self._busy[actor.make.remote(self._make, str(Path.cwd()))] = actor, None
+        self._busy[actor.make.remote(self._make, str(Path.cwd())).future()] = actor, None
 
     def _replace(self, actor: Any, error: Any, *, started: bool) -> None:
         """Start a worker in place of one that died; give up where all die as they start."""
