@@ -10,7 +10,8 @@ from tinct.learn.doctor.evidence import gradient_findings, heart_lines, unit_fin
 from tinct.learn.doctor.examination import MARGIN, Examination
 from tinct.learn.doctor.experiments import knows
 from tinct.learn.doctor.findings import Finding, percent
-from tinct.learn.doctor.plain import CHANCE, SIGNIFICANT, chance_p, interval, paired_p
+from tinct.learn.doctor.plain import CHANCE, SIGNIFICANT, LabelTest, chance_p, interval, paired_p
+from tinct.learn.doctor.probes import Seen
 from tinct.learn.doctor.trials import STEPS
 
 # A loss within this share of ln(classes) is that of guessing.
@@ -39,8 +40,13 @@ def _gradients(found: Examination) -> Iterator[Finding]:
 
 
 def _sight(found: Examination) -> Iterator[Finding]:
-    test, seen = found.test, found.seen
-    if not found.failing or seen.joined or not seen.pixels:
+    if found.failing:
+        yield from sight_findings(found.test, found.seen)
+
+
+def sight_findings(test: LabelTest, seen: Seen) -> Iterator[Finding]:
+    """Judge whether a network that fails sees enough of a picture at once."""
+    if seen.joined or not seen.pixels:
         return
     within = [index for index, extent in enumerate(test.extents) if 0 < extent <= seen.pixels]
     beyond = [index for index in range(len(test.extents)) if index not in within]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -37,6 +38,12 @@ class Diagnosis:
         """Return the kinds of the findings, the weightiest first."""
         return [each.kind for each in self.findings]
 
+    def __str__(self) -> str:
+        """Return verdict, numbered findings with evidence and remedy, and facts, as the command line prints them."""
+        lines = [f"{self.subject}: {self.verdict}"]
+        lines += findings_text(self.findings) or ["nothing to complain of"]
+        return "\n".join([*lines, "", *self.facts])
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         found = [{**asdict(each), "level": each.level} for each in self.findings]
@@ -52,3 +59,13 @@ def percent(share: float) -> str:
     """Write a share as 98.5 %, or 98 % where it is nearly whole."""
     value = 100 * share
     return f"{value:.0f} %" if abs(value - round(value)) < 0.05 else f"{value:.1f} %"
+
+
+def findings_text(findings: Sequence[Finding]) -> list[str]:
+    """Return numbered findings with evidence and remedy, line by line; an empty line before each."""
+    lines: list[str] = []
+    for number, finding in enumerate(findings, start=1):
+        doubt = "" if finding.sure else " (this fits best, and is not proven)"
+        lines += ["", f"{number}. {finding.title}{doubt}", *(f"   {line}" for line in finding.evidence)]
+        lines.append(f"   remedy: {finding.remedy}")
+    return lines

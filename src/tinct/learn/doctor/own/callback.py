@@ -1,0 +1,80 @@
+"""The doctor as a callback of Lightning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from tinct.errors import SettingError
+from tinct.learn.doctor.findings import Diagnosis
+from tinct.learn.doctor.own.case import Loss
+from tinct.learn.doctor.own.diagnose import STEPS, diagnose
+
+# Attributes in which Lightning modules usually keep their loss.
+LOSSES = ("loss", "criterion", "loss_fn", "loss_function")
+
+
+class DoctorCallback(Callback):
+    """Examines a training before its first step, and prints what is wrong with it.
+
+    Attributes:
+        diagnosis: what was found; None before.
+
+    >>> from lightning.pytorch import Trainer
+    >>> from torch import nn
+    >>> trainer = Trainer(callbacks=[DoctorCallback(nn.CrossEntropyLoss())], logger=False, accelerator="cpu",
+    ...                   enable_model_summary=False, enable_checkpointing=False)
+    """
+
+    def __init__(self, loss: Loss | None = None, *, strict: bool = False, steps: int = STEPS) -> None:
+        """Prepare.
+
+        Args:
+            loss: of outputs and targets; without it the module's attribute `loss`, `criterion`, `loss_fn` or
+                `loss_function`.
+            strict: stop the training with SettingError if anything serious is found.
+            steps: of each short training, at most.
+        """
+        self.loss, self.strict, self.steps = loss, strict, steps
+        self.diagnosis: Diagnosis | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Examine the module with the trainer's loaders and first optimizer.
+
+        Raises:
+            SettingError: no loss is known; or strict, and something serious is found.
+            DataError: the loader gives nothing that can be examined.
+        """
+        loss = self.loss or next((getattr(pl_module, name) for name in LOSSES if callable(getattr(pl_module, name, None))), None)  # fmt: skip # noqa: E501
+        if loss is None:
+            raise SettingError(f"DoctorCallback needs the loss: pass it, or keep it as one of {', '.join(LOSSES)}")
+        kept: Any = pl_module._trainer
+        pl_module._trainer = None  # a copy of the module shall not take the trainer along
+        try:
+            self.diagnosis = diagnose(
+                pl_module,
+                trainer.train_dataloader,
+                loss,
+                optimizer=_plain(trainer),
+                val_loader=_one(trainer.val_dataloaders),
+                epochs=trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None,
+                steps=self.steps,
+            )
+        finally:
+            pl_module._trainer = kept
+        if trainer.is_global_zero:
+            print(self.diagnosis)
+        serious = [each.title for each in self.diagnosis.findings if each.level == "serious"]
+        if self.strict and serious:
+            raise SettingError(f"the training is stopped by DoctorCallback: {serious[0]}")
+
+
+def _plain(trainer: Trainer) -> torch.optim.Optimizer | None:
+    return trainer.optimizers[0] if trainer.optimizers else None
+
+
+def _one(loaders: Any) -> Any:
+    """Return the only loader, or the first of several."""
+    return next(iter(loaders), None) if isinstance(loaders, (list, tuple)) else loaders

@@ -1,0 +1,245 @@
+"""Somebody's training as it is, or with something changed in it; only copies of the model are ever run."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tinct.errors import SettingError
+from tinct.learn.doctor.evidence import USUAL_RATE
+from tinct.learn.doctor.own.answers import Reading
+from tinct.learn.doctor.own.sample import Sample
+from tinct.learn.doctor.probes import Probe, UnitFacts, dead_units
+
+Map = Callable[[torch.Tensor], torch.Tensor]
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Step = Callable[[nn.Module, torch.optim.Optimizer, tuple[torch.Tensor, torch.Tensor]], Any]
+Optimizer = torch.optim.Optimizer | Callable[[Any], torch.optim.Optimizer] | None
+# Samples that are answered at once when a network is measured.
+AT_ONCE = 128
+
+
+def same(values: torch.Tensor) -> torch.Tensor:
+    """Change nothing."""
+    return values
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a short training.
+
+    Attributes:
+        losses: of each step.
+        right: of each sample held out, whether it was right, in inference mode.
+        learned: share of those trained on that was right, in inference mode.
+        learned_in_training: the same in the modes in which it was trained.
+        units: ReLUs after it.
+    """
+
+    losses: tuple[float, ...]
+    right: NDArray[np.bool_]
+    learned: float
+    learned_in_training: float
+    units: tuple[UnitFacts, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of those held out that was right."""
+        return float(self.right.mean())
+
+    @property
+    def broken(self) -> bool:
+        """Whether a loss is no number."""
+        return not all(map(math.isfinite, self.losses))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A training, with what is changed in it.
+
+    Attributes:
+        model: never run itself.
+        loss: of outputs and targets.
+        optimizer: as `diagnose` takes it.
+        train: samples to train on.
+        held: samples held out.
+        reading: how outputs become answers.
+        steps: of a short training.
+        batch_size: of its batches.
+        step: the user's own step; None: the doctor's.
+        rate: None: the optimizer's own.
+        feed: is done to inputs first.
+        read: is done to outputs before the loss.
+        shuffle: mix the samples; else they come as the loader gives them, if it gives the same order each time.
+        fresh: start from PyTorch's own initial weights.
+        unfreeze: train every parameter.
+        whole: give the optimizer every parameter that takes part.
+        alter: changes a copy of the model, its modules kept in number.
+        decay: the optimizer's weight decay; None: its own.
+        training: put every module into training mode; else modes are those of the model as it was given.
+        seed: of all chance.
+    """
+
+    model: nn.Module
+    loss: Loss
+    optimizer: Optimizer
+    train: Sample
+    held: Sample
+    reading: Reading
+    steps: int
+    batch_size: int
+    step: Step | None = None
+    rate: float | None = None
+    feed: Map = same
+    read: Map = same
+    shuffle: bool = False
+    fresh: bool = False
+    unfreeze: bool = False
+    whole: bool = False
+    alter: Callable[[nn.Module], None] | None = None
+    decay: float | None = None
+    training: bool = False
+    seed: int = 0
+
+    def make(self) -> nn.Module:
+        """Return a copy of the model, ready for the first step; the same one each time.
+
+        Raises:
+            SettingError: the model cannot be copied.
+        """
+        torch.manual_seed(self.seed)
+        try:
+            network = copy.deepcopy(self.model)
+        except (RuntimeError, TypeError) as error:
+            raise SettingError(f"the model cannot be copied ({error}); keep no results of a run in its attributes") from error  # fmt: skip # noqa: E501
+        network.zero_grad(set_to_none=True)
+        if self.fresh:
+            for module in network.modules():
+                if callable(getattr(module, "reset_parameters", None)):
+                    module.reset_parameters()  # type: ignore[operator]
+        if self.alter is not None:
+            self.alter(network)
+        if self.unfreeze:
+            network.requires_grad_(True)
+        return network
+
+    def set_modes(self, network: nn.Module) -> nn.Module:
+        """Put a copy into the modes in which it is trained."""
+        for module, given in zip(network.modules(), self.model.modules(), strict=True):
+            module.training = given.training or self.training
+        return network
+
+    def begin(self, network: nn.Module, rate: float | None = None) -> torch.optim.Optimizer:
+        """Return the optimizer as it is before its first step, for a copy of the model."""
+        if isinstance(self.optimizer, torch.optim.Optimizer):
+            memo = {id(one): other for one, other in zip(self.model.parameters(), network.parameters(), strict=True)}
+            made = copy.deepcopy(self.optimizer, memo)
+            made.state.clear()
+        else:
+            wanted = [each for each in network.parameters() if each.requires_grad] or list(network.parameters())
+            made = self.optimizer(wanted) if self.optimizer else torch.optim.Adam(wanted, lr=USUAL_RATE)
+        if self.whole:
+            held = {id(each) for group in made.param_groups for each in group["params"]}
+            values = self.feed(self.train.inputs[:2])
+            taking_part = [*network.parameters(), *(leaves(network(values)) if self.train.batch_size > 1 else [])]
+            missing = {id(each): each for each in taking_part if id(each) not in held and each.requires_grad}
+            if missing:
+                made.add_param_group({"params": list(missing.values()), "lr": made.param_groups[0]["lr"]})
+        for group in made.param_groups if self.decay is not None else ():
+            group["weight_decay"] = self.decay
+        wanted_rate = rate or self.rate
+        if wanted_rate is not None:
+            for group in made.param_groups:
+                group["lr"] = wanted_rate
+        return made
+
+    @property
+    def asked_rate(self) -> float:
+        """The optimizer's own rate; the highest of its groups."""
+        return max(float(group["lr"]) for group in self.begin(self.make()).param_groups)
+
+    def value(self, network: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the loss on some samples, in the modes of training."""
+        return self.loss(self.read(self.set_modes(network)(self.feed(inputs))), targets)
+
+    def probe(self, chosen: NDArray[np.intp], guess: float) -> tuple[Probe, Callable[[nn.Module], float]]:
+        """Make this ready for experiments on one batch; with what measures the share of it that is right."""
+        batch = self.train.part(chosen)
+
+        def right(network: nn.Module) -> float:
+            return float(self.right(network, batch).mean())
+
+        def loss(network: nn.Module) -> torch.Tensor:
+            return self.value(network, batch.inputs, batch.targets)
+
+        return Probe(self.make, loss, self.begin, guess), right
+
+    def right(self, network: nn.Module, sample: Sample) -> NDArray[np.bool_]:
+        """Return of each sample whether a network in its present modes has it right."""
+        rows = []
+        with torch.no_grad():
+            for start in range(0, len(sample.inputs), AT_ONCE):
+                outputs = self.read(network(self.feed(sample.inputs[start : start + AT_ONCE])))
+                rows.append(self.reading.right(outputs, sample.targets[start : start + AT_ONCE]))
+        return np.concatenate(rows)
+
+    def run(self) -> Outcome:
+        """Train for some steps and measure."""
+        network = self.make()
+        optimizer = self.begin(network)
+        losses = []
+        for chosen in self._batches():
+            inputs, targets = self.train.inputs[chosen], self.train.targets[chosen]
+            if self.step is not None:
+                with torch.no_grad():
+                    losses.append(float(self.loss(self.read(network.eval()(self.feed(inputs))), targets)))
+                self.step(self.set_modes(network), optimizer, (self.feed(inputs), targets))
+            else:
+                loss = self.value(network, inputs, targets)
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                losses.append(float(loss.detach()))
+            if not math.isfinite(losses[-1]):
+                break
+        some = self.train.part(np.arange(min(len(self.train.inputs), AT_ONCE)))
+        # Inference first: training mode changes what batch norm has seen.
+        right, learned = self.right(network.eval(), self.held), float(self.right(network, some).mean())
+        units = tuple(dead_units(network, self.feed(some.inputs[:64])))
+        in_training = float(self.right(self.set_modes(network), some).mean())
+        return Outcome(tuple(losses), right, learned, in_training, units)
+
+    def _batches(self) -> Iterator[torch.Tensor]:
+        count, done = len(self.train.inputs), 0
+        random = torch.Generator().manual_seed(self.seed)
+        size = min(self.batch_size, count)
+        while done < self.steps:
+            mixed = self.shuffle or not self.train.same_order
+            order = torch.randperm(count, generator=random) if mixed else torch.arange(count)
+            for start in range(0, count - size + 1, size):
+                if done < self.steps:
+                    yield order[start : start + size]
+                    done += 1
+
+
+def leaves(output: torch.Tensor) -> list[torch.Tensor]:
+    """Return the tensors that an output was computed from and that gradients are gathered in."""
+    found: dict[int, torch.Tensor] = {}
+    todo, seen = [output.grad_fn], set()
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            found[id(node.variable)] = node.variable
+        todo += [each for each, _ in node.next_functions]
+    return list(found.values())

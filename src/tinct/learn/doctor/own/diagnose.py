@@ -1,0 +1,332 @@
+"""Why somebody's own PyTorch training does not learn: the way through all experiments."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from tinct.errors import DataError, SettingError
+from tinct.learn.doctor.evidence import conclude, heart_lines, range_line, run_probes
+from tinct.learn.doctor.findings import Diagnosis, Finding, percent
+from tinct.learn.doctor.own import rules
+from tinct.learn.doctor.own.answers import (
+    ALWAYS_ONE,
+    FREE,
+    NUMBERS,
+    THROUGH,
+    Reading,
+    kind_of_answers,
+    make_reading,
+    reaches,
+)
+from tinct.learn.doctor.own.broken import what_breaks
+from tinct.learn.doctor.own.case import Case, Loss, Optimizer, Step
+from tinct.learn.doctor.own.examined import BY_HEART, Examined, look_at_samples, sample_without_copies
+from tinct.learn.doctor.own.plain_net import PlainNet
+from tinct.learn.doctor.own.sample import Sample, read_sample, undisturbed
+from tinct.learn.doctor.own.steps import step_suspects
+from tinct.learn.doctor.own.suspect import Looked, Suspect
+from tinct.learn.doctor.own.suspects import moments, suspects
+from tinct.learn.doctor.plain import CHANCE, chance_p, interval
+from tinct.learn.doctor.probes import ByHeart, learn_by_heart, range_of_rates, receptive_field
+from tinct.learn.doctor.trials import steps_for
+
+# Steps of a short training, through the range of rates, and by heart; samples learned by heart, measured on, looked at.
+STEPS, RANGE_STEPS, HEART_STEPS = 100, 50, 80
+BATCH, MEASURED, LOOKED_AT = 24, 200, 64
+
+
+def diagnose(
+    model: nn.Module,
+    train_loader: Iterable[Any],
+    loss: Loss,
+    *,
+    optimizer: Optimizer = None,
+    val_loader: Iterable[Any] | None = None,
+    classes: int | Sequence[str] | None = None,
+    epochs: float | None = None,
+    step: Step | None = None,
+    steps: int = STEPS,
+    seed: int = 0,
+) -> Diagnosis:
+    """Find out by experiment why a PyTorch training does not learn, or that it does.
+
+    Only copies of the model and the optimizer are run: weights, buffers, gradients, modes, the optimizer's state and
+    all states of chance are as before.
+
+    Args:
+        model: as it is before the training, in the mode (`train()` or `eval()`) in which it would be trained.
+        train_loader: gives batches (inputs (N, ...), targets (N, ...)), and can be gone through several times.
+        loss: of outputs and targets.
+        optimizer: of the model; or what makes one of parameters, as `functools.partial(torch.optim.SGD, lr=0.1)`; Adam
+            at 1e-3 without it.
+        val_loader: samples to measure on; without it a third of the others is held back.
+        classes: how many there are, or their names; counted without it.
+        epochs: that are planned; without it a short training is not blamed for being short.
+        step: the user's own step (model, optimizer, (inputs, targets)), so that `zero_grad`, `backward` and `step` are
+            examined too.
+        steps: of each short training, at most; costly networks get fewer.
+        seed: of the experiments. The same seed gives the same diagnosis.
+
+    Returns:
+        What is wrong, the likeliest first, with evidence and remedy; `print` shows it.
+
+    Raises:
+        DataError: the loader gives nothing that can be examined.
+        SettingError: settings that make no sense, or a model that cannot be copied.
+    """
+    began = time.perf_counter()
+    if steps < 1 or (epochs is not None and epochs <= 0):
+        raise SettingError("steps and epochs must be above 0")
+    with undisturbed(train_loader, val_loader), warnings.catch_warnings(), torch.enable_grad():
+        warnings.simplefilter("ignore")
+        device = next(model.parameters(), torch.zeros(0)).device
+        train = read_sample(train_loader, device)
+        given = None if val_loader is None else read_sample(val_loader, device)
+        unread = Reading(NUMBERS, loss)
+        bare = Case(model, loss, optimizer, train, train, unread, steps, train.batch_size, step, seed=seed)
+        batch = train.part(np.arange(min(train.batch_size, len(train.inputs))))
+        broken = list(what_breaks(bare.set_modes(bare.make()), loss, batch))
+        if broken:
+            return _stopped(model, loss, broken, began)
+        found = _begin(bare, given, classes)
+        _examine(found, None if epochs is None else max(1, round(epochs * train.batches)), steps)
+    return _concluded(found, began)
+
+
+def _concluded(found: Examined, began: float) -> Diagnosis:
+    case = found.case
+    setup = {
+        "loss": _name(case.loss),
+        "optimizer": _name(case.optimizer or torch.optim.Adam),
+        "rate": found.probed.rate,
+        "batch_size": case.batch_size,
+        "steps": case.steps,
+    }
+    return conclude(
+        found,
+        (rules.mended, rules.data, rules.network),
+        subject=_name(type(case.model)),
+        setup=setup,
+        verdict=_verdict,
+        facts=_facts(found),
+        measurements=found.to_json(),
+        began=began,
+    )
+
+
+def _name(thing: Any) -> str:
+    return getattr(thing, "__name__", type(thing).__name__)
+
+
+def _stopped(model: nn.Module, loss: Loss, broken: list[Finding], began: float) -> Diagnosis:
+    return conclude(
+        broken, (lambda rows: rows,), subject=type(model).__name__, setup={"loss": _name(loss)},
+        verdict=lambda rows, findings: f"it cannot learn: {findings[0].title}",
+        facts=["no training was tried: the first step says enough"], measurements={}, began=began,
+    )  # fmt: skip
+
+
+def _begin(bare: Case, given: Sample | None, classes: int | Sequence[str] | None) -> Examined:
+    """Look at a batch, hold samples back, and find out what is learned."""
+    random = np.random.default_rng(bare.seed)
+    train, held = (bare.train, given) if given is not None else sample_without_copies(bare.train, random)
+    if len(held.inputs) > MEASURED:
+        held = held.part(random.permutation(len(held.inputs))[:MEASURED])
+    if len(train.inputs) < 2:
+        raise DataError("there are too few different samples to train on and to measure on")
+    some = train.part(np.linspace(0, len(train.inputs) - 1, min(LOOKED_AT, len(train.inputs))).astype(int))
+    network = bare.make()
+    with torch.no_grad():
+        outputs = network.eval()(some.inputs).detach()
+    answers = kind_of_answers(network, some.inputs)
+    reading = make_reading(bare.loss, outputs, some.targets, answers)
+    case = replace(bare, train=train, held=held, reading=reading)
+    labels, measured = reading.labels(train.targets), reading.labels(held.targets)
+    count = 0 if labels is None or measured is None else int(max(labels.max(), measured.max())) + 1
+    names = [str(each) for each in (range(classes) if isinstance(classes, int) else classes or range(count))]
+    names += [str(each) for each in range(len(names), count)]
+    return Examined(case, names, Looked(answers, outputs, some, None), given is not None, labels, measured)
+
+
+def _examine(found: Examined, planned: int | None, steps: int) -> None:
+    """Make all experiments."""
+    case = found.case
+    look_at_samples(found)
+    most, _ = steps_for(case.make(), case.train.inputs, batch_size=case.batch_size, most=steps)
+    found.case = case = replace(case, steps=min(most, planned or most))
+    found.looked = replace(found.looked, planned=planned)
+    if case.train.is_picture:
+        found.seen = receptive_field(case.make(), found.looked.some.inputs[:4])
+    chosen = _batch(found)
+    probe, right = case.probe(chosen, case.reading.guess)
+    stop = BY_HEART * case.reading.guess
+    found.probed = run_probes(
+        probe, found.looked.some.inputs, rate=case.asked_rate, known=found.knows, stop=stop,
+        range_steps=RANGE_STEPS, heart_steps=HEART_STEPS, accuracy=right, alike=3.0,
+    )  # fmt: skip
+    found.asked = case.run()
+    found.probed.after = found.asked.units
+    found.suspects = [*step_suspects(case), *suspects(case, found.looked, found.probed)]
+    if found.failing and found.telling:
+        _try_mends(found)
+        if not found.explained and not any(map(found.knows, found.probed.hearts)):
+            found.plain_heart = _plain_heart(found, chosen, stop)
+
+
+def _batch(found: Examined) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """Choose a small batch that has all classes alike, as far as they go, and no input twice."""
+    count = len(found.case.train.inputs)
+    alone = np.flatnonzero(found.groups[:count] == np.arange(count))
+    if found.labels is None:
+        return alone[:BATCH]
+    by_class = [list(alone[found.labels[alone] == each]) for each in np.unique(found.labels[alone])]
+    chosen: list[int] = []
+    while len(chosen) < BATCH and any(by_class):
+        chosen += [int(inside.pop(0)) for inside in by_class if inside and len(chosen) < BATCH]
+    return np.array(chosen, dtype=np.intp)
+
+
+def _try_mends(found: Examined) -> None:
+    """Train with each suspect mended, and if none is enough, with all of them, and with all but one."""
+    case, mends = found.case, [each for each in found.suspects if each.mend(found.case) is not found.case]
+    for each in mends:
+        found.tried[each.kind] = each.mend(case).run()
+    if len(mends) == 0 or any(map(found.works, found.tried)):
+        return
+
+    def all_but(left_out: str) -> Case:
+        mended = case
+        for each in mends:
+            mended = each.mend(mended) if each.kind != left_out else mended
+        return mended
+
+    found.together = all_but("").run()
+    if found.falls_short(found.together):
+        other = _rate_of_mended(found, all_but("rate-high"))
+        if other is None:
+            return
+        mends = [*(each for each in mends if not each.kind.startswith("rate-")), other]
+        found.together = all_but("").run()
+        if found.falls_short(found.together):
+            return
+        found.suspects = [*(each for each in found.suspects if not each.kind.startswith("rate-")), other]
+    found.needed = {each.kind for each in mends if found.falls_short(all_but(each.kind).run())}
+
+
+def _rate_of_mended(found: Examined, mended: Case) -> Suspect | None:
+    """The rate that suits a training with everything else mended; None where that is the one asked for."""
+    probe, _ = replace(mended, rate=None).probe(_batch(found), found.case.reading.guess)
+    rates, asked = range_of_rates(probe, steps=RANGE_STEPS), found.probed.rate
+    if rates.suggested is None or asked is None or 1 / 3 <= asked / rates.suggested <= 3:
+        return None
+    other, high = rates.suggested, rates.suggested < asked
+    return Suspect(
+        "rate-high" if high else "rate-low", 90, f"the learning rate is too {'high' if high else 'low'}",
+        [f"asked for: {asked:g}", f"with all else mended, {range_line(rates)}"], f"use a rate of about {other:.1g}",
+        lambda one: replace(one, rate=other),
+    )  # fmt: skip
+
+
+def _plain_heart(found: Examined, chosen: np.ndarray[Any, np.dtype[np.intp]], stop: float) -> ByHeart | None:
+    """Let a plain network learn the same batch with the same loss, on standardised input."""
+    case, some = found.case, found.looked.some
+    if not some.inputs.is_floating_point() or found.looked.answers == ALWAYS_ONE:
+        return None
+    free = math.isfinite(reaches(case.loss, some.targets, found.looked.outputs, FREE))
+    through = THROUGH[FREE if free else found.looked.answers]
+    mean, spread = moments(case.train.inputs) if case.train.inputs.ndim > 1 else (torch.zeros(1), torch.ones(1))
+    network = PlainNet(some.inputs, found.looked.outputs, seed=case.seed)
+    plain = replace(case, model=network, optimizer=None, feed=lambda given: (given - mean) / spread, read=through)
+    probe, right = plain.probe(chosen, case.reading.guess)
+    return learn_by_heart(probe, name="a plain network", rate=1e-3, steps=HEART_STEPS, accuracy=right, stop=stop)
+
+
+def _verdict(found: Examined, findings: list[Finding]) -> str:
+    asked = found.asked
+    if asked is None:
+        return "it was not tried"
+    low, high = interval(asked.right)
+    reached = f"{percent(asked.accuracy)} ({percent(low)} to {percent(high)}) of {len(asked.right)} samples held out " \
+              f"right after {len(asked.losses)} steps"  # fmt: skip
+    if not found.failing:
+        return f"it learns: {reached}" + (f"; but {findings[0].title}" if findings else "")
+    start = "it does not learn"
+    if found.held is not None:
+        learns = chance_p(asked.right, found.chance) <= CHANCE
+        start = "it learns less than it could" if learns else start
+        if chance_p(np.ones_like(asked.right), found.chance) > CHANCE:
+            start = "too few samples to say whether it learns"
+    return f"{start}: {reached}; {findings[0].title if findings else 'and no experiment says why'}"
+
+
+def _facts(found: Examined) -> list[str]:
+    train, held = found.case.train, found.case.held
+    lines = [f"{len(train.inputs)} samples {tuple(train.inputs.shape[1:])} were trained on here, {len(held.inputs)} "
+             f"measured on; a short training is {found.case.steps} steps"]  # fmt: skip
+    if found.held is not None:
+        plain = "" if found.reference is None else f"; plain statistics reach {percent(float(found.reference.mean()))}"
+        lines.append(f"{len(found.classes)} classes; chance is {percent(found.chance)}{plain}")
+    lines.append(f"guessing has a loss of {found.case.reading.guess:.4g}")
+    if found.probed.range is not None:
+        lines.append(f"rates: {range_line(found.probed.range)}")
+    known = next((each for each in found.probed.hearts if found.knows(each)), None)
+    lines.append("one batch by heart: " + (f"{known.name}, in {len(known.losses)} steps" if known else "not in "
+                 f"{HEART_STEPS} steps"))  # fmt: skip
+    return lines
+
+
+def by_heart(
+    model: nn.Module,
+    batch: tuple[torch.Tensor, torch.Tensor],
+    loss: Loss,
+    *,
+    optimizer: Optimizer = None,
+    steps: int = 200,
+    seed: int = 0,
+) -> Diagnosis:
+    """Find out whether a model learns one batch by heart; findings only where it does not. As `diagnose` otherwise."""
+    began = time.perf_counter()
+    with undisturbed(), warnings.catch_warnings(), torch.enable_grad():
+        warnings.simplefilter("ignore")
+        sample = Sample(*batch, len(batch[0]), 1, same_order=True)
+        bare = Case(model, loss, optimizer, sample, sample, Reading(NUMBERS, loss), steps, len(batch[0]), seed=seed)
+        broken = list(what_breaks(bare.set_modes(bare.make()), loss, sample))
+        if broken:
+            return _stopped(model, loss, broken, began)
+        network = bare.make()
+        with torch.no_grad():
+            outputs = network.eval()(sample.inputs).detach()
+        answers = kind_of_answers(network, sample.inputs)
+        case = replace(bare, reading=make_reading(loss, outputs, sample.targets, answers))
+        guess, labels = case.reading.guess, case.reading.labels(sample.targets)
+        found = Examined(case, [], Looked(answers, outputs, sample, None), False, labels, labels)
+        found.groups = np.arange(2 * len(sample.inputs))
+        probe, right = case.probe(np.arange(len(sample.inputs)), guess)
+        found.probed = run_probes(
+            probe, sample.inputs, rate=case.asked_rate, known=found.knows, stop=BY_HEART * guess,
+            range_steps=RANGE_STEPS, heart_steps=steps, accuracy=right, alike=3.0,
+        )  # fmt: skip
+        heart = found.probed.hearts[0]
+        if not found.knows(heart):
+            found.asked = case.run()
+            found.suspects = list(suspects(case, found.looked, found.probed))
+            _try_mends(found)
+    last = f"{percent(heart.accuracy)} right, " if labels is not None else ""
+    text = f"{last}loss {heart.losses[0]:.4g} to {heart.losses[-1]:.4g} in {len(heart.losses)} steps"
+    known = found.knows(heart)
+    unknown = Finding("no-overfit", 65, "it cannot learn one batch by heart", heart_lines([heart]),
+                      "see the other findings; where there are none, see `tinct.learn.diagnose`")  # fmt: skip
+    return conclude(
+        found, () if known else (rules.mended, lambda one: [unknown]), subject=type(model).__name__,
+        setup={"loss": _name(loss)}, verdict=lambda one, rows: f"it {'learns' if known else 'does not learn'}: {text}",
+        facts=[], measurements=found.probed.to_json(), began=began,
+    )  # fmt: skip

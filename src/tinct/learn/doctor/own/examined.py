@@ -1,0 +1,206 @@
+"""Everything that is measured of somebody's training, and when it falls short."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tinct.learn.doctor.evidence import Evidence
+from tinct.learn.doctor.own.case import Case, Outcome
+from tinct.learn.doctor.own.sample import Sample
+from tinct.learn.doctor.own.suspect import Looked, Suspect
+from tinct.learn.doctor.plain import (
+    CHANCE,
+    SIGNIFICANT,
+    FeatureSet,
+    LabelTest,
+    chance_p,
+    check_labels,
+    feature_sets,
+    interval,
+    paired_p,
+)
+from tinct.learn.doctor.probes import ByHeart, Seen
+from tinct.learn.recognize.folds import near_duplicates
+from tinct.learn.recognize.statistics import LOGISTIC, fit_head
+
+# Worse than plain statistics by so much, and by more than chance, is falling short.
+MARGIN = 0.1
+# Where there are no classes: this share of answers must be clearly better than a constant.
+HALF_RIGHT = 0.5
+# Plain statistics are taken of pictures up to this edge, and of so many numbers of other inputs.
+EDGE, NUMBERS = 64, 2000
+# One batch is known by heart from this accuracy on, or below this share of the loss of guessing.
+KNOWN, BY_HEART = 0.95, 0.1
+
+
+@dataclass
+class Examined:
+    """What was measured.
+
+    Attributes:
+        case: the training as asked for.
+        classes: their names.
+        looked: what was found out before any training.
+        given: whether samples to measure on came from a loader of their own.
+        labels: (N,) classes of the samples to train on; None where there are none.
+        held: (M,) those of the samples held out.
+        test: whether anything plain tells the classes apart.
+        reference: of each sample held out, whether plain statistics are right.
+        groups: (N + M,) near-duplicates among both, those trained on first.
+        probed: what the probes measured.
+        seen: how much the network sees of a picture.
+        asked: the short training as asked for.
+        suspects: what may be wrong.
+        tried: kind of a suspect -> what came of the training with its mend alone.
+        together: with all mends.
+        needed: kinds of which all others together are not enough.
+        plain_heart: a plain network's attempt to learn the batch by heart, where the user's cannot.
+    """
+
+    case: Case
+    classes: list[str]
+    looked: Looked
+    given: bool
+    labels: NDArray[np.intp] | None
+    held: NDArray[np.intp] | None
+    test: LabelTest | None = None
+    reference: NDArray[np.bool_] | None = None
+    groups: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    probed: Evidence = field(default_factory=Evidence)
+    seen: Seen = field(default_factory=Seen)
+    asked: Outcome | None = None
+    suspects: list[Suspect] = field(default_factory=list)
+    tried: dict[str, Outcome] = field(default_factory=dict)
+    together: Outcome | None = None
+    needed: set[str] = field(default_factory=set)
+    plain_heart: ByHeart | None = None
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of naming the commonest class of the samples held out; 0 where there are no classes."""
+        return 0.0 if self.held is None else float(np.bincount(self.held).max() / len(self.held))
+
+    @property
+    def telling(self) -> bool:
+        """Whether anything plain tells the classes apart; True where that cannot be asked."""
+        return self.test is None or self.test.p <= CHANCE
+
+    def falls_short(self, outcome: Outcome) -> bool:
+        """Return whether a training is no better than guessing, or clearly worse than plain statistics."""
+        if outcome.broken:
+            return True
+        if self.held is None:
+            return outcome.accuracy < HALF_RIGHT
+        if chance_p(outcome.right, self.chance) > CHANCE:
+            return True
+        if self.reference is None:
+            return False
+        worse = paired_p(self.reference, outcome.right) < SIGNIFICANT
+        return worse and float(self.reference.mean()) - outcome.accuracy >= MARGIN
+
+    @property
+    def failing(self) -> bool:
+        """Whether the training as asked for falls short."""
+        return self.asked is not None and self.falls_short(self.asked)
+
+    def knows(self, heart: ByHeart) -> bool:
+        """Return whether a batch was learned by heart."""
+        if self.labels is not None:
+            return heart.accuracy >= KNOWN
+        return bool(heart.losses) and heart.losses[-1] < BY_HEART * self.case.reading.guess
+
+    def works(self, kind: str) -> bool:
+        """Return whether a mend alone makes the training work."""
+        return kind in self.tried and not self.falls_short(self.tried[kind])
+
+    @property
+    def explained(self) -> bool:
+        """Whether a mend, or all of them together, make it work."""
+        return any(map(self.works, self.tried)) or (self.together is not None and not self.falls_short(self.together))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        trials = {"as asked": self.asked, **self.tried, "all mends": self.together}
+        return {
+            "chance": self.chance,
+            "guess": self.case.reading.guess,
+            "task": self.case.reading.kind,
+            "answers": self.looked.answers,
+            "steps": self.case.steps,
+            "labels": self.test.to_json() if self.test else None,
+            "reference": None if self.reference is None else float(self.reference.mean()),
+            "sees": self.seen.pixels,
+            **self.probed.to_json(),
+            "trials": [
+                {"name": name, "accuracy": each.accuracy, "learned": each.learned,
+                 "interval": list(interval(each.right)), "broken": each.broken}
+                for name, each in trials.items() if each is not None
+            ],
+        }  # fmt: skip
+
+
+def look_at_samples(found: Examined) -> None:
+    """Measure what needs no network: copies, plain statistics, and whether they tell the classes apart."""
+    train, held = found.case.train, found.case.held
+    both = torch.cat([train.inputs, held.inputs]) if train.inputs.shape[1:] == held.inputs.shape[1:] else train.inputs
+    values = both.detach().float().cpu()
+    found.groups = _copies(values, picture=train.is_picture)
+    if found.labels is None or len(np.unique(found.labels)) < 2 or not train.inputs.is_floating_point():
+        return
+    sets = _features(values, picture=train.is_picture)
+    count, classes = len(train.inputs), len(found.classes)
+    # Copies of one another would be told by each other.
+    alone = np.flatnonzero(found.groups[:count] == np.arange(count))
+    if len(alone) < 2 * classes or len(np.unique(found.labels[alone])) < 2:
+        return
+    some = [FeatureSet(each.name, each.extent, each.values[alone]) for each in sets]
+    found.test = check_labels(some, found.labels[alone], classes=classes)
+    if found.held is not None and len(values) > count:
+        joined = np.concatenate([each.values for each in sets], axis=1)
+        present, numbered = np.unique(found.labels, return_inverse=True)
+        head = fit_head(LOGISTIC, joined[:count], numbered.astype(np.intp), classes=len(present))
+        found.reference = np.asarray(present[head.logits(joined[count:]).argmax(axis=1)] == found.held)
+
+
+def pixels_of(values: torch.Tensor) -> NDArray[np.uint8]:
+    """Return inputs (N, C, H, W) as pictures (N, H, W, 3), all in one range."""
+    arrays = np.moveaxis(values.numpy(), 1, -1)
+    low, high = np.quantile(arrays, (0.001, 0.999))
+    scaled = np.clip(np.rint(255 * (arrays - low) / max(float(high - low), 1e-12)), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(np.repeat(scaled, 3, axis=-1) if scaled.shape[-1] == 1 else scaled)
+
+
+def _copies(values: torch.Tensor, *, picture: bool) -> NDArray[np.intp]:
+    if picture and min(values.shape[2:]) >= 16:
+        return near_duplicates(pixels_of(values))
+    first: dict[bytes, int] = {}
+    return np.array([first.setdefault(each.numpy().tobytes(), index) for index, each in enumerate(values)], np.intp)
+
+
+def _features(values: torch.Tensor, *, picture: bool) -> list[FeatureSet]:
+    if not picture:
+        flat = values.reshape(len(values), -1).numpy()
+        kept = np.linspace(0, flat.shape[1] - 1, min(flat.shape[1], NUMBERS)).astype(int)
+        return [FeatureSet("values", 0, np.nan_to_num(flat[:, kept]))]
+    arrays = np.ascontiguousarray(np.moveaxis(values.numpy(), 1, -1))
+    height, width = arrays.shape[1:3]
+    scale = EDGE / max(height, width)
+    if scale < 1:
+        size = (max(4, round(width * scale)), max(4, round(height * scale)))
+        small = [cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in arrays]
+        arrays = np.stack(small).reshape(len(arrays), size[1], size[0], -1)
+    return feature_sets(arrays) if arrays.shape[-1] == 3 else feature_sets(np.repeat(arrays, 3, axis=-1))
+
+
+def sample_without_copies(sample: Sample, random: np.random.Generator) -> tuple[Sample, Sample]:
+    """Hold a third of the samples back, copies of one another on one side; those to train on keep their order."""
+    groups = _copies(sample.inputs.detach().float().cpu(), picture=sample.is_picture)
+    heads = random.permutation(np.unique(groups))
+    held = np.isin(groups, heads[: max(1, len(heads) // 3)])
+    return sample.part(np.flatnonzero(~held)), sample.part(np.flatnonzero(held))

@@ -1,0 +1,45 @@
+"""A check for tests: a model learns one batch by heart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from tinct.learn.doctor.own.case import Loss, Optimizer
+from tinct.learn.doctor.own.diagnose import by_heart
+from tinct.learn.doctor.own.sample import pair
+
+
+def assert_learns(
+    model: nn.Module, batch: Any, loss: Loss, *, optimizer: Optimizer = None, steps: int = 200, seed: int = 0
+) -> None:
+    """Check that a model learns one batch by heart; for a test of the user's own code.
+
+    A model, loss and optimizer that fit together learn a handful of samples by heart, whatever they show. The model
+    itself is left as it was.
+
+    Args:
+        model: any, in the mode in which it is trained.
+        batch: (inputs, targets), 4 to 32 samples of several classes.
+        loss: of outputs and targets.
+        optimizer: as `tinct.learn.diagnose` takes it.
+        steps: at most.
+        seed: of dropout and the like.
+
+    Raises:
+        AssertionError: it does not; its text is the diagnosis.
+        DataError: the batch holds no two tensors.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> batch = torch.randn(8, 5, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 2
+    >>> _ = torch.manual_seed(0)
+    >>> assert_learns(nn.Sequential(nn.Linear(5, 32), nn.ReLU(), nn.Linear(32, 2)), batch, nn.CrossEntropyLoss())
+    """
+    inputs, targets = pair(batch)
+    device = next(model.parameters(), torch.zeros(0)).device
+    found = by_heart(model, (inputs.to(device), targets.to(device)), loss, optimizer=optimizer, steps=steps, seed=seed)
+    if found.findings:
+        raise AssertionError(f"the model does not learn this batch\n{found}")

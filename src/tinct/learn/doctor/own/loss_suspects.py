@@ -1,0 +1,127 @@
+"""What may be wrong with a loss, or between a loss and the answers that it gets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from tinct.learn.doctor.evidence import Evidence
+from tinct.learn.doctor.own.answers import ALWAYS_ONE, BINARY, CLASSES, FREE, LOGARITHMS, ROWS, SHARES, UNIT, reaches
+from tinct.learn.doctor.own.case import Case
+from tinct.learn.doctor.own.suspect import Looked, Suspect
+
+# A perfect network's loss that stays this far above the loss's own lowest is a floor.
+FLOOR = 0.05
+
+
+def squashed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+    """The answers and the loss do not fit: ask the loss how low it could get with such answers, and with free ones."""
+    targets, outputs, answers = looked.some.targets, looked.outputs, looked.answers
+    if answers == ALWAYS_ONE:
+        yield Suspect(
+            "softmax-on-one-output", 97, "the answer is 1 for every input, whatever the weights",
+            ["with the last weights 30 times as large, and turned round, every answer is still exactly 1: softmax over "
+             "one output"],
+            "leave softmax out and use BCEWithLogitsLoss, or give the last layer two outputs and use CrossEntropyLoss",
+            lambda one: one, alone=97,
+        )  # fmt: skip
+        return
+    best, held = reaches(case.loss, targets, outputs, FREE), reaches(case.loss, targets, outputs, answers)
+    if answers == FREE and best == -math.inf and math.isfinite(reaches(case.loss, targets, outputs, LOGARITHMS)):
+        yield Suspect(
+            "loss-wants-logarithms", 93, "the loss falls without end: it wants logarithms of shares, and gets logits",
+            ["with free answers it gets below -1000; with log_softmax before it, it ends at "
+             f"{reaches(case.loss, targets, outputs, LOGARITHMS):.3g}"],
+            "use CrossEntropyLoss on the logits, or log_softmax before NLLLoss",
+            lambda one: replace(one, read=lambda values: torch.log_softmax(values, dim=1)), alone=88,
+        )  # fmt: skip
+    if answers not in (SHARES, UNIT):
+        return
+    name = "softmax" if answers == SHARES else "sigmoid"
+
+    def undone(values: torch.Tensor) -> torch.Tensor:
+        # As far as float32 tells shares apart.
+        kept = values.clamp(1e-6, 1 - 1e-6)
+        return kept.log() if answers == SHARES else torch.logit(kept)
+
+    if math.isfinite(best) and held > best + FLOOR:
+        yield Suspect(
+            f"{name}-before-loss", 94, f"{name} stands before a loss that has its own: it is applied twice",
+            [f"answers lie in 0..1 whatever the weights; with them a perfect network's loss would be {held:.3g}, with "
+             f"free answers {best:.3g}"],
+            f"return the last layer's numbers without {name}; apply it where answers are shown",
+            lambda one: replace(one, read=undone), alone=66,
+        )  # fmt: skip
+        return
+    if best <= 1e-3 and case.reading.kind in (BINARY, CLASSES, ROWS) and _is_square(case, looked):
+        cross = nn.functional.binary_cross_entropy_with_logits
+
+        def entropy(values: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+            wanted = truth.to(values.dtype).reshape(values.shape)
+            return cross(values, wanted) if answers == UNIT else nn.functional.cross_entropy(values, wanted)
+
+        yield Suspect(
+            f"{name}-with-squares", 93, f"squared errors behind {name}: where it is wrong and sure, nothing comes back",
+            ["answers lie in 0..1 whatever the weights, and the loss is the square of the distance"],
+            "use cross-entropy on the numbers before it (BCEWithLogitsLoss, CrossEntropyLoss)",
+            lambda one: replace(one, read=undone, loss=entropy, reading=replace(one.reading, loss=entropy,
+                                threshold=0.0)),
+        )  # fmt: skip
+
+
+def _is_square(case: Case, looked: Looked) -> bool:
+    """Whether twice the distance costs four times as much."""
+    truth = looked.some.targets
+    try:
+        wanted = truth.to(looked.outputs.dtype).reshape(looked.outputs.shape)
+        near, far = (float(case.loss(wanted + step, truth).mean()) for step in (0.1, 0.2))
+    except (RuntimeError, ValueError, IndexError):
+        return False
+    return math.isclose(far, 4 * near, rel_tol=0.02) and near > 0
+
+
+def pairs(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+    """A loss that stays the same when labels change places does not compare each answer with its own label."""
+    targets, outputs = looked.some.targets, looked.outputs
+    random = torch.Generator().manual_seed(0)
+    answers = torch.rand(outputs.shape, generator=random).to(outputs)
+    turned = targets.roll(1, dims=0)
+    if outputs.shape == targets.shape or bool((turned == targets).all()):
+        return
+    with torch.no_grad():
+        before, after = float(case.loss(answers, targets).mean()), float(case.loss(answers, turned).mean())
+        rolled = float(case.loss(answers, targets.roll(2, dims=0)).mean())
+    if not (math.isclose(before, after, rel_tol=1e-5) and math.isclose(before, rolled, rel_tol=1e-5)):
+        return
+    fits = outputs.numel() == targets.numel()
+    yield Suspect(
+        "loss-of-all-pairs", 96, "the loss compares every answer with every label: shapes are spread over one another",
+        [f"outputs {tuple(outputs.shape)} against targets {tuple(targets.shape)}",
+         f"with the labels in another order it is the same: {before:.6g} and {after:.6g}"],
+        "bring both to one shape: outputs.squeeze(1), or targets.unsqueeze(1)",
+        (lambda one: replace(one, read=lambda values: values.reshape(len(values), *targets.shape[1:])))
+        if fits else (lambda one: one), alone=90,
+    )  # fmt: skip
+
+
+def summed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+    """A loss that doubles with the batch is a sum."""
+    targets, outputs = looked.some.targets, looked.outputs
+    with torch.no_grad():
+        once = float(case.loss(outputs, targets))
+        twice = float(case.loss(torch.cat([outputs, outputs]), torch.cat([targets, targets])))
+    if not math.isclose(twice, 2 * once, rel_tol=1e-3) or abs(once) < 1e-9:
+        return
+
+    def mean(values: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        return case.loss(values, truth) / len(values)
+
+    yield Suspect(
+        "loss-is-a-sum", 93, f"the loss is a sum over the batch: each step is {case.batch_size} times as large",
+        [f"{once:.4g} on {len(targets)} samples, {twice:.4g} on them twice"],
+        'use reduction="mean", or a rate divided by the batch size', lambda one: replace(one, loss=mean), alone=25,
+    )  # fmt: skip

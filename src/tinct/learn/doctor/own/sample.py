@@ -1,0 +1,117 @@
+"""What comes out of somebody's loader, read without disturbing it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from tinct.errors import DataError
+
+# A loader is read up to this many batches and numbers; of what was read, this many samples are kept.
+MOST_BATCHES, MOST_NUMBERS, KEPT = 200, 1 << 26, 480
+# Batches whose labels are compared between two passes.
+COMPARED = 4
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Samples of a loader, in its order.
+
+    Attributes:
+        inputs: (N, ...) as the model takes them.
+        targets: (N, ...) as the loss takes them.
+        batch_size: of the first batch.
+        batches: in the loader, as far as it says or was read.
+        same_order: two passes gave the same labels in the same order.
+    """
+
+    inputs: torch.Tensor
+    targets: torch.Tensor
+    batch_size: int
+    batches: int
+    same_order: bool
+
+    def part(self, chosen: Any) -> Sample:
+        """Return the samples of these indices (M,)."""
+        index = torch.as_tensor(np.asarray(chosen), dtype=torch.long, device=self.inputs.device)
+        return Sample(self.inputs[index], self.targets[index], self.batch_size, self.batches, self.same_order)
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether the inputs are pictures (N, 1 or 3 channels, H, W) of numbers with a point."""
+        shape = self.inputs.shape
+        return len(shape) == 4 and shape[1] in (1, 3) and min(shape[2:]) >= 4 and self.inputs.is_floating_point()
+
+
+@contextmanager
+def undisturbed(*loaders: Any) -> Iterator[None]:
+    """Leave every state of chance as it was: Python's, NumPy's, PyTorch's, and the loaders' own."""
+    python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002
+    owners = [owner for loader in loaders for owner in (loader, getattr(loader, "sampler", None))]
+    own = [getattr(owner, "generator", None) for owner in owners]
+    generators = [each for each in own if isinstance(each, torch.Generator)]
+    states = [each.get_state() for each in generators]
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numbers)  # noqa: NPY002
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
+
+
+def read_sample(loader: Iterable[Any], device: torch.device) -> Sample:
+    """Read some batches of a loader.
+
+    Raises:
+        DataError: nothing comes out of it, it can be gone through once only, or its batches are no pairs of tensors.
+    """
+    if iter(loader) is loader:
+        raise DataError("the loader can be gone through only once; give a DataLoader or a list of batches")
+    inputs, targets, numbers = [], [], 0
+    for batch in loader:
+        one, other = pair(batch)
+        inputs.append(one.detach())
+        targets.append(other.detach())
+        numbers += one.numel()
+        if len(inputs) >= MOST_BATCHES or numbers > MOST_NUMBERS:
+            break
+    if not inputs:
+        raise DataError("the loader gives no batch; is its data set empty, or drop_last set with few samples?")
+    again = [pair(batch)[1] for _, batch in zip(range(COMPARED), loader, strict=False)]
+    same = all(torch.equal(one, other) for one, other in zip(targets, again, strict=False))
+    size, batches = len(inputs[0]), len(loader) if isinstance(loader, Sized) else len(inputs)
+    try:
+        whole = Sample(torch.cat(inputs).to(device), torch.cat(targets).to(device), size, batches, same)
+    except RuntimeError as error:
+        raise DataError(f"the loader's batches differ in shape ({error}); bring them to one size") from error
+    count = len(whole.inputs)
+    if count <= KEPT:
+        return whole
+    return whole.part(np.linspace(0, count - 1, KEPT).astype(int))
+
+
+def pair(batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return inputs and targets of a batch: the first two of a sequence, or of a mapping's values.
+
+    Raises:
+        DataError: it has no such two.
+    """
+    values = list(batch.values()) if isinstance(batch, Mapping) else batch
+    if not isinstance(values, (tuple, list)) or len(values) < 2:
+        raise DataError("a batch of the loader must be (inputs, targets); wrap the loader in one that gives them")
+    try:
+        one, other = torch.as_tensor(values[0]), torch.as_tensor(values[1])
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"a batch must hold tensors, inputs first and targets second ({error})") from error
+    if not one.ndim or not len(one):
+        raise DataError("a batch of the loader is empty")
+    return one, other
