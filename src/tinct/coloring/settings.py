@@ -119,6 +119,7 @@ class PhotoSettings(Decoding):
     pages: str = described(
         "first", "Take the first page of TIFF files with several, or each, as NAME_p1_color.EXT and so on.", "first|all"
     )
+    strict: bool = described(False, "Refuse damaged pictures, instead of colorizing what can be saved of them.")
     recolor: bool = described(False, "Colorize even pictures that have colours already.")
     update: bool = described(
         False, "Replace results of an output folder whose picture, settings or model changed since."

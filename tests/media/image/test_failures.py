@@ -66,14 +66,14 @@ def test_bad_input_fails_with_one_line_and_leaves_nothing(tmp_path, name, kind, 
     target = tmp_path / "results" / "out.png"
     target.parent.mkdir()
     with pytest.raises(kind) as caught:  # noqa: PT012  (either step may find it)
-        opened = open_picture(source)
+        opened = open_picture(source, strict=True)
         opened.small(size=64)
     message = str(caught.value)
     assert name in message
     assert "\n" not in message
     if name.startswith("cut"):
         try:
-            opened = open_picture(source)
+            opened = open_picture(source, strict=True)
         except UnreadableError:
             return
         with pytest.raises(UnreadableError, match="cut"):

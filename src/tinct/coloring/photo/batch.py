@@ -95,10 +95,15 @@ def colorize_stream(
     colorizer = Colorizer(settings)
     if output is not None and str(output) != "-":
         result = colorizer.photo(
-            source, output, recolor=settings.recolor, overwrite=settings.overwrite, hints=settings.hints
+            source,
+            output,
+            recolor=settings.recolor,
+            overwrite=settings.overwrite,
+            hints=settings.hints,
+            strict=settings.strict,
         )
     else:
-        data, result = colorizer.encoded(source, recolor=settings.recolor, hints=settings.hints)
+        data, result = colorizer.encoded(source, recolor=settings.recolor, hints=settings.hints, strict=settings.strict)
         try:
             stdout.write(data)
             stdout.flush()

@@ -173,6 +173,7 @@ class Colorizer:
         hints: Sequence[Hint] = (),
         prediction: Prediction | None = None,
         page: int | None = None,
+        strict: bool = False,
         **options: Unpack[Options],
     ) -> PhotoResult:
         """Colour a file of any size; memory does not grow with it.
@@ -186,6 +187,7 @@ class Colorizer:
             hints: what is known of its colours.
             prediction: that of `look` or of an earlier result for the same picture; the network does not run again.
             page: which page of a TIFF file, from 0; the first without it.
+            strict: refuse a damaged picture, instead of colouring what can be saved of it and saying so.
             options: other settings than the colorizer's for this picture, such as `temperature` or `caution`.
 
         Raises:
@@ -196,7 +198,7 @@ class Colorizer:
         """
         started = time.perf_counter()
         chosen = self.changed(**options)
-        opened = open_picture(source, page=page)
+        opened = open_picture(source, page=page, strict=strict)
         place = Path(target) if target is not None else opened.default_target()
         check_target(place, opened.source, overwrite=overwrite)
         form = formats.format_of(place)
@@ -212,6 +214,7 @@ class Colorizer:
         recolor: bool = False,
         hints: Sequence[Hint] = (),
         prediction: Prediction | None = None,
+        strict: bool = False,
         **options: Unpack[Options],
     ) -> tuple[bytes, PhotoResult]:
         """Colour a file and return the result as a file's bytes, and what it is; arguments and errors as for `photo`.
@@ -220,7 +223,7 @@ class Colorizer:
         """
         started = time.perf_counter()
         chosen = self.changed(**options)
-        opened = open_picture(source)
+        opened = open_picture(source, strict=strict)
         own = opened.source.suffix if isinstance(opened.source, Path) else ""
         ending = suffix or formats.suffix_for(opened.loader, own)
         form = formats.format_of(f"result{ending}")

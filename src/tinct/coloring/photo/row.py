@@ -130,6 +130,7 @@ def _row(colorizer: Colorizer, job: Job, settings: PhotoSettings, *, root: Path,
                 confidence=settings.confidence,
                 hints=settings.hints,
                 page=job.page,
+                strict=settings.strict,
             )
         sheet, maps = _make_extras(colorizer, job, wanted, written)
         name = job.entry.absolute().relative_to(root)

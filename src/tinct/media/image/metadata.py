@@ -142,7 +142,7 @@ def _of_jpeg(file: BinaryIO) -> Metadata:
     block, packet, resources = b"", b"", b""
     more: dict[bytes, dict[int, bytes]] = {}
     comments = []
-    for marker, data in _segments(file):
+    for marker, data in segments(file):
         if marker == 0xFE:
             comments.append(_decoded(data.rstrip(b"\0")))
         elif marker == 0xE1 and data.startswith(b"Exif\0"):
@@ -161,8 +161,8 @@ def _of_jpeg(file: BinaryIO) -> Metadata:
     return _with_exif(_with_resources(found, resources), block)
 
 
-def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield the segments of a JPEG file before its pixels: marker and content."""
+def segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield the segments of a JPEG file before its pixels: marker, and what those hold that are not for the decoder."""
     file.seek(2)
     while file.read(1) == b"\xff":
         while (marker := file.read(1)) == b"\xff":
@@ -174,6 +174,7 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             yield marker[0], file.read(length - 2)
         else:
             file.seek(length - 2, 1)
+            yield marker[0], b""
 
 
 def _decoded(data: bytes) -> str:

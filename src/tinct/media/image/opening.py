@@ -78,6 +78,13 @@ def page_count(source: Path | bytes) -> int:
         return 1
 
 
+def left_out(source: Path | bytes, image: pyvips.Image) -> str:
+    """Return what a person should know of pages and frames that are left out; empty where there are none."""
+    paged = bool(image.get_typeof("vips-loader")) and str(image.get("vips-loader")).startswith("tiffload")
+    pages = page_count(source) if paged else int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
+    return "" if pages == 1 else f"only the first of {pages} pages was used" + "; --pages all takes each" * paged
+
+
 def directory_of(source: Path | bytes, page: int) -> int:
     """Return where the tags of one of a TIFF file's pictures lie; 0 where they are the first, or for other files."""
     try:

@@ -7,14 +7,16 @@ A picture is opened (`open_picture`), looked at small (`Picture.small`), and wri
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyvips
+from numpy.typing import NDArray
 
 from tinct import files
 from tinct.color.resize import small_size
@@ -23,10 +25,11 @@ from tinct.color.statistics import as_unit_rgb
 from tinct.errors import InputError, MissingExtraError, OutputError, TinctError, TooLargeError, UnreadableError
 from tinct.files import written_beside
 from tinct.media.image import formats, notes
+from tinct.media.image.damage import SHIFTED, fail_on, found_damage, has_data_left
 from tinct.media.image.decoders import REMARK, UnsupportedError
 from tinct.media.image.embedding import embed, fitted
 from tinct.media.image.metadata import Metadata, for_result, read_metadata
-from tinct.media.image.opening import directory_of, open_image, page_count, save
+from tinct.media.image.opening import directory_of, left_out, open_image, save
 from tinct.media.image.profile import to_srgb
 from tinct.media.image.strips import StripFunction, StripPicture
 
@@ -50,11 +53,12 @@ class Picture:
         deep: whether it has 16 bits a channel.
         alpha: whether it has transparency.
         loader: libvips' name for what reads it.
-        remarks: what a person should know, such as pages left out or colours converted.
+        read_as: what a person should know of how it is read, such as pages left out or colours converted.
         quality: JPEG quality it was written with; None where that is unknown.
         lossless: whether its pixels are known to be stored without loss.
         page: which of a TIFF file's pictures it is, from 0.
         directory: where that one's tags lie in the file; 0 where it is the first or no TIFF file.
+        strict: whether a damaged picture is refused; else what its decoder can save is used, and `remarks` say so.
     """
 
     source: Path | bytes
@@ -64,14 +68,36 @@ class Picture:
     deep: bool
     alpha: bool
     loader: str
-    remarks: tuple[str, ...]
+    read_as: tuple[str, ...]
     quality: int | None
     lossless: bool
     page: int = 0
     directory: int = 0
+    strict: bool = False
+    _damage: list[str] = field(default_factory=list, repr=False)  # filled when a reading fails
 
-    def _open(self, **options: Any) -> pyvips.Image:
-        return open_image(self.source, page=self.page, access="sequential", fail_on="error", **options)
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know, such as pages left out; of damage what readings until now have found."""
+        return (*self.read_as, *(f"{damage}; --strict refuses such pictures" for damage in self._damage if damage))
+
+    def _open(self, content: bytes | None = None, **options: Any) -> pyvips.Image:
+        options.setdefault("fail_on", "none" if self._damage else fail_on(self.loader))
+        return open_image(content or self.source, page=self.page, access="sequential", **options)
+
+    def _saved(self, error: pyvips.Error) -> None:
+        """Find out what can be saved after a reading failed; raise UnreadableError where that is nothing."""
+        known = self._damage or isinstance(error, UnsupportedError)
+        damage = None if known else found_damage(self.source, self.loader, self._open)
+        if damage is None:
+            raise _unreadable(self.name, error) from error
+        self._note(damage)
+
+    def _note(self, damage: str) -> None:
+        """Keep in mind what is damaged; raise UnreadableError where that is refused."""
+        if damage and self.strict:
+            raise UnreadableError(f"{self.name}: {damage}; replace it")
+        self._damage.append(damage)
 
     def small(self, *, size: float) -> FloatArray:
         """Read a small copy, by shrinking while decoding where the format can.
@@ -83,20 +109,29 @@ class Picture:
             (h, w, 1) grey or (h, w, 3) sRGB, float32 in 0..1, orientation applied.
 
         Raises:
-            UnreadableError: the file is truncated or damaged.
+            UnreadableError: the file is truncated or damaged, and nothing can be saved, or nothing is to be.
         """
         shrunk = small_size(self.height, self.width, size=size)
-        factor = max(1.0, self.height / shrunk[0])
         try:
-            image = self._open(**_shrink_on_load(self.loader, factor))
-            turned = _orientation(image) >= 5
-            height, width = shrunk[::-1] if turned else shrunk
-            pixels = to_srgb(image, name=self.name).pixels
-            pixels = pixels.resize(width / pixels.width, vscale=height / pixels.height).copy_memory().autorot()
-            array = pixels.numpy()
+            array = self._small(shrunk)
         except pyvips.Error as error:
-            raise _unreadable(self.name, error) from error
+            self._saved(error)
+            try:
+                array = self._small(shrunk)
+            except pyvips.Error as last:
+                raise _unreadable(self.name, last) from last
+        if self.loader.startswith("jpegload") and not self._damage and has_data_left(self.source):
+            self._note(SHIFTED)
         return as_unit_rgb(array.reshape(*array.shape[:2], -1))
+
+    def _small(self, shrunk: tuple[int, int]) -> NDArray[Any]:
+        image = self._open(**_shrink_on_load(self.loader, max(1.0, self.height / shrunk[0])))
+        turned = _orientation(image) >= 5
+        height, width = shrunk[::-1] if turned else shrunk
+        pixels = to_srgb(image, name=self.name).pixels
+        pixels = pixels.resize(width / pixels.width, vscale=height / pixels.height).copy_memory().autorot()
+        array: NDArray[Any] = pixels.numpy()
+        return array
 
     @cached_property
     def metadata(self) -> Metadata:
@@ -228,12 +263,13 @@ class Picture:
         return pixels, source, profile
 
 
-def open_picture(source: str | Path | bytes, *, page: int | None = None) -> Picture:
+def open_picture(source: str | Path | bytes, *, page: int | None = None, strict: bool = False) -> Picture:
     """Open a picture: read its header and check that it can be used.
 
     Args:
         source: a file, or a file's bytes.
         page: which of the pages of a TIFF file, from 0; reduced copies of pages are none.
+        strict: refuse damaged pictures when they are read, instead of saving what can be.
 
     Returns:
         The picture; without `page`, of several pages or frames the first, and its remarks say so.
@@ -249,7 +285,7 @@ def open_picture(source: str | Path | bytes, *, page: int | None = None) -> Pict
     name = "the picture" if isinstance(place, bytes) else str(place)
     head = _head(place, name)
     try:
-        image = open_image(place, page=page or 0, access="sequential", fail_on="error")
+        image = open_image(place, page=page or 0, access="sequential", fail_on="none")
     except MissingExtraError as error:
         raise MissingExtraError(error.extra, f"{name}: {error.what}") from error
     except pyvips.Error as error:
@@ -268,7 +304,7 @@ def open_picture(source: str | Path | bytes, *, page: int | None = None) -> Pict
     if _orientation(image) >= 5:
         width, height = height, width
     loader = str(image.get("vips-loader")) if image.get_typeof("vips-loader") else ""
-    first_only = _left_out(place, image, loader) if page is None else ""
+    first_only = left_out(place, image) if page is None else ""
     read_as = str(image.get(REMARK)) if image.get_typeof(REMARK) else ""
     return Picture(
         source=place,
@@ -278,19 +314,13 @@ def open_picture(source: str | Path | bytes, *, page: int | None = None) -> Pict
         deep=image.format != "uchar",
         loader=loader,
         alpha=converted.alpha is not None,
-        remarks=tuple(remark for remark in (first_only, read_as, converted.remark) if remark),
+        read_as=tuple(remark for remark in (first_only, read_as, converted.remark) if remark),
         quality=formats.jpeg_quality(head) if loader.startswith("jpeg") else None,
         lossless=formats.is_lossless(loader, head),
         page=page or 0,
         directory=directory_of(place, page or 0),
+        strict=strict,
     )
-
-
-def _left_out(source: Path | bytes, image: pyvips.Image, loader: str) -> str:
-    """Return what a person should know of pages and frames that are left out; empty where there are none."""
-    paged = loader.startswith("tiffload")
-    pages = page_count(source) if paged else int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
-    return "" if pages == 1 else f"only the first of {pages} pages was used" + "; --pages all takes each" * paged
 
 
 def check_target(target: Path, source: Path | bytes, *, overwrite: bool) -> None:
@@ -361,3 +391,5 @@ def _line(error: pyvips.Error) -> str:
 def _set_up_vips() -> None:
     # libvips keeps the results of its last 100 operations otherwise; files may change, and memory is for one picture.
     pyvips.cache_set_max(0)
+    # What it warns of is told by remarks and errors, not on the console.
+    logging.getLogger("pyvips").addFilter(lambda record: record.levelno >= logging.ERROR)

@@ -39,7 +39,8 @@ class StripPicture:
         The source is read in order; `threads` strips are computed at once, into 3 `bands`, or 4 with alpha, of a type.
         """
         self.error: BaseException | None = None
-        self._source, self._function = source, function
+        self._source: Any = source
+        self._function = function
         self._rows = max(1, min(source.height, STRIP_PIXELS // source.width))
         self._dtype = np.uint8 if source.format == "uchar" else np.uint16
         self._header, self._length = tiff_header(
@@ -65,7 +66,9 @@ class StripPicture:
             future.cancel()
         self._workers.shutdown(wait=True, cancel_futures=True)
         self._reader.shutdown(wait=True, cancel_futures=True)
-        self._region = None
+        # This object and its stream refer to each other, so they wait for the garbage collector. The source must not:
+        # where it is damaged, libvips warns when it is freed, and does not survive that inside another warning.
+        self._region = self._source = None
 
     def _fetch(self, top: int, rows: int) -> NDArray[Any]:
         if self._region is None:

@@ -119,7 +119,8 @@ async def colorize(
         def work() -> PhotoResult:
             path, picture = receive_photo(file.file, folder, service.limits)
             target = folder / f"colorized{result_suffix(picture, format)}"
-            result = colorizer.photo(path, target, recolor=recolor, hints=known, overwrite=True)
+            # A damaged picture is most likely a broken upload, and a program reads no remarks.
+            result = colorizer.photo(path, target, recolor=recolor, hints=known, overwrite=True, strict=True)
             path.unlink()
             return result
 

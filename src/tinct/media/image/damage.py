@@ -1,0 +1,119 @@
+"""What can be saved of a damaged picture, and how much of it is sure to be whole."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pyvips
+
+from tinct.media.image.metadata import segments
+
+# Rows decoded at once: those of the blocks that most JPEG files store together.
+_ROWS = 16
+_LEAST = 10  # per cent of a picture's rows that are worth saving
+_END = b"\xff\xd9"  # what a JPEG file ends with
+_RESTARTS = 0xDD
+# Bytes at the end of a JPEG file's data that its last rows need; some writers fill a few behind them.
+_LAST = 16
+_MOST_BYTES = 64 << 20  # of a file that is looked at for data left over
+SHIFTED = "damaged: some of its data are wrong, and what follows them may be shifted"
+
+Opener = Callable[..., pyvips.Image]
+
+
+def fail_on(loader: str) -> str:
+    """Return what libvips is to take for damage: of JPEG also what its decoder only warns of, such as wrong codes."""
+    return "warning" if loader.startswith("jpegload") else "error"
+
+
+def found_damage(source: Path | bytes, loader: str, open_as: Opener) -> str | None:
+    """Return what a person should know of a damaged picture, empty where nothing is missing; None if it is lost.
+
+    Args:
+        source: the file, or its bytes.
+        loader: libvips' name for what reads it.
+        open_as: opens the source, or the bytes given to it, with a `fail_on`.
+    """
+    if loader.startswith("jpegload") and _only_end_missing(source, open_as):
+        return ""
+    try:
+        image = open_as(fail_on="none")
+        passes = bool(image.get_typeof("jpeg-multiscan") and image.get("jpeg-multiscan"))
+        passes = passes or bool(image.get_typeof("interlaced") and image.get("interlaced"))
+        height = image.height
+        _rows(image)  # that nothing more goes wrong
+    except pyvips.Error:
+        return None
+    try:
+        whole = _whole_rows(open_as(fail_on=fail_on(loader)))
+    except pyvips.Error:
+        whole = 0
+    if whole == height:
+        return ""
+    if passes:
+        return "damaged: it is stored in passes, of which later ones are missing or wrong"
+    share = 100 * (whole - _ROWS) // height  # a fault is noticed some rows behind it, and nobody knows how many
+    return f"damaged: at most the first {share} % of its rows are whole" if share >= _LEAST else None
+
+
+def _only_end_missing(source: Path | bytes, open_as: Opener) -> bool:
+    """Return whether a JPEG file lacks nothing but the mark of its end."""
+    try:
+        content = source if isinstance(source, bytes) else source.read_bytes()
+        if content.endswith(_END):
+            return False
+        _rows(open_as(content.removesuffix(b"\xff") + _END, fail_on="warning"))
+    except (OSError, pyvips.Error):
+        return False
+    return True
+
+
+def _rows(image: pyvips.Image) -> None:
+    """Decode all rows, through the decoder's own end."""
+    image.avg()
+
+
+def _whole_rows(image: pyvips.Image) -> int:
+    """Return how many rows are decoded before the first error, in order."""
+    region, whole = pyvips.Region.new(image), 0
+    try:
+        for top in range(0, image.height, _ROWS):
+            count = min(_ROWS, image.height - top)
+            region.fetch(0, top, image.width, count)
+            whole = top + count
+    except pyvips.Error:
+        pass
+    return whole
+
+
+def has_data_left(source: Path | bytes) -> bool:
+    """Return whether a JPEG file has all its rows before its data end, as one has whose data were overwritten.
+
+    Its decoder reads such data without a word, but needs fewer or more of them than there are. Files of several passes
+    or with restart marks are left out: there it notices by itself.
+    """
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            marks = {marker for marker, _ in segments(file)}
+            start = file.tell()
+            if _RESTARTS in marks or 0xC2 in marks:
+                return False
+            file.seek(0)
+            content = file.read(_MOST_BYTES + 1)
+        end = content.find(_END, start)
+        return len(content) <= _MOST_BYTES and end >= start + _LAST and _all_rows(content[: end - _LAST])
+    except OSError:
+        return False
+
+
+def _all_rows(content: bytes) -> bool:
+    try:
+        options = {"access": "sequential", "fail_on": "warning"}
+        image = pyvips.Image.new_from_buffer(content, "", **options)
+        if image.height % 8 == 0:  # an eighth of the size is decoded faster, but without what is left of the last rows
+            image = pyvips.Image.new_from_buffer(content, "", shrink=8, **options)
+        return _whole_rows(image) == int(image.height)
+    except pyvips.Error:
+        return False

@@ -1,0 +1,112 @@
+"""What can be saved of damaged pictures is used, and how much is missing is said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import pyvips
+
+from media.image.pictures import tinted
+from tinct.errors import UnreadableError
+from tinct.media.image.damage import SHIFTED, has_data_left
+from tinct.media.image.picture import open_picture
+
+
+@pytest.fixture(scope="module")
+def whole(camera_png):
+    return pyvips.Image.new_from_file(str(camera_png)).resize(2)
+
+
+def scrambled(content: bytes, seed: int) -> bytes:
+    """200 bytes of noise in the middle, without a byte that would begin a mark."""
+    noise = np.random.default_rng(seed).integers(0, 255, 200, dtype=np.uint8).tobytes()
+    middle = len(content) // 2
+    return content[:middle] + noise + content[middle + 200 :]
+
+
+def saved(path, target):
+    """The rows that a result has of a picture, and what is said of it."""
+    opened = open_picture(path)
+    opened.small(size=100)
+    opened.write(tinted, target, settings={}, threads=2)
+    return pyvips.Image.new_from_file(str(target)).numpy()[..., 0].astype(int), opened.remarks
+
+
+@pytest.mark.parametrize("options", [{}, {"interlace": True}])
+@pytest.mark.parametrize("ending", [0, 1, 2])
+def test_a_jpeg_file_without_its_end_is_whole(whole, tmp_path, options, ending):
+    content = whole.jpegsave_buffer(Q=90, **options)
+    (tmp_path / "in.jpg").write_bytes(content[: len(content) - ending])
+    rows, remarks = saved(tmp_path / "in.jpg", tmp_path / "out.png")
+    assert remarks == ()
+    np.testing.assert_array_equal(rows, pyvips.Image.new_from_buffer(content, "").numpy())
+
+
+@pytest.mark.parametrize("saver", ["jpegsave_buffer", "pngsave_buffer"])
+def test_the_first_half_of_a_file_is_used(whole, tmp_path, saver):
+    content = getattr(whole, saver)()
+    (tmp_path / "in.jpg").write_bytes(content[: len(content) // 2])
+    rows, (remark,) = saved(tmp_path / "in.jpg", tmp_path / "out.png")
+    share = int(remark.removeprefix("damaged: at most the first ").split(" %")[0])
+    assert remark.endswith(" % of its rows are whole; --strict refuses such pictures")
+    assert 40 < share < 90
+    height = len(rows) * share // 100
+    np.testing.assert_array_equal(rows[:height], pyvips.Image.new_from_buffer(content, "").numpy()[:height])
+    with pytest.raises(UnreadableError, match=r"in\.jpg"):
+        open_picture(tmp_path / "in.jpg", strict=True).small(size=100)
+
+
+def test_noise_that_is_read_as_a_picture_is_said(whole, tmp_path):
+    """The decoder has nothing to complain of, but needs less of the data than there are."""
+    content = scrambled(whole.jpegsave_buffer(Q=90), 0)
+    (tmp_path / "in.jpg").write_bytes(content)
+    rows, (remark,) = saved(tmp_path / "in.jpg", tmp_path / "out.png")
+    assert remark == f"{SHIFTED}; --strict refuses such pictures"
+    assert np.abs(rows - whole.numpy()).max() > 50
+    with pytest.raises(UnreadableError, match=r"in\.jpg: damaged: some of its data are wrong"):
+        open_picture(tmp_path / "in.jpg", strict=True).small(size=100)
+
+
+@pytest.mark.parametrize("height", [1024, 1023, 1009])
+def test_sound_files_have_no_data_left(whole, height):
+    cropped = whole.crop(0, 0, 1000, height)
+    for options in ({}, {"interlace": True}, {"restart_interval": 4}, {"Q": 40}):
+        assert not has_data_left(cropped.jpegsave_buffer(**options))
+    assert not has_data_left(cropped.jpegsave_buffer() + bytes(5000))  # as of phones that put a film behind
+
+
+def test_noise_in_the_middle_of_a_jpeg_file_is_said(whole, tmp_path):
+    content = scrambled(whole.jpegsave_buffer(Q=90, restart_interval=8), 1)
+    (tmp_path / "in.jpg").write_bytes(content)
+    rows, (remark,) = saved(tmp_path / "in.jpg", tmp_path / "out.png")
+    assert "of its rows are whole" in remark
+    share = int(remark.removeprefix("damaged: at most the first ").split(" %")[0])
+    sound = whole.jpegsave_buffer(Q=90, restart_interval=8)
+    expected = pyvips.Image.new_from_buffer(sound, "").numpy().astype(int)
+    height = len(rows) * share // 100
+    assert height > 100
+    np.testing.assert_array_equal(rows[:height], expected[:height])
+    assert np.abs(rows - expected).max() > 50
+
+
+def test_a_jpeg_file_in_passes_that_is_cut_says_so(whole, tmp_path):
+    content = whole.jpegsave_buffer(Q=90, interlace=True)
+    (tmp_path / "in.jpg").write_bytes(content[: len(content) // 2])
+    rows, (remark,) = saved(tmp_path / "in.jpg", tmp_path / "out.png")
+    assert remark.startswith("damaged: it is stored in passes, of which later ones are missing or wrong")
+    assert np.abs(rows - whole.numpy()).mean() < 12
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".tif"])
+def test_where_nothing_can_be_saved_it_is_refused(whole, tmp_path, suffix):
+    content = whole.write_to_buffer(suffix)
+    (tmp_path / f"in{suffix}").write_bytes(content[:700])
+    with pytest.raises(UnreadableError, match="in"):
+        open_picture(tmp_path / f"in{suffix}").small(size=100)
+
+
+def test_sound_files_are_examined_no_further(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr("tinct.media.image.picture.found_damage", None)
+    for suffix in (".jpg", ".png", ".tif", ".webp"):
+        whole.write_to_file(str(tmp_path / f"in{suffix}"))
+        assert saved(tmp_path / f"in{suffix}", tmp_path / f"out{suffix}")[1] == ()
