@@ -91,11 +91,8 @@ def create_app(
         lifespan=lifespan,
         form_limits={"max_files": 2, "max_fields": 40, "max_part_size": 300_000},
     )
-    for subject in (photo, edit_routes, video, classify, about):
-        app.include_router(subject.router, dependencies=[Depends(check_fields)])
     app.asks_token = token is not None
-    app.add_api_route("/", _index, include_in_schema=False)
-    app.add_api_route("/docs", _docs, include_in_schema=False)
+    _add_routes(app)
     allowed = lambda path: _allowed(path, chosen)  # noqa: E731
     protect(
         app,
@@ -107,6 +104,14 @@ def create_app(
         store_of=_store_of,
     )
     return app
+
+
+def _add_routes(app: FastAPI) -> None:
+    """Add the HTTP API and the pages."""
+    for subject in (photo, edit_routes, video, classify, about):
+        app.include_router(subject.router, dependencies=[Depends(check_fields)])
+    app.add_api_route("/", _index, include_in_schema=False)
+    app.add_api_route("/docs", _docs, include_in_schema=False)
 
 
 def _service(
