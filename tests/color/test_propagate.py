@@ -1,5 +1,9 @@
 """Colours from hints stop at luma's edges, are exact where they are given, and stay what they are where all agree."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -84,7 +88,7 @@ def test_a_target_without_hints_is_smoothed_within_edges():
 
 def test_a_further_hint_needs_no_factorisation(monkeypatch):
     kept = Propagator(two_things(), trust=1e-7)
-    monkeypatch.setattr(module, "_factorised", lambda *_, **__: pytest.fail("factorised again"))
+    monkeypatch.setattr(module, "_Factors", lambda *_, **__: pytest.fail("factorised again"))
     first = kept.spread([[3, 3]], [[1.0]])
     second = kept.spread([[3, 3], [20, 4]], [[1.0], [0.0]])
     assert first[20, 4, 0] > 0.3
@@ -122,3 +126,18 @@ def test_what_does_not_fit_is_refused():
         Propagator(luma, trust=0.0)
     with pytest.raises(SettingError, match="nothing to spread"):
         propagate(luma, np.zeros((0, 2)), np.zeros((0, 1)))
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the process's memory from /proc")
+def test_pictures_opened_in_one_thread_and_closed_in_another_leave_no_memory_behind():
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    luma = np.random.default_rng(0).random((160, 160))
+    with ThreadPoolExecutor(2) as pool:
+        before = None
+        for _ in range(6):
+            opened = list(pool.map(lambda _: Propagator(luma, trust=1e-6), range(2)))
+            del opened  # in this thread; one picture's factors are 66 MB
+            before = before or resident()
+    assert resident() - before < 200

@@ -7,8 +7,12 @@ write this as a quadratic: each pixel should be the weighted mean of its neighbo
 
 where w_rs is large for neighbours of like luma and sums to 1 over the neighbours of r. The second sum, a data term, is
 tinct's addition: what is thought of each pixel already (c), and how firmly (d). The minimum is a sparse linear system,
-solved directly: at the size where chroma is made, a factorisation takes tenths of a second and each further hint a few
-milliseconds, since hints change the system by one row and column each.
+solved directly: at the size where chroma is made, a factorisation takes tenths of a second and each further hint some
+hundredths, since hints change the system by one row and column each.
+
+A pixel's row of the system reaches two pixels far, so its matrix is a band, twice as wide as the picture's shorter
+edge, and LAPACK's Cholesky factors of it are plain NumPy memory. (SuperLU takes twice as long, and frees its memory
+only in the thread that took it: scipy issue 15921.)
 """
 
 from __future__ import annotations
@@ -25,7 +29,6 @@ from tinct.errors import InputError, SettingError
 # SciPy's solvers are imported where they are used: they would take half a second and 35 MB of every run without hints.
 if TYPE_CHECKING:
     from scipy import sparse
-    from scipy.sparse.linalg import SuperLU
 
 # Of the luma variance around two pixels: less, and texture stops colours too; more, and soft edges let them pass.
 _VARIANCE_SHARE = 0.05
@@ -39,6 +42,9 @@ _FEATURE_SCALE = 0.05
 _MOST_COLUMNS = 96
 # Columns kept for hints to come; at 160 x 160 pixels 200 KB each.
 _KEPT_COLUMNS = 192
+
+# Added to the diagonal of a system that rounding keeps from being positive definite.
+_RIDGE = 1e-12
 
 # A pixel and its neighbour, in rows and columns; each pair once.
 _PAIRS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -121,7 +127,7 @@ class Propagator:
         if not (self._trust > 0).all():
             raise SettingError("trust must be above 0 everywhere")
         self._system = _system(weights, self._trust)
-        self._factors = _factorised(self._system)
+        self._factors = _Factors(self._system, self.shape)
         self._columns: dict[int, Values] = {}
 
     def spread(self, places: NDArray[Any], values: NDArray[Any], *, target: NDArray[Any] | None = None) -> FloatArray:
@@ -142,7 +148,7 @@ class Propagator:
         given = _checked_values(values, len(known))
         right = _right_side(self._trust, target, given.shape[1], self.shape)
         if len(known) > _MOST_COLUMNS:
-            return _reduced(self._system, right, known, given).reshape(*self.shape, -1).astype(np.float32)
+            return _reduced(self._system, right, known, given, self.shape).reshape(*self.shape, -1).astype(np.float32)
         plain = self._factors.solve(right) if right.any() else right
         solution = plain
         if len(known):
@@ -200,7 +206,7 @@ def propagate(
     if not len(known) and not firmness.any():
         raise SettingError("there is nothing to spread: give at least one hint, or a target with trust above 0")
     right = _right_side(firmness, target, given.shape[1], shape)
-    return _reduced(_system(weights, firmness), right, known, given).reshape(*shape, -1).astype(np.float32)
+    return _reduced(_system(weights, firmness), right, known, given, shape).reshape(*shape, -1).astype(np.float32)
 
 
 def _system(weights: sparse.csr_array, trust: Values) -> sparse.csc_array:
@@ -211,24 +217,53 @@ def _system(weights: sparse.csr_array, trust: Values) -> sparse.csc_array:
     return sparse.csc_array(residual.T @ residual + sparse.diags_array(trust))
 
 
-def _factorised(system: sparse.csc_array) -> SuperLU:
-    from scipy.sparse.linalg import splu
+class _Factors:
+    """Cholesky factors of a system, in LAPACK's storage of bands."""
 
-    # Symmetric and positive definite: minimum degree on its own pattern, and pivots on the diagonal.
-    return splu(system, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    def __init__(self, system: sparse.csc_array, shape: tuple[int, int]) -> None:
+        """Factorise a symmetric, positive definite system (h w, h w) of a picture (h, w)."""
+        from scipy.linalg import LinAlgError, cholesky_banded
+
+        places = np.arange(system.shape[0]).reshape(shape)
+        # Numbered along the shorter edge, neighbours are nearest to each other.
+        self._order = (places if shape[1] <= shape[0] else places.T).ravel()
+        rank = np.argsort(self._order)
+        entries = system.tocoo()
+        rows, columns = rank[entries.row], rank[entries.col]
+        lower = rows >= columns
+        rows, columns = rows[lower], columns[lower]
+        band = np.zeros((int((rows - columns).max()) + 1, system.shape[0]))
+        band[rows - columns, columns] = entries.data[lower]
+        try:
+            self._band = cholesky_banded(band, lower=True, check_finite=False)
+        except LinAlgError:  # parts that edges cut off from every hint hang by rounding alone
+            band[0] += _RIDGE
+            self._band = cholesky_banded(band, lower=True, check_finite=False)
+
+    def solve(self, right: Values) -> Values:
+        """Solve for right sides (h w) or (h w, c)."""
+        from scipy.linalg import cho_solve_banded
+
+        solution = np.empty_like(right)
+        solution[self._order] = cho_solve_banded((self._band, True), right[self._order], check_finite=False)
+        return solution
 
 
-def _reduced(system: sparse.csc_array, right: Values, known: NDArray[np.intp], given: Values) -> Values:
+def _reduced(
+    system: sparse.csc_array, right: Values, known: NDArray[np.intp], given: Values, shape: tuple[int, int]
+) -> Values:
     """Solve for the pixels that are not given, (h w, c)."""
     from scipy import sparse
 
-    free = np.ones(system.shape[0], dtype=bool)
-    free[known] = False
-    solution = np.empty((system.shape[0], given.shape[1]))
+    solution = np.zeros((system.shape[0], given.shape[1]))
     solution[known] = given
-    if free.any():
-        rows = sparse.csc_array(system[free])
-        solution[free] = _factorised(sparse.csc_array(rows[:, free])).solve(right[free] - rows[:, known] @ given)
+    free = np.ones(system.shape[0])
+    free[known] = 0
+    # Rows and columns of what is given become those of the unit matrix: the band stays one.
+    mask = sparse.diags_array(free)
+    held = sparse.csc_array(mask @ system @ mask + sparse.diags_array(1 - free))
+    solution = _Factors(held, shape).solve(free[:, None] * (right - system @ solution) + (1 - free)[:, None] * solution)
+    solution[known] = given
     return solution
 
 

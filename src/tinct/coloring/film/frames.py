@@ -23,8 +23,9 @@ from tinct.media.video.read import Frame
 # Root of height x width at which a film's chroma is fitted to luma, and never more than its chroma has: less than a
 # photograph's, since a film's chroma is stored at half size and each frame is seen for a moment.
 GUIDE_SIZE = 400
-# Root of height x width at which hints spread over a frame: every frame needs a factorisation of its own.
-SPREAD_SIZE = 128
+# Root of height x width at which hints spread over a frame: every frame needs a factorisation of its own, whose
+# time grows with the fourth power.
+SPREAD_SIZE = 80
 # Root of height x width at which a frame's own colours are looked at.
 _COLOR_SIZE = 96
 

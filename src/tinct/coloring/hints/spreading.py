@@ -26,7 +26,8 @@ from tinct.errors import InputError, SettingError
 
 # Root of height x width at which hints spread: a factorisation takes half a second there, and a hint milliseconds.
 SPREAD_SIZE = 160
-# How firmly a pixel holds to its target where the network has no idea of its colour, and where it is certain.
+# How firmly a pixel holds to its target where the network has no idea of its colour, and where it is certain; at that
+# size. A colour reaches about the fourth root of its inverse far, in pixels.
 LOOSE, FIRM = 3e-8, 3e-6
 # How unlike the network's answers at two pixels may be, as 1 - Bhattacharyya coefficient, and they still see one thing.
 _LIKENESS = 0.05
@@ -146,11 +147,13 @@ class HintSpreader:
         height, width = (max(2, edge) for edge in small_size(*luma.shape, size=size))
         self.luma: FloatArray = resized(self._full_luma, (height, width))
         self._features: FloatArray | None = None
-        trust: NDArray[Any] | float = LOOSE
+        # At another size a colour reaches as far in the picture, not in pixels.
+        scale = (SPREAD_SIZE / size) ** 4
+        trust: NDArray[Any] | float = LOOSE * scale
         if shares is not None:
             larger = resized(shares, (height, width))
             sure = larger.max(axis=-1).astype(np.float64)
-            trust = LOOSE * (FIRM / LOOSE) ** np.clip(sure, 0, 1)
+            trust = LOOSE * scale * (FIRM / LOOSE) ** np.clip(sure, 0, 1)
             roots = np.sqrt(np.maximum(larger, 0))
             self._features = roots / np.maximum(np.linalg.norm(roots, axis=-1, keepdims=True), np.float32(1e-6))
         self._propagator = Propagator(self.luma, trust=trust, features=self._features)
