@@ -240,3 +240,20 @@ def test_nothing_is_left_where_nothing_is_found(photo_folder: Path, tmp_path: Pa
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file: the folder cannot be made"):
         prepare([photo_folder], tmp_path / "file")
+
+
+def test_greys_are_shown_on_a_sheet_or_kept_if_asked_for(messy_folder: Path, tmp_path: Path) -> None:
+    prepare([messy_folder], tmp_path / "without", size=96)
+    assert "near-grey" in _rejected(tmp_path / "without")["grey.png"]
+    sheet = cv2.imread(str(tmp_path / "without" / "rejected.jpg"))
+    assert sheet.shape[1] == 8 * 150
+    assert int(sheet[:80, :140].std()) > 5
+    kept = CliRunner().invoke(
+        build(), ["prepare", str(messy_folder), "-o", str(tmp_path / "with"), "--size", "96", "--keep", "near-grey"]
+    )
+    assert kept.exit_code == 0, kept.output
+    assert not any("near-grey" in reason for reason in _rejected(tmp_path / "with").values())
+    assert not (tmp_path / "with" / "rejected.jpg").exists()
+    assert "photographs to validate on tell little apart" in kept.stderr
+    with pytest.raises(SettingError, match="only near-grey and toned"):
+        prepare([messy_folder], tmp_path / "else", keep=["blurred"])

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from photographs import COLORED, colorful_piece, photograph
-from tinct.data.screening import crop_frame, find_frame, grey_reason
+from tinct.color.spaces import rgb_to_yuv
+from tinct.data.screening import NEAR_GREY, crop_frame, find_frame, grey_reason
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +63,17 @@ def test_colored_photographs_pass_whole_and_in_pieces(name: str) -> None:
     assert grey_reason(picture) is None
     rng = np.random.default_rng(1)
     assert [grey_reason(colorful_piece(picture, 96, 96, rng)) for _ in range(10)] == [None] * 10
+
+
+def test_snow_with_a_rock_and_ice_is_no_grey() -> None:
+    """Little chroma on average, but of several hues at one lightness."""
+    random = np.random.default_rng(0)
+    wave = 0.5 + 0.5 * np.sin(np.linspace(0, 9, 96))[:, None] * np.linspace(0.6, 1, 96)
+    lit, shadow = np.array([232, 228, 224]), np.array([168, 173, 180])
+    snow = wave[..., None] * lit + (1 - wave[..., None]) * shadow
+    snow[50:80, 40:62] = (196, 178, 160)  # a rock as light as the shadows
+    snow[20:40, 10:26] = (160, 186, 178)  # ice
+    picture = np.clip(snow + random.normal(0, 2, snow.shape), 0, 255).astype(np.uint8)
+    small = rgb_to_yuv(picture / 255)[..., 1:]
+    assert np.hypot(small[..., 0], small[..., 1]).mean() < NEAR_GREY
+    assert grey_reason(picture) is None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tinct.cli.output import print_json, progress
+from tinct.cli.output import print_json, progress, say
 
 EPILOG = """Examples:
 
@@ -25,18 +25,38 @@ def prepare(
     categories: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Take only this subfolder; may be given several times.")
     ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND", help="Take near-grey or toned photographs, too; may be given several times."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
     """Make a dataset from folders of photographs: fitted, split, screened and packed.
 
     Leave out unreadable, near-grey, toned, tiny and duplicate photographs (mirrored copies too) and cut frames off;
-    rejected.csv lists them.
+    rejected.csv lists them, and rejected.jpg shows those that lack colours.
     Run again after an interruption, it goes on.
     """
     from tinct.data.prepare import prepare as run
+    from tinct.data.rules import FEW_TO_VALIDATE
 
     with progress("Preparing") as advance:
-        made = run(sources, output, size=size, val=val, seed=seed, categories=categories, progress=advance)
+        made = run(
+            sources,
+            output,
+            size=size,
+            val=val,
+            seed=seed,
+            categories=categories,
+            keep=keep or (),
+            progress=advance,
+        )
+    if made.val < FEW_TO_VALIDATE:
+        say(
+            f"note: {made.val} photographs to validate on tell little apart: {FEW_TO_VALIDATE} do, 500 are better; "
+            "give more, or prepare into a new folder with a larger --val",
+            on_stderr=True,
+        )
     if as_json:
         print_json({**vars(made), "path": str(made.path)})
     else:

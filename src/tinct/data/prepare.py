@@ -6,6 +6,7 @@ A dataset is a folder:
     train-000000.tar ...  KEY.jpg and KEY.json (source, category, name, width, height, colourfulness) per photograph
     val-000000.tar ...
     rejected.csv          path and reason: left out, or cropped
+    rejected.jpg          some of those left out for their colours, to look at
     ledger.sqlite         what makes an interrupted preparation go on
 """
 
@@ -28,7 +29,8 @@ from tinct.color.statistics import colorfulness
 from tinct.data.duplicates import KINDS, fingerprint
 from tinct.data.ledger import Ledger, Photo
 from tinct.data.pictures import SPLITS, TEST, divide_pictures
-from tinct.data.screening import SMALLEST_SIDE, Picture, crop_frame, find_frame, grey_reason
+from tinct.data.rejected import draw_rejected
+from tinct.data.screening import KEPT_KINDS, SMALLEST_SIDE, Picture, crop_frame, find_frame, grey_reason
 from tinct.data.shards import DATASET_FILE, FORMAT
 from tinct.errors import DataError, SettingError, UnreadableError
 from tinct.files import make_folder, written_beside
@@ -68,6 +70,7 @@ def prepare(
     seed: int = 0,
     categories: Sequence[str] | None = None,
     shard_size: int = 500,
+    keep: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> PreparedDataset:
     """Make a dataset from folders of photographs.
@@ -86,6 +89,7 @@ def prepare(
         seed: decides order and split.
         categories: take only these subfolders.
         shard_size: photographs looked at per shard.
+        keep: take these, too: `near-grey`, `toned`.
         progress: called with (done, total) after each photograph.
 
     Returns:
@@ -95,15 +99,17 @@ def prepare(
         SettingError: an option is out of range, or differs from the one an interrupted preparation began with.
         DataError: no photographs found, or none left.
     """
-    _check(sources, size=size, val=val, shard_size=shard_size)
+    _check(sources, size=size, val=val, shard_size=shard_size, keep=keep)
     folder = Path(target)
     _check_there(sources, categories)
     make_folder(folder)
     ledger = Ledger(folder / "ledger.sqlite")
     try:
-        _begin(ledger, sources, folder, size=size, val=val, seed=seed, categories=categories, shard_size=shard_size)
+        kept = {"keep": sorted(keep)} if keep else {}  # a preparation begun before there was this goes on
+        settings = {"size": size, "val": val, "seed": seed, "categories": categories, "shard_size": shard_size, **kept}
+        _begin(ledger, sources, folder, **settings)
         total = sum(ledger.remaining(split) for split in SPLITS)
-        for done, _ in enumerate(_write_shards(ledger, folder, shard_size=shard_size, size=size), start=1):
+        for done, _ in enumerate(_write_shards(ledger, folder, shard_size, size, keep), start=1):
             if progress:
                 progress(done, total)
         return _finish(ledger, folder, size=size, val=val, seed=seed)
@@ -121,7 +127,10 @@ def prepared_from(dataset: str | Path) -> list[str]:
     return places
 
 
-def _check(sources: Sequence[str | Path], *, size: int, val: float, shard_size: int) -> None:
+def _check(sources: Sequence[str | Path], *, size: int, val: float, shard_size: int, keep: Sequence[str]) -> None:
+    for kind in keep:
+        if kind not in KEPT_KINDS:
+            raise SettingError(f"only {' and '.join(KEPT_KINDS)} photographs can be kept, not '{kind}'")
     if size < SMALLEST_SIDE:
         raise SettingError(f"size must be at least {SMALLEST_SIDE} pixels, not {size}")
     if not 0 <= val <= 0.5:
@@ -175,20 +184,22 @@ def _find(
                 yield str(picture.path), name, root.name, picture.category, split
 
 
-def _write_shards(ledger: Ledger, folder: Path, *, shard_size: int, size: int) -> Iterator[Photo]:
+def _write_shards(ledger: Ledger, folder: Path, shard_size: int, size: int, keep: Sequence[str]) -> Iterator[Photo]:
     for split in SPLITS:
         while photos := ledger.next_photos(split, shard_size):
-            yield from _write_shard(ledger, folder, split, photos, size=size)
+            yield from _write_shard(ledger, folder, split, photos, size=size, keep=keep)
 
 
-def _write_shard(ledger: Ledger, folder: Path, split: str, photos: list[Photo], *, size: int) -> Iterator[Photo]:
+def _write_shard(
+    ledger: Ledger, folder: Path, split: str, photos: list[Photo], *, size: int, keep: Sequence[str]
+) -> Iterator[Photo]:
     """Write one shard and note it; yield each photograph as it is done."""
     number = ledger.next_shard(split)
     taken: list[Photo] = []
     path = folder / f"{split}-{number:06d}.tar"
     partial = path.with_suffix(".tar.part")
     with tarfile.open(partial, "w") as tar:
-        for photo in ordered_map(lambda item: _load(item, size=size), photos):
+        for photo in ordered_map(lambda item: _load(item, size=size, keep=keep), photos):
             if photo.reason is None:
                 photo.reason = ledger.twin(photo, taken)
             if photo.reason is None:
@@ -219,7 +230,7 @@ def _add(tar: tarfile.TarFile, photo: Photo) -> None:
         tar.addfile(entry, io.BytesIO(content))
 
 
-def _load(photo: Photo, *, size: int) -> Photo:
+def _load(photo: Photo, *, size: int, keep: Sequence[str]) -> Photo:
     """Read, fit, free of its frame and judge one photograph, whose fields are filled in."""
     try:
         content = Path(photo.path).read_bytes()
@@ -234,7 +245,8 @@ def _load(photo: Photo, *, size: int) -> Photo:
         picture = crop_frame(picture, frame)
         photo.frame = f"cropped: a frame of {asdict(frame)}"
         photo.reason = "mostly frame or of one colour" if picture.size < whole / 2 else _too_small(photo, picture)
-    photo.reason = photo.reason or grey_reason(picture)
+    lack = grey_reason(picture)
+    photo.reason = photo.reason or (None if lack and lack.startswith(tuple(keep)) else lack)
     if photo.reason is None:
         photo.fingerprint = fingerprint(picture)
         photo.mirrored = fingerprint(picture, mirrored=True)
@@ -265,6 +277,7 @@ def _finish(ledger: Ledger, folder: Path, *, size: int, val: float, seed: int) -
             cropped += reason.startswith("cropped")
             rejected += not reason.startswith("cropped")
             duplicates += reason.startswith(tuple(f"{kind} duplicate" for kind in KINDS))
+    draw_rejected(ledger.notes(), folder / "rejected.jpg")
     shards = {split: _list_shards(ledger, folder, split) for split in SPLITS}
     if not shards[TEST]:
         del shards[TEST]  # only folders with test pictures of their own have any

@@ -11,12 +11,18 @@ from numpy.typing import NDArray
 
 from tinct.color.spaces import rgb_to_yuv
 from tinct.color.statistics import as_unit_rgb
-from tinct.color.toning import COLOR_OFF_TONE, color_off_tone
+from tinct.color.toning import color_off_tone
 
 Picture = NDArray[np.uint8]
 
-# A photograph whose chroma is below this on average teaches that the world is grey (YUV units; full red is 0.63).
+# A photograph with next to no colour beside its tone (8-bit steps, see `color_off_tone`) teaches that the world is grey
+# or brown. Snow, dunes and clouds have little chroma, too, but more of it beside their tone: measured in
+# benchmarks/screening.json.
+OFF_TONE = 4.0
+# Such a one is near-grey where its chroma is below this on average (YUV units; full red is 0.63), and toned otherwise.
 NEAR_GREY = 0.02
+NEAR_GREY_KIND, TONED_KIND = "near-grey", "toned"
+KEPT_KINDS = (NEAR_GREY_KIND, TONED_KIND)
 # Channels that differ by at most this many of 255 levels show no colour: JPEG rounds greys by as much.
 GREY_LEVELS = 4
 # A frame's lines are of one colour: the largest spread (8-bit steps) along a line and from line to line.
@@ -104,14 +110,14 @@ def grey_reason(picture: Picture) -> str | None:
 def _lack_of_color(picture: Picture) -> tuple[str, str]:
     """Return the fault and the reason; both empty for a picture with colours."""
     small = as_unit_rgb(np.asarray(cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA)))
+    left = color_off_tone(small)
+    if left >= OFF_TONE:
+        return "", ""
     chroma = rgb_to_yuv(small)[..., 1:]
     amount = float(np.hypot(chroma[..., 0], chroma[..., 1]).mean())
     if amount < NEAR_GREY:
-        return "near_grey", f"near-grey (mean chroma {amount:.3f})"
-    left = color_off_tone(small)
-    if left < COLOR_OFF_TONE:
-        return "toned", f"toned in one hue (chroma off the tone {left:.1f} of 255)"
-    return "", ""
+        return "near_grey", f"{NEAR_GREY_KIND} (mean chroma {amount:.3f})"
+    return "toned", f"{TONED_KIND} in one hue (chroma off the tone {left:.1f} of 255)"
 
 
 def crop_frame(picture: Picture, frame: Frame) -> Picture:
