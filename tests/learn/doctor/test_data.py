@@ -36,6 +36,16 @@ def test_copies_leaks_and_contradictions(tmp_path):
     assert "1 picture of 67 is in two classes" in found.title
     assert "a/0000.png = b/same.png" in found.evidence[0]
 
+    # Recompressed, it may be another picture: nobody is told to delete it.
+    (tmp_path / "all" / "b" / "same.png").unlink()
+    alike = cv2.imencode(".jpg", shapes[0, ..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])[1]
+    (tmp_path / "all" / "b" / "alike.jpg").write_bytes(alike.tobytes())
+    found = kinds(tmp_path / "all")["contradictions"]
+    assert not found.sure
+    assert "looks like one of another class" in found.title
+    assert "delete" not in found.remedy
+    assert "keep both" in found.remedy
+
     write(tmp_path / "split" / "train", shapes[:44], labels[:44])
     write(tmp_path / "split" / "val", shapes[44:], labels[44:])
     assert "leak" not in kinds(tmp_path / "split")

@@ -41,14 +41,20 @@ def _contradictions(found: Examination) -> Iterator[Finding]:
     if found.twins:
         count, total = len(found.twins), len(found.loaded.labelled.paths)
         pixels = found.loaded.pixels
+        # What looks alike by hash and detail may still be two pictures.
+        same = all(np.array_equal(pixels[one], pixels[other]) for one, other in found.twins)
         yield Finding(
             "contradictions",
             85 if count > MANY * total else 60,
-            f"{_pictures(count)} of {total} {'are' if count > 1 else 'is'} in two classes at once",
+            f"{_pictures(count)} of {total} {'are' if count > 1 else 'is'} in two classes at once"
+            if same
+            else f"{_pictures(count)} of {total} {'look' if count > 1 else 'looks'} like one of another class",
             names_of(found.loaded.labelled.paths, found.twins),
-            "look at each pair and delete it from the class that it does not belong to",
-            # What looks alike by hash and detail may still be two pictures.
-            sure=all(np.array_equal(pixels[one], pixels[other]) for one, other in found.twins),
+            "look at each pair and delete it from the class that it does not belong to"
+            if same
+            else "look at each pair: where both show one picture, keep it in the class that it belongs to; "
+            "where they differ, keep both",
+            sure=same,
         )
 
 
