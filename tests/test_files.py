@@ -91,3 +91,11 @@ def test_a_folder_appears_when_it_is_whole(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="free space"), folder_beside(tmp_path / "full"):
         raise OSError(28, "No space left on device")
     assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["new", "new/a"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_pipes_are_no_files_of_a_folder(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    assert [path.name for path in walk(tmp_path, {".jpg"})] == ["a.jpg", "gone.jpg"]

@@ -67,6 +67,7 @@ def __dir__() -> list[str]:
 
 def colorize(
     picture: Any,
+    target: str | Path | None = None,
     *,
     model: str | Path = "photo",
     hints: Any = (),
@@ -79,6 +80,7 @@ def colorize(
     Args:
         picture: a path (the result goes beside it, as NAME_color.EXT, and its path is given back), a file's bytes,
             a PIL image, or an array, (H, W) grey or (H, W, 3) sRGB.
+        target: the file to write, where the picture is a file or its bytes; its path is given back.
         model: the name of a model that comes with tinct, or the path of a model file.
         hints: what is known of its colours: texts such as "25%,60%=#b03020", `tinct.Hint`s, or the path of a file
             of hints; see docs/hints.md.
@@ -92,4 +94,4 @@ def colorize(
     """
     from tinct.coloring.photo.colorizer import Colorizer
 
-    return Colorizer(model, **options)(picture, hints=hints, recolor=recolor, overwrite=overwrite)
+    return Colorizer(model, **options)(picture, target, hints=hints, recolor=recolor, overwrite=overwrite)

@@ -30,6 +30,8 @@ def walk(
 ) -> Iterator[Path]:
     """Yield the files of a folder that have one of some suffixes; never hidden ones, nor those in hidden folders.
 
+    Pipes, sockets and devices are no files; links that lead nowhere are yielded, so that somebody says so.
+
     Args:
         folder: where to look.
         suffixes: in lower case, with their dots; those of files may have capitals.
@@ -46,7 +48,9 @@ def walk(
         folders[:] = sorted(name for name in folders if not name.startswith(".")) if recursive else []
         for name in sorted(names):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes:  # noqa: PTH122
-                yield Path(place, name)
+                path = Path(place, name)
+                if path.is_file() or not path.exists():  # of pipes and the like nothing can be read
+                    yield path
 
 
 def _refuse(error: OSError) -> None:

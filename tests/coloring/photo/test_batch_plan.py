@@ -188,3 +188,13 @@ def test_broken_link_fails_alone(album: Path) -> None:
     Path("album/broken.jpg").symlink_to("nowhere.jpg")
     (job,) = plan_jobs(["album/broken.jpg"])
     assert job.status == "failed"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.gif")
+    (job,) = plan_jobs([tmp_path / "pipe.gif"])
+    assert (job.status, job.message.split(": ", 1)[1]) == (
+        "failed",
+        "is a pipe or a device, not a file; send it to standard input, as -",
+    )

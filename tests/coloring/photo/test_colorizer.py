@@ -373,3 +373,13 @@ def test_memory_does_not_grow_with_the_picture(tiny_model, camera_png, tmp_path)
 def test_guide_size_is_no_smaller_than_the_network(tiny_model):
     colorizer = Colorizer(tiny_model, runtime="onnxruntime", size=800)
     assert colorizer.guide_size == 800 > module.GUIDE_SIZE
+
+
+def test_a_target_can_be_named_and_byte_order_does_not_matter(tiny_model, camera_png, tmp_path):
+    colorizer = tinct.Colorizer(tiny_model, runtime="onnxruntime")
+    assert colorizer(camera_png, tmp_path / "out.jpg") == tmp_path / "out.jpg"
+    assert tinct.colorize(str(camera_png), tmp_path / "two.png", model=tiny_model) == tmp_path / "two.png"
+    grey = np.random.default_rng(1).integers(0, 65535, (64, 48)).astype(np.uint16)
+    np.testing.assert_array_equal(colorizer(grey.astype(">u2")), colorizer(grey))
+    with pytest.raises(tinct.TinctError, match="a target is for pictures that are files"):
+        colorizer(grey, tmp_path / "three.png")

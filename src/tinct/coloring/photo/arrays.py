@@ -28,11 +28,12 @@ DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 def unit_pixels(picture: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Check an array of uint8, uint16 or floats in 0..1: (H, W) or (H, W, 1) grey, (H, W, 3) sRGB, one more with alpha.
 
-    Returns (H, W, 1 or 3) of the same type, and alpha (H, W, 1) or None.
+    Returns (H, W, 1 or 3) of the same type, in this machine's byte order, and alpha (H, W, 1) or None.
 
     Raises:
         InputError: the array has another form, or floats outside 0..1.
     """
+    picture = picture.astype(picture.dtype.newbyteorder("="), copy=False)
     pixels = picture[..., None] if picture.ndim == 2 else picture
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 2, 3, 4):
         raise InputError(f"a picture must have the shape (H, W) or (H, W, 3), not {picture.shape}")

@@ -134,11 +134,20 @@ class Colorizer:
         )
         self._threads = min(decoding.threads or core_count(), _MOST_THREADS)
 
-    def __call__(self, picture: Any, *, hints: Any = (), recolor: bool = False, overwrite: bool = False) -> Any:
+    def __call__(
+        self,
+        picture: Any,
+        target: str | Path | None = None,
+        *,
+        hints: Any = (),
+        recolor: bool = False,
+        overwrite: bool = False,
+    ) -> Any:
         """Colour a picture; the result is of the same kind.
 
         Args:
             picture: the path of a file; a file's bytes; a PIL image; or an array as `array` takes it.
+            target: the file to write, where the picture is a file or its bytes; its path is given back.
             hints: what is known of its colours: texts such as "25%,60%=#b03020", `tinct.Hint`s, or the path of a file
                 of hints.
             recolor: colour pictures that have colours already.
@@ -152,6 +161,12 @@ class Colorizer:
             OutputError: the result cannot be written.
         """
         known = as_hints(hints)
+        if target is not None:
+            if not isinstance(picture, bytes | str | Path):
+                raise InputError(
+                    "a target is for pictures that are files; save what comes back of an array or PIL image"
+                )
+            return self.photo(picture, target, hints=known, recolor=recolor, overwrite=overwrite).target
         if isinstance(picture, bytes):
             return self.encoded(picture, hints=known, recolor=recolor)[0]
         if isinstance(picture, str | Path):

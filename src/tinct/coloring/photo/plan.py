@@ -118,6 +118,8 @@ def _pictures(given: str | Path, *, recursive: bool, closed: list[OSError]) -> I
     if path.exists() or path.is_symlink() or not glob.has_magic(str(given)):
         if not path.exists():
             raise UnreadableError(f"{given}: no such file or folder")
+        if not path.is_file():
+            raise UnreadableError(f"{given}: is a pipe or a device, not a file; send it to standard input, as -")
         return [(path, Path())]
     # Not Path.glob, which takes no absolute patterns.
     matches = sorted(Path(match) for match in glob.glob(str(given), recursive=True))  # noqa: PTH207

@@ -361,6 +361,8 @@ def _head(source: Path | bytes, name: str) -> bytes:
     else:
         if source.is_dir():
             raise UnreadableError(f"{name}: is a folder, not a picture")
+        if source.exists() and not source.is_file():
+            raise UnreadableError(f"{name}: is a pipe or a device, not a file; send it to standard input, as -")
         try:
             with source.open("rb") as file:
                 head = file.read(1 << 20)
