@@ -68,14 +68,31 @@ def test_without_a_distribution_luma_alone_decides():
 
 
 def test_the_colour_at_the_hint_is_the_hints():
-    luma = three_things()
+    luma = three_things() + np.float32(0.2)  # brighter than both colours
     hints = placed("30,60=#b03020", "68,60=#3050a0")
     share, colors = HintSpreader(luma, shares=seen(ONE, OTHER, ONE)).shares(hints)
     places, owners = hints.on_grid(*share.shape)
     np.testing.assert_array_equal(share[tuple(places.T)], 1)
-    np.testing.assert_allclose(colors[tuple(places.T)], hints.chroma[owners], atol=1e-6)
+    np.testing.assert_allclose(colors[tuple(places.T)], hints.yuv[owners, 1:], atol=1e-6)
     assert share.min() >= 0
     assert share.max() <= 1
+
+
+@pytest.mark.parametrize("level", [0.05, 0.15, 0.4])
+def test_in_the_dark_chroma_keeps_its_proportion_to_luma(level):
+    luma = np.full((HEIGHT, WIDTH), level, dtype=np.float32)
+    hints = placed("30,60=#d8c0a0")  # beige
+    asked = hints.yuv[0, 1:] / hints.yuv[0, 0]
+    spreader = HintSpreader(luma, shares=seen(ONE, ONE, ONE))
+    _, colors = spreader.shares(hints)
+    np.testing.assert_allclose(colors[10:90, 10:60] / level, np.broadcast_to(asked, (80, 50, 2)), rtol=0.02)
+
+
+def test_in_brighter_places_chroma_is_what_was_asked():
+    luma = np.full((HEIGHT, WIDTH), 0.8, dtype=np.float32)
+    hints = placed("30,60=#602010")
+    _, colors = HintSpreader(luma, shares=seen(ONE, ONE, ONE)).shares(hints)
+    np.testing.assert_allclose(colors[10:90, 10:60], np.broadcast_to(hints.yuv[0, 1:], (80, 50, 2)), rtol=0.02)
 
 
 def test_long_strokes_are_exact_everywhere():

@@ -1,7 +1,7 @@
 """What a person knows about a picture's colours: points and strokes, from a text, a file or a painted layer.
 
 Coordinates are those of the upright picture, as a viewer shows it: x to the right, y down, in pixels from 0, or in per
-cent of width and height. Only the chroma of a hint's colour counts, its brightness is the picture's own.
+cent of width and height. Brightness is the picture's own: of a hint's colour the chroma counts, and less in the shade.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Hint:
 
     Attributes:
         points: (x, y) each, at least one.
-        color: sRGB, 0..255 each; only its chroma counts.
+        color: sRGB, 0..255 each; its chroma counts, and less of it where the picture is darker.
         unit: of the points: `pixels`, from 0 to width or height less one, or `percent`, 0..100.
         width: of the stroke, in the unit of x; 0 for as thin as can be.
         joined: whether straight lines join the points; else each stands alone.

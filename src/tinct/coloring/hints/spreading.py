@@ -64,9 +64,9 @@ class PlacedHints:
         return len(self.lines)
 
     @property
-    def chroma(self) -> FloatArray:
-        """U and V of each hint, (n, 2)."""
-        return np.ascontiguousarray(rgb_to_yuv(self.colors)[:, 1:])
+    def yuv(self) -> FloatArray:
+        """Y, U and V of each hint, (n, 3)."""
+        return rgb_to_yuv(self.colors)
 
     def on_grid(self, height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return rows and columns (k, 2) of the pixels of a small copy that hints cover, and the hint of each (k,).
@@ -166,28 +166,34 @@ class HintSpreader:
         return ChromaGuide(guide.planes + fitted)
 
     def shares(self, hints: PlacedHints) -> tuple[FloatArray, FloatArray]:
-        """Compute how far each pixel belongs to the hints, (h, w) in 0..1, and which U and V (h, w, 2) they give it."""
+        """Compute how far each pixel belongs to the hints, (h, w) in 0..1, and which U and V (h, w, 2) they give it.
+
+        Where a pixel is darker than the hint's colour, the colour's chroma shrinks with luma; where it is brighter, it
+        stays as it is.
+        """
         places, owners = hints.on_grid(*self.luma.shape)
-        chroma = hints.chroma[owners]
-        given = np.concatenate([chroma, np.ones((len(chroma), 1))], axis=1)
-        target = self._target(places, owners, hints.chroma)
+        given = np.concatenate([hints.yuv[owners], np.ones((len(owners), 1))], axis=1)
+        target = self._target(places, owners, hints.yuv)
         few = _spaced(owners)
         spread = self._propagator.spread(places[few], given[few], target=target)
         rows, columns = places[:, 0], places[:, 1]
         spread[rows, columns] = given
-        share = spread[..., 2]
-        colors = (spread[..., :2] / np.maximum(share, np.float32(1e-3))[..., None]).astype(np.float32)
+        share = spread[..., 3]
+        yuv = spread[..., :3] / np.maximum(share, np.float32(1e-3))[..., None]
+        # A colour in the shade has less chroma in proportion to its luma; beige on black cloth would else be olive.
+        shade = np.minimum(self.luma / np.maximum(yuv[..., 0], np.float32(1e-3)), 1)
+        colors = (yuv[..., 1:] * shade[..., None]).astype(np.float32)
         step = np.clip((share - _SHARE_FROM) / (_SHARE_TO - _SHARE_FROM), 0, 1)
         share = step * step * (3 - 2 * step)
         return share.astype(np.float32), colors
 
-    def _target(self, places: NDArray[np.intp], owners: NDArray[np.intp], chroma: FloatArray) -> FloatArray | None:
-        """Return what each pixel holds to, (h, w, 3): share times U, share times V, and share."""
+    def _target(self, places: NDArray[np.intp], owners: NDArray[np.intp], yuv: FloatArray) -> FloatArray | None:
+        """Return what each pixel holds to, (h, w, 4): share times Y, U and V of the hint's colour, and share."""
         features = self._features
         if features is None:
             return None
         height, width = self.luma.shape
-        target = np.zeros((height, width, 3), dtype=np.float32)
+        target = np.zeros((height, width, 4), dtype=np.float32)
         for owner in np.unique(owners):
             mine = places[owners == owner]
             row, column = mine[len(mine) // 2]
@@ -200,8 +206,8 @@ class HintSpreader:
             for y, x in mine[_spaced(np.zeros(len(mine), dtype=np.intp))]:
                 np.minimum(away, (down - y) ** 2 + (across - x) ** 2, out=away)
             share = share * np.exp(-away / (2 * reach * reach))
-            own = np.concatenate([chroma[owner], [1]])
-            target = np.where(share[..., None] > target[..., 2:], share[..., None] * own, target)
+            own = np.concatenate([yuv[owner], [1]])
+            target = np.where(share[..., None] > target[..., 3:], share[..., None] * own, target)
         return target.astype(np.float32)
 
     def _chroma(self, guide: ChromaGuide) -> FloatArray:
