@@ -22,6 +22,7 @@ from tinct.parallel import ordered_map
 LARGEST_EDGE = 128
 SMALLEST_EDGE = 16
 SUFFIXES = PICTURE_SUFFIXES | {".npy"}
+FILM_SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"}
 SIZES_LOOKED_AT = 50
 # Copies are told by detail, which smaller pictures do not have.
 COMPARED_EDGE = 64
@@ -124,16 +125,20 @@ def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None)
     if not rows and place.is_file():
         raise DataError(f"{source}: the table names no pictures; give each a row of path and label")
     if not rows:
-        raise DataError(f"{source}: no pictures or .npy arrays in subfolders; make one subfolder for each class")
+        films = _films_in(place)
+        raise DataError(f"{source}: no pictures or .npy arrays in subfolders{films}; make one subfolder for each class")
     kinds = {ARRAY if path.suffix.lower() == ".npy" else PICTURE for path, _, _ in rows}
     if len(kinds) > 1:
         raise DataError(f"{source}: holds pictures and .npy arrays; keep them in two folders and train on one")
     labels = sorted({label for _, label, _ in rows})
+    if place.is_dir():
+        _check_runs(place, rows)
     names = tuple(labels) if classes is None else classes
     if foreign := [label for label in labels if label not in names]:
         raise DataError(f"{source}: the model knows no class '{foreign[0]}'; it knows {', '.join(names)}")
     if len(names) < 2:
-        raise DataError(f"{source}: only one class, '{names[0]}'; telling apart needs two or more subfolders")
+        beside = f"; '{empty[0]}' holds no pictures{_films_in(place / empty[0])}" if empty else ""
+        raise DataError(f"{source}: only one class, '{names[0]}'; telling apart needs two or more subfolders{beside}")
     return Labelled(
         str(source),
         kinds.pop(),
@@ -146,6 +151,33 @@ def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None)
 
 
 Row = tuple[Path, str, str]
+
+
+def _check_runs(folder: Path, rows: list[Row]) -> None:
+    """Refuse subfolders that all hold the same subfolders: they are runs, and what they hold are the classes.
+
+    Raises:
+        DataError: they do.
+    """
+    below: dict[Path, set[str]] = {}
+    for path, _, split in rows:
+        inside = path.relative_to(folder).parts[1 if split else 0 :]
+        below.setdefault(folder / inside[0], set()).add(inside[1] if len(inside) > 2 else "")
+    kinds = list(below.values())
+    if len(kinds) < 2 or len(kinds[0]) < 2 or "" in kinds[0] or any(kind != kinds[0] for kind in kinds):
+        return
+    runs, classes = (", ".join(sorted(names)) for names in ({path.name for path in below}, kinds[0]))
+    raise DataError(
+        f"{folder}: {runs} hold the same subfolders, {classes}: these look like the classes, and the others like runs; "
+        "give a .csv of path and label, or put each class's pictures into one folder"
+    )
+
+
+def _films_in(folder: Path) -> str:
+    """Return a remark on the films in a folder; empty where there are none."""
+    if not folder.is_dir() or next(iter(walk_data(folder, FILM_SUFFIXES)), None) is None:
+        return ""
+    return ", but films, whose single frames have to be saved as pictures first"
 
 
 def _folder_rows(folder: Path) -> tuple[list[Row], tuple[str, ...]]:

@@ -315,3 +315,23 @@ def test_what_cannot_be_is_refused_before_anything_is_tried(tmp_path, monkeypatc
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(OutputError, match=r"m\.onnx: the folder cannot be written to"):
         train_classifier(tmp_path / "set", tmp_path / "m.onnx", choices=QUICK)
+
+
+def test_folders_that_are_not_what_they_seem_are_told(tmp_path):
+    target = tmp_path / "m.onnx"
+    fill(tmp_path / "runs" / "run1", names=("idle", "leak"), count=2)
+    fill(tmp_path / "runs" / "run2", names=("idle", "leak"), count=2)
+    with pytest.raises(DataError, match=r"run1, run2 hold the same subfolders, idle, leak"):
+        train_classifier(tmp_path / "runs", target)
+    (tmp_path / "half" / "b").mkdir(parents=True)
+    write(tmp_path / "half" / "a" / "0.png", plain(0.5, 1))
+    with pytest.raises(DataError, match=r"only one class, 'a'.*'b' holds no pictures"):
+        train_classifier(tmp_path / "half", target)
+    (tmp_path / "half" / "b" / "walk.mp4").write_bytes(b"film")
+    with pytest.raises(DataError, match="but films, whose single frames"):
+        train_classifier(tmp_path / "half", target)
+    fill(tmp_path / "few", count=4)
+    (tmp_path / "few" / "high" / "same.png").write_bytes((tmp_path / "few" / "low" / "0.png").read_bytes())
+    done = train_classifier(tmp_path / "few", target, choices=QUICK)
+    assert any("'low': fewer than 5 pictures" in warning for warning in done.warnings)
+    assert any("1 file is in two classes at once" in warning for warning in done.warnings)

@@ -26,6 +26,7 @@ from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.modelfile import check_model_target
 from tinct.runtime.scores import Scores
 
+FEW = 5  # a class of fewer pictures is warned of
 FEWEST_EPOCHS = 3  # a network that comes to fewer in its share of the time is not judged
 # Up to these numbers of pictures there are five folds, or three; above, one.
 FIVE_FOLDS_TO, THREE_FOLDS_TO = 600, 2000
@@ -143,6 +144,11 @@ def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) 
                 f"{labelled.place}: the class '{name}' has {few} to train on; add others, or move its folder away"
             )
     warnings = [f"'{name}' holds no pictures and is no class" for name in labelled.empty]
+    if small := [repr(name) for name, count in counts.items() if count < FEW]:
+        warnings.append(
+            f"{', '.join(small)}: fewer than {FEW} pictures to train on; what is measured on so few says next to nothing"
+        )
+    warnings += _in_two_classes(loaded)
     if min(counts.values()) * 10 < max(counts.values()):
         least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
         warnings.append(
@@ -150,6 +156,22 @@ def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) 
             "few pictures say little about a class"
         )
     return loaded, warnings
+
+
+def _in_two_classes(loaded: Loaded) -> list[str]:
+    """Return a warning of pictures that are the same to the last pixel, and labelled differently."""
+    first: dict[bytes, int] = {}
+    pairs = []
+    labels, paths = loaded.labelled.labels, loaded.labelled.paths
+    for row, pixels in enumerate(loaded.compared):
+        digest = hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).digest()
+        earlier = first.setdefault(digest, row)
+        if labels[earlier] != labels[row] and paths[earlier].read_bytes() == paths[row].read_bytes():
+            pairs.append((paths[earlier], paths[row]))
+    if not pairs:
+        return []
+    are = "file is" if len(pairs) == 1 else "files are"
+    return [f"{len(pairs)} {are} in two classes at once, such as {pairs[0][0]} and {pairs[0][1]}: one label is wrong"]
 
 
 def _is_trained(labelled: Labelled) -> Any:
