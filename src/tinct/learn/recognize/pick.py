@@ -146,7 +146,7 @@ def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) 
     warnings = [f"'{name}' holds no pictures and is no class" for name in labelled.empty]
     if small := [repr(name) for name, count in counts.items() if count < FEW]:
         warnings.append(
-            f"{', '.join(small)}: fewer than {FEW} pictures to train on; what is measured on so few says next to nothing"
+            f"{', '.join(small)}: fewer than {FEW} pictures to train on; what so few say is next to nothing"
         )
     warnings += _in_two_classes(loaded)
     if min(counts.values()) * 10 < max(counts.values()):
