@@ -254,6 +254,6 @@ def test_greys_are_shown_on_a_sheet_or_kept_if_asked_for(messy_folder: Path, tmp
     assert kept.exit_code == 0, kept.output
     assert not any("near-grey" in reason for reason in _rejected(tmp_path / "with").values())
     assert not (tmp_path / "with" / "rejected.jpg").exists()
-    assert "photographs to validate on tell little apart" in kept.stderr
+    assert "photographs to validate on are few" in kept.stderr
     with pytest.raises(SettingError, match="only near-grey and toned"):
         prepare([messy_folder], tmp_path / "else", keep=["blurred"])

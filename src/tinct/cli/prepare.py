@@ -51,10 +51,10 @@ def prepare(
             keep=keep or (),
             progress=advance,
         )
-    if made.val < FEW_TO_VALIDATE:
+    if val > 0 and made.val < FEW_TO_VALIDATE:
         say(
-            f"note: {made.val} photographs to validate on tell little apart: {FEW_TO_VALIDATE} do, 500 are better; "
-            "give more, or prepare into a new folder with a larger --val",
+            f"note: {made.val} photographs to validate on are few: differences are told from {FEW_TO_VALIDATE} on, "
+            "better from 500; give more, or prepare into a new folder with a larger --val",
             on_stderr=True,
         )
     if as_json:
