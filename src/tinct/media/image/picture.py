@@ -380,7 +380,8 @@ def _orientation(image: pyvips.Image) -> int:
 def _unreadable(name: str, error: pyvips.Error) -> TinctError:
     if isinstance(error, UnsupportedError):
         return UnreadableError(f"{name}: {error.message}")
-    return UnreadableError(f"{name}: no picture that can be read, or damaged ({_line(error)}); check or replace it")
+    # Without what libvips says: it keeps one text for all threads, which may be about another thread's file.
+    return UnreadableError(f"{name}: no picture that can be read, or damaged; check or replace it")
 
 
 def _line(error: pyvips.Error) -> str:
