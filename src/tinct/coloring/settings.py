@@ -65,7 +65,12 @@ class Decoding:
     )
     cautious: bool = described(False, "Fade colours wherever the network is unsure of the hue, as a caution of 2.")
     size: int | None = described(
-        None, "Set the size at which the network looks. Default: the model's own.", "PIXELS", ge=16, le=4096
+        None,
+        "Set the size at which the network looks; above the model's own it adds detail, and no other colours. "
+        "Default: the model's own.",
+        "PIXELS",
+        ge=16,
+        le=4096,
     )
     views: int | None = described(
         None,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.photo.prediction import averaged
+from tinct.coloring.photo.prediction import anchored, averaged
 from tinct.errors import SettingError
 from tinct.runtime.modelfile import Card, read_card
 
@@ -49,6 +49,26 @@ def test_a_picture_too_small_to_be_looked_at_from_nearer_has_two_views() -> None
 
     averaged(run, lambda size: ramp(min(size, 40)), size=48, views=4)
     assert calls == [40, 40]
+
+
+def test_a_larger_picture_keeps_the_colours_of_the_models_own_size_and_adds_detail() -> None:
+    def run(luma: np.ndarray) -> np.ndarray:
+        return (luma + np.float32(len(luma)))[..., None]  # another answer at each size
+
+    detail = np.where(np.indices((48, 48)).sum(axis=0) % 2, 0.1, -0.1).astype(np.float32)
+    np.testing.assert_allclose(anchored(run, size=24)(ramp(48) + detail)[..., 0], ramp(48) + detail + 24, atol=1e-4)
+    np.testing.assert_array_equal(anchored(run, size=48)(ramp(48)), run(ramp(48)))
+
+
+def test_only_beyond_the_models_own_size_the_network_looks_twice(tiny_model: Path, camera_png: Path) -> None:
+    luma = cv2.imread(str(camera_png), cv2.IMREAD_GRAYSCALE).astype(np.float32) / 255
+    own = read_card(tiny_model).working_size
+    first = Colorizer(tiny_model, runtime="onnxruntime", denoise="off", views=1)
+    plain = first.session.run
+    larger = first.changed(size=2 * own).predict(luma)
+    np.testing.assert_allclose(larger.output, anchored(plain, size=own)(larger.network_luma), atol=1e-5)
+    same = first.predict(luma)
+    np.testing.assert_allclose(same.output, plain(same.network_luma), atol=1e-5)
 
 
 def test_a_mirrored_photograph_gets_the_mirrored_colours(tiny_model: Path, camera_png: Path) -> None:

@@ -79,7 +79,7 @@ class FrameColorizer:
             What may be averaged over time: (k, l, n) shares of the bins, or (k, l, 2) chroma from a model without bins
             (U and V from one that gives the whole picture).
         """
-        output = self._colorizer.session.run(seen)
+        output = self._colorizer.run(seen)
         if self._bins is not None:
             return softmax(output)
         return picture_chroma(output) if self._whole else output

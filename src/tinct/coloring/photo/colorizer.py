@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -25,7 +25,7 @@ from tinct.coloring.hints.hint import Hint, as_hints
 from tinct.coloring.hints.spreading import place_hints
 from tinct.coloring.photo import arrays
 from tinct.coloring.photo.explain import Stage, Trace, stages_of
-from tinct.coloring.photo.prediction import Prediction, averaged, native_luma
+from tinct.coloring.photo.prediction import Prediction, anchored, averaged, native_luma
 from tinct.coloring.settings import Decoding, Options
 from tinct.errors import AlreadyColorError, InputError, SettingError
 from tinct.media.image import formats
@@ -312,7 +312,7 @@ class Colorizer:
             noise.append(strength)
             return clean
 
-        output, seen = averaged(self.session.run, look, size=self.size, views=self.views)
+        output, seen = averaged(self.run, look, size=self.size, views=self.views)
         return Prediction(
             output=output,
             luma=guide_luma,
@@ -324,6 +324,12 @@ class Colorizer:
             denoised=noise[0],
             calibration=self.session.card.calibration,
         )
+
+    @property
+    def run(self) -> Callable[[FloatArray], FloatArray]:
+        """The network, from (h, w) luma in 0..1 to (k, l, n); beyond the model's own size it only adds detail."""
+        own = self.session.card.working_size
+        return self.session.run if self.size <= own else anchored(self.session.run, size=own)
 
     @property
     def guide_size(self) -> int:
