@@ -62,6 +62,15 @@ class ChromaGuide:
         red, blue = (self.planes[place] * luma + self.planes[place + 1] for place in (0, 2))
         return np.stack([blue / np.float32(_BLUE_PER_U), red / np.float32(_RED_PER_V)], axis=-1)
 
+    def of_luma(self, gain: float, offset: float) -> ChromaGuide:
+        """Return the guide of luma that became this one's by a gain and an offset."""
+        if gain == 1 and offset == 0:
+            return self
+        planes = self.planes.copy()
+        planes[1::2] += planes[::2] * np.float32(offset)
+        planes[::2] *= np.float32(gain)
+        return ChromaGuide(planes)
+
     def rows(self, top: int, count: int, *, height: int, width: int) -> FloatArray:
         """Enlarge some rows to the full size, bilinearly.
 

@@ -28,6 +28,7 @@ class Options(TypedDict, total=False):
     size: int | None
     views: int | None
     denoise: str | float
+    tones: str
     threads: int | None
 
 
@@ -44,6 +45,7 @@ class Decoding:
     model's own where that is more, and stands in place of `caution`. The network sees a picture with
     sqrt(height x width) of `size` pixels. `views` are of a photograph: as it is, mirrored, and both from nearer.
     `denoise` is `auto`, `off`, or the grain's standard deviation in 8-bit steps; the picture itself is never denoised.
+    `tones` is `auto` or `off`; see `tinct.color.tones.normal_tones`.
 
     Raises:
         SettingError: a value is out of range.
@@ -81,6 +83,11 @@ class Decoding:
     denoise: str | float = described(
         "auto", "Denoise what the network sees, never the picture.", "auto|off|N", ge=0, le=100
     )
+    tones: str = described(
+        "auto",
+        "Bring a faded, dark or bright photograph to usual tones for the network, never the picture.",
+        "auto|off",
+    )
     threads: int | None = described(None, "Use this many processor threads. Default: all cores.", "N", ge=1)
 
     def __post_init__(self) -> None:
@@ -96,6 +103,8 @@ class Decoding:
             raise SettingError(f"the working size must lie in {size['ge']}..{size['le']} pixels, not {self.size}")
         if self.views is not None and self.views not in VIEWS:
             raise SettingError(f"there can be 1, 2 or 4 views, not {self.views}")
+        if self.tones not in ("auto", "off"):
+            raise SettingError(f"tones must be auto or off, not {self.tones!r}")
         object.__setattr__(self, "denoise", checked_denoise(self.denoise))
 
     def changed(self, **options: Unpack[Options]) -> Self:

@@ -124,7 +124,7 @@ def calibrate(
     """
     if figure is not None:
         check_figure(figure)
-    colorizer = Colorizer(model, denoise="off")
+    colorizer = Colorizer(model, denoise="off", tones="off")
     answers = _ask(colorizer, find_pictures(data, split=split, limit=limit, seed=seed), seed=seed, progress=progress)
     if len(answers.logits) < 2:
         count = len(answers.logits)

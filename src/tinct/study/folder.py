@@ -279,7 +279,9 @@ def picture_maker(colorizer: Colorizer, arm: Arm) -> Callable[[Pixels], Pixels]:
     def make(luma: Pixels) -> Pixels:
         try:
             if arm.evaluation.given().get("drawn"):
-                picture: Pixels = colorizer.predict(luma.astype(np.float32) / 255).drawn(*luma.shape)
+                picture: Pixels = (
+                    colorizer.changed(tones="off").predict(luma.astype(np.float32) / 255).drawn(*luma.shape)
+                )
             elif arm.evaluation.given().get("seeded"):
                 picture = colored_from_seeds(colorizer, luma)
             else:

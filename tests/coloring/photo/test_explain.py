@@ -10,7 +10,19 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.explain import stages_of
 from tinct.coloring.settings import PhotoSettings
 
-STAGES = ["reader", "profile", "toning", "denoise", "size", "views", "temperature", "caution", "guide", "clipping"]
+STAGES = [
+    "reader",
+    "profile",
+    "toning",
+    "tones",
+    "denoise",
+    "size",
+    "views",
+    "temperature",
+    "caution",
+    "guide",
+    "clipping",
+]
 
 
 def test_the_stages_say_what_was_decided(tiny_model, camera_png):
@@ -20,6 +32,7 @@ def test_the_stages_say_what_was_decided(tiny_model, camera_png):
     assert list(decided) == STAGES
     assert decided["reader"] == "pngload, 512 x 512 pixels, 8 bits a channel"
     assert decided["toning"] == "grey values only"
+    assert decided["tones"] == "the network's copy left as it is (tones auto)"
     assert decided["denoise"] == "the network's copy left as it is (denoise off)"
     assert "saw 64 x 64 pixels" in decided["size"]
     assert decided["size"].endswith("(asked for)")
@@ -44,16 +57,16 @@ def test_a_result_is_explained_by_what_made_it(tiny_model, chelsea_png, tmp_path
     result = colorizer.photo(chelsea_png, tmp_path / "out.png", recolor=True, temperature=0.9)
     stages = stages_of(result.trace)
     assert stages[2].decided.startswith("colours of its own, coloured anew")
-    assert stages[6].decided == "0.9 (asked for)"
+    assert stages[7].decided == "0.9 (asked for)"
     written = cv2.imread(str(result.target))[..., ::-1]
-    shown = cv2.resize(written, stages[8].picture.shape[1::-1], interpolation=cv2.INTER_AREA)
-    assert np.abs(shown.astype(int) - stages[8].picture).mean() < 2
+    shown = cv2.resize(written, stages[9].picture.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(shown.astype(int) - stages[9].picture).mean() < 2
 
 
 def test_the_stages_share_clipped_pixels(tiny_chroma_model, camera_png):
     stages = Colorizer(tiny_chroma_model, threads=1).explain(camera_png)
     clipped = stages[-1]
-    assert stages[6].decided == "none: the model gives chroma itself"
+    assert stages[7].decided == "none: the model gives chroma itself"
     share = 100 * (clipped.picture[..., 0] > 0).mean()
     assert clipped.decided.startswith(f"{share:.1f} % of the pixels lose chroma")
 
@@ -64,7 +77,7 @@ def test_rows_and_pictures(tiny_model, camera_png, tmp_path):
     row = colorize_files([tmp_path / "camera.png"], settings=settings)[0]
     assert list(row.to_json()["stages"]) == STAGES
     names = [path.name for path in sorted((tmp_path / "why" / "camera.png").iterdir())]
-    assert names == ["02_profile.png", "04_denoise.png", "07_temperature.png", "09_guide.png", "10_clipping.png"]
+    assert names == ["02_profile.png", "05_denoise.png", "08_temperature.png", "10_guide.png", "11_clipping.png"]
     again = colorize_files([tmp_path / "camera.png"], settings=settings)[0]
     assert again.status == "exists"
     assert again.stages == row.stages

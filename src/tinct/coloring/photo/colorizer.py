@@ -20,6 +20,7 @@ from tinct.color.decoding import CAUTIOUS
 from tinct.color.denoise import denoised
 from tinct.color.resize import shrunk, small_size
 from tinct.color.spaces import FloatArray, rgb_to_lab
+from tinct.color.tones import Tones, normal_tones
 from tinct.color.toning import COLOR_OFF_TONE, color_off_tone
 from tinct.coloring.hints.hint import Hint, as_hints
 from tinct.coloring.hints.spreading import place_hints
@@ -90,7 +91,7 @@ class Colorizer:
         Args:
             model: the name of a model that comes with tinct, or the path of a model file; or all settings at once.
             options: the other fields of `tinct.coloring.settings.Decoding`: `runtime`, `temperature`, `caution`,
-                `cautious`, `size`, `views`, `denoise` and `threads`.
+                `cautious`, `size`, `views`, `denoise`, `tones` and `threads`.
 
         Raises:
             SettingError: an option is out of range, or the model has none such.
@@ -304,11 +305,14 @@ class Colorizer:
         if rgb is not None and lightness:
             values = rgb_to_lab(shrunk(rgb, self.guide_size))[..., 0] / np.float32(100)
         noise: list[float] = []
+        tones = normal_tones(values) if self.decoding.tones == "auto" else Tones()
+        denoise = self.decoding.denoise
 
         def look(size: int) -> FloatArray:
-            small = shrunk(values, size)
+            small = tones.applied(shrunk(values, size))
             seen = small if lightness else native_luma(small, space=space)
-            clean, strength = denoised(seen, denoise=self.decoding.denoise)
+            # Grain becomes stronger with contrast, and what was asked for is that of the picture.
+            clean, strength = denoised(seen, denoise=denoise if isinstance(denoise, str) else denoise * tones.gain)
             noise.append(strength)
             return clean
 
@@ -323,6 +327,7 @@ class Colorizer:
             caution=self.caution,
             denoised=noise[0],
             calibration=self.session.card.calibration,
+            tones=tones,
         )
 
     @property

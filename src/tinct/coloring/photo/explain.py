@@ -59,6 +59,8 @@ class Trace:
         """Return how the picture was coloured, for the note in its file; what has no effect is left out."""
         used, answer = self.used, self.prediction
         note = {"model": str(used.model), "size": str(used.size), "denoise": str(used.denoise)}
+        if used.tones != "auto":
+            note["tones"] = used.tones
         if used.views != 1:
             note["views"] = str(used.views)
         if answer.bins is not None:
@@ -89,6 +91,7 @@ def stages_of(trace: Trace) -> tuple[Stage, ...]:
         Stage("reader", f"{picture.loader}, {picture.width} x {picture.height} pixels, {depth}"),
         Stage("profile", remarks, None if trace.small is None else _levels(trace.small)),
         Stage("toning", _toning(trace)),
+        Stage("tones", _tones(trace)),
         Stage("denoise", _denoise(trace), _levels(answer.network_luma[..., None])),
         Stage("size", _size(trace)),
         Stage("views", f"{trace.used.views} averaged{_whose(trace, 'views')}"),
@@ -115,6 +118,14 @@ def _toning(trace: Trace) -> str:
         return "grey values only"
     kind = "colours of its own, coloured anew" if trace.off_tone > COLOR_OFF_TONE else "grey or toned"
     return f"{kind}: {trace.off_tone:.1f} steps of colour beside its tone, {COLOR_OFF_TONE:g} would be coloured"
+
+
+def _tones(trace: Trace) -> str:
+    tones = trace.prediction.tones
+    if tones.plain:
+        return f"the network's copy left as it is (tones {trace.used.tones})"
+    bent = "" if tones.gamma == 1 else f", then a gamma of {tones.gamma:.2f}"
+    return f"the network's copy with {tones.gain:.2f} times the contrast{bent}; the picture as it is"
 
 
 def _denoise(trace: Trace) -> str:

@@ -19,6 +19,7 @@ from tinct.color.bins import ColorBins
 from tinct.color.decoding import check_decoding, confidence, softmax
 from tinct.color.resize import resized, shrunk
 from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab, rgb_to_yuv
+from tinct.color.tones import Tones
 from tinct.color.upsample import ChromaGuide, even_out, fit_guide
 from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
 from tinct.errors import SettingError
@@ -41,6 +42,7 @@ class Prediction:
         temperature, caution: of decoding; see `tinct.color.decoding.annealed_mean`.
         denoised: standard deviation of the grain (8-bit steps) the network's copy was smoothed for, 0 if it was not.
         calibration: divides the logits to make calibrated probabilities; not used for decoding.
+        tones: what brought luma to the tones that the network saw.
         hints: what is known of the colours, or None.
     """
 
@@ -53,6 +55,7 @@ class Prediction:
     denoised: float
     caution: float = 0.0
     calibration: float = 1.0
+    tones: Tones = Tones()  # noqa: RUF009 - frozen
     hints: PlacedHints | None = None
     # The spreader takes long to make; copies that differ in how they are decoded share it.
     _kept: dict[str, HintSpreader] = field(default_factory=dict, repr=False)
@@ -105,7 +108,9 @@ class Prediction:
 
     def guide(self) -> ChromaGuide:
         """Return what colours the picture at any size, hints and all; see `tinct.color.upsample`."""
-        plain = fit_guide(self.luma, even_out(self.luma, self.chroma()))
+        # A faded picture's edges are edges too.
+        luma = self.tones.stretched(self.luma)
+        plain = fit_guide(luma, even_out(luma, self.chroma())).of_luma(self.tones.gain, self.tones.offset)
         return plain if self.hints is None else self.spreader.added(plain, self.spreader.shares(self.hints))
 
     @property
