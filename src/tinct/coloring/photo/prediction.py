@@ -205,7 +205,8 @@ def anchored(run: Callable[[FloatArray], FloatArray], *, size: int) -> Callable[
         if small.shape == seen.shape:
             return fine
         coarse = run(small)
-        return fine + resized(coarse - resized(fine, coarse.shape[:2]), fine.shape[:2])
+        detailed: FloatArray = fine + resized(coarse - resized(fine, coarse.shape[:2]), fine.shape[:2])
+        return detailed
 
     return look_twice
 
