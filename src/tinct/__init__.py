@@ -86,8 +86,8 @@ def colorize(
             of hints; see docs/hints.md.
         recolor: colour pictures that have colours already.
         overwrite: replace a result that is there already; for paths.
-        options: as `tinct.Colorizer` takes: `runtime`, `temperature`, `caution`, `cautious`, `size`, `views`, `denoise`
-            and `threads`.
+        options: as `tinct.Colorizer` takes: `runtime`, `temperature`, `caution`, `cautious`, `saturation`, `size`,
+            `views`, `denoise` and `threads`.
 
     Raises:
         TinctError: as `tinct.Colorizer` and its call.

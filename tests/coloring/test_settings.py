@@ -30,6 +30,8 @@ def test_the_keywords_are_the_fields():
         ({"temperature": float("nan")}, "temperature must be above 0"),
         ({"caution": 4.5}, "caution must lie in 0..4"),
         ({"cautious": True, "caution": 1.0}, "one of the two"),
+        ({"saturation": -0.1}, "saturation must lie in 0..4"),
+        ({"saturation": float("nan")}, "saturation must lie in 0..4"),
         ({"size": 8}, "working size must lie in 16..4096"),
         ({"views": 3}, "1, 2 or 4 views"),
         ({"denoise": "much"}, "denoise must be auto, off, or a number in 0..100"),
@@ -63,7 +65,7 @@ def test_a_changed_colorizer_shares_the_network(tiny_model):
 
 @pytest.mark.parametrize("verb", [cli.colorize.colorize, cli.suggest.suggest])
 def test_the_command_line_takes_every_option_that_has_an_effect(verb):
-    without = {"temperature", "caution", "cautious"} if verb is cli.suggest.suggest else set()
+    without = {"temperature", "caution", "cautious", "saturation"} if verb is cli.suggest.suggest else set()
     options = inspect.signature(verb).parameters
     names = {field.name for field in fields(Decoding)} - without
     assert {name: options[name].default for name in names} == {name: getattr(Decoding, name) for name in names}

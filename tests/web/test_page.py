@@ -13,6 +13,16 @@ import pytest
 from web.helpers import Process
 from web.pages import PHONE, Open, changed, ready, saved, slide, upload, violations
 
+# Some pixels of an image of the page, [[r, g, b], ...].
+PIXELS = """async id => {
+  const image = document.getElementById(id);
+  await image.decode();
+  const pen = new OffscreenCanvas(8, 8).getContext("2d");
+  pen.drawImage(image, 0, 0, 8, 8);
+  const data = [...pen.getImageData(0, 0, 8, 8).data];
+  return Array.from({ length: 64 }, (_, at) => data.slice(4 * at, 4 * at + 3));
+}"""
+
 
 def test_a_photograph_is_coloured_corrected_and_saved(open_page: Open, files: dict[str, Path], server: Process) -> None:
     page = open_page()
@@ -52,11 +62,20 @@ def test_a_photograph_is_coloured_corrected_and_saved(open_page: Open, files: di
     assert [path.name for path in store.iterdir()] == ["lock"]
 
 
-def test_brushing_variants_veil_and_the_slider(open_page: Open, files: dict[str, Path]) -> None:
+def test_brushing_other_colourings_veil_and_the_slider(open_page: Open, files: dict[str, Path]) -> None:
     page = open_page()
     upload(page, files["photo"])
     ready(page)
-    changed(page, lambda: page.get_by_role("button", name="Vivid").click())
+    changed(page, lambda: page.click("#readings [data-reading='1']"))
+    page.locator("#readings [data-reading='1'][aria-pressed=true]").wait_for()
+    # The small pictures follow the settings.
+    small = page.locator("#readings [data-reading='2'] img")
+    before = small.get_attribute("src")
+    changed(page, lambda: slide(page, "saturation", 0))
+    page.locator(f"#readings [data-reading='2'] img:not([src='{before}'])").wait_for()
+    grey = page.evaluate(PIXELS, "after")
+    assert max(max(pixel) - min(pixel) for pixel in grey) <= 6  # JPEG's rounding
+    changed(page, lambda: slide(page, "saturation", 150))
     page.get_by_label("Show where the network is unsure").check()
     page.locator("#veil[src]").wait_for()
     page.locator("#divide").fill("20")

@@ -38,11 +38,11 @@ def test_more_photographs_than_the_server_has_room_for(open_page: Open, tmp_path
     # One that the server has dropped comes back when it is chosen, with its settings.
     page.locator("#file-list button.open").nth(1).click()
     page.locator("#size-note", has_text="64 × 49 pixels").wait_for()
-    changed(page, lambda: page.get_by_role("button", name="Bold").click())
+    changed(page, lambda: page.click("#readings [data-reading='2']"))
     page.get_by_role("button", name="The same for all photographs").click()
     page.locator("#file-list button.open").nth(20).click()
     page.locator("#size-note", has_text="64 × 68 pixels").wait_for()
-    page.locator("#variants button[aria-pressed=true]", has_text="Bold").wait_for()
+    page.locator("#readings [data-reading='2'][aria-pressed=true]").wait_for()
 
 
 def test_a_busy_server_is_waited_for_without_sending_again(open_page: Open, files: dict[str, Path]) -> None:
@@ -77,7 +77,7 @@ def test_a_reload_brings_everything_back(open_page: Open, files: dict[str, Path]
     page.get_by_label("Set a colour").check()
     page.locator("#suggestions .swatch").first.click()
     page.locator("#hints li").wait_for()
-    changed(page, lambda: page.get_by_role("button", name="Bold").click())
+    changed(page, lambda: page.click("#readings [data-reading='2']"))
     questions: list[str] = []
     page.once("dialog", lambda dialog: (questions.append(dialog.type), dialog.accept()))
     page.reload()
@@ -85,7 +85,7 @@ def test_a_reload_brings_everything_back(open_page: Open, files: dict[str, Path]
     ready(page, 2)
     assert page.locator("#hints li").count() == 1
     assert [name.inner_text() for name in page.locator("#file-list .name").all()] == ["grandmother.jpg", "uncle.png"]
-    page.locator("#variants button[aria-pressed=true]", has_text="Bold").wait_for()
+    page.locator("#readings [data-reading='2'][aria-pressed=true]").wait_for()
     changed(page, lambda: page.click("#undo"))
     assert saved(page)[0] == "grandmother_color.jpg"
     # What the server dropped meanwhile is asked for, and its settings wait for it.
@@ -110,10 +110,10 @@ def test_what_the_server_has_dropped_is_sent_again_by_itself(
     ready(page)
     page.request.delete(f"{server.url}v1/edits/{opened.value.json()['id']}")
     times = sent(page)
-    page.get_by_role("button", name="Bold").click()
+    page.click("#readings [data-reading='2']")
     page.locator("#progress").wait_for(state="visible")
     ready(page)
-    page.locator("#variants button[aria-pressed=true]", has_text="Bold").wait_for()
+    page.locator("#readings [data-reading='2'][aria-pressed=true]").wait_for()
     assert len(times) == 1
     assert page.locator("#alert").is_hidden()
 

@@ -37,7 +37,7 @@ Classifiers = Annotated[
         help="Recognise with this model of `tinct classify train`, too; may be given several times.",
     ),
 ]
-DECODING = decoding_options("model", "temperature", "caution", "size", "denoise", "runtime")
+DECODING = decoding_options("model", "temperature", "caution", "saturation", "size", "denoise", "runtime")
 LIMITS = options_of(Limits)
 
 

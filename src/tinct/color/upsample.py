@@ -71,6 +71,10 @@ class ChromaGuide:
         planes[::2] *= np.float32(gain)
         return ChromaGuide(planes)
 
+    def stronger(self, factor: float) -> ChromaGuide:
+        """Return a guide that gives `factor` times the chroma."""
+        return self if factor == 1 else ChromaGuide(self.planes * np.float32(factor))
+
     def rows(self, top: int, count: int, *, height: int, width: int) -> FloatArray:
         """Enlarge some rows to the full size, bilinearly.
 

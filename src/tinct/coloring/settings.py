@@ -25,6 +25,7 @@ class Options(TypedDict, total=False):
     temperature: float | None
     caution: float | None
     cautious: bool
+    saturation: float
     size: int | None
     views: int | None
     denoise: str | float
@@ -66,6 +67,9 @@ class Decoding:
         le=4,
     )
     cautious: bool = described(False, "Fade colours wherever the network is unsure of the hue, as a caution of 2.")
+    saturation: float = described(
+        1.0, "Multiply the strength of the colours: 0 is grey, 1 as they come, 2 twice as strong.", "X", ge=0, le=4
+    )
     size: int | None = described(
         None,
         "Set the size at which the network looks; above the model's own it adds detail, and no other colours. "
@@ -97,6 +101,9 @@ class Decoding:
         check_decoding(temperature=1.0 if self.temperature is None else self.temperature, caution=self.caution or 0.0)
         if self.cautious and self.caution is not None:
             raise SettingError(f"cautious, and a caution of {self.caution:g}: give one of the two")
+        strength = limits("saturation")
+        if not strength["ge"] <= self.saturation <= strength["le"]:
+            raise SettingError(f"saturation must lie in {strength['ge']}..{strength['le']}, not {self.saturation}")
         check_running(runtime=self.runtime, threads=self.threads)
         size = limits("size")
         if self.size is not None and not size["ge"] <= self.size <= size["le"]:

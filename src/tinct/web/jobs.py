@@ -215,7 +215,10 @@ class Jobs:
         try:
             wanted = job.settings
             colorizer = self._colorizer.changed(
-                temperature=wanted.temperature, caution=wanted.caution, size=wanted.size
+                temperature=wanted.temperature,
+                caution=wanted.caution,
+                saturation=wanted.saturation,
+                size=wanted.size,
             )
             result = colorize_video(job.film.path, settings=wanted, colorizer=colorizer, on_frame=on_frame)
         except _CancelledError:

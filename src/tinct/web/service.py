@@ -65,10 +65,13 @@ class Service:
 
 
 def own_values(colorizer: Colorizer) -> dict[str, float | None]:
-    """Return the temperature and the caution of a colorizer; None for a model without bins, which has neither."""
-    if colorizer.session.bins is None:
-        return {"temperature": None, "caution": None}
-    return {"temperature": colorizer.temperature, "caution": colorizer.caution}
+    """Return the settings of a colorizer; temperature and caution are None for a model without bins."""
+    bins = colorizer.session.bins is not None
+    return {
+        "temperature": colorizer.temperature if bins else None,
+        "caution": colorizer.caution if bins else None,
+        "saturation": colorizer.saturation,
+    }
 
 
 def visitor(request: Request) -> str | None:

@@ -118,3 +118,35 @@ def test_what_cannot_be_edited_is_refused(picture, colorizer, tmp_path, tiny_chr
         plain.preview(temperature=1.0)
     with pytest.raises(SettingError, match="cannot say where it is unsure"):
         plain.suggest(1)
+
+
+def test_saturation_makes_everything_stronger_hints_too_and_the_file_agrees(picture, colorizer, tmp_path):
+    editor = Editor(picture, colorizer=colorizer)
+    grey = editor.preview([RED], saturation=0)
+    np.testing.assert_array_equal(grey, editor.grey())
+    weak, usual = (chroma_of(editor.preview([RED], saturation=strength)) for strength in (0.5, 1.0))
+    assert np.abs(weak - usual / 2).max() <= 3  # whole numbers
+    assert usual[100, 75] > 60
+    editor.save(tmp_path / "out.png", hints=[RED], saturation=0.5)
+    np.testing.assert_array_equal(
+        cv2.imread(str(tmp_path / "out.png"))[..., ::-1], editor.preview([RED], saturation=0.5)
+    )
+    levels = cv2.imread(str(picture), cv2.IMREAD_GRAYSCALE)
+    np.testing.assert_array_equal(colorizer.array(levels, saturation=0)[..., 0], levels)
+    for strength, ending in ((1.0, "no hints"), (0.5, "saturation 0.5")):
+        stages = {stage.name: stage.decided for stage in colorizer.changed(saturation=strength).explain(picture)}
+        assert stages["guide"].endswith(ending)
+
+
+def test_what_a_reading_shows_is_what_is_saved(picture, colorizer, tmp_path):
+    editor = Editor(picture, colorizer=colorizer)
+    readings = editor.readings()
+    assert readings
+    assert editor.readings() is readings
+    first = editor.preview([RED], reading=1)
+    assert not np.array_equal(first, editor.preview([RED]))
+    editor.save(tmp_path / "out.png", hints=[RED], reading=1)
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "out.png"))[..., ::-1], first)
+    assert f"reading {readings[0].name}".encode() in (tmp_path / "out.png").read_bytes().replace(b"=", b" ")
+    with pytest.raises(SettingError, match=f"readings 0..{len(readings)}, not 9"):
+        editor.preview(reading=9)

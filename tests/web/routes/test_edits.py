@@ -49,6 +49,22 @@ def test_previews_follow_settings_and_the_network_runs_once(
     assert max(preview(client, edit, edge=64).shape) == 64
 
 
+def test_other_readings_and_saturation(client: TestClient, edit: dict[str, Any]) -> None:
+    path = f"/v1/edits/{edit['id']}"
+    readings = client.get(f"{path}/readings").json()
+    assert [item["number"] for item in readings] == list(range(1, len(readings) + 1))
+    assert len({item["name"] for item in readings}) == len(readings) >= 1
+    usual, other = preview(client, edit), preview(client, edit, reading=1)
+    assert np.abs(other - usual).max() > 2
+    saved = client.post(f"{path}/save", json={"reading": 1, "saturation": 1.5, "format": "png"})
+    shown = preview(client, edit, reading=1, saturation=1.5)
+    assert np.abs(decoded(saved.content) - shown).mean() < 4 < np.abs(usual - shown).mean()  # as far as JPEG goes
+    assert np.ptp(preview(client, edit, saturation=0), axis=2).max() <= 2
+    if len(readings) < 5:
+        assert client.post(f"{path}/preview", json={"reading": 5}).status_code == 422
+    assert edit["saturation"] == 1
+
+
 def test_before_confidence_suggestions_and_colours(client: TestClient, edit: dict[str, Any]) -> None:
     path = f"/v1/edits/{edit['id']}"
     grey = decoded(client.get(f"{path}/before").content).astype(int)
@@ -105,6 +121,9 @@ def test_a_page_that_is_left_may_come_back(make_client: Callable[..., TestClient
         {"hints": [{"points": [], "color": "#ffffff"}]},
         {"hints": [{"points": [[101, 5]], "color": "#ffffff"}]},
         {"hints": [{"points": [[5, 5]], "color": "url(http://x)"}]},
+        {"saturation": 5},
+        {"reading": 6},
+        {"reading": -1},
         {"unknown": 1},
         [],
     ],

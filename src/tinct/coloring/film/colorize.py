@@ -217,6 +217,7 @@ class _Work:
             "area": list(self._form.area),
             "temperature": colorizer.temperature,
             "caution": colorizer.caution,
+            "saturation": colorizer.saturation,
             "size": colorizer.size,
             "denoise": colorizer.decoding.denoise,
             "smoothing": str(self.smoothing),

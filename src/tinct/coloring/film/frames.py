@@ -108,7 +108,9 @@ class FrameColorizer:
         if hints is not None:
             spreader = HintSpreader(guide, shares=self._calibrated(answer), size=SPREAD_SIZE)
             fitted = spreader.added(fitted, spreader.shares(hints))
-        blue, red = chroma_planes(luma, fitted, weights=LUMA_WEIGHTS[self.form.matrix])
+        blue, red = chroma_planes(
+            luma, fitted.stronger(self._colorizer.saturation), weights=LUMA_WEIGHTS[self.form.matrix]
+        )
         place = self._chroma_area()
         result = []
         for values in (blue, red):

@@ -82,7 +82,7 @@ class Colorizer:
         session: the running model; `session.card` describes it.
         decoding: the settings asked for.
         used: the settings with the model's own where none were asked for.
-        temperature, caution, size, views: those of `used`: numbers, never None.
+        temperature, caution, saturation, size, views: those of `used`: numbers, never None.
     """
 
     def __init__(self, model: str | Path | Decoding = DEFAULT_MODEL, **options: Unpack[Options]) -> None:
@@ -91,7 +91,7 @@ class Colorizer:
         Args:
             model: the name of a model that comes with tinct, or the path of a model file; or all settings at once.
             options: the other fields of `tinct.coloring.settings.Decoding`: `runtime`, `temperature`, `caution`,
-                `cautious`, `size`, `views`, `denoise`, `tones` and `threads`.
+                `cautious`, `saturation`, `size`, `views`, `denoise`, `tones` and `threads`.
 
         Raises:
             SettingError: an option is out of range, or the model has none such.
@@ -124,6 +124,7 @@ class Colorizer:
         self.decoding = decoding
         self.temperature = card.temperature if decoding.temperature is None else float(decoding.temperature)
         self.caution = max(CAUTIOUS, caution) if decoding.cautious else caution
+        self.saturation = float(decoding.saturation)
         self.size = decoding.size or card.working_size
         self.views = decoding.views or card.views
         self.used = replace(decoding, model=card.name).changed(
@@ -325,6 +326,7 @@ class Colorizer:
             bins=self.session.bins,
             temperature=self.temperature,
             caution=self.caution,
+            saturation=self.saturation,
             denoised=noise[0],
             calibration=self.session.card.calibration,
             tones=tones,
@@ -350,7 +352,7 @@ class Colorizer:
         if prediction is None:
             small, off_tone, prediction = self._seen(opened, recolor=recolor)
         decoded = {} if prediction.bins is None else {"temperature": self.temperature, "caution": self.caution}
-        answer = prediction.chosen(hints=placed, **decoded)
+        answer = prediction.chosen(hints=placed, saturation=self.saturation, **decoded)
         return Trace(self.decoding, self.used, opened, small, off_tone, answer, answer.guide())
 
     def _seen(self, opened: Picture, *, recolor: bool) -> tuple[FloatArray, float, Prediction]:

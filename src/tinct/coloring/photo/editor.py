@@ -17,6 +17,8 @@ from tinct.coloring.hints.hint import Hint
 from tinct.coloring.hints.spreading import place_hints
 from tinct.coloring.photo import arrays
 from tinct.coloring.photo.colorizer import Colorizer, PhotoResult
+from tinct.coloring.photo.prediction import Prediction
+from tinct.coloring.photo.readings import Reading, other_readings
 from tinct.coloring.photo.suggest import Suggestion, suggest_hints
 from tinct.errors import SettingError
 from tinct.media.image.picture import open_picture
@@ -74,13 +76,20 @@ class Editor:
         self.prediction = self.colorizer.look(self.source, recolor=recolor)
         self._luma = arrays.shown_luma(self._opened, longest=preview)
         self._lock = threading.RLock()
-        self._guides: dict[tuple[float | None, float | None], ChromaGuide] = {}
+        self._guides: dict[tuple[float | None, float | None, int], ChromaGuide] = {}
+        self._readings: list[Reading] | None = None
         self._hinted: tuple[tuple[Hint, ...], tuple[FloatArray, FloatArray]] | None = None
         # Ready before the first hint comes, which then is as fast as those after it.
         self.prediction.spreader  # noqa: B018
 
     def preview(
-        self, hints: Sequence[Hint] = (), *, temperature: float | None = None, caution: float | None = None
+        self,
+        hints: Sequence[Hint] = (),
+        *,
+        temperature: float | None = None,
+        caution: float | None = None,
+        saturation: float | None = None,
+        reading: int = 0,
     ) -> NDArray[np.uint8]:
         """Return the picture coloured small, (h, w, 3) sRGB; the network does not run.
 
@@ -88,15 +97,18 @@ class Editor:
             hints: what is known of its colours; pixels refer to the full-size picture.
             temperature: of decoding, above 0; the colorizer's without it.
             caution: of decoding, 0..4; the colorizer's without it.
+            saturation: of the result, 0..4; the colorizer's without it.
+            reading: 0 for the usual colours, or the number of another one of `readings`, from 1.
 
         Raises:
             InputError: a hint lies outside the picture.
-            SettingError: temperature or caution is out of range, or the model has none.
+            SettingError: a setting is out of range, the model has none such, or there is no such reading.
         """
         with self._lock:
-            guide = self._guide(temperature, caution)
+            guide = self._guide(temperature, caution, reading)
             if hints:
                 guide = self.prediction.spreader.added(guide, self._shares(tuple(hints)))
+        guide = guide.stronger(self._changed(saturation=saturation).saturation)
         return color_rows(self._luma, guide, top=0, height=len(self._luma), dtype=np.uint8)
 
     def grey(self) -> NDArray[np.uint8]:
@@ -106,6 +118,19 @@ class Editor:
     def confidence(self) -> tuple[FloatArray, FloatArray] | None:
         """Return how sure the network is; see `Prediction.confidence`."""
         return self.prediction.confidence
+
+    def readings(self) -> list[Reading]:
+        """Return other colourings that the network finds plausible, far from the usual one and from each other.
+
+        There are five at most, and none where the network is sure; see `tinct.coloring.photo.readings`.
+
+        Raises:
+            SettingError: the model has no bins.
+        """
+        with self._lock:
+            if self._readings is None:
+                self._readings = other_readings(self.prediction)
+            return self._readings
 
     def suggest(self, count: int = 5, *, hints: Sequence[Hint] = ()) -> list[Suggestion]:
         """Return the points where a hint would help most, in pixels of the full-size picture; see `suggest_hints`.
@@ -127,10 +152,12 @@ class Editor:
         overwrite: bool = False,
         temperature: float | None = None,
         caution: float | None = None,
+        saturation: float | None = None,
+        reading: int = 0,
     ) -> PhotoResult:
-        """Write the picture at full size; arguments, result and errors are those of `Colorizer.photo`."""
-        colorizer = self.colorizer.changed(temperature=temperature, caution=caution)
-        return colorizer.photo(self.source, target, overwrite=overwrite, hints=hints, prediction=self.prediction)
+        """Write the picture at full size; arguments, result and errors are those of `preview` and `Colorizer.photo`."""
+        colorizer = self._changed(temperature, caution, saturation)
+        return colorizer.photo(self.source, target, overwrite=overwrite, hints=hints, prediction=self._read(reading))
 
     def encoded(
         self,
@@ -139,15 +166,18 @@ class Editor:
         hints: Sequence[Hint] = (),
         temperature: float | None = None,
         caution: float | None = None,
+        saturation: float | None = None,
+        reading: int = 0,
     ) -> tuple[bytes, PhotoResult]:
         """Return the full-size result as a file's bytes; arguments and errors are those of `Colorizer.encoded`."""
-        colorizer = self.colorizer.changed(temperature=temperature, caution=caution)
-        return colorizer.encoded(self.source, suffix=suffix, hints=hints, prediction=self.prediction)
+        colorizer = self._changed(temperature, caution, saturation)
+        return colorizer.encoded(self.source, suffix=suffix, hints=hints, prediction=self._read(reading))
 
     def close(self) -> None:
         """Free the memory that previews need; `save` still works."""
         with self._lock:
             self._guides.clear()
+            self._readings = None
             self._hinted = None
             self.prediction.forget()
 
@@ -159,10 +189,27 @@ class Editor:
     ) -> None:
         self.close()
 
-    def _guide(self, temperature: float | None, caution: float | None) -> ChromaGuide:
-        key = (temperature, caution)
+    def _changed(
+        self, temperature: float | None = None, caution: float | None = None, saturation: float | None = None
+    ) -> Colorizer:
+        strength = self.colorizer.saturation if saturation is None else saturation
+        return self.colorizer.changed(temperature=temperature, caution=caution, saturation=strength)
+
+    def _read(self, reading: int) -> Prediction:
+        """Return the answer that gives a reading's colours; 0 is the usual one."""
+        if reading == 0:
+            return self.prediction
+        others = self.readings()
+        if not 1 <= reading <= len(others):
+            raise SettingError(f"this picture has readings 0..{len(others)}, not {reading}")
+        return others[reading - 1].prediction
+
+    def _guide(self, temperature: float | None, caution: float | None, reading: int) -> ChromaGuide:
+        """Return what colours the picture, without hints and as strong as it comes."""
+        key = (temperature, caution, reading)
         if key not in self._guides:
-            guide = self.prediction.chosen(temperature=temperature, caution=caution).guide()
+            chosen = self._read(reading).chosen(temperature=temperature, caution=caution, saturation=1.0)
+            guide = chosen.guide()
             if len(self._guides) >= _KEPT_GUIDES:
                 del self._guides[next(iter(self._guides))]
             self._guides[key] = guide

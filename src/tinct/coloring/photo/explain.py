@@ -67,6 +67,10 @@ class Trace:
             note["temperature"] = f"{answer.temperature:g}"
             if answer.caution:
                 note["caution"] = f"{answer.caution:g}"
+        if answer.reading:
+            note["reading"] = answer.reading
+        if answer.saturation != 1:
+            note["saturation"] = f"{answer.saturation:g}"
         if answer.hints is not None:
             note["hints"] = str(len(answer.hints))
         return note
@@ -157,7 +161,9 @@ def _decoding(trace: Trace) -> tuple[Stage, ...]:
 def _guide(trace: Trace) -> str:
     height, width = trace.guide.size
     hints = "no hints" if trace.prediction.hints is None else f"hints: {len(trace.prediction.hints)}"
-    return f"chroma fitted to luma at {width} x {height} pixels; {hints}"
+    strength = trace.prediction.saturation
+    stronger = f"; saturation {strength:g}" if strength != 1 else ""
+    return f"chroma fitted to luma at {width} x {height} pixels; {hints}{stronger}"
 
 
 def _clipping(trace: Trace) -> Stage:

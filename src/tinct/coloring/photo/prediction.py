@@ -44,6 +44,10 @@ class Prediction:
         calibration: divides the logits to make calibrated probabilities; not used for decoding.
         tones: what brought luma to the tones that the network saw.
         hints: what is known of the colours, or None.
+        saturation: the chroma, hints and all, is multiplied by it.
+        tilt: (k, l, n) is added to the logits before they are decoded, in another reading of the picture; see
+            `tinct.coloring.photo.readings`.
+        reading: that reading's name; empty for the usual colours.
     """
 
     output: FloatArray
@@ -57,11 +61,19 @@ class Prediction:
     calibration: float = 1.0
     tones: Tones = Tones()  # noqa: RUF009 - frozen
     hints: PlacedHints | None = None
+    saturation: float = 1.0
+    tilt: FloatArray | None = None
+    reading: str = ""
     # The spreader takes long to make; copies that differ in how they are decoded share it.
     _kept: dict[str, HintSpreader] = field(default_factory=dict, repr=False)
 
     def chosen(
-        self, *, temperature: float | None = None, caution: float | None = None, hints: PlacedHints | None = None
+        self,
+        *,
+        temperature: float | None = None,
+        caution: float | None = None,
+        saturation: float | None = None,
+        hints: PlacedHints | None = None,
     ) -> Prediction:
         """Return the same answer to be decoded in another way; what is None stays as it is.
 
@@ -70,7 +82,12 @@ class Prediction:
         """
         if self.bins is None and not (temperature is None and caution is None):
             raise SettingError("this model gives chroma itself and has no temperature or caution; leave them out")
-        given: dict[str, Any] = {"temperature": temperature, "caution": caution, "hints": hints}
+        given: dict[str, Any] = {
+            "temperature": temperature,
+            "caution": caution,
+            "saturation": saturation,
+            "hints": hints,
+        }
         changed = replace(self, **{name: value for name, value in given.items() if value is not None})
         if self.bins is not None:
             check_decoding(temperature=changed.temperature, caution=changed.caution)
@@ -79,7 +96,8 @@ class Prediction:
     def native_chroma(self) -> FloatArray:
         """Decode chroma (k, l, 2) in the units of `space`, without hints; of a whole picture, its own."""
         if self.bins is not None:
-            return self.bins.decode(self.output, temperature=self.temperature, caution=self.caution)
+            logits = self.output if self.tilt is None else self.output + self.tilt
+            return self.bins.decode(logits, temperature=self.temperature, caution=self.caution)
         return self.output if self.picture is None else chroma_space(self.space).split(self.picture)[1]
 
     @property
@@ -110,8 +128,10 @@ class Prediction:
         """Return what colours the picture at any size, hints and all; see `tinct.color.upsample`."""
         # A faded picture's edges are edges too.
         luma = self.tones.stretched(self.luma)
-        plain = fit_guide(luma, even_out(luma, self.chroma())).of_luma(self.tones.gain, self.tones.offset)
-        return plain if self.hints is None else self.spreader.added(plain, self.spreader.shares(self.hints))
+        fitted = fit_guide(luma, even_out(luma, self.chroma())).of_luma(self.tones.gain, self.tones.offset)
+        if self.hints is not None:
+            fitted = self.spreader.added(fitted, self.spreader.shares(self.hints))
+        return fitted.stronger(self.saturation)
 
     @property
     def spreader(self) -> HintSpreader:

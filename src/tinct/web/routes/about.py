@@ -26,6 +26,7 @@ class Model(BaseModel):
     licence: str
     temperature: float | None = Field(default=None, description="The model's default; null where it has none.")
     caution: float | None = Field(default=None, description="The model's default; null where it has none.")
+    saturation: float | None = Field(default=None, description="The server's default; null where it has none.")
     size: int | None = Field(default=None, description="Default size in pixels at which the network looks.")
     classes: list[str] = Field(default=[], description="Classes that it recognises; empty for colorizing.")
 

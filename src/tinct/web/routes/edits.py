@@ -17,12 +17,13 @@ from tinct.coloring.hints.hint import Hint, color_text, parse_color
 from tinct.coloring.photo import suggest
 from tinct.coloring.photo.colorizer import PhotoResult
 from tinct.coloring.photo.editor import Editor
+from tinct.coloring.photo.readings import MOST_READINGS
 from tinct.errors import SettingError
 from tinct.web import pictures
 from tinct.web.edits import PREVIEW_EDGE, Edit
 from tinct.web.problems import described
 from tinct.web.receive import check_size, receive_photo, result_suffix
-from tinct.web.routes.photo import BorrowedFile, Caution, FormatName, Photograph, Recolor, Size, Temperature
+from tinct.web.routes.photo import BorrowedFile, Caution, FormatName, Photograph, Recolor, Saturation, Size, Temperature
 from tinct.web.service import Leave, Service, Shared, Visitor, own_values
 
 router = APIRouter(prefix="/v1/edits", tags=["editing"])
@@ -54,12 +55,14 @@ class Settings(BaseModel):
 
     temperature: Temperature | None = None
     caution: Caution | None = None
+    saturation: Saturation | None = None
+    reading: int = Field(default=0, ge=0, le=MOST_READINGS, description="0: the usual colours; or one of `/readings`.")
     hints: list[HintValue] = Field(default_factory=list, max_length=500)
 
     def values(self) -> dict[str, Any]:
         """Return them as the editor takes them."""
         hints = tuple(hint.hint() for hint in self.hints)
-        return {"temperature": self.temperature, "caution": self.caution, "hints": hints}
+        return {**self.model_dump(include={"temperature", "caution", "saturation", "reading"}), "hints": hints}
 
 
 class Preview(Settings):
@@ -83,6 +86,7 @@ class EditInfo(BaseModel):
     model: str = Field(examples=["photo"])
     temperature: float | None = Field(description="The model's default; null for a model without bins.")
     caution: float | None = Field(description="The model's default; null for a model without bins.")
+    saturation: float | None = Field(description="The server's default.")
     suffix: str = Field(description="File suffix of a result in the photograph's own format.", examples=[".jpg"])
     remarks: list[str] = Field(description="Notes on the file, such as pages that are left out.")
 
@@ -93,6 +97,14 @@ class Suggestion(BaseModel):
     x: float = Field(ge=0, le=100, description="Distance from the left edge in per cent of the width.")
     y: float = Field(ge=0, le=100, description="Distance from the top in per cent of the height.")
     colors: list[str] = Field(examples=[["#b03020", "#405060"]])
+
+
+class Reading(BaseModel):
+    """Another colouring that the network finds plausible."""
+
+    number: int = Field(ge=1, le=MOST_READINGS, description="What `reading` of previews and results takes.")
+    name: str = Field(description="What sets it apart from the usual one.", examples=["Warmer"])
+    likelihood: float = Field(description="Mean log-probability under the network, less that of the usual one, nats.")
 
 
 @router.post("", status_code=201, responses=described(409, 415, 503, 507))
@@ -158,6 +170,17 @@ async def suggestions(
         return service.edits.work(name, lambda edit: [_suggestion(item, edit) for item in edit.editor.suggest(count)])
 
     return await service.work(request, work)
+
+
+@router.get("/{name}/readings", responses=_ERRORS)
+async def readings(request: Request, service: Shared, name: str) -> list[Reading]:
+    """List other colourings that the network finds plausible and that differ to the eye; none where it is sure."""
+
+    def work(edit: Edit) -> list[Reading]:
+        found = enumerate(edit.editor.readings(), start=1)
+        return [Reading(number=number, name=item.name, likelihood=round(item.likelihood, 3)) for number, item in found]
+
+    return await service.work(request, lambda: service.edits.work(name, work))
 
 
 @router.get("/{name}/colors", responses=_ERRORS)

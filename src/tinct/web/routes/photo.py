@@ -26,6 +26,9 @@ Temperature = Annotated[
 Caution = Annotated[
     float, Field(description=help_of("caution"), allow_inf_nan=False, examples=[0.3], **limits("caution"))
 ]
+Saturation = Annotated[
+    float, Field(description=help_of("saturation"), allow_inf_nan=False, examples=[1.2], **limits("saturation"))
+]
 Size = Annotated[
     int | None, Form(description=help_of("size"), examples=[384], ge=limits("size")["ge"], le=limits("size")["le"])
 ]
@@ -90,6 +93,7 @@ async def colorize(
     file: Photograph,
     temperature: Annotated[Temperature | None, Form()] = None,
     caution: Annotated[Caution | None, Form()] = None,
+    saturation: Annotated[Saturation | None, Form()] = None,
     size: Size = None,
     hints: Annotated[
         str,
@@ -112,7 +116,8 @@ async def colorize(
     The image comes back at once, or with `reply=json` a link to it.
     """
     check_size(size, service.limits)
-    colorizer = service.colorizer.changed(temperature=temperature, caution=caution, size=size)
+    strength = service.colorizer.saturation if saturation is None else saturation
+    colorizer = service.colorizer.changed(temperature=temperature, caution=caution, saturation=strength, size=size)
     known = read_hints(hints)
     with service.store.made() as folder:
 

@@ -16,7 +16,7 @@ from tinct.web import pictures
 from tinct.web.jobs import Job, State
 from tinct.web.problems import Problem, described
 from tinct.web.receive import MEDIA_TYPES, check_size, read_film_hints, receive_film
-from tinct.web.routes.photo import Caution, Recolor, Size, Temperature
+from tinct.web.routes.photo import Caution, Recolor, Saturation, Size, Temperature
 from tinct.web.service import Leave, Shared, Visitor
 
 router = APIRouter(prefix="/v1", tags=["films"])
@@ -52,6 +52,7 @@ class Start(BaseModel):
 
     temperature: Temperature | None = None
     caution: Caution | None = None
+    saturation: Saturation | None = None
     recolor: bool | None = Field(default=None, description="Colour even shots that have colours already.")
 
 
@@ -63,6 +64,7 @@ async def colorize_film(
     file: Annotated[UploadFile, File(description="A film: MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV or MXF.")],
     temperature: Annotated[Temperature | None, Form()] = None,
     caution: Annotated[Caution | None, Form()] = None,
+    saturation: Annotated[Saturation | None, Form()] = None,
     size: Size = None,
     purpose: Annotated[
         Literal["archive", "master", "edit", "share", "small"] | None,
@@ -93,6 +95,7 @@ async def colorize_film(
     settings = VideoSettings(
         temperature=temperature,
         caution=caution,
+        saturation=service.colorizer.saturation if saturation is None else saturation,
         size=size,
         purpose=purpose,
         smoothing=smoothing,
@@ -167,6 +170,7 @@ async def still(
     number: int,
     temperature: Annotated[Temperature | None, Query()] = None,
     caution: Annotated[Caution | None, Query()] = None,
+    saturation: Annotated[Saturation | None, Query()] = None,
     grey: Annotated[bool, Query(description="Show the frame as it was sent.")] = False,
 ) -> Response:
     """Show one of four frames of the film in colours, to try settings before it is started."""
@@ -177,7 +181,7 @@ async def still(
             film,
             number,
             lambda shown: pictures.jpeg(
-                shown.grey() if grey else shown.preview(temperature=temperature, caution=caution)
+                shown.grey() if grey else shown.preview(temperature=temperature, caution=caution, saturation=saturation)
             ),
         )
 

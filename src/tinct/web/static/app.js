@@ -11,13 +11,14 @@ import { listen } from "./intake.js";
 import { Photo } from "./photo.js";
 import { stateWords } from "./rows.js";
 import { listenSaving } from "./saving.js";
+import { Readings } from "./readings.js";
 import { restore, store } from "./session.js";
 import { Stage } from "./stage.js";
 
 // What was sent is deleted so many seconds after the page was left, unless it comes back, as after a reload.
 const LEFT_SECONDS = 60;
 
-let model = { temperature: null, caution: null };
+let model = { temperature: null, caution: null, saturation: 1 };
 let work = null; // the photograph or film that is shown
 
 const known = careful(async () => {
@@ -25,9 +26,10 @@ const known = careful(async () => {
   model = models.find((item) => item.task === "colorize");
   files.mostOpen = Math.max(1, Math.min(6, Math.floor(limits.edits * limits.visitor_share)));
 })();
-const files = new Files({ known, usual: () => ({ temperature: model.temperature, caution: model.caution }), onChosen: (item) => choose(item), onUpdate: () => updated() });
+const files = new Files({ known, usual: () => ({ temperature: model.temperature, caution: model.caution, saturation: model.saturation }), onChosen: (item) => choose(item), onUpdate: () => updated() });
 const stage = new Stage({ onPlace: (points) => hints.placed(points) });
 const hints = new Hints({ current: () => work, stage, change, preview: () => refresh(), setTool, careful });
+const readings = new Readings({ current: () => work, choose: (reading) => change({ reading }), careful });
 
 /** Run something that asks the server; say in words what went wrong. */
 function careful(action) {
@@ -81,7 +83,7 @@ const showPicture = careful(async (item) => {
   await Promise.all([Promise.resolve(before).then((blob) => work === mine && stage.showBefore(blob)), refresh()]);
   if (work !== mine || !mine.opened) return;
   show(item.row.image, mine.image);
-  if (mine instanceof Photo) await Promise.all([hints.suggest(mine), variants(mine)]);
+  if (mine instanceof Photo) await Promise.all([hints.suggest(mine), readings.list(mine)]);
   else await filmView.stills(mine);
 });
 
@@ -89,6 +91,7 @@ async function choose(item) {
   $("alert").hidden = true;
   work = item?.work?.opened ? item.work : null;
   hints.clear();
+  readings.clear();
   $("work").hidden = item === null;
   if (item === null) {
     shownItem = null;
@@ -111,9 +114,8 @@ function controlsFor(item) {
   const bins = model.temperature !== null;
   for (const id of ["photo-bar", "save-box"]) $(id).hidden = !photo;
   for (const id of ["film-box", "stills"]) $(id).hidden = photo;
-  for (const id of ["variants-box", "confidence-label", "suggest-box"]) $(id).hidden = !photo || !bins;
+  for (const id of ["confidence-label", "suggest-box"]) $(id).hidden = !photo || !bins;
   for (const id of ["vividness-label", "caution-label"]) $(id).hidden = !bins;
-  $("variants").replaceChildren();
   $("stills").replaceChildren();
   $("film-stage").hidden = true;
   $("stage").hidden = $("zoom-bar").hidden = false;
@@ -152,6 +154,7 @@ const SLIDERS = {
     to: (value) => Number((MOST_TEMPERATURE - (value * (MOST_TEMPERATURE - LEAST_TEMPERATURE)) / 100).toFixed(4)),
     digits: 0,
   },
+  saturation: { name: "saturation", of: (settings) => 100 * settings.saturation, to: (value) => value / 100, digits: 0 },
   caution: { name: "caution", of: (settings) => settings.caution, to: (value) => value, digits: 2 },
 };
 
@@ -171,10 +174,7 @@ function controls() {
   $("undo").disabled = !work.past.length;
   $("redo").disabled = !work.future.length;
   $("reset").disabled = !work.changed;
-  for (const button of $("variants").children) {
-    const { temperature, caution } = button.settings;
-    button.setAttribute("aria-pressed", temperature === settings.temperature && caution === settings.caution);
-  }
+  readings.update(work);
   hints.update();
 }
 
@@ -185,6 +185,7 @@ function change(settings, kind = null) {
     Object.assign(work.now, settings);
   } else {
     work.set(settings, kind);
+    readings.changed(work);
     refreshThumbnail();
   }
   controls();
@@ -219,32 +220,15 @@ for (const [id, slider] of Object.entries(SLIDERS)) {
 
 $("same-for-all").addEventListener("click", () => {
   if (!work) return;
-  const { temperature, caution } = work.now;
+  const { temperature, caution, saturation } = work.now;
   const others = files.items.filter((item) => !item.film && item !== files.chosen);
   for (const item of others) {
-    if (item.work) item.work.set({ temperature, caution });
-    else item.asked = { temperature, caution };
+    if (item.work) item.work.set({ temperature, caution, saturation });
+    else item.asked = { temperature, caution, saturation };
   }
-  say(`Vividness and caution are the same for all ${others.length + 1} photographs.`);
+  say(`Vividness, saturation and caution are the same for all ${others.length + 1} photographs.`);
   files.update();
 });
-
-async function variants(mine) {
-  const buttons = mine.variants().map(({ name, settings }) => {
-    const image = element("img", { alt: "" });
-    const button = element("button", { type: "button", onclick: () => change(settings) }, image, element("span", { textContent: name }));
-    button.settings = settings;
-    button.setAttribute("aria-pressed", "false");
-    return { button, image, settings };
-  });
-  $("variants").replaceChildren(...buttons.map(({ button }) => button));
-  controls();
-  for (const { image, settings } of buttons) {
-    const blob = await mine.variant(settings);
-    if (work !== mine) return;
-    show(image, blob);
-  }
-}
 
 $("confidence").addEventListener(
   "change",
@@ -268,6 +252,7 @@ function step(name) {
   say({ undo: "Undone.", redo: "Done again.", reset: "As at the beginning." }[name]);
   controls();
   refresh();
+  readings.changed(work);
   refreshThumbnail();
   files.update();
 }

@@ -3,6 +3,8 @@
 import { ApiError, ask, forget, getBlob, getJson, pause, postJson } from "./api.js";
 
 export const STILLS = 4;
+// What a film has of the settings; null where the model has none.
+const SETTINGS = ["temperature", "caution", "saturation"];
 
 export class Film {
   constructor(info, name, usual) {
@@ -50,7 +52,7 @@ export class Film {
 
   query(more = {}) {
     const values = { ...more };
-    for (const name of ["temperature", "caution"]) if (this.now[name] !== null) values[name] = this.now[name];
+    for (const name of SETTINGS) if (this.now[name] !== null) values[name] = this.now[name];
     return new URLSearchParams(values).toString();
   }
 
@@ -95,7 +97,7 @@ export class Film {
 
   async start(more, onChange) {
     const settings = { ...more };
-    for (const name of ["temperature", "caution"]) if (this.now[name] !== null) settings[name] = this.now[name];
+    for (const name of SETTINGS) if (this.now[name] !== null) settings[name] = this.now[name];
     this.saved = false;
     this.info = await postJson(`${this.path}/start`, settings);
     await this.watch(onChange);

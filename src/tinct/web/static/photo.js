@@ -2,14 +2,6 @@
 
 import { forget, getBlob, getJson, postBlob } from "./api.js";
 
-const VARIANTS = [
-  { name: "Usual", temperature: 1, caution: 1 },
-  { name: "Vivid", temperature: 0.45, caution: 1 },
-  { name: "Bold", temperature: 0.45, caution: 0 },
-  { name: "Open", temperature: 1, caution: 0 },
-  { name: "Calm", temperature: 1.7, caution: 1 },
-  { name: "Careful", temperature: 1, caution: 3 },
-];
 // Steps of one kind that follow each other within this many milliseconds are one step for undo.
 const TOGETHER = 3000;
 const LONGEST_HISTORY = 200;
@@ -24,14 +16,14 @@ export class Photo {
     this.future = kept?.future ?? [];
     this.savedAs = kept?.savedAs ?? null;
     this.open(info);
-    this.now = kept?.now ?? this.usual;
+    this.now = { ...this.usual, ...kept?.now };
     this.running = false;
   }
 
   /** The server has it open, for the first time or again. */
   open(info) {
     this.info = info;
-    this.usual = { temperature: info.temperature, caution: info.caution, hints: [] };
+    this.usual = { temperature: info.temperature, caution: info.caution, saturation: info.saturation, reading: 0, hints: [] };
     this.path = `/v1/edits/${info.id}`;
     this.opened = true;
     this.shown = null;
@@ -100,7 +92,7 @@ export class Photo {
 
   /** What the server takes of settings. */
   body(settings = this.settings) {
-    const body = { hints: settings.hints };
+    const body = { hints: settings.hints, saturation: settings.saturation, reading: settings.reading };
     if (settings.temperature !== null) body.temperature = settings.temperature;
     if (settings.caution !== null) body.caution = settings.caution;
     return body;
@@ -147,21 +139,15 @@ export class Photo {
     return postBlob(`${this.path}/preview`, { ...this.body(this.now), edge: 160 });
   }
 
-  /** Settings that are worth a look, with the hints as they are. */
-  variants() {
-    const { temperature, caution } = this.usual;
-    if (temperature === null) return [];
-    return VARIANTS.map((variant) => ({
-      name: variant.name,
-      settings: {
-        temperature: rounded(Math.max(0.05, Math.min(1.2, variant.temperature * temperature)), 2),
-        caution: rounded(Math.min(2, variant.caution * (caution || 0.3)), 2),
-      },
-    })).map((variant, index) => (index ? variant : { name: "Usual", settings: { temperature, caution } }));
+  /** The usual colours, and others that the network finds plausible, too. */
+  async readings() {
+    this.others ??= await getJson(`${this.path}/readings`);
+    return [{ number: 0, name: "Usual" }, ...this.others];
   }
 
-  variant(settings) {
-    return postBlob(`${this.path}/preview`, { ...this.body({ ...this.now, ...settings }), edge: 220 });
+  /** Another reading, small, with everything else as it is set. */
+  readingImage(reading) {
+    return postBlob(`${this.path}/preview`, { ...this.body({ ...this.now, reading }), edge: 220 });
   }
 
   async save(format) {
@@ -174,8 +160,4 @@ export class Photo {
   close() {
     this.park();
   }
-}
-
-function rounded(value, digits) {
-  return Number(value.toFixed(digits));
 }

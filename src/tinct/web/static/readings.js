@@ -1,0 +1,64 @@
+// Other colourings of a photograph that the network finds plausible, as small pictures to choose from.
+
+import { $, element, show } from "./dom.js";
+
+// Milliseconds after a change of settings until the small pictures follow it.
+const LATER = 900;
+
+export class Readings {
+  /** `current()` is the photograph or film that is shown; `choose(number)` takes a reading; `careful` puts failures into words. */
+  constructor({ current, choose, careful }) {
+    Object.assign(this, { current, choose });
+    this.timer = 0;
+    this.draw = careful((photo) => this.drawAll(photo));
+    this.list = careful((photo) => this.makeList(photo));
+  }
+
+  clear() {
+    clearTimeout(this.timer);
+    $("readings").replaceChildren();
+    $("readings-box").hidden = true;
+  }
+
+  async makeList(photo) {
+    if (photo.usual.temperature === null) return;
+    const found = await photo.readings();
+    if (this.current() !== photo) return;
+    $("readings-box").hidden = found.length < 2;
+    const buttons = found.map(({ number, name }) => {
+      const image = element("img", { alt: "" });
+      const button = element("button", { type: "button", onclick: () => this.choose(number) }, image, element("span", { textContent: name }));
+      button.dataset.reading = String(number);
+      return button;
+    });
+    $("readings").replaceChildren(...buttons);
+    this.update(photo);
+    await this.draw(photo);
+  }
+
+  /** Mark the one that is chosen. */
+  update(photo) {
+    for (const button of $("readings").children) {
+      button.setAttribute("aria-pressed", String(Number(button.dataset.reading) === photo.settings.reading));
+    }
+  }
+
+  /** Settings or hints have changed for good: the small pictures follow in a moment. */
+  changed(photo) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.draw(photo), LATER);
+  }
+
+  async drawAll(photo) {
+    const { reading: _, ...settings } = photo.body(photo.now);
+    const wanted = JSON.stringify(settings);
+    for (const button of [...$("readings").children]) {
+      if (this.current() !== photo || !photo.opened || !button.isConnected) return;
+      if (button.dataset.drawn === wanted) continue;
+      const blob = await photo.readingImage(Number(button.dataset.reading));
+      if (this.current() !== photo) return;
+      show(button.querySelector("img"), blob);
+      button.dataset.drawn = wanted;
+    }
+  }
+}
