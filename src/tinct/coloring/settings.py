@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tinct.coloring.hints.hint import FilmHint, Hint
 
 
+MEMORIES = ("off", "shot", "scene")
+
+
 class Options(TypedDict, total=False):
     """The fields of `Decoding` but for the model, as keywords of the public functions."""
 
@@ -162,6 +165,12 @@ class VideoSettings(Decoding):
     smoothing: str = described(
         "motion", "Smooth colours over time: motion, paper (its kernel), ALPHA,FRAMES (such a kernel), or off.", "WAY"
     )
+    memory: str | None = described(
+        None,
+        "Remember what a shot, or all shots of a scene, show, so that colours last. Default: scene with the smoothing "
+        "motion, else off.",
+        "off|shot|scene",
+    )
     purpose: str | None = described(
         None, "Choose codec and quality for a purpose: archive, master, edit, share or small.", "NAME"
     )
@@ -178,6 +187,12 @@ class VideoSettings(Decoding):
     compare: bool = described(False, "Put the film as it was beside the result, in one picture.")
     recolor: bool = described(False, "Colorize even shots that have colours already.")
     overwrite: bool = described(False, "Replace results that are there already.")
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        super().__post_init__()
+        if self.memory not in (None, *MEMORIES):
+            raise SettingError(f"memory must be {', '.join(MEMORIES)}, not {self.memory!r}")
 
 
 def help_of(name: str) -> str:

@@ -20,6 +20,7 @@ from tinct import __version__
 from tinct.color.resize import resized, small_size
 from tinct.coloring.film.frames import FrameColorizer
 from tinct.coloring.film.hints import HintTracks, follow_hints
+from tinct.coloring.film.memory import SceneMemory, remember
 from tinct.coloring.film.parts import PartEncoder, WorkFolder, work_folder
 from tinct.coloring.film.pipeline import Progress, paint_film
 from tinct.coloring.film.shots import CutFinder, Shot
@@ -221,6 +222,7 @@ class _Work:
             "size": colorizer.size,
             "denoise": colorizer.decoding.denoise,
             "smoothing": str(self.smoothing),
+            "memory": self._memory,
             "span": list(self.span),
             "compare": settings.compare,
             "recolor": settings.recolor,
@@ -235,6 +237,7 @@ class _Work:
         colorizer = FrameColorizer(self.colorizer, self._form)
         hints = self.settings.hints
         self.tracks = follow_hints(self.film, hints, colorizer) if hints else None
+        memory = self._remembered(colorizer)
         frames = read_frames(
             self.film,
             start_pts=since.facts["next_pts"] if since is not None else self.span[0],
@@ -252,6 +255,7 @@ class _Work:
             threads=self._threads,
             problems=problems,
             hints=self.tracks,
+            memory=memory,
         )
         # Parts that were encoded with another number of threads would not fit together.
         threads = since.facts["threads"] if since is not None else self._threads
@@ -266,6 +270,22 @@ class _Work:
         if since is None or since.facts["given_to"] == 0:
             raise InputError(f"{self.film.path}: no frame of it could be decoded; is it damaged?")
         return since
+
+    @property
+    def _memory(self) -> str:
+        """What is remembered: along the motion the scene, with another smoothing nothing, unless the settings say."""
+        default = "scene" if self.smoothing.way == "motion" else "off"
+        return self.settings.memory or default
+
+    def _remembered(self, colorizer: FrameColorizer) -> SceneMemory | None:
+        """Go through the film once for what its shots show."""
+        return remember(
+            read_frames(self.film, start_pts=self.span[0], end_pts=self.span[1]),
+            lambda frame: colorizer.look(frame.luma).levels,
+            seconds_at=lambda pts: float(self.film.seconds_at(pts)),
+            answer=colorizer.answer_to,
+            memory=self._memory,
+        )
 
     def _total(self) -> int | None:
         """Return about how many frames there will be."""

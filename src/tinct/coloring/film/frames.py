@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.decoding import annealed_shares, softmax
+from tinct.color.denoise import denoised
 from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray
 from tinct.color.toning import is_colored
@@ -17,6 +18,7 @@ from tinct.coloring.film.history import GrainCleaner
 from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.prediction import native_luma, picture_chroma, yuv_chroma
+from tinct.errors import TinctError
 from tinct.media.video.form import LUMA_WEIGHTS, FrameForm
 from tinct.media.video.read import Frame
 
@@ -83,6 +85,15 @@ class FrameColorizer:
         if self._bins is not None:
             return softmax(output)
         return picture_chroma(output) if self._whole else output
+
+    def answer_to(self, levels: NDArray[np.uint8]) -> FloatArray | None:
+        """Run the network on a frame's luma (k, l) uint8, cleaned of grain as a picture alone; None where it fails."""
+        luma: FloatArray = np.divide(levels, np.float32(255), dtype=np.float32)
+        seen = denoised(native_luma(luma, space=self._space), denoise=self._colorizer.decoding.denoise)[0]
+        try:
+            return self.answer(seen)
+        except TinctError:
+            return None
 
     def planes(
         self, look: Look, answer: FloatArray, *, hints: PlacedHints | None = None

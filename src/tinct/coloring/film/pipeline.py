@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tinct.color.spaces import FloatArray
 from tinct.coloring.film.frames import FrameColorizer, Look
 from tinct.coloring.film.hints import HintTracks
+from tinct.coloring.film.memory import SceneMemory
 from tinct.coloring.film.shots import CutFinder, Shot, is_blank
 from tinct.coloring.film.smoothing import Smoother, Smoothing
 from tinct.errors import TinctError
@@ -92,6 +93,7 @@ def paint_film(
     threads: int,
     problems: Problems,
     hints: HintTracks | None = None,
+    memory: SceneMemory | None = None,
 ) -> Generator[Painted | Progress, None, None]:
     """Colour a film's frames, several at once.
 
@@ -105,18 +107,20 @@ def paint_film(
         threads: frames in work at once.
         problems: takes what goes wrong; `frames` may add to it as well.
         hints: where hints are in each frame.
+        memory: what the film's key frames say.
 
     Yields:
         The frames in their order; after every `PART_FRAMES` of them, and at the end, the state there.
     """
-    timeline = _Timeline(film, colorizer, smoothing, recolor=recolor, since=since, problems=problems)
+    asked = _Network(colorizer, memory)
+    timeline = _Timeline(film, asked, smoothing, recolor=recolor, since=since, problems=problems)
 
     def look(frame: Frame) -> _Seen:
         return _Seen(frame, colorizer.look(frame.luma))
 
     def answer(item: _Seen) -> _Seen:
         wanted = item.grain is not None and item.frame.number % smoothing.every == 0
-        return _answered(item, colorizer) if wanted else item
+        return asked.about(item) if wanted else item
 
     def paint(item: _Steady | Progress) -> Painted | Progress:
         if isinstance(item, Progress):
@@ -133,11 +137,22 @@ def paint_film(
         yield from ordered_map(paint, timeline.run(seen), pool=pool, ahead=threads + 1)
 
 
-def _answered(item: _Seen, colorizer: FrameColorizer) -> _Seen:
-    try:
-        return replace(item, asked=True, answer=colorizer.answer(item.look.seen))
-    except TinctError:
-        return replace(item, asked=True)
+@dataclass(frozen=True)
+class _Network:
+    """What answers for a frame, and what the film's key frames add to it."""
+
+    colorizer: FrameColorizer
+    memory: SceneMemory | None
+
+    def about(self, item: _Seen) -> _Seen:
+        """Return a frame with its answer, or without where the network failed."""
+        try:
+            answer = self.colorizer.answer(item.look.seen)
+            if self.memory is not None:
+                answer = self.memory.recall(item.frame.pts, item.look.levels, answer)
+            return replace(item, asked=True, answer=answer)
+        except TinctError:
+            return replace(item, asked=True)
 
 
 @dataclass
@@ -170,7 +185,7 @@ class _Timeline:
     def __init__(
         self,
         film: Film,
-        colorizer: FrameColorizer,
+        network: _Network,
         smoothing: Smoothing,
         *,
         recolor: bool,
@@ -178,10 +193,11 @@ class _Timeline:
         problems: Problems,
     ) -> None:
         self._film = film
-        self._colorizer = colorizer
+        self._network = network
+        self._colorizer = network.colorizer
         self._recolor = recolor
         self._problems = problems
-        self._cleaner = colorizer.cleaner()
+        self._cleaner = network.colorizer.cleaner()
         self._grain = self._cleaner.state()
         self._cuts = CutFinder()
         self._smoother: Smoother = smoothing.start()
@@ -237,7 +253,7 @@ class _Timeline:
         own = blank or bool(shot.colored)
         self._facts.known = self._facts.known and not cut
         if not (own or item.asked or self._facts.known):  # no frame of this shot has an answer to learn from
-            item = _answered(item, self._colorizer)
+            item = self._network.about(item)
         self._facts.known = self._facts.known or item.answer is not None
         if item.asked and item.answer is None and not own:
             self._facts.failed.append(frame.number)

@@ -1,0 +1,115 @@
+"""How far the colours of what stands still wander within a film's shots, and how right they are, by kind of memory.
+
+    python benchmarks/drift.py FILM... [--model photo] [--seconds 12]
+
+Each film is made grey where it has colours, and colorized with each `--memory`. Writes benchmarks/drift.json:
+
+    drift_v, drift_u  50th, 95th percentile and maximum over the cells of 16 x 16 pixels in which luma stands still
+                      through the shot: the range of their V (U) in 8-bit steps, averaged over half a second each
+    ciede2000         mean difference from the true colours of every twelfth frame, of films that have some
+    seconds           of the whole run: processor time
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+import common
+import tinct
+from tinct.color.spaces import FloatArray
+from tinct.coloring.film.colorize import list_shots
+from tinct.coloring.settings import MEMORIES
+from tinct.study.metrics import Truth, compare
+
+CELL, STILL, SPAN = 16, 6.0, 0.5
+LEAST_CELLS = 8
+COMPARED, COMPARED_SIZE = 12, 256
+
+
+def read(path: Path) -> tuple[FloatArray, FloatArray, list[NDArray[np.uint8]], float]:
+    """Return luma at a quarter of the size, V and U of the cells, some small frames, and the rate."""
+    luma, chroma, frames = [], [], []
+    with av.open(str(path)) as container:
+        rate = float(container.streams.video[0].average_rate or 25)
+        for number, frame in enumerate(container.decode(video=0)):
+            y, u, v = frame.to_ndarray(format="yuv444p")
+            height, width = y.shape
+            luma.append(cv2.resize(y, (width // 4, height // 4), interpolation=cv2.INTER_AREA).astype(np.float32))
+            cells = (width // CELL, height // CELL)
+            chroma.append([cv2.resize(p, cells, interpolation=cv2.INTER_AREA).astype(np.float32) for p in (v, u)])
+            if number % COMPARED == 0:
+                factor = COMPARED_SIZE / max(height, width)
+                rgb = frame.to_ndarray(format="rgb24")
+                frames.append(cv2.resize(rgb, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
+    return np.array(luma), np.array(chroma), frames, rate
+
+
+def drift(luma: FloatArray, chroma: FloatArray, starts: list[int], rate: float) -> dict[str, list[float]]:
+    """Return percentiles of how far the chroma of still cells wanders within shots of two seconds and more."""
+    span, ranges = max(1, round(SPAN * rate)), []
+    bounds = [*(start for start in starts if start < len(luma)), len(luma)]
+    for begin, end in pairwise(bounds):
+        if end - begin < 2 * rate:
+            continue
+        moves = cv2.dilate(luma[begin:end].std(axis=0), np.ones((9, 9)))
+        still = cv2.resize(moves, chroma.shape[:1:-1], interpolation=cv2.INTER_NEAREST) < STILL
+        if still.sum() < LEAST_CELLS:
+            continue
+        means = [chroma[at : at + span].mean(axis=0) for at in range(begin, end - span + 1, max(1, span // 2))]
+        ranges.append(np.ptp(np.array(means), axis=0)[:, still])
+    if not ranges:
+        return {}
+    found = np.concatenate(ranges, axis=1)
+    return {
+        name: [round(float(value), 2) for value in np.percentile(values, (50, 95, 100))]
+        for name, values in zip(("drift_v", "drift_u"), found, strict=True)
+    }
+
+
+def measure(film: Path, memory: str, folder: Path, *, model: str, seconds: float) -> dict[str, Any]:
+    """Colorize a film, and measure the result."""
+    target = folder / f"{film.stem}_{memory}.mkv"
+    settings = tinct.VideoSettings(model=model, memory=memory, recolor=True, end=seconds, sound="none")
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    tinct.colorize_video(film, target, settings=settings)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    luma, chroma, colored, rate = read(target)
+    found: dict[str, Any] = drift(luma, chroma, [shot.frame for shot in list_shots(film)], rate)
+    _, own, true, _ = read(film)
+    if np.ptp(own) > 40:
+        pairs = zip(true, colored, strict=False)
+        errors = [compare(Truth.of(rgb), result).values["ciede2000"] for rgb, result in pairs]
+        found["ciede2000"] = round(float(np.mean(errors)), 3)
+    took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return found | {"seconds": round(took, 1)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("films", nargs="+", type=Path)
+    parser.add_argument("--model", default="photo")
+    parser.add_argument("--seconds", type=float, default=12)
+    parser.add_argument("--to", type=Path, help="write the JSON here instead of beside this file")
+    options = parser.parse_args()
+    results: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for film in options.films:
+            results[film.stem] = {
+                memory: measure(film, memory, Path(folder), model=options.model, seconds=options.seconds)
+                for memory in MEMORIES
+            }
+    common.write("drift", results, to=options.to)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,270 @@
+"""Remember what a film shows, so that one thing has one colour: through a shot, and in every shot of a scene.
+
+A network judges each frame anew, and its answers drift: a wall wanders from red to blue while nothing moves. So before
+a film is coloured it is gone through once, and key frames of each shot are kept. Shots that show the same place from
+the same side, as when a film goes back and forth between two people, share theirs. What the network says of the key
+frames is averaged among them, each moved onto the others along the flow and only where it looks the same; and every
+frame's answer is drawn towards that of the key frames next to it. Where nothing agrees, as on what moves or comes in,
+the frame's own answer stays.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict, deque
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from threading import Lock
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.motion import flow, resized, warp
+from tinct.color.spaces import FloatArray
+from tinct.coloring.film.history import agreement
+from tinct.coloring.film.shots import CutFinder, difference, is_blank
+from tinct.media.video.read import Frame
+
+# Seconds between a shot's key frames; doubled where a shot would have more than so many.
+SPACING, MOST_KEYS = 1.0, 12
+# How many times a frame's own answer the key frames count where the frame looks as they do.
+PULL = 20.0
+# Key frames of other shots that a shot learns from, and how many shots back one is looked for.
+MOST_SHARED, REACH = 6, 40
+# Two shots are of one scene where a key frame of each differs less than this; see `shots.difference`.
+ALIKE = 0.28
+# Thumbnails whose correlation is less than this are not compared any further.
+_THUMBNAIL, _LOOKS_ALIKE = (16, 12), 0.6
+# Shots whose key frames' answers are held: the one in work, and the one before while its frames are still under way.
+_HELD = 3
+
+# Of packed key frames: some 10 kB each, 30 MB for an hour of film.
+_QUALITY = 95
+
+Levels = NDArray[np.uint8]
+Answer = Callable[[Levels], FloatArray | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Key:
+    """A key frame: when it is shown, and its luma as the network sees it, packed: there is about one a second."""
+
+    pts: int
+    packed: bytes
+
+    @classmethod
+    def of(cls, pts: int, levels: Levels) -> Key:
+        """Pack a frame's luma (h, w) uint8."""
+        return cls(pts, cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes())
+
+    @property
+    def levels(self) -> Levels:
+        """Luma (h, w) uint8."""
+        levels: Levels = np.asarray(cv2.imdecode(np.frombuffer(self.packed, np.uint8), cv2.IMREAD_GRAYSCALE))
+        return levels
+
+
+@dataclass(eq=False)
+class KeyedShot:
+    """A shot: the pts of its first frame, its key frames in their order, and which shots show the same place."""
+
+    pts: int
+    keys: list[Key] = field(default_factory=list)
+    alike: list[int] = field(default_factory=list)
+    spacing: float = SPACING
+
+    def take(self, pts: int, seconds: float, levels: Levels) -> None:
+        """Keep a frame as a key frame if it is due; thin the key frames out where there are too many."""
+        if self.keys and seconds < self._last + self.spacing - 1e-6:
+            return
+        self._last = seconds
+        self.keys.append(Key.of(pts, levels))
+        if len(self.keys) > MOST_KEYS:
+            self.keys = self.keys[::2]
+            self.spacing *= 2
+
+    _last: float = 0.0
+
+
+class SceneMemory:
+    """What the key frames of a film's shots agree on. Several threads may use one at once."""
+
+    def __init__(self, shots: Sequence[KeyedShot], answer: Answer) -> None:
+        """Take a film's shots, and what asks the network about a key frame's luma; it may answer None."""
+        self._shots = shots
+        self._starts = [shot.pts for shot in shots]
+        self._answer = answer
+        self._known: OrderedDict[int, list[tuple[Key, FloatArray]]] = OrderedDict()
+        self._lock = Lock()
+
+    def recall(self, pts: int, levels: Levels, answer: FloatArray) -> FloatArray:
+        """Draw a frame's answer (k, l, n) towards what its shot's key frames say of the same things.
+
+        Args:
+            pts: of the frame.
+            levels: (h, w) uint8, the frame as the network sees it.
+            answer: of the network for it.
+        """
+        known = self._of_shot(bisect_right(self._starts, pts) - 1)
+        near = _nearest(known, pts)
+        if not near:
+            return answer
+        sums, weights = answer.astype(np.float32, copy=True), np.ones(answer.shape[:2], dtype=np.float32)
+        for (key, values), share in near:
+            moved, kept = _moved(values, key.levels, levels)
+            kept *= kept * kept * np.float32(PULL * share)  # what half agrees is most often another thing
+            sums += kept[..., None] * moved
+            weights += kept
+        drawn: FloatArray = sums / weights[..., None]
+        return drawn
+
+    def _of_shot(self, index: int) -> list[tuple[Key, FloatArray]]:
+        """Return a shot's key frames with what they, and those of shots like it, agree on."""
+        if index < 0:
+            return []
+        with self._lock:
+            if index not in self._known:
+                self._known[index] = self._agreed(index)
+                while len(self._known) > _HELD:
+                    self._known.popitem(last=False)
+            return self._known[index]
+
+    def _agreed(self, index: int) -> list[tuple[Key, FloatArray]]:
+        shot = self._shots[index]
+        shared = [self._shots[other].keys[len(self._shots[other].keys) // 2] for other in shot.alike if other != index]
+        asked = [(key, self._answer(key.levels)) for key in (*shot.keys, *shared)]
+        answers = [(key, values) for key, values in asked if values is not None]
+        own = {id(key) for key in shot.keys}
+        return [(key, _mean(key, values, answers)) for key, values in answers if id(key) in own]
+
+
+def remember(
+    frames: Generator[Frame, None, None],
+    look: Callable[[Frame], Levels],
+    *,
+    seconds_at: Callable[[int], float],
+    answer: Answer,
+    memory: str,
+) -> SceneMemory | None:
+    """Go through a film for its key frames.
+
+    Args:
+        frames: of the film, or of the part that is coloured.
+        look: returns a frame's luma (h, w) uint8 as the network sees it.
+        seconds_at: when a pts is shown.
+        answer: asks the network about such luma.
+        memory: `off`, `shot` or `scene`.
+
+    Returns:
+        The memory; None where nothing is to be remembered.
+    """
+    if memory == "off":
+        return None
+    shots: list[KeyedShot] = []
+    finder = CutFinder()
+    waiting: deque[tuple[int, Levels]] = deque()
+
+    def decide(cuts: Iterable[bool]) -> None:
+        for cut in cuts:
+            pts, levels = waiting.popleft()
+            if cut or not shots:
+                shots.append(KeyedShot(pts))
+            if not is_blank(levels):
+                shots[-1].take(pts, seconds_at(pts), levels)
+
+    with closing(frames):
+        for frame in frames:
+            levels = look(frame)
+            waiting.append((frame.pts, levels))
+            decide(finder.push(levels))
+    decide(finder.flush())
+    if memory == "scene":
+        _find_scenes(shots)
+    return SceneMemory(shots, answer) if shots else None
+
+
+def _find_scenes(shots: Sequence[KeyedShot]) -> None:
+    """Note for each shot which others show the same place from the same side; all shots of a scene note the same."""
+    scene = list(range(len(shots)))
+    thumbnails = [[_thumbnail(key.levels) for key in _ends(shot)] for shot in shots]
+    for later in range(len(shots)):
+        for earlier in range(max(0, later - REACH), later):
+            if scene[earlier] != scene[later] and _same_place(shots, thumbnails, earlier, later):
+                first, second = sorted((scene[earlier], scene[later]))
+                scene = [first if number == second else number for number in scene]
+    for number in set(scene):
+        members = [index for index, own in enumerate(scene) if own == number and shots[index].keys]
+        step = max(1, -(-len(members) // MOST_SHARED))
+        for index in members:
+            shots[index].alike = members[::step] if len(members) > 1 else []
+
+
+def _same_place(
+    shots: Sequence[KeyedShot], thumbnails: Sequence[Sequence[FloatArray]], first: int, second: int
+) -> bool:
+    return any(
+        float((one * other).mean()) > _LOOKS_ALIKE and difference(_small(key.levels), _small(like.levels)) < ALIKE
+        for one, key in zip(thumbnails[first], _ends(shots[first]), strict=True)
+        for other, like in zip(thumbnails[second], _ends(shots[second]), strict=True)
+    )
+
+
+def _ends(shot: KeyedShot) -> list[Key]:
+    """Return a shot's first and last key frames: what it begins and ends with is most like its neighbours."""
+    return shot.keys[:1] + (shot.keys[-1:] if len(shot.keys) > 1 else [])
+
+
+def _small(levels: Levels) -> Levels:
+    height, width = levels.shape
+    factor = min(1.0, 64 / max(height, width))
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(cv2.resize(levels, size, interpolation=cv2.INTER_AREA)).reshape(size[::-1])
+
+
+def _thumbnail(levels: Levels) -> FloatArray:
+    small = cv2.resize(levels, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small -= small.mean()
+    even: FloatArray = small / (small.std() + np.float32(3))
+    return even
+
+
+def _nearest(known: Sequence[tuple[Key, FloatArray]], pts: int) -> list[tuple[tuple[Key, FloatArray], float]]:
+    """Return the key frames before and after a time, and how much each counts; together 1."""
+    after = bisect_right([key.pts for key, _ in known], pts)
+    if not known or after == 0:
+        return [(item, 1.0) for item in known[:1]]
+    if after == len(known):
+        return [(known[-1], 1.0)]
+    begin, end = known[after - 1][0].pts, known[after][0].pts
+    share = (pts - begin) / (end - begin)
+    return [(known[after - 1], 1 - share), (known[after], share)]
+
+
+def _mean(key: Key, values: FloatArray, answers: Sequence[tuple[Key, FloatArray]]) -> FloatArray:
+    """Return the mean of all key frames' answers at one's places, each where it looks the same there."""
+    sums, weights = values.copy(), np.ones(values.shape[:2], dtype=np.float32)
+    for other, said in answers:
+        if other is key or said.shape != values.shape:
+            continue
+        moved, kept = _moved(said, other.levels, key.levels)
+        sums += kept[..., None] * moved
+        weights += kept
+    mean: FloatArray = sums / weights[..., None]
+    return mean
+
+
+def _moved(values: FloatArray, there: Levels, here: Levels) -> tuple[FloatArray, FloatArray]:
+    """Return a key frame's values (k, l, n) at another frame's places, and (k, l) how much it looks the same there."""
+    shape = values.shape[:2]
+    motion = resized(flow(here, there), shape)
+    luma, remembered = (_at_size(levels, shape) for levels in (here, there))
+    kept = agreement(luma, warp(remembered, motion))[2]
+    return warp(values, motion), kept
+
+
+def _at_size(levels: Levels, shape: tuple[int, int]) -> FloatArray:
+    small = cv2.resize(levels, shape[::-1], interpolation=cv2.INTER_AREA).reshape(shape)
+    unit: FloatArray = np.divide(small, np.float32(255), dtype=np.float32)
+    return unit

@@ -1,0 +1,109 @@
+"""Key frames: which are kept, which shots are of one scene, and what they tell a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from numpy.typing import NDArray
+
+from tinct.coloring.film.memory import MOST_KEYS, KeyedShot, SceneMemory, remember
+from tinct.media.video.read import Frame
+
+RATE = 10
+Levels = NDArray[np.uint8]
+
+
+def place(name: str, *, shift: int = 0, light: float = 1.0) -> Levels:
+    """One of scikit-image's pictures at 96x128, moved a little and more or less exposed."""
+    picture = getattr(skimage.data, name)()
+    grey = picture if picture.ndim == 2 else cv2.cvtColor(picture[..., :3], cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (132, 96), interpolation=cv2.INTER_AREA)[:, shift : shift + 128]
+    return np.clip(small * light, 0, 255).astype(np.uint8)
+
+
+def film(*shots: list[Levels]) -> Generator[Frame, None, None]:
+    frames = [levels for shot in shots for levels in shot]
+    return (Frame(number, number, 1, levels, None) for number, levels in enumerate(frames))
+
+
+def remembered(*shots: list[Levels], memory: str = "scene", answer=None) -> SceneMemory:  # type: ignore[no-untyped-def]
+    result = remember(
+        film(*shots),
+        lambda frame: frame.luma,
+        seconds_at=lambda pts: pts / RATE,
+        answer=answer or (lambda levels: np.full((24, 32, 2), levels.mean() / 255, dtype=np.float32)),
+        memory=memory,
+    )
+    assert result is not None
+    return result
+
+
+def test_a_long_shot_has_few_key_frames_evenly_apart() -> None:
+    shot = KeyedShot(0)
+    levels = place("camera")
+    for number in range(600):
+        shot.take(number, number / RATE, levels)
+    gaps = np.diff([key.pts for key in shot.keys])
+    assert MOST_KEYS // 2 <= len(shot.keys) <= MOST_KEYS
+    assert shot.keys[0].pts == 0
+    assert gaps.min() == gaps.max()
+
+
+def test_shots_of_one_place_know_each_other_and_no_others() -> None:
+    there, back = [place("camera")] * 12, [place("camera", shift=2, light=0.9)] * 12
+    between = [place("chelsea")] * 12
+    shots = remembered(there, between, back)._shots
+    assert [shot.pts for shot in shots] == [0, 12, 24]
+    assert [shot.alike for shot in shots] == [[0, 2], [], [0, 2]]
+
+
+def test_answers_that_drift_are_drawn_to_what_the_key_frames_agree_on() -> None:
+    said = iter(np.linspace(-0.2, 0.2, 5))
+    still = [place("camera")] * 50
+
+    def answer(levels: Levels) -> NDArray[np.float32]:
+        return np.full((24, 32, 2), next(said), dtype=np.float32)
+
+    memory = remembered(still, answer=answer)
+    drawn = [memory.recall(pts, still[pts], np.full((24, 32, 2), 0.3, dtype=np.float32)) for pts in (0, 17, 49)]
+    assert max(np.abs(values).max() for values in drawn) < 0.03  # the five answers' mean is 0, the frame's own 0.3
+    assert next(said, None) is None
+
+
+def test_what_looks_different_keeps_the_frames_own_answer() -> None:
+    still = place("camera")
+    changed = still.copy()
+    changed[20:76, 60:116] = place("coins")[20:76, 60:116]
+    memory = remembered([still] * 30, answer=lambda levels: np.zeros((24, 32, 2), dtype=np.float32))
+    drawn = memory.recall(15, changed, np.full((24, 32, 2), 0.3, dtype=np.float32))
+    assert drawn[8:16, 18:26].mean() > 0.25
+    assert drawn[:, :10].mean() < 0.05
+
+
+@pytest.mark.parametrize(("memory", "shared"), [("scene", True), ("shot", False)])
+def test_a_scene_is_remembered_beyond_its_shot(memory: str, shared: bool) -> None:
+    first, second = [place("camera")] * 12, [place("camera", shift=2, light=0.92)] * 12
+    mean = second[0].mean()
+
+    def answer(levels: Levels) -> NDArray[np.float32]:
+        return np.full((24, 32, 2), 0.0 if levels.mean() <= mean else 0.4, dtype=np.float32)
+
+    kept = remembered(first, [place("chelsea")] * 12, second, memory=memory, answer=answer)
+    drawn = kept.recall(30, second[0], np.zeros((24, 32, 2), dtype=np.float32))
+    assert (drawn.mean() > 0.08) == shared
+
+
+def test_nothing_is_remembered_when_it_is_off() -> None:
+    frames = film([place("camera")] * 3)
+    assert remember(frames, lambda f: f.luma, seconds_at=float, answer=lambda levels: None, memory="off") is None
+
+
+def test_where_the_network_fails_on_key_frames_a_frame_keeps_its_answer() -> None:
+    still = [place("camera")] * 12
+    memory = remembered(still, answer=lambda levels: None)
+    own = np.full((24, 32, 2), 0.3, dtype=np.float32)
+    np.testing.assert_array_equal(memory.recall(5, still[0], own), own)
