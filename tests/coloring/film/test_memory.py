@@ -87,10 +87,10 @@ def test_what_looks_different_keeps_the_frames_own_answer() -> None:
 @pytest.mark.parametrize(("memory", "shared"), [("scene", True), ("shot", False)])
 def test_a_scene_is_remembered_beyond_its_shot(memory: str, shared: bool) -> None:
     first, second = [place("camera")] * 12, [place("camera", shift=2, light=0.92)] * 12
-    mean = second[0].mean()
+    between = (first[0].mean() + second[0].mean()) / 2
 
     def answer(levels: Levels) -> NDArray[np.float32]:
-        return np.full((24, 32, 2), 0.0 if levels.mean() <= mean else 0.4, dtype=np.float32)
+        return np.full((24, 32, 2), 0.0 if levels.mean() < between else 0.4, dtype=np.float32)
 
     kept = remembered(first, [place("chelsea")] * 12, second, memory=memory, answer=answer)
     drawn = kept.recall(30, second[0], np.zeros((24, 32, 2), dtype=np.float32))
