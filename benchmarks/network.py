@@ -77,7 +77,8 @@ def opened(runtime: str, precision: str, path: Path, output: str) -> Callable[[A
     cores = common.core_count()
     if runtime == "openvino":
         graph = openvino.read_graph(path)
-        return openvino.open_graph(graph, path, output, threads=cores, cores=cores, precision=precision)
+        infer = openvino.open_graph(graph, path, threads=cores, cores=cores, precision=precision)
+        return lambda values: infer(values, [output])[0]
     session = open_graph(path, threads=cores)
     return lambda values: session.run([output], {"luma": values})[0]
 

@@ -78,6 +78,12 @@ def test_onnx_runtime_gives_what_pytorch_gives(runs: dict[str, Path], tmp_path: 
             expected = network.finish(torch.from_numpy(expected), card.task).numpy()
         scale = 128 if name == "chroma" else 1
         np.testing.assert_allclose(session.run(luma) / scale, expected, atol=1e-3 * max(1, np.abs(expected).max()))
+        with torch.no_grad():
+            inner = network.forward_tapped(torch.from_numpy(luma)[None, None])[1:]
+        assert card.features == network.tapped
+        for (of, values), given in zip(session.features(luma).items(), inner, strict=True):
+            assert values.shape[:2] == tuple(edge // card.features[of] for edge in luma.shape)
+            np.testing.assert_allclose(values, given[0].permute(1, 2, 0), atol=1e-3 * max(1, float(given.abs().max())))
 
 
 def test_the_graph_is_plain_and_dynamic(runs: dict[str, Path], tmp_path: Path) -> None:

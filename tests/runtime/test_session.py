@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -117,7 +118,47 @@ def test_openvino_in_float32_gives_the_same_numbers(tiny_model: Path) -> None:
     card, infer = openvino.open_model(tiny_model, threads=None, cores=2, precision="f32")
     expected = Session(tiny_model, runtime="onnxruntime").run(picture)
     assert card == read_card(tiny_model)
-    np.testing.assert_allclose(np.moveaxis(infer(picture[None, None])[0], 0, -1), expected, atol=1e-3)
+    np.testing.assert_allclose(np.moveaxis(infer(picture[None, None], ["logits"])[0][0], 0, -1), expected, atol=1e-3)
+
+
+@pytest.fixture
+def seeing_model(tiny_model: Path, tmp_path: Path) -> Path:
+    """The tiny model, which gives what its first layer sees as well."""
+    model = onnx.load(tiny_model)
+    inner = next(node.output[0] for node in model.graph.node if node.op_type == "Relu")
+    model.graph.node.append(onnx.helper.make_node("Identity", [inner], ["features_2"]))
+    shape = ["batch", None, "h", "w"]
+    model.graph.output.append(onnx.helper.make_tensor_value_info("features_2", onnx.TensorProto.FLOAT, shape))
+    card = dataclasses.replace(read_card(tiny_model), features={"features_2": 2})
+    onnx.helper.set_model_props(model, {"tinct": card.to_json()})
+    onnx.save(model, tmp_path / "seeing.onnx")
+    return tmp_path / "seeing.onnx"
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", pytest.param("openvino", marks=needs_openvino)])
+def test_inner_features_come_beside_the_answer(seeing_model: Path, tiny_model: Path, runtime: str) -> None:
+    session, picture = Session(seeing_model, runtime=runtime), luma(21, 30)
+    by_hand = np.pad(picture, ((0, 3), (0, 2)), mode="reflect")[None, None]
+    (expected,) = ReferenceEvaluator(onnx.load(str(seeing_model))).run(["features_2"], {"luma": by_hand})
+    found = session.features(picture)
+    assert list(found) == ["features_2"]
+    limit = 1e-4 if runtime == "onnxruntime" else 0.02 * np.abs(expected).max()
+    np.testing.assert_allclose(found["features_2"], np.moveaxis(expected[0], 0, -1)[:11, :15], atol=limit)
+    rounding = 0 if runtime == "onnxruntime" else 0.05  # bfloat16, rounded where another output is read
+    np.testing.assert_allclose(session.run(picture), Session(tiny_model, runtime=runtime).run(picture), atol=rounding)
+
+
+def test_files_without_features_have_none(tiny_model: Path) -> None:
+    assert Session(tiny_model, runtime="onnxruntime").features(luma(8, 8)) == {}
+
+
+def test_features_that_the_graph_lacks_are_told(seeing_model: Path) -> None:
+    model = onnx.load(seeing_model)
+    card = dataclasses.replace(read_card(seeing_model), features={"features_2": 2, "features_4": 4})
+    onnx.helper.set_model_props(model, {"tinct": card.to_json()})
+    onnx.save(model, seeing_model)
+    with pytest.raises(ModelError, match=r"does not give features_4 of its card; export the model again"):
+        read_card(seeing_model)
 
 
 @needs_openvino

@@ -124,8 +124,10 @@ def export(run: str | Path, out: str | Path, settings: Export | None = None, *, 
         session = Session(path, runtime="onnxruntime")
         for luma in _trial_pictures(opened, card):
             with torch.no_grad():
-                expected = output(torch.from_numpy(luma)[None, None])[0].permute(1, 2, 0).numpy()
+                given = output(torch.from_numpy(luma)[None, None])
+            expected, *features = (values[0].permute(1, 2, 0).numpy() for values in given)
             yield expected, session.run(luma)
+            yield from zip(features, session.features(luma).values(), strict=True)
 
     write_model(_graph(output, card, half=settings.half), card, target, trials=trials, tolerance=TOLERANCE)
     write_twin(network, card, twin, half=settings.half)
@@ -157,7 +159,7 @@ def trained_network(run: Run, *, checkpoint: str = "last") -> tuple[Network, dic
 
 
 class _Output(nn.Module):
-    """The network with its output in the card's units, or its logits shifted by a number for each bin."""
+    """The network with its output in the card's units, or its logits shifted by a number for each bin; its features."""
 
     shift: torch.Tensor | None
 
@@ -168,11 +170,12 @@ class _Output(nn.Module):
         self.scale = scale
         self.register_buffer("shift", None if shift is None else shift.view(1, -1, 1, 1))
 
-    def forward(self, luma: torch.Tensor) -> torch.Tensor:
-        result = self.network.finish(self.network(luma), self.task)
+    def forward(self, luma: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        output, *features = self.network.forward_tapped(luma)
+        result = self.network.finish(output, self.task)
         if self.shift is not None:
             result = result + self.shift
-        return result * self.scale if self.scale != 1.0 else result
+        return result * self.scale if self.scale != 1.0 else result, *features
 
 
 def _graph(output: _Output, card: Card, *, half: bool) -> onnx.ModelProto:
@@ -184,17 +187,18 @@ def _graph(output: _Output, card: Card, *, half: bool) -> onnx.ModelProto:
         output,
         example,
         input_name="luma",
-        output_name=OUTPUTS[card.task],
+        output_names=[OUTPUTS[card.task], *card.features],
         dynamic_shapes={0: batch, 2: card.multiple * rows, 3: card.multiple * columns},
     )
     if half:
         store_half(model)
     # What the exporter derives of the dimensions reads as formulas; these are plain names.
-    names = ("batch", None, "height", "width"), ("batch", None, "output_height", "output_width")
-    for value, dimensions in zip((model.graph.input[0], model.graph.output[0]), names, strict=True):
-        for dimension, name in zip(value.type.tensor_type.shape.dim, dimensions, strict=True):
-            if name is not None:
-                dimension.dim_param = name
+    prefixes = ("", "output_", *(f"{name}_" for name in card.features))
+    for value, prefix in zip((model.graph.input[0], *model.graph.output), prefixes, strict=True):
+        batch_size, _, *edges = value.type.tensor_type.shape.dim
+        batch_size.dim_param = "batch"
+        for edge, name in zip(edges, ("height", "width"), strict=True):
+            edge.dim_param = prefix + name
     return model
 
 
@@ -226,6 +230,7 @@ def _card(run: Run, network: Network, state: dict[str, Any], settings: Export, *
         bins=run.bins.to_card() if run.bins is not None else None,
         output_stride=network.stride,
         multiple=network.multiple,
+        features=dict(network.tapped),
         data={
             "name": Path(training.data.rstrip("/")).name,
             "photographs": source.count,

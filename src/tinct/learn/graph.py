@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,15 +30,20 @@ HALF_FROM = 1024
 
 
 def network_graph(
-    network: nn.Module, example: torch.Tensor, *, input_name: str, output_name: str, dynamic_shapes: dict[int, Any]
+    network: nn.Module,
+    example: torch.Tensor,
+    *,
+    input_name: str,
+    output_names: Sequence[str],
+    dynamic_shapes: dict[int, Any],
 ) -> onnx.ModelProto:
-    """Convert a network of one input and one output to ONNX.
+    """Convert a network of one input to ONNX.
 
     Args:
         network: in inference mode.
         example: an input.
         input_name: the graph's.
-        output_name: the graph's.
+        output_names: the graph's, as many as the network gives.
         dynamic_shapes: the input's axes that may have another length, as `torch.export` takes them.
     """
     with quiet("torch.onnx", "onnxscript", "onnx_ir"):
@@ -46,7 +51,7 @@ def network_graph(
             network,
             (example,),
             input_names=[input_name],
-            output_names=[output_name],
+            output_names=list(output_names),
             dynamic_shapes=(dynamic_shapes,),
             dynamo=True,
             optimize=True,

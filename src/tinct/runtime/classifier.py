@@ -170,7 +170,7 @@ class ClassifierSession:
             ModelError: the model failed.
             DivergedError: it gives no finite numbers.
         """
-        logits = run_graph(self._graph, graph_input(pixels, self.card), path=self.path)
+        logits = run_graph(self._graph, graph_input(pixels, self.card), path=self.path)[0]
         check_finite(logits, self.path)
         return np.asarray(logits, dtype=np.float32)
 

@@ -2,7 +2,8 @@
 
 The card is JSON under the key `tinct` of the ONNX metadata. The graph takes `luma` (N, 1, H, W) float32 in 0..1 and
 gives `logits` (N, n, h, w) for the task `bins`, `chroma` (N, 2, h, w) in the space's units for `regression`, or the
-whole picture `rgb` (N, 3, h, w) as sRGB in 0..1, where h = H / output_stride.
+whole picture `rgb` (N, 3, h, w) as sRGB in 0..1, where h = H / output_stride. It may give inner features as well, under
+the names that the card lists.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
@@ -114,6 +116,11 @@ class BaseCard:
         """The names of the graph's input and output."""
         raise NotImplementedError
 
+    @property
+    def inner_outputs(self) -> tuple[str, ...]:
+        """The names of the graph's other outputs."""
+        return ()
+
     @classmethod
     def wrong_task(cls, task: object) -> str:
         """Return why a card of this task is not one of these; empty if it is."""
@@ -143,6 +150,8 @@ class Card(BaseCard):
         temperature: the default temperature of decoding, above 0.
         caution: the default caution of decoding, 0..4; see `tinct.color.decoding.annealed_mean`.
         calibration: what the logits are divided by to make probabilities that hold, above 0; 1 leaves them as they are.
+        features: names of the graph's outputs that tell things apart, with how many input pixels one of theirs stands
+            for along each axis; files from before there were any have none.
         views: the default number of views of a photograph that are averaged, 1, 2 or 4; see
             `tinct.coloring.photo.prediction`.
     """
@@ -158,10 +167,15 @@ class Card(BaseCard):
     caution: float = 0.0
     views: int = 1
     calibration: float = 1.0
+    features: dict[str, int] = field(default_factory=dict)
 
     @property
     def graph_names(self) -> tuple[str, str]:
         return "luma", OUTPUTS[self.task]
+
+    @property
+    def inner_outputs(self) -> tuple[str, ...]:
+        return tuple(self.features)
 
     def color_bins(self) -> ColorBins | None:
         """Return the colour bins, None for other tasks.
@@ -191,6 +205,8 @@ class Card(BaseCard):
             raise ModelError(f"views {self.views} is none of {VIEWS}")
         if not (self.calibration > 0 and math.isfinite(self.calibration)):
             raise ModelError(f"calibration {self.calibration} is out of range")
+        if any(stride < 1 or self.multiple % stride for stride in self.features.values()):
+            raise ModelError(f"features {self.features} and multiple {self.multiple} do not fit together")
         check_decoding(temperature=self.temperature, caution=self.caution)
         chroma_space(self.space)
         self.color_bins()
@@ -301,14 +317,16 @@ def open_graph(path: Path, *, optimize: bool = True, threads: int | None = None)
         raise ModelError(f"{path}: not an ONNX model, or a damaged one ({reason}); copy or export it again") from error
 
 
-def run_graph(graph: onnxruntime.InferenceSession, values: FloatArray, *, path: Path) -> FloatArray:
-    """Run an opened graph of one input on a batch.
+def run_graph(
+    graph: onnxruntime.InferenceSession, values: FloatArray, *, path: Path, outputs: Sequence[str] | None = None
+) -> list[FloatArray]:
+    """Run an opened graph of one input on a batch; of its outputs the named ones are computed, all without names.
 
     Raises:
         ModelError: the graph failed on it.
     """
     try:
-        result: FloatArray = graph.run(None, {graph.get_inputs()[0].name: values})[0]
+        result: list[FloatArray] = graph.run(outputs, {graph.get_inputs()[0].name: values})
     except Exception as error:  # ONNX Runtime's own classes have no public base but this
         reason = " ".join(str(error).split())
         raise ModelError(f"{path}: the network failed on an input of shape {values.shape}: {reason}") from error
@@ -365,4 +383,6 @@ def checked_card(
             f"{path}: the graph takes {inputs} and gives {outputs}, where its card promises {taken} in and {given} "
             f"out; {kind.again}"
         )
+    if lost := set(card.inner_outputs) - set(outputs):
+        raise ModelError(f"{path}: the graph does not give {', '.join(sorted(lost))} of its card; {kind.again}")
     return card

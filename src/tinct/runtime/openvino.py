@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +12,14 @@ import numpy as np
 
 from tinct.color.spaces import FloatArray
 from tinct.errors import MissingExtraError, ModelError
-from tinct.runtime.modelfile import METADATA_KEY, OUTPUTS, Card, checked_card, read_card
+from tinct.runtime.modelfile import METADATA_KEY, Card, checked_card, read_card
 
 if TYPE_CHECKING:
     import openvino
 
+
+# From lumas (N, 1, H, W) and names of outputs to those outputs.
+Infer = Callable[[FloatArray, Sequence[str]], list[FloatArray]]
 
 # The tag of an ONNX file's first field, the version of its format.
 _ONNX_BEGINS = b"\x08"
@@ -42,9 +45,7 @@ def computes_bfloat16() -> bool:
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def open_model(
-    path: Path, *, threads: int | None, cores: int, precision: str | None = None
-) -> tuple[Card, Callable[[FloatArray], FloatArray]]:
+def open_model(path: Path, *, threads: int | None, cores: int, precision: str | None = None) -> tuple[Card, Infer]:
     """Open a model file in OpenVINO; return its card, and what runs its graph.
 
     Arguments and errors are those of `read_graph` and `open_graph`.
@@ -59,7 +60,7 @@ def open_model(
         path=path,
         kind=Card,
     )
-    return card, open_graph(graph, path, OUTPUTS[card.task], threads=threads, cores=cores, precision=precision)
+    return card, open_graph(graph, path, threads=threads, cores=cores, precision=precision)
 
 
 def read_graph(path: Path) -> openvino.Model:
@@ -87,21 +88,21 @@ def read_graph(path: Path) -> openvino.Model:
 
 
 def open_graph(
-    graph: openvino.Model, path: Path, output: str, *, threads: int | None, cores: int, precision: str | None = None
-) -> Callable[[FloatArray], FloatArray]:
+    graph: openvino.Model, path: Path, *, threads: int | None, cores: int, precision: str | None = None
+) -> Infer:
     """Make a graph ready to run.
 
     Args:
         graph: what `read_graph` gave.
         path: where it came from, for messages.
-        output: the name of its output.
         threads: how many threads one run uses, all cores without it. Where that leaves cores over, as many runs as fit
             go at once when several threads ask for them.
         cores: how many cores there are for all runs together.
         precision: `bf16` or `f32`; what the processor does best without it.
 
     Returns:
-        A function from the array for the graph's input `luma` to the output's; several threads may call it at once.
+        A function from the array for the graph's input `luma` and names of outputs to those; several threads may call
+        it at once. Outputs that are not asked for cost nothing: they are computed on the way to the others.
 
     Raises:
         ModelError: OpenVINO cannot use the graph.
@@ -123,12 +124,13 @@ def open_graph(
     _ = openvino.Tensor(np.zeros(1, dtype=np.float32)).data
     requests = threading.local()  # a request runs one thing at a time, so each thread has its own
 
-    def infer(lumas: FloatArray) -> FloatArray:
+    def infer(lumas: FloatArray, outputs: Sequence[str]) -> list[FloatArray]:
         if not hasattr(requests, "own"):
             requests.own = compiled.create_infer_request()
         try:
-            # A copy: the request's own memory is written over by its next run.
-            return np.array(requests.own.infer({"luma": lumas})[output], dtype=np.float32)
+            results = requests.own.infer({"luma": lumas})
+            # Copies: the request's own memory is written over by its next run.
+            return [np.array(results[name], dtype=np.float32) for name in outputs]
         except RuntimeError as error:
             reason = " ".join(str(error).split())[-200:]
             raise ModelError(f"{path}: OpenVINO failed on input {lumas.shape} ({reason})") from error

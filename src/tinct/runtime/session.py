@@ -12,7 +12,16 @@ from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, ModelError
 from tinct.parallel import core_count
 from tinct.runtime import DEFAULT_MODEL, check_running, openvino
-from tinct.runtime.modelfile import OUTPUT_CHANNELS, Card, card_of, check_finite, find_model, open_graph, run_graph
+from tinct.runtime.modelfile import (
+    OUTPUT_CHANNELS,
+    OUTPUTS,
+    Card,
+    card_of,
+    check_finite,
+    find_model,
+    open_graph,
+    run_graph,
+)
 
 
 class Session:
@@ -47,7 +56,7 @@ class Session:
         else:
             graph = open_graph(self.path, threads=threads or core_count())
             self.card = card_of(graph, self.path, kind=Card)
-            self._infer = lambda lumas: run_graph(graph, lumas, path=self.path)
+            self._infer = lambda lumas, outputs: run_graph(graph, lumas, path=self.path, outputs=outputs)
         self.bins = self.card.color_bins()
 
     def run(self, luma: NDArray[Any]) -> FloatArray:
@@ -79,19 +88,45 @@ class Session:
             ModelError: the network failed on it.
             DivergedError: it gives no finite numbers.
         """
+        (result,) = self._outputs(lumas, {OUTPUTS[self.card.task]: self.card.output_stride})
+        expected = self.bins.count if self.bins is not None else OUTPUT_CHANNELS[self.card.task]
+        if result.shape[-1] != expected:
+            raise ModelError(f"{self.path}: the graph gives {result.shape}, its card promises {expected} channels")
+        return result
+
+    def features(self, luma: NDArray[Any]) -> dict[str, FloatArray]:
+        """Run the network on one picture for what it sees in it, by which things are told apart.
+
+        Args:
+            luma: (H, W) in 0..1, of any size from 1 x 1.
+
+        Returns:
+            Of each name in the card's `features`, (ceil(H / stride), ceil(W / stride), n) float32; nothing from files
+            that have none. Errors are those of `run_batch`.
+        """
+        if luma.ndim != 2:
+            raise InputError(f"luma must have the shape (H, W), not {luma.shape}")
+        strides = self.card.features
+        return {name: values[0] for name, values in zip(strides, self._outputs(luma[None], strides), strict=True)}
+
+    def _outputs(self, lumas: NDArray[Any], strides: dict[str, int]) -> list[FloatArray]:
+        """Return the named outputs, (N, h, w, n) each, cropped to the pictures by how much smaller each is."""
         if lumas.ndim != 3 or 0 in lumas.shape:
             raise InputError(f"lumas must have the shape (N, H, W) and hold something, not {lumas.shape}")
         if not np.issubdtype(lumas.dtype, np.floating):
             raise InputError(f"luma must be floats in 0..1, not {lumas.dtype}")
+        if not strides:
+            return []
         height, width = lumas.shape[1:]
-        stride = self.card.output_stride
-        result = self._infer(padded(lumas.astype(np.float32, copy=False), self.card.multiple)[:, None])
-        expected = self.bins.count if self.bins is not None else OUTPUT_CHANNELS[self.card.task]
-        if result.ndim != 4 or result.shape[1] != expected:
-            raise ModelError(f"{self.path}: the graph gives {result.shape}, its card promises {expected} channels")
-        check_finite(result, self.path)
-        cropped = result[:, :, : -(-height // stride), : -(-width // stride)]
-        return np.ascontiguousarray(np.moveaxis(cropped, 1, -1), dtype=np.float32)
+        results = self._infer(padded(lumas.astype(np.float32, copy=False), self.card.multiple)[:, None], [*strides])
+        cropped = []
+        for result, (name, stride) in zip(results, strides.items(), strict=True):
+            if result.ndim != 4:
+                raise ModelError(f"{self.path}: the graph gives {name} of the shape {result.shape}, not (N, n, h, w)")
+            check_finite(result, self.path)
+            inside = result[:, :, : -(-height // stride), : -(-width // stride)]
+            cropped.append(np.ascontiguousarray(np.moveaxis(inside, 1, -1), dtype=np.float32))
+        return cropped
 
 
 def padded(lumas: FloatArray, multiple: int) -> FloatArray:

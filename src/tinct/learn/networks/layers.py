@@ -18,11 +18,17 @@ class Network(nn.Module):
         stride: how much smaller than the input the output is: 1, 2 or 4.
         multiple: what height and width must be multiples of.
         bounded: chroma is the output's tanh, and so within ±1 of the scale it is learned in.
+        tapped: names of inner features that tell things apart, and how much smaller than the input each is.
     """
 
     stride: int = 1
     multiple: int = 1
     bounded: bool = False
+    tapped: dict[str, int] = {}  # noqa: RUF012 - a constant of each class
+
+    def forward_tapped(self, luma: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return what `forward` gives, and behind it the features named in `tapped`, (N, channels, h, w) each."""
+        return (self(luma),)
 
     def finish(self, output: torch.Tensor, task: str) -> torch.Tensor:
         """Bring what `forward` gave into the task's range.

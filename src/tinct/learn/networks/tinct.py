@@ -104,6 +104,7 @@ class LiteNetwork(EncoderNetwork):
 
     stride = 4
     multiple = 32
+    tapped = {"features_8": 8, "features_16": 16, "features_32": 32}  # noqa: RUF012
     encoder: EfficientNetLite
 
     def __init__(self, outputs: int, options: LiteOptions) -> None:
@@ -139,12 +140,16 @@ class LiteNetwork(EncoderNetwork):
 
     def forward(self, luma: torch.Tensor) -> torch.Tensor:
         """Map luma (N, 1, H, W) to (N, outputs, H / 4, W / 4)."""
+        return self.forward_tapped(luma)[0]
+
+    def forward_tapped(self, luma: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return what `forward` gives, and the encoder's last features at 1/8, 1/16 and 1/32 of the size."""
         _, *skips, deepest = self.encoder.stages(luma.expand(-1, 3, -1, -1))
         context = self.context(self.encoder.top(deepest).mean(dim=(2, 3)))
         features = self.deep(torch.relu(self.bottom(deepest) + context[:, :, None, None]))
         narrowed = (skip(values) for skip, values in zip(self.skip, skips[::-1], strict=True))
         result: torch.Tensor = self.head(_climb(features, narrowed, self.narrow, self.refine))
-        return result
+        return result, *skips[1:], deepest
 
 
 class Lite0Network(LiteNetwork):
