@@ -19,7 +19,9 @@ from tinct.data.duplicates import (
     find_leaks,
     fingerprint,
     look_alikes,
+    near_duplicates,
 )
+from tinct.data.likeness import Layout, detail, stack_details
 from tinct.data.pictures import find_splits
 from tinct.data.prepare import prepare
 
@@ -137,3 +139,99 @@ def test_unreadable_pictures_are_passed_over(photographs, tmp_path):
         write(tmp_path / split / "0.png", photographs[1])
         (tmp_path / split / "broken.jpg").write_bytes(b"no picture")
     assert [(leak.first, leak.kind) for leak in find_leaks(tmp_path)] == [("train/0.png", EXACT)]
+
+
+@pytest.fixture(scope="module")
+def copies():
+    """Ten pictures; 3 is 0 recompressed, 4 is 1 resized, and 5 and 6 are plain with noise of their own."""
+    random = np.random.default_rng(0)
+    shapes = [cv2.resize(random.integers(0, 256, (12, 12, 3), dtype=np.uint8), (96, 96)) for _ in range(3)]
+    again = cv2.imdecode(cv2.imencode(".jpg", shapes[0], [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_COLOR)
+    small = cv2.resize(cv2.resize(shapes[1], (70, 70), interpolation=cv2.INTER_AREA), (96, 96))
+    ramp = np.linspace(60, 120, 96)[None, :, None]
+    plain = [(ramp + random.normal(0, 3, (96, 96, 3))).clip(0, 255).astype(np.uint8) for _ in range(5)]
+    return np.stack([*shapes, again, small, *plain])
+
+
+def test_copies_are_grouped_and_plain_pictures_of_one_kind_are_not(copies):
+    groups = near_duplicates(copies)
+    assert groups.tolist() == [0, 1, 2, 0, 1, 5, 6, 7, 8, 9]
+    grey = copies.mean(axis=-1, keepdims=True).astype(np.float32)
+    assert near_duplicates(grey).tolist() == groups.tolist()
+
+
+def test_axes_and_captions_that_all_pictures_share_make_no_copies_of_them():
+    random = np.random.default_rng(4)
+    pictures = np.full((30, 96, 128, 3), 255, dtype=np.uint8)
+    for picture in pictures:
+        noise = random.normal(0, 4, (72, 96, 1))
+        picture[12:84, 16:112] = np.clip(np.array([30, 60, 110]) + noise, 0, 255)
+        cv2.putText(picture, "Time [s]", (30, 94), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (0, 0, 0), 1)
+        cv2.rectangle(picture, (15, 11), (112, 84), (0, 0, 0), 1)
+    pictures[29] = cv2.imdecode(cv2.imencode(".jpg", pictures[3], [cv2.IMWRITE_JPEG_QUALITY, 90])[1], cv2.IMREAD_COLOR)
+    pictures[28] = pictures[5]
+    assert near_duplicates(pictures).tolist() == [*range(28), 5, 3]
+
+
+def as_jpeg(picture: np.ndarray, quality: int = 75) -> np.ndarray:
+    return cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+
+
+@pytest.fixture(scope="module")
+def plots() -> np.ndarray:
+    """120 plain noisy pictures of two hues 3 degrees apart, half of them in axes that they share."""
+    random, pictures = np.random.default_rng(3), []
+    for index in range(120):
+        value = 0.55 + random.normal(0, 0.03, (96, 128)) + random.normal(0, 0.02)
+        hsv = np.stack([np.full((96, 128), 216 + 3 * (index % 2)), np.full((96, 128), 0.7), value], axis=-1)
+        rgb = np.rint(255 * cv2.cvtColor(hsv.astype(np.float32), cv2.COLOR_HSV2RGB)).astype(np.uint8)
+        if index % 4 < 2:
+            framed = np.full((96, 128, 3), 255, np.uint8)
+            framed[10:82, 18:120] = cv2.resize(rgb, (102, 72), interpolation=cv2.INTER_AREA)
+            cv2.rectangle(framed, (17, 9), (120, 82), (0, 0, 0), 1)
+            cv2.putText(framed, "Time [s]", (40, 94), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (0, 0, 0), 1)
+            rgb = framed
+        pictures.append(rgb)
+    return np.stack(pictures)
+
+
+def test_independent_plots_are_no_copies_and_jpegs_of_them_are(plots):
+    assert near_duplicates(plots).tolist() == list(range(120))
+    again = np.stack([as_jpeg(picture) for picture in plots[::5]])
+    groups = near_duplicates(np.concatenate([plots, again]))
+    assert groups[:120].tolist() == list(range(120))
+    assert (groups[120:] == np.arange(0, 120, 5)).sum() >= 23
+    marks = [
+        Mark.of(picture, content=picture.tobytes(), name=str(index), split="train" if index < 120 else "val")
+        for index, picture in enumerate([*plots, *again])
+    ]
+    pairs = find_duplicates(marks)
+    assert len(pairs) >= 23
+    assert all(int(pair.first) == 5 * (int(pair.second) - 120) for pair in pairs)
+
+
+def test_the_same_shapes_in_another_colour_are_another_picture(plots):
+    hsv = [cv2.cvtColor(picture, cv2.COLOR_RGB2HSV) for picture in plots[2:60:4]]
+    turned = [cv2.cvtColor(each + np.array([4, 0, 0], np.uint8), cv2.COLOR_HSV2RGB) for each in hsv]
+    both = np.concatenate([plots, np.stack(turned)])
+    assert near_duplicates(both).tolist() == list(range(len(both)))
+
+
+def test_several_copies_of_one_picture_are_no_layout():
+    random = np.random.default_rng(7)
+    shapes = [cv2.resize(random.integers(0, 256, (9, 12, 3), dtype=np.uint8), (128, 96)) for _ in range(20)]
+    several = [as_jpeg(shapes[4], quality) for quality in (30, 40, 50, 60, 70, 80, 90)]
+    assert near_duplicates(np.stack([*shapes, *several])).tolist() == [*range(20), *[4] * 7]
+
+
+def test_what_is_left_of_a_pair_is_what_a_ridge_regression_on_all_others_leaves(plots):
+    vectors = stack_details([detail(picture) for picture in [*plots[:30], as_jpeg(plots[5])]])
+    pairs = np.array([[5, 30], [0, 1]])
+    found = Layout(vectors, np.empty((0, 2), dtype=np.intp)).correlations(pairs)
+    ridge = 1.3 * 48**2
+    for pair, correlation in zip(pairs, found, strict=True):
+        others = np.delete(vectors.astype(np.float64), pair, axis=0)
+        two = vectors[pair].astype(np.float64)
+        left = two @ np.linalg.solve(np.eye(48**2) + others.T @ others / ridge, two.T)
+        expected = left[0, 1] / np.sqrt(left[0, 0] * left[1, 1])
+        assert correlation == pytest.approx(expected, abs=1e-4)

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from tinct.data.duplicates import near_duplicates
 from tinct.data.labelled import common_size, find_labelled, load
 from tinct.errors import DataError, SettingError
-from tinct.learn.recognize.folds import leaks, near_duplicates, stratified_folds
+from tinct.learn.recognize.folds import leaks, stratified_folds
 from tinct.learn.recognize.statistics import class_weights
 
 
@@ -159,38 +160,6 @@ def test_what_cannot_be_trained_on_is_refused(tmp_path):
 def test_rare_classes_weigh_more():
     weights = class_weights(np.array([0, 0, 0, 1]), 3)
     assert weights.tolist() == pytest.approx([4 / 6, 2, 0])
-
-
-@pytest.fixture(scope="module")
-def copies():
-    """Ten pictures; 3 is 0 recompressed, 4 is 1 resized, and 5 and 6 are plain with noise of their own."""
-    random = np.random.default_rng(0)
-    shapes = [cv2.resize(random.integers(0, 256, (12, 12, 3), dtype=np.uint8), (96, 96)) for _ in range(3)]
-    again = cv2.imdecode(cv2.imencode(".jpg", shapes[0], [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_COLOR)
-    small = cv2.resize(cv2.resize(shapes[1], (70, 70), interpolation=cv2.INTER_AREA), (96, 96))
-    ramp = np.linspace(60, 120, 96)[None, :, None]
-    plain = [(ramp + random.normal(0, 3, (96, 96, 3))).clip(0, 255).astype(np.uint8) for _ in range(5)]
-    return np.stack([*shapes, again, small, *plain])
-
-
-def test_copies_are_grouped_and_plain_pictures_of_one_kind_are_not(copies):
-    groups = near_duplicates(copies)
-    assert groups.tolist() == [0, 1, 2, 0, 1, 5, 6, 7, 8, 9]
-    grey = copies.mean(axis=-1, keepdims=True).astype(np.float32)
-    assert near_duplicates(grey).tolist() == groups.tolist()
-
-
-def test_axes_and_captions_that_all_pictures_share_make_no_copies_of_them():
-    random = np.random.default_rng(4)
-    pictures = np.full((30, 96, 128, 3), 255, dtype=np.uint8)
-    for picture in pictures:
-        noise = random.normal(0, 4, (72, 96, 1))
-        picture[12:84, 16:112] = np.clip(np.array([30, 60, 110]) + noise, 0, 255)
-        cv2.putText(picture, "Time [s]", (30, 94), cv2.FONT_HERSHEY_SIMPLEX, 0.35, (0, 0, 0), 1)
-        cv2.rectangle(picture, (15, 11), (112, 84), (0, 0, 0), 1)
-    pictures[29] = cv2.imdecode(cv2.imencode(".jpg", pictures[3], [cv2.IMWRITE_JPEG_QUALITY, 90])[1], cv2.IMREAD_COLOR)
-    pictures[28] = pictures[5]
-    assert near_duplicates(pictures).tolist() == [*range(28), 5, 3]
 
 
 def test_folds_measure_each_picture_once_keep_copies_together_and_classes_in_proportion():

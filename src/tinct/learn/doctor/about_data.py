@@ -40,7 +40,7 @@ def data_findings(found: Examination) -> Iterator[Finding]:
 def _contradictions(found: Examination) -> Iterator[Finding]:
     if found.twins:
         count, total = len(found.twins), len(found.loaded.labelled.paths)
-        pixels = found.loaded.pixels
+        pixels = found.loaded.compared
         # What looks alike by hash and detail may still be two pictures.
         same = all(np.array_equal(pixels[one], pixels[other]) for one, other in found.twins)
         yield Finding(
@@ -64,8 +64,8 @@ def _leaks(found: Examination) -> Iterator[Finding]:
             "leak",
             80,
             f"{_pictures(found.leaks)} of val/ or test/ {'are' if found.leaks > 1 else 'is'} in train/ too",
-            ["copies and near-duplicates, told by hash and fine detail; figures measured on them are too good"],
-            "delete them from val/ and test/, or put all pictures into one folder and let tinct split it",
+            ["copies, told by what other pictures do not share; figures measured on them are too good"],
+            "put both of a pair on one side, or all pictures into one folder and let tinct split it",
         )
     inside = found.copies - found.leaks
     total = len(found.groups)
@@ -75,7 +75,7 @@ def _leaks(found: Examination) -> Iterator[Finding]:
             20,
             f"{_pictures(inside)} of {total} are copies of others",
             ["tinct keeps copies on one side when it splits; a split at random does not, and its figures are too good"],
-            "delete the copies, or split with tinct classify train",
+            "split with tinct classify train, or keep both of a pair on one side",
         )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.inputs import PICTURE, input_space
+from tinct.data.duplicates import near_duplicates
 from tinct.data.file_losses import grey_pictures, look_at_files, twins
 from tinct.data.labelled import Labelled, Loaded, common_size, find_labelled, load
 from tinct.data.pictures import TEST, TRAIN, VAL
@@ -36,7 +37,6 @@ from tinct.learn.doctor.plain import (
 )
 from tinct.learn.doctor.trials import STEPS, Setup
 from tinct.learn.recognize.candidates import COLOR_STATISTICS
-from tinct.learn.recognize.folds import near_duplicates
 from tinct.learn.recognize.statistics import LOGISTIC, fit_head
 
 # More pictures than this are not read: what is looked for shows in a part of them.

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from tinct.data.duplicates import near_duplicates
 from tinct.data.labelled import Labelled, Loaded, common_size, find_labelled, load
 from tinct.data.pictures import TEST, TRAIN, VAL
 from tinct.errors import DataError, SettingError
 from tinct.learn.recognize.augment import check_augmentation
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, Choices, choose_candidates
 from tinct.learn.recognize.export import finish
-from tinct.learn.recognize.folds import Fold, leaks, near_duplicates, stratified_folds
+from tinct.learn.recognize.folds import Fold, leaks, stratified_folds
 from tinct.learn.recognize.statistics import BOOSTING, JOINED
 from tinct.learn.recognize.trial import Judged, Notebook, StatisticsCache, judge, run_trial
 from tinct.runtime.classifier import ClassifierCard

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tinct.data.duplicates import near_duplicates
 from tinct.learn.doctor.evidence import Evidence
 from tinct.learn.doctor.own.case import Case, Outcome
 from tinct.learn.doctor.own.sample import Sample
@@ -26,7 +27,6 @@ from tinct.learn.doctor.plain import (
     paired_p,
 )
 from tinct.learn.doctor.probes import ByHeart, Seen
-from tinct.learn.recognize.folds import near_duplicates
 from tinct.learn.recognize.statistics import LOGISTIC, fit_head
 
 # Worse than plain statistics by so much, and by more than chance, is falling short.

@@ -115,7 +115,7 @@ def _copies(found: Examined) -> Iterator[Finding]:
         yield Finding(
             "leak", 90 if leaks > 0.05 * len(theirs) else 70,
             f"{leaks} of {len(theirs)} samples of the validation are among those trained on",
-            ["told to the pixel, and pictures by hash and fine detail as well; figures measured on them are too good"],
+            ["told to the pixel, and pictures by what others do not share; figures measured on them are too good"],
             "split before samples are copied or augmented, and by what they show",
         )  # fmt: skip
     if found.labels is None:
