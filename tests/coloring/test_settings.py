@@ -37,6 +37,7 @@ def test_the_keywords_are_the_fields():
         ({"denoise": "much"}, "denoise must be auto, off, or a number in 0..100"),
         ({"denoise": 101}, "denoise must be auto"),
         ({"tones": "faded"}, "tones must be auto or off"),
+        ({"frames": "none"}, "frames must be auto or off"),
         ({"runtime": "abacus"}, "no runtime 'abacus'"),
         ({"threads": 0}, "at least 1 thread"),
     ],
@@ -75,7 +76,7 @@ def test_colorize_takes_every_option(tiny_model, camera_png, tmp_path):
     picture = tmp_path / "camera.png"
     picture.write_bytes(camera_png.read_bytes())
     every = {"runtime": "onnxruntime", "temperature": 0.6, "cautious": True, "size": 64, "views": 2, "denoise": "off"}
-    every |= {"tones": "off"}
+    every |= {"tones": "off", "frames": "off"}
     assert tinct.colorize(picture, model=tiny_model, threads=1, **every) == tmp_path / "camera_color.png"
     with pytest.raises(TypeError, match="vividness"):
         tinct.colorize(picture, model=tiny_model, vividness=1)

@@ -33,6 +33,7 @@ class Options(TypedDict, total=False):
     views: int | None
     denoise: str | float
     tones: str
+    frames: str
     threads: int | None
 
 
@@ -49,7 +50,8 @@ class Decoding:
     model's own where that is more, and stands in place of `caution`. The network sees a picture with
     sqrt(height x width) of `size` pixels. `views` are of a photograph: as it is, mirrored, and both from nearer.
     `denoise` is `auto`, `off`, or the grain's standard deviation in 8-bit steps; the picture itself is never denoised.
-    `tones` is `auto` or `off`; see `tinct.color.tones.normal_tones`.
+    `tones` is `auto` or `off`; see `tinct.color.tones.normal_tones`. `frames` is `auto` or
+    `off`; see `tinct.color.frames`.
 
     Raises:
         SettingError: a value is out of range.
@@ -95,6 +97,11 @@ class Decoding:
         "Bring a faded, dark or bright photograph to usual tones for the network, never the picture.",
         "auto|off",
     )
+    frames: str = described(
+        "auto",
+        "Find the photographs on a scan, look at each by itself, and leave frame and page as they are.",
+        "auto|off",
+    )
     threads: int | None = described(None, "Use this many processor threads. Default: all cores.", "N", ge=1)
 
     def __post_init__(self) -> None:
@@ -113,8 +120,9 @@ class Decoding:
             raise SettingError(f"the working size must lie in {size['ge']}..{size['le']} pixels, not {self.size}")
         if self.views is not None and self.views not in VIEWS:
             raise SettingError(f"there can be 1, 2 or 4 views, not {self.views}")
-        if self.tones not in ("auto", "off"):
-            raise SettingError(f"tones must be auto or off, not {self.tones!r}")
+        for name in ("tones", "frames"):
+            if getattr(self, name) not in ("auto", "off"):
+                raise SettingError(f"{name} must be auto or off, not {getattr(self, name)!r}")
         object.__setattr__(self, "denoise", checked_denoise(self.denoise))
 
     def changed(self, **options: Unpack[Options]) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
@@ -11,6 +11,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
+from tinct.color.places import Place, framed
 from tinct.color.resize import resized
 from tinct.color.spaces import RGB_TO_YUV, FloatArray
 from tinct.color.upsample import ChromaGuide, color_rows
@@ -70,10 +71,15 @@ def small_copy(pixels: NDArray[Any], size: tuple[int, int]) -> FloatArray:
     return result
 
 
-def shown_luma(picture: Picture, *, longest: int) -> FloatArray:
-    """Read a picture's luma (h, w) in 0..1, small: its longest edge has at most `longest` pixels."""
+def shown(picture: Picture, *, longest: int) -> FloatArray:
+    """Read a picture (h, w, 1 or 3) in 0..1, small: its longest edge has at most `longest` pixels."""
     short, long = sorted((picture.width, picture.height))
-    return luma_of(picture.small(size=longest * (short / long) ** 0.5))
+    return picture.small(size=longest * (short / long) ** 0.5)
+
+
+def shown_luma(picture: Picture, *, longest: int) -> FloatArray:
+    """Read a picture's luma (h, w) in 0..1, small, as `shown` does."""
+    return luma_of(shown(picture, longest=longest))
 
 
 def grey_levels(luma: FloatArray) -> NDArray[np.uint8]:
@@ -86,17 +92,23 @@ def _unit(pixels: NDArray[Any]) -> np.float32:
     return np.float32(1 / np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1)
 
 
-def row_function(guide: ChromaGuide, *, height: int, dtype: Any) -> Callable[[NDArray[Any], int], NDArray[Any]]:
+def row_function(
+    guide: ChromaGuide, *, height: int, dtype: Any, places: Sequence[Place] = ()
+) -> Callable[[NDArray[Any], int], NDArray[Any]]:
     """Return a function that colours rows of a picture of a height, in uint8, uint16 or float32.
 
     It takes rows (n, W, 1 or 3), and one channel more with alpha, which is passed on, and the first one's number. It
-    returns (n, W, 3 or 4).
+    returns (n, W, 3 or 4). Outside the places of photographs rows stay as they are.
     """
 
     def function(rows: NDArray[Any], top: int) -> NDArray[Any]:
         alpha = rows.shape[2] in (2, 4)
         luma = luma_of(rows[..., : rows.shape[2] - alpha])
         colors = color_rows(luma, guide, top=top, height=height, dtype=dtype)
+        if places:
+            before = same_range(rows[..., : rows.shape[2] - alpha], dtype)
+            soft = max(1.0, rows.shape[1] / guide.size[1])
+            colors = framed(colors, before, places, top=top, height=height, soft=soft)
         return np.concatenate([colors, same_range(rows[..., -1:], dtype)], axis=-1) if alpha else colors
 
     return function
@@ -113,12 +125,14 @@ def same_range(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
     return values.astype(dtype)
 
 
-def colored(pixels: NDArray[Any], alpha: NDArray[Any] | None, guide: ChromaGuide, *, threads: int) -> NDArray[Any]:
+def colored(
+    pixels: NDArray[Any], alpha: NDArray[Any] | None, guide: ChromaGuide, *, places: Sequence[Place] = (), threads: int
+) -> NDArray[Any]:
     """Colour a whole array (H, W, 1 or 3) with alpha (H, W, 1) or None; return (H, W, 3 or 4) of the same type."""
     height, width = pixels.shape[:2]
     result = np.empty((height, width, 3 if alpha is None else 4), dtype=pixels.dtype)
     dtype = pixels.dtype.type if np.issubdtype(pixels.dtype, np.integer) else np.float32
-    function = row_function(guide, height=height, dtype=dtype)
+    function = row_function(guide, height=height, dtype=dtype, places=places)
     step = max(1, _PIXELS_AT_ONCE // width)
 
     def color(top: int) -> None:

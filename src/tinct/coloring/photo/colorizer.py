@@ -21,14 +21,14 @@ from tinct.color.denoise import denoised
 from tinct.color.resize import shrunk, small_size
 from tinct.color.spaces import FloatArray, rgb_to_lab
 from tinct.color.tones import Tones, normal_tones
-from tinct.color.toning import COLOR_OFF_TONE, color_off_tone
 from tinct.coloring.hints.hint import Hint, as_hints
 from tinct.coloring.hints.spreading import place_hints
 from tinct.coloring.photo import arrays
 from tinct.coloring.photo.explain import Stage, Trace, stages_of
 from tinct.coloring.photo.prediction import Prediction, anchored, averaged, native_luma
+from tinct.coloring.photo.scan import Scan, look_at, predict_each
 from tinct.coloring.settings import Decoding, Options
-from tinct.errors import AlreadyColorError, InputError, SettingError
+from tinct.errors import InputError, SettingError
 from tinct.media.image import formats
 from tinct.media.image.picture import Picture, check_target, open_picture
 from tinct.parallel import core_count
@@ -91,7 +91,7 @@ class Colorizer:
         Args:
             model: the name of a model that comes with tinct, or the path of a model file; or all settings at once.
             options: the other fields of `tinct.coloring.settings.Decoding`: `runtime`, `temperature`, `caution`,
-                `cautious`, `saturation`, `size`, `views`, `denoise`, `tones` and `threads`.
+                `cautious`, `saturation`, `size`, `views`, `denoise`, `tones`, `frames` and `threads`.
 
         Raises:
             SettingError: an option is out of range, or the model has none such.
@@ -271,10 +271,10 @@ class Colorizer:
         pixels, alpha = arrays.unit_pixels(picture)
         height, width = pixels.shape[:2]
         small = arrays.small_copy(pixels, small_size(height, width, size=chosen.guide_size))
-        chosen._off_tone(small, name="the picture", recolor=recolor)
+        scan = look_at(small, frames=chosen.decoding.frames, recolor=recolor, name="the picture")
         placed = place_hints(hints, width=width, height=height) if hints else None
-        guide = chosen.predict(arrays.luma_of(small)).chosen(hints=placed).guide()
-        return arrays.colored(pixels, alpha, guide, threads=self._threads)
+        guide = predict_each(chosen.predict, small, scan).chosen(hints=placed).guide()
+        return arrays.colored(pixels, alpha, guide, places=scan.chosen, threads=self._threads)
 
     def explain(
         self, source: str | Path | bytes, *, recolor: bool = False, hints: Sequence[Hint] = (), page: int | None = None
@@ -348,24 +348,20 @@ class Colorizer:
     ) -> Trace:
         """Take a picture through all stages but writing, with an earlier prediction or the network's answer."""
         placed = place_hints(hints, width=opened.width, height=opened.height) if hints else None
-        small, off_tone = None, 0.0
+        small, scan = None, None
         if prediction is None:
-            small, off_tone, prediction = self._seen(opened, recolor=recolor)
+            small, scan, prediction = self._seen(opened, recolor=recolor)
         decoded = {} if prediction.bins is None else {"temperature": self.temperature, "caution": self.caution}
         answer = prediction.chosen(hints=placed, saturation=self.saturation, **decoded)
-        return Trace(self.decoding, self.used, opened, small, off_tone, answer, answer.guide())
+        return Trace(self.decoding, self.used, opened, small, scan, answer, answer.guide())
 
-    def _seen(self, opened: Picture, *, recolor: bool) -> tuple[FloatArray, float, Prediction]:
+    def _seen(self, opened: Picture, *, recolor: bool) -> tuple[FloatArray, Scan, Prediction]:
         small = opened.small(size=self.guide_size)
-        off_tone = self._off_tone(small, name=opened.name, recolor=recolor)
-        return small, off_tone, self.predict(arrays.luma_of(small))
-
-    @staticmethod
-    def _off_tone(small: FloatArray, *, name: str, recolor: bool) -> float:
-        off_tone = color_off_tone(small)
-        if off_tone > COLOR_OFF_TONE and not recolor:
-            raise AlreadyColorError(f"{name}: has colours already; --recolor (recolor=True) colours it anew")
-        return off_tone
+        scan = look_at(small, frames=self.decoding.frames, recolor=recolor, name=opened.name)
+        closer = scan.size(self.guide_size)
+        if closer > self.guide_size:
+            small = opened.small(size=closer)
+        return small, scan, predict_each(self.predict, small, scan)
 
     def _result(
         self, trace: Trace, form: formats.Format, target: Path | None, *, confidence: bool, started: float

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color.places import framed
 from tinct.color.spaces import FloatArray
 from tinct.color.upsample import ChromaGuide, color_rows
 from tinct.coloring.hints.hint import Hint
@@ -74,7 +75,8 @@ class Editor:
         self.source, self.remarks = self._opened.source, self._opened.remarks
         self.width, self.height = self._opened.width, self._opened.height
         self.prediction = self.colorizer.look(self.source, recolor=recolor)
-        self._luma = arrays.shown_luma(self._opened, longest=preview)
+        self._before = arrays.shown(self._opened, longest=preview)
+        self._luma = arrays.luma_of(self._before)
         self._lock = threading.RLock()
         self._guides: dict[tuple[float | None, float | None, int], ChromaGuide] = {}
         self._readings: list[Reading] | None = None
@@ -109,7 +111,10 @@ class Editor:
             if hints:
                 guide = self.prediction.spreader.added(guide, self._shares(tuple(hints)))
         guide = guide.stronger(self._changed(saturation=saturation).saturation)
-        return color_rows(self._luma, guide, top=0, height=len(self._luma), dtype=np.uint8)
+        height = len(self._luma)
+        colors = color_rows(self._luma, guide, top=0, height=height, dtype=np.uint8)
+        places = self.prediction.places
+        return framed(colors, self._before * 255, places, top=0, height=height) if places else colors
 
     def grey(self) -> NDArray[np.uint8]:
         """Return the picture as it was, without colour, (h, w, 3) sRGB at the previews' size."""

@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color.places import framed
 from tinct.color.spaces import FloatArray, yuv_to_rgb
 from tinct.color.toning import COLOR_OFF_TONE
 from tinct.color.upsample import ChromaGuide, color_rows, yuv_colors
 from tinct.coloring.photo.arrays import row_function
 from tinct.coloring.photo.prediction import Prediction
+from tinct.coloring.photo.scan import Scan
 from tinct.coloring.photo.sheet import pixels_image, write_sheet
 from tinct.coloring.settings import Decoding
 from tinct.files import make_folder
@@ -27,6 +30,8 @@ from tinct.media.image.strips import StripFunction
 # Beyond 0..1 by no more than this, a colour counts as within gamut.
 _WITHIN = 1e-3
 _MIDDLE_GREY = 0.55
+_OUTLINE = (230, 30, 30)
+_LOOKED_BEFORE = "not looked at: the network's answer was there already"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +43,7 @@ class Trace:
         used: the settings with the model's own where none were asked for.
         picture: the opened file.
         small: (h, w, 1) grey or (h, w, 3) sRGB in 0..1, the small copy; None where a prediction was given.
-        off_tone: how much colour it has beside its tone, in 8-bit steps; see `tinct.color.toning`.
+        scan: the photographs on it; None likewise.
         prediction: the network's answer, how it is decoded, and the hints.
         guide: what colours the picture's rows.
     """
@@ -47,20 +52,22 @@ class Trace:
     used: Decoding
     picture: Picture
     small: FloatArray | None
-    off_tone: float
+    scan: Scan | None
     prediction: Prediction
     guide: ChromaGuide
 
     def rows(self, form: Format) -> StripFunction:
         """Return the function that colours the picture's rows for a format; see `tinct.coloring.photo.arrays`."""
-        return row_function(self.guide, height=self.picture.height, dtype=self.picture.result_type(form))
+        dtype, places = self.picture.result_type(form), self.prediction.places
+        return row_function(self.guide, height=self.picture.height, dtype=dtype, places=places)
 
     def note(self) -> dict[str, str]:
         """Return how the picture was coloured, for the note in its file; what has no effect is left out."""
         used, answer = self.used, self.prediction
         note = {"model": str(used.model), "size": str(used.size), "denoise": str(used.denoise)}
-        if used.tones != "auto":
-            note["tones"] = used.tones
+        for name in ("tones", "frames"):
+            if getattr(used, name) != "auto":
+                note[name] = getattr(used, name)
         if used.views != 1:
             note["views"] = str(used.views)
         if answer.bins is not None:
@@ -90,10 +97,13 @@ def stages_of(trace: Trace) -> tuple[Stage, ...]:
     picture, answer = trace.picture, trace.prediction
     depth = f"{16 if picture.deep else 8} bits a channel{', with transparency' if picture.alpha else ''}"
     colors = color_rows(answer.luma, trace.guide, top=0, height=len(answer.luma), dtype=np.uint8)
+    if trace.small is not None:
+        colors = framed(colors, _levels(trace.small), answer.places, top=0, height=len(colors))
     remarks = "; ".join(picture.remarks) or "nothing converted: sRGB or grey values as they are"
     return (
         Stage("reader", f"{picture.loader}, {picture.width} x {picture.height} pixels, {depth}"),
         Stage("profile", remarks, None if trace.small is None else _levels(trace.small)),
+        Stage("photographs", _photographs(trace), _outlined(trace)),
         Stage("toning", _toning(trace)),
         Stage("tones", _tones(trace)),
         Stage("denoise", _denoise(trace), _levels(answer.network_luma[..., None])),
@@ -115,13 +125,43 @@ def write_stages(stages: Sequence[Stage], folder: Path) -> list[Path]:
     ]
 
 
+def _photographs(trace: Trace) -> str:
+    """Tell what was found on the scan."""
+    if trace.scan is None:
+        return _LOOKED_BEFORE
+    if trace.used.frames == "off":
+        return "not looked for (frames off): the whole picture is coloured"
+    if not trace.scan.found:
+        return "the whole picture is one; no frame and no page around it"
+    width, height = trace.picture.width, trace.picture.height
+    sizes = [place.size_on(width, height) for place in trace.scan.found]
+    found = ", ".join(f"{across} x {down}" for down, across in sizes)
+    return f"{len(sizes)} on the scan, of {found} pixels; what lies around stays as it is"
+
+
+def _outlined(trace: Trace) -> NDArray[np.uint8] | None:
+    """Draw the small copy with the photographs that were found outlined."""
+    if trace.small is None or trace.scan is None or not trace.scan.found:
+        return None
+    canvas = _levels(trace.small).copy()
+    for place in trace.scan.found:
+        corners = np.rint(place.on(canvas.shape[1], canvas.shape[0])).astype(np.int32)
+        cv2.polylines(canvas, [corners], isClosed=True, color=_OUTLINE, thickness=2)
+    return canvas
+
+
 def _toning(trace: Trace) -> str:
-    if trace.small is None:
-        return "not looked at: the network's answer was there already"
+    if trace.small is None or trace.scan is None:
+        return _LOOKED_BEFORE
     if trace.small.shape[2] == 1:
         return "grey values only"
-    kind = "colours of its own, coloured anew" if trace.off_tone > COLOR_OFF_TONE else "grey or toned"
-    return f"{kind}: {trace.off_tone:.1f} steps of colour beside its tone, {COLOR_OFF_TONE:g} would be coloured"
+    told = []
+    for off_tone in trace.scan.off_tone:
+        kind = "colours of its own, coloured anew" if off_tone > COLOR_OFF_TONE else "grey or toned"
+        if off_tone > COLOR_OFF_TONE and not trace.scan.anew:
+            kind = "colours of its own, kept"
+        told.append(f"{kind}: {off_tone:.1f} steps of colour beside its tone")
+    return f"{'; '.join(told)}, {COLOR_OFF_TONE:g} would be coloured"
 
 
 def _tones(trace: Trace) -> str:

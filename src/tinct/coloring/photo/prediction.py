@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tinct.color.bins import ColorBins
 from tinct.color.decoding import check_decoding, confidence, softmax
+from tinct.color.places import Place, inside
 from tinct.color.resize import resized, shrunk
 from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab, rgb_to_yuv
 from tinct.color.tones import Tones
@@ -43,6 +44,7 @@ class Prediction:
         denoised: standard deviation of the grain (8-bit steps) the network's copy was smoothed for, 0 if it was not.
         calibration: divides the logits to make calibrated probabilities; not used for decoding.
         tones: what brought luma to the tones that the network saw.
+        places: where the photographs lie that it is for; none where the whole picture is one.
         hints: what is known of the colours, or None.
         saturation: the chroma, hints and all, is multiplied by it.
         tilt: (k, l, n) is added to the logits before they are decoded, in another reading of the picture; see
@@ -60,6 +62,7 @@ class Prediction:
     caution: float = 0.0
     calibration: float = 1.0
     tones: Tones = Tones()  # noqa: RUF009 - frozen
+    places: tuple[Place, ...] = ()
     hints: PlacedHints | None = None
     saturation: float = 1.0
     tilt: FloatArray | None = None
@@ -123,6 +126,12 @@ class Prediction:
         larger = resized(self.picture, (height, width))
         drawn: NDArray[np.uint8] = (np.clip(larger, 0, 1) * 255 + 0.5).astype(np.uint8)
         return drawn
+
+    def inside(self, height: int, width: int) -> FloatArray:
+        """Return how far each pixel of a copy of the picture lies in its photographs, 0..1, (height, width)."""
+        if not self.places:
+            return np.ones((height, width), dtype=np.float32)
+        return inside(self.places, 0, height, width=width, height=height)
 
     def guide(self) -> ChromaGuide:
         """Return what colours the picture at any size, hints and all; see `tinct.color.upsample`."""

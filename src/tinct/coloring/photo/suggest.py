@@ -102,6 +102,7 @@ def suggest_hints(
     shares = resized(softmax(prediction.output, temperature=prediction.calibration), size)
     luma = resized(prediction.luma, size)
     error = _expected_error(shares, resized(prediction.native_chroma(), size), bins)
+    error = error * prediction.inside(*size)
     if hints is not None:
         error = error * (1 - resized(prediction.spreader.shares(hints)[0], size)) ** 2
     reach = likeness(shares.reshape(-1, bins.count), luma)

@@ -122,8 +122,8 @@ class Pairs:
         return pair
 
     def _colorized(self, path: Path, true: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        guide = self._colorizer.look(path, recolor=True).guide()
-        colored: NDArray[np.uint8] = arrays.colored(true, None, guide, threads=1)
+        answer = self._colorizer.look(path, recolor=True)
+        colored: NDArray[np.uint8] = arrays.colored(true, None, answer.guide(), places=answer.places, threads=1)
         return colored
 
 

@@ -1,0 +1,335 @@
+"""Finding the photographs on a scan: between white and black borders, on album pages, beside colour targets and rulers.
+
+A page is what lies around a photograph: even, and reaching to the scan's edges. A photograph is a large rectangle on
+it, upright or slightly turned, whose sides are straight. What is not sure is photograph, since a photograph that is cut
+is worse than a frame that is coloured.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.places import Place
+from tinct.color.resize import shrunk
+from tinct.color.spaces import FloatArray
+
+# Root of height x width at which photographs are sought.
+_SIZE = 480
+# Width of the scan's rim, as a share of its shorter edge; how much of each side of it must be page, and of the one
+# where there is least, along which a colour target may lie.
+_RIM, _EVEN, _LEAST_EVEN = 0.012, 0.8, 0.05
+# Least and greatest difference from the page, in 8-bit steps, that counts as another thing.
+_LEAST_STEP, _MOST_STEP = 4.0, 22.0
+# A photograph has at least this share of the scan, at most this ratio of its edges, and fills its rectangle so far.
+_LEAST_SHARE, _LONGEST, _FILLED = 0.02, 5.0, 0.9
+# Parts of a thing have at least this share of the scan; and a frame within a frame holds this share of it at least.
+_PART, _HELD = 0.002, 0.3
+# A thing that reaches to the scan's edge along more than this of one side is not surrounded by a page.
+_TOUCHING = 0.1
+# Things of which more than this is flat are no photographs where there is a larger one.
+_FLAT = 0.6
+# How far sides are moved, as a share of the shorter, and turned at most (as a slope) to where at least this much of
+# their length begins to differ from the page by this many steps.
+_MOVED, _TURNED, _FITTED, _CLEAR = 0.04, 0.04, 0.35, 10.0
+# How much of a side's length must be seen to end there, on three sides and on the fourth.
+_SEEN, _LEAST_SEEN = 0.6, 0.3
+# Photographs with more than this share of the scan have no frame worth the name.
+_WHOLE = 0.965
+# How often a frame within a frame is sought: a print with a white border on a black scanner bed.
+_DEPTH = 3
+# Share of the width or height that borders on two or three sides have at least and at most.
+_LEAST_BAR, _MOST_BAR = 0.012, 0.4
+# Two borders are alike within this, and even within it, in 8-bit steps; their ends are sharper than the second.
+_ALIKE, _SHARP = 8.0, 20.0
+
+
+def find_photographs(pixels: NDArray[Any]) -> tuple[Place, ...]:
+    """Find the photographs on a scan.
+
+    Args:
+        pixels: (h, w, 1) grey or (h, w, 3) sRGB in 0..1; a small copy serves.
+
+    Returns:
+        The place of each, from top to bottom and from left to right; none where all of it is one photograph.
+    """
+    places = _photographs(np.asarray(pixels, dtype=np.float32), depth=0)
+    if not places or (len(places) == 1 and places[0].share() > _WHOLE):
+        return ()
+    return tuple(sorted(places, key=_order))
+
+
+def _order(place: Place) -> tuple[int, float]:
+    """Order places as one reads: by thirds of the page's height, then from the left."""
+    x, y = np.array(place.corners).mean(axis=0)
+    return int(3 * y), float(x)
+
+
+def _photographs(pixels: FloatArray, *, depth: int) -> list[Place]:
+    """Find photographs on a scan, or on what a larger frame encloses; none where all of it is one."""
+    values = _levels(pixels)
+    found = _on_page(values) or _between_bars(values)
+    if depth + 1 >= _DEPTH:
+        return found
+    height, width = pixels.shape[:2]
+    result = []
+    for place in found:
+        held = _inset(place, *values.shape[1::-1])
+        inner = _photographs(held.cut(pixels), depth=depth + 1)
+        large = sum(part.share() for part in inner) > _HELD
+        result += [part.within(held, width=width, height=height) for part in inner] if large else [place]
+    return result
+
+
+def _levels(pixels: FloatArray) -> FloatArray:
+    small = shrunk(pixels, _SIZE)
+    return small.reshape(*small.shape[:2], pixels.shape[2]) * np.float32(255)
+
+
+def _inset(place: Place, width: int, height: int) -> Place:
+    """Return a place without its outermost pixels, which are mixed with what lies around it."""
+    rows, columns = place.size_on(width, height)
+    edge = max(1.5, 0.01 * min(rows, columns))
+    x, y = min(0.2, edge / columns), min(0.2, edge / rows)
+    return Place.box(x, y, 1 - x, 1 - y).within(place, width=width, height=height)
+
+
+def _on_page(values: FloatArray) -> list[Place]:
+    """Find rectangles on an even page that reaches around them."""
+    smooth = cv2.blur(values, (3, 3)).reshape(values.shape)
+    looked = _page(smooth)
+    if looked is None:
+        return []
+    page, distance = looked
+    height, width = values.shape[:2]
+    things = np.where(page, 0, 1).astype(np.uint8)
+    wide = max(3, round(0.008 * min(height, width)) | 1)
+    things = cv2.morphologyEx(things, cv2.MORPH_OPEN, np.ones((wide, wide), np.uint8))
+    found = []
+    for thing in _things(things):
+        place = None if _touches(thing) else _rectangle(thing)
+        if place is not None and place.share() >= _LEAST_SHARE:
+            found.append(_fitted(place, distance))
+    largest = max((place.share() for place in found), default=0.0)
+    return [place for place in found if place.share() == largest or _is_photograph(place.cut(values))]
+
+
+def _things(mask: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """Return masks (h, w) of the things on a page; parts whose rectangles overlap are one thing."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
+    parts: list[tuple[list[int], Any]] = []
+    for label in range(1, count):
+        if stats[label, cv2.CC_STAT_AREA] < _PART * mask.size:
+            continue
+        members, box = [label], _box(labels, [label])
+        while True:
+            touched = [part for part in parts if _overlap(part[1], box)]
+            if not touched:
+                break
+            parts = [part for part in parts if not any(part is other for other in touched)]
+            members += [label for part in touched for label in part[0]]
+            box = _box(labels, members)
+        parts.append((members, box))
+    masks = [np.isin(labels, members).astype(np.uint8) for members, _ in parts]
+    return [thing for thing in masks if thing.sum() >= 0.5 * _LEAST_SHARE * mask.size]
+
+
+def _touches(thing: NDArray[np.uint8]) -> bool:
+    """Return whether a thing (h, w) of ones reaches to the scan's edge along a good part of one of its sides."""
+    edge = max(float(side.mean()) for side in (thing[1], thing[-2], thing[:, 1], thing[:, -2]))
+    return edge > _TOUCHING
+
+
+def _box(labels: NDArray[Any], members: list[int]) -> Any:
+    return cv2.minAreaRect(np.argwhere(np.isin(labels, members))[:, ::-1].astype(np.float32))
+
+
+def _overlap(one: Any, other: Any) -> bool:
+    """Return whether two turned rectangles share a good part of the smaller."""
+    _, points = cv2.rotatedRectangleIntersection(one, other)
+    area = cv2.contourArea(points) if points is not None else 0.0
+    return bool(area > 0.1 * min(np.prod(one[1]), np.prod(other[1])))
+
+
+def _page(values: FloatArray) -> tuple[NDArray[np.bool_], FloatArray] | None:
+    """Return which pixels (h, w) are the page around things, and how far all are from it, in 8-bit steps.
+
+    None where no even page reaches around things.
+    """
+    height, width, bands = values.shape
+    rim = max(2, round(_RIM * min(height, width)))
+    sides = (np.s_[:rim], np.s_[-rim:], np.s_[:, :rim], np.s_[:, -rim:])
+    across, down = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
+    basis = np.stack([np.ones_like(across), across, down], axis=-1).astype(np.float32)
+    edge = np.zeros((height, width), dtype=bool)
+    for side in sides:
+        edge[side] = True
+    known, wanted = basis[edge].astype(np.float64), values[edge].astype(np.float64)
+    plane = np.zeros((3, bands))
+    plane[0] = np.median(wanted, axis=0)
+    off = np.abs(wanted - plane[0]).max(axis=1)
+    for _ in range(4):
+        near = off <= max(_LEAST_STEP, 2.5 * float(np.median(off)))
+        plane = np.linalg.lstsq(known[near], wanted[near], rcond=None)[0]
+        off = np.abs(wanted - known @ plane).max(axis=1)
+    step = float(np.clip(4 * np.median(off), _LEAST_STEP, _MOST_STEP))
+    distance = np.abs(values - basis @ plane.astype(np.float32)).max(axis=-1)
+    like = distance <= step
+    even = sorted(float(like[side].mean()) for side in sides)
+    if even[0] < _LEAST_EVEN or even[1] < _EVEN:
+        return None
+    _, labels = cv2.connectedComponents(like.astype(np.uint8), connectivity=4)
+    outside = np.unique(labels[edge & like])
+    return like & np.isin(labels, outside), distance
+
+
+def _rectangle(thing: NDArray[np.uint8]) -> Place | None:
+    """Return the rectangle that a thing (h, w) of ones fills, without what sticks out of it; None where it is none."""
+    height, width = thing.shape
+    outlines, _ = cv2.findContours(thing, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    outline = np.concatenate(outlines)
+    box = cv2.boxPoints(cv2.minAreaRect(outline)) + 0.5
+    turned = _ordered(box) / (width, height)
+    rough = Place(tuple((float(x), float(y)) for x, y in turned))
+    if max(abs(rough.on(width, height)[1, 1] - rough.on(width, height)[0, 1]), 0) > 0.35 * width:
+        return None
+    solid = cv2.fillConvexPoly(np.zeros_like(thing), cv2.convexHull(outline), 1)
+    flat, hull = rough.cut(thing.astype(np.float32)), rough.cut(solid.astype(np.float32))
+    (top, bottom), (left, right) = _extent(hull.mean(axis=1)), _extent(hull.mean(axis=0))
+    flat, hull = flat[top:bottom, left:right], hull[top:bottom, left:right]
+    rows, columns = flat.shape
+    if min(rows, columns) < 24 or max(rows, columns) > _LONGEST * min(rows, columns) or hull.mean() < _FILLED:
+        return None
+    deep = max(1, round(0.015 * min(rows, columns)))
+    seen = sorted(float(side.mean()) for side in (flat[deep], flat[-1 - deep], flat[:, deep], flat[:, -1 - deep]))
+    if seen[0] < _LEAST_SEEN or seen[1] < _SEEN:
+        return None
+    size = rough.size_on(width, height)
+    return Place.box(left / size[1], top / size[0], right / size[1], bottom / size[0]).within(
+        rough, width=width, height=height
+    )
+
+
+def _fitted(place: Place, distance: FloatArray) -> Place:
+    """Move the sides of a place to where most of their length differs clearly from the page (h, w)."""
+    height, width = distance.shape
+    rows, columns = place.size_on(width, height)
+    wide = _MOVED * min(rows, columns)
+    x, y = wide / columns, wide / rows
+    around = Place.box(-x, -y, 1 + x, 1 + y).within(place, width=width, height=height)
+    flat = around.cut_turned(distance)
+    depth = max(4, round(2 * wide) + 2)
+    clear = flat > max(_CLEAR, 0.25 * float(np.quantile(flat, 0.9)))
+    turned = (clear, clear[:, ::-1].T, clear[::-1], clear.T)  # from above, the right, below and the left
+    lines = [_edge(side[:depth]) or (wide, 0.0) for side in turned]
+    (above, tilt_a), (right, tilt_r), (below, tilt_b), (left, tilt_l) = lines
+    high, long = flat.shape
+    # Each side as a point on it and its direction, in the coordinates of `flat`.
+    sides = (
+        ((long / 2, above), (1.0, tilt_a)),
+        ((long - right, high / 2), (-tilt_r, 1.0)),
+        ((long / 2, high - below), (1.0, -tilt_b)),
+        ((left, high / 2), (tilt_l, 1.0)),
+    )
+    corners = [_crossing(sides[number - 1], sides[number]) for number in range(4)]
+    return Place(tuple((x / long, y / high) for x, y in corners)).within(around, width=width, height=height)
+
+
+def _edge(clear: NDArray[np.bool_]) -> tuple[float, float] | None:
+    """Fit a line to the first clear pixel of each column (h, w): its row in the middle, and its slope."""
+    first = np.where(clear.any(axis=0), clear.argmax(axis=0), -100).astype(np.float64)
+    count = len(first)
+    middle = (np.arange(count) - (count - 1) / 2)[None]
+    slopes = np.linspace(-_TURNED, _TURNED, 41)[:, None]
+    level = first - slopes * middle
+    best: tuple[int, float, float] = (0, 0.0, 0.0)
+    for slope, row in zip(slopes[:, 0], level, strict=True):
+        places = np.rint(row).astype(int)
+        kept = places[(places >= 0) & (first >= 0)]
+        if not len(kept):
+            continue
+        votes = np.bincount(kept)
+        votes = votes + np.append(votes[1:], 0) + np.append(0, votes[:-1])
+        chosen = int(votes.argmax())
+        near = np.abs(row - chosen) <= 1.5
+        if votes[chosen] > best[0] or (votes[chosen] == best[0] and abs(slope) < abs(best[2])):
+            best = int(votes[chosen]), float(row[near].mean()), float(slope)
+    return (best[1], best[2]) if best[0] >= _FITTED * count else None
+
+
+def _crossing(one: Any, other: Any) -> tuple[float, float]:
+    (point, along), (place, across) = one, other
+    matrix = np.array([[along[0], -across[0]], [along[1], -across[1]]])
+    share = np.linalg.solve(matrix, np.subtract(place, point))[0]
+    return point[0] + share * along[0], point[1] + share * along[1]
+
+
+def _extent(filled: NDArray[Any]) -> tuple[int, int]:
+    """Return the first and the last line, plus one, of which a thing fills half of what it fills of most."""
+    lines = np.flatnonzero(
+        filled >= 0.5 * float(np.median(filled[filled > 0.2])) if (filled > 0.2).any() else filled > 0
+    )
+    return (int(lines[0]), int(lines[-1]) + 1) if len(lines) else (0, len(filled))
+
+
+def _ordered(points: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the corners (4, 2) of a rectangle from the upper left one on, clockwise, so that it is turned least."""
+    points = np.asarray(points, dtype=np.float64)
+    middle = points.mean(axis=0)
+    around = points[np.argsort(np.arctan2(points[:, 1] - middle[1], points[:, 0] - middle[0]))]
+    tilts = [
+        abs(np.arctan2(*(np.roll(around, -turn, axis=0)[1] - np.roll(around, -turn, axis=0)[0])[::-1]))
+        for turn in range(4)
+    ]
+    return np.roll(around, -int(np.argmin(tilts)), axis=0)
+
+
+def _between_bars(values: FloatArray) -> list[Place]:
+    """Find a photograph between even borders on two opposite sides, or on three, of one level."""
+    luma = values.max(axis=-1)
+    low = values.min(axis=-1)
+    depths = [
+        _bar(np.stack([top, bottom], axis=-1))
+        for top, bottom in ((luma, low), (luma[::-1], low[::-1]), (luma.T, low.T), (luma.T[::-1], low.T[::-1]))
+    ]
+    height, width = luma.shape
+    levels = [level for depth, level in depths if depth]
+    if len(levels) < 2 or np.ptp(levels) > _ALIKE:
+        return []
+    (top, _), (bottom, _), (left, _), (right, _) = depths
+    if not ((top and bottom) or (left and right)):
+        return []
+    return [Place.box(left / width, top / height, 1 - right / width, 1 - bottom / height)]
+
+
+def _bar(ends: FloatArray) -> tuple[int, float]:
+    """Return how many of the first lines of (h, w, 2) greatest and least values are one even border, and its level."""
+    first = ends[: max(2, round(_LEAST_BAR * len(ends)))]
+    level = float(np.median(first))
+    even = np.mean(np.abs(ends - level).max(axis=-1) <= _ALIKE, axis=1)
+    other = np.flatnonzero(even < 0.97)
+    depth = int(other[0]) if len(other) else 0
+    if not _LEAST_BAR * len(ends) <= depth <= _MOST_BAR * len(ends):
+        return 0, level
+    beside = ends[depth : depth + max(3, len(ends) // 100)]
+    # Where all of the height is border, other borders meet this one.
+    open_ = np.abs(ends - level).max(axis=(0, 2)) > _ALIKE
+    sharp = np.abs(beside - level).max(axis=(0, 2))[open_] > _SHARP
+    return (depth, level) if open_.mean() >= 0.5 and sharp.mean() >= _SEEN else (0, level)
+
+
+def _is_photograph(values: FloatArray) -> bool:
+    """Return whether a smaller thing (h, w, k) beside a photograph is one too, and no colour target, label or ruler."""
+    luma = values.mean(axis=-1)
+    slope = np.abs(np.diff(luma, axis=0))[:, 1:] + np.abs(np.diff(luma, axis=1))[1:]
+    if np.mean(slope < 1) > _FLAT:
+        return False
+    if values.shape[2] < 3:
+        return True
+    hsv = cv2.cvtColor(np.clip(values / 255, 0, 1).astype(np.float32), cv2.COLOR_RGB2HSV)
+    vivid = (hsv[..., 1] > 0.35) & (hsv[..., 2] > 0.2)
+    hues, _ = np.histogram(hsv[..., 0][vivid], bins=6, range=(0, 360))
+    return bool(vivid.mean() < 0.25 or (hues > 0.03 * vivid.sum()).sum() < 4)

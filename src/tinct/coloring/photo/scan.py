@@ -1,0 +1,130 @@
+"""Which photographs lie on a scan, which of them get colours, and one answer of the network for all of them.
+
+The network sees each photograph alone. Its answers are put where the photographs lie, and carried on over frame and
+page beside them, as if each photograph went on there; so hints, suggestions and the guided filter work on a scan as on
+a photograph. What lies outside is coloured by nobody: it stays as it was (`tinct.color.places.framed`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.frames import find_photographs
+from tinct.color.places import Place, inside
+from tinct.color.spaces import FloatArray
+from tinct.color.toning import COLOR_OFF_TONE, color_off_tone
+from tinct.coloring.photo.arrays import luma_of
+from tinct.coloring.photo.prediction import Prediction
+from tinct.errors import AlreadyColorError
+
+# A page's answer has at most this many places for all its photographs.
+_MOST_CELLS = 1 << 16
+# A scan is looked at more closely, by this at most, where its photographs are small.
+_CLOSER = 2.0
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The photographs on a scan.
+
+    Attributes:
+        found: the place of each; none where the whole picture is one photograph.
+        off_tone: how much colour each of them, or the whole picture, has beside its tone; see `tinct.color.toning`.
+        chosen: the places of those to be coloured; the others have colours already.
+        anew: whether those that have colours are coloured, too.
+    """
+
+    found: tuple[Place, ...]
+    off_tone: tuple[float, ...]
+    chosen: tuple[Place, ...]
+    anew: bool = False
+
+    def size(self, size: float) -> float:
+        """Return the size to look at the scan so that its largest photograph is seen at `size`, or nearly."""
+        largest = max((place.share() for place in self.chosen), default=1.0)
+        return size * min(_CLOSER, 1 / math.sqrt(max(largest, 1e-3)))
+
+
+def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str) -> Scan:
+    """Find the photographs on a small copy (h, w, 1 or 3), and those that have no colours yet.
+
+    Args:
+        small: grey or sRGB in 0..1.
+        frames: `auto`, or `off` to take the whole picture for one photograph.
+        recolor: take those that have colours, too.
+        name: of the picture, for the error.
+
+    Raises:
+        AlreadyColorError: all of them have colours, and `recolor` is not set.
+    """
+    found = find_photographs(small) if frames == "auto" else ()
+    off_tone = tuple(color_off_tone(place.cut(small)) for place in found) or (color_off_tone(small),)
+    grey = [recolor or colors <= COLOR_OFF_TONE for colors in off_tone]
+    if not any(grey):
+        raise AlreadyColorError(f"{name}: has colours already; --recolor (recolor=True) colours it anew")
+    return Scan(found, off_tone, tuple(place for place, wanted in zip(found, grey, strict=False) if wanted), recolor)
+
+
+def predict_each(predict: Callable[[FloatArray], Prediction], small: FloatArray, scan: Scan) -> Prediction:
+    """Ask the network for each chosen photograph of a small copy (h, w, 1 or 3), and join its answers."""
+    luma = luma_of(small)
+    if not scan.chosen:
+        return predict(luma)
+    return joined([predict(place.cut(luma)) for place in scan.chosen], scan.chosen, luma)
+
+
+def joined(answers: Sequence[Prediction], places: Sequence[Place], luma: FloatArray) -> Prediction:
+    """Return one answer for a page from those for its photographs, and the page's luma (h, w)."""
+    height, width = luma.shape
+    largest = max(range(len(places)), key=lambda number: places[number].share())
+    density = max(
+        (answer.output.shape[0] * answer.output.shape[1] / np.prod(place.size_on(width, height))) ** 0.5
+        for answer, place in zip(answers, places, strict=True)
+    )
+    density = min(density, 1.0, (_MOST_CELLS / (height * width)) ** 0.5)
+    grid = max(1, round(height * density)), max(1, round(width * density))
+    output = _carried_on([answer.output for answer in answers], places, grid)
+    around = _carried_on([place.cut(luma)[..., None] for place in places], places, (height, width))[..., 0]
+    within = inside(places, 0, height, width=width, height=height)
+    # Tones, grain and what the network saw are those of the largest; they only tell, and smooth the guide.
+    return replace(
+        answers[largest],
+        output=output,
+        luma=np.where(within >= 1, luma, around),
+        places=tuple(places),
+    )
+
+
+def _carried_on(parts: Sequence[NDArray[Any]], places: Sequence[Place], size: tuple[int, int]) -> FloatArray:
+    """Return a page (h, w, n) of parts (k, l, n) in their places; beside them, the nearest's edge goes on."""
+    height, width = size
+    depth = np.stack([place.depth(0, height, width=width, height=height) for place in places])
+    owner = depth.argmax(axis=0)
+    page = np.empty((height, width, parts[0].shape[2]), dtype=np.float32)
+    for number, (part, place) in enumerate(zip(parts, places, strict=True)):
+        rows, columns = np.nonzero(owner == number)
+        if not len(rows):
+            continue
+        matrix = place.transform(width, height, part.shape[:2])
+        x, y = matrix @ np.stack([columns + 0.5, rows + 0.5, np.ones(len(rows))])
+        page[rows, columns] = _sampled(part, y - 0.5, x - 0.5)
+    return page
+
+
+def _sampled(values: NDArray[Any], rows: NDArray[Any], columns: NDArray[Any]) -> FloatArray:
+    """Return values (h, w, n) between pixels, bilinearly, (k, n); beyond the edges, those of the edge."""
+    height, width = values.shape[:2]
+    rows, columns = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
+    top, left = np.minimum(rows.astype(int), max(0, height - 2)), np.minimum(columns.astype(int), max(0, width - 2))
+    below, right = np.minimum(top + 1, height - 1), np.minimum(left + 1, width - 1)
+    down, across = ((rows - top)[:, None].astype(np.float32), (columns - left)[:, None].astype(np.float32))
+    upper = values[top, left] * (1 - across) + values[top, right] * across
+    lower = values[below, left] * (1 - across) + values[below, right] * across
+    result: FloatArray = upper * (1 - down) + lower * down
+    return result
