@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -181,7 +182,11 @@ def test_killed_and_ended_it_goes_on_and_gives_the_same_film(long_film: Path, ti
     work = tmp_path / ".out.mkv.tinct-work"
     assert stop(command, work / "00000.npz", signal.SIGKILL) == (-signal.SIGKILL, "")
     assert not target.exists()
-    assert stop(command, work / "00001.npz", signal.SIGTERM) == (128 + signal.SIGTERM, "")
+    status, said = stop(command, work / "00001.npz", signal.SIGTERM)
+    assert status == 128 + signal.SIGTERM
+    kept = re.fullmatch(rf"tinct: stopped; (\d+) frames are kept in {work}, the same command goes on .*\n", said)
+    assert kept
+    assert 500 <= int(kept[1]) < 520
     assert sorted(path.name for path in tmp_path.iterdir()) == [work.name, "long.mkv", "whole.mkv"]
     done = run(long_film, "-o", target, *options, "--json")
     row = json.loads(done.stdout)

@@ -35,6 +35,7 @@ from tinct.cli import (
 )
 from tinct.cli.options import add_verbs
 from tinct.errors import TinctError
+from tinct.stopping import Stopped
 
 # In the order in which the help lists them; the family of `tinct classify` comes last.
 VERBS = (
@@ -63,12 +64,16 @@ def build() -> typer.Typer:
 def main() -> None:
     """Run the command line; a failure that tinct knows is one line on stderr and exit status 1.
 
-    Told to end by SIGTERM or SIGHUP, it cleans up as after Ctrl-C and leaves with 128 + the signal's number.
+    Told to end by SIGINT (Ctrl-C), SIGTERM or SIGHUP, it cleans up, says in a line what is kept, and leaves with 128 +
+    the signal's number.
     """
     _name_everything()
     _end_cleanly()
     try:
         build()(prog_name="tinct")
+    except Stopped as stop:
+        print("; ".join(["tinct: stopped", *getattr(stop, "__notes__", [])]), file=sys.stderr)
+        raise
     except TinctError as error:
         print(f"tinct: {error}", file=sys.stderr)
         _drop_unwritable_output()
@@ -84,11 +89,12 @@ def _name_everything() -> None:
 
 def _end_cleanly() -> None:
     def leave(number: int, frame: object) -> None:
-        sys.exit(128 + number)
+        raise Stopped(128 + number)
 
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # not where nohup ignores it
+        ends = (signal.SIG_DFL, signal.default_int_handler)  # not where nohup ignores it
+        if number is not None and signal.getsignal(number) in ends:
             signal.signal(number, leave)
 
 

@@ -12,6 +12,7 @@ import typer
 from tinct.cli.options import Browser, Host, Name, Port, decoding_options, options_of, takes
 from tinct.cli.output import say
 from tinct.errors import SettingError, UnreadableError
+from tinct.stopping import kept_if_stopped
 from tinct.web import check_extra
 from tinct.web.settings import Limits
 
@@ -81,7 +82,8 @@ def serve(
     if token is None and not is_local(host):
         say(f"notice: anybody who reaches {host} can use this server; --token-file asks for a token", on_stderr=True)
     page = address_of(bound, host) + ("" if token is None else f"#token={token}")
-    run(app, bound, page=page, browser=browser, say=say)
+    with kept_if_stopped(lambda: "what was sent is deleted"):
+        run(app, bound, page=page, browser=browser, say=say)
 
 
 def _token(path: Path | None) -> str | None:

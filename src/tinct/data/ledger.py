@@ -84,6 +84,10 @@ class Ledger:
         row = self._base.execute("SELECT COUNT(*) FROM photo WHERE split = ? AND shard IS NULL", (split,)).fetchone()
         return int(row[0])
 
+    def done(self) -> int:
+        """Count what is done: taken into a shard, or left out."""
+        return int(self._base.execute("SELECT COUNT(*) FROM photo WHERE shard IS NOT NULL").fetchone()[0])
+
     def next_photos(self, split: str, count: int) -> list[Photo]:
         """Return the next photographs to do, in their turn."""
         rows = self._base.execute(

@@ -16,8 +16,10 @@ import csv
 import hashlib
 import io
 import json
+import sqlite3
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -32,10 +34,11 @@ from tinct.data.pictures import SPLITS, TEST, divide_pictures
 from tinct.data.rejected import draw_rejected
 from tinct.data.screening import KEPT_KINDS, SMALLEST_SIDE, Picture, crop_frame, find_frame, grey_reason
 from tinct.data.shards import DATASET_FILE, FORMAT
-from tinct.errors import DataError, SettingError, UnreadableError
-from tinct.files import make_folder, written_beside
+from tinct.errors import DataError, OutputError, SettingError, UnreadableError
+from tinct.files import locked, make_folder, written_beside
 from tinct.media.image.small import read_small
 from tinct.parallel import ordered_map
+from tinct.stopping import kept_if_stopped
 
 JPEG_QUALITY = 95
 
@@ -98,13 +101,17 @@ def prepare(
     Raises:
         SettingError: an option is out of range, or differs from the one an interrupted preparation began with.
         DataError: no photographs found, or none left.
+        OutputError: another preparation is at work in the folder, or it cannot be written.
     """
     _check(sources, size=size, val=val, shard_size=shard_size, keep=keep)
     folder = Path(target)
     _check_there(sources, categories)
     make_folder(folder)
-    ledger = Ledger(folder / "ledger.sqlite")
-    try:
+    with (
+        _one_at_a_time(folder),
+        closing(Ledger(folder / "ledger.sqlite")) as ledger,
+        kept_if_stopped(lambda: f"{ledger.done()} photographs are kept in {folder}, the same command goes on"),
+    ):
         kept = {"keep": sorted(keep)} if keep else {}  # a preparation begun before there was this goes on
         settings = {"size": size, "val": val, "seed": seed, "categories": categories, "shard_size": shard_size, **kept}
         _begin(ledger, sources, folder, **settings)
@@ -113,8 +120,23 @@ def prepare(
             if progress:
                 progress(done, total)
         return _finish(ledger, folder, size=size, val=val, seed=seed)
-    finally:
-        ledger.close()
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Keep other preparations out of a dataset's folder, and tell what the disk or the ledger refuses.
+
+    Raises:
+        OutputError: another preparation is at work there, or it cannot be written.
+    """
+    try:
+        with locked(folder / ".lock", target=folder):
+            yield
+    except sqlite3.DatabaseError as error:
+        fault = f"{folder / 'ledger.sqlite'}: cannot be read or written ({error})"
+        raise OutputError(f"{fault}; free space, or choose another folder") from error
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror or error}); free or choose space") from error
 
 
 def prepared_from(dataset: str | Path) -> list[str]:
@@ -198,19 +220,20 @@ def _write_shard(
     taken: list[Photo] = []
     path = folder / f"{split}-{number:06d}.tar"
     partial = path.with_suffix(".tar.part")
-    with tarfile.open(partial, "w") as tar:
-        for photo in ordered_map(lambda item: _load(item, size=size, keep=keep), photos):
-            if photo.reason is None:
-                photo.reason = ledger.twin(photo, taken)
-            if photo.reason is None:
-                taken.append(photo)
-                _add(tar, photo)
-            photo.jpeg = b""
-            yield photo
-    if taken:
-        partial.replace(path)
-    else:
-        partial.unlink()
+    try:
+        with tarfile.open(partial, "w") as tar:
+            for photo in ordered_map(lambda item: _load(item, size=size, keep=keep), photos):
+                if photo.reason is None:
+                    photo.reason = ledger.twin(photo, taken)
+                if photo.reason is None:
+                    taken.append(photo)
+                    _add(tar, photo)
+                photo.jpeg = b""
+                yield photo
+        if taken:
+            partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     ledger.settle(photos, number)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,8 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from scipy.ndimage import gaussian_filter1d
 
 from tinct.data.source import Source, decode_source, open_source, select
-from tinct.errors import DataError, TinctError
+from tinct.errors import DataError, OutputError, TinctError
+from tinct.files import locked, make_folder
 from tinct.learn.graph import quiet
 from tinct.learn.hardware import choose_devices, choose_precision, torch_device
 from tinct.learn.networks.layers import Network
@@ -31,6 +32,7 @@ from tinct.learn.settings import Training
 from tinct.learn.streams import Streams
 from tinct.learn.tasks import ColorizeTask, Schedule
 from tinct.learn.weights import load_start, read_encoder
+from tinct.stopping import kept_if_stopped
 
 # Steps between updates of the moving average; one at every step would cost 4 % of the time for no gain.
 AVERAGE_EVERY = 5
@@ -65,6 +67,48 @@ def train(
     """
     training.check()
     folder = Path(out)
+    with _alone(folder), kept_if_stopped(lambda: _kept(folder)):
+        return _train(training, folder, resume=resume, cache=cache, progress=progress)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other trainings out of a run's folder; several devices' processes are one training.
+
+    Raises:
+        OutputError: another training is at work there, or it cannot be written.
+    """
+    if any(int(os.environ.get(name) or 0) for name in ("LOCAL_RANK", "RANK", "NODE_RANK")):
+        yield
+        return
+    new = not folder.exists()
+    lock = make_folder(folder) / ".lock"
+    try:
+        with locked(lock, target=folder):
+            yield
+    except OSError as error:
+        fault = f"{error.filename or folder}: cannot be read or written ({error.strerror or error})"
+        raise OutputError(f"{fault}; free or choose space") from error
+    finally:
+        if new and [*folder.iterdir()] == [lock]:  # refused before anything was begun
+            lock.unlink()
+            folder.rmdir()
+
+
+def _kept(folder: Path) -> str:
+    if (folder / "checkpoints" / "last.ckpt").is_file():
+        return f"all finished epochs are kept in {folder}, --resume goes on"
+    return f"no epoch was finished, --resume begins {folder} anew"
+
+
+def _train(
+    training: Training,
+    folder: Path,
+    *,
+    resume: bool,
+    cache: str | Path | None,
+    progress: Callable[[], Callback] | None,
+) -> Run:
     last = folder / "checkpoints" / "last.ckpt"
     train_source, val_source = _sources(training, cache)
     encoder = None if last.exists() else read_encoder(training)
@@ -213,8 +257,12 @@ class SafeCheckpointIO(TorchCheckpointIO):
         """Save; see Lightning's class."""
         beside = Path(f"{path}.part")
         beside.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(checkpoint, beside)
-        beside.replace(path)
+        try:
+            torch.save(checkpoint, beside)
+            beside.replace(path)
+        except (OSError, RuntimeError) as error:  # PyTorch's own writer tells of a full disk by the latter
+            beside.unlink(missing_ok=True)
+            raise OutputError(f"{path}: the state cannot be saved; free space, and go on with --resume") from error
 
 
 def find_learning_rate(task: ColorizeTask, streams: Streams, common: dict[str, Any]) -> float:

@@ -148,7 +148,7 @@ def _graph_weights(file: Path) -> dict[str, torch.Tensor]:
     from onnx import numpy_helper
 
     prefix = "network."
-    graph = onnx.load(file).graph
+    graph = onnx.load(file, load_external_data=False).graph
     return {
         item.name.removeprefix(prefix).removesuffix(".half"): torch.from_numpy(
             numpy_helper.to_array(item).copy()

@@ -25,6 +25,7 @@ from tinct.color.spaces import FloatArray, chroma_space
 from tinct.errors import DivergedError, MissingExtraError, ModelError, SettingError, TinctError
 from tinct.files import check_place, check_target, written_beside
 from tinct.runtime import DEFAULT_MODEL, VIEWS
+from tinct.runtime.onnxfile import check_file
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -89,7 +90,7 @@ class BaseCard:
         """
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelError(f"{source}: the card is no JSON ({error}); {cls.again}") from error
         if not isinstance(values, dict) or type(values.get("format")) is not int:
             raise ModelError(f"{source}: the card says no format; {cls.again}")
@@ -192,7 +193,9 @@ class Card(BaseCard):
 
     @classmethod
     def wrong_task(cls, task: object) -> str:
-        return "" if task in OUTPUTS else f"the card is damaged: no task '{task}'; {cls.again}"
+        return (
+            "" if isinstance(task, str) and task in OUTPUTS else f"the card is damaged: no task '{task}'; {cls.again}"
+        )
 
     def check(self) -> None:
         if (self.task == "bins") != (self.bins is not None):
@@ -267,7 +270,7 @@ def rewrite_card(model: str | Path, card: Card, out: str | Path, *, overwrite: b
     except ImportError as error:
         raise MissingExtraError("learn", "writing a model file") from error
     open_graph(source, optimize=False)  # says what is wrong with a damaged file
-    graph = onnx.load(source)
+    graph = onnx.load(source, load_external_data=False)
     onnx.helper.set_model_props(
         graph, {entry.key: entry.value for entry in graph.metadata_props} | {METADATA_KEY: card.to_json()}
     )
@@ -298,9 +301,11 @@ def open_graph(path: Path, *, optimize: bool = True, threads: int | None = None)
         threads: how many threads one run uses; as many as there are cores without it.
 
     Raises:
-        ModelError: the file cannot be read or is no ONNX graph.
+        ModelError: the file cannot be read, is no ONNX graph, or has what `check_file` refuses.
     """
     import onnxruntime
+
+    check_file(path)
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors are raised as well; on the screen they would be said twice

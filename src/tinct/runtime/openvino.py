@@ -13,6 +13,7 @@ import numpy as np
 from tinct.color.spaces import FloatArray
 from tinct.errors import MissingExtraError, ModelError
 from tinct.runtime.modelfile import METADATA_KEY, Card, checked_card, read_card
+from tinct.runtime.onnxfile import check_file
 
 if TYPE_CHECKING:
     import openvino
@@ -80,6 +81,7 @@ def read_graph(path: Path) -> openvino.Model:
         # OpenVINO would try its other formats on what is no ONNX file, and complain on stderr about each.
         if file.read(1) != _ONNX_BEGINS:
             read_card(path)
+    check_file(path)
     try:
         return openvino.Core().read_model(str(path))
     except RuntimeError as error:

@@ -15,6 +15,7 @@ from typing import Any
 from tinct.data.colors import learn_bins
 from tinct.data.pictures import find_pictures
 from tinct.files import locked, make_folder
+from tinct.stopping import kept_if_stopped
 from tinct.study.backbone import Judge
 from tinct.study.begin import begin_study, check_folder, find_dataset, now
 from tinct.study.folder import BASELINES, BINS_FILE, TRAINED_FILE, Study, open_colorizer, picture_maker
@@ -103,7 +104,8 @@ def run_study(
     check_folder(folder, chosen)
     check_trainings(chosen, choices)
     make_folder(folder)
-    with locked(folder / ".lock", target=folder):
+    kept = f"what is finished is kept in {folder}, the same command goes on"
+    with locked(folder / ".lock", target=folder), kept_if_stopped(lambda: kept):
         dataset = find_dataset(Path(data), folder, show)
         study = begin_study(chosen, dataset, folder, choices, show=show)
         _run_arms(study, dataset, judge, told, show)

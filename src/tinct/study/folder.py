@@ -141,7 +141,7 @@ class Study:
             if msgspec.json.decode(content, type=dict[str, Any])["format"] > FORMAT:
                 raise DataError(f"{file}: written by a newer tinct; run  pip install --upgrade tinct")
             return cls(Path(path), msgspec.json.decode(content, type=Record))
-        except (OSError, KeyError, TypeError, msgspec.MsgspecError) as error:
+        except (OSError, KeyError, TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
             raise DataError(f"{file}: damaged ({error}); give another --out") from error
 
     def save(self) -> None:

@@ -80,7 +80,7 @@ def read_json(file: Path, kind: type[Value]) -> Value:
     """
     try:
         return msgspec.json.decode(file.read_bytes(), type=kind)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise DataError(f"{file}: missing or damaged ({error}); run the study again") from error
 
 

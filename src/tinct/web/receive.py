@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from tinct.coloring.hints.hint import FilmHint, Hint, hints_from_json, load_film_hints, parse_hint
-from tinct.errors import InputError, UnreadableError
+from tinct.errors import InputError, TooLargeError, UnreadableError
 from tinct.media.image import formats
 from tinct.media.image.picture import Picture, open_picture
 from tinct.media.video.film import Film
@@ -87,9 +87,10 @@ def receive_photo(file: BinaryIO, folder: Path, limits: Limits) -> tuple[Path, P
     """
     _head(file, wanted="photo")
     path = _stored(file, folder / "photograph")
-    picture = open_picture(path)
-    _check_pixels(picture.width, picture.height, limits)
-    return path, picture
+    try:
+        return path, open_picture(path, most_pixels=int(limits.megapixels * 1e6))
+    except TooLargeError as error:
+        raise _too_large(str(error).removeprefix(f"{path}: ").partition(";")[0]) from error
 
 
 def receive_film(file: BinaryIO, folder: Path, limits: Limits) -> Film:
@@ -119,11 +120,12 @@ def check_size(size: int | None, limits: Limits) -> None:
 
 def _check_pixels(width: int, height: int, limits: Limits) -> None:
     if width * height > limits.megapixels * 1e6:
-        raise Problem(
-            413,
-            f"{width} x {height} pixels are more than the {limits.megapixels:g} megapixels that are allowed here. Send "
-            "a smaller picture, or use  tinct colorize  on the command line.",
-        )
+        allowed = f"{limits.megapixels:g} megapixels"
+        raise _too_large(f"{width} x {height} pixels are more than the {allowed} that are opened here")
+
+
+def _too_large(said: str) -> Problem:
+    return Problem(413, f"{said}. Send a smaller picture, or use  tinct colorize  on the command line.")
 
 
 def _head(file: BinaryIO, *, wanted: str) -> bytes:

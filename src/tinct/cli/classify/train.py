@@ -12,6 +12,7 @@ import typer
 from tinct.cli.options import Seed, named_values, options_of, require_learn, takes
 from tinct.cli.output import print_json, progress_of_steps, say
 from tinct.errors import SettingError
+from tinct.stopping import kept_if_stopped
 
 if TYPE_CHECKING:
     from tinct.learn.recognize.candidates import Choices
@@ -182,19 +183,15 @@ def train(
 def _train(folder: Path, output: Path, choices: Choices, *, overwrite: bool, as_json: bool) -> None:
     from tinct.learn.recognize.pick import train_classifier
 
-    try:
-        with progress_of_steps() as advance:
-            done = train_classifier(
-                folder,
-                output,
-                choices=choices,
-                overwrite=overwrite,
-                progress=advance,
-                report=None if as_json else lambda judged: say(_judged_line(judged)),
-            )
-    except KeyboardInterrupt:
-        say("tinct: stopped; the same command goes on with the next candidate", on_stderr=True)
-        raise
+    with kept_if_stopped(lambda: "the same command goes on with the next candidate"), progress_of_steps() as advance:
+        done = train_classifier(
+            folder,
+            output,
+            choices=choices,
+            overwrite=overwrite,
+            progress=advance,
+            report=None if as_json else lambda judged: say(_judged_line(judged)),
+        )
     for path, reason in done.left_out:
         say(f"left out: {reason if path in reason else f'{path}: {reason}'}", on_stderr=True)
     for warning in done.warnings:

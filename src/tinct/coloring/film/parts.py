@@ -27,6 +27,7 @@ from tinct.media.video.film import Film
 from tinct.media.video.recipe import Recipe
 from tinct.media.video.write import SegmentWriter
 from tinct.parallel import ordered_map
+from tinct.stopping import kept_if_stopped
 
 PART_SUFFIX = ".frames"
 # Frames that may wait for the encoder, or be there.
@@ -72,6 +73,13 @@ class WorkFolder:
             arrays = {name: stored[name] for name in stored.files if name != "facts"}
             return Progress(json.loads(str(stored["facts"])), arrays)
 
+    def kept(self) -> str:
+        """Return in words how much of the film a run that is stopped now keeps."""
+        since = self.progress()
+        if since is None:
+            return "no part of the film was finished yet, and nothing is kept"
+        return f"{since.facts['given_to']} frames are kept in {self.path}, the same command goes on with the others"
+
     def _part(self, number: int) -> Path:
         return self.path / f"{number:05d}{PART_SUFFIX}"
 
@@ -103,7 +111,8 @@ def work_folder(target: Path, plan: Mapping[str, Any]) -> Iterator[WorkFolder]:
                     beside.write_text(wanted, encoding="utf-8")
             folder = WorkFolder(path)
             try:
-                yield folder
+                with kept_if_stopped(folder.kept):
+                    yield folder
             except BaseException:
                 if not folder.parts():
                     shutil.rmtree(path)  # nothing to go on from

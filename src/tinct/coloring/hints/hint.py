@@ -16,7 +16,8 @@ from typing import Any, Literal
 import numpy as np
 import pyvips
 
-from tinct.errors import InputError, SettingError, UnreadableError
+from tinct.errors import InputError, MissingExtraError, SettingError, UnreadableError
+from tinct.media.image.opening import open_image
 
 # A painted layer is read in this many cells along its longer edge; colours are coarser.
 PAINTED_CELLS = 512
@@ -294,7 +295,7 @@ def _painted(path: Path) -> list[Hint]:
     if not path.is_file():
         raise UnreadableError(f"{path}: there is no such file of hints")
     try:
-        image = pyvips.Image.new_from_file(str(path), access="sequential", fail_on="error").autorot()
+        image = open_image(path, access="sequential", fail_on="error").autorot()
         if not image.hasalpha():
             raise InputError(
                 f"{path}: has no transparency, so that one cannot tell what was painted; save the strokes alone, as PNG"
@@ -305,6 +306,8 @@ def _painted(path: Path) -> list[Hint]:
         width, height = (-(-edge // factor) * factor for edge in canvas)
         # Averaging colour times alpha keeps what is under transparent pixels out of the strokes.
         small = image.premultiply().embed(0, 0, width, height).shrink(factor, factor).cast("float").numpy()
+    except MissingExtraError as error:
+        raise UnreadableError(f"{path}: {error}") from error
     except pyvips.Error as error:
         reason = " ".join(str(error).split())[:200]
         raise UnreadableError(f"{path}: is neither JSON (.json) nor a picture ({reason})") from error

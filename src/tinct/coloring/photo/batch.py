@@ -14,6 +14,7 @@ from tinct.coloring.photo.row import Row, explained, finished
 from tinct.coloring.photo.run import Engine, run_jobs
 from tinct.coloring.settings import PhotoSettings
 from tinct.errors import OutputError, SettingError
+from tinct.stopping import kept_if_stopped
 
 
 def colorize_files(
@@ -56,12 +57,18 @@ def colorize_files(
     place = results_folder(inputs, output)
     if settings.update and place is None:
         raise SettingError("--update is for a folder of results, whose manifest knows what changed; name one with -o")
-    rows = []
-    for row in run_jobs(jobs, settings, folder=place, root=root, engine=engine or Engine()):
-        rows.append(row)
-        if on_row is not None:
-            on_row(row, len(rows), len(jobs))
+    rows: list[Row] = []
+    with kept_if_stopped(lambda: _kept(len(rows), len(jobs), settings)):
+        for row in run_jobs(jobs, settings, folder=place, root=root, engine=engine or Engine()):
+            rows.append(row)
+            if on_row is not None:
+                on_row(row, len(rows), len(jobs))
     return rows
+
+
+def _kept(done: int, count: int, settings: PhotoSettings) -> str:
+    again = "the same command without --overwrite" if settings.overwrite else "the same command"
+    return f"{done} of {count} pictures are done and kept, {again} goes on with the others"
 
 
 def colorize_stream(

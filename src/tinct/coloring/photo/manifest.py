@@ -6,6 +6,7 @@ others may read it meanwhile. Beside it lies `lock`, which a run holds as long a
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -208,8 +209,10 @@ class Manifest:
         source, target, status, message, size, modified, digest, result_size, result_modified, *made_by = row
         picture = None if size is None else Seen(size, modified, digest)
         result = None if result_size is None else Seen(result_size, result_modified)
-        place = None if target is None else self._result(target)
-        return Entry(Path(os.fsdecode(source)), place, status, message or "", picture, result, *made_by)
+        with sound_values():
+            json.loads(made_by[-1] or "{}")
+            place = None if target is None else self._result(target)
+            return Entry(Path(os.fsdecode(source)), place, status, message or "", picture, result, *made_by)
 
     def _settle(self) -> None:
         """Settle what a killed run had in work: a result renamed into place is whole, any other is to be made."""
@@ -217,7 +220,8 @@ class Manifest:
             "SELECT source, target, before_size, before_modified FROM picture WHERE claimed_by IS NOT NULL"
         ).fetchall()
         for source, target, *before in rows:
-            result = look(self._result(target))
+            with sound_values():
+                result = look(self._result(target))
             if result is not None and _facts(result) != tuple(before):
                 self._base.execute(
                     "UPDATE picture SET status = 'colorized', run = claimed_by, size = claimed_size, "
@@ -258,13 +262,28 @@ def told_of(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         message = f"{path}: cannot be read or written ({error}); free space, or choose another folder"
         raise OutputError(message) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # names of columns may be damaged, too
         message = f"{path}: is damaged ({error}); move it away: results stay, and a new one is begun"
         raise OutputError(message) from error
 
 
+@contextmanager
+def sound_values() -> Iterator[None]:
+    """Turn what values of other kinds than a manifest's lead to into SQLite's error for a damaged file."""
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise sqlite3.DatabaseError("it holds values of other kinds") from error
+
+
+def as_text(content: bytes) -> str:
+    """Return a manifest's text, which is UTF-8 unless it is damaged."""
+    return content.decode("utf-8", "surrogateescape")
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     base = sqlite3.connect(path, timeout=60)
+    base.text_factory = as_text
     version = base.execute("PRAGMA user_version").fetchone()[0]
     if version > FORMAT:
         base.close()

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tinct.coloring.photo.manifest import Seen, is_running, look, manifest_file, told_of
+from tinct.coloring.photo.manifest import Seen, as_text, is_running, look, manifest_file, sound_values, told_of
 from tinct.errors import MissingExtraError, UnreadableError
 from tinct.files import written_beside
 
@@ -100,7 +100,10 @@ def read_manifest(folder: str | Path) -> Iterator[Record]:
     running = is_running(folder)
     with told_of(path), closing(_connect(path)) as base:
         for row in base.execute(_PICTURES):
-            yield _record(row, Path(folder), running=running)
+            with sound_values():
+                record = _record(row, Path(folder), running=running)
+                record.to_json()
+            yield record
 
 
 def summarize(folder: str | Path) -> Summary:
@@ -179,6 +182,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     # What is opened for reading alone would leave SQLite's two other files behind.
     way = "mode=rw" if os.access(path.parent, os.W_OK) else "immutable=1"
     base = sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True, timeout=60)
+    base.text_factory = as_text
     base.execute("PRAGMA query_only = ON")
     return base
 

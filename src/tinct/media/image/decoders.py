@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from tinct.errors import MissingExtraError
 from tinct.media.image.pages import Page
+from tinct.media.image.sizes import MOST_PIXELS, check_pixels, stated_size
 from tinct.media.image.xmp import upright
 
 # A field of a libvips image: what a person should know of how it was read.
@@ -70,19 +71,22 @@ def tiff_kind(page: Page) -> str | None:
     return "tiffload_packed" if page.bits in (10, 12, 14) else None
 
 
-def decode(content: bytes, kind: str, *, page: int = 0) -> pyvips.Image:
+def decode(content: bytes, kind: str, *, page: int = 0, most_pixels: int = MOST_PIXELS) -> pyvips.Image:
     """Decode a whole file of one of these kinds, with `vips-loader` set.
 
     Raises:
         MissingExtraError: that needs an extra which is not installed.
+        TooManyPixelsError: it has more than `most_pixels`; nothing was decoded.
         pyvips.Error: it is damaged.
     """
+    if size := stated_size(content, kind):
+        check_pixels(*size, most_pixels)
     if kind == "heifload_hevc":
-        image = _heic(content)
+        image = _heic(content, most_pixels)
     elif kind == "rawload":
-        image = _raw(content)
+        image = _raw(content, most_pixels)
     elif kind == "tiffload_zstd":
-        image = _by_pillow(content, page)
+        image = _by_pillow(content, page, most_pixels)
     else:
         pixels = _by_opencv(content)
         if kind == "pnmload":
@@ -147,13 +151,14 @@ def _filled(pixels: NDArray[Any]) -> NDArray[Any]:
     return result
 
 
-def _heic(content: bytes) -> pyvips.Image:
+def _heic(content: bytes, most_pixels: int) -> pyvips.Image:
     try:
         import pillow_heif
     except ImportError as error:
         raise MissingExtraError("heic", "reading HEIC") from error
     try:
         opened = pillow_heif.open_heif(io.BytesIO(content), convert_hdr_to_8bit=False)
+        check_pixels(opened.size[0], opened.size[1], most_pixels)
         image = _image(np.asarray(opened))
     except (ValueError, RuntimeError, OSError, EOFError, SyntaxError) as error:
         raise pyvips.Error(" ".join(str(error).split()) or "HEIC cannot be decoded") from error
@@ -169,7 +174,7 @@ def _heic(content: bytes) -> pyvips.Image:
     return image
 
 
-def _by_pillow(content: bytes, page: int) -> pyvips.Image:
+def _by_pillow(content: bytes, page: int, most_pixels: int) -> pyvips.Image:
     try:
         from PIL import Image, features
     except ImportError as error:
@@ -181,6 +186,7 @@ def _by_pillow(content: bytes, page: int) -> pyvips.Image:
             warnings.simplefilter("ignore")  # at 89 megapixels
             opened = Image.open(io.BytesIO(content))
             opened.seek(page)
+            check_pixels(*opened.size, most_pixels)
             held = opened if opened.mode in ("L", "LA", "RGB", "RGBA", "I;16", "I;16B") else opened.convert("RGB")
             pixels = np.asarray(held)
     except (ValueError, OSError, EOFError, SyntaxError, Image.DecompressionBombError) as error:
@@ -193,7 +199,7 @@ def _by_pillow(content: bytes, page: int) -> pyvips.Image:
     return image
 
 
-def _raw(content: bytes) -> pyvips.Image:
+def _raw(content: bytes, most_pixels: int) -> pyvips.Image:
     try:
         import rawpy
     except ImportError as error:
@@ -202,6 +208,7 @@ def _raw(content: bytes) -> pyvips.Image:
         ) from error
     try:
         with rawpy.imread(io.BytesIO(content)) as sensor:
+            check_pixels(sensor.sizes.width, sensor.sizes.height, most_pixels)
             pixels = sensor.postprocess(use_camera_wb=True, output_bps=16, no_auto_bright=True)
     except rawpy.LibRawError as error:
         raise pyvips.Error(f"the camera's raw file cannot be developed ({error})") from error

@@ -13,12 +13,13 @@ import pyvips
 
 from tinct.media.image.decoders import HEAD, REMARK, UnsupportedError, decode, other_kind, tiff_kind
 from tinct.media.image.pages import Page, is_tiff, read_pages
+from tinct.media.image.sizes import MOST_PIXELS, check_pixels
 
 _INTEGERS = {"char": 127, "short": 32767, "int": 2**31 - 1, "uint": 2**32 - 1}
 _GAMMA_OF_SRGB = 1 / 2.2
 
 
-def open_image(source: Path | bytes, *, page: int = 0, **options: Any) -> pyvips.Image:
+def open_image(source: Path | bytes, *, page: int = 0, most_pixels: int = MOST_PIXELS, **options: Any) -> pyvips.Image:
     """Open a picture of any kind that tinct reads, with `vips-loader` set.
 
     Of a TIFF file's pictures whole ones are taken, not smaller copies. Values become those of 8 or 16 bits, sRGB where
@@ -27,10 +28,12 @@ def open_image(source: Path | bytes, *, page: int = 0, **options: Any) -> pyvips
     Args:
         source: the file, or its bytes.
         page: of the pictures in a TIFF file, from 0.
+        most_pixels: what is larger by its header is refused before it is decoded.
         options: for libvips' loader; what others read is decoded whole.
 
     Raises:
         MissingExtraError: reading it needs an extra that is not installed.
+        TooManyPixelsError: it has more than `most_pixels`.
         pyvips.Error: it is no picture, or it is damaged.
     """
     try:
@@ -41,14 +44,18 @@ def open_image(source: Path | bytes, *, page: int = 0, **options: Any) -> pyvips
                 chosen = page_of(file, page)
                 kind = tiff_kind(chosen) if chosen is not None else None
             if kind is not None:
+                if chosen is not None:
+                    check_pixels(chosen.width, chosen.height, most_pixels)
                 file.seek(0)
-                return decode(file.read(), kind, page=chosen.index if chosen is not None else 0)
+                index = chosen.index if chosen is not None else 0
+                return decode(file.read(), kind, page=index, most_pixels=most_pixels)
             gamma = _png_gamma(file) if head.startswith(b"\x89PNG") else None
     except OSError as error:
         raise pyvips.Error(str(error.strerror)) from error
     if chosen is not None:
         options |= chosen.options
     image = _by_libvips(source, options)
+    check_pixels(image.width, image.height, most_pixels)
     if chosen is not None and image.format not in ("uchar", "ushort"):
         image = _in_sixteen_bits(image, lambda: _by_libvips(source, options))
     return image if gamma is None else _with_gamma(image, gamma)

@@ -31,10 +31,9 @@ from tinct.media.image.embedding import embed, fitted
 from tinct.media.image.metadata import Metadata, for_result, read_metadata
 from tinct.media.image.opening import directory_of, left_out, open_image, save
 from tinct.media.image.profile import to_srgb
+from tinct.media.image.sizes import MOST_PIXELS, TooManyPixelsError
 from tinct.media.image.strips import StripFunction, StripPicture
 
-# More pixels than this are refused: a billion take a minute, and files that claim more are mostly traps.
-MOST_PIXELS = 1_000_000_000
 # Pictures narrower than this hold nothing to colour.
 LEAST_EDGE = 8
 # Pictures to be turned are held in memory up to this many bytes, in a temporary file above.
@@ -263,20 +262,23 @@ class Picture:
         return pixels, source, profile
 
 
-def open_picture(source: str | Path | bytes, *, page: int | None = None, strict: bool = False) -> Picture:
+def open_picture(
+    source: str | Path | bytes, *, page: int | None = None, strict: bool = False, most_pixels: int = MOST_PIXELS
+) -> Picture:
     """Open a picture: read its header and check that it can be used.
 
     Args:
         source: a file, or a file's bytes.
         page: which of the pages of a TIFF file, from 0; reduced copies of pages are none.
         strict: refuse damaged pictures when they are read, instead of saving what can be.
+        most_pixels: refuse larger ones, before they are decoded.
 
     Returns:
         The picture; without `page`, of several pages or frames the first, and its remarks say so.
 
     Raises:
         UnreadableError: missing, empty, or no picture.
-        TooLargeError: more than `MOST_PIXELS`.
+        TooLargeError: more than `most_pixels`, or an edge of more than a million.
         InputError: narrower than `LEAST_EDGE` pixels.
         MissingExtraError: reading it needs an extra that is not installed.
     """
@@ -285,17 +287,14 @@ def open_picture(source: str | Path | bytes, *, page: int | None = None, strict:
     name = "the picture" if isinstance(place, bytes) else str(place)
     head = _head(place, name)
     try:
-        image = open_image(place, page=page or 0, access="sequential", fail_on="none")
+        image = open_image(place, page=page or 0, most_pixels=most_pixels, access="sequential", fail_on="none")
     except MissingExtraError as error:
         raise MissingExtraError(error.extra, f"{name}: {error.what}") from error
+    except TooManyPixelsError as error:
+        raise TooLargeError(f"{name}: {error.message}; make it smaller first") from error
     except pyvips.Error as error:
         raise _unreadable(name, error) from error
     width, height = image.width, image.height
-    if width * height > MOST_PIXELS:
-        raise TooLargeError(
-            f"{name}: {width} x {height} pixels are more than the {MOST_PIXELS // 10**6} megapixels tinct opens; "
-            "make it smaller first"
-        )
     converted = to_srgb(image, name=name)
     if min(width, height) < LEAST_EDGE:
         raise InputError(

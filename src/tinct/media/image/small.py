@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -110,7 +111,7 @@ def read_array(path: Path) -> FloatArray:
     """
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, TypeError, EOFError, SyntaxError, TokenError, MemoryError) as error:
         reason = (str(error).splitlines() or ["damaged"])[0][:120]
         raise UnreadableError(f"{path}: no .npy file of numbers, or a damaged one ({reason})") from error
     if (

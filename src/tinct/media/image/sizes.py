@@ -1,0 +1,54 @@
+"""How many pixels a picture says it has, read before anything is decoded: a file of a few bytes may claim billions."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+import pyvips
+
+# More pixels than this are refused: a billion take a minute, and files that claim more are mostly traps.
+MOST_PIXELS = 1_000_000_000
+# A row of more is refused: what streams by rows would hold gigabytes.
+LONGEST_EDGE = 1_000_000
+_GAP = rb"(?:\s|#[^\n]*\n)+"
+_PNM = re.compile(rb"P[1-6]" + _GAP + rb"(\d{1,20})" + _GAP + rb"(\d{1,20})")
+# The header of a JPEG 2000 codestream: its start, the marker of the image's size, its length and its profile.
+_JP2 = re.compile(rb"\xff\x4f\xff\x51.{4}(.{16})", re.DOTALL)
+
+
+class TooManyPixelsError(pyvips.Error):  # type: ignore[misc]  # a class of unknown type
+    """A picture with more pixels, or longer edges, than are wanted; its `message` says how many."""
+
+
+def check_pixels(width: int, height: int, most: int) -> None:
+    """Raise TooManyPixelsError for a picture of more than `most` pixels, or of a longer edge than `LONGEST_EDGE`."""
+    if max(width, height) > LONGEST_EDGE:
+        raise TooManyPixelsError(f"{width} x {height} pixels: an edge is longer than the million that are opened here")
+    if width * height > most:
+        allowed = f"{most / 1e6:g} megapixels"
+        raise TooManyPixelsError(f"{width} x {height} pixels are more than the {allowed} that are opened here")
+
+
+def stated_size(content: bytes, kind: str) -> tuple[int, int] | None:
+    """Return width and height as the header of a BMP, PNM or JPEG 2000 file has them; None where it is damaged.
+
+    Args:
+        content: the file.
+        kind: `bmpload`, `pnmload` or `jp2kload`; None is returned for others.
+
+    Source: ISO/IEC 15444-1, A.5.1, for the last.
+    """
+    try:
+        if kind == "bmpload":
+            short = int.from_bytes(content[14:18], "little") == 12
+            width, height = struct.unpack_from("<HH" if short else "<ii", content, 18)
+            return abs(width), abs(height)
+        if kind == "pnmload" and (found := _PNM.match(content)):
+            return int(found[1]), int(found[2])
+        if kind == "jp2kload" and (found := _JP2.search(content)):
+            right, bottom, left, top = struct.unpack(">4I", found[1])
+            return max(0, right - left), max(0, bottom - top)
+    except struct.error:
+        pass
+    return None

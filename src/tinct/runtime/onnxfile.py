@@ -1,0 +1,188 @@
+"""Look through a model file before anything loads it: it may hold arithmetic and numbers, and nothing else.
+
+ONNX lets a file name other files for its weights, operators of libraries of their own, and tensors of any size that it
+does not hold. None of that is in what tinct writes, and a file that has it is refused unread by any runtime.
+
+Source: onnx.proto of ONNX 1.19, and the encoding of Protocol Buffers.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+
+from tinct.errors import ModelError
+
+Piece = memoryview | int
+# Operators of ONNX itself, and those that ONNX Runtime's own optimizer and quantizer write.
+_DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}
+_MOST_NESTED = 16  # graphs within graphs
+# Numbers of fields, by message.
+_GRAPH, _OPSET, _FUNCTION = 7, 8, 25  # of a model
+_NODE, _INITIALIZER, _SPARSE = 1, 5, 15  # of a graph
+_ATTRIBUTE, _DOMAIN = 5, 7  # of a node
+_TENSORS, _GRAPHS, _SPARSES = (5, 10), (6, 11), (22, 23)  # of an attribute
+_FUNCTION_NODE, _FUNCTION_DOMAIN, _FUNCTION_ATTRIBUTE = 7, 10, 11
+_DIMS, _DATA, _EXTERNAL, _LOCATION = 1, (4, 5, 6, 7, 9, 10, 11), 13, 14  # of a tensor
+
+
+def check_file(path: Path) -> None:
+    """Check that a file is an ONNX model that stands for itself.
+
+    Raises:
+        ModelError: it is none, cut short, names other files or operators of its own, or tensors larger than itself.
+    """
+    try:
+        with path.open("rb") as file:
+            if not file.seek(0, 2):
+                return  # an empty file's error is the runtime's
+            # Only what is looked at is read; weights are passed over.
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                _check(content)
+    except _FoundError as found:
+        raise ModelError(f"{path}: {found}; such a file is not opened; take one that `tinct export` wrote") from found
+    except (ValueError, OSError) as error:
+        raise ModelError(f"{path}: not an ONNX model, or a damaged one ({error}); copy or export it again") from error
+
+
+class _FoundError(Exception):
+    """What a model file has and must not have."""
+
+
+def _check(content: mmap.mmap) -> None:
+    with memoryview(content) as whole:
+        # Nothing may be left of the views when the file is closed, not even in an error's frames.
+        try:
+            _check_model(whole)
+        except (ValueError, _FoundError) as error:
+            raise error.with_traceback(None) from None
+
+
+def _check_model(model: memoryview) -> None:
+    fields = list(_fields(model))
+    functions = [_message(value) for number, value in fields if number == _FUNCTION]
+    known = set(_DOMAINS)
+    for function in functions:
+        known |= {_text(value) for number, value in _fields(function) if number == _FUNCTION_DOMAIN}
+    for function in functions:
+        for number, value in _fields(function):
+            if number == _FUNCTION_NODE:
+                _check_node(_message(value), known, 0)
+            elif number == _FUNCTION_ATTRIBUTE:
+                _check_attribute(_message(value), known, 0)
+    for number, value in fields:
+        if number == _GRAPH:
+            _check_graph(_message(value), known, 0)
+        elif number == _OPSET:
+            for inner, domain in _fields(_message(value)):
+                if inner == 1:
+                    _check_domain(_text(domain), known)
+
+
+def _check_graph(graph: memoryview, known: set[str], depth: int) -> None:
+    if depth > _MOST_NESTED:
+        raise _FoundError(f"it has graphs within graphs more than {_MOST_NESTED} deep")
+    for number, value in _fields(graph):
+        if number == _NODE:
+            _check_node(_message(value), known, depth)
+        elif number == _INITIALIZER:
+            _check_tensor(_message(value))
+        elif number == _SPARSE:
+            _check_sparse(_message(value))
+
+
+def _check_node(node: memoryview, known: set[str], depth: int) -> None:
+    for number, value in _fields(node):
+        if number == _ATTRIBUTE:
+            _check_attribute(_message(value), known, depth)
+        elif number == _DOMAIN:
+            _check_domain(_text(value), known)
+
+
+def _check_attribute(attribute: memoryview, known: set[str], depth: int) -> None:
+    for number, value in _fields(attribute):
+        if number in _TENSORS:
+            _check_tensor(_message(value))
+        elif number in _GRAPHS:
+            _check_graph(_message(value), known, depth + 1)
+        elif number in _SPARSES:
+            _check_sparse(_message(value))
+
+
+def _check_sparse(tensor: memoryview) -> None:
+    for number, value in _fields(tensor):
+        if number in (1, 2):  # its values and their places
+            _check_tensor(_message(value))
+
+
+def _check_domain(domain: str, known: set[str]) -> None:
+    if domain not in known:
+        raise _FoundError(f"it uses operators of a library of its own ('{domain[:60]}')")
+
+
+def _check_tensor(tensor: memoryview) -> None:
+    dims: list[int] = []
+    held = 0
+    for number, value in _fields(tensor):
+        if number == _EXTERNAL or (number == _LOCATION and value):
+            raise _FoundError("its weights lie in another file")
+        if number == _DIMS:
+            dims += [value] if isinstance(value, int) else _varints(value)
+        elif number in _DATA:
+            # An empty text takes the two bytes of its own head; a number of 4 bits takes half a byte.
+            held += 2 + (8 if isinstance(value, int) else len(value))
+    if any(size >= 1 << 63 for size in dims) or math.prod(dims) > 2 * held:
+        raise _FoundError("it names a tensor larger than what it holds of it")
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, Piece]]:
+    """Yield number and value of each field: a number, or the bytes of a text, a message or packed numbers."""
+    place, end = 0, len(message)
+    while place < end:
+        key, place = _varint(message, place)
+        kind, value = key & 7, 0
+        if kind == 0:
+            value, place = _varint(message, place)
+            yield key >> 3, value
+            continue
+        if kind == 2:
+            length, place = _varint(message, place)
+        elif kind in (1, 5):
+            length = 8 if kind == 1 else 4
+        else:
+            raise ValueError("no field of an ONNX file")
+        if place + length > end:
+            raise ValueError("cut short")
+        yield key >> 3, message[place : place + length]
+        place += length
+
+
+def _varint(data: memoryview, place: int) -> tuple[int, int]:
+    value = shift = 0
+    while place < len(data) and shift < 70:
+        byte = data[place]
+        value |= (byte & 127) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 128:
+            return value & (1 << 64) - 1, place
+    raise ValueError("cut short")
+
+
+def _varints(data: memoryview) -> list[int]:
+    values, place = [], 0
+    while place < len(data):
+        value, place = _varint(data, place)
+        values.append(value)
+    return values
+
+
+def _message(value: Piece) -> memoryview:
+    if isinstance(value, int):
+        raise ValueError("a field of another kind")
+    return value
+
+
+def _text(value: Piece) -> str:
+    return bytes(_message(value)).decode("utf-8", "replace")

@@ -1,0 +1,190 @@
+"""Work that is disturbed: what is run, what it runs on, and what must hold whatever happened to it."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import tarfile
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyvips
+
+from coloring.film.films import texture
+from faults.launcher import Ended, Launcher
+from media.video import clips
+from photographs import photograph, write_picture
+from tinct.coloring.photo.manifest import PLACE, manifest_file
+
+UNFINISHED = (".tinct-part", ".part", "-journal", "-wal", "-shm")
+PICTURES = 14
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file below a folder, or of one file."""
+    files = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder.parent)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@dataclass
+class Work:
+    """One kind of work.
+
+    Attributes:
+        inputs: what it reads, which must stay as it is.
+        out: what it writes: a file or a folder, which must not be there before.
+        arguments: of `tinct`.
+        truth: what an undisturbed run made.
+    """
+
+    inputs: Path
+    out: Path
+    arguments: list[object]
+    before: dict[str, str] = field(default_factory=dict)
+    truth: Any = None
+
+    modules: tuple[str, ...] = ("onnxruntime", "pyvips")
+
+    def begin(self, launcher: Launcher) -> None:
+        """Run it once undisturbed, and keep what it made."""
+        self.before = digests(self.inputs)
+        self.done(launcher.run(*self.arguments))
+        self.truth = self.made()
+
+    def going_on(self) -> list[object]:
+        """Return the arguments that go on with it."""
+        return self.arguments
+
+    def done(self, ended: Ended) -> None:
+        assert (ended.code, ended.err) == (0, "")
+
+    def made(self) -> Any:
+        """Return what is there of its results, whole ones only."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Check what must hold at any moment: nothing half, nothing wrong, inputs untouched."""
+        assert digests(self.inputs) == self.before
+        made = self.made()
+        assert {name: made[name] == self.truth[name] for name in made} == dict.fromkeys(made, True)
+
+    def check_end(self, launcher: Launcher) -> None:
+        """Check what must hold once it is done: everything there, and nothing else."""
+        assert digests(self.inputs) == self.before
+        assert self.made() == self.truth
+        left = [str(path) for path in self.out.parent.rglob("*") if path.name.endswith(UNFINISHED)]
+        assert left == []
+
+    def remove(self) -> None:
+        """Remove what it made."""
+        for path in sorted(self.out.rglob("*"), reverse=True) if self.out.is_dir() else ():
+            path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+        if self.out.is_dir():
+            self.out.rmdir()
+        self.out.unlink(missing_ok=True)
+
+
+class Batch(Work):
+    """A folder of photographs."""
+
+    modules = ("onnxruntime", "pyvips", "tinct.coloring.photo.batch", "tinct.coloring.photo.status")
+
+    @classmethod
+    def of(cls, folder: Path, model: Path, *, size: int = 200) -> Batch:
+        album = folder / "album"
+        rng = np.random.default_rng(5)
+        camera = photograph("camera")
+        for index in range(PICTURES):
+            top, left = (int(value) for value in rng.integers(0, 512 - size, 2))
+            write_picture(album / ("sub" if index % 3 else "") / f"{index:02}.png", camera[top:, left:][:size, :size])
+        out = folder / "out"
+        options = ["--model", model, "--runtime", "onnxruntime", "--threads", 2, "--json"]
+        return cls(album, out, ["colorize", album, "-r", "-o", out, *options])
+
+    def made(self) -> dict[str, str]:
+        results = {}
+        for path in sorted(self.out.rglob("*_color.png")):
+            pyvips.Image.new_from_file(str(path), fail_on="warning").avg()
+            results[str(path.relative_to(self.out))] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return results
+
+    def check(self) -> None:
+        super().check()
+        others = [path for path in self.out.rglob("*") if path.is_file() and path.parent.name != PLACE]
+        strange = [path.name for path in others if not path.name.endswith(("_color.png", ".tinct-part"))]
+        assert strange == []
+
+    def check_end(self, launcher: Launcher) -> None:
+        """The manifest knows of every result, and of nothing else."""
+        base = sqlite3.connect(manifest_file(self.out))
+        assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        base.close()
+        rows = launcher.run("status", self.out, "--json").rows
+        assert {str(Path(row["target"]).relative_to(self.out)): row["status"] for row in rows} == dict.fromkeys(
+            self.truth, "colorized"
+        )
+        super().check_end(launcher)
+
+
+class Film(Work):
+    """One film of two parts with sound."""
+
+    modules = ("onnxruntime", "pyvips", "av", "tinct.coloring.film.colorize")
+
+    @classmethod
+    def of(cls, folder: Path, model: Path, *, frames: int = 280) -> Film:
+        silent = clips.write_clip(
+            folder / "silent.mkv",
+            codec="ffv1",
+            frames=frames,
+            planes=lambda number: (texture(number, seed=1 + number // 56),),
+            times=clips.uneven,
+            time_base=Fraction(1, 1000),
+        )
+        film = clips.add_tracks(silent, folder / "film.mkv", sounds=[("aac", "deu")], seconds=frames / 25)
+        silent.unlink()
+        out = folder / "films" / "out.mkv"
+        out.parent.mkdir()
+        options = ["--codec", "ffv1", "--model", model, "--runtime", "onnxruntime", "--threads", 2, "--json"]
+        return cls(film, out, ["video", film, "-o", out, *options])
+
+    def made(self) -> dict[str, Any]:
+        if not self.out.exists():
+            return {}
+        return {kind: clips.packets_of(self.out, kind) for kind in ("video", "audio")}
+
+    def check_end(self, launcher: Launcher) -> None:
+        super().check_end(launcher)
+        assert [path.name for path in self.out.parent.iterdir()] == [self.out.name]
+
+
+class Preparation(Work):
+    """A dataset of photographs."""
+
+    modules = ("pyvips", "cv2", "tinct.data.prepare")
+
+    @classmethod
+    def of(cls, folder: Path, photos: Path) -> Preparation:
+        out = folder / "dataset"
+        return cls(photos, out, ["prepare", photos, "-o", out, "--val", 0.2])
+
+    def done(self, ended: Ended) -> None:
+        assert ended.code == 0, ended.err
+
+    def made(self) -> dict[str, Any]:
+        """A dataset is there with its card, and then all of it."""
+        if not (self.out / "dataset.json").is_file():
+            return {}
+        names: dict[str, Any] = {"dataset.json": (self.out / "dataset.json").read_text()}
+        for path in sorted(self.out.glob("*.tar")):
+            with tarfile.open(path) as tar:
+                names[path.name] = [(member.name, member.size) for member in tar]
+        return names
+
+
+def grey_png() -> bytes:
+    return bytes(cv2.imencode(".png", photograph("camera")[:300, :400, 0])[1])
