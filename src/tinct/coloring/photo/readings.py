@@ -38,9 +38,9 @@ _THINGS, _ROUNDS = 24, 12
 _UNLIKE, _SHADE, _AWAY = 0.08, 0.3, 0.8
 # Lengths of colours, in cells of the bins' grid: the standard deviation of what a thing settles on, the distance below
 # which two are one to a person, and the root mean squared one at which two readings are two, or none of their own.
-_SETTLED, _ALIKE, _APART, _TOO_NEAR = 1.5, 2.0, 1.2, 0.25
+_SETTLED, _ALIKE, _APART, _TOO_NEAR = 1.3, 2.0, 1.6, 0.25
 # What counts of an answer far from the colour that a thing settles on.
-_LEFT = 0.01
+_LEFT = 0.003
 # A likely colour of a thing has at least the first share of its distribution, and the second of the likeliest's share.
 _LEAST_SHARE, _LEAST_RATIO = 0.04, 0.15
 # How many nats of likelihood a thing gives up for a cell of colour towards where all lean, and how many ways there are.
