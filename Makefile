@@ -10,12 +10,13 @@ TESTS := $(RUN) -m pytest -q -n $(WORKERS) --dist loadfile
 # quality.py, blind.py and readings.py are given models and photographs: python benchmarks/quality.py --help
 BENCHMARKS := $(filter-out $(addprefix benchmarks/,common.py quality.py blind.py readings.py),$(wildcard benchmarks/*.py))
 
-.PHONY: help setup browser exiftool demo test check slow bench fix clean
+.PHONY: help setup browser exiftool demo test check check-js slow bench fix clean
 
 help:
 	@echo "make demo    colorize photographs that come with scikit-image, into demo/"
 	@echo "make test    run the fast tests"
 	@echo "make check   lint, types, layers, and the fast tests"
+	@echo "make check-js check the page's JavaScript: eslint, types, tests of single functions (needs Node.js 20 and npm)"
 	@echo "make slow    run the tests that take minutes"
 	@echo "make bench   measure speed and memory, into benchmarks/*.json"
 	@echo "make fix     format, and mend what the linter can"
@@ -50,6 +51,18 @@ check: .venv/stamp-dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(TESTS) -m "not slow"
+
+# The page itself is served as it is written; this checks it with tools from npm, at the versions of tests/web/js/package.json.
+JS := tests/web/js
+check-js: $(JS)/node_modules/stamp
+	@$(JS)/node_modules/.bin/eslint -c $(JS)/eslint.config.js src/tinct/web/static $(JS)
+	@$(JS)/node_modules/.bin/tsc -p $(JS)/tsconfig.json
+	@node --test --test-reporter=dot $(JS)/*.test.js
+
+$(JS)/node_modules/stamp: $(JS)/package.json
+	@command -v node npm >/dev/null || { echo "make: check-js needs Node.js 20 or later and npm: apt-get install nodejs npm, or https://nodejs.org" >&2; exit 1; }
+	@npm install --prefix $(JS) --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
 
 slow: .venv/stamp-dev
 	@$(TESTS) -m slow

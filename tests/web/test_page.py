@@ -150,16 +150,32 @@ def test_a_film(open_page: Open, files: dict[str, Path]) -> None:
     upload(page, files["film"])
     page.locator("#stills button").first.wait_for()
     changed(page, lambda: slide(page, "vividness", 30))
-    page.get_by_role("button", name="Colour the film").click()
+    # A colour in a still; the others do not show it.
+    assert page.locator("#stills [aria-pressed=true]").all_inner_texts() == ["0.0 s"]
+    page.get_by_label("Set a colour").check()
+    box = page.locator("#stage").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+    page.locator("#chooser").wait_for()
+    page.locator("#chooser-color").fill("#c02020")
+    changed(page, lambda: page.click("#chooser-use"))
+    assert page.locator("#hints li").count() == 1
+    page.get_by_role("button", name="Still at 0.3 s").click()
+    page.locator("#hints-box").wait_for(state="hidden")
+    page.click("#undo")
+    page.click("#redo")
+    with page.expect_request("**/start") as started:
+        page.get_by_role("button", name="Colour the film").click()
+    (hint,) = started.value.post_data_json["hints"]
+    assert (hint["color"], hint["time"]) == ("#c02020", 0)
     page.locator("#film-done").wait_for()
     # Before and after: colour is taken out of what lies left of the line.
     page.locator("#film-stage").wait_for()
     page.locator("#divide").fill("25")
     assert page.locator("#film-grey").evaluate("part => getComputedStyle(part).backdropFilter") == "grayscale(1)"
     assert "75%" in page.locator("#film-grey").evaluate("part => getComputedStyle(part).clipPath")
-    page.get_by_role("button", name="Still 1").click()
+    page.get_by_role("button", name="Still at 0.0 s").click()
     assert page.locator("#film-stage").is_hidden()
-    assert page.locator("#stills [aria-pressed=true]").all_inner_texts() == ["Still 1"]
+    assert page.locator("#stills [aria-pressed=true]").all_inner_texts() == ["0.0 s"]
     page.get_by_role("button", name="Film", exact=True).click()
     assert page.locator("#film-stage").is_visible()
     assert page.locator("#stills [aria-pressed=true]").all_inner_texts() == ["Film"]

@@ -171,32 +171,3 @@ def test_arrow_keys_on_a_slider_are_one_step(open_page: Open, files: dict[str, P
     page.click("#undo")
     assert page.locator("#vividness-value").inner_text() == before
     assert page.locator("#undo").is_disabled()
-
-
-def test_single_functions(open_page: Open) -> None:
-    page = open_page()
-    run = lambda file, text: page.evaluate(f"import('/static/{file}.js').then((it) => {text})")  # noqa: E731
-    assert run("colors", "it.distinctNames(['#b03020', '#203060'])") == run(
-        "colors", "['#b03020', '#203060'].map(it.colorName)"
-    )
-    names = run("colors", "it.distinctNames(['#c04030', '#b03020', '#b03424', '#208040', '#2a5f3c'])")
-    assert len(set(names)) == 5
-    assert run("colors", "it.distinctNames(['#b03020', '#c04030'])")[0].startswith("darker ")
-    # A white place shows no red; a middle one shows it with its own luma.
-    assert run("colors", "it.shownAt('#ff0000', 1)") == {"color": "#ffffff", "left": 0}
-    shown = run("colors", "it.shownAt('#b03020', 0.4).color")
-    red, green, blue = (int(shown[at : at + 2], 16) for at in (1, 3, 5))
-    assert 0.299 * red + 0.587 * green + 0.114 * blue == pytest.approx(0.4 * 255, abs=1)
-    assert red - blue == pytest.approx(0xB0 - 0x20, abs=2)
-    assert run("zip", "it.crc32(new TextEncoder().encode('123456789'))") == 0xCBF43926  # of every table of CRCs
-    unlike = "((taken) => ['a.jpg', 'a.jpg', 'b', 'b'].map((name) => it.unlike(name, taken)))(new Set())"
-    assert run("zip", unlike) == ["a.jpg", "a (2).jpg", "b", "b (2)"]
-    assert run("viewport", "[it.clamped(-50, 80, 100), it.clamped(20, 300, 100), it.clamped(-300, 300, 100)]") == [
-        10, 0, -200,
-    ]  # fmt: skip
-    assert run("marks", "it.shifted({points: [[10, 20], [30, 90]]}, -50, 50).points") == [[0, 30], [20, 100]]
-    assert run("filmview", "it.leftWords(200)") == ", about 3 minutes left"
-    assert "recolor" not in run(
-        "api", "it.plain(409, 'This has colours already. Send recolor=true to colour it anew.')"
-    )
-    assert "header" not in run("api", "it.plain(401, 'Send the header  Authorization: Bearer TOKEN.')")

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from tinct.coloring.film.colorize import VideoResult, colorize_video
+from tinct.coloring.film.colorize import Draw, VideoResult, colorize_video
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.editor import Editor
 from tinct.coloring.settings import VideoSettings
@@ -21,7 +21,11 @@ from tinct.web.problems import Problem, problem_of
 from tinct.web.store import Store
 from tinct.web.visitors import most_each
 
+T = TypeVar("T")
 State = Literal["held", "waiting", "running", "done", "failed", "cancelled"]
+
+# A picture of the newest frame is made after at least this many seconds, with this root of height x width.
+_NEWEST_SECONDS, _NEWEST_SIZE = 1.0, 640
 
 
 class _CancelledError(Exception):
@@ -44,7 +48,8 @@ class Job:
         target: the result.
         visitor: who sent it; None for this machine.
         leave_at: when it is deleted unless somebody asks for it before, on the monotonic clock; None if not.
-        stills: frames to try settings on; None until somebody asks for one.
+        stills: frames to try settings on, and when each is shown, in seconds; None until somebody asks for one.
+        newest: the frame that was coloured last, as JPEG; None before the first.
     """
 
     folder: Path
@@ -57,7 +62,8 @@ class Job:
     error: str | None = None
     notices: tuple[str, ...] = ()
     target: Path | None = None
-    stills: list[Editor] | None = None
+    stills: list[tuple[Editor, float]] | None = None
+    newest: bytes | None = None
     visitor: str | None = None
     leave_at: float | None = None
     stop: threading.Event = field(default_factory=threading.Event)
@@ -114,7 +120,7 @@ class Jobs:
                 raise Problem(409, f"This film was started already; it is {job.state}.")
             self._check("waiting", self._waiting, job.visitor)
             job.settings, job.state = settings, "waiting"
-            job.frames, job.error, job.target = 0, None, None
+            job.frames, job.error, job.target, job.newest = 0, None, None, None
             job.stop.clear()
         self._threads.submit(self._run, job)
 
@@ -169,17 +175,26 @@ class Jobs:
         for job in gone:
             job.stop.set()
 
-    def with_still(self, job: Job, number: int, work: Callable[[Editor], bytes]) -> bytes:
+    def with_still(self, job: Job, number: int, work: Callable[[Editor], T]) -> T:
         """Call a function with one of a film's stills; raise Problem (404) where it has none of that number."""
         with job.guard:
-            if job.stills is None:
-                job.stills = [
-                    Editor(still, colorizer=self._colorizer, preview=960)
-                    for still in pictures.stills(job.film, size=640)
-                ]
-            if not 0 <= number < len(job.stills):
-                raise Problem(404, f"The film has {len(job.stills)} stills, counted from 0.")
-            return work(job.stills[number])
+            stills = self._stills(job)
+            if not 0 <= number < len(stills):
+                raise Problem(404, f"The film has {len(stills)} stills, counted from 0.")
+            return work(stills[number][0])
+
+    def still_times(self, job: Job) -> list[float]:
+        """Return when each of a film's stills is shown, in seconds."""
+        with job.guard:
+            return [seconds for _, seconds in self._stills(job)]
+
+    def _stills(self, job: Job) -> list[tuple[Editor, float]]:
+        if job.stills is None:
+            job.stills = [
+                (Editor(still.picture, colorizer=self._colorizer, preview=960), still.seconds)
+                for still in pictures.stills(job.film, size=640)
+            ]
+        return job.stills
 
     def close(self) -> None:
         """Stop all films and delete their files."""
@@ -212,6 +227,15 @@ class Jobs:
             job.seconds = time.monotonic() - started
             self._store.touch(job.folder)
 
+        drawn = 0.0
+
+        def on_picture(draw: Draw) -> None:
+            nonlocal drawn
+            if time.monotonic() - drawn >= _NEWEST_SECONDS:
+                shown = draw(pictures.shown_size(job.film, size=_NEWEST_SIZE))
+                job.newest = pictures.jpeg(pictures.upright(job.film, shown))
+                drawn = time.monotonic()
+
         try:
             wanted = job.settings
             colorizer = self._colorizer.changed(
@@ -220,7 +244,9 @@ class Jobs:
                 saturation=wanted.saturation,
                 size=wanted.size,
             )
-            result = colorize_video(job.film.path, settings=wanted, colorizer=colorizer, on_frame=on_frame)
+            result = colorize_video(
+                job.film.path, settings=wanted, colorizer=colorizer, on_frame=on_frame, on_picture=on_picture
+            )
         except _CancelledError:
             job.state = "cancelled"
         except TinctError as error:
@@ -239,7 +265,7 @@ class Jobs:
                 self._clear(job)
 
     def _clear(self, job: Job) -> None:
-        for still in job.stills or ():
+        for still, _ in job.stills or ():
             still.close()
         job.stills = None
         self._store.remove(job.folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -12,7 +13,7 @@ from tinct.color.resize import small_size
 from tinct.media.image.picture import Picture
 from tinct.media.video.film import Film
 from tinct.media.video.form import FrameForm
-from tinct.media.video.probe import sample_lumas
+from tinct.media.video.probe import sample_frames
 
 # Stills of a film that are shown; more are read, since some are black.
 STILLS = 4
@@ -56,14 +57,41 @@ def before(picture: Picture, *, edge: int) -> NDArray[np.uint8]:
     return np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown
 
 
-def stills(film: Film, *, size: int) -> list[NDArray[np.uint8]]:
-    """Return grey frames (h, w) from all over a film, as players show them, with sqrt(h x w) of at most `size`."""
+@dataclass(frozen=True, eq=False)
+class Still:
+    """A frame of a film as players show it: grey (h, w), and when, in seconds."""
+
+    picture: NDArray[np.uint8]
+    seconds: float
+
+
+def stills(film: Film, *, size: int) -> list[Still]:
+    """Return frames from all over a film, with sqrt(h x w) of at most `size`."""
     form = FrameForm.of(film)
     frames = []
-    for codes in sample_lumas(film, _LOOKED_AT):
-        height, width = small_size(film.height, round(film.width * float(film.sample_aspect)), size=size)
-        small = cv2.resize(form.unit(codes), (max(8, width), max(8, height)), interpolation=cv2.INTER_AREA)
-        frames.append(np.rot90(small, round(film.rotation / 90)))
-    telling = [still for still in frames if float(still.std()) >= _LEAST_SPREAD] or frames
+    for codes, seconds in sample_frames(film, _LOOKED_AT):
+        height, width = shown_size(film, size=size)
+        small = cv2.resize(form.unit(codes), (width, height), interpolation=cv2.INTER_AREA)
+        levels = np.rint(upright(film, small) * 255).astype(np.uint8)
+        frames.append(Still(levels, seconds))
+    telling = [still for still in frames if float(still.picture.std()) >= 255 * _LEAST_SPREAD] or frames
     chosen = sorted({round(place) for place in np.linspace(0, len(telling) - 1, STILLS)}) if telling else []
-    return [np.ascontiguousarray(np.rint(telling[place] * 255).astype(np.uint8)) for place in chosen]
+    return [telling[place] for place in chosen]
+
+
+def shown_size(film: Film, *, size: int) -> tuple[int, int]:
+    """Return height and width, with sqrt(h x w) of at most `size`, of a film's frames before they are turned."""
+    height, width = small_size(film.height, round(film.width * float(film.sample_aspect)), size=size)
+    return max(8, height), max(8, width)
+
+
+def upright(film: Film, pixels: NDArray[Any]) -> NDArray[Any]:
+    """Turn a frame (h, w) or (h, w, 3) as players do."""
+    return np.ascontiguousarray(np.rot90(pixels, round(film.rotation / 90)))
+
+
+def stored_place(film: Film, x: float, y: float) -> tuple[float, float]:
+    """Return where a place in per cent of the upright picture lies in the frame as it is stored, in per cent."""
+    for _ in range(round(film.rotation / 90) % 4):
+        x, y = 100 - y, x
+    return x, y

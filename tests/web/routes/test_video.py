@@ -50,6 +50,38 @@ def test_a_film_is_coloured_and_fetched(client: TestClient, film_mp4: Path, tmp_
     assert not (client.store / job["id"]).exists()  # type: ignore[attr-defined]
 
 
+def test_a_hint_in_a_still_is_shown_and_colours_the_film(client: TestClient, film_mp4: Path, tmp_path: Path) -> None:
+    import av
+
+    job = send(client, film_mp4, hold="true").json()
+    stills = client.get(f"{job['link']}/stills").json()
+    assert [still["number"] for still in stills] == [0, 1, 2, 3]
+    times = [still["seconds"] for still in stills]
+    assert times == sorted(times)
+    assert 0 <= times[0] < times[-1] < 1
+    hint = {"points": [[30, 30]], "color": "#c02020"}
+    shown = client.post(f"{job['link']}/stills/0", json={"hints": [hint]})
+    still = decoded(shown.content).astype(int)
+    height, width = still.shape[:2]
+    place = (int(0.3 * height), int(0.3 * width))
+    assert still[place][0] > still[place][1] + 30
+    assert client.get(f"{job['link']}/stills/0/colors", params={"x": 30, "y": 30}).json()["colors"]
+    assert client.get(f"{job['link']}/newest").status_code == 409
+    assert client.post(f"{job['link']}/start", json={"hints": [hint | {"time": times[0]}]}).status_code == 202
+    done = until(client, job, "done", "failed")
+    assert done["error"] is None
+    newest = decoded(client.get(f"{job['link']}/newest").content)
+    assert newest.shape == (96, 128, 3)
+    (tmp_path / "out.mp4").write_bytes(client.get(done["result"]).content)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        frames = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    assert frames[0][28, 38, 0] > frames[0][28, 38, 1] + 30
+    # It is one of the film's frames, as far as JPEG and chroma at half size go.
+    assert min(np.abs(newest - frame).mean() for frame in frames) < 6
+    for bad in ({"hints": [hint]}, {"hints": [hint | {"time": -1}]}, {"hints": [hint | {"time": 0, "points": []}]}):
+        assert client.post(f"{job['link']}/start", json=bad).status_code == 422
+
+
 def test_stills_show_settings_before_the_start(client: TestClient, film_mp4: Path) -> None:
     job = send(client, film_mp4, hold="true").json()
     assert job["state"] == "held"

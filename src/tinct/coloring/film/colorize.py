@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinct import __version__
 from tinct.color.resize import resized, small_size
@@ -22,7 +24,7 @@ from tinct.coloring.film.frames import FrameColorizer
 from tinct.coloring.film.hints import HintTracks, follow_hints
 from tinct.coloring.film.memory import SceneMemory, remember
 from tinct.coloring.film.parts import PartEncoder, WorkFolder, work_folder
-from tinct.coloring.film.pipeline import Progress, paint_film
+from tinct.coloring.film.pipeline import Painted, Progress, paint_film
 from tinct.coloring.film.shots import CutFinder, Shot
 from tinct.coloring.film.smoothing import Smoothing
 from tinct.coloring.photo.colorizer import Colorizer
@@ -42,6 +44,9 @@ _SHOT_SIZE = 128
 _MOST_THREADS = 8
 
 OnFrame = Callable[[int, int | None], object]
+# Draws a frame at a height and width, (h, w, 3) sRGB uint8.
+Draw = Callable[[tuple[int, int]], NDArray[np.uint8]]
+OnPicture = Callable[[Draw], object]
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ def colorize_video(
     settings: VideoSettings | None = None,
     colorizer: Colorizer | None = None,
     on_frame: OnFrame | None = None,
+    on_picture: OnPicture | None = None,
 ) -> VideoResult:
     """Colorize a film.
 
@@ -94,6 +100,8 @@ def colorize_video(
         settings: how; the defaults without it.
         colorizer: a network that is loaded already, with its own settings; the model of `settings` without it.
         on_frame: called after each frame with how many are done and about how many there are.
+        on_picture: called with each frame before it is encoded: a function that draws it at a height and width, as
+            (h, w, 3) sRGB uint8, with the film's own pixels and not turned.
 
     Raises:
         InputError: the source is no film, or cannot be decoded.
@@ -113,7 +121,7 @@ def colorize_video(
     work = _Work(film, written, recipe, settings, colorizer or Colorizer(settings, threads=1), smoothing, span)
     with work_folder(place, work.plan()) as folder:
         since = folder.progress()
-        done = work.paint(folder, since, on_frame)
+        done = work.paint(folder, since, on_frame, on_picture)
         lost = assemble(
             written,
             folder.parts(),
@@ -229,7 +237,9 @@ class _Work:
             "hints": [hint.to_json() for hint in settings.hints],
         }
 
-    def paint(self, folder: WorkFolder, since: Progress | None, on_frame: OnFrame | None) -> Progress:
+    def paint(
+        self, folder: WorkFolder, since: Progress | None, on_frame: OnFrame | None, on_picture: OnPicture | None
+    ) -> Progress:
         """Make the parts that are missing; return what is known after the last."""
         if since is not None and since.facts["done"]:
             return since
@@ -261,7 +271,8 @@ class _Work:
         threads = since.facts["threads"] if since is not None else self._threads
         encoder = PartEncoder(self.written, self.recipe, compare=self.settings.compare, threads=threads)
         total = self._total()
-        with closing(painted), closing(encoder.encode(painted, folder)) as encoded:
+        shown = painted if on_picture is None else self._shown(painted, on_picture)
+        with closing(painted), closing(encoder.encode(shown, folder)) as encoded:
             for done in encoded:
                 if isinstance(done, Progress):
                     since = done
@@ -270,6 +281,17 @@ class _Work:
         if since is None or since.facts["given_to"] == 0:
             raise InputError(f"{self.film.path}: no frame of it could be decoded; is it damaged?")
         return since
+
+    def _shown(self, painted: Iterator[Painted | Progress], on_picture: OnPicture) -> Iterator[Painted | Progress]:
+        """Show each frame on its way to the encoder."""
+        for item in painted:
+            if isinstance(item, Painted):
+                on_picture(partial(self._drawn, item))
+            yield item
+
+    def _drawn(self, item: Painted, size: tuple[int, int]) -> NDArray[np.uint8]:
+        luma, *chroma = (resized(plane, size) for plane in (item.frame.luma, *item.planes))
+        return self._form.picture(luma, (chroma[0], chroma[1]))
 
     @property
     def _memory(self) -> str:

@@ -77,6 +77,21 @@ class FrameForm:
         np.rint(codes, out=codes)
         return np.clip(codes, 0, 256 * scale - 1, out=codes).astype(self.chroma_type)
 
+    def picture(self, luma: NDArray[Any], chroma: tuple[NDArray[Any], NDArray[Any]]) -> NDArray[np.uint8]:
+        """Return a frame's codes of Y, and of U and V with `chroma_depth` bits, all (h, w), as sRGB (h, w, 3)."""
+        scale = 1 << (self.chroma_depth - 8)
+        span = 256 * scale - 1 if self.full_range else 224 * scale
+        grey = self.unit(luma)
+        blue, red = ((plane.astype(np.float32) - np.float32(128 * scale)) / np.float32(span) for plane in chroma)
+        red_weight, blue_weight = LUMA_WEIGHTS[self.matrix]
+        rgb = np.empty((*grey.shape, 3), dtype=np.float32)
+        rgb[..., 0] = grey + 2 * (1 - red_weight) * red
+        rgb[..., 2] = grey + 2 * (1 - blue_weight) * blue
+        rest = 1 - red_weight - blue_weight
+        rgb[..., 1] = (grey - red_weight * rgb[..., 0] - blue_weight * rgb[..., 2]) / rest
+        levels: NDArray[np.uint8] = np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
+        return levels
+
     @property
     def chroma_type(self) -> type[np.generic]:
         """The type of the planes of U and V."""

@@ -296,15 +296,21 @@ _KEY_PACKETS = 100
 
 
 def sample_lumas(film: Film, count: int) -> Iterator[NDArray[Any]]:
-    """Yield at most `count` Y planes (H, W) of frames spread over a film, as they are stored.
+    """Yield at most `count` Y planes (H, W) of frames spread over a film, as they are stored; see `sample_frames`."""
+    for luma, _ in sample_frames(film, count):
+        yield luma
+
+
+def sample_frames(film: Film, count: int) -> Iterator[tuple[NDArray[Any], float]]:
+    """Yield at most `count` frames spread over a film: the Y plane (H, W) as it is stored, and its time in seconds.
 
     Long films give key frames, which need no others to be decoded: fewer where they have few.
     """
     if film.images:
         step = max(1, len(film.images) // count)
-        for path in film.images[::step]:
+        for number, path in enumerate(film.images[::step]):
             with suppress(UnreadableError):
-                yield planes_of(decode_image(path))[0]
+                yield planes_of(decode_image(path))[0], float(number * step / film.rate)
         return
     with opened(film.path) as container:
         stream = container.streams[film.stream]
@@ -313,14 +319,16 @@ def sample_lumas(film: Film, count: int) -> Iterator[NDArray[Any]]:
         stream.thread_type = ThreadType.AUTO
         long = film.frames is None or film.frames > _SHORT
         if film.seekable and film.duration and long:
-            frames = _key_frames(film, container, stream, count)
+            step, frames = 1, _key_frames(film, container, stream, count)
         else:
             step = max(1, (film.frames or count) // count)
             frames = islice(container.decode(stream), 0, step * count, step)
         with suppress(av.FFmpegError):
-            for frame in frames:
+            for number, frame in enumerate(frames):
                 if (frame.height, frame.width) == (film.height, film.width):
-                    yield planes_of(frame)[0]
+                    known = frame.pts is not None and not film.counted
+                    place = film.seconds_at(frame.pts or 0) if known else number * step / film.rate
+                    yield planes_of(frame)[0], max(0.0, float(place))
 
 
 def _key_frames(film: Film, container: InputContainer, stream: VideoStream, count: int) -> Iterator[VideoFrame]:

@@ -33,6 +33,9 @@ _PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 _ERRORS = described(404, 503)
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
+FromLeft = Annotated[float, Query(ge=0, le=100, allow_inf_nan=False, description="Distance from the left in per cent.")]
+FromTop = Annotated[float, Query(ge=0, le=100, allow_inf_nan=False, description="Distance from the top in per cent.")]
+
 
 class HintValue(BaseModel):
     """A colour at a point or along a stroke; points are in per cent of width and height."""
@@ -188,16 +191,17 @@ async def colors(
     request: Request,
     service: Shared,
     name: str,
-    x: Annotated[float, Query(ge=0, le=100, allow_inf_nan=False, description="Distance from the left in per cent.")],
-    y: Annotated[float, Query(ge=0, le=100, allow_inf_nan=False, description="Distance from the top in per cent.")],
+    x: FromLeft,
+    y: FromTop,
 ) -> Suggestion:
     """List the plausible colours at a point."""
+    return await service.work(request, lambda: service.edits.work(name, lambda edit: colors_at(edit.editor, x, y)))
 
-    def work(edit: Edit) -> Suggestion:
-        likely, _ = suggest.plausible_colors(edit.editor.prediction, x=x / 100, y=y / 100)
-        return Suggestion(x=x, y=y, colors=[color_text(color) for color in likely])
 
-    return await service.work(request, lambda: service.edits.work(name, work))
+def colors_at(editor: Editor, x: float, y: float) -> Suggestion:
+    """Return the plausible colours at a place in per cent of the picture."""
+    likely, _ = suggest.plausible_colors(editor.prediction, x=x / 100, y=y / 100)
+    return Suggestion(x=x, y=y, colors=[color_text(color) for color in likely])
 
 
 @router.post("/{name}/save", response_class=Response, responses={200: {"content": {}}, **described(404, 503, 507)})

@@ -16,6 +16,7 @@ from tinct.web import pictures
 from tinct.web.jobs import Job, State
 from tinct.web.problems import Problem, described
 from tinct.web.receive import MEDIA_TYPES, check_size, read_film_hints, receive_film
+from tinct.web.routes.edits import FromLeft, FromTop, HintValue, Suggestion, colors_at
 from tinct.web.routes.photo import Caution, Recolor, Saturation, Size, Temperature
 from tinct.web.service import Leave, Shared, Visitor
 
@@ -45,6 +46,34 @@ class JobInfo(BaseModel):
     duration: float | None = Field(description="Length of the film that was sent, in seconds.")
 
 
+class FilmHintValue(HintValue):
+    """A colour in one frame; points are in per cent of the picture as it is shown."""
+
+    time: float = Field(ge=0, le=1e6, allow_inf_nan=False, description="When the frame is shown, in seconds.")
+
+    def hint_in(self, film: Film) -> FilmHint:
+        points = [pictures.stored_place(film, x, y) for x, y in self.points]
+        return FilmHint(hint=replace(self.hint(), points=tuple(points)), seconds=self.time)
+
+
+class Still(BaseModel):
+    """A frame of a film to try settings on."""
+
+    number: int
+    seconds: float = Field(description="When it is shown; a hint's `time` for a hint in this frame.")
+
+
+class StillSettings(BaseModel):
+    """Settings and hints of a still."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    temperature: Temperature | None = None
+    caution: Caution | None = None
+    saturation: Saturation | None = None
+    hints: list[HintValue] = Field(default_factory=list, max_length=500)
+
+
 class Start(BaseModel):
     """Settings of a film that is held or over; what is left out stays as it was."""
 
@@ -53,6 +82,7 @@ class Start(BaseModel):
     temperature: Temperature | None = None
     caution: Caution | None = None
     saturation: Saturation | None = None
+    hints: list[FilmHintValue] | None = Field(default=None, max_length=500, description="Colours in single frames.")
     recolor: bool | None = Field(default=None, description="Colour even shots that have colours already.")
 
 
@@ -126,7 +156,10 @@ async def job(service: Shared, name: str) -> JobInfo:
 async def start_job(service: Shared, name: str, start: Start) -> JobInfo:
     """Start a film that is held, or start it anew with other settings."""
     film = service.jobs.find(name)
-    service.jobs.start(film, replace(film.settings, **start.model_dump(exclude_none=True)))
+    changes = start.model_dump(exclude_none=True, exclude={"hints"})
+    if start.hints is not None:
+        changes["hints"] = tuple(hint.hint_in(film.film) for hint in start.hints)
+    service.jobs.start(film, replace(film.settings, **changes))
     return _info(film)
 
 
@@ -186,6 +219,56 @@ async def still(
         )
 
     return Response(await service.work(request, work), media_type="image/jpeg")
+
+
+@router.get("/jobs/{name}/stills", responses=described(404, 503))
+async def stills(request: Request, service: Shared, name: str) -> list[Still]:
+    """List frames from all over the film, to try settings and hints on."""
+    film = service.jobs.find(name)
+    times = await service.work(request, lambda: service.jobs.still_times(film))
+    return [Still(number=number, seconds=seconds) for number, seconds in enumerate(times)]
+
+
+@router.post(
+    "/jobs/{name}/stills/{number}",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, **described(404, 503)},
+)
+async def hinted_still(request: Request, service: Shared, name: str, number: int, settings: StillSettings) -> Response:
+    """Show a still in colours with hints, whose points are in per cent of it."""
+    film = service.jobs.find(name)
+    values = settings.model_dump(exclude={"hints"}) | {"hints": tuple(hint.hint() for hint in settings.hints)}
+
+    def work() -> bytes:
+        return service.jobs.with_still(film, number, lambda shown: pictures.jpeg(shown.preview(**values)))
+
+    return Response(await service.work(request, work), media_type="image/jpeg")
+
+
+@router.get("/jobs/{name}/stills/{number}/colors", responses=described(404, 503))
+async def still_colors(
+    request: Request, service: Shared, name: str, number: int, x: FromLeft, y: FromTop
+) -> Suggestion:
+    """List the plausible colours at a point of a still."""
+    film = service.jobs.find(name)
+
+    def work() -> Suggestion:
+        return service.jobs.with_still(film, number, lambda shown: colors_at(shown, x, y))
+
+    return await service.work(request, work)
+
+
+@router.get(
+    "/jobs/{name}/newest",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, **described(404, 409)},
+)
+async def newest(service: Shared, name: str) -> Response:
+    """Show the frame that was coloured last, small, while the film is in work; it changes about once a second."""
+    film = service.jobs.find(name)
+    if film.newest is None:
+        raise Problem(409, f"No frame is coloured yet: the film is {film.state}.")
+    return Response(film.newest, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 
 
 def _info(job: Job) -> JobInfo:

@@ -1,6 +1,6 @@
 // Talking to the server: words for errors, patience when it is busy, progress of uploads.
 
-const token = new URLSearchParams(location.hash.slice(1)).get("token");
+const token = new URLSearchParams(globalThis.location?.hash.slice(1) ?? "").get("token");
 const MOST_TRIES = 20;
 
 export const hasToken = token !== null;
@@ -21,8 +21,8 @@ export const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, s
 /** What a person is told of an error; the server's own words are for programs, too. */
 export function plain(status, text) {
   if (status === 401) return "This page's address lacks its token. Open the whole address that tinct serve printed.";
-  const words = text ?? `The server answered with an error (${status}).`;
-  return words
+  const told = text ?? `The server answered with an error (${status}).`;
+  return told
     .replace(/ Send recolor=true to colour it anew\.$/, "")
     .replace(/,? or use {2}tinct [a-z]+ {2}on the command line/, "");
 }
@@ -37,7 +37,12 @@ async function words(response) {
   return plain(response.status, text);
 }
 
-/** Ask; on 429 wait as long as the server says, and ask again. */
+/**
+ * Ask; on 429 wait as long as the server says, and ask again.
+ * @param {string} method
+ * @param {string} path
+ * @param {{json?: any, signal?: AbortSignal, keepalive?: boolean}} more
+ */
 export async function ask(method, path, { json, signal, keepalive } = {}) {
   for (let tries = 1; ; tries += 1) {
     let response;

@@ -1,9 +1,8 @@
 // The page: joins the list of files, the picture and the settings.
 
 import { ApiError, getJson } from "./api.js";
-import { $, element, say, show, warn } from "./dom.js";
+import { $, say, show, warn } from "./dom.js";
 import { listenExamples } from "./examples.js";
-import { Film } from "./film.js";
 import { FilmView } from "./filmview.js";
 import { Files } from "./files.js";
 import { Hints } from "./hints.js";
@@ -112,12 +111,13 @@ async function choose(item) {
 function controlsFor(item) {
   const photo = !item.film;
   const bins = model.temperature !== null;
-  for (const id of ["photo-bar", "save-box"]) $(id).hidden = !photo;
+  $("save-box").hidden = !photo;
   for (const id of ["film-box", "stills"]) $(id).hidden = photo;
   for (const id of ["confidence-label", "suggest-box"]) $(id).hidden = !photo || !bins;
   for (const id of ["vividness-label", "caution-label"]) $(id).hidden = !bins;
   $("stills").replaceChildren();
   $("film-stage").hidden = true;
+  $("photo-bar").hidden = $("tool-help").hidden = false;
   $("stage").hidden = $("zoom-bar").hidden = false;
   $("confidence").checked = false;
   stage.showVeil(null);
@@ -161,35 +161,33 @@ const SLIDERS = {
 /** Bring every control to what is set. */
 function controls() {
   if (work === null) return;
-  const settings = work instanceof Photo ? work.settings : work.now;
+  const settings = work.settings;
   for (const [id, slider] of Object.entries(SLIDERS)) {
     if (settings[slider.name] === null) continue;
     $(id).value = slider.of(settings);
     $(`${id}-value`).textContent = slider.of(settings).toFixed(slider.digits);
   }
-  if (work instanceof Film) {
-    filmView.update();
-    return;
-  }
   $("undo").disabled = !work.past.length;
   $("redo").disabled = !work.future.length;
   $("reset").disabled = !work.changed;
-  readings.update(work);
   hints.update();
+  if (work instanceof Photo) readings.update(work);
+  else filmView.update();
 }
 
 // ---- settings ----
 
 function change(settings, kind = null) {
-  if (work instanceof Film) {
-    Object.assign(work.now, settings);
-  } else {
-    work.set(settings, kind);
-    readings.changed(work);
-    refreshThumbnail();
-  }
+  work.set(settings, kind);
+  follow();
+}
+
+/** Settings have changed for good. */
+function follow() {
   controls();
   refresh();
+  if (work instanceof Photo) readings.changed(work);
+  refreshThumbnail();
   files.update();
 }
 
@@ -209,12 +207,11 @@ for (const [id, slider] of Object.entries(SLIDERS)) {
   $(id).addEventListener("input", () => {
     const value = Number($(id).value);
     $(`${id}-value`).textContent = value.toFixed(slider.digits);
-    if (work instanceof Photo) work.try({ [slider.name]: slider.to(value) });
-    else work.now[slider.name] = slider.to(value);
+    work.try({ [slider.name]: slider.to(value) });
     refresh();
   });
   // A drag is a step of its own for undo; arrow keys in a row are one together.
-  $(id).addEventListener("pointerdown", () => work instanceof Photo && (work.kind = null));
+  $(id).addEventListener("pointerdown", () => work && (work.kind = null));
   $(id).addEventListener("change", () => change({ [slider.name]: slider.to(Number($(id).value)) }, id));
 }
 
@@ -236,7 +233,7 @@ $("confidence").addEventListener(
 );
 
 function setTool(tool) {
-  document.querySelector(`input[name=tool][value=${tool}]`).checked = true;
+  /** @type {HTMLInputElement} */ (document.querySelector(`input[name=tool][value=${tool}]`)).checked = true;
   $("brush-bar").hidden = tool !== "brush";
   hints.chooser.close();
   stage.setTool(tool);
@@ -247,26 +244,22 @@ $("tools").addEventListener("change", (event) => setTool(event.target.value));
 
 const steps = { undo: () => work.undo(), redo: () => work.redo(), reset: () => work.reset() };
 function step(name) {
-  if (!(work instanceof Photo) || $(name).disabled) return;
+  if (!work || $(name).disabled) return;
   steps[name]();
   say({ undo: "Undone.", redo: "Done again.", reset: "As at the beginning." }[name]);
-  controls();
-  refresh();
-  readings.changed(work);
-  refreshThumbnail();
-  files.update();
+  follow();
 }
 for (const name of Object.keys(steps)) $(name).addEventListener("click", () => step(name));
 
 // ---- films, saving, files in, and the whole page ----
 
-const filmView = new FilmView({ current: () => work, files, stage, careful, refresh });
+const filmView = new FilmView({ current: () => work, files, stage, careful, refresh, controls });
 listenSaving(files, careful);
 listenExamples(files, careful);
 $("docs-link").href += location.hash; // with the token, if there is one
 listen(files);
 addEventListener("keydown", (event) => {
-  if (!(event.ctrlKey || event.metaKey) || event.target.matches("input:not([type=range],[type=radio],[type=checkbox])")) return;
+  if (!(event.ctrlKey || event.metaKey) || /** @type {Element} */ (event.target).matches("input:not([type=range],[type=radio],[type=checkbox])")) return;
   const key = event.key.toLowerCase();
   const name = key === "z" ? (event.shiftKey ? "redo" : "undo") : key === "y" ? "redo" : null;
   if (!name || $("work").hidden) return;

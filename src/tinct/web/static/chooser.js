@@ -26,8 +26,12 @@ export class Chooser {
    */
   open({ x, y, colors, luma, onTry, onChosen, onClosed }) {
     this.close();
-    Object.assign(this, { onTry, onChosen, onClosed, luma, picked: null });
-    this.from = document.activeElement;
+    this.onTry = onTry;
+    this.onChosen = onChosen;
+    this.onClosed = onClosed;
+    this.luma = luma;
+    this.picked = null;
+    this.from = /** @type {HTMLElement} */ (document.activeElement);
     const names = distinctNames(colors);
     const choices = colors.map((color, index) => {
       const button = swatch(color, names[index], () => this.choose(color));

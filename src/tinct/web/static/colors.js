@@ -22,7 +22,7 @@ export function colorName(hex) {
   return `${shade}${spread < 0.22 ? "greyish " : ""}${hue}`;
 }
 
-const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255);
+const channels = (hex) => /** @type {[number, number, number]} */ ([1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255));
 const lumaOf = ([r, g, b]) => 0.299 * r + 0.587 * g + 0.114 * b;
 const strength = (rgb) => Math.max(...rgb) - Math.min(...rgb);
 

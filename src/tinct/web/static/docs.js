@@ -72,11 +72,11 @@ function operation(method, path, details) {
   if (given.length) parts.push(element("h3", { textContent: "In the address" }), table(given));
   for (const [kind, { schema }] of Object.entries(body ?? {})) parts.push(element("h3", { textContent: `Body: ${kind}` }), table(fieldsOf(schema)));
   const answers = Object.entries(details.responses).map(([status, { description, content }]) => {
-    const kinds = Object.keys(content ?? {}).filter((kind) => status < 300 || kind !== "application/json");
+    const kinds = Object.keys(content ?? {}).filter((kind) => Number(status) < 300 || kind !== "application/json");
     return element("li", { textContent: [`${status}: ${description}`, ...kinds].join(" · ") });
   });
   parts.push(element("h3", { textContent: "Answers" }), element("ul", {}, ...answers));
-  const good = Object.entries(details.responses).find(([status]) => status < 300)?.[1].content?.["application/json"];
+  const good = Object.entries(details.responses).find(([status]) => Number(status) < 300)?.[1].content?.["application/json"];
   if (good && fieldsOf(good.schema).length) parts.push(element("h3", { textContent: "Fields of the answer" }), table(fieldsOf(good.schema)));
   return element("details", { id: details.operationId }, ...parts);
 }

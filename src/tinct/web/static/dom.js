@@ -1,8 +1,18 @@
 // Small helpers for the page, and words for colours.
 
+/**
+ * The element of an id, of whatever kind the page gives it.
+ * @returns {any}
+ */
 export const $ = (id) => document.getElementById(id);
 
-/** Make an element: properties, then children. */
+/**
+ * Make an element: properties, then children.
+ * @param {string} name
+ * @param {Object<string, any>} properties
+ * @param {...(Node | string)} children
+ * @returns {any}
+ */
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(properties)) {

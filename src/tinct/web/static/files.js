@@ -23,7 +23,10 @@ export class Files {
    * file is to be shown, and again when it is ready; `onUpdate` that states have changed.
    */
   constructor({ known, usual, onChosen, onUpdate }) {
-    Object.assign(this, { known, usual, onChosen, onUpdate });
+    this.known = known;
+    this.usual = usual;
+    this.onChosen = onChosen;
+    this.onUpdate = onUpdate;
     this.items = [];
     this.chosen = null;
     this.working = false;
@@ -103,7 +106,7 @@ export class Files {
         ? await upload("/v1/video", item.file, { ...fields, hold: "true" }, options)
         : await upload("/v1/edits", item.file, fields, options);
       if (item.work) item.work.open(info);
-      else item.work = item.film ? new Film(info, item.name, { ...this.usual(), ...item.kept?.now }) : new Photo(info, item.name, item.kept);
+      else item.work = item.film ? new Film(info, item.name, this.usual(), item.kept) : new Photo(info, item.name, item.kept);
       if (item.removed) {
         item.work.close();
         return;

@@ -1,27 +1,38 @@
 // One film: stills to try settings on, then a job that is watched.
 
-import { ApiError, ask, forget, getBlob, getJson, pause, postJson } from "./api.js";
+import { ApiError, ask, forget, getBlob, getJson, pause, postBlob, postJson } from "./api.js";
+import { Edited } from "./edited.js";
 
-export const STILLS = 4;
-// What a film has of the settings; null where the model has none.
-const SETTINGS = ["temperature", "caution", "saturation"];
+// The newest frame is asked for at every so many looks at the state.
+const LOOKS = 3;
 
-export class Film {
-  constructor(info, name, usual) {
-    this.name = name;
-    this.now = { ...usual };
+export class Film extends Edited {
+  /** `info` is what the server said of the film; `usual` the settings it begins with; `kept` what it was `toJson`. */
+  constructor(info, name, usual, kept = null) {
+    super(name, { ...usual, hints: [] }, kept);
     this.still = 0;
-    this.running = false;
+    /** @type {?number[]} */
+    this.times = null;
+    this.running = this.watched = this.saved = false;
+    // Whether the whole film is looked at, or its newest frame, instead of a still; and what was fetched of it.
+    this.whole = false;
+    /** @type {?string} */
+    this.fetched = null;
+    /** @type {?string} */
+    this.address = null;
+    /** @type {?string} */
+    this.told = null;
+    /** @type {?string} */
+    this.shown = null;
+    /** @type {?Blob} */
+    this.image = null;
+    /** @type {?Blob} */
+    this.newest = null;
     this.open(info);
   }
 
-  /** One that the server still holds after a reload; `kept` is what it was `toJson`. */
-  static restored(info, name, kept) {
-    return new Film(info, name, kept.now);
-  }
-
   toJson() {
-    return { info: this.info, now: this.now };
+    return { info: this.info, ...this.history() };
   }
 
   open(info) {
@@ -33,7 +44,7 @@ export class Film {
 
   /** Whether work would be lost if the page was left. */
   get unsaved() {
-    return this.busy || (this.state === "done" && !this.saved);
+    return this.busy || (this.state === "done" && !this.saved) || (this.state === "held" && this.now.hints.length > 0);
   }
 
   /** Seconds that are left, or null while nobody can tell. */
@@ -50,10 +61,33 @@ export class Film {
     return ["waiting", "running"].includes(this.state);
   }
 
-  query(more = {}) {
-    const values = { ...more };
-    for (const name of SETTINGS) if (this.now[name] !== null) values[name] = this.now[name];
-    return new URLSearchParams(values).toString();
+  /** When the still that is chosen is shown, in seconds. */
+  get time() {
+    return this.times?.[this.still] ?? null;
+  }
+
+  /** The hints of the still that is chosen. */
+  shownHints(settings = this.settings) {
+    return settings.hints.filter((hint) => hint.time === this.time);
+  }
+
+  withHints(hints) {
+    const others = this.now.hints.filter((hint) => hint.time !== this.time);
+    return { hints: [...others, ...hints.map((hint) => ({ ...hint, time: this.time }))] };
+  }
+
+  /** Settings as the server takes them; null where the model has none. */
+  values(settings = this.settings) {
+    const values = { saturation: settings.saturation };
+    for (const name of ["temperature", "caution"]) if (settings[name] !== null) values[name] = settings[name];
+    return values;
+  }
+
+  /** Learn when the stills are shown; short films have fewer. */
+  async findStills() {
+    this.times ??= (await getJson(`${this.path}/stills`)).map((still) => still.seconds);
+    this.still = Math.min(this.still, this.times.length - 1);
+    return this.times;
   }
 
   /** Keep asking until the still that is shown is the one that is set. */
@@ -61,10 +95,13 @@ export class Film {
     if (this.running) return;
     this.running = true;
     try {
+      await this.findStills();
       for (;;) {
-        const wanted = `${this.path}/stills/${this.still}?${this.query()}`;
+        const hints = this.shownHints().map(({ points, color, width }) => ({ points, color, width }));
+        const body = { ...this.values(), hints };
+        const wanted = JSON.stringify([this.still, body]);
         if (wanted === this.shown || !this.opened) break;
-        const blob = await getBlob(wanted);
+        const blob = await postBlob(`${this.path}/stills/${this.still}`, body);
         this.shown = wanted;
         this.image = blob;
         if (this.opened) onShown(blob);
@@ -78,40 +115,39 @@ export class Film {
     return getBlob(`${this.path}/stills/${this.still}?grey=true`);
   }
 
-  thumbnail() {
-    return getBlob(`${this.path}/stills/0?${this.query()}`);
+  async colorsAt(x, y) {
+    return (await getJson(`${this.path}/stills/${this.still}/colors?x=${x.toFixed(3)}&y=${y.toFixed(3)}`)).colors;
   }
 
-  /** How many stills there are; short films have fewer. */
-  async count() {
-    for (let number = STILLS - 1; number > 0; number -= 1) {
-      try {
-        await getBlob(`${this.path}/stills/${number}?grey=true`);
-        return number + 1;
-      } catch (error) {
-        if (!(error instanceof ApiError && error.status === 404)) throw error;
-      }
-    }
-    return 1;
+  thumbnail() {
+    return postBlob(`${this.path}/stills/0`, this.values());
   }
 
   async start(more, onChange) {
-    const settings = { ...more };
-    for (const name of SETTINGS) if (this.now[name] !== null) settings[name] = this.now[name];
     this.saved = false;
-    this.info = await postJson(`${this.path}/start`, settings);
+    this.newest = null;
+    this.info = await postJson(`${this.path}/start`, { ...more, ...this.values(this.now), hints: this.now.hints });
     await this.watch(onChange);
   }
 
   async watch(onChange) {
     this.watched = true;
     onChange();
-    while (this.busy && this.opened) {
+    for (let look = 1; this.busy && this.opened; look += 1) {
       await pause(0.5);
       this.info = await getJson(this.path);
+      if (this.state === "running" && this.info.frames > 0 && look % LOOKS === 0) await this.findNewest();
       onChange();
     }
     this.watched = false;
+  }
+
+  async findNewest() {
+    try {
+      this.newest = await getBlob(`${this.path}/newest`);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 409)) throw error;
+    }
   }
 
   async cancel() {

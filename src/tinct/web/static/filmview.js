@@ -1,21 +1,29 @@
 // What the page shows of a film: its stills, how far the work is, and the result.
 
 import { getBlob, hasToken } from "./api.js";
-import { $, element, resultName, say, warn } from "./dom.js";
+import { $, element, resultName, say, show, warn } from "./dom.js";
 
 const SUFFIXES = { "video/mp4": ".mp4", "video/quicktime": ".mov", "video/x-matroska": ".mkv", "video/webm": ".webm" };
 
 export class FilmView {
-  /** `current()` is the photograph or film that is shown; `refresh()` shows it anew; `careful` puts failures into words. */
-  constructor({ current, files, stage, careful, refresh }) {
-    Object.assign(this, { current, files, stage, careful, refresh });
+  /**
+   * `current()` is the photograph or film that is shown; `refresh()` shows it anew, `controls()` brings its controls to what
+   * is set; `careful` puts failures into words.
+   */
+  constructor({ current, files, stage, careful, refresh, controls }) {
+    this.current = current;
+    this.files = files;
+    this.stage = stage;
+    this.careful = careful;
+    this.refresh = refresh;
+    this.controls = controls;
     this.show = careful((film, result) => this.showResult(film, result));
     $("film-start").addEventListener(
       "click",
       careful(async () => {
         const mine = current();
         mine.fetched = mine.address = null;
-        this.showFilm(false);
+        mine.whole = true;
         await mine.start({ recolor: $("film-recolor").checked }, this.changed(mine));
       }),
     );
@@ -41,31 +49,43 @@ export class FilmView {
 
   /** Make a button for each of a film's stills. */
   async stills(mine) {
-    const count = await mine.count();
+    const times = await mine.findStills();
     if (this.current() !== mine) return;
-    const buttons = Array.from({ length: count }, (_, number) =>
+    const whole = times.map(clockWords);
+    const names = new Set(whole).size === times.length ? whole : times.map((seconds) => `${seconds.toFixed(1)} s`);
+    const buttons = names.map((name, number) =>
       element("button", {
         type: "button",
-        textContent: `Still ${number + 1}`,
+        textContent: name,
+        ariaLabel: `Still at ${name}`,
         onclick: this.careful(async () => {
           mine.still = number;
-          this.showFilm(false);
+          mine.whole = false;
+          this.controls();
           const [before] = await Promise.all([mine.before(), this.refresh()]);
           if (this.current() === mine) this.stage.showBefore(before);
         }),
       }),
     );
-    const whole = element("button", { type: "button", textContent: "Film", hidden: mine.state !== "done", onclick: () => this.showFilm(true) });
-    whole.dataset.film = "whole";
-    $("stills").replaceChildren(...buttons, whole);
-    this.showFilm(!$("film-stage").hidden);
+    const film = element("button", { type: "button", textContent: "Film", onclick: () => this.showWhole(mine) });
+    film.dataset.film = "whole";
+    $("stills").replaceChildren(...buttons, film);
+    this.controls();
   }
 
   /** Bring the film's box to the state of its work. */
   update() {
     const film = this.current();
     const { state, frames, total, error, notices, result } = film.info;
-    for (const button of $("stills").children) if (button.dataset.film) button.hidden = state !== "done";
+    for (const button of $("stills").children) {
+      if (!button.dataset.film) continue;
+      button.hidden = state !== "done" && !film.busy;
+      button.textContent = film.busy ? "Newest frame" : "Film";
+    }
+    $("film-newest").hidden = !film.busy || film.newest === null;
+    if (film.newest !== this.newest && film.newest !== null) show($("film-newest"), film.newest);
+    this.newest = film.newest;
+    $("film-video").hidden = film.busy;
     $("film-start").hidden = film.busy;
     $("film-recolor-label").hidden = film.busy;
     $("film-notices").textContent = notices.join(" ");
@@ -78,15 +98,21 @@ export class FilmView {
     $("film-done").hidden = state !== "done";
     if (state === "failed" && film.told !== error) warn(error);
     film.told = error;
-    if (state !== "done") return;
-    if (film.fetched === result) {
+    if (state === "done") {
+      if (film.fetched !== result) {
+        film.whole = true;
+        say([`${film.name} is done.`, ...notices].join(" "));
+      }
+      film.fetched = result;
+      $("film-save").download = resultName(film.name, SUFFIXES[film.info.media_type] ?? ".mkv");
       this.show(film, result);
-      return;
     }
-    film.fetched = result;
-    say([`${film.name} is done.`, ...notices].join(" "));
-    $("film-save").download = resultName(film.name, SUFFIXES[film.info.media_type] ?? ".mkv");
-    this.show(film, result);
+    this.showFilm(film, film.whole && (film.busy || state === "done"));
+  }
+
+  showWhole(film) {
+    film.whole = true;
+    this.update();
   }
 
   async showResult(film, result) {
@@ -97,21 +123,27 @@ export class FilmView {
     $("film-save").href = film.address;
     // Its luma is the original's, so that without colour it is what was sent; unless it came with colours of its own.
     $("film-grey").hidden = film.info.notices.some((text) => text.includes("colours already"));
-    $("divide-label").hidden = $("film-grey").hidden;
-    this.showFilm(true);
   }
 
-  /** Show the finished film, or a still of what was sent. */
-  showFilm(shown) {
+  /** Show the whole film, or a still of what was sent. */
+  showFilm(film, shown) {
     $("film-stage").hidden = !shown;
     $("stage").hidden = shown;
-    $("zoom-bar").hidden = shown;
+    $("zoom-bar").hidden = $("photo-bar").hidden = $("tool-help").hidden = shown;
     if (!shown) $("film-video").pause();
-    const still = this.current()?.still;
+    $("divide-label").hidden = shown ? $("film-grey").hidden : this.stage.tool !== "compare";
     [...$("stills").children].forEach((button, index) => {
-      button.setAttribute("aria-pressed", button.dataset.film ? shown : !shown && index === still);
+      button.setAttribute("aria-pressed", String(button.dataset.film ? shown : !shown && index === film.still));
     });
   }
+}
+
+/** A time as players show it: 0:05, 1:02:03. */
+export function clockWords(seconds) {
+  const whole = Math.floor(seconds);
+  const two = (value) => String(value).padStart(2, "0");
+  const hours = Math.floor(whole / 3600);
+  return `${hours ? `${hours}:${two(Math.floor(whole / 60) % 60)}` : Math.floor(whole / 60)}:${two(whole % 60)}`;
 }
 
 /** How long it will take, in words. */

@@ -3,7 +3,6 @@
 import { Chooser } from "./chooser.js";
 import { colorName, distinctNames, swatch } from "./colors.js";
 import { $, element, say } from "./dom.js";
-import { Photo } from "./photo.js";
 
 export class Hints {
   /**
@@ -11,7 +10,11 @@ export class Hints {
    * `preview()` shows what it is trying; `setTool` chooses what a click does; `careful` puts failures into words.
    */
   constructor({ current, stage, change, preview, setTool, careful }) {
-    Object.assign(this, { current, stage, change, preview, setTool });
+    this.current = current;
+    this.stage = stage;
+    this.change = change;
+    this.preview = preview;
+    this.setTool = setTool;
     this.chooser = new Chooser();
     this.placed = careful((points) => this.place(points));
   }
@@ -25,29 +28,31 @@ export class Hints {
   /** Bring list and marks to the photograph's hints. */
   update() {
     const work = this.current();
-    if (!(work instanceof Photo)) return;
-    this.list(work.settings.hints);
+    if (!work) return;
+    this.list(work.shownHints());
     this.marks();
   }
 
   marks() {
     const work = this.current();
-    if (!(work instanceof Photo)) return;
+    if (!work) return;
     const setting = this.stage.tool !== "compare";
-    const replaced = (index, hint) => work.now.hints.map((other, at) => (at === index ? hint : other));
-    this.stage.setMarks(setting ? work.suggested ?? [] : [], setting ? work.settings.hints : [], {
-      suggestion: (index) => this.ask([[work.suggested[index].x, work.suggested[index].y]], work.suggested[index].colors),
+    const suggested = work.suggested ?? [];
+    const replaced = (index, hint) => work.withHints(work.shownHints(work.now).map((other, at) => (at === index ? hint : other)));
+    this.stage.setMarks(setting ? suggested : [], setting ? work.shownHints() : [], {
+      suggestion: (index) => this.ask([[suggested[index].x, suggested[index].y]], suggested[index].colors),
       moving: (index, hint) => {
-        work.try(hint && { hints: replaced(index, hint) });
+        work.try(hint && replaced(index, hint));
         this.preview();
       },
-      moved: (index, hint, kind) => this.change({ hints: replaced(index, hint) }, kind),
+      moved: (index, hint, kind) => this.change(replaced(index, hint), kind),
       removed: (index) => this.remove(index),
     });
   }
 
   remove(index) {
-    this.change({ hints: this.current().now.hints.filter((_, other) => other !== index) });
+    const work = this.current();
+    this.change(work.withHints(work.shownHints(work.now).filter((_, other) => other !== index)));
     say("Colour removed.");
     this.stage.box.focus({ preventScroll: true });
   }
@@ -106,17 +111,20 @@ export class Hints {
   }
 
   add(points, color) {
-    this.change({ hints: [...this.current().now.hints, this.hint(points, color)] });
+    this.change(this.with(points, color));
     say(`Set: ${colorName(color)}.`);
   }
 
-  hint(points, color) {
-    return { points, color, width: points.length > 1 ? Number($("brush-width").value) : 0 };
+  /** The change of settings that adds a hint. */
+  with(points, color) {
+    const work = this.current();
+    const hint = { points, color, width: points.length > 1 ? Number($("brush-width").value) : 0 };
+    return work.withHints([...work.shownHints(work.now), hint]);
   }
 
   async place(points) {
     const mine = this.current();
-    if (!(mine instanceof Photo) || !mine.opened) return;
+    if (!mine?.opened) return;
     if (this.stage.tool === "brush") {
       this.add(points, $("brush-color").value);
       setTimeout(() => this.stage.clearPaint(), 400);
@@ -137,7 +145,7 @@ export class Hints {
       colors,
       luma: this.stage.lumaAt(x, y),
       onTry: (color) => {
-        mine.try(color && { hints: [...mine.now.hints, this.hint(points, color)] });
+        mine.try(color && this.with(points, color));
         this.preview();
       },
       onChosen: (color) => this.add(points, color),

@@ -23,7 +23,7 @@ export function shifted(hint, across, down) {
  * `on.removed(index)` of a dot that was deleted.
  */
 export function drawMarks({ suggestions, hints, at, on }) {
-  const focused = document.activeElement?.closest("#marks .set")?.dataset.index;
+  const focused = /** @type {?HTMLElement} */ (document.activeElement?.closest("#marks .set"))?.dataset.index;
   const numbers = suggestions.map((item, index) => {
     const number = element("button", {
       type: "button",

@@ -1,29 +1,34 @@
 // One photograph open for editing: its settings, their history, and previews that follow them.
 
 import { forget, getBlob, getJson, postBlob } from "./api.js";
+import { Edited, same } from "./edited.js";
 
-// Steps of one kind that follow each other within this many milliseconds are one step for undo.
-const TOGETHER = 3000;
-const LONGEST_HISTORY = 200;
-
-const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
-
-export class Photo {
+export class Photo extends Edited {
   /** `info` is what the server said when the photograph was opened; `kept` what an earlier one was `toJson`. */
   constructor(info, name, kept = null) {
-    this.name = name;
-    this.past = kept?.past ?? [];
-    this.future = kept?.future ?? [];
+    super(name, usualOf(info), kept);
     this.savedAs = kept?.savedAs ?? null;
-    this.open(info);
-    this.now = { ...this.usual, ...kept?.now };
     this.running = false;
+    /** @type {?string} */
+    this.shown = null;
+    /** @type {?Blob} */
+    this.image = null;
+    // What the server was asked for, once each.
+    /** @type {?Blob} */
+    this.grey = null;
+    /** @type {?Blob} */
+    this.veilImage = null;
+    /** @type {?{x: number, y: number, colors: string[]}[]} */
+    this.suggested = null;
+    /** @type {?{number: number, name: string}[]} */
+    this.others = null;
+    this.open(info);
   }
 
   /** The server has it open, for the first time or again. */
   open(info) {
     this.info = info;
-    this.usual = { temperature: info.temperature, caution: info.caution, saturation: info.saturation, reading: 0, hints: [] };
+    this.usual = usualOf(info);
     this.path = `/v1/edits/${info.id}`;
     this.opened = true;
     this.shown = null;
@@ -36,53 +41,7 @@ export class Photo {
   }
 
   toJson() {
-    const { info, now, past, future, savedAs } = this;
-    return { info, now, past: past.slice(-20), future: future.slice(-20), savedAs };
-  }
-
-  /** Change settings for a moment, as while a slider moves; null goes back. */
-  try(change) {
-    this.trial = change && { ...this.now, ...change };
-  }
-
-  /** Change settings for good: undo goes back to what was before. Changes of one `kind` in a row are one step. */
-  set(change, kind = null) {
-    const next = { ...this.now, ...change };
-    this.trial = null;
-    if (same(next, this.now)) return;
-    const goesOn = kind !== null && kind === this.kind && performance.now() - this.changedAt < TOGETHER;
-    if (!goesOn) this.past.push(this.now);
-    this.past.splice(0, this.past.length - LONGEST_HISTORY);
-    this.kind = kind;
-    this.changedAt = performance.now();
-    this.future = [];
-    this.now = next;
-  }
-
-  undo() {
-    if (!this.past.length) return;
-    this.kind = null;
-    this.future.push(this.now);
-    this.now = this.past.pop();
-  }
-
-  redo() {
-    if (!this.future.length) return;
-    this.kind = null;
-    this.past.push(this.now);
-    this.now = this.future.pop();
-  }
-
-  reset() {
-    this.set(this.usual);
-  }
-
-  get settings() {
-    return this.trial ?? this.now;
-  }
-
-  get changed() {
-    return !same(this.now, this.usual);
+    return { info: this.info, savedAs: this.savedAs, ...this.history() };
   }
 
   /** Whether work would be lost if the page was left. */
@@ -92,7 +51,9 @@ export class Photo {
 
   /** What the server takes of settings. */
   body(settings = this.settings) {
-    const body = { hints: settings.hints, saturation: settings.saturation, reading: settings.reading };
+    const { hints, saturation, reading } = settings;
+    /** @type {Partial<import("./edited.js").Settings>} */
+    const body = { hints, saturation, reading };
     if (settings.temperature !== null) body.temperature = settings.temperature;
     if (settings.caution !== null) body.caution = settings.caution;
     return body;
@@ -160,4 +121,8 @@ export class Photo {
   close() {
     this.park();
   }
+}
+
+function usualOf({ temperature, caution, saturation }) {
+  return { temperature, caution, saturation: saturation ?? 1, reading: 0, hints: [] };
 }

@@ -8,7 +8,8 @@ const LATER = 900;
 export class Readings {
   /** `current()` is the photograph or film that is shown; `choose(number)` takes a reading; `careful` puts failures into words. */
   constructor({ current, choose, careful }) {
-    Object.assign(this, { current, choose });
+    this.current = current;
+    this.choose = choose;
     this.timer = 0;
     this.draw = careful((photo) => this.drawAll(photo));
     this.list = careful((photo) => this.makeList(photo));

@@ -45,7 +45,7 @@ async function saveAll(files) {
 
 /** Let the buttons save; `careful` puts failures into words. */
 export function listenSaving(files, careful) {
-  for (const [id, action] of [["save", saveOne], ["save-all", saveAll]]) {
+  for (const [id, action] of Object.entries({ save: saveOne, "save-all": saveAll })) {
     $(id).addEventListener(
       "click",
       careful(async () => {

@@ -40,7 +40,7 @@ export async function restore(files) {
   for (const [index, item] of rows.entries()) {
     if (!list[index].opened || item.removed || item.state !== "missing") continue;
     try {
-      if (item.film) item.work = Film.restored(await getJson(`/v1/jobs/${item.kept.info.id}`), item.name, item.kept);
+      if (item.film) item.work = new Film(await getJson(`/v1/jobs/${item.kept.info.id}`), item.name, files.usual(), item.kept);
       else {
         await ask("GET", `/v1/edits/${item.kept.info.id}/before`);
         item.work = new Photo(item.kept.info, item.name, item.kept);

@@ -149,7 +149,7 @@ export class Stage {
     frame.addEventListener("pointermove", (event) => this.move(event));
     for (const name of ["pointerup", "pointercancel"]) frame.addEventListener(name, (event) => this.up(event));
     frame.addEventListener("click", (event) => {
-      if (this.tool === "point" && !this.moved && this.isPicture(event)) this.onPlace([this.at(event)]);
+      if (this.tool === "point" && !this.moved && this.isPicture(event) && this.isInside(event)) this.onPlace([this.at(event)]);
     });
     frame.addEventListener("dblclick", (event) => {
       if (this.tool !== "compare" || !this.isPicture(event)) return;
@@ -163,6 +163,12 @@ export class Stage {
 
   isPicture(event) {
     return !event.target.closest("button, video, #progress") && !this.box.hidden;
+  }
+
+  /** Whether a pointer is over the picture, not beside it. */
+  isInside(event) {
+    const { left, right, top, bottom } = this.box.getBoundingClientRect();
+    return event.clientX >= left && event.clientX <= right && event.clientY >= top && event.clientY <= bottom;
   }
 
   down(event) {
@@ -179,6 +185,7 @@ export class Stage {
     const cut = this.box.getBoundingClientRect();
     const line = cut.left + (cut.width * Number($("divide").value)) / 100;
     if (event.button === 1 || this.tool === "point") this.drag = "pan";
+    else if (this.tool === "brush" && !this.isInside(event)) this.drag = null;
     else if (this.tool === "brush") {
       this.clearPaint();
       this.stroke = [this.at(event)];

@@ -15,7 +15,9 @@ export function clamped(offset, size, frame) {
 export class Viewport {
   /** `frame` shows a part of `box`; `onChange`, if it is set, is called after each change. */
   constructor({ frame, box }) {
-    Object.assign(this, { frame, box, onChange: null });
+    this.frame = frame;
+    this.box = box;
+    this.onChange = null;
     this.size = { width: 3, height: 2 };
     this.fit();
     new ResizeObserver(() => this.place()).observe(frame);

@@ -1,0 +1,97 @@
+// What a photograph and a film share: settings that are tried and changed, and the history of changes.
+
+// Steps of one kind that follow each other within this many milliseconds are one step for undo.
+const TOGETHER = 3000;
+const LONGEST_HISTORY = 200;
+// As much of the history is kept over a reload.
+const KEPT_HISTORY = 20;
+
+/** @typedef {{points: number[][], color: string, width: number, time?: number}} Hint */
+/**
+ * `temperature` and `caution` are null where the model has none; `reading` is of photographs alone.
+ * @typedef {{temperature: ?number, caution: ?number, saturation: number, reading?: number, hints: Hint[]}} Settings
+ */
+/** @typedef {{now?: Settings, past?: Settings[], future?: Settings[], savedAs?: ?Settings, info?: any}} Kept */
+
+export const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+export class Edited {
+  /**
+   * @param {string} name of the file
+   * @param {Settings} usual what it begins with
+   * @param {?Kept} kept what an earlier one was `toJson`
+   */
+  constructor(name, usual, kept) {
+    this.name = name;
+    this.usual = usual;
+    this.past = kept?.past ?? [];
+    this.future = kept?.future ?? [];
+    /** @type {Settings} */
+    this.now = { ...usual, ...kept?.now };
+    /** @type {?Settings} */
+    this.trial = null;
+    /** @type {?string} */
+    this.kind = null;
+    this.changedAt = 0;
+    this.opened = true;
+  }
+
+  history() {
+    return { now: this.now, past: this.past.slice(-KEPT_HISTORY), future: this.future.slice(-KEPT_HISTORY) };
+  }
+
+  /** Change settings for a moment, as while a slider moves; null goes back. */
+  try(change) {
+    this.trial = change && { ...this.now, ...change };
+  }
+
+  /** Change settings for good: undo goes back to what was before. Changes of one `kind` in a row are one step. */
+  set(change, kind = null) {
+    const next = { ...this.now, ...change };
+    this.trial = null;
+    if (same(next, this.now)) return;
+    const goesOn = kind !== null && kind === this.kind && performance.now() - this.changedAt < TOGETHER;
+    if (!goesOn) this.past.push(this.now);
+    this.past.splice(0, this.past.length - LONGEST_HISTORY);
+    this.kind = kind;
+    this.changedAt = performance.now();
+    this.future = [];
+    this.now = next;
+  }
+
+  undo() {
+    if (!this.past.length) return;
+    this.kind = null;
+    this.future.push(this.now);
+    this.now = this.past.pop();
+  }
+
+  redo() {
+    if (!this.future.length) return;
+    this.kind = null;
+    this.past.push(this.now);
+    this.now = this.future.pop();
+  }
+
+  reset() {
+    this.set(this.usual);
+  }
+
+  get settings() {
+    return this.trial ?? this.now;
+  }
+
+  get changed() {
+    return !same(this.now, this.usual);
+  }
+
+  /** The hints of the picture that is shown. */
+  shownHints(settings = this.settings) {
+    return settings.hints;
+  }
+
+  /** The change of settings after which the picture that is shown has these hints. */
+  withHints(hints) {
+    return { hints };
+  }
+}
