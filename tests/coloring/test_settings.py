@@ -66,7 +66,9 @@ def test_a_changed_colorizer_shares_the_network(tiny_model):
 
 @pytest.mark.parametrize("verb", [cli.colorize.colorize, cli.suggest.suggest])
 def test_the_command_line_takes_every_option_that_has_an_effect(verb):
-    without = {"temperature", "caution", "cautious", "saturation"} if verb is cli.suggest.suggest else set()
+    without = (
+        {"temperature", "caution", "cautious", "saturation", "references"} if verb is cli.suggest.suggest else set()
+    )
     options = inspect.signature(verb).parameters
     names = {field.name for field in fields(Decoding)} - without
     assert {name: options[name].default for name in names} == {name: getattr(Decoding, name) for name in names}

@@ -91,7 +91,13 @@ def option_of(setting: Field[Any], kind: Any, *, text: str, show_default: bool =
 def type_of(setting: Field[Any]) -> Any:
     """Return the type that the command line reads a field's value as: numbers, flags, lists, or else text."""
     name, none, _ = str(setting.type).partition(" | None")
-    kind: Any = {"int": int, "float": float, "bool": bool, "list[str]": list[str]}.get(name, str)
+    kind: Any = {
+        "int": int,
+        "float": float,
+        "bool": bool,
+        "list[str]": list[str],
+        "tuple[str | Path, ...]": list[str],
+    }.get(name, str)
     return kind | None if none else kind
 
 

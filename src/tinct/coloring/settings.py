@@ -34,12 +34,13 @@ class Options(TypedDict, total=False):
     denoise: str | float
     tones: str
     frames: str
+    references: tuple[str | Path, ...]
     threads: int | None
 
 
-def described(default: Any, text: str, metavar: str | None = None, **limits: float) -> Any:
-    """Return a field with its default, its text, the placeholder of its value, and its limits `gt`, `ge` and `le`."""
-    return field(default=default, metadata={"help": text, "metavar": metavar, "limits": limits})
+def described(default: Any, text: str, metavar: str | None = None, *, flag: str | None = None, **limits: float) -> Any:
+    """Return a field with default, text, the placeholder of its value, its flag, and its limits `gt`, `ge` and `le`."""
+    return field(default=default, metadata={"help": text, "metavar": metavar, "flag": flag, "limits": limits})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +103,13 @@ class Decoding:
         "Find the photographs on a scan, look at each by itself, and leave frame and page as they are.",
         "auto|off",
     )
+    references: tuple[str | Path, ...] = described(
+        (),
+        "Take colours from this colour picture wherever it shows the same thing, or one of its kind; may be given "
+        "several times.",
+        "FILE",
+        flag="--reference",
+    )
     threads: int | None = described(None, "Use this many processor threads. Default: all cores.", "N", ge=1)
 
     def __post_init__(self) -> None:
@@ -124,6 +132,7 @@ class Decoding:
             if getattr(self, name) not in ("auto", "off"):
                 raise SettingError(f"{name} must be auto or off, not {getattr(self, name)!r}")
         object.__setattr__(self, "denoise", checked_denoise(self.denoise))
+        object.__setattr__(self, "references", tuple(str(path) for path in self.references))
 
     def changed(self, **options: Unpack[Options]) -> Self:
         """Return these settings with some others; what is None stays as it is."""

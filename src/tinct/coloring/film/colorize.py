@@ -217,6 +217,7 @@ class _Work:
     def plan(self) -> dict[str, Any]:
         """Return what the parts depend on; another plan starts the work anew."""
         source, colorizer, settings = self.film.path.stat(), self.colorizer, self.settings
+        references = [Path(path) for path in colorizer.decoding.references]
         return {
             "tinct": __version__,
             "source": [str(self.film.path.resolve()), source.st_size, source.st_mtime_ns],
@@ -234,6 +235,7 @@ class _Work:
             "span": list(self.span),
             "compare": settings.compare,
             "recolor": settings.recolor,
+            "references": [[str(path.resolve()), path.stat().st_mtime_ns] for path in references],
             "hints": [hint.to_json() for hint in settings.hints],
         }
 

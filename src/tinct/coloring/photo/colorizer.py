@@ -22,6 +22,7 @@ from tinct.color.resize import shrunk, small_size
 from tinct.color.spaces import FloatArray, rgb_to_lab
 from tinct.color.tones import Tones, normal_tones
 from tinct.coloring.hints.hint import Hint, as_hints
+from tinct.coloring.hints.reference import Reference, consulting, read_references
 from tinct.coloring.hints.spreading import place_hints
 from tinct.coloring.photo import arrays
 from tinct.coloring.photo.explain import Stage, Trace, stages_of
@@ -91,7 +92,7 @@ class Colorizer:
         Args:
             model: the name of a model that comes with tinct, or the path of a model file; or all settings at once.
             options: the other fields of `tinct.coloring.settings.Decoding`: `runtime`, `temperature`, `caution`,
-                `cautious`, `saturation`, `size`, `views`, `denoise`, `tones`, `frames` and `threads`.
+                `cautious`, `saturation`, `size`, `views`, `denoise`, `tones`, `frames`, `references` and `threads`.
 
         Raises:
             SettingError: an option is out of range, or the model has none such.
@@ -100,6 +101,8 @@ class Colorizer:
         """
         decoding = model.changed(**options) if isinstance(model, Decoding) else Decoding(model=model, **options)
         self.session = Session(decoding.model, runtime=decoding.runtime, threads=decoding.threads)
+        self.decoding = Decoding()
+        self._references: tuple[Reference, ...] = ()
         self._settle(decoding)
 
     def changed(self, **options: Unpack[Options]) -> Colorizer:
@@ -121,6 +124,8 @@ class Colorizer:
                 without = f"the model {card.name} gives chroma itself and has no {option}"
                 raise SettingError(f"{without}; leave the option out")
         caution = card.caution if decoding.caution is None else float(decoding.caution)
+        if decoding.references != self.decoding.references:
+            self._references = read_references(decoding.references, self.session, size=card.working_size)
         self.decoding = decoding
         self.temperature = card.temperature if decoding.temperature is None else float(decoding.temperature)
         self.caution = max(CAUTIOUS, caution) if decoding.cautious else caution
@@ -336,7 +341,8 @@ class Colorizer:
     def run(self) -> Callable[[FloatArray], FloatArray]:
         """The network, from (h, w) luma in 0..1 to (k, l, n); beyond the model's own size it only adds detail."""
         own = self.session.card.working_size
-        return self.session.run if self.size <= own else anchored(self.session.run, size=own)
+        run = consulting(self.session, self._references) if self._references else self.session.run
+        return run if self.size <= own else anchored(run, size=own)
 
     @property
     def guide_size(self) -> int:

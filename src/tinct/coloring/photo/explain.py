@@ -78,6 +78,8 @@ class Trace:
             note["reading"] = answer.reading
         if answer.saturation != 1:
             note["saturation"] = f"{answer.saturation:g}"
+        if used.references:
+            note["references"] = ", ".join(Path(path).name for path in used.references)
         if answer.hints is not None:
             note["hints"] = str(len(answer.hints))
         return note
@@ -109,6 +111,7 @@ def stages_of(trace: Trace) -> tuple[Stage, ...]:
         Stage("denoise", _denoise(trace), _levels(answer.network_luma[..., None])),
         Stage("size", _size(trace)),
         Stage("views", f"{trace.used.views} averaged{_whose(trace, 'views')}"),
+        *(Stage("references", f"colours also from {path}") for path in trace.used.references),
         *_decoding(trace),
         Stage("guide", _guide(trace), colors),
         _clipping(trace),

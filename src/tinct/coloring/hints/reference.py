@@ -1,0 +1,169 @@
+"""Colours from a reference: a colour picture of the same thing, or of another of its kind.
+
+What the network's encoder sees in both pictures is compared place by place. Where a place of the picture looks like
+places of the reference, their colours count as a second opinion beside the network's; where nothing is alike, nothing
+changes. Two looks are taken. A wide one finds what is of the same kind: its colours, blended, are multiplied with the
+network's distribution, so that of the reference's colours the plausible ones win. A sharp one finds what is the same
+thing, seen again: it must be the best match in both directions, and its colours replace the network's.
+
+Source: that features of a recogniser tell which places correspond, and that matches must hold in both directions, is
+from He, Chen, Liao, Sander & Yuan 2018, "Deep exemplar-based colorization"; the two opinions are tinct's own. Measured
+on 40 pairs of the same kind and palette, CIEDE2000 falls by a sixth, and for other views of the same photograph (cut,
+mirrored, darker) by half; a reference of something else changes it by less than 1 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tinct.color.bins import ColorBins
+from tinct.color.decoding import softmax
+from tinct.color.resize import resized, shrunk
+from tinct.color.spaces import FloatArray, chroma_space, rgb_to_yuv
+from tinct.color.toning import is_colored
+from tinct.errors import InputError, SettingError
+from tinct.media.image.picture import open_picture
+from tinct.runtime.session import Session
+
+# Cosine of features from which a place is a little, and from which it is wholly alike; and how sharply better matches
+# are preferred. Of the wide look, and of the sharp one.
+_KIND, _KIND_FULL, _KIND_WIDTH = 0.25, 0.55, 0.15
+_SAME, _SAME_FULL, _SAME_WIDTH = 0.65, 0.80, 0.03
+# How far from where it began, as a share of the diagonal, a match there and back may end.
+_RETURN = 0.1
+# How much finer features count than coarser ones: the coarser ones tell things apart.
+_FINEST_WEIGHT, _OTHER_WEIGHT = 1.0, 2.0
+# Keeps a colour that the reference lacks possible.
+_FLOOR = 1e-3
+# Root of height x width at which references are read.
+READ_SIZE = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A colour picture as references are compared.
+
+    Attributes:
+        name: what messages call it.
+        luma: (h, w) in 0..1, as the network sees it.
+        features: of the encoder, finest first, (k, l, n) each.
+        shares: (k, l, bins) its colours at the finest features' size, as distributions over the bins.
+    """
+
+    name: str
+    luma: FloatArray
+    features: tuple[FloatArray, ...]
+    shares: FloatArray
+
+    @classmethod
+    def of(cls, rgb: FloatArray, session: Session, bins: ColorBins, *, size: int, name: str) -> Reference:
+        """Look at a picture (H, W, 3), sRGB in 0..1, by a network whose working size is `size`."""
+        luma = shrunk(rgb_to_yuv(rgb)[..., 0], size)
+        features = tuple(session.features(luma).values())
+        chroma = chroma_space(bins.space).split(resized(rgb, features[0].shape[:2]))[1]
+        return cls(name, luma, features, bins.encode_soft(chroma))
+
+
+def read_references(paths: Sequence[str | Path], session: Session, *, size: int) -> tuple[Reference, ...]:
+    """Read references for a model.
+
+    Args:
+        paths: of colour pictures.
+        session: the model.
+        size: at which it looks.
+
+    Raises:
+        SettingError: the model has no bins or no features to compare by.
+        InputError: a reference has no colours.
+        UnreadableError: it cannot be read.
+    """
+    if not paths:
+        return ()
+    card, bins = session.card, session.bins
+    if bins is None or not card.features:
+        raise SettingError(f"the model {card.name} cannot compare pictures; leave the references out, or use photo")
+    references = []
+    for path in paths:
+        rgb = open_picture(path).small(size=READ_SIZE)
+        if rgb.shape[-1] != 3 or not is_colored(rgb):
+            raise InputError(f"{path}: has no colours to take; a reference is a colour picture")
+        references.append(Reference.of(rgb, session, bins, size=size, name=str(path)))
+    return tuple(references)
+
+
+def consulting(session: Session, references: Sequence[Reference]) -> Callable[[FloatArray], FloatArray]:
+    """Return a network's run, from (h, w) luma in 0..1 to (k, l, n) logits, that asks the references as well."""
+
+    def run(luma: FloatArray) -> FloatArray:
+        logits, features = session.run(luma), tuple(session.features(luma).values())
+        for reference in references:
+            logits = _with_opinion(logits, features, reference)
+        return logits
+
+    return run
+
+
+def likeness(features: Sequence[FloatArray], reference: Reference) -> FloatArray:
+    """Return how alike each place of a picture, by its features, is to each of a reference: (k x l, m) cosines."""
+    shapes = features[0].shape[:2], reference.features[0].shape[:2]
+    parts: tuple[list[FloatArray], list[FloatArray]] = ([], [])
+    weights = [_FINEST_WEIGHT] + [_OTHER_WEIGHT] * (len(features) - 1)
+    for own, other, weight in zip(features, reference.features, weights, strict=True):
+        maps = [
+            resized(values, shape).reshape(-1, values.shape[-1])
+            for values, shape in zip((own, other), shapes, strict=True)
+        ]
+        # What all places share tells none of them apart.
+        mean = np.concatenate(maps).mean(axis=0)
+        for part, values in zip(parts, maps, strict=True):
+            even = values - mean
+            even *= np.float32((weight / sum(weights)) ** 0.5) / (np.linalg.norm(even, axis=1, keepdims=True) + 1e-6)
+            part.append(even.astype(np.float32))
+    here, there = (np.concatenate(part, axis=1) for part in parts)
+    cosines: FloatArray = here @ there.T
+    return cosines
+
+
+def _with_opinion(logits: FloatArray, features: Sequence[FloatArray], reference: Reference) -> FloatArray:
+    shape, places = logits.shape[:2], features[0].shape[:2]
+    cosines = likeness(features, reference)
+    colors = reference.shares.reshape(-1, reference.shares.shape[-1])
+    best = cosines.max(axis=1)
+    kind = _at_size(_ramp(best, _KIND, _KIND_FULL).reshape(places), shape)
+    opinion = resized((_attention(cosines, _KIND_WIDTH) @ colors).reshape(*places, -1), shape)
+    shares = softmax(logits + kind * np.log(opinion + np.float32(_FLOOR)))
+    same = _ramp(best, _SAME, _SAME_FULL) * np.exp(-np.square(_gone_astray(cosines, places) / _RETURN))
+    if same.max() > 0:
+        sure = _at_size(same.reshape(places), shape)
+        exact = resized((_attention(cosines, _SAME_WIDTH) @ colors).reshape(*places, -1), shape)
+        shares = (1 - sure) * shares + sure * exact
+    result: FloatArray = np.log(np.maximum(shares, np.float32(1e-9)))
+    return result
+
+
+def _attention(cosines: FloatArray, width: float) -> FloatArray:
+    return softmax(cosines, temperature=width)
+
+
+def _ramp(values: FloatArray, begin: float, full: float) -> FloatArray:
+    ramp: FloatArray = np.clip((values - np.float32(begin)) / np.float32(full - begin), 0, 1)
+    return ramp
+
+
+def _gone_astray(cosines: FloatArray, places: tuple[int, int]) -> FloatArray:
+    """Return how far from each place its best match's own best match is, as a share of the diagonal."""
+    back = cosines.argmax(axis=0)[cosines.argmax(axis=1)]
+    rows, columns = np.divmod(np.arange(len(cosines)), places[1])
+    rows_back, columns_back = np.divmod(back, places[1])
+    return np.asarray(np.hypot(rows - rows_back, columns - columns_back) / np.hypot(*places), dtype=np.float32)
+
+
+def _at_size(weights: FloatArray, shape: tuple[int, int]) -> FloatArray:
+    """Return weights (k, l), evened out a little, at a size, (h, w, 1)."""
+    even = cv2.blur(np.ascontiguousarray(weights, dtype=np.float32), (3, 3))
+    return resized(even, shape)[..., None]
