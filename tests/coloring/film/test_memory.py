@@ -107,3 +107,26 @@ def test_where_the_network_fails_on_key_frames_a_frame_keeps_its_answer() -> Non
     memory = remembered(still, answer=lambda levels: None)
     own = np.full((24, 32, 2), 0.3, dtype=np.float32)
     np.testing.assert_array_equal(memory.recall(5, still[0], own), own)
+
+
+@pytest.mark.parametrize("light", [0.8, 0.5, 0.1])
+def test_a_fade_is_told_by_mean_and_contrast_that_fall_together(light: float) -> None:
+    still = place("camera")
+    memory = remembered([still] * 30)
+    assert memory.dimming(15, (still * light).astype(np.uint8)) == pytest.approx(light, abs=0.02)
+    assert memory.dimming(15, still) == 1
+
+
+def test_what_is_dark_of_itself_is_no_fade() -> None:
+    still = place("camera")
+    memory = remembered([still] * 30)
+    other = place("coins")
+    assert memory.dimming(15, np.clip(other, 0, 200).astype(np.uint8) // 2 + 30) == 1  # less contrast, as much light
+    assert memory.dimming(15, np.clip(still.astype(int) - 60, 0, 255).astype(np.uint8)) == 1  # darker, as much contrast
+
+
+def test_nothing_is_learned_from_key_frames_in_a_fade() -> None:
+    still = place("camera")
+    fading = [(still * (1 - number / 30)).astype(np.uint8) for number in range(30)]
+    shots = remembered([still] * 20 + fading)._shots
+    assert [key.pts for key in shots[0].keys] == [0, 10, 20]

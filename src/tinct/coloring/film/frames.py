@@ -96,7 +96,7 @@ class FrameColorizer:
             return None
 
     def planes(
-        self, look: Look, answer: FloatArray, *, hints: PlacedHints | None = None
+        self, look: Look, answer: FloatArray, *, hints: PlacedHints | None = None, strength: float = 1.0
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return a frame's U and V of `chroma_shape` and `chroma_type`, neutral outside the picture's area.
 
@@ -104,6 +104,7 @@ class FrameColorizer:
             look: of this frame.
             answer: of the network for it, averaged over time or not.
             hints: what is known of the frame's colours, placed in the picture's area.
+            strength: what the chroma is multiplied with, as in a fade.
         """
         chroma = answer
         if self._bins is not None:
@@ -119,9 +120,8 @@ class FrameColorizer:
         if hints is not None:
             spreader = HintSpreader(guide, shares=self._calibrated(answer), size=SPREAD_SIZE)
             fitted = spreader.added(fitted, spreader.shares(hints))
-        blue, red = chroma_planes(
-            luma, fitted.stronger(self._colorizer.saturation), weights=LUMA_WEIGHTS[self.form.matrix]
-        )
+        fitted = fitted.stronger(self._colorizer.saturation * strength)
+        blue, red = chroma_planes(luma, fitted, weights=LUMA_WEIGHTS[self.form.matrix])
         place = self._chroma_area()
         result = []
         for values in (blue, red):

@@ -15,6 +15,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Lock
 
 import cv2
@@ -40,6 +41,8 @@ _THUMBNAIL, _LOOKS_ALIKE = (16, 12), 0.6
 # Shots whose key frames' answers are held: the one in work, and the one before while its frames are still under way.
 _HELD = 3
 
+# A frame is dimmed where mean and contrast fall together, to a share that differs by no more than this, and below this.
+_EVENLY, _FAINT, _DIMMED = 0.15, 0.01, 0.92
 # Of packed key frames: some 10 kB each, 30 MB for an hour of film.
 _QUALITY = 95
 
@@ -85,6 +88,11 @@ class KeyedShot:
             self.keys = self.keys[::2]
             self.spacing *= 2
 
+    @cached_property
+    def strongest(self) -> tuple[float, float]:
+        """Mean and standard deviation of luma of the key frame with the most contrast."""
+        return max(((float(k.levels.mean()), float(k.levels.std())) for k in self.keys), key=lambda pair: pair[1])
+
     _last: float = 0.0
 
 
@@ -98,6 +106,8 @@ class SceneMemory:
         self._answer = answer
         self._known: OrderedDict[int, list[tuple[Key, FloatArray]]] = OrderedDict()
         self._lock = Lock()
+        for shot in shots:  # of those in a fade nothing is learned
+            shot.keys = [key for key in shot.keys if self.dimming(key.pts, key.levels) == 1] or shot.keys
 
     def recall(self, pts: int, levels: Levels, answer: FloatArray) -> FloatArray:
         """Draw a frame's answer (k, l, n) towards what its shot's key frames say of the same things.
@@ -119,6 +129,21 @@ class SceneMemory:
             weights += kept
         drawn: FloatArray = sums / weights[..., None]
         return drawn
+
+    def dimming(self, pts: int, levels: Levels) -> float:
+        """Return how dim a frame is beside its shot's strongest key frame, as in a fade from or to black: 0 to 1.
+
+        Mean and contrast of luma are then smaller by one factor; where they are not, the frame shows other things, and
+        counts as not dimmed.
+        """
+        index = bisect_right(self._starts, pts) - 1
+        if index < 0 or not self._shots[index].keys:
+            return 1.0
+        mean, contrast = self._shots[index].strongest
+        ratios = float(levels.mean()) / max(mean, 1.0), float(levels.std()) / max(contrast, 1.0)
+        dim = min(1.0, sum(ratios) / 2)
+        alike = abs(ratios[0] - ratios[1]) <= _EVENLY * dim + _FAINT
+        return dim if alike and dim < _DIMMED else 1.0
 
     def _of_shot(self, index: int) -> list[tuple[Key, FloatArray]]:
         """Return a shot's key frames with what they, and those of shots like it, agree on."""

@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
@@ -28,6 +29,9 @@ from tinct.parallel import ordered_map
 
 # A run can go on each time this many frames are done; encoders put as many between key frames anyway.
 PART_FRAMES = 250
+
+# A frame of a fade is not made brighter than this allows: what is left of it then is noise.
+_LEAST_LIGHT = 0.05
 
 FAILED = "the network failed on {}, which got the colours of its neighbours"
 
@@ -128,7 +132,8 @@ def paint_film(
         if isinstance(item.paint, tuple):
             return Painted(item.frame, item.paint)
         here = hints.at(item.frame.pts) if hints is not None else None
-        return Painted(item.frame, colorizer.planes(item.look, item.paint, hints=here))
+        strength = asked.dimming(item.frame, item.look)
+        return Painted(item.frame, colorizer.planes(item.look, item.paint, hints=here, strength=strength))
 
     with closing(frames), ThreadPoolExecutor(threads, thread_name_prefix="tinct") as pool:
         looks = ordered_map(look, frames, pool=pool, ahead=threads + 1)
@@ -147,12 +152,19 @@ class _Network:
     def about(self, item: _Seen) -> _Seen:
         """Return a frame with its answer, or without where the network failed."""
         try:
-            answer = self.colorizer.answer(item.look.seen)
-            if self.memory is not None:
-                answer = self.memory.recall(item.frame.pts, item.look.levels, answer)
-            return replace(item, asked=True, answer=answer)
+            if self.memory is None:
+                return replace(item, asked=True, answer=self.colorizer.answer(item.look.seen))
+            # A frame of a fade is shown as it was before: dark as it is, it tells the network of night and fire.
+            dim = self.dimming(item.frame, item.look)
+            answer = self.colorizer.answer(np.minimum(item.look.seen / np.float32(dim), np.float32(1)))
+            levels = np.minimum(item.look.levels / np.float32(dim), np.float32(255)).astype(np.uint8)
+            return replace(item, asked=True, answer=self.memory.recall(item.frame.pts, levels, answer))
         except TinctError:
             return replace(item, asked=True)
+
+    def dimming(self, frame: Frame, look: Look) -> float:
+        """Return the share of its usual light that a frame has, 1 but in fades; its colours fade with it."""
+        return 1.0 if self.memory is None else max(self.memory.dimming(frame.pts, look.levels), _LEAST_LIGHT)
 
 
 @dataclass

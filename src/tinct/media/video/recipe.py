@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tinct.errors import OutputError, SettingError
+from tinct.media.video.encoders import check_size, ffv1_slices
 from tinct.media.video.film import (
     MATRIX_CODES,
     MATRIX_NAMES,
@@ -200,10 +201,6 @@ def container_of(target: str | Path) -> Container:
     return CONTAINERS[suffix]
 
 
-# FFV1 cuts frames with at least this many pixels into 16 slices, which are encoded side by side, and others into 4.
-_MANY_SLICES = 640 * 360
-
-
 @dataclass(frozen=True)
 class Recipe:
     """How a film is encoded.
@@ -296,7 +293,7 @@ def choose_recipe(
         chroma_shape=(-(-film.height // down), -(-film.width // across)),
         full_range=full_range,
         tags=_tags(film, full_range=full_range),
-        options=_options(chosen, crf, preset, film),
+        options=_options(chosen, crf, preset, width, height, chosen.forms[bits]),
         crf=crf,
         preset=preset,
         remarks=_remarks(film, chosen, bits, even=(width, height) == (film.width, film.height)),
@@ -365,14 +362,17 @@ def _checked_bits(codec: Codec, bits: int | None, depth: int) -> int:
     return bits
 
 
-def _options(codec: Codec, crf: int | None, preset: str | None, film: Film) -> tuple[tuple[str, str], ...]:
+def _options(
+    codec: Codec, crf: int | None, preset: str | None, width: int, height: int, form: str
+) -> tuple[tuple[str, str], ...]:
+    check_size(codec.name, width, height)
     options = dict(codec.options)
     if crf is not None:
         options["crf"] = str(crf)
     if preset is not None:
         options[codec.preset_option] = preset
     if codec.name == "ffv1":
-        options["slices"] = "16" if film.width * film.height >= _MANY_SLICES else "4"
+        options["slices"] = ffv1_slices(width, height, form)
     return tuple(sorted(options.items()))
 
 
