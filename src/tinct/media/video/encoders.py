@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import cast
 
 import av
-from av.video.codeccontext import VideoCodecContext
 
 from tinct.errors import SettingError
 
@@ -22,7 +20,7 @@ def ffv1_slices(width: int, height: int, form: str) -> str:
     """Return into how many slices FFV1 can cut frames of a size and pixel format: FFmpeg refuses some by the size."""
     usual = 16 if width * height >= _MANY_SLICES else 4
     for count in (usual, *_OTHER_SLICES):
-        context = cast(VideoCodecContext, av.CodecContext.create("ffv1", "w"))
+        context = av.CodecContext.create("ffv1", "w")
         context.width, context.height, context.pix_fmt = width, height, form
         context.time_base = Fraction(1, 25)
         context.options = {"level": "3", "slices": str(count)}
