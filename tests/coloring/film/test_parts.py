@@ -28,7 +28,7 @@ def interrupted(target: Path, parts: int, plan: dict = PLAN) -> None:
         for number in range(parts):
             part = work.next_part()
             part.write_bytes(b"part %d" % number)
-            work.finish(part, Progress({"frame": 10 * number}, {"shares": np.full((2, 3), number, np.float32)}))
+            work.finish(part, Progress({"given_to": 10 * number}, {"shares": np.full((2, 3), number, np.float32)}))
         work.next_part().write_bytes(b"half a part")
         raise KeyboardInterrupt
 
@@ -41,7 +41,7 @@ def test_a_killed_run_finds_its_parts_again(tmp_path: Path) -> None:
         assert work.next_part().name == "00003.frames"
         progress = work.progress()
         assert progress is not None
-        assert progress.facts == {"frame": 20}
+        assert progress.facts == {"given_to": 20}
         np.testing.assert_array_equal(progress.arrays["shares"], np.full((2, 3), 2, np.float32))
     assert list(tmp_path.iterdir()) == []  # it goes when the work is done
 
