@@ -17,7 +17,7 @@ import torch
 from tinct.data.prepare import prepare
 from tinct.data.source import open_source, pictures, read_samples
 from tinct.errors import DataError
-from tinct.learn.photo_stream import Crop, PhotoStream, cut, loader, shuffled
+from tinct.learn.photo_stream import Crop, PhotoStream, Share, cut, loader, shuffled
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +80,36 @@ def test_devices_share_the_photographs(dataset: Path, ranks: int) -> None:
         seen = []
         for rank in range(ranks):
             stream = PhotoStream(
-                source, crop=Crop(64), batch_size=1, seed=0, epoch=epoch, endless=False, rank=rank, ranks=ranks
+                source, crop=Crop(64), batch_size=1, seed=0, epoch=epoch, endless=False, share=Share(rank, ranks)
             )
             seen.append(sum(len(batch["rgb"]) for batch in stream))
         assert sum(seen) == source.count
         assert min(seen) > 0
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 7])
+@pytest.mark.parametrize("ranks", [2, 5])
+def test_devices_validate_in_as_many_batches_each(dataset: Path, ranks: int, batch_size: int) -> None:
+    source = open_source(dataset, split="val")
+    shares = [Share(rank, ranks) for rank in range(ranks)]
+    parts = []
+    for share in shares:
+        batches = share.batches(source.count, batch_size)
+        stream = PhotoStream(
+            source,
+            crop=Crop(64, random=False),
+            batch_size=batch_size,
+            seed=0,
+            epoch=0,
+            endless=False,
+            share=share,
+            batches=batches,
+        )
+        parts.append([[float(square.sum()) for square in batch["rgb"].double()] for batch in stream])
+        assert len(parts[-1]) == batches
+        assert all(0 < len(batch) <= max(2, batch_size) for batch in parts[-1])
+    seen = [square for part in parts for batch in part for square in batch]
+    assert len(seen) == len(set(seen)) == source.count
 
 
 def test_training_order_depends_on_seed_and_epoch_alone(dataset: Path) -> None:
@@ -105,7 +130,7 @@ def test_readers_without_a_shard_of_their_own_share_what_there_is(dataset: Path)
 
     def drawn(rank: int) -> set[float]:
         stream = PhotoStream(
-            source, crop=Crop(64, random=False), batch_size=1, seed=0, epoch=0, endless=False, rank=rank, ranks=ranks
+            source, crop=Crop(64, random=False), batch_size=1, seed=0, epoch=0, endless=False, share=Share(rank, ranks)
         )
         return {float(batch["rgb"].double().sum()) for batch in stream}
 

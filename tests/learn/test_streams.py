@@ -129,7 +129,7 @@ def test_features_of_enlarged_photographs_are_those_of_the_squares_they_come_wit
     network = build("squeezenet1_1", outputs=2, options={"width": 8})
     training = Training(dataset, crop=160, enlarge=2.0, batch_size=4, workers=0, augmentation=PLAIN)
     streams = Streams(training, *(open_source(dataset, split=split) for split in ("train", "val")))
-    streams.store_features(network, tmp_path, seen=10**6, half=False, device=torch.device("cpu"))
+    streams.features = streams.stored_features(network, tmp_path, seen=10**6, half=False, device=torch.device("cpu"))
     batch = next(iter(streams.train_dataloader()))
     assert batch["mask"].all()
     with torch.no_grad():

@@ -22,7 +22,11 @@ tinct train datasets/mine --network colorunet --option width=32 --lr auto --out 
 
 tinct train datasets/mine --network vgg16 --encoder-weights vgg16.pth --task regression --space lab --out runs/vgg
 
-tinct train datasets/mine --network tinct --out runs/mine --resume"""
+tinct train datasets/mine --network tinct --out runs/mine --resume
+
+tinct train datasets/mine --network tinct --out runs/mine --devices cpu:2
+
+torchrun --nnodes 2 --nproc-per-node 4 ... -m tinct train datasets/mine --network tinct --out runs/mine"""
 
 
 def _option(setting: Field[Any], default: Any) -> Any:
@@ -43,7 +47,9 @@ def _option(setting: Field[Any], default: Any) -> Any:
 def train(
     data: Annotated[
         str,
-        typer.Argument(metavar="DATASET", help="A prepared dataset (folder or http(s) address) or a folder of photos."),
+        typer.Argument(
+            metavar="DATASET", help="A prepared dataset (a folder, http(s):// or s3://) or a folder of photos."
+        ),
     ],
     out: Annotated[Path | None, typer.Option(metavar="RUN", help="Keep the training in this folder.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last finished epoch.")] = False,
@@ -73,15 +79,19 @@ def train(
     if out is None:
         raise SettingError("name the training's folder with --out RUN")
     from tinct.learn.networks.backbones import weights_sha256
+    from tinct.learn.ranks import rank
     from tinct.learn.records import last_accuracies
     from tinct.learn.run import Run
     from tinct.learn.train import train as run
 
     begun = Run.open(out).training if resume else Training(data=data)
     training = begun.changed(changes)
-    if training.encoder_weights is not None and not resume:
+    first = rank() == 0  # of several processes one alone prints
+    if training.encoder_weights is not None and not resume and first:
         print(f"encoder weights: {training.encoder_weights}, SHA-256 {weights_sha256(training.encoder_weights)}")
     run(training, out, resume=resume, cache=cache, progress=_progress_bar if sys.stderr.isatty() else None)
+    if not first:
+        return
     for line in last_accuracies(out):
         print(line)
     print(f"{out}: trained; write a model file with  tinct export {out} -o model.onnx")

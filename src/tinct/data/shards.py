@@ -6,8 +6,6 @@ import hashlib
 import http.client
 import json
 import tarfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 
 from tinct.errors import DataError
 from tinct.media.image.formats import PICTURE_SUFFIXES
+from tinct.remote import UnreachableError, is_address, open_address
 
 FORMAT = 1
 DATASET_FILE = "dataset.json"
@@ -25,7 +24,7 @@ class Shard:
     """A tar file of pictures.
 
     Attributes:
-        place: its path or http(s) address.
+        place: its path or address.
         count: pictures in it.
         sha256: of the file; empty where the dataset does not know it.
     """
@@ -77,6 +76,8 @@ def read_card(data: str | Path) -> DatasetCard | None:
         return DatasetCard(int(card["size"]), shards)
     except FileNotFoundError:
         return None
+    except UnreachableError as error:
+        raise DataError(_unreachable(address, error)) from error
     except OSError as error:
         raise DataError(f"{address}: cannot be read ({error}); check the place") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -123,6 +124,8 @@ def read_shard(shard: Shard) -> Iterator[tuple[bytes, dict[str, Any]]]:
                     count += 1
                     yield pair
             hashed.finish()
+    except UnreachableError as error:
+        raise DataError(_unreachable(shard.place, error)) from error
     except (tarfile.TarError, OSError, EOFError, ValueError, http.client.HTTPException) as error:
         raise DataError(
             f"{shard.place}: the shard is missing or damaged ({error}); prepare or copy it again"
@@ -130,6 +133,10 @@ def read_shard(shard: Shard) -> Iterator[tuple[bytes, dict[str, Any]]]:
     # tarfile takes a file that is cut short for a shorter one.
     if count != shard.count or (shard.sha256 and hashed.digest != shard.sha256):
         raise DataError(f"{shard.place}: is not what {DATASET_FILE} says it is; prepare or copy it again")
+
+
+def _unreachable(place: str, error: UnreachableError) -> str:
+    return f"{place}: cannot be reached ({error}); check the address and the network"
 
 
 def _pairs(tar: tarfile.TarFile, place: str) -> Iterator[tuple[bytes, dict[str, Any]]]:
@@ -147,17 +154,8 @@ def _pairs(tar: tarfile.TarFile, place: str) -> Iterator[tuple[bytes, dict[str, 
 
 
 def _open(place: str) -> Any:
-    """Open a path or an http(s) address for reading bytes."""
-    if not place.startswith(("http://", "https://")):
-        return Path(place).open("rb")
-    try:
-        return urllib.request.urlopen(place, timeout=60)
-    except urllib.error.HTTPError as error:
-        if error.code == 404:
-            raise FileNotFoundError(place) from error
-        raise DataError(f"{place}: the server answered {error.code} {error.reason}") from error
-    except OSError as error:
-        raise DataError(f"{place}: cannot be reached ({error}); check the address and the network") from error
+    """Open a path or an address for reading bytes."""
+    return open_address(place) if is_address(place) else Path(place).open("rb")
 
 
 class _Hashed:

@@ -1,4 +1,4 @@
-"""What a training reads photographs from, one after another: shards, local or over http(s), or a plain folder."""
+"""What a training reads photographs from, one after another: shards, local or at an address, or a plain folder."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tinct.data.shards import DATASET_FILE, Shard, read_card, read_shard
 from tinct.errors import DataError, UnreadableError
 from tinct.files import folder_beside
 from tinct.media.image.small import read_small
+from tinct.remote import is_address
 
 # A photograph's file as bytes, or the photograph decoded, with its description.
 Sample = tuple[bytes | NDArray[np.uint8], dict[str, Any]]
@@ -67,8 +68,8 @@ def open_source(data: str | Path, *, split: str, val: float = 0.1, seed: int = 0
     """Find one split of a dataset.
 
     Args:
-        data: a dataset of `tinct prepare` (a folder or an http(s) address), or a plain folder of photographs, which are
-            fitted into `size` while they are read. A folder's own splits (see `tinct.data.pictures.own_splits`) are
+        data: a dataset of `tinct prepare` (a folder, or an http(s), s3:// or other address), or a plain folder of
+            photographs, which are fitted into `size` while they are read. A folder's own splits (see `tinct.data.pictures.own_splits`) are
             kept; if it has none for validation, its photographs are divided at random.
         split: `train`, `val` or `test`.
         val: share of a plain folder that validates, where it is divided at random.
@@ -82,7 +83,7 @@ def open_source(data: str | Path, *, split: str, val: float = 0.1, seed: int = 0
     if card is not None:
         return Source(str(data).rstrip("/"), card.size, card.shards.get(split, ()))
     folder = Path(data)
-    if not folder.is_dir():
+    if is_address(data) or not folder.is_dir():
         raise DataError(f"{data}: no such dataset or folder")
     divided = sorted(divide_pictures(folder, val=val, seed=seed), key=lambda pair: pair[1].path)
     if not divided:
@@ -238,7 +239,7 @@ def source_key(source: Source) -> str:
     if not digests:
         places = [shard.place for shard in source.shards] or [str(picture.path) for picture in source.files]
         facts.append(tuple(places))
-        if not source.place.startswith(("http://", "https://")):
+        if not is_address(source.place):
             stats = [Path(place).stat() for place in places]
             facts.append([(stat.st_size, stat.st_mtime_ns) for stat in stats])
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:32]

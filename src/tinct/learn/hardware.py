@@ -2,32 +2,74 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from tinct.errors import SettingError
+from tinct.learn.ranks import by_torchrun
 
 
-def choose_devices(wanted: str) -> tuple[str, int]:
-    """Return Lightning's accelerator and number of devices.
+@dataclass(frozen=True)
+class Devices:
+    """What a training runs on: Lightning's accelerator, devices (or processes) of each machine, and machines."""
+
+    accelerator: str
+    count: int = 1
+    nodes: int = 1
+
+    @property
+    def processes(self) -> int:
+        """All that work at one step."""
+        return self.count * self.nodes
+
+
+def choose_devices(wanted: str, *, nodes: int | None = None) -> Devices:
+    """Return what to train on.
 
     Args:
-        wanted: `auto` (all accelerators, or the processor), `cpu`, or a number of accelerators.
+        wanted: `auto` (all accelerators, or the processor), `cpu`, `cpu:N` (N processes on the processor), or a number
+            of accelerators of each machine. Under torchrun, `auto` and `cpu` are as many as it started.
+        nodes: machines; those that torchrun started it on without it.
 
     Raises:
-        SettingError: fewer accelerators are there, or the word is another.
+        SettingError: fewer accelerators are there, the word is another, or torchrun started another number.
     """
     there = torch.accelerator.device_count()
-    if wanted == "cpu" or (wanted == "auto" and not there):
-        return "cpu", 1
-    if wanted == "auto":
-        return "gpu", there
-    if not wanted.isdigit() or int(wanted) < 1:
-        raise SettingError(f"devices must be auto, cpu or a number, not '{wanted}'")
-    if there < int(wanted):
-        raise SettingError(f"{wanted} accelerators were asked for, but PyTorch finds {there}; use --devices auto")
-    return "gpu", int(wanted)
+    kind, number = wanted, ""
+    if wanted not in ("auto", "cpu"):
+        kind, number = ("cpu", wanted.removeprefix("cpu:")) if wanted.startswith("cpu:") else ("gpu", wanted)
+        if not _is_count(number):
+            raise SettingError(f"devices must be auto, cpu, cpu:N or a number, not '{wanted}'")
+    if kind == "gpu" and there < int(number):
+        remedy = f"use --devices auto, or cpu:{number} for as many processes on the processor"
+        raise SettingError(f"{number} accelerators were asked for, but PyTorch finds {there}; {remedy}")
+    if kind == "auto":
+        kind, number = ("gpu", str(there)) if there else ("cpu", "")
+    if by_torchrun():
+        return _as_started(kind, None if wanted == "auto" or not number else int(number), nodes)
+    if nodes is not None and nodes > 1:
+        raise SettingError("a training on several machines is started by torchrun on each of them (docs/scale.md)")
+    return Devices(kind, int(number or 1))
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) > 0
+
+
+def _as_started(accelerator: str, count: int | None, nodes: int | None) -> Devices:
+    """Return the processes that torchrun started, where these are those asked for."""
+    here, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
+    started = Devices(accelerator, here, everywhere // here)
+    wanted = Devices(accelerator, here if count is None else count, started.nodes if nodes is None else nodes)
+    if wanted != started or everywhere % here:
+        raise SettingError(
+            f"torchrun started {everywhere} processes, {here} of them on this machine; --devices and --nodes ask for "
+            f"{wanted.count} on each of {wanted.nodes}"
+        )
+    return started
 
 
 def torch_device(accelerator: str) -> torch.device:

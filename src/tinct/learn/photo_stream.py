@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count, islice
+from itertools import accumulate, count, islice, repeat
 from typing import Any
 
 import cv2
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from tinct.data.source import Sample, Source, decode, read_samples
+from tinct.remote import is_address, is_http
 
 SHUFFLE_BUFFER = 1000
 
@@ -116,14 +117,35 @@ def _mapped(path: str, half: bool) -> NDArray[Any]:
     return np.memmap(path, dtype=np.int16 if half else np.float32, mode="r")
 
 
+@dataclass(frozen=True)
+class Share:
+    """Which part of the photographs one of several processes reads: the `rank`-th of `ranks`, the first is 0."""
+
+    rank: int = 0
+    ranks: int = 1
+
+    def batches(self, count: int, batch_size: int) -> int:
+        """Return into how many batches each process divides its part of `count` photographs, `ranks` or more."""
+        most, least = -(-count // self.ranks), count // self.ranks
+        return max(1, min(-(-most // batch_size), least))
+
+    def places(self, count: int, *, of: int = 1, part: int = 0) -> range:
+        """Return the places of its photographs among `count`; with `of` readers, those that its `part`-th one reads.
+
+        Places of different shares and parts do not overlap, are equally many but for one, and together are all.
+        """
+        reader, readers = self.rank * of + part, self.ranks * of
+        return range(count * reader // readers, count * (reader + 1) // readers)
+
+
 class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
     """Batches of cut photographs: `rgb` (N, size, size, 3) uint8 and `mask` (N, size, size) bool.
 
     In training it never ends by itself: the caller takes as many batches as make an epoch, and each photograph comes as
     often as `Source.draws` says. Each reader (a worker of a rank) then has shards of its own, drawn anew each epoch; an
     epoch takes equally much from each reader, so that with few shards some photographs come twice and others not, which
-    evens out from epoch to epoch. In validation every photograph comes once. With a file of features there is also
-    `features`, the encoder's of each square.
+    evens out from epoch to epoch. In validation every photograph comes once, each reader having a range of
+    places of its own. With a file of features there is also `features`, the encoder's of each square.
     """
 
     def __init__(
@@ -135,13 +157,14 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
         seed: int,
         epoch: int,
         endless: bool,
-        rank: int = 0,
-        ranks: int = 1,
+        share: Share = Share(),
+        batches: int | None = None,
         features: FeatureFile | None = None,
     ) -> None:
+        """Take what to read; `batches` divides a share that ends into as many, nearly equal, instead of full ones."""
         super().__init__()
-        self.rank = rank
-        self.ranks = ranks
+        self.share = share
+        self.batches = batches
         self.source = source
         self.crop = crop
         self.batch_size = batch_size
@@ -156,10 +179,12 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
         if info is not None:
             cv2.setNumThreads(0)
         workers, worker = (info.num_workers, info.id) if info is not None else (1, 0)
-        reader, readers = self.rank * workers + worker, self.ranks * workers
-        rng = random.Random(f"{self.seed} {self.epoch} {reader}")
-        samples = self._samples(rng, reader=reader, readers=readers)
-        while batch := list(islice(samples, self.batch_size)):
+        rng = random.Random(f"{self.seed} {self.epoch} {self.share.rank * workers + worker}")
+        samples = self._samples(rng, worker=worker, workers=workers)
+        for size in self._sizes(worker=worker, workers=workers):
+            batch = list(islice(samples, size))
+            if not batch:
+                return
             cuts = [cut(decode(content, card, self.source), self.crop, rng) for content, card in batch]
             made = {
                 "rgb": torch.from_numpy(np.stack([square for square, _ in cuts])),
@@ -169,19 +194,41 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
                 made["features"] = self.features.read([card["index"] for _, card in batch])
             yield made
 
-    def _samples(self, rng: random.Random, *, reader: int, readers: int) -> Iterator[Sample]:
+    def _sizes(self, *, worker: int, workers: int) -> Iterable[int]:
+        """Return the sizes of the batches to read; the last may come out smaller."""
+        if self.batches is None:
+            return repeat(self.batch_size)
+        own = len(self.share.places(sum(self.source.counts), of=workers, part=worker))
+        return [len(Share(part, self.batches).places(own)) for part in range(self.batches)]
+
+    def _samples(self, rng: random.Random, *, worker: int, workers: int) -> Iterator[Sample]:
+        if not self.endless:
+            places = self.share.places(sum(self.source.counts), of=workers, part=worker)
+            yield from _between(self.source, places)
+            return
+        reader, readers = self.share.rank * workers + worker, self.share.ranks * workers
         for turn in count():
             parts = list(self.source.parts)
-            if self.endless:
-                # The same order for every reader, so that each part has one reader only.
-                random.Random(f"{self.seed} {self.epoch} {turn}").shuffle(parts)
+            # The same order for every reader, so that each part has one reader only.
+            random.Random(f"{self.seed} {self.epoch} {turn}").shuffle(parts)
             if len(parts) >= readers:
                 samples = read_samples(parts[reader::readers], self.source)
             else:
                 samples = islice(read_samples(parts, self.source), reader, None, readers)
-            yield from shuffled(_repeated(samples, self.source, rng), rng) if self.endless else samples
-            if not self.endless or not self.source.count:
+            yield from shuffled(_repeated(samples, self.source, rng), rng)
+            if not self.source.count:
                 return
+
+
+def _between(source: Source, places: range) -> Iterator[Sample]:
+    """Read the photographs at a range of places of a source, from the parts that hold them."""
+    ends = list(accumulate(source.counts))
+    parts = [
+        part
+        for part, number, end in zip(source.parts, source.counts, ends, strict=True)
+        if end > places.start and end - number < places.stop
+    ]
+    return (sample for sample in read_samples(parts, source) if sample[1]["index"] in places)
 
 
 def _repeated(samples: Iterator[Sample], source: Source, rng: random.Random) -> Iterator[Sample]:
@@ -196,9 +243,12 @@ def _repeated(samples: Iterator[Sample], source: Source, rng: random.Random) -> 
 def loader(stream: PhotoStream, *, workers: int) -> DataLoader[Any]:
     """Return a DataLoader of ready-made batches.
 
-    The files of a plain folder are decoded by libvips, whose threads do not survive a fork: its workers start anew.
+    The files of a plain folder are decoded by libvips, whose threads do not survive a fork: its workers start anew. So
+    do those of buckets, since fsspec has threads, too.
     """
-    anew = bool(workers and not stream.source.shards and not stream.source.decoded)
+    source = stream.source
+    in_bucket = is_address(source.place) and not is_http(source.place)
+    anew = bool(workers and not source.decoded and (in_bucket or not source.shards))
     return DataLoader(
         stream,
         batch_size=None,

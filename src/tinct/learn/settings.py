@@ -86,8 +86,8 @@ class Augmentation:
 class Training:
     """Everything that decides a training; two trainings with equal settings on one machine give equal networks.
 
-    `data` is a prepared dataset (folder or http(s) address) or a plain folder of photographs; each other field says in
-    its metadata what it does. `bins_from` is how many photographs the bins are learned from, at most.
+    `data` is a prepared dataset (folder, http(s), s3:// or other address) or a plain folder of photographs; each
+    other field says in its metadata what it does. `bins_from` is how many photographs the bins are learned from, at most.
     """
 
     data: str
@@ -123,7 +123,9 @@ class Training:
         (), "Train on this category only; may be given several times. Validation keeps all.", "NAME"
     )
     epochs: int = _setting(30, "Pass over the photographs this many times.", "N", allowed=AT_LEAST_ONE)
-    batch_size: int = _setting(32, "Take this many photographs a step, on each device.", "N", allowed=AT_LEAST_ONE)
+    batch_size: int = _setting(
+        32, "Take this many photographs a step, on each device or process.", "N", allowed=AT_LEAST_ONE
+    )
     learning_rate: float | str = _setting(
         1e-3, "Set the peak learning rate, or look for it.", "RATE|auto", allowed=RATE, flag="--lr"
     )
@@ -149,11 +151,15 @@ class Training:
         1.0, "Let a pretrained encoder learn at this share of the rate.", "SHARE", allowed=POSITIVE
     )
     seed: int = _setting(0, "Set the seed of weights, order, crops and noise.", "N")
-    workers: int = _setting(2, "Read photographs in this many processes.", "N", allowed=NOT_NEGATIVE)
+    workers: int = _setting(2, "Read photographs in this many processes, for each device.", "N", allowed=NOT_NEGATIVE)
     val: float = _setting(0.1, "Keep this share of a plain folder for validation.", "SHARE")
     precision: str = _setting("auto", "Compute in this precision; auto: bf16 where it is fast.", "auto|bf16|float32")
     devices: str = _setting(
-        "auto", "Train on these devices; auto: all accelerators, or else the processor.", "auto|cpu|N"
+        "auto", "Train on these devices; auto: all accelerators, or else the processor; cpu:N: N processes on it.",
+        "auto|cpu|cpu:N|N",
+    )  # fmt: skip
+    nodes: int | None = _setting(
+        None, "Train on this many machines; torchrun starts it on each of them.", "N", allowed=AT_LEAST_ONE
     )
     limit: int | None = _setting(
         None, "Take this many photographs an epoch at most; all without it.", "N", allowed=AT_LEAST_ONE
@@ -194,7 +200,7 @@ class Training:
 
         chroma_space(self.space)
         network = build(self.network, outputs=2, options=self.options)
-        choose_precision(self.precision, accelerator=choose_devices(self.devices)[0])
+        choose_precision(self.precision, accelerator=choose_devices(self.devices, nodes=self.nodes).accelerator)
         for part in (self, self.augmentation):
             for setting in fields(part):
                 value, allowed = getattr(part, setting.name), setting.metadata.get("allowed")

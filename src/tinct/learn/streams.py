@@ -16,7 +16,7 @@ from tinct.data.source import INDEX, PIXELS, Source, source_key
 from tinct.files import folder_beside
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.transfer import TransferNetwork
-from tinct.learn.photo_stream import Crop, FeatureFile, PhotoStream, loader
+from tinct.learn.photo_stream import Crop, FeatureFile, PhotoStream, Share, loader
 from tinct.learn.settings import Augmentation, Training
 from tinct.learn.tasks import split_rgb
 
@@ -39,19 +39,17 @@ class Streams(lightning.LightningDataModule):
         self.val_source = val_source
         self.features: dict[str, FeatureFile] = {}
 
-    def steps_of_epoch(self, devices: int) -> int:
-        """Return the steps of an epoch on a number of devices."""
+    def steps_of_epoch(self, processes: int) -> int:
+        """Return the steps of an epoch of a number of processes, each with batches of its own."""
         training = self._training
         if training.epoch_steps is not None:
             return training.epoch_steps
         count = min(self.train_source.count, training.limit or self.train_source.count)
-        return max(1, count // (training.batch_size * devices))
+        return max(1, count // (training.batch_size * processes))
 
-    def val_batches(self, devices: int) -> int | float:
-        """Return the batches of a validation: as many on each device, or those that are done first wait for ever."""
-        return max(1, self.val_source.count // (self._training.batch_size * devices)) if devices > 1 else 1.0
-
-    def store_features(self, network: Network, folder: Path, *, seen: int, half: bool, device: torch.device) -> None:
+    def stored_features(
+        self, network: Network, folder: Path, *, seen: int, half: bool, device: torch.device
+    ) -> dict[str, FeatureFile]:
         """Store a frozen encoder's features of each square, or find them stored, where that saves work.
 
         Args:
@@ -60,41 +58,60 @@ class Streams(lightning.LightningDataModule):
             seen: photographs that the training will look at; nothing is done if it looks at none twice.
             half: whether the training is in mixed precision.
             device: where the encoder is run.
+
+        Returns:
+            What `features` is to hold.
         """
         training = self._training
         if not can_store(network, training.augmentation) or seen <= self.train_source.count:
-            return
+            return {}
         assert isinstance(network, TransferNetwork)
-        for split, source in (("train", self.train_source), ("val", self.val_source)):
-            if source.count:
-                self.features[split] = store_features(
-                    network, source, folder, crop=self._crop(split), space=training.space, half=half, device=device
-                )
+        return {
+            split: store_features(
+                network, source, folder, crop=self._crop(split), space=training.space, half=half, device=device
+            )
+            for split, source in (("train", self.train_source), ("val", self.val_source))
+            if source.count
+        }
 
     def train_dataloader(self) -> Any:
         """Stream an epoch of training squares."""
         training = self._training
         epoch = self.trainer.current_epoch if self.trainer else 0
-        return self._loader("train", seed=training.seed, epoch=epoch, workers=training.workers)
+        stream = PhotoStream(
+            self.train_source,
+            crop=self._crop("train"),
+            batch_size=training.batch_size,
+            seed=training.seed,
+            epoch=epoch,
+            endless=True,
+            share=self._share(),
+            features=self.features.get("train"),
+        )
+        return loader(stream, workers=training.workers)
 
     def val_dataloader(self) -> Any:
-        """Stream the validation squares, each once."""
-        workers = min(self._training.workers, 1)
-        return self._loader("val", seed=0, epoch=0, workers=workers) if self.val_source.count else []
-
-    def _loader(self, split: str, *, seed: int, epoch: int, workers: int) -> Any:
+        """Stream the validation squares, each once; all processes have as many batches, since they wait for another."""
+        source, batch_size, share = self.val_source, self._training.batch_size, self._share()
+        if not source.count:
+            return []
+        if source.count < share.ranks:
+            share = Share()  # too few to divide: all processes measure the same
         stream = PhotoStream(
-            self.train_source if split == "train" else self.val_source,
-            crop=self._crop(split),
-            batch_size=self._training.batch_size,
-            seed=seed,
-            epoch=epoch,
-            endless=split == "train",
-            rank=self.trainer.global_rank if self.trainer else 0,
-            ranks=self.trainer.world_size if self.trainer else 1,
-            features=self.features.get(split),
+            source,
+            crop=self._crop("val"),
+            batch_size=batch_size,
+            seed=0,
+            epoch=0,
+            endless=False,
+            share=share,
+            batches=share.batches(source.count, batch_size) if share.ranks > 1 else None,
+            features=self.features.get("val"),
         )
-        return loader(stream, workers=workers)
+        return loader(stream, workers=min(self._training.workers, 1))
+
+    def _share(self) -> Share:
+        return Share(self.trainer.global_rank, self.trainer.world_size) if self.trainer else Share()
 
     def _crop(self, split: str) -> Crop:
         training = self._training

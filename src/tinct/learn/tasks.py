@@ -16,6 +16,7 @@ from tinct.color.spaces import RGB_TO_YUV, YUV_TO_RGB
 from tinct.learn.augment import Augmenter
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.transfer import TransferNetwork
+from tinct.learn.ranks import mean_over_ranks, process_count
 from tinct.learn.settings import Training
 
 Batch = dict[str, torch.Tensor]
@@ -77,6 +78,22 @@ def shrink(values: torch.Tensor, mask: torch.Tensor, stride: int) -> tuple[torch
     if stride == 1:
         return values, mask
     return functional.avg_pool2d(values, stride), (functional.avg_pool2d(mask, stride) > 0.999).to(mask.dtype)
+
+
+def _count(mask: torch.Tensor) -> torch.Tensor:
+    """Return how many pixels count, at least 1: of several processes the mean, so that means over processes are right.
+
+    A mean of each process's own mean would weigh pixels of a batch with much padding more than those of another.
+    """
+    return mean_over_ranks(mask.sum()).clamp(min=1)
+
+
+def _weight(pictures: torch.Tensor) -> int:
+    """Return what a batch's figures count in the mean of an epoch.
+
+    Lightning divides the sum over processes by their number, and rounds it: a multiple of that leaves nothing over.
+    """
+    return len(pictures) * process_count()
 
 
 class BinTable:
@@ -222,7 +239,7 @@ class ColorizeTask(lightning.LightningModule):
 
         The truth is chroma (N, 2, h, w) in the space's units, or sRGB (N, 3, h, w) for whole pictures.
         """
-        valid = mask.sum().clamp(min=1)
+        valid = _count(mask)
         if self.table is None:
             scaled = truth if self.task == "rgb" else truth / self.chroma_scale
             wrong = (output.float() - scaled).square().mean(dim=1, keepdim=True)
@@ -241,9 +258,11 @@ class ColorizeTask(lightning.LightningModule):
         output = self._answer(batch, seen)
         values = self._compare(output, rgb, luma, chroma, mask, lab=self.table is None)
         loss = values.pop("loss")
-        self.log("train_loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=len(rgb))
+        self.log(
+            "train_loss", loss, prog_bar=True, on_step=True, on_epoch=True, batch_size=_weight(rgb), sync_dist=True
+        )
         values = {f"train_{name}": value for name, value in values.items()}
-        self.log_dict(values, on_step=False, on_epoch=True, batch_size=len(rgb))
+        self.log_dict(values, on_step=False, on_epoch=True, batch_size=_weight(rgb), sync_dist=True)
         return loss
 
     def _compare(
@@ -260,7 +279,7 @@ class ColorizeTask(lightning.LightningModule):
         stride = self.network.stride
         truth, inside = shrink(rgb if self.task == "rgb" else chroma, mask, stride)
         values = {"loss": self.loss(output, truth, inside)}
-        valid = inside.sum().clamp(min=1)
+        valid = _count(inside)
         with torch.no_grad():
             if self.table is not None:
                 right = (output.argmax(dim=1) == self.table.encode(truth)).float()
@@ -292,14 +311,14 @@ class ColorizeTask(lightning.LightningModule):
         values = self._compare(output, rgb, luma, chroma, mask, lab=True)
         chroma, mask = shrink(chroma, mask, self.network.stride)
         decoded = self.decode(output)
-        valid = mask.sum().clamp(min=1)
+        valid = _count(mask)
         error, true, predicted = (
             (vectors.norm(dim=1, keepdim=True) * mask).sum() for vectors in (decoded - chroma, chroma, decoded)
         )
         values |= {"chroma_error": error / valid, "grey_error": true / valid}
         values["chroma_ratio"] = predicted / true.clamp(min=1e-6)
         values = {f"val_{name}": value for name, value in values.items()}
-        self.log_dict(values, batch_size=len(rgb), sync_dist=True)
+        self.log_dict(values, batch_size=_weight(rgb), sync_dist=True)
 
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -24,8 +23,10 @@ from tinct.data.source import Source, decode_source, open_source, select
 from tinct.errors import DataError, OutputError, TinctError
 from tinct.files import locked, make_folder
 from tinct.learn.graph import quiet
-from tinct.learn.hardware import choose_devices, choose_precision, torch_device
+from tinct.learn.hardware import Devices, choose_devices, choose_precision, torch_device
 from tinct.learn.networks.layers import Network
+from tinct.learn.photo_stream import FeatureFile
+from tinct.learn.ranks import first_alone, is_follower, joined, of_first, rank
 from tinct.learn.records import MetricsTable, SampleSheets
 from tinct.learn.run import Run, begin_run, finished_epochs, resampled, resume_run
 from tinct.learn.settings import Training
@@ -67,7 +68,8 @@ def train(
     """
     training.check()
     folder = Path(out)
-    with _alone(folder), kept_if_stopped(lambda: _kept(folder)):
+    accelerator = choose_devices(training.devices, nodes=training.nodes).accelerator
+    with _alone(folder), kept_if_stopped(lambda: _kept(folder)), joined(accelerator):
         return _train(training, folder, resume=resume, cache=cache, progress=progress)
 
 
@@ -78,7 +80,7 @@ def _alone(folder: Path) -> Iterator[None]:
     Raises:
         OutputError: another training is at work there, or it cannot be written.
     """
-    if any(int(os.environ.get(name) or 0) for name in ("LOCAL_RANK", "RANK", "NODE_RANK")):
+    if rank() > 0:
         yield
         return
     new = not folder.exists()
@@ -110,16 +112,19 @@ def _train(
     progress: Callable[[], Callback] | None,
 ) -> Run:
     last = folder / "checkpoints" / "last.ckpt"
-    train_source, val_source = _sources(training, cache)
+    train_source, val_source = first_alone(lambda: _sources(training, cache))
     encoder = None if last.exists() else read_encoder(training)
-    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
-        run = Run.open(folder)  # begun or resumed by the first of several devices' processes
-    elif resume:
-        run = resume_run(folder, training, encoder)
-    else:
-        run = begin_run(folder, training, train_source, encoder)
+
+    def begin() -> Run:
+        if is_follower():
+            return Run.open(folder)  # begun or resumed by the first
+        if resume:
+            return resume_run(folder, training, encoder)
+        return begin_run(folder, training, train_source, encoder)
+
+    run = first_alone(begin)
     if training.resample > 0:
-        train_source = resampled(train_source, run)
+        train_source = first_alone(lambda: resampled(train_source, run))
     # Lightning advises on its own settings.
     with quiet("lightning.pytorch", "lightning.fabric", module="lightning"):
         lightning.seed_everything(training.seed, workers=True, verbose=False)
@@ -164,38 +169,32 @@ def _fit(
     cache: str | Path | None,
 ) -> None:
     training = run.training
-    accelerator, devices = choose_devices(training.devices)
-    steps = streams.steps_of_epoch(devices)
+    devices = choose_devices(training.devices, nodes=training.nodes)
+    device = torch_device(devices.accelerator)
+    steps = streams.steps_of_epoch(devices.processes)
     timer = None if training.minutes is None else Timer(timedelta(minutes=training.minutes), verbose=False)
+    planned = _planned_steps(checkpoint, steps=steps, epochs=training.epochs)
     task = ColorizeTask(
         network.to(memory_format=torch.channels_last),  # type: ignore[call-overload]
         training,
         bins=run.bins,
-        schedule=_schedule(
-            training, steps=_planned_steps(checkpoint, steps=steps, epochs=training.epochs), timer=timer
-        ),
+        schedule=_schedule(training, steps=planned, timer=timer, device=device),
         chroma_scale=run.chroma_scale,
     )
-    common: dict[str, Any] = {
-        "accelerator": accelerator,
-        "devices": devices,
-        "precision": choose_precision(training.precision, accelerator=accelerator),
-        "gradient_clip_val": training.clip or None,
-        "use_distributed_sampler": False,
-        "enable_model_summary": False,
-        "limit_train_batches": steps,
-        "limit_val_batches": streams.val_batches(devices),
-        "default_root_dir": run.path,
-        "plugins": [SafeCheckpointIO()],
-    }
+    common = _settings_of_trainer(run, devices, steps=steps)
     if cache is not None:
-        seen = steps * training.epochs * training.batch_size * devices
+        seen = steps * training.epochs * training.batch_size * devices.processes
         half = common["precision"] != "32-true"
-        streams.store_features(network, Path(cache), seen=seen, half=half, device=torch_device(accelerator))
+
+        def stored() -> dict[str, FeatureFile]:
+            return streams.stored_features(network, Path(cache), seen=seen, half=half, device=device)
+
+        streams.features = first_alone(stored)
     if training.learning_rate == "auto":
         # Noted in the run, so that a resumed training goes on at the rate that was found.
-        task.learning_rate = find_learning_rate(task, streams, common)
-        replace(run, training=replace(training, learning_rate=task.learning_rate)).save()
+        task.learning_rate = of_first(find_learning_rate(task, streams, common), device)
+        if rank() == 0:
+            replace(run, training=replace(training, learning_rate=task.learning_rate)).save()
     trainer = lightning.Trainer(
         **common,
         max_epochs=training.epochs,
@@ -207,6 +206,24 @@ def _fit(
         num_sanity_val_steps=0,
     )
     trainer.fit(task, datamodule=streams, ckpt_path=checkpoint, weights_only=False if checkpoint else None)
+
+
+def _settings_of_trainer(run: Run, devices: Devices, *, steps: int) -> dict[str, Any]:
+    """Return what the training, and the search for its rate, tell Lightning."""
+    training = run.training
+    return {
+        "accelerator": devices.accelerator,
+        "devices": devices.count,
+        "num_nodes": devices.nodes,
+        "strategy": "ddp" if devices.processes > 1 else "auto",
+        "precision": choose_precision(training.precision, accelerator=devices.accelerator),
+        "gradient_clip_val": training.clip or None,
+        "use_distributed_sampler": False,
+        "enable_model_summary": False,
+        "limit_train_batches": steps,
+        "default_root_dir": run.path,
+        "plugins": [SafeCheckpointIO()],
+    }
 
 
 def _callbacks(
@@ -234,12 +251,14 @@ def _callbacks(
     return [*callbacks, best, last]
 
 
-def _schedule(training: Training, *, steps: int, timer: Timer | None) -> Schedule:
+def _schedule(training: Training, *, steps: int, timer: Timer | None, device: torch.device) -> Schedule:
     """Plan the learning rate; where time may end the training first, by the share of it that is over."""
     if timer is None or training.minutes is None:
         return Schedule(steps=steps, decay=training.decay)
     seconds = 60 * training.minutes
-    return Schedule(steps=steps, decay=training.decay, spent=lambda: float(timer.time_elapsed()) / seconds)
+    # Of one clock, since processes with different rates would drift apart.
+    spent = lambda: of_first(float(timer.time_elapsed()) / seconds, device)  # noqa: E731
+    return Schedule(steps=steps, decay=training.decay, spent=spent)
 
 
 def _planned_steps(checkpoint: Path | None, *, steps: int, epochs: int) -> int:

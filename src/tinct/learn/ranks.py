@@ -1,0 +1,102 @@
+"""The processes of one training: which of them this is, what the first does for all, and what they share.
+
+Lightning starts the others itself, or torchrun starts all of them, on one machine or on several.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+from torch import distributed
+
+from tinct.errors import TinctError
+
+Value = TypeVar("Value")
+
+# The others wait as long for the first, which may be decoding a whole dataset.
+PATIENCE = timedelta(hours=6)
+
+
+def by_torchrun() -> bool:
+    """Return whether torchrun started this process."""
+    return distributed.is_available() and distributed.is_torchelastic_launched()
+
+
+def rank() -> int:
+    """Return this process's number among those of the training: 0 for the first, and for one alone."""
+    return int(os.environ.get("RANK" if by_torchrun() else "LOCAL_RANK", "0"))
+
+
+def is_follower() -> bool:
+    """Return whether Lightning started this process, which the first did after all that it does for all of them."""
+    return not by_torchrun() and rank() > 0
+
+
+@contextmanager
+def joined(accelerator: str) -> Iterator[None]:
+    """Let processes that torchrun started at once find each other, as long as the block runs; on `cpu` or `gpu`."""
+    if not by_torchrun() or distributed.is_initialized():
+        yield
+        return
+    backend = "gloo" if accelerator == "cpu" else distributed.get_default_backend_for_device(_device())
+    distributed.init_process_group(backend, timeout=PATIENCE)  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()  # type: ignore[no-untyped-call]
+
+
+def _device() -> torch.device:
+    """Choose this process's accelerator, for what it sends too."""
+    torch.accelerator.set_device_index(int(os.environ["LOCAL_RANK"]))
+    device = torch.accelerator.current_accelerator()
+    assert device is not None
+    return device
+
+
+def process_count() -> int:
+    """Return how many processes are joined: 1 where none are."""
+    return int(distributed.get_world_size()) if distributed.is_initialized() else 1  # type: ignore[no-untyped-call]
+
+
+def first_alone(make: Callable[[], Value]) -> Value:
+    """Let the first of several joined processes make something, and return it in all of them; so with its TinctError.
+
+    What is made is pickled. Where processes are not joined, each makes it.
+    """
+    if not distributed.is_initialized():
+        return make()
+    made: list[Any] = [None]
+    if rank() == 0:
+        try:
+            made = [make()]
+        except TinctError as error:
+            made = [error]
+    distributed.broadcast_object_list(made)  # type: ignore[no-untyped-call]
+    if isinstance(made[0], TinctError):
+        raise made[0]
+    value: Value = made[0]
+    return value
+
+
+def mean_over_ranks(value: torch.Tensor) -> torch.Tensor:
+    """Return the mean of a tensor over all processes; its gradient is not followed."""
+    if not distributed.is_initialized():
+        return value
+    total = value.detach().clone()
+    distributed.all_reduce(total)  # type: ignore[no-untyped-call]
+    return total / process_count()
+
+
+def of_first(value: float, device: torch.device) -> float:
+    """Return the first process's number in all of them."""
+    if not distributed.is_initialized():
+        return value
+    shared = torch.tensor(value, dtype=torch.float32, device=device)
+    distributed.broadcast(shared, src=0)  # type: ignore[no-untyped-call]
+    return float(shared)
