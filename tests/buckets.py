@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 
 import pytest
 
-BUCKET = "archive"
+_numbers = count()  # moto keeps buckets from one server to the next
 
 
 @contextmanager
@@ -24,8 +25,9 @@ def bucket_served(patched: pytest.MonkeyPatch) -> Iterator[str]:
     for name, value in settings.items():
         patched.setenv(f"FSSPEC_S3_{name}", value)  # for other processes
     patched.setitem(fsspec.config.conf, "s3", {name.lower(): value for name, value in settings.items()})
-    fsspec.filesystem("s3").mkdir(BUCKET)
+    bucket = f"archive-{next(_numbers)}"
+    fsspec.filesystem("s3").mkdir(bucket)
     try:
-        yield f"s3://{BUCKET}"
+        yield f"s3://{bucket}"
     finally:
         served.stop()

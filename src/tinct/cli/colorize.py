@@ -19,6 +19,8 @@ tinct colorize album/ --recursive -o coloured/
 
 tinct colorize archive/ -r -o coloured/ --engine ray --update
 
+tinct colorize s3://bucket/scans -r -o s3://bucket/coloured
+
 tinct colorize 'scans/*.tif' --compare --temperature 0.5
 
 tinct colorize grandmother.jpg --hint 25%,60%=#b03020 --overwrite
@@ -30,7 +32,10 @@ tinct colorize - < old.png > new.png"""
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(metavar="INPUT", help="Files, folders, patterns such as 'album/*.jpg', or - for stdin."),
+    typer.Argument(
+        metavar="INPUT",
+        help="Files, folders, patterns such as 'album/*.jpg', addresses of them, or - for stdin.",
+    ),
 ]
 Output = Annotated[
     str | None,
@@ -38,7 +43,7 @@ Output = Annotated[
         "-o",
         "--output",
         metavar="FILE|FOLDER",
-        help="Write to this file or folder, or - for stdout. Default: NAME_color.EXT beside each picture.",
+        help="Write to this file, folder or address, or - for stdout. Default: NAME_color.EXT beside each picture.",
     ),
 ]
 Hints = Annotated[

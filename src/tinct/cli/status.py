@@ -13,32 +13,38 @@ EPILOG = """Examples:
 
 tinct status coloured/
 
+tinct status s3://bucket/coloured
+
 tinct status coloured/ --json | jq -r 'select(.status == "failed") | .source'
 
 tinct status coloured/ --parquet coloured.parquet"""
 
 
 def status(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of results: the -o of tinct colorize.")],
+    folder: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="A folder of results, or its address: the -o of tinct colorize.")
+    ],
     parquet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the manifest as a Parquet file, too.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each picture.")] = False,
 ) -> None:
     """Show what became of each picture of a folder: done, failed, gone, changed since, or in work now."""
+    from tinct.coloring.photo.mirror import mirrored_results
     from tinct.coloring.photo.status import read_manifest, write_parquet
 
-    if as_json:
-        for record in read_manifest(folder):
-            print_json(record.to_json())
-    else:
-        _print(folder)
-    if parquet is not None:
-        count = write_parquet(folder, parquet)
-        say(f"{parquet}  {count} pictures", on_stderr=as_json)
+    with mirrored_results(folder) as (place, told):
+        if as_json:
+            for record in read_manifest(place):
+                print_json({**record.to_json(), "target": record.target and told(record.target)})
+        else:
+            _print(place, named=folder)
+        if parquet is not None:
+            count = write_parquet(place, parquet)
+            say(f"{parquet}  {count} pictures", on_stderr=as_json)
 
 
-def _print(folder: Path) -> None:
+def _print(folder: str, *, named: str) -> None:
     from rich.console import Console
 
     from tinct.coloring.photo.status import summarize
@@ -46,7 +52,7 @@ def _print(folder: Path) -> None:
     summary = summarize(folder)
     console = Console()
     rows = [(name, str(count)) for name, count in summary.statuses.most_common()]
-    console.print(table_of([("status", "pictures"), *rows], title=f"{folder}: {summary.statuses.total()} pictures"))
+    console.print(table_of([("status", "pictures"), *rows], title=f"{named}: {summary.statuses.total()} pictures"))
     for (model, settings), count in summary.made_by.most_common():
         say(f"{count} made by {model}: {settings}")
     if done := summary.statuses["colorized"]:

@@ -69,8 +69,9 @@ def open_source(data: str | Path, *, split: str, val: float = 0.1, seed: int = 0
 
     Args:
         data: a dataset of `tinct prepare` (a folder, or an http(s), s3:// or other address), or a plain folder of
-            photographs, which are fitted into `size` while they are read. A folder's own splits (see `tinct.data.pictures.own_splits`) are
-            kept; if it has none for validation, its photographs are divided at random.
+            photographs, which are fitted into `size` while they are read. A folder's own splits (see
+            `tinct.data.pictures.own_splits`) are kept; if it has none for validation, its photographs are divided at
+            random.
         split: `train`, `val` or `test`.
         val: share of a plain folder that validates, where it is divided at random.
         seed: of that division.

@@ -44,11 +44,11 @@ def joined(accelerator: str) -> Iterator[None]:
         yield
         return
     backend = "gloo" if accelerator == "cpu" else distributed.get_default_backend_for_device(_device())
-    distributed.init_process_group(backend, timeout=PATIENCE)  # type: ignore[no-untyped-call]
+    distributed.init_process_group(backend, timeout=PATIENCE)
     try:
         yield
     finally:
-        distributed.destroy_process_group()  # type: ignore[no-untyped-call]
+        distributed.destroy_process_group()
 
 
 def _device() -> torch.device:
@@ -61,7 +61,7 @@ def _device() -> torch.device:
 
 def process_count() -> int:
     """Return how many processes are joined: 1 where none are."""
-    return int(distributed.get_world_size()) if distributed.is_initialized() else 1  # type: ignore[no-untyped-call]
+    return int(distributed.get_world_size()) if distributed.is_initialized() else 1
 
 
 def first_alone(make: Callable[[], Value]) -> Value:
@@ -77,7 +77,7 @@ def first_alone(make: Callable[[], Value]) -> Value:
             made = [make()]
         except TinctError as error:
             made = [error]
-    distributed.broadcast_object_list(made)  # type: ignore[no-untyped-call]
+    distributed.broadcast_object_list(made)
     if isinstance(made[0], TinctError):
         raise made[0]
     value: Value = made[0]
@@ -89,7 +89,7 @@ def mean_over_ranks(value: torch.Tensor) -> torch.Tensor:
     if not distributed.is_initialized():
         return value
     total = value.detach().clone()
-    distributed.all_reduce(total)  # type: ignore[no-untyped-call]
+    distributed.all_reduce(total)
     return total / process_count()
 
 
@@ -98,5 +98,5 @@ def of_first(value: float, device: torch.device) -> float:
     if not distributed.is_initialized():
         return value
     shared = torch.tensor(value, dtype=torch.float32, device=device)
-    distributed.broadcast(shared, src=0)  # type: ignore[no-untyped-call]
+    distributed.broadcast(shared, src=0)
     return float(shared)

@@ -87,7 +87,7 @@ class Training:
     """Everything that decides a training; two trainings with equal settings on one machine give equal networks.
 
     `data` is a prepared dataset (folder, http(s), s3:// or other address) or a plain folder of photographs; each
-    other field says in its metadata what it does. `bins_from` is how many photographs the bins are learned from, at most.
+    other field says in its metadata what it does. `bins_from` is how many photographs bins are learned from, at most.
     """
 
     data: str

@@ -36,7 +36,12 @@ def test_what_is_noted_is_known_to_the_next_run(tmp_path: Path, out: Path) -> No
     with opened(out, RUN) as manifest:
         entry = manifest.entry(source)
         assert entry is not None
-        assert (entry.source, entry.target, entry.status, entry.message) == (source, target, "colorized", "a remark")
+        assert (entry.source, entry.target, entry.status, entry.message) == (
+            str(source),
+            target,
+            "colorized",
+            "a remark",
+        )
         assert entry.picture == look_whole(source)
         # The SHA-256 of b"grey", by sha256sum.
         assert entry.picture is not None
@@ -130,7 +135,7 @@ def test_of_two_pictures_with_one_result_the_last_has_it(tmp_path: Path, out: Pa
         made_from, replaced = manifest.made_from(target), manifest.entry(first)
         assert made_from is not None
         assert replaced is not None
-        assert (made_from.source, replaced.status) == (second, "replaced")
+        assert (made_from.source, replaced.status) == (str(second), "replaced")
 
 
 def test_results_that_were_there_before_are_known_as_such(tmp_path: Path, out: Path) -> None:
@@ -149,7 +154,7 @@ def test_names_that_are_no_utf8(tmp_path: Path, out: Path) -> None:
         manifest.note(Note(source, out / os.fsdecode(b"\xe9_color.jpg"), "failed", False, "torn"))
         entry = manifest.entry(source)
         assert entry is not None
-        assert (entry.source, entry.target) == (source, out / os.fsdecode(b"\xe9_color.jpg"))
+        assert (entry.source, entry.target) == (str(source), out / os.fsdecode(b"\xe9_color.jpg"))
 
 
 def test_what_is_no_manifest_is_said(out: Path) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
 from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.photo.mirror import Mirror
 from tinct.coloring.photo.plan import plan_jobs, results_folder
 from tinct.coloring.photo.row import Row, explained, finished
 from tinct.coloring.photo.run import Engine, run_jobs
 from tinct.coloring.settings import PhotoSettings
 from tinct.errors import OutputError, SettingError
+from tinct.remote import is_address
 from tinct.stopping import kept_if_stopped
 
 
@@ -26,15 +29,16 @@ def colorize_files(
     engine: Engine | None = None,
     on_row: Callable[[Row, int, int], object] | None = None,
 ) -> list[Row]:
-    """Colorize files, folders and patterns; a failure is a row, and the others go on.
+    """Colorize files, folders and patterns, here or in buckets; a failure is a row, and the others go on.
 
     Run again, it goes on where it stopped: results that are there already are left as they are. Where several pictures
     go into one output folder, a manifest is kept there (`tinct.coloring.photo.manifest`): settings with `update` then
     replace results whose picture, settings or model changed since, and another run into that folder is kept out.
 
     Args:
-        inputs: files, folders and patterns; see `plan_jobs` for this and the next two.
-        output: see there.
+        inputs: files, folders and patterns; see `plan_jobs` for this and the next two. They may be addresses that
+            fsspec knows, such as `s3://bucket/folder`, whose rows then have addresses too.
+        output: see there; it may be an address, and must be given where an input is one.
         recursive: see there.
         settings: how to colorize; the defaults without it.
         engine: what runs several at once; threads of this process without it. The bytes of results are the same.
@@ -50,6 +54,46 @@ def colorize_files(
         OutputError: another run works in the output folder, or its manifest cannot be used.
     """
     settings = settings or PhotoSettings()
+    with ExitStack() as kept:
+        mirror = None
+        if any(is_address(place) for place in (*inputs, output)):
+            mirror = kept.enter_context(Mirror.opened())
+            inputs, output = _mirrored(mirror, inputs, output, recursive=recursive, settings=settings)
+        return _colorized(inputs, output, recursive, settings, engine or Engine(), on_row, mirror)
+
+
+def _mirrored(
+    mirror: Mirror, inputs: Sequence[str | Path], output: str | Path | None, *, recursive: bool, settings: PhotoSettings
+) -> tuple[list[str], str]:
+    """Fill a mirror with stand-ins of what is in buckets; return the inputs and the output with stand-ins.
+
+    Raises:
+        SettingError: there is no output, or what was asked for needs files of this machine.
+        OutputError: a bucket cannot be listed.
+        MissingExtraError: fsspec is not installed.
+    """
+    if output is None:
+        raise SettingError("results of pictures at addresses need a place of their own; name one with -o")
+    if settings.pages == "all":
+        raise SettingError("--pages all looks into every file before it begins; copy them to this machine first")
+    given = [str(place) for place in inputs if is_address(place)]
+    for address in given:
+        mirror.fill(address, deep=recursive)
+    mirror.fetch_odd(given)
+    if is_address(output):
+        mirror.results(str(output))
+    return [mirror.place(place) for place in inputs], mirror.place(output)
+
+
+def _colorized(
+    inputs: Sequence[str | Path],
+    output: str | Path | None,
+    recursive: bool,
+    settings: PhotoSettings,
+    engine: Engine,
+    on_row: Callable[[Row, int, int], object] | None,
+    mirror: Mirror | None,
+) -> list[Row]:
     jobs = plan_jobs(inputs, output=output, recursive=recursive, every_page=settings.pages == "all")
     if settings.hints and len(jobs) > 1:
         raise SettingError(f"hints are for one picture, and {len(jobs)} were named; name the one they belong to")
@@ -59,7 +103,7 @@ def colorize_files(
         raise SettingError("--update is for a folder of results, whose manifest knows what changed; name one with -o")
     rows: list[Row] = []
     with kept_if_stopped(lambda: _kept(len(rows), len(jobs), settings)):
-        for row in run_jobs(jobs, settings, folder=place, root=root, engine=engine or Engine()):
+        for row in run_jobs(jobs, settings, folder=place, root=root, engine=engine, mirror=mirror):
             rows.append(row)
             if on_row is not None:
                 on_row(row, len(rows), len(jobs))

@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -62,7 +62,7 @@ class Run:
 class Entry:
     """What the manifest holds of one picture; `picture` and `result` are None where nothing is known of them."""
 
-    source: Path
+    source: str
     target: Path | None
     status: str
     message: str
@@ -115,13 +115,23 @@ def manifest_file(folder: str | Path) -> Path:
 class Manifest:
     """The manifest of one folder, open for one run.
 
-    Sources are known by their whole paths, results by their paths below the folder, which may be moved.
+    Sources are known by their whole paths or addresses, results by their paths below the folder, which may be moved.
     """
 
-    def __init__(self, base: sqlite3.Connection, folder: str | Path, run: Run) -> None:
-        """Begin a run; what an earlier one was killed over is settled by what lies on disk."""
+    def __init__(
+        self, base: sqlite3.Connection, folder: str | Path, run: Run, *, named: Callable[[Path], str] | None = None
+    ) -> None:
+        """Begin a run; what an earlier one was killed over is settled by what lies on disk.
+
+        Args:
+            base: the file, open.
+            folder: of the results.
+            run: what makes them.
+            named: returns what a source is known by; its whole path without it.
+        """
         self._base = base
-        self._folder = os.path.abspath(folder)  # noqa: PTH100 - as in `_key`
+        self._named: Callable[[Path], str] = named or os.path.abspath  # not Path.resolve, which takes long
+        self._folder = os.path.abspath(folder)  # noqa: PTH100 - links are not followed
         with base:
             self._settle()
             values = (time.time(), run.engine, run.version, run.model, run.model_sha256, run.settings)
@@ -130,7 +140,7 @@ class Manifest:
 
     def entry(self, source: Path) -> Entry | None:
         """Return what is known of a picture."""
-        return self._entry("source = ?", _key(source))
+        return self._entry("source = ?", self._key(source))
 
     def made_from(self, target: Path) -> Entry | None:
         """Return the picture whose result a file is."""
@@ -149,13 +159,13 @@ class Manifest:
             "target = excluded.target, claimed_by = excluded.claimed_by, claimed_size = excluded.claimed_size, "
             "claimed_modified = excluded.claimed_modified, before_size = excluded.before_size, "
             "before_modified = excluded.before_modified",
-            (_key(source), self._place(target), self._run, *_facts(picture), *_facts(before)),
+            (self._key(source), self._place(target), self._run, *_facts(picture), *_facts(before)),
         )
 
     def note(self, note: Note) -> None:
         """Note what this run made of a picture, or why it made nothing; what is known of an older result stays."""
         there = look(note.target) if note.target is not None else None
-        source, picture = _key(note.source), note.picture
+        source, picture = self._key(note.source), note.picture
         target = self._place(note.target) if note.target is not None else None
         if not note.made and there is not None:
             changed = "UPDATE picture SET status = ?, message = ?, seconds = ?, claimed_by = NULL WHERE source = ?"
@@ -178,18 +188,22 @@ class Manifest:
 
     def keep(self, source: Path, target: Path, picture: Seen | None) -> None:
         """Note that a result was there and stays: one of tinct's as `colorized`, any other as `exists`."""
-        self._write("INSERT OR IGNORE INTO picture (source) VALUES (?)", (_key(source),))
+        self._write("INSERT OR IGNORE INTO picture (source) VALUES (?)", (self._key(source),))
         self._write(
             "UPDATE picture SET target = ?, claimed_by = NULL, "
             "message = CASE WHEN status = 'colorized' THEN message ELSE '' END, size = COALESCE(?, size), "
             "modified = COALESCE(?, modified), sha256 = COALESCE(?, sha256), "
             "status = CASE WHEN result_size IS NULL THEN 'exists' ELSE 'colorized' END WHERE source = ?",
-            (self._place(target), *_facts(picture), picture and picture.sha256, _key(source)),
+            (self._place(target), *_facts(picture), picture and picture.sha256, self._key(source)),
         )
 
     def end(self) -> None:
         """Note that the run came to its end."""
         self._write("UPDATE run SET ended = ? WHERE id = ?", (time.time(), self._run))
+
+    def _key(self, source: Path) -> str | bytes:
+        """Return what a source is known by, as SQLite keeps it."""
+        return _encoded(self._named(source))
 
     def _place(self, target: Path) -> str | bytes:
         """Return where a result lies below the folder, as SQLite keeps it."""
@@ -212,7 +226,7 @@ class Manifest:
         with sound_values():
             json.loads(made_by[-1] or "{}")
             place = None if target is None else self._result(target)
-            return Entry(Path(os.fsdecode(source)), place, status, message or "", picture, result, *made_by)
+            return Entry(os.fsdecode(source), place, status, message or "", picture, result, *made_by)
 
     def _settle(self) -> None:
         """Settle what a killed run had in work: a result renamed into place is whole, any other is to be made."""
@@ -238,8 +252,10 @@ class Manifest:
 
 
 @contextmanager
-def opened(folder: str | Path, run: Run) -> Iterator[Manifest]:
+def opened(folder: str | Path, run: Run, *, named: Callable[[Path], str] | None = None) -> Iterator[Manifest]:
     """Open a folder's manifest for a run, and make both where they are missing; other runs are kept out.
+
+    `named` is that of `Manifest`.
 
     Raises:
         OutputError: another run works there, or the manifest cannot be read or written.
@@ -249,7 +265,7 @@ def opened(folder: str | Path, run: Run) -> Iterator[Manifest]:
     with told_of(path), locked(path.with_name("lock"), target=folder), closing(_connect(path)) as base:
         base.executescript(_SCHEMA)
         base.execute(f"PRAGMA user_version = {FORMAT}")
-        manifest = Manifest(base, folder, run)
+        manifest = Manifest(base, folder, run, named=named)
         yield manifest
         manifest.end()
 
@@ -309,11 +325,6 @@ def is_running(folder: str | Path) -> bool:
 
 def _facts(seen: Seen | None) -> tuple[int | None, int | None]:
     return (None, None) if seen is None else (seen.size, seen.modified)
-
-
-def _key(source: Path) -> str | bytes:
-    """Return a source's whole path as SQLite keeps it."""
-    return _encoded(os.path.abspath(source))  # noqa: PTH100 - Path.resolve would follow links, which takes long
 
 
 def _encoded(path: str) -> str | bytes:

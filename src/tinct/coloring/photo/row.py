@@ -25,7 +25,8 @@ class Row:
     """What became of one picture.
 
     Attributes:
-        source, target: the picture, or what was named in its place, and the result; None where there is none.
+        source, target: the picture, or what was named in its place, and the result; None where there is none. In a
+            bucket they are addresses, as text; so are the next two.
         status: `colorized`, `skipped` (it has colours already, or is a result of tinct's), `exists` (the result was
             there before; a sheet or maps that were not are made) or `failed` (with a target where the result was
             written and its sheet or maps could not be).
@@ -36,15 +37,15 @@ class Row:
         stages: the name of each stage, and what was decided there, where asked for.
     """
 
-    source: Path
-    target: Path | None
+    source: Path | str
+    target: Path | str | None
     status: str
     message: str = ""
     width: int = 0
     height: int = 0
     seconds: float = 0.0
-    sheet: Path | None = None
-    confidence: Path | None = None
+    sheet: Path | str | None = None
+    confidence: Path | str | None = None
     stages: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tinct import __version__
 from tinct.actors import Pool, actor_map
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.manifest import Manifest, Note, Run, look, opened
+from tinct.coloring.photo.mirror import Mirror, MirrorWorker
 from tinct.coloring.photo.plan import Job
 from tinct.coloring.photo.remaining import Step, next_step, plain_step
 from tinct.coloring.photo.row import Outcome, Row, Worker, known, lost
@@ -51,7 +52,13 @@ class Engine:
 
 
 def run_jobs(
-    jobs: Sequence[Job], settings: PhotoSettings, *, folder: Path | None, root: Path, engine: Engine
+    jobs: Sequence[Job],
+    settings: PhotoSettings,
+    *,
+    folder: Path | None,
+    root: Path,
+    engine: Engine,
+    mirror: Mirror | None = None,
 ) -> Generator[Row, None, None]:
     """Do jobs; yield their rows in their order.
 
@@ -61,6 +68,7 @@ def run_jobs(
         folder: of the results, where a manifest is kept; None keeps none.
         root: the folder below which the pictures lie.
         engine: what runs them.
+        mirror: of the buckets that pictures or results are in; None where all are files of this machine.
 
     Raises:
         OutputError: another run works in the folder, or its manifest cannot be used.
@@ -73,20 +81,27 @@ def run_jobs(
     workers = max(1, min(threads, sum(not job.status for job in jobs), MOST_WORKERS))
     colorizer = Colorizer(settings, threads=max(1, threads // workers))
     with ExitStack() as kept:
-        run = manifest = None
+        run = manifest = send = None
         if folder is not None and _can_be_made(folder, jobs):
             run = _run(colorizer, settings, engine)
-            manifest = kept.enter_context(opened(folder, run))
+            if mirror is not None:
+                send = kept.enter_context(mirror.keeping(folder))
+            manifest = kept.enter_context(opened(folder, run, named=None if mirror is None else mirror.named))
         steps = _steps(jobs, settings, manifest, run)
         if engine.name == "ray":
-            outcomes = _by_ray(steps, settings, root=root, engine=engine)
+            outcomes = _by_ray(steps, settings, root=root, engine=engine, mirror=mirror)
         else:
             work = Worker(colorizer, settings, root=root)
-            outcomes = ordered_map(work, steps, threads=workers, ahead=4 * workers)
+            doing = work if mirror is None else MirrorWorker(mirror, work, settings)
+            outcomes = ordered_map(doing, steps, threads=workers, ahead=4 * workers)
         for outcome in kept.enter_context(closing(outcomes)):
+            if mirror is not None:
+                outcome = mirror.taken(outcome)
             if manifest is not None:
                 _note(manifest, outcome)
-            yield outcome.row
+            if send is not None:
+                send()
+            yield outcome.row if mirror is None else mirror.row(outcome.row)
 
 
 def _can_be_made(folder: Path, jobs: Iterable[Job]) -> bool:
@@ -110,10 +125,11 @@ def _steps(jobs: Iterable[Job], settings: PhotoSettings, manifest: Manifest | No
 
 
 def _by_ray(
-    steps: Iterable[Step], settings: PhotoSettings, *, root: Path, engine: Engine
+    steps: Iterable[Step], settings: PhotoSettings, *, root: Path, engine: Engine, mirror: Mirror | None
 ) -> Generator[Outcome, None, None]:
+    alone = replace(settings, threads=1)
     return actor_map(
-        partial(_worker, replace(settings, threads=1), root),
+        partial(_worker, alone, root) if mirror is None else partial(_mirror_worker, alone, root, mirror),
         steps,
         known=partial(known, settings=settings),
         lost=lost,
@@ -123,6 +139,10 @@ def _by_ray(
 
 def _worker(settings: PhotoSettings, root: Path) -> Worker:
     return Worker(Colorizer(settings), settings, root=root)
+
+
+def _mirror_worker(settings: PhotoSettings, root: Path, mirror: Mirror) -> MirrorWorker:
+    return MirrorWorker(mirror, _worker(settings, root), settings)
 
 
 def _run(colorizer: Colorizer, settings: PhotoSettings, engine: Engine) -> Run:

@@ -1,0 +1,319 @@
+"""Pictures and results in buckets (`s3://`, `gs://` and what else fsspec knows), worked on as if they were files here.
+
+A mirror is a folder of this machine in which every file of a bucket has a stand-in at the same place: an empty file of
+its size and date, which takes no room. What a folder of files needs for its plan, its manifest and a second run is then
+there, while the pixels are not: a worker fetches one picture, colorizes it, sends what came of it, and leaves
+stand-ins. So a run needs room for the pictures in work alone, and a file that counts for 0.3 KB of an inode.
+
+    MIRROR/s3/bucket/in/a.jpg              stands for  s3://bucket/in/a.jpg
+    MIRROR/s3/bucket/out/.tinct/manifest.sqlite        is sent to  s3://bucket/out/.tinct/manifest.sqlite
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tinct.coloring.photo.manifest import manifest_file
+from tinct.coloring.photo.plan import EXTRAS, extra_path
+from tinct.coloring.photo.remaining import Step
+from tinct.coloring.photo.row import Outcome, Row, known
+from tinct.coloring.settings import PhotoSettings
+from tinct.errors import OutputError, SettingError, TinctError, UnreadableError
+from tinct.media.image.formats import PICTURE_SUFFIXES, WRITABLE
+from tinct.remote import file_system, is_address, is_http
+
+SEND_EVERY = 60.0  # seconds between copies of the manifest that are sent to the bucket
+_DATES = ("LastModified", "mtime", "updated", "modified", "last_modified", "created")
+_ODD = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in WRITABLE)  # their results' names need a look inside
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A file in a bucket: its size in bytes, and the time of its last change in nanoseconds, 0 where none is known."""
+
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A folder of stand-ins; see above."""
+
+    folder: Path
+
+    @classmethod
+    @contextmanager
+    def opened(cls) -> Iterator[Mirror]:
+        """Make an empty mirror in the folder for temporary files (`TMPDIR`), and delete it after the block."""
+        with tempfile.TemporaryDirectory(prefix="tinct-mirror-", ignore_cleanup_errors=True) as folder:
+            yield cls(Path(folder))
+
+    def place(self, given: str | Path) -> str:
+        """Return the stand-in of an address; a path stays as it is."""
+        if not is_address(given):
+            return str(given)
+        protocol, _, rest = str(given).partition("://")
+        parts = rest.split("/")
+        if ".." in parts or "\0" in rest:
+            raise SettingError(f"{given}: an address without .. is needed")
+        return str(Path(self.folder, protocol, *parts)) + ("/" if rest.endswith("/") else "")
+
+    def address(self, place: str | Path) -> str:
+        """Return the address that a stand-in stands for; any other path stays as it is."""
+        text = os.path.abspath(place)  # noqa: PTH100 - links are not followed
+        if not text.startswith(f"{self.folder}{os.sep}"):
+            return str(place)
+        protocol, _, rest = text[len(str(self.folder)) + 1 :].replace(os.sep, "/").partition("/")
+        return f"{protocol}://{rest}"
+
+    def told(self, text: str) -> str:
+        """Return a message with addresses for stand-ins."""
+        pieces = text.split(f"{self.folder}{os.sep}")
+        named = [piece.replace(os.sep, "/").replace("/", "://", 1) for piece in pieces[1:]]
+        return "".join([pieces[0], *named])
+
+    def taken(self, outcome: Outcome) -> Outcome:
+        """Take what a worker did, perhaps on another machine: stand-ins here too, and a message without them."""
+        for path, facts in outcome.made if isinstance(outcome, Sent) else ():
+            stand_in(path, facts)
+        return replace(outcome, row=replace(outcome.row, message=self.told(outcome.row.message)))
+
+    def named(self, path: Path) -> str:
+        """Return what a manifest knows a picture by: its address, or its whole path."""
+        return self.address(path) if self.holds(path) else os.path.abspath(path)  # noqa: PTH100
+
+    def row(self, row: Row) -> Row:
+        """Return a row with addresses for stand-ins; its message has them already."""
+        paths = {name: getattr(row, name) for name in ("source", "target", "sheet", "confidence")}
+        told: dict[str, Any] = {
+            name: self.address(path) for name, path in paths.items() if path is not None and self.holds(path)
+        }
+        return replace(row, **told)
+
+    def holds(self, path: Path) -> bool:
+        """Return whether a path is a stand-in's."""
+        return self.address(path) != str(path)
+
+    def fill(self, address: str, *, deep: bool) -> None:
+        """Make stand-ins of the files that an address names: one, those that fit a pattern, or a folder's.
+
+        Args:
+            address: of a file or folder, or a pattern.
+            deep: those of subfolders too.
+
+        Raises:
+            SettingError: there are no such addresses, or http(s), which cannot be listed.
+            OutputError: the bucket cannot be listed.
+        """
+        if is_http(address):
+            raise SettingError(f"{address}: pictures at http(s) addresses cannot be listed; download them first")
+        system, path = file_system(address)
+        protocol = address.partition("://")[0]
+        with _told_of(address):
+            if glob.has_magic(path):
+                found = system.glob(path, detail=True)
+            elif system.isdir(path):
+                found = system.find(path, maxdepth=None if deep else 1, detail=True)
+                Path(self.place(address)).mkdir(parents=True, exist_ok=True)
+            else:
+                found = {path: system.info(path)} if system.exists(path) else {}
+        for name, info in found.items():
+            if info.get("type") == "file" and not name.endswith("/"):
+                plain = system._strip_protocol(name).lstrip("/")
+                stand_in(Path(self.place(f"{protocol}://{plain}")), _facts(info))
+
+    def fetch_odd(self, given: Iterable[str]) -> None:
+        """Fetch those pictures whose results' names need a look inside, such as raw files."""
+        for address in given:
+            top = Path(self.place(address))
+            for path in [top] if top.is_file() else top.rglob("*"):
+                if path.suffix.lower() in _ODD and path.is_file():
+                    self.fetch(path)
+
+    def fetch(self, path: Path) -> None:
+        """Put a file of the bucket in its stand-in's place, with its date.
+
+        Raises:
+            OutputError: it cannot be fetched.
+        """
+        address = self.address(path)
+        system, name = file_system(address)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _told_of(address):
+            facts = _facts(system.info(name))
+            system.get_file(name, str(path))
+        os.utime(path, ns=(facts.modified, facts.modified))
+
+    def send(self, path: Path) -> Facts:
+        """Send a file of the mirror to where it belongs; return what it is there.
+
+        Raises:
+            OutputError: it cannot be sent.
+        """
+        address = self.address(path)
+        system, name = file_system(address)
+        with _told_of(address):
+            system.makedirs(name.rpartition("/")[0], exist_ok=True)
+            system.put_file(str(path), name)
+            return _facts(system.info(name))
+
+    def results(self, address: str) -> None:
+        """Make stand-ins of results that are there, and fetch their manifest."""
+        self.fill(address, deep=True)
+        manifest = manifest_file(self.place(address))
+        if manifest.is_file():
+            manifest.unlink()
+            self.fetch(manifest)
+
+    @contextmanager
+    def keeping(self, folder: Path | None) -> Iterator[Callable[[], None]]:
+        """Send the manifest of a folder of results: now and then when what is yielded is called, and at the end."""
+        if folder is None or not self.holds(folder):
+            yield lambda: None
+            return
+        manifest = manifest_file(folder)
+        last = time.monotonic()
+
+        def now_and_then() -> None:
+            nonlocal last
+            if time.monotonic() - last > SEND_EVERY:
+                self._send_copy(manifest)
+                last = time.monotonic()
+
+        try:
+            yield now_and_then
+        finally:
+            if manifest.exists():
+                self._send_copy(manifest)
+
+    def _send_copy(self, manifest: Path) -> None:
+        """Send a manifest as it is between two writes."""
+        whole = manifest.with_name("copy.sqlite")
+        with closing(sqlite3.connect(manifest)) as base, closing(sqlite3.connect(whole)) as copy:
+            base.backup(copy)
+        address = self.address(manifest)
+        system, name = file_system(address)
+        with _told_of(address):
+            system.makedirs(name.rpartition("/")[0], exist_ok=True)
+            system.put_file(str(whole), name)
+        whole.unlink()
+
+
+@dataclass(frozen=True)
+class Sent(Outcome):
+    """What became of a step, and of what was sent to a bucket what it is there."""
+
+    made: tuple[tuple[Path, Facts], ...] = ()
+
+
+@dataclass(frozen=True)
+class MirrorWorker:
+    """Does a step with pictures and results of a mirror, by a worker that knows of files alone."""
+
+    mirror: Mirror
+    work: Callable[[Step], Outcome]
+    settings: PhotoSettings
+
+    def __call__(self, step: Step) -> Outcome:
+        """Do a step; every failure becomes a row. What was fetched or sent is a stand-in again afterwards."""
+        job = step.job
+        outcome = known(step, self.settings)
+        if outcome is not None or job.target is None:
+            return outcome or self.work(step)
+        paths = {path for path in (job.source, job.target) if self.mirror.holds(path)}
+        start = time.perf_counter()
+        made: dict[Path, Facts] = {}
+        try:
+            for path in paths:
+                if path == job.source or (path.exists() and self.settings.compare):
+                    self.mirror.fetch(path)
+            before = _look(_outputs(job.target))
+            outcome = self.work(step)
+            after = _look(_outputs(job.target))
+            changed = [path for path, seen in after.items() if before.get(path) != seen and self.mirror.holds(path)]
+            # The result last: where it is, all is.
+            for path in sorted(changed, key=lambda path: path == job.target):
+                made[path] = self.mirror.send(path)
+        except TinctError as error:
+            for path in _outputs(job.target):
+                if path not in made and self.mirror.holds(path):
+                    path.unlink(missing_ok=True)
+            outcome = Outcome(step, Row(job.source, None, "failed", str(error), seconds=time.perf_counter() - start))
+        for path, facts in made.items():
+            stand_in(path, facts)
+        for path in paths - set(made):
+            if path.exists():
+                seen = path.stat()
+                stand_in(path, Facts(seen.st_size, seen.st_mtime_ns))
+        return Sent(outcome.step, outcome.row, outcome.picture, tuple(made.items()))
+
+
+def stand_in(path: Path, facts: Facts) -> None:
+    """Put an empty file of a size and date in a path's place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    with path.open("wb") as file:
+        file.truncate(facts.size)
+    os.utime(path, ns=(facts.modified, facts.modified))
+
+
+def _outputs(target: Path) -> list[Path]:
+    return [target, *(extra_path(target, extra) for extra in EXTRAS)]
+
+
+def _look(paths: Iterable[Path]) -> dict[Path, tuple[int, int, int]]:
+    seen = {}
+    for path in paths:
+        with suppress(FileNotFoundError):
+            facts = path.stat()
+            seen[path] = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+    return seen
+
+
+def _facts(info: Mapping[str, Any]) -> Facts:
+    date = next((info[name] for name in _DATES if info.get(name) is not None), 0)
+    if isinstance(date, str):
+        date = datetime.fromisoformat(date)
+    seconds = date.timestamp() if isinstance(date, datetime) else float(date)
+    return Facts(int(info.get("size") or 0), round(seconds * 1000) * 1_000_000)
+
+
+@contextmanager
+def _told_of(address: str) -> Iterator[None]:
+    """Turn the errors of a bucket into one that names the address."""
+    try:
+        yield
+    except TinctError:
+        raise
+    except FileNotFoundError as error:
+        raise OutputError(f"{address}: is not there any more; run again") from error
+    except Exception as error:  # each kind of bucket has errors of its own
+        reason = " ".join(str(error).split()) or type(error).__name__
+        message = f"{address}: cannot be read or written ({reason:.200}); check address, credentials and network"
+        raise OutputError(message) from error
+
+
+@contextmanager
+def mirrored_results(folder: str | Path) -> Iterator[tuple[str, Callable[[str], str]]]:
+    """Yield a folder of results with its manifest, of an address a mirror, and what names its files in messages."""
+    if not is_address(folder):
+        yield str(folder), str
+        return
+    with Mirror.opened() as mirror:
+        mirror.results(str(folder))
+        place = mirror.place(folder)
+        if not manifest_file(place).is_file():
+            raise UnreadableError(
+                f"{folder}: no manifest here; a folder colorized by  tinct colorize FOLDER -o {folder}  has one"
+            )
+        yield place, mirror.told
