@@ -160,6 +160,9 @@ class PhotoSettings(Decoding):
     pages: str = described(
         "first", "Take the first page of TIFF files with several, or each, as NAME_p1_color.EXT and so on.", "first|all"
     )
+    crop: bool = described(
+        False, "Write the photographs found on a scan alone, upright: the first, and NAME_color_2.EXT and so on."
+    )
     strict: bool = described(False, "Refuse damaged pictures, instead of colorizing what can be saved of them.")
     recolor: bool = described(False, "Colorize even pictures that have colours already.")
     update: bool = described(
@@ -172,6 +175,8 @@ class PhotoSettings(Decoding):
         super().__post_init__()
         if self.pages not in ("first", "all"):
             raise SettingError(f"pages must be first or all, not {self.pages!r}")
+        if self.crop and self.frames == "off":
+            raise SettingError("crop writes what frames finds, and frames is off; leave one out")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,13 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from photographs import photograph
+from scans import DARK, WHITE, bordered, laid, paper
 from tinct.color.spaces import rgb_to_yuv
 from tinct.web.settings import Limits
 from web.helpers import decoded, encoded, grey_picture, photo_file
@@ -71,6 +74,24 @@ def test_options_change_the_result(client: TestClient, grey_png: bytes) -> None:
     hints = json.dumps([{"x": 50, "y": 50, "unit": "percent", "color": "#c02020"}])
     red = decoded(colorize(client, grey_png, hints=hints).content)[60, 100].astype(int)
     assert red[0] > red[1] + 30
+
+
+def test_a_scan_keeps_its_frame_or_loses_it(client: TestClient) -> None:
+    photo = cv2.resize(photograph("camera"), (300, 280))
+    scan = bordered(photo, WHITE, sides=(30, 30, 30, 30))
+    sent = encoded(".png", scan)
+    whole = decoded(colorize(client, sent).content)
+    np.testing.assert_array_equal(whole[:25], scan[:25])
+    alone = decoded(colorize(client, sent, crop="true").content)
+    assert abs(alone.shape[0] - 280) <= 4
+    off = decoded(colorize(client, sent, frames="off").content)
+    assert np.abs(off.astype(int) - whole)[40:-40, 40:-40].mean() > 1
+    page = paper(360, 700, DARK)
+    for middle in ((180, 180), (520, 180)):
+        laid(page, cv2.resize(photo, (260, 240)), middle, 1.0)
+    answer = client.post("/v1/colorize", files=photo_file(encoded(".png", page)), data={"crop": "true"})
+    assert answer.status_code == 409
+    assert "2 photographs lie on this scan" in answer.json()["error"]
 
 
 def test_a_link_instead_of_the_image(client: TestClient, grey_png: bytes) -> None:

@@ -151,10 +151,13 @@ def colorize_stream(
             recolor=settings.recolor,
             overwrite=settings.overwrite,
             hints=settings.hints,
+            crop=settings.crop,
             strict=settings.strict,
         )
     else:
-        data, result = colorizer.encoded(source, recolor=settings.recolor, hints=settings.hints, strict=settings.strict)
+        data, result = colorizer.encoded(
+            source, recolor=settings.recolor, hints=settings.hints, crop=settings.crop, strict=settings.strict
+        )
         try:
             stdout.write(data)
             stdout.flush()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -25,8 +25,10 @@ from tinct.coloring.hints.hint import Hint, as_hints
 from tinct.coloring.hints.reference import Reference, consulting, read_references
 from tinct.coloring.hints.spreading import place_hints
 from tinct.coloring.photo import arrays
+from tinct.coloring.photo.crops import numbered, parts_of
 from tinct.coloring.photo.explain import Stage, Trace, stages_of
 from tinct.coloring.photo.prediction import Prediction, anchored, averaged, native_luma
+from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.photo.scan import Scan, look_at, predict_each
 from tinct.coloring.settings import Decoding, Options
 from tinct.errors import InputError, SettingError
@@ -40,40 +42,6 @@ from tinct.runtime.session import Session
 GUIDE_SIZE = 640
 # More threads than this gain nothing: decoding and encoding each have one.
 _MOST_THREADS = 8
-
-
-@dataclass(frozen=True, eq=False)
-class PhotoResult:
-    """A colorized photograph, and the objects of each stage that made it.
-
-    Attributes:
-        source, target: the input and the file written; None for bytes.
-        width, height: in pixels, orientation applied.
-        seconds: from opening to the finished file.
-        model: the model's name.
-        temperature: it was decoded at; None for a model without bins.
-        status: `colorized`; everything else is an error raised.
-        remarks: what a person should know, such as pages left out or transparency lost.
-        confidence: where asked for and the model has bins: top probability and ratio to the second, (k, l) each.
-        trace: what each stage made.
-    """
-
-    source: Path | None
-    target: Path | None
-    width: int
-    height: int
-    seconds: float
-    model: str
-    temperature: float | None
-    status: str
-    remarks: tuple[str, ...]
-    confidence: tuple[FloatArray, FloatArray] | None
-    trace: Trace
-
-    @property
-    def prediction(self) -> Prediction:
-        """The network's answer, how it was decoded, and the hints."""
-        return self.trace.prediction
 
 
 class Colorizer:
@@ -195,6 +163,7 @@ class Colorizer:
         hints: Sequence[Hint] = (),
         prediction: Prediction | None = None,
         page: int | None = None,
+        crop: bool = False,
         strict: bool = False,
         **options: Unpack[Options],
     ) -> PhotoResult:
@@ -209,6 +178,7 @@ class Colorizer:
             hints: what is known of its colours.
             prediction: that of `look` or of an earlier result for the same picture; the network does not run again.
             page: which page of a TIFF file, from 0; the first without it.
+            crop: write each photograph of a scan alone: the first to the target, others to NAME_2.EXT and so on.
             strict: refuse a damaged picture, instead of colouring what can be saved of it and saying so.
             options: other settings than the colorizer's for this picture, such as `temperature` or `caution`.
 
@@ -225,8 +195,14 @@ class Colorizer:
         check_target(place, opened.source, overwrite=overwrite)
         form = formats.format_of(place)
         trace = chosen._trace(opened, recolor=recolor, hints=hints, prediction=prediction)
-        opened.write(trace.rows(form), place, settings=trace.note(), threads=self._threads)
-        return chosen._result(trace, form, place, confidence=confidence, started=started)
+        parts = parts_of(trace, form, crop=crop)
+        targets = numbered(place, len(parts))
+        for path in targets[1:]:
+            check_target(path, opened.source, overwrite=overwrite)
+        for part, path in zip(parts, targets, strict=True):
+            part.picture.write(part.rows, path, settings=trace.note(), threads=self._threads)
+        result = chosen._result(trace, form, place, confidence=confidence, started=started)
+        return result if not crop else result.cropped(parts, targets)
 
     def encoded(
         self,
@@ -236,6 +212,7 @@ class Colorizer:
         recolor: bool = False,
         hints: Sequence[Hint] = (),
         prediction: Prediction | None = None,
+        crop: bool = False,
         strict: bool = False,
         **options: Unpack[Options],
     ) -> tuple[bytes, PhotoResult]:
@@ -250,8 +227,12 @@ class Colorizer:
         ending = suffix or formats.suffix_for(opened.loader, own)
         form = formats.format_of(f"result{ending}")
         trace = chosen._trace(opened, recolor=recolor, hints=hints, prediction=prediction)
-        data = opened.encode(trace.rows(form), ending, settings=trace.note(), threads=self._threads)
-        return data, chosen._result(trace, form, None, confidence=False, started=started)
+        parts = parts_of(trace, form, crop=crop)
+        if len(parts) > 1:
+            raise InputError(f"{opened.name}: {len(parts)} photographs lie on it; write them to files, or do not crop")
+        data = parts[0].picture.encode(parts[0].rows, ending, settings=trace.note(), threads=self._threads)
+        result = chosen._result(trace, form, None, confidence=False, started=started)
+        return data, result if not crop else result.cropped(parts, [])
 
     def array(
         self,

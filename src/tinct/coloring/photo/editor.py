@@ -17,9 +17,10 @@ from tinct.color.upsample import ChromaGuide, color_rows
 from tinct.coloring.hints.hint import Hint
 from tinct.coloring.hints.spreading import place_hints
 from tinct.coloring.photo import arrays
-from tinct.coloring.photo.colorizer import Colorizer, PhotoResult
+from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.prediction import Prediction
 from tinct.coloring.photo.readings import Reading, other_readings
+from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.photo.suggest import Suggestion, suggest_hints
 from tinct.errors import SettingError
 from tinct.media.image.picture import open_picture

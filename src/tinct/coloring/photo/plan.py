@@ -199,7 +199,7 @@ def _without_own_results(jobs: Sequence[Job], named: Container[str]) -> list[Job
 
 def _origins(path: Path) -> list[Path]:
     """Return the pictures beside this one from which it was made, by its name; there may be several or none."""
-    stem = path.stem
+    stem = re.sub(rf"{RESULT}_\d+$", RESULT, path.stem)
     for extra in EXTRAS:
         stem = stem.removesuffix(f"_{extra}") if stem.endswith(f"{RESULT}_{extra}") else stem
     if not stem.endswith(RESULT) or stem == RESULT:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tinct.coloring.photo.colorizer import Colorizer, PhotoResult
+from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.explain import stages_of, write_stages
 from tinct.coloring.photo.manifest import Seen, look_whole
 from tinct.coloring.photo.plan import EXTRAS, Job, extra_path
 from tinct.coloring.photo.prediction import has_confidence
 from tinct.coloring.photo.remaining import KEEP, REPLACE, SKIP, Step
+from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.photo.sheet import compare_sheet, confidence_sheet
 from tinct.coloring.settings import PhotoSettings
 from tinct.errors import AlreadyColorError, OutputError, TinctError
@@ -131,6 +132,7 @@ def _row(colorizer: Colorizer, job: Job, settings: PhotoSettings, *, root: Path,
                 confidence=settings.confidence,
                 hints=settings.hints,
                 page=job.page,
+                crop=settings.crop,
                 strict=settings.strict,
             )
         sheet, maps = _make_extras(colorizer, job, wanted, written)

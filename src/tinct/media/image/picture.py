@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from tinct import files
+from tinct.color.places import Place
 from tinct.color.resize import small_size
 from tinct.color.spaces import FloatArray
 from tinct.color.statistics import as_unit_rgb
@@ -33,11 +34,10 @@ from tinct.media.image.opening import directory_of, left_out, open_image, save
 from tinct.media.image.profile import to_srgb
 from tinct.media.image.sizes import MOST_PIXELS, TooManyPixelsError
 from tinct.media.image.strips import StripFunction, StripPicture
+from tinct.media.image.turning import cut, orientation_of, upright
 
 # Pictures narrower than this hold nothing to colour.
 LEAST_EDGE = 8
-# Pictures to be turned are held in memory up to this many bytes, in a temporary file above.
-_TURNED_IN_MEMORY = 64 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +57,7 @@ class Picture:
         lossless: whether its pixels are known to be stored without loss.
         page: which of a TIFF file's pictures it is, from 0.
         directory: where that one's tags lie in the file; 0 where it is the first or no TIFF file.
+        place: where on the file's picture it lies; None where it is all of it.
         strict: whether a damaged picture is refused; else what its decoder can save is used, and `remarks` say so.
     """
 
@@ -72,6 +73,7 @@ class Picture:
     lossless: bool
     page: int = 0
     directory: int = 0
+    place: Place | None = None
     strict: bool = False
     _damage: list[str] = field(default_factory=list, repr=False)  # filled when a reading fails
 
@@ -79,6 +81,12 @@ class Picture:
     def remarks(self) -> tuple[str, ...]:
         """What a person should know, such as pages left out; of damage what readings until now have found."""
         return (*self.read_as, *(f"{damage}; --strict refuses such pictures" for damage in self._damage if damage))
+
+    def cropped(self, place: Place) -> Picture:
+        """Return what lies at a place, as a picture of its own to be written."""
+        box = place.box_on(self.width, self.height)
+        height, width = place.size_on(self.width, self.height) if box is None else (box[3] - box[1], box[2] - box[0])
+        return replace(self, width=width, height=height, place=place)
 
     def _open(self, content: bytes | None = None, **options: Any) -> pyvips.Image:
         options.setdefault("fail_on", "none" if self._damage else fail_on(self.loader))
@@ -125,7 +133,7 @@ class Picture:
 
     def _small(self, shrunk: tuple[int, int]) -> NDArray[Any]:
         image = self._open(**_shrink_on_load(self.loader, max(1.0, self.height / shrunk[0])))
-        turned = _orientation(image) >= 5
+        turned = orientation_of(image) >= 5
         height, width = shrunk[::-1] if turned else shrunk
         pixels = to_srgb(image, name=self.name).pixels
         pixels = pixels.resize(width / pixels.width, vscale=height / pixels.height).copy_memory().autorot()
@@ -243,22 +251,12 @@ class Picture:
     def _pixels(self) -> tuple[pyvips.Image, pyvips.Image, bytes | None]:
         """Return the rows to stream (grey or RGB, then alpha), the image whose metadata they had, and the profile."""
         source = self._open()
-        orientation = _orientation(source)
         pixels, alpha, profile, _ = to_srgb(source, name=self.name)
         if alpha is not None:
             pixels = pixels.bandjoin(alpha)
-        if orientation == 2:
-            pixels = pixels.fliphor()
-        elif orientation > 2:
-            # What is below comes first then, so the rows cannot be streamed from the file.
-            held = self.width * self.height * pixels.bands * (2 if self.deep else 1) <= _TURNED_IN_MEMORY
-            if held:
-                pixels = pixels.copy_memory()
-            else:
-                waiting = pyvips.Image.new_temp_file("%s.v")
-                pixels.write(waiting)
-                pixels = waiting
-            pixels = pixels.autorot()
+        pixels = upright(pixels, orientation_of(source))
+        if self.place is not None:
+            pixels = cut(pixels, self.place)
         return pixels, source, profile
 
 
@@ -300,7 +298,7 @@ def open_picture(
         raise InputError(
             f"{name}: {width} x {height} pixels are too few to colour; it takes at least {LEAST_EDGE} an edge"
         )
-    if _orientation(image) >= 5:
+    if orientation_of(image) >= 5:
         width, height = height, width
     loader = str(image.get("vips-loader")) if image.get_typeof("vips-loader") else ""
     first_only = left_out(place, image) if page is None else ""
@@ -370,10 +368,6 @@ def _head(source: Path | bytes, name: str) -> bytes:
     if not head:
         raise UnreadableError(f"{name}: is empty; copy it again from where it came")
     return head
-
-
-def _orientation(image: pyvips.Image) -> int:
-    return int(image.get("orientation")) if image.get_typeof("orientation") else 1
 
 
 def _unreadable(name: str, error: pyvips.Error) -> TinctError:

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from tinct.color.decoding import agreement, softmax
 from tinct.coloring.hints.hint import Hint, color_text, parse_color
 from tinct.coloring.photo import suggest
-from tinct.coloring.photo.colorizer import PhotoResult
 from tinct.coloring.photo.editor import Editor
 from tinct.coloring.photo.readings import MOST_READINGS
+from tinct.coloring.photo.result import PhotoResult
 from tinct.errors import SettingError
 from tinct.web import pictures
 from tinct.web.edits import PREVIEW_EDGE, Edit

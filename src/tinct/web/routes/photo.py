@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.types import Receive, Scope, Send
 
-from tinct.coloring.photo.colorizer import PhotoResult
+from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.settings import help_of, limits
 from tinct.web.problems import Problem, described
 from tinct.web.receive import MEDIA_TYPES, check_size, read_hints, receive_photo, result_suffix
@@ -34,6 +34,8 @@ Size = Annotated[
 ]
 Photograph = Annotated[UploadFile, File(description="JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF or another common format.")]
 Recolor = Annotated[bool, Form(description="Colour it even if it has colours already.")]
+Frames = Annotated[Literal["auto", "off"], Form(description=help_of("frames"))]
+Crop = Annotated[bool, Form(description="Send back the photograph found on a scan alone, without frame and page.")]
 FormatName = Literal["same", "jpeg", "png", "tiff", "webp", "avif"]
 
 
@@ -104,6 +106,8 @@ async def colorize(
         ),
     ] = "",
     recolor: Recolor = False,
+    frames: Frames = "auto",
+    crop: Crop = False,
     format: Annotated[  # noqa: A002
         FormatName, Form(description="File format of the result; `same` keeps that of the photograph.")
     ] = "same",
@@ -118,6 +122,7 @@ async def colorize(
     check_size(size, service.limits)
     strength = service.colorizer.saturation if saturation is None else saturation
     colorizer = service.colorizer.changed(temperature=temperature, caution=caution, saturation=strength, size=size)
+    colorizer = colorizer.changed(frames=frames)
     known = read_hints(hints)
     with service.store.made() as folder:
 
@@ -125,7 +130,10 @@ async def colorize(
             path, picture = receive_photo(file.file, folder, service.limits)
             target = folder / f"colorized{result_suffix(picture, format)}"
             # A damaged picture is most likely a broken upload, and a program reads no remarks.
-            result = colorizer.photo(path, target, recolor=recolor, hints=known, overwrite=True, strict=True)
+            result = colorizer.photo(path, target, recolor=recolor, hints=known, overwrite=True, crop=crop, strict=True)
+            if len(result.targets) > 1:
+                count = len(result.targets)
+                raise Problem(409, f"{count} photographs lie on this scan, and one can be sent back. Send crop=false.")
             path.unlink()
             return result
 
