@@ -134,3 +134,14 @@ def test_what_is_stored_shows_the_right_colours(tiny_model: Path, codes: np.ndar
     rgb = ycbcr2rgb(np.dstack([luma, u, v]).astype(np.float64))
     assert rgb.min() > -0.02
     assert rgb.max() < 1.02
+
+
+def test_saturation_strengthens_a_frame_s_colours(tiny_model: Path, codes: np.ndarray) -> None:
+    usual, weak, grey = (
+        np.stack(painted(FrameColorizer(Colorizer(tiny_model, saturation=strength), FORM), codes[..., 0])).astype(int)
+        for strength in (1.0, 0.5, 0.0)
+    )
+    assert (grey == 128).all()
+    assert np.abs(usual - 128).max() > 5
+    # Where the usual ones do not leave the gamut, half as strong, as far as whole numbers go.
+    assert np.median(np.abs((weak - 128) - (usual - 128) / 2)) <= 0.5
