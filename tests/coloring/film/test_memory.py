@@ -34,6 +34,7 @@ def remembered(*shots: list[Levels], memory: str = "scene", answer=None) -> Scen
     result = remember(
         film(*shots),
         lambda frame: frame.luma,
+        is_colored=lambda frame: bool(frame.chroma),
         seconds_at=lambda pts: pts / RATE,
         answer=answer or (lambda levels: np.full((24, 32, 2), levels.mean() / 255, dtype=np.float32)),
         memory=memory,
@@ -99,7 +100,10 @@ def test_a_scene_is_remembered_beyond_its_shot(memory: str, shared: bool) -> Non
 
 def test_nothing_is_remembered_when_it_is_off() -> None:
     frames = film([place("camera")] * 3)
-    assert remember(frames, lambda f: f.luma, seconds_at=float, answer=lambda levels: None, memory="off") is None
+    assert (
+        remember(frames, lambda f: f.luma, is_colored=bool, seconds_at=float, answer=lambda levels: None, memory="off")
+        is None
+    )
 
 
 def test_where_the_network_fails_on_key_frames_a_frame_keeps_its_answer() -> None:
@@ -130,3 +134,26 @@ def test_nothing_is_learned_from_key_frames_in_a_fade() -> None:
     fading = [(still * (1 - number / 30)).astype(np.uint8) for number in range(30)]
     shots = remembered([still] * 20 + fading)._shots
     assert [key.pts for key in shots[0].keys] == [0, 10, 20]
+
+
+def test_most_key_frames_decide_whether_a_shot_has_colours_and_damaged_ones_are_left_out() -> None:
+    still, plane = place("camera"), np.zeros((48, 64), dtype=np.uint8)
+
+    def frame(number: int, *, colored: bool, damaged: bool = False) -> Frame:
+        return Frame(number, number, 1, still, (plane, plane) if colored else None, damaged)
+
+    def told(frames: list[Frame]) -> bool | None:
+        memory = remember(
+            (frame for frame in frames),
+            lambda frame: frame.luma,
+            is_colored=lambda frame: frame.chroma is not None,
+            seconds_at=lambda pts: pts / RATE,
+            answer=lambda levels: None,
+            memory="shot",
+        )
+        assert memory is not None
+        return memory.is_colored(0)
+
+    assert told([frame(n, colored=n < 10) for n in range(50)]) is False
+    assert told([frame(n, colored=n >= 10) for n in range(50)]) is True
+    assert told([frame(n, colored=n < 10, damaged=n < 10) for n in range(12)]) is False

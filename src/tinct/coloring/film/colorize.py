@@ -306,6 +306,7 @@ class _Work:
         return remember(
             read_frames(self.film, start_pts=self.span[0], end_pts=self.span[1]),
             lambda frame: colorizer.look(frame.luma).levels,
+            is_colored=colorizer.is_colored,
             seconds_at=lambda pts: float(self.film.seconds_at(pts)),
             answer=colorizer.answer_to,
             memory=self._memory,

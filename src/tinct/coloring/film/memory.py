@@ -56,11 +56,12 @@ class Key:
 
     pts: int
     packed: bytes
+    colored: bool = False
 
     @classmethod
-    def of(cls, pts: int, levels: Levels) -> Key:
-        """Pack a frame's luma (h, w) uint8."""
-        return cls(pts, cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes())
+    def of(cls, pts: int, levels: Levels, *, colored: bool = False) -> Key:
+        """Pack a frame's luma (h, w) uint8, with whether the frame has colours of its own."""
+        return cls(pts, cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes(), colored)
 
     @property
     def levels(self) -> Levels:
@@ -78,12 +79,16 @@ class KeyedShot:
     alike: list[int] = field(default_factory=list)
     spacing: float = SPACING
 
-    def take(self, pts: int, seconds: float, levels: Levels) -> None:
+    def is_due(self, seconds: float) -> bool:
+        """Return whether a frame shown at this time would be kept."""
+        return not self.keys or seconds >= self._last + self.spacing - 1e-6
+
+    def take(self, pts: int, seconds: float, levels: Levels, *, colored: bool = False) -> None:
         """Keep a frame as a key frame if it is due; thin the key frames out where there are too many."""
-        if self.keys and seconds < self._last + self.spacing - 1e-6:
+        if not self.is_due(seconds):
             return
         self._last = seconds
-        self.keys.append(Key.of(pts, levels))
+        self.keys.append(Key.of(pts, levels, colored=colored))
         if len(self.keys) > MOST_KEYS:
             self.keys = self.keys[::2]
             self.spacing *= 2
@@ -130,6 +135,12 @@ class SceneMemory:
         drawn: FloatArray = sums / weights[..., None]
         return drawn
 
+    def is_colored(self, pts: int) -> bool | None:
+        """Return whether most key frames of a shot have colours of their own; None where it has none."""
+        index = bisect_right(self._starts, pts) - 1
+        keys = self._shots[index].keys if index >= 0 else []
+        return 2 * sum(key.colored for key in keys) > len(keys) if keys else None
+
     def dimming(self, pts: int, levels: Levels) -> float:
         """Return how dim a frame is beside its shot's strongest key frame, as in a fade from or to black: 0 to 1.
 
@@ -169,6 +180,7 @@ def remember(
     frames: Generator[Frame, None, None],
     look: Callable[[Frame], Levels],
     *,
+    is_colored: Callable[[Frame], bool],
     seconds_at: Callable[[int], float],
     answer: Answer,
     memory: str,
@@ -178,6 +190,7 @@ def remember(
     Args:
         frames: of the film, or of the part that is coloured.
         look: returns a frame's luma (h, w) uint8 as the network sees it.
+        is_colored: tells whether a frame has colours of its own.
         seconds_at: when a pts is shown.
         answer: asks the network about such luma.
         memory: `off`, `shot` or `scene`.
@@ -189,20 +202,20 @@ def remember(
         return None
     shots: list[KeyedShot] = []
     finder = CutFinder()
-    waiting: deque[tuple[int, Levels]] = deque()
+    waiting: deque[tuple[Frame, Levels]] = deque()
 
     def decide(cuts: Iterable[bool]) -> None:
         for cut in cuts:
-            pts, levels = waiting.popleft()
+            frame, levels = waiting.popleft()
             if cut or not shots:
-                shots.append(KeyedShot(pts))
-            if not is_blank(levels):
-                shots[-1].take(pts, seconds_at(pts), levels)
+                shots.append(KeyedShot(frame.pts))
+            if not (frame.damaged or is_blank(levels)) and shots[-1].is_due(seconds_at(frame.pts)):
+                shots[-1].take(frame.pts, seconds_at(frame.pts), levels, colored=is_colored(frame))
 
     with closing(frames):
         for frame in frames:
             levels = look(frame)
-            waiting.append((frame.pts, levels))
+            waiting.append((frame, levels))
             decide(finder.push(levels))
     decide(finder.flush())
     if memory == "scene":

@@ -123,7 +123,8 @@ def paint_film(
         return _Seen(frame, colorizer.look(frame.luma))
 
     def answer(item: _Seen) -> _Seen:
-        wanted = item.grain is not None and item.frame.number % smoothing.every == 0
+        frame = item.frame
+        wanted = item.grain is not None and not frame.damaged and frame.number % smoothing.every == 0
         return asked.about(item) if wanted else item
 
     def paint(item: _Steady | Progress) -> Painted | Progress:
@@ -161,6 +162,11 @@ class _Network:
             return replace(item, asked=True, answer=self.memory.recall(item.frame.pts, levels, answer))
         except TinctError:
             return replace(item, asked=True)
+
+    def is_colored(self, frame: Frame) -> bool:
+        """Return whether a frame's shot has colours of its own: by its key frames, else by this frame."""
+        known = None if self.memory is None else self.memory.is_colored(frame.pts)
+        return self.colorizer.is_colored(frame) if known is None else known
 
     def dimming(self, frame: Frame, look: Look) -> float:
         """Return the share of its usual light that a frame has, 1 but in fades; its colours fade with it."""
@@ -260,8 +266,8 @@ class _Timeline:
             self._facts.shots.append(Shot(frame.number, float(self._film.seconds_at(frame.pts))))
         shot = self._facts.shots[-1]
         blank = is_blank(levels)
-        if shot.colored is None and not blank:
-            shot.colored = not self._recolor and self._colorizer.is_colored(frame)
+        if shot.colored is None and not (blank or frame.damaged):
+            shot.colored = not self._recolor and self._network.is_colored(frame)
         own = blank or bool(shot.colored)
         self._facts.known = self._facts.known and not cut
         if not (own or item.asked or self._facts.known):  # no frame of this shot has an answer to learn from

@@ -109,6 +109,7 @@ class Frame:
         duration: likewise, where the film says.
         luma: (H, W) uint8 or uint16 codes of Y, of the film's depth and range.
         chroma: (h, w) codes of U and V at the size the film has them; None for films without.
+        damaged: it was decoded with errors, and what it shows is not to be relied on.
     """
 
     number: int
@@ -116,6 +117,7 @@ class Frame:
     duration: int | None
     luma: NDArray[Any]
     chroma: tuple[NDArray[Any], NDArray[Any]] | None
+    damaged: bool = False
 
 
 def read_frames(
@@ -158,6 +160,7 @@ def read_frames(
                 duration=item.duration,
                 luma=planes[0],
                 chroma=(planes[1], planes[2]) if len(planes) == 3 else None,
+                damaged=item.frame.is_corrupt,
             )
             number += 1
 
