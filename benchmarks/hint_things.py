@@ -58,7 +58,7 @@ def shares(rgb: NDArray[np.uint8], mask: NDArray[Any], colorizer: Colorizer) -> 
     luma = np.ascontiguousarray(np.clip(rgb_to_yuv(rgb.astype(np.float32) / 255)[..., 0], 0, 1))
     spreader = colorizer.predict(luma).spreader
     for thing in things(mask):
-        share, _ = spreader.shares(place_hints([true_hint(rgb, thing)], width=width, height=height))
+        share = spreader.shares(place_hints([true_hint(rgb, thing)], width=width, height=height)).share
         colored = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
         both = int((colored & thing).sum())
         whole = max(1, int(colored.sum()))

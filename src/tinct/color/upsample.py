@@ -8,7 +8,7 @@ follows the full-size edges. He, Sun & Tang 2013, "Guided image filtering"; He &
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -44,9 +44,12 @@ class ChromaGuide:
 
     Attributes:
         planes: (4, h, w) float32: slope and offset of R - Y, slope and offset of B - Y, for luma in 0..1.
+        dimming: (2, h, w) float32: slope and offset of what is taken from luma, as a share of it, where a person asked
+            for it; None leaves luma as it is.
     """
 
     planes: FloatArray
+    dimming: FloatArray | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -69,11 +72,11 @@ class ChromaGuide:
         planes = self.planes.copy()
         planes[1::2] += planes[::2] * np.float32(offset)
         planes[::2] *= np.float32(gain)
-        return ChromaGuide(planes)
+        return replace(self, planes=planes)
 
     def stronger(self, factor: float) -> ChromaGuide:
         """Return a guide that gives `factor` times the chroma."""
-        return self if factor == 1 else ChromaGuide(self.planes * np.float32(factor))
+        return self if factor == 1 else replace(self, planes=self.planes * np.float32(factor))
 
     def rows(self, top: int, count: int, *, height: int, width: int) -> FloatArray:
         """Enlarge some rows to the full size, bilinearly.
@@ -85,19 +88,21 @@ class ChromaGuide:
             width: of the full-size picture.
 
         Returns:
-            (4, count, width) float32, planes as in `planes`; an array of its own.
+            (4, count, width) float32, planes as in `planes`, or six of them with those of `dimming`; an array of its
+            own.
         """
         small_height, small_width = self.size
+        planes = self.planes if self.dimming is None else np.concatenate([self.planes, self.dimming])
         if (height, width) == self.size:
-            return self.planes[:, top : top + count].copy()
+            return planes[:, top : top + count].copy()
         place = np.clip((np.arange(top, top + count) + 0.5) * (small_height / height) - 0.5, 0, small_height - 1)
         above = np.floor(place).astype(np.intp)
         part = (place - above).astype(np.float32)[None, :, None]
         below = np.minimum(above + 1, small_height - 1)
-        rows = self.planes[:, above] * (1 - part) + self.planes[:, below] * part
-        flat = rows.reshape(4 * count, small_width)
-        wide: FloatArray = cv2.resize(flat, (width, 4 * count), interpolation=cv2.INTER_LINEAR)
-        return wide.reshape(4, count, width)
+        rows = planes[:, above] * (1 - part) + planes[:, below] * part
+        flat = rows.reshape(len(planes) * count, small_width)
+        wide: FloatArray = cv2.resize(flat, (width, len(flat)), interpolation=cv2.INTER_LINEAR)
+        return wide.reshape(len(planes), count, width)
 
 
 def fit_guide(
@@ -149,6 +154,13 @@ def fit_guide(
         planes[2 * index] = slope
         planes[2 * index + 1] = offset + cv2.resize(lost, size, interpolation=cv2.INTER_LINEAR)
     return ChromaGuide(planes)
+
+
+def fit_dimming(luma: NDArray[Any], taken: NDArray[Any]) -> FloatArray:
+    """Fit what is taken from luma (h, w), as a share (k, l) of it, as chroma is: the `dimming` (2, h, w) of a guide."""
+    fitted = fit_guide(luma, np.stack([np.zeros_like(taken), taken], axis=-1))
+    dimming: FloatArray = fitted.planes[:2] / np.float32(_RED_PER_V)
+    return dimming
 
 
 def even_out(luma: NDArray[Any], chroma: NDArray[Any]) -> FloatArray:
@@ -217,7 +229,7 @@ class _Window:
 def color_rows(
     luma: NDArray[Any], guide: ChromaGuide, *, top: int, height: int, dtype: type[np.generic]
 ) -> NDArray[Any]:
-    """Colour some full-width rows of a picture; their BT.601 luma stays what it is.
+    """Colour some full-width rows of a picture; their BT.601 luma stays what it is, unless the guide dims it.
 
     Colours out of gamut lose chroma, never luma: chroma is scaled by the largest s <= 1 that keeps R, G and B in range.
     In whole numbers red and blue are rounded first, and green is then chosen so that luma comes out nearest.
@@ -244,8 +256,12 @@ def color_rows(
 
 
 def _color_block(luma: FloatArray, planes: FloatArray, result: NDArray[Any]) -> None:
-    """Colour (n, W) luma with (4, n, W) enlarged coefficients into (n, W, 3)."""
-    red, blue, green = _within_gamut(luma, planes, weights=(_RED, _BLUE))
+    """Colour (n, W) luma with (4 or 6, n, W) enlarged coefficients into (n, W, 3)."""
+    shown = luma
+    if len(planes) > 4:
+        shown = luma * (1 - np.clip(planes[4] * luma + planes[5], 0, 1))
+    red, blue, green = _within_gamut(luma, planes, weights=(_RED, _BLUE), shown=shown)
+    luma = shown
     red += luma
     blue += luma
     if np.issubdtype(result.dtype, np.integer):
@@ -268,14 +284,15 @@ def _color_block(luma: FloatArray, planes: FloatArray, result: NDArray[Any]) -> 
 
 
 def _within_gamut(
-    luma: FloatArray, planes: FloatArray, *, weights: tuple[float, float]
+    luma: FloatArray, planes: FloatArray, *, weights: tuple[float, float], shown: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return R - Y and B - Y (n, W), scaled so that no channel leaves 0..1, and a third array that is free for use.
 
     Args:
         luma: (n, W) in 0..1.
-        planes: (4, n, W) enlarged coefficients; what is returned lies in their memory.
+        planes: (4, n, W) enlarged coefficients, or more; what is returned lies in their memory.
         weights: how much of luma red and blue make.
+        shown: (n, W) the luma that chroma is shown with.
     """
     red, blue = planes[0], planes[2]
     red *= luma
@@ -290,9 +307,9 @@ def _within_gamut(
     np.maximum(np.maximum(red, green, out=most), blue, out=most)
     np.minimum(np.minimum(red, green, out=least), blue, out=least)
     most += np.float32(1e-6)
-    np.divide(1 - luma, most, out=most)
+    np.divide(1 - shown, most, out=most)
     np.subtract(np.float32(1e-6), least, out=least)
-    np.divide(luma, least, out=least)
+    np.divide(shown, least, out=least)
     scale = np.minimum(np.minimum(most, least, out=most), np.float32(1), out=most)
     red *= scale
     blue *= scale
@@ -320,7 +337,7 @@ def chroma_planes(
     for top in range(0, height, step):
         part = np.ascontiguousarray(luma[top : top + step], dtype=np.float32)
         planes = guide.rows(top, len(part), height=height, width=width)
-        red, blue, _ = _within_gamut(part, planes, weights=weights)
+        red, blue, _ = _within_gamut(part, planes, weights=weights, shown=part)
         np.multiply(blue, np.float32(0.5 / (1 - weights[1])), out=blue_out[top : top + step])
         np.multiply(red, np.float32(0.5 / (1 - weights[0])), out=red_out[top : top + step])
     return blue_out, red_out

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinct.coloring.hints.hint import (
+    FilmHint,
     Hint,
     as_hints,
     gather_hints,
@@ -164,3 +165,13 @@ def test_whatever_a_caller_has(tmp_path):
     with pytest.raises(SettingError, match="not int"):
         as_hints([3])
     assert gather_hints(["3,4=#000"], path) == (one, parse_hint("3,4=#000"))
+
+
+def test_a_hint_that_darkens():
+    hint = parse_hint("25%,60%=#4080d0:darken")
+    assert hint.darken
+    assert str(hint) == "25%,60%=#4080d0:darken"
+    assert hints_from_json(hints_to_json([hint]), name="x") == [hint]
+    assert not parse_hint("25%,60%=#4080d0").darken
+    with pytest.raises(SettingError, match="luma of films stays"):
+        FilmHint(hint=hint, frame=3)

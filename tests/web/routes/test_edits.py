@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -30,6 +31,19 @@ def preview(client: TestClient, edit: dict[str, Any], **settings: Any) -> Any:
 def test_opening_tells_what_it_is(edit: dict[str, Any]) -> None:
     assert (edit["width"], edit["height"], edit["suffix"]) == (200, 120, ".png")
     assert edit["temperature"] > 0
+
+
+def test_a_place_too_bright_for_a_hint_is_told_and_can_be_darkened(client: TestClient) -> None:
+    white = np.random.default_rng(0).integers(244, 250, (90, 120), dtype=np.uint8)
+    edit = client.post("/v1/edits", files=photo_file(cv2.imencode(".png", white)[1].tobytes())).json()
+    hint = {"points": [[50, 50]], "color": "#3060c0"}
+    told = client.post(f"/v1/edits/{edit['id']}/preview", json={"hints": [hint]})
+    assert told.headers["x-tinct-remarks"].startswith("hint 50%,50%=#3060c0: the picture is too bright there")
+    assert decoded(told.content)[45, 60].min() > 215
+    darkened = client.post(f"/v1/edits/{edit['id']}/preview", json={"hints": [hint | {"darken": True}]})
+    assert "x-tinct-remarks" not in darkened.headers
+    np.testing.assert_allclose(decoded(darkened.content)[45, 60].astype(int), (0x30, 0x60, 0xC0), atol=12)
+    client.delete(f"/v1/edits/{edit['id']}")
 
 
 def test_previews_follow_settings_and_the_network_runs_once(

@@ -27,7 +27,9 @@ from tinct.media.video.read import Frame
 GUIDE_SIZE = 400
 # Root of height x width at which hints spread over a frame: every frame needs a factorisation of its own, whose
 # time grows with the fourth power.
-SPREAD_SIZE = 80
+SPREAD_SIZE = 64
+# Colours by which hints in a film tell things apart: the frame's likeliest, the others together as one more.
+_SPREAD_COLORS = 31
 # Root of height x width at which a frame's own colours are looked at.
 _COLOR_SIZE = 96
 
@@ -158,7 +160,7 @@ class FrameColorizer:
         if self._bins is None:
             return None
         power = np.float32(1 / self._colorizer.session.card.calibration)
-        shares = np.power(np.maximum(answer, np.float32(1e-9)), power)
+        shares = np.power(np.maximum(_fewer(answer, _SPREAD_COLORS), np.float32(1e-9)), power)
         calibrated: FloatArray = shares / shares.sum(axis=-1, keepdims=True)
         return calibrated
 
@@ -173,3 +175,11 @@ class FrameColorizer:
             2 if chroma < luma else 1 for chroma, luma in zip(self.form.chroma_shape, self.form.luma_shape, strict=True)
         )
         return slice(top // down, -(-bottom // down)), slice(left // across, -(-right // across))
+
+
+def _fewer(shares: FloatArray, most: int) -> FloatArray:
+    """Return the shares (h, w, most) of a frame's likeliest bins, and behind them what is left, as one more."""
+    if shares.shape[-1] <= most + 1:
+        return shares
+    chosen = shares[..., np.argsort(-shares.mean(axis=(0, 1)), kind="stable")[:most]]
+    return np.concatenate([chosen, np.maximum(1 - chosen.sum(axis=-1, keepdims=True), 0)], axis=-1)

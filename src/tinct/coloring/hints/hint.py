@@ -26,6 +26,9 @@ _LONGEST_FILE = 16 << 20
 # What a hint on the command line looks like, for messages.
 _FORM = "X,Y=#RRGGBB or X%,Y%=#RRGGBB, such as 120,340=#b03020 or 25%,60%=#b03020"
 
+# What follows the colour of a hint on the command line that lowers luma.
+DARKEN = ":darken"
+
 _NUMBER = r"[+-]?\d+(?:\.\d+)?"
 _POINT = re.compile(rf"({_NUMBER})(%?),({_NUMBER})(%?)")
 _COLOR = re.compile(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
@@ -46,6 +49,7 @@ class Hint:
         joined: whether straight lines join the points; else each stands alone.
         canvas: width and height of the picture that pixels refer to, which must have the proportions of the one to be
             coloured; that one's own without it.
+        darken: lower the picture's luma there to the colour's own, where that is darker: so a white sky can be blue.
     """
 
     points: tuple[Point, ...]
@@ -54,6 +58,7 @@ class Hint:
     width: float = 0.0
     joined: bool = True
     canvas: tuple[int, int] | None = None
+    darken: bool = False
 
     def __post_init__(self) -> None:
         """Check the values; SettingError where there are no points, or one is out of range."""
@@ -72,7 +77,7 @@ class Hint:
         """Name the hint as it would stand on the command line, by its first point."""
         mark = "%" if self.unit == "percent" else ""
         (x, y), more = self.points[0], " ..." if len(self.points) > 1 else ""
-        return f"{x:g}{mark},{y:g}{mark}{more}=#{''.join(f'{int(part):02x}' for part in self.color)}"
+        return f"{x:g}{mark},{y:g}{mark}{more}={color_text(self.color)}{DARKEN if self.darken else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +85,7 @@ class FilmHint:
     """A hint in one frame of a film, which is given by its number, from 0, or by the time at which it is shown.
 
     Raises:
-        SettingError: neither frame nor seconds are given, or both, or one below 0.
+        SettingError: neither frame nor seconds are given, or both, or one below 0; or the hint darkens.
     """
 
     hint: Hint
@@ -92,6 +97,8 @@ class FilmHint:
             raise SettingError(f"hint {self.hint}: a hint in a film has a frame or a time, one of the two")
         if (self.frame or 0) < 0 or not 0 <= (self.seconds or 0) < float("inf"):
             raise SettingError(f"hint {self.hint}: frame and time count from 0, the film's beginning")
+        if self.hint.darken:
+            raise SettingError(f"hint {self.hint}: the luma of films stays as it is; leave darken out")
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
@@ -101,12 +108,13 @@ class FilmHint:
 def parse_hint(text: str) -> Hint:
     """Read a hint as the command line takes it: `X,Y=#RRGGBB`, or `X%,Y%=#RRGGBB` for per cent.
 
-    Several points with spaces between them are a stroke.
+    Several points with spaces between them are a stroke; `:darken` behind the colour lowers the luma there.
 
     Raises:
         SettingError: it has another form.
     """
-    where, separator, shade = text.strip().partition("=")
+    plain = text.strip().removesuffix(DARKEN)
+    where, separator, shade = plain.partition("=")
     matches = [match for part in where.split() if (match := _POINT.fullmatch(part))]
     if not separator or not matches or len(matches) != len(where.split()):
         raise SettingError(f"hint {text!r}: must read {_FORM}")
@@ -117,6 +125,7 @@ def parse_hint(text: str) -> Hint:
         points=tuple((float(match[1]), float(match[3])) for match in matches),
         color=parse_color(shade, name=f"hint {text!r}"),
         unit="percent" if "%" in marks else "pixels",
+        darken=plain != text.strip(),
     )
 
 
@@ -137,7 +146,8 @@ def load_hints(path: str | Path) -> list[Hint]:
     """Read a file of hints: JSON, or a picture that is transparent except where colours are painted.
 
     JSON is a list of objects, or an object with such a list as `hints`. Each has `color` (`#RRGGBB`), and `x` and `y`
-    or a list of `points` ([x, y] each); it may have `unit` (`pixels` or `percent`) and `width`, that of the stroke.
+    or a list of `points` ([x, y] each); it may have `unit` (`pixels` or `percent`), `width`, that of the stroke, and
+    `darken` (true or false).
 
     A file that ends in .json is read as JSON, any other as a picture.
 
@@ -233,7 +243,7 @@ def hints_to_json(hints: Sequence[Hint]) -> list[dict[str, Any]]:
     values = []
     for hint in hints:
         value: dict[str, Any] = {"points": [list(point) for point in hint.points], "color": color_text(hint.color)}
-        for name in ("unit", "width", "joined"):
+        for name in ("unit", "width", "joined", "darken"):
             if getattr(hint, name) != getattr(Hint, name):
                 value[name] = getattr(hint, name)
         if hint.canvas is not None:
@@ -250,7 +260,7 @@ def color_text(color: Sequence[int]) -> str:
 def _hint_of(entry: Any, extra: Sequence[str]) -> Hint:
     if not isinstance(entry, dict):
         raise TypeError("must be an object with color, and x and y or points")
-    known = {"x", "y", "points", "color", "unit", "width", "joined", "canvas"}
+    known = {"x", "y", "points", "color", "unit", "width", "joined", "canvas", "darken"}
     if unknown := set(entry) - known - set(extra):
         raise ValueError(f"{', '.join(sorted(unknown))} is not known; what is: {', '.join(sorted(known))}")
     points = entry["points"] if "points" in entry else [[entry["x"], entry["y"]]]
@@ -268,6 +278,7 @@ def _hint_of(entry: Any, extra: Sequence[str]) -> Hint:
         width=_number(entry.get("width", 0)),
         joined=bool(entry.get("joined", True)),
         canvas=None if canvas is None else (int(canvas[0]), int(canvas[1])),
+        darken=bool(entry.get("darken", False)),
     )
 
 

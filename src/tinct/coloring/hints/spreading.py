@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from tinct.color.propagate import Propagator
 from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray, rgb_to_yuv
-from tinct.color.upsample import ChromaGuide, fit_guide
+from tinct.color.upsample import ChromaGuide, fit_dimming, fit_guide, yuv_colors
 from tinct.coloring.hints.hint import Hint
+from tinct.coloring.hints.things import Things
 from tinct.errors import InputError, SettingError
 
 # Root of height x width at which hints spread: a factorisation takes half a second there, and a hint milliseconds.
@@ -29,6 +30,9 @@ SPREAD_SIZE = 160
 # How firmly a pixel holds to its target where the network has no idea of its colour, and where it is certain; at that
 # size. A colour reaches about the fourth root of its inverse far, in pixels.
 LOOSE, FIRM = 3e-8, 3e-6
+# How firmly a pixel holds to its target where the network's features bound things, and the log odds at which it belongs
+# to a thing by half: higher, so that colours rather stay inside.
+BOUND, CERTAIN = 3e-5, 1.0
 # How unlike the network's answers at two pixels may be, as 1 - Bhattacharyya coefficient, and they still see one thing.
 _LIKENESS = 0.05
 # How unlike the luma of two pixels may be, and they still belong to one thing.
@@ -39,6 +43,8 @@ _REACH = 0.4
 _NEAR = 0.2
 # Below the first share a pixel stays as it was, above the second it has the hint's colour entirely.
 _SHARE_FROM, _SHARE_TO = 0.3, 0.7
+# Chroma of a hint below which it is as good as grey, and shows anywhere.
+_GREY = 0.02
 # Of a stroke's pixels the solver is given this many; all of them are exact in the end.
 _MOST_PLACES = 7
 
@@ -52,12 +58,16 @@ class PlacedHints:
         widths: of each hint's stroke, as a part of the picture's width.
         joined: whether each hint's points are joined.
         colors: (n, 3) sRGB in 0..1.
+        names: of the hints, for messages.
+        darken: the numbers of those that lower luma.
     """
 
     lines: tuple[NDArray[np.float64], ...]
     widths: tuple[float, ...]
     joined: tuple[bool, ...]
     colors: FloatArray
+    names: tuple[str, ...] = ()
+    darken: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         """How many hints there are."""
@@ -109,7 +119,28 @@ def place_hints(hints: Sequence[Hint], *, width: int, height: int) -> PlacedHint
         lines.append((points + middle) / (across, down))
         widths.append(hint.width / across)
     colors = np.array([hint.color for hint in hints], dtype=np.float32) / np.float32(255)
-    return PlacedHints(tuple(lines), tuple(widths), tuple(hint.joined for hint in hints), colors)
+    return PlacedHints(
+        tuple(lines),
+        tuple(widths),
+        tuple(hint.joined for hint in hints),
+        colors,
+        names=tuple(str(hint) for hint in hints),
+        darken=frozenset(number for number, hint in enumerate(hints) if hint.darken),
+    )
+
+
+class Spread(NamedTuple):
+    """How far hints carry over a small copy of a picture.
+
+    Attributes:
+        share: (h, w) in 0..1, how far each pixel belongs to them.
+        chroma: (h, w, 2) which U and V they give it.
+        taken: (h, w) which share of its luma they take; None where none darkens.
+    """
+
+    share: FloatArray
+    chroma: FloatArray
+    taken: FloatArray | None
 
 
 def _extent(hint: Hint, width: int, height: int) -> tuple[float, float]:
@@ -135,18 +166,28 @@ class HintSpreader:
         luma: (h, w) luma in 0..1 at the size at which hints spread.
     """
 
-    def __init__(self, luma: NDArray[Any], *, shares: NDArray[Any] | None = None, size: int = SPREAD_SIZE) -> None:
+    def __init__(
+        self,
+        luma: NDArray[Any],
+        *,
+        shares: NDArray[Any] | None = None,
+        features: NDArray[Any] | None = None,
+        size: int = SPREAD_SIZE,
+    ) -> None:
         """Look at the picture.
 
         Args:
             luma: (H, W) in 0..1, as chroma is fitted to it.
             shares: (k, l, n) the network's calibrated distribution; without it, colours spread by luma alone.
+            features: (i, j, c) what the network sees, which bounds things together with the distribution; see
+                `tinct.coloring.hints.things`. Without it, the distribution alone does.
             size: root of height x width at which hints spread.
         """
         self._full_luma = np.ascontiguousarray(luma, dtype=np.float32)
         height, width = (max(2, edge) for edge in small_size(*luma.shape, size=size))
         self.luma: FloatArray = resized(self._full_luma, (height, width))
-        self._features: FloatArray | None = None
+        self._answers: FloatArray | None = None
+        self._things: Things | None = None
         # At another size a colour reaches as far in the picture, not in pixels.
         scale = (SPREAD_SIZE / size) ** 4
         trust: NDArray[Any] | float = LOOSE * scale
@@ -155,45 +196,80 @@ class HintSpreader:
             sure = larger.max(axis=-1).astype(np.float64)
             trust = LOOSE * scale * (FIRM / LOOSE) ** np.clip(sure, 0, 1)
             roots = np.sqrt(np.maximum(larger, 0))
-            self._features = roots / np.maximum(np.linalg.norm(roots, axis=-1, keepdims=True), np.float32(1e-6))
-        self._propagator = Propagator(self.luma, trust=trust, features=self._features)
+            self._answers = roots / np.maximum(np.linalg.norm(roots, axis=-1, keepdims=True), np.float32(1e-6))
+            if features is not None:
+                self._things = Things(self.luma, features, roots)
+                trust = BOUND * scale
+        self._propagator = Propagator(self.luma, trust=trust, features=self._answers)
 
-    def added(self, guide: ChromaGuide, shares: tuple[FloatArray, FloatArray]) -> ChromaGuide:
+    def added(self, guide: ChromaGuide, spread: Spread) -> ChromaGuide:
         """Return a guide of the luma's size with the hints' colours in it, by their `shares`."""
-        share, colors = shares
-        change = share[..., None] * (colors - self._chroma(guide))
+        change = spread.share[..., None] * (spread.chroma - self._chroma(guide))
         fitted = fit_guide(self._full_luma, change).planes
-        return ChromaGuide(guide.planes + fitted)
+        taken = spread.taken
+        dimming = guide.dimming if taken is None else fit_dimming(self._full_luma, spread.share * taken)
+        return ChromaGuide(guide.planes + fitted, dimming)
 
-    def shares(self, hints: PlacedHints) -> tuple[FloatArray, FloatArray]:
-        """Compute how far each pixel belongs to the hints, (h, w) in 0..1, and which U and V (h, w, 2) they give it.
+    def pale(self, hints: PlacedHints) -> tuple[int, ...]:
+        """Return the numbers of hints that lie where the picture is too bright to show half of their chroma."""
+        bright = self._brightness(hints)
+        wanted = hints.yuv
+        shown = rgb_to_yuv(yuv_colors(bright, wanted[:, 1:]))[:, 1:]
+        asked, left = (np.linalg.norm(chroma, axis=-1) for chroma in (wanted[:, 1:], shown))
+        too_bright = (bright > wanted[:, 0]) & (asked > _GREY) & (left < asked / 2)
+        return tuple(int(number) for number in np.flatnonzero(too_bright) if number not in hints.darken)
+
+    def shares(self, hints: PlacedHints) -> Spread:
+        """Compute how far each pixel belongs to the hints, and what they give it.
 
         Where a pixel is darker than the hint's colour, the colour's chroma shrinks with luma; where it is brighter, it
         stays as it is.
         """
         places, owners = hints.on_grid(*self.luma.shape)
-        given = np.concatenate([hints.yuv[owners], np.ones((len(owners), 1))], axis=1)
-        target = self._target(places, owners, hints.yuv)
+        # Y, U and V of each, and which share of luma it takes.
+        wanted = np.concatenate([hints.yuv, self._taken(hints)[:, None]], axis=1)
+        given = np.concatenate([wanted[owners], np.ones((len(owners), 1))], axis=1)
+        target = self._target(places, owners, wanted)
         few = _spaced(owners)
         spread = self._propagator.spread(places[few], given[few], target=target)
         rows, columns = places[:, 0], places[:, 1]
         spread[rows, columns] = given
-        share = spread[..., 3]
-        yuv = spread[..., :3] / np.maximum(share, np.float32(1e-3))[..., None]
+        share = spread[..., 4]
+        own = spread[..., :4] / np.maximum(share, np.float32(1e-3))[..., None]
+        taken = np.clip(own[..., 3], 0, 1).astype(np.float32) if hints.darken else None
+        shown = self.luma if taken is None else self.luma * (1 - taken)
         # A colour in the shade has less chroma in proportion to its luma; beige on black cloth would else be olive.
-        shade = np.minimum(self.luma / np.maximum(yuv[..., 0], np.float32(1e-3)), 1)
-        colors = (yuv[..., 1:] * shade[..., None]).astype(np.float32)
+        shade = np.minimum(shown / np.maximum(own[..., 0], np.float32(1e-3)), 1)
+        colors = (own[..., 1:3] * shade[..., None]).astype(np.float32)
         step = np.clip((share - _SHARE_FROM) / (_SHARE_TO - _SHARE_FROM), 0, 1)
         share = step * step * (3 - 2 * step)
-        return share.astype(np.float32), colors
+        return Spread(share.astype(np.float32), colors, taken)
 
-    def _target(self, places: NDArray[np.intp], owners: NDArray[np.intp], yuv: FloatArray) -> FloatArray | None:
-        """Return what each pixel holds to, (h, w, 4): share times Y, U and V of the hint's colour, and share."""
-        features = self._features
+    def _brightness(self, hints: PlacedHints) -> FloatArray:
+        """Return the picture's mean luma at each hint, (n,); 0 of those that others cover."""
+        places, owners = hints.on_grid(*self.luma.shape)
+        here = self.luma[places[:, 0], places[:, 1]]
+        count = np.bincount(owners, minlength=len(hints))
+        return (np.bincount(owners, here, minlength=len(hints)) / np.maximum(count, 1)).astype(np.float32)
+
+    def _taken(self, hints: PlacedHints) -> FloatArray:
+        """Return which share of luma each hint takes, (n,): that which makes it the colour's own at the hint."""
+        taken = np.zeros(len(hints), dtype=np.float32)
+        if hints.darken:
+            chosen = sorted(hints.darken)
+            bright = np.maximum(self._brightness(hints), np.float32(1e-3))
+            taken[chosen] = np.clip(1 - hints.yuv[chosen, 0] / bright[chosen], 0, 1)
+        return taken
+
+    def _target(self, places: NDArray[np.intp], owners: NDArray[np.intp], wanted: FloatArray) -> FloatArray | None:
+        """Return what each pixel holds to, (h, w, 5): share times what its hint gives it (n, 4), and share."""
+        if self._things is not None:
+            return self._bounded(self._things, places, owners, wanted)
+        features = self._answers
         if features is None:
             return None
         height, width = self.luma.shape
-        target = np.zeros((height, width, 4), dtype=np.float32)
+        target = np.zeros((height, width, 5), dtype=np.float32)
         for owner in np.unique(owners):
             mine = places[owners == owner]
             row, column = mine[len(mine) // 2]
@@ -206,9 +282,22 @@ class HintSpreader:
             for y, x in mine[_spaced(np.zeros(len(mine), dtype=np.intp))]:
                 np.minimum(away, (down - y) ** 2 + (across - x) ** 2, out=away)
             share = share * np.exp(-away / (2 * reach * reach))
-            own = np.concatenate([yuv[owner], [1]])
-            target = np.where(share[..., None] > target[..., 3:], share[..., None] * own, target)
+            own = np.concatenate([wanted[owner], [1]])
+            target = np.where(share[..., None] > target[..., 4:], share[..., None] * own, target)
         return target.astype(np.float32)
+
+    def _bounded(
+        self, things: Things, places: NDArray[np.intp], owners: NDArray[np.intp], wanted: FloatArray
+    ) -> FloatArray:
+        """Return the same where things have bounds: of several hints of one thing, each counts most near itself."""
+        height, width = self.luma.shape
+        present = np.unique(owners)
+        odds = np.stack([things.odds((places[owners == owner] + 0.5) / (height, width)) for owner in present], axis=-1)
+        most = odds.max(axis=-1, keepdims=True)
+        parts = np.exp(odds - most)
+        share = 1 / (1 + np.exp(CERTAIN - most))
+        given = parts / parts.sum(axis=-1, keepdims=True) @ wanted[present]
+        return resized(np.concatenate([share * given, share], axis=-1).astype(np.float32), (height, width))
 
     def _chroma(self, guide: ChromaGuide) -> FloatArray:
         """Return U and V (h, w, 2) of a guide at the size of `luma`."""

@@ -24,6 +24,7 @@ from tinct.color.tones import Tones, normal_tones
 from tinct.coloring.hints.hint import Hint, as_hints
 from tinct.coloring.hints.reference import Reference, consulting, read_references
 from tinct.coloring.hints.spreading import place_hints
+from tinct.coloring.hints.things import FEATURES
 from tinct.coloring.photo import arrays
 from tinct.coloring.photo.crops import numbered, parts_of
 from tinct.coloring.photo.explain import Stage, Trace, stages_of
@@ -316,6 +317,7 @@ class Colorizer:
             denoised=noise[0],
             calibration=self.session.card.calibration,
             tones=tones,
+            sight=lambda: self.session.features(shrunk(seen, self.session.card.working_size)).get(FEATURES),
         )
 
     @property
@@ -363,7 +365,7 @@ class Colorizer:
             model=self.session.card.name,
             temperature=None if answer.bins is None else answer.temperature,
             status="colorized",
-            remarks=(*opened.remarks, *opened.losses(form)),
+            remarks=(*opened.remarks, *opened.losses(form), *answer.remarks),
             confidence=answer.confidence if confidence else None,
             trace=trace,
         )

@@ -15,7 +15,7 @@ from tinct.color.places import framed
 from tinct.color.spaces import FloatArray
 from tinct.color.upsample import ChromaGuide, color_rows
 from tinct.coloring.hints.hint import Hint
-from tinct.coloring.hints.spreading import place_hints
+from tinct.coloring.hints.spreading import Spread, place_hints
 from tinct.coloring.photo import arrays
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.prediction import Prediction
@@ -81,7 +81,7 @@ class Editor:
         self._lock = threading.RLock()
         self._guides: dict[tuple[float | None, float | None, int], ChromaGuide] = {}
         self._readings: list[Reading] | None = None
-        self._hinted: tuple[tuple[Hint, ...], tuple[FloatArray, FloatArray]] | None = None
+        self._hinted: tuple[tuple[Hint, ...], Spread] | None = None
         # Ready before the first hint comes, which then is as fast as those after it.
         self.prediction.spreader  # noqa: B018
 
@@ -116,6 +116,18 @@ class Editor:
         colors = color_rows(self._luma, guide, top=0, height=height, dtype=np.uint8)
         places = self.prediction.places
         return framed(colors, self._before * 255, places, top=0, height=height) if places else colors
+
+    def notices(self, hints: Sequence[Hint]) -> tuple[str, ...]:
+        """Return what a person should know about hints, such as that the picture is too bright for their colours.
+
+        Raises:
+            InputError: a hint lies outside the picture.
+        """
+        if not hints:
+            return ()
+        with self._lock:
+            placed = place_hints(hints, width=self.width, height=self.height)
+            return self.prediction.chosen(hints=placed).remarks
 
     def grey(self) -> NDArray[np.uint8]:
         """Return the picture as it was, without colour, (h, w, 3) sRGB at the previews' size."""
@@ -221,7 +233,7 @@ class Editor:
             self._guides[key] = guide
         return self._guides[key]
 
-    def _shares(self, hints: tuple[Hint, ...]) -> tuple[FloatArray, FloatArray]:
+    def _shares(self, hints: tuple[Hint, ...]) -> Spread:
         """Return the shares of hints, kept for the next call with the same ones."""
         if self._hinted is None or self._hinted[0] != hints:
             placed = place_hints(hints, width=self.width, height=self.height)

@@ -22,9 +22,12 @@ from tinct.color.resize import resized, shrunk
 from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab, rgb_to_yuv
 from tinct.color.tones import Tones
 from tinct.color.upsample import ChromaGuide, even_out, fit_guide
+from tinct.coloring.hints.hint import DARKEN
 from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
 from tinct.errors import SettingError
 
+# A painted layer may have hundreds of hints; the first tell enough.
+_MOST_REMARKS = 3
 # How much larger the network's picture is from nearer.
 NEARER = 4 / 3
 
@@ -46,6 +49,7 @@ class Prediction:
         tones: what brought luma to the tones that the network saw.
         places: where the photographs lie that it is for; none where the whole picture is one.
         hints: what is known of the colours, or None.
+        sight: runs the network once more, for the features by which hints tell things apart; None from files without.
         saturation: the chroma, hints and all, is multiplied by it.
         tilt: (k, l, n) is added to the logits before they are decoded, in another reading of the picture; see
             `tinct.coloring.photo.readings`.
@@ -64,6 +68,7 @@ class Prediction:
     tones: Tones = Tones()  # noqa: RUF009 - frozen
     places: tuple[Place, ...] = ()
     hints: PlacedHints | None = None
+    sight: Callable[[], FloatArray | None] | None = None
     saturation: float = 1.0
     tilt: FloatArray | None = None
     reading: str = ""
@@ -147,8 +152,20 @@ class Prediction:
         """Spreads hints over this picture; made when first asked for, and kept."""
         if "spreader" not in self._kept:
             shares = None if self.bins is None else softmax(self.output, temperature=self.calibration)
-            self._kept["spreader"] = HintSpreader(self.luma, shares=shares)
+            features = self.sight() if self.sight is not None else None
+            self._kept["spreader"] = HintSpreader(self.luma, shares=shares, features=features)
         return self._kept["spreader"]
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know about the hints: where the picture is too bright for their colours."""
+        if self.hints is None:
+            return ()
+        return tuple(
+            f"hint {self.hints.names[number]}: the picture is too bright there to show this colour; "
+            f"{DARKEN} behind it (or darken: true) lowers the luma there"
+            for number in self.spreader.pale(self.hints)[:_MOST_REMARKS]
+        )
 
     def forget(self) -> None:
         """Free the spreader's memory; it is made again when needed."""

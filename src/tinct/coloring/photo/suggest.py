@@ -104,7 +104,7 @@ def suggest_hints(
     error = _expected_error(shares, resized(prediction.native_chroma(), size), bins)
     error = error * prediction.inside(*size)
     if hints is not None:
-        error = error * (1 - resized(prediction.spreader.shares(hints)[0], size)) ** 2
+        error = error * (1 - resized(prediction.spreader.shares(hints).share, size)) ** 2
     reach = likeness(shares.reshape(-1, bins.count), luma)
     left, whole = error.ravel(), float(error.sum())
     if whole < _NOTHING * error.size:

@@ -45,10 +45,11 @@ class HintValue(BaseModel):
     points: list[tuple[Percent, Percent]] = Field(min_length=1, max_length=2000, examples=[[[25.0, 60.0]]])
     color: str = Field(pattern="^#[0-9a-fA-F]{6}$", examples=["#b03020"])
     width: float = Field(default=0, ge=0, le=100, description="Width of a stroke, in per cent of the picture's width.")
+    darken: bool = Field(default=False, description="Lower the luma there to the colour's own, where that is darker.")
 
     def hint(self) -> Hint:
         color = parse_color(self.color, name="color")
-        return Hint(points=tuple(self.points), color=color, unit="percent", width=self.width)
+        return Hint(points=tuple(self.points), color=color, unit="percent", width=self.width, darken=self.darken)
 
 
 class Settings(BaseModel):
@@ -150,11 +151,16 @@ async def before(request: Request, service: Shared, name: str) -> Response:
 
 @router.post("/{name}/preview", response_class=Response, responses={**_JPEG, **_ERRORS})
 async def preview(request: Request, service: Shared, name: str, settings: Preview) -> Response:
-    """Show the photograph in colours, small, with these settings and hints."""
+    """Show the photograph in colours, small, with these settings and hints; `X-Tinct-Remarks` tells what to know."""
     values = settings.values()
-    return await _shown(
-        request, service, name, lambda edit: pictures.jpeg(edit.editor.preview(**values), edge=settings.edge)
-    )
+
+    def work(edit: Edit) -> tuple[bytes, tuple[str, ...]]:
+        shown = pictures.jpeg(edit.editor.preview(**values), edge=settings.edge)
+        return shown, edit.editor.notices(values["hints"])
+
+    data, notices = await service.work(request, lambda: service.edits.work(name, work))
+    headers = {"X-Tinct-Remarks": "; ".join(notices)} if notices else {}
+    return Response(data, media_type="image/jpeg", headers=headers)
 
 
 @router.get("/{name}/confidence", response_class=Response, responses={**_PNG, **_ERRORS})
