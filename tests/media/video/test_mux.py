@@ -24,6 +24,20 @@ H, W = clips.HEIGHT, clips.WIDTH
 QUICK = {"h264": "fast", "hevc": "fast", "vp9": "8", "av1": "10", "prores": "proxy", "ffv1": None}
 
 
+@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
+def test_a_constant_rate_that_milliseconds_had_rounded_is_exact_again(tmp_path, suffix):
+    source = clips.write_clip(
+        tmp_path / "in.mkv",
+        times=lambda number: round(number * 1001 / 30),
+        time_base=Fraction(1, 1000),
+        rate=Fraction(30000, 1001),
+    )
+    colored(source, tmp_path / f"out{suffix}", codec="h264", preset="fast")
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        times = [frame.pts * frame.time_base for frame in container.decode(video=0)]
+    assert times == [number * Fraction(1001, 30000) for number in range(40)]
+
+
 @pytest.mark.parametrize(
     ("codec", "suffix"),
     [

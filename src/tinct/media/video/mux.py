@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -137,7 +138,9 @@ def _mux(
         )
         extradata = parts[0].extradata
         tracks = _lay_out(stack, output, film, recipe, extradata=extradata, sound=sound, window=window, note=note)
-        pictures = _pictures(film, parts, output.streams[0], window)
+        clock = _clock(film, parts, recipe)
+        output.streams[0].time_base = clock.unit
+        pictures = _pictures(film, parts, output.streams[0], window, clock)
         others = tracks.packets(window) if tracks is not None else iter(())
         for packet in heapq.merge(pictures, others, key=_moment):
             output.mux(packet)
@@ -201,26 +204,61 @@ def _add_pictures(output: OutputContainer, film: Film, recipe: Recipe, extradata
     return stream
 
 
-def _pictures(film: Film, parts: Sequence[Segment], stream: Stream, window: Window) -> Iterator[Packet[Stream]]:
+@dataclass(frozen=True)
+class _Clock:
+    """The times of a result's pictures.
+
+    Attributes:
+        unit: in seconds.
+        frame: how many of them a frame is shown, usually.
+        exact: of films of a constant rate whose own times are rounded: each pts, and its true time in units.
+    """
+
+    unit: Fraction
+    frame: int
+    exact: Mapping[int, int] | None = None
+
+    def at(self, pts: int) -> int:
+        """Return a time of the film in units."""
+        return pts if self.exact is None else self.exact[pts]
+
+
+def _clock(film: Film, parts: Sequence[Segment], recipe: Recipe) -> _Clock:
+    """Choose the clock: the film's own, or an exact one where a format of milliseconds has rounded a constant rate."""
+    own, frame = _Clock(film.time_base, film.frame_ticks), 1 / film.rate
+    times = sorted(pts for part in parts for pts, _, _ in part.times)
+    begin, tick = times[0] * film.time_base, film.time_base
+    rounded = (frame / tick).denominator != 1 and recipe.container.muxer in ("mp4", "mov")
+    if not rounded or any(abs(pts * tick - begin - number * frame) > tick for number, pts in enumerate(times)):
+        return own
+    unit = Fraction(1, film.rate.numerator)
+    first = round(begin / unit)
+    ticks = film.rate.denominator
+    return _Clock(unit, ticks, {pts: first + number * ticks for number, pts in enumerate(times)})
+
+
+def _pictures(
+    film: Film, parts: Sequence[Segment], stream: Stream, window: Window, clock: _Clock
+) -> Iterator[Packet[Stream]]:
     """Yield all segments' packets, with times of decoding that rise and are never later than the times of showing.
 
     The n-th packet is decoded when the (n - d)-th frame of all is shown, where d is the greatest number of frames by
     which decoding runs ahead; before the first frame is shown, at the film's usual distance.
     """
     delay = max(part.delay for part in parts)
-    shift = round(window.shift / film.time_base)
+    shift = round(window.shift / clock.unit)
     shown: list[int] = []  # a heap of the times of frames that are not used yet
     number = 0
     for part in parts:
         for coded in part.packets():
-            pts = coded.pts - shift
+            pts = clock.at(coded.pts) - shift
             heapq.heappush(shown, pts)
             packet: Packet[Stream] = Packet(coded.data)
             early = delay - number
-            packet.dts = shown[0] - early * film.frame_ticks if early > 0 else heapq.heappop(shown)
-            packet.pts, packet.duration = pts, coded.duration
+            packet.dts = shown[0] - early * clock.frame if early > 0 else heapq.heappop(shown)
+            packet.pts, packet.duration = pts, coded.duration if clock.exact is None else clock.frame
             packet.is_keyframe = coded.key
-            packet.time_base = film.time_base
+            packet.time_base = clock.unit
             packet.stream = stream
             number += 1
             yield packet
