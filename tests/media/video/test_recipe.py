@@ -10,6 +10,7 @@ from media.video import clips
 from tinct.errors import OutputError, SettingError
 from tinct.media.video.probe import open_film
 from tinct.media.video.recipe import CODECS, CONTAINERS, NAMED, choose_recipe, default_target
+from tinct.media.video.source import missing_numbers
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +138,21 @@ def test_where_a_result_goes_if_nobody_says(films, tmp_path):
     assert default_target(grey, codec="vp9").name == "grey_color.mkv"
     assert default_target(old).name == "old_color.mp4"
     assert default_target(old, codec="vp9").name == "old_color.webm"
+
+
+def test_the_result_of_a_link_lies_beside_the_link(tmp_path):
+    (tmp_path / "there").mkdir()
+    clips.write_clip(tmp_path / "there" / "in.mkv", codec="ffv1", frames=3)
+    link = tmp_path / "link.mkv"
+    link.symlink_to(tmp_path / "there" / "in.mkv")
+    assert default_target(open_film(link)) == tmp_path / "link_color.mkv"
+
+
+def test_missing_numbers_of_pictures_are_found():
+    def missing(*names):
+        return missing_numbers([Path(name) for name in names])
+
+    assert missing("f_0001.png", "f_0002.png", "f_0005.png") == [3, 4]
+    assert missing("f_0001.png", "f_0002.png") == []
+    assert missing("a.png", "b.png") == []
+    assert missing("20240101.png", "20250101.png") == []  # dates

@@ -37,6 +37,7 @@ from tinct.media.video.mux import assemble, check_target
 from tinct.media.video.probe import open_film
 from tinct.media.video.read import Problems, read_frames
 from tinct.media.video.recipe import Recipe, choose_recipe, default_target
+from tinct.media.video.source import missing_numbers
 from tinct.parallel import core_count
 
 # Root of height x width at which cuts are found where no network runs.
@@ -344,6 +345,8 @@ class _Work:
         film, area = self.film, self._form.area
         if film.interlaced:
             yield "the film is interlaced: it was deinterlaced, one frame for one"
+        if missing := missing_numbers(film.images):
+            yield f"of its pictures' numbers {len(missing)} are missing, the first {missing[0]}"
         if area != (0, film.height, 0, film.width):
             yield f"black borders were left black: the picture is {area[3] - area[2]} x {area[1] - area[0]}"
         if self.tracks is None:

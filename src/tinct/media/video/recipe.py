@@ -321,7 +321,8 @@ def default_target(
         suffixes = tuple(CONTAINERS)
     usual = ".mkv" if ".mkv" in suffixes and (film.audio or film.subtitles) else suffixes[0]
     stem = film.path.resolve().name if film.images else film.path.stem
-    return (folder or film.path.resolve().parent) / f"{stem}_color{own if own in suffixes else usual}"
+    beside = film.path.resolve().parent if film.images else film.path.parent
+    return (folder or beside) / f"{stem}_color{own if own in suffixes else usual}"
 
 
 def _named(named: str | None) -> Named | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -113,6 +113,9 @@ def reason(error: Exception) -> str:
 # Frames a second, as films have, where nobody says otherwise.
 FILM_RATE = Fraction(24)
 
+# Names whose numbers are farther apart are no count of frames.
+_MOST_APART = 10
+
 # FFmpeg's decoder of each kind.
 _DECODERS = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg", ".tif": "tiff", ".tiff": "tiff"}
 
@@ -174,6 +177,15 @@ def _natural(path: Path) -> tuple[list[str | int], str]:
     """Sort by the numbers in names as numbers: frame2 before frame10."""
     pieces = re.split(r"(\d+)", path.name.lower())
     return [int(piece) if number % 2 else piece for number, piece in enumerate(pieces)], path.name
+
+
+def missing_numbers(paths: Sequence[Path]) -> list[int]:
+    """Return which numbers are missing between those that pictures' names end with: f_0004.png, f_0006.png lacks 5."""
+    found = [re.search(r"(\d+)$", path.stem) for path in paths]
+    numbers = {int(match[1]) for match in found if match}
+    if len(numbers) < len(paths) or not numbers or max(numbers) - min(numbers) > _MOST_APART * len(numbers):
+        return []
+    return sorted(set(range(min(numbers), max(numbers) + 1)) - numbers)
 
 
 def _size(path: Path) -> tuple[int, int] | None:
