@@ -47,7 +47,7 @@ def upload(page: Any, *paths: Path) -> None:
 def ready(page: Any, count: int = 1) -> None:
     page.locator("#file-list li.ready").nth(count - 1).wait_for()
     page.locator("#after[src]").wait_for(state="attached")
-    page.locator("#readings img[src]").nth(1).wait_for()
+    page.locator("#readings:has(img):not(:has(img:not([src])))").wait_for(state="attached")
 
 
 def changed(page: Any, action: Callable[[], Any]) -> None:
