@@ -10,7 +10,7 @@ TESTS := $(RUN) -m pytest -q -n $(WORKERS) --dist loadfile
 # quality.py, blind.py and readings.py are given models and photographs: python benchmarks/quality.py --help
 BENCHMARKS := $(filter-out $(addprefix benchmarks/,common.py quality.py blind.py readings.py),$(wildcard benchmarks/*.py))
 
-.PHONY: help setup browser exiftool demo test check check-js slow bench fix clean
+.PHONY: help setup browser exiftool demo test check check-js slow faults fuzz bench fix lock locked audit sbom wheel clean
 
 help:
 	@echo "make demo    colorize photographs that come with scikit-image, into demo/"
@@ -18,11 +18,18 @@ help:
 	@echo "make check   lint, types, layers, and the fast tests"
 	@echo "make check-js check the page's JavaScript: eslint, types, tests of single functions (needs Node.js 20 and npm)"
 	@echo "make slow    run the tests that take minutes"
+	@echo "make faults  kill, fill disks, change files, 50 rounds each (an hour; disks need root)"
+	@echo "make fuzz    give damaged bytes to every reader, SECONDS_EACH=300"
 	@echo "make bench   measure speed and memory, into benchmarks/*.json"
 	@echo "make fix     format, and mend what the linter can"
 	@echo "make setup   install all that developing needs, into .venv"
 	@echo "make browser install Chromium, which the tests of the page need, with apt-get (as root)"
 	@echo "make exiftool install ExifTool, which the tests of metadata need, with apt-get (as root)"
+	@echo "make locked  install all that developing needs, into .venv, exactly as in requirements.lock"
+	@echo "make lock    write requirements.lock anew, with hashes"
+	@echo "make audit   look for known weaknesses in what requirements.lock names"
+	@echo "make sbom    list all packages in .venv and their licences, into build/"
+	@echo "make wheel   build the wheel into dist/, the same bytes each time"
 	@echo "make clean   remove .venv and caches"
 
 setup: .venv/stamp-dev
@@ -67,12 +74,46 @@ $(JS)/node_modules/stamp: $(JS)/package.json
 slow: .venv/stamp-dev
 	@$(TESTS) -m slow
 
+faults: .venv/stamp-dev
+	@TINCT_FAULT_ROUNDS=$(or $(ROUNDS),50) $(RUN) -m pytest -q tests/faults --timeout 7200
+
+fuzz: .venv/stamp-dev
+	@$(PIP) atheris
+	@mkdir -p build/fuzz
+	@cd build/fuzz && ../../$(RUN) ../../tests/fuzz/run.py all $(or $(SECONDS_EACH),300)
+
 bench: .venv/stamp-dev
 	@for benchmark in $(BENCHMARKS); do echo "$$benchmark"; $(RUN) $$benchmark || exit 1; done
 
 fix: .venv/stamp-dev
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+# Tools that look at the environment stay out of it.
+TOOLS := build/tools/bin
+$(TOOLS)/python: | .venv/stamp
+	@$(RUN) -m venv build/tools
+	@$@ -m pip install --quiet --disable-pip-version-check build cyclonedx-bom pip-audit pip-licenses uv
+
+lock: $(TOOLS)/python
+	@$(TOOLS)/uv pip compile pyproject.toml --extra dev --generate-hashes --no-annotate --no-header --quiet \
+	  --python-version 3.11 --python $(RUN) --output-file requirements.lock
+
+# What is not in the file, or has other bytes than it says, is not installed.
+locked: .venv/stamp
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) hatchling editables && $(PIP) --no-deps --no-build-isolation -e .
+	@touch .venv/stamp-dev
+
+audit: $(TOOLS)/python
+	@$(TOOLS)/pip-audit -r requirements.lock --require-hashes --disable-pip --strict
+
+sbom: $(TOOLS)/python .venv/stamp-dev
+	@$(TOOLS)/cyclonedx-py environment $(RUN) --pyproject pyproject.toml --output-reproducible -o build/sbom.json
+	@$(TOOLS)/pip-licenses --python=$(RUN) --format=markdown --order=license --output-file=build/licences.md
+
+wheel: $(TOOLS)/python
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(TOOLS)/python -m build --wheel --outdir dist .
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -65,7 +65,11 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # What is said loudly where tests were skipped for want of a program: what was not tested, the program, how to get it.
-_PROGRAMS = {"make browser": ("the page", "Chromium"), "make exiftool": ("metadata", "ExifTool")}
+_PROGRAMS = {
+    "make browser": ("the page", "Chromium"),
+    "make exiftool": ("metadata", "ExifTool"),
+    "make faults": ("full and read-only disks", "the right to mount"),
+}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,22 +9,34 @@ from pathlib import Path
 
 import pytest
 
+from faults.launcher import Launcher, launching
+from faults.works import Batch, Film, Preparation
+
 # `make faults` asks for 50; the usual tests take the fewest that see anything.
 ROUNDS = int(os.environ.get("TINCT_FAULT_ROUNDS", "0"))
 
 
+@pytest.fixture(scope="session")
+def launcher() -> Iterator[Launcher]:
+    """What all runs without PyTorch are forked from."""
+    modules = {name for work in (Batch, Film, Preparation) for name in work.modules}
+    with launching(*sorted(modules)) as started:
+        yield started
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Return what mounts a disk of some kilobytes; skipped where one may not mount."""
+    """Return what mounts a disk in memory, and changes its options when called again; skipped where one may not."""
     mounted: list[Path] = []
 
-    def make(kilobytes: int, name: str = "disk") -> Path:
-        place = tmp_path / name
-        place.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)]
+    def make(options: str) -> Path:
+        place = tmp_path / "disk"
+        place.mkdir(exist_ok=True)
+        change = ["-o", f"remount,{options}"] if mounted else ["-t", "tmpfs", "-o", options, "tmpfs"]
+        command = ["mount", *change, str(place)]
         if os.name == "nt" or subprocess.run(command, capture_output=True, check=False).returncode:
             pytest.skip("needs a disk of its own: sudo make faults")  # the end of the run says it once more
-        mounted.append(place)
+        mounted[:] = [place]
         return place
 
     yield make

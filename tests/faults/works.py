@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import json
 import sqlite3
 import tarfile
 from dataclasses import dataclass, field
@@ -184,6 +186,97 @@ class Preparation(Work):
             with tarfile.open(path) as tar:
                 names[path.name] = [(member.name, member.size) for member in tar]
         return names
+
+
+class TrainingRun(Work):
+    """A training of a few epochs, the same each time; what it knows is its table of epochs and its last state."""
+
+    modules = ("torch", "lightning.pytorch", "tinct.learn.train", "tinct.learn.doctor.colorization")
+
+    @classmethod
+    def of(cls, folder: Path, photos: Path, *, epochs: int = 5, workers: int = 0) -> TrainingRun:
+        out = folder / "run"
+        options = ["--network", "tinct", "--option", "widths=[8,16,24]", "--option", "blocks=[0,1,1]", "--bins", 8]
+        options += ["--batch-size", 8, "--crop", 64, "--workers", workers, "--precision", "float32", "--decay", 0]
+        options += ["--val", 0.2, "--devices", "cpu"]
+        return cls(photos, out, ["train", photos, "--out", out, "--epochs", epochs, *options])
+
+    def going_on(self) -> list[object]:
+        return [*self.arguments, "--resume"] if (self.out / "config.json").exists() else self.arguments
+
+    def done(self, ended: Ended) -> None:
+        assert ended.code == 0, ended.err
+
+    def made(self) -> list[int]:
+        """The epochs in its table."""
+        file = self.out / "metrics.csv"
+        if not file.is_file():
+            return []
+        with file.open(newline="") as stream:
+            return [int(row["epoch"]) for row in csv.DictReader(stream) if row.get("val_loss")]
+
+    def check(self) -> None:
+        assert digests(self.inputs) == self.before
+        epochs = self.made()
+        assert epochs == self.truth[: len(epochs)]
+        last = self.out / "checkpoints" / "last.ckpt"
+        if last.is_file():
+            import torch
+
+            from tinct.learn.run import finished_epochs
+
+            state = torch.load(last, map_location="cpu", weights_only=False)
+            assert 0 < finished_epochs(state) <= len(self.truth)
+
+
+class StudyRun(Work):
+    """A study of two arms, each trained for some epochs."""
+
+    modules = (*TrainingRun.modules, "tinct.study.arms", "tinct.cli.study")
+
+    @classmethod
+    def of(cls, folder: Path, photos: Path) -> StudyRun:
+        recipe, out = folder / "two.toml", folder / "study"
+        recipe.write_text(TWO_ARMS)
+        return cls(photos, out, ["study", recipe, "--data", photos, "--out", out, "--json"])
+
+    def done(self, ended: Ended) -> None:
+        assert ended.code == 0, ended.err
+        assert [row.get("arm") for row in ended.rows] == ["a", "b", None]
+
+    def made(self) -> dict[str, Any]:
+        """What each finished arm measured; but for how long it took, the same each time."""
+        found = {}
+        for file in sorted(self.out.glob("arms/*/seed-*/evaluation.json")):
+            metrics = json.loads(file.read_text())["metrics"]["val"]
+            found[file.parent.parent.name] = {name: round(value, 2) for name, value in metrics.items() if value}
+        return found
+
+    def check_end(self, launcher: Launcher) -> None:
+        super().check_end(launcher)
+        assert (self.out / "report.html").is_file()
+
+
+TWO_ARMS = """
+title = "t"
+question = "q"
+[shared]
+network = "flat"
+options = { width = 4 }
+epochs = 3
+workers = 0
+batch_size = 8
+crop = 32
+[[arms]]
+name = "a"
+bins = 8
+[[arms]]
+name = "b"
+task = "regression"
+[evaluation]
+pictures = 4
+train_pictures = 2
+"""
 
 
 def grey_png() -> bytes:

@@ -35,6 +35,8 @@ def main() -> None:
         count = re.search(r"number_of_executed_units:\s*(\d+)", done.stderr)
         left = re.search(r"Test unit written to (\S+)", done.stderr)
         row = {"target": target, "executions": int(count[1]) if count else 0, "left": left[1] if left else None}
+        if done.returncode:
+            print("\n".join(done.stderr.splitlines()[-25:]), file=sys.stderr)
         rows.append(row | {"seconds": round(time.monotonic() - started), "status": done.returncode})
         print(json.dumps(rows[-1]), flush=True)
     print(json.dumps({"executions": sum(row["executions"] for row in rows)}))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
 from typing import Annotated
 
@@ -34,8 +33,9 @@ from tinct.cli import (
     video,
 )
 from tinct.cli.options import add_verbs
+from tinct.cli.output import harmless
 from tinct.errors import TinctError
-from tinct.stopping import Stopped
+from tinct.stopping import Stopped, stop_on_signals
 
 # In the order in which the help lists them; the family of `tinct classify` comes last.
 VERBS = (
@@ -68,14 +68,14 @@ def main() -> None:
     the signal's number.
     """
     _name_everything()
-    _end_cleanly()
+    stop_on_signals()
     try:
         build()(prog_name="tinct")
     except Stopped as stop:
-        print("; ".join(["tinct: stopped", *getattr(stop, "__notes__", [])]), file=sys.stderr)
+        _tell("; ".join(["tinct: stopped", *getattr(stop, "__notes__", [])]))
         raise
     except TinctError as error:
-        print(f"tinct: {error}", file=sys.stderr)
+        _tell(f"tinct: {error}")
         _drop_unwritable_output()
         sys.exit(1)
 
@@ -87,15 +87,8 @@ def _name_everything() -> None:
             stream.reconfigure(errors=errors)
 
 
-def _end_cleanly() -> None:
-    def leave(number: int, frame: object) -> None:
-        raise Stopped(128 + number)
-
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        ends = (signal.SIG_DFL, signal.default_int_handler)  # not where nohup ignores it
-        if number is not None and signal.getsignal(number) in ends:
-            signal.signal(number, leave)
+def _tell(text: str) -> None:
+    print(harmless(text) if sys.stderr.isatty() else text, file=sys.stderr)
 
 
 def _drop_unwritable_output() -> None:

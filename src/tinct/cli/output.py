@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from tinct.coloring.photo.row import Row
     from tinct.data.findings import Finding
     from tinct.learn.doctor.findings import Diagnosis
+
+# Control characters but newline and tab, and those that turn the direction of writing.
+_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @contextmanager
@@ -178,12 +182,21 @@ def say(text: str, *, on_stderr: bool = False) -> None:
     Raises:
         OutputError: standard output cannot be written.
     """
+    stream = sys.stderr if on_stderr else sys.stdout
     try:
-        print(text, file=sys.stderr if on_stderr else sys.stdout, flush=True)
+        print(harmless(text) if stream.isatty() else text, file=stream, flush=True)
     except BrokenPipeError:  # whoever reads has enough
         raise
     except OSError as error:
         raise OutputError(f"standard output: cannot be written ({error.strerror}); free or choose space") from error
+
+
+def harmless(text: str) -> str:
+    """Return a text for a screen, with escapes for what would command it or turn the direction of writing.
+
+    Names of files may hold such characters; newlines and tabs stay.
+    """
+    return _COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def exit_by(rows: Sequence[Row]) -> None:

@@ -262,7 +262,7 @@ class ColorBins:
                 frequencies=np.array(card["frequencies"], dtype=np.float64),
                 rebalance=_checked_rebalance(float(card["rebalance"])),
             )
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise DataError(f"the card's colour bins are damaged ({error!r}); export the model again") from error
         square = bins.lookup.ndim == 2 and bins.lookup.shape[0] == bins.lookup.shape[1] > 0
         fits = square and bins.lookup.min() >= 0 and bins.centers.shape == (bins.frequencies.size, 2)

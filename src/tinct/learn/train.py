@@ -136,6 +136,11 @@ def _train(
             _fit(run, network, streams, last if last.exists() else None, progress, cache)
         except TinctError as error:
             raise _unwrapped(error) from error
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            fault = "a process that reads photographs died, perhaps for want of memory"
+            raise DataError(f"{folder}: {fault}; go on with --resume and fewer --workers") from error
     return Run.open(folder)
 
 

@@ -68,9 +68,15 @@ def read_metadata(source: Path | bytes, image: pyvips.Image, *, directory: int =
         if reader is not None:
             return reader(file)
     found = Metadata(xmp=_blob(image, "xmp-data"))
-    comments = [name for name in image.get_fields() if name.startswith("gif-comment")]
-    found = replace(found, comments=tuple(str(image.get(name)) for name in comments))
-    return _with_exif(found, _blob(image, "exif-data"))
+    return _with_exif(replace(found, comments=_comments(image)), _blob(image, "exif-data"))
+
+
+def _comments(image: pyvips.Image) -> tuple[str, ...]:
+    """Return a GIF file's comments; none where names or texts of a file's fields are no UTF-8."""
+    try:
+        return tuple(str(image.get(name)) for name in image.get_fields() if name.startswith("gif-comment"))
+    except UnicodeDecodeError:
+        return ()
 
 
 def for_result(found: Metadata, image: pyvips.Image, *, size: tuple[int, int], srgb: bool) -> Metadata:
