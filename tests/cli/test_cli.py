@@ -90,7 +90,20 @@ def test_folder_with_failures_goes_on(album: Path, tiny_model: Path, tmp_path: P
     assert again.returncode == 1
     assert again.stdout == b""
     said = again.stderr.decode().splitlines()
-    assert [line.partition(":")[0] for line in said] == ["failed", "exists", "exists"]
+    assert [line.partition(":")[0] for line in said] == ["failed", "exists", "exists", "2 there already; 1 failed"]
+
+
+def test_the_last_line_counts_what_was_not_looked_at(album: Path, tiny_model: Path, tmp_path: Path) -> None:
+    for name in ("notes.txt", ".hidden.txt", "letters.pdf"):
+        (album / name).write_text("text")
+    os.mkfifo(album / "pipe.jpg")
+    (album / "more").mkdir()
+    (album / "more" / "deep.txt").write_text("text")
+    done = run("colorize", album, "-o", tmp_path / "out", "--model", tiny_model)
+    last = done.stderr.decode().splitlines()[-1]
+    assert last == "2 colorized; 3 other files not looked at; 1 subfolder not looked at"
+    done = run("colorize", album, "-o", tmp_path / "out", "-r", "--model", tiny_model)
+    assert done.stderr.decode().splitlines()[-1] == "2 there already; 4 other files not looked at"
 
 
 def test_all_options_together(album: Path, tiny_model: Path, tmp_path: Path) -> None:

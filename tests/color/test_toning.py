@@ -59,3 +59,50 @@ def test_old_color_photographs_that_faded_have_colors_of_their_own(name):
 @pytest.mark.parametrize("kind", KINDS)
 def test_grey_photographs_are_none_in_any_tone(name, kind):
     assert not is_colored(as_jpeg(toned(photograph(name)[..., 0] / 255, kind), 60))
+
+
+def uneven(rgb: np.ndarray, share: float, *, corner: bool = False) -> np.ndarray:
+    slope = np.linspace(-1, 1, rgb.shape[1])[None, :] * np.ones((rgb.shape[0], 1))
+    if corner:
+        slope = (slope + np.linspace(-1, 1, rgb.shape[0])[:, None]) / 2
+    return rgb * np.stack([1 + share * slope, np.ones_like(slope), 1 - share * slope], axis=-1)
+
+
+def stained(rgb: np.ndarray, share: float) -> np.ndarray:
+    size = (rgb.shape[0] * rgb.shape[1]) ** 0.5
+    noise = np.random.default_rng(3).normal(size=rgb.shape[:2]).astype(np.float32)
+    field = cv2.GaussianBlur(noise, (0, 0), 0.1 * size)
+    patches = cv2.GaussianBlur((field > np.quantile(field, 1 - share)).astype(np.float32), (0, 0), 0.01 * size)
+    return rgb * (1 - patches[..., None] * [0.03, 0.1, 0.33])
+
+
+def apart(rgb: np.ndarray) -> np.ndarray:
+    return np.stack([np.roll(rgb[..., 0], 1, axis=0), rgb[..., 1], rgb[..., 2]], axis=-1)
+
+
+SPOILED = {
+    "uneven by 4 %": lambda rgb: uneven(rgb, 0.04),
+    "uneven by 10 %": lambda rgb: uneven(rgb, 0.1),
+    "uneven from corner to corner": lambda rgb: uneven(rgb, 0.1, corner=True),
+    "stains over 20 %": lambda rgb: stained(rgb, 0.2),
+    "stains over 35 %": lambda rgb: stained(rgb, 0.35),
+    "red a line apart": apart,
+    "uneven, and red a line apart": lambda rgb: apart(uneven(rgb, 0.06)),
+}
+
+
+@pytest.mark.parametrize("name", ["astronaut", "coffee", "china", "chelsea", "camera"])
+@pytest.mark.parametrize("spoiling", SPOILED)
+def test_greys_in_uneven_light_with_stains_or_fringes_are_none(name, spoiling):
+    grey = photograph(name) / 255 @ [0.299, 0.587, 0.114]
+    spoiled = [SPOILED[spoiling](toned(grey, kind)) for kind in ("grey", "sepia")]
+    assert [color_off_tone(as_jpeg(rgb, 85)) for rgb in spoiled if is_colored(as_jpeg(rgb, 85))] == []
+
+
+@pytest.mark.parametrize("size", [(9, 9), (16, 40), (24, 24)])
+def test_small_pictures_have_colors_too(size):
+    rgb = np.zeros((*size, 3))
+    rgb[:, : size[1] // 2] = (0.8, 0.3, 0.2)
+    rgb[:, size[1] // 2 :] = (0.2, 0.5, 0.5)
+    rgb[: size[0] // 2] *= 0.7
+    assert is_colored(rgb)

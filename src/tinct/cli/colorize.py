@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tinct.cli.options import options_of, takes
-from tinct.cli.output import exit_by, print_row, shown_rows
+from tinct.cli.output import exit_by, print_row, print_sum, shown_rows
 from tinct.coloring.settings import PhotoSettings
 
 EPILOG = """Examples:
@@ -94,10 +94,12 @@ def colorize(
     """Colorize photographs at their full resolution.
 
     Skip pictures that have colours already, keep results that are there already, and go on after a picture that
-    fails; the exit status is then 1. What became of several pictures in an output folder, `tinct status` shows.
+    fails; the exit status is then 1. A last line counts all of these. What became of several pictures in an output
+    folder, `tinct status` shows.
     """
     from tinct.coloring.hints.hint import gather_hints
     from tinct.coloring.photo.batch import colorize_files, colorize_stream
+    from tinct.coloring.photo.plan import count_unseen
     from tinct.coloring.photo.run import Engine
 
     way = Engine(name=engine, ray_address=ray_address)
@@ -115,4 +117,8 @@ def colorize(
         return
     with shown_rows("Colorizing", as_json=as_json) as show:
         rows = colorize_files(inputs, output=output, recursive=recursive, settings=settings, engine=way, on_row=show)
+    files, folders = count_unseen(inputs, recursive=recursive)
+    news = files or folders or (len(rows) > 1 and any(row.status != "colorized" for row in rows))
+    if news and not as_json:
+        print_sum(rows, files=files, folders=folders)
     exit_by(rows)

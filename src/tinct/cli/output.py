@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -124,6 +125,17 @@ def print_row(row: Row, *, as_json: bool, results_on_stderr: bool = False) -> No
     if row.message:
         of = f"{row.source}: " if row.status == "colorized" else ""  # a remark; other messages name the picture
         say(f"{row.status}: {of}{row.message}", on_stderr=True)
+
+
+def print_sum(rows: Sequence[Row], *, files: int, folders: int) -> None:
+    """Print on stderr what became of several pictures, and how many files and subfolders were not looked at."""
+    counts = Counter(row.status for row in rows)
+    told = {"colorized": "colorized", "exists": "there already", "skipped": "skipped", "failed": "failed"}
+    parts = [f"{counts[status]} {word}" for status, word in told.items() if counts[status]]
+    for count, what in ((files, "other file"), (folders, "subfolder")):
+        if count:
+            parts.append(f"{count} {what}{'s' if count > 1 else ''} not looked at")
+    say("; ".join(parts), on_stderr=True)
 
 
 def print_left_out(left_out: Iterable[tuple[str, str]]) -> None:

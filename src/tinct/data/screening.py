@@ -16,9 +16,9 @@ from tinct.color.toning import color_off_tone
 Picture = NDArray[np.uint8]
 
 # A photograph with next to no colour beside its tone (8-bit steps, see `color_off_tone`) teaches that the world is grey
-# or brown. Snow, dunes and clouds have little chroma, too, but more of it beside their tone: measured in
-# benchmarks/screening.json.
-OFF_TONE = 4.0
+# or brown. Snow, dunes and clouds have little chroma, too, but more of it beside their tone: measured by
+# benchmarks/tone.py.
+OFF_TONE = 2.0
 # Such a one is near-grey where its chroma is below this on average (YUV units; full red is 0.63), and toned otherwise.
 NEAR_GREY = 0.02
 NEAR_GREY_KIND, TONED_KIND = "near-grey", "toned"
@@ -109,10 +109,10 @@ def grey_reason(picture: Picture) -> str | None:
 
 def _lack_of_color(picture: Picture) -> tuple[str, str]:
     """Return the fault and the reason; both empty for a picture with colours."""
-    small = as_unit_rgb(np.asarray(cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA)))
-    left = color_off_tone(small)
+    left = color_off_tone(as_unit_rgb(picture))
     if left >= OFF_TONE:
         return "", ""
+    small = as_unit_rgb(np.asarray(cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA)))
     chroma = rgb_to_yuv(small)[..., 1:]
     amount = float(np.hypot(chroma[..., 0], chroma[..., 1]).mean())
     if amount < NEAR_GREY:

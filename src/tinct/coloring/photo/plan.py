@@ -105,6 +105,27 @@ def results_folder(inputs: Sequence[str | Path], output: str | Path | None) -> P
     return None if output is None or _is_one_picture(inputs) else Path(output)
 
 
+def count_unseen(inputs: Sequence[str | Path], *, recursive: bool = False) -> tuple[int, int]:
+    """Count what `plan_jobs` passes over in the folders among the inputs, hidden things apart.
+
+    Returns:
+        The files that have no picture's ending or are pipes and the like, and the subfolders that are not looked into.
+    """
+    others: set[str] = set()
+    closed: set[str] = set()
+    for given in {_key(Path(given)) for given in inputs if given != "" and Path(given).is_dir()}:
+        for place, folders, names in os.walk(given):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            if not recursive:
+                closed.update(_key(Path(place, name)) for name in folders)
+                folders.clear()
+            paths = [Path(place, name) for name in names if not name.startswith(".")]
+            others.update(
+                _key(path) for path in paths if not _is_picture(path) or (path.exists() and not path.is_file())
+            )
+    return len(others), len(closed)
+
+
 def _pictures(given: str | Path, *, recursive: bool, closed: list[OSError]) -> Iterable[tuple[Path, Path]]:
     """Return an input's pictures with their subfolders; folders that cannot be read are added to `closed`."""
     path = Path(given)

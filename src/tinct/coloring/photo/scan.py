@@ -67,7 +67,9 @@ def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str) -> Scan
     off_tone = tuple(color_off_tone(place.cut(small)) for place in found) or (color_off_tone(small),)
     grey = [recolor or colors <= COLOR_OFF_TONE for colors in off_tone]
     if not any(grey):
-        raise AlreadyColorError(f"{name}: has colours already; --recolor (recolor=True) colours it anew")
+        raise AlreadyColorError(
+            f"{name}: has colours already; --recolor (recolor=True) colours it all the same, as suits a stained grey"
+        )
     return Scan(found, off_tone, tuple(place for place, wanted in zip(found, grey, strict=False) if wanted), recolor)
 
 
