@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from tinct.color.resize import shrunk
 from tinct.color.spaces import RGB_TO_YUV, rgb_to_yuv
 
-# Chroma off the tone, in 8-bit steps: where 1 pixel of 20 exceeds this, the picture counts as coloured; measured by
-# benchmarks/tone.py.
+# Chroma off the tone, in 8-bit steps: where 1 pixel of 20 exceeds this, the picture counts as coloured; measured in
+# benchmarks/tone.json.
 COLOR_OFF_TONE = 3.5
 # Patches of brown explain some of every photograph's colours, but most of what stains and a tone leave open.
 _STAINED = 0.6

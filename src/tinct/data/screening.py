@@ -16,8 +16,8 @@ from tinct.color.toning import color_off_tone
 Picture = NDArray[np.uint8]
 
 # A photograph with next to no colour beside its tone (8-bit steps, see `color_off_tone`) teaches that the world is grey
-# or brown. Snow, dunes and clouds have little chroma, too, but more of it beside their tone: measured by
-# benchmarks/tone.py.
+# or brown. Snow, dunes and clouds have little chroma, too, but more of it beside their tone: measured in
+# benchmarks/tone.json.
 OFF_TONE = 2.0
 # Such a one is near-grey where its chroma is below this on average (YUV units; full red is 0.63), and toned otherwise.
 NEAR_GREY = 0.02
