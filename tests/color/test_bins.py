@@ -195,3 +195,39 @@ def test_few_bins_share_a_pixel_without_being_told():
     few = ColorBins.learn([np.array([[[255, 0, 0], [0, 0, 255]]], dtype=np.uint8)])
     assert few.count == 2
     np.testing.assert_allclose(few.encode_soft(few.centers).sum(axis=-1), 1, atol=1e-6)
+
+
+def _bins_of(frequencies):
+    """Return bins with just these frequencies."""
+    count = len(frequencies)
+    return ColorBins(
+        space="yuv",
+        low=(-1.0, -1.0),
+        high=(1.0, 1.0),
+        lookup=np.zeros((2, 2), dtype=np.int64),
+        centers=np.zeros((count, 2), dtype=np.float32),
+        frequencies=np.array(frequencies),
+        rebalance=0.4,
+    )
+
+
+@pytest.mark.parametrize("amplitude", [1.0, 7.0, 100.0, 9000.0])
+def test_weights_have_the_amplitude_that_was_asked_for(amplitude):
+    frequencies = 10 ** np.linspace(0, -4, 32)  # four orders of magnitude, as in the paper's figure 1
+    frequencies /= frequencies.sum()
+    bins = _bins_of(frequencies).of_amplitude(amplitude)
+    weights = 1 / ((1 - bins.rebalance) * frequencies + bins.rebalance / 32)  # the paper's formula
+    assert weights.max() / weights.min() == pytest.approx(amplitude)
+    assert bins.amplitude == pytest.approx(amplitude)
+    assert (bins.weights * frequencies).sum() == pytest.approx(1)
+
+
+def test_no_lambda_reaches_beyond_inverse_frequency():
+    bins = _bins_of([0.9, 0.09, 0.01])
+    assert bins.of_amplitude(90).rebalance == pytest.approx(0, abs=1e-9)
+    with pytest.raises(SettingError, match=r"lie in 1\.\.90, since"):
+        bins.of_amplitude(91)
+    even = _bins_of([0.25] * 4)
+    assert even.of_amplitude(1).rebalance == 1
+    with pytest.raises(SettingError, match="amplitude"):
+        even.of_amplitude(2)

@@ -8,6 +8,8 @@ import itertools
 import random
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from tinct.data.prepare import prepare
 from tinct.data.source import open_source, pictures, read_samples
 from tinct.errors import DataError
 from tinct.learn.photo_stream import Crop, PhotoStream, Share, cut, loader, shuffled
+from tinct.media.image.small import reduce_small
 
 
 @pytest.fixture(scope="module")
@@ -204,3 +207,46 @@ def test_a_missing_dataset_is_named(tmp_path: Path) -> None:
         open_source(tmp_path / "nothing", split="train")
     with pytest.raises(DataError, match="no photographs"):
         open_source(tmp_path, split="train")
+
+
+def test_a_letterboxed_photograph_is_whole_in_the_middle_and_masked_around() -> None:
+    picture = np.random.default_rng(0).integers(1, 255, (100, 160, 3), dtype=np.uint8)
+    drawn = random.Random(0)
+    square, mask = cut(picture, Crop(200, whole=True), drawn)
+    assert np.array_equal(square[50:150, 20:180], picture)
+    assert mask[50:150, 20:180].all()
+    assert mask.sum() == 100 * 160
+    assert not square[~mask].any()
+    assert drawn.random() == random.Random(0).random()
+    small, inside = cut(picture, Crop(80, whole=True), drawn)
+    assert inside.sum() == 50 * 80
+    assert inside[15:65].all()
+    assert small[inside].mean() == pytest.approx(picture.mean(), abs=1)
+
+
+@pytest.mark.parametrize("crop", [Crop(80, whole=True), Crop(50, zoom=1)])
+def test_lanczos_is_that_of_libvips(crop: Crop) -> None:
+    picture = np.random.default_rng(1).integers(0, 255, (100, 160, 3), dtype=np.uint8)
+    square, mask = cut(picture, replace(crop, lanczos=True, random=False), random.Random(0))
+    reference = reduce_small(picture, longest=80).astype(int)
+    if not crop.whole:
+        reference = reference[:, 15:65]
+    assert np.abs(square[mask].reshape(reference.shape) - reference).mean() < 1.5
+    area = cut(picture, replace(crop, random=False), random.Random(0))[0]
+    assert np.abs(area[mask].reshape(reference.shape) - reference).mean() > 6
+
+
+def test_sevenfold_each_photograph_comes_in_every_form(photo_folder: Path) -> None:
+    source = open_source(photo_folder, split="train", val=0.2)
+    count = source.count
+    stream = PhotoStream(
+        source, crop=Crop(192, whole=True), batch_size=count, seed=0, epoch=0, endless=True, sevenfold=True
+    )
+    batches = list(islice(stream, 7))
+    forms = torch.cat([batch["form"] for batch in batches])
+    assert torch.bincount(forms).tolist() == [count] * 7
+    covered = torch.cat([batch["mask"] for batch in batches]).flatten(1).sum(dim=1)
+    whole = {160 * 160, 120 * 160}
+    pieces = {112 * 112, 84 * 112}
+    assert set(covered[forms < 5].tolist()) == whole
+    assert set(covered[forms >= 5].tolist()) == pieces

@@ -110,6 +110,14 @@ def test_the_schedule_rises_stays_and_falls() -> None:
     assert factors[-1] == pytest.approx(0.01)
 
 
+def test_two_steps_have_two_rates_and_nothing_between() -> None:
+    schedule = Schedule(steps=1000, decay=0.25, second_rate=0.1)
+    assert [schedule(step) for step in range(1000)] == [1.0] * 750 + [0.1] * 250
+    assert Schedule(steps=10, decay=0.0, second_rate=0.1)(9) == 1.0
+    assert Schedule(steps=10, decay=0.5, second_rate=0.1, spent=lambda: 0.4)(0) == 1.0
+    assert Schedule(steps=10, decay=0.5, second_rate=0.1, spent=lambda: 0.6)(0) == 0.1
+
+
 def test_augmentation_changes_light_and_grain_but_mirrors_whole_pictures() -> None:
     torch.manual_seed(0)
     augmenter = Augmenter(Augmentation())

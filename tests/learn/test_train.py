@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,46 @@ def test_other_tasks_and_spaces_train(dataset: str, tmp_path: Path, task: str, s
     run = train(training, tmp_path / "run")
     assert (run.bins is None) == (task == "regression")
     assert _rows(run.path, "val_loss")
+
+
+@pytest.mark.parametrize("task", ["bins", "rgb"])
+def test_a_training_as_published_runs_and_resumes(dataset: str, tmp_path: Path, task: str) -> None:
+    published = {**SMALL, "augmentation": "published", "letterbox": True, "scaling": "lanczos", "schedule": "two-step"}
+    training = Training(data=dataset, task=task).changed({**published, "decay": 0.5, "limit": 12, "amplitude": 3.0})
+    run = train(training, tmp_path / "run")
+    assert _rows(run.path, "step") == [10, 20]  # 7 forms of 12 photographs, 8 a step
+    assert _rows(run.path, "learning_rate") == pytest.approx([1e-4, 1e-4])  # of the step to come
+    assert Run.open(run.path).training == training
+    train(replace(training, epochs=3), run.path, resume=True)
+    assert len(_rows(run.path, "val_loss")) == 3
+    if run.bins is not None:
+        assert run.bins.amplitude == pytest.approx(3)
+
+
+# What main gave for these before photographs could be letterboxed, on one x86-64 core.
+@pytest.mark.parametrize(
+    ("task", "train_losses", "val_losses"),
+    [
+        ("bins", [2.03251, 2.04368], [2.30339, 2.29784]),
+        ("regression", [0.0126054, 0.0118107], [0.0263018, 0.023646]),
+    ],
+)
+def test_by_default_losses_are_what_they_were(
+    photo_folder: Path, tmp_path: Path, task: str, train_losses: list[float], val_losses: list[float]
+) -> None:
+    run = train(Training(data=str(photo_folder), task=task, **SMALL), tmp_path / "run")
+    assert _rows(run.path, "train_loss") == pytest.approx(train_losses, rel=5e-3)
+    assert _rows(run.path, "val_loss") == pytest.approx(val_losses, rel=5e-3)
+
+
+def test_a_run_without_the_newer_settings_opens_with_what_it_did(dataset: str, tmp_path: Path) -> None:
+    run = train(Training(data=dataset, **{**SMALL, "epochs": 1}), tmp_path / "run")
+    config = json.loads((run.path / "config.json").read_text())
+    for name in ("letterbox", "scaling", "schedule", "second_rate", "amplitude"):
+        del config["training"][name]
+    del config["training"]["augmentation"]["sevenfold"]
+    (run.path / "config.json").write_text(json.dumps(config))
+    assert Run.open(run.path).training == run.training
 
 
 def test_a_plain_folder_trains(photo_folder: Path, tmp_path: Path) -> None:

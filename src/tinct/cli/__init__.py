@@ -22,6 +22,7 @@ from tinct.cli import (
     demo,
     evaluate,
     export,
+    figure,
     models,
     prepare,
     serve,
@@ -40,7 +41,7 @@ from tinct.stopping import Stopped, stop_on_signals
 # In the order in which the help lists them; the family of `tinct classify` comes last.
 VERBS = (
     *(colorize, status, suggest, video, serve, turing, demo, models),
-    *(evaluate, bins, calibrate, data, study, prepare, train, export),
+    *(evaluate, bins, figure, calibrate, data, study, prepare, train, export),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,8 +27,8 @@ def bins(
     data: Annotated[
         str,
         typer.Argument(
-            metavar="DATASET|FOLDER|MODEL",
-            help="A dataset or folder of colour photographs, or a model, whose bins are shown as they are.",
+            metavar="DATASET|FOLDER|RUN|MODEL",
+            help="A dataset or folder of colour photographs, or a training or model, whose bins are shown as they are.",
         ),
     ],
     output: Annotated[
@@ -39,6 +40,10 @@ def bins(
     rebalance: Annotated[
         float, typer.Option(metavar="LAMBDA", help="Set how alike rare and common bins weigh: 0 to 1, at 1 alike.")
     ] = 0.4,
+    amplitude: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Take the lambda that makes the heaviest bin weigh X times the lightest."),
+    ] = None,
     split: Split = "train",
     limit: Limit = None,
     seed: Seed = 0,
@@ -48,7 +53,11 @@ def bins(
     from tinct.data.colors import bins_of_model, learn_bins
 
     left_out: list[tuple[str, str]] = []
-    if Path(data).is_dir():
+    if (Path(data) / "config.json").is_file():
+        from tinct.study.figure import bins_of
+
+        chosen = bins_of(data)
+    elif Path(data).is_dir():
         with progress("counting colours") as advance:
             chosen, left_out = learn_bins(
                 data,
@@ -63,6 +72,8 @@ def bins(
             )
     else:
         chosen = bins_of_model(data)
+    if amplitude is not None:
+        chosen = chosen.of_amplitude(amplitude)
     print_left_out(left_out)
     if output is not None:
         from tinct.study.report.figures import draw_bins
@@ -93,3 +104,8 @@ def _print_bins(chosen: ColorBins) -> None:
         center = [f"{value:{style}}" for value in chosen.centers[index]]
         table.add_row(str(index), swatch, *center, f"{chosen.frequencies[index]:.2%}", f"{chosen.weights[index]:.3g}")
     Console().print(table)
+    apart = chosen.frequencies.max() / max(chosen.frequencies.min(), 1e-300)
+    print(
+        f"frequencies span 1 to {apart:,.0f} ({math.log10(apart):.1f} orders of magnitude), weights 1 to "
+        f"{chosen.amplitude:,.3g} ({math.log10(chosen.amplitude):.1f}) with lambda {chosen.rebalance:.3g}"
+    )

@@ -8,7 +8,7 @@ Efros 2016.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -178,6 +178,38 @@ class ColorBins:
         raw = 1 / ((1 - self.rebalance) * self.frequencies + self.rebalance / self.count)
         scaled: NDArray[np.float64] = raw / (raw * self.frequencies).sum()
         return scaled
+
+    @property
+    def amplitude(self) -> float:
+        """How many times the lightest bin's weight the heaviest one's is; figure 1 of Billaut et al. 2018 shows 100."""
+        return float(self.weights.max() / self.weights.min())
+
+    def of_amplitude(self, amplitude: float) -> ColorBins:
+        """Return these bins with the lambda that gives their weights an amplitude.
+
+        The largest weight is the rarest bin's and the smallest the commonest one's, so that
+        A = ((1 - lambda) P_max + lambda / n) / ((1 - lambda) P_min + lambda / n), which is solved for lambda.
+
+        Args:
+            amplitude: A, from 1 (lambda 1, all alike) to P_max / P_min (lambda 0, inverse frequency).
+
+        Raises:
+            SettingError: the frequencies do not reach so far apart.
+
+        >>> bins = ColorBins.learn([np.array([[[255, 0, 0]] * 9 + [[0, 0, 255]]], dtype=np.uint8)], bins=2)
+        >>> round(bins.of_amplitude(3).amplitude, 6), round(bins.of_amplitude(3).rebalance, 6)
+        (3.0, 0.375)
+        """
+        rarest, commonest = float(self.frequencies.min()), float(self.frequencies.max())
+        if amplitude < 1 or amplitude * rarest > commonest:
+            raise SettingError(
+                f"the weights' amplitude must lie in 1..{commonest / max(rarest, 1e-300):.4g}, since the commonest bin "
+                f"is that many times as frequent as the rarest, not {amplitude:g}"
+            )
+        apart = commonest - amplitude * rarest
+        if apart == 0 and amplitude == 1:
+            return replace(self, rebalance=1.0)
+        return replace(self, rebalance=apart / ((amplitude - 1) / self.count + apart))
 
     def encode(self, chroma: NDArray[Any]) -> IntArray:
         """Return the bin of each pixel.

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from tinct.color.spaces import RGB_TO_YUV
+from tinct.learn import sevenfold
 from tinct.learn.settings import Augmentation
 
 
@@ -37,14 +38,23 @@ class Augmenter(nn.Module):
         self.tones = nn.Sequential(*tones)
         self.noises = nn.ModuleList(RandomGaussianNoise(std=variance**0.5, p=1.0) for variance in augmentation.noise)
 
-    def geometry(self, rgb: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mirror pictures (N, 3, H, W) in 0..1 together with their masks (N, 1, H, W)."""
+    def geometry(
+        self, rgb: torch.Tensor, mask: torch.Tensor, forms: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mirror pictures (N, 3, H, W) in 0..1 together with their masks (N, 1, H, W).
+
+        With their forms (N,), see `tinct.learn.sevenfold`, those are mirrored whose form it is.
+        """
+        if forms is not None:
+            rgb, mask = sevenfold.mirror(rgb, forms), sevenfold.mirror(mask, forms)
         if self.flip is None:
             return rgb, mask
         flipped, turned = self.flip(rgb, mask)
         return flipped, turned
 
-    def luma(self, luma: torch.Tensor, rgb: torch.Tensor | None = None) -> torch.Tensor:
+    def luma(
+        self, luma: torch.Tensor, rgb: torch.Tensor | None = None, forms: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Vary light and grain of luma (N, 1, H, W) in 0..1; chroma stays as it was.
 
         With its picture, sRGB (N, 3, H, W) in 0..1, it may also be seen as an early film saw it.
@@ -55,15 +65,17 @@ class Augmenter(nn.Module):
             luma = _faded(luma, share=self.augmentation.fading)
         if self.augmentation.blur > 0:
             luma = _blurred(luma, share=self.augmentation.blur)
-        return self.grain(self.light(luma))
+        return self.grain(self.light(luma), forms)
 
     def light(self, values: torch.Tensor) -> torch.Tensor:
         """Vary contrast and brightness of luma (N, 1, H, W), or of all channels of sRGB (N, 3, H, W), in 0..1."""
         varied: torch.Tensor = self.tones(values)
         return varied
 
-    def grain(self, luma: torch.Tensor) -> torch.Tensor:
-        """Add noise to some of luma (N, 1, H, W) in 0..1."""
+    def grain(self, luma: torch.Tensor, forms: torch.Tensor | None = None) -> torch.Tensor:
+        """Add noise to some of luma (N, 1, H, W) in 0..1; with their forms (N,), to those whose form it is too."""
+        if forms is not None:
+            luma = sevenfold.grain(luma, forms)
         varied = luma.clone()
         share = 0.6 / max(len(self.noises), 1)
         drawn = torch.rand(len(luma), device=luma.device)

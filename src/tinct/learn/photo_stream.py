@@ -10,7 +10,7 @@ import atexit
 import os
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, count, islice, repeat
 from typing import Any
@@ -19,9 +19,12 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from tinct.data.source import Sample, Source, decode, read_samples
+from tinct.learn.settings import FORMS, Training
+from tinct.learn.sevenfold import in_forms, piece
 from tinct.remote import is_address, is_http
 
 SHUFFLE_BUFFER = 1000
@@ -51,12 +54,26 @@ class Crop:
             whole shorter edge.
         random: where the crop lies: anywhere, or in the middle.
         enlarge: the largest scale; at 1 no photograph is enlarged.
+        whole: fit the whole photograph into the middle of the square, in place of a crop; `zoom` and `random` then say
+            nothing.
+        lanczos: make photographs smaller by a Lanczos kernel, not by averaging over areas.
     """
 
     size: int = 128
     zoom: float = 1.75
     random: bool = True
     enlarge: float = 1.0
+    whole: bool = False
+    lanczos: bool = False
+
+    @classmethod
+    def of(cls, training: Training, split: str) -> Crop:
+        """Return how a training cuts the photographs of a split, `train` or `val`."""
+        how = cls(training.crop, whole=training.letterbox, lanczos=training.scaling == "lanczos")
+        if split == "val":
+            return replace(how, zoom=1.0, random=False)
+        drawn = training.augmentation.random_crop
+        return replace(how, zoom=training.zoom, random=drawn, enlarge=training.enlarge)
 
 
 def cut(picture: NDArray[np.uint8], crop: Crop, rng: random.Random) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -70,23 +87,36 @@ def cut(picture: NDArray[np.uint8], crop: Crop, rng: random.Random) -> tuple[NDA
     Returns:
         (size, size, 3) uint8 and (size, size) bool, true where the photograph is.
     """
+    zoom = crop.zoom ** rng.random() if crop.random and not crop.whole else 1.0
+    edge = max(picture.shape[:2]) if crop.whole else min(picture.shape[:2])
+    picture = _scaled(picture, min(crop.enlarge, crop.size * zoom / edge), crop)
     height, width = picture.shape[:2]
-    zoom = crop.zoom ** rng.random() if crop.random else 1.0
-    scale = min(crop.enlarge, crop.size * zoom / min(height, width))
-    if scale != 1:
-        new = (max(1, round(width * scale)), max(1, round(height * scale)))
-        kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        picture = np.asarray(cv2.resize(picture, new, interpolation=kind), dtype=np.uint8)
-        height, width = picture.shape[:2]
+    square = np.zeros((crop.size, crop.size, 3), dtype=np.uint8)
+    mask = np.zeros((crop.size, crop.size), dtype=bool)
+    if crop.whole:
+        top, left = (crop.size - height) // 2, (crop.size - width) // 2
+        square[top : top + height, left : left + width] = picture
+        mask[top : top + height, left : left + width] = True
+        return square, mask
     spare_y, spare_x = max(0, height - crop.size), max(0, width - crop.size)
     top = rng.randint(0, spare_y) if crop.random else spare_y // 2
     left = rng.randint(0, spare_x) if crop.random else spare_x // 2
     part = picture[top : top + crop.size, left : left + crop.size]
-    square = np.zeros((crop.size, crop.size, 3), dtype=np.uint8)
-    mask = np.zeros((crop.size, crop.size), dtype=bool)
     square[: part.shape[0], : part.shape[1]] = part
     mask[: part.shape[0], : part.shape[1]] = True
     return square, mask
+
+
+def _scaled(picture: NDArray[np.uint8], scale: float, crop: Crop) -> NDArray[np.uint8]:
+    """Return a photograph at another size, of at least a pixel."""
+    if scale == 1:
+        return picture
+    height, width = (max(1, round(edge * scale)) for edge in picture.shape[:2])
+    if crop.lanczos and scale < 1:
+        # Not by libvips, whose threads do not survive the fork of workers.
+        return np.array(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+    kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=kind), dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -145,7 +175,8 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
     often as `Source.draws` says. Each reader (a worker of a rank) then has shards of its own, drawn anew each epoch; an
     epoch takes equally much from each reader, so that with few shards some photographs come twice and others not, which
     evens out from epoch to epoch. In validation every photograph comes once, each reader having a range of
-    places of its own. With a file of features there is also `features`, the encoder's of each square.
+    places of its own. With a file of features there is also `features`, the encoder's of each square. In training with
+    `sevenfold` each photograph comes in seven forms, and `form` (N,) says in which.
     """
 
     def __init__(
@@ -160,6 +191,7 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
         share: Share = Share(),
         batches: int | None = None,
         features: FeatureFile | None = None,
+        sevenfold: bool = False,
     ) -> None:
         """Take what to read; `batches` divides a share that ends into as many, nearly equal, instead of full ones."""
         super().__init__()
@@ -172,6 +204,7 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
         self.epoch = epoch
         self.endless = endless
         self.features = features
+        self.sevenfold = sevenfold
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         """Read this reader's part."""
@@ -185,11 +218,13 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
             batch = list(islice(samples, size))
             if not batch:
                 return
-            cuts = [cut(decode(content, card, self.source), self.crop, rng) for content, card in batch]
+            cuts = [cut(self._decoded(content, card, rng), self.crop, rng) for content, card in batch]
             made = {
                 "rgb": torch.from_numpy(np.stack([square for square, _ in cuts])),
                 "mask": torch.from_numpy(np.stack([mask for _, mask in cuts])),
             }
+            if self.sevenfold:
+                made["form"] = torch.tensor([card["form"] for _, card in batch])
             if self.features is not None:
                 made["features"] = self.features.read([card["index"] for _, card in batch])
             yield made
@@ -200,6 +235,12 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
             return repeat(self.batch_size)
         own = len(self.share.places(sum(self.source.counts), of=workers, part=worker))
         return [len(Share(part, self.batches).places(own)) for part in range(self.batches)]
+
+    def _decoded(
+        self, content: bytes | NDArray[np.uint8], card: dict[str, Any], rng: random.Random
+    ) -> NDArray[np.uint8]:
+        picture = decode(content, card, self.source)
+        return piece(picture, card["form"], rng) if "form" in card else picture
 
     def _samples(self, rng: random.Random, *, worker: int, workers: int) -> Iterator[Sample]:
         if not self.endless:
@@ -215,7 +256,12 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
                 samples = read_samples(parts[reader::readers], self.source)
             else:
                 samples = islice(read_samples(parts, self.source), reader, None, readers)
-            yield from shuffled(_repeated(samples, self.source, rng), rng)
+            samples = _repeated(samples, self.source, rng)
+            if self.sevenfold:
+                # A photograph's forms share its bytes, so that the larger buffer is no heavier.
+                yield from shuffled(in_forms(samples), rng, SHUFFLE_BUFFER * FORMS)
+            else:
+                yield from shuffled(samples, rng)
             if not self.source.count:
                 return
 

@@ -103,28 +103,35 @@ class MetricsTable(Callback):
 class SampleSheets(Callback):
     """Writes `epoch-NNN.png`, one row per photograph: grey, predicted, true."""
 
-    def __init__(self, source: Source, folder: Path, *, multiple: int, count: int = 12) -> None:
-        """Choose the first `count` photographs of a source, shown at about 160 pixels, a multiple of `multiple`."""
+    def __init__(
+        self, source: Source, folder: Path, *, multiple: int, count: int = 12, letterbox: bool = False
+    ) -> None:
+        """Choose the first `count` photographs of a source, shown at about 160 pixels, a multiple of `multiple`.
+
+        With `letterbox` they are shown whole.
+        """
         super().__init__()
         self._folder = folder
         size = multiple * max(1, round(160 / multiple))
-        crop = Crop(size, zoom=1.0, random=False)
-        self._squares = [cut(picture, crop, random.Random(0))[0] for picture in pictures(source, limit=count)]
+        crop = Crop(size, zoom=1.0, random=False, whole=letterbox)
+        cuts = [cut(picture, crop, random.Random(0)) for picture in pictures(source, limit=count)]
+        self._squares, self._masks = [square for square, _ in cuts], [mask for _, mask in cuts] if letterbox else None
 
     def on_validation_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
         """Draw the sheet."""
         if trainer.is_global_zero and not trainer.sanity_checking:
-            content = cv2.imencode(".png", draw(task, self._squares)[..., ::-1])[1].tobytes()
+            content = cv2.imencode(".png", draw(task, self._squares, self._masks)[..., ::-1])[1].tobytes()
             with written_beside(make_folder(self._folder) / f"epoch-{trainer.current_epoch:03d}.png") as partial:
                 partial.write_bytes(content)
 
 
-def draw(task: ColorizeTask, squares: list[np.ndarray]) -> np.ndarray:
+def draw(task: ColorizeTask, squares: list[np.ndarray], masks: list[np.ndarray] | None = None) -> np.ndarray:
     """Draw a sheet.
 
     Args:
         task: the training, whose network predicts.
         squares: pictures (size, size, 3) sRGB uint8, size a multiple of the network's.
+        masks: (size, size) bool each, true where the photograph is; the rest is drawn black.
 
     Returns:
         (rows, columns, 3) sRGB uint8.
@@ -138,6 +145,8 @@ def draw(task: ColorizeTask, squares: list[np.ndarray]) -> np.ndarray:
     size = rgb.shape[1]
     larger = torch.nn.functional.interpolate(values, size=(size, size), mode="bilinear").permute(0, 2, 3, 1).numpy()
     painted = larger if task.task == "rgb" else np.clip(space.join(luma, larger), 0, 1)
+    if masks is not None:
+        painted = painted * np.stack(masks)[..., None]
     grey = np.repeat(luma[..., None], 3, axis=-1)
     half = (len(rgb) + 1) // 2
     cells = [np.concatenate(row, axis=1) for row in zip(grey, painted, rgb, strict=True)]

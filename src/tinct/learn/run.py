@@ -121,14 +121,19 @@ def begin_run(folder: Path, training: Training, source: Source, encoder: Encoder
 
 
 def learn_bins(training: Training, source: Source) -> ColorBins:
-    """Learn colour bins from a training's photographs, as its settings say."""
-    return ColorBins.learn(
+    """Learn colour bins from a training's photographs, as its settings say.
+
+    Raises:
+        SettingError: the weights cannot have the amplitude that was asked for.
+    """
+    bins = ColorBins.learn(
         pictures(source, limit=training.bins_from),
         space=training.space,
         grid=training.grid,
         bins=training.bins,
         rebalance=training.rebalance,
     )
+    return bins if training.amplitude is None else bins.of_amplitude(training.amplitude)
 
 
 def resume_run(folder: Path, training: Training, encoder: Encoder | None) -> Run:
@@ -142,7 +147,7 @@ def resume_run(folder: Path, training: Training, encoder: Encoder | None) -> Run
     before, now = run.training.to_json(), training.to_json()
     fixed = (
         *("network", "options", "task", "space", "grid", "bins", "rebalance", "seed", "val", "initial"),
-        *("from_scratch", "subset", "categories", "resample"),
+        *("amplitude", "from_scratch", "subset", "categories", "resample"),
     )
     if (before["average"] > 0) != (now["average"] > 0):
         raise SettingError(f"{folder} was begun {'with' if before['average'] else 'without'} an average; keep it so")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Pixels of an edge; a batch of larger squares fits into no memory there is.
 LARGEST_CROP = 2048
+# In how many forms the ColorUNet's authors show a photograph; `tinct.learn.sevenfold` makes them.
+FORMS = 7
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ RATE = Allowed(
 )
 CROP = Allowed(f"be at least 1 and at most {LARGEST_CROP}", lambda value: 0 < value <= LARGEST_CROP)
 TASK = Allowed("be bins, regression or rgb", lambda value: value in {"bins", "regression", "rgb"})
+SCALING = Allowed("be area or lanczos", lambda value: value in {"area", "lanczos"})
+SCHEDULE = Allowed("be fall or two-step", lambda value: value in {"fall", "two-step"})
 VARIANCES = Allowed("be variances above 0", lambda value: all(variance > 0 for variance in value))
 
 
@@ -80,6 +84,32 @@ class Augmentation:
     # Luma is bent by a gamma of 0.6 to 1.6 and squeezed between a raised black and a lowered white.
     fading: float = _setting(0.0, "Show this share of them faded, dark or bright.", "SHARE", allowed=SHARE)
     blur: float = _setting(0.0, "Show this share of them out of focus.", "SHARE", allowed=SHARE)
+    sevenfold: bool = _setting(
+        False,
+        "Show each photograph in seven forms an epoch: as it is, mirrored, with grain of three strengths, and two "
+        "pieces of 0.7 of its edges.",
+    )
+
+    @property
+    def forms(self) -> int:
+        """How many times a photograph comes in an epoch, each time in another form."""
+        return FORMS if self.sevenfold else 1
+
+
+_NOTHING = Augmentation(flip=False, random_crop=False, noise=(), contrast=0.0, brightness=0.0)
+# Sets of augmentation by their names; `published` is that of Billaut et al. 2018, section 3.2.
+AUGMENTATIONS = {"usual": Augmentation(), "none": _NOTHING, "published": replace(_NOTHING, sevenfold=True)}
+
+
+def named_augmentation(name: str) -> Augmentation:
+    """Look up a set of augmentation.
+
+    Raises:
+        SettingError: there is none of that name.
+    """
+    if name not in AUGMENTATIONS:
+        raise SettingError(f"no augmentation '{name}'; there are: {', '.join(AUGMENTATIONS)}")
+    return AUGMENTATIONS[name]
 
 
 @dataclass(frozen=True)
@@ -112,6 +142,11 @@ class Training:
     rebalance: float = _setting(
         0.4, "Set how alike rare and common bins weigh: 0 to 1, at 1 alike.", "LAMBDA", allowed=SHARE
     )
+    # Lambda is chosen for it, in place of `rebalance`; figure 1 of Billaut et al. 2018 shows 100.
+    amplitude: float | None = _setting(
+        None, "Make the heaviest bin weigh this many times the lightest, whatever lambda that takes.", "X",
+        allowed=AT_LEAST_ONE,
+    )  # fmt: skip
     bins_from: int = 4000
     # In proportion to the mean weight that a photograph's pixels have for a lambda of 1 minus this.
     resample: float = _setting(
@@ -131,6 +166,13 @@ class Training:
     )
     weight_decay: float = _setting(0.02, "Pull the convolutions' weights towards 0 by this (AdamW).", "X")
     decay: float = _setting(0.3, "Let the rate fall over this last share of the steps.", "SHARE", allowed=SHARE)
+    schedule: str = _setting(
+        "fall", "Let the rate fall straight to nearly 0, or in one step to --second-rate.", "fall|two-step",
+        allowed=SCHEDULE,
+    )  # fmt: skip
+    second_rate: float = _setting(
+        0.1, "Learn at this share of the rate in the second of two steps.", "SHARE", allowed=PART
+    )
     average: float = _setting(
         0.998, "Average the weights with this decay a step; 0 turns it off.", "X", allowed=BELOW_ONE
     )
@@ -141,7 +183,17 @@ class Training:
     enlarge: float = _setting(
         1.0, "Enlarge small photographs by up to this, where the zoom asks for it.", "X", allowed=AT_LEAST_ONE
     )
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    letterbox: bool = _setting(
+        False, "Learn from and validate on whole photographs, fitted into the square and masked around, not squares."
+    )
+    scaling: str = _setting(
+        "area", "Make photographs smaller by averaging over areas, or by Lanczos' kernel.", "area|lanczos",
+        allowed=SCALING,
+    )  # fmt: skip
+    augmentation: Augmentation = _setting(
+        Augmentation, "Augment as usual, not at all, or as the ColorUNet's authors; other options change single parts. "
+        "Default: usual.", "usual|none|published"
+    )  # fmt: skip
     # In cells of the bins' grid, see `tinct.learn.tasks.BinTable`.
     softness: float = _setting(
         0.0, "Spread each colour over the bins around it by this many grid cells; 0 keeps one bin.", "CELLS",
@@ -174,6 +226,11 @@ class Training:
     initial: str | None = _setting(
         None, "Start from the weights and bins of this model: name, .onnx or .safetensors.", "MODEL", flag="--init"
     )
+
+    @property
+    def seen_size(self) -> int:
+        """The size, sqrt(height x width), at which it sees photographs: of 4:3 in a letterbox, or at the mean zoom."""
+        return max(32, round(self.crop * (0.75 if self.letterbox else self.zoom) ** 0.5 / 16) * 16)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -240,21 +297,26 @@ class Training:
         """Return this training with other settings.
 
         Args:
-            changes: names of `Training` or `Augmentation` with their values.
+            changes: names of `Training` or `Augmentation` with their values; `augmentation` may be one of the names
+                of `AUGMENTATIONS`, of which the other changes then change single parts.
 
         Raises:
-            SettingError: there is no such setting.
+            SettingError: there is no such setting, or no augmentation of that name.
         """
+        changes = dict(changes)
+        augmentation = changes.pop("augmentation", self.augmentation)
+        if isinstance(augmentation, str):
+            augmentation = named_augmentation(augmentation)
         shades = {name: value for name, value in changes.items() if name in Augmentation.__dataclass_fields__}
         plain = {name: value for name, value in changes.items() if name not in shades}
         if unknown := sorted(set(plain) - set(self.__dataclass_fields__)):
             raise SettingError(f"a training has no setting {', '.join(unknown)}")
-        return replace(self, **plain, augmentation=replace(self.augmentation, **shades))
+        return replace(self, **plain, augmentation=replace(augmentation, **shades))
 
 
 def settings() -> Iterator[tuple[Field[Any], Any]]:
     """Return every field that a user may set, those of the augmentation among them, with its default."""
     for setting in fields(Training):
-        for one in fields(Augmentation) if setting.name == "augmentation" else (setting,):
+        for one in (setting, *fields(Augmentation)) if setting.name == "augmentation" else (setting,):
             if "help" in one.metadata:
                 yield one, one.default if one.default is not MISSING else None

@@ -17,7 +17,7 @@ from tinct.files import folder_beside
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.photo_stream import Crop, FeatureFile, PhotoStream, Share, loader
-from tinct.learn.settings import Augmentation, Training
+from tinct.learn.settings import AUGMENTATIONS, Augmentation, Training
 from tinct.learn.tasks import split_rgb
 
 _BATCH = 16
@@ -45,7 +45,7 @@ class Streams(lightning.LightningDataModule):
         if training.epoch_steps is not None:
             return training.epoch_steps
         count = min(self.train_source.count, training.limit or self.train_source.count)
-        return max(1, count // (training.batch_size * processes))
+        return max(1, training.augmentation.forms * count // (training.batch_size * processes))
 
     def stored_features(
         self, network: Network, folder: Path, *, seen: int, half: bool, device: torch.device
@@ -68,7 +68,7 @@ class Streams(lightning.LightningDataModule):
         assert isinstance(network, TransferNetwork)
         return {
             split: store_features(
-                network, source, folder, crop=self._crop(split), space=training.space, half=half, device=device
+                network, source, folder, crop=Crop.of(training, split), space=training.space, half=half, device=device
             )
             for split, source in (("train", self.train_source), ("val", self.val_source))
             if source.count
@@ -80,13 +80,14 @@ class Streams(lightning.LightningDataModule):
         epoch = self.trainer.current_epoch if self.trainer else 0
         stream = PhotoStream(
             self.train_source,
-            crop=self._crop("train"),
+            crop=Crop.of(training, "train"),
             batch_size=training.batch_size,
             seed=training.seed,
             epoch=epoch,
             endless=True,
             share=self._share(),
             features=self.features.get("train"),
+            sevenfold=training.augmentation.sevenfold,
         )
         return loader(stream, workers=training.workers)
 
@@ -99,7 +100,7 @@ class Streams(lightning.LightningDataModule):
             share = Share()  # too few to divide: all processes measure the same
         stream = PhotoStream(
             source,
-            crop=self._crop("val"),
+            crop=Crop.of(self._training, "val"),
             batch_size=batch_size,
             seed=0,
             epoch=0,
@@ -113,19 +114,10 @@ class Streams(lightning.LightningDataModule):
     def _share(self) -> Share:
         return Share(self.trainer.global_rank, self.trainer.world_size) if self.trainer else Share()
 
-    def _crop(self, split: str) -> Crop:
-        training = self._training
-        if split == "val":
-            return Crop(training.crop, zoom=1.0, random=False)
-        return Crop(
-            training.crop, zoom=training.zoom, random=training.augmentation.random_crop, enlarge=training.enlarge
-        )
-
 
 def can_store(network: torch.nn.Module, augmentation: Augmentation) -> bool:
     """Return whether an encoder gives the same for a photograph each time: it is frozen, and nothing is augmented."""
-    plain = Augmentation(flip=False, random_crop=False, noise=(), contrast=0, brightness=0)
-    return isinstance(network, TransferNetwork) and network.frozen and augmentation == plain
+    return isinstance(network, TransferNetwork) and network.frozen and augmentation == AUGMENTATIONS["none"]
 
 
 def store_features(
@@ -160,6 +152,7 @@ def store_features(
         OutputError: the file cannot be written; nothing is left behind.
     """
     cut = f"{crop.size}" if crop.enlarge == 1 else f"{crop.size} x {crop.enlarge}"
+    cut += " whole" * crop.whole + " lanczos" * crop.lanczos
     digest = hashlib.sha256(f"{source_key(source)} {_drawn(source)} {cut} {space} {half}".encode())
     digest.update(f"{type(network).__name__} {torch.__version__}".encode())
     for name, value in network.encoder.state_dict().items():

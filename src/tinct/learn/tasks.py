@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -248,13 +249,14 @@ class ColorizeTask(lightning.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> torch.Tensor:
         """Return the loss of one batch."""
-        rgb, mask = self.augmenter.geometry(*self._pictures(batch))
+        forms = batch.get("form")
+        rgb, mask = self.augmenter.geometry(*self._pictures(batch), forms)
         if self.task == "rgb":  # what the network gives has the light that it was shown
             with torch.autocast(rgb.device.type, enabled=False):
                 rgb = self.augmenter.light(rgb)
         luma, chroma = split_rgb(rgb, self.space)
         with torch.autocast(luma.device.type, enabled=False):
-            seen = self.augmenter.grain(luma) if self.task == "rgb" else self.augmenter.luma(luma, rgb)
+            seen = self.augmenter.grain(luma, forms) if self.task == "rgb" else self.augmenter.luma(luma, rgb, forms)
         output = self._answer(batch, seen)
         values = self._compare(output, rgb, luma, chroma, mask, lab=self.table is None)
         loss = values.pop("loss")
@@ -353,31 +355,41 @@ class ColorizeTask(lightning.LightningModule):
 class Schedule:
     """The learning rate over a training: a short rise, a plateau, and a straight fall to nearly nothing.
 
-    The fall is the second step at a lower rate of Billaut et al. 2018, without the jump. A training resumed with
-    another number of steps keeps its plateau and falls at its new end.
+    Or two steps, as Billaut et al. 2018 trained: the whole rate from the start, then a lower one at once. A training
+    resumed with another number of steps keeps its plateau and falls, or takes its second step, at its new end.
     """
 
     def __init__(
-        self, *, steps: int, decay: float, warmup: int = 200, spent: Callable[[], float] | None = None
+        self,
+        *,
+        steps: int,
+        decay: float,
+        warmup: int = 200,
+        second_rate: float | None = None,
+        spent: Callable[[], float] | None = None,
     ) -> None:
         """Plan the rate.
 
         Args:
             steps: of the whole training.
-            decay: share of them over which the rate falls, 0..1.
+            decay: share of them over which the rate falls, or that the second of two steps takes, 0..1.
             warmup: steps over which it rises; a tenth of all at most.
+            second_rate: factor in the second of two steps; without it the rate rises first and falls straight.
             spent: returns the share of the time that is over, where time may end the training before its steps.
         """
         self.steps = steps
         self.decay = decay
         self.warmup = min(warmup, max(1, steps // 10))
+        self.second_rate = second_rate
         self.spent = spent
 
     def __call__(self, step: int) -> float:
         """Return the factor on the learning rate at a step."""
-        rise = min(1.0, (step + 1) / self.warmup)
         falling = self.decay * self.steps
-        left = (self.steps - step) / falling if falling > 0 else 1.0
+        left = (self.steps - step) / falling if falling > 0 else math.inf
         if self.spent is not None and falling > 0:
             left = min(left, (1 - self.spent()) / self.decay)
+        if self.second_rate is not None:
+            return self.second_rate if left <= 1 else 1.0
+        rise = min(1.0, (step + 1) / self.warmup)
         return rise * min(1.0, max(0.01, left))

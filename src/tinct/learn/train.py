@@ -240,7 +240,8 @@ def _callbacks(
         callbacks.append(timer)
     if val_source.count:
         # Before the average, which steps back when validation ends: the sheets show what is exported.
-        callbacks.append(SampleSheets(val_source, run.path / "samples", multiple=multiple))
+        letterbox = run.training.letterbox
+        callbacks.append(SampleSheets(val_source, run.path / "samples", multiple=multiple, letterbox=letterbox))
     if run.training.average > 0:
         decay = run.training.average**AVERAGE_EVERY
         callbacks.append(EMAWeightAveraging(decay=decay, update_every_n_steps=AVERAGE_EVERY, use_buffers=True))
@@ -258,12 +259,13 @@ def _callbacks(
 
 def _schedule(training: Training, *, steps: int, timer: Timer | None, device: torch.device) -> Schedule:
     """Plan the learning rate; where time may end the training first, by the share of it that is over."""
+    second = training.second_rate if training.schedule == "two-step" else None
     if timer is None or training.minutes is None:
-        return Schedule(steps=steps, decay=training.decay)
+        return Schedule(steps=steps, decay=training.decay, second_rate=second)
     seconds = 60 * training.minutes
     # Of one clock, since processes with different rates would drift apart.
     spent = lambda: of_first(float(timer.time_elapsed()) / seconds, device)  # noqa: E731
-    return Schedule(steps=steps, decay=training.decay, spent=spent)
+    return Schedule(steps=steps, decay=training.decay, second_rate=second, spent=spent)
 
 
 def _planned_steps(checkpoint: Path | None, *, steps: int, epochs: int) -> int:

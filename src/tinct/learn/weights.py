@@ -66,7 +66,7 @@ def load_start(network: Network, training: Training, source: Source, encoder: En
 
 def training_luma(training: Training, source: Source) -> Iterator[torch.Tensor]:
     """Yield luma of training photographs (64, 1, H, W) in 0..1, without end."""
-    crop = Crop(training.crop, zoom=1.0, random=False)
+    crop = Crop.of(training, "val")
     stream = PhotoStream(source, crop=crop, batch_size=64, seed=training.seed, epoch=0, endless=True)
     for batch in loader(stream, workers=0):
         yield split_rgb(batch["rgb"].permute(0, 3, 1, 2).float() / 255, training.space)[0]

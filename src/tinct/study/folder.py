@@ -189,8 +189,7 @@ class Study:
 
     def working_size(self, arm: Arm, seed: int) -> int:
         """Return the working size of an arm: as the recipe says, or that of its training pictures."""
-        training = self.training(arm, seed)
-        size: int = arm.evaluation.given().get("size") or max(32, round(training.crop * training.zoom**0.5 / 16) * 16)
+        size: int = arm.evaluation.given().get("size") or self.training(arm, seed).seen_size
         return size
 
     def baseline(self, name: str) -> Path:

@@ -27,6 +27,7 @@ NO_AUGMENTATION: dict[str, Any] = {
     "noise": (),
     "contrast": 0.0,
     "brightness": 0.0,
+    "sevenfold": False,
 }
 
 
@@ -222,7 +223,8 @@ def steps_of(training: Training, photographs: int) -> int:
     """Return the steps of a training on a number of photographs; for one given in minutes, more than it will do."""
     steps = training.epoch_steps
     if steps is None:
-        steps = max(1, min(photographs, training.limit or photographs) // training.batch_size)
+        shown = training.augmentation.forms * min(photographs, training.limit or photographs)
+        steps = max(1, shown // training.batch_size)
     return training.epochs * steps
 
 

@@ -184,10 +184,16 @@ def _training_kinds() -> dict[str, Any]:
     from tinct.learn.settings import Augmentation, Training
 
     kinds = _kinds(Training, Augmentation)
-    for name in ("data", "augmentation", "seed", "val"):  # the study sets them, or the recipe has other words for them
+    for name in ("data", "seed", "val"):  # the study sets them, or the recipe has other words for them
         del kinds[name]
     # A number of categories stands for the largest ones. `augment` set to false turns all augmentation off.
-    more = {"categories": int | tuple[str, ...], "steps": Annotated[int, Meta(ge=1)], "augment": bool}
+    # `augmentation` is the name of a set.
+    more = {
+        "augmentation": str,
+        "categories": int | tuple[str, ...],
+        "steps": Annotated[int, Meta(ge=1)],
+        "augment": bool,
+    }
     return {**kinds, **more}
 
 

@@ -155,9 +155,8 @@ def _measure(
     first = make()
     task = _task(training, first, bins)
     crop = max(first.multiple, CROP // first.multiple * first.multiple)
-    stream = PhotoStream(
-        source, crop=Crop(crop, zoom=training.zoom), batch_size=BATCH, seed=training.seed, epoch=0, endless=True
-    )
+    cropped = Crop(crop, zoom=training.zoom, whole=training.letterbox, lanczos=training.scaling == "lanczos")
+    stream = PhotoStream(source, crop=cropped, batch_size=BATCH, seed=training.seed, epoch=0, endless=True)
     batches = iter(stream)
     fixed, others = next(batches), list(islice(batches, 3))
     luma = _luma(fixed, training.space)

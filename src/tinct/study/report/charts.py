@@ -351,7 +351,8 @@ def _units(results: Results, arm: str, name: str) -> tuple[Any, ...]:
         return ()
     if training.task != "bins":
         return (training.task, training.space)
-    weights = (training.rebalance,) if name == "loss" else ()
+    told = f"lambda {training.rebalance:g}" if training.amplitude is None else f"amplitude {training.amplitude:g}"
+    weights = (told,) if name == "loss" else ()
     return (training.task, training.space, training.grid, training.bins, *weights)
 
 
@@ -359,7 +360,7 @@ def _unit_words(units: tuple[Any, ...]) -> str:
     """Put what `_units` returned into a few words."""
     if units[0] != "bins":
         return "whole picture" if units[0] == "rgb" else f"chroma in {units[1]}"
-    weights = f", lambda {units[4]:g}" if len(units) > 4 else ""
+    weights = f", {units[4]}" if len(units) > 4 else ""
     return f"{units[3]} bins of {units[2]}x{units[2]}, {units[1]}{weights}"
 
 

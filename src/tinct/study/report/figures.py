@@ -61,9 +61,10 @@ def draw_bins(bins: ColorBins, target: str | Path) -> Path:
     colors = bin_colors(bins)
     _map(axes[0, 0], bins, colors[bins.lookup], f"(a) colour of the {bins.count} bins at luma {MIDDLE_LUMA}")
     frequencies = np.maximum(bins.frequencies, np.finfo(np.float64).tiny)
-    _log_map(axes[0, 1], bins, frequencies, "(b) frequency")
+    apart = f"1 to {bins.frequencies.max() / frequencies.min():,.0f}"
+    _log_map(axes[0, 1], bins, frequencies, f"(b) frequency, {apart}")
     _log_map(axes[1, 0], bins, 1 / frequencies, "(c) inverse frequency")
-    _log_map(axes[1, 1], bins, bins.weights, f"(d) weight, lambda {bins.rebalance:g}")
+    _log_map(axes[1, 1], bins, bins.weights, f"(d) weight, 1 to {bins.amplitude:,.3g}, lambda {bins.rebalance:.3g}")
     save_figure(figure, path)
     return path
 

@@ -138,7 +138,10 @@ def _order(training: Training) -> tuple[object, ...]:
         training.categories,
         training.resample,
         training.workers,
+        training.letterbox,
+        training.scaling,
         training.augmentation.random_crop,
+        training.augmentation.sevenfold,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -18,6 +18,9 @@ from tinct.study.folder import open_colorizer, picture_maker
 from tinct.study.measure import Pixels, grey_of, leave_grey
 from tinct.study.report.figures import new_figure
 from tinct.study.report.tables import Results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LONGEST = 176  # of a picture on the page, in pixels
 VAL_SHOWN, TRAIN_SHOWN, DETAIL_SHOWN = 6, 4, 3
@@ -118,14 +121,7 @@ def _temperatures(name: str, folder: str, colorizer: Colorizer, lumas: list[Pixe
 
 
 def _confidences(name: str, folder: str, colorizer: Colorizer, lumas: list[Pixels]) -> Sheet:
-    rows = []
-    for luma in lumas:
-        sure = colorizer.predict(luma.astype(np.float32) / 255).confidence
-        if sure is None:
-            continue
-        probability, ratio = sure
-        clear = np.log(np.clip(ratio, 1, RATIO_TOP)) / np.log(RATIO_TOP)
-        rows.append([colorizer(luma), _heat(probability, luma.shape), _heat(clear, luma.shape)])
+    rows = [[colorizer(luma), *maps] for luma in lumas if (maps := confidence_maps(colorizer, luma))]
     return Sheet(
         f"confidence-{folder}",
         f"{name}: dark is unsure, light is sure. Probability of the likeliest bin, from 0 to 1; its ratio to the "
@@ -133,6 +129,19 @@ def _confidences(name: str, folder: str, colorizer: Colorizer, lumas: list[Pixel
         ["picture", "probability", "ratio"],
         rows,
     )
+
+
+def confidence_maps(colorizer: Colorizer, luma: Pixels) -> list[Pixels]:
+    """Return pictures (H, W, 3) of a network's confidence for luma (H, W) uint8; none of one without bins.
+
+    Dark is unsure and light is sure: the likeliest bin's probability, and its ratio to the second's up to `RATIO_TOP`.
+    """
+    sure = colorizer.predict(luma.astype(np.float32) / 255).confidence
+    if sure is None:
+        return []
+    probability, ratio = sure
+    clear = np.log(np.clip(ratio, 1, RATIO_TOP)) / np.log(RATIO_TOP)
+    return [_heat(probability, luma.shape), _heat(clear, luma.shape)]
 
 
 def _heat(values: NDArray[Any], shape: tuple[int, ...]) -> Pixels:
@@ -147,8 +156,16 @@ def write_sheet(sheet: Sheet, folder: Path) -> None:
     """Write a sheet as one PNG and one SVG, its headings above the columns."""
     if not sheet.rows:
         return
+    figure = sheet_figure(sheet)
+    for suffix in ("png", "svg"):
+        with written_beside(folder / f"{sheet.name}.{suffix}") as beside:
+            figure.savefig(beside, format=suffix, dpi=130, facecolor="white")
+
+
+def sheet_figure(sheet: Sheet, *, cell: float = 1.5) -> Figure:
+    """Return a sheet as a figure, its headings above the columns, a picture `cell` inches wide."""
     columns, rows = len(sheet.headings), len(sheet.rows)
-    figure = new_figure(1.5 * columns, 1.5 * rows + 0.4)
+    figure = new_figure(cell * columns, cell * rows + 0.4)
     for row, (pictures, all_axes) in enumerate(
         zip(sheet.rows, figure.subplots(rows, columns, squeeze=False), strict=True)
     ):
@@ -157,6 +174,4 @@ def write_sheet(sheet: Sheet, folder: Path) -> None:
             axes.set_axis_off()
             if row == 0:
                 axes.set_title(heading, fontsize=8)
-    for suffix in ("png", "svg"):
-        with written_beside(folder / f"{sheet.name}.{suffix}") as beside:
-            figure.savefig(beside, format=suffix, dpi=130, facecolor="white")
+    return figure

@@ -1,0 +1,154 @@
+"""Figures as in Billaut et al. 2018: temperatures, confidence, losses, and how often colours occur."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.bins import ColorBins, bin_colors
+from tinct.color.spaces import chroma_space
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.errors import DataError
+from tinct.study.measure import Pixels, grey_of, leave_grey
+from tinct.study.report.charts import chart_style
+from tinct.study.report.figures import new_figure, save_figure
+from tinct.study.report.sheets import Sheet, confidence_maps, sheet_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Progress = Callable[[int, int], None]
+# The paper's colours: true or training, predicted, of the whole dataset, validation.
+BLUE, ORANGE, GREEN, RED = "#3182ce", "#dd7a1f", "#2a9d72", "#d1453b"
+_CELL = 2.3  # inches of a picture
+
+
+def draw_temperatures(
+    colorizers: Mapping[str, Colorizer],
+    temperatures: Sequence[float],
+    photographs: Sequence[Pixels],
+    path: Path,
+    progress: Progress | None = None,
+) -> Path:
+    """Draw photographs (H, W, 3) in grey, by each network (name -> it) at each temperature, and as they are.
+
+    Source: figure 4, and of two networks figure 10.
+    """
+    rows = []
+    for done, photograph in enumerate(photographs, start=1):
+        luma = grey_of(photograph)
+        made = [each.changed(temperature=degree)(luma) for each in colorizers.values() for degree in temperatures]
+        rows.append([leave_grey(luma), *made, photograph])
+        if progress:
+            progress(done, len(photographs))
+    headings = [f"{name}{', ' if name else ''}T {degree:g}" for name in colorizers for degree in temperatures]
+    sheet = Sheet("temperatures", "", ["grey", *headings, "truth"], rows)
+    save_figure(sheet_figure(sheet, cell=_CELL), path)
+    return path
+
+
+def draw_confidence(
+    colorizer: Colorizer, photographs: Sequence[Pixels], path: Path, *, progress: Progress | None = None
+) -> Path:
+    """Draw photographs (H, W, 3), what a network makes of them, and how sure it is; source: figure 7."""
+    rows = []
+    for done, photograph in enumerate(photographs, start=1):
+        luma = grey_of(photograph)
+        rows.append([photograph, colorizer(luma), *confidence_maps(colorizer, luma)])
+        if progress:
+            progress(done, len(photographs))
+    headings = [
+        "truth",
+        f"T {colorizer.temperature:g}",
+        "top bin's probability, 0 to 1",
+        "ratio to the second, 1 to 10",
+    ]
+    save_figure(sheet_figure(Sheet("confidence", "", headings, rows), cell=_CELL), path)
+    return path
+
+
+def draw_loss(table: Path, path: Path) -> Path:
+    """Draw the losses of a training's metrics.csv along its steps: training blue, validation red; source: figure 8.
+
+    Raises:
+        DataError: no epoch is finished.
+    """
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise DataError(f"{table}: cannot be read ({error.strerror}); train on") from error
+    if not rows:
+        raise DataError(f"{table}: no epoch is finished yet; train on")
+    with chart_style():
+        figure = new_figure(7, 4)
+        axes = figure.subplots()
+        for column, color, name in (("train_loss", BLUE, "training"), ("val_loss", RED, "validation")):
+            points = [(int(row["step"]), float(row[column])) for row in rows if row.get(column)]
+            if points:
+                axes.plot(*zip(*points, strict=True), "o-", color=color, label=name, markersize=3, linewidth=1.5)
+        axes.set(xlabel="steps", ylabel="loss")
+        axes.legend()
+        save_figure(figure, path)
+    return path
+
+
+def draw_colors(
+    colorizer: Colorizer, photographs: Sequence[Pixels], path: Path, *, progress: Progress | None = None
+) -> Path:
+    """Draw how often each bin occurs in photographs (H, W, 3), in a network's colours for them, and in its dataset.
+
+    Source: figure 9.
+    """
+    bins = colorizer.session.bins
+    assert bins is not None
+    true, predicted = np.zeros(bins.count), np.zeros(bins.count)
+    for done, photograph in enumerate(photographs, start=1):
+        true += count_bins(bins, photograph)
+        predicted += count_bins(bins, colorizer(grey_of(photograph)))
+        if progress:
+            progress(done, len(photographs))
+    with chart_style():
+        figure = new_figure(11, 6)
+        top, bottom = figure.subplots(2, 1, sharex=True)
+        _bars(top, {"true": true / true.sum(), "predicted": predicted / predicted.sum()}, (BLUE, ORANGE))
+        top.set(title=f"pixels of {len(photographs)} photographs, T {colorizer.temperature:g}")
+        _bars(bottom, {"training set": bins.frequencies}, (GREEN,))
+        bottom.set(title="pixels that the bins were learned from", xlabel="colour bin, the commonest first")
+        _swatches(bottom, bins)
+        save_figure(figure, path)
+    return path
+
+
+def count_bins(bins: ColorBins, rgb: Pixels) -> NDArray[np.float64]:
+    """Count the pixels of sRGB (H, W, 3) in each bin, (n,)."""
+    chroma = chroma_space(bins.space).split(rgb.astype(np.float32) / 255)[1]
+    return np.bincount(bins.encode(chroma).reshape(-1), minlength=bins.count).astype(np.float64)
+
+
+def _bars(axes: Axes, shares: Mapping[str, NDArray[np.float64]], colors: tuple[str, ...]) -> None:
+    width = 0.8 / len(shares)
+    for place, ((name, values), color) in enumerate(zip(shares.items(), colors, strict=True)):
+        axes.bar(np.arange(len(values)) - 0.4 + (place + 0.5) * width, values, width, color=color, label=name)
+    axes.set(ylabel="share of the pixels")
+    axes.grid(visible=False, axis="x")
+    axes.legend()
+
+
+def _swatches(axes: Axes, bins: ColorBins) -> None:
+    """Show each bin's colour below the axis."""
+    axes.set_xticks(range(bins.count), [str(place) for place in range(bins.count)], fontsize=7)
+    for place, color in enumerate(bin_colors(bins)):
+        axes.add_patch(_patch(place, color, axes))
+
+
+def _patch(place: int, color: NDArray[np.float32], axes: Axes) -> object:
+    from matplotlib.patches import Rectangle
+
+    transform = axes.get_xaxis_transform()
+    return Rectangle((place - 0.45, -0.06), 0.9, 0.05, color=tuple(color), transform=transform, clip_on=False)

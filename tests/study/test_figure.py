@@ -1,0 +1,116 @@
+"""The paper's figures of a training: what they show is what the training's files and its network say."""
+
+from __future__ import annotations
+
+import csv
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from typer.testing import CliRunner  # noqa: E402
+
+from tinct.cli import build  # noqa: E402
+from tinct.data.source import open_source, pictures  # noqa: E402
+from tinct.errors import ModelError, SettingError  # noqa: E402
+from tinct.learn.run import Run  # noqa: E402
+from tinct.learn.settings import Training  # noqa: E402
+from tinct.learn.train import train  # noqa: E402
+from tinct.study.figure import KINDS, bins_of, draw_figure  # noqa: E402
+from tinct.study.report import paper  # noqa: E402
+
+SMALL = {"network": "flat", "options": {"width": 4}, "bins": 8, "crop": 32, "batch_size": 8, "workers": 0, "limit": 16}
+
+
+@pytest.fixture(scope="module")
+def trained(dataset, tmp_path_factory):
+    training = Training(data=str(dataset), devices="cpu", epochs=2, **SMALL)
+    return train(training, tmp_path_factory.mktemp("run") / "run").path
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Keep figures as they are saved."""
+    figures = []
+    save = paper.save_figure
+    monkeypatch.setattr(paper, "save_figure", lambda figure, path: (figures.append(figure), save(figure, path)))
+    return figures
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_command_draws_each_figure_of_a_training(trained, tmp_path, kind):
+    target = tmp_path / f"{kind}.png"
+    both = [str(trained)] * (2 if kind == "against" else 1)
+    result = CliRunner().invoke(build(), ["figure", kind, *both, "-o", str(target), "--limit", "2"])
+    assert result.exit_code == 0, result.output
+    assert str(target) in result.stdout
+    assert cv2.imread(str(target)).std() > 10
+
+
+def test_losses_are_those_of_the_table_along_its_steps(trained, tmp_path, drawn):
+    draw_figure("loss", [trained], tmp_path / "loss.svg")
+    lines = {line.get_label(): line for line in drawn[0].axes[0].lines}
+    with (trained / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["2", "4"]
+    for name, column in (("training", "train_loss"), ("validation", "val_loss")):
+        assert list(lines[name].get_xdata()) == [2, 4]
+        assert list(lines[name].get_ydata()) == pytest.approx([float(row[column]) for row in rows])
+    assert (lines["training"].get_color(), lines["validation"].get_color()) == (paper.BLUE, paper.RED)
+
+
+def test_colours_are_counted_in_truth_and_dataset(trained, dataset, tmp_path, drawn):
+    draw_figure("colors", [trained], tmp_path / "colors.png")
+    top, bottom = drawn[0].axes
+    true, predicted = ([bar.get_height() for bar in bars] for bars in top.containers)
+    bins = Run.open(trained).bins
+    counts = np.zeros(bins.count)
+    for rgb in pictures(open_source(dataset, split="val")):
+        yuv = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2YUV)[..., 1:] - 0.5  # an outside BT.601
+        counts += np.bincount(bins.encode(yuv).ravel(), minlength=8)
+    assert true == pytest.approx(counts / counts.sum(), abs=0.02)
+    assert sum(predicted) == pytest.approx(1)
+    assert [bar.get_height() for bar in bottom.containers[0]] == pytest.approx(bins.frequencies)
+    assert len(bins_of(trained).frequencies) == 8
+
+
+def test_photographs_stand_in_grey_at_each_temperature_and_as_they_are(trained, tmp_path, drawn):
+    draw_figure("temperatures", [trained], tmp_path / "t.png", limit=3, temperatures=(0.1, 1.0))
+    axes = drawn[0].axes
+    assert [axis.get_title() for axis in axes[:4]] == ["grey", "T 0.1", "T 1", "truth"]
+    assert len(axes) == 3 * 4
+    validated = list(pictures(open_source(Run.open(trained).training.data, split="val")))
+    for row in range(3):
+        grey, vivid, dull, truth = (np.asarray(axis.images[0].get_array()).astype(int) for axis in axes[4 * row :][:4])
+        assert any(truth.shape == other.shape and (truth == other).all() for other in validated)
+        assert (grey[..., 0] == grey[..., 2]).all()
+        assert not (vivid == dull).all()
+
+
+def test_what_cannot_be_drawn_is_refused(trained, photos, tiny_model, tiny_chroma_model, tmp_path):
+    target = tmp_path / "x.png"
+    for kind, places, kind_of_error, told in (
+        ("hands", [trained], SettingError, "no figure 'hands'; there are: bins, temperatures"),
+        ("against", [trained], SettingError, "of 2 trainings, not of 1"),
+        ("loss", [tiny_model], SettingError, "no training's folder"),
+        ("colors", [tiny_model], SettingError, "name some with --data"),
+    ):
+        with pytest.raises(kind_of_error, match=told):
+            draw_figure(kind, places, target)
+    with pytest.raises(ModelError, match="has no colour bins"):
+        draw_figure("confidence", [tiny_chroma_model], target, data=photos, limit=1)
+    with pytest.raises(SettingError, match="at one temperature, not at 2"):
+        draw_figure("colors", [tiny_model], target, data=photos, limit=1, temperatures=(0.1, 1))
+    with pytest.raises(SettingError, match=r"\.png, \.svg, \.pdf"):
+        draw_figure("bins", [trained], tmp_path / "x.gif")
+    assert not target.exists()
+
+
+def test_two_trainings_of_different_photographs_are_not_set_against_each_other(trained, photos, tmp_path):
+    other = train(Training(data=str(photos), devices="cpu", epochs=1, **SMALL), tmp_path / "other").path
+    with pytest.raises(SettingError, match="have different photographs"):
+        draw_figure("against", [trained, other], tmp_path / "x.png")
+    draw_figure("against", [trained, other], tmp_path / "x.png", data=photos, limit=1)
+    assert (tmp_path / "x.png").is_file()
