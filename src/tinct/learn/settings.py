@@ -230,7 +230,8 @@ class Training:
     @property
     def seen_size(self) -> int:
         """The size, sqrt(height x width), at which it sees photographs: of 4:3 in a letterbox, or at the mean zoom."""
-        return max(32, round(self.crop * (0.75 if self.letterbox else self.zoom) ** 0.5 / 16) * 16)
+        size: float = self.crop * (0.75 if self.letterbox else self.zoom) ** 0.5
+        return max(32, round(size / 16) * 16)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

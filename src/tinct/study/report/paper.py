@@ -21,6 +21,7 @@ from tinct.study.report.sheets import Sheet, confidence_maps, sheet_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.patches import Rectangle
 
 Progress = Callable[[int, int], None]
 # The paper's colours: true or training, predicted, of the whole dataset, validation.
@@ -48,7 +49,7 @@ def draw_temperatures(
             progress(done, len(photographs))
     headings = [f"{name}{', ' if name else ''}T {degree:g}" for name in colorizers for degree in temperatures]
     sheet = Sheet("temperatures", "", ["grey", *headings, "truth"], rows)
-    save_figure(sheet_figure(sheet, cell=_CELL), path)
+    save_figure(sheet_figure(sheet, cell=_CELL, tight=True), path)
     return path
 
 
@@ -68,7 +69,7 @@ def draw_confidence(
         "top bin's probability, 0 to 1",
         "ratio to the second, 1 to 10",
     ]
-    save_figure(sheet_figure(Sheet("confidence", "", headings, rows), cell=_CELL), path)
+    save_figure(sheet_figure(Sheet("confidence", "", headings, rows), cell=_CELL, tight=True), path)
     return path
 
 
@@ -135,7 +136,7 @@ def _bars(axes: Axes, shares: Mapping[str, NDArray[np.float64]], colors: tuple[s
     width = 0.8 / len(shares)
     for place, ((name, values), color) in enumerate(zip(shares.items(), colors, strict=True)):
         axes.bar(np.arange(len(values)) - 0.4 + (place + 0.5) * width, values, width, color=color, label=name)
-    axes.set(ylabel="share of the pixels")
+    axes.set(ylabel="share of the pixels", yscale="log", ylim=(1e-5, 1))
     axes.grid(visible=False, axis="x")
     axes.legend()
 
@@ -143,12 +144,13 @@ def _bars(axes: Axes, shares: Mapping[str, NDArray[np.float64]], colors: tuple[s
 def _swatches(axes: Axes, bins: ColorBins) -> None:
     """Show each bin's colour below the axis."""
     axes.set_xticks(range(bins.count), [str(place) for place in range(bins.count)], fontsize=7)
+    axes.tick_params(axis="x", length=0, pad=14)
     for place, color in enumerate(bin_colors(bins)):
         axes.add_patch(_patch(place, color, axes))
 
 
-def _patch(place: int, color: NDArray[np.float32], axes: Axes) -> object:
-    from matplotlib.patches import Rectangle
+def _patch(place: int, color: NDArray[np.float32], axes: Axes) -> Rectangle:
+    from matplotlib import patches
 
     transform = axes.get_xaxis_transform()
-    return Rectangle((place - 0.45, -0.06), 0.9, 0.05, color=tuple(color), transform=transform, clip_on=False)
+    return patches.Rectangle((place - 0.45, -0.06), 0.9, 0.05, color=tuple(color), transform=transform, clip_on=False)

@@ -162,12 +162,16 @@ def write_sheet(sheet: Sheet, folder: Path) -> None:
             figure.savefig(beside, format=suffix, dpi=130, facecolor="white")
 
 
-def sheet_figure(sheet: Sheet, *, cell: float = 1.5) -> Figure:
-    """Return a sheet as a figure, its headings above the columns, a picture `cell` inches wide."""
+def sheet_figure(sheet: Sheet, *, cell: float = 1.5, tight: bool = False) -> Figure:
+    """Return a sheet as a figure, its headings above the columns, a picture `cell` inches wide.
+
+    Rows are as high as columns are wide, or with `tight` as high as their pictures.
+    """
     columns, rows = len(sheet.headings), len(sheet.rows)
-    figure = new_figure(cell * columns, cell * rows + 0.4)
+    heights = [max(picture.shape[0] / picture.shape[1] for picture in row) if tight else 1.0 for row in sheet.rows]
+    figure = new_figure(cell * columns, cell * sum(heights) + 0.4)
     for row, (pictures, all_axes) in enumerate(
-        zip(sheet.rows, figure.subplots(rows, columns, squeeze=False), strict=True)
+        zip(sheet.rows, figure.subplots(rows, columns, squeeze=False, height_ratios=heights), strict=True)
     ):
         for axes, picture, heading in zip(all_axes, pictures, sheet.headings, strict=True):
             axes.imshow(picture)
