@@ -1,15 +1,18 @@
-"""Calls in threads whose results come in the order of their items."""
+"""Calls in threads and processes whose results come in the order of their items."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
-from tinct.parallel import ordered_map
+from tinct.errors import TinctError
+from tinct.parallel import ordered_map, process_map
 
 
 def test_results_come_in_the_order_of_their_items_however_long_each_takes() -> None:
@@ -64,3 +67,14 @@ def test_several_maps_share_a_pool_that_stays_open() -> None:
         assert pool.submit(note, 1).result() == 2
     assert names
     assert all(name.startswith("shared") for name in names)
+
+
+def test_processes_give_results_in_order_and_their_errors() -> None:
+    assert list(process_map(partial(partial, pow, 2), range(5), workers=2)) == [1, 2, 4, 8, 16]
+    with pytest.raises(TypeError, match="unsupported operand"):
+        list(process_map(partial(partial, pow, 2), ["no number"], workers=1))
+
+
+def test_a_process_that_dies_ends_the_map_with_a_remedy() -> None:
+    with pytest.raises(TinctError, match="a worker process died"):
+        list(process_map(partial(partial, os._exit), [3], workers=1))

@@ -1,13 +1,15 @@
-"""An ordered map over threads, and how many of them make sense."""
+"""Ordered maps over threads and over processes, and how many of them make sense."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from tinct.errors import TinctError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -20,13 +22,55 @@ def core_count() -> int:
     return os.cpu_count() or 1
 
 
+def process_map(
+    make: Callable[[], Callable[[Item], Result]], items: Iterable[Item], *, workers: int
+) -> Generator[Result, None, None]:
+    """Call a function on several items at once in processes of this machine; yield the results in the items' order.
+
+    The processes import the caller's main module, whose work must be under `if __name__ == "__main__":`.
+
+    Args:
+        make: called once in each process; returns the function. It, the items and the results are pickled.
+        items: read in the caller's thread, no further ahead than needed.
+        workers: how many processes.
+
+    Raises:
+        TinctError: a process died. Errors of the function are raised as they are.
+    """
+    from concurrent.futures import ProcessPoolExecutor  # these take long to import
+    from multiprocessing import get_context
+
+    anew = get_context("spawn")  # libvips, OpenCV and the runtimes have threads, which do not survive a fork
+    with ProcessPoolExecutor(workers, mp_context=anew, initializer=_begin, initargs=(make,)) as pool:
+        try:
+            yield from ordered_map(_work, items, pool=pool, ahead=2 * workers)
+        except (GeneratorExit, KeyboardInterrupt, SystemExit):
+            for process in list(pool._processes.values()):  # told to stop, nobody waits for what they are at
+                process.terminate()
+            raise
+        except BrokenExecutor as error:
+            remedy = "for want of memory perhaps; what is finished stays: run again, with fewer processes"
+            raise TinctError(f"a worker process died, {remedy}") from error
+
+
+_made: list[Callable[[Any], Any]] = []  # in a process of `process_map`: its function
+
+
+def _begin(make: Callable[[], Callable[[Any], Any]]) -> None:
+    _made.append(make())
+
+
+def _work(item: Any) -> Any:
+    return _made[0](item)
+
+
 def ordered_map(
     function: Callable[[Item], Result],
     items: Iterable[Item],
     *,
     threads: int | None = None,
     ahead: int | None = None,
-    pool: ThreadPoolExecutor | None = None,
+    pool: Executor | None = None,
 ) -> Generator[Result, None, None]:
     """Call a function on several items at once; yield the results in the items' order.
 
@@ -35,7 +79,7 @@ def ordered_map(
         items: read in the caller's thread, no further ahead than needed.
         threads: as many as there are cores without it.
         ahead: calls under way or results waiting to be taken, at most; twice the threads without it.
-        pool: threads that several maps share, instead of its own; it stays open.
+        pool: threads, or processes, that several maps share, instead of its own threads; it stays open.
 
     Yields:
         The results. After an error, or where the caller stops, no other call is begun; those under way in threads of

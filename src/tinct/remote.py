@@ -6,11 +6,8 @@ comes twice.
 
 from __future__ import annotations
 
-import http.client
 import re
 import time
-import urllib.error
-import urllib.request
 from typing import Any
 
 from tinct.errors import MissingExtraError, SettingError
@@ -18,7 +15,6 @@ from tinct.errors import MissingExtraError, SettingError
 TRIES = 6  # of one request, without a byte between them
 PAUSE = 0.5  # seconds after the first that failed; twice as long after each further one
 TIMEOUT = 60.0
-_BROKEN = (OSError, http.client.HTTPException)
 
 
 class UnreachableError(OSError):
@@ -81,6 +77,9 @@ class _HttpStream:
     """The body of an answer, read as if it never broke."""
 
     def __init__(self, address: str) -> None:
+        from http.client import HTTPException  # it takes long to import
+
+        self._broken = (OSError, HTTPException)
         self._address = address
         self._at = 0
         self._size: int | None = None
@@ -119,7 +118,7 @@ class _HttpStream:
                 piece: bytes = self._answer.read(most if most > 0 else 1 << 20)
                 if not piece and self._size is not None and self._at < self._size:
                     raise ConnectionError(f"the connection ended after {self._at} of {self._size} bytes")
-            except _BROKEN as error:
+            except self._broken as error:
                 self._wait(error)
                 self._again()
                 continue
@@ -129,6 +128,9 @@ class _HttpStream:
 
     def _again(self) -> None:
         """Ask for the rest of the file."""
+        import urllib.error
+        import urllib.request
+
         while True:
             self.close()
             headers = {"Range": f"bytes={self._at}-"} if self._at else {}
@@ -147,7 +149,7 @@ class _HttpStream:
                 self._wait(error)
             except UnreachableError:
                 raise
-            except _BROKEN as error:
+            except self._broken as error:
                 self._wait(error)
 
     def _check_same(self) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tinct.cli.options import options_of, takes
+from tinct.cli.options import EngineName, RayAddress, options_of, takes
 from tinct.cli.output import exit_by, print_row, print_sum, shown_rows
 from tinct.coloring.settings import PhotoSettings
 
@@ -61,18 +61,6 @@ HintsFile = Annotated[
     ),
 ]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look into subfolders too.")]
-EngineName = Annotated[
-    str,
-    typer.Option(
-        "--engine",
-        metavar="local|ray",
-        help="Choose what works on several pictures at once: threads here, or worker processes of Ray (extra `ray`).",
-    ),
-]
-RayAddress = Annotated[
-    str | None,
-    typer.Option(metavar="HOST:PORT|auto", help="Join this running Ray cluster. Default: a Ray of this machine alone."),
-]
 AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print one line of JSON for each picture (on stderr if the picture goes to stdout)."),

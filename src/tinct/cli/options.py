@@ -39,6 +39,18 @@ Name = Annotated[
     list[str] | None,
     typer.Option("--name", metavar="HOST", help="Answer to this host name, too; may be given several times."),
 ]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="local|ray",
+        help="Choose what does the work: this machine, or worker processes of Ray (extra `ray`), perhaps on many.",
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT|auto", help="Join this running Ray cluster. Default: a Ray of this machine alone."),
+]
 Browser = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinct.cli.options import options_of, takes
+from tinct.cli.options import EngineName, RayAddress, options_of, takes
 from tinct.cli.output import progress
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import SettingError
@@ -23,6 +23,8 @@ EPILOG = """Examples:
 tinct video grandfather.mp4
 
 tinct video reel.mov -o reel.mkv --purpose archive
+
+tinct video feature.mkv -o coloured.mkv --workers 8
 
 tinct video reel.mov --preview 10 --start 60 --compare
 
@@ -42,6 +44,10 @@ HintsFile = Annotated[
 NoSmoothing = Annotated[bool, typer.Option("--no-smoothing", help="Colorize each frame alone; as --smoothing off.")]
 Preview = Annotated[float | None, typer.Option(metavar="SECONDS", help="Take only this much, from the start.")]
 ListShots = Annotated[bool, typer.Option("--list-shots", help="Print the shots, and colorize nothing.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Divide a long film among this many processes. Default: one does it all."),
+]
 Report = Annotated[bool, typer.Option("--report", help="Measure how much the result's colours flicker.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
 
@@ -59,6 +65,9 @@ def video(
     preview: Preview = None,
     list_shots: ListShots = False,
     report: Report = False,
+    workers: Workers = None,
+    engine: EngineName = "local",
+    ray_address: RayAddress = None,
     as_json: AsJson = False,
     **options: Any,
 ) -> None:
@@ -72,6 +81,9 @@ def video(
         return
     from tinct.coloring.film.colorize import colorize_video
     from tinct.coloring.hints.hint import load_film_hints
+    from tinct.coloring.photo.run import Engine
+
+    way = Engine(name=engine, ray_address=ray_address)
 
     options["hints"] = load_film_hints(hints) if hints is not None else ()
     options["end"] = _end(options["start"], options["end"], preview)
@@ -79,7 +91,7 @@ def video(
         options["smoothing"] = "off"
     settings = VideoSettings(**options)
     with progress("Colorizing", rate="frames/s") as show:
-        result = colorize_video(source, output, settings=settings, on_frame=show)
+        result = colorize_video(source, output, settings=settings, workers=workers, engine=way, on_frame=show)
     flicker = _flicker(result) if report else None
     if as_json:
         print(json.dumps(result.to_json() | ({} if flicker is None else {"flicker": flicker})))

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from tinct.coloring.film.colorize import Draw, VideoResult, colorize_video
+from tinct.coloring.film.colorize import VideoResult, colorize_video
+from tinct.coloring.film.work import Draw
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.editor import Editor
 from tinct.coloring.settings import VideoSettings

@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Lock
 
@@ -113,6 +113,25 @@ class SceneMemory:
         self._lock = Lock()
         for shot in shots:  # of those in a fade nothing is learned
             shot.keys = [key for key in shot.keys if self.dimming(key.pts, key.levels) == 1] or shot.keys
+
+    def around(self, begin: int | None, end: int | None) -> list[KeyedShot]:
+        """Return all shots, with the key frames that frames from one pts up to another may ask for, and no others."""
+        ends = [*self._starts[1:], None]
+        asked = {
+            index
+            for index, (start, stop) in enumerate(zip(self._starts, ends, strict=True))
+            if (end is None or start < end) and (begin is None or stop is None or stop > begin)
+        }
+        shared = {other for index in asked for other in self._shots[index].alike} - asked
+        return [
+            shot if index in asked else replace(shot, keys=[shot.keys[len(shot.keys) // 2]] if index in shared else [])
+            for index, shot in enumerate(self._shots)
+        ]
+
+    @property
+    def starts(self) -> list[int]:
+        """The pts of each shot's first frame."""
+        return self._starts
 
     def recall(self, pts: int, levels: Levels, answer: FloatArray) -> FloatArray:
         """Draw a frame's answer (k, l, n) towards what its shot's key frames say of the same things.

@@ -5,6 +5,7 @@ Beside the target lies `.NAME.tinct-work` while it is made:
     plan.json         what is being made of what; with another plan the work starts anew
     00007.frames      the 8th part's frames, encoded
     00007.npz         the state after it: which frame comes next, and what smoothing remembers; written last
+    segment-00002     the same for the third segment of a film that several processes colour
 """
 
 from __future__ import annotations
@@ -39,6 +40,20 @@ class WorkFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def segment(self, number: int) -> WorkFolder:
+        """Return the folder of a segment of the film, made where it is missing."""
+        place = self.path / f"segment-{number:05d}"
+        place.mkdir(exist_ok=True)
+        return WorkFolder(place)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no part is finished, of the film or of a segment."""
+        return not self.parts() and not any(segment.parts() for segment in self._segments())
+
+    def _segments(self) -> list[WorkFolder]:
+        return [WorkFolder(place) for place in sorted(self.path.glob("segment-*"))]
 
     def parts(self) -> list[Path]:
         """Return the finished parts in their order."""
@@ -75,10 +90,11 @@ class WorkFolder:
 
     def kept(self) -> str:
         """Return in words how much of the film a run that is stopped now keeps."""
-        since = self.progress()
-        if since is None:
+        finished = [since.facts for since in (self.progress(), *(one.progress() for one in self._segments())) if since]
+        if not finished:
             return "no part of the film was finished yet, and nothing is kept"
-        return f"{since.facts['given_to']} frames are kept in {self.path}, the same command goes on with the others"
+        frames = sum(facts["own"][1] - facts["own"][0] if "own" in facts else facts["given_to"] for facts in finished)
+        return f"{frames} frames are kept in {self.path}, the same command goes on with the others"
 
     def _part(self, number: int) -> Path:
         return self.path / f"{number:05d}{PART_SUFFIX}"
@@ -105,7 +121,9 @@ def work_folder(target: Path, plan: Mapping[str, Any]) -> Iterator[WorkFolder]:
             wanted = json.dumps(dict(plan), sort_keys=True, indent=1)
             if not noted.exists() or noted.read_text(encoding="utf-8") != wanted:
                 for item in path.iterdir():
-                    if item.name != "lock":
+                    if item.is_dir():
+                        shutil.rmtree(item)
+                    elif item.name != "lock":
                         item.unlink()
                 with written_beside(noted) as beside:
                     beside.write_text(wanted, encoding="utf-8")
@@ -114,7 +132,7 @@ def work_folder(target: Path, plan: Mapping[str, Any]) -> Iterator[WorkFolder]:
                 with kept_if_stopped(folder.kept):
                     yield folder
             except BaseException:
-                if not folder.parts():
+                if folder.is_empty:
                     shutil.rmtree(path)  # nothing to go on from
                 raise
             shutil.rmtree(path)

@@ -192,6 +192,27 @@ class _Facts:
         return cls(**facts | {"shots": [Shot(**values) for values in facts["shots"]]})
 
 
+def first_progress(
+    colorizer: FrameColorizer, smoothing: Smoothing, *, number: int, pts: int, shots: list[Shot]
+) -> Progress:
+    """Return the state before the first frame that is read, where that is not the film's first.
+
+    Args:
+        colorizer: for one frame.
+        smoothing: over time.
+        number: of that frame, or about.
+        pts: from which frames are read.
+        shots: the shot that the frame is in, where it is known; empty begins one.
+    """
+    facts = _Facts(looked_to=number, decided_to=number, given_to=number, next_pts=pts, shots=shots)
+    states = {"cuts": CutFinder().state(), "grain": colorizer.cleaner().state(), "smoother": smoothing.start().state()}
+    return Progress(asdict(facts) | {"done": False}, _joined(states))
+
+
+def _joined(parts: dict[str, State]) -> State:
+    return {f"{part}.{name}": values for part, state in parts.items() for name, values in state.items()}
+
+
 class _Timeline:
     """Takes the frames in their order: finds cuts, smooths, and keeps the state that a later run needs to go on.
 
@@ -310,7 +331,7 @@ class _Timeline:
         problems = [str(problem) for problem in self._problems.noted if done or problem.first < given]
         facts = asdict(self._facts) | {"done": done, "problems": [*self._facts.problems, *problems]}
         parts = {"cuts": self._cuts.state(), "grain": self._grain, "smoother": self._smoother.state()}
-        arrays = {f"{part}.{name}": values for part, state in parts.items() for name, values in state.items()}
+        arrays = _joined(parts)
         if self._last is not None:
             arrays["last"] = self._last
         return Progress(facts, arrays)

@@ -1,0 +1,233 @@
+"""One film being made: what its parts depend on, and how its frames, or those of a segment, become parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct import __version__
+from tinct.color.resize import resized
+from tinct.coloring.film.frames import FrameColorizer
+from tinct.coloring.film.hints import HintTracks, follow_hints
+from tinct.coloring.film.memory import SceneMemory, remember
+from tinct.coloring.film.parts import PartEncoder, WorkFolder
+from tinct.coloring.film.pipeline import Painted, Progress, paint_film
+from tinct.coloring.film.segments import SEGMENT_FRAMES, Task, before_segment, own_frames
+from tinct.coloring.film.smoothing import Smoothing
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.settings import VideoSettings
+from tinct.errors import InputError, SettingError
+from tinct.media.video.borders import picture_area
+from tinct.media.video.film import Film
+from tinct.media.video.form import FrameForm
+from tinct.media.video.read import Problems, read_frames
+from tinct.media.video.recipe import Recipe, choose_recipe
+from tinct.media.video.source import missing_numbers
+from tinct.parallel import core_count
+
+_MOST_THREADS = 8
+
+OnFrame = Callable[[int, int | None], object]
+# Draws a frame at a height and width, (h, w, 3) sRGB uint8.
+Draw = Callable[[tuple[int, int]], NDArray[np.uint8]]
+OnPicture = Callable[[Draw], object]
+
+
+def span_of(film: Film, settings: VideoSettings) -> tuple[int | None, int | None]:
+    """Return the first pts to take and the first to leave out."""
+    start, end = settings.start, settings.end
+    if (start is not None and start < 0) or (end is not None and end <= (start or 0)):
+        raise SettingError(f"start and end must be seconds, the end after the start, not {start} and {end}")
+    if start is not None and film.duration is not None and start >= film.duration:
+        ending = f"ends at {float(film.duration):.1f} s, before the start asked for, {start:g} s"
+        raise SettingError(f"{film.path}: {ending}")
+    return film.pts_at(start) if start else None, film.pts_at(end) if end is not None else None
+
+
+def recipe_of(film: Film, target: Path, settings: VideoSettings) -> tuple[Film, Recipe]:
+    """Return the film as it is written, twice as wide for comparing, and how it is encoded."""
+    # Side by side, of an odd width the last column is left out.
+    written = replace(film, width=2 * (film.width - film.width % 2)) if settings.compare else film
+    recipe = choose_recipe(
+        written,
+        target,
+        codec=settings.codec,
+        crf=settings.crf,
+        preset=settings.preset,
+        bits=settings.bits,
+        named=settings.purpose,
+    )
+    return written, recipe
+
+
+@dataclass(eq=False)
+class Work:
+    """One film being made."""
+
+    film: Film
+    written: Film
+    recipe: Recipe
+    settings: VideoSettings
+    colorizer: Colorizer
+    smoothing: Smoothing
+    span: tuple[int | None, int | None]
+    tracks: HintTracks | None = None
+
+    def __post_init__(self) -> None:
+        self._threads = min(self.settings.threads or core_count(), _MOST_THREADS)
+        height, width = self.recipe.chroma_shape
+        across = 1 if width == self.written.width else 2
+        self._form = FrameForm.of(
+            self.film,
+            area=picture_area(self.film),
+            chroma_shape=(height, -(-self.film.width // across)),
+            chroma_depth=self.recipe.bits,
+        )
+
+    @property
+    def model(self) -> str:
+        return self.colorizer.session.card.name
+
+    def plan(self, *, apart: bool) -> dict[str, Any]:
+        """Return what the parts depend on, segments coloured `apart` or not; another plan starts the work anew."""
+        source, colorizer, settings = self.film.path.stat(), self.colorizer, self.settings
+        references = [Path(path) for path in colorizer.decoding.references]
+        return {
+            "tinct": __version__,
+            "source": [str(self.film.path.resolve()), source.st_size, source.st_mtime_ns],
+            "model": [str(colorizer.session.path), colorizer.session.path.stat().st_mtime_ns],
+            "runtime": colorizer.session.runtime,
+            "recipe": repr(self.recipe),
+            "area": list(self._form.area),
+            "temperature": colorizer.temperature,
+            "caution": colorizer.caution,
+            "saturation": colorizer.saturation,
+            "size": colorizer.size,
+            "denoise": colorizer.decoding.denoise,
+            "smoothing": str(self.smoothing),
+            "memory": self._memory,
+            "span": list(self.span),
+            "compare": settings.compare,
+            "recolor": settings.recolor,
+            "references": [[str(path.resolve()), path.stat().st_mtime_ns] for path in references],
+            "hints": [hint.to_json() for hint in settings.hints],
+            **({"segments": SEGMENT_FRAMES} if apart else {}),
+        }
+
+    def paint(
+        self,
+        folder: WorkFolder,
+        since: Progress | None,
+        on_frame: OnFrame | None = None,
+        on_picture: OnPicture | None = None,
+        *,
+        task: Task | None = None,
+    ) -> Progress:
+        """Make the parts that are missing, of the film or of one segment; return what is known after the last."""
+        if since is not None and since.facts["done"]:
+            return since
+        problems = Problems()
+        colorizer = FrameColorizer(self.colorizer, self._form)
+        begin, end = self.span
+        if task is not None:
+            begin, end = task.segment.read_from, task.segment.read_to
+            since = since or before_segment(task.segment, self.film, colorizer, self.smoothing, colored=task.colored)
+        hints = self.settings.hints
+        self.tracks = follow_hints(self.film, hints, colorizer) if hints else None
+        memory = self.remembered() if task is None else task.shots and SceneMemory(task.shots, colorizer.answer_to)
+        frames = read_frames(
+            self.film,
+            start_pts=since.facts["next_pts"] if since is not None else begin,
+            start_number=since.facts["given_to"] if since is not None else 0,
+            end_pts=end,
+            problems=problems,
+        )
+        painted = paint_film(
+            self.film,
+            frames,
+            colorizer,
+            self.smoothing,
+            since=since,
+            recolor=self.settings.recolor,
+            threads=self._threads,
+            problems=problems,
+            hints=self.tracks,
+            memory=memory or None,
+        )
+        if task is not None:
+            painted = own_frames(painted, task.segment, since)
+        # Parts that were encoded with another number of threads would not fit together.
+        threads = 1 if task is not None else since.facts["threads"] if since is not None else self._threads
+        encoder = PartEncoder(self.written, self.recipe, compare=self.settings.compare, threads=threads)
+        total = self.total()
+        shown = painted if on_picture is None else self._shown(painted, on_picture)
+        with closing(painted), closing(encoder.encode(shown, folder)) as encoded:
+            for done in encoded:
+                if isinstance(done, Progress):
+                    since = done
+                elif on_frame is not None:
+                    on_frame(done, total)
+        if since is None or (task is None and since.facts["given_to"] == 0):
+            raise InputError(f"{self.film.path}: no frame of it could be decoded; is it damaged?")
+        return since
+
+    def _shown(self, painted: Iterator[Painted | Progress], on_picture: OnPicture) -> Iterator[Painted | Progress]:
+        """Show each frame on its way to the encoder."""
+        for item in painted:
+            if isinstance(item, Painted):
+                on_picture(partial(self._drawn, item))
+            yield item
+
+    def _drawn(self, item: Painted, size: tuple[int, int]) -> NDArray[np.uint8]:
+        luma, *chroma = (resized(plane, size) for plane in (item.frame.luma, *item.planes))
+        return self._form.picture(luma, (chroma[0], chroma[1]))
+
+    @property
+    def _memory(self) -> str:
+        """What is remembered: along the motion the scene, with another smoothing nothing, unless the settings say."""
+        default = "scene" if self.smoothing.way == "motion" else "off"
+        return self.settings.memory or default
+
+    def remembered(self) -> SceneMemory | None:
+        """Go through the film once for what its shots show."""
+        colorizer = FrameColorizer(self.colorizer, self._form)
+        return remember(
+            read_frames(self.film, start_pts=self.span[0], end_pts=self.span[1]),
+            lambda frame: colorizer.look(frame.luma).levels,
+            is_colored=colorizer.is_colored,
+            seconds_at=lambda pts: float(self.film.seconds_at(pts)),
+            answer=colorizer.answer_to,
+            memory=self._memory,
+        )
+
+    def total(self) -> int | None:
+        """Return about how many frames there will be."""
+        film, (start, end) = self.film, self.span
+        if film.frames is None or (start is None and end is None):
+            return film.frames
+        first = film.seconds_at(start) if start is not None else 0
+        last = film.seconds_at(end) if end is not None else film.duration
+        return min(film.frames, round((last - first) * film.rate)) if last is not None else None
+
+    def notices(self, done: Progress) -> Iterator[str]:
+        """Yield what was done that one might not expect."""
+        film, area = self.film, self._form.area
+        if film.interlaced:
+            yield "the film is interlaced: it was deinterlaced, one frame for one"
+        if missing := missing_numbers(film.images):
+            yield f"of its pictures' numbers {len(missing)} are missing, the first {missing[0]}"
+        if area != (0, film.height, 0, film.width):
+            yield f"black borders were left black: the picture is {area[3] - area[2]} x {area[1] - area[0]}"
+        if self.tracks is None:
+            return
+        for item, begin in zip(self.settings.hints, self.tracks.begins, strict=True):
+            shots = [shot for shot in done.facts["shots"] if shot["seconds"] <= begin + 1e-3]
+            if shots and shots[-1]["colored"]:
+                yield f"hint {item.hint} changes nothing: its shot has colours already; --recolor colours it anew"
