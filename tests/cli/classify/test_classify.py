@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tinct.cli import build
-from tinct.cli.classify.train import size_of
+from tinct.cli.classify.train import _meaning, size_of
 
 MODEL = Path(__file__).parents[2] / "golden" / "tiny_classifier.onnx"
 
@@ -98,3 +98,19 @@ def test_bad_input_is_one_line(arguments, message, tmp_path):
     assert message in str(done.exception)
     assert "\n" not in str(done.exception)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("grey", "learned", "words"),
+    [
+        (0.5, 0.977, ["loses 100 %", "right in 97.7 %", "colour is not needed", "though this model looks at colour"]),
+        (0.97, 0.98, ["loses 2 %", "colour is not needed"]),
+        (0.5, 0.51, ["loses 100 %", "colour is what tells the classes apart"]),
+        (0.5, 0.74, ["50 % of what it knows beyond chance needs colour"]),
+        (0.5, None, ["loses 100 %", "was not tried"]),
+    ],
+)
+def test_what_colour_is_good_for_is_concluded_from_what_can_be_learned_in_grey(grey, learned, words):
+    lines = " ".join(_meaning({"plain": 0.98, "grey": grey}, 2, learned))
+    assert all(word in lines for word in words)
+    assert ("though" in lines) == (len(words) == 4)

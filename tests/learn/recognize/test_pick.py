@@ -15,11 +15,14 @@ import numpy as np
 import pytest
 
 from tinct.color.spaces import hsv_to_rgb
+from tinct.data.labelled import find_labelled, load
 from tinct.errors import DataError, OutputError, SettingError
 from tinct.learn.recognize import pick
 from tinct.learn.recognize.augment import Augmentation
 from tinct.learn.recognize.candidates import Choices, choose_candidates, fitting_of
 from tinct.learn.recognize.fit import Fitting
+from tinct.learn.recognize.folds import Fold
+from tinct.learn.recognize.grey import learned_in_grey
 from tinct.learn.recognize.pick import train_classifier
 from tinct.runtime.classifier import ClassifierSession
 
@@ -69,6 +72,7 @@ def test_the_best_is_picked_told_calibrated_and_written(tmp_path):
     assert card.metrics["measured_on"] == "cross-validation"
     assert card.color_tests["plain"] > 0.9
     assert card.color_tests["grey"] < 0.8
+    assert card.metrics["learned_grey"] == done.to_json()["learned_grey"] < 0.8
     assert card.data["counts"] == {"high": 12, "low": 12}
     assert card.temperature > 0
     assert json.loads(json.dumps(done.to_json()))["picked"] == card.name
@@ -335,3 +339,19 @@ def test_folders_that_are_not_what_they_seem_are_told(tmp_path):
     done = train_classifier(tmp_path / "few", target, choices=QUICK)
     assert any("'low': fewer than 5 pictures" in warning for warning in done.warnings)
     assert any("1 file is in two classes at once" in warning for warning in done.warnings)
+
+
+def test_what_is_lost_in_grey_may_be_learned_in_grey(tmp_path):
+    random = np.random.default_rng(2)
+    for label, (hue, value, name) in enumerate(((0.58, 0.4, "dark"), (0.63, 0.7, "light"))):
+        for index in range(15):
+            hsv = np.stack(
+                [np.full((24, 24), hue), np.full((24, 24), 0.7), random.normal(value, 0.02, (24, 24))], axis=-1
+            )
+            write(tmp_path / "set" / name / f"{label}{index}.png", np.rint(hsv_to_rgb(hsv) * 255).astype(np.uint8))
+    done = train_classifier(tmp_path / "set", tmp_path / "m.onnx", choices=QUICK)
+    assert done.card.metrics["learned_grey"] == 1.0
+    loaded = load(find_labelled(tmp_path / "set"), size=(24, 24))
+    halves = [Fold(np.arange(0, 30, 2), np.arange(1, 30, 2))]
+    assert learned_in_grey(loaded, halves) == 1.0
+    assert learned_in_grey(loaded, halves, seconds=0.0) is None

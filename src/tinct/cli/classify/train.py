@@ -30,6 +30,8 @@ tinct classify train pictures/ -o failing.onnx --network small_cnn --color-space
 tinct classify train table.csv -o model.onnx --weights squeezenet1_1.pth --time 30"""
 
 
+LITTLE = 0.1  # share of what is known beyond chance that is as good as none
+
 Folder = Annotated[
     Path,
     typer.Argument(
@@ -231,7 +233,8 @@ def _print_training(done: TrainedClassifier) -> None:
         turned = ", ".join(f"{value} % with {name} degrees" for name, value in shares.items() if name.startswith("hue"))
         known = f"{shares['plain']} % as they are, {shares['grey']} % in grey, {turned}"
         say(f"colour tests, classes counting alike: right in {known}")
-        say(f"  {_meaning(done.card.color_tests, len(done.card.classes))}")
+        for line in _meaning(done.card.color_tests, len(done.card.classes), metrics.get("learned_grey")):
+            say(f"  {line}")
     say(f"calibrated at a temperature of {done.card.temperature:.2f}, on these same pictures; sure by, and right in:")
     for part in metrics["reliability"]:
         say(f"  {100 * part['confidence']:5.1f} %  {100 * part['accuracy']:5.1f} %  of {part['count']}")
@@ -241,10 +244,25 @@ def _print_training(done: TrainedClassifier) -> None:
     say(f"{done.path}: written")
 
 
-def _meaning(tests: dict[str, float], classes: int) -> str:
-    """Format in words how much of the decision is colour."""
+def _meaning(tests: dict[str, float], classes: int, learned_grey: float | None) -> list[str]:
+    """Format in words what colour is good for: what the model loses in grey, and what can be learned without colour."""
     plain, grey, chance = tests["plain"], tests["grey"], 1 / classes
     if plain <= chance:
-        return "as good as chance with colour and without"
-    share = min(1.0, max(0.0, (plain - grey) / (plain - chance)))
-    return f"{100 * share:.0f} % of what it knows beyond chance is colour"
+        return ["as good as chance with colour and without"]
+
+    def lost(accuracy: float) -> float:
+        return min(1.0, max(0.0, (plain - accuracy) / (plain - chance)))
+
+    shown = f"shown grey, it loses {100 * lost(grey):.0f} % of what it knows beyond chance"
+    if learned_grey is None:
+        return [f"{shown}; what can be learned in grey was not tried"]
+    needed = lost(learned_grey)
+    anew = f"learned anew in grey, statistics are right in {100 * learned_grey:.1f} %"
+    if needed <= LITTLE:
+        meaning = "colour is not needed: grey tells the classes apart as well"
+        meaning += ", though this model looks at colour" if lost(grey) > 0.5 else ""
+    elif needed >= 1 - LITTLE:
+        meaning = "colour is what tells the classes apart"
+    else:
+        meaning = f"{100 * needed:.0f} % of what it knows beyond chance needs colour"
+    return [f"{shown}; {anew}", meaning]

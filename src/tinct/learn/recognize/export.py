@@ -40,6 +40,7 @@ def finish(
     *,
     fitting: Fitting,
     measured: StatisticsCache,
+    learned_grey: float | None = None,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[ClassifierCard, Scores | None]:
@@ -50,6 +51,8 @@ def finish(
         loaded: the pictures.
         path: the .onnx file.
         fitting: how the candidate was trained when it was measured.
+        measured: statistics of the pictures.
+        learned_grey: balanced accuracy of statistics learned anew in grey, for the card.
 
     Returns:
         The card, and the scores on the test split if there is one.
@@ -81,6 +84,8 @@ def finish(
         shares = softmax(fitted.logits(loaded.pixels[test]), temperature=temperature)
         scores = score(shares, labelled.labels[test], labelled.classes)
     card = _card(fitted, table, loaded, temperature=temperature, test=scores)
+    if learned_grey is not None:
+        card.metrics["learned_grey"] = round(learned_grey, 4)
     card.training.update(
         seconds=round(time.monotonic() - began, 1),
         seed=fitting.seed,

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tinct.color.inputs import PICTURE
 from tinct.data.duplicates import near_duplicates
 from tinct.data.labelled import Labelled, Loaded, common_size, find_labelled, load
 from tinct.data.pictures import TEST, TRAIN, VAL
@@ -21,6 +22,7 @@ from tinct.learn.recognize.augment import check_augmentation
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, Choices, choose_candidates
 from tinct.learn.recognize.export import finish
 from tinct.learn.recognize.folds import Fold, leaks, stratified_folds
+from tinct.learn.recognize.grey import learned_in_grey
 from tinct.learn.recognize.statistics import BOOSTING, JOINED
 from tinct.learn.recognize.trial import Judged, Notebook, StatisticsCache, judge, run_trial
 from tinct.runtime.classifier import ClassifierCard
@@ -28,6 +30,7 @@ from tinct.runtime.modelfile import check_model_target
 from tinct.runtime.scores import Scores
 
 FEW = 5  # a class of fewer pictures is warned of
+GREY_SECONDS = 5.0  # that learning anew in grey may take where no time is left
 FEWEST_EPOCHS = 3  # a network that comes to fewer in its share of the time is not judged
 # Up to these numbers of pictures there are five folds, or three; above, one.
 FIVE_FOLDS_TO, THREE_FOLDS_TO = 600, 2000
@@ -62,6 +65,7 @@ class TrainedClassifier:
             "temperature": self.card.temperature,
             "reliability": self.card.metrics["reliability"],
             "color_tests": self.card.color_tests,
+            "learned_grey": self.card.metrics.get("learned_grey"),
             "test": self.test.to_json() if self.test else None,
             "left_out": [{"path": path, "reason": reason} for path, reason in self.left_out],
             "warnings": self.warnings,
@@ -121,10 +125,15 @@ def train_classifier(
         report=report,
     )
     picked = table[0].outcome.candidate
+    grey = None
+    if labelled.kind == PICTURE:
+        left = max(began + seconds - time.monotonic(), GREY_SECONDS)
+        grey = learned_in_grey(loaded, folds, seed=choices.seed, seconds=left)
     card, test = finish(
         table,
         loaded,
         path,
+        learned_grey=grey,
         fitting=choices.fitting_for(picked, pictures=len(folds[0].train)),
         measured=measured,
         overwrite=overwrite,
