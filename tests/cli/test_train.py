@@ -45,7 +45,9 @@ def test_from_photographs_to_a_model_file(workshop: Path, chelsea_png: Path) -> 
     assert counts["train"] + counts["val"] + counts["rejected"] == 24
     tinct("bins", data, "-o", workshop / "bins.png")
     assert cv2.imread(str(workshop / "bins.png")).shape[0] > 100
-    tinct("train", data, "--out", run, *SMALL, *QUICK, "--epochs", 1, "--lr", 0.002, "--seed", 5)
+    done = tinct("train", data, "--out", run, *SMALL, *QUICK, "--epochs", 1, "--lr", 0.002, "--seed", 5)
+    assert re.search(r"^epoch 1 of 1, step \d+: loss [\d.]+, in validation [\d.]+, chroma error [\d.]+", done.stderr)
+    assert cv2.imread(str(run / "loss.png")).shape[1] > 500
     config = json.loads((run / "config.json").read_text())["training"]
     # Resumed with nothing but more epochs, everything else stays as it was.
     told = tinct("train", data, "--out", run, "--resume", "--epochs", 2).stdout

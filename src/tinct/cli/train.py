@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from tinct.cli.options import named_values, option_of, require_learn, takes, type_of
-from tinct.cli.output import print_diagnosis, progress
+from tinct.cli.output import print_diagnosis, progress, say
 from tinct.errors import SettingError
 from tinct.learn.settings import Augmentation, Training, settings
 
@@ -68,8 +68,9 @@ def train(
 ) -> None:
     """Train a network to colorize.
 
-    Keep checkpoints, metrics (CSV and TensorBoard) and sample sheets in RUN after every epoch. A training that was
-    killed goes on with --resume and keeps its settings; a finished one goes further with --resume and more --epochs.
+    Keep checkpoints, metrics (CSV and TensorBoard) and sample sheets in RUN after every epoch, and loss.png at the end.
+    Without a terminal, a line is printed after each epoch. A training that was killed goes on with --resume and keeps
+    its settings; a finished one goes further with --resume and more --epochs.
     """
     require_learn("training")
     changes = _changes({name: value for name, value in given.items() if value is not None and value != []})
@@ -78,6 +79,7 @@ def train(
         return
     if out is None:
         raise SettingError("name the training's folder with --out RUN")
+    from tinct.learn.curves import draw_losses, worse_than_grey
     from tinct.learn.networks.backbones import weights_sha256
     from tinct.learn.ranks import rank
     from tinct.learn.records import last_accuracies
@@ -89,11 +91,14 @@ def train(
     first = rank() == 0  # of several processes one alone prints
     if training.encoder_weights is not None and not resume and first:
         print(f"encoder weights: {training.encoder_weights}, SHA-256 {weights_sha256(training.encoder_weights)}")
-    run(training, out, resume=resume, cache=cache, progress=_progress_bar if sys.stderr.isatty() else None)
+    run(training, out, resume=resume, cache=cache, progress=_progress_bar if sys.stderr.isatty() else _epoch_lines)
     if not first:
         return
     for line in last_accuracies(out):
         print(line)
+    if warning := worse_than_grey(out):
+        say(f"note: {warning}", on_stderr=True)
+    draw_losses(out)
     print(f"{out}: trained; write a model file with  tinct export {out} -o model.onnx")
 
 
@@ -132,3 +137,9 @@ def _progress_bar() -> Any:
     from lightning.pytorch.callbacks import RichProgressBar
 
     return RichProgressBar(console_kwargs={"stderr": True})
+
+
+def _epoch_lines() -> Any:
+    from tinct.learn.curves import EpochLines
+
+    return EpochLines(lambda line: say(line, on_stderr=True))

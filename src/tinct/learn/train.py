@@ -14,7 +14,7 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, Timer
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, ProgressBar, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from scipy.ndimage import gaussian_filter1d
@@ -200,14 +200,16 @@ def _fit(
         task.learning_rate = of_first(find_learning_rate(task, streams, common), device)
         if rank() == 0:
             replace(run, training=replace(training, learning_rate=task.learning_rate)).save()
+    callbacks = _callbacks(run, streams.val_source, progress, multiple=network.multiple, timer=timer)
     trainer = lightning.Trainer(
         **common,
         max_epochs=training.epochs,
-        callbacks=_callbacks(run, streams.val_source, progress, multiple=network.multiple, timer=timer),
+        callbacks=callbacks,
         logger=TensorBoardLogger(run.path, name="tensorboard", version=""),
         log_every_n_steps=min(50, steps),
         reload_dataloaders_every_n_epochs=1,
-        enable_progress_bar=progress is not None,
+        # Lightning draws a bar of its own otherwise.
+        enable_progress_bar=any(isinstance(each, ProgressBar) for each in callbacks),
         num_sanity_val_steps=0,
     )
     trainer.fit(task, datamodule=streams, ckpt_path=checkpoint, weights_only=False if checkpoint else None)

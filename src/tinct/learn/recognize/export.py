@@ -51,7 +51,6 @@ def finish(
         loaded: the pictures.
         path: the .onnx file.
         fitting: how the candidate was trained when it was measured.
-        measured: statistics of the pictures.
         learned_grey: balanced accuracy of statistics learned anew in grey, for the card.
 
     Returns:
@@ -83,9 +82,7 @@ def finish(
     if len(test):
         shares = softmax(fitted.logits(loaded.pixels[test]), temperature=temperature)
         scores = score(shares, labelled.labels[test], labelled.classes)
-    card = _card(fitted, table, loaded, temperature=temperature, test=scores)
-    if learned_grey is not None:
-        card.metrics["learned_grey"] = round(learned_grey, 4)
+    card = _card(fitted, table, loaded, temperature=temperature, test=scores, learned_grey=learned_grey)
     card.training.update(
         seconds=round(time.monotonic() - began, 1),
         seed=fitting.seed,
@@ -119,6 +116,7 @@ def _card(
     *,
     temperature: float,
     test: Scores | None,
+    learned_grey: float | None,
 ) -> ClassifierCard:
     from tinct import __version__
 
@@ -133,6 +131,8 @@ def _card(
         **best.scores.to_json(),
         "candidates": [judged.to_json() for judged in table],
     }
+    if learned_grey is not None:
+        metrics["learned_grey"] = round(learned_grey, 4)
     if test is not None:
         metrics["test"] = test.to_json()
     return ClassifierCard(

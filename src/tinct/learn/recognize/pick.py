@@ -88,8 +88,7 @@ def train_classifier(
     """Learn to tell classes of pictures, or of arrays, apart, and write a model file.
 
     Stopped and run again with the same settings, it goes on with the next candidate; outcomes lie in a folder beside
-    the target until the end. `source` is as `tinct.data.labelled.find_labelled` takes it; `report` is called with each
-    candidate's row as it comes.
+    the target until the end. `source` is as `find_labelled` takes it; `report` gets each candidate's row as it comes.
 
     Raises:
         DataError: no classes, one class, a class with one picture, nothing readable.
@@ -125,15 +124,11 @@ def train_classifier(
         report=report,
     )
     picked = table[0].outcome.candidate
-    grey = None
-    if labelled.kind == PICTURE:
-        left = max(began + seconds - time.monotonic(), GREY_SECONDS)
-        grey = learned_in_grey(loaded, folds, seed=choices.seed, seconds=left)
     card, test = finish(
         table,
         loaded,
         path,
-        learned_grey=grey,
+        learned_grey=_learned_in_grey(loaded, folds, choices, deadline=began + seconds),
         fitting=choices.fitting_for(picked, pictures=len(folds[0].train)),
         measured=measured,
         overwrite=overwrite,
@@ -141,6 +136,13 @@ def train_classifier(
     )
     shutil.rmtree(notebook.folder, ignore_errors=True)
     return TrainedClassifier(path, card, table, test, loaded.left_out, warnings)
+
+
+def _learned_in_grey(loaded: Loaded, folds: list[Fold], choices: Choices, *, deadline: float) -> float | None:
+    """Return how well grey pictures are learned anew; None for arrays, or where the time was too short."""
+    if loaded.labelled.kind != PICTURE:
+        return None
+    return learned_in_grey(loaded, folds, seed=choices.seed, seconds=max(deadline - time.monotonic(), GREY_SECONDS))
 
 
 def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) -> tuple[Loaded, list[str]]:
