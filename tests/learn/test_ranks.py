@@ -34,7 +34,7 @@ def run_alone(command: list[str]) -> str:
     environment = {name: value for name, value in os.environ.items() if name not in left}
     environment |= {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stderr[-8000:]
     return done.stdout
 
 

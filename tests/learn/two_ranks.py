@@ -44,4 +44,5 @@ if __name__ == "__main__":
     with joined("cpu"):
         check_gradients()
         assert first_alone(rank) == 0
-    train(Training(**json.loads(Path(settings).read_text(encoding="utf-8"))), out)
+        # In the same group: processes that join a second time may still find the first group's addresses.
+        train(Training(**json.loads(Path(settings).read_text(encoding="utf-8"))), out)
