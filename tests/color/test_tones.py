@@ -29,11 +29,11 @@ def test_what_faded_comes_back(luma, changed):
     faded = changed(luma).astype(np.float32)
     back = normal_tones(faded).applied(faded)
     usual = normal_tones(luma).applied(luma)
-    assert np.abs(back - usual).mean() < 0.07 < np.abs(faded - usual).mean()
+    assert np.abs(back - usual).mean() < 0.12 < np.abs(faded - usual).mean()
     low, middle, high = np.quantile(back, [0.01, 0.5, 0.99])
-    assert low < 0.1
-    assert 0.24 < middle < 0.61
-    assert high > 0.8
+    assert low < 0.21
+    assert 0.14 < middle < 0.71
+    assert high > 0.74
 
 
 def test_tones_keep_their_order_and_range():
@@ -74,7 +74,7 @@ def test_a_faded_picture_gets_the_colors_of_the_whole_one_and_keeps_its_luma(tin
 
 
 def test_grain_is_told_as_strong_as_the_network_would_see_it(tiny_model):
-    faded = 0.4 + 0.15 * CAMERA + np.random.default_rng(1).normal(0, 3 / 255, CAMERA.shape).astype(np.float32)
+    faded = 0.4 + 0.15 * CAMERA + np.random.default_rng(1).normal(0, 5 / 255, CAMERA.shape).astype(np.float32)
     colorizer = Colorizer(tiny_model, runtime="onnxruntime", size=256)
     assert colorizer.predict(faded).denoised > 6
     assert colorizer.changed(tones="off").predict(faded).denoised == 0

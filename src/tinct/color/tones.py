@@ -13,9 +13,9 @@ from tinct.color.spaces import FloatArray
 # What lies below and above these quantiles of luma are specks, and no black or white.
 _BLACK_SHARE, _WHITE_SHARE = 0.01, 0.99
 # A picture whose black is brighter than the first, or whose white is darker than the second, is stretched to there.
-_BRIGHTEST_BLACK, _DARKEST_WHITE = 0.08, 0.88
+_BRIGHTEST_BLACK, _DARKEST_WHITE = 0.2, 0.75
 # A picture whose median luma lies outside these is bent until it lies on them, by a gamma within the limits after.
-_DARKEST_MIDDLE, _BRIGHTEST_MIDDLE = 0.25, 0.6
+_DARKEST_MIDDLE, _BRIGHTEST_MIDDLE = 0.15, 0.7
 _LEAST_GAMMA, _MOST_GAMMA = 0.4, 2.5
 # Pictures with less contrast than this hold nothing to stretch.
 _LEAST_CONTRAST = 0.02
