@@ -226,8 +226,8 @@ def test_several_copies_of_one_picture_are_no_layout():
 
 def test_what_is_left_of_a_pair_is_what_a_ridge_regression_on_all_others_leaves(plots):
     vectors = stack_details([detail(picture) for picture in [*plots[:30], as_jpeg(plots[5])]])
-    pairs = np.array([[5, 30], [0, 1]])
-    found = Layout(vectors, np.empty((0, 2), dtype=np.intp)).correlations(pairs)
+    pairs = [[5, 30], [0, 1]]
+    found = Layout(vectors, np.empty((0, 2), dtype=np.intp)).correlations(np.array(pairs))
     ridge = 1.3 * 48**2
     for pair, correlation in zip(pairs, found, strict=True):
         others = np.delete(vectors.astype(np.float64), pair, axis=0)
