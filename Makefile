@@ -7,8 +7,9 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 # One test file more at once than there are cores, since many wait for other processes; what a file prepares is prepared once.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 TESTS := $(RUN) -m pytest -q -n $(WORKERS) --dist loadfile
-# quality.py, blind.py and readings.py are given models and photographs: python benchmarks/quality.py --help
-BENCHMARKS := $(filter-out $(addprefix benchmarks/,common.py quality.py blind.py readings.py),$(wildcard benchmarks/*.py))
+# These are given models, films or photographs: python benchmarks/quality.py --help
+GIVEN := quality blind readings drift hint_things joints scans smoothing tone reference
+BENCHMARKS := $(filter-out $(GIVEN:%=benchmarks/%.py) benchmarks/common.py,$(wildcard benchmarks/*.py))
 
 .PHONY: help setup browser exiftool demo test check check-js slow faults fuzz bench fix lock locked audit sbom wheel clean
 

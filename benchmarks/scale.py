@@ -30,10 +30,10 @@ from tinct.coloring.photo import run
 from tinct.coloring.photo.batch import colorize_files
 from tinct.coloring.photo.manifest import look_whole, manifest_file
 from tinct.coloring.photo.plan import plan_jobs
-from tinct.coloring.photo.remaining import Step
 from tinct.coloring.photo.row import Outcome, Row, known
 from tinct.coloring.photo.run import Engine, run_jobs
 from tinct.coloring.photo.status import summarize
+from tinct.coloring.photo.verdict import Step
 from tinct.coloring.settings import PhotoSettings
 
 SEED = 1

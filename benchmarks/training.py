@@ -27,8 +27,9 @@ from tinct.data.source import open_source, pictures
 from tinct.learn.hardware import has_bfloat16
 from tinct.learn.networks.registry import FAMILIES, build
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
+from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
-from tinct.learn.tasks import ColorizeTask, Schedule
+from tinct.learn.tasks import ColorizeTask
 
 SEED = 1
 PREFETCHED = 4  # batches that each worker reads ahead, see tinct.learn.photo_stream.loader

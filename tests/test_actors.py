@@ -23,10 +23,10 @@ from tinct.actors import STORE_BYTES, TRIES, Pool, actor_map
 from tinct.coloring.photo import run
 from tinct.coloring.photo.batch import colorize_files
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.photo.remaining import Step
 from tinct.coloring.photo.row import Outcome, Row, Worker
 from tinct.coloring.photo.run import Engine
 from tinct.coloring.photo.status import read_manifest
+from tinct.coloring.photo.verdict import Step
 from tinct.coloring.settings import PhotoSettings
 from tinct.errors import MissingExtraError, ModelError, SettingError
 

@@ -10,8 +10,9 @@ from tinct.color.bins import ColorBins
 from tinct.color.spaces import chroma_space
 from tinct.learn.augment import Augmenter
 from tinct.learn.networks.registry import build
+from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Augmentation, Training
-from tinct.learn.tasks import BinTable, ColorizeTask, Schedule, shrink, split_rgb
+from tinct.learn.tasks import BinTable, ColorizeTask, shrink, split_rgb
 
 
 @pytest.fixture(scope="module")

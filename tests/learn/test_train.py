@@ -27,8 +27,9 @@ from tinct.learn.export import trained_network
 from tinct.learn.photo_stream import Crop, cut
 from tinct.learn.records import draw
 from tinct.learn.run import Run, finished_epochs
+from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
-from tinct.learn.tasks import ColorizeTask, Schedule
+from tinct.learn.tasks import ColorizeTask
 from tinct.learn.train import train
 
 SMALL: dict[str, Any] = {

@@ -29,9 +29,10 @@ from tinct.learn.photo_stream import FeatureFile
 from tinct.learn.ranks import first_alone, is_follower, joined, of_first, rank
 from tinct.learn.records import MetricsTable, SampleSheets
 from tinct.learn.run import Run, begin_run, finished_epochs, resampled, resume_run
+from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
 from tinct.learn.streams import Streams
-from tinct.learn.tasks import ColorizeTask, Schedule
+from tinct.learn.tasks import ColorizeTask
 from tinct.learn.weights import load_start, read_encoder
 from tinct.stopping import kept_if_stopped
 

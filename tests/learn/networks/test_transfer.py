@@ -21,8 +21,9 @@ from tinct.learn.networks.backbones import SqueezeNet
 from tinct.learn.networks.registry import build
 from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.run import Run
+from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
-from tinct.learn.tasks import ColorizeTask, Schedule
+from tinct.learn.tasks import ColorizeTask
 from tinct.learn.train import train
 
 SMALL: dict[str, Any] = {

@@ -25,8 +25,8 @@ from typing import Any
 
 from tinct.coloring.photo.manifest import manifest_file
 from tinct.coloring.photo.plan import EXTRAS, extra_path
-from tinct.coloring.photo.remaining import Step
 from tinct.coloring.photo.row import Outcome, Row, known
+from tinct.coloring.photo.verdict import Step
 from tinct.coloring.settings import PhotoSettings
 from tinct.errors import OutputError, SettingError, TinctError, UnreadableError
 from tinct.media.image.formats import PICTURE_SUFFIXES, WRITABLE

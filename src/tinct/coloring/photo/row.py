@@ -13,9 +13,9 @@ from tinct.coloring.photo.explain import stages_of, write_stages
 from tinct.coloring.photo.manifest import Seen, look_whole
 from tinct.coloring.photo.plan import EXTRAS, Job, extra_path
 from tinct.coloring.photo.prediction import has_confidence
-from tinct.coloring.photo.remaining import KEEP, REPLACE, SKIP, Step
 from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.photo.sheet import compare_sheet, confidence_sheet
+from tinct.coloring.photo.verdict import KEEP, REPLACE, SKIP, Step
 from tinct.coloring.settings import PhotoSettings
 from tinct.errors import AlreadyColorError, OutputError, TinctError
 from tinct.files import make_folder

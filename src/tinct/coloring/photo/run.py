@@ -16,8 +16,8 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.manifest import Manifest, Note, Run, look, opened
 from tinct.coloring.photo.mirror import Mirror, MirrorWorker
 from tinct.coloring.photo.plan import Job
-from tinct.coloring.photo.remaining import Step, next_step, plain_step
 from tinct.coloring.photo.row import Outcome, Row, Worker, known, lost
+from tinct.coloring.photo.verdict import Step, next_step, plain_step
 from tinct.coloring.settings import Decoding, PhotoSettings
 from tinct.errors import OutputError, SettingError
 from tinct.files import make_folder

@@ -38,8 +38,9 @@ from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import build
 from tinct.learn.photo_stream import Crop, PhotoStream
 from tinct.learn.run import learn_bins
+from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
-from tinct.learn.tasks import Batch, ColorizeTask, Schedule, shrink, split_rgb
+from tinct.learn.tasks import Batch, ColorizeTask, shrink, split_rgb
 from tinct.learn.weights import load_start, read_encoder
 from tinct.runtime.modelfile import OUTPUT_CHANNELS
 
