@@ -269,7 +269,7 @@ def test_interrupted_it_leaves_no_half_file_and_goes_on_later(
     *_, line = said.decode().splitlines()
     told = re.fullmatch(r"tinct: stopped; (\d+) of 62 pictures are done and kept, the same command goes on .*", line)
     assert told
-    assert 3 <= int(told[1]) <= len(done)
+    assert 1 <= int(told[1]) <= len(done)  # one that is written may not be noted yet
     assert 3 <= len(done) < 62
     for path in done:
         assert "_color." in path.name

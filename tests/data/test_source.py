@@ -115,7 +115,7 @@ def test_an_endless_stream_draws_as_often_as_told(dataset: str) -> None:
     told = Source(**{**vars(source), "draws": tuple(draws)})
     stream = PhotoStream(told, crop=Crop(16), batch_size=10, seed=0, epoch=0, endless=True)
     seen: Counter[int] = Counter()
-    reads = stream._samples(random.Random(1), reader=0, readers=1)
+    reads = stream._samples(random.Random(1), worker=0, workers=1)
     for _, (_, card) in zip(range(round(sum(draws) * 60)), reads, strict=False):
         seen[card["index"]] += 1
     assert seen[0] == 0

@@ -9,7 +9,7 @@ import cv2
 
 from tinct.web.app import STATIC
 from web.helpers import Process, encoded, grey_picture
-from web.pages import Open, changed, ready, saved, upload
+from web.pages import Open, changed, ready, saved, slide, upload
 
 
 def sent(page: Any) -> list[str]:
@@ -38,11 +38,11 @@ def test_more_photographs_than_the_server_has_room_for(open_page: Open, tmp_path
     # One that the server has dropped comes back when it is chosen, with its settings.
     page.locator("#file-list button.open").nth(1).click()
     page.locator("#size-note", has_text="64 × 49 pixels").wait_for()
-    changed(page, lambda: page.click("#readings [data-reading='2']"))
+    changed(page, lambda: slide(page, "saturation", 150))
     page.get_by_role("button", name="The same for all photographs").click()
     page.locator("#file-list button.open").nth(20).click()
     page.locator("#size-note", has_text="64 × 68 pixels").wait_for()
-    page.locator("#readings [data-reading='2'][aria-pressed=true]").wait_for()
+    page.wait_for_function("document.querySelector('#saturation').value === '150'")
 
 
 def test_a_busy_server_is_waited_for_without_sending_again(open_page: Open, files: dict[str, Path]) -> None:

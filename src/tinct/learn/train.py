@@ -90,6 +90,8 @@ def _alone(folder: Path) -> Iterator[None]:
         with locked(lock, target=folder):
             yield
     except OSError as error:
+        if error.errno is None:  # no fault of the disk, but a call that was broken off
+            raise
         fault = f"{error.filename or folder}: cannot be read or written ({error.strerror or error})"
         raise OutputError(f"{fault}; free or choose space") from error
     finally:

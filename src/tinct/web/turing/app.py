@@ -51,9 +51,11 @@ class Room:
     def begin(self) -> Session:
         """Begin a session."""
         trials = plan(len(self.pairs.paths), self.design)
+        own = own_values(self._colorizer)
         name = self.answers.begin(
             model=self._colorizer.session.card.name,
-            **own_values(self._colorizer),
+            temperature=own["temperature"],
+            caution=own["caution"],
             planned=len(trials),
         )
         session = Session(name, trials)
