@@ -22,6 +22,7 @@ import numpy as np
 import common
 import tinct
 from tinct.color.spaces import FloatArray
+from tinct.color.toning import color_off_tone
 from tinct.coloring.hints.reference import Reference
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import find_pictures
@@ -29,7 +30,7 @@ from tinct.study.measure import grey_of
 from tinct.study.metrics import Truth, compare
 
 LOOKED_AT, PAIRS, UNRELATED, VIEWS, SEED = 220, 40, 30, 25, 3
-LONGEST, NEAREST, STEP = 256, 8, 12
+LONGEST, NEAREST, STEP, COLORED = 256, 8, 12, 2.0
 
 
 def error(colorizer: Colorizer, rgb: np.ndarray, reference: np.ndarray | None, folder: Path) -> float:
@@ -44,8 +45,11 @@ def error(colorizer: Colorizer, rgb: np.ndarray, reference: np.ndarray | None, f
 def of_photos(colorizer: Colorizer, data: str, split: str, folder: Path) -> dict[str, Any]:
     """Measure photographs of a dataset."""
     found = find_pictures(data, split=split)
+    # A grey picture is no reference.
     chosen = [found[index] for index in np.random.default_rng(SEED).permutation(len(found))[:LOOKED_AT]]
-    photos, sources = [picture.read(longest=LONGEST) for picture in chosen], [p.group("source") for p in chosen]
+    looked_at = [(picture.read(longest=LONGEST), picture.group("source")) for picture in chosen]
+    looked_at = [(rgb, source) for rgb, source in looked_at if color_off_tone(rgb.astype(np.float32) / 255) >= COLORED]
+    photos, sources = [rgb for rgb, _ in looked_at], [source for _, source in looked_at]
     session, bins, size = colorizer.session, colorizer.session.bins, colorizer.size
     assert bins is not None
     looks = [Reference.of(rgb.astype(np.float32) / 255, session, bins, size=size, name="") for rgb in photos]
