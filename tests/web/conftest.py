@@ -120,5 +120,6 @@ def open_page(browser: Any, server: Process) -> Iterator[Open]:
     for context, page in opened:
         page.goto("about:blank")  # leaving is what closes the photographs
         page.wait_for_timeout(100)
-        page.seen.check()
         context.close()
+    for _, page in opened:
+        page.seen.check()

@@ -33,7 +33,7 @@ class Seen:
     def check(self) -> None:
         # Chromium itself writes a line for every answer that is no success.
         told = [line for line in self.console if not any(allowed in line for allowed in self.allowed)]
-        assert told == []
+        assert told == [], told
         assert self.elsewhere == []
 
 
