@@ -80,7 +80,7 @@ const showPicture = careful(async (item) => {
   const fromFile = mine instanceof Photo && !$("source").hidden;
   const before = fromFile ? item.file : mine.before();
   await Promise.all([Promise.resolve(before).then((blob) => work === mine && stage.showBefore(blob)), refresh()]);
-  if (work !== mine || !mine.opened) return;
+  if (work !== mine || !mine.opened || mine.image === null) return;
   show(item.row.image, mine.image);
   if (mine instanceof Photo) await Promise.all([hints.suggest(mine), readings.list(mine)]);
   else await filmView.stills(mine);

@@ -1,4 +1,7 @@
-// What a photograph and a film share: settings that are tried and changed, and the history of changes.
+// What a photograph and a film share: settings that are tried and changed, the history of changes, and the picture that
+// follows them.
+
+import { postBlob } from "./api.js";
 
 // Steps of one kind that follow each other within this many milliseconds are one step for undo.
 const TOGETHER = 3000;
@@ -34,6 +37,43 @@ export class Edited {
     this.kind = null;
     this.changedAt = 0;
     this.opened = true;
+    /** @type {?Promise<void>} */
+    this.running = null;
+    // What was asked for last, and the picture that came.
+    /** @type {?string} */
+    this.shown = null;
+    /** @type {?Blob} */
+    this.image = null;
+  }
+
+  /**
+   * Where the picture that is set is asked for, and with what.
+   * @returns {Promise<[string, object]>}
+   */
+  async request() {
+    throw new Error("each kind says where its picture is asked for");
+  }
+
+  /** Ask until the picture that is shown is the one that is set; `onShown(blob)` gets each. Over when it is there. */
+  refresh(onShown) {
+    this.running ??= this.catchUp(onShown);
+    return this.running;
+  }
+
+  async catchUp(onShown) {
+    try {
+      for (;;) {
+        const [address, body] = await this.request();
+        const wanted = JSON.stringify([address, body]);
+        if (wanted === this.shown || !this.opened) break;
+        const blob = await postBlob(address, body);
+        this.shown = wanted;
+        this.image = blob;
+        if (this.opened) onShown(blob);
+      }
+    } finally {
+      this.running = null;
+    }
   }
 
   history() {

@@ -13,7 +13,7 @@ export class Film extends Edited {
     this.still = 0;
     /** @type {?number[]} */
     this.times = null;
-    this.running = this.watched = this.saved = false;
+    this.watched = this.saved = false;
     // Whether the whole film is looked at, or its newest frame, instead of a still; and what was fetched of it.
     this.whole = false;
     /** @type {?string} */
@@ -22,10 +22,6 @@ export class Film extends Edited {
     this.address = null;
     /** @type {?string} */
     this.told = null;
-    /** @type {?string} */
-    this.shown = null;
-    /** @type {?Blob} */
-    this.image = null;
     /** @type {?Blob} */
     this.newest = null;
     this.open(info);
@@ -90,25 +86,11 @@ export class Film extends Edited {
     return this.times;
   }
 
-  /** Keep asking until the still that is shown is the one that is set. */
-  async refresh(onShown) {
-    if (this.running) return;
-    this.running = true;
-    try {
-      await this.findStills();
-      for (;;) {
-        const hints = this.shownHints().map(({ points, color, width }) => ({ points, color, width }));
-        const body = { ...this.values(), hints };
-        const wanted = JSON.stringify([this.still, body]);
-        if (wanted === this.shown || !this.opened) break;
-        const blob = await postBlob(`${this.path}/stills/${this.still}`, body);
-        this.shown = wanted;
-        this.image = blob;
-        if (this.opened) onShown(blob);
-      }
-    } finally {
-      this.running = false;
-    }
+  /** @returns {Promise<[string, object]>} */
+  async request() {
+    await this.findStills();
+    const hints = this.shownHints().map(({ points, color, width }) => ({ points, color, width }));
+    return [`${this.path}/stills/${this.still}`, { ...this.values(), hints }];
   }
 
   before() {

@@ -8,11 +8,6 @@ export class Photo extends Edited {
   constructor(info, name, kept = null) {
     super(name, usualOf(info), kept);
     this.savedAs = kept?.savedAs ?? null;
-    this.running = false;
-    /** @type {?string} */
-    this.shown = null;
-    /** @type {?Blob} */
-    this.image = null;
     // What the server was asked for, once each.
     /** @type {?Blob} */
     this.grey = null;
@@ -59,22 +54,9 @@ export class Photo extends Edited {
     return body;
   }
 
-  /** Keep asking until what is shown is what is set; `onShown(blob)` gets each picture. */
-  async refresh(onShown) {
-    if (this.running) return;
-    this.running = true;
-    try {
-      for (;;) {
-        const wanted = JSON.stringify(this.body());
-        if (wanted === this.shown || !this.opened) break;
-        const blob = await postBlob(`${this.path}/preview`, JSON.parse(wanted));
-        this.shown = wanted;
-        this.image = blob;
-        if (this.opened) onShown(blob);
-      }
-    } finally {
-      this.running = false;
-    }
+  /** @returns {Promise<[string, object]>} */
+  async request() {
+    return [`${this.path}/preview`, this.body()];
   }
 
   async before() {
