@@ -170,6 +170,11 @@ class ColorBins:
         return len(self.centers)
 
     @property
+    def cell(self) -> float:
+        """The longer edge of a cell of the grid, in the space's units."""
+        return float(np.max((np.array(self.high) - np.array(self.low)) / self.lookup.shape[0]))
+
+    @property
     def weights(self) -> NDArray[np.float64]:
         """Weight of each bin in the training loss, (n,), scaled so that sum(weight x frequency) = 1.
 
@@ -245,8 +250,7 @@ class ColorBins:
             neighbors = min(5, self.count)
         if not 1 <= neighbors <= self.count:
             raise SettingError(f"neighbors must lie in 1..{self.count}, not {neighbors}")
-        width = float(np.max((np.array(self.high) - np.array(self.low)) / self.lookup.shape[0]))
-        spread = width / 2 if sigma is None else sigma
+        spread = self.cell / 2 if sigma is None else sigma
         if not spread > 0:
             raise SettingError(f"sigma must be above 0, not {sigma}")
         colors = np.asarray(chroma, dtype=np.float32).reshape(-1, 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from tinct.files import written_beside
+from tinct.learn.records import METRICS, epoch_rows
 
 PLOT = "loss.png"
 _SHOWN = {"train_loss": "loss", "val_loss": "in validation", "val_chroma_error": "chroma error"}
@@ -38,18 +38,9 @@ class EpochLines(Callback):
         self._write(f"epoch {count}{of}, step {trainer.global_step}: {figures}{grey}, {seconds:.0f} s")
 
 
-def read_metrics(run: Path) -> list[dict[str, str]]:
-    """Read the rows of a run's metrics.csv; none where it has not come to an epoch."""
-    try:
-        with (run / "metrics.csv").open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except FileNotFoundError:
-        return []
-
-
 def worse_than_grey(run: Path) -> str | None:
     """Return a sentence if the network's colours were farther from the truth than none in the last epoch."""
-    rows = read_metrics(run)
+    rows = epoch_rows(run / METRICS)
     error, grey = (_number(rows[-1], name) if rows else None for name in ("val_chroma_error", "val_grey_error"))
     if error is None or grey is None or error < grey:
         return None
@@ -65,7 +56,7 @@ def draw_losses(run: Path) -> Path | None:
     Raises:
         OutputError: it cannot be written.
     """
-    rows = read_metrics(run)
+    rows = epoch_rows(run / METRICS)
     if not rows:
         return None
     from matplotlib.figure import Figure

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from tinct.learn.tasks import ColorizeTask
 
 
-# Columns of metrics.csv; those that a task does not measure stay empty. `ColorizeTask` says what the accuracies are.
+METRICS = "metrics.csv"
+# Its columns; those that a task does not measure stay empty. `ColorizeTask` says what the accuracies are.
 COLUMNS = (
     "epoch",
     "step",
@@ -45,14 +46,22 @@ _ACCURACIES = {
 }
 
 
+def epoch_rows(table: Path) -> list[dict[str, str]]:
+    """Read the rows of a metrics.csv, one an epoch; none where there is no such file yet."""
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    except FileNotFoundError:
+        return []
+
+
 def last_accuracies(run: Path) -> list[str]:
     """Return sentences on how often a training was right in its last epoch; none where it noted no accuracy.
 
     Args:
         run: the training's folder.
     """
-    with (run / "metrics.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = epoch_rows(run / METRICS)
     told = []
     for name, words in _ACCURACIES.items():
         shares = [
@@ -76,14 +85,11 @@ class MetricsTable(Callback):
 
     def on_train_start(self, trainer: Trainer, task: LightningModule) -> None:
         """Take over the rows of the epochs that the checkpoint holds; later ones are trained again."""
-        if self._path.is_file():
-            with self._path.open(newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
-            self._rows = [
-                {name: row.get(name) or row.get(_OLD_COLUMNS.get(name, "")) or "" for name in COLUMNS}
-                for row in rows
-                if int(row["epoch"]) < trainer.current_epoch
-            ]
+        self._rows = [
+            {name: row.get(name) or row.get(_OLD_COLUMNS.get(name, "")) or "" for name in COLUMNS}
+            for row in epoch_rows(self._path)
+            if int(row["epoch"]) < trainer.current_epoch
+        ]
 
     def on_train_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
         """Add a row and write the table."""

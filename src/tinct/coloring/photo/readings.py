@@ -107,7 +107,7 @@ class _Things:
 
     def __init__(self, prediction: Prediction, bins: ColorBins) -> None:
         self._prediction, self._bins = prediction, bins
-        self.cell = float(np.max((np.array(bins.high) - np.array(bins.low)) / bins.lookup.shape[0]))
+        self.cell = bins.cell
         shares = softmax(prediction.output, temperature=prediction.calibration)
         luma = prediction.tones.stretched(prediction.luma)
         members = _divided(shares, resized(luma, shares.shape[:2]))

@@ -169,12 +169,11 @@ def _plausible(
     near = np.exp(-((down - place[0]) ** 2 + (across - place[1]) ** 2) / np.float32(8))
     weights = reach * near.ravel()
     left = (weights @ shares.reshape(-1, bins.count)) / weights.sum()
-    cell = float(np.max((np.array(bins.high) - np.array(bins.low)) / bins.lookup.shape[0]))
     chroma: list[FloatArray] = []
     parts: list[float] = []
     while len(parts) < _MOST_COLORS:
         first = int(left.argmax())
-        close = np.linalg.norm(bins.centers - bins.centers[first], axis=1) < _ALIKE_CELLS * cell
+        close = np.linalg.norm(bins.centers - bins.centers[first], axis=1) < _ALIKE_CELLS * bins.cell
         part = float(left[close].sum())
         if part < (_LEAST_SHARE if parts else 1e-9):
             break
