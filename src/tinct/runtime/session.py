@@ -88,11 +88,8 @@ class Session:
             ModelError: the network failed on it.
             DivergedError: it gives no finite numbers.
         """
-        (result,) = self._outputs(lumas, {OUTPUTS[self.card.task]: self.card.output_stride})
-        expected = self.bins.count if self.bins is not None else OUTPUT_CHANNELS[self.card.task]
-        if result.shape[-1] != expected:
-            raise ModelError(f"{self.path}: the graph gives {result.shape}, its card promises {expected} channels")
-        return result
+        (result,) = self._outputs(lumas, self._answer)
+        return self._checked(result)
 
     def features(self, luma: NDArray[Any]) -> dict[str, FloatArray]:
         """Run the network on one picture for what it sees in it, by which things are told apart.
@@ -104,9 +101,29 @@ class Session:
             Of each name in the card's `features`, (ceil(H / stride), ceil(W / stride), n) float32; nothing from files
             that have none. Errors are those of `run_batch`.
         """
+        return self._of_one(luma, self.card.features)
+
+    def run_with_features(self, luma: NDArray[Any]) -> tuple[FloatArray, dict[str, FloatArray]]:
+        """Return what `run` and `features` give for one picture, by running the network once."""
+        found = self._of_one(luma, {**self._answer, **self.card.features})
+        return self._checked(found.pop(next(iter(self._answer)))), found
+
+    @property
+    def _answer(self) -> dict[str, int]:
+        """The name of the answer among the outputs, and its stride."""
+        return {OUTPUTS[self.card.task]: self.card.output_stride}
+
+    def _checked(self, answer: FloatArray) -> FloatArray:
+        """Return an answer (..., n) if it has the channels that the card promises."""
+        expected = self.bins.count if self.bins is not None else OUTPUT_CHANNELS[self.card.task]
+        if answer.shape[-1] != expected:
+            raise ModelError(f"{self.path}: the graph gives {answer.shape}, its card promises {expected} channels")
+        return answer
+
+    def _of_one(self, luma: NDArray[Any], strides: dict[str, int]) -> dict[str, FloatArray]:
+        """Return the named outputs for one picture, by name."""
         if luma.ndim != 2:
             raise InputError(f"luma must have the shape (H, W), not {luma.shape}")
-        strides = self.card.features
         return {name: values[0] for name, values in zip(strides, self._outputs(luma[None], strides), strict=True)}
 
     def _outputs(self, lumas: NDArray[Any], strides: dict[str, int]) -> list[FloatArray]:

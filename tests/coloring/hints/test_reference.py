@@ -37,7 +37,7 @@ def reference(features: tuple[Array, ...], bins: NDArray[np.int64]) -> Reference
 
 def network(features: tuple[Array, ...], logits: Array) -> Any:
     named = dict(zip(("features_8", "features_16"), features, strict=True))
-    return SimpleNamespace(run=lambda luma: logits, features=lambda luma: named)
+    return SimpleNamespace(run_with_features=lambda luma: (logits, named))
 
 
 def answered(session: Any, *references: Reference) -> Array:

@@ -102,9 +102,9 @@ def consulting(session: Session, references: Sequence[Reference]) -> Callable[[F
     """Return a network's run, from (h, w) luma in 0..1 to (k, l, n) logits, that asks the references as well."""
 
     def run(luma: FloatArray) -> FloatArray:
-        logits, features = session.run(luma), tuple(session.features(luma).values())
+        logits, seen = session.run_with_features(luma)
         for reference in references:
-            logits = _with_opinion(logits, features, reference)
+            logits = _with_opinion(logits, tuple(seen.values()), reference)
         return logits
 
     return run
@@ -137,19 +137,15 @@ def _with_opinion(logits: FloatArray, features: Sequence[FloatArray], reference:
     colors = reference.shares.reshape(-1, reference.shares.shape[-1])
     best = cosines.max(axis=1)
     kind = _at_size(_ramp(best, _KIND, _KIND_FULL).reshape(places), shape)
-    opinion = resized((_attention(cosines, _KIND_WIDTH) @ colors).reshape(*places, -1), shape)
+    opinion = resized((softmax(cosines, temperature=_KIND_WIDTH) @ colors).reshape(*places, -1), shape)
     shares = softmax(logits + kind * np.log(opinion + np.float32(_FLOOR)))
     same = _ramp(best, _SAME, _SAME_FULL) * np.exp(-np.square(_gone_astray(cosines, places) / _RETURN))
     if same.max() > 0:
         sure = _at_size(same.reshape(places), shape)
-        exact = resized((_attention(cosines, _SAME_WIDTH) @ colors).reshape(*places, -1), shape)
+        exact = resized((softmax(cosines, temperature=_SAME_WIDTH) @ colors).reshape(*places, -1), shape)
         shares = (1 - sure) * shares + sure * exact
     result: FloatArray = np.log(np.maximum(shares, np.float32(1e-9)))
     return result
-
-
-def _attention(cosines: FloatArray, width: float) -> FloatArray:
-    return softmax(cosines, temperature=width)
 
 
 def _ramp(values: FloatArray, begin: float, full: float) -> FloatArray:
