@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinct import __version__
 from tinct.color.resize import resized, small_size
 from tinct.coloring.film.apart import chosen_processes, paint_apart
 from tinct.coloring.film.parts import work_folder
 from tinct.coloring.film.pipeline import Progress
-from tinct.coloring.film.shots import CutFinder, Shot
+from tinct.coloring.film.shots import Shot, looked_at
 from tinct.coloring.film.smoothing import Smoothing
 from tinct.coloring.film.work import OnFrame, OnPicture, Work, recipe_of, span_of
 from tinct.coloring.photo.colorizer import Colorizer
@@ -31,7 +31,7 @@ from tinct.media.video.borders import picture_area
 from tinct.media.video.form import FrameForm
 from tinct.media.video.mux import assemble, check_target
 from tinct.media.video.probe import open_film
-from tinct.media.video.read import read_frames
+from tinct.media.video.read import Frame, read_frames
 from tinct.media.video.recipe import default_target
 
 # Root of height x width at which cuts are found where no network runs.
@@ -144,16 +144,16 @@ def list_shots(source: str | Path, *, rate: float | None = None) -> list[Shot]:
     top, bottom, left, right = picture_area(film)
     size = small_size(bottom - top, right - left, size=_SHOT_SIZE)
     form = FrameForm.of(film)
-    finder = CutFinder()
-    starts: list[Shot] = []
-    cuts: list[bool] = []
-    with closing(read_frames(film)) as frames:
-        for frame in frames:
-            luma = form.unit(resized(frame.luma[top:bottom, left:right], size))
-            cuts += finder.push(np.rint(luma * 255).astype(np.uint8))
-            starts.append(Shot(frame.number, float(film.seconds_at(frame.pts))))
-    cuts += finder.flush()
-    return [start for index, (start, cut) in enumerate(zip(starts, cuts, strict=True)) if cut or index == 0]
+
+    def look(frame: Frame) -> NDArray[np.uint8]:
+        luma = form.unit(resized(frame.luma[top:bottom, left:right], size))
+        return np.rint(luma * 255).astype(np.uint8)
+
+    return [
+        Shot(frame.number, float(film.seconds_at(frame.pts)))
+        for index, (frame, _, cut) in enumerate(looked_at(read_frames(film), look))
+        if cut or index == 0
+    ]
 
 
 def _result(

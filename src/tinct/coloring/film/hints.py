@@ -8,7 +8,7 @@ back), or the hint has gone `REACH` frames. In each frame the points then spread
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tinct.color.motion import consistent, flow
 from tinct.coloring.film.frames import FrameColorizer
-from tinct.coloring.film.shots import CutFinder
+from tinct.coloring.film.shots import looked_at
 from tinct.coloring.hints.hint import FilmHint
 from tinct.coloring.hints.spreading import PlacedHints, place_hints
 from tinct.errors import InputError
@@ -73,7 +73,7 @@ def follow_hints(film: Film, hints: Sequence[FilmHint], colorizer: FrameColorize
     """
     placed = _within(place_hints([item.hint for item in hints], width=film.width, height=film.height), colorizer)
     walk = _Walk(hints, placed)
-    with closing(_looked_at(film, colorizer)) as frames:
+    with closing(looked_at(read_frames(film), lambda frame: colorizer.look(frame.luma).levels)) as frames:
         for frame, levels, cut in frames:
             seconds = float(film.seconds_at(frame.pts))
             walk.take(frame, levels, cut=cut, seconds=seconds)
@@ -161,21 +161,6 @@ def _step(here: Levels, there: Levels, points: dict[int, Points]) -> dict[int, P
         if kept and 2 * len(kept) >= len(places):
             moved[number] = np.array(kept, dtype=np.float64)
     return moved
-
-
-def _looked_at(film: Film, colorizer: FrameColorizer) -> Generator[tuple[Frame, Levels, bool], None, None]:
-    """Yield a film's frames, small, and whether each begins a shot."""
-    finder = CutFinder()
-    waiting: deque[tuple[Frame, Levels]] = deque()
-    with closing(read_frames(film)) as frames:
-        for frame in frames:
-            levels = colorizer.look(frame.luma).levels
-            # Only number and time are needed later; a dozen frames wait for the cut finder.
-            waiting.append((replace(frame, luma=frame.luma[:0], chroma=None), levels))
-            for cut in finder.push(levels):
-                yield (*waiting.popleft(), cut)
-        for cut in finder.flush():
-            yield (*waiting.popleft(), cut)
 
 
 def _within(placed: PlacedHints, colorizer: FrameColorizer) -> PlacedHints:

@@ -11,8 +11,8 @@ the frame's own answer stays.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import OrderedDict, deque
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,10 +22,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color import resize
 from tinct.color.motion import flow, resized, warp
 from tinct.color.spaces import FloatArray
 from tinct.coloring.film.history import agreement
-from tinct.coloring.film.shots import CutFinder, difference, is_blank
+from tinct.coloring.film.shots import difference, is_blank, looked_at
 from tinct.media.video.read import Frame
 
 # Seconds between a shot's key frames; doubled where a shot would have more than so many.
@@ -69,6 +70,21 @@ class Key:
         levels: Levels = np.asarray(cv2.imdecode(np.frombuffer(self.packed, np.uint8), cv2.IMREAD_GRAYSCALE))
         return levels
 
+    @cached_property
+    def light(self) -> tuple[float, float]:
+        """Mean and standard deviation of luma."""
+        levels = self.levels
+        return float(levels.mean()), float(levels.std())
+
+
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """A key frame unpacked: its pts, luma (h, w) uint8, and (k, l, n) what is said of it."""
+
+    pts: int
+    levels: Levels
+    values: FloatArray
+
 
 @dataclass(eq=False)
 class KeyedShot:
@@ -96,7 +112,7 @@ class KeyedShot:
     @cached_property
     def strongest(self) -> tuple[float, float]:
         """Mean and standard deviation of luma of the key frame with the most contrast."""
-        return max(((float(k.levels.mean()), float(k.levels.std())) for k in self.keys), key=lambda pair: pair[1])
+        return max((key.light for key in self.keys), key=lambda light: light[1])
 
     _last: float = 0.0
 
@@ -109,10 +125,10 @@ class SceneMemory:
         self._shots = shots
         self._starts = [shot.pts for shot in shots]
         self._answer = answer
-        self._known: OrderedDict[int, list[tuple[Key, FloatArray]]] = OrderedDict()
+        self._known: OrderedDict[int, list[_Told]] = OrderedDict()
         self._lock = Lock()
         for shot in shots:  # of those in a fade nothing is learned
-            shot.keys = [key for key in shot.keys if self.dimming(key.pts, key.levels) == 1] or shot.keys
+            shot.keys = [key for key in shot.keys if _dimming(key.light, shot) == 1] or shot.keys
 
     def around(self, begin: int | None, end: int | None) -> list[KeyedShot]:
         """Return all shots, with the key frames that frames from one pts up to another may ask for, and no others."""
@@ -146,8 +162,8 @@ class SceneMemory:
         if not near:
             return answer
         sums, weights = answer.astype(np.float32, copy=True), np.ones(answer.shape[:2], dtype=np.float32)
-        for (key, values), share in near:
-            moved, kept = _moved(values, key.levels, levels)
+        for told, share in near:
+            moved, kept = _moved(told, levels)
             kept *= kept * kept * np.float32(PULL * share)  # what half agrees is most often another thing
             sums += kept[..., None] * moved
             weights += kept
@@ -169,13 +185,9 @@ class SceneMemory:
         index = bisect_right(self._starts, pts) - 1
         if index < 0 or not self._shots[index].keys:
             return 1.0
-        mean, contrast = self._shots[index].strongest
-        ratios = float(levels.mean()) / max(mean, 1.0), float(levels.std()) / max(contrast, 1.0)
-        dim = min(1.0, sum(ratios) / 2)
-        alike = abs(ratios[0] - ratios[1]) <= _EVENLY * dim + _FAINT
-        return dim if alike and dim < _DIMMED else 1.0
+        return _dimming((float(levels.mean()), float(levels.std())), self._shots[index])
 
-    def _of_shot(self, index: int) -> list[tuple[Key, FloatArray]]:
+    def _of_shot(self, index: int) -> list[_Told]:
         """Return a shot's key frames with what they, and those of shots like it, agree on."""
         if index < 0:
             return []
@@ -186,13 +198,16 @@ class SceneMemory:
                     self._known.popitem(last=False)
             return self._known[index]
 
-    def _agreed(self, index: int) -> list[tuple[Key, FloatArray]]:
+    def _agreed(self, index: int) -> list[_Told]:
         shot = self._shots[index]
         shared = [self._shots[other].keys[len(self._shots[other].keys) // 2] for other in shot.alike if other != index]
-        asked = [(key, self._answer(key.levels)) for key in (*shot.keys, *shared)]
-        answers = [(key, values) for key, values in asked if values is not None]
-        own = {id(key) for key in shot.keys}
-        return [(key, _mean(key, values, answers)) for key, values in answers if id(key) in own]
+        unpacked = [(key.pts, key.levels) for key in (*shot.keys, *shared)]
+        asked = [(pts, levels, self._answer(levels)) for pts, levels in unpacked]
+        own, others = (
+            [_Told(pts, levels, values) for pts, levels, values in part if values is not None]
+            for part in (asked[: len(shot.keys)], asked[len(shot.keys) :])
+        )
+        return [replace(told, values=_mean(told, [*own, *others])) for told in own]
 
 
 def remember(
@@ -220,23 +235,12 @@ def remember(
     if memory == "off":
         return None
     shots: list[KeyedShot] = []
-    finder = CutFinder()
-    waiting: deque[tuple[Frame, Levels]] = deque()
-
-    def decide(cuts: Iterable[bool]) -> None:
-        for cut in cuts:
-            frame, levels = waiting.popleft()
+    with closing(looked_at(frames, look)) as seen:
+        for frame, levels, cut in seen:
             if cut or not shots:
                 shots.append(KeyedShot(frame.pts))
             if not (frame.damaged or is_blank(levels)) and shots[-1].is_due(seconds_at(frame.pts)):
                 shots[-1].take(frame.pts, seconds_at(frame.pts), levels, colored=is_colored(frame))
-
-    with closing(frames):
-        for frame in frames:
-            levels = look(frame)
-            waiting.append((frame, levels))
-            decide(finder.push(levels))
-    decide(finder.flush())
     if memory == "scene":
         _find_scenes(shots)
     return SceneMemory(shots, answer) if shots else None
@@ -274,10 +278,8 @@ def _ends(shot: KeyedShot) -> list[Key]:
 
 
 def _small(levels: Levels) -> Levels:
-    height, width = levels.shape
-    factor = min(1.0, 64 / max(height, width))
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return np.asarray(cv2.resize(levels, size, interpolation=cv2.INTER_AREA)).reshape(size[::-1])
+    factor = min(1.0, 64 / max(levels.shape))
+    return resize.resized(levels, (max(1, round(len(levels) * factor)), max(1, round(levels.shape[1] * factor))))
 
 
 def _thumbnail(levels: Levels) -> FloatArray:
@@ -287,41 +289,48 @@ def _thumbnail(levels: Levels) -> FloatArray:
     return even
 
 
-def _nearest(known: Sequence[tuple[Key, FloatArray]], pts: int) -> list[tuple[tuple[Key, FloatArray], float]]:
+def _dimming(light: tuple[float, float], shot: KeyedShot) -> float:
+    """Return how dim luma of a mean and a standard deviation is beside a shot's strongest key frame; see `dimming`."""
+    ratios = [own / max(strongest, 1.0) for own, strongest in zip(light, shot.strongest, strict=True)]
+    dim = min(1.0, sum(ratios) / 2)
+    alike = abs(ratios[0] - ratios[1]) <= _EVENLY * dim + _FAINT
+    return dim if alike and dim < _DIMMED else 1.0
+
+
+def _nearest(known: Sequence[_Told], pts: int) -> list[tuple[_Told, float]]:
     """Return the key frames before and after a time, and how much each counts; together 1."""
-    after = bisect_right([key.pts for key, _ in known], pts)
+    after = bisect_right([told.pts for told in known], pts)
     if not known or after == 0:
-        return [(item, 1.0) for item in known[:1]]
+        return [(told, 1.0) for told in known[:1]]
     if after == len(known):
         return [(known[-1], 1.0)]
-    begin, end = known[after - 1][0].pts, known[after][0].pts
+    begin, end = known[after - 1].pts, known[after].pts
     share = (pts - begin) / (end - begin)
     return [(known[after - 1], 1 - share), (known[after], share)]
 
 
-def _mean(key: Key, values: FloatArray, answers: Sequence[tuple[Key, FloatArray]]) -> FloatArray:
-    """Return the mean of all key frames' answers at one's places, each where it looks the same there."""
-    sums, weights = values.copy(), np.ones(values.shape[:2], dtype=np.float32)
-    for other, said in answers:
-        if other is key or said.shape != values.shape:
+def _mean(told: _Told, all_told: Sequence[_Told]) -> FloatArray:
+    """Return the mean of all key frames' values at one's places, each where it looks the same there."""
+    sums, weights = told.values.copy(), np.ones(told.values.shape[:2], dtype=np.float32)
+    for other in all_told:
+        if other is told or other.values.shape != told.values.shape:
             continue
-        moved, kept = _moved(said, other.levels, key.levels)
+        moved, kept = _moved(other, told.levels)
         sums += kept[..., None] * moved
         weights += kept
     mean: FloatArray = sums / weights[..., None]
     return mean
 
 
-def _moved(values: FloatArray, there: Levels, here: Levels) -> tuple[FloatArray, FloatArray]:
+def _moved(told: _Told, here: Levels) -> tuple[FloatArray, FloatArray]:
     """Return a key frame's values (k, l, n) at another frame's places, and (k, l) how much it looks the same there."""
-    shape = values.shape[:2]
-    motion = resized(flow(here, there), shape)
-    luma, remembered = (_at_size(levels, shape) for levels in (here, there))
+    shape = told.values.shape[:2]
+    motion = resized(flow(here, told.levels), shape)
+    luma, remembered = (_at_size(levels, shape) for levels in (here, told.levels))
     kept = agreement(luma, warp(remembered, motion))[2]
-    return warp(values, motion), kept
+    return warp(told.values, motion), kept
 
 
 def _at_size(levels: Levels, shape: tuple[int, int]) -> FloatArray:
-    small = cv2.resize(levels, shape[::-1], interpolation=cv2.INTER_AREA).reshape(shape)
-    unit: FloatArray = np.divide(small, np.float32(255), dtype=np.float32)
+    unit: FloatArray = np.divide(resize.resized(levels, shape), np.float32(255), dtype=np.float32)
     return unit

@@ -8,7 +8,8 @@ pans and quick motion count for little, and a night scene's cut for as much as a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from tinct.color.motion import flow, warp
 from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError
+from tinct.media.video.read import Frame
 
 Levels = NDArray[np.uint8]
 
@@ -145,6 +147,21 @@ class CutFinder:
             self._blanks, self._since_cut = int(state["blanks"]), int(state["since_cut"])
         except (KeyError, StopIteration, RuntimeError) as error:
             raise InputError("the saved state is not that of a cut finder; start the film anew") from error
+
+
+def looked_at(
+    frames: Generator[Frame, None, None], look: Callable[[Frame], Levels]
+) -> Generator[tuple[Frame, Levels, bool], None, None]:
+    """Yield frames with their luma (h, w) uint8 as `look` gives it, and whether each begins another shot."""
+    finder = CutFinder()
+    waiting: deque[tuple[Frame, Levels]] = deque()
+    with closing(frames):
+        for frame in frames:
+            waiting.append((frame, look(frame)))
+            for cut in finder.push(waiting[-1][1]):
+                yield (*waiting.popleft(), cut)
+        for cut in finder.flush():
+            yield (*waiting.popleft(), cut)
 
 
 def difference(current: Levels, previous: Levels) -> float:

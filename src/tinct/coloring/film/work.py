@@ -141,7 +141,10 @@ class Work:
             since = since or before_segment(task.segment, self.film, colorizer, self.smoothing, colored=task.colored)
         hints = self.settings.hints
         self.tracks = follow_hints(self.film, hints, colorizer) if hints else None
-        memory = self.remembered() if task is None else task.shots and SceneMemory(task.shots, colorizer.answer_to)
+        if task is None:
+            memory = self.remembered()
+        else:
+            memory = SceneMemory(task.shots, colorizer.answer_to) if task.shots else None
         frames = read_frames(
             self.film,
             start_pts=since.facts["next_pts"] if since is not None else begin,
@@ -159,7 +162,7 @@ class Work:
             threads=self._threads,
             problems=problems,
             hints=self.tracks,
-            memory=memory or None,
+            memory=memory,
         )
         if task is not None:
             painted = own_frames(painted, task.segment, since)
