@@ -71,7 +71,7 @@ def test_all_options_together_as_json(film: Path, tiny_model: Path, tmp_path: Pa
         *(film, "-o", target, "--model", tiny_model, "--temperature", "0.4", "--size", "64", "--denoise", "off"),
         *("--smoothing", "0.3,8", "--codec", "h264", "--crf", "30", "--preset", "ultrafast", "--bits", "10"),
         *("--sound", "none", "--start", "0.2", "--preview", "1", "--compare", "--recolor", "--runtime", "onnxruntime"),
-        *("--threads", "1", "--overwrite", "--report", "--json"),
+        *("--threads", "1", "--hint", "0@50%,50%=#c02020", "--overwrite", "--report", "--json"),
     )
     assert (done.returncode, done.stderr) == (0, "")
     row = json.loads(done.stdout)
@@ -126,6 +126,8 @@ def test_a_folder_of_scans_for_a_purpose(tiny_model: Path, tmp_path: Path) -> No
         (("{film}", "--preview", "1", "--end", "2"), "both say where to stop"),
         (("{film}", "--preview", "0"), "above 0 seconds"),
         (("{film}", "--smoothing", "much"), "smoothing must be"),
+        (("{film}", "--hint", "3@1,2=#fff:darken"), "leave darken out"),
+        (("{film}", "--hint", "9:00@1,2=#fff"), "there is no 540 seconds; the film ends before"),
         (("{film}", "-o", "{film}", "--overwrite"), "is the input itself"),
         (("text.mp4",), "text.mp4: no film that can be read"),
         (("text.mp4", "--list-shots"), "text.mp4: no film that can be read"),

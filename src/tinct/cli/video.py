@@ -30,12 +30,23 @@ tinct video reel.mov --preview 10 --start 60 --compare
 
 tinct video reel.mov --list-shots
 
+tinct video reel.mov --hint 120@25%,60%=#b03020
+
 tinct video scans/ -o film.mp4 --rate 18"""
 
 Source = Annotated[Path, typer.Argument(metavar="INPUT", help="A film, or a folder of pictures in order.")]
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="FILE", help="Write this film. Default: NAME_color.EXT beside it."),
+]
+Hints = Annotated[
+    list[str],
+    typer.Option(
+        "--hint",
+        metavar="FRAME@X,Y=#RRGGBB",
+        help="Say which colour is where in a frame, counted from 0 (120@25%,60%=#b03020), or at a time "
+        "(4.8s@... or 1:02.5@...); may be repeated.",
+    ),
 ]
 HintsFile = Annotated[
     Path | None,
@@ -60,6 +71,7 @@ OPTIONS = {name: option for name, option in options_of(VideoSettings).items() if
 def video(
     source: Source,
     output: Output = None,
+    hint: Hints = [],  # noqa: B006 - Typer makes a new list
     hints: HintsFile = None,
     no_smoothing: NoSmoothing = False,
     preview: Preview = None,
@@ -80,12 +92,12 @@ def video(
         _list_shots(source, rate=options["rate"], as_json=as_json)
         return
     from tinct.coloring.film.colorize import colorize_video
-    from tinct.coloring.hints.hint import load_film_hints
+    from tinct.coloring.hints.hint import gather_film_hints
     from tinct.coloring.photo.run import Engine
 
     way = Engine(name=engine, ray_address=ray_address)
 
-    options["hints"] = load_film_hints(hints) if hints is not None else ()
+    options["hints"] = gather_film_hints(hint, hints)
     options["end"] = _end(options["start"], options["end"], preview)
     if no_smoothing:
         options["smoothing"] = "off"

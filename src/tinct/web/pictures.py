@@ -88,10 +88,3 @@ def shown_size(film: Film, *, size: int) -> tuple[int, int]:
 def upright(film: Film, pixels: NDArray[Any]) -> NDArray[Any]:
     """Turn a frame (h, w) or (h, w, 3) as players do."""
     return np.ascontiguousarray(np.rot90(pixels, round(film.rotation / 90)))
-
-
-def stored_place(film: Film, x: float, y: float) -> tuple[float, float]:
-    """Return where a place in per cent of the upright picture lies in the frame as it is stored, in per cent."""
-    for _ in range(round(film.rotation / 90) % 4):
-        x, y = 100 - y, x
-    return x, y

@@ -1,6 +1,7 @@
 """A film's hints follow the motion both ways, stop at cuts and where the thing is lost, and survive a killed run."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -12,7 +13,7 @@ from tinct.coloring.film import pipeline as film_module
 from tinct.coloring.film.colorize import colorize_video
 from tinct.coloring.film.frames import FrameColorizer
 from tinct.coloring.film.hints import follow_hints
-from tinct.coloring.hints.hint import FilmHint, load_film_hints, parse_hint
+from tinct.coloring.hints.hint import FilmHint, load_film_hints, parse_film_hint, parse_hint
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import InputError, SettingError
@@ -174,3 +175,39 @@ def test_files(tmp_path):
         load_film_hints(tmp_path / "hints.png")
     with pytest.raises(SettingError):
         FilmHint(hint=parse_hint("1,2=#fff"))
+
+
+@pytest.mark.parametrize(
+    ("text", "frame", "seconds"),
+    [("120@1,2=#fff", 120, None), (" 4.8s@25%,60%=#b03020", None, 4.8), ("1:02.5@1,2 3,4=#fff", None, 62.5),
+     ("1:00:03@1,2=#fff", None, 3603.0)],
+)  # fmt: skip
+def test_hints_on_the_command_line(text, frame, seconds):
+    given = parse_film_hint(text)
+    assert (given.frame, given.seconds) == (frame, seconds)
+    assert given.hint == parse_hint(text.partition("@")[2])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("1,2=#fff", "must say its frame or time"), ("-1@1,2=#fff", "must say its frame"), ("4.8@1,2=#fff", "must say"),
+     ("3@1,2", "must read X,Y"), ("3@1,2=red", "is no colour"), ("3@1,2=#fff:darken", "leave darken out")],
+)  # fmt: skip
+def test_a_wrong_hint_on_the_command_line_is_told(text, said):
+    with pytest.raises(SettingError, match=said):
+        parse_film_hint(text)
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, -90])
+def test_places_are_those_of_the_upright_picture(clip, tiny_model, rotation):
+    stored = np.zeros((HEIGHT, WIDTH))
+    stored[30, 20] = 1
+    upright = np.rot90(stored, rotation // 90)  # as players show it
+    row, column = (int(places[0]) for places in np.nonzero(upright))
+    film = replace(open_film(clip), rotation=rotation)
+    form = FrameForm.of(film, area=picture_area(film), chroma_shape=(film.height // 2, film.width // 2))
+    colorizer = FrameColorizer(Colorizer(tiny_model, runtime="onnxruntime", size=64, threads=1), form)
+    given = FilmHint(hint=replace(parse_hint(f"{column},{row}=#c02020"), width=8), frame=0)
+    placed = follow_hints(film, [given], colorizer).at(0)
+    assert np.allclose(placed.lines[0] * (WIDTH, HEIGHT), (20.5, 30.5))
+    assert placed.widths[0] * WIDTH == pytest.approx(8)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tinct.color.motion import consistent, flow
 from tinct.coloring.film.frames import FrameColorizer
 from tinct.coloring.film.shots import looked_at
-from tinct.coloring.hints.hint import FilmHint
+from tinct.coloring.hints.hint import FilmHint, Hint
 from tinct.coloring.hints.spreading import PlacedHints, place_hints
 from tinct.errors import InputError
 from tinct.media.video.film import Film
@@ -65,13 +65,13 @@ def follow_hints(film: Film, hints: Sequence[FilmHint], colorizer: FrameColorize
 
     Args:
         film: the film; it is decoded from its beginning to the end of the last hint's shot.
-        hints: at least one.
+        hints: at least one; their places are those of the picture as players show it, turned.
         colorizer: of this film; cuts and motion are found in the frames as it looks at them.
 
     Raises:
         InputError: a hint lies outside the picture, or its frame after the film's end; it is named.
     """
-    placed = _within(place_hints([item.hint for item in hints], width=film.width, height=film.height), colorizer)
+    placed = _within(_as_stored(film, [item.hint for item in hints]), colorizer)
     walk = _Walk(hints, placed)
     with closing(looked_at(read_frames(film), lambda frame: colorizer.look(frame.luma).levels)) as frames:
         for frame, levels, cut in frames:
@@ -161,6 +161,18 @@ def _step(here: Levels, there: Levels, points: dict[int, Points]) -> dict[int, P
         if kept and 2 * len(kept) >= len(places):
             moved[number] = np.array(kept, dtype=np.float64)
     return moved
+
+
+def _as_stored(film: Film, hints: Sequence[Hint]) -> PlacedHints:
+    """Place hints on the upright picture, and return them as they lie in frames, which are stored unturned."""
+    turns = round(film.rotation / 90) % 4
+    width, height = (film.height, film.width) if turns % 2 else (film.width, film.height)
+    placed = place_hints(hints, width=width, height=height)
+    lines = placed.lines
+    for _ in range(turns):
+        lines = tuple(np.stack([1 - line[:, 1], line[:, 0]], axis=1) for line in lines)
+    widths = placed.widths if turns % 2 == 0 else tuple(stroke * width / height for stroke in placed.widths)
+    return replace(placed, lines=lines, widths=widths)
 
 
 def _within(placed: PlacedHints, colorizer: FrameColorizer) -> PlacedHints:

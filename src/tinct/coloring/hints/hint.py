@@ -31,6 +31,8 @@ DARKEN = ":darken"
 
 _NUMBER = r"[+-]?\d+(?:\.\d+)?"
 _POINT = re.compile(rf"({_NUMBER})(%?),({_NUMBER})(%?)")
+# Before the @ of a hint in a film: the frame's number, or the time as seconds with an s, or as minutes and seconds.
+_WHEN = re.compile(r"(?P<frame>\d+)|(?P<seconds>\d+(?:\.\d+)?)s|(?:(?P<h>\d+):)?(?P<m>\d+):(?P<s>\d{1,2}(?:\.\d+)?)")
 _COLOR = re.compile(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 
 Point = tuple[float, float]
@@ -129,6 +131,28 @@ def parse_hint(text: str) -> Hint:
     )
 
 
+def parse_film_hint(text: str) -> FilmHint:
+    """Read a hint in a film as the command line takes it: `FRAME@X,Y=#RRGGBB` or `TIME@X,Y=#RRGGBB`.
+
+    FRAME is the frame's number from 0, TIME is `4.8s`, `1:02.5` or `1:02:03`; the rest is as for `parse_hint`.
+
+    Raises:
+        SettingError: it has another form, or darkens.
+    """
+    when, separator, rest = text.strip().partition("@")
+    match = _WHEN.fullmatch(when.strip())
+    if not separator or match is None:
+        form = "FRAME@X,Y=#RRGGBB or TIME@X,Y=#RRGGBB, such as 120@25%,60%=#b03020 or 0:04.8@120,340=#b03020"
+        raise SettingError(f"hint {text!r}: must say its frame or time; write {form}")
+    hint = parse_hint(rest)
+    if match["frame"] is not None:
+        return FilmHint(hint=hint, frame=int(match["frame"]))
+    if match["seconds"] is not None:
+        return FilmHint(hint=hint, seconds=float(match["seconds"]))
+    minutes = 60 * int(match["h"] or 0) + int(match["m"])
+    return FilmHint(hint=hint, seconds=60 * minutes + float(match["s"]))
+
+
 def parse_color(text: str, *, name: str) -> Color:
     """Read a colour written as `#RRGGBB` or `#RGB`; `name` says in messages what it belongs to.
 
@@ -169,6 +193,16 @@ def gather_hints(texts: Sequence[str], file: str | Path | None) -> tuple[Hint, .
         InputError: as `load_hints`.
     """
     return (*(load_hints(file) if file is not None else ()), *(parse_hint(text) for text in texts))
+
+
+def gather_film_hints(texts: Sequence[str], file: str | Path | None) -> tuple[FilmHint, ...]:
+    """Return a film's hints of a file, and those of a command line behind them, which count where both lie.
+
+    Raises:
+        SettingError: a text is none that `parse_film_hint` takes.
+        InputError, UnreadableError: as `load_film_hints`.
+    """
+    return (*(load_film_hints(file) if file is not None else ()), *(parse_film_hint(text) for text in texts))
 
 
 def as_hints(hints: Any) -> list[Hint]:

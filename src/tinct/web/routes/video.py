@@ -51,9 +51,8 @@ class FilmHintValue(HintValue):
 
     time: float = Field(ge=0, le=1e6, allow_inf_nan=False, description="When the frame is shown, in seconds.")
 
-    def hint_in(self, film: Film) -> FilmHint:
-        points = [pictures.stored_place(film, x, y) for x, y in self.points]
-        return FilmHint(hint=replace(self.hint(), points=tuple(points)), seconds=self.time)
+    def film_hint(self) -> FilmHint:
+        return FilmHint(hint=self.hint(), seconds=self.time)
 
 
 class Still(BaseModel):
@@ -158,7 +157,7 @@ async def start_job(service: Shared, name: str, start: Start) -> JobInfo:
     film = service.jobs.find(name)
     changes = start.model_dump(exclude_none=True, exclude={"hints"})
     if start.hints is not None:
-        changes["hints"] = tuple(hint.hint_in(film.film) for hint in start.hints)
+        changes["hints"] = tuple(hint.film_hint() for hint in start.hints)
     service.jobs.start(film, replace(film.settings, **changes))
     return _info(film)
 
