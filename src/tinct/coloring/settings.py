@@ -200,6 +200,11 @@ class VideoSettings(Decoding):
     crf: int | None = described(None, "Set the codec's quality: lower is better.", "N")
     preset: str | None = described(None, "Set the encoder's own effort, such as slow or fast.", "NAME")
     bits: int | None = described(None, "Write 8 or 10 bits a channel. Default: the film's.", "8|10")
+    chroma: str | None = described(
+        None,
+        "Store colours at this size: 4:2:0, 4:2:2 or 4:4:4. Default: the film's, where the codec has it.",
+        "420|422|444",
+    )
     sound: str = described(
         "copy", "Copy the sound, encode it anew where it must be, or leave it out.", "copy|encode|none"
     )
@@ -215,6 +220,8 @@ class VideoSettings(Decoding):
         super().__post_init__()
         if self.memory not in (None, *MEMORIES):
             raise SettingError(f"memory must be {', '.join(MEMORIES)}, not {self.memory!r}")
+        if self.chroma not in (None, "420", "422", "444"):
+            raise SettingError(f"chroma must be 420, 422 or 444, not {self.chroma!r}")
 
 
 def help_of(name: str) -> str:

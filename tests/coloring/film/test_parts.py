@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import zipfile
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,17 @@ from tinct.coloring.film import pipeline as film_module
 from tinct.coloring.film.colorize import VideoResult
 from tinct.coloring.film.parts import Progress, work_folder
 from tinct.errors import OutputError
+from tinct.media.video.write import Coded, SegmentFile, open_segment
 
 Paint = Callable[..., VideoResult]
 PLAN = {"source": "film.mp4", "size": 192}
+
+
+def segment_file(path: Path, data: bytes) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        written = SegmentFile(archive, codec="ffv1", settings="", time_base=Fraction(1, 25), extradata=b"")
+        written.add(Coded(0, 1, True, data))
+        written.finish()
 
 
 def interrupted(target: Path, parts: int, plan: dict = PLAN) -> None:
@@ -27,7 +37,7 @@ def interrupted(target: Path, parts: int, plan: dict = PLAN) -> None:
     with contextlib.suppress(KeyboardInterrupt), work_folder(target, plan) as work:
         for number in range(parts):
             part = work.next_part()
-            part.write_bytes(b"part %d" % number)
+            segment_file(part, b"part %d" % number)
             work.finish(part, Progress({"given_to": 10 * number}, {"shares": np.full((2, 3), number, np.float32)}))
         work.next_part().write_bytes(b"half a part")
         raise KeyboardInterrupt
@@ -37,7 +47,8 @@ def test_a_killed_run_finds_its_parts_again(tmp_path: Path) -> None:
     target = tmp_path / "out.mkv"
     interrupted(target, 3)
     with work_folder(target, PLAN) as work:
-        assert [part.read_bytes() for part in work.parts()] == [b"part 0", b"part 1", b"part 2"]
+        kept = [next(open_segment(part).packets()).data for part in work.parts()]
+        assert kept == [b"part 0", b"part 1", b"part 2"]
         assert work.next_part().name == "00003.frames"
         progress = work.progress()
         assert progress is not None
@@ -63,6 +74,23 @@ def test_two_runs_do_not_mix(tmp_path: Path) -> None:
 def test_no_folder_to_write_to(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"), work_folder(tmp_path / "gone" / "out.mkv", PLAN):
         pass
+
+
+@pytest.mark.parametrize("name", ["00001.frames", "00001.npz"])
+@pytest.mark.parametrize("harm", ["flipped", "cut", "empty"])
+def test_a_damaged_part_and_those_behind_it_are_made_anew(tmp_path: Path, name: str, harm: str) -> None:
+    target = tmp_path / "out.mkv"
+    interrupted(target, 3)
+    harmed = tmp_path / ".out.mkv.tinct-work" / name
+    content = bytearray(harmed.read_bytes())
+    middle = content.index(b"part 1") if name.endswith("frames") else len(content) // 3
+    content[middle] ^= 0xFF
+    harmed.write_bytes({"flipped": bytes(content), "cut": bytes(content[:-40]), "empty": b""}[harm])
+    with work_folder(target, PLAN) as work:
+        assert (len(work.parts()), work.damaged) == (1, 1)
+        progress = work.progress()
+        assert progress is not None
+        assert progress.facts == {"given_to": 0}
 
 
 class Killed(BaseException):
@@ -100,6 +128,22 @@ def test_a_killed_run_goes_on_and_gives_the_same_film(
     for kind in ("video", "audio"):
         assert clips.packets_of(target, kind) == clips.packets_of(whole.target, kind)
     assert {path.name for path in tmp_path.iterdir()} == {"silent.mkv", "in.mkv", "whole", name}
+
+
+def test_a_run_with_a_damaged_part_gives_the_same_film_and_tells(
+    paint: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(film_module, "PART_FRAMES", 10)
+    source = film_of(tmp_path / "in.mkv", 35)
+    whole = paint(source, tmp_path / "whole.mkv", codec="ffv1")
+    with pytest.raises(Killed):
+        paint(source, tmp_path / "out.mkv", codec="ffv1", on_frame=stop_at(33))
+    part = tmp_path / ".out.mkv.tinct-work" / "00001.frames"
+    part.write_bytes(part.read_bytes()[:-100])
+    result = paint(source, tmp_path / "out.mkv", codec="ffv1")
+    assert 8 <= result.resumed <= 12
+    assert "finished parts of an earlier run were damaged (1), and were made anew" in result.notices
+    assert same(stored(result.target), stored(whole.target))
 
 
 def test_a_run_killed_before_its_first_part_leaves_nothing(paint: Paint, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from media.video import clips
 from media.video.coloring import colored, make_segments
 from tinct.errors import InputError, OutputError
+from tinct.media.video.film import RANGE_LIMITED, ColorTags
 from tinct.media.video.mux import assemble, check_target
 from tinct.media.video.probe import open_film
 from tinct.media.video.read import read_frames
@@ -74,7 +75,7 @@ def test_lossless_films_keep_every_code_of_luma(tmp_path, form, bits):
 
     source = clips.write_clip(tmp_path / "in.mkv", codec="ffv1", form=form, frames=12, planes=planes)
     result, _ = colored(source, tmp_path / "out.mkv", named="archive")
-    assert (result.depth, result.pixel_format) == (bits, "yuv420p" if bits == 8 else "yuv420p10le")
+    assert (result.depth, result.pixel_format) == (bits, form)
     frames = list(read_frames(result))
     assert len(frames) == 12
     for frame in frames:
@@ -153,7 +154,13 @@ def test_gifs_and_folders_become_films(tmp_path):
     folder.mkdir()
     for number in range(5):
         cv2.imwrite(str(folder / f"{number}.png"), clips.noise(number, (H, W)))
+    limited, _ = colored(folder, tmp_path / "two.mp4", crf=0)
+    assert (limited.full_range, limited.tags) == (False, ColorTags(5, 1, 13, RANGE_LIMITED))
+    for frame in read_frames(limited):
+        meant = np.rint(16 + clips.noise(frame.number, (H, W)) * 219.0 / 255)
+        np.testing.assert_array_equal(frame.luma, meant)
     result, _ = colored(folder, tmp_path / "two.mkv", codec="ffv1")
+    assert result.full_range
     assert result.rate == 24
     for frame in read_frames(result):
         np.testing.assert_array_equal(frame.luma, clips.noise(frame.number, (H, W)))

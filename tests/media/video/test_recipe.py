@@ -8,8 +8,9 @@ import pytest
 
 from media.video import clips
 from tinct.errors import OutputError, SettingError
+from tinct.media.video.codecs import CODECS, CONTAINERS, NAMED
 from tinct.media.video.probe import open_film
-from tinct.media.video.recipe import CODECS, CONTAINERS, NAMED, choose_recipe, default_target
+from tinct.media.video.recipe import choose_recipe, default_target
 from tinct.media.video.source import missing_numbers
 
 
@@ -21,7 +22,9 @@ def films(tmp_path_factory):
         ("grey.mkv", "ffv1", "yuv420p", (96, 64)),
         ("deep.mkv", "ffv1", "yuv420p10le", (96, 64)),
         ("deeper.mkv", "ffv1", "gray16le", (96, 64)),
-        ("odd.mkv", "ffv1", "yuv444p", (97, 65)),
+        ("odd.mkv", "ffv1", "yuv420p", (97, 65)),
+        ("wide.mkv", "ffv1", "yuv422p10le", (96, 64)),
+        ("fine.mkv", "ffv1", "yuv444p", (96, 64)),
         ("full.mkv", "ffv1", "gray", (96, 64)),
         ("old.avi", "mpeg4", "yuv420p", (96, 64)),
     ]:
@@ -94,6 +97,33 @@ def test_planes_have_the_size_that_the_codec_needs(films):
     assert (lossless.width, lossless.height, lossless.chroma_shape, lossless.remarks) == (97, 65, (33, 49), ())
 
 
+@pytest.mark.parametrize(
+    ("film", "target", "asked", "form", "remark"),
+    [
+        ("wide", "a.mp4", {}, "yuv422p10le", None),
+        ("fine", "a.mp4", {}, "yuv444p", None),
+        ("fine", "a.mkv", {"codec": "hevc", "bits": 12}, "yuv444p12le", None),
+        ("fine", "a.webm", {}, "yuv444p", None),
+        ("fine", "a.webm", {"codec": "av1"}, "yuv420p", "its 4:4:4 chroma became 4:2:0"),
+        ("wide", "a.mp4", {"named": "share"}, "yuv420p", "its 4:2:2 chroma became 4:2:0"),
+        ("wide", "a.mkv", {"named": "archive"}, "yuv422p10le", None),
+        ("fine", "a.mov", {"named": "edit"}, "yuv444p10le", None),
+        ("fine", "a.mov", {"codec": "prores", "preset": "hq"}, "yuv422p10le", "its 4:4:4 chroma became 4:2:2"),
+        ("grey", "a.mov", {"codec": "prores", "preset": "4444"}, "yuv444p10le", None),
+        ("grey", "a.mp4", {"sampling": "444"}, "yuv444p", None),
+        ("wide", "a.mp4", {"sampling": "420", "bits": 10}, "yuv420p10le", "its 4:2:2 chroma became 4:2:0"),
+    ],
+)
+def test_chroma_keeps_its_size_where_the_codec_has_it(films, film, target, asked, form, remark):
+    recipe = choose_recipe(films[film], target, **asked)
+    assert recipe.form == form
+    across, down = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}[form[3:6]]
+    assert recipe.chroma_shape == (64 // down, 96 // across)
+    assert [said for said in recipe.remarks if "chroma" in said] == ([remark] if remark else [])
+    if recipe.codec.name == "prores":
+        assert (dict(recipe.options)["profile"] == "4444") == (form[3:6] == "444")
+
+
 def test_full_range_is_said_where_it_can_be(films):
     said = choose_recipe(films["full"], "a.mp4")
     assert (said.full_range, said.tags.range, said.remarks) == (True, 2, ())
@@ -121,6 +151,8 @@ def test_full_range_is_said_where_it_can_be(films):
         ("a.mp4", {"preset": "6"}, SettingError, "h264 has no preset 6; choose one of ultrafast"),
         ("a.mp4", {"named": "tiny"}, SettingError, "no settings named tiny; choose one of archive"),
         ("a.mp4", {"named": "archive"}, SettingError, "cannot hold ffv1"),
+        ("a.webm", {"codec": "av1", "sampling": "422"}, SettingError, "av1 has chroma of 420 here, not 422"),
+        ("a.mov", {"codec": "prores", "sampling": "444", "preset": "lt"}, SettingError, "with the preset 4444"),
         ("a.mkv", {"named": "archive", "codec": "h264"}, SettingError, "archive means the codec ffv1, not h264"),
     ],
 )

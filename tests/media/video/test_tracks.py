@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -186,7 +187,44 @@ def test_sound_of_any_rate_and_channels_can_be_encoded(tmp_path):
         assert (stream.codec_context.name, stream.rate, stream.layout.name) == ("opus", 48000, "5.1")
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize(
+    ("suffix", "spelled"),
+    [
+        (".mkv", ["deu", "swe", "glg", "de"]),
+        (".mp4", ["deu", "swe", "glg", "deu"]),
+        (".mov", ["ger", "sve", None, "ger"]),
+    ],
+)
+def test_languages_are_kept_or_told(tmp_path, suffix, spelled):
+    languages = ("deu", "swe", "glg", "de")
+    bare = clips.write_clip(tmp_path / "bare.mkv", codec="ffv1", frames=3)
+    source = clips.add_tracks(bare, tmp_path / "in.mkv", sounds=[("ac3", name) for name in languages], seconds=0.2)
+    result, remarks = colored(source, tmp_path / f"out{suffix}")
+    assert [track.language for track in result.audio] == spelled
+    assert remarks == (("the language glg (stream 3, ac3) cannot be said in .mov",) if suffix == ".mov" else ())
+    if suffix == ".mov":  # and back
+        assert colored(result.path, tmp_path / "back.mkv")[0].audio[1].language == "swe"
+
+
+def test_a_cover_in_matroska_keeps_its_name(tmp_path):
+    drawn = cv2.imencode(".jpg", clips.noise(1, (64, 64)))[1].tobytes()
+
+    def cover(container, stream):
+        container.add_attachment("small_cover.jpg", "image/jpeg", drawn)
+
+    source = clips.write_clip(tmp_path / "in.mkv", codec="ffv1", frames=3, before=cover)
+    for suffix in (".mkv", ".mp4"):
+        result, remarks = colored(source, tmp_path / f"out{suffix}")
+        assert remarks == ()
+        (track,) = result.others
+        assert (track.cover, track.codec) == (True, "mjpeg")
+        with av.open(str(result.path)) as container:
+            assert next(bytes(packet) for packet in container.demux(track.index)) == drawn
+            if suffix == ".mkv":
+                assert container.streams[track.index].metadata["filename"] == "small_cover.jpg"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
 def test_covers_come_along_and_other_films_are_told(tmp_path, suffix):
     def cover(container, stream):
         picture = container.add_stream("mjpeg", rate=1)
@@ -199,7 +237,12 @@ def test_covers_come_along_and_other_films_are_told(tmp_path, suffix):
 
     source = clips.write_clip(tmp_path / "in.mp4", before=cover)
     result, remarks = colored(source, tmp_path / f"out{suffix}")
-    assert remarks == ("a further film in the file (stream 1, mpeg4) is left out",)
+    other = "a further film in the file (stream 1, mpeg4) is left out"
+    if suffix == ".mov":
+        assert remarks == (other, "the cover picture (stream 2, mjpeg) cannot be held by .mov and is left out")
+        assert result.others == ()
+        return
+    assert remarks == (other,)
     (track,) = result.others
     assert (track.cover, track.codec) == (True, "mjpeg")
     kept = []

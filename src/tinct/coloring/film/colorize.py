@@ -130,6 +130,8 @@ def colorize_video(
             note=f"colorized by tinct {__version__}, model {work.model}, smoothing {smoothing}",
             overwrite=settings.overwrite,
         )
+    if folder.damaged:
+        lost = (*lost, f"finished parts of an earlier run were damaged ({folder.damaged}), and were made anew")
     seconds = time.perf_counter() - started
     return _result(work, Path(source), place, since=since, done=done, lost=lost, seconds=seconds)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -22,11 +23,11 @@ from typing import Any
 import numpy as np
 
 from tinct.coloring.film.pipeline import Painted, Progress
-from tinct.errors import OutputError
+from tinct.errors import OutputError, TinctError
 from tinct.files import locked, written_beside
 from tinct.media.video.film import Film
 from tinct.media.video.recipe import Recipe
-from tinct.media.video.write import SegmentWriter
+from tinct.media.video.write import SegmentWriter, open_segment
 from tinct.parallel import ordered_map
 from tinct.stopping import kept_if_stopped
 
@@ -40,6 +41,7 @@ class WorkFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.damaged = 0
 
     def segment(self, number: int) -> WorkFolder:
         """Return the folder of a segment of the film, made where it is missing."""
@@ -62,6 +64,21 @@ class WorkFolder:
             finished.append(part)
         return finished
 
+    def check(self) -> None:
+        """Count in `damaged`, and delete with those behind them, finished parts that cannot be read any more."""
+        for folder in (self, *self._segments()):
+            parts = folder.parts()
+            for number, part in enumerate(parts):
+                try:
+                    open_segment(part).check()
+                    folder._state(part)
+                except (TinctError, OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile):
+                    self.damaged += 1
+                    for later in parts[number:]:  # those behind it are made after it, so that they come anyway
+                        later.with_suffix(".npz").unlink()
+                        later.unlink()
+                    break
+
     def next_part(self) -> Path:
         """Return the path of the part to write next."""
         return self._part(len(self.parts()))
@@ -82,9 +99,11 @@ class WorkFolder:
     def progress(self) -> Progress | None:
         """Return the state after the last finished part; None before the first."""
         parts = self.parts()
-        if not parts:
-            return None
-        with np.load(parts[-1].with_suffix(".npz")) as stored:
+        return self._state(parts[-1]) if parts else None
+
+    @staticmethod
+    def _state(part: Path) -> Progress:
+        with part.with_suffix(".npz").open("rb") as file, np.load(file) as stored:
             arrays = {name: stored[name] for name in stored.files if name != "facts"}
             return Progress(json.loads(str(stored["facts"])), arrays)
 
@@ -104,7 +123,8 @@ class WorkFolder:
 def work_folder(target: Path, plan: Mapping[str, Any]) -> Iterator[WorkFolder]:
     """Open a target's folder of parts, alone; begin it where there is none for this plan.
 
-    The folder stays when the block fails after finished parts, so that the work can go on; else it is deleted.
+    Finished parts that are damaged are deleted first, and made anew then. The folder stays when the block fails after
+    finished parts, so that the work can go on; else it is deleted.
 
     Args:
         target: the film to write.
@@ -128,6 +148,7 @@ def work_folder(target: Path, plan: Mapping[str, Any]) -> Iterator[WorkFolder]:
                 with written_beside(noted) as beside:
                     beside.write_text(wanted, encoding="utf-8")
             folder = WorkFolder(path)
+            folder.check()
             try:
                 with kept_if_stopped(folder.kept):
                     yield folder

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,17 @@ def recipe_of(film: Film, target: Path, settings: VideoSettings) -> tuple[Film, 
         crf=settings.crf,
         preset=settings.preset,
         bits=settings.bits,
+        sampling=settings.chroma,
         named=settings.purpose,
     )
     return written, recipe
+
+
+def _marks(film: Film) -> list[int | str]:
+    """Return what changes with a film's file, or with any of its pictures."""
+    files = [path.stat() for path in film.images or (film.path,)]
+    marks = [(file.st_size, file.st_mtime_ns) for file in files]
+    return [*marks[0]] if not film.images else [sha1(repr(marks).encode(), usedforsecurity=False).hexdigest()]
 
 
 @dataclass(eq=False)
@@ -97,11 +106,11 @@ class Work:
 
     def plan(self, *, apart: bool) -> dict[str, Any]:
         """Return what the parts depend on, segments coloured `apart` or not; another plan starts the work anew."""
-        source, colorizer, settings = self.film.path.stat(), self.colorizer, self.settings
+        colorizer, settings = self.colorizer, self.settings
         references = [Path(path) for path in colorizer.decoding.references]
         return {
             "tinct": __version__,
-            "source": [str(self.film.path.resolve()), source.st_size, source.st_mtime_ns],
+            "source": [str(self.film.path.resolve()), *_marks(self.film)],
             "model": [str(colorizer.session.path), colorizer.session.path.stat().st_mtime_ns],
             "runtime": colorizer.session.runtime,
             "recipe": repr(self.recipe),

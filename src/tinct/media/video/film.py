@@ -93,6 +93,7 @@ class Film:
         grey: whether the format holds no chroma.
         full_range: whether codes use all values; otherwise black is 16 and white 235, times 2^(depth - 8).
         tags: as the file says; what it leaves unspecified stays so.
+        sampling: the size of its chroma, such as 422 for 4:2:2; None for films without, and where it is computed.
         matrix_name: `bt601`, `bt709` or `bt2020`: what its chroma is to be computed with.
         fields: whether it is interlaced; Y planes are deinterlaced then, and else as they are stored.
         sample_aspect: width of a pixel divided by its height.
@@ -142,6 +143,7 @@ class Film:
     others: tuple[Track, ...] = ()
     chapters: tuple[Chapter, ...] = ()
     images: tuple[Path, ...] = ()
+    sampling: str | None = None
 
     @property
     def interlaced(self) -> bool:

@@ -43,6 +43,14 @@ def depth_of(form: VideoFormat) -> int:
     return max(8, min(bits, 16))
 
 
+def sampling_of(form: VideoFormat) -> str | None:
+    """Return the size of a format's chroma, such as 420 for 4:2:0; None where it holds none, or RGB."""
+    if is_rgb(form) or is_grey(form):
+        return None
+    chroma = form.components[1]
+    return _SAMPLING.get((-(-form.width // max(1, chroma.width)), -(-form.height // max(1, chroma.height))))
+
+
 def planes_of(frame: VideoFrame) -> Planes:
     """Return a frame's planes.
 
@@ -116,9 +124,9 @@ def _planar(frame: VideoFrame) -> VideoFrame:
     if is_grey(form):
         name = "gray" if bits == 8 else "gray16le"
     else:
-        chroma = form.components[1]
-        across = -(-form.width // max(1, chroma.width))
-        down = -(-form.height // max(1, chroma.height))
-        name = f"yuv{_SAMPLING[across, down]}p" + ("" if bits == 8 else f"{bits}le")
+        sampling = sampling_of(form)
+        if sampling is None:
+            raise LookupError(form.name)
+        name = f"yuv{sampling}p" + ("" if bits == 8 else f"{bits}le")
     # The same range on both sides, or FFmpeg would convert one into the other.
     return frame.reformat(format=name, src_color_range="JPEG", dst_color_range="JPEG")

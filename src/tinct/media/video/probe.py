@@ -35,7 +35,7 @@ from tinct.media.video.film import (
     Film,
     Track,
 )
-from tinct.media.video.planes import depth_of, is_grey, is_rgb, planes_of
+from tinct.media.video.planes import depth_of, is_grey, is_rgb, planes_of, sampling_of
 from tinct.media.video.source import decode_image, open_images, opened, readable, reason, video_stream
 
 # Pictures narrower than this hold nothing to colour, and encoders refuse them.
@@ -160,6 +160,7 @@ def _pixels(path: Path, first: VideoFrame, codec: str) -> dict[str, Any]:
         "pixel_format": form.name,
         "rgb": is_rgb(form),
         "grey": is_grey(form),
+        "sampling": sampling_of(form),
         "full_range": tags.range == RANGE_FULL,
         "tags": tags,
         "matrix_name": matrix,

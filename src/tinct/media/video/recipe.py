@@ -1,12 +1,22 @@
-"""How films are encoded: codecs, containers and purposes, and the recipe for one film."""
+"""How one film is encoded: what is asked for, what the film is, and what codecs and containers can do, put together."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from tinct.errors import OutputError, SettingError
+from tinct.errors import SettingError
+from tinct.media.video.codecs import (
+    CODECS,
+    CONTAINERS,
+    NAMED,
+    PRORES_444,
+    Codec,
+    Container,
+    Named,
+    codec_named,
+    container_of,
+)
 from tinct.media.video.encoders import check_size, ffv1_slices
 from tinct.media.video.film import (
     MATRIX_CODES,
@@ -18,187 +28,10 @@ from tinct.media.video.film import (
     Film,
 )
 
-
-@dataclass(frozen=True)
-class Codec:
-    """A way to encode pictures, and how its encoder spells the settings.
-
-    Attributes:
-        encoder: FFmpeg's name of the encoder.
-        forms: FFmpeg's pixel format for each number of bits.
-        suffixes: of the containers that hold it, the usual one first.
-        crf: least, usual and greatest constant rate factor: less is better and larger; None where there is none.
-        presets: from quick to thorough, or whatever else the encoder has.
-        preset: the usual one.
-        preset_option: what the encoder calls it.
-        options: always set.
-        even: whether both sides must be even.
-        ranged: whether it can say that codes use all values.
-    """
-
-    name: str
-    encoder: str
-    forms: Mapping[int, str]
-    suffixes: tuple[str, ...]
-    crf: tuple[int, int, int] | None = None
-    presets: tuple[str, ...] = ()
-    preset: str | None = None
-    preset_option: str = "preset"
-    options: Mapping[str, str] = field(default_factory=dict)
-    even: bool = False
-    ranged: bool = True
-
-
-@dataclass(frozen=True)
-class Container:
-    """A kind of file.
-
-    Attributes:
-        muxer: FFmpeg's name for it.
-        codec: the usual one of its pictures.
-        sound: FFmpeg's encoder for sound that it cannot hold as it is.
-        captions: FFmpeg's encoder for written subtitles that it cannot hold as they are.
-        refused: beginnings of the names of codecs that FFmpeg would put in and hardly any player knows there.
-        options: always set.
-    """
-
-    suffix: str
-    muxer: str
-    codec: str
-    sound: str
-    captions: str
-    refused: tuple[str, ...] = ()
-    options: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Named:
-    """Settings for a purpose; `crf`, `preset` and `bits` are the codec's or the film's own where they are None."""
-
-    codec: str
-    suffix: str
-    purpose: str
-    crf: int | None = None
-    preset: str | None = None
-    bits: int | None = None
-
-
-_X26_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
-_FAST_START = {"movflags": "+faststart"}
-
-CODECS = {
-    codec.name: codec
-    for codec in (
-        Codec(
-            "h264",
-            "libx264",
-            {8: "yuv420p", 10: "yuv420p10le"},
-            (".mp4", ".mov", ".m4v", ".mkv"),
-            crf=(0, 18, 51),
-            presets=_X26_PRESETS,
-            preset="medium",
-            # Otherwise x264 with AVX-512 reads past rows of macroblocks when it looks ahead, and the same frames give
-            # other bytes each time. Looking 40 frames ahead, as `medium` does, takes 140 MB more at 1080p than 20, and
-            # makes no smaller films.
-            options={"x264-params": "cpu-independent=1:rc-lookahead=20"},
-            even=True,
-        ),
-        Codec(
-            "hevc",
-            "libx265",
-            {8: "yuv420p", 10: "yuv420p10le", 12: "yuv420p12le"},
-            (".mp4", ".mov", ".m4v", ".mkv"),
-            crf=(0, 20, 51),
-            presets=_X26_PRESETS,
-            preset="medium",
-            # Segments begin with a frame on which all others depend; `info` would write thread counts into headers.
-            options={"x265-params": "log-level=none:info=0:open-gop=0"},
-            even=True,
-        ),
-        Codec(
-            "vp9",
-            "libvpx-vp9",
-            {8: "yuv420p"},
-            (".webm", ".mkv", ".mp4"),
-            crf=(0, 28, 63),
-            presets=tuple("876543210"),
-            preset="2",
-            preset_option="cpu-used",
-            options={"b": "0", "deadline": "good", "row-mt": "1"},
-        ),
-        Codec(
-            "av1",
-            "libsvtav1",
-            {8: "yuv420p", 10: "yuv420p10le"},
-            (".mp4", ".webm", ".mkv"),
-            crf=(1, 28, 63),
-            presets=tuple(str(number) for number in range(10, -1, -1)),
-            preset="6",
-        ),
-        Codec(
-            "prores",
-            "prores_ks",
-            {10: "yuv422p10le"},
-            (".mov", ".mkv"),
-            presets=("proxy", "lt", "standard", "hq"),
-            preset="hq",
-            preset_option="profile",
-            options={"vendor": "apl0"},
-            ranged=False,
-        ),
-        Codec(
-            "ffv1",
-            "ffv1",
-            {8: "yuv420p", 10: "yuv420p10le", 12: "yuv420p12le", 16: "yuv420p16le"},
-            (".mkv",),
-            # Each frame for itself, and with checksums, as archives want it.
-            options={"level": "3", "g": "1", "slicecrc": "1", "context": "1"},
-        ),
-    )
-}
-
-CONTAINERS = {
-    container.suffix: container
-    for container in (
-        Container(".mp4", "mp4", "h264", "aac", "mov_text", ("pcm_", "vorbis"), _FAST_START),
-        Container(".mov", "mov", "h264", "aac", "mov_text", (), _FAST_START),
-        Container(".m4v", "mp4", "h264", "aac", "mov_text", ("pcm_", "vorbis"), _FAST_START),
-        Container(".mkv", "matroska", "h264", "libopus", "subrip"),
-        Container(".webm", "webm", "vp9", "libopus", "webvtt"),
-    )
-}
-
-NAMED = {
-    "archive": Named("ffv1", ".mkv", "lossless, for keeping"),
-    "master": Named("hevc", ".mkv", "hardly a loss, to make other copies from", crf=12, preset="slow", bits=10),
-    "edit": Named("prores", ".mov", "for editing programs"),
-    "share": Named("h264", ".mp4", "plays everywhere", crf=20, bits=8),
-    "small": Named("av1", ".mp4", "for little space", crf=36),
-}
-
-# Kinds that people name and that cannot hold a film as it is.
-_REFUSED = {
-    ".avi": "AVI keeps no times of frames",
-    ".gif": "GIF has 256 colours a frame and no sound",
-    ".mpg": "MPEG-1 and MPEG-2 files are not written",
-    ".wmv": "Windows Media files are not written",
-}
-
-
-def codec_named(name: str) -> Codec:
-    """Return the codec of a name; SettingError where there is none."""
-    if name not in CODECS:
-        raise SettingError(f"there is no codec {name}; choose one of {', '.join(CODECS)}")
-    return CODECS[name]
-
-
-def container_of(target: str | Path) -> Container:
-    """Return the container that a file's suffix names; OutputError where films are not written as that."""
-    suffix = Path(target).suffix.lower()
-    if suffix not in CONTAINERS:
-        why = _REFUSED.get(suffix, f"films are not written as {suffix or 'a file without a suffix'}")
-        raise OutputError(f"{target}: {why}; choose one of {', '.join(CONTAINERS)}")
-    return CONTAINERS[suffix]
+# Luma pixels for one of chroma, across and down.
+_CHROMA_STEPS = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
+# Primaries and transfer of pictures that say nothing (IEC 61966-2-1), by ISO/IEC 23091-2.
+_SRGB = (1, 13)
 
 
 @dataclass(frozen=True)
@@ -246,6 +79,7 @@ def choose_recipe(
     crf: int | None = None,
     preset: str | None = None,
     bits: int | None = None,
+    sampling: str | None = None,
     named: str | None = None,
 ) -> Recipe:
     """Decide how a film is encoded; 8-bit luma becomes 10-bit luma by two zero bits (with full range by 1023 / 255).
@@ -257,7 +91,8 @@ def choose_recipe(
         crf: constant rate factor; the codec's usual one without it.
         preset: the codec's usual one without it.
         bits: of the codes; without it as few as hold the film's, or the most that the codec has.
-        named: a purpose of `NAMED`, whose crf, preset and bits the other arguments may change.
+        sampling: size of chroma: 420, 422 or 444; without it the film's own where the codec has it.
+        named: a purpose of `NAMED`, whose settings the other arguments may change.
 
     Raises:
         OutputError: films are not written as the target's suffix says.
@@ -278,25 +113,30 @@ def choose_recipe(
         crf = purpose.crf if crf is None else crf
         preset = preset or purpose.preset
         bits = bits or purpose.bits
+    sampling = _chosen_sampling(chosen, film, sampling, preset, purpose)
+    if chosen.name == "prores" and sampling == "444":
+        preset = PRORES_444
     crf, preset = _checked_crf(chosen, crf), _checked_preset(chosen, preset)
     bits = _checked_bits(chosen, bits, film.depth)
+    form = chosen.form(bits, sampling)
     width, height = (side + side % 2 if chosen.even else side for side in (film.width, film.height))
-    full_range = film.full_range and chosen.ranged
-    across, down = (2, 1) if "422" in chosen.forms[bits] else (2, 2)
+    # Pictures have the full range; as a film they get the one that all players expect, unless nothing is to be lost.
+    full_range = film.full_range and chosen.ranged and (chosen.lossless or not film.images)
+    across, down = _CHROMA_STEPS[sampling]
     return Recipe(
         codec=chosen,
         container=container,
         bits=bits,
-        form=chosen.forms[bits],
+        form=form,
         width=width,
         height=height,
         chroma_shape=(-(-film.height // down), -(-film.width // across)),
         full_range=full_range,
         tags=_tags(film, full_range=full_range),
-        options=_options(chosen, crf, preset, width, height, chosen.forms[bits]),
+        options=_options(chosen, crf, preset, width, height, form),
         crf=crf,
         preset=preset,
-        remarks=_remarks(film, chosen, bits, even=(width, height) == (film.width, film.height)),
+        remarks=_remarks(film, chosen, bits, sampling, even=(width, height) == (film.width, film.height)),
     )
 
 
@@ -323,6 +163,11 @@ def default_target(
     stem = film.path.resolve().name if film.images else film.path.stem
     beside = film.path.resolve().parent if film.images else film.path.parent
     return (folder or beside) / f"{stem}_color{own if own in suffixes else usual}"
+
+
+def _fineness(sampling: str) -> float:
+    across, down = _CHROMA_STEPS.get(sampling, (2, 2))
+    return 1 / (across * down)
 
 
 def _named(named: str | None) -> Named | None:
@@ -363,6 +208,21 @@ def _checked_bits(codec: Codec, bits: int | None, depth: int) -> int:
     return bits
 
 
+def _chosen_sampling(codec: Codec, film: Film, asked: str | None, preset: str | None, purpose: Named | None) -> str:
+    """Return the size of chroma: what was asked for, the purpose's, the film's, or else the codec's usual one."""
+    usual = codec.samplings[0]
+    if asked is not None and asked not in codec.samplings:
+        raise SettingError(f"{codec.name} has chroma of {' or '.join(codec.samplings)} here, not {asked}")
+    if codec.name == "prores" and preset is not None:
+        if asked is not None and (asked == "444") != (preset == PRORES_444):
+            raise SettingError(f"prores has chroma of 444 with the preset {PRORES_444}, and of 422 with the others")
+        return "444" if preset == PRORES_444 else usual
+    if asked is None and purpose is not None and purpose.sampling is not None:
+        return purpose.sampling
+    own = film.sampling if film.sampling in codec.samplings else usual
+    return asked or own
+
+
 def _options(
     codec: Codec, crf: int | None, preset: str | None, width: int, height: int, form: str
 ) -> tuple[tuple[str, str], ...]:
@@ -386,15 +246,23 @@ def _tags(film: Film, *, full_range: bool) -> ColorTags:
         span = RANGE_FULL
     elif film.full_range:
         span = RANGE_LIMITED
-    return ColorTags(matrix, film.tags.primaries, film.tags.transfer, span)
+    if not film.images:
+        return ColorTags(matrix, film.tags.primaries, film.tags.transfer, span)
+    usual = (MATRIX_CODES[film.matrix_name], *_SRGB)
+    said = (matrix, film.tags.primaries, film.tags.transfer)
+    known = [default if own == UNSPECIFIED else own for own, default in zip(said, usual, strict=True)]
+    return ColorTags(known[0], known[1], known[2], span)
 
 
-def _remarks(film: Film, codec: Codec, bits: int, *, even: bool) -> tuple[str, ...]:
+def _remarks(film: Film, codec: Codec, bits: int, sampling: str, *, even: bool) -> tuple[str, ...]:
     remarks = []
     if bits < film.depth:
         remarks.append(f"its {film.depth} bits of luma became {bits}")
+    if film.sampling is not None and _fineness(film.sampling) > _fineness(sampling):
+        own, became = (":".join(name) for name in (film.sampling, sampling))
+        remarks.append(f"its {own} chroma became {became}")
     if not even:
         remarks.append(f"{codec.name} needs even sides: its last column or row is repeated")
-    if film.full_range and not codec.ranged:
+    if film.full_range and not codec.ranged and not film.images:
         remarks.append(f"{codec.name} has no full range: luma was scaled to the limited one")
     return tuple(remarks)

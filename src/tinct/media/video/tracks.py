@@ -25,8 +25,9 @@ from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
 from tinct.errors import OutputError, SettingError
+from tinct.media.video.codecs import CONTAINERS, Container
 from tinct.media.video.film import Chapter, Film, Track
-from tinct.media.video.recipe import CONTAINERS, Container
+from tinct.media.video.languages import spelled
 from tinct.media.video.source import opened, packets_of, readable
 
 # What may be done with sound: passed on as it is, encoded anew where the container cannot hold it, or left out.
@@ -34,7 +35,14 @@ SOUND = ("copy", "encode", "none")
 # Packets that are written to find out whether a container can hold them; those of subtitles may be far away.
 _TRIED = {"audio": 8, "video": 1}
 # What Matroska calls cover pictures, by their codecs: file names and kinds.
-_COVERS = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
+_COVERS = {
+    "mjpeg": ("cover.jpg", "image/jpeg"),
+    "png": ("cover.png", "image/png"),
+    "gif": ("cover.gif", "image/gif"),
+    "tiff": ("cover.tif", "image/tiff"),
+    "bmp": ("cover.bmp", "image/bmp"),
+    "webp": ("cover.webp", "image/webp"),
+}
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,10 @@ class Tracks:
             route = self._other(track)
             if route is not None:
                 self._routes[track.index] = route
+        for track in (*film.audio, *film.subtitles):
+            if track.index in self._routes and not spelled(track.language, output.format.name):
+                which = f"stream {track.index}, {track.codec}"
+                self.remarks.append(f"the language {track.language} ({which}) cannot be said in {container.suffix}")
 
     def packets(self, window: Window) -> Iterator[Packet[Stream]]:
         """Yield the packets of all streams in the order they are stored in, on the result's clock."""
@@ -148,7 +160,9 @@ class Tracks:
         which = f"stream {track.index}, {track.codec}"
         if track.cover and self._container.suffix == ".mkv" and track.codec in _COVERS:
             # As a stream it would become a second film.
-            self._output.add_attachment(*_COVERS[track.codec], _first_packet(self._film, track))
+            name, kind = _COVERS[track.codec]
+            name = source.metadata.get("filename", name)
+            self._output.add_attachment(name, kind, _first_packet(self._film, track))
         elif track.kind == "video" and not track.cover:
             self.remarks.append(f"a further film in the file ({which}) is left out")
         elif track.kind == "data":
@@ -170,8 +184,8 @@ def holds(container: Container, film: Film, track: Track) -> bool:
     """Check whether a container can hold a track as it is, by writing its beginning into one."""
     if track.kind == "attachment":
         return container.suffix == ".mkv"
-    if track.codec.startswith(container.refused):
-        return False
+    if track.codec.startswith(container.refused) or (track.cover and container.suffix == ".mov"):
+        return False  # FFmpeg takes a cover for .mov, and writes none
     with opened(film.path) as source, suppress(ValueError, av.FFmpegError):
         with av.open(io.BytesIO(), "w", format=container.muxer) as output:
             stream = source.streams[track.index]
@@ -210,7 +224,7 @@ class Copy:
         """Add a stream like the source's; ValueError where the container cannot hold it."""
         self._stream = output.add_stream_from_template(source, opaque=True)
         self._next: int | None = None
-        describe(self._stream, source)
+        describe(self._stream, source, output)
 
     def packets(self, packet: Packet[Stream] | None) -> list[Packet[Stream]]:
         if packet is None:
@@ -238,7 +252,7 @@ class SoundEncoder:
         stream.codec_context.bit_rate = _CHANNEL_RATE * AudioLayout(layout).nb_channels
         stream.codec_context.time_base = Fraction(1, rate)
         self._stream = stream
-        describe(stream, source)
+        describe(stream, source, output)
 
     def packets(self, packet: Packet[Stream] | None) -> list[Packet[Stream]]:
         try:
@@ -284,7 +298,7 @@ class CaptionEncoder:
         stream.codec_context.time_base = Fraction(1, 1000)
         stream.time_base = Fraction(1, 1000)
         self._stream = stream
-        describe(stream, source)
+        describe(stream, source, output)
 
     def packets(self, packet: Packet[Stream] | None) -> list[Packet[Stream]]:
         if packet is None or packet.pts is None:
@@ -322,7 +336,10 @@ def lasting(notes: dict[str, str]) -> dict[str, str]:
     return {name: readable(value) for name, value in notes.items() if not name.upper().startswith(_STALE)}
 
 
-def describe(stream: Stream, source: Stream) -> None:
+def describe(stream: Stream, source: Stream, output: OutputContainer) -> None:
     """Copy what the source says of its stream: title, language and role."""
-    stream.metadata.update(lasting(source.metadata))
+    notes = lasting(source.metadata)
+    if "language" in notes:
+        notes["language"] = spelled(notes["language"], output.format.name) or notes["language"]
+    stream.metadata.update(notes)
     stream.disposition = source.disposition

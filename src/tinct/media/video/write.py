@@ -175,6 +175,15 @@ class Segment:
         place = {pts: number for number, (pts, _, _) in enumerate(self._shown)}
         return max((number - place[pts] for number, (pts, _, _) in enumerate(self.times)), default=0)
 
+    def check(self) -> None:
+        """Read all packets once, which have checksums.
+
+        Raises:
+            UnreadableError: the file was changed since it was written.
+        """
+        for _ in self.packets():
+            pass
+
     def packets(self) -> Iterator[Coded]:
         """Read the packets in the order of decoding.
 
@@ -185,7 +194,7 @@ class Segment:
             with zipfile.ZipFile(self.path) as archive:
                 for number, times in enumerate(self.times):
                     yield Coded(*times, archive.read(str(number)))
-        except (zipfile.BadZipFile, LookupError) as error:
+        except (zipfile.BadZipFile, LookupError, EOFError, OSError) as error:
             raise _unfinished(self.path) from error
 
 

@@ -1,0 +1,208 @@
+"""What films are encoded with: codecs, containers and purposes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tinct.errors import OutputError, SettingError
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A way to encode pictures, and how its encoder spells the settings.
+
+    Attributes:
+        encoder: FFmpeg's name of the encoder.
+        forms: FFmpeg's pixel format for each number of bits, at the usual size of chroma.
+        suffixes: of the containers that hold it, the usual one first.
+        crf: least, usual and greatest constant rate factor: less is better and larger; None where there is none.
+        presets: from quick to thorough, or whatever else the encoder has.
+        preset: the usual one.
+        preset_option: what the encoder calls it.
+        options: always set.
+        even: whether both sides must be even.
+        ranged: whether it can say that codes use all values.
+        samplings: sizes of chroma that it has, such as 422 for 4:2:2; the usual one first.
+        lossless: whether codes stay as they are.
+    """
+
+    name: str
+    encoder: str
+    forms: Mapping[int, str]
+    suffixes: tuple[str, ...]
+    crf: tuple[int, int, int] | None = None
+    presets: tuple[str, ...] = ()
+    preset: str | None = None
+    preset_option: str = "preset"
+    options: Mapping[str, str] = field(default_factory=dict)
+    even: bool = False
+    ranged: bool = True
+    samplings: tuple[str, ...] = ("420",)
+    lossless: bool = False
+
+    def form(self, bits: int, sampling: str) -> str:
+        """Return FFmpeg's pixel format for codes of some bits and a size of chroma, both of those that it has."""
+        return self.forms[bits].replace(self.samplings[0], sampling)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A kind of file.
+
+    Attributes:
+        muxer: FFmpeg's name for it.
+        codec: the usual one of its pictures.
+        sound: FFmpeg's encoder for sound that it cannot hold as it is.
+        captions: FFmpeg's encoder for written subtitles that it cannot hold as they are.
+        refused: beginnings of the names of codecs that FFmpeg would put in and hardly any player knows there.
+        options: always set.
+    """
+
+    suffix: str
+    muxer: str
+    codec: str
+    sound: str
+    captions: str
+    refused: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Named:
+    """Settings for a purpose; those that are None are the codec's or the film's own."""
+
+    codec: str
+    suffix: str
+    purpose: str
+    crf: int | None = None
+    preset: str | None = None
+    bits: int | None = None
+    sampling: str | None = None
+
+
+_X26_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+# The kind of ProRes that holds 4:4:4.
+PRORES_444 = "4444"
+_FAST_START = {"movflags": "+faststart"}
+
+CODECS = {
+    codec.name: codec
+    for codec in (
+        Codec(
+            "h264",
+            "libx264",
+            {8: "yuv420p", 10: "yuv420p10le"},
+            (".mp4", ".mov", ".m4v", ".mkv"),
+            crf=(0, 18, 51),
+            presets=_X26_PRESETS,
+            preset="medium",
+            # Otherwise x264 with AVX-512 reads past rows of macroblocks when it looks ahead, and the same frames give
+            # other bytes each time. Looking 40 frames ahead, as `medium` does, takes 140 MB more at 1080p than 20, and
+            # makes no smaller films.
+            options={"x264-params": "cpu-independent=1:rc-lookahead=20"},
+            even=True,
+            samplings=("420", "422", "444"),
+        ),
+        Codec(
+            "hevc",
+            "libx265",
+            {8: "yuv420p", 10: "yuv420p10le", 12: "yuv420p12le"},
+            (".mp4", ".mov", ".m4v", ".mkv"),
+            crf=(0, 20, 51),
+            presets=_X26_PRESETS,
+            preset="medium",
+            # Segments begin with a frame on which all others depend; `info` would write thread counts into headers.
+            options={"x265-params": "log-level=none:info=0:open-gop=0"},
+            even=True,
+            samplings=("420", "422", "444"),
+        ),
+        Codec(
+            "vp9",
+            "libvpx-vp9",
+            {8: "yuv420p"},
+            (".webm", ".mkv", ".mp4"),
+            crf=(0, 28, 63),
+            presets=tuple("876543210"),
+            preset="2",
+            preset_option="cpu-used",
+            options={"b": "0", "deadline": "good", "row-mt": "1"},
+            samplings=("420", "422", "444"),
+        ),
+        Codec(
+            "av1",
+            "libsvtav1",
+            {8: "yuv420p", 10: "yuv420p10le"},
+            (".mp4", ".webm", ".mkv"),
+            crf=(1, 28, 63),
+            presets=tuple(str(number) for number in range(10, -1, -1)),
+            preset="6",
+        ),
+        Codec(
+            "prores",
+            "prores_ks",
+            {10: "yuv422p10le"},
+            (".mov", ".mkv"),
+            presets=("proxy", "lt", "standard", "hq", PRORES_444),
+            preset="hq",
+            preset_option="profile",
+            options={"vendor": "apl0"},
+            ranged=False,
+            samplings=("422", "444"),
+        ),
+        Codec(
+            "ffv1",
+            "ffv1",
+            {8: "yuv420p", 10: "yuv420p10le", 12: "yuv420p12le", 16: "yuv420p16le"},
+            (".mkv",),
+            # Each frame for itself, and with checksums, as archives want it.
+            options={"level": "3", "g": "1", "slicecrc": "1", "context": "1"},
+            samplings=("420", "422", "444"),
+            lossless=True,
+        ),
+    )
+}
+
+CONTAINERS = {
+    container.suffix: container
+    for container in (
+        Container(".mp4", "mp4", "h264", "aac", "mov_text", ("pcm_", "vorbis"), _FAST_START),
+        Container(".mov", "mov", "h264", "aac", "mov_text", (), _FAST_START),
+        Container(".m4v", "mp4", "h264", "aac", "mov_text", ("pcm_", "vorbis"), _FAST_START),
+        Container(".mkv", "matroska", "h264", "libopus", "subrip"),
+        Container(".webm", "webm", "vp9", "libopus", "webvtt"),
+    )
+}
+
+NAMED = {
+    "archive": Named("ffv1", ".mkv", "lossless, for keeping"),
+    "master": Named("hevc", ".mkv", "hardly a loss, to make other copies from", crf=12, preset="slow", bits=10),
+    "edit": Named("prores", ".mov", "for editing programs"),
+    "share": Named("h264", ".mp4", "plays everywhere", crf=20, bits=8, sampling="420"),
+    "small": Named("av1", ".mp4", "for little space", crf=36),
+}
+
+# Kinds that people name and that cannot hold a film as it is.
+_REFUSED = {
+    ".avi": "AVI keeps no times of frames",
+    ".gif": "GIF has 256 colours a frame and no sound",
+    ".mpg": "MPEG-1 and MPEG-2 files are not written",
+    ".wmv": "Windows Media files are not written",
+}
+
+
+def codec_named(name: str) -> Codec:
+    """Return the codec of a name; SettingError where there is none."""
+    if name not in CODECS:
+        raise SettingError(f"there is no codec {name}; choose one of {', '.join(CODECS)}")
+    return CODECS[name]
+
+
+def container_of(target: str | Path) -> Container:
+    """Return the container that a file's suffix names; OutputError where films are not written as that."""
+    suffix = Path(target).suffix.lower()
+    if suffix not in CONTAINERS:
+        why = _REFUSED.get(suffix, f"films are not written as {suffix or 'a file without a suffix'}")
+        raise OutputError(f"{target}: {why}; choose one of {', '.join(CONTAINERS)}")
+    return CONTAINERS[suffix]
