@@ -11,10 +11,11 @@ import pytest
 
 from media.video import clips
 from photographs import photograph
-from tinct.errors import InputError, UnreadableError
+from tinct.errors import InputError
 from tinct.media.video import read
 from tinct.media.video.probe import open_film
-from tinct.media.video.read import Problems, read_frames
+from tinct.media.video.problems import Problems
+from tinct.media.video.read import read_frames
 
 H, W = clips.HEIGHT, clips.WIDTH
 
@@ -298,14 +299,6 @@ def test_times_that_do_not_rise_are_told_and_moved(tmp_path):
     assert [str(problem).split(": ", 1) for problem in problems.noted] == [
         ["at 0:00:00.4", "1 frame had the same time as the one before, or an earlier one, and came a moment later"]
     ]
-
-
-def test_times_that_start_anew_are_refused(tmp_path):
-    part = clips.write_clip(tmp_path / "part.ts", codec="mpeg2video", frames=60, max_b_frames=0)
-    path = tmp_path / "in.ts"
-    path.write_bytes(part.read_bytes() * 2)
-    with pytest.raises(UnreadableError, match=r"its times jump back at 0:00:02\.4; give it one time line first"):
-        list(read_frames(open_film(path)))
 
 
 def test_a_change_of_size_is_refused(tmp_path):

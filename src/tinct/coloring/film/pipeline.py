@@ -24,7 +24,8 @@ from tinct.coloring.film.shots import CutFinder, Shot, is_blank
 from tinct.coloring.film.smoothing import Smoother, Smoothing
 from tinct.errors import TinctError
 from tinct.media.video.film import Film
-from tinct.media.video.read import Frame, Problems
+from tinct.media.video.problems import Problems
+from tinct.media.video.read import Frame
 from tinct.parallel import ordered_map
 
 # A run can go on each time this many frames are done; encoders put as many between key frames anyway.

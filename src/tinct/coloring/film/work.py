@@ -26,9 +26,10 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import InputError, SettingError
 from tinct.media.video.borders import picture_area
-from tinct.media.video.film import Film
+from tinct.media.video.film import Film, clock
 from tinct.media.video.form import FrameForm
-from tinct.media.video.read import Problems, read_frames
+from tinct.media.video.problems import Problems
+from tinct.media.video.read import read_frames
 from tinct.media.video.recipe import Recipe, choose_recipe
 from tinct.media.video.source import missing_numbers
 from tinct.parallel import core_count
@@ -233,6 +234,11 @@ class Work:
         film, area = self.film, self._form.area
         if film.interlaced:
             yield "the film is interlaced: it was deinterlaced, one frame for one"
+        if jumps := [jump for jump in film.jumps if jump.by]:
+            first = jumps[0]
+            times = "once," if len(jumps) == 1 else f"{len(jumps)} times, first"
+            by = f"{clock(abs(first.by))} {'back' if first.by < 0 else 'ahead'}"
+            yield f"its time stamps jump {times} at {clock(first.at - film.start)}, {by}: they were joined to one line"
         if missing := missing_numbers(film.images):
             yield f"of its pictures' numbers {len(missing)} are missing, the first {missing[0]}"
         if area != (0, film.height, 0, film.width):

@@ -64,6 +64,25 @@ class Chapter:
 
 
 @dataclass(frozen=True)
+class Jump:
+    """A place where a stream's clock starts anew.
+
+    Attributes:
+        stream: index of the stream in the file.
+        packet: the first one on the new clock, counted in its stream from 0.
+        shift: seconds by which times are less from there on, so that they go on where they were.
+        by: seconds by which the clock jumped, where this stream was the first to show it; 0 in the others.
+        at: where on the film's line it is, in seconds of the file's clock before any jump.
+    """
+
+    stream: int
+    packet: int
+    shift: Fraction
+    by: Fraction
+    at: Fraction
+
+
+@dataclass(frozen=True)
 class Fields:
     """Whether each frame holds two moments, one in its even and one in its odd lines.
 
@@ -106,6 +125,10 @@ class Film:
         start_pts: of the first frame, as far as the file says.
         duration: in seconds; None if nothing says.
         video_end: when the last frame ends, in seconds on the file's clock, where the file says so for sure.
+        usual: how long a frame is shown, in seconds, as most are; None where nothing says.
+        longest: likewise, the frame that is shown longest.
+        even: whether almost all frames are shown for equally long.
+        jumps: places where the file's clock jumps; times are given as if it did not.
         counted: whether the file keeps no times of frames, so that they are counted.
         seekable: whether reading can begin in the middle.
         others: tracks of attachments, data, cover pictures and further films.
@@ -136,6 +159,10 @@ class Film:
     start_pts: int
     duration: Fraction | None
     video_end: Fraction | None = None
+    usual: Fraction | None = None
+    longest: Fraction | None = None
+    even: bool = False
+    jumps: tuple[Jump, ...] = ()
     counted: bool = False
     seekable: bool = True
     audio: tuple[Track, ...] = ()
@@ -152,8 +179,13 @@ class Film:
 
     @property
     def frame_ticks(self) -> int:
-        """Return an average frame's length in units of `time_base`, at least 1."""
-        return max(1, round(1 / (self.rate * self.time_base)))
+        """Return a usual frame's length in units of `time_base`, at least 1."""
+        return max(1, round((self.usual or 1 / self.rate) / self.time_base))
+
+    @property
+    def broadcast(self) -> bool:
+        """Return whether its format is sent as it comes: clocks start anywhere, and packets may be lost."""
+        return self.container in ("mpegts", "mpeg")
 
     def pts_at(self, seconds: Fraction | float) -> int:
         """Return the first pts at or after a time, in seconds from the beginning as a player counts them."""

@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from tinct import files
 from tinct.errors import InputError, OutputError
 from tinct.files import written_beside
-from tinct.media.video.film import Film
+from tinct.media.video.film import Film, clock
 from tinct.media.video.matroska import PLACEHOLDER, set_display_size
 from tinct.media.video.recipe import Recipe
 from tinct.media.video.source import opened, reason
@@ -32,10 +32,10 @@ _NANOSECOND = Fraction(1, 10**9)
 # Packets come in order, so that the muxer need not hold back more than this (microseconds) to sort them; films for
 # editing have a hundred megabytes a second.
 _HELD_BACK = "1000000"
-# Films of these formats, whose clocks start anywhere, and those that start further from zero than this (seconds) are
-# moved to zero.
-_BROADCAST = ("mpegts", "mpeg")
+# Broadcasts, whose clocks start anywhere, and films that start further from zero than this (seconds) are moved to zero.
 _FAR_START = 1
+# MP4 and MOV count how long a frame is shown in 31 bits, in units of at most this many seconds.
+_COARSEST, _MOST_UNITS = Fraction(1, 10_000), 1 << 31
 
 
 def check_target(
@@ -59,6 +59,7 @@ def check_target(
     """
     place = Path(target)
     files.check_target(place, source=film.path, overwrite=overwrite)
+    _check_longest(film, place, recipe)
     with ExitStack() as stack:
         output = av.open(io.BytesIO(), "w", format=recipe.container.muxer)
         # It was never begun, cannot be ended, and is of no use.
@@ -138,13 +139,25 @@ def _mux(
         )
         extradata = parts[0].extradata
         tracks = _lay_out(stack, output, film, recipe, extradata=extradata, sound=sound, window=window, note=note)
-        clock = _clock(film, parts, recipe)
+        clock = _clock_of(film, parts, recipe)
         output.streams[0].time_base = clock.unit
         pictures = _pictures(film, parts, output.streams[0], window, clock)
         others = tracks.packets(window) if tracks is not None else iter(())
         for packet in heapq.merge(pictures, others, key=_moment):
             output.mux(packet)
     return tracks.remarks if tracks is not None else []
+
+
+def _check_longest(film: Film, target: Path, recipe: Recipe) -> None:
+    """Refuse a frame that is shown for longer than the container can say."""
+    unit = film.time_base
+    while unit > _COARSEST:  # as FFmpeg does
+        unit /= 2
+    if recipe.container.muxer in ("mp4", "mov") and film.longest is not None and film.longest / unit >= _MOST_UNITS:
+        raise OutputError(
+            f"{target}: {recipe.container.suffix} cannot hold a frame that is shown for {clock(film.longest)}, as one "
+            f"of {film.path} is; write .mkv, or cut the film there"
+        )
 
 
 def _lay_out(
@@ -223,7 +236,7 @@ class _Clock:
         return pts if self.exact is None else self.exact[pts]
 
 
-def _clock(film: Film, parts: Sequence[Segment], recipe: Recipe) -> _Clock:
+def _clock_of(film: Film, parts: Sequence[Segment], recipe: Recipe) -> _Clock:
     """Choose the clock: the film's own, or an exact one where a format of milliseconds has rounded a constant rate."""
     own, frame = _Clock(film.time_base, film.frame_ticks), 1 / film.rate
     times = sorted(pts for part in parts for pts, _, _ in part.times)
@@ -284,7 +297,7 @@ def _window(film: Film, first: Segment, start_pts: int | None, end_pts: int | No
     if start_pts is not None:
         start = first.first_pts * unit
         return Window(start, end, start)
-    far = film.container in _BROADCAST or abs(film.start) >= _FAR_START
+    far = film.broadcast or abs(film.start) >= _FAR_START
     return Window(None, end, round(film.start / unit) * unit if far else Fraction(0))
 
 

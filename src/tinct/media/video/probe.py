@@ -9,12 +9,11 @@ from contextlib import suppress
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import av
 from av.codec.context import ThreadType
 from av.container import InputContainer
-from av.format import Flags
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
@@ -37,6 +36,7 @@ from tinct.media.video.film import (
 )
 from tinct.media.video.planes import depth_of, is_grey, is_rgb, planes_of, sampling_of
 from tinct.media.video.source import decode_image, open_images, opened, readable, reason, video_stream
+from tinct.media.video.timeline import read_times
 
 # Pictures narrower than this hold nothing to colour, and encoders refuse them.
 LEAST_EDGE = 16
@@ -50,8 +50,6 @@ _FRAMES_EACH = 12
 # The display matrix that changes nothing; its last number is 1 in its own fixed point.
 _ONE = 1 << 30
 _UPRIGHT = (65536, 0, 0, 0, 65536, 0, 0, 0, _ONE)
-# Formats whose frames build on all before them.
-_WITHOUT_PLACES = {"gif", "apng"}
 # Codecs that take a missing word about the range of grey codes for limited; for others grey is full.
 _LIMITED_GREY = {"hevc", "av1", "vp9", "h264"}
 
@@ -76,7 +74,7 @@ def open_film(path: str | Path, *, rate: Fraction | float | None = None) -> Film
     with opened(place) as container:
         stream = video_stream(container, place)
         first = _first_frame(container, stream, place)
-        times = _times(container, stream, first)
+        times = read_times(container, stream, first, place)
         return Film(
             **_pixels(place, first, stream.codec_context.codec.canonical_name),
             **times,
@@ -199,45 +197,6 @@ def _display(frame: VideoFrame) -> tuple[tuple[int, ...] | None, float]:
     return (None, 0.0) if matrix in (None, _UPRIGHT) else (matrix, rotation)
 
 
-def _times(container: InputContainer, stream: VideoStream, first: VideoFrame) -> dict[str, Any]:
-    """Return what the file says about time."""
-    time_base = stream.time_base or Fraction(1, 90_000)
-    raw = bool(container.format.flags & cast(int, Flags.no_timestamps.value))
-    # AVI counts frames; what FFmpeg makes of that for frames stored out of order is wrong.
-    counted = raw or container.format.name == "avi"
-    rate = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(25)
-    duration = Fraction(container.duration, av.time_base) if container.duration and container.duration > 0 else None
-    start = Fraction(container.start_time or 0, av.time_base)
-    start_pts = stream.start_time if stream.start_time is not None else first.pts
-    video_end = _video_end(container, stream, start_pts or 0, time_base)
-    frames = stream.frames or (round(duration * rate) if duration is not None else None)
-    return {
-        "rate": rate,
-        "time_base": time_base,
-        "frames": frames,
-        "start": start,
-        "start_pts": start_pts or 0,
-        "duration": duration,
-        "video_end": video_end,
-        "counted": counted,
-        "seekable": not counted and container.format.name not in _WITHOUT_PLACES,
-    }
-
-
-def _video_end(container: InputContainer, stream: VideoStream, start_pts: int, time_base: Fraction) -> Fraction | None:
-    """Return when the last frame ends, where that is written down and not guessed."""
-    if container.format.name.startswith("mov") and stream.duration:
-        return (start_pts + stream.duration) * time_base
-    if container.format.name == "avi" and stream.frames and stream.average_rate:
-        return stream.frames / stream.average_rate
-    written = next((text for name, text in stream.metadata.items() if name.upper().startswith("DURATION")), None)
-    if container.format.name.startswith("matroska") and written is not None:
-        with suppress(ValueError):
-            hours, minutes, seconds = written.strip("\0 ").split(":")
-            return Fraction(hours) * 3600 + Fraction(minutes) * 60 + Fraction(seconds)
-    return None
-
-
 def _fields(container: InputContainer, stream: VideoStream, *, rgb: bool, seekable: bool) -> Fields:
     """Find out whether a film is interlaced, by what it says and by looking at frames here and there."""
     if rgb:
@@ -327,7 +286,7 @@ def sample_frames(film: Film, count: int) -> Iterator[tuple[NDArray[Any], float]
         with suppress(av.FFmpegError):
             for number, frame in enumerate(frames):
                 if (frame.height, frame.width) == (film.height, film.width):
-                    known = frame.pts is not None and not film.counted
+                    known = frame.pts is not None and not (film.counted or film.jumps)
                     place = film.seconds_at(frame.pts or 0) if known else number * step / film.rate
                     yield planes_of(frame)[0], max(0.0, float(place))
 

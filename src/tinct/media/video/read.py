@@ -28,7 +28,9 @@ from tinct.errors import InputError, UnreadableError
 from tinct.media.video.fields import Deinterlacer
 from tinct.media.video.film import Film, clock
 from tinct.media.video.planes import depth_of, planes_of
-from tinct.media.video.source import decode_image, opened, packets_of
+from tinct.media.video.problems import BROKEN, CUT_OFF, LOST, MISSING, MOVED, Problems
+from tinct.media.video.source import decode_image, opened
+from tinct.media.video.timeline import packets_on_line
 
 # Seconds before a place in the middle from which decoding begins; the next where that was too close.
 _BEFORE = (4, 30, 180)
@@ -39,64 +41,6 @@ _KEY_FRAMES = 2
 _CONTEXT = 2
 
 _Planes = tuple[NDArray[Any], ...]
-
-# Problems of one kind less than this apart (seconds) become one.
-_NEAR = 2
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that went wrong, in seconds from the film's beginning.
-
-    Attributes:
-        kind: a sentence's end with `{}` where the number of frames stands.
-        count: how many frames.
-    """
-
-    kind: str
-    first: Fraction
-    last: Fraction
-    count: int = 1
-
-    def __str__(self) -> str:
-        times = f"at {clock(self.first)}"
-        if clock(self.last) != clock(self.first):
-            times = f"from {clock(self.first)} to {clock(self.last)}"
-        frames = "1 frame" if self.count == 1 else f"{self.count} frames"
-        return f"{times}: {self.kind.format(frames)}"
-
-
-LOST = "{} could not be decoded (the file is damaged there)"
-BROKEN = "{} decoded with errors (the file is damaged there)"
-MOVED = "{} had the same time as the one before, or an earlier one, and came a moment later"
-CUT_OFF = "the film ends here, before its time: the file is cut off"
-
-
-class Problems:
-    """What has gone wrong so far while a film is read; neighbours of one kind become one."""
-
-    def __init__(self) -> None:
-        self._noted: list[Problem] = []
-
-    def add(self, kind: str, film: Film, pts: int, *, count: int = 1) -> None:
-        """Note a problem at a frame."""
-        seconds = film.seconds_at(pts)
-        if self._noted:
-            last = self._noted[-1]
-            if last.kind == kind and 0 <= seconds - last.last <= _NEAR:
-                self._noted[-1] = replace(last, last=seconds, count=last.count + count)
-                return
-        self._noted.append(Problem(kind, seconds, seconds, count))
-
-    @property
-    def noted(self) -> tuple[Problem, ...]:
-        """Return the problems so far, in the film's order."""
-        return tuple(self._noted)
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """Return the problems so far, as sentences."""
-        return tuple(str(problem) for problem in self._noted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,6 +194,8 @@ def _planes(film: Film, item: Decoded) -> _Planes:
 
 # A film that ends earlier than it says by more than both is cut off.
 _EARLY_SECONDS, _EARLY_FRAMES = Fraction(1, 2), 3
+# Where nothing came for longer than this (seconds), a picture may have been held.
+_MOST_LOST = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,7 +247,7 @@ def _decode_file(film: Film, place: int | None, times: _Times) -> Generator[Deco
                 container.seek(place, stream=stream)
             except av.FFmpegError:
                 return
-        for packet in chain(packets_of(container, stream), [None]):
+        for packet in chain(packets_on_line(film, container, stream), [None]):
             if packet is not None:
                 times.given(packet)
             try:
@@ -356,7 +302,7 @@ class _Times:
             time = heapq.heappop(self._waiting)
             if time < pts:
                 lost.append(time)
-        self._lost(lost)
+        self._missing(pts, self._lost(lost))
         if frame.is_corrupt:
             self._note(BROKEN, pts, 1)
         self._last, self._next = pts, pts + (frame.duration or self._film.frame_ticks)
@@ -371,12 +317,23 @@ class _Times:
         if missing > _EARLY_SECONDS and missing * self._film.rate > _EARLY_FRAMES:
             self._note(CUT_OFF, self._next, 1)
 
-    def _lost(self, times: list[int]) -> None:
+    def _missing(self, pts: int, lost: int) -> None:
+        """Note frames of which nothing came, in a film whose frames come at a constant rate."""
+        film, last = self._film, self._last
+        if last is None or not (film.even and film.broadcast):
+            return
+        usual = film.frame_ticks
+        count = round((pts - last) / usual) - 1 - lost
+        if count > 0 and (pts - last) * film.time_base < _MOST_LOST:
+            self._note(MISSING, last + usual, count)
+
+    def _lost(self, times: list[int]) -> int:
         # Not every packet makes a frame (a field may be one of its own), so only failures tell that one is missing.
         count = min(self._failures, len(times))
         if count:
             self._note(LOST, times[0], count)
             self._failures -= count
+        return count
 
     def _note(self, kind: str, pts: int, count: int) -> None:
         if self._since is None or pts >= self._since:

@@ -29,6 +29,7 @@ from tinct.media.video.codecs import CONTAINERS, Container
 from tinct.media.video.film import Chapter, Film, Track
 from tinct.media.video.languages import spelled
 from tinct.media.video.source import opened, packets_of, readable
+from tinct.media.video.timeline import packets_on_line
 
 # What may be done with sound: passed on as it is, encoded anew where the container cannot hold it, or left out.
 SOUND = ("copy", "encode", "none")
@@ -133,7 +134,7 @@ class Tracks:
         moving = [stream for stream in streams if stream.type != "attachment"]
         if not moving:
             return
-        for packet in packets_of(self._source, *moving):
+        for packet in packets_on_line(self._film, self._source, *moving):
             index, text = packet.stream.index, packet.stream.type == "subtitle"
             fitted = window.fitted(packet, text=text)
             if fitted is not None:

@@ -1,0 +1,298 @@
+"""When a film's frames are shown: its rate and its length by the time stamps of its packets, and jumps in them.
+
+What a header says of the rate may be wrong, and a clock may start anew in the middle, where broadcasts or parts of
+them were joined. So all packets are read once, and none decoded. Times that jump are moved, so that one line remains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, cast
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.format import Flags
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from tinct.media.video.film import Film, Jump
+from tinct.media.video.source import opened, packets_of
+
+# Formats whose frames build on all before them.
+_WITHOUT_PLACES = {"gif", "apng"}
+# A clock jumps where the times at which neighbouring packets are decoded are farther apart (seconds): back, and
+# ahead in formats whose clocks may start anew.
+_BACK, _AHEAD = 0.2, 10.0
+# A step ahead that another stream has shown to be a jump already may be as small as this.
+_ODD_STEP = 1.5
+# Streams that are this near to each other (seconds) are on one clock.
+_NEAR = 10.0
+# Pictures go on without a gap where two clocks meet, and sound may miss or double so much (seconds) for it.
+_MOVED = 0.5
+# Clocks of broadcasts have 33 bits, and 90,000 units a second.
+_WRAP = (1 << 33) / 90_000
+# This share of all frames is shown for equally long in a film of a constant rate.
+_MOSTLY = 0.9
+# Rates of films and broadcasts, for files that name none that their times agree with.
+_RATES = [Fraction(rate) for rate in (24, 25, 30, 50, 60, 18, 16, 15, 12, 48, 100, 120)]
+_RATES += [Fraction(1000 * rate, 1001) for rate in (24, 30, 60, 120)]
+
+
+@dataclass
+class _Clock:
+    """One clock of a file: what its times are less by on the film's line, and when it was seen, in its own seconds."""
+
+    shift: Fraction
+    first: float
+    latest: float
+
+
+@dataclass
+class _Hand:
+    """Where a stream stands: its clock, its last packet's time, and how many packets it has had."""
+
+    clock: int = 0
+    last: float | None = None
+    step: float = 0.0
+    packets: int = 0
+
+
+@dataclass
+class _Joiner:
+    """Finds jumps, in the order in which packets are stored.
+
+    Attributes:
+        video: index of the stream whose frames go on without a gap.
+        may_leap: whether the format's clocks may start anew, so that a long step ahead is a jump as well.
+    """
+
+    video: int
+    may_leap: bool
+    _clocks: list[_Clock] = field(default_factory=list)
+    _hands: dict[int, _Hand] = field(default_factory=dict)
+    _changes: list[tuple[int, int, int, float, Fraction]] = field(default_factory=list)
+
+    @property
+    def jumps(self) -> list[Jump]:
+        """Return the jumps so far."""
+        return [
+            Jump(stream, packet, self._clocks[clock].shift, self._wrapped(by), at)
+            for stream, packet, clock, by, at in self._changes
+        ]
+
+    def shift(self, packet: Packet[Stream]) -> Fraction:
+        """Take the next packet; return how many seconds less its times are on the film's line."""
+        hand = self._hands.setdefault(packet.stream_index, _Hand())
+        hand.packets += 1
+        if packet.dts is None:
+            return self._clocks[hand.clock].shift if self._clocks else Fraction(0)
+        now = packet.dts * float(packet.time_base)
+        if not self._clocks:
+            self._clocks.append(_Clock(Fraction(0), now, now))
+        if hand.last is None:
+            hand.last = now
+            self._move(hand, packet, self._newer(now, after=-1) or 0)
+        elif now - hand.last < -_BACK or (self.may_leap and now - hand.last > _ODD_STEP):
+            self._jump(hand, packet, now)
+        else:
+            hand.step = now - hand.last
+        hand.last = now
+        clock = self._clocks[hand.clock]
+        clock.first, clock.latest = min(clock.first, now), max(clock.latest, now)
+        return clock.shift
+
+    def _jump(self, hand: _Hand, packet: Packet[Stream], now: float) -> None:
+        assert hand.last is not None
+        usual = packet.duration * float(packet.time_base) if packet.duration else max(hand.step, 0.0)
+        by = now - hand.last - usual
+        shift = self._clocks[hand.clock].shift + Fraction(by).limit_denominator(90_000)
+        newer = self._newer(now, after=hand.clock)
+        if newer is not None:
+            clock = self._clocks[newer]
+            if packet.stream_index == self.video and abs(shift - clock.shift) < _MOVED:
+                clock.shift = shift
+            self._move(hand, packet, newer)
+        elif now > hand.last and (now - hand.last <= _AHEAD or self._clocks[hand.clock].latest >= now - _NEAR):
+            return  # a gap, perhaps in this stream alone: the others have been there
+        elif packet.stream.type in ("video", "audio"):
+            self._clocks.append(_Clock(shift, now, now))
+            self._move(hand, packet, len(self._clocks) - 1, by=by)
+
+    def _newer(self, now: float, *, after: int) -> int | None:
+        """Return the newest clock that shows about this time."""
+        for number in range(len(self._clocks) - 1, after, -1):
+            if self._clocks[number].first - _NEAR <= now <= self._clocks[number].latest + _NEAR:
+                return number
+        return None
+
+    def _move(self, hand: _Hand, packet: Packet[Stream], clock: int, *, by: float = 0.0) -> None:
+        assert hand.last is not None
+        if clock != hand.clock:
+            at = Fraction(hand.last).limit_denominator(90_000) - self._clocks[hand.clock].shift
+            self._changes.append((packet.stream_index, hand.packets - 1, clock, by, at))
+            hand.clock = clock
+
+    def _wrapped(self, by: float) -> Fraction:
+        """Return by how much a clock jumped that begins anew after 33 bits."""
+        wrapped = (by + _WRAP / 2) % _WRAP - _WRAP / 2 if self.may_leap else by
+        return Fraction(wrapped).limit_denominator(90_000)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """How far apart a film's frames are.
+
+    Attributes:
+        usual, longest: seconds.
+        mean, slack: of the usual steps, and by how much it may be wrong, in seconds.
+        even: whether almost all steps are the usual one.
+        frames, span: number of frames, and seconds from the first to the last.
+    """
+
+    usual: Fraction
+    longest: Fraction
+    mean: float
+    slack: float
+    even: bool
+    frames: int
+    span: Fraction
+
+    @classmethod
+    def of(cls, times: Iterable[int], unit: Fraction) -> _Steps | None:
+        """Measure frames shown at these times, in any order; None for fewer than three."""
+        shown = np.unique(np.fromiter(times, np.int64))
+        if len(shown) < 3:
+            return None
+        steps = np.diff(shown)
+        usual = int(np.median(steps))
+        regular = steps[np.abs(steps - usual) <= max(1, usual // 100)]
+        return cls(
+            usual=usual * unit,
+            longest=int(steps.max()) * unit,
+            mean=float(regular.mean()) * float(unit),
+            slack=float(unit) * 2 / len(regular),
+            even=len(regular) >= _MOSTLY * len(steps),
+            frames=len(shown),
+            span=int(shown[-1] - shown[0]) * unit,
+        )
+
+    def rate(self, named: Iterable[Fraction | None]) -> Fraction:
+        """Return the rate: of those that a file names the first that its times agree with, else a usual one near."""
+        if not self.even:
+            average = (self.frames - 1) / self.span
+            known = (rate for rate in named if rate and abs(rate / average - 1) < 0.02)
+            return next(known, average.limit_denominator(1001))
+
+        def agrees(rate: Fraction | None) -> bool:
+            return bool(rate) and abs(float(1 / cast(Fraction, rate)) - self.mean) <= self.slack + self.mean / 5000
+
+        near = sorted(_RATES, key=lambda rate: abs(float(1 / rate) - self.mean))
+        chosen = next((rate for rate in (*named, near[0]) if agrees(rate)), None)
+        return chosen or Fraction(1 / self.mean).limit_denominator(1001)
+
+
+def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame, path: Any) -> dict[str, Any]:
+    """Read what a file says about time, as fields of `Film`; the file is read once to its end for it.
+
+    Args:
+        container: the file, open.
+        stream: its pictures.
+        first: its first frame.
+        path: of the file.
+    """
+    unit = stream.time_base or Fraction(1, 90_000)
+    raw = bool(container.format.flags & cast(int, Flags.no_timestamps.value))
+    # AVI counts frames; what FFmpeg makes of that for frames stored out of order is wrong.
+    counted = raw or container.format.name == "avi"
+    start = Fraction(container.start_time or 0, av.time_base)
+    start_pts = (stream.start_time if stream.start_time is not None else first.pts) or 0
+    duration = Fraction(container.duration, av.time_base) if container.duration and container.duration > 0 else None
+    jumps: list[Jump] = []
+    steps = None
+    if container.format.name.startswith("mov"):
+        steps = _Steps.of((entry.timestamp for entry in stream.index_entries), unit)
+    elif not counted:
+        with opened(path) as again:
+            times, end, jumps = _read_all(again, stream.index)
+        steps = _Steps.of(times, unit)
+        duration = Fraction(end).limit_denominator(90_000) - start if jumps else duration
+    named = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    rate = steps.rate(named) if steps is not None else next((one for one in named if one), Fraction(25))
+    frames = stream.frames or (round(duration * rate) if duration is not None else None)
+    return {
+        "rate": rate,
+        "time_base": unit,
+        "frames": steps.frames if steps is not None and not stream.frames else frames,
+        "start": start,
+        "start_pts": start_pts,
+        "duration": duration,
+        "video_end": None if jumps else _video_end(container, stream, start_pts, unit),
+        "counted": counted,
+        "seekable": not counted and not jumps and container.format.name not in _WITHOUT_PLACES,
+        "usual": None if steps is None else steps.usual,
+        "longest": None if steps is None else steps.longest,
+        "even": steps is not None and steps.even,
+        "jumps": tuple(jumps),
+    }
+
+
+def _read_all(container: InputContainer, video: int) -> tuple[list[int], float, list[Jump]]:
+    """Return when frames are shown, on one line, in units of their stream; when the film ends; and jumps."""
+    joiner = _Joiner(video, may_leap=bool(container.format.flags & cast(int, Flags.ts_discont.value)))
+    streams = [stream for stream in container.streams if stream.index == video or stream.type in ("audio", "subtitle")]
+    times: list[int] = []
+    end = 0.0
+    for packet in packets_of(container, *streams):
+        shift = joiner.shift(packet)
+        if packet.pts is None:
+            continue
+        unit = packet.time_base
+        ticks = packet.pts - round(shift / unit) if shift else packet.pts
+        end = max(end, (ticks + (packet.duration or 0)) * float(unit))
+        if packet.stream_index == video and not packet.is_discard:
+            times.append(ticks)
+    return times, end, joiner.jumps
+
+
+def packets_on_line(film: Film, container: InputContainer, *streams: Stream) -> Iterator[Packet[Stream]]:
+    """Yield the packets of some streams of a film from its beginning, with times that do not jump.
+
+    Sound that two clocks have for one time is yielded once.
+    """
+    jumps = {stream.index: [jump for jump in film.jumps if jump.stream == stream.index] for stream in streams}
+    counts = dict.fromkeys(jumps, 0)
+    ends = dict.fromkeys(jumps, Fraction(0))
+    for packet in packets_of(container, *streams):
+        index = packet.stream_index
+        if any(jumps.values()):
+            shift = next((jump.shift for jump in reversed(jumps[index]) if jump.packet <= counts[index]), Fraction(0))
+            counts[index] += 1
+            ticks = round(shift / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - ticks
+            packet.dts = None if packet.dts is None else packet.dts - ticks
+            if packet.stream.type == "audio" and packet.pts is not None:
+                end = (packet.pts + (packet.duration or 0)) * packet.time_base
+                if end <= ends[index]:
+                    continue
+                ends[index] = end
+        yield packet
+
+
+def _video_end(container: InputContainer, stream: VideoStream, start_pts: int, unit: Fraction) -> Fraction | None:
+    """Return when the last frame ends, where that is written down and not guessed."""
+    if container.format.name.startswith("mov") and stream.duration:
+        return (start_pts + stream.duration) * unit
+    if container.format.name == "avi" and stream.frames and stream.average_rate:
+        return stream.frames / stream.average_rate
+    written = next((text for name, text in stream.metadata.items() if name.upper().startswith("DURATION")), None)
+    if container.format.name.startswith("matroska") and written is not None:
+        with suppress(ValueError):
+            hours, minutes, seconds = written.strip("\0 ").split(":")
+            return Fraction(hours) * 3600 + Fraction(minutes) * 60 + Fraction(seconds)
+    return None
