@@ -13,6 +13,9 @@ from photographs import colorful_piece, photograph, photograph_file, write_pictu
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# What is kept between runs would be the user's, or another test's.
+os.environ["TINCT_CACHE"] = "off"
+
 GOLDEN = Path(__file__).parent / "golden"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tinct.errors import OutputError, TinctError, UnreadableError
-from tinct.files import folder_beside, unfinished_name, walk, written_beside
+from tinct.files import cache_folder, folder_beside, unfinished_name, walk, written_beside
 
 
 def test_the_target_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -99,3 +99,24 @@ def test_pipes_are_no_files_of_a_folder(tmp_path):
     (tmp_path / "a.jpg").touch()
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
     assert [path.name for path in walk(tmp_path, {".jpg"})] == ["a.jpg", "gone.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("system", "environment", "place"),
+    [
+        ("linux", {"HOME": "/home/ann"}, "/home/ann/.cache/tinct"),
+        ("linux", {"HOME": "/home/ann", "XDG_CACHE_HOME": "/big"}, "/big/tinct"),
+        ("darwin", {"HOME": "/Users/ann"}, "/Users/ann/Library/Caches/tinct"),
+        ("linux", {"HOME": "/home/ann", "TINCT_CACHE": "/other"}, "/other"),
+        ("linux", {"HOME": "/home/ann", "TINCT_CACHE": "off"}, None),
+    ],
+)
+def test_what_can_be_made_again_lies_where_the_system_keeps_such(
+    monkeypatch: pytest.MonkeyPatch, system: str, environment: dict[str, str], place: str | None
+) -> None:
+    monkeypatch.setattr("sys.platform", system)
+    for name in ("XDG_CACHE_HOME", "TINCT_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert cache_folder() == (None if place is None else Path(place))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from hashlib import sha1
@@ -56,6 +57,26 @@ def walk(
 def _refuse(error: OSError) -> None:
     message = f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions"
     raise UnreadableError(message) from error
+
+
+def cache_folder() -> Path | None:
+    """Return the user's folder for what can be made again; None where the environment's `TINCT_CACHE` is `off`.
+
+    `TINCT_CACHE` may name another; without it, it lies where the system's programs have theirs. It need not exist.
+    """
+    named = os.environ.get("TINCT_CACHE", "")
+    if named:
+        return None if named == "off" else Path(named)
+    try:
+        if sys.platform == "win32":
+            place = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        elif sys.platform == "darwin":
+            place = Path.home() / "Library" / "Caches"
+        else:
+            place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # nobody's home
+        return None
+    return place / "tinct" if place.is_absolute() else None
 
 
 def make_folder(folder: str | Path) -> Path:

@@ -67,6 +67,20 @@ def test_help_loads_nothing_heavy() -> None:
         assert done.stdout.endswith("LOADED []\n")
 
 
+def test_a_verb_alone_is_there_sooner_than_all() -> None:
+    script = (
+        "import sys, tinct.cli\ntry: tinct.cli.main()\nexcept SystemExit: pass\n"
+        "print('LOADED', sorted(name[10:] for name in sys.modules if name.startswith('tinct.cli.')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "models", "--help"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("LOADED ['models', 'options', 'output']\n")
+    wrong = run("modles", "--help")
+    assert wrong.returncode == 2
+    assert b"models" in wrong.stderr
+
+
 def test_one_file(album: Path, tiny_model: Path) -> None:
     done = run("colorize", album / "one.jpg", "--model", tiny_model)
     assert (done.returncode, done.stderr) == (0, b"")

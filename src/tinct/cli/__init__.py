@@ -8,45 +8,27 @@ from __future__ import annotations
 import io
 import os
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from tinct import __version__
-from tinct.cli import (
-    bins,
-    calibrate,
-    classify,
-    colorize,
-    data,
-    demo,
-    evaluate,
-    export,
-    figure,
-    models,
-    prepare,
-    serve,
-    status,
-    study,
-    suggest,
-    train,
-    turing,
-    video,
-)
 from tinct.cli.options import add_verbs
 from tinct.cli.output import harmless
 from tinct.errors import TinctError
 from tinct.stopping import Stopped, stop_on_signals
 
-# In the order in which the help lists them; the family of `tinct classify` comes last.
+# The files of the verbs, in the order in which the help lists them; that of a family comes last.
 VERBS = (
-    *(colorize, status, suggest, video, serve, turing, demo, models),
-    *(evaluate, bins, figure, calibrate, data, study, prepare, train, export),
+    *("colorize", "status", "suggest", "video", "serve", "turing", "demo", "models"),
+    *("evaluate", "bins", "figure", "calibrate", "data", "study", "prepare", "train", "export"),
 )
+FAMILY = "classify"
 
 
-def build() -> typer.Typer:
-    """Return the command line with all its verbs."""
+def build(*, only: str = "") -> typer.Typer:
+    """Return the command line with all its verbs; or with that of a name `only`, which is there sooner."""
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
@@ -57,8 +39,10 @@ def build() -> typer.Typer:
     app.callback(help="Give colour to black-and-white photographs and films, and train the networks that do it.")(
         _options
     )
-    add_verbs(app, VERBS)
-    app.add_typer(classify.build(), name="classify")
+    wanted = [verb for verb in (*VERBS, FAMILY) if verb == only] or [*VERBS, FAMILY]
+    add_verbs(app, [import_module(f"tinct.cli.{verb}") for verb in wanted if verb != FAMILY])
+    if FAMILY in wanted:
+        app.add_typer(import_module(f"tinct.cli.{FAMILY}").build(), name=FAMILY)
     return app
 
 
@@ -71,7 +55,7 @@ def main() -> None:
     _name_everything()
     stop_on_signals()
     try:
-        build()(prog_name="tinct")
+        build(only=next(iter(sys.argv[1:]), ""))(prog_name="tinct")
     except Stopped as stop:
         _tell("; ".join(["tinct: stopped", *getattr(stop, "__notes__", [])]))
         raise

@@ -20,7 +20,7 @@ Piece = memoryview | int
 _DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}
 _MOST_NESTED = 16  # graphs within graphs
 # Numbers of fields, by message.
-_GRAPH, _OPSET, _FUNCTION = 7, 8, 25  # of a model
+_GRAPH, _OPSET, _METADATA, _FUNCTION = 7, 8, 14, 25  # of a model
 _NODE, _INITIALIZER, _SPARSE = 1, 5, 15  # of a graph
 _ATTRIBUTE, _DOMAIN = 5, 7  # of a node
 _TENSORS, _GRAPHS, _SPARSES = (5, 10), (6, 11), (22, 23)  # of an attribute
@@ -45,6 +45,21 @@ def check_file(path: Path) -> None:
         raise ModelError(f"{path}: {found}; such a file is not opened; take one that `tinct export` wrote") from found
     except (ValueError, OSError) as error:
         raise ModelError(f"{path}: not an ONNX model, or a damaged one ({error}); copy or export it again") from error
+
+
+def metadata_of(path: Path, key: str) -> str | None:
+    """Return an entry of a checked file's metadata, without opening it in a runtime; None where there is none."""
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        memoryview(content) as whole,
+    ):
+        entries = [bytes(_message(value)) for number, value in _fields(whole) if number == _METADATA]
+    for entry in entries:
+        texts = {number: _text(value) for number, value in _fields(memoryview(entry))}
+        if texts.get(1) == key:
+            return texts.get(2, "")
+    return None
 
 
 class _FoundError(Exception):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinct.color.spaces import FloatArray
 from tinct.errors import MissingExtraError, ModelError
+from tinct.runtime.compiled import KeptNetwork
 from tinct.runtime.modelfile import METADATA_KEY, Card, checked_card, read_card
-from tinct.runtime.onnxfile import check_file
+from tinct.runtime.onnxfile import check_file, metadata_of
 
 if TYPE_CHECKING:
     import openvino
@@ -41,27 +43,56 @@ def gains() -> bool:
 
 def computes_bfloat16() -> bool:
     """Return whether OpenVINO, which must be installed, has bfloat16 arithmetic on this processor."""
-    import openvino
+    return "BF16" in _imported().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+def _imported() -> Any:
+    """Import OpenVINO without its converter of other formats, which takes longer to import than all the rest.
+
+    Whoever calls `openvino.convert_model` has it imported then.
+    """
+    modules: dict[str, Any] = sys.modules
+    fresh, converter = "openvino" not in modules, "openvino.tools.ovc"
+    if fresh:
+        modules.setdefault(converter, None)  # OpenVINO goes on where its converter is not installed
+    try:
+        import openvino
+    finally:
+        if fresh and modules.get(converter, ...) is None:  # another thread may have been here
+            modules.pop(converter, None)
+    if not hasattr(openvino, "convert_model"):
+        openvino.convert_model = _convert_model
+    return openvino
+
+
+def _convert_model(*values: Any, **options: Any) -> Any:
+    from openvino.tools.ovc import convert_model
+
+    return convert_model(*values, **options)
 
 
 def open_model(path: Path, *, threads: int | None, cores: int, precision: str | None = None) -> tuple[Card, Infer]:
     """Open a model file in OpenVINO; return its card, and what runs its graph.
 
-    Arguments and errors are those of `read_graph` and `open_graph`.
+    Arguments and errors are those of `read_graph` and `open_graph`; a network that was compiled before need not be
+    compiled again (`tinct.runtime.compiled`).
     """
-    graph = read_graph(path)
-    place = ["framework", METADATA_KEY]  # where OpenVINO keeps the metadata of ONNX files
+    core = _checked_core(path)
+    settings = _settings(threads=threads, cores=cores, precision=precision)
+    kept = KeptNetwork(core, path, settings, version=_imported().__version__)
+    compiled = kept.load()
+    if compiled is None:
+        compiled = _compiled(_read(core, path), path, settings)
+        kept.store(compiled)
     # Opening the file in ONNX Runtime only for its card would cost 30 MB and time.
     card = checked_card(
-        graph.get_rt_info(place).astype(str) if graph.has_rt_info(place) else None,
-        inputs=[item.any_name for item in graph.inputs],
-        outputs=[item.any_name for item in graph.outputs],
+        metadata_of(path, METADATA_KEY),
+        inputs=[item.any_name for item in compiled.inputs],
+        outputs=[item.any_name for item in compiled.outputs],
         path=path,
         kind=Card,
     )
-    return card, open_graph(graph, path, threads=threads, cores=cores, precision=precision)
+    return card, _infer_of(compiled, path)
 
 
 def read_graph(path: Path) -> openvino.Model:
@@ -71,10 +102,15 @@ def read_graph(path: Path) -> openvino.Model:
         MissingExtraError: OpenVINO is not installed.
         ModelError: the file is damaged or no ONNX graph, OpenVINO cannot use it, or is broken itself.
     """
+    return _read(_checked_core(path), path)
+
+
+def _checked_core(path: Path) -> openvino.Core:
+    """Return OpenVINO, and check that a file may be opened in it; raise as `read_graph`."""
     if not installed():
         raise MissingExtraError("openvino", "the runtime openvino")
     try:
-        import openvino
+        core: openvino.Core = _imported().Core()
     except ImportError as error:
         raise ModelError(f"OpenVINO is installed but cannot be loaded ({error}); install it again") from error
     with path.open("rb") as file:
@@ -82,8 +118,12 @@ def read_graph(path: Path) -> openvino.Model:
         if file.read(1) != _ONNX_BEGINS:
             read_card(path)
     check_file(path)
+    return core
+
+
+def _read(core: openvino.Core, path: Path) -> openvino.Model:
     try:
-        return openvino.Core().read_model(str(path))
+        return core.read_model(str(path))
     except RuntimeError as error:
         read_card(path)  # says better what is wrong with a file that is no model of tinct's
         raise _unusable(path, error) from error
@@ -109,21 +149,31 @@ def open_graph(
     Raises:
         ModelError: OpenVINO cannot use the graph.
     """
-    import openvino
+    settings = _settings(threads=threads, cores=cores, precision=precision)
+    return _infer_of(_compiled(graph, path, settings), path)
 
+
+def _settings(*, threads: int | None, cores: int, precision: str | None) -> dict[str, Any]:
     threads = min(threads or cores, cores)
-    settings = {
+    return {
         "INFERENCE_PRECISION_HINT": precision or ("bf16" if computes_bfloat16() else "f32"),
         "INFERENCE_NUM_THREADS": max(threads, cores - cores % threads),
         "NUM_STREAMS": max(1, cores // threads),
     }
+
+
+def _compiled(graph: openvino.Model, path: Path, settings: dict[str, Any]) -> openvino.CompiledModel:
     try:
-        compiled = openvino.Core().compile_model(graph, "CPU", settings)
+        compiled: openvino.CompiledModel = _imported().Core().compile_model(graph, "CPU", settings)
     except RuntimeError as error:
         raise _unusable(path, error) from error
+    return compiled
+
+
+def _infer_of(compiled: openvino.CompiledModel, path: Path) -> Infer:
     # The first look at a tensor's values sets something up in OpenVINO's binding; two threads at once would wait there
     # for each other for ever.
-    _ = openvino.Tensor(np.zeros(1, dtype=np.float32)).data
+    _ = _imported().Tensor(np.zeros(1, dtype=np.float32)).data
     requests = threading.local()  # a request runs one thing at a time, so each thread has its own
 
     def infer(lumas: FloatArray, outputs: Sequence[str]) -> list[FloatArray]:

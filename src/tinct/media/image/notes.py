@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from xml.sax.saxutils import escape
 
 from tinct import __version__
 from tinct.media.image import tags
@@ -46,8 +46,12 @@ def _note(settings: Mapping[str, str]) -> str:
 
 def _description(note: str, settings: Mapping[str, str]) -> str:
     values = {"note": note, "version": __version__, **settings}
-    items = "".join(f"<tinct:{name}>{escape(str(value))}</tinct:{name}>" for name, value in values.items())
+    items = "".join(f"<tinct:{name}>{_escaped(str(value))}</tinct:{name}>" for name, value in values.items())
     return f'<rdf:Description rdf:about="" xmlns:tinct="{NAMESPACE}">{items}</rdf:Description>\n'
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=False)  # xml.sax does the same, but imports all of HTTP
 
 
 def xmp_with_note(packet: bytes | None, note: str, settings: Mapping[str, str]) -> bytes:
@@ -59,7 +63,7 @@ def xmp_with_note(packet: bytes | None, note: str, settings: Mapping[str, str]) 
     if not packet:
         described = (
             '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:description><rdf:Alt>'
-            f'<rdf:li xml:lang="x-default">{escape(note)}</rdf:li></rdf:Alt></dc:description></rdf:Description>\n'
+            f'<rdf:li xml:lang="x-default">{_escaped(note)}</rdf:li></rdf:Alt></dc:description></rdf:Description>\n'
         )
         return (
             b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n<x:xmpmeta xmlns:x="adobe:ns:meta/">'
