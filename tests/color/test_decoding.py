@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from tinct.color.bins import ColorBins
 from tinct.color.decoding import agreement, annealed_mean, annealed_shares, confidence, softmax
-from tinct.errors import SettingError
+from tinct.color.spaces import yuv_to_rgb
+from tinct.errors import DataError, SettingError
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -45,6 +49,32 @@ def test_annealed_mean_runs_from_the_mode_to_the_mean(seed):
     assert np.allclose(annealed_mean(logits, centers, temperature=1e9), centers.mean(axis=0), atol=1e-5)
 
 
+def test_a_small_risk_takes_the_bin_that_differs_least_on_average(bins: ColorBins) -> None:
+    sharp, softer = replace(bins, risk=1e-3), replace(bins, risk=2.0)
+    logits = logits_of(3, (40, 32), scale=2)
+    shares = softmax(logits, temperature=0.7).astype(np.float64)
+    rgb = np.clip(yuv_to_rgb(np.column_stack([np.full(32, 0.55), bins.centers])), 0, 1)
+    lab = rgb2lab(rgb)
+    lab[:, 0] = 55
+    expected = shares @ deltaE_ciede2000(lab[:, None], lab[None])
+    two = np.sort(expected, axis=1)[:, :2]
+    clear = two[:, 1] - two[:, 0] > 0.02
+    assert clear.sum() > 20
+    chosen = bins.centers[expected.argmin(axis=1)]
+    assert sharp.decode(logits, temperature=0.7)[clear] == pytest.approx(chosen[clear], abs=1e-4)
+    assert (expected.argmin(axis=1) != shares.argmax(axis=1)).mean() > 0.2  # mostly it is not the likeliest bin
+    weights = np.exp(-expected / 2)
+    soft = (weights / weights.sum(axis=1, keepdims=True)) @ bins.centers
+    assert softer.decode(logits, temperature=0.7) == pytest.approx(soft, abs=1e-4)
+
+
+def test_bins_keep_their_risk(bins: ColorBins) -> None:
+    assert ColorBins.from_card(replace(bins, risk=0.7).to_card()).risk == 0.7
+    assert "risk" not in bins.to_card()
+    with pytest.raises(DataError, match="risk must lie"):
+        ColorBins.from_card({**bins.to_card(), "risk": -1})
+
+
 @pytest.mark.parametrize("temperature", [0.01, 0.1, 0.6, 1.0, 3.0])
 def test_probabilities_are_decoded_as_their_logarithms_are(temperature: float) -> None:
     generator = np.random.default_rng(2)
@@ -53,6 +83,10 @@ def test_probabilities_are_decoded_as_their_logarithms_are(temperature: float) -
     shares = softmax(logits)
     wanted = annealed_mean(logits, centers, temperature=temperature)
     assert np.allclose(annealed_shares(shares, centers, temperature=temperature), wanted, atol=1e-5)
+    risks = np.abs(centers[:, None, 0] - centers[None, :, 0]) * 30
+    least = annealed_mean(logits, centers, temperature=temperature, risks=risks)
+    assert np.allclose(annealed_shares(shares, centers, temperature=temperature, risks=risks), least, atol=1e-4)
+    assert not np.allclose(least, wanted, atol=1e-2)
     shares[0, 0, 3] = -1e-9  # what rounding leaves where much was added and taken away again
     assert np.isfinite(annealed_shares(shares, centers, temperature=temperature)).all()
     with pytest.raises(SettingError):

@@ -119,8 +119,9 @@ def test_the_card_tells_what_was_trained(runs: dict[str, Path], tmp_path: Path) 
 def test_weights_are_taken_back(runs: dict[str, Path], tmp_path: Path) -> None:
     """With p(bin) for each bin as frequent as it is, p(bin) weight(bin) is what a rebalanced training aims at."""
     export(runs["tinct"], tmp_path / "weighed.onnx")
-    card = export(runs["tinct"], tmp_path / "plain.onnx", Export(unweigh=0.75))
+    card = export(runs["tinct"], tmp_path / "plain.onnx", Export(unweigh=0.75, risk=0.6))
     assert card.training["unweigh"] == 0.75
+    assert read_card(tmp_path / "plain.onnx").color_bins().risk == 0.6
     luma = np.random.default_rng(3).random((64, 32), np.float32)
     weighed, plain = (Session(tmp_path / f"{name}.onnx", runtime="onnxruntime") for name in ("weighed", "plain"))
     assert weighed.bins is not None
@@ -212,8 +213,9 @@ def test_bad_requests_are_named(runs: dict[str, Path], tmp_path: Path) -> None:
         export(tmp_path, tmp_path / "m.onnx")
     with pytest.raises(SettingError, match="unweigh must lie"):
         Export(unweigh=1.5)
-    with pytest.raises(SettingError, match="leave --unweigh out"):
-        export(runs["chroma"], tmp_path / "m.onnx", Export(unweigh=0.5))
+    for setting in ("unweigh", "risk"):
+        with pytest.raises(SettingError, match="leave --unweigh and --risk out"):
+            export(runs["chroma"], tmp_path / "m.onnx", Export(**{setting: 0.5}))
     with pytest.raises(SettingError, match="last or best"):
         Export(checkpoint="first")
     (tmp_path / "w.safetensors").write_bytes(b"no weights")

@@ -33,6 +33,14 @@ def export(
     unweigh: Annotated[
         float, typer.Option(metavar="SHARE", help="Take this share of the rare colours' extra weight back: 0 to 1.")
     ] = 0.0,
+    risk: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            help="Decode to the colour from which the truth is expected to differ least, with a minimum of this "
+            "softness in CIEDE2000, instead of to the mean.",
+        ),
+    ] = 0.0,
     views: Annotated[
         int,
         typer.Option(metavar="1|2|4", help="Set how many views of a photograph are averaged."),
@@ -64,6 +72,7 @@ def export(
         temperature=temperature,
         caution=caution,
         unweigh=unweigh,
+        risk=risk,
         views=views,
         half=half,
         description=description,

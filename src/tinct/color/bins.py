@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.decoding import annealed_mean
-from tinct.color.spaces import FloatArray, chroma_space
+from tinct.color.decoding import annealed_mean, annealed_shares, check_decoding
+from tinct.color.difference import ciede2000
+from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab
 from tinct.color.statistics import as_unit_rgb
 from tinct.errors import DataError, SettingError
 
@@ -80,6 +82,8 @@ class ColorBins:
         centers: (n, 2) float32, the mean of the colours that fall in each bin.
         frequencies: (n,) share of all pixels in each bin; they sum to 1.
         rebalance: lambda in 0..1, how little frequency matters for the weights: 1 weighs all bins alike.
+        risk: how bins are decoded: 0 by the annealed mean of their colours; above it by the colour from which the truth
+            is expected to differ least, and this is the softness of that minimum, in CIEDE2000.
     """
 
     space: str
@@ -89,6 +93,7 @@ class ColorBins:
     centers: FloatArray
     frequencies: NDArray[np.float64]
     rebalance: float
+    risk: float = 0.0
 
     @classmethod
     def learn(
@@ -264,13 +269,28 @@ class ColorBins:
         shares_of_all: FloatArray = soft.reshape(*np.shape(chroma)[:-1], self.count).astype(np.float32)
         return shares_of_all
 
+    @cached_property
+    def risks(self) -> FloatArray | None:
+        """CIEDE2000 between bins at a middle luma over `risk`, (n, n), for decoding; None at a risk of 0."""
+        if not self.risk:
+            return None
+        lab = rgb_to_lab(bin_colors(self))
+        lab[:, 0] = 100 * MIDDLE_LUMA
+        return ciede2000(lab[:, None], lab[None]) / np.float32(self.risk)
+
     def decode(self, logits: NDArray[Any], *, temperature: float, caution: float = 0.0) -> FloatArray:
-        """Return chroma (..., 2) from logits (..., n) by the annealed mean; see `annealed_mean`."""
-        return annealed_mean(logits, self.centers, temperature=temperature, caution=caution)
+        """Return chroma (..., 2) from logits (..., n); see `annealed_mean`."""
+        return annealed_mean(logits, self.centers, temperature=temperature, caution=caution, risks=self.risks)
+
+    def decode_shares(self, shares: NDArray[Any], *, temperature: float, caution: float = 0.0) -> FloatArray:
+        """Return chroma (..., 2) from probabilities (..., n), as `decode` does from logits; see `annealed_shares`."""
+        return annealed_shares(shares, self.centers, temperature=temperature, caution=caution, risks=self.risks)
 
     def to_card(self) -> dict[str, Any]:
         """Return the bins as plain JSON values, from which `from_card` makes exactly these bins again."""
+        # Files from before there was a risk have none, and say what they said.
         return {
+            **({"risk": self.risk} if self.risk else {}),
             "space": self.space,
             "low": list(self.low),
             "high": list(self.high),
@@ -297,6 +317,7 @@ class ColorBins:
                 centers=np.array(card["centers"], dtype=np.float32),
                 frequencies=np.array(card["frequencies"], dtype=np.float64),
                 rebalance=_checked_rebalance(float(card["rebalance"])),
+                risk=_checked_risk(float(card.get("risk", 0))),
             )
         except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise DataError(f"the card's colour bins are damaged ({error!r}); export the model again") from error
@@ -319,6 +340,11 @@ def _cells(chroma: NDArray[Any], low: Any, high: Any, grid: int) -> IntArray:
 def _checked_rebalance(value: float) -> float:
     if not 0 <= value <= 1:
         raise SettingError(f"rebalance (lambda) must lie in 0..1, not {value}")
+    return value
+
+
+def _checked_risk(value: float) -> float:
+    check_decoding(temperature=1.0, risk=value)
     return value
 
 

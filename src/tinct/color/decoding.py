@@ -17,7 +17,14 @@ _COLD = 0.1
 CAUTIOUS = 2.0
 
 
-def annealed_mean(logits: NDArray[Any], centers: FloatArray, *, temperature: float, caution: float = 0.0) -> FloatArray:
+def annealed_mean(
+    logits: NDArray[Any],
+    centers: FloatArray,
+    *,
+    temperature: float,
+    caution: float = 0.0,
+    risks: FloatArray | None = None,
+) -> FloatArray:
     """Decode a distribution over colour bins into one chroma per pixel.
 
     Args:
@@ -26,6 +33,8 @@ def annealed_mean(logits: NDArray[Any], centers: FloatArray, *, temperature: flo
         temperature: towards 0 the likeliest bin, at 1 the mean, above it flatter; above 0.
         caution: the chroma is multiplied by `agreement` to this power: at 0 not at all; at 1 what may as well be
             orange as blue comes out nearly grey; 0..4.
+        risks: (n, n), see `least_risk`: bins then count by the risk of taking their colour, instead of by their
+            probability.
 
     Returns:
         (..., 2) float32 chroma, in the units of `centers`.
@@ -33,7 +42,7 @@ def annealed_mean(logits: NDArray[Any], centers: FloatArray, *, temperature: flo
     Raises:
         SettingError: the temperature is not above 0, or caution lies outside its range.
 
-    Source: Zhang, Isola & Efros 2016, equation 5; caution is tinct's own.
+    Source: Zhang, Isola & Efros 2016, equation 5; caution and risks are tinct's own.
 
     >>> red_or_blue = np.array([[-0.1, 0.6], [0.4, -0.1]], dtype=np.float32)
     >>> for temperature in (0.1, 1.0):
@@ -43,14 +52,37 @@ def annealed_mean(logits: NDArray[Any], centers: FloatArray, *, temperature: flo
     [0.09, 0.34]
     """
     check_decoding(temperature=temperature, caution=caution)
-    chroma: FloatArray = softmax(logits, temperature=temperature) @ centers
+    chroma = _colors(softmax(logits, temperature=temperature), centers, risks)
     if caution:
         chroma *= (agreement(softmax(logits), centers) ** np.float32(caution))[..., None]
     return chroma
 
 
-def check_decoding(*, temperature: float, caution: float = 0.0) -> None:
-    """Check the settings of `annealed_mean`.
+def least_risk(shares: NDArray[Any], risks: FloatArray) -> FloatArray:
+    """Return a distribution over bins by how little would be amiss on average, were their colour the answer.
+
+    The likeliest bin is a bad answer where the others are far from it, and the mean colour is one that may not occur at
+    all; between them lies the colour from which the truth is expected to differ least.
+
+    Args:
+        shares: (..., n) float32 probabilities.
+        risks: (n, n) how much is amiss where one bin's colour is taken and another's is true, over the softness of the
+            choice; symmetric.
+
+    Returns:
+        (..., n) float32: exp(-expected risk), made to sum to 1.
+
+    Source: minimum Bayes risk decoding, with a soft minimum.
+
+    >>> apart = np.array([[0, 1, 9], [1, 0, 9], [9, 9, 0]], dtype=np.float32)  # two shades of brown, and blue
+    >>> [round(float(share), 2) for share in least_risk(np.float32([0.3, 0.3, 0.4]), apart)]
+    [0.43, 0.43, 0.14]
+    """
+    return softmax(-(shares @ risks))
+
+
+def check_decoding(*, temperature: float, caution: float = 0.0, risk: float = 0.0) -> None:
+    """Check the settings of `annealed_mean`, and the softness of `least_risk`, 0 for none.
 
     Raises:
         SettingError: one is out of range.
@@ -59,6 +91,13 @@ def check_decoding(*, temperature: float, caution: float = 0.0) -> None:
         raise SettingError(f"the temperature must be above 0, not {temperature}")
     if not 0 <= caution <= 4:
         raise SettingError(f"caution must lie in 0..4, not {caution}")
+    if not 0 <= risk <= 100:
+        raise SettingError(f"risk must lie in 0..100, not {risk}")
+
+
+def _colors(shares: FloatArray, centers: FloatArray, risks: FloatArray | None) -> FloatArray:
+    mean: FloatArray = (shares if risks is None else least_risk(shares, risks)) @ centers
+    return mean
 
 
 def agreement(shares: NDArray[Any], centers: FloatArray) -> FloatArray:
@@ -83,7 +122,12 @@ def agreement(shares: NDArray[Any], centers: FloatArray) -> FloatArray:
 
 
 def annealed_shares(
-    shares: NDArray[Any], centers: FloatArray, *, temperature: float, caution: float = 0.0
+    shares: NDArray[Any],
+    centers: FloatArray,
+    *,
+    temperature: float,
+    caution: float = 0.0,
+    risks: FloatArray | None = None,
 ) -> FloatArray:
     """Decode a distribution that is given as probabilities, as `annealed_mean` does one given as logits.
 
@@ -92,6 +136,7 @@ def annealed_shares(
         centers: (n, 2) bin colours, in the colour space's units.
         temperature: above 0.
         caution: 0..4.
+        risks: (n, n), see `least_risk`.
 
     Returns:
         (..., 2) float32 chroma, in the units of `centers`.
@@ -103,11 +148,11 @@ def annealed_shares(
     positive = np.maximum(shares, np.float32(0))
     if temperature < _COLD:
         logits = np.log(np.maximum(positive, np.float32(1e-9)))
-        return annealed_mean(logits, centers, temperature=temperature, caution=caution)
+        return annealed_mean(logits, centers, temperature=temperature, caution=caution, risks=risks)
     # exp(log(p) / T), without the logarithm.
     sharpened = np.power(positive, np.float32(1 / temperature))
     weights = sharpened @ np.ones((shares.shape[-1], 1), dtype=np.float32)
-    chroma: FloatArray = (sharpened @ centers) / weights
+    chroma = _colors(sharpened / weights, centers, risks)
     if caution:
         chroma *= (agreement(positive, centers) ** np.float32(caution))[..., None]
     return chroma

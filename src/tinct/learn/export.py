@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,8 @@ class Export:
         unweigh: share of the bins' weights that is taken back from the logits, 0..1: the training made rare colours
             weigh more; 0 leaves it at that, which is vivid, 1 gives colours as likely as they are, which is cautious.
             The logit adjustment of Menon et al. 2021, the other way round.
+        risk: how bins are decoded: 0 by the annealed mean, above it by the least expected CIEDE2000; see
+            `ColorBins.risk`.
         views: the default number of views of a photograph that are averaged: 1, 2 or 4.
         half: store the weights in half precision, which halves the files.
         description: one sentence for a person.
@@ -62,6 +64,7 @@ class Export:
     temperature: float = 0.5
     caution: float = 0.0
     unweigh: float = 0.0
+    risk: float = 0.0
     views: int = 1
     half: bool = False
     description: str = ""
@@ -82,7 +85,7 @@ class Export:
             raise SettingError(f"there can be 1, 2 or 4 views, not {self.views}")
         if self.working_size < 1:
             raise SettingError(f"the size must be at least 1, not {self.working_size}")
-        check_decoding(temperature=self.temperature, caution=self.caution)
+        check_decoding(temperature=self.temperature, caution=self.caution, risk=self.risk)
 
 
 def export(run: str | Path, out: str | Path, settings: Export | None = None, *, overwrite: bool = False) -> Card:
@@ -110,8 +113,8 @@ def export(run: str | Path, out: str | Path, settings: Export | None = None, *, 
     make_folder(target.parent)
     check_model_target(target, overwrite=overwrite)
     check_target(twin, overwrite=overwrite)
-    if settings.unweigh and opened.bins is None:
-        raise SettingError(f"{run}: trained by regression, there are no weights to take back; leave --unweigh out")
+    if (settings.unweigh or settings.risk) and opened.bins is None:
+        raise SettingError(f"{run}: trained by regression, there are no bins; leave --unweigh and --risk out")
     network, finished = trained_network(opened, checkpoint=settings.checkpoint)
     if settings.half:
         _round_to_half(network)
@@ -227,7 +230,7 @@ def _card(run: Run, network: Network, state: dict[str, Any], settings: Export, *
         options=training.to_json()["options"],
         task=training.task,
         space=training.space,
-        bins=run.bins.to_card() if run.bins is not None else None,
+        bins=replace(run.bins, risk=settings.risk).to_card() if run.bins is not None else None,
         output_stride=network.stride,
         multiple=network.multiple,
         features=dict(network.tapped),

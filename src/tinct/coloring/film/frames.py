@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.decoding import annealed_shares, softmax
+from tinct.color.decoding import softmax
 from tinct.color.denoise import denoised
 from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray
@@ -111,9 +111,7 @@ class FrameColorizer:
         chroma = answer
         if self._bins is not None:
             colorizer = self._colorizer
-            chroma = annealed_shares(
-                answer, self._bins.centers, temperature=colorizer.temperature, caution=colorizer.caution
-            )
+            chroma = self._bins.decode_shares(answer, temperature=colorizer.temperature, caution=colorizer.caution)
         luma = self.form.unit(look.codes)
         guide = self._guide(luma)
         if self._space != "yuv" and not self._whole:

@@ -195,8 +195,9 @@ def _decoding(trace: Trace) -> tuple[Stage, ...]:
     colors = _levels(yuv_colors(np.full(chroma.shape[:2], _MIDDLE_GREY, dtype=np.float32), chroma))
     if answer.bins is None:
         return (Stage("temperature", "none: the model gives chroma itself", colors), Stage("caution", "none: likewise"))
+    rule = "; to the colour from which the truth is expected to differ least" if answer.bins.risk else ""
     return (
-        Stage("temperature", f"{answer.temperature:g}{_whose(trace, 'temperature')}", colors),
+        Stage("temperature", f"{answer.temperature:g}{_whose(trace, 'temperature')}{rule}", colors),
         Stage("caution", f"{answer.caution:g}{_whose(trace, 'caution')}"),
     )
 
