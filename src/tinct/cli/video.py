@@ -32,12 +32,22 @@ tinct video reel.mov --list-shots
 
 tinct video reel.mov --hint 120@25%,60%=#b03020
 
-tinct video scans/ -o film.mp4 --rate 18"""
+tinct video scans/ -o film.mp4 --rate 18
 
-Source = Annotated[Path, typer.Argument(metavar="INPUT", help="A film, or a folder of pictures in order.")]
+tinct video 'scan/f_%06d.dpx' -o 'color/f_%06d.dpx'"""
+
+Source = Annotated[
+    Path,
+    typer.Argument(metavar="INPUT", help="A film, a folder of pictures in order, or a pattern such as 'f_%04d.png'."),
+]
 Output = Annotated[
     Path | None,
-    typer.Option("-o", "--output", metavar="FILE", help="Write this film. Default: NAME_color.EXT beside it."),
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="Write this film, or pictures such as 'f_%04d.dpx'. Default: NAME_color.EXT beside it.",
+    ),
 ]
 Hints = Annotated[
     list[str],

@@ -199,7 +199,7 @@ class VideoSettings(Decoding):
     codec: str | None = described(None, "Encode with h264, hevc, vp9, av1, prores or ffv1.", "NAME")
     crf: int | None = described(None, "Set the codec's quality: lower is better.", "N")
     preset: str | None = described(None, "Set the encoder's own effort, such as slow or fast.", "NAME")
-    bits: int | None = described(None, "Write 8 or 10 bits a channel. Default: the film's.", "8|10")
+    bits: int | None = described(None, "Write 8 or 10 bits a channel, or 12 or 16. Default: the film's.", "8|10|12|16")
     chroma: str | None = described(
         None,
         "Store colours at this size: 4:2:0, 4:2:2 or 4:4:4. Default: the film's, where the codec has it.",
@@ -210,7 +210,7 @@ class VideoSettings(Decoding):
     )
     start: float | None = described(None, "Leave out what comes before this time.", "SECONDS")
     end: float | None = described(None, "Leave out what comes from this time on.", "SECONDS")
-    rate: float | None = described(None, "Show a folder of pictures at this many frames a second.", "FPS")
+    rate: float | None = described(None, "Show pictures at this many frames a second.", "FPS")
     compare: bool = described(False, "Put the film as it was beside the result, in one picture.")
     recolor: bool = described(False, "Colorize even shots that have colours already.")
     overwrite: bool = described(False, "Replace results that are there already.")

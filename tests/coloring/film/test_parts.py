@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from coloring.film.films import film_of, same, stored, times
+from coloring.film.films import film_of, same, stored, texture, times
 from media.video import clips
 from tinct.coloring.film import colorize as video_module
 from tinct.coloring.film import pipeline as film_module
@@ -144,6 +144,30 @@ def test_a_run_with_a_damaged_part_gives_the_same_film_and_tells(
     assert 8 <= result.resumed <= 12
     assert "finished parts of an earlier run were damaged (1), and were made anew" in result.notices
     assert same(stored(result.target), stored(whole.target))
+
+
+def test_a_run_from_pictures_to_pictures_goes_on_where_it_was_killed(
+    paint: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(film_module, "PART_FRAMES", 5)
+    (tmp_path / "in").mkdir()
+    for number in range(12):
+        picture = np.stack([4 * texture(number).astype(np.uint16)] * 3, axis=-1)
+        clips.write_picture(tmp_path / "in" / f"s{number + 90}.dpx", "dpx", "gbrp10be", picture)
+    source, target = tmp_path / "in" / "s%d.dpx", tmp_path / "out" / "t_%03d.dpx"
+    whole = paint(source, tmp_path / "whole" / "t_%03d.dpx")
+    assert (whole.frames, whole.codec, whole.notices) == (12, "dpx", ())
+    with pytest.raises(Killed):
+        paint(source, target, on_frame=stop_at(11))
+    assert [path.name for path in target.parent.iterdir()] == [".t_%03d.dpx.tinct-work"]
+    result = paint(source, target)
+    assert result.resumed >= 5
+    names = [f"t_{number + 90:03d}.dpx" for number in range(12)]
+    assert sorted(path.name for path in target.parent.iterdir()) == names
+    for name in names:
+        assert (target.parent / name).read_bytes() == (whole.target.parent / name).read_bytes()
+    again = paint(source, target, end=0.1, overwrite=True)
+    assert again.notices == ("9 other pictures are still there under such names",)
 
 
 def test_a_run_killed_before_its_first_part_leaves_nothing(paint: Paint, tmp_path: Path) -> None:

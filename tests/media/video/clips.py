@@ -90,6 +90,27 @@ def stored_luma(path: Path) -> list[np.ndarray]:
         return [frame.to_ndarray()[: frame.height].copy() for frame in container.decode(video=0)]
 
 
+def write_picture(path: Path, codec: str, form: str, colors: np.ndarray) -> None:
+    """Write (H, W, 3) codes of red, green and blue as one picture, in one of FFmpeg's formats of RGB."""
+    context = av.CodecContext.create(codec, "w")
+    height, width = colors.shape[:2]
+    context.width, context.height, context.pix_fmt, context.time_base = width, height, form, Fraction(1, RATE)
+    frame = av.VideoFrame(width, height, form)
+    order = colors.dtype.newbyteorder(">" if form.endswith("be") else "<")
+    if form.startswith("gbr"):
+        fill(frame, [np.ascontiguousarray(colors[..., channel]).astype(order) for channel in (1, 2, 0)])
+    else:
+        fill(frame, [colors.reshape(height, -1).astype(order)])
+    frame.pts = 0
+    path.write_bytes(b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None))))
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """Return a picture's 8-bit codes (H, W, 3) of red, green and blue, as PyAV decodes them."""
+    with av.open(str(path)) as container:
+        return next(container.decode(video=0)).to_ndarray(format="rgb24")
+
+
 SUBTITLES = "1\n00:00:00,100 --> 00:00:00,500\nHallo <i>Welt</i>\n\n2\n00:00:00,700 --> 00:00:01,200\nZwei\nZeilen\n\n"
 
 

@@ -30,7 +30,7 @@ def make_segments(film, folder, recipe, *, cuts=(7, 8, 21), start_pts=None, end_
 def colored(source, target, *, recipe=None, sound="copy", note="", start_pts=None, end_pts=None, **asked):
     film = open_film(source)
     recipe = recipe or choose_recipe(film, target, **asked)
-    folder = target.parent / "work"
+    folder = source.parent / "work"
     folder.mkdir(exist_ok=True)
     parts = make_segments(film, folder, recipe, start_pts=start_pts, end_pts=end_pts)
     remarks = check_target(film, target, recipe, sound=sound)

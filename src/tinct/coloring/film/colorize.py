@@ -86,8 +86,9 @@ def colorize_video(
     """Colorize a film.
 
     Args:
-        source: a film of any kind that FFmpeg reads, or a folder of pictures.
-        target: the film to write, in the container of its suffix; NAME_color.EXT beside the source without it.
+        source: a film of any kind that FFmpeg reads, a folder of pictures, or a pattern of their names (`f_%04d.png`).
+        target: the film to write, in the container of its suffix, or a pattern of pictures (`f_%04d.dpx`);
+            NAME_color.EXT beside the source without it.
         settings: how; the defaults without it.
         colorizer: a network that is loaded already, with its own settings; the model of `settings` without it.
         workers: divide the film into segments, which this many processes colour; see `segments`. One process without.

@@ -31,7 +31,7 @@ from tinct.media.video.form import FrameForm
 from tinct.media.video.problems import Problems
 from tinct.media.video.read import read_frames
 from tinct.media.video.recipe import Recipe, choose_recipe
-from tinct.media.video.source import missing_numbers
+from tinct.media.video.sequence import missing_numbers
 from tinct.parallel import core_count
 
 _MOST_THREADS = 8

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tinct.errors import OutputError, SettingError
+from tinct.media.video.sequence import is_pattern
+
+IMAGES = "images"
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Container:
     """A kind of file.
 
     Attributes:
-        muxer: FFmpeg's name for it.
+        muxer: FFmpeg's name for it; `IMAGES` for pictures, one a frame.
         codec: the usual one of its pictures.
         sound: FFmpeg's encoder for sound that it cannot hold as it is.
         captions: FFmpeg's encoder for written subtitles that it cannot hold as they are.
@@ -183,6 +186,31 @@ NAMED = {
     "small": Named("av1", ".mp4", "for little space", crf=36),
 }
 
+# Pictures, one a frame.
+PICTURES = {
+    codec.name: codec
+    for codec in (
+        Codec("png", "png", {8: "rgb24", 16: "rgb48be"}, (".png",), samplings=("rgb",), lossless=True),
+        Codec(
+            "tiff",
+            "tiff",
+            {8: "rgb24", 16: "rgb48le"},
+            (".tif", ".tiff"),
+            options={"compression_algo": "deflate"},
+            samplings=("rgb",),
+            lossless=True,
+        ),
+        Codec(
+            "dpx",
+            "dpx",
+            {8: "rgb24", 10: "gbrp10be", 12: "gbrp12be", 16: "rgb48be"},
+            (".dpx",),
+            samplings=("rgb",),
+            lossless=True,
+        ),
+    )
+}
+
 # Kinds that people name and that cannot hold a film as it is.
 _REFUSED = {
     ".avi": "AVI keeps no times of frames",
@@ -202,7 +230,17 @@ def codec_named(name: str) -> Codec:
 def container_of(target: str | Path) -> Container:
     """Return the container that a file's suffix names; OutputError where films are not written as that."""
     suffix = Path(target).suffix.lower()
+    pictures = next((codec for codec in PICTURES.values() if suffix in codec.suffixes), None)
+    if pictures is not None:
+        if not is_pattern(target):
+            name = Path(target).with_suffix("").name
+            raise OutputError(
+                f"{target}: is one picture; name a film's pictures by a pattern, such as {name}_%04d{suffix}"
+            )
+        return Container(suffix, IMAGES, pictures.name, "", "")
     if suffix not in CONTAINERS:
         why = _REFUSED.get(suffix, f"films are not written as {suffix or 'a file without a suffix'}")
-        raise OutputError(f"{target}: {why}; choose one of {', '.join(CONTAINERS)}")
+        raise OutputError(
+            f"{target}: {why}; choose one of {', '.join(CONTAINERS)}, or pictures, such as frame_%04d.png"
+        )
     return CONTAINERS[suffix]

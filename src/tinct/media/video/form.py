@@ -79,6 +79,11 @@ class FrameForm:
 
     def picture(self, luma: NDArray[Any], chroma: tuple[NDArray[Any], NDArray[Any]]) -> NDArray[np.uint8]:
         """Return a frame's codes of Y, and of U and V with `chroma_depth` bits, all (h, w), as sRGB (h, w, 3)."""
+        levels: NDArray[np.uint8] = self.rgb_codes(luma, chroma, bits=8)
+        return levels
+
+    def rgb_codes(self, luma: NDArray[Any], chroma: tuple[NDArray[Any], NDArray[Any]], *, bits: int) -> NDArray[Any]:
+        """Return the same as codes of red, green and blue of some bits: (h, w, 3) uint8, or uint16 for more than 8."""
         scale = 1 << (self.chroma_depth - 8)
         span = 256 * scale - 1 if self.full_range else 224 * scale
         grey = self.unit(luma)
@@ -89,8 +94,9 @@ class FrameForm:
         rgb[..., 2] = grey + 2 * (1 - blue_weight) * blue
         rest = 1 - red_weight - blue_weight
         rgb[..., 1] = (grey - red_weight * rgb[..., 0] - blue_weight * rgb[..., 2]) / rest
-        levels: NDArray[np.uint8] = np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
-        return levels
+        np.clip(rgb, 0, 1, out=rgb)
+        rgb *= np.float32((1 << bits) - 1)
+        return np.rint(rgb, out=rgb).astype(np.uint8 if bits == 8 else np.uint16)
 
     @property
     def chroma_type(self) -> type[np.generic]:

@@ -20,12 +20,14 @@ from av.video.stream import VideoStream
 from tinct import files
 from tinct.errors import InputError, OutputError
 from tinct.files import written_beside
+from tinct.media.video.codecs import IMAGES
 from tinct.media.video.film import Film, clock
 from tinct.media.video.matroska import PLACEHOLDER, set_display_size
+from tinct.media.video.pictures import check_pictures, write_pictures
 from tinct.media.video.recipe import Recipe
 from tinct.media.video.source import opened, reason
 from tinct.media.video.tracks import Tracks, Window, lasting
-from tinct.media.video.write import Segment, configure, open_segment, start
+from tinct.media.video.write import Segment, configure, open_encoder, open_segment, start
 
 # Chapters are written in these units, which every container rounds to its own.
 _NANOSECOND = Fraction(1, 10**9)
@@ -58,6 +60,10 @@ def check_target(
         SettingError: `sound` is something else, or the encoder refuses the recipe.
     """
     place = Path(target)
+    if recipe.container.muxer == IMAGES:
+        check_pictures(film, place, sound=sound, overwrite=overwrite)
+        open_encoder(film, recipe, threads=1)
+        return recipe.remarks
     files.check_target(place, source=film.path, overwrite=overwrite)
     _check_longest(film, place, recipe)
     with ExitStack() as stack:
@@ -114,6 +120,9 @@ def assemble(
     """
     place = Path(target)
     parts = _opened_parts(segments, film, recipe)
+    if recipe.container.muxer == IMAGES:
+        check_pictures(film, place, sound=sound, overwrite=overwrite)
+        return (*recipe.remarks, *write_pictures(film, parts, place))
     files.check_target(place, source=film.path, overwrite=overwrite)
     window = _window(film, parts[0], start_pts, end_pts)
     with written_beside(place) as beside:

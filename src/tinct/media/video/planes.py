@@ -38,6 +38,8 @@ def is_grey(form: VideoFormat) -> bool:
 def depth_of(form: VideoFormat) -> int:
     """Return the bits of the Y codes that `planes_of` gives."""
     bits = form.components[0].bits
+    if _is_deep_planar_rgb(form):
+        return bits
     if is_rgb(form) or form.name.startswith(("mono", "ya", "grayf")):
         return 8 if bits <= 8 else 16
     return max(8, min(bits, 16))
@@ -87,7 +89,45 @@ def frame_of(planes: tuple[NDArray[Any], ...], form: str, size: tuple[int, int])
     return frame
 
 
+def rgb_frame(colors: NDArray[Any], form: str) -> VideoFrame:
+    """Put colours into a frame, as they are.
+
+    Args:
+        colors: (H, W, 3) codes of red, green and blue, uint8 or uint16.
+        form: FFmpeg's name of a format of RGB, of as many bits, packed or planar.
+    """
+    height, width = colors.shape[:2]
+    frame = VideoFrame(width, height, form)
+    dtype = colors.dtype.newbyteorder(">" if form.endswith("be") else "<")
+    if form.startswith("gbr"):
+        for plane, channel in zip(frame.planes, (1, 2, 0), strict=True):
+            _rows(plane, dtype)[:] = colors[..., channel]
+    else:
+        _rows(frame.planes[0], dtype, 3)[:] = colors.reshape(height, -1)
+    return frame
+
+
+def _is_deep_planar_rgb(form: VideoFormat) -> bool:
+    return form.name.startswith("gbr") and 8 < form.components[0].bits < 16
+
+
+def _from_deep_rgb(frame: VideoFrame) -> Planes:
+    """Return planes of RGB of 9 to 14 bits, of as many bits."""
+    bits = depth_of(frame.format)
+    dtype = np.dtype(">u2" if frame.format.name.endswith("be") else "<u2")
+    green, blue, red = (_rows(plane, dtype).astype(np.uint16) for plane in frame.planes[:3])
+    luma, red, blue = cv2.split(cv2.cvtColor(cv2.merge([red, green, blue]), cv2.COLOR_RGB2YCrCb))
+    middle, most = 1 << (bits - 1), (1 << bits) - 1
+    # OpenCV puts the middle of chroma at that of 16 bits.
+    red, blue = (
+        np.clip(plane.astype(np.int32) - (1 << 15) + middle, 0, most).astype(np.uint16) for plane in (red, blue)
+    )
+    return luma, (blue, red)
+
+
 def _from_rgb(frame: VideoFrame) -> Planes:
+    if _is_deep_planar_rgb(frame.format):
+        return _from_deep_rgb(frame)
     deep = depth_of(frame.format) > 8
     colors = frame.to_ndarray(format="rgb48le" if deep else "rgb24")
     luma, red, blue = cv2.split(cv2.cvtColor(colors, cv2.COLOR_RGB2YCrCb))

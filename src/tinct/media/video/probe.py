@@ -35,7 +35,8 @@ from tinct.media.video.film import (
     Track,
 )
 from tinct.media.video.planes import depth_of, is_grey, is_rgb, planes_of, sampling_of
-from tinct.media.video.source import decode_image, open_images, opened, readable, reason, video_stream
+from tinct.media.video.sequence import decode_image, names_pictures, open_images
+from tinct.media.video.source import opened, readable, reason, video_stream
 from tinct.media.video.timeline import read_times
 
 # Pictures narrower than this hold nothing to colour, and encoders refuse them.
@@ -58,8 +59,9 @@ def open_film(path: str | Path, *, rate: Fraction | float | None = None) -> Film
     """Open a film: read what its file says, and look at some frames.
 
     Args:
-        path: a file, or a folder of pictures (PNG, JPEG, TIFF) of one size, in the order of the numbers in their names.
-        rate: frames a second of a folder's pictures; 24 without it.
+        path: a file; or a folder of pictures (PNG, JPEG, TIFF, DPX, BMP, TGA) of one size, or a pattern of their names,
+            in the order of the numbers in them.
+        rate: frames a second of pictures; 24 without it.
 
     Raises:
         UnreadableError: it is missing, empty, no film, or nothing in it can be decoded.
@@ -67,8 +69,8 @@ def open_film(path: str | Path, *, rate: Fraction | float | None = None) -> Film
         SettingError: the rate is not above 0, or given for a file.
     """
     place = Path(path)
-    if place.is_dir():
-        return _folder(place, rate)
+    if names_pictures(place):
+        return _pictures(place, rate)
     if rate is not None:
         raise SettingError(f"{place}: has its own frame times; leave the rate out, it is for folders of pictures")
     with opened(place) as container:
@@ -89,7 +91,7 @@ def open_film(path: str | Path, *, rate: Fraction | float | None = None) -> Film
         )
 
 
-def _folder(path: Path, rate: Fraction | float | None) -> Film:
+def _pictures(path: Path, rate: Fraction | float | None) -> Film:
     images = open_images(path, rate=rate)
     return Film(
         **_pixels(path, images.first, "images"),

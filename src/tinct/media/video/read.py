@@ -29,7 +29,8 @@ from tinct.media.video.fields import Deinterlacer
 from tinct.media.video.film import Film, clock
 from tinct.media.video.planes import depth_of, planes_of
 from tinct.media.video.problems import BROKEN, CUT_OFF, LOST, MISSING, MOVED, Problems
-from tinct.media.video.source import decode_image, opened
+from tinct.media.video.sequence import decode_image
+from tinct.media.video.source import opened
 from tinct.media.video.timeline import packets_on_line
 
 # Seconds before a place in the middle from which decoding begins; the next where that was too close.

@@ -9,7 +9,9 @@ from tinct.errors import SettingError
 from tinct.media.video.codecs import (
     CODECS,
     CONTAINERS,
+    IMAGES,
     NAMED,
+    PICTURES,
     PRORES_444,
     Codec,
     Container,
@@ -27,9 +29,10 @@ from tinct.media.video.film import (
     ColorTags,
     Film,
 )
+from tinct.media.video.sequence import stem_of
 
 # Luma pixels for one of chroma, across and down.
-_CHROMA_STEPS = {"420": (2, 2), "422": (2, 1), "444": (1, 1)}
+_CHROMA_STEPS = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "rgb": (1, 1)}
 # Primaries and transfer of pictures that say nothing (IEC 61966-2-1), by ISO/IEC 23091-2.
 _SRGB = (1, 13)
 
@@ -86,7 +89,7 @@ def choose_recipe(
 
     Args:
         film: the film.
-        target: the file to write; its suffix names the container.
+        target: the file to write; its suffix names the container. A pattern of pictures, such as `f_%04d.dpx`.
         codec: `h264`, `hevc`, `vp9`, `av1`, `prores` or `ffv1`; the container's usual one without it.
         crf: constant rate factor; the codec's usual one without it.
         preset: the codec's usual one without it.
@@ -100,9 +103,11 @@ def choose_recipe(
     """
     container = container_of(target)
     purpose = _named(named)
+    if container.muxer == IMAGES and (codec, purpose) != (None, None):
+        raise SettingError(f"{target}: pictures are not encoded as a film; leave {codec or named} out")
     if purpose is not None and codec not in (None, purpose.codec):
         raise SettingError(f"{named} means the codec {purpose.codec}, not {codec}; name one of the two")
-    chosen = codec_named(codec or (purpose.codec if purpose is not None else container.codec))
+    chosen = PICTURES.get(container.codec) or codec_named(codec or (purpose.codec if purpose else container.codec))
     if container.suffix not in chosen.suffixes:
         others = ", ".join(name for name, other in CODECS.items() if container.suffix in other.suffixes)
         raise SettingError(
@@ -132,11 +137,14 @@ def choose_recipe(
         height=height,
         chroma_shape=(-(-film.height // down), -(-film.width // across)),
         full_range=full_range,
-        tags=_tags(film, full_range=full_range),
+        tags=_tags(film, full_range=full_range, rgb=sampling == "rgb"),
         options=_options(chosen, crf, preset, width, height, form),
         crf=crf,
         preset=preset,
-        remarks=_remarks(film, chosen, bits, sampling, even=(width, height) == (film.width, film.height)),
+        remarks=(
+            *_remarks(film, chosen, bits, sampling, even=(width, height) == (film.width, film.height)),
+            *(_lost_in_pictures(film) if container.muxer == IMAGES else ()),
+        ),
     )
 
 
@@ -160,8 +168,10 @@ def default_target(
     else:
         suffixes = tuple(CONTAINERS)
     usual = ".mkv" if ".mkv" in suffixes and (film.audio or film.subtitles) else suffixes[0]
-    stem = film.path.resolve().name if film.images else film.path.stem
-    beside = film.path.resolve().parent if film.images else film.path.parent
+    stem = stem_of(film.path) if film.images else film.path.stem
+    beside = film.path.parent
+    if film.path.is_dir() or (film.images and stem == beside.resolve().name):  # beside the folder, not in it
+        beside = (film.path if film.path.is_dir() else beside).resolve().parent
     return (folder or beside) / f"{stem}_color{own if own in suffixes else usual}"
 
 
@@ -237,11 +247,13 @@ def _options(
     return tuple(sorted(options.items()))
 
 
-def _tags(film: Film, *, full_range: bool) -> ColorTags:
+def _tags(film: Film, *, full_range: bool, rgb: bool) -> ColorTags:
     """Return what the result says of its colours: what the film said, except what was changed."""
     matrix, span = film.tags.matrix, film.tags.range
     if matrix != UNSPECIFIED and MATRIX_NAMES.get(matrix) != film.matrix_name:
         matrix = MATRIX_CODES[film.matrix_name]
+    if rgb:  # which have neither matrix nor range, and the film's own curve
+        return ColorTags(range=RANGE_FULL)
     if full_range:
         span = RANGE_FULL
     elif film.full_range:
@@ -266,3 +278,16 @@ def _remarks(film: Film, codec: Codec, bits: int, sampling: str, *, even: bool) 
     if film.full_range and not codec.ranged and not film.images:
         remarks.append(f"{codec.name} has no full range: luma was scaled to the limited one")
     return tuple(remarks)
+
+
+def _lost_in_pictures(film: Film) -> list[str]:
+    """Return what pictures do not hold of a film, a sentence each."""
+    lost = []
+    if not film.images:
+        lost.append(f"pictures hold no times: the film has {film.rate} frames a second")
+    if film.display_matrix is not None:
+        lost.append(f"pictures are not turned, as players turn the film by {film.rotation:g} degrees")
+    if film.sample_aspect != 1:
+        lost.append(f"the film's pixels are {film.sample_aspect.numerator}:{film.sample_aspect.denominator} wide")
+    kinds = {"subtitles": film.subtitles, "chapters": film.chapters, "attachments, data or covers": film.others}
+    return lost + [f"pictures hold no {kind}: {len(held)} left out" for kind, held in kinds.items() if held]

@@ -1,28 +1,18 @@
-"""Open a film's file, or a folder of pictures, and refuse clearly what cannot be used."""
+"""Open a film's file, and refuse clearly what cannot be used."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
-import pyvips
-from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
-from av.video.codeccontext import VideoCodecContext
-from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from tinct.errors import InputError, SettingError, UnreadableError
-from tinct.files import walk
-from tinct.media.image.opening import open_source
+from tinct.errors import InputError, UnreadableError
 
 # After this many failures in a row to read on, a file has no more that can be read.
 _MOST_FAILURES = 100
@@ -108,90 +98,3 @@ def readable(text: str) -> str:
 def reason(error: Exception) -> str:
     """Return FFmpeg's reason for an error."""
     return str(getattr(error, "strerror", None) or error or "no reason given")
-
-
-# Frames a second, as films have, where nobody says otherwise.
-FILM_RATE = Fraction(24)
-
-# Names whose numbers are farther apart are no count of frames.
-_MOST_APART = 10
-
-# FFmpeg's decoder of each kind.
-_DECODERS = {".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg", ".tif": "tiff", ".tiff": "tiff"}
-
-
-@dataclass(frozen=True, eq=False)
-class Images:
-    """A folder's pictures: their paths in order, the first one, and frames a second."""
-
-    paths: tuple[Path, ...]
-    first: VideoFrame
-    rate: Fraction
-
-
-def open_images(folder: Path, *, rate: Fraction | float | None) -> Images:
-    """Check a folder of pictures: frame-0001.png, frame-0002.png and so on, of which each is a frame.
-
-    Raises:
-        InputError: it holds none, or pictures of several sizes.
-        UnreadableError: the folder or the first picture cannot be read.
-        SettingError: the rate is not above 0.
-    """
-    chosen = FILM_RATE if rate is None else Fraction(rate).limit_denominator(1001)
-    if not 0 < chosen <= 1000:
-        raise SettingError(f"the rate must lie above 0 and not above 1000 frames a second, not {rate}")
-    paths = tuple(sorted(walk(folder, _DECODERS, recursive=False), key=_natural))
-    if not paths:
-        raise InputError(f"{folder}: holds no pictures (.png, .jpg, .tif); name a film, or a folder of its frames")
-    first = decode_image(paths[0])
-    for path in paths:
-        size = _size(path)
-        if size is not None and size != (first.width, first.height):
-            raise InputError(
-                f"{path}: is {size[0]} x {size[1]} pixels and the first picture {first.width} x {first.height}; "
-                "give all of a film's pictures one size"
-            )
-    return Images(paths, first, chosen)
-
-
-def decode_image(path: Path) -> VideoFrame:
-    """Decode a picture to the pixels that are stored in it.
-
-    Raises:
-        UnreadableError: it cannot be read.
-    """
-    try:
-        context = cast(VideoCodecContext, CodecContext.create(_DECODERS[path.suffix.lower()], "r"))
-        context.thread_count = 1
-        frames = [*context.decode(Packet(path.read_bytes())), *context.decode(None)]
-    except (av.FFmpegError, OSError) as error:
-        raise UnreadableError(
-            f"{path}: no picture that can be read, or damaged ({reason(error)}); check or replace it"
-        ) from error
-    if not frames:
-        raise UnreadableError(f"{path}: no picture that can be read, or damaged; check or replace it")
-    return frames[0]
-
-
-def _natural(path: Path) -> tuple[list[str | int], str]:
-    """Sort by the numbers in names as numbers: frame2 before frame10."""
-    pieces = re.split(r"(\d+)", path.name.lower())
-    return [int(piece) if number % 2 else piece for number, piece in enumerate(pieces)], path.name
-
-
-def missing_numbers(paths: Sequence[Path]) -> list[int]:
-    """Return which numbers are missing between those that pictures' names end with: f_0004.png, f_0006.png lacks 5."""
-    found = [re.search(r"(\d+)$", path.stem) for path in paths]
-    numbers = {int(match[1]) for match in found if match}
-    if len(numbers) < len(paths) or not numbers or max(numbers) - min(numbers) > _MOST_APART * len(numbers):
-        return []
-    return sorted(set(range(min(numbers), max(numbers) + 1)) - numbers)
-
-
-def _size(path: Path) -> tuple[int, int] | None:
-    """Return a picture's size by its header; None if that is damaged, which is reported when the picture is read."""
-    try:
-        image = pyvips.Image.new_from_source(open_source(path), "", access="sequential")
-    except pyvips.Error:
-        return None
-    return image.width, image.height

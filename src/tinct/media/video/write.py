@@ -32,8 +32,10 @@ from numpy.typing import NDArray
 
 from tinct.errors import OutputError, SettingError, UnreadableError
 from tinct.files import written_beside
+from tinct.media.video.codecs import IMAGES
 from tinct.media.video.film import Film
-from tinct.media.video.planes import frame_of
+from tinct.media.video.form import FrameForm
+from tinct.media.video.planes import frame_of, rgb_frame
 from tinct.media.video.recipe import Recipe
 from tinct.media.video.source import reason
 
@@ -260,8 +262,10 @@ class SegmentWriter:
         """
         self._path = Path(path)
         self._recipe = recipe
-        self._luma = _luma_table(film, recipe)
-        self._chroma = _chroma_table(film, recipe)
+        self._rgb = recipe.container.muxer == IMAGES
+        self._luma = None if self._rgb else _luma_table(film, recipe)
+        self._chroma = None if self._rgb else _chroma_table(film, recipe)
+        self._form = FrameForm.of(film, chroma_shape=recipe.chroma_shape, chroma_depth=recipe.bits)
         self._shapes = ((film.height, film.width), recipe.chroma_shape, recipe.chroma_shape)
         self._types = (_code_type(film.depth), *[_code_type(recipe.bits)] * 2)
         self._time_base = film.time_base
@@ -302,8 +306,11 @@ class SegmentWriter:
                     raise SettingError(f"a plane must be {dtype.__name__} {shape}, not {plane.dtype} {plane.shape}")
             if self._last is not None and pts <= self._last:
                 raise SettingError(f"a frame's time must be after {self._last}, not {pts}")
-            planes = (_through(luma, self._luma), _through(u, self._chroma), _through(v, self._chroma))
-            frame = frame_of(planes, self._recipe.form, (self._recipe.width, self._recipe.height))
+            if self._rgb:
+                frame = rgb_frame(self._form.rgb_codes(luma, (u, v), bits=self._recipe.bits), self._recipe.form)
+            else:
+                planes = (_through(luma, self._luma), _through(u, self._chroma), _through(v, self._chroma))
+                frame = frame_of(planes, self._recipe.form, (self._recipe.width, self._recipe.height))
             tags = self._recipe.tags
             frame.colorspace, frame.color_range = tags.matrix, tags.range
             frame.color_primaries, frame.color_trc = tags.primaries, tags.transfer

@@ -1,0 +1,79 @@
+"""Write a film as pictures, one a frame: `f_0001.dpx`, `f_0002.dpx` and so on.
+
+Pictures of a folder or a pattern keep the numbers in their names; frames of a film are counted from 1.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinct.errors import OutputError
+from tinct.files import UNFINISHED, check_place, make_folder
+from tinct.media.video.film import Film
+from tinct.media.video.sequence import find_pictures, numbered, numbers_of
+
+if TYPE_CHECKING:
+    from tinct.media.video.write import Segment
+
+
+def check_pictures(film: Film, target: Path, *, sound: str, overwrite: bool) -> None:
+    """Refuse, before any work is done, pictures that cannot or must not be written; make their folder.
+
+    Raises:
+        OutputError: some are there already, or are the film's own; or the film has sound, which is not to be left out.
+    """
+    there = find_pictures(target)
+    own = {path.resolve() for path in film.images}
+    if any(path.resolve() in own for path in there):
+        raise OutputError(f"{target}: names pictures of the input itself; choose another name with -o")
+    if there and not overwrite:
+        raise OutputError(f"{there[0]}: is there already; allow replacing it with --overwrite (overwrite=True)")
+    if film.audio and sound != "none":
+        raise OutputError(f"{film.path}: pictures cannot hold its sound; let it be left out (--sound none)")
+    make_folder(target.parent)
+
+
+def write_pictures(film: Film, parts: Sequence[Segment], target: Path) -> list[str]:
+    """Write all pictures beside their places, and then rename them into place.
+
+    Args:
+        film: the film.
+        parts: its frames, each a picture's file.
+        target: the pattern of their names.
+
+    Returns:
+        What is there beside them that does not belong to them, a sentence.
+
+    Raises:
+        OutputError: they cannot be written; nothing is left behind.
+    """
+    numbers = numbers_of(film.images) or range(1, len(film.images) + 1)
+    written: list[str] = []
+    with _folder_beside(target) as beside:
+        for part in parts:
+            for coded in part.packets():
+                number = numbers[coded.pts] if film.images else len(written) + 1
+                written.append(numbered(target, number).name)
+                (beside / written[-1]).write_bytes(coded.data)
+        for name in written:
+            (beside / name).replace(target.with_name(name))
+    others = len(find_pictures(target)) - len(written)
+    return [f"{others} other pictures are still there under such names"] if others > 0 else []
+
+
+@contextmanager
+def _folder_beside(target: Path) -> Iterator[Path]:
+    """Yield an empty hidden folder beside pictures, which is gone after the block."""
+    beside = check_place(target).with_name(f".{target.name}{UNFINISHED}")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        yield beside
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); free or choose space") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

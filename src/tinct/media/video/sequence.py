@@ -1,0 +1,183 @@
+"""Pictures that are a film's frames: which files a folder or a pattern names, in which order, and how they are read.
+
+A pattern is a name with a number's place in it, as `f_%d.png`, or `f_%04d.png` for four digits at least, or with `*` or
+`?` in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import pyvips
+from av.codec.context import CodecContext
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+
+from tinct.errors import InputError, SettingError, UnreadableError
+from tinct.files import walk
+from tinct.media.image.opening import open_source
+from tinct.media.video.source import reason
+
+# Frames a second, as films have, where nobody says otherwise.
+FILM_RATE = Fraction(24)
+
+# Names whose numbers are farther apart are no count of frames.
+_MOST_APART = 10
+
+# FFmpeg's decoder of each kind.
+_DECODERS = {
+    ".png": "png",
+    ".jpg": "mjpeg",
+    ".jpeg": "mjpeg",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".dpx": "dpx",
+    ".bmp": "bmp",
+    ".tga": "targa",
+}
+# The place of a number in a pattern, and the number at the end of a picture's name.
+_PLACE = re.compile(r"%(?:0(\d))?d")
+_NUMBER = re.compile(r"(\d+)$")
+
+
+def is_pattern(path: str | Path) -> bool:
+    """Check whether a path names pictures by a pattern with one number, such as `f_%04d.png`."""
+    return len(_PLACE.findall(Path(path).name)) == 1
+
+
+def names_pictures(path: Path) -> bool:
+    """Check whether a path is a folder of pictures, or a pattern that no file has for its name."""
+    return path.is_dir() or (not path.exists() and (is_pattern(path) or _is_glob(path)))
+
+
+def numbered(pattern: Path, number: int) -> Path:
+    """Return the path of a pattern's picture of a number."""
+    match = _PLACE.search(pattern.name)
+    assert match is not None
+    name = f"{pattern.name[: match.start()]}{number:0{match[1] or 1}d}{pattern.name[match.end() :]}"
+    return pattern.with_name(name)
+
+
+def find_pictures(path: Path) -> tuple[Path, ...]:
+    """Return the pictures that a folder holds or a pattern names, in the order of the numbers in their names.
+
+    Raises:
+        UnreadableError: the folder cannot be read.
+    """
+    if path.is_dir():
+        return tuple(sorted(walk(path, _DECODERS, recursive=False), key=_natural))
+    if not path.parent.is_dir():
+        return ()
+    pictures = walk(path.parent, _DECODERS, recursive=False)
+    if match := _PLACE.search(path.name):
+        width = int(match[1] or 1)
+        digits = rf"(\d{{{width}}}|[1-9]\d{{{width},}})"
+        name = re.compile(re.escape(path.name[: match.start()]) + digits + re.escape(path.name[match.end() :]))
+        chosen = [(int(known[1]), picture) for picture in pictures if (known := name.fullmatch(picture.name))]
+        return tuple(picture for _, picture in sorted(chosen))
+    return tuple(sorted((picture for picture in pictures if picture.match(path.name)), key=_natural))
+
+
+def stem_of(path: Path) -> str:
+    """Return what the result of pictures is named after: a folder's name, or a pattern's without the number's place."""
+    if path.is_dir():
+        return path.resolve().name
+    stem = re.sub(r"[*?]|\[[^]]*\]", "", _PLACE.sub("", path.stem)).strip(" ._-")
+    return stem or path.parent.resolve().name
+
+
+def numbers_of(paths: Sequence[Path]) -> list[int] | None:
+    """Return the numbers that pictures' names end with; None where one has none, or two have the same."""
+    found = [_NUMBER.search(path.stem) for path in paths]
+    numbers = [int(match[1]) for match in found if match]
+    return numbers if len(set(numbers)) == len(paths) else None
+
+
+def _is_glob(path: Path) -> bool:
+    return any(mark in path.name for mark in "*?[")
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """A folder's pictures: their paths in order, the first one, and frames a second."""
+
+    paths: tuple[Path, ...]
+    first: VideoFrame
+    rate: Fraction
+
+
+def open_images(path: Path, *, rate: Fraction | float | None) -> Images:
+    """Check the pictures of a folder or a pattern: frame-0001.png, frame-0002.png and so on, of which each is a frame.
+
+    Raises:
+        InputError: there are none, or pictures of several sizes.
+        UnreadableError: the folder or the first picture cannot be read.
+        SettingError: the rate is not above 0.
+    """
+    chosen = FILM_RATE if rate is None else Fraction(rate).limit_denominator(1001)
+    if not 0 < chosen <= 1000:
+        raise SettingError(f"the rate must lie above 0 and not above 1000 frames a second, not {rate}")
+    paths = find_pictures(path)
+    if not paths:
+        kinds = ", ".join(_DECODERS)
+        if path.is_dir():
+            raise InputError(f"{path}: holds no pictures ({kinds}); name a film, or a folder of its frames")
+        raise InputError(f"{path}: there are no such pictures ({kinds}); check the pattern")
+    first = decode_image(paths[0])
+    for picture in paths:
+        size = _size(picture)
+        if size is not None and size != (first.width, first.height):
+            raise InputError(
+                f"{picture}: is {size[0]} x {size[1]} pixels and the first picture {first.width} x {first.height}; "
+                "give all of a film's pictures one size"
+            )
+    return Images(paths, first, chosen)
+
+
+def decode_image(path: Path) -> VideoFrame:
+    """Decode a picture to the pixels that are stored in it.
+
+    Raises:
+        UnreadableError: it cannot be read.
+    """
+    try:
+        context = cast(VideoCodecContext, CodecContext.create(_DECODERS[path.suffix.lower()], "r"))
+        context.thread_count = 1
+        frames = [*context.decode(Packet(path.read_bytes())), *context.decode(None)]
+    except (av.FFmpegError, OSError) as error:
+        raise UnreadableError(
+            f"{path}: no picture that can be read, or damaged ({reason(error)}); check or replace it"
+        ) from error
+    if not frames:
+        raise UnreadableError(f"{path}: no picture that can be read, or damaged; check or replace it")
+    return frames[0]
+
+
+def _natural(path: Path) -> tuple[list[str | int], str]:
+    """Sort by the numbers in names as numbers: frame2 before frame10."""
+    pieces = re.split(r"(\d+)", path.name.lower())
+    return [int(piece) if number % 2 else piece for number, piece in enumerate(pieces)], path.name
+
+
+def missing_numbers(paths: Sequence[Path]) -> list[int]:
+    """Return which numbers are missing between those that pictures' names end with: f_0004.png, f_0006.png lacks 5."""
+    numbers = set(numbers_of(paths) or ())
+    if not numbers or max(numbers) - min(numbers) > _MOST_APART * len(numbers):
+        return []
+    return sorted(set(range(min(numbers), max(numbers) + 1)) - numbers)
+
+
+def _size(path: Path) -> tuple[int, int] | None:
+    """Return a picture's size by its header; None if that is damaged, which is reported when the picture is read."""
+    try:
+        image = pyvips.Image.new_from_source(open_source(path), "", access="sequential")
+    except pyvips.Error:
+        return None
+    return image.width, image.height

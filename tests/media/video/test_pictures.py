@@ -1,0 +1,111 @@
+"""Films written as pictures, one a frame: their colours to the code, their numbers, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from media.video import clips
+from media.video.coloring import colored
+from tinct.errors import OutputError, SettingError
+from tinct.media.video.mux import check_target
+from tinct.media.video.probe import open_film
+from tinct.media.video.read import read_frames
+from tinct.media.video.recipe import choose_recipe
+
+H, W = clips.HEIGHT, clips.WIDTH
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    return clips.write_clip(tmp_path / "in.mkv", codec="ffv1", frames=4)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "form"),
+    [("f_%04d.png", "rgb24"), ("f_%d.tif", "rgb24"), ("f_%03d.dpx", "rgb24"), ("f%d.tiff", "rgb24")],
+)
+def test_frames_become_pictures_of_their_colours(tmp_path: Path, film: Path, pattern: str, form: str) -> None:
+    result, remarks = colored(film, tmp_path / "out" / pattern)
+    assert remarks == ("pictures hold no times: the film has 25 frames a second",)
+    assert (result.pixel_format, result.frames) == ("rgb24", 4)
+    assert sorted(path.name for path in result.images) == sorted(path.name for path in (tmp_path / "out").iterdir())
+    for number, (frame, path) in enumerate(zip(read_frames(open_film(film)), result.images, strict=True)):
+        assert path.stem.endswith(str(number + 1))
+        u, v = (80 + number - 128) / 224, (100 + number - 128) / 224  # as `make_segments` colours it
+        luma = (frame.luma.astype(np.float64) - 16) / 219
+        meant = np.stack([luma + 1.402 * v, luma - 0.344136 * u - 0.714136 * v, luma + 1.772 * u], axis=-1)
+        shown = clips.read_picture(path)
+        assert np.abs(shown - np.clip(meant, 0, 1) * 255).max() <= 0.51
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "pattern", "made"),
+    [
+        ("s_%d.dpx", "gbrp10be", "t_%04d.dpx", "gbrp10le"),
+        ("s_%d.dpx", "gbrp10be", "t_%04d.tif", "rgb48le"),
+        ("s_%d.tif", "rgb48le", "t_%04d.dpx", "rgb48be"),
+        ("s_%d.tif", "rgb48le", "t_%04d.png", "rgb48be"),
+    ],
+)
+def test_pictures_keep_their_numbers_and_bits(tmp_path: Path, name: str, form: str, pattern: str, made: str) -> None:
+    bits = 10 if form.startswith("gbrp10") else 16
+    greys = {number: clips.noise(number, (H, W), bits) for number in (8, 9, 11)}
+    for number, grey in greys.items():
+        codec = "dpx" if name.endswith("dpx") else "tiff"
+        clips.write_picture(tmp_path / (name % number), codec, form, np.stack([grey] * 3, axis=-1))
+    result, remarks = colored(tmp_path / name, tmp_path / pattern)
+    assert remarks == ()
+    assert [path.name for path in result.images] == [pattern % number for number in greys]
+    assert result.pixel_format.removesuffix("be").removesuffix("le") == made.removesuffix("be").removesuffix("le")
+    scale = ((1 << result.depth) - 1) / ((1 << bits) - 1)
+    for frame, grey in zip(read_frames(result), greys.values(), strict=True):
+        inside = (grey > 0.4 * (1 << bits)) & (grey < 0.8 * (1 << bits))  # where no colour is cut off
+        assert np.abs(frame.luma - grey * scale)[inside].max() <= 1.5
+
+
+def test_bits_can_be_chosen(tmp_path: Path, film: Path) -> None:
+    assert colored(film, tmp_path / "o" / "f_%d.dpx", bits=10)[0].depth == 10
+    assert colored(film, tmp_path / "o" / "f_%d.png", bits=16)[0].depth == 16
+
+
+@pytest.mark.parametrize(
+    ("target", "asked", "error", "words"),
+    [
+        ("f.png", {}, OutputError, r"is one picture; name a film's pictures by a pattern, such as f_%04d\.png"),
+        ("f_%d.jpg", {}, OutputError, r"films are not written as \.jpg; .*or pictures, such as frame_%04d\.png"),
+        ("f_%d.png", {"codec": "h264"}, SettingError, "leave h264 out"),
+        ("f_%d.png", {"named": "share"}, SettingError, "leave share out"),
+        ("f_%d.png", {"bits": 10}, SettingError, "png has 8 or 16 bits here, not 10"),
+        ("f_%d.png", {"crf": 3}, SettingError, "lossless"),
+    ],
+)
+def test_what_pictures_are_not_is_refused(
+    tmp_path: Path, film: Path, target: str, asked: dict, error: type, words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        choose_recipe(open_film(film), tmp_path / target, **asked)
+
+
+def test_pictures_that_are_there_stay_unless_asked(tmp_path: Path, film: Path) -> None:
+    source = open_film(film)
+    target = tmp_path / "out" / "f_%d.png"
+    colored(film, target)
+    recipe = choose_recipe(source, target)
+    with pytest.raises(OutputError, match=r"f_1\.png: is there already"):
+        check_target(source, target, recipe)
+    check_target(source, target, recipe, overwrite=True)
+    pictures = open_film(target)
+    with pytest.raises(OutputError, match="names pictures of the input itself"):
+        check_target(pictures, target, choose_recipe(pictures, target), overwrite=True)
+
+
+def test_sound_is_left_out_only_when_asked(tmp_path: Path, film: Path) -> None:
+    source = open_film(clips.add_tracks(film, tmp_path / "loud.mkv", sounds=[("aac", "deu")]))
+    target = tmp_path / "f_%d.png"
+    recipe = choose_recipe(source, target)
+    with pytest.raises(OutputError, match=r"pictures cannot hold its sound; let it be left out \(--sound none\)"):
+        check_target(source, target, recipe)
+    check_target(source, target, recipe, sound="none")
