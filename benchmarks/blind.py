@@ -24,7 +24,7 @@ import scipy.stats
 from common import write
 from quality import pictures_of
 from tinct import Colorizer
-from tinct.study.measure import grey_of
+from tinct.study.method import grey_of
 
 LONGEST, COLUMNS, ROWS, LABEL, SEED = 320, 4, 3, 26, 0
 

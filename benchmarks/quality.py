@@ -43,7 +43,8 @@ from tinct import Colorizer
 from tinct.color.spaces import rgb_to_lab
 from tinct.data.pictures import Picture, find_pictures
 from tinct.study.compare import Bootstrap, estimate
-from tinct.study.measure import GREY, MEAN_COLOR, grey_of, leave_grey, mean_chroma, one_color
+from tinct.study.measure import GREY, MEAN_COLOR, leave_grey, mean_chroma, one_color
+from tinct.study.method import grey_of
 from tinct.study.metrics import Comparison, Truth, compare
 
 LONGEST, SEED = 512, 0

@@ -26,7 +26,7 @@ from tinct.color.toning import color_off_tone
 from tinct.coloring.hints.reference import Reference
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import find_pictures
-from tinct.study.measure import grey_of
+from tinct.study.method import grey_of
 from tinct.study.metrics import Truth, compare
 
 LOOKED_AT, PAIRS, UNRELATED, VIEWS, SEED = 220, 40, 30, 25, 3

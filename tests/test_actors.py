@@ -19,16 +19,17 @@ import pytest
 import pyvips
 
 from cli.process import TINCT
-from tinct.actors import STORE_BYTES, TRIES, Pool, actor_map
+from tinct.actors import STORE_BYTES, TRIES, Engine, Pool, actor_map, chosen_processes
 from tinct.coloring.photo import run
 from tinct.coloring.photo.batch import colorize_files
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.row import Outcome, Row, Worker
-from tinct.coloring.photo.run import Engine
 from tinct.coloring.photo.status import read_manifest
 from tinct.coloring.photo.verdict import Step
-from tinct.coloring.settings import PhotoSettings
+from tinct.coloring.settings import Decoding, PhotoSettings
 from tinct.errors import MissingExtraError, ModelError, SettingError
+from tinct.recognize.classifier import Classifier
+from tinct.study.evaluate import evaluate
 
 TWO = Pool(workers=2)
 RAY = Engine(name="ray")
@@ -158,6 +159,25 @@ def test_a_folder_has_the_same_bytes_from_either_engine_though_a_worker_dies(
     assert {record.engine for record in read_manifest("spread")} == {"ray"}
     again = colorize_files(["album"], output="spread", settings=replace(settings, compare=False), engine=RAY)
     assert [row.status for row in again].count("exists") == 8
+
+
+@pytest.mark.slow
+def test_evaluating_and_recognising_have_the_figures_of_one_process(
+    ray: None, tmp_path: Path, tiny_model: Path, camera_png: Path, chelsea_png: Path
+) -> None:
+    album = pictures(tmp_path / "album", camera_png, chelsea_png)
+    decoding = Decoding(runtime="onnxruntime", threads=2)
+    one, spread = (
+        evaluate([tiny_model], album, decoding=decoding, resamples=5, workers=2, engine=engine).to_json()
+        for engine in (None, RAY)
+    )
+    assert spread["pictures"] == 9
+    assert spread | {"seconds": 0} == one | {"seconds": 0}
+    classifier = Classifier(Path(__file__).parent / "golden" / "tiny_classifier.onnx")
+    files = sorted(album.iterdir()) * 5
+    named = list(classifier.rows(files))
+    assert [row.prediction is None for row in named].count(True) == 5
+    assert list(classifier.rows(files, processes=chosen_processes(2, RAY))) == named
 
 
 @pytest.mark.slow

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +35,74 @@ time.sleep(30)
 def test_a_signal_that_c_code_swallowed_is_told_again() -> None:
     done = subprocess.run([sys.executable, "-c", _LOST], capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (143, "came back\n", "")
+
+
+_LEFT = """
+import os, signal
+from tinct.stopping import said_if_stopped, stop_on_signals
+
+stop_on_signals()
+try:
+    with said_if_stopped():
+        raise SystemExit(3)
+finally:
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+_TWICE = """
+import os, signal, time
+from tinct.stopping import kept_if_stopped, said_if_stopped, stop_on_signals
+
+stop_on_signals()
+with said_if_stopped(), kept_if_stopped(lambda: "a cup is kept"):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)  # as timeout(1) does
+        print("cleaned up", flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize(
+    ("program", "ended"),
+    [(_LEFT, (3, "", "")), (_TWICE, (143, "cleaned up\n", "tinct: stopped; a cup is kept\n"))],
+    ids=["all is done", "told twice"],
+)
+def test_a_signal_more_changes_nothing(program: str, ended: tuple[int, str, str]) -> None:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == ended
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize(
+    ("number", "imported", "verb"),
+    [(signal.SIGINT, "typer.core", "evaluate"), (signal.SIGTERM, "numpy._core.multiarray", "data")],
+)
+def test_told_to_stop_amid_an_import_it_says_that_nothing_is_kept(
+    number: signal.Signals, imported: str, verb: str, tmp_path: Path, camera_png: Path
+) -> None:
+    """Each import is a line on stderr; the signal comes after one of them, and before the others."""
+    pictures = {"evaluate": ("photo", "--data", camera_png.parent), "data": (camera_png.parent,)}[verb]
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "tinct", verb, *map(str, pictures)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Whatever runs these tests in the background may have had the signal ignored.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    )
+    assert process.stderr is not None
+    names = iter(process.stderr.readline, "")
+    assert any(line.rpartition("|")[2].strip() == imported for line in names)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    said = [line for line in err.splitlines() if not line.startswith("import time:")]
+    assert (process.returncode, out) == (128 + number, "")
+    assert said == [
+        "tinct: stopped; nothing of this run is kept, what was there before is as it was; the same command begins again"
+    ]
 
 
 def test_what_is_kept_is_noted_on_what_stops_it_alone() -> None:

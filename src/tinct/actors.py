@@ -1,6 +1,6 @@
-"""An ordered map over worker processes of Ray, on this machine or on a running cluster.
+"""An ordered map over worker processes, of this machine or of Ray, which may be on a running cluster.
 
-Items and results travel, so they are small: paths, never pixels. Each worker has one item at a time, so that a worker
+Items and results travel, so they are small: paths, never pixels. Each worker of Ray has one item at a time, so that one
 that dies costs that item a further try, and no other. The try is another worker's: a lost machine stops nothing.
 """
 
@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from tinct.errors import MissingExtraError, SettingError, TinctError
-from tinct.parallel import core_count
+from tinct.parallel import core_count, process_map
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+ENGINES = ("local", "ray")
 TRIES = 3  # workers that may die on one item
 AHEAD = 16  # items a worker that may be done before an earlier one is
 STORE_BYTES = 80_000_000  # of Ray's object store on this machine: about the least it takes, since only rows travel
@@ -38,6 +39,66 @@ class Pool:
 
     address: str | None = None
     workers: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """What does the work on many files: this machine (`local`), or worker processes of Ray (`ray`).
+
+    Attributes:
+        name: one of `ENGINES`.
+        ray_address: of a running cluster, `auto` for the one that this machine is part of; None for a Ray of its own.
+
+    Raises:
+        SettingError: there is no such engine, or an address for one that has none.
+    """
+
+    name: str = "local"
+    ray_address: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.name not in ENGINES:
+            raise SettingError(f"no engine '{self.name}'; there are {', '.join(ENGINES)}")
+        if self.ray_address is not None and self.name != "ray":
+            raise SettingError("--ray-address is for --engine ray")
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Several processes for one map.
+
+    Attributes:
+        count: how many, about.
+        pool: Ray's, where it is Ray's processes; None for some of this machine.
+    """
+
+    count: int
+    pool: Pool | None = None
+
+    def map(
+        self, make: Callable[[], Callable[[Item], Result]], items: Iterable[Item], *, lost: Callable[[Item], Result]
+    ) -> Generator[Result, None, None]:
+        """Call a function on several items at once; yield the results in the items' order.
+
+        Arguments and errors are those of `actor_map`, and of `process_map`, where a process that dies is an error.
+        """
+        if self.pool is not None:
+            return actor_map(make, items, known=lambda _: None, lost=lost, pool=self.pool)
+        return process_map(make, items, workers=self.count)
+
+
+def chosen_processes(workers: int | None, engine: Engine | None) -> Processes | None:
+    """Return what processes are asked for; None where this one does all.
+
+    Raises:
+        SettingError: there would be none.
+    """
+    if workers is not None and workers < 1:
+        raise SettingError(f"there must be at least 1 worker, not {workers}")
+    if engine is not None and engine.name == "ray":
+        return Processes(workers or core_count(), Pool(address=engine.ray_address, workers=workers))
+    return Processes(workers) if workers is not None and workers > 1 else None
 
 
 def actor_map(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from tinct.errors import TinctError
@@ -40,8 +41,13 @@ def process_map(
     from concurrent.futures import ProcessPoolExecutor  # these take long to import
     from multiprocessing import get_context
 
+    class Pool(ProcessPoolExecutor):
+        def submit(self, *arguments: Any, **options: Any) -> Future[Any]:
+            with _unheard():  # here processes are begun
+                return super().submit(*arguments, **options)
+
     anew = get_context("spawn")  # libvips, OpenCV and the runtimes have threads, which do not survive a fork
-    with ProcessPoolExecutor(workers, mp_context=anew, initializer=_begin, initargs=(make,)) as pool:
+    with Pool(workers, mp_context=anew, initializer=_begin, initargs=(make,)) as pool:
         try:
             yield from ordered_map(_work, items, pool=pool, ahead=2 * workers)
         except (GeneratorExit, KeyboardInterrupt, SystemExit):
@@ -51,6 +57,19 @@ def process_map(
         except BrokenExecutor as error:
             remedy = "for want of memory perhaps; what is finished stays: run again, with fewer processes"
             raise TinctError(f"a worker process died, {remedy}") from error
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Begin processes that never hear of Ctrl-C, which a terminal sends to all: who began them ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _made: list[Callable[[Any], Any]] = []  # in a process of `process_map`: its function

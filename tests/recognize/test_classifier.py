@@ -13,6 +13,7 @@ from PIL import Image
 
 import tinct
 from diverged import diverge
+from tinct.actors import Processes
 from tinct.color.features import ArrayFeatures
 from tinct.color.inputs import without_color
 from tinct.color.spaces import hsv_to_rgb
@@ -138,6 +139,11 @@ def test_rows_go_on_after_a_file_that_cannot_be_read_and_make_a_table(classifier
     assert "holds no pictures" in heard[0]
     with pytest.raises(UnreadableError, match="holds no pictures"):
         find_inputs([tmp_path / "empty"], kind="picture")
+
+
+def test_processes_give_the_rows_of_one(classifier, tmp_path):
+    paths = [save(tmp_path / "a.png", blue(LOW)), tmp_path / "none.png", save(tmp_path / "b.png", blue(HIGH))] * 15
+    assert list(classifier.rows(paths, processes=Processes(2))) == list(classifier.rows(paths))
 
 
 def test_evaluating_counts_and_tells_how_much_is_colour(tmp_path):

@@ -16,7 +16,8 @@ from tinct.cli import build
 from tinct.errors import InputError, ModelError
 from tinct.study.backbone import METRICS, Judge
 from tinct.study.evaluate import evaluate
-from tinct.study.measure import GREY, Method
+from tinct.study.measure import GREY
+from tinct.study.method import Method
 
 torch = pytest.importorskip("torch")
 

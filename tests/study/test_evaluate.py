@@ -18,7 +18,8 @@ from tinct.coloring.settings import Decoding
 from tinct.data.pictures import find_pictures
 from tinct.errors import DataError, ModelError, SettingError
 from tinct.study.evaluate import evaluate
-from tinct.study.measure import Method, grey_of, leave_grey, one_color
+from tinct.study.measure import leave_grey, one_color
+from tinct.study.method import Method, grey_of
 from tinct.study.metrics import Truth, compare, summarize
 
 
@@ -115,6 +116,35 @@ def test_datasets_are_read_from_their_shards_with_categories(dataset):
         rgb_to_yuv(picture.read() / 255).reshape(-1, 3)[:, 1:] for picture in find_pictures(dataset, split="train")
     ]
     assert chroma == pytest.approx(np.concatenate(trained).mean(axis=0), abs=1e-4)
+
+
+def test_several_processes_give_the_figures_of_one(folder, tiny_model):
+    (folder / "torn.jpg").write_bytes(b"no picture")
+    decoding = Decoding(runtime="onnxruntime", threads=2)
+    methods = [tiny_model, Method("inverted", leave_grey)]
+    seen = []
+    one = evaluate(methods, folder, decoding=decoding, by="category", resamples=20)
+    two = evaluate(
+        methods,
+        folder,
+        decoding=decoding,
+        by="category",
+        resamples=20,
+        workers=2,
+        progress=lambda *done: seen.append(done),
+    )
+    assert two.left_out == one.left_out != []
+    assert two.to_json() | {"seconds": 0} == one.to_json() | {"seconds": 0}
+    assert seen == [(done, 9) for done in range(1, 10)]
+
+
+def test_what_cannot_be_sent_to_a_process_is_refused_before_one_is_begun(folder):
+    with pytest.raises(SettingError, match="cannot be sent to another process"):
+        evaluate([Method("own", lambda luma: luma[..., None].repeat(3, axis=-1))], folder, resamples=5, workers=2)
+    with pytest.raises(ModelError, match="no model"):
+        evaluate([folder / "none.onnx"], folder, resamples=5, workers=2)
+    with pytest.raises(SettingError, match="at least 1 worker"):
+        evaluate([], folder, resamples=5, workers=0)
 
 
 def test_a_dataset_with_a_validation_split_only_has_its_own_mean_colour(dataset):

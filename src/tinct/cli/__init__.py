@@ -17,7 +17,7 @@ from tinct import __version__
 from tinct.cli.options import add_verbs
 from tinct.cli.output import harmless
 from tinct.errors import TinctError
-from tinct.stopping import Stopped, stop_on_signals
+from tinct.stopping import said_if_stopped, stop_on_signals
 
 # The files of the verbs, in the order in which the help lists them; that of a family comes last.
 VERBS = (
@@ -52,17 +52,15 @@ def main() -> None:
     Told to end by SIGINT (Ctrl-C), SIGTERM or SIGHUP, it cleans up, says in a line what is kept, and leaves with 128 +
     the signal's number.
     """
-    _name_everything()
     stop_on_signals()
-    try:
-        build(only=next(iter(sys.argv[1:]), ""))(prog_name="tinct")
-    except Stopped as stop:
-        _tell("; ".join(["tinct: stopped", *getattr(stop, "__notes__", [])]))
-        raise
-    except TinctError as error:
-        _tell(f"tinct: {error}")
-        _drop_unwritable_output()
-        sys.exit(1)
+    with said_if_stopped(_tell):
+        _name_everything()
+        try:
+            build(only=next(iter(sys.argv[1:]), ""))(prog_name="tinct")
+        except TinctError as error:
+            _tell(f"tinct: {error}")
+            _drop_unwritable_output()
+            sys.exit(1)
 
 
 def _name_everything() -> None:

@@ -85,10 +85,10 @@ def colorize(
     fails; the exit status is then 1. A last line counts all of these. What became of several pictures in an output
     folder, `tinct status` shows.
     """
+    from tinct.actors import Engine
     from tinct.coloring.hints.hint import gather_hints
     from tinct.coloring.photo.batch import colorize_files, colorize_stream
     from tinct.coloring.photo.plan import count_unseen
-    from tinct.coloring.photo.run import Engine
 
     way = Engine(name=engine, ray_address=ray_address)
     settings = PhotoSettings(hints=gather_hints(hint, hints), **options)

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinct.cli.options import AsJson, Backbone, Limit, Seed, Split, decoding_options, takes
+from tinct.cli.options import (
+    AsJson,
+    Backbone,
+    EngineName,
+    Limit,
+    RayAddress,
+    Seed,
+    Split,
+    Workers,
+    decoding_options,
+    takes,
+)
 from tinct.cli.output import print_json, print_left_out, progress, table_of
 from tinct.coloring.settings import Decoding
 
@@ -38,7 +49,9 @@ tinct evaluate photo --data album/
 
 tinct evaluate photo run/model.onnx --data dataset/ --by source
 
-tinct evaluate photo --data dataset/ --backbone vgg16.pth"""
+tinct evaluate photo --data dataset/ --backbone vgg16.pth
+
+tinct evaluate photo --data dataset/ --workers 8"""
 
 
 @takes(decoding_options("temperature", "size", "runtime"))
@@ -58,12 +71,17 @@ def evaluate(
     resamples: Annotated[int, typer.Option(metavar="N", help="Set the resamples behind the 95 % intervals.")] = 1000,
     seed: Seed = 0,
     backbone: Backbone = None,
+    workers: Workers = None,
+    engine: EngineName = "local",
+    ray_address: RayAddress = None,
     as_json: AsJson = False,
     **decoding: Any,
 ) -> None:
     """Measure models on photographs whose colours are known, beside grey and mean-colour baselines."""
+    from tinct.actors import Engine
     from tinct.study.evaluate import evaluate as run
 
+    way = Engine(name=engine, ray_address=ray_address)
     with progress("evaluating") as advance:
         result = run(
             models,
@@ -75,6 +93,8 @@ def evaluate(
             resamples=resamples,
             seed=seed,
             backbone=backbone,
+            workers=workers,
+            engine=way,
             progress=advance,
         )
     print_left_out(result.left_out)

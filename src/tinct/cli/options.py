@@ -47,6 +47,9 @@ EngineName = Annotated[
         help="Choose what does the work: this machine, or worker processes of Ray (extra `ray`), perhaps on many.",
     ),
 ]
+Workers = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Divide the pictures among this many processes. Default: one.")
+]
 RayAddress = Annotated[
     str | None,
     typer.Option(metavar="HOST:PORT|auto", help="Join this running Ray cluster. Default: a Ray of this machine alone."),

@@ -11,6 +11,7 @@ import typer
 from tinct.cli.options import Browser, Host, Name, Port, decoding_options, options_of, takes
 from tinct.cli.output import print_json, progress, say
 from tinct.errors import SettingError
+from tinct.stopping import kept_if_stopped
 from tinct.web import check_extra
 from tinct.web.settings import Design
 
@@ -66,7 +67,8 @@ def turing(
     say(f"{len(shown.paths)} colour photographs; {shown.left_out} have no colours or cannot be read", on_stderr=True)
     bound = listen(host, port)
     app = create_turing_app(shown, kept, colorizer, design=design, names=host_names(host, tuple(name or ())))
-    run(app, bound, page=f"{address_of(bound, host)}turing", browser=browser, say=say)
+    with kept_if_stopped(lambda: f"every answer is kept in {answers}, the same command goes on"):
+        run(app, bound, page=f"{address_of(bound, host)}turing", browser=browser, say=say)
 
 
 def _print_results(answers: Path, folder: Path | None, *, as_json: bool) -> None:

@@ -101,9 +101,9 @@ def video(
     if list_shots:
         _list_shots(source, rate=options["rate"], as_json=as_json)
         return
+    from tinct.actors import Engine
     from tinct.coloring.film.colorize import colorize_video
     from tinct.coloring.hints.hint import gather_film_hints
-    from tinct.coloring.photo.run import Engine
 
     way = Engine(name=engine, ray_address=ray_address)
 

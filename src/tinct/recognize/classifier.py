@@ -6,7 +6,9 @@ import csv
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.actors import Processes
 from tinct.color.features import ArrayFeatures
 from tinct.color.inputs import ARRAY
 from tinct.color.resize import resized
@@ -22,7 +25,7 @@ from tinct.errors import InputError, UnreadableError
 from tinct.files import check_target, walk, written_beside
 from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.small import read_pixels, read_small, reduce_small
-from tinct.parallel import ordered_map
+from tinct.parallel import core_count, ordered_map
 from tinct.runtime.classifier import ClassifierCard, ClassifierSession
 
 BATCH = 32  # pictures that are run together
@@ -122,15 +125,27 @@ class Classifier:
         batches = [self._session.probabilities(np.stack(batch)) for batch in batched(read, BATCH)]
         return np.concatenate(batches) if batches else np.zeros((0, len(self.classes)), dtype=np.float32)
 
-    def rows(self, paths: Iterable[str | Path]) -> Iterator[Recognized]:
+    def rows(self, paths: Iterable[str | Path], *, processes: Processes | None = None) -> Iterator[Recognized]:
         """Recognise files, in their order; one that cannot be read gives a row that says why.
 
         Args:
             paths: of pictures, or of .npy arrays for a model of arrays.
+            processes: what recognises them instead of this process, with the same figures: some pictures at a time in
+                each, which opens the model file itself.
 
         Raises:
             ModelError: the model failed.
+            TinctError: a process of this machine died.
         """
+        if processes is None:
+            yield from self._rows(paths)
+            return
+        make = partial(_recognizer, self.path, max(1, core_count() // processes.count))
+        with closing(processes.map(make, batched(map(Path, paths), BATCH), lost=_lost)) as found:
+            for rows in found:
+                yield from rows
+
+    def _rows(self, paths: Iterable[str | Path]) -> Iterator[Recognized]:
 
         def prepared(path: Path) -> tuple[Path, NDArray[Any] | str]:
             try:
@@ -184,6 +199,17 @@ class Classifier:
         best = int(shares.argmax())
         named = {name: float(share) for name, share in zip(self.classes, shares, strict=True)}
         return Prediction(self.classes[best], float(shares[best]), named)
+
+
+def _recognizer(model: Path, threads: int) -> Callable[[tuple[Path, ...]], list[Recognized]]:
+    """Return what recognises some files in a process of its own."""
+    classifier = Classifier(model, threads=threads)
+    return lambda paths: list(classifier.rows(paths))
+
+
+def _lost(paths: tuple[Path, ...]) -> list[Recognized]:
+    message = "every worker that took it and its neighbours died; give them more memory"
+    return [Recognized(path, None, f"{path}: {message}") for path in paths]
 
 
 def batched(values: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:

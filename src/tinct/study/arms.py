@@ -19,7 +19,8 @@ from tinct.stopping import kept_if_stopped
 from tinct.study.backbone import Judge
 from tinct.study.begin import begin_study, check_folder, find_dataset, now
 from tinct.study.folder import BASELINES, BINS_FILE, TRAINED_FILE, Study, open_colorizer, picture_maker
-from tinct.study.measure import EVALUATION_FILE, PICTURES_FOR_MEAN, Method, Summary, Yardstick
+from tinct.study.measure import EVALUATION_FILE, PICTURES_FOR_MEAN, Summary, Yardstick
+from tinct.study.method import Method
 from tinct.study.plan import Budget, Choices, check_trainings
 from tinct.study.recipe import Arm, Recipe, read_recipe
 from tinct.study.report.page import write_report

@@ -7,30 +7,30 @@ import time
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tinct.actors import Engine, chosen_processes
 from tinct.color.spaces import FloatArray
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import Decoding
 from tinct.data.pictures import Picture, find_pictures, has_split, is_dataset
 from tinct.errors import DataError, SettingError
+from tinct.parallel import core_count
 from tinct.study.backbone import METRICS, WHY_ABSENT, Judge
 from tinct.study.compare import Bootstrap, Estimate, estimate
 from tinct.study.measure import (
     GREY,
-    LONGEST,
     MEAN_COLOR,
     PICTURES_FOR_MEAN,
     Grouping,
-    MeasuredPicture,
-    Method,
     baselines,
     mean_chroma,
-    measure,
 )
+from tinct.study.method import LONGEST, MeasuredPicture, Measurer, Method, measure
 from tinct.study.values import plain_json
 
 
@@ -113,6 +113,8 @@ def evaluate(
     resamples: int = 1000,
     seed: int = 0,
     backbone: str | Path | None = None,
+    workers: int | None = None,
+    engine: Engine | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Compare models with the truth, beside the grey and mean-colour baselines.
@@ -131,29 +133,31 @@ def evaluate(
         resamples: for the intervals, at least 2.
         seed: decides the choice of pictures and the intervals.
         backbone: weights of VGG-16 or SqueezeNet 1.1, for the metrics of `tinct.study.backbone`; absent without it.
+        workers: divide the pictures among this many processes, with the same figures; this one alone without it.
+        engine: what the processes are: of this machine, or Ray's, one a core without `workers`.
         progress: called with (done, total) after each picture.
 
     Raises:
         SettingError: an option is out of range, or two models have the same name.
         DataError: there is nothing to evaluate on.
         ModelError: there is no such model or backbone, or it is damaged.
-        MissingExtraError: scikit-image, or for the backbone PyTorch, is not installed.
+        MissingExtraError: scikit-image, Ray, or for the backbone PyTorch, is not installed.
     """
     started = time.perf_counter()
     _check(by=by, longest=longest, resamples=resamples)
     pictures = find_pictures(data, split=split, limit=limit, seed=seed)
-    judge = Judge(backbone) if backbone is not None else None
+    decoding, processes = decoding or Decoding(), chosen_processes(workers, engine)
     chroma = _mean_chroma(data, pictures, seed=seed)
-    decoding = decoding or Decoding()
-    methods = [*baselines(chroma), *_opened(models, decoding)]
-    rows = measure(pictures, methods, longest=longest, judge=judge, progress=progress)
-    evaluation = _summed_up(rows, methods, data=data, by=by, resamples=resamples, seed=seed)
+    opened = partial(_opened, models, chroma=chroma, longest=longest, backbone=backbone)
+    measurer = opened(decoding)  # where it fails, no process is begun
+    make = partial(_opened_apart, opened, decoding, processes.count) if processes else None
+    rows, judge = measure(pictures, measurer, processes=processes, make=make, progress=progress), measurer.judge
+    evaluation = _summed_up(rows, measurer.methods, data=data, by=by, resamples=resamples, seed=seed)
     asked = {"limit": limit, "longest": longest, "by": by, "seed": seed, "resamples": resamples}
-    used = {"mean_chroma_uv": chroma.tolist(), "backbone": judge.describe() if judge else None}
     return replace(
         evaluation,
         split=split if is_dataset(data) else "",
-        settings={**_plain(decoding), **asked, **used},
+        settings=_settings(decoding, chroma, judge, asked),
         absent=judge.absent if judge else dict.fromkeys(METRICS, WHY_ABSENT),
         seconds=time.perf_counter() - started,
     )
@@ -167,11 +171,21 @@ def _check(*, by: str | None, longest: int, resamples: int) -> None:
     Bootstrap(1, resamples=resamples)
 
 
-def _plain(decoding: Decoding) -> dict[str, Any]:
-    return {name: value for name, value in asdict(decoding).items() if name != "model"}
+def _settings(decoding: Decoding, chroma: FloatArray, judge: Judge | None, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what the figures depend on, as plain JSON values."""
+    plain = {name: value for name, value in asdict(decoding).items() if name != "model"}
+    return {**plain, **asked, "mean_chroma_uv": chroma.tolist(), "backbone": judge.describe() if judge else None}
 
 
-def _opened(models: Sequence[str | Path | Method], decoding: Decoding) -> list[Method]:
+def _opened(
+    models: Sequence[str | Path | Method],
+    decoding: Decoding,
+    *,
+    chroma: FloatArray,
+    longest: int,
+    backbone: str | Path | None,
+) -> Measurer:
+    """Open models and backbone, beside the baselines, of which `chroma`, (2,) U and V, is the mean colour."""
     methods = [
         model if isinstance(model, Method) else Method(str(model), Colorizer(replace(decoding, model=model)))
         for model in models
@@ -180,7 +194,18 @@ def _opened(models: Sequence[str | Path | Method], decoding: Decoding) -> list[M
     for name in names:
         if names.count(name) > 1:
             raise SettingError(f"two methods are called '{name}'; give each model once, under a name of its own")
-    return methods
+    return Measurer([*baselines(chroma), *methods], longest, Judge(backbone) if backbone is not None else None)
+
+
+def _opened_apart(opened: Callable[[Decoding], Measurer], decoding: Decoding, processes: int) -> Measurer:
+    """Open all that in one of several processes, with its share of the cores."""
+    threads = max(1, (decoding.threads or core_count()) // processes)
+    measurer = opened(replace(decoding, threads=threads))
+    if measurer.judge is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    return measurer
 
 
 def _mean_chroma(data: str | Path, pictures: list[Picture], *, seed: int) -> FloatArray:
@@ -192,7 +217,7 @@ def _mean_chroma(data: str | Path, pictures: list[Picture], *, seed: int) -> Flo
 
 def _summed_up(
     rows: list[MeasuredPicture],
-    methods: list[Method],
+    methods: Sequence[Method],
     *,
     data: str | Path,
     by: str | None,
@@ -220,7 +245,7 @@ def _summed_up(
     )
 
 
-def _scores(rows: list[MeasuredPicture], methods: list[Method], bootstrap: Bootstrap, *, group: str) -> list[Score]:
+def _scores(rows: list[MeasuredPicture], methods: Sequence[Method], bootstrap: Bootstrap, *, group: str) -> list[Score]:
     figures = [bootstrap.figures([row.comparisons[index] for row in rows]) for index in range(len(methods))]
     return [
         Score(

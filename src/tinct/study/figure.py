@@ -15,7 +15,7 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import find_pictures
 from tinct.data.source import Source, open_source, pictures
 from tinct.errors import DataError, ModelError, SettingError
-from tinct.study.measure import Pixels
+from tinct.study.method import Pixels
 from tinct.study.report.figures import check_figure, draw_bins
 from tinct.study.report.paper import draw_colors, draw_confidence, draw_loss, draw_temperatures
 

@@ -28,7 +28,8 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import Picture, find_pictures
 from tinct.errors import DataError, DivergedError
 from tinct.learn.settings import Training
-from tinct.study.measure import EVALUATION_FILE, GREY, MEAN_COLOR, Measured, Pixels, Summary
+from tinct.study.measure import EVALUATION_FILE, GREY, MEAN_COLOR, Measured, Summary
+from tinct.study.method import Pixels
 from tinct.study.plan import BUDGETS, Choices
 from tinct.study.recipe import Arm, Recipe, slug
 from tinct.study.seeds import colored_from_seeds

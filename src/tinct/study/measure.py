@@ -6,8 +6,8 @@ picture grey, and giving every pixel the same mean colour.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -17,113 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.bins import ColorBins
-from tinct.color.spaces import RGB_TO_YUV, FloatArray, chroma_space, rgb_to_yuv
+from tinct.color.spaces import FloatArray, chroma_space, rgb_to_yuv
 from tinct.color.statistics import as_unit_rgb
 from tinct.color.upsample import yuv_colors
-from tinct.data.pictures import Picture
-from tinct.errors import DataError, InputError, TinctError
+from tinct.data.pictures import Picture, read_pictures
+from tinct.errors import DataError
 from tinct.files import written_beside
-from tinct.parallel import core_count, ordered_map
 from tinct.study.backbone import Judge
+from tinct.study.method import LONGEST, Measurer, Method, Pixels, measure
 from tinct.study.metrics import Comparison, Truth, compare, summarize
 from tinct.study.values import read_json, write_json
 
-Pixels = NDArray[np.uint8]
 Grouping = Literal["category", "source"]
 GREY, MEAN_COLOR = "grey", "mean colour"
 # The mean colour of a dataset is that of this many training pictures.
 PICTURES_FOR_MEAN = 500
 SPLITS = ("val", "train")
 EVALUATION_FILE, COMPARISONS_FILE = "evaluation.json", "comparisons.npz"
-# Larger pictures are fitted into this many pixels before they are measured.
-LONGEST = 1024
-
-
-@dataclass(frozen=True)
-class Method:
-    """A way to colorize.
-
-    Attributes:
-        name: how it is called in the results.
-        colorize: luma (H, W) uint8 -> sRGB (H, W, 3) uint8.
-        kind: `model` or `baseline`.
-    """
-
-    name: str
-    colorize: Callable[[Pixels], Pixels]
-    kind: str = "model"
-
-
-@dataclass(frozen=True)
-class MeasuredPicture:
-    """One picture measured with every method.
-
-    Attributes:
-        picture: which.
-        comparisons: one for each method; none where it could not be measured.
-        near_grey: whether it has next to no colour in truth.
-        reason: why it could not be measured; empty where it could.
-    """
-
-    picture: Picture
-    comparisons: list[Comparison]
-    near_grey: bool
-    reason: str
-
-
-def measure(
-    pictures: Sequence[Picture],
-    methods: Sequence[Method],
-    *,
-    longest: int = LONGEST,
-    judge: Judge | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[MeasuredPicture]:
-    """Read, colorize and measure; the models run one picture at a time while others are read and measured.
-
-    Args:
-        pictures: what to measure on.
-        methods: what to measure.
-        longest: larger pictures are fitted into this many pixels first.
-        judge: measures further metrics, those of `tinct.study.backbone`.
-        progress: called with (done, total) after each picture.
-
-    Returns:
-        One result for each picture, in their order.
-    """
-
-    def load(picture: Picture) -> tuple[Picture, Truth | None, Pixels, str]:
-        try:
-            rgb = picture.read(longest=longest)
-            return picture, Truth.of(rgb), grey_of(rgb), ""
-        except InputError as error:
-            return picture, None, np.empty((0, 0), np.uint8), str(error)
-
-    def colorized() -> Iterator[tuple[Picture, Truth | None, list[Pixels], str]]:
-        for picture, truth, luma, reason in ordered_map(load, pictures, threads=1, ahead=2 * core_count()):
-            try:
-                yield picture, truth, [method.colorize(luma) for method in methods if truth], reason
-            except InputError as error:
-                yield picture, None, [], str(error)
-
-    def compared(item: tuple[Picture, Truth | None, list[Pixels], str]) -> MeasuredPicture:
-        picture, truth, results, reason = item
-        if truth is None:
-            return MeasuredPicture(picture, [], False, reason)
-        comparisons = [compare(truth, result) for result in results]
-        if judge is not None:
-            comparisons = [
-                replace(comparison, values={**comparison.values, **judged})
-                for comparison, judged in zip(comparisons, judge.compare(truth.rgb, results), strict=True)
-            ]
-        return MeasuredPicture(picture, comparisons, truth.near_grey, "")
-
-    measured = []
-    for result in ordered_map(compared, colorized()):
-        measured.append(result)
-        if progress:
-            progress(len(measured), len(pictures))
-    return measured
 
 
 def baselines(chroma: NDArray[Any]) -> list[Method]:
@@ -132,12 +42,6 @@ def baselines(chroma: NDArray[Any]) -> list[Method]:
         Method(GREY, leave_grey, "baseline"),
         Method(MEAN_COLOR, partial(one_color, chroma=chroma), "baseline"),
     ]
-
-
-def grey_of(rgb: Pixels) -> Pixels:
-    """Return a picture's BT.601 luma (H, W) uint8 from its sRGB (H, W, 3) uint8: what a colorizer is given."""
-    luma: Pixels = np.rint(rgb.astype(np.float32) @ RGB_TO_YUV[0]).astype(np.uint8)
-    return luma
 
 
 def leave_grey(luma: Pixels) -> Pixels:
@@ -164,12 +68,9 @@ def one_color(luma: Pixels, chroma: NDArray[Any]) -> Pixels:
 def mean_chroma(pictures: Sequence[Picture]) -> FloatArray:
     """Return the mean U and V, (2,), of pictures, each counting alike; those that cannot be read are left out."""
     means = []
-    for picture in pictures:
-        try:
-            rgb = picture.read(longest=128)
-        except TinctError:
-            continue  # whoever evaluates reads it again, and says so
-        means.append(rgb_to_yuv(as_unit_rgb(rgb)).reshape(-1, 3)[:, 1:].mean(axis=0, dtype=np.float64))
+    for _, rgb in read_pictures(pictures, longest=128):
+        if not isinstance(rgb, str):  # whoever evaluates reads it again, and says so
+            means.append(rgb_to_yuv(as_unit_rgb(rgb)).reshape(-1, 3)[:, 1:].mean(axis=0, dtype=np.float64))
     return np.mean(means, axis=0).astype(np.float32) if means else np.zeros(2, dtype=np.float32)
 
 
@@ -296,7 +197,7 @@ class Yardstick:
 
         listed = [picture for split in SPLITS for picture in self.pictures[split]]
         seen = Method(method.name, counted, method.kind)
-        rows = measure(listed, [seen], judge=self.judge, progress=progress)
+        rows = measure(listed, Measurer([seen], judge=self.judge), progress=progress)
         for row in rows:
             if row.reason:
                 raise DataError(f"{row.reason}; take it out of the dataset, so that all arms see the same pictures")

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 import pyvips
 
+from tinct.actors import Engine
 from tinct.coloring.photo import run
 from tinct.coloring.photo.batch import colorize_files
 from tinct.coloring.photo.manifest import PLACE, Run, manifest_file, opened
 from tinct.coloring.photo.row import Row
-from tinct.coloring.photo.run import Engine
 from tinct.coloring.photo.status import Record, read_manifest, summarize, write_parquet
 from tinct.coloring.settings import Decoding, PhotoSettings
 from tinct.errors import OutputError, SettingError, UnreadableError

@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tinct.actors import Pool, actor_map
+from tinct.actors import Engine, Processes, chosen_processes
 from tinct.coloring.film.parts import WorkFolder
 from tinct.coloring.film.pipeline import Progress
 from tinct.coloring.film.segments import Task, disagree, divide, joined
 from tinct.coloring.film.smoothing import Smoothing
 from tinct.coloring.film.work import OnFrame, Work, recipe_of, span_of
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.photo.run import Engine
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import InputError, SettingError, TinctError
 from tinct.media.video.probe import open_film
-from tinct.parallel import core_count, process_map
+from tinct.parallel import core_count
 
 Facts = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Processes:
-    """What colours segments: how many processes, about, and whether they are Ray's, of this pool."""
-
-    count: int
-    by_ray: bool
-    pool: Pool
-
-    def map(self, tasks: list[Task]) -> Generator[Facts, None, None]:
-        """Colour segments; yield what is known after each, in their order."""
-        if self.by_ray:
-            return actor_map(segment_painter, tasks, known=lambda _: None, lost=_lost, pool=self.pool)
-        return process_map(segment_painter, tasks, workers=min(self.count, len(tasks)))
 
 
 def _lost(task: Task) -> Facts:
@@ -47,17 +31,12 @@ def _lost(task: Task) -> Facts:
     )
 
 
-def chosen_processes(settings: VideoSettings, workers: int | None, engine: Engine | None) -> Processes | None:
+def segment_processes(settings: VideoSettings, workers: int | None, engine: Engine | None) -> Processes | None:
     """Return what processes are to colour a film's segments; None where this one colours it in one pass."""
-    by_ray = engine is not None and engine.name == "ray"
-    if not by_ray and (workers or 1) < 2:
-        return None
-    if workers is not None and workers < 1:
-        raise SettingError(f"there must be at least 1 worker, not {workers}")
-    if settings.hints:
+    processes = chosen_processes(workers, engine)
+    if processes is not None and settings.hints:
         raise SettingError("hints are carried along the whole film by one process; leave --workers and --engine out")
-    address = engine.ray_address if engine is not None else None
-    return Processes(workers or core_count(), by_ray, Pool(address=address, workers=workers))
+    return processes
 
 
 def paint_apart(
@@ -81,7 +60,7 @@ def paint_apart(
     before = [progress.facts for task in tasks if (progress := WorkFolder(task.folder).progress()) is not None]
     facts: list[Facts] = []
     done = 0
-    with closing(processes.map(tasks)) as painted:
+    with closing(processes.map(segment_painter, tasks, lost=_lost)) as painted:
         for one in painted:
             first, after = one["own"]
             done += 0 if first is None else after - first

@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct import __version__
+from tinct.actors import Engine
 from tinct.color.resize import resized, small_size
-from tinct.coloring.film.apart import chosen_processes, paint_apart
+from tinct.coloring.film.apart import paint_apart, segment_processes
 from tinct.coloring.film.parts import work_folder
 from tinct.coloring.film.pipeline import Progress
 from tinct.coloring.film.shots import Shot, looked_at
 from tinct.coloring.film.smoothing import Smoothing
 from tinct.coloring.film.work import OnFrame, OnPicture, Work, recipe_of, span_of
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.photo.run import Engine
 from tinct.coloring.settings import VideoSettings
 from tinct.media.video.borders import picture_area
 from tinct.media.video.form import FrameForm
@@ -113,7 +113,7 @@ def colorize_video(
     check_target(film, place, recipe, sound=settings.sound, overwrite=settings.overwrite)
     # With one thread, since several frames are in work at once.
     work = Work(film, written, recipe, settings, colorizer or Colorizer(settings, threads=1), smoothing, span)
-    processes = chosen_processes(settings, workers, engine)
+    processes = segment_processes(settings, workers, engine)
     with work_folder(place, work.plan(apart=processes is not None)) as folder:
         if processes is None:
             since = folder.progress()

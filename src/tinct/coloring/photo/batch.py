@@ -9,11 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
+from tinct.actors import Engine
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.mirror import Mirror
 from tinct.coloring.photo.plan import plan_jobs, results_folder
 from tinct.coloring.photo.row import Row, explained, finished
-from tinct.coloring.photo.run import Engine, run_jobs
+from tinct.coloring.photo.run import run_jobs
 from tinct.coloring.settings import PhotoSettings
 from tinct.errors import OutputError, SettingError
 from tinct.remote import is_address

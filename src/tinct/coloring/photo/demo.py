@@ -18,6 +18,7 @@ from tinct.errors import MissingExtraError, OutputError
 from tinct.files import make_folder, written_beside
 from tinct.media.image.opening import save
 from tinct.runtime import DEFAULT_MODEL
+from tinct.stopping import kept_if_stopped
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,17 @@ def colorize_demo(
     folder = Path(output)
     make_folder(folder)
     colorizer = Colorizer(model)
-    rows = []
-    for photo, original in photos:
-        grey = folder / f"{photo.name}.png"
-        has_truth = _write_grey(original, grey)
-        target = folder / f"{photo.name}_color.png"
-        result = colorizer.photo(grey, target, overwrite=True)
-        sheet = compare_sheet([grey, target, *([original] if has_truth else [])], extra_path(target, "sheet"))
-        rows.append(Row(grey, target, "colorized", "", result.width, result.height, result.seconds, sheet=sheet))
-        if on_row is not None:
-            on_row(rows[-1], len(rows), len(photos))
+    rows: list[Row] = []
+    with kept_if_stopped(lambda: f"{len(rows)} of {len(photos)} photographs are kept in {folder}"):
+        for photo, original in photos:
+            grey = folder / f"{photo.name}.png"
+            has_truth = _write_grey(original, grey)
+            target = folder / f"{photo.name}_color.png"
+            result = colorizer.photo(grey, target, overwrite=True)
+            sheet = compare_sheet([grey, target, *([original] if has_truth else [])], extra_path(target, "sheet"))
+            rows.append(Row(grey, target, "colorized", "", result.width, result.height, result.seconds, sheet=sheet))
+            if on_row is not None:
+                on_row(rows[-1], len(rows), len(photos))
     return rows
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
 
 from tinct import __version__
-from tinct.actors import Pool, actor_map
+from tinct.actors import Engine, Pool, actor_map
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.manifest import Manifest, Note, Run, look, opened
 from tinct.coloring.photo.mirror import Mirror, MirrorWorker
@@ -19,36 +19,12 @@ from tinct.coloring.photo.plan import Job
 from tinct.coloring.photo.row import Outcome, Row, Worker, known, lost
 from tinct.coloring.photo.verdict import Step, next_step, plain_step
 from tinct.coloring.settings import Decoding, PhotoSettings
-from tinct.errors import OutputError, SettingError
+from tinct.errors import OutputError
 from tinct.files import make_folder
 from tinct.parallel import core_count, ordered_map
 
-ENGINES = ("local", "ray")
 _NO_SETTINGS = ("model", "threads", "cautious")  # known by its file; of no effect on a result; part of the caution
 MOST_WORKERS = 8  # pictures in work at once; more would hold more memory without being faster
-
-
-@dataclass(frozen=True, kw_only=True)
-class Engine:
-    """What runs many pictures at once: threads of this process (`local`), or worker processes of Ray (`ray`).
-
-    Attributes:
-        name: one of `ENGINES`.
-        ray_address: of a running cluster, `auto` for the one that this machine is part of; None for a Ray of its own.
-
-    Raises:
-        SettingError: there is no such engine, or an address for one that has none.
-    """
-
-    name: str = "local"
-    ray_address: str | None = None
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        if self.name not in ENGINES:
-            raise SettingError(f"no engine '{self.name}'; there are {', '.join(ENGINES)}")
-        if self.ray_address is not None and self.name != "ray":
-            raise SettingError("--ray-address is for --engine ray")
 
 
 def run_jobs(

@@ -14,7 +14,8 @@ from tinct.color.bins import ColorBins, bin_colors
 from tinct.color.spaces import chroma_space
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import DataError
-from tinct.study.measure import Pixels, grey_of, leave_grey
+from tinct.study.measure import leave_grey
+from tinct.study.method import Pixels, grey_of
 from tinct.study.report.charts import chart_style
 from tinct.study.report.figures import new_figure, save_figure
 from tinct.study.report.sheets import Sheet, confidence_maps, sheet_figure

@@ -15,7 +15,8 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import Picture, find_pictures
 from tinct.files import written_beside
 from tinct.study.folder import open_colorizer, picture_maker
-from tinct.study.measure import Pixels, grey_of, leave_grey
+from tinct.study.measure import leave_grey
+from tinct.study.method import Pixels, grey_of
 from tinct.study.report.figures import new_figure
 from tinct.study.report.tables import Results
 

@@ -1,0 +1,173 @@
+"""Ways to colorize, and one picture measured with each of them: in this process, or in several."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.actors import Processes
+from tinct.color.spaces import RGB_TO_YUV
+from tinct.data.pictures import Picture
+from tinct.errors import InputError, SettingError
+from tinct.parallel import core_count, ordered_map
+from tinct.study.backbone import Judge
+from tinct.study.metrics import Comparison, Truth, compare
+
+Pixels = NDArray[np.uint8]
+# Larger pictures are fitted into this many pixels before they are measured.
+LONGEST = 1024
+# A picture on its way: the true one, its luma, and why it cannot be measured.
+_Loaded = tuple[Picture, Truth | None, Pixels, str]
+_Colorized = tuple[Picture, Truth | None, list[Pixels], str]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to colorize.
+
+    Attributes:
+        name: how it is called in the results.
+        colorize: luma (H, W) uint8 -> sRGB (H, W, 3) uint8.
+        kind: `model` or `baseline`.
+    """
+
+    name: str
+    colorize: Callable[[Pixels], Pixels]
+    kind: str = "model"
+
+
+@dataclass(frozen=True)
+class MeasuredPicture:
+    """One picture measured with every method.
+
+    Attributes:
+        picture: which.
+        comparisons: one for each method; none where it could not be measured.
+        near_grey: whether it has next to no colour in truth.
+        reason: why it could not be measured; empty where it could.
+    """
+
+    picture: Picture
+    comparisons: list[Comparison]
+    near_grey: bool
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Measurer:
+    """What measures pictures with some methods.
+
+    Attributes:
+        methods: what is measured.
+        longest: larger pictures are fitted into this many pixels first.
+        judge: measures further metrics, those of `tinct.study.backbone`; None for none.
+    """
+
+    methods: Sequence[Method]
+    longest: int = LONGEST
+    judge: Judge | None = None
+
+    def __call__(self, picture: Picture) -> MeasuredPicture:
+        """Read, colorize and measure one picture."""
+        return self._compared(self._colorized(self._loaded(picture)))
+
+    def rows(self, pictures: Sequence[Picture]) -> Generator[MeasuredPicture, None, None]:
+        """Measure pictures, in their order; the models run one at a time while others are read and measured."""
+        loaded = ordered_map(self._loaded, pictures, threads=1, ahead=2 * core_count())
+        yield from ordered_map(self._compared, map(self._colorized, loaded))
+
+    def _loaded(self, picture: Picture) -> _Loaded:
+        try:
+            rgb = picture.read(longest=self.longest)
+            return picture, Truth.of(rgb), grey_of(rgb), ""
+        except InputError as error:
+            return picture, None, np.empty((0, 0), np.uint8), str(error)
+
+    def _colorized(self, loaded: _Loaded) -> _Colorized:
+        picture, truth, luma, reason = loaded
+        try:
+            return picture, truth, [method.colorize(luma) for method in self.methods if truth], reason
+        except InputError as error:
+            return picture, None, [], str(error)
+
+    def _compared(self, colorized: _Colorized) -> MeasuredPicture:
+        picture, truth, results, reason = colorized
+        if truth is None:
+            return MeasuredPicture(picture, [], False, reason)
+        comparisons = [compare(truth, result) for result in results]
+        if self.judge is not None:
+            comparisons = [
+                replace(comparison, values={**comparison.values, **judged})
+                for comparison, judged in zip(comparisons, self.judge.compare(truth.rgb, results), strict=True)
+            ]
+        return MeasuredPicture(picture, comparisons, truth.near_grey, "")
+
+
+def measure(
+    pictures: Sequence[Picture],
+    measurer: Measurer,
+    *,
+    processes: Processes | None = None,
+    make: Callable[[], Measurer] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[MeasuredPicture]:
+    """Read, colorize and measure pictures, in this process or in several.
+
+    Args:
+        pictures: what to measure on.
+        measurer: what measures them here.
+        processes: what measures them instead, each one picture at a time: network and metrics; figures are the same.
+        make: makes what measures in a process; it is pickled. Without it the measurer itself is.
+        progress: called with (done, total) after each picture.
+
+    Returns:
+        One result for each picture, in their order.
+
+    Raises:
+        SettingError: a method cannot be sent to another process.
+        TinctError: a process of this machine died.
+    """
+    rows: Iterator[MeasuredPicture]
+    if processes is None:
+        rows = measurer.rows(pictures)
+    else:
+        make = make or partial(_same, measurer)
+        _check_sent(make)
+        rows = processes.map(make, pictures, lost=_lost)
+    measured = []
+    with closing(rows):
+        for row in rows:
+            measured.append(row)
+            if progress:
+                progress(len(measured), len(pictures))
+    return measured
+
+
+def _same(measurer: Measurer) -> Measurer:
+    return measurer
+
+
+def _check_sent(make: Callable[[], Measurer]) -> None:
+    try:
+        pickle.dumps(make)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise SettingError(
+            f"a method cannot be sent to another process ({error}); measure it in one, or let it colorize by a "
+            "function of a module"
+        ) from error
+
+
+def _lost(picture: Picture) -> MeasuredPicture:
+    return MeasuredPicture(picture, [], False, "every worker that took it died; give them more memory")
+
+
+def grey_of(rgb: Pixels) -> Pixels:
+    """Return a picture's BT.601 luma (H, W) uint8 from its sRGB (H, W, 3) uint8: what a colorizer is given."""
+    luma: Pixels = np.rint(rgb.astype(np.float32) @ RGB_TO_YUV[0]).astype(np.uint8)
+    return luma
