@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,10 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Colours segments in this process, one after the other."""
 
-    def one_by_one(self: Processes, tasks: list[Task]) -> Generator[Facts, None, None]:
-        paint = segment_painter()
-        yield from map(paint, tasks)
+    def one_by_one(
+        self: Processes, make: Callable[[], Callable[[Task], Facts]], tasks: list[Task], *, lost: object
+    ) -> Generator[Facts, None, None]:
+        yield from map(make(), tasks)
 
     monkeypatch.setattr(apart.Processes, "map", one_by_one)
 
