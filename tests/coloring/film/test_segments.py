@@ -11,7 +11,7 @@ import pytest
 
 from coloring.film.films import film_of, stored, texture, times
 from tinct.coloring.film import apart, segments
-from tinct.coloring.film.apart import Facts, Processes, segment_painter
+from tinct.coloring.film.apart import Facts, Processes
 from tinct.coloring.film.colorize import VideoResult, colorize_video
 from tinct.coloring.film.segments import Segment, Task, disagree, divide, joined
 from tinct.coloring.film.smoothing import Smoothing
@@ -112,8 +112,10 @@ def test_a_killed_run_goes_on_with_the_segments_that_are_left(
 ) -> None:
     with monkeypatch.context() as patched:
 
-        def two_and_no_more(self: Processes, tasks: list[Task]) -> Generator[Facts, None, None]:
-            yield from map(segment_painter(), tasks[:2])
+        def two_and_no_more(
+            self: Processes, make: Callable[[], Callable[[Task], Facts]], tasks: list[Task], *, lost: object
+        ) -> Generator[Facts, None, None]:
+            yield from map(make(), tasks[:2])
             raise KeyboardInterrupt
 
         patched.setattr(apart.Processes, "map", two_and_no_more)
@@ -161,6 +163,6 @@ def test_neighbours_agree_on_the_shot_that_both_are_in() -> None:
 
 def test_hints_are_refused(tiny_model: Path) -> None:
     hinted = VideoSettings(model=tiny_model, hints=(object(),))  # type: ignore[arg-type]
-    assert apart.chosen_processes(hinted, 1, None) is None
+    assert apart.segment_processes(hinted, 1, None) is None
     with pytest.raises(SettingError, match="hints are carried along"):
-        apart.chosen_processes(hinted, 2, None)
+        apart.segment_processes(hinted, 2, None)
