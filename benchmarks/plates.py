@@ -7,8 +7,8 @@ A scan holds three exposures of one scene through a blue, a green and a red filt
 Gorskii made them (Library of Congress, public domain). Blue and red are laid on green by the phase correlation of their
 edges (scikit-image), a tenth is cut off each side, where plates are damaged and exposures do not cover each other, and
 all channels are scaled alike, so that their 1st and 99th percentiles are black and white. What moved between the
-exposures has fringes, stains have colours, and the filters were not those of sRGB: compare models on them, and with grey;
-no figure says how far from the truth a model is.
+exposures has fringes, stains have colours, and the filters were not those of sRGB: compare models on them, and with
+grey; no figure says how far from the truth a model is.
 """
 
 from __future__ import annotations
