@@ -131,6 +131,8 @@ def add_tracks(
         tracks = []
         for number, (codec, language) in enumerate(sounds):
             stream = new.add_stream(codec, rate=48000)
+            if codec.startswith("wma"):
+                stream.bit_rate = 128_000
             stream.metadata["language"] = language
             # The last one is the one to play.
             stream.disposition = av.stream.Disposition(number == len(list(sounds)) - 1)
@@ -164,7 +166,7 @@ def add_tracks(
 
 def _sound(stream, seconds, *, pitch, delay=0):
     packets = []
-    kind = "fltp" if stream.codec_context.name in ("aac", "ac3", "libmp3lame", "wmav2", "wmav1") else "s16"
+    kind = "fltp" if stream.codec_context.name in ("aac", "ac3", "libmp3lame", "wmav1", "wmav2") else "s16"
     for start in range(0, int(48000 * seconds), 1024):
         wave = 0.3 * np.sin(np.arange(start, start + 1024) * (2 * np.pi * pitch / 48000))
         if kind == "fltp":

@@ -144,6 +144,45 @@ def test_old_kinds_of_files_keep_sound_and_sync(tmp_path, name, codec, sound, su
     assert len(list(read_frames(result))) == 40
 
 
+@pytest.mark.parametrize("codec", ["wmav2", "wmav1", "pcm_mulaw", "pcm_u8"])
+def test_windows_kinds_of_sound_are_held_by_matroska(tmp_path, codec):
+    source = tmp_path / ("in.wmv" if codec.startswith("wma") else "in.avi")
+    with av.open(str(source), "w") as container:
+        picture = container.add_stream("mpeg4", rate=25)
+        picture.width, picture.height = W, H
+        sound = container.add_stream(codec, rate=44100, layout="stereo")
+        sound.metadata.update({"language": "deu", "title": "Ton"})
+        if codec.startswith("wma"):
+            sound.bit_rate = 128_000
+        container.start_encoding()
+        container.mux([*picture.encode(av.VideoFrame(W, H, "yuv420p")), *picture.encode(None)])
+        resampler = av.AudioResampler(sound.codec_context.format, "stereo", 44100)
+        wave = (0.3 * 32767 * np.sin(np.arange(44100) * (2 * np.pi * 440 / 44100))).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(np.repeat(wave, 2)[None], "s16", "stereo")
+        frame.sample_rate, frame.pts = 44100, 0
+        kept = av.AudioFifo()
+        for piece in resampler.resample(frame):
+            kept.write(piece)
+        while (piece := kept.read(sound.codec_context.frame_size or 1024)) is not None:
+            container.mux(sound.encode(piece))
+        container.mux(sound.encode(None))
+    result, remarks = colored(source, tmp_path / "out.mkv")
+    assert remarks == ()
+    (track,) = result.audio
+    (own,) = open_film(source).audio
+    assert (track.codec, track.language, track.title) == (codec, own.language, own.title)
+    before, after = (clips.packets_of(path, "audio") for path in (source, result.path))
+    assert [data for _, data in after] == [data for _, data in before]
+    assert max(abs(new - old) for (new, _), (old, _) in zip(after, before, strict=True)) < Fraction(1, 1000)
+    heard = []
+    for path in (source, result.path):
+        with av.open(str(path), options={"err_detect": "crccheck+explode"}) as container:
+            heard.append(np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1))
+    assert np.array_equal(*heard)
+    with pytest.raises(OutputError, match=rf"its sound \({codec}, stream 1\) cannot be held by \.webm; write .*\.mkv"):
+        check_target(open_film(source), tmp_path / "a.webm", choose_recipe(open_film(source), "a.webm"))
+
+
 @pytest.mark.parametrize("suffix", [".mov", ".mp4", ".mkv"])
 def test_time_codes_come_along(tmp_path, suffix):
     def tell(container, stream):

@@ -1,13 +1,15 @@
-"""Write the shape of pixels into Matroska and WebM files, which PyAV cannot do.
+"""Write into Matroska and WebM files what PyAV cannot: the shape of pixels, and sound of Windows' kinds.
 
-FFmpeg's muxer takes it from a field of the stream that PyAV does not set. So the track is given a long name first, and
-in the finished file the room that the name took holds the size at which the picture is to be shown.
+FFmpeg's muxer takes the shape from a field of the stream that PyAV does not set, and PyAV refuses sound that Matroska
+holds under the name of Windows' codec manager. So the track is given a long name first, and in the finished file the
+room that the name took holds what belongs there.
 """
 
 from __future__ import annotations
 
+import base64
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -16,12 +18,17 @@ from tinct.errors import OutputError
 
 # What stands behind the track's name until `set_display_size` removes it.
 PLACEHOLDER = " - to be replaced by the size at which it is shown"
+# What stands behind a sound's name, with the header in base 64 after it, until `set_wave_headers` removes it.
+_WAVE = " - to be replaced by its header: "
 
 _SEGMENT, _TRACKS = bytes.fromhex("18538067"), bytes.fromhex("1654ae6b")
 _TRACK, _NAME, _VIDEO = b"\xae", b"\x53\x6e", b"\xe0"
 _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = b"\x54\xb0", b"\x54\xba", b"\x54\xb2"
 _DISPLAY = (_DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT)
+_CODEC, _PRIVATE, _SOUND, _BITS = b"\x86", b"\x63\xa2", b"\xe1", b"\x62\x64"
 _CRC, _VOID = b"\xbf", b"\xec"
+
+Change = Callable[[bytes], bytes | None]
 
 
 def set_display_size(path: Path, *, width: int, height: int, sample_aspect: Fraction) -> None:
@@ -42,23 +49,62 @@ def set_display_size(path: Path, *, width: int, height: int, sample_aspect: Frac
         (_DISPLAY_WIDTH, round(width * sample_aspect).to_bytes(4, "big")),
         (_DISPLAY_HEIGHT, height.to_bytes(4, "big")),
     ]
+    if not _change_tracks(path, lambda track: _shown_at(track, display) if PLACEHOLDER.encode() in track else None):
+        raise _not_noted(path)
+
+
+def wave_name(name: str, header: bytes) -> str:
+    """Return the name that a track of 16-bit PCM needs for `set_wave_headers` to make another sound of it.
+
+    Args:
+        name: which it is to have.
+        header: WAVEFORMATEX, as in a WAV file, of the sound that its packets are.
+    """
+    return name + _WAVE + base64.b64encode(header).decode()
+
+
+def set_wave_headers(path: Path) -> None:
+    """Write into a finished file, in the place of names that `wave_name` made, which sound those tracks hold.
+
+    Source: RFC 9559, and Matroska's codec mappings: A_MS/ACM.
+    """
+    _change_tracks(path, lambda track: _as_wave(track) if _WAVE.encode() in track else None)
+
+
+def _change_tracks(path: Path, change: Change) -> int:
+    """Change tracks' elements in place, except where `change` returns None; return how many were changed."""
     with path.open("r+b") as file:
         start, tracks = _find(file, path)
-        for place, name, content in _elements(tracks):  # noqa: B007 - used after the loop
-            if name == _TRACK and PLACEHOLDER.encode() in content:
-                changed = _shown_at(content, display)
-                break
-        else:
-            raise _not_noted(path)
-        if len(changed) != len(content):
-            raise _not_noted(path)
-        tracks = tracks[:place] + changed + tracks[place + len(changed) :]
+        count = 0
+        for place, name, content in list(_elements(tracks)):
+            changed = change(content) if name == _TRACK else None
+            if changed is not None:
+                tracks = tracks[:place] + _filled(changed, len(content), path) + tracks[place + len(content) :]
+                count += 1
         first, name, content = next(_elements(tracks))
         if name == _CRC:
             rest = tracks[first + len(content) :]
             tracks = tracks[:first] + zlib.crc32(rest).to_bytes(4, "little") + rest
         file.seek(start)
         file.write(tracks)
+    return count
+
+
+def _as_wave(track: bytes) -> bytes:
+    """Return a track's elements with the header in its name as the codec's own, and the name without it."""
+    parts = []
+    for _, name, content in _elements(track):
+        if name == _NAME:
+            title, _, header = content.rstrip(b"\0").partition(_WAVE.encode())
+            parts.append(_element(_PRIVATE, base64.b64decode(header)))
+            content = title
+        elif name == _CODEC:
+            content = b"A_MS/ACM"
+        elif name == _SOUND:
+            content = b"".join(_element(*part[1:]) for part in _elements(content) if part[1] != _BITS)
+        if content or name != _NAME:
+            parts.append(_element(name, content))
+    return b"".join(parts)
 
 
 def _shown_at(track: bytes, display: list[tuple[bytes, bytes]]) -> bytes:
@@ -72,10 +118,19 @@ def _shown_at(track: bytes, display: list[tuple[bytes, bytes]]) -> bytes:
             content = b"".join(_element(*part) for part in kept + display)
         if content or name != _NAME:
             parts.append(_element(name, content))
-    changed = b"".join(parts)
-    # The rest is filled with an element that means nothing: its name, its size in one byte, zeros.
-    empty = len(track) - len(changed) - 2
-    return changed + (_element(_VOID, bytes(empty)) if empty >= 0 else b"")
+    return b"".join(parts)
+
+
+def _filled(content: bytes, length: int, path: Path) -> bytes:
+    """Return elements with an element that means nothing behind them: its name, its size, and zeros."""
+    empty = length - len(content)
+    if empty == 0:
+        return content
+    sized = 1 if empty - 2 < 127 else 8
+    if empty < 2:
+        raise _not_noted(path)
+    size = (empty - 1 - sized) | 1 << 7 * sized
+    return content + _VOID + size.to_bytes(sized, "big") + bytes(empty - 1 - sized)
 
 
 def _find(file: BinaryIO, path: Path) -> tuple[int, bytes]:

@@ -22,7 +22,7 @@ from tinct.errors import InputError, OutputError
 from tinct.files import written_beside
 from tinct.media.video.codecs import IMAGES
 from tinct.media.video.film import Film, clock
-from tinct.media.video.matroska import PLACEHOLDER, set_display_size
+from tinct.media.video.matroska import PLACEHOLDER, set_display_size, set_wave_headers
 from tinct.media.video.pictures import check_pictures, write_pictures
 from tinct.media.video.recipe import Recipe
 from tinct.media.video.source import opened, reason
@@ -132,6 +132,8 @@ def assemble(
             if isinstance(error, OSError):
                 raise
             raise OutputError(f"{place}: cannot be written ({reason(error)}); write .mkv") from error
+        if recipe.container.muxer == "matroska":
+            set_wave_headers(beside)
         if _shaped_later(film, recipe):
             set_display_size(beside, width=recipe.width, height=recipe.height, sample_aspect=film.sample_aspect)
     return (*recipe.remarks, *remarks)

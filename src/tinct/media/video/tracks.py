@@ -28,6 +28,7 @@ from tinct.errors import OutputError, SettingError
 from tinct.media.video.codecs import CONTAINERS, Container
 from tinct.media.video.film import Chapter, Film, Track
 from tinct.media.video.languages import spelled
+from tinct.media.video.matroska import wave_name
 from tinct.media.video.source import opened, packets_of, readable
 from tinct.media.video.timeline import packets_on_line
 
@@ -146,9 +147,16 @@ class Tracks:
         source = self._source.streams[track.index]
         if holds(self._container, self._film, track):
             return Copy(self._output, source)
+        header = wave_header(self._container, self._film, track)
+        if header is not None:
+            return WaveCopy(self._output, source, header)
         if encode and source.codec_context is not None:
             return SoundEncoder(self._output, source, self._container.sound)
-        others = [suffix for suffix, other in CONTAINERS.items() if holds(other, self._film, track)]
+        others = [
+            suffix
+            for suffix, other in CONTAINERS.items()
+            if holds(other, self._film, track) or wave_header(other, self._film, track) is not None
+        ]
         write = f"write {' or '.join(others)}, or " if others else ""
         raise OutputError(
             f"{self._film.path}: its sound ({track.codec}, stream {track.index}) cannot be held by "
@@ -198,6 +206,27 @@ def holds(container: Container, film: Film, track: Track) -> bool:
     return False
 
 
+def wave_header(container: Container, film: Film, track: Track) -> bytes | None:
+    """Return the header, WAVEFORMATEX, of sound that Matroska holds as Windows does, such as WMA and ADPCM.
+
+    Returns:
+        None for another container, or other sound: WAV files cannot hold it either.
+    """
+    if container.suffix != ".mkv" or track.kind != "audio":
+        return None
+    wave = io.BytesIO()
+    with opened(film.path) as source, suppress(ValueError, av.FFmpegError):
+        with av.open(wave, "w", format="wav") as output:
+            route = Copy(output, source.streams[track.index])
+            output.start_encoding()
+            for packet in islice(packets_of(source, source.streams[track.index]), 1):
+                output.mux(route.packets(packet))
+        data = wave.getvalue()
+        place = data.index(b"fmt ") + 4
+        return data[place + 4 : place + 4 + int.from_bytes(data[place : place + 4], "little")]
+    return None
+
+
 def _first_packet(film: Film, track: Track) -> bytes:
     with opened(film.path) as source:
         return next((bytes(packet) for packet in packets_of(source, source.streams[track.index])), b"")
@@ -223,7 +252,7 @@ class Copy:
 
     def __init__(self, output: OutputContainer, source: Stream) -> None:
         """Add a stream like the source's; ValueError where the container cannot hold it."""
-        self._stream = output.add_stream_from_template(source, opaque=True)
+        self._stream: Stream = output.add_stream_from_template(source, opaque=True)
         self._next: int | None = None
         describe(self._stream, source, output)
 
@@ -239,6 +268,20 @@ class Copy:
         self._next = packet.dts + 1
         packet.stream = self._stream
         return [packet]
+
+
+class WaveCopy(Copy):
+    """Passes packets on to a track that `set_wave_headers` makes what they are, since PyAV does not."""
+
+    def __init__(self, output: OutputContainer, source: Stream, header: bytes) -> None:
+        """Add a stream of the source's rate and channels, with a header of WAV files in its name."""
+        sound = cast(AudioStream, source)
+        stream = output.add_stream("pcm_s16le", rate=sound.rate)
+        stream.layout = sound.layout.name
+        describe(stream, source, output)
+        stream.metadata["title"] = wave_name(stream.metadata.get("title", ""), header)
+        self._stream = stream
+        self._next = None
 
 
 class SoundEncoder:
