@@ -31,25 +31,25 @@ CUT_OFF = 0.3
 FINE = 0.9
 
 
-def data_findings(found: Examination) -> Iterator[Finding]:
+def data_findings(examined: Examination) -> Iterator[Finding]:
     """Judge the data."""
     for rule in (_contradictions, _leaks, _unreadable, _empty, _grey, _labels, _balance, _few, _files, _palette):
-        yield from rule(found)
+        yield from rule(examined)
 
 
-def _contradictions(found: Examination) -> Iterator[Finding]:
-    if found.twins:
-        count, total = len(found.twins), len(found.loaded.labelled.paths)
-        pixels = found.loaded.compared
+def _contradictions(examined: Examination) -> Iterator[Finding]:
+    if examined.twins:
+        count, total = len(examined.twins), len(examined.loaded.labelled.paths)
+        pixels = examined.loaded.compared
         # What looks alike by hash and detail may still be two pictures.
-        same = all(np.array_equal(pixels[one], pixels[other]) for one, other in found.twins)
+        same = all(np.array_equal(pixels[one], pixels[other]) for one, other in examined.twins)
         yield Finding(
             "contradictions",
             85 if count > MANY * total else 60,
             f"{_pictures(count)} of {total} {'are' if count > 1 else 'is'} in two classes at once"
             if same
             else f"{_pictures(count)} of {total} {'look' if count > 1 else 'looks'} like one of another class",
-            names_of(found.loaded.labelled.paths, found.twins),
+            names_of(examined.loaded.labelled.paths, examined.twins),
             "look at each pair and delete it from the class that it does not belong to"
             if same
             else "look at each pair: where both show one picture, keep it in the class that it belongs to; "
@@ -58,18 +58,18 @@ def _contradictions(found: Examination) -> Iterator[Finding]:
         )
 
 
-def _leaks(found: Examination) -> Iterator[Finding]:
-    if found.leaks:
+def _leaks(examined: Examination) -> Iterator[Finding]:
+    if examined.leaks:
         yield Finding(
             "leak",
             80,
-            f"{_pictures(found.leaks)} of val/ or test/ {'are' if found.leaks > 1 else 'is'} in train/ too",
+            f"{_pictures(examined.leaks)} of val/ or test/ {'are' if examined.leaks > 1 else 'is'} in train/ too",
             ["copies, told by what other pictures do not share; figures measured on them are too good"],
             "put both of a pair on one side, or all pictures into one folder and let tinct split it",
         )
-    inside = found.copies - found.leaks
-    total = len(found.groups)
-    if inside > MANY * total and not found.twins:
+    inside = examined.copies - examined.leaks
+    total = len(examined.groups)
+    if inside > MANY * total and not examined.twins:
         yield Finding(
             "copies",
             20,
@@ -79,10 +79,10 @@ def _leaks(found: Examination) -> Iterator[Finding]:
         )
 
 
-def _unreadable(found: Examination) -> Iterator[Finding]:
-    left_out = found.loaded.left_out
+def _unreadable(examined: Examination) -> Iterator[Finding]:
+    left_out = examined.loaded.left_out
     if left_out:
-        share = len(left_out) / (len(left_out) + len(found.groups))
+        share = len(left_out) / (len(left_out) + len(examined.groups))
         yield Finding(
             "unreadable",
             60 if share > 5 * MANY else 25,
@@ -92,8 +92,8 @@ def _unreadable(found: Examination) -> Iterator[Finding]:
         )
 
 
-def _empty(found: Examination) -> Iterator[Finding]:
-    empty = found.loaded.labelled.empty
+def _empty(examined: Examination) -> Iterator[Finding]:
+    empty = examined.loaded.labelled.empty
     if empty:
         yield Finding(
             "empty-class",
@@ -104,24 +104,25 @@ def _empty(found: Examination) -> Iterator[Finding]:
         )
 
 
-def is_grey(found: Examination) -> bool:
+def is_grey(examined: Examination) -> bool:
     """Return whether practically all pictures are without colour."""
-    return bool(found.grey.mean() >= ALL_GREY)
+    return bool(examined.grey.mean() >= ALL_GREY)
 
 
-def _grey(found: Examination) -> Iterator[Finding]:
-    share = float(found.grey.mean())
-    if found.loaded.labelled.kind != PICTURE or share < SOME_GREY:
+def _grey(examined: Examination) -> Iterator[Finding]:
+    share = float(examined.grey.mean())
+    if examined.loaded.labelled.kind != PICTURE or share < SOME_GREY:
         return
-    labels = found.loaded.labelled.labels
+    labels = examined.loaded.labelled.labels
     by_class = {
-        name: float(found.grey[labels == index].mean()) for index, name in enumerate(found.loaded.labelled.classes)
+        name: float(examined.grey[labels == index].mean())
+        for index, name in enumerate(examined.loaded.labelled.classes)
     }
     evidence = [f"{name}: {percent(value)} without colour" for name, value in by_class.items()]
-    if is_grey(found):
+    if is_grey(examined):
         # Where light and shape tell the classes, a training that fails does so for another reason.
-        hopeless = not found.telling or (found.failing and float(found.reference.mean()) < FINE)
-        evidence.append(_tell(found))
+        hopeless = not examined.telling or (examined.failing and float(examined.reference.mean()) < FINE)
+        evidence.append(_tell(examined))
         yield Finding(
             "grey-pictures",
             95 if hopeless else 40,
@@ -142,15 +143,15 @@ def _grey(found: Examination) -> Iterator[Finding]:
     else:
         yield Finding(
             "some-grey",
-            45 if found.failing else 25,
+            45 if examined.failing else 25,
             f"{percent(share)} of the pictures are grey",
             evidence,
             "leave them out, if colour is what the classes differ in",
         )
 
 
-def _tell(found: Examination) -> str:
-    test = found.test
+def _tell(examined: Examination) -> str:
+    test = examined.test
     best = test.names[int(np.argmax(test.accuracies))]
     return (
         f"best of {len(test.names)} plain classifiers ({best}): right in {percent(test.best)} of {test.count} pictures "
@@ -158,72 +159,72 @@ def _tell(found: Examination) -> str:
     )
 
 
-def _labels(found: Examination) -> Iterator[Finding]:
-    test = found.test
-    learned = found.asked is not None and chance_p(found.asked.right, found.chance) < SIGNIFICANT
-    if is_grey(found) or learned:
+def _labels(examined: Examination) -> Iterator[Finding]:
+    test = examined.test
+    learned = examined.asked is not None and chance_p(examined.asked.right, examined.chance) < SIGNIFICANT
+    if is_grey(examined) or learned:
         return
     if test.p > CHANCE:
-        evidence = [_tell(found)]
-        if found.asked is not None:
+        evidence = [_tell(examined)]
+        if examined.asked is not None:
             evidence.append(
-                f"the network is right in {percent(found.asked.accuracy)}, chance is {percent(found.chance)}"
+                f"the network is right in {percent(examined.asked.accuracy)}, chance is {percent(examined.chance)}"
             )
-        if any(heart.accuracy >= 0.95 for heart in found.probed.hearts):
+        if any(heart.accuracy >= 0.95 for heart in examined.probed.hearts):
             evidence.append("the network can learn one batch by heart: it is not the network that fails")
         # Where pictures are few, or their files have lost something, that is the likelier reason, and comes first.
-        lost = found.files is not None and _collapsed(found.files)
+        lost = examined.files is not None and _collapsed(examined.files)
         yield Finding(
             "random-labels",
-            55 if lost or min(found.counts.values()) < FEWEST_OF_A_CLASS else 90,
+            55 if lost or min(examined.counts.values()) < FEWEST_OF_A_CLASS else 90,
             "nothing tells the classes apart: labels may be random, or mixed up on the way",
             evidence,
             "look at ten pictures of each class beside their labels; where labels are right, what classes differ in "
             "is subtler than colours, layout and textures, or lost before the pictures were made",
             sure=False,
         )
-    elif test.best < 0.5 * (1 + 1 / found.classes) and float(found.reference.mean()) < FINE:
+    elif test.best < 0.5 * (1 + 1 / examined.classes) and float(examined.reference.mean()) < FINE:
         yield Finding(
             "overlap",
             40,
             f"the classes overlap: plain classifiers reach {percent(test.best)}, better than chance but not by much",
-            [_tell(found)],
+            [_tell(examined)],
             "more may not be there to be had; look at pictures that are named wrongly, and at how labels were made",
             sure=False,
         )
 
 
-def _balance(found: Examination) -> Iterator[Finding]:
+def _balance(examined: Examination) -> Iterator[Finding]:
     most, least = (
-        max(found.counts, key=lambda name: found.counts[name]),
-        min(found.counts, key=found.counts.__getitem__),
+        max(examined.counts, key=lambda name: examined.counts[name]),
+        min(examined.counts, key=examined.counts.__getitem__),
     )
-    ratio = found.counts[most] / max(1, found.counts[least])
+    ratio = examined.counts[most] / max(1, examined.counts[least])
     if ratio < UNEVEN:
         return
-    share = found.counts[most] / sum(found.counts.values())
+    share = examined.counts[most] / sum(examined.counts.values())
     yield Finding(
         "unbalanced",
         50 if ratio >= VERY_UNEVEN else 20,
         f"{most} has {ratio:.0f} times as many pictures as {least}",
         [
-            f"{most}: {found.counts[most]}, {least}: {found.counts[least]}",
+            f"{most}: {examined.counts[most]}, {least}: {examined.counts[least]}",
             f"always naming {most} is right in {percent(share)}: an accuracy near that is no achievement",
         ],
         "tinct weighs classes alike in training; judge by the balanced accuracy, and give more of the rare classes",
     )
 
 
-def _few(found: Examination) -> Iterator[Finding]:
-    few = {name: count for name, count in found.counts.items() if count < FEWEST_OF_A_CLASS}
-    half, whole = found.curve[-2:]
-    rising = whole.accuracy - half.accuracy >= max(STILL_RISING, 2 * whole.error) and found.telling
-    line = ", ".join(f"{percent(point.accuracy)} with {point.count}" for point in found.curve)
+def _few(examined: Examination) -> Iterator[Finding]:
+    few = {name: count for name, count in examined.counts.items() if count < FEWEST_OF_A_CLASS}
+    half, whole = examined.curve[-2:]
+    rising = whole.accuracy - half.accuracy >= max(STILL_RISING, 2 * whole.error) and examined.telling
+    line = ", ".join(f"{percent(point.accuracy)} with {point.count}" for point in examined.curve)
     if few:
         yield Finding(
             "too-few",
-            65 if found.failing or not found.telling else 45,
-            f"{len(few)} of {found.classes} classes {'have' if len(few) > 1 else 'has'} fewer than "
+            65 if examined.failing or not examined.telling else 45,
+            f"{len(few)} of {examined.classes} classes {'have' if len(few) > 1 else 'has'} fewer than "
             f"{FEWEST_OF_A_CLASS} pictures",
             [*(f"{name}: {count}" for name, count in list(few.items())[:6]), f"plain classifier: {line} pictures"],
             f"give at least {FEWEST_OF_A_CLASS} of each class, better 100",
@@ -238,13 +239,13 @@ def _few(found: Examination) -> Iterator[Finding]:
         )
 
 
-def _files(found: Examination) -> Iterator[Finding]:
-    facts = found.files
-    if facts is None or facts.jpeg < 0.5 or is_grey(found):
+def _files(examined: Examination) -> Iterator[Finding]:
+    facts = examined.files
+    if facts is None or facts.jpeg < 0.5 or is_grey(examined):
         return
-    colors = found.test.accuracies[found.test.names.index("colors")]
+    colors = examined.test.accuracies[examined.test.names.index("colors")]
     coarse = facts.chroma_step > facts.chroma_apart
-    lost = not found.telling
+    lost = not examined.telling
     if colors >= FINE or not (coarse or (lost and facts.halved >= 0.5)):
         return
     evidence = [
@@ -264,14 +265,14 @@ def _files(found: Examination) -> Iterator[Finding]:
     )
 
 
-def _palette(found: Examination) -> Iterator[Finding]:
-    facts = found.files
-    if facts is None or is_grey(found) or float(found.reference.mean()) >= FINE:
+def _palette(examined: Examination) -> Iterator[Finding]:
+    facts = examined.files
+    if facts is None or is_grey(examined) or float(examined.reference.mean()) >= FINE:
         return
     if _collapsed(facts):
         yield Finding(
             "collapsed-palette",
-            70 if not found.telling else 40,
+            70 if not examined.telling else 40,
             f"half of the pictures have at most {facts.colors} colours"
             if facts.commonest < ONE_COLOR
             else f"one colour fills {percent(facts.commonest)} of a picture",

@@ -21,27 +21,29 @@ STILL_FALLING = 0.03
 BY_HEART_TOO_MUCH, GAP = 0.95, 0.2
 
 
-def network_findings(found: Examination) -> Iterator[Finding]:
+def network_findings(examined: Examination) -> Iterator[Finding]:
     """Judge units, gradients, size and sight, and how the loss behaves."""
     for rule in (_dead, _gradients, _sight, _heart, _stuck, _fine, _memory, _cost):
-        yield from rule(found)
+        yield from rule(examined)
 
 
-def _dead(found: Examination) -> Iterator[Finding]:
-    learns = found.asked is not None and chance_p(found.asked.right, found.chance) < SIGNIFICANT
+def _dead(examined: Examination) -> Iterator[Finding]:
+    learns = examined.asked is not None and chance_p(examined.asked.right, examined.chance) < SIGNIFICANT
     remedy = "take smaller steps: lower the rate"
-    remedy += "" if found.setup.fitting.standardize else ", and standardise the input"
+    remedy += "" if examined.setup.fitting.standardize else ", and standardise the input"
     # Where there is nothing to be learned, units fall silent for want of a use.
-    yield from unit_findings(found.probed, failing=found.failing and found.telling, learns=learns, remedy=remedy)
+    yield from unit_findings(
+        examined.probed, failing=examined.failing and examined.telling, learns=learns, remedy=remedy
+    )
 
 
-def _gradients(found: Examination) -> Iterator[Finding]:
-    yield from gradient_findings(found.probed, failing=found.failing)
+def _gradients(examined: Examination) -> Iterator[Finding]:
+    yield from gradient_findings(examined.probed, failing=examined.failing)
 
 
-def _sight(found: Examination) -> Iterator[Finding]:
-    if found.failing:
-        yield from sight_findings(found.test, found.seen)
+def _sight(examined: Examination) -> Iterator[Finding]:
+    if examined.failing:
+        yield from sight_findings(examined.test, examined.seen)
 
 
 def sight_findings(test: LabelTest, seen: Seen) -> Iterator[Finding]:
@@ -69,40 +71,40 @@ def sight_findings(test: LabelTest, seen: Seen) -> Iterator[Finding]:
         )
 
 
-def _heart(found: Examination) -> Iterator[Finding]:
-    if not found.failing or not found.probed.hearts or knows(found.probed.hearts[0]):
+def _heart(examined: Examination) -> Iterator[Finding]:
+    if not examined.failing or not examined.probed.hearts or knows(examined.probed.hearts[0]):
         return
     # Pictures that are alike for all that can be seen, or were made so, cannot be learned by heart by anything.
-    if not found.telling or any(each.destroys and each.name == "per_image" for each in found.changes):
+    if not examined.telling or any(each.destroys and each.name == "per_image" for each in examined.changes):
         return
-    if found.wider is not None and knows(found.wider):
+    if examined.wider is not None and knows(examined.wider):
         yield Finding(
             "too-small",
             80,
             "the network is too small: it cannot even learn one batch by heart, and a wider one can",
-            heart_lines([*found.probed.hearts, found.wider]),
+            heart_lines([*examined.probed.hearts, examined.wider]),
             "give it more filters (--option width=...)",
         )
         return
-    rescued = [heart for heart in found.probed.hearts[1:] if knows(heart)]
+    rescued = [heart for heart in examined.probed.hearts[1:] if knows(heart)]
     yield Finding(
         "no-overfit",
         50 if rescued else 65,
         "as asked for, it cannot even learn one batch by heart",
-        heart_lines(found.probed.hearts),
+        heart_lines(examined.probed.hearts),
         f"the same network can, {rescued[0].name}: do that" if rescued
         else "if the data are right, the network cannot pass on what it sees: look for dead layers, or take another",
     )  # fmt: skip
 
 
-def _stuck(found: Examination) -> Iterator[Finding]:
-    if found.asked is None or not found.failing:
+def _stuck(examined: Examination) -> Iterator[Finding]:
+    if examined.asked is None or not examined.failing:
         return
-    guess, last = math.log(found.classes), found.asked.losses[-1]
-    alone = found.asked.named == 1
+    guess, last = math.log(examined.classes), examined.asked.losses[-1]
+    alone = examined.asked.named == 1
     if abs(last - guess) > STUCK * guess and not alone:
         return
-    lines = [f"loss in the last pass: {last:.4g}; ln({found.classes}) = {guess:.4g}"]
+    lines = [f"loss in the last pass: {last:.4g}; ln({examined.classes}) = {guess:.4g}"]
     if alone:
         lines.append("it names one class for every picture")
     yield Finding(
@@ -110,29 +112,29 @@ def _stuck(found: Examination) -> Iterator[Finding]:
         45,
         "the loss stays where guessing puts it" if not alone else "it gives every picture the same answer",
         lines,
-        "this is how it shows, not why: see the other findings" + ("" if found.telling else " about the labels"),
+        "this is how it shows, not why: see the other findings" + ("" if examined.telling else " about the labels"),
     )
 
 
-def _fine(found: Examination) -> Iterator[Finding]:
-    reference = float(found.reference.mean())
-    if not found.failing or not found.telling or chance_p(found.reference, found.chance) >= SIGNIFICANT:
+def _fine(examined: Examination) -> Iterator[Finding]:
+    reference = float(examined.reference.mean())
+    if not examined.failing or not examined.telling or chance_p(examined.reference, examined.chance) >= SIGNIFICANT:
         return
-    low, high = interval(found.reference)
-    colors = found.test.accuracies[found.test.names.index("colors")]
+    low, high = interval(examined.reference)
+    colors = examined.test.accuracies[examined.test.names.index("colors")]
     lines = [
         f"a logistic regression on plain statistics: {percent(reference)} right ({percent(low)} to {percent(high)})",
         f"colours alone, left out in turn: {percent(colors)}",
     ]
-    other = found.helps("another network")
+    other = examined.helps("another network")
     if other is not None:
-        lines.append(f"{found.trials[-1][1].network} is right in {percent(other.accuracy)} after as many steps")
-    explained = any(found.helps(name) for name in ("standardised", "rate", "augmentation"))
+        lines.append(f"{examined.trials[-1][1].network} is right in {percent(other.accuracy)} after as many steps")
+    explained = any(examined.helps(name) for name in ("standardised", "rate", "augmentation"))
     remedy = (
         "take what works: tinct classify train without --network tries colour statistics and others, picks the best"
     )
-    asked = found.asked
-    if asked is None or chance_p(asked.right, found.chance) > CHANCE:
+    asked = examined.asked
+    if asked is None or chance_p(asked.right, examined.chance) > CHANCE:
         start = "the data are fine" if reference >= FINE else "the data hold something"
         title = f"{start}: plain statistics tell the classes apart, and the training does not"
         yield Finding("data-are-fine", 72 if other is not None and not explained else 40, title, lines, remedy)
@@ -147,9 +149,9 @@ def _fine(found: Examination) -> Iterator[Finding]:
     yield Finding("slower-than-statistics", 40, title, lines, remedy, sure=not falling)
 
 
-def _memory(found: Examination) -> Iterator[Finding]:
-    asked = found.asked
-    if asked is None or not found.failing or asked.learned < BY_HEART_TOO_MUCH:
+def _memory(examined: Examination) -> Iterator[Finding]:
+    asked = examined.asked
+    if asked is None or not examined.failing or asked.learned < BY_HEART_TOO_MUCH:
         return
     if asked.learned - asked.accuracy >= GAP:
         yield Finding(
@@ -157,20 +159,20 @@ def _memory(found: Examination) -> Iterator[Finding]:
             45,
             f"it learns by heart: {percent(asked.learned)} of the pictures trained on are right, "
             f"{percent(asked.accuracy)} of others",
-            [f"trained on {len(found.split.train)} here; with all the pictures there are it may be less"],
+            [f"trained on {len(examined.split.train)} here; with all the pictures there are it may be less"],
             "give more pictures, a smaller network, or changes that keep the label (mirrored, moved, lighter)",
-            sure=len(found.split.train) >= 0.6 * sum(found.counts.values()),
+            sure=len(examined.split.train) >= 0.6 * sum(examined.counts.values()),
         )
 
 
-def _cost(found: Examination) -> Iterator[Finding]:
-    if found.failing and found.steps < min(found.most, STEPS / 2) and found.operations:
+def _cost(examined: Examination) -> Iterator[Finding]:
+    if examined.failing and examined.steps < min(examined.most, STEPS / 2) and examined.operations:
         yield Finding(
             "few-steps",
             15,
-            f"{found.setup.network} costs so much that only {found.steps} steps were tried: what is said of its "
+            f"{examined.setup.network} costs so much that only {examined.steps} steps were tried: what is said of its "
             "training is unsure",
-            [f"{found.operations / 1e9:.1f} billion operations a picture, there and back"],
+            [f"{examined.operations / 1e9:.1f} billion operations a picture, there and back"],
             "examine a smaller form of it (--option width=...), or a smaller --size",
             sure=False,
         )

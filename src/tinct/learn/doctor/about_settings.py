@@ -26,35 +26,35 @@ CHANGES = {
 FAINT = 0.05
 
 
-def settings_findings(found: Examination) -> Iterator[Finding]:
+def settings_findings(examined: Examination) -> Iterator[Finding]:
     """Judge augmentation, input, rate and colour space."""
     for rule in (_changes, _input, _rate, _space):
-        yield from rule(found)
+        yield from rule(examined)
 
 
-def _changes(found: Examination) -> Iterator[Finding]:
-    helped = found.helps("augmentation")
-    proven = helped is not None or any(each.destroys for each in found.changes)
-    if not proven and not _likely(found):
+def _changes(examined: Examination) -> Iterator[Finding]:
+    helped = examined.helps("augmentation")
+    proven = helped is not None or any(each.destroys for each in examined.changes)
+    if not proven and not _likely(examined):
         return
-    blamed = suspects(found.changes, found.setup.fitting.augmentation)
-    guilty = [each for each in found.changes[1:] if each.name in blamed] or found.changes[:1]
+    blamed = suspects(examined.changes, examined.setup.fitting.augmentation)
+    guilty = [each for each in examined.changes[1:] if each.name in blamed] or examined.changes[:1]
     what = [CHANGES[name] for name in blamed] or ["what is done to the pictures"]
 
     def line(each: ChangeFacts) -> str:
         return f"{CHANGES[each.name]}: plain statistics fall from {percent(each.before)} to {percent(each.after)}"
 
     evidence = [f"{line(each)} (p = {each.p:.2g})" for each in guilty]
-    if found.changes[0] not in guilty and not any(each.destroys for each in guilty):
-        evidence.append(line(found.changes[0]))
-    together = found.helps("all of these") if blamed else None
+    if examined.changes[0] not in guilty and not any(each.destroys for each in guilty):
+        evidence.append(line(examined.changes[0]))
+    together = examined.helps("all of these") if blamed else None
     if helped is not None:
-        evidence.append(_gain(found, helped, "without it"))
+        evidence.append(_gain(examined, helped, "without it"))
     elif together is not None:
-        evidence.append(_gain(found, together, "without it and with all else that was changed"))
+        evidence.append(_gain(examined, together, "without it and with all else that was changed"))
     yield Finding(
         "augmentation",
-        (95 if proven else 75) if found.failing else 60,
+        (95 if proven else 75) if examined.failing else 60,
         f"{' and '.join(what)} {'destroy' if len(what) > 1 else 'destroys'} what tells the classes apart",
         evidence,
         "leave it out of the training; mirrored, moved, and lighter or darker pictures keep their hue",
@@ -62,15 +62,15 @@ def _changes(found: Examination) -> Iterator[Finding]:
     )
 
 
-def _likely(found: Examination) -> bool:
+def _likely(examined: Examination) -> bool:
     """Whether a training that fails changes colours, at some cost that is measured on too few pictures for a proof."""
-    if not found.failing or not found.setup.fitting.augmentation.destroys_color:
+    if not examined.failing or not examined.setup.fitting.augmentation.destroys_color:
         return False
-    return any(each.before - each.after >= WORTH and each.p < CHANCE for each in found.changes)
+    return any(each.before - each.after >= WORTH and each.p < CHANCE for each in examined.changes)
 
 
-def _gain(found: Examination, trial: Trial, how: str) -> str:
-    asked = found.asked
+def _gain(examined: Examination, trial: Trial, how: str) -> str:
+    asked = examined.asked
     before = asked.accuracy if asked is not None else math.nan
     low, high = interval(trial.right)
     return (
@@ -79,32 +79,32 @@ def _gain(found: Examination, trial: Trial, how: str) -> str:
     )
 
 
-def _input(found: Examination) -> Iterator[Finding]:
-    if found.setup.fitting.standardize or not found.channels:
+def _input(examined: Examination) -> Iterator[Finding]:
+    if examined.setup.fitting.standardize or not examined.channels:
         return
-    sizes = [each.size for each in found.channels]
-    strongest = max(found.channels, key=lambda each: each.ratio)
+    sizes = [each.size for each in examined.channels]
+    strongest = max(examined.channels, key=lambda each: each.ratio)
     unscaled = max(sizes) > LARGEST_INPUT or max(sizes) < SMALLEST_INPUT
     if not unscaled and strongest.ratio >= FAINT:
         return
-    best = max(found.others, key=lambda each: each.ratio)
+    best = max(examined.others, key=lambda each: each.ratio)
     evidence = [
         f"{each.name}: mean {each.mean:.4g}, spread {each.spread:.3g}; the classes' means are {each.signal:.2g} apart: "
         f"{percent(each.ratio)} of what the network gets"
-        for each in found.channels[:4]
+        for each in examined.channels[:4]
     ]
     evidence.append(
         f"standardised, {strongest.name} would have {percent(strongest.signal / max(strongest.spread, 1e-9))}"
     )
     if best.ratio > 2 * strongest.ratio:
         evidence.append(f"most would be in {best.name}: {percent(best.ratio)} of its size")
-    alone, together = found.helps("standardised"), found.helps("all of these")
+    alone, together = examined.helps("standardised"), examined.helps("all of these")
     if alone is not None:
-        evidence.append(_gain(found, alone, "with each channel standardised"))
+        evidence.append(_gain(examined, alone, "with each channel standardised"))
     elif together is not None:
-        evidence.append(_gain(found, together, "standardised and with all else that was changed"))
-    weight = 30 if not found.failing else 95 if alone else 85 if together else 80 if unscaled else 60
-    if not found.failing:
+        evidence.append(_gain(examined, together, "standardised and with all else that was changed"))
+    weight = 30 if not examined.failing else 95 if alone else 85 if together else 80 if unscaled else 60
+    if not examined.failing:
         evidence.append("this training got away with it; with another seed or rate it may not")
     yield Finding(
         "unscaled-input" if unscaled else "low-contrast",
@@ -118,59 +118,59 @@ def _input(found: Examination) -> Iterator[Finding]:
     )
 
 
-def _rate(found: Examination) -> Iterator[Finding]:
-    asked, rates = found.setup.fitting.learning_rate, found.probed.range
-    other = found.probed.better_rate
-    if rates is None or found.asked is None:
+def _rate(examined: Examination) -> Iterator[Finding]:
+    asked, rates = examined.setup.fitting.learning_rate, examined.probed.range
+    other = examined.probed.better_rate
+    if rates is None or examined.asked is None:
         return
-    broken = found.asked.broken
-    beyond = rates.breaks is not None and asked >= rates.breaks and found.failing and found.telling
-    helped = found.helps("rate")
-    together = found.helps("all of these") if other is not None else None
+    broken = examined.asked.broken
+    beyond = rates.breaks is not None and asked >= rates.breaks and examined.failing and examined.telling
+    helped = examined.helps("rate")
+    together = examined.helps("all of these") if other is not None else None
     if not broken and helped is None and together is None and not beyond:
         return
     high = broken or beyond or (other is not None and other < asked)
     evidence = [f"asked for: {asked:g}", range_line(rates)]
-    evidence += heart_lines([heart for heart in found.probed.hearts if heart.rate in (asked, other)])
+    evidence += heart_lines([heart for heart in examined.probed.hearts if heart.rate in (asked, other)])
     if broken:
         evidence.append("the loss is no number any more")
     if helped is not None and other is not None:
-        evidence.append(_gain(found, helped, f"at a rate of {other:.1g}"))
+        evidence.append(_gain(examined, helped, f"at a rate of {other:.1g}"))
     elif together is not None:
-        evidence.append(_gain(found, together, "with this and all else that was changed"))
+        evidence.append(_gain(examined, together, "with this and all else that was changed"))
     if helped is None and together is not None:  # the rate that did well together with the other changes
-        other = next(each.fitting.learning_rate for trial, each in found.trials if trial is together)
+        other = next(each.fitting.learning_rate for trial, each in examined.trials if trial is together)
     good = f"use --lr {other:.1g}" if other is not None else f"use a rate well below {asked:g}"
-    usual = found.setup.network in NETWORKS and NETWORKS[found.setup.network].learning_rate == asked
+    usual = examined.setup.network in NETWORKS and NETWORKS[examined.setup.network].learning_rate == asked
     yield Finding(
         "rate-high" if high else "rate-low",
         90 if helped is not None or broken else 75,
-        f"the learning rate is too {'high' if high else 'low'}" + ("" if high else f" for {found.steps} steps"),
+        f"the learning rate is too {'high' if high else 'low'}" + ("" if high else f" for {examined.steps} steps"),
         evidence,
-        good + (" on standardised input, or leave it to tinct" if not found.setup.fitting.standardize else
+        good + (" on standardised input, or leave it to tinct" if not examined.setup.fitting.standardize else
                 "; tinct's own is meant for trainings of many more steps" if usual else
                 ", or leave it to tinct (without --lr)"),
         sure=helped is not None or broken,
     )  # fmt: skip
 
 
-def _space(found: Examination) -> Iterator[Finding]:
-    helped = found.helps("colour space")
-    if helped is None or found.spaces is None:
+def _space(examined: Examination) -> Iterator[Finding]:
+    helped = examined.helps("colour space")
+    if helped is None or examined.spaces is None:
         return
     # Where something else helps as much, the space is not what is wrong.
-    others = [found.helps(name) for name in ("augmentation", "standardised", "rate")]
+    others = [examined.helps(name) for name in ("augmentation", "standardised", "rate")]
     if any(each is not None and each.accuracy >= helped.accuracy - MARGIN for each in others):
         return
-    named = dict(zip(found.spaces.names, found.spaces.accuracies, strict=True))
+    named = dict(zip(examined.spaces.names, examined.spaces.accuracies, strict=True))
     evidence = [f"means and spreads in {name}: {percent(value)}" for name, value in named.items()]
-    own = max((value for name, value in named.items() if name in found.setup.color_space.split("+")), default=0.0)
+    own = max((value for name, value in named.items() if name in examined.setup.color_space.split("+")), default=0.0)
     worse = max(named.values()) - own >= SPACE_MARGIN
     yield Finding(
         "color-space",
         75 if worse else 35,
-        f"{found.setup.color_space} is not the space to see these classes in" if worse
-        else f"in lab+hsv it learns faster than in {found.setup.color_space}",
-        [_gain(found, helped, "in lab+hsv"), *evidence],
+        f"{examined.setup.color_space} is not the space to see these classes in" if worse
+        else f"in lab+hsv it learns faster than in {examined.setup.color_space}",
+        [_gain(examined, helped, "in lab+hsv"), *evidence],
         "use --color-space lab+hsv, or let tinct try them all",
     )  # fmt: skip

@@ -85,18 +85,18 @@ def try_changes(
     return [together, *(facts(name, _only(change, [name])) for name in active)]
 
 
-def suspects(found: list[ChangeFacts], change: Augmentation) -> list[str]:
+def suspects(tried: list[ChangeFacts], change: Augmentation) -> list[str]:
     """Name the changes that may be what takes the label away.
 
     Args:
-        found: as `try_changes` gives them.
+        tried: as `try_changes` gives them.
         change: what was asked for.
 
     Returns:
         Those that alone cost plain statistics much; otherwise all that change colours: what some statistics get over
         may still be too much for a network.
     """
-    return [each.name for each in found[1:] if each.destroys] or change.destroys_color
+    return [facts.name for facts in tried[1:] if facts.destroys] or change.destroys_color
 
 
 def _only(change: Augmentation, names: list[str]) -> Augmentation:

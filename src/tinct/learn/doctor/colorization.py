@@ -97,15 +97,15 @@ def examine_training(
     bins = None
     if training.task == "bins":
         bins = learn_bins(replace(training, bins_from=BINS_FROM), source)
-    found = _measure(training, source, bins, steps, progress or (lambda done, total: None))
+    examined = _measure(training, source, bins, steps, progress or (lambda done, total: None))
     return conclude(
-        found,
+        examined,
         (_about_network, _about_rate, _about_learning),
         subject=training.data,
         setup=training.to_json(),
         verdict=_verdict,
-        facts=_facts(found, source.count),
-        measurements=_measurements(found),
+        facts=_facts(examined, source.count),
+        measurements=_measurements(examined),
         began=began,
     )
 
@@ -126,9 +126,9 @@ def examine_with_data(training: Training, *, progress: Callable[[int, int], None
         DataError: no photographs.
         ModelError: weights to start from cannot be read.
     """
-    found = examine_training(training, progress=progress)
+    examined = examine_training(training, progress=progress)
     if not Path(training.data).is_dir():
-        return found
+        return examined
     many = any(len(pictures) > LOOKED_AT for pictures in find_splits(training.data).values())
     report = inspect_data(training.data, limit=LOOKED_AT if many else None, seed=training.seed)
     warnings = [
@@ -137,7 +137,7 @@ def examine_with_data(training: Training, *, progress: Callable[[int, int], None
         # What says nothing of a training is left to `tinct data`.
         if each.kind not in ("squeezed", "rare-bins", "foreign-bins")
     ]
-    return replace(found, findings=in_order([*found.findings, *warnings]))
+    return replace(examined, findings=in_order([*examined.findings, *warnings]))
 
 
 def _measure(
@@ -183,10 +183,10 @@ def _measure(
         alike=ALIKE_RATES,
         tick=lambda: progress(next(done), 4),
     )
-    found, used = _Examined(probed, steps), probed.hearts[0].rate
-    _short_training(found, task, make(), islice(batches, steps), others, used, optimizer, training.clip)
+    examined, used = _Examined(probed, steps), probed.hearts[0].rate
+    _short_training(examined, task, make(), islice(batches, steps), others, used, optimizer, training.clip)
     progress(4, 4)
-    return found
+    return examined
 
 
 def _task(training: Training, network: Network, bins: ColorBins | None) -> ColorizeTask:
@@ -195,7 +195,7 @@ def _task(training: Training, network: Network, bins: ColorBins | None) -> Color
 
 
 def _short_training(
-    found: _Examined,
+    examined: _Examined,
     task: ColorizeTask,
     network: Network,
     batches: Any,
@@ -214,12 +214,12 @@ def _short_training(
         if clip:
             nn.utils.clip_grad_norm_(network.parameters(), clip)
         moves.step()
-        found.losses.append(float(loss.detach()))
+        examined.losses.append(float(loss.detach()))
     network.eval()
     with torch.no_grad():
-        found.reached = float(torch.stack([_loss(task, network, batch) for batch in others]).mean())
-    found.held_out = _guess(task, others)
-    found.probed.after = dead_units(network, _luma(others[0], task.space))
+        examined.reached = float(torch.stack([_loss(task, network, batch) for batch in others]).mean())
+    examined.held_out = _guess(task, others)
+    examined.probed.after = dead_units(network, _luma(others[0], task.space))
 
 
 def _luma(batch: Batch, space: str) -> torch.Tensor:
@@ -252,10 +252,10 @@ def _guess(task: ColorizeTask, batches: list[Batch]) -> float:
             rows.append(task.table.encode(truth)[inside])
         else:
             rows.append(truth.permute(0, 2, 3, 1)[inside] / (1.0 if task.task == "rgb" else task.chroma_scale))
-    found = torch.cat(rows)
+    examined = torch.cat(rows)
     if task.table is None:
-        return float(found.var(dim=0, correction=0).mean())
-    weighed = torch.bincount(found, minlength=len(task.table.weights)).double() / len(found) * task.table.weights
+        return float(examined.var(dim=0, correction=0).mean())
+    weighed = torch.bincount(examined, minlength=len(task.table.weights)).double() / len(examined) * task.table.weights
     shares = weighed / weighed.sum()
     return float(-(weighed * torch.log(shares.clamp(min=1e-12))).sum())
 
@@ -264,46 +264,46 @@ def _known(heart: ByHeart, guess: float) -> bool:
     return bool(heart.losses) and heart.losses[-1] < KNOWN * guess
 
 
-def _heart_lines(found: Evidence) -> list[str]:
-    return [f"{line}; one answer for all pixels has {found.guess:.3g}" for line in heart_lines(found.hearts)]
+def _heart_lines(examined: Evidence) -> list[str]:
+    return [f"{line}; one answer for all pixels has {examined.guess:.3g}" for line in heart_lines(examined.hearts)]
 
 
-def _about_network(found: _Examined) -> Iterator[Finding]:
+def _about_network(examined: _Examined) -> Iterator[Finding]:
     remedy = "lower the rate, or take a network with batch norm (--network tinct)"
-    yield from unit_findings(found.probed, failing=found.failing, learns=False, remedy=remedy)
-    yield from gradient_findings(found.probed, failing=found.failing)
+    yield from unit_findings(examined.probed, failing=examined.failing, learns=False, remedy=remedy)
+    yield from gradient_findings(examined.probed, failing=examined.failing)
 
 
-def _about_learning(found: _Examined) -> Iterator[Finding]:
-    hearts, guess = found.probed.hearts, found.probed.guess
+def _about_learning(examined: _Examined) -> Iterator[Finding]:
+    hearts, guess = examined.probed.hearts, examined.probed.guess
     if not _known(hearts[0], guess):
         rescued = len(hearts) > 1 and _known(hearts[1], guess)
         yield Finding(
             "no-overfit", 50 if rescued else 65, "as asked for, it cannot even learn one batch by heart",
-            _heart_lines(found.probed),
+            _heart_lines(examined.probed),
             f"at a rate of {hearts[1].rate:.1g} it can" if rescued else
             "take a larger network; where that fails as well, look at the photographs with tinct data",
-            sure=found.steps >= STEPS,
+            sure=examined.steps >= STEPS,
         )  # fmt: skip
-    if not found.reached < STUCK * found.held_out:
+    if not examined.reached < STUCK * examined.held_out:
         yield Finding(
             "stuck", 45, "it is no better than one answer for all pixels",
-            [f"loss on other photographs {found.reached:.4g} after {len(found.losses)} steps; one answer for all "
-             f"pixels has {found.held_out:.4g}"],
+            [f"loss on other photographs {examined.reached:.4g} after {len(examined.losses)} steps; one answer for all "
+             f"pixels has {examined.held_out:.4g}"],
             "this is how it shows, not why: see the other findings",
-            sure=found.steps >= STEPS,
+            sure=examined.steps >= STEPS,
         )  # fmt: skip
 
 
-def _about_rate(found: _Examined) -> Iterator[Finding]:
-    probed = found.probed
+def _about_rate(examined: _Examined) -> Iterator[Finding]:
+    probed = examined.probed
     other, breaks = probed.better_rate, probed.range.breaks if probed.range else None
     if probed.rate is None or other is None:
         return
     beyond = breaks is not None and probed.rate >= breaks
     rescued = len(probed.hearts) > 1 and _known(probed.hearts[1], probed.guess)
-    broken = not all(map(math.isfinite, (*found.losses, found.reached)))
-    if not (rescued or broken or (beyond and found.failing)):
+    broken = not all(map(math.isfinite, (*examined.losses, examined.reached)))
+    if not (rescued or broken or (beyond and examined.failing)):
         return
     high = broken or beyond or probed.rate > other
     lines = [f"asked for: {probed.rate:g}", f"the range test suggests {other:.1g}", *_heart_lines(probed)]
@@ -316,33 +316,33 @@ def _about_rate(found: _Examined) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _verdict(found: _Examined, findings: list[Finding]) -> str:
+def _verdict(examined: _Examined, findings: list[Finding]) -> str:
     reached = (
-        f"loss {found.reached:.3g} on other photographs after {len(found.losses)} steps; one answer for all pixels has "
-        f"{found.held_out:.3g}"
+        f"loss {examined.reached:.3g} on other photographs after {len(examined.losses)} steps; one answer for all "
+        f"pixels has {examined.held_out:.3g}"
     )
-    if not found.failing:
+    if not examined.failing:
         return f"it learns: {reached}"
     return f"it does not learn: {reached}; {findings[0].title}" if findings else f"it learns little: {reached}"
 
 
-def _facts(found: _Examined, count: int) -> list[str]:
+def _facts(examined: _Examined, count: int) -> list[str]:
     return [
-        f"{count:,} photographs to train on; experiments on squares of {CROP} pixels, {BATCH} at a time, {found.steps} "
-        "steps each",
+        f"{count:,} photographs to train on; experiments on squares of {CROP} pixels, {BATCH} at a time, "
+        f"{examined.steps} steps each",
         "luma comes in 0..1 and is standardised inside the network: there is nothing to scale",
-        *([f"rates: {range_line(found.probed.range)}"] if found.probed.range else []),
-        *_heart_lines(found.probed),
+        *([f"rates: {range_line(examined.probed.range)}"] if examined.probed.range else []),
+        *_heart_lines(examined.probed),
     ]
 
 
-def _measurements(found: _Examined) -> dict[str, Any]:
+def _measurements(examined: _Examined) -> dict[str, Any]:
     return {
-        "rate": found.probed.rate,
-        "guess": found.probed.guess,
-        "steps": found.steps,
-        **found.probed.to_json(),
-        "losses": [loss if math.isfinite(loss) else None for loss in found.losses],
-        "reached": found.reached if math.isfinite(found.reached) else None,
-        "one_answer": found.held_out,
+        "rate": examined.probed.rate,
+        "guess": examined.probed.guess,
+        "steps": examined.steps,
+        **examined.probed.to_json(),
+        "losses": [loss if math.isfinite(loss) else None for loss in examined.losses],
+        "reached": examined.reached if math.isfinite(examined.reached) else None,
+        "one_answer": examined.held_out,
     }

@@ -109,24 +109,24 @@ def run_probes(
     Returns:
         The evidence; `hearts` has the attempt as asked and, where it failed, one at another rate.
     """
-    found = Evidence(rate, probe.guess, alike, dead_units(probe.make(), values), gradients(probe))
+    evidence = Evidence(rate, probe.guess, alike, dead_units(probe.make(), values), gradients(probe))
     tick()
-    found.range = range_of_rates(probe, steps=range_steps)
+    evidence.range = range_of_rates(probe, steps=range_steps)
     tick()
 
     def attempt(name: str, rate: float) -> None:
         heart = learn_by_heart(probe, name=name, rate=rate, steps=heart_steps, accuracy=accuracy, stop=stop)
-        found.hearts.append(heart)
+        evidence.hearts.append(heart)
 
-    attempt("as asked" if rate else "at the rate found", rate or found.range.suggested or USUAL_RATE)
-    if not known(found.hearts[0]) and found.better_rate is not None:
-        attempt("at another rate", found.better_rate)
+    attempt("as asked" if rate else "at the rate found", rate or evidence.range.suggested or USUAL_RATE)
+    if not known(evidence.hearts[0]) and evidence.better_rate is not None:
+        attempt("at another rate", evidence.better_rate)
     tick()
-    return found
+    return evidence
 
 
 def conclude(
-    found: Examined,
+    examined: Examined,
     rules: Iterable[Rule[Examined]],
     *,
     subject: str,
@@ -139,7 +139,7 @@ def conclude(
     """Put what was measured before the rules, and their findings in order.
 
     Args:
-        found: what was measured.
+        examined: what was measured.
         rules: of each finding, or several that belong together.
         subject: what was looked at.
         setup: the training in question, as plain values.
@@ -148,31 +148,31 @@ def conclude(
         measurements: as plain values.
         began: `time.perf_counter()` at the start.
     """
-    findings = in_order([finding for rule in rules for finding in rule(found)])
+    findings = in_order([finding for rule in rules for finding in rule(examined)])
     seconds = time.perf_counter() - began
-    return Diagnosis(subject, setup, verdict(found, findings), facts, findings, measurements, seconds)
+    return Diagnosis(subject, setup, verdict(examined, findings), facts, findings, measurements, seconds)
 
 
-def unit_findings(found: Evidence, *, failing: bool, learns: bool, remedy: str) -> Iterator[Finding]:
+def unit_findings(evidence: Evidence, *, failing: bool, learns: bool, remedy: str) -> Iterator[Finding]:
     """Judge ReLUs before and after a training that is failing, or learns a little all the same."""
-    born = born_dead(found.before)
+    born = born_dead(evidence.before)
     if born:
         yield Finding(
             "dead-network",
             95,
             f"the network is dead before the first step: {born[0].name} gives 0 for every picture",
-            [f"{each.name}: {percent(each.dead)} of {each.units} units never answer" for each in found.before],
+            [f"{each.name}: {percent(each.dead)} of {each.units} units never answer" for each in evidence.before],
             "look at how its weights and biases start (He et al. 2015), and at the size of its input",
         )
         return
-    worst = max(found.after, key=lambda each: each.dead, default=None)
+    worst = max(evidence.after, key=lambda each: each.dead, default=None)
     if worst is None or worst.dead < CRIPPLED or not failing:
         return
-    before = {each.name: each for each in found.before}
+    before = {each.name: each for each in evidence.before}
     lines = [
         f"{each.name}: {percent(each.dead)} of {each.units} units never answer any more, "
         f"{percent(before[each.name].dead)} before the first step"
-        for each in found.after
+        for each in evidence.after
         if each.name in before
     ]
     yield Finding(
@@ -184,16 +184,16 @@ def unit_findings(found: Evidence, *, failing: bool, learns: bool, remedy: str) 
     )
 
 
-def gradient_findings(found: Evidence, *, failing: bool) -> Iterator[Finding]:
+def gradient_findings(evidence: Evidence, *, failing: bool) -> Iterator[Finding]:
     """Judge the gradients of a training that is failing; those of a dead network say nothing."""
-    if not failing or born_dead(found.before):
+    if not failing or born_dead(evidence.before):
         return
-    ratios = [each.ratio for each in found.layers]
+    ratios = [each.ratio for each in evidence.layers]
     lines = [
         f"{each.name}: gradient {each.gradient:.2g}, weights {each.weights:.2g}: {each.ratio:.2g}"
-        for each in found.layers
+        for each in evidence.layers
     ]
-    if explode(found.layers):
+    if explode(evidence.layers):
         highest = max((each for each in ratios if not math.isnan(each)), default=math.nan)
         yield Finding(
             "exploding-gradients",
@@ -202,11 +202,11 @@ def gradient_findings(found: Evidence, *, failing: bool) -> Iterator[Finding]:
             lines,
             "standardise the input; clip gradients; add batch norm between layers",
         )
-    elif vanish(found.layers):
+    elif vanish(evidence.layers):
         yield Finding(
             "vanishing-gradients",
             80,
-            f"gradients vanish on the way back: {found.layers[0].name} gets {ratios[0] / max(*ratios, 1e-30):.1g} "
+            f"gradients vanish on the way back: {evidence.layers[0].name} gets {ratios[0] / max(*ratios, 1e-30):.1g} "
             "of what the layer that learns most gets",
             lines,
             "use ReLU instead of sigmoid or tanh, batch norm, or fewer layers",
@@ -224,12 +224,12 @@ def heart_lines(hearts: Iterable[ByHeart]) -> list[str]:
     ]
 
 
-def range_line(found: RateRange) -> str:
+def range_line(rates: RateRange) -> str:
     """Return the range of rates in a line."""
-    if found.lowest is None:
+    if rates.lowest is None:
         return "the loss on one batch did not fall at any rate"
-    end = f", breaks at {found.breaks:.2g}" if found.breaks is not None else ""
-    return f"the loss is lowest at {found.lowest:.2g}{end}; {found.suggested:.1g} suggested"
+    end = f", breaks at {rates.breaks:.2g}" if rates.breaks is not None else ""
+    return f"the loss is lowest at {rates.lowest:.2g}{end}; {rates.suggested:.1g} suggested"
 
 
 def heart_json(heart: ByHeart) -> dict[str, Any]:

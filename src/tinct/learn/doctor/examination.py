@@ -144,24 +144,24 @@ class Examination:
         return None
 
 
-def channels_as_seen(found: Examination, mean: list[float], std: list[float]) -> list[ChannelFacts]:
+def channels_as_seen(examined: Examination, mean: list[float], std: list[float]) -> list[ChannelFacts]:
     """Return the channels as the network gets them: less `mean`, divided by `std`."""
-    rows = _moments(found, found.setup.color_space)
+    rows = _moments(examined, examined.setup.color_space)
     return [
         ChannelFacts(row.name, (row.mean - one) / other, row.spread / other, row.signal / other)
         for row, one, other in zip(rows, mean, std, strict=True)
     ]
 
 
-def channels_of_spaces(found: Examination) -> list[ChannelFacts]:
-    if found.loaded.labelled.kind != PICTURE:
-        return _moments(found, "")
-    return [row for name in INPUT_SPACES for row in _moments(found, name)]
+def channels_of_spaces(examined: Examination) -> list[ChannelFacts]:
+    if examined.loaded.labelled.kind != PICTURE:
+        return _moments(examined, "")
+    return [row for name in INPUT_SPACES for row in _moments(examined, name)]
 
 
-def _moments(found: Examination, space: str) -> list[ChannelFacts]:
-    labels = found.loaded.labelled.labels[found.split.train]
-    means, spreads = channel_moments(found.loaded.pixels[found.split.train], color_space=space)
+def _moments(examined: Examination, space: str) -> list[ChannelFacts]:
+    labels = examined.loaded.labelled.labels[examined.split.train]
+    means, spreads = channel_moments(examined.loaded.pixels[examined.split.train], color_space=space)
     names = input_space(space).channels if space else [f"channel {index + 1}" for index in range(means.shape[1])]
     middle = means.mean(axis=0)
     spread = np.sqrt((spreads.astype(np.float64) ** 2 + (means - middle) ** 2).mean(axis=0))
@@ -170,28 +170,30 @@ def _moments(found: Examination, space: str) -> list[ChannelFacts]:
     return [ChannelFacts(*row) for row in zip(names, middle.tolist(), spread.tolist(), signal.tolist(), strict=True)]
 
 
-def measurements(found: Examination) -> dict[str, Any]:
+def measurements(examined: Examination) -> dict[str, Any]:
     """Return all numbers as plain values."""
-    probed = found.probed.to_json()
+    probed = examined.probed.to_json()
     return {
-        "classes": found.counts,
-        "looked_at": {"train": len(found.split.train), "val": len(found.split.val)},
-        "chance": found.chance,
-        "rate": found.setup.fitting.learning_rate if found.setup.learns_by_steps else None,
-        "grey": float(found.grey.mean()),
-        "copies": found.copies,
-        "leaks": found.leaks,
-        "files": asdict(found.files) if found.files else None,
-        "labels": found.test.to_json(),
-        "spaces": found.spaces.to_json() if found.spaces else None,
-        "curve": [asdict(each) for each in found.curve],
-        "reference": float(found.reference.mean()),
-        "changes": [asdict(each) for each in found.changes],
-        "channels": [{**asdict(each), "ratio": each.ratio} for each in found.channels],
-        "other_channels": [{**asdict(each), "ratio": each.ratio} for each in found.others],
-        "steps": found.steps,
+        "classes": examined.counts,
+        "looked_at": {"train": len(examined.split.train), "val": len(examined.split.val)},
+        "chance": examined.chance,
+        "rate": examined.setup.fitting.learning_rate if examined.setup.learns_by_steps else None,
+        "grey": float(examined.grey.mean()),
+        "copies": examined.copies,
+        "leaks": examined.leaks,
+        "files": asdict(examined.files) if examined.files else None,
+        "labels": examined.test.to_json(),
+        "spaces": examined.spaces.to_json() if examined.spaces else None,
+        "curve": [asdict(each) for each in examined.curve],
+        "reference": float(examined.reference.mean()),
+        "changes": [asdict(each) for each in examined.changes],
+        "channels": [{**asdict(each), "ratio": each.ratio} for each in examined.channels],
+        "other_channels": [{**asdict(each), "ratio": each.ratio} for each in examined.others],
+        "steps": examined.steps,
         **probed,
-        "by_heart": [*probed["by_heart"], *([heart_json(found.wider)] if found.wider else [])],
-        "sees": found.seen.pixels,
-        "trials": [each.to_json() for each in [*([found.asked] if found.asked else []), *(t for t, _ in found.trials)]],
+        "by_heart": [*probed["by_heart"], *([heart_json(examined.wider)] if examined.wider else [])],
+        "sees": examined.seen.pixels,
+        "trials": [
+            each.to_json() for each in [*([examined.asked] if examined.asked else []), *(t for t, _ in examined.trials)]
+        ],
     }

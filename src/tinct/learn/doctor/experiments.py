@@ -28,45 +28,45 @@ WIDER: dict[str, float] = {"small_cnn": 64, "long_kernels": 64, "two_branch": 1.
 STACKED = "lab+hsv"
 
 
-def experiment(found: Examination, *, steps: int, tick: Callable[[], None]) -> None:
+def experiment(examined: Examination, *, steps: int, tick: Callable[[], None]) -> None:
     """Do everything that needs the network, and note it in the examination.
 
     Args:
-        found: what was measured of the data.
+        examined: what was measured of the data.
         steps: of each short training, at most.
         tick: called after each experiment.
     """
-    setup, labels = found.setup, found.loaded.labelled.labels
-    found.most = steps
-    bench = Bench(found.loaded.pixels, labels, found.classes, found.split, steps)
+    setup, labels = examined.setup, examined.loaded.labelled.labels
+    examined.most = steps
+    bench = Bench(examined.loaded.pixels, labels, examined.classes, examined.split, steps)
     if setup.learns_by_steps:
         trained = bench.begin(setup)
         values = seen(trained, bench.train[:PROBED])
-        found.steps, found.operations = steps_for(
+        examined.steps, examined.operations = steps_for(
             trained.network, values, batch_size=setup.fitting.batch_size, most=steps
         )
-        bench = replace(bench, steps=found.steps)
-        found.channels = channels_as_seen(found, trained.mean, trained.std)
-        found.others = channels_of_spaces(found)
-        found.seen = receptive_field(trained.network, values[:8])
+        bench = replace(bench, steps=examined.steps)
+        examined.channels = channels_as_seen(examined, trained.mean, trained.std)
+        examined.others = channels_of_spaces(examined)
+        examined.seen = receptive_field(trained.network, values[:8])
         tick()
-        _probe(found, bench, values, share=found.steps / steps)
+        _probe(examined, bench, values, share=examined.steps / steps)
         tick()
-    found.asked = bench.run("as asked", setup)
-    found.probed.after = found.asked.units
+    examined.asked = bench.run("as asked", setup)
+    examined.probed.after = examined.asked.units
     tick()
-    if setup.learns_by_steps and found.failing and found.telling:
-        _vary(found, bench, tick)
+    if setup.learns_by_steps and examined.failing and examined.telling:
+        _vary(examined, bench, tick)
 
 
-def _probe(found: Examination, bench: Bench, values: torch.Tensor, *, share: float) -> None:
+def _probe(examined: Examination, bench: Bench, values: torch.Tensor, *, share: float) -> None:
     """Raise the rate, and learn one batch by heart: as asked and, where that fails, otherwise."""
-    setup = found.setup
+    setup = examined.setup
     turns = max(FEWEST, round(HEART_STEPS * share))
-    stop = BY_HEART * math.log(found.classes)
+    stop = BY_HEART * math.log(examined.classes)
     probe, right = bench.probe(setup)
     rate = setup.fitting.learning_rate
-    found.probed = run_probes(
+    examined.probed = run_probes(
         probe,
         values,
         rate=rate,
@@ -77,7 +77,7 @@ def _probe(found: Examination, bench: Bench, values: torch.Tensor, *, share: flo
         accuracy=right,
         alike=ALIKE_RATES,
     )
-    hearts = found.probed.hearts
+    hearts = examined.probed.hearts
 
     def attempt(name: str, asked: Setup, rate: float) -> ByHeart:
         probe, right = bench.probe(asked)
@@ -89,9 +89,9 @@ def _probe(found: Examination, bench: Bench, values: torch.Tensor, *, share: flo
     if not any(map(knows, hearts)) and setup.network in WIDER:
         wider = replace(setup, options={**setup.options, "width": WIDER[setup.network]})
         try:
-            found.wider = attempt(f"with a width of {WIDER[setup.network]:g}", wider, min(rate, USUAL_RATE))
+            examined.wider = attempt(f"with a width of {WIDER[setup.network]:g}", wider, min(rate, USUAL_RATE))
         except SettingError:  # it does not go with the other options
-            found.wider = None
+            examined.wider = None
 
 
 def knows(heart: ByHeart) -> bool:
@@ -99,18 +99,18 @@ def knows(heart: ByHeart) -> bool:
     return heart.accuracy >= KNOWN
 
 
-def _vary(found: Examination, bench: Bench, tick: Callable[[], None]) -> None:
+def _vary(examined: Examination, bench: Bench, tick: Callable[[], None]) -> None:
     """Train again with one setting changed at a time, then all of them, then another network, until one learns."""
-    setup = found.setup
-    changes = _changes(found)
+    setup = examined.setup
+    changes = _changes(examined)
 
     def run(name: str, changed: Setup) -> None:
-        found.trials.append((bench.run(name, changed), changed))
+        examined.trials.append((bench.run(name, changed), changed))
         tick()
 
     for name, change in changes.items():
         run(name, change(setup))
-    if any(not found.falls_short(trial) for trial, _ in found.trials):
+    if any(not examined.falls_short(trial) for trial, _ in examined.trials):
         return
     sound = setup
     for change in changes.values():
@@ -119,22 +119,22 @@ def _vary(found: Examination, bench: Bench, tick: Callable[[], None]) -> None:
         sound = _fitted(sound, learning_rate=USUAL_RATE)
     if len(changes) > 1:
         run("all of these", sound)
-    if not found.trials or found.falls_short(found.trials[-1][0]):
+    if not examined.trials or examined.falls_short(examined.trials[-1][0]):
         name = "color_first" if setup.network != "color_first" else "small_cnn"
         run("another network", Setup(name, {}, STACKED if setup.color_space else "", Fitting(seed=setup.fitting.seed)))
 
 
-def _changes(found: Examination) -> dict[str, Callable[[Setup], Setup]]:
+def _changes(examined: Examination) -> dict[str, Callable[[Setup], Setup]]:
     """Say what is changed: everything that may be why nothing is learned."""
-    setup = found.setup
+    setup = examined.setup
     fitting = setup.fitting
     changes: dict[str, Callable[[Setup], Setup]] = {}
-    if guilty := suspects(found.changes, fitting.augmentation):
+    if guilty := suspects(examined.changes, fitting.augmentation):
         off = {name: getattr(NOTHING, name) for name in guilty}
         changes["augmentation"] = lambda one: _fitted(one, augmentation=replace(one.fitting.augmentation, **off))
     if not fitting.standardize:
         changes["standardised"] = lambda one: _fitted(one, standardize=True)
-    rate = found.probed.better_rate
+    rate = examined.probed.better_rate
     if rate is not None:
         changes["rate"] = lambda one: _fitted(one, learning_rate=rate)
     if setup.color_space not in ("", STACKED):

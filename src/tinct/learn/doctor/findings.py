@@ -46,8 +46,8 @@ class Diagnosis:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        found = [{**asdict(each), "level": each.level} for each in self.findings]
-        return {**vars(self), "findings": found}
+        findings = [{**asdict(finding), "level": finding.level} for finding in self.findings]
+        return {**vars(self), "findings": findings}
 
 
 def in_order(findings: list[Finding]) -> list[Finding]:

@@ -106,15 +106,15 @@ def _kernel_features(values: FloatArray, spacing: int, seed: int) -> FloatArray:
     # Without their mean they see no plain colour, only how it changes from place to place.
     kernels -= kernels.mean(dim=(2, 3), keepdim=True)
     spread = torch.from_numpy(np.maximum(values.std(axis=(0, 1, 2)), 1e-6)).view(1, -1, 1, 1)
-    found = []
+    features = []
     with torch.no_grad():
         for start in range(0, len(values), 32):
             batch = torch.from_numpy(np.moveaxis(values[start : start + 32], -1, 1).copy()) / spread
             answers = torch.nn.functional.conv2d(batch, kernels, dilation=spacing)
             share = (answers > 0.5).float().mean(dim=(2, 3))
             strength = torch.log1p(answers.square().mean(dim=(2, 3)))
-            found.append(torch.cat([share, strength], dim=1))
-    result: FloatArray = torch.cat(found).numpy()
+            features.append(torch.cat([share, strength], dim=1))
+    result: FloatArray = torch.cat(features).numpy()
     return result
 
 
@@ -161,13 +161,13 @@ class LeaveOneOut:
         count, labellings = labels.shape
         indicator = (labels[..., None] == np.arange(classes)).astype(np.float32)
         share = indicator.mean(axis=0, keepdims=True)
-        found = []
+        named = []
         for hat, own in self._hats:
             fitted = (hat @ indicator.reshape(count, -1)).reshape(count, labellings, classes)
             without = (fitted - own[:, None, None] * indicator) / (1 - own)[:, None, None]
             # A rare class's indicator is near 0 everywhere; in units of its own spread all classes count alike.
-            found.append(((without - share) / np.sqrt(share * (1 - share) + 1e-9)).argmax(axis=-1))
-        return np.stack(found)
+            named.append(((without - share) / np.sqrt(share * (1 - share) + 1e-9)).argmax(axis=-1))
+        return np.stack(named)
 
 
 @dataclass(frozen=True)
@@ -230,17 +230,17 @@ def check_labels(sets: Sequence[FeatureSet], labels: NDArray[np.intp], *, classe
         table.append(classifier.accuracies(shuffled, classes))
         named = classifier.named(labels, classes)
         right[each.name] = max((row == labels for row in named), key=lambda row: int(row.sum()))
-    found = np.stack(table)
-    null = found[:, 1:]
+    accuracies = np.stack(table)
+    null = accuracies[:, 1:]
     best = null.max(axis=0)
     return LabelTest(
         tuple(each.name for each in sets),
         tuple(each.extent for each in sets),
-        tuple(found[:, 0].tolist()),
-        tuple(((1 + (null >= found[:, :1]).sum(axis=1)) / (SHUFFLES + 1)).tolist()),
+        tuple(accuracies[:, 0].tolist()),
+        tuple(((1 + (null >= accuracies[:, :1]).sum(axis=1)) / (SHUFFLES + 1)).tolist()),
         tuple(best.tolist()),
-        float(found[:, 0].max()),
-        float((1 + (best >= found[:, 0].max()).sum()) / (SHUFFLES + 1)),
+        float(accuracies[:, 0].max()),
+        float((1 + (best >= accuracies[:, 0].max()).sum()) / (SHUFFLES + 1)),
         right,
         len(labels),
     )
@@ -285,7 +285,7 @@ def learning_curve(
     random = np.random.default_rng(seed)
     points = []
     for share in CURVE_SHARES:
-        found = []
+        accuracies = []
         for _ in range(CURVE_REPEATS if share < 1 else 1):
             some = np.concatenate(
                 [
@@ -293,8 +293,8 @@ def learning_curve(
                     for inside in (np.flatnonzero(labels == each) for each in range(classes))
                 ]
             )
-            found.append(float(LeaveOneOut(values[some]).accuracies(labels[some, None], classes)[0]))
-        mean = float(np.mean(found))
+            accuracies.append(float(LeaveOneOut(values[some]).accuracies(labels[some, None], classes)[0]))
+        mean = float(np.mean(accuracies))
         # Draws of half the pictures overlap: what remains uncertain is the pictures themselves.
         points.append(CurvePoint(len(some), mean, float(np.sqrt(max(mean * (1 - mean), 1e-4) / len(labels)))))
     return tuple(points)

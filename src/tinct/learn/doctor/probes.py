@@ -287,11 +287,11 @@ def receptive_field(network: nn.Module, values: torch.Tensor) -> Seen:
             return Seen()
         last = convolutions[-1][1]
         middle = last[:, :, last.shape[2] // 2, last.shape[3] // 2].abs().sum()
-        (found,) = torch.autograd.grad(middle, some)
+        (gradient,) = torch.autograd.grad(middle, some)
     finally:
         for handle in handles:
             handle.remove()
-    touched = (found != 0).any(dim=0).any(dim=0)
+    touched = (gradient != 0).any(dim=0).any(dim=0)
     extents = [
         int(np.ptp(np.flatnonzero(touched.any(dim=axis).numpy())) + 1) if touched.any() else 0 for axis in (0, 1)
     ]

@@ -74,18 +74,18 @@ def examine(
     if steps < 1:
         raise SettingError(f"experiments need at least 1 step, not {steps}")
     tick = _Ticks(progress)
-    found = look_at_data(source, setup, tick=tick)
-    if found.setup.network != COLOR_STATISTICS:
-        experiment(found, steps=steps, tick=tick)
-    trained = found.asked is not None and found.setup.learns_by_steps
+    examined = look_at_data(source, setup, tick=tick)
+    if examined.setup.network != COLOR_STATISTICS:
+        experiment(examined, steps=steps, tick=tick)
+    trained = examined.asked is not None and examined.setup.learns_by_steps
     return conclude(
-        found,
+        examined,
         (data_findings, settings_findings, network_findings) if trained else (data_findings,),
         subject=str(source),
-        setup={**found.setup.to_json(), "size": list(found.loaded.size)},
+        setup={**examined.setup.to_json(), "size": list(examined.loaded.size)},
         verdict=_verdict,
-        facts=_facts(found),
-        measurements=measurements(found),
+        facts=_facts(examined),
+        measurements=measurements(examined),
         began=began,
     )
 
@@ -216,46 +216,47 @@ def _leaks(loaded: Loaded, groups: NDArray[np.intp]) -> int:
     return int(np.isin(groups[(splits == VAL) | (splits == TEST)], groups[inside]).sum())
 
 
-def _verdict(found: Examination, findings: list[Finding]) -> str:
-    if found.asked is None:
+def _verdict(examined: Examination, findings: list[Finding]) -> str:
+    if examined.asked is None:
         word = "colour statistics are fitted outright: there is nothing to go wrong in a training"
         return f"{word}; {findings[0].title}" if findings else f"{word}; the data are fine"
-    low, high = interval(found.asked.right)
-    steps = f"in a training of {found.steps} steps" if found.steps else "in a short training"
-    reached = f"{percent(found.asked.accuracy)} ({percent(low)} to {percent(high)}) right {steps}"
-    if not found.failing:
-        plain = f"plain statistics reach {percent(float(found.reference.mean()))}"
+    low, high = interval(examined.asked.right)
+    steps = f"in a training of {examined.steps} steps" if examined.steps else "in a short training"
+    reached = f"{percent(examined.asked.accuracy)} ({percent(low)} to {percent(high)}) right {steps}"
+    if not examined.failing:
+        plain = f"plain statistics reach {percent(float(examined.reference.mean()))}"
         return f"it learns: {reached}; {plain}"
-    learns = chance_p(found.asked.right, found.chance) <= CHANCE
+    learns = chance_p(examined.asked.right, examined.chance) <= CHANCE
     start = "it learns less than it could" if learns else "it does not learn"
-    if chance_p(np.ones_like(found.asked.right), found.chance) > CHANCE:  # even if all were right
+    if chance_p(np.ones_like(examined.asked.right), examined.chance) > CHANCE:  # even if all were right
         start = "too few pictures to say whether it learns"
     why = findings[0].title if findings else "and no experiment says why"
     return f"{start}: {reached}; {why}"
 
 
-def _facts(found: Examination) -> list[str]:
-    test = found.test
+def _facts(examined: Examination) -> list[str]:
+    test = examined.test
     lines = [
-        f"{sum(found.counts.values()):,} pictures, {found.classes} classes; {len(found.split.train)} were trained on "
-        f"here and {len(found.split.val)} measured on, at {found.loaded.size[0]}x{found.loaded.size[1]} pixels",
-        f"chance is {percent(found.chance)}; plain statistics, fitted to the same pictures, reach "
-        f"{percent(float(found.reference.mean()))}",
+        f"{sum(examined.counts.values()):,} pictures, {examined.classes} classes; {len(examined.split.train)} were "
+        f"trained on here and {len(examined.split.val)} measured on, "
+        f"at {examined.loaded.size[0]}x{examined.loaded.size[1]} pixels",
+        f"chance is {percent(examined.chance)}; plain statistics, fitted to the same pictures, reach "
+        f"{percent(float(examined.reference.mean()))}",
     ]
     best = sorted(zip(test.accuracies, test.names, strict=True), reverse=True)
     lines.append(
         "left out in turn: " + ", ".join(f"{name} {percent(value)}" for value, name in best) + f" (p = {test.p:.3f})"
     )
-    if found.probed.range is not None:
-        lines.append(f"rates: {range_line(found.probed.range)}")
-    if found.asked is not None and found.setup.learns_by_steps:
-        known = [heart for heart in found.probed.hearts if knows(heart)]
+    if examined.probed.range is not None:
+        lines.append(f"rates: {range_line(examined.probed.range)}")
+    if examined.asked is not None and examined.setup.learns_by_steps:
+        known = [heart for heart in examined.probed.hearts if knows(heart)]
         if known:
             lines.append(f"one batch by heart: {known[0].name}, in {len(known[0].losses)} steps")
-        elif found.failing:
+        elif examined.failing:
             lines.append("one batch by heart: no attempt succeeded")
         else:
             lines.append("one batch by heart: not in so few steps; the training learns all the same")
-        place = "the whole picture" if found.seen.joined else f"{found.seen.pixels} pixels across, then pools"
+        place = "the whole picture" if examined.seen.joined else f"{examined.seen.pixels} pixels across, then pools"
         lines.append(f"the network sees {place}")
     return lines

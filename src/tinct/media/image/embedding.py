@@ -23,33 +23,35 @@ _LONGEST_SEGMENT = 65_533
 _COPIED_AT_ONCE = 1 << 20
 
 
-def fitted(found: Metadata, form: Format) -> Metadata:
+def fitted(metadata: Metadata, form: Format) -> Metadata:
     """Return what a format has a place for, moved to that place; what it has none for is named in `lost`."""
     if form.name == "png":
-        return replace(found, comments=(), texts=(*found.texts, *(("Comment", words) for words in found.comments)))
-    main, comments = dict(found.exif.main), list(found.comments)
-    for name, words in found.texts:
+        return replace(
+            metadata, comments=(), texts=(*metadata.texts, *(("Comment", words) for words in metadata.comments))
+        )
+    main, comments = dict(metadata.exif.main), list(metadata.comments)
+    for name, words in metadata.texts:
         tag = _TAG_OF_TEXT.get(name)
         if tag is not None and tag not in main:
             main[tag] = tags.text(words)
         else:
             comments.append(words if name == "Comment" else f"{name}: {words}")
-    exif, lost = replace(found.exif, main=main), list(found.lost)
+    exif, lost = replace(metadata.exif, main=main), list(metadata.lost)
     kind = form.suffixes[0][1:].upper()
     if form.name == "jpeg":
         exif, dropped = _short_enough(exif)
         lost += [f"{kind} holds at most 64 kB of EXIF: the longest entries were left out"] * dropped
-        return replace(found, exif=exif, comments=tuple(comments), texts=(), lost=tuple(lost))
+        return replace(metadata, exif=exif, comments=tuple(comments), texts=(), lost=tuple(lost))
     if comments and _USER_COMMENT in exif.photo:
         lost.append(f"{kind} has no place for comments beside EXIF's own: they were left out")
     elif comments:
         exif = replace(exif, photo={_EXIF_VERSION: _version(), **exif.photo, _USER_COMMENT: _comment(comments)})
-    found = replace(found, exif=exif, comments=(), texts=())
-    if form.name in ("webp", "heif") and (found.iptc or found.photoshop):
-        what = " and ".join(["IPTC"] * bool(found.iptc) + ["Photoshop's own data"] * bool(found.photoshop))
+    metadata = replace(metadata, exif=exif, comments=(), texts=())
+    if form.name in ("webp", "heif") and (metadata.iptc or metadata.photoshop):
+        what = " and ".join(["IPTC"] * bool(metadata.iptc) + ["Photoshop's own data"] * bool(metadata.photoshop))
         lost.append(f"{kind} has no place for {what}: left out")
-        found = replace(found, iptc=b"", photoshop=b"")
-    return replace(found, lost=tuple(lost))
+        metadata = replace(metadata, iptc=b"", photoshop=b"")
+    return replace(metadata, lost=tuple(lost))
 
 
 def _short_enough(exif: Exif) -> tuple[Exif, bool]:
@@ -75,27 +77,29 @@ def _comment(comments: Iterable[str]) -> Tag:
     return Tag(tags.UNDEFINED, len(data), data)
 
 
-def embed(file: BinaryIO, form: Format, found: Metadata, *, size: tuple[int, int], alpha: bool, ours: str = "") -> None:
+def embed(
+    file: BinaryIO, form: Format, metadata: Metadata, *, size: tuple[int, int], alpha: bool, ours: str = ""
+) -> None:
     """Put metadata into a finished file.
 
     Args:
         file: open for reading and writing.
         form: its format.
-        found: what `fitted` returned for this format.
+        metadata: what `fitted` returned for this format.
         size: the picture's width and height.
         alpha: whether it has transparency.
-        ours: tinct's own description in `found.xmp`, which is to stay where every program looks.
+        ours: tinct's own description in `metadata.xmp`, which is to stay where every program looks.
     """
     if form.name == "jpeg":
-        _insert(file, _behind_jfif(file), b"".join(_jpeg_segments(found, ours)))
+        _insert(file, _behind_jfif(file), b"".join(_jpeg_segments(metadata, ours)))
     elif form.name == "png":
-        _insert(file, 33, b"".join(_png_chunks(found)))  # behind the signature and the header
+        _insert(file, 33, b"".join(_png_chunks(metadata)))  # behind the signature and the header
     elif form.name == "tiff":
-        _into_tiff(file, found)
+        _into_tiff(file, metadata)
     elif form.name == "webp":
-        _into_webp(file, found, size=size, alpha=alpha)
+        _into_webp(file, metadata, size=size, alpha=alpha)
     else:
-        _into_heif(file, tags.exif_block(found.exif))
+        _into_heif(file, tags.exif_block(metadata.exif))
 
 
 def _insert(file: BinaryIO, place: int, data: bytes) -> None:
@@ -118,39 +122,39 @@ def _behind_jfif(file: BinaryIO) -> int:
     return 4 + int.from_bytes(head[2:], "big") if head[:2] == b"\xff\xe0" else 2
 
 
-def _jpeg_segments(found: Metadata, ours: str) -> Iterator[bytes]:
+def _jpeg_segments(metadata: Metadata, ours: str) -> Iterator[bytes]:
     def segment(marker: int, content: bytes) -> bytes:
         return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
 
-    yield segment(0xE1, b"Exif\0\0" + tags.exif_block(found.exif))
-    if found.xmp:
-        main, more, name = xmp.split(found.xmp, ours=ours)
+    yield segment(0xE1, b"Exif\0\0" + tags.exif_block(metadata.exif))
+    if metadata.xmp:
+        main, more, name = xmp.split(metadata.xmp, ours=ours)
         yield segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + main)
         for place in range(0, len(more), 65_400):
             head = b"http://ns.adobe.com/xmp/extension/\0" + name + struct.pack(">II", len(more), place)
             yield segment(0xE1, head + more[place : place + 65_400])
-    resources = photoshop.joined(found.iptc, found.photoshop)
+    resources = photoshop.joined(metadata.iptc, metadata.photoshop)
     longest = _LONGEST_SEGMENT - len(photoshop.SIGNATURE)
     for place in range(0, len(resources), longest):
         yield segment(0xED, photoshop.SIGNATURE + resources[place : place + longest])
-    for words in found.comments:
+    for words in metadata.comments:
         content = words.encode()
         for place in range(0, len(content), _LONGEST_SEGMENT):
             yield segment(0xFE, content[place : place + _LONGEST_SEGMENT])
 
 
-def _png_chunks(found: Metadata) -> Iterator[bytes]:
+def _png_chunks(metadata: Metadata) -> Iterator[bytes]:
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    yield chunk(b"eXIf", tags.exif_block(found.exif))
-    if found.xmp:
-        yield chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + found.xmp)
-    resources = photoshop.joined(found.iptc, found.photoshop)
+    yield chunk(b"eXIf", tags.exif_block(metadata.exif))
+    if metadata.xmp:
+        yield chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
+    resources = photoshop.joined(metadata.iptc, metadata.photoshop)
     if resources:
         words = photoshop.raw_profile("iptc", resources)
         yield chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(words.encode()))
-    for name, words in found.texts:
+    for name, words in metadata.texts:
         key = name.encode("latin-1", "replace")[:79]
         if words.isascii():
             yield chunk(b"tEXt", key + b"\0" + words.encode())
@@ -158,15 +162,15 @@ def _png_chunks(found: Metadata) -> Iterator[bytes]:
             yield chunk(b"iTXt", key + b"\0\0\0\0\0" + words.encode())
 
 
-def _into_tiff(file: BinaryIO, found: Metadata) -> None:
-    main = dict(found.exif.main)
-    for number, data in ((tags.XMP, found.xmp), (tags.IPTC, found.iptc), (tags.PHOTOSHOP, found.photoshop)):
+def _into_tiff(file: BinaryIO, metadata: Metadata) -> None:
+    main = dict(metadata.exif.main)
+    for number, data in ((tags.XMP, metadata.xmp), (tags.IPTC, metadata.iptc), (tags.PHOTOSHOP, metadata.photoshop)):
         if data:
             main[number] = Tag(1 if number == tags.XMP else tags.UNDEFINED, len(data), data)
-    tags.add_to_tiff(file, replace(found.exif, main=main))
+    tags.add_to_tiff(file, replace(metadata.exif, main=main))
 
 
-def _into_webp(file: BinaryIO, found: Metadata, *, size: tuple[int, int], alpha: bool) -> None:
+def _into_webp(file: BinaryIO, metadata: Metadata, *, size: tuple[int, int], alpha: bool) -> None:
     """Put EXIF and XMP behind the pixels, where the format wants them.
 
     Source: RFC 9649, 2.7.
@@ -176,11 +180,11 @@ def _into_webp(file: BinaryIO, found: Metadata, *, size: tuple[int, int], alpha:
         edges = b"".join((edge - 1).to_bytes(3, "little") for edge in size)
         _insert(file, 12, b"VP8X" + struct.pack("<IB3x", 10, 16 * alpha) + edges)
     file.seek(20)
-    flags = file.read(1)[0] | 8 | (4 if found.xmp else 0)
+    flags = file.read(1)[0] | 8 | (4 if metadata.xmp else 0)
     file.seek(20)
     file.write(bytes([flags]))
     file.seek(0, 2)
-    for kind, data in ((b"EXIF", tags.exif_block(found.exif)), (b"XMP ", found.xmp)):
+    for kind, data in ((b"EXIF", tags.exif_block(metadata.exif)), (b"XMP ", metadata.xmp)):
         if data:
             file.write(kind + struct.pack("<I", len(data)) + data + bytes(len(data) & 1))
     end = file.tell()

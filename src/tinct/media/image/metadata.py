@@ -67,8 +67,8 @@ def read_metadata(source: Path | bytes, image: pyvips.Image, *, directory: int =
             return _of_tiff(file, directory)
         if reader is not None:
             return reader(file)
-    found = Metadata(xmp=_blob(image, "xmp-data"))
-    return _with_exif(replace(found, comments=_comments(image)), _blob(image, "exif-data"))
+    metadata = Metadata(xmp=_blob(image, "xmp-data"))
+    return _with_exif(replace(metadata, comments=_comments(image)), _blob(image, "exif-data"))
 
 
 def _comments(image: pyvips.Image) -> tuple[str, ...]:
@@ -79,16 +79,16 @@ def _comments(image: pyvips.Image) -> tuple[str, ...]:
         return ()
 
 
-def for_result(found: Metadata, image: pyvips.Image, *, size: tuple[int, int], srgb: bool) -> Metadata:
+def for_result(metadata: Metadata, image: pyvips.Image, *, size: tuple[int, int], srgb: bool) -> Metadata:
     """Return metadata that fit a result: upright, of its size, in its colours.
 
     Args:
-        found: what the picture's file says.
+        metadata: what the picture's file says.
         image: the picture, opened by libvips.
         size: the result's width and height.
         srgb: whether its colours are said to be sRGB's.
     """
-    main, photo = dict(found.exif.main), dict(found.exif.photo)
+    main, photo = dict(metadata.exif.main), dict(metadata.exif.photo)
     for number, edge in zip((_WIDTH, _HEIGHT), size, strict=True):
         if number in photo:
             photo[number] = Tag(tags.LONG, 1, struct.pack("<I", edge))
@@ -99,26 +99,26 @@ def for_result(found: Metadata, image: pyvips.Image, *, size: tuple[int, int], s
             main[number] = Tag(tags.RATIONAL, 1, struct.pack("<II", round(value * 25400), 1000))
         main[_RESOLUTION_UNIT] = tags.shorts(2)
     turned = image.get_typeof("orientation") and image.get("orientation") > 1
-    packet = xmp.upright(found.xmp) if turned else found.xmp
-    return replace(found, exif=replace(found.exif, main=main, photo=photo), xmp=packet)
+    packet = xmp.upright(metadata.xmp) if turned else metadata.xmp
+    return replace(metadata, exif=replace(metadata.exif, main=main, photo=photo), xmp=packet)
 
 
 def _blob(image: pyvips.Image, name: str) -> bytes:
     return bytes(image.get(name)) if image.get_typeof(name) else b""
 
 
-def _with_exif(found: Metadata, block: bytes) -> Metadata:
+def _with_exif(metadata: Metadata, block: bytes) -> Metadata:
     if not block:
-        return found
+        return metadata
     try:
-        return replace(found, exif=tags.read_exif(io.BytesIO(block.removeprefix(b"Exif\0\0")))[0])
+        return replace(metadata, exif=tags.read_exif(io.BytesIO(block.removeprefix(b"Exif\0\0")))[0])
     except ValueError:
-        return replace(found, lost=(*found.lost, "its EXIF block is damaged and was left out"))
+        return replace(metadata, lost=(*metadata.lost, "its EXIF block is damaged and was left out"))
 
 
-def _with_resources(found: Metadata, block: bytes) -> Metadata:
+def _with_resources(metadata: Metadata, block: bytes) -> Metadata:
     iptc, others = photoshop.parts(block)
-    return replace(found, iptc=found.iptc or iptc, photoshop=others)
+    return replace(metadata, iptc=metadata.iptc or iptc, photoshop=others)
 
 
 def _of_tiff(file: BinaryIO, directory: int) -> Metadata:
@@ -127,8 +127,8 @@ def _of_tiff(file: BinaryIO, directory: int) -> Metadata:
     except ValueError:
         return Metadata(lost=("its tags are damaged and were left out",))
     lost = ("Photoshop's layers were left out: the result is one picture",) if tags.LAYERS in main else ()
-    found = Metadata(exif=exif, xmp=_tag_bytes(main.get(tags.XMP)), iptc=_iptc(main.get(tags.IPTC)), lost=lost)
-    return _with_resources(found, _tag_bytes(main.get(tags.PHOTOSHOP)))
+    metadata = Metadata(exif=exif, xmp=_tag_bytes(main.get(tags.XMP)), iptc=_iptc(main.get(tags.IPTC)), lost=lost)
+    return _with_resources(metadata, _tag_bytes(main.get(tags.PHOTOSHOP)))
 
 
 def _tag_bytes(tag: Tag | None) -> bytes:
@@ -163,8 +163,8 @@ def _of_jpeg(file: BinaryIO) -> Metadata:
     for name, pieces in more.items():
         if name in packet:
             packet = xmp.merged(packet, b"".join(pieces[place] for place in sorted(pieces)))
-    found = Metadata(xmp=packet, comments=tuple(comments))
-    return _with_exif(_with_resources(found, resources), block)
+    metadata = Metadata(xmp=packet, comments=tuple(comments))
+    return _with_exif(_with_resources(metadata, resources), block)
 
 
 def segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -208,8 +208,8 @@ def _of_png(file: BinaryIO) -> Metadata:
             block = block or (raw if raw.startswith(b"Exif") else b"")
         elif name and not name.startswith(_RAW_PROFILE):
             texts.append((name, words))
-    found = Metadata(xmp=packet, texts=tuple(texts))
-    return _with_exif(_with_resources(found, resources), block)
+    metadata = Metadata(xmp=packet, texts=tuple(texts))
+    return _with_exif(_with_resources(metadata, resources), block)
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:

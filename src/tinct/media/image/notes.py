@@ -20,18 +20,18 @@ _OUR_DESCRIPTION = re.compile(
 )
 
 
-def with_note(found: Metadata, settings: Mapping[str, str]) -> Metadata:
+def with_note(metadata: Metadata, settings: Mapping[str, str]) -> Metadata:
     """Return metadata that say, in EXIF and XMP, that the picture was colorized, by this version and with what.
 
     `settings` are names, of letters only, and values, such as `model` and `temperature`.
     """
     note = _note(settings)
-    before = found.exif.main.get(_SOFTWARE)
+    before = metadata.exif.main.get(_SOFTWARE)
     words = before.data.rstrip(b"\0").decode(errors="replace") if before is not None else ""
     words = words.split(MARK)[0].rstrip("; ")
-    main = {**found.exif.main, _SOFTWARE: tags.text(f"{words}; {note}" if words else note)}
-    packet = xmp_with_note(found.xmp or None, note, settings)
-    return replace(found, exif=replace(found.exif, main=main), xmp=packet)
+    main = {**metadata.exif.main, _SOFTWARE: tags.text(f"{words}; {note}" if words else note)}
+    packet = xmp_with_note(metadata.xmp or None, note, settings)
+    return replace(metadata, exif=replace(metadata.exif, main=main), xmp=packet)
 
 
 def description(settings: Mapping[str, str]) -> str:

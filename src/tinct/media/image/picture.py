@@ -216,9 +216,9 @@ class Picture:
             pixels, source, profile = self._pixels()
             bands = 3 + (pixels.bands in (2, 4))
             strips = StripPicture(pixels, function, bands=bands, dtype=dtype, threads=threads)
-            found = for_result(self.metadata, source, size=(self.width, self.height), srgb=profile is not None)
-            found = fitted(notes.with_note(found, settings), form)
-            result = _described(strips.image, source, profile, found if form.name == "heif" else None)
+            metadata = for_result(self.metadata, source, size=(self.width, self.height), srgb=profile is not None)
+            metadata = fitted(notes.with_note(metadata, settings), form)
+            result = _described(strips.image, source, profile, metadata if form.name == "heif" else None)
             deep = dtype is np.uint16
             size = self.width * self.height * bands * np.dtype(dtype).itemsize
             options = formats.save_options(
@@ -235,7 +235,7 @@ class Picture:
                 raise pyvips.Error("rows are missing")
             with io.BytesIO(data) if path is None else path.open("r+b") as file:
                 ours = notes.description(settings)
-                embed(file, form, found, size=(self.width, self.height), alpha=bands == 4, ours=ours)
+                embed(file, form, metadata, size=(self.width, self.height), alpha=bands == 4, ours=ours)
                 return file.getvalue() if isinstance(file, io.BytesIO) else b""
         except pyvips.Error as error:
             cause = strips.error if strips is not None else None
@@ -331,15 +331,15 @@ def check_target(target: Path, source: Path | bytes, *, overwrite: bool) -> None
 
 
 def _described(
-    image: pyvips.Image, source: pyvips.Image, profile: bytes | None, found: Metadata | None
+    image: pyvips.Image, source: pyvips.Image, profile: bytes | None, metadata: Metadata | None
 ) -> pyvips.Image:
-    """Return a result with the resolution and the profile that libvips writes, and `found`, where it has to."""
+    """Return a result with the resolution and the profile that libvips writes, and `metadata`, where it has to."""
     result = image.copy(xres=source.xres, yres=source.yres)
     if profile is not None:
         result.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
-    if found is not None:  # an EXIF block is made, which `embed` replaces
+    if metadata is not None:  # an EXIF block is made, which `embed` replaces
         result.set_type(pyvips.GValue.gstr_type, "exif-ifd0-Software", f"{notes.MARK} (text)")
-        result.set_type(pyvips.GValue.blob_type, "xmp-data", found.xmp)
+        result.set_type(pyvips.GValue.blob_type, "xmp-data", metadata.xmp)
     return result
 
 

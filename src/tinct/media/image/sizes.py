@@ -44,10 +44,10 @@ def stated_size(content: bytes, kind: str) -> tuple[int, int] | None:
             short = int.from_bytes(content[14:18], "little") == 12
             width, height = struct.unpack_from("<HH" if short else "<ii", content, 18)
             return abs(width), abs(height)
-        if kind == "pnmload" and (found := _PNM.match(content)):
-            return int(found[1]), int(found[2])
-        if kind == "jp2kload" and (found := _JP2.search(content)):
-            right, bottom, left, top = struct.unpack(">4I", found[1])
+        if kind == "pnmload" and (match := _PNM.match(content)):
+            return int(match[1]), int(match[2])
+        if kind == "jp2kload" and (match := _JP2.search(content)):
+            right, bottom, left, top = struct.unpack(">4I", match[1])
             return max(0, right - left), max(0, bottom - top)
     except struct.error:
         pass
