@@ -103,7 +103,7 @@ def test_list_of_shots(film: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split() == ["1", "0:00:00.0", "frame", "0", "2", "0:00:00.8", "frame", "20"]
     rows = json.loads(run(film, "--list-shots", "--json").stdout)
-    assert rows == [{"frame": 0, "seconds": 0.0}, {"frame": 20, "seconds": 0.8}]
+    assert [(row["frame"], row["end"], row["seconds"]) for row in rows] == [(0, 20, 0.0), (20, None, 0.8)]
     assert [path.name for path in film.parent.iterdir()] == [film.name]
 
 
@@ -129,6 +129,7 @@ def test_a_folder_of_scans_for_a_purpose(tiny_model: Path, tmp_path: Path) -> No
         (("{film}", "--hint", "3@1,2=#fff:darken"), "leave darken out"),
         (("{film}", "--hint", "9:00@1,2=#fff"), "there is no 540 seconds; the film ends before"),
         (("{film}", "-o", "{film}", "--overwrite"), "is the input itself"),
+        (("{film}", "--shots", "text.mp4"), "text.mp4: is no JSON"),
         (("text.mp4",), "text.mp4: no film that can be read"),
         (("text.mp4", "--list-shots"), "text.mp4: no film that can be read"),
         (("gone.mp4",), "gone.mp4: cannot be opened"),

@@ -28,7 +28,9 @@ tinct video feature.mkv -o coloured.mkv --workers 8
 
 tinct video reel.mov --preview 10 --start 60 --compare
 
-tinct video reel.mov --list-shots
+tinct video reel.mov --list-shots --json > shots.json
+
+tinct video reel.mov --shots shots.json
 
 tinct video reel.mov --hint 120@25%,60%=#b03020
 
@@ -62,6 +64,12 @@ HintsFile = Annotated[
     Path | None,
     typer.Option("--hints", metavar="FILE", help="Read from this .json which colour is where, and in which frame."),
 ]
+ShotsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--shots", metavar="FILE", help="Read settings of single shots; --list-shots --json writes such a file."
+    ),
+]
 NoSmoothing = Annotated[bool, typer.Option("--no-smoothing", help="Colorize each frame alone; as --smoothing off.")]
 Preview = Annotated[float | None, typer.Option(metavar="SECONDS", help="Take only this much, from the start.")]
 ListShots = Annotated[bool, typer.Option("--list-shots", help="Print the shots, and colorize nothing.")]
@@ -83,6 +91,7 @@ def video(
     output: Output = None,
     hint: Hints = [],  # noqa: B006 - Typer makes a new list
     hints: HintsFile = None,
+    shots: ShotsFile = None,
     no_smoothing: NoSmoothing = False,
     preview: Preview = None,
     list_shots: ListShots = False,
@@ -102,12 +111,14 @@ def video(
         _list_shots(source, rate=options["rate"], as_json=as_json)
         return
     from tinct.actors import Engine
+    from tinct.coloring.directions import load_shots
     from tinct.coloring.film.colorize import colorize_video
     from tinct.coloring.hints.hint import gather_film_hints
 
     way = Engine(name=engine, ray_address=ray_address)
 
     options["hints"] = gather_film_hints(hint, hints)
+    options["shots"] = load_shots(shots) if shots is not None else ()
     options["end"] = _end(options["start"], options["end"], preview)
     if no_smoothing:
         options["smoothing"] = "off"
@@ -132,11 +143,13 @@ def _end(start: float | None, end: float | None, preview: float | None) -> float
 
 
 def _list_shots(source: Path, *, rate: float | None, as_json: bool) -> None:
+    from tinct.coloring.directions import skeleton
     from tinct.coloring.film.colorize import list_shots
 
     shots = list_shots(source, rate=rate)
     if as_json:
-        print(json.dumps([{"frame": shot.frame, "seconds": round(shot.seconds, 3)} for shot in shots]))
+        rows = ",\n ".join(json.dumps(row) for row in skeleton([(shot.frame, shot.seconds) for shot in shots]))
+        print(f"[{rows}]")
         return
     print("\n".join(_shot_line(number, shot) for number, shot in enumerate(shots, 1)))
 

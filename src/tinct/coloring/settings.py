@@ -15,6 +15,7 @@ from tinct.errors import SettingError
 from tinct.runtime import DEFAULT_MODEL, RUNTIMES, VIEWS, check_running
 
 if TYPE_CHECKING:
+    from tinct.coloring.directions import ShotSettings
     from tinct.coloring.hints.hint import FilmHint, Hint
 
 
@@ -181,9 +182,13 @@ class PhotoSettings(Decoding):
 
 @dataclass(frozen=True, kw_only=True)
 class VideoSettings(Decoding):
-    """How to colorize a film. `hints` are of some frames; see `tinct.coloring.film.hints`."""
+    """How to colorize a film.
+
+    `hints` are of some frames, see `tinct.coloring.film.hints`; `shots` are settings of some shots, in their order.
+    """
 
     hints: tuple[FilmHint, ...] = ()
+    shots: tuple[ShotSettings, ...] = ()
     smoothing: str = described(
         "motion", "Smooth colours over time: motion, paper (its kernel), ALPHA,FRAMES (such a kernel), or off.", "WAY"
     )
@@ -220,6 +225,10 @@ class VideoSettings(Decoding):
         super().__post_init__()
         if self.memory not in (None, *MEMORIES):
             raise SettingError(f"memory must be {', '.join(MEMORIES)}, not {self.memory!r}")
+        # A reference of a shot is one for its first frame, and so for what shows the same.
+        named = [f"{shot.frame}@{path}" for shot in self.shots for path in shot.references]
+        missing = [name for name in named if name not in self.references]
+        object.__setattr__(self, "references", (*self.references, *missing))
         if self.chroma not in (None, "420", "422", "444"):
             raise SettingError(f"chroma must be 420, 422 or 444, not {self.chroma!r}")
 

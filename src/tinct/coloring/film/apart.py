@@ -43,6 +43,7 @@ def paint_apart(
     work: Work, source: Path, place: Path, folder: WorkFolder, processes: Processes, on_frame: OnFrame | None
 ) -> tuple[Progress, Progress, list[Path]]:
     """Colour a film's segments in several processes; return what was known before, what is known now, and all parts."""
+    placed = work.placed()
     memory = work.remembered()
     segments = divide(work.film, work.span, cuts=memory.starts if memory is not None else (), smoothing=work.smoothing)
     threads = max(1, (work.settings.threads or core_count()) // processes.count)
@@ -54,6 +55,7 @@ def paint_apart(
             replace(work.settings, threads=threads),
             None if memory is None else memory.around(segment.read_from, segment.read_to),
             folder.segment(segment.number).path.absolute(),
+            placed=placed,
         )
         for segment in segments
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from tinct.coloring.film.history import GrainCleaner
 from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.prediction import native_luma, picture_chroma, yuv_chroma
+from tinct.coloring.settings import Options
 from tinct.errors import TinctError
 from tinct.media.video.form import LUMA_WEIGHTS, FrameForm
 from tinct.media.video.read import Frame
@@ -58,6 +59,10 @@ class FrameColorizer:
         self._bins = colorizer.session.bins
         self._space = colorizer.session.card.space
         self._whole = colorizer.session.card.task == "rgb"
+
+    def changed(self, **options: Unpack[Options]) -> FrameColorizer:
+        """Return one with other settings, for the same film; see `Colorizer.changed`."""
+        return FrameColorizer(self._colorizer.changed(**options), self.form)
 
     def look(self, codes: NDArray[Any]) -> Look:
         """Return what is needed of a frame's (H, W) uint8 or uint16 Y plane."""

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
+from tinct.coloring.film.directed import Directed
 from tinct.coloring.film.frames import FrameColorizer, Look
 from tinct.coloring.film.hints import HintTracks
 from tinct.coloring.film.memory import SceneMemory
@@ -99,6 +100,7 @@ def paint_film(
     problems: Problems,
     hints: HintTracks | None = None,
     memory: SceneMemory | None = None,
+    directed: Directed | None = None,
 ) -> Generator[Painted | Progress, None, None]:
     """Colour a film's frames, several at once.
 
@@ -113,11 +115,12 @@ def paint_film(
         problems: takes what goes wrong; `frames` may add to it as well.
         hints: where hints are in each frame.
         memory: what the film's key frames say.
+        directed: shots with settings of their own.
 
     Yields:
         The frames in their order; after every `PART_FRAMES` of them, and at the end, the state there.
     """
-    asked = _Network(colorizer, memory)
+    asked = _Network(colorizer, memory, directed)
     timeline = _Timeline(film, asked, smoothing, recolor=recolor, since=since, problems=problems)
 
     def look(frame: Frame) -> _Seen:
@@ -135,7 +138,8 @@ def paint_film(
             return Painted(item.frame, item.paint)
         here = hints.at(item.frame.pts) if hints is not None else None
         strength = asked.dimming(item.frame, item.look)
-        return Painted(item.frame, colorizer.planes(item.look, item.paint, hints=here, strength=strength))
+        painter = asked.painter(item.frame.pts)
+        return Painted(item.frame, painter.planes(item.look, item.paint, hints=here, strength=strength))
 
     with closing(frames), ThreadPoolExecutor(threads, thread_name_prefix="tinct") as pool:
         looks = ordered_map(look, frames, pool=pool, ahead=threads + 1)
@@ -146,10 +150,20 @@ def paint_film(
 
 @dataclass(frozen=True)
 class _Network:
-    """What answers for a frame, and what the film's key frames add to it."""
+    """What answers for a frame, what the film's key frames add to it, and what was settled for single shots."""
 
     colorizer: FrameColorizer
     memory: SceneMemory | None
+    directed: Directed | None = None
+
+    def painter(self, pts: int) -> FrameColorizer:
+        """Return what paints a frame."""
+        own = None if self.directed is None else self.directed.colorizer(pts)
+        return self.colorizer if own is None else own
+
+    def keeps(self, pts: int) -> bool | None:
+        """Return whether a frame is to be left as it is, or coloured in any case; None where nothing says."""
+        return None if self.directed is None else self.directed.keeps(pts)
 
     def about(self, item: _Seen) -> _Seen:
         """Return a frame with its answer, or without where the network failed."""
@@ -288,9 +302,10 @@ class _Timeline:
             self._facts.shots.append(Shot(frame.number, float(self._film.seconds_at(frame.pts))))
         shot = self._facts.shots[-1]
         blank = is_blank(levels)
+        keeps = self._network.keeps(frame.pts)
         if shot.colored is None and not (blank or frame.damaged):
-            shot.colored = not self._recolor and self._network.is_colored(frame)
-        own = blank or bool(shot.colored)
+            shot.colored = not (self._recolor or keeps is False) and self._network.is_colored(frame)
+        own = blank or bool(shot.colored if keeps is None else keeps)
         self._facts.known = self._facts.known and not cut
         if not (own or item.asked or self._facts.known):  # no frame of this shot has an answer to learn from
             item = self._network.about(item)
@@ -301,7 +316,7 @@ class _Timeline:
         self._facts.decided_to += 1
         self._grain = item.grain or {}
         # What is not needed any more is not held: a dozen frames wait here.
-        kept = frame if shot.colored else replace(frame, chroma=None)
+        kept = frame if own else replace(frame, chroma=None)
         self._decided.append(_Seen(kept, item.look))
         answer = None if own else item.answer
         yield from self._give(self._smoother.push(answer, levels, cut=cut, unknown=not own and answer is None))
@@ -322,7 +337,8 @@ class _Timeline:
         if number in self._facts.failed and self._last is not None:  # and so did all frames near it
             return self._last
         shot = next(shot for shot in reversed(self._facts.shots) if shot.frame <= number)
-        if shot.colored and item.frame.chroma is not None:
+        own = bool(shot.colored or self._network.keeps(item.frame.pts))
+        if own and item.frame.chroma is not None:
             return self._colorizer.own_planes(item.frame.chroma)
         return self._colorizer.form.neutral(), self._colorizer.form.neutral()
 

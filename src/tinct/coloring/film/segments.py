@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tinct.coloring.film.directed import PlacedShot
 from tinct.coloring.film.frames import FrameColorizer
 from tinct.coloring.film.memory import KeyedShot
 from tinct.coloring.film.pipeline import Painted, Progress, first_progress
@@ -62,6 +63,7 @@ class Task:
     shots: list[KeyedShot] | None
     folder: Path
     colored: bool | None = None
+    placed: Sequence[PlacedShot] = ()
 
 
 def divide(

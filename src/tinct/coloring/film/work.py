@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tinct import __version__
 from tinct.color.resize import resized
+from tinct.coloring.film.directed import Directed, PlacedShot, place_shots
 from tinct.coloring.film.frames import FrameColorizer
 from tinct.coloring.film.hints import HintTracks, follow_hints
 from tinct.coloring.film.memory import SceneMemory, remember
@@ -128,6 +129,7 @@ class Work:
             "recolor": settings.recolor,
             "references": [[str(path.resolve()), path.stat().st_mtime_ns] for path in references],
             "hints": [hint.to_json() for hint in settings.hints],
+            "shots": [shot.to_json() for shot in settings.shots],
             **({"segments": SEGMENT_FRAMES} if apart else {}),
         }
 
@@ -155,6 +157,8 @@ class Work:
             memory = self.remembered()
         else:
             memory = SceneMemory(task.shots, colorizer.answer_to) if task.shots else None
+        placed = self.placed() if task is None else task.placed
+        directed = Directed.of(placed, colorizer) if placed else None
         frames = read_frames(
             self.film,
             start_pts=since.facts["next_pts"] if since is not None else begin,
@@ -173,6 +177,7 @@ class Work:
             problems=problems,
             hints=self.tracks,
             memory=memory,
+            directed=directed,
         )
         if task is not None:
             painted = own_frames(painted, task.segment, since)
@@ -219,6 +224,10 @@ class Work:
             answer=colorizer.answer_to,
             memory=self._memory,
         )
+
+    def placed(self) -> list[PlacedShot]:
+        """Find where the settings of single shots hold."""
+        return place_shots(self.film, self.settings.shots) if self.settings.shots else []
 
     def total(self) -> int | None:
         """Return about how many frames there will be."""

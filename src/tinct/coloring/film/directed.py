@@ -1,0 +1,83 @@
+"""Where in a film the settings of single shots hold, by the times of their frames."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from tinct.coloring.directions import ShotSettings
+from tinct.coloring.film.frames import FrameColorizer
+from tinct.errors import InputError
+from tinct.media.video.film import Film
+from tinct.media.video.read import read_frames
+
+
+@dataclass(frozen=True)
+class PlacedShot:
+    """A shot's settings from one pts up to another, or to the film's end."""
+
+    start: int
+    end: int | None
+    settings: ShotSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Directed:
+    """A film's shots with settings of their own, in their order, and what paints each."""
+
+    shots: tuple[PlacedShot, ...]
+    colorizers: tuple[FrameColorizer, ...]
+
+    @classmethod
+    def of(cls, shots: Sequence[PlacedShot], colorizer: FrameColorizer) -> Directed:
+        """Make what paints each shot.
+
+        Raises:
+            SettingError: the model has no such setting.
+        """
+        return cls(tuple(shots), tuple(colorizer.changed(**shot.settings.options) for shot in shots))
+
+    def keeps(self, pts: int) -> bool | None:
+        """Return whether a frame is left as it is, or coloured in any case; None where nothing says."""
+        index = self._index(pts)
+        return None if index is None else self.shots[index].settings.keep
+
+    def colorizer(self, pts: int) -> FrameColorizer | None:
+        """Return what paints a frame; None where that is what paints the others."""
+        index = self._index(pts)
+        return None if index is None else self.colorizers[index]
+
+    def _index(self, pts: int) -> int | None:
+        index = bisect_right([shot.start for shot in self.shots], pts) - 1
+        if index < 0:
+            return None
+        end = self.shots[index].end
+        return index if end is None or pts < end else None
+
+
+def place_shots(film: Film, shots: Sequence[ShotSettings]) -> list[PlacedShot]:
+    """Find the times of shots' frames, by going through the film as far as the last of them.
+
+    Raises:
+        InputError: the film ends before a shot begins; it is named.
+    """
+    wanted = {shot.frame for shot in shots} | {shot.end for shot in shots if shot.end is not None}
+    times: dict[int, int] = {}
+    count = 0
+    with closing(read_frames(film)) as frames:
+        for frame in frames:
+            count = frame.number + 1
+            if frame.number in wanted:
+                times[frame.number] = frame.pts
+                if len(times) == len(wanted):
+                    break
+    late = [shot.frame for shot in shots if shot.frame not in times]
+    if late:
+        raise InputError(f"{film.path}: there is no frame {late[0]} for a shot to begin at; it has {count}")
+    starts = [times[shot.frame] for shot in shots]
+    return [
+        PlacedShot(start, times.get(shot.end) if shot.end is not None else after, shot)
+        for shot, start, after in zip(shots, starts, [*starts[1:], None], strict=True)
+    ]
