@@ -7,7 +7,8 @@ from typing import get_type_hints
 import pytest
 
 import tinct
-from tinct import cli
+import tinct.cli.colorize
+import tinct.cli.suggest
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import Decoding, Options, PhotoSettings, VideoSettings, help_of
 from tinct.errors import SettingError
@@ -18,7 +19,7 @@ def test_the_keywords_are_the_fields():
     assert get_type_hints(Options) == {field.name: hints[field.name] for field in fields(Decoding)[1:]}
     assert all(help_of(field.name).endswith(".") for field in fields(Decoding))
     for settings in (Decoding, PhotoSettings, VideoSettings):
-        described = [field for field in fields(settings) if field.name != "hints"]
+        described = [field for field in fields(settings) if field.name not in ("hints", "shots")]
         assert all(field.metadata["help"].endswith(".") for field in described)
         assert all(field.metadata["metavar"] for field in described if field.default is not False)
 
@@ -64,10 +65,12 @@ def test_a_changed_colorizer_shares_the_network(tiny_model):
     assert colorizer.temperature != 0.3
 
 
-@pytest.mark.parametrize("verb", [cli.colorize.colorize, cli.suggest.suggest])
+@pytest.mark.parametrize("verb", [tinct.cli.colorize.colorize, tinct.cli.suggest.suggest])
 def test_the_command_line_takes_every_option_that_has_an_effect(verb):
     without = (
-        {"temperature", "caution", "cautious", "saturation", "references"} if verb is cli.suggest.suggest else set()
+        {"temperature", "caution", "cautious", "saturation", "references"}
+        if verb is tinct.cli.suggest.suggest
+        else set()
     )
     options = inspect.signature(verb).parameters
     names = {field.name for field in fields(Decoding)} - without

@@ -87,8 +87,7 @@ def colorize_video(
 
     Args:
         source: a film of any kind that FFmpeg reads, a folder of pictures, or a pattern of their names (`f_%04d.png`).
-        target: the film to write, in the container of its suffix, or a pattern of pictures (`f_%04d.dpx`);
-            NAME_color.EXT beside the source without it.
+        target: the film to write, or a pattern of pictures (`f_%04d.dpx`); NAME_color.EXT beside the source without it.
         settings: how; the defaults without it.
         colorizer: a network that is loaded already, with its own settings; the model of `settings` without it.
         workers: divide the film into segments, which this many processes colour; see `segments`. One process without.
@@ -131,9 +130,7 @@ def colorize_video(
             note=f"colorized by tinct {__version__}, model {work.model}, smoothing {smoothing}",
             overwrite=settings.overwrite,
         )
-    if folder.damaged:
-        lost = (*lost, f"finished parts of an earlier run were damaged ({folder.damaged}), and were made anew")
-    seconds = time.perf_counter() - started
+    lost, seconds = (*lost, *folder.notices), time.perf_counter() - started
     return _result(work, Path(source), place, since=since, done=done, lost=lost, seconds=seconds)
 
 

@@ -79,6 +79,12 @@ class WorkFolder:
                         later.unlink()
                     break
 
+    @property
+    def notices(self) -> list[str]:
+        """Return what became of damaged parts, a sentence."""
+        many = f"finished parts of an earlier run were damaged ({self.damaged}), and were made anew"
+        return [many] if self.damaged else []
+
     def next_part(self) -> Path:
         """Return the path of the part to write next."""
         return self._part(len(self.parts()))

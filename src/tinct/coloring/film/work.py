@@ -157,8 +157,7 @@ class Work:
             memory = self.remembered()
         else:
             memory = SceneMemory(task.shots, colorizer.answer_to) if task.shots else None
-        placed = self.placed() if task is None else task.placed
-        directed = Directed.of(placed, colorizer) if placed else None
+        directed = Directed.of(self.placed() if task is None else task.placed, colorizer)
         frames = read_frames(
             self.film,
             start_pts=since.facts["next_pts"] if since is not None else begin,
@@ -184,14 +183,13 @@ class Work:
         # Parts that were encoded with another number of threads would not fit together.
         threads = 1 if task is not None else since.facts["threads"] if since is not None else self._threads
         encoder = PartEncoder(self.written, self.recipe, compare=self.settings.compare, threads=threads)
-        total = self.total()
         shown = painted if on_picture is None else self._shown(painted, on_picture)
         with closing(painted), closing(encoder.encode(shown, folder)) as encoded:
             for done in encoded:
                 if isinstance(done, Progress):
                     since = done
                 elif on_frame is not None:
-                    on_frame(done, total)
+                    on_frame(done, self.total())
         if since is None or (task is None and since.facts["given_to"] == 0):
             raise InputError(f"{self.film.path}: no frame of it could be decoded; is it damaged?")
         return since

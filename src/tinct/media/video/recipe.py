@@ -103,17 +103,7 @@ def choose_recipe(
     """
     container = container_of(target)
     purpose = _named(named)
-    if container.muxer == IMAGES and (codec, purpose) != (None, None):
-        raise SettingError(f"{target}: pictures are not encoded as a film; leave {codec or named} out")
-    if purpose is not None and codec not in (None, purpose.codec):
-        raise SettingError(f"{named} means the codec {purpose.codec}, not {codec}; name one of the two")
-    chosen = PICTURES.get(container.codec) or codec_named(codec or (purpose.codec if purpose else container.codec))
-    if container.suffix not in chosen.suffixes:
-        others = ", ".join(name for name, other in CODECS.items() if container.suffix in other.suffixes)
-        raise SettingError(
-            f"{target}: {container.suffix} cannot hold {chosen.name}; write {' or '.join(chosen.suffixes)}, "
-            f"or choose one of the codecs {others}"
-        )
+    chosen = _chosen_codec(target, container, codec, purpose, named)
     if purpose is not None:
         crf = purpose.crf if crf is None else crf
         preset = preset or purpose.preset
@@ -141,10 +131,7 @@ def choose_recipe(
         options=_options(chosen, crf, preset, width, height, form),
         crf=crf,
         preset=preset,
-        remarks=(
-            *_remarks(film, chosen, bits, sampling, even=(width, height) == (film.width, film.height)),
-            *(_lost_in_pictures(film) if container.muxer == IMAGES else ()),
-        ),
+        remarks=_remarks(film, chosen, bits, sampling, even=(width, height) == (film.width, film.height)),
     )
 
 
@@ -218,6 +205,24 @@ def _checked_bits(codec: Codec, bits: int | None, depth: int) -> int:
     return bits
 
 
+def _chosen_codec(
+    target: str | Path, container: Container, codec: str | None, purpose: Named | None, named: str | None
+) -> Codec:
+    """Return the codec that was asked for, the purpose's, or else the container's usual one, where it holds that."""
+    if container.muxer == IMAGES and (codec, purpose) != (None, None):
+        raise SettingError(f"{target}: pictures are not encoded as a film; leave {codec or named} out")
+    if purpose is not None and codec not in (None, purpose.codec):
+        raise SettingError(f"{named} means the codec {purpose.codec}, not {codec}; name one of the two")
+    chosen = PICTURES.get(container.codec) or codec_named(codec or (purpose.codec if purpose else container.codec))
+    if container.suffix not in chosen.suffixes:
+        others = ", ".join(name for name, other in CODECS.items() if container.suffix in other.suffixes)
+        raise SettingError(
+            f"{target}: {container.suffix} cannot hold {chosen.name}; write {' or '.join(chosen.suffixes)}, "
+            f"or choose one of the codecs {others}"
+        )
+    return chosen
+
+
 def _chosen_sampling(codec: Codec, film: Film, asked: str | None, preset: str | None, purpose: Named | None) -> str:
     """Return the size of chroma: what was asked for, the purpose's, the film's, or else the codec's usual one."""
     usual = codec.samplings[0]
@@ -277,7 +282,7 @@ def _remarks(film: Film, codec: Codec, bits: int, sampling: str, *, even: bool) 
         remarks.append(f"{codec.name} needs even sides: its last column or row is repeated")
     if film.full_range and not codec.ranged and not film.images:
         remarks.append(f"{codec.name} has no full range: luma was scaled to the limited one")
-    return tuple(remarks)
+    return (*remarks, *(_lost_in_pictures(film) if sampling == "rgb" else ()))
 
 
 def _lost_in_pictures(film: Film) -> list[str]:
