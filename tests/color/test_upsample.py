@@ -75,12 +75,13 @@ def test_no_worse_than_enlarging_chroma_alone_on_a_photograph(chelsea_png):
     assert np.square(result - chroma).mean() < 1.02 * np.square(plain - chroma).mean()
 
 
-def test_rows_of_a_part_are_those_of_the_whole():
+@pytest.mark.parametrize("width", [70, 2100])  # rows are enlarged in one of two ways
+def test_rows_of_a_part_are_those_of_the_whole(width):
     guide = ChromaGuide(np.random.default_rng(2).normal(0, 0.2, (4, 9, 13)).astype(np.float32))
-    whole = guide.rows(0, 50, height=50, width=70)
-    parts = np.concatenate([guide.rows(top, 7, height=50, width=70) for top in range(0, 49, 7)], axis=1)
+    whole = guide.rows(0, 50, height=50, width=width)
+    parts = np.concatenate([guide.rows(top, 7, height=50, width=width) for top in range(0, 49, 7)], axis=1)
     np.testing.assert_array_equal(parts, whole[:, :49])
-    reference = np.stack([cv2.resize(plane, (70, 50), interpolation=cv2.INTER_LINEAR) for plane in guide.planes])
+    reference = np.stack([cv2.resize(plane, (width, 50), interpolation=cv2.INTER_LINEAR) for plane in guide.planes])
     np.testing.assert_allclose(whole, reference, atol=1e-5)
 
 

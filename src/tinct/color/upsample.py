@@ -30,8 +30,8 @@ _EVEN_WINDOW = 0.07
 # Luma variance in such a window below which a place is smooth, and that of an edge which its colours stop at.
 _SMOOTH, _EVEN_EDGE = 3e-3, 1e-3
 # Pixels that are coloured at once: small enough for the processor's cache.
-_BLOCK_PIXELS = 1 << 16
-
+_BLOCK_PIXELS = 1 << 17
+_WIDE = 2048  # rows of at least this many pixels are worth a call of OpenCV for each
 _RED, _GREEN, _BLUE = (float(weight) for weight in RGB_TO_YUV[0])
 _RED_PER_V, _BLUE_PER_U = float(YUV_TO_RGB[0, 2]), float(YUV_TO_RGB[2, 1])
 # Luma is kept by any red and blue if green makes up for them: G - Y = -(0.299 (R - Y) + 0.114 (B - Y)) / 0.587.
@@ -91,18 +91,54 @@ class ChromaGuide:
             (4, count, width) float32, planes as in `planes`, or six of them with those of `dimming`; an array of its
             own.
         """
-        small_height, small_width = self.size
-        planes = self.planes if self.dimming is None else np.concatenate([self.planes, self.dimming])
-        if (height, width) == self.size:
-            return planes[:, top : top + count].copy()
+        return _Enlarger(self, top, count, height=height, width=width).planes(0, count)
+
+
+class _Enlarger:
+    """Some rows of a guide at the full size, bilinearly."""
+
+    def __init__(self, guide: ChromaGuide, top: int, count: int, *, height: int, width: int, full: float = 1.0) -> None:
+        """Take the rows as `ChromaGuide.rows` does, for luma in 0..`full` and chroma in its units."""
+        planes = guide.planes if guide.dimming is None else np.concatenate([guide.planes, guide.dimming])
+        small_height = planes.shape[1]
         place = np.clip((np.arange(top, top + count) + 0.5) * (small_height / height) - 0.5, 0, small_height - 1)
         above = np.floor(place).astype(np.intp)
-        part = (place - above).astype(np.float32)[None, :, None]
         below = np.minimum(above + 1, small_height - 1)
-        rows = planes[:, above] * (1 - part) + planes[:, below] * part
-        flat = rows.reshape(len(planes) * count, small_width)
-        wide: FloatArray = cv2.resize(flat, (width, len(flat)), interpolation=cv2.INTER_LINEAR)
-        return wide.reshape(len(planes), count, width)
+        first = int(above[0])
+        self._near = planes[:, first : int(below[-1]) + 1]
+        if full != 1:
+            self._near = self._near.copy()
+            self._near[1:4:2] *= np.float32(full)  # the offsets of chroma
+        self._above, self._below, self._part = above - first, below - first, place - above
+        self._width, self._same = width, (height, width) == guide.size
+        if width >= _WIDE and not self._same:
+            self._near = self._widened(self._near, np.empty((*self._near.shape[:2], width), dtype=np.float32))
+
+    def planes(self, start: int, count: int, *, out: FloatArray | None = None) -> FloatArray:
+        """Return rows (4 or 6, count, width) from the one numbered `start` of those taken, in `out` if it fits."""
+        shape = (len(self._near), count, self._width)
+        planes = out if out is not None and out.shape == shape else np.empty(shape, dtype=np.float32)
+        here = slice(start, start + count)
+        if self._same:
+            planes[...] = self._near[:, here]
+        elif self._width >= _WIDE:  # every row between two is one call
+            places = list(zip(*(part[here].tolist() for part in (self._above, self._below, self._part)), strict=True))
+            for near, plane in zip(self._near, planes, strict=True):
+                rows = list(near)
+                for row, (above, below, part) in zip(plane, places, strict=True):
+                    cv2.addWeighted(rows[above], 1 - part, rows[below], part, 0, row)
+        else:
+            part = self._part[here].astype(np.float32)[:, None]
+            between = self._near[:, self._above[here]] * (1 - part)
+            between += self._near[:, self._below[here]] * part
+            self._widened(between, planes)
+        return planes
+
+    def _widened(self, planes: FloatArray, out: FloatArray) -> FloatArray:
+        """Write planes (k, n, w) into (k, n, W) at the full width."""
+        wide = out.reshape(-1, self._width)
+        cv2.resize(planes.reshape(len(wide), -1), wide.shape[::-1], wide, interpolation=cv2.INTER_LINEAR)
+        return out
 
 
 def fit_guide(
@@ -247,73 +283,81 @@ def color_rows(
     """
     count, width = luma.shape
     result = np.empty((count, width, 3), dtype=dtype)
-    step = max(1, _BLOCK_PIXELS // width)
+    full = float(np.iinfo(result.dtype).max) if np.issubdtype(dtype, np.integer) else 1.0
+    enlarger = _Enlarger(guide, top, count, height=height, width=width, full=full)
+    step = max(1, min(count, _BLOCK_PIXELS // width))
+    planes, free = None, np.empty((2, step, width), dtype=np.float32)
     for start in range(0, count, step):
-        part = luma[start : start + step]
-        planes = guide.rows(top + start, len(part), height=height, width=width)
-        _color_block(part, planes, result[start : start + step])
+        part = np.ascontiguousarray(luma[start : start + step], dtype=np.float32)
+        planes = enlarger.planes(start, len(part), out=planes)
+        _color_block(part, planes, result[start : start + step], free=free[:, : len(part)], full=full)
     return result
 
 
-def _color_block(luma: FloatArray, planes: FloatArray, result: NDArray[Any]) -> None:
-    """Colour (n, W) luma with (4 or 6, n, W) enlarged coefficients into (n, W, 3)."""
-    shown = luma
+def _color_block(luma: FloatArray, planes: FloatArray, result: NDArray[Any], *, free: FloatArray, full: float) -> None:
+    """Colour (n, W) luma in 0..1 into (n, W, 3) in 0..`full`.
+
+    `planes` are 4 or 6 (n, W) of enlarged coefficients; they and `free`, two more, are written over.
+    """
+    scaled, spare = free
+    shown = np.multiply(luma, np.float32(full), out=scaled)
     if len(planes) > 4:
-        shown = luma * (1 - np.clip(planes[4] * luma + planes[5], 0, 1))
-    red, blue, green = _within_gamut(luma, planes, weights=(_RED, _BLUE), shown=shown)
-    luma = shown
-    red += luma
-    blue += luma
-    if np.issubdtype(result.dtype, np.integer):
-        full = np.float32(np.iinfo(result.dtype).max)
-        red *= full
-        blue *= full
+        taken = np.clip(planes[4] * luma + planes[5], 0, 1)
+        shown = np.multiply(scaled, 1 - taken, out=planes[5])
+    red, blue = _taken_within_gamut(scaled, planes, weights=(_RED, _BLUE), shown=shown, spare=spare, full=full)
+    np.subtract(shown, red, out=red)
+    np.subtract(shown, blue, out=blue)
+    if full > 1:
         np.rint(red, out=red)
         np.rint(blue, out=blue)
-        np.multiply(luma, full / np.float32(_GREEN), out=green)
-        green += red * np.float32(_GREEN_PER_RED)
-        green += blue * np.float32(_GREEN_PER_BLUE)
-        np.rint(green, out=green)
+    green = cv2.addWeighted(red, _GREEN_PER_RED, blue, _GREEN_PER_BLUE, 0, spare)
+    cv2.scaleAdd(shown, 1 / _GREEN, green, green)
+    if result.dtype == np.uint8:
+        cv2.threshold(green, 0, 0, cv2.THRESH_TOZERO, green)
+        colors = [cv2.convertScaleAbs(values) for values in (red, green, blue)]  # rounds, and keeps below 256
     else:
-        full = np.float32(1)
-        np.multiply(luma, 1 / np.float32(_GREEN), out=green)
-        green += red * np.float32(_GREEN_PER_RED)
-        green += blue * np.float32(_GREEN_PER_BLUE)
-    for channel, values in enumerate((red, green, blue)):
-        result[..., channel] = np.clip(values, 0, full, out=values)
+        if full > 1:
+            np.rint(green, out=green)
+        colors = [np.clip(values, 0, full, out=values).astype(result.dtype) for values in (red, green, blue)]
+    cv2.merge(colors, result)
 
 
-def _within_gamut(
-    luma: FloatArray, planes: FloatArray, *, weights: tuple[float, float], shown: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return R - Y and B - Y (n, W), scaled so that no channel leaves 0..1, and a third array that is free for use.
+def _taken_within_gamut(
+    luma: FloatArray,
+    planes: FloatArray,
+    *,
+    weights: tuple[float, float],
+    shown: FloatArray,
+    spare: FloatArray,
+    full: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Return Y - R and Y - B (n, W), scaled so that no channel leaves 0..`full`.
 
     Args:
-        luma: (n, W) in 0..1.
+        luma: (n, W) in 0..`full`.
         planes: (4, n, W) enlarged coefficients, or more; what is returned lies in their memory.
         weights: how much of luma red and blue make.
         shown: (n, W) the luma that chroma is shown with.
+        spare: (n, W) to be written over.
+        full: white.
     """
-    red, blue = planes[0], planes[2]
-    red *= luma
-    red += planes[1]
-    blue *= luma
-    blue += planes[3]
+    red_slope, red, blue_slope, blue = planes[:4]
+    cv2.accumulateProduct(red_slope, luma, red)
+    cv2.accumulateProduct(blue_slope, luma, blue)
     rest = 1 - weights[0] - weights[1]
-    green = red * np.float32(-weights[0] / rest)
-    green += blue * np.float32(-weights[1] / rest)
+    green = cv2.addWeighted(red, -weights[0] / rest, blue, -weights[1] / rest, 0, red_slope)
     # How far chroma may reach: up to white with its largest channel, down to black with its smallest.
-    most, least = planes[1], planes[3]
-    np.maximum(np.maximum(red, green, out=most), blue, out=most)
-    np.minimum(np.minimum(red, green, out=least), blue, out=least)
-    most += np.float32(1e-6)
-    np.divide(1 - shown, most, out=most)
-    np.subtract(np.float32(1e-6), least, out=least)
-    np.divide(shown, least, out=least)
-    scale = np.minimum(np.minimum(most, least, out=most), np.float32(1), out=most)
-    red *= scale
-    blue *= scale
-    return red, blue, green
+    most = np.maximum(np.maximum(red, green, out=blue_slope), blue, out=blue_slope)
+    least = np.minimum(np.minimum(red, green, out=green), blue, out=green)
+    room = np.subtract(shown, np.float32(full * (1 + 1e-6)), out=spare)
+    np.divide(most, room, out=most)
+    np.add(shown, np.float32(full * 1e-6), out=room)
+    np.divide(least, room, out=least)
+    # Both are 0 or below: chroma is divided by what is farther off, and so changes its sign.
+    _, excess = cv2.threshold(np.minimum(most, least, out=most), -1, 0, cv2.THRESH_TRUNC, most)
+    red /= excess
+    blue /= excess
+    return red, blue
 
 
 def chroma_planes(
@@ -333,13 +377,15 @@ def chroma_planes(
     """
     height, width = luma.shape
     blue_out, red_out = np.empty((2, height, width), dtype=np.float32)
-    step = max(1, _BLOCK_PIXELS // width)
+    step = max(1, min(height, _BLOCK_PIXELS // width))
+    enlarger = _Enlarger(guide, 0, height, height=height, width=width)
+    planes, spare = None, np.empty((step, width), dtype=np.float32)
     for top in range(0, height, step):
         part = np.ascontiguousarray(luma[top : top + step], dtype=np.float32)
-        planes = guide.rows(top, len(part), height=height, width=width)
-        red, blue, _ = _within_gamut(part, planes, weights=weights, shown=part)
-        np.multiply(blue, np.float32(0.5 / (1 - weights[1])), out=blue_out[top : top + step])
-        np.multiply(red, np.float32(0.5 / (1 - weights[0])), out=red_out[top : top + step])
+        planes = enlarger.planes(top, len(part), out=planes)
+        red, blue = _taken_within_gamut(part, planes, weights=weights, shown=part, spare=spare[: len(part)], full=1)
+        np.multiply(blue, np.float32(-0.5 / (1 - weights[1])), out=blue_out[top : top + step])
+        np.multiply(red, np.float32(-0.5 / (1 - weights[0])), out=red_out[top : top + step])
     return blue_out, red_out
 
 
