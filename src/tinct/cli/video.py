@@ -36,6 +36,10 @@ tinct video reel.mov --hint 120@25%,60%=#b03020
 
 tinct video scans/ -o film.mp4 --rate 18
 
+tinct video super8.mp4 --rate 18 --sound encode
+
+tinct video vhs.avi --deinterlace double
+
 tinct video 'scan/f_%06d.dpx' -o 'color/f_%06d.dpx'"""
 
 Source = Annotated[
@@ -108,7 +112,7 @@ def video(
     are left as they are.
     """
     if list_shots:
-        _list_shots(source, rate=options["rate"], as_json=as_json)
+        _list_shots(source, rate=options["rate"], deinterlace=options["deinterlace"], as_json=as_json)
         return
     from tinct.actors import Engine
     from tinct.coloring.directions import load_shots
@@ -142,11 +146,11 @@ def _end(start: float | None, end: float | None, preview: float | None) -> float
     return (start or 0) + preview
 
 
-def _list_shots(source: Path, *, rate: float | None, as_json: bool) -> None:
+def _list_shots(source: Path, *, rate: float | None, deinterlace: str, as_json: bool) -> None:
     from tinct.coloring.directions import skeleton
     from tinct.coloring.film.colorize import list_shots
 
-    shots = list_shots(source, rate=rate)
+    shots = list_shots(source, rate=rate, deinterlace=deinterlace)
     if as_json:
         rows = ",\n ".join(json.dumps(row) for row in skeleton([(shot.frame, shot.seconds) for shot in shots]))
         print(f"[{rows}]")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from tinct.errors import SettingError
+from tinct.media.video.film import DEINTERLACE
 from tinct.runtime import DEFAULT_MODEL, RUNTIMES, VIEWS, check_running
 
 if TYPE_CHECKING:
@@ -215,7 +216,18 @@ class VideoSettings(Decoding):
     )
     start: float | None = described(None, "Leave out what comes before this time.", "SECONDS")
     end: float | None = described(None, "Leave out what comes from this time on.", "SECONDS")
-    rate: float | None = described(None, "Show pictures at this many frames a second.", "FPS")
+    rate: float | None = described(
+        None,
+        "Show pictures, or a film's frames, at this many a second, such as 18 for Super-8; a film's sound "
+        "is stretched, its pitch kept, with --sound encode.",
+        "FPS",
+    )
+    deinterlace: str = described(
+        "auto",
+        "Make a frame of each interlaced one (single), one of each field (double), or the film frames of 3:2 pulldown "
+        "(film). Default: what is found; off leaves them as they are.",
+        "auto|off|single|double|film",
+    )
     compare: bool = described(False, "Put the film as it was beside the result, in one picture.")
     recolor: bool = described(False, "Colorize even shots that have colours already.")
     overwrite: bool = described(False, "Replace results that are there already.")
@@ -223,6 +235,8 @@ class VideoSettings(Decoding):
     def __post_init__(self) -> None:
         """Check the values."""
         super().__post_init__()
+        if self.deinterlace not in DEINTERLACE:
+            raise SettingError(f"deinterlace must be {', '.join(DEINTERLACE)}, not {self.deinterlace!r}")
         if self.memory not in (None, *MEMORIES):
             raise SettingError(f"memory must be {', '.join(MEMORIES)}, not {self.memory!r}")
         # A reference of a shot is one for its first frame, and so for what shows the same.

@@ -27,8 +27,8 @@ def make_segments(film, folder, recipe, *, cuts=(7, 8, 21), start_pts=None, end_
     return paths
 
 
-def colored(source, target, *, recipe=None, sound="copy", note="", start_pts=None, end_pts=None, **asked):
-    film = open_film(source)
+def colored(source, target, *, recipe=None, sound="copy", note="", start_pts=None, end_pts=None, opened=None, **asked):
+    film = open_film(source, **opened or {})
     recipe = recipe or choose_recipe(film, target, **asked)
     folder = source.parent / "work"
     folder.mkdir(exist_ok=True)

@@ -13,6 +13,7 @@ from media.video import clips
 from tinct.errors import InputError, SettingError, UnreadableError
 from tinct.media.video.film import clock
 from tinct.media.video.probe import open_film
+from tinct.media.video.source import checked_rate
 
 H, W = clips.HEIGHT, clips.WIDTH
 INTERLACED_FLAGS = (1 << 18) | (1 << 29)
@@ -181,9 +182,20 @@ def test_folders_of_pictures_must_be_of_one_size_and_kind(tmp_path):
         open_film(tmp_path, rate=0)
 
 
-def test_a_rate_is_for_folders(tmp_path):
-    with pytest.raises(SettingError, match="leave the rate out"):
-        open_film(clips.write_clip(tmp_path / "in.mkv", frames=2), rate=24)
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [(24, 24), (23.976, Fraction(24000, 1001)), (29.97, Fraction(30000, 1001)), (16.67, Fraction(1667, 100)), (18, 18)],
+)
+def test_rates_are_meant_exactly(asked, meant):
+    assert checked_rate(asked) == meant
+
+
+def test_senseless_rates_and_ways_are_refused(tmp_path):
+    path = clips.write_clip(tmp_path / "in.mkv", frames=2)
+    with pytest.raises(SettingError, match="above 0"):
+        open_film(path, rate=-1)
+    with pytest.raises(SettingError, match="deinterlace is one of auto, off, single, double, film, not 'yes'"):
+        open_film(path, deinterlace="yes")
 
 
 def test_times_read_as_people_write_them():

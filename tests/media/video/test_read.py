@@ -13,6 +13,7 @@ from media.video import clips
 from photographs import photograph
 from tinct.errors import InputError
 from tinct.media.video import read
+from tinct.media.video.planes import planes_of
 from tinct.media.video.probe import open_film
 from tinct.media.video.problems import Problems
 from tinct.media.video.read import read_frames
@@ -66,7 +67,7 @@ def test_planes_of_packed_formats_are_exact_too(form):
     expected = [clips.noise(index, shape, bits) for index, shape in enumerate([(H, W), (high, W // 2), (high, W // 2)])]
     clips.fill(frame, expected)
     packed = frame.reformat(format=form, src_color_range="JPEG", dst_color_range="JPEG")
-    luma, chroma = read.planes_of(packed)
+    luma, chroma = planes_of(packed)
     for found, plane in zip((luma, *chroma), expected, strict=True):
         np.testing.assert_array_equal(found, plane)
 

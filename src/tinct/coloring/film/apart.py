@@ -89,7 +89,7 @@ def segment_painter() -> Callable[[Task], Facts]:
         settings = task.settings
         if not colorizers:
             colorizers.append(Colorizer(settings, threads=1))
-        film = open_film(task.source, rate=settings.rate)
+        film = open_film(task.source, rate=settings.rate, deinterlace=settings.deinterlace)
         written, recipe = recipe_of(film, task.place, settings)
         smoothing = Smoothing.parse(settings.smoothing)
         work = Work(film, written, recipe, settings, colorizers[0], smoothing, span_of(film, settings))

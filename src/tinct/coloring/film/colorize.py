@@ -105,7 +105,7 @@ def colorize_video(
     started = time.perf_counter()
     settings = settings or VideoSettings()
     smoothing = Smoothing.parse(settings.smoothing)
-    film = open_film(Path(source), rate=settings.rate)
+    film = open_film(Path(source), rate=settings.rate, deinterlace=settings.deinterlace)
     span = span_of(film, settings)
     place = Path(target) if target is not None else default_target(film, codec=settings.codec, named=settings.purpose)
     written, recipe = recipe_of(film, place, settings)
@@ -134,13 +134,13 @@ def colorize_video(
     return _result(work, Path(source), place, since=since, done=done, lost=lost, seconds=seconds)
 
 
-def list_shots(source: str | Path, *, rate: float | None = None) -> list[Shot]:
+def list_shots(source: str | Path, *, rate: float | None = None, deinterlace: str = "auto") -> list[Shot]:
     """Find a film's shots, without colouring it; `colored` is None in each, since that is not looked at.
 
     Raises:
         InputError: the source is no film, or cannot be decoded.
     """
-    film = open_film(Path(source), rate=rate)
+    film = open_film(Path(source), rate=rate, deinterlace=deinterlace)
     top, bottom, left, right = picture_area(film)
     size = small_size(bottom - top, right - left, size=_SHOT_SIZE)
     form = FrameForm.of(film)

@@ -80,7 +80,7 @@ def divide(
     begin = film.start_pts if span[0] is None else span[0]
     end = span[1] if span[1] is not None else None if film.duration is None else film.pts_at(film.duration)
     ticks = film.frame_ticks
-    if end is None or not film.seekable:
+    if end is None or not film.divisible:
         return [Segment(0, *span, *span)]
     length = SEGMENT_FRAMES * ticks
     borders: list[int] = []

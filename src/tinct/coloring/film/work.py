@@ -36,6 +36,12 @@ from tinct.media.video.sequence import missing_numbers
 from tinct.parallel import core_count
 
 _MOST_THREADS = 8
+# What is said of interlaced films, by what was made of them.
+_DEINTERLACED = {
+    "single": "the film is interlaced: it was deinterlaced, one frame for one",
+    "double": "the film is interlaced: each of its fields became a frame, {:.6g} a second",
+    "film": "the film had been spread over fields (3:2 pulldown): its own frames came back, {:.6g} a second",
+}
 
 OnFrame = Callable[[int, int | None], object]
 # Draws a frame at a height and width, (h, w, 3) sRGB uint8.
@@ -125,6 +131,7 @@ class Work:
             "smoothing": str(self.smoothing),
             "memory": self._memory,
             "span": list(self.span),
+            "times": [repr(self.film.fields), str(self.film.time_base)],
             "compare": settings.compare,
             "recolor": settings.recolor,
             "references": [[str(path.resolve()), path.stat().st_mtime_ns] for path in references],
@@ -240,12 +247,15 @@ class Work:
         """Yield what was done that one might not expect."""
         film, area = self.film, self._form.area
         if film.interlaced:
-            yield "the film is interlaced: it was deinterlaced, one frame for one"
+            yield _DEINTERLACED[film.fields.way].format(float(film.rate * film.stretch))
+        if film.stretch != 1:
+            yield f"its {float(film.rate * film.stretch):.6g} frames a second are shown as {float(film.rate):.6g}"
         if jumps := [jump for jump in film.jumps if jump.by]:
             first = jumps[0]
             times = "once," if len(jumps) == 1 else f"{len(jumps)} times, first"
             by = f"{clock(abs(first.by))} {'back' if first.by < 0 else 'ahead'}"
-            yield f"its time stamps jump {times} at {clock(first.at - film.start)}, {by}: they were joined to one line"
+            at = clock(first.at * film.stretch - film.start)
+            yield f"its time stamps jump {times} at {at}, {by}: they were joined to one line"
         if missing := missing_numbers(film.images):
             yield f"of its pictures' numbers {len(missing)} are missing, the first {missing[0]}"
         if area != (0, film.height, 0, film.width):

@@ -1,24 +1,22 @@
-"""Interlaced films: found by looking at frames (FFmpeg's `idet`), made progressive (`bwdif`), plane by plane.
+"""Find out whether a film is interlaced, or film spread over fields (3:2 pulldown), by looking at its frames.
 
-An interlaced frame holds two moments, one in its even and one in its odd lines. Chroma made for such a frame would
-smear the colours of one over the other, and a network sees combs where edges are.
+FFmpeg's `idet` compares lines with those beside them in the frames before and after. Two things fool it, and are
+looked for: frames whose lines are doubled, and fine lines of a picture that gets brighter or darker.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-import av
 import numpy as np
-from av.filter import Graph
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from tinct.media.video.film import Fields
-from tinct.media.video.planes import frame_of
+from tinct.media.video.filters import PlanesFilter
 
 # At least this many frames, and this share of all that are looked at, must show which kind they are before that
 # outweighs the file.
@@ -26,6 +24,25 @@ _LEAST_FRAMES = 8
 _LEAST_SHARE = 0.4
 # At most this many may show the contrary, as a share of those that show the one.
 _MOST_AGAINST = 0.1
+# A frame's lines are doubled where those of a pair differ by less than the first share of what pairs differ by, and
+# those by at least so many 8-bit steps. Up to the second share it must differ so from the lines of the next frame as
+# well: in interlaced films that move up or down, neighbouring lines are alike too, and in the next field as much.
+_PAIRED, _PERHAPS_PAIRED, _LEAST_STEPS = 0.15, 0.4, 0.5
+# This share of a film's frames has doubled lines, or none counts; of a stretch's frames, combs.
+_MOSTLY = 0.8
+# Combs of two moments move; lines of the picture stay: where it changes, by more than so many 8-bit steps in so many
+# pixels, theirs are as alike in two frames as this.
+_CHANGED, _LEAST_PIXELS, _SAME_COMBS = 2, 20, 0.97
+# Frames are looked at for both in at most so many columns.
+_COLUMNS = 480
+# How much nearer to the frame before one field is than the other where it repeats: coding makes both differ.
+_REPEAT_THRESHOLD = 1.5
+# Of 3:2 pulldown, in a stretch of frames: the share of those where a field must repeat that does, and that of others.
+_REPEATED, _MOST_OTHERS = 0.6, 0.1
+# A cycle of frames; of the two that repeat a field each, one comes two frames after the other.
+_CYCLE = 5
+# The rate of video that film is spread over, give or take a hundredth.
+_PULLDOWN_RATE = 30
 
 
 @dataclass
@@ -37,40 +54,57 @@ class Votes:
         top: number that are interlaced, with the even lines first.
         bottom: number that are interlaced, with the odd lines first.
         progressive: number that hold one moment. The others show neither, as still pictures do.
+        drawn: number that show enough for doubled lines to be told.
+        doubled: number of them whose lines are doubled.
+        stretches: of the stretches that were looked at, those in 3:2 pulldown, and those that are interlaced and not.
     """
 
     frames: int = 0
     top: int = 0
     bottom: int = 0
     progressive: int = 0
+    drawn: int = 0
+    doubled: int = 0
+    stretches: list[int] = field(default_factory=lambda: [0, 0])
 
     def count(self, lumas: Iterable[NDArray[Any]]) -> None:
-        """Look at frames that follow each other: (H, W) luma, uint8 or uint16."""
-        graph: _PlaneFilter | None = None
+        """Look at a stretch of frames that follow each other: (H, W) luma, uint8 or uint16."""
+        graph: PlanesFilter | None = None
         shown: list[VideoFrame] = []
+        fooled: list[bool] = []
+        before: NDArray[np.float32] | None = None
         for luma in lumas:
-            graph = graph or _PlaneFilter("idet", "", luma)
-            shown += graph.feed(luma)
-            self.frames += 1
+            graph = graph or PlanesFilter.of_plane("idet", f"rep_thres={_REPEAT_THRESHOLD}", luma)
+            shown += graph.feed((luma,))
+            thin = _thin(luma)
+            fooled.append(before is not None and _combs_stay(before, thin))
+            if before is not None:
+                self._count_doubled(before, thin)
+            before = thin
         shown += graph.feed(None) if graph is not None else []
-        if not shown:
-            return
-        last = shown[-1].metadata  # which counts all so far
+        self.frames += len(fooled)
+        kinds = [frame.metadata.get("lavfi.idet.single.current_frame") for frame in shown]
+        kinds = [None if wrong else kind for kind, wrong in zip(kinds, fooled, strict=True)]
+        top, bottom = kinds.count("tff"), kinds.count("bff")
+        self.top, self.bottom = self.top + top, self.bottom + bottom
+        self.progressive += kinds.count("progressive")
+        if _repeats([frame.metadata.get("lavfi.idet.repeated.current_frame") for frame in shown]):
+            self.stretches[0] += 1
+        elif max(top, bottom) > _MOSTLY * len(kinds):
+            self.stretches[1] += 1
 
-        def seen(kind: str) -> int:
-            return round(float(last.get(f"lavfi.idet.single.{kind}", 0)))
-
-        self.top += seen("tff")
-        self.bottom += seen("bff")
-        self.progressive += seen("progressive")
-
-    def decide(self, *, flagged: bool, top_first: bool) -> Fields:
+    def decide(self, *, flagged: bool, top_first: bool, rate: Fraction | None = None) -> Fields:
         """Decide whether a film is interlaced.
 
         Args:
             flagged: whether the file says that it is; believed unless frames clearly show the contrary.
             top_first: which lines it says come first; believed unless frames clearly show the contrary.
+            rate: frames a second; 3:2 pulldown is not looked for without it.
         """
+        if self.drawn >= _LEAST_FRAMES and self.doubled >= _MOSTLY * self.drawn:
+            return Fields()
+        if rate is not None and abs(rate / _PULLDOWN_RATE - 1) < 0.01 and self.stretches[0] > self.stretches[1]:
+            return Fields(interlaced=True, top_first=self.top >= self.bottom, way="film")
         combed = max(self.top, self.bottom)
         if self._clear(combed, self.progressive + min(self.top, self.bottom)):
             return Fields(interlaced=True, top_first=self.top >= self.bottom, flagged=flagged)
@@ -81,65 +115,55 @@ class Votes:
     def _clear(self, votes: int, against: int) -> bool:
         return votes >= max(_LEAST_FRAMES, _LEAST_SHARE * self.frames) and against <= _MOST_AGAINST * votes
 
+    def _count_doubled(self, now: NDArray[np.float32], after: NDArray[np.float32]) -> None:
+        rows = len(now) // 2 * 2
 
-class Deinterlacer:
-    """Makes progressive frames of interlaced ones, as many and at the same times; each is the frame's earlier moment.
+        def apart(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+            return float(np.abs(first - second).mean())
 
-    A frame comes out when the next has gone in, since both are looked at.
-    """
-
-    def __init__(self, *, top_first: bool, depth: int) -> None:
-        """Begin a film; `top_first` if the even lines are the earlier moment, `depth` bits of the codes."""
-        self._arguments = f"mode=send_frame:parity={'tff' if top_first else 'bff'}:deint=all"
-        self._most = (1 << depth) - 1
-        self._filters: list[_PlaneFilter] = []
-
-    def feed(self, planes: tuple[NDArray[Any], ...] | None) -> list[tuple[NDArray[Any], ...]]:
-        """Put in a frame's planes, or None after the last; return those that are ready."""
-        if planes is not None and not self._filters:
-            self._filters = [_PlaneFilter("bwdif", self._arguments, plane) for plane in planes]
-        ready = [
-            [self._codes(frame) for frame in graph.feed(None if planes is None else planes[number])]
-            for number, graph in enumerate(self._filters)
-        ]
-        return list(zip(*ready, strict=True))
-
-    def _codes(self, frame: VideoFrame) -> NDArray[Any]:
-        # Codes of 10 bits travel in planes of 16, which leave room to overshoot.
-        codes = frame.to_ndarray()
-        return np.minimum(codes, self._most).astype(codes.dtype)
-
-
-class _PlaneFilter:
-    """One of FFmpeg's filters, fed with planes as if they were grey pictures."""
-
-    def __init__(self, name: str, arguments: str, plane: NDArray[Any]) -> None:
-        self._form = "gray" if plane.dtype == np.uint8 else "gray16le"
-        self._size = (plane.shape[1], plane.shape[0])
-        self._graph = Graph()
-        self._graph.threads = 1
-        source = self._graph.add_buffer(
-            width=self._size[0],
-            height=self._size[1],
-            format=av.VideoFormat(self._form),
-            time_base=Fraction(1, 25),
-        )
-        self._graph.link_nodes(source, self._graph.add(name, arguments), self._graph.add("buffersink")).configure()
-        self._fed = 0
-
-    def feed(self, plane: NDArray[Any] | None) -> list[VideoFrame]:
-        """Put in a plane, or None after the last; return what is ready."""
-        if plane is None:
-            self._graph.vpush(None)
+        within, between = apart(now[:rows:2], now[1:rows:2]), apart(now[1 : rows - 1 : 2], now[2:rows:2])
+        less, more = sorted((within, between))
+        if more < _LEAST_STEPS:
+            return
+        self.drawn += 1
+        if less == within:  # the next field's lines are below, or above where the odd lines are first
+            following = apart(now[1 : rows - 1 : 2], after[2:rows:2]), apart(now[2:rows:2], after[1 : rows - 1 : 2])
         else:
-            frame = frame_of((plane,), self._form, self._size)
-            frame.pts = self._fed
-            frame.time_base = Fraction(1, 25)
-            self._fed += 1
-            self._graph.vpush(frame)
-        ready = []
-        while True:
-            try:
-                ready.append(self._graph.vpull())
-            except (av.error.BlockingIOError, av.error.EOFError):
-                return ready
+            following = apart(now[1:rows:2], after[:rows:2]), apart(now[:rows:2], after[1:rows:2])
+        sure = less < _PAIRED * more
+        self.doubled += sure or less < _PERHAPS_PAIRED * min(more, *following)
+
+
+def _thin(luma: NDArray[Any]) -> NDArray[np.float32]:
+    """Return some of a frame's columns in 8-bit steps."""
+    step = -(-luma.shape[1] // _COLUMNS)
+    scale = np.float32(1 if luma.dtype == np.uint8 else 255 / max(255, int(luma.max())))
+    return luma[:, ::step].astype(np.float32) * scale
+
+
+def _combs_stay(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
+    """Check whether what differs from line to line is the same in two frames, wherever they differ."""
+    changed = np.abs(now[1:-1] - before[1:-1]) > _CHANGED
+    if changed.sum() < _LEAST_PIXELS:
+        return False
+    first, second = ((rows[1:-1] - (rows[:-2] + rows[2:]) / 2)[changed] for rows in (before, now))
+    size = float(np.sqrt((first * first).sum() * (second * second).sum()))
+    return size > 0 and float((first * second).sum()) >= _SAME_COMBS * size
+
+
+def _repeats(fields: list[str | None]) -> bool:
+    """Check whether the fields that repeat in a stretch are those of 3:2 pulldown."""
+    places = range(1, len(fields))  # the first frame has none before it
+
+    def hits(kind: str, phase: int) -> tuple[int, int]:
+        return sum(fields[n] == kind for n in places if n % _CYCLE == phase), sum(n % _CYCLE == phase for n in places)
+
+    repeated = sum(fields[n] in ("top", "bottom") for n in places)
+    for phase in range(_CYCLE):
+        for apart in (2, 3):
+            top, bottom = hits("top", phase), hits("bottom", (phase + apart) % _CYCLE)
+            met, wanted = top[0] + bottom[0], top[1] + bottom[1]
+            others = repeated - met
+            if top[0] and bottom[0] and met >= _REPEATED * wanted and others <= _MOST_OTHERS * (len(places) - wanted):
+                return True
+    return False

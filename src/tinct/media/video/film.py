@@ -82,6 +82,13 @@ class Jump:
     at: Fraction
 
 
+# What is done about interlaced films: what is found to be right, nothing, a frame for each, one for each field, or the
+# frames of film that had been spread over fields.
+DEINTERLACE = ("auto", "off", "single", "double", "film")
+# How many frames each way makes of one.
+_GAINS = {"single": Fraction(1), "double": Fraction(2), "film": Fraction(4, 5)}
+
+
 @dataclass(frozen=True)
 class Fields:
     """Whether each frame holds two moments, one in its even and one in its odd lines.
@@ -90,11 +97,19 @@ class Fields:
         interlaced: whether it does.
         top_first: whether the even lines (0, 2, ...) are the earlier moment.
         flagged: whether frames say so themselves, so that those that do not are progressive.
+        way: what is made of them: `single` is a frame for each, `double` one for each field, `film` four frames of five
+            in which film was spread over fields (3:2 pulldown).
     """
 
     interlaced: bool = False
     top_first: bool = True
     flagged: bool = False
+    way: str = "single"
+
+    @property
+    def gain(self) -> Fraction:
+        """Return how many frames are made of one."""
+        return _GAINS[self.way] if self.interlaced else Fraction(1)
 
 
 @dataclass(frozen=True)
@@ -118,14 +133,16 @@ class Film:
         sample_aspect: width of a pixel divided by its height.
         rotation: degrees counter-clockwise by which players turn the picture.
         display_matrix: nine integers (16.16 and 2.30 fixed point) that say so; None without.
-        rate: average frames a second.
+        rate: average frames a second, of those that are made of interlaced ones.
         time_base: seconds of one unit of `pts`.
+        units: how many of them are one of the file's own.
+        stretch: by what the file's times are multiplied, where another rate was asked for.
         frames: about how many frames there are; None if nothing says.
         start: of the file's clock, in seconds: what a player shows as 0:00:00.
         start_pts: of the first frame, as far as the file says.
         duration: in seconds; None if nothing says.
         video_end: when the last frame ends, in seconds on the file's clock, where the file says so for sure.
-        usual: how long a frame is shown, in seconds, as most are; None where nothing says.
+        usual: how long a frame is shown as it is stored, in seconds, as most are; None where nothing says.
         longest: likewise, the frame that is shown longest.
         even: whether almost all frames are shown for equally long.
         jumps: places where the file's clock jumps; times are given as if it did not.
@@ -162,6 +179,8 @@ class Film:
     usual: Fraction | None = None
     longest: Fraction | None = None
     even: bool = False
+    units: int = 1
+    stretch: Fraction = Fraction(1)
     jumps: tuple[Jump, ...] = ()
     counted: bool = False
     seekable: bool = True
@@ -180,7 +199,13 @@ class Film:
     @property
     def frame_ticks(self) -> int:
         """Return a usual frame's length in units of `time_base`, at least 1."""
-        return max(1, round((self.usual or 1 / self.rate) / self.time_base))
+        usual = 1 / self.rate if self.usual is None else self.usual / self.fields.gain
+        return max(1, round(usual / self.time_base))
+
+    @property
+    def divisible(self) -> bool:
+        """Return whether reading from the middle gives the frames that reading from the beginning gives."""
+        return self.seekable and self.fields.gain >= 1
 
     @property
     def broadcast(self) -> bool:

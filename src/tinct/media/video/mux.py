@@ -21,7 +21,7 @@ from tinct import files
 from tinct.errors import InputError, OutputError
 from tinct.files import written_beside
 from tinct.media.video.codecs import IMAGES
-from tinct.media.video.film import Film, clock
+from tinct.media.video.film import Chapter, Film, clock
 from tinct.media.video.matroska import PLACEHOLDER, set_display_size, set_wave_headers
 from tinct.media.video.pictures import check_pictures, write_pictures
 from tinct.media.video.recipe import Recipe
@@ -206,10 +206,18 @@ def _lay_out(
                 "time_base": _NANOSECOND,
                 "metadata": dict(chapter.notes),
             }
-            for number, chapter in enumerate(window.chapters(film.chapters), start=1)
+            for number, chapter in enumerate(_chapters(film, recipe, window), start=1)
         ]
     )
     return None if source is None else Tracks(film, source, output, recipe.container, sound=sound)
+
+
+def _chapters(film: Film, recipe: Recipe, window: Window) -> list[Chapter]:
+    """Return the result's chapters. Those of MP4 and MOV begin at 0: one without a title stands there if need be."""
+    chapters = window.chapters(film.chapters)
+    if chapters and chapters[0].start > 0 and recipe.container.muxer in ("mp4", "mov"):
+        return [Chapter(Fraction(0), chapters[0].start), *chapters]
+    return chapters
 
 
 def _add_pictures(output: OutputContainer, film: Film, recipe: Recipe, extradata: bytes | None) -> VideoStream:
@@ -252,13 +260,17 @@ def _clock_of(film: Film, parts: Sequence[Segment], recipe: Recipe) -> _Clock:
     own, frame = _Clock(film.time_base, film.frame_ticks), 1 / film.rate
     times = sorted(pts for part in parts for pts, _, _ in part.times)
     begin, tick = times[0] * film.time_base, film.time_base
-    rounded = (frame / tick).denominator != 1 and recipe.container.muxer in ("mp4", "mov")
-    if not rounded or any(abs(pts * tick - begin - number * frame) > tick for number, pts in enumerate(times)):
+    if (frame / tick).denominator == 1 or recipe.container.muxer not in ("mp4", "mov"):
+        return own
+    # Frames may be missing, or held.
+    numbers = [round((pts * tick - begin) / frame) for pts in times]
+    off = max(abs(pts * tick - begin - number * frame) for pts, number in zip(times, numbers, strict=True))
+    if off > tick or len(set(numbers)) < len(numbers):
         return own
     unit = Fraction(1, film.rate.numerator)
     first = round(begin / unit)
     ticks = film.rate.denominator
-    return _Clock(unit, ticks, {pts: first + number * ticks for number, pts in enumerate(times)})
+    return _Clock(unit, ticks, {pts: first + number * ticks for pts, number in zip(times, numbers, strict=True)})
 
 
 def _pictures(

@@ -6,6 +6,7 @@ import math
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from tinct.errors import InputError, SettingError, UnreadableError
 from tinct.media.video.fields import Votes
 from tinct.media.video.film import (
+    DEINTERLACE,
     MATRIX_BT601,
     MATRIX_NAMES,
     MATRIX_RGB,
@@ -36,7 +38,7 @@ from tinct.media.video.film import (
 )
 from tinct.media.video.planes import depth_of, is_grey, is_rgb, planes_of, sampling_of
 from tinct.media.video.sequence import decode_image, names_pictures, open_images
-from tinct.media.video.source import opened, readable, reason, video_stream
+from tinct.media.video.source import checked_rate, opened, readable, reason, video_stream
 from tinct.media.video.timeline import read_times
 
 # Pictures narrower than this hold nothing to colour, and encoders refuse them.
@@ -55,45 +57,49 @@ _UPRIGHT = (65536, 0, 0, 0, 65536, 0, 0, 0, _ONE)
 _LIMITED_GREY = {"hevc", "av1", "vp9", "h264"}
 
 
-def open_film(path: str | Path, *, rate: Fraction | float | None = None) -> Film:
+def open_film(path: str | Path, *, rate: Fraction | float | None = None, deinterlace: str = "auto") -> Film:
     """Open a film: read what its file says, and look at some frames.
 
     Args:
         path: a file; or a folder of pictures (PNG, JPEG, TIFF, DPX, BMP, TGA) of one size, or a pattern of their names,
             in the order of the numbers in them.
-        rate: frames a second of pictures; 24 without it.
+        rate: frames a second of pictures, 24 without it; or of a file's frames, its own without it.
+        deinterlace: one of `DEINTERLACE`.
 
     Raises:
         UnreadableError: it is missing, empty, no film, or nothing in it can be decoded.
         InputError: it holds no moving pictures, or too small ones.
-        SettingError: the rate is not above 0, or given for a file.
+        SettingError: the rate is not above 0; `deinterlace` is none of the ways.
     """
     place = Path(path)
+    if deinterlace not in DEINTERLACE:
+        raise SettingError(f"deinterlace is one of {', '.join(DEINTERLACE)}, not {deinterlace!r}")
     if names_pictures(place):
-        return _pictures(place, rate)
-    if rate is not None:
-        raise SettingError(f"{place}: has its own frame times; leave the rate out, it is for folders of pictures")
+        return _pictures(place, rate, deinterlace)
+    asked = None if rate is None else checked_rate(rate)
     with opened(place) as container:
         stream = video_stream(container, place)
         first = _first_frame(container, stream, place)
         times = read_times(container, stream, first, place)
-        return Film(
+        film = Film(
             **_pixels(place, first, stream.codec_context.codec.canonical_name),
             **times,
             container=container.format.name,
             stream=stream.index,
-            fields=_fields(container, stream, rgb=is_rgb(first.format), seekable=times["seekable"]),
+            fields=Fields(),
             sample_aspect=stream.sample_aspect_ratio or Fraction(1),
             audio=_tracks(container, "audio"),
             subtitles=_tracks(container, "subtitle"),
             others=_tracks(container, "attachment", "data", "video", without=stream.index),
             chapters=_chapters(container),
         )
+        film = _with_fields(film, _fields(film, container, stream, deinterlace))
+        return film if asked is None else _with_rate(film, asked)
 
 
-def _pictures(path: Path, rate: Fraction | float | None) -> Film:
+def _pictures(path: Path, rate: Fraction | float | None, deinterlace: str) -> Film:
     images = open_images(path, rate=rate)
-    return Film(
+    film = Film(
         **_pixels(path, images.first, "images"),
         container="images",
         stream=0,
@@ -107,6 +113,11 @@ def _pictures(path: Path, rate: Fraction | float | None) -> Film:
         duration=len(images.paths) / images.rate,
         images=images.paths,
     )
+    if deinterlace in ("auto", "off"):
+        return film
+    votes = Votes()
+    votes.count(planes_of(decode_image(picture))[0] for picture in images.paths[: len(_PLACES) * _FRAMES_EACH])
+    return _with_fields(film, Fields(interlaced=True, top_first=votes.top >= votes.bottom, way=deinterlace))
 
 
 def decoded_some(container: InputContainer, stream: VideoStream, *, packets: int) -> Iterator[VideoFrame]:
@@ -199,13 +210,13 @@ def _display(frame: VideoFrame) -> tuple[tuple[int, ...] | None, float]:
     return (None, 0.0) if matrix in (None, _UPRIGHT) else (matrix, rotation)
 
 
-def _fields(container: InputContainer, stream: VideoStream, *, rgb: bool, seekable: bool) -> Fields:
+def _fields(film: Film, container: InputContainer, stream: VideoStream, wanted: str) -> Fields:
     """Find out whether a film is interlaced, by what it says and by looking at frames here and there."""
-    if rgb:
+    if wanted == "off" or (wanted == "auto" and film.rgb):
         return Fields()
     order = stream.codec_context.field_order
     votes, flags = Votes(), 0
-    duration = container.duration if seekable else None
+    duration = container.duration if film.seekable else None
     start = container.start_time or 0
     places = [start + int(place * duration) for place in _PLACES] if duration else [None]
     for place in places:
@@ -219,8 +230,48 @@ def _fields(container: InputContainer, stream: VideoStream, *, rgb: bool, seekab
         votes.count(frames)
     # 2 to 5: top or bottom lines stored first, then which are shown first; 2 and 5 show the top first.
     flagged = flags > 0 or order in (2, 3, 4, 5)
-    fields = votes.decide(flagged=flagged, top_first=order not in (3, 4))
-    return Fields(fields.interlaced, fields.top_first, fields.interlaced and flags > 0)
+    fields = votes.decide(flagged=flagged, top_first=order not in (3, 4), rate=film.rate)
+    if wanted == "auto":
+        return replace(fields, flagged=fields.interlaced and flags > 0 and fields.way == "single")
+    top_first = votes.top >= votes.bottom if votes.top or votes.bottom else order not in (3, 4)
+    return Fields(interlaced=True, top_first=top_first, way=wanted)
+
+
+def _with_fields(film: Film, fields: Fields) -> Film:
+    """Return a film as it is shown when frames are made of its fields."""
+    gain = fields.gain
+    units = 2 if gain > 1 else 1
+    frames = None if film.frames is None else round(film.frames * gain)
+    return replace(
+        film,
+        fields=fields,
+        rate=film.rate * gain,
+        frames=frames,
+        units=units,
+        time_base=film.time_base / units,
+        start_pts=film.start_pts * units,
+    )
+
+
+def _with_rate(film: Film, rate: Fraction) -> Film:
+    """Return a film whose frames are shown at another rate: all its times are stretched alike."""
+    by = film.rate / rate
+
+    def stretched(seconds: Fraction | None) -> Fraction | None:
+        return None if seconds is None else seconds * by
+
+    return replace(
+        film,
+        rate=rate,
+        stretch=by,
+        time_base=film.time_base * by,
+        start=film.start * by,
+        duration=stretched(film.duration),
+        video_end=stretched(film.video_end),
+        usual=stretched(film.usual),
+        longest=stretched(film.longest),
+        chapters=tuple(replace(one, start=one.start * by, end=one.end * by) for one in film.chapters),
+    )
 
 
 def _tracks(container: InputContainer, *kinds: str, without: int = -1) -> tuple[Track, ...]:
@@ -289,7 +340,7 @@ def sample_frames(film: Film, count: int) -> Iterator[tuple[NDArray[Any], float]
             for number, frame in enumerate(frames):
                 if (frame.height, frame.width) == (film.height, film.width):
                     known = frame.pts is not None and not (film.counted or film.jumps)
-                    place = film.seconds_at(frame.pts or 0) if known else number * step / film.rate
+                    place = film.seconds_at((frame.pts or 0) * film.units) if known else number * step / film.rate
                     yield planes_of(frame)[0], max(0.0, float(place))
 
 
@@ -299,7 +350,7 @@ def _key_frames(film: Film, container: InputContainer, stream: VideoStream, coun
     known: set[int | None] = set()
     for number in range(count):
         with suppress(av.FFmpegError):
-            container.seek(film.pts_at(film.duration * number / count), stream=stream)
+            container.seek(film.pts_at(film.duration * number / count) // film.units, stream=stream)
             packets = islice(container.demux(stream), _KEY_PACKETS)
             key = next((packet for packet in packets if packet.is_keyframe and packet.size), None)
             if key is not None and key.pts not in known:

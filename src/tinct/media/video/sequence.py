@@ -20,10 +20,10 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from tinct.errors import InputError, SettingError, UnreadableError
+from tinct.errors import InputError, UnreadableError
 from tinct.files import walk
 from tinct.media.image.opening import open_source
-from tinct.media.video.source import reason
+from tinct.media.video.source import checked_rate, reason
 
 # Frames a second, as films have, where nobody says otherwise.
 FILM_RATE = Fraction(24)
@@ -121,9 +121,7 @@ def open_images(path: Path, *, rate: Fraction | float | None) -> Images:
         UnreadableError: the folder or the first picture cannot be read.
         SettingError: the rate is not above 0.
     """
-    chosen = FILM_RATE if rate is None else Fraction(rate).limit_denominator(1001)
-    if not 0 < chosen <= 1000:
-        raise SettingError(f"the rate must lie above 0 and not above 1000 frames a second, not {rate}")
+    chosen = FILM_RATE if rate is None else checked_rate(rate)
     paths = find_pictures(path)
     if not paths:
         kinds = ", ".join(_DECODERS)

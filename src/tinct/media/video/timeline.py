@@ -235,7 +235,7 @@ def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame
         "video_end": None if jumps else _video_end(container, stream, start_pts, unit),
         "counted": counted,
         "seekable": not counted and not jumps and container.format.name not in _WITHOUT_PLACES,
-        "usual": None if steps is None else steps.usual,
+        "usual": None if steps is None else 1 / rate if steps.even else steps.usual,
         "longest": None if steps is None else steps.longest,
         "even": steps is not None and steps.even,
         "jumps": tuple(jumps),
@@ -263,7 +263,7 @@ def _read_all(container: InputContainer, video: int) -> tuple[list[int], float, 
 def packets_on_line(film: Film, container: InputContainer, *streams: Stream) -> Iterator[Packet[Stream]]:
     """Yield the packets of some streams of a film from its beginning, with times that do not jump.
 
-    Sound that two clocks have for one time is yielded once.
+    They are stretched where another rate was asked for. Sound that two clocks have for one time is yielded once.
     """
     jumps = {stream.index: [jump for jump in film.jumps if jump.stream == stream.index] for stream in streams}
     counts = dict.fromkeys(jumps, 0)
@@ -281,6 +281,8 @@ def packets_on_line(film: Film, container: InputContainer, *streams: Stream) -> 
                 if end <= ends[index]:
                     continue
                 ends[index] = end
+        if film.stretch != 1:
+            packet.time_base *= film.stretch
         yield packet
 
 

@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice, product
+from itertools import islice
 from typing import Protocol, cast
 
 import av
-from av.audio.codeccontext import AudioCodecContext
 from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
-from av.codec.context import CodecContext
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
@@ -29,6 +27,7 @@ from tinct.media.video.codecs import CONTAINERS, Container
 from tinct.media.video.film import Chapter, Film, Track
 from tinct.media.video.languages import spelled
 from tinct.media.video.matroska import wave_name
+from tinct.media.video.sound import Stretcher, nearest
 from tinct.media.video.source import opened, packets_of, readable
 from tinct.media.video.timeline import packets_on_line
 
@@ -145,13 +144,20 @@ class Tracks:
 
     def _sound(self, track: Track, *, encode: bool) -> Route:
         source = self._source.streams[track.index]
-        if holds(self._container, self._film, track):
+        stretch = self._film.stretch
+        if stretch == 1 and holds(self._container, self._film, track):
             return Copy(self._output, source)
-        header = wave_header(self._container, self._film, track)
+        header = wave_header(self._container, self._film, track) if stretch == 1 else None
         if header is not None:
             return WaveCopy(self._output, source, header)
         if encode and source.codec_context is not None:
-            return SoundEncoder(self._output, source, self._container.sound)
+            return SoundEncoder(self._output, source, self._container.sound, stretch=stretch)
+        if stretch != 1:
+            raise OutputError(
+                f"{self._film.path}: its sound goes with {float(self._film.rate * stretch):g} frames a second, not "
+                f"{float(self._film.rate):g}; let it be stretched, its pitch kept (--sound encode), or left out "
+                "(--sound none)"
+            )
         others = [
             suffix
             for suffix, other in CONTAINERS.items()
@@ -234,9 +240,6 @@ def _first_packet(film: Film, track: Track) -> bytes:
 
 # Bits a second for each channel: enough that nobody hears a difference.
 _CHANNEL_RATE = 96_000
-# For encoders that take neither the source's rate nor its arrangement of channels.
-_COMMON_RATE = 48_000
-_COMMON_LAYOUTS = {1: "mono", 6: "5.1", 8: "7.1"}
 
 
 class Route(Protocol):
@@ -285,17 +288,18 @@ class WaveCopy(Copy):
 
 
 class SoundEncoder:
-    """Decodes sound and encodes it anew; damaged packets are left out."""
+    """Decodes sound and encodes it anew, stretched where a film gets another rate; damaged packets are left out."""
 
-    def __init__(self, output: OutputContainer, source: Stream, encoder: str) -> None:
+    def __init__(self, output: OutputContainer, source: Stream, encoder: str, *, stretch: Fraction) -> None:
         """Add a stream of sound like the source's, or the nearest that the encoder has; ValueError where that fails."""
         self._source = cast(AudioStream, source)
-        rate, layout = _nearest(encoder, self._source)
+        rate, layout = nearest(encoder, self._source)
         stream = cast(AudioStream, output.add_stream(encoder, rate=rate))
         stream.layout = layout
         stream.codec_context.bit_rate = _CHANNEL_RATE * AudioLayout(layout).nb_channels
         stream.codec_context.time_base = Fraction(1, rate)
         self._stream = stream
+        self._stretcher = Stretcher(stretch) if stretch != 1 else None
         describe(stream, source, output)
 
     def packets(self, packet: Packet[Stream] | None) -> list[Packet[Stream]]:
@@ -307,25 +311,14 @@ class SoundEncoder:
         for frame in frames:
             # The time base goes with packets, of which there is none at the end.
             frame.time_base = frame.time_base or self._source.time_base
+        if self._stretcher is not None:
+            frames = [ready for frame in frames for ready in self._stretcher.feed(frame)]
+            frames += self._stretcher.feed(None) if packet is None else []
+        for frame in frames:
             made += self._stream.encode(frame)
         if packet is None:
             made += self._stream.encode(None)
         return cast("list[Packet[Stream]]", made)
-
-
-def _nearest(encoder: str, source: AudioStream) -> tuple[int, str]:
-    """Return the rate and the channels nearest to a source's that an encoder takes, by trying."""
-    common = _COMMON_LAYOUTS.get(source.channels, "stereo")
-    for rate, layout in product((source.rate, _COMMON_RATE), (source.layout.name, common, "stereo")):
-        context = cast(AudioCodecContext, CodecContext.create(encoder, "w"))
-        context.sample_rate, context.layout = rate, layout
-        if not context.codec.audio_formats:
-            break
-        context.format = context.codec.audio_formats[0]
-        with suppress(av.FFmpegError, ValueError):
-            context.open()
-            return rate, layout
-    return _COMMON_RATE, "stereo"
 
 
 class CaptionEncoder:
