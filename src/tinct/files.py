@@ -192,10 +192,15 @@ def folder_beside(target: str | Path) -> Iterator[Path]:
 
 def unfinished_name(name: str) -> str:
     """Return the name an unfinished file has beside the file called `name`."""
+    return hidden_name(name, UNFINISHED)
+
+
+def hidden_name(name: str, ending: str) -> str:
+    """Return a name for something hidden beside the file called `name`, no longer than file systems allow."""
     content = os.fsencode(name)
-    kept = content[: _LONGEST_NAME - len(UNFINISHED) - 10].decode("utf-8", "ignore")
+    kept = content[: _LONGEST_NAME - len(ending) - 10].decode("utf-8", "ignore")
     mark = "" if kept == name else f"-{sha1(content, usedforsecurity=False).hexdigest()[:8]}"
-    return f".{kept}{mark}{UNFINISHED}"
+    return f".{kept}{mark}{ending}"
 
 
 @contextmanager

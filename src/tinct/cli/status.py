@@ -22,14 +22,17 @@ tinct status coloured/ --parquet coloured.parquet"""
 
 def status(
     folder: Annotated[
-        str, typer.Argument(metavar="FOLDER", help="A folder of results, or its address: the -o of tinct colorize.")
+        str,
+        typer.Argument(
+            metavar="FOLDER", help="A folder of results, or its address: the -o of tinct colorize or tinct video."
+        ),
     ],
     parquet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the manifest as a Parquet file, too.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each picture.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each.")] = False,
 ) -> None:
-    """Show what became of each picture of a folder: done, failed, gone, changed since, or in work now."""
+    """Show what became of each picture, or film, of a folder: done, failed, gone, changed since, or in work now."""
     from tinct.coloring.photo.mirror import mirrored_results
     from tinct.coloring.photo.status import read_manifest, write_parquet
 
@@ -52,12 +55,15 @@ def _print(folder: str, *, named: str) -> None:
     summary = summarize(folder)
     console = Console()
     rows = [(name, str(count)) for name, count in summary.statuses.most_common()]
-    console.print(table_of([("status", "pictures"), *rows], title=f"{named}: {summary.statuses.total()} pictures"))
+    console.print(
+        table_of([("status", summary.noun), *rows], title=f"{named}: {summary.statuses.total()} {summary.noun}")
+    )
     for (model, settings), count in summary.made_by.most_common():
         say(f"{count} made by {model}: {settings}")
     if done := summary.statuses["colorized"]:
         together = f"{summary.seconds / 3600:.2f} h" if summary.seconds > 600 else f"{summary.seconds:.1f} s"
-        say(f"{summary.seconds / done:.2f} s a picture in a worker, {together} together")
+        one = "a film" if summary.noun == "films" else "a picture"
+        say(f"{summary.seconds / done:.2f} s {one} in a worker, {together} together")
     if summary.running:
         say("a run is at work here now")
     for source, message in summary.failures:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tinct.cli.options import EngineName, RayAddress, options_of, takes
-from tinct.cli.output import progress
+from tinct.cli.output import exit_by, harmless, print_json, print_sum, progress, progress_of_steps, say
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import SettingError
 
 if TYPE_CHECKING:
+    from tinct.actors import Engine
     from tinct.coloring.film.colorize import VideoResult
     from tinct.coloring.film.shots import Shot
 
@@ -25,6 +26,8 @@ tinct video grandfather.mp4
 tinct video reel.mov -o reel.mkv --purpose archive
 
 tinct video feature.mkv -o coloured.mkv --workers 8
+
+tinct video films/ -o coloured/ --recursive
 
 tinct video reel.mov --preview 10 --start 60 --compare
 
@@ -44,15 +47,18 @@ tinct video 'scan/f_%06d.dpx' -o 'color/f_%06d.dpx'"""
 
 Source = Annotated[
     Path,
-    typer.Argument(metavar="INPUT", help="A film, a folder of pictures in order, or a pattern such as 'f_%04d.png'."),
+    typer.Argument(
+        metavar="INPUT", help="A film, a folder of films, or of pictures in order, or a pattern such as 'f_%04d.png'."
+    ),
 ]
 Output = Annotated[
     Path | None,
     typer.Option(
         "-o",
         "--output",
-        metavar="FILE",
-        help="Write this film, or pictures such as 'f_%04d.dpx'. Default: NAME_color.EXT beside it.",
+        metavar="FILE|FOLDER",
+        help="Write this film, pictures such as 'f_%04d.dpx', or a folder's films into this folder. Default: "
+        "NAME_color.EXT beside each.",
     ),
 ]
 Hints = Annotated[
@@ -79,8 +85,9 @@ Preview = Annotated[float | None, typer.Option(metavar="SECONDS", help="Take onl
 ListShots = Annotated[bool, typer.Option("--list-shots", help="Print the shots, and colorize nothing.")]
 Workers = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help="Divide a long film among this many processes. Default: one does it all."),
+    typer.Option(metavar="N", min=1, help="Divide films, or a long one, among this many processes. Default: one."),
 ]
+Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look for films in subfolders too.")]
 Report = Annotated[bool, typer.Option("--report", help="Measure how much the result's colours flicker.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
 
@@ -100,16 +107,18 @@ def video(
     preview: Preview = None,
     list_shots: ListShots = False,
     report: Report = False,
+    recursive: Recursive = False,
     workers: Workers = None,
     engine: EngineName = "local",
     ray_address: RayAddress = None,
     as_json: AsJson = False,
     **options: Any,
 ) -> None:
-    """Colorize a film: its luma untouched, its sound, subtitles and times kept.
+    """Colorize a film, or a folder of them: luma untouched, sound, subtitles and times kept.
 
     A run that was stopped goes on where it was when the same command is given again. Shots that have colours already
-    are left as they are.
+    are left as they are. Of a folder, results that are there stay, and a film that fails stops no other; the exit
+    status is then 1. What became of the films in an output folder, `tinct status` shows.
     """
     if list_shots:
         _list_shots(source, rate=options["rate"], deinterlace=options["deinterlace"], as_json=as_json)
@@ -117,6 +126,7 @@ def video(
     from tinct.actors import Engine
     from tinct.coloring.directions import load_shots
     from tinct.coloring.film.colorize import colorize_video
+    from tinct.coloring.film.folder import is_folder_of_films
     from tinct.coloring.hints.hint import gather_film_hints
 
     way = Engine(name=engine, ray_address=ray_address)
@@ -127,6 +137,15 @@ def video(
     if no_smoothing:
         options["smoothing"] = "off"
     settings = VideoSettings(**options)
+    if is_folder_of_films(source, output, recursive=recursive):
+        if report:
+            raise SettingError("--report is for one film; name it")
+        _colorize_many(
+            source, output, recursive=recursive, settings=settings, workers=workers, engine=way, as_json=as_json
+        )
+        return
+    if settings.update:
+        raise SettingError("--update is for a folder of films, whose results have a manifest; name one, with -o FOLDER")
     with progress("Colorizing", rate="frames/s") as show:
         result = colorize_video(source, output, settings=settings, workers=workers, engine=way, on_frame=show)
     flicker = _flicker(result) if report else None
@@ -134,6 +153,47 @@ def video(
         print(json.dumps(result.to_json() | ({} if flicker is None else {"flicker": flicker})))
         return
     _print(result, flicker)
+
+
+def _colorize_many(
+    source: Path,
+    output: Path | None,
+    *,
+    recursive: bool,
+    settings: VideoSettings,
+    workers: int | None,
+    engine: Engine,
+    as_json: bool,
+) -> None:
+    from tinct.coloring.film.folder import count_unseen
+    from tinct.coloring.film.many import FilmRow, colorize_videos
+
+    with progress_of_steps("Colorizing") as show:
+
+        def print_one(row: FilmRow, done: int, count: int) -> None:
+            if as_json:
+                print_json(row.to_json())
+            elif row.film is not None:
+                _print(row.film, None)
+            else:
+                say(f"{row.status}: {row.message}", on_stderr=True)
+            if workers is not None or engine.name == "ray":
+                show("Colorizing", done, count)
+
+        rows = colorize_videos(
+            source,
+            output,
+            recursive=recursive,
+            settings=settings,
+            workers=workers,
+            engine=engine,
+            on_row=print_one,
+            on_frame=lambda film, done, of: show(harmless(film.name), done, of),
+        )
+    if not as_json and (len(rows) > 1 or rows[0].status != "colorized"):
+        files, folders = count_unseen(source, recursive=recursive)
+        print_sum(rows, files=files, folders=folders)
+    exit_by(rows)
 
 
 def _end(start: float | None, end: float | None, preview: float | None) -> float | None:

@@ -230,6 +230,7 @@ class VideoSettings(Decoding):
     )
     compare: bool = described(False, "Put the film as it was beside the result, in one picture.")
     recolor: bool = described(False, "Colorize even shots that have colours already.")
+    update: bool = described(False, "Replace results of an output folder whose film, settings or model changed since.")
     overwrite: bool = described(False, "Replace results that are there already.")
 
     def __post_init__(self) -> None:

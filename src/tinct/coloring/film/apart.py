@@ -43,11 +43,27 @@ def paint_apart(
     work: Work, source: Path, place: Path, folder: WorkFolder, processes: Processes, on_frame: OnFrame | None
 ) -> tuple[Progress, Progress, list[Path]]:
     """Colour a film's segments in several processes; return what was known before, what is known now, and all parts."""
+    tasks = segment_tasks(work, source, place, folder, processes)
+    before = known_before(tasks)
+    facts: list[Facts] = []
+    done = 0
+    with closing(processes.map(segment_painter, tasks, lost=_lost)) as painted:
+        for one in painted:
+            first, after = one["own"]
+            done += 0 if first is None else after - first
+            facts.append(one)
+            if on_frame is not None:
+                on_frame(done, work.total())
+    return before, *put_together(work, tasks, folder, facts)
+
+
+def segment_tasks(work: Work, source: Path, place: Path, folder: WorkFolder, processes: Processes) -> list[Task]:
+    """Go through a film once for its shots, and divide it into segments for processes."""
     placed = work.placed()
     memory = work.remembered()
     segments = divide(work.film, work.span, cuts=memory.starts if memory is not None else (), smoothing=work.smoothing)
     threads = max(1, (work.settings.threads or core_count()) // processes.count)
-    tasks = [
+    return [
         Task(
             segment,
             source.absolute(),
@@ -59,31 +75,35 @@ def paint_apart(
         )
         for segment in segments
     ]
+
+
+def known_before(tasks: list[Task]) -> Progress:
+    """Return what an earlier run finished of some segments."""
     before = [progress.facts for task in tasks if (progress := WorkFolder(task.folder).progress()) is not None]
-    facts: list[Facts] = []
-    done = 0
-    with closing(processes.map(segment_painter, tasks, lost=_lost)) as painted:
-        for one in painted:
-            first, after = one["own"]
-            done += 0 if first is None else after - first
-            facts.append(one)
-            if on_frame is not None:
-                on_frame(done, work.total())
+    return Progress(joined(before), {})
+
+
+def put_together(work: Work, tasks: list[Task], folder: WorkFolder, facts: list[Facts]) -> tuple[Progress, list[Path]]:
+    """Return what is known of a film, and its parts, from what is known after each of its segments.
+
+    Raises:
+        InputError: it has no frame that can be decoded.
+    """
     for index in range(1, len(facts)):
         colored = disagree(facts[index - 1], facts[index])
         if colored is not None:  # of a shot that both are in; the earlier one has seen more of it
             shutil.rmtree(tasks[index].folder)
             folder.segment(index)
             facts[index] = segment_painter()(replace(tasks[index], colored=colored))
-    if done == 0:
+    done = joined(facts)
+    if done["given_to"] == 0:
         raise InputError(f"{work.film.path}: no frame of it could be decoded; is it damaged?")
-    parts = [part for task in tasks for part in WorkFolder(task.folder).parts()]
-    return Progress(joined(before), {}), Progress(joined(facts), {}), parts
+    return Progress(done, {}), [part for task in tasks for part in WorkFolder(task.folder).parts()]
 
 
-def segment_painter() -> Callable[[Task], Facts]:
-    """Return what colours segments in this process; the network is loaded once."""
-    colorizers: list[Colorizer] = []
+def segment_painter(colorizer: Colorizer | None = None) -> Callable[[Task], Facts]:
+    """Return what colours segments in this process; the network is loaded once, where there is none yet."""
+    colorizers: list[Colorizer] = [] if colorizer is None else [colorizer]
 
     def paint(task: Task) -> Facts:
         settings = task.settings

@@ -20,7 +20,7 @@ from tinct import __version__
 from tinct.actors import Engine
 from tinct.color.resize import resized, small_size
 from tinct.coloring.film.apart import paint_apart, segment_processes
-from tinct.coloring.film.parts import work_folder
+from tinct.coloring.film.parts import WorkFolder, clear_finished, work_folder
 from tinct.coloring.film.pipeline import Progress
 from tinct.coloring.film.shots import Shot, looked_at
 from tinct.coloring.film.smoothing import Smoothing
@@ -102,36 +102,61 @@ def colorize_video(
         SettingError: an option is out of range, or the container cannot hold what was asked for.
         ModelError: the model cannot be used.
     """
-    started = time.perf_counter()
-    settings = settings or VideoSettings()
-    smoothing = Smoothing.parse(settings.smoothing)
-    film = open_film(Path(source), rate=settings.rate, deinterlace=settings.deinterlace)
-    span = span_of(film, settings)
-    place = Path(target) if target is not None else default_target(film, codec=settings.codec, named=settings.purpose)
-    written, recipe = recipe_of(film, place, settings)
-    check_target(film, place, recipe, sound=settings.sound, overwrite=settings.overwrite)
-    # With one thread, since several frames are in work at once.
-    work = Work(film, written, recipe, settings, colorizer or Colorizer(settings, threads=1), smoothing, span)
-    processes = segment_processes(settings, workers, engine)
-    with work_folder(place, work.plan(apart=processes is not None)) as folder:
+    begun = begin(Path(source), target, settings or VideoSettings(), colorizer)
+    work, processes = begun.work, segment_processes(begun.work.settings, workers, engine)
+    with work_folder(begun.place, work.plan(apart=processes is not None)) as folder:
         if processes is None:
             since = folder.progress()
             done, parts = work.paint(folder, since, on_frame, on_picture), folder.parts()
         else:
-            since, done, parts = paint_apart(work, Path(source), place, folder, processes, on_frame)
-        lost = assemble(
-            written,
-            parts,
-            place,
-            recipe,
-            start_pts=span[0],
-            end_pts=span[1],
-            sound=settings.sound,
-            note=f"colorized by tinct {__version__}, model {work.model}, smoothing {smoothing}",
-            overwrite=settings.overwrite,
-        )
-    lost, seconds = (*lost, *folder.notices), time.perf_counter() - started
-    return _result(work, Path(source), place, since=since, done=done, lost=lost, seconds=seconds)
+            since, done, parts = paint_apart(work, begun.source, begun.place, folder, processes, on_frame)
+        return finish(begun, folder, since=since, done=done, parts=parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """A film that is about to be made: it and its place are checked, and nothing is written yet."""
+
+    work: Work
+    source: Path
+    place: Path
+    started: float
+
+
+def begin(source: Path, target: str | Path | None, settings: VideoSettings, colorizer: Colorizer | None) -> Begun:
+    """Open a film, and settle how and where its result is written; errors are those of `colorize_video`."""
+    started = time.perf_counter()
+    smoothing = Smoothing.parse(settings.smoothing)
+    film = open_film(source, rate=settings.rate, deinterlace=settings.deinterlace)
+    span = span_of(film, settings)
+    place = Path(target) if target is not None else default_target(film, codec=settings.codec, named=settings.purpose)
+    written, recipe = recipe_of(film, place, settings)
+    if not settings.overwrite and place.is_file():
+        clear_finished(place)
+    check_target(film, place, recipe, sound=settings.sound, overwrite=settings.overwrite)
+    # With one thread, since several frames are in work at once.
+    work = Work(film, written, recipe, settings, colorizer or Colorizer(settings, threads=1), smoothing, span)
+    return Begun(work, source, place, started)
+
+
+def finish(
+    begun: Begun, folder: WorkFolder, *, since: Progress | None, done: Progress, parts: Sequence[Path]
+) -> VideoResult:
+    """Join a film's finished parts with its sound, and write it in its place."""
+    work = begun.work
+    lost: Sequence[str] = assemble(
+        work.written,
+        parts,
+        begun.place,
+        work.recipe,
+        start_pts=work.span[0],
+        end_pts=work.span[1],
+        sound=work.settings.sound,
+        note=f"colorized by tinct {__version__}, model {work.model}, smoothing {work.smoothing}",
+        overwrite=work.settings.overwrite,
+    )
+    lost, seconds = (*lost, *folder.notices), time.perf_counter() - begun.started
+    return _result(work, begun.source, begun.place, since=since, done=done, lost=lost, seconds=seconds)
 
 
 def list_shots(source: str | Path, *, rate: float | None = None, deinterlace: str = "auto") -> list[Shot]:

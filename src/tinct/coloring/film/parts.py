@@ -15,7 +15,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ import numpy as np
 
 from tinct.coloring.film.pipeline import Painted, Progress
 from tinct.errors import OutputError, TinctError
-from tinct.files import locked, written_beside
+from tinct.files import hidden_name, locked, written_beside
 from tinct.media.video.film import Film
 from tinct.media.video.recipe import Recipe
 from tinct.media.video.write import SegmentWriter, open_segment
@@ -32,6 +32,7 @@ from tinct.parallel import ordered_map
 from tinct.stopping import kept_if_stopped
 
 PART_SUFFIX = ".frames"
+WORK = ".tinct-work"
 # Frames that may wait for the encoder, or be there.
 _AHEAD = 3
 
@@ -125,6 +126,21 @@ class WorkFolder:
         return self.path / f"{number:05d}{PART_SUFFIX}"
 
 
+def _work_path(target: Path) -> Path:
+    return target.parent / hidden_name(target.name, WORK)
+
+
+def clear_finished(target: Path) -> None:
+    """Delete the parts of a result that is there, which a run left that was killed just after it had written it."""
+    path = _work_path(target)
+    if not path.is_dir():
+        return
+    with suppress(OSError, OutputError), locked(path / "lock", target=target):
+        parts = [item.stat().st_mtime_ns for item in path.rglob(f"*{PART_SUFFIX}")]
+        if max(parts, default=0) <= target.stat().st_mtime_ns:  # of a run that is to replace it, they stay
+            shutil.rmtree(path)
+
+
 @contextmanager
 def work_folder(target: Path, plan: Mapping[str, Any]) -> Iterator[WorkFolder]:
     """Open a target's folder of parts, alone; begin it where there is none for this plan.
@@ -139,7 +155,7 @@ def work_folder(target: Path, plan: Mapping[str, Any]) -> Iterator[WorkFolder]:
     Raises:
         OutputError: the folder cannot be made or written to, or another run is at work there.
     """
-    path = target.parent / f".{target.name}.tinct-work"
+    path = _work_path(target)
     try:
         path.mkdir(exist_ok=True)
         with locked(path / "lock", target=target):

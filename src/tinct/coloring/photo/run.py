@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
+from typing import Any
 
 from tinct import __version__
 from tinct.actors import Engine, Pool, actor_map
@@ -17,13 +18,13 @@ from tinct.coloring.photo.manifest import Manifest, Note, Run, look, opened
 from tinct.coloring.photo.mirror import Mirror, MirrorWorker
 from tinct.coloring.photo.plan import Job
 from tinct.coloring.photo.row import Outcome, Row, Worker, known, lost
-from tinct.coloring.photo.verdict import Step, next_step, plain_step
+from tinct.coloring.photo.verdict import Asked, Step, next_step, plain_step
 from tinct.coloring.settings import Decoding, PhotoSettings
 from tinct.errors import OutputError
 from tinct.files import make_folder
 from tinct.parallel import core_count, ordered_map
 
-_NO_SETTINGS = ("model", "threads", "cautious")  # known by its file; of no effect on a result; part of the caution
+NO_SETTINGS = ("model", "threads", "cautious")  # known by its file; of no effect on a result; part of the caution
 MOST_WORKERS = 8  # pictures in work at once; more would hold more memory without being faster
 
 
@@ -63,7 +64,7 @@ def run_jobs(
             if mirror is not None:
                 send = kept.enter_context(mirror.keeping(folder))
             manifest = kept.enter_context(opened(folder, run, named=None if mirror is None else mirror.named))
-        steps = _steps(jobs, settings, manifest, run)
+        steps = decided_steps(jobs, settings, manifest, run)
         if engine.name == "ray":
             outcomes = _by_ray(steps, settings, root=root, engine=engine, mirror=mirror)
         else:
@@ -74,7 +75,7 @@ def run_jobs(
             if mirror is not None:
                 outcome = mirror.taken(outcome)
             if manifest is not None:
-                _note(manifest, outcome)
+                note_outcome(manifest, outcome)
             if send is not None:
                 send()
             yield outcome.row if mirror is None else mirror.row(outcome.row)
@@ -88,7 +89,7 @@ def _can_be_made(folder: Path, jobs: Iterable[Job]) -> bool:
         return False
 
 
-def _steps(jobs: Iterable[Job], settings: PhotoSettings, manifest: Manifest | None, run: Run | None) -> Iterator[Step]:
+def decided_steps(jobs: Iterable[Job], settings: Asked, manifest: Manifest | None, run: Run | None) -> Iterator[Step]:
     """Yield what is to be done about each job, decided when its turn comes, and claim what may be written."""
     for job in jobs:
         if manifest is None or run is None:
@@ -123,17 +124,22 @@ def _mirror_worker(settings: PhotoSettings, root: Path, mirror: Mirror) -> Mirro
 
 def _run(colorizer: Colorizer, settings: PhotoSettings, engine: Engine) -> Run:
     """Return what makes the results: the settings with the model's own, and the model's file by its SHA-256."""
-    names = (option.name for option in fields(Decoding) if option.name not in _NO_SETTINGS)
+    names = (option.name for option in fields(Decoding) if option.name not in NO_SETTINGS)
     made_with = {
         **{name: getattr(colorizer.used, name) for name in names},
         "hints": [str(hint) for hint in settings.hints],
     }
+    return run_of(colorizer, made_with, engine)
+
+
+def run_of(colorizer: Colorizer, made_with: dict[str, Any], engine: Engine) -> Run:
+    """Return a run with these settings, as plain JSON values, and the colorizer's model."""
     with colorizer.session.path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     return Run(engine.name, __version__, str(colorizer.used.model), digest, json.dumps(made_with, sort_keys=True))
 
 
-def _note(manifest: Manifest, outcome: Outcome) -> None:
+def note_outcome(manifest: Manifest, outcome: Outcome) -> None:
     """Write what became of a step into the manifest."""
     job, row = outcome.step.job, outcome.row
     if row.status == "exists" and job.target is not None:

@@ -17,6 +17,7 @@ from typing import Any
 from tinct.coloring.photo.manifest import Seen, as_text, is_running, look, manifest_file, sound_values, told_of
 from tinct.errors import MissingExtraError, UnreadableError
 from tinct.files import written_beside
+from tinct.media.video import FILM_SUFFIXES
 
 SHOWN_FAILURES = 20
 _ROWS_AT_ONCE = 10_000  # written to Parquet
@@ -76,6 +77,7 @@ class Summary:
         seconds: what all results together took.
         made_by: results by model and settings.
         failures: the first failed pictures, with their messages.
+        films: how many of them are films.
     """
 
     running: bool
@@ -83,6 +85,12 @@ class Summary:
     seconds: float = 0.0
     made_by: Counter[tuple[str, str]] = field(default_factory=Counter)
     failures: list[tuple[str, str]] = field(default_factory=list)
+    films: int = 0
+
+    @property
+    def noun(self) -> str:
+        """What they are called together."""
+        return {0: "pictures", self.statuses.total(): "films"}.get(self.films, "pictures and films")
 
 
 def read_manifest(folder: str | Path) -> Iterator[Record]:
@@ -95,7 +103,7 @@ def read_manifest(folder: str | Path) -> Iterator[Record]:
     path = manifest_file(folder)
     if not path.is_file():
         raise UnreadableError(
-            f"{folder}: no manifest here; a folder colorized by  tinct colorize FOLDER -o OUT  has one"
+            f"{folder}: no manifest here; a folder colorized by  tinct colorize FOLDER -o OUT  (or tinct video) has one"
         )
     running = is_running(folder)
     with told_of(path), closing(_connect(path)) as base:
@@ -111,6 +119,7 @@ def summarize(folder: str | Path) -> Summary:
     summary = Summary(running=is_running(folder))
     for record in read_manifest(folder):
         summary.statuses[record.status] += 1
+        summary.films += Path(record.source).suffix.lower() in FILM_SUFFIXES
         if record.status == "colorized":
             summary.seconds += record.seconds
             summary.made_by[f"{record.model} {(record.model_sha256 or '')[:12]}", _in_words(record.settings)] += 1

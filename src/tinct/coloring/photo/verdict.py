@@ -6,10 +6,10 @@ import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from tinct.coloring.photo.manifest import Entry, Manifest, Run, Seen, look
 from tinct.coloring.photo.plan import Job
-from tinct.coloring.settings import PhotoSettings
 
 MAKE = "make"  # there is no result yet
 REPLACE = "replace"  # there is one, and it goes
@@ -58,13 +58,26 @@ class Step:
         return any(one is not None and one.action in (MAKE, REPLACE) for one in (self.verdict, self.otherwise))
 
 
-def plain_step(job: Job, settings: PhotoSettings) -> Step:
+class Asked(Protocol):
+    """What settings of photographs, or of films, say about results that are there."""
+
+    @property
+    def update(self) -> bool: ...
+
+    @property
+    def overwrite(self) -> bool: ...
+
+    @property
+    def recolor(self) -> bool: ...
+
+
+def plain_step(job: Job, settings: Asked) -> Step:
     """Return what is to be done about a picture where nothing is known of results but that they are there."""
     there = job.target is not None and os.path.lexists(job.target)
     return Step(job, Verdict(REPLACE if settings.overwrite else KEEP if there else MAKE), noted=False)
 
 
-def next_step(job: Job, manifest: Manifest, run: Run, settings: PhotoSettings) -> Step:
+def next_step(job: Job, manifest: Manifest, run: Run, settings: Asked) -> Step:
     """Return what is to be done about a picture.
 
     A result that is there stays, unless all are to be replaced, or it is to be updated: then one goes whose picture,

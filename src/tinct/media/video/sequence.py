@@ -42,6 +42,7 @@ _DECODERS = {
     ".bmp": "bmp",
     ".tga": "targa",
 }
+FRAME_SUFFIXES = frozenset(_DECODERS)
 # The place of a number in a pattern, and the number at the end of a picture's name.
 _PLACE = re.compile(r"%(?:0(\d))?d")
 _NUMBER = re.compile(r"(\d+)$")

@@ -1,0 +1,133 @@
+"""A folder of films: which they are, and where their results go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tinct.coloring.photo.manifest import Manifest, Run, look
+from tinct.coloring.photo.plan import RESULT, Job
+from tinct.coloring.settings import VideoSettings
+from tinct.errors import SettingError, TinctError, UnreadableError
+from tinct.files import walk
+from tinct.media.video import FILM_SUFFIXES
+from tinct.media.video.probe import open_film
+from tinct.media.video.recipe import default_target
+from tinct.media.video.sequence import FRAME_SUFFIXES
+
+
+def is_folder_of_films(source: str | Path, output: str | Path | None, *, recursive: bool = False) -> bool:
+    """Check whether a folder is one of films, and not of pictures that are a film's frames.
+
+    It is where it holds films and no such pictures, and where subfolders are asked for; of one that holds both, where
+    the output is a folder.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        return False
+    if recursive:
+        return True
+    if next(walk(folder, FILM_SUFFIXES, recursive=False), None) is None:
+        return False
+    frames = next(walk(folder, FRAME_SUFFIXES, recursive=False), None)
+    return frames is None or (output is not None and not _is_file_name(Path(output)))
+
+
+def find_films(source: str | Path, output: str | Path | None, *, recursive: bool) -> list[Job]:
+    """List the films of a folder, without the places of their results; of folders that cannot be read, a failed job.
+
+    Left out are what lies below the output folder, and tinct's own results beside their films.
+
+    Raises:
+        SettingError: the output is a file's name.
+        UnreadableError: there are none.
+    """
+    folder = Path(source)
+    if output is not None and _is_file_name(Path(output)):
+        raise SettingError(f"{output} names one file, but several films may be colorized; name a folder")
+    closed: list[OSError] = []
+    found = list(walk(folder, FILM_SUFFIXES, recursive=recursive, closed=closed.append))
+    results = None if output is None or Path(output).resolve() == folder.resolve() else Path(output).resolve()
+    inside = results is not None and folder.resolve() in results.parents
+    names = {path.with_suffix("") for path in found}
+    films = [
+        path
+        for path in found
+        if not (inside and results is not None and results in path.resolve().parents) and not _is_result(path, names)
+    ]
+    if not films and not closed:
+        remedy = "" if recursive else "; to look into subfolders, add --recursive"
+        raise UnreadableError(f"{source}: no films in this folder{remedy}")
+    jobs = [Job(path, None) for path in films]
+    for error in closed:
+        message = f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions"
+        jobs.append(Job(Path(str(error.filename)), None, "failed", message))
+    return jobs
+
+
+def count_unseen(source: str | Path, *, recursive: bool) -> tuple[int, int]:
+    """Count the files of a folder that are no films by their names, and the subfolders that are not looked into."""
+    files = folders = 0
+    for _, inside, names in os.walk(source):
+        inside[:] = [name for name in inside if not name.startswith(".")]
+        files += sum(not name.startswith(".") and Path(name).suffix.lower() not in FILM_SUFFIXES for name in names)
+        if not recursive:
+            folders += len(inside)
+            break
+    return files, folders
+
+
+def with_targets(
+    jobs: Iterable[Job],
+    source: Path,
+    output: Path | None,
+    settings: VideoSettings,
+    *,
+    manifest: Manifest | None,
+    run: Run | None,
+) -> Iterator[Job]:
+    """Yield jobs with the places of their results, each found out when its turn comes, since the film says its kind."""
+    taken: dict[str, Path] = {}
+    for job in jobs:
+        if job.status:
+            yield job
+            continue
+        path = job.source
+        try:
+            target = _known_target(path, manifest, run) or _target(path, source, output, settings)
+        except TinctError as error:
+            yield Job(path, None, "failed", str(error))
+            continue
+        key = os.path.normcase(os.path.abspath(target))  # noqa: PTH100 - links are not followed
+        if key in taken:
+            both = f"{taken[key]} and {path} would both become {target}"
+            yield Job(path, target, "failed", f"{both}; rename one, or colorize them apart")
+            continue
+        taken[key] = path
+        yield Job(path, target)
+
+
+def _target(path: Path, source: Path, output: Path | None, settings: VideoSettings) -> Path:
+    folder = None if output is None else output / path.parent.relative_to(source)
+    film = open_film(path, rate=settings.rate, deinterlace=settings.deinterlace)
+    return default_target(film, folder=folder, codec=settings.codec, named=settings.purpose)
+
+
+def _known_target(path: Path, manifest: Manifest | None, run: Run | None) -> Path | None:
+    """Return where the result of a film lies that is as it was at the last run, so that it need not be opened."""
+    entry = manifest.entry(path) if manifest is not None else None
+    seen = look(path)
+    if entry is None or run is None or seen is None or entry.target is None or entry.result is None:
+        return None
+    return entry.target if entry.settings == run.settings and seen.same_date(entry.picture) else None
+
+
+def _is_file_name(output: Path) -> bool:
+    return not output.is_dir() and (output.is_file() or output.suffix.lower() in FILM_SUFFIXES | FRAME_SUFFIXES)
+
+
+def _is_result(path: Path, names: set[Path]) -> bool:
+    """Return whether a film is what tinct made of one beside it."""
+    stem = path.stem.removesuffix(RESULT)
+    return stem not in ("", path.stem) and path.with_name(stem) in names

@@ -1,0 +1,178 @@
+"""Many films among several processes: short ones whole, long ones as segments, so that no process waits for a film."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from tinct.actors import Processes
+from tinct.coloring.film.apart import Facts, known_before, put_together, segment_painter, segment_tasks
+from tinct.coloring.film.colorize import Begun, VideoResult, begin, finish
+from tinct.coloring.film.many import FilmRow, failed, film_done, looked, made, needs_no_look
+from tinct.coloring.film.parts import WorkFolder, work_folder
+from tinct.coloring.film.pipeline import Progress
+from tinct.coloring.film.segments import SEGMENT_FRAMES, Task
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.photo.row import Outcome
+from tinct.coloring.photo.verdict import REPLACE, Step
+from tinct.coloring.settings import VideoSettings
+from tinct.errors import TinctError
+from tinct.files import make_folder
+from tinct.media.video.probe import open_film
+from tinct.parallel import core_count
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """Why a segment could not be coloured."""
+
+    message: str
+
+
+_Item = Step | Task  # a film that one process does, or a segment
+_Answer = Outcome | Facts | _Failed
+
+
+@dataclass
+class _Film:
+    """A film whose items are on their way, and what came back of them.
+
+    Attributes:
+        outcome: of what needs no process; without a status where something is on its way.
+        items: for processes.
+        long: of a film in segments: what is begun, its work folder, and what was finished before.
+        stack: what is open as long as the segments are on their way.
+    """
+
+    outcome: Outcome
+    items: list[_Item] = field(default_factory=list)
+    answers: list[_Answer] = field(default_factory=list)
+    long: tuple[Begun, WorkFolder, Progress] | None = None
+    stack: ExitStack = field(default_factory=ExitStack)
+
+    def ended(self) -> Outcome:
+        """Return what became of the film, once all its items have come back."""
+        if self.long is None:
+            whole = self.answers[0] if self.answers else self.outcome
+            assert isinstance(whole, Outcome)
+            return whole
+        try:
+            with self.stack:
+                return replace(self.outcome, row=made(self._joined(*self.long)))
+        except Exception as error:  # one film's failure, of whatever kind, must not end the folder
+            return replace(self.outcome, row=failed(self.outcome.step, error))
+
+    def _joined(self, begun: Begun, folder: WorkFolder, before: Progress) -> VideoResult:
+        facts = []
+        for answer in self.answers:
+            if isinstance(answer, _Failed):
+                raise TinctError(answer.message)
+            assert isinstance(answer, dict)
+            facts.append(answer)
+        tasks = [item for item in self.items if isinstance(item, Task)]
+        done, parts = put_together(begun.work, tasks, folder, facts)
+        return finish(begun, folder, since=before, done=done, parts=parts)
+
+
+def spread(
+    steps: Iterable[Step], settings: VideoSettings, colorizer: Colorizer, processes: Processes
+) -> Generator[Outcome, None, None]:
+    """Colorize films in processes; yield what became of each, in their order.
+
+    A film of more than about one segment goes through this process once for its shots, while others are coloured.
+    """
+    films: deque[_Film] = deque()
+
+    def items() -> Iterator[_Item]:
+        for step in steps:
+            film = _begun(step, settings, colorizer, processes)
+            films.append(film)
+            yield from film.items
+
+    threads = max(1, (settings.threads or core_count()) // processes.count)
+    make = partial(_painter, replace(settings, threads=threads))
+    try:
+        with closing(processes.map(make, items(), lost=_lost)) as answers:
+            for answer in answers:
+                while not films[0].items:  # those before, which needed none
+                    yield films.popleft().ended()
+                films[0].answers.append(answer)
+                if len(films[0].answers) == len(films[0].items):
+                    yield films.popleft().ended()
+        while films:
+            yield films.popleft().ended()
+    except BaseException:
+        for film in films:  # what is finished of them stays, and is told
+            film.stack.__exit__(*sys.exc_info())
+        raise
+
+
+def _begun(step: Step, settings: VideoSettings, colorizer: Colorizer, processes: Processes) -> _Film:
+    """Look at a film, and settle what is to go to processes."""
+    film = _Film(Outcome(step, FilmRow(step.job.source, step.job.target, "")))
+    try:
+        if needs_no_look(step):
+            film.outcome = looked(step)[1]
+            return film
+        if not _is_long(step, settings):
+            film.items.append(step)  # whoever does it looks at it
+            return film
+        step, film.outcome = looked(step)
+        if film.outcome.row.status:
+            return film
+        _begin_long(film, step, replace(settings, overwrite=step.verdict.action == REPLACE), colorizer, processes)
+    except Exception as error:  # one film's failure, of whatever kind, must not end the folder
+        film.outcome = replace(film.outcome, row=failed(step, error))
+        film.stack.__exit__(*sys.exc_info())
+        film.long, film.items, film.stack = None, [], ExitStack()
+    return film
+
+
+def _is_long(step: Step, settings: VideoSettings) -> bool:
+    film = open_film(step.job.source, rate=settings.rate, deinterlace=settings.deinterlace)
+    seconds = film.duration
+    if seconds is None or not film.seekable:
+        return False
+    first, last = settings.start or 0, settings.end or float(seconds)
+    return (min(last, float(seconds)) - first) * float(film.rate) > 1.5 * SEGMENT_FRAMES
+
+
+def _begin_long(film: _Film, step: Step, settings: VideoSettings, colorizer: Colorizer, processes: Processes) -> None:
+    """Open a film's work folder, and divide it into segments."""
+    job = step.job
+    assert job.target is not None
+    make_folder(job.target.parent)
+    begun = begin(job.source, job.target, settings, colorizer)
+    folder = film.stack.enter_context(work_folder(begun.place, begun.work.plan(apart=True)))
+    tasks = segment_tasks(begun.work, begun.source, begun.place, folder, processes)
+    film.long = begun, folder, known_before(tasks)
+    film.items.extend(tasks)
+
+
+def _painter(settings: VideoSettings) -> Callable[[_Item], _Answer]:
+    """Return what does films and segments in a process, with the network loaded once."""
+    colorizer = Colorizer(settings, threads=1)
+    paint = segment_painter(colorizer)
+
+    def do(item: _Item) -> _Answer:
+        if isinstance(item, Step):
+            return film_done(item, settings, colorizer)
+        try:
+            return paint(item)
+        except Exception as error:  # that of one film
+            whole = isinstance(error, TinctError)
+            return _Failed(str(error) if whole else f"{item.source}: unexpected {type(error).__name__}: {error}")
+
+    return do
+
+
+def _lost(item: _Item) -> _Answer:
+    source = item.job.source if isinstance(item, Step) else item.source
+    message = f"{source}: every worker that took it, or a segment of it, died; give them more memory, and run again"
+    if isinstance(item, Step):
+        return Outcome(item, FilmRow(source, None, "failed", message))
+    return _Failed(message)
