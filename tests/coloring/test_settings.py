@@ -68,7 +68,7 @@ def test_a_changed_colorizer_shares_the_network(tiny_model):
 @pytest.mark.parametrize("verb", [tinct.cli.colorize.colorize, tinct.cli.suggest.suggest])
 def test_the_command_line_takes_every_option_that_has_an_effect(verb):
     without = (
-        {"temperature", "caution", "cautious", "saturation", "references"}
+        {"temperature", "caution", "cautious", "saturation", "references", "keep"}
         if verb is tinct.cli.suggest.suggest
         else set()
     )

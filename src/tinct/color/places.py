@@ -142,11 +142,16 @@ def framed(
         return colors
     count, width = colors.shape[:2]
     share = inside(places, top, count, width=width, height=height, soft=soft)[..., None]
-    mixed = before + share * (colors.astype(np.float32) - before)
+    return mixed(colors, before, share)
+
+
+def mixed(colors: NDArray[Any], before: NDArray[Any], share: NDArray[Any]) -> NDArray[Any]:
+    """Return a picture's rows (n, W, 3) with a share (n, W, 1) of the colours, and the rest as it was before."""
+    between = before + share * (colors.astype(np.float32) - before)
     if np.issubdtype(colors.dtype, np.integer):
-        result: NDArray[Any] = np.rint(mixed).astype(colors.dtype)
+        result: NDArray[Any] = np.rint(between).astype(colors.dtype)
     else:
-        result = np.where(share >= 1, colors, np.where(share <= 0, before, mixed)).astype(colors.dtype)
+        result = np.where(share >= 1, colors, np.where(share <= 0, before, between)).astype(colors.dtype)
     return result
 
 

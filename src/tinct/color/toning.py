@@ -23,6 +23,9 @@ from tinct.color.spaces import RGB_TO_YUV, rgb_to_yuv
 # Chroma off the tone, in 8-bit steps: where 1 pixel of 20 exceeds this, the picture counts as coloured; measured in
 # benchmarks/tone.json.
 COLOR_OFF_TONE = 3.5
+# A pixel of the small copy with more colour off the tone than this is a spot of colour; and how many make one, since
+# dust and noise make fewer.
+_SPOT, _LEAST_SPOTS = 15.0, 4
 # Patches of brown explain some of every photograph's colours, but most of what stains and a tone leave open.
 _STAINED = 0.6
 # Roots of height x width: of the copy whose fringes are looked at, and of the one that chroma is fitted at.
@@ -142,9 +145,32 @@ def color_off_tone(rgb: NDArray[Any]) -> float:
     return stained if stained <= _STAINED * uneven else uneven
 
 
+def colored_spots(rgb: NDArray[Any]) -> float:
+    """Measure how much of a picture that counts as grey has colours all the same: captions, inserts, a painted rose.
+
+    Args:
+        rgb: as for `color_off_tone`.
+
+    Returns:
+        A share of the pixels, 0 where there are too few to be anything.
+    """
+    if rgb.shape[-1] < 3:
+        return 0.0
+    look = _Look.at(rgb)
+    spots = _spotted(look, _beside_uneven_light(look))
+    if spots.any() and look.place.shape[1]:
+        spots &= _spotted(look, _beside_stains(look))
+    return float(spots.mean()) if spots.sum() >= _LEAST_SPOTS else 0.0
+
+
 def is_colored(rgb: NDArray[Any]) -> bool:
     """Return whether a picture (h, w, 3) in 0..1, or (h, w, 1) grey, has colours of its own, beyond a tone."""
     return color_off_tone(rgb) > COLOR_OFF_TONE
+
+
+def _spotted(look: _Look, left: Array) -> NDArray[np.bool_]:
+    spots: NDArray[np.bool_] = np.hypot(left[:, 0], left[:, 1]) * look.calm > _SPOT
+    return spots
 
 
 def _strength(look: _Look, left: Array) -> float:

@@ -37,6 +37,7 @@ class Options(TypedDict, total=False):
     tones: str
     frames: str
     references: tuple[str | Path, ...]
+    keep: str | Path | None
     threads: int | None
 
 
@@ -112,6 +113,12 @@ class Decoding:
         "FILE",
         flag="--reference",
     )
+    keep: str | Path | None = described(  # noqa: RUF009 - a field
+        None,
+        "Keep the colours that the picture or film has wherever this mask, a picture of its proportions, is white or "
+        "painted.",
+        "MASK",
+    )
     threads: int | None = described(None, "Use this many processor threads. Default: all cores.", "N", ge=1)
 
     def __post_init__(self) -> None:
@@ -135,6 +142,7 @@ class Decoding:
                 raise SettingError(f"{name} must be auto or off, not {getattr(self, name)!r}")
         object.__setattr__(self, "denoise", checked_denoise(self.denoise))
         object.__setattr__(self, "references", tuple(str(path) for path in self.references))
+        object.__setattr__(self, "keep", None if self.keep is None else str(self.keep))
 
     def changed(self, **options: Unpack[Options]) -> Self:
         """Return these settings with some others; what is None stays as it is."""
@@ -177,6 +185,8 @@ class PhotoSettings(Decoding):
         super().__post_init__()
         if self.pages not in ("first", "all"):
             raise SettingError(f"pages must be first or all, not {self.pages!r}")
+        if self.crop and self.keep is not None:
+            raise SettingError("crop writes photographs alone, and keep is a mask of the whole scan; leave one out")
         if self.crop and self.frames == "off":
             raise SettingError("crop writes what frames finds, and frames is off; leave one out")
 

@@ -12,7 +12,7 @@ from tinct.color.decoding import softmax
 from tinct.color.denoise import denoised
 from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray
-from tinct.color.toning import is_colored
+from tinct.color.toning import colored_spots, is_colored
 from tinct.color.upsample import chroma_planes, even_out, fit_guide
 from tinct.coloring.film.history import GrainCleaner
 from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
@@ -53,8 +53,10 @@ class Look:
 class FrameColorizer:
     """A model, settings and a film's form. Several threads may use one at once."""
 
-    def __init__(self, colorizer: Colorizer, form: FrameForm) -> None:
+    def __init__(self, colorizer: Colorizer, form: FrameForm, kept: FloatArray | None = None) -> None:
+        """Take a model with settings, a film's form, and (h, w) of chroma's size in 0..1 where its colours stay."""
         self.form = form
+        self.kept = kept
         self._colorizer = colorizer
         self._bins = colorizer.session.bins
         self._space = colorizer.session.card.space
@@ -62,7 +64,7 @@ class FrameColorizer:
 
     def changed(self, **options: Unpack[Options]) -> FrameColorizer:
         """Return one with other settings, for the same film; see `Colorizer.changed`."""
-        return FrameColorizer(self._colorizer.changed(**options), self.form)
+        return FrameColorizer(self._colorizer.changed(**options), self.form, self.kept)
 
     def look(self, codes: NDArray[Any]) -> Look:
         """Return what is needed of a frame's (H, W) uint8 or uint16 Y plane."""
@@ -136,18 +138,44 @@ class FrameColorizer:
         return result[0], result[1]
 
     def is_colored(self, frame: Frame) -> bool:
-        """Check whether a frame has colours of its own, beyond a tone."""
+        """Check whether a frame has colours of its own, beyond a tone, beside those that are kept."""
+        seen = self._seen(frame)
+        return seen is not None and is_colored(seen)
+
+    def has_spots(self, frame: Frame) -> bool:
+        """Check whether a grey frame has colours in some places, such as captions, beside those that are kept."""
+        seen = self._seen(frame)
+        return seen is not None and colored_spots(seen) > 0
+
+    def with_kept(
+        self, planes: tuple[NDArray[Any], NDArray[Any]], chroma: tuple[NDArray[Any], NDArray[Any]] | None
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return a frame's planes of U and V with its own chroma where that stays."""
+        if self.kept is None:
+            return planes
+        own = (self.form.neutral(),) * 2 if chroma is None else self.own_planes(chroma)
+        mixed = [
+            np.rint(made + self.kept * (stored.astype(np.float32) - made)).astype(made.dtype)
+            for made, stored in zip(planes, own, strict=True)
+        ]
+        return mixed[0], mixed[1]
+
+    def _seen(self, frame: Frame) -> FloatArray | None:
+        """Return a small copy (h, w, 3) of a frame in its own colours, beside those that are kept; None of grey."""
         if frame.chroma is None:
-            return False
+            return None
         height, width = small_size(*frame.luma.shape, size=_COLOR_SIZE)
         luma = self.form.unit(resized(frame.luma, (height, width)))
         blue, red = (self.form.unit_chroma(resized(plane, (height, width))) for plane in frame.chroma)
+        if self.kept is not None:
+            others = 1 - resized(self.kept, (height, width))
+            blue, red = blue * others, red * others
         red_weight, blue_weight = LUMA_WEIGHTS[self.form.matrix]
         rgb = np.empty((height, width, 3), dtype=np.float32)
         rgb[..., 0] = luma + 2 * (1 - red_weight) * red
         rgb[..., 2] = luma + 2 * (1 - blue_weight) * blue
         rgb[..., 1] = (luma - red_weight * rgb[..., 0] - blue_weight * rgb[..., 2]) / (1 - red_weight - blue_weight)
-        return is_colored(np.clip(rgb, 0, 1, out=rgb))
+        return np.clip(rgb, 0, 1, out=rgb)
 
     def own_planes(self, chroma: tuple[NDArray[Any], NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return a frame's own planes of U and V in the result's form."""

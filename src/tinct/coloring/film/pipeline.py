@@ -135,11 +135,12 @@ def paint_film(
         if isinstance(item, Progress):
             return item
         if isinstance(item.paint, tuple):
-            return Painted(item.frame, item.paint)
+            return Painted(item.frame, colorizer.with_kept(item.paint, item.frame.chroma))
         here = hints.at(item.frame.pts) if hints is not None else None
         strength = asked.dimming(item.frame, item.look)
         painter = asked.painter(item.frame.pts)
-        return Painted(item.frame, painter.planes(item.look, item.paint, hints=here, strength=strength))
+        planes = painter.planes(item.look, item.paint, hints=here, strength=strength)
+        return Painted(item.frame, colorizer.with_kept(planes, item.frame.chroma))
 
     with closing(frames), ThreadPoolExecutor(threads, thread_name_prefix="tinct") as pool:
         looks = ordered_map(look, frames, pool=pool, ahead=threads + 1)
@@ -316,7 +317,7 @@ class _Timeline:
         self._facts.decided_to += 1
         self._grain = item.grain or {}
         # What is not needed any more is not held: a dozen frames wait here.
-        kept = frame if own else replace(frame, chroma=None)
+        kept = frame if own or self._colorizer.kept is not None else replace(frame, chroma=None)
         self._decided.append(_Seen(kept, item.look))
         answer = None if own else item.answer
         yield from self._give(self._smoother.push(answer, levels, cut=cut, unknown=not own and answer is None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha1
 from pathlib import Path
@@ -30,7 +30,7 @@ from tinct.media.video.borders import picture_area
 from tinct.media.video.film import Film, clock
 from tinct.media.video.form import FrameForm
 from tinct.media.video.problems import Problems
-from tinct.media.video.read import read_frames
+from tinct.media.video.read import Frame, read_frames
 from tinct.media.video.recipe import Recipe, choose_recipe
 from tinct.media.video.sequence import missing_numbers
 from tinct.parallel import core_count
@@ -96,6 +96,7 @@ class Work:
     smoothing: Smoothing
     span: tuple[int | None, int | None]
     tracks: HintTracks | None = None
+    spotted: list[int] = field(default_factory=list)  # pts of grey key frames that have colours in some places
 
     def __post_init__(self) -> None:
         self._threads = min(self.settings.threads or core_count(), _MOST_THREADS)
@@ -108,6 +109,18 @@ class Work:
             chroma_depth=self.recipe.bits,
         )
 
+    def _frame_colorizer(self) -> FrameColorizer:
+        """Return what colours a frame, with the mask of what is kept turned as frames are stored."""
+        mask, film = self.colorizer.kept, self.film
+        if mask is None:
+            return FrameColorizer(self.colorizer, self._form)
+        turns = round(film.rotation / 90) % 4
+        aspect = float(film.sample_aspect)
+        width, height = (film.height, film.width) if turns % 2 else (film.width, film.height)
+        mask.check(width=width, height=height, aspect=1 / aspect if turns % 2 else aspect)
+        stored = replace(mask, levels=np.ascontiguousarray(np.rot90(mask.levels, -turns)))
+        return FrameColorizer(self.colorizer, self._form, stored.at(self._form.chroma_shape))
+
     @property
     def model(self) -> str:
         return self.colorizer.session.card.name
@@ -116,6 +129,7 @@ class Work:
         """Return what the parts depend on, segments coloured `apart` or not; another plan starts the work anew."""
         colorizer, settings = self.colorizer, self.settings
         references = [Path(path) for path in colorizer.decoding.references]
+        masks = [colorizer.decoding.keep] if colorizer.decoding.keep is not None else []
         return {
             "tinct": __version__,
             "source": [str(self.film.path.resolve()), *_marks(self.film)],
@@ -136,6 +150,7 @@ class Work:
             "recolor": settings.recolor,
             "references": [[str(path.resolve()), path.stat().st_mtime_ns] for path in references],
             "hints": [hint.to_json() for hint in settings.hints],
+            "keep": [str(Path(path).resolve()) for path in masks] + [Path(path).stat().st_mtime_ns for path in masks],
             "shots": [shot.to_json() for shot in settings.shots],
             **({"segments": SEGMENT_FRAMES} if apart else {}),
         }
@@ -153,7 +168,7 @@ class Work:
         if since is not None and since.facts["done"]:
             return since
         problems = Problems()
-        colorizer = FrameColorizer(self.colorizer, self._form)
+        colorizer = self._frame_colorizer()
         begin, end = self.span
         if task is not None:
             begin, end = task.segment.read_from, task.segment.read_to
@@ -220,11 +235,18 @@ class Work:
 
     def remembered(self) -> SceneMemory | None:
         """Go through the film once for what its shots show."""
-        colorizer = FrameColorizer(self.colorizer, self._form)
+        colorizer = self._frame_colorizer()
+
+        def is_colored(frame: Frame) -> bool:
+            colored = colorizer.is_colored(frame)
+            if not (colored or self.settings.recolor) and colorizer.has_spots(frame):
+                self.spotted.append(frame.pts)
+            return colored
+
         return remember(
             read_frames(self.film, start_pts=self.span[0], end_pts=self.span[1]),
             lambda frame: colorizer.look(frame.luma).levels,
-            is_colored=colorizer.is_colored,
+            is_colored=is_colored,
             seconds_at=lambda pts: float(self.film.seconds_at(pts)),
             answer=colorizer.answer_to,
             memory=self._memory,
@@ -258,6 +280,12 @@ class Work:
             yield f"its time stamps jump {times} at {at}, {by}: they were joined to one line"
         if missing := missing_numbers(film.images):
             yield f"of its pictures' numbers {len(missing)} are missing, the first {missing[0]}"
+        if self.spotted:
+            moment = clock(film.seconds_at(min(self.spotted)))
+            yield (
+                f"grey shots have colours in some places, such as captions, the first at {moment}: they were coloured "
+                "anew; --keep MASK keeps those of a place, --shots those of a shot"
+            )
         if area != (0, film.height, 0, film.width):
             yield f"black borders were left black: the picture is {area[3] - area[2]} x {area[1] - area[0]}"
         if self.tracks is None:

@@ -11,10 +11,11 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from tinct.color.places import Place, framed
+from tinct.color.places import Place, framed, mixed
 from tinct.color.resize import resized
 from tinct.color.spaces import RGB_TO_YUV, FloatArray
 from tinct.color.upsample import ChromaGuide, color_rows
+from tinct.coloring.hints.mask import Mask
 from tinct.errors import InputError
 from tinct.media.image.picture import Picture
 from tinct.media.image.profile import is_srgb
@@ -93,12 +94,12 @@ def _unit(pixels: NDArray[Any]) -> np.float32:
 
 
 def row_function(
-    guide: ChromaGuide, *, height: int, dtype: Any, places: Sequence[Place] = ()
+    guide: ChromaGuide, *, height: int, dtype: Any, places: Sequence[Place] = (), kept: Mask | None = None
 ) -> Callable[[NDArray[Any], int], NDArray[Any]]:
     """Return a function that colours rows of a picture of a height, in uint8, uint16 or float32.
 
     It takes rows (n, W, 1 or 3), and one channel more with alpha, which is passed on, and the first one's number. It
-    returns (n, W, 3 or 4). Outside the places of photographs rows stay as they are.
+    returns (n, W, 3 or 4). Outside the places of photographs rows stay as they are, and where a mask keeps them.
     """
 
     def function(rows: NDArray[Any], top: int) -> NDArray[Any]:
@@ -109,6 +110,10 @@ def row_function(
             before = same_range(rows[..., : rows.shape[2] - alpha], dtype)
             soft = max(1.0, rows.shape[1] / guide.size[1])
             colors = framed(colors, before, places, top=top, height=height, soft=soft)
+        if kept is not None:
+            before = same_range(rows[..., : rows.shape[2] - alpha], dtype)
+            share = kept.rows(top, len(rows), width=rows.shape[1], height=height)
+            colors = mixed(colors, before, 1 - share[..., None])
         return np.concatenate([colors, same_range(rows[..., -1:], dtype)], axis=-1) if alpha else colors
 
     return function
@@ -126,13 +131,19 @@ def same_range(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
 
 
 def colored(
-    pixels: NDArray[Any], alpha: NDArray[Any] | None, guide: ChromaGuide, *, places: Sequence[Place] = (), threads: int
+    pixels: NDArray[Any],
+    alpha: NDArray[Any] | None,
+    guide: ChromaGuide,
+    *,
+    places: Sequence[Place] = (),
+    kept: Mask | None = None,
+    threads: int,
 ) -> NDArray[Any]:
     """Colour a whole array (H, W, 1 or 3) with alpha (H, W, 1) or None; return (H, W, 3 or 4) of the same type."""
     height, width = pixels.shape[:2]
     result = np.empty((height, width, 3 if alpha is None else 4), dtype=pixels.dtype)
     dtype = pixels.dtype.type if np.issubdtype(pixels.dtype, np.integer) else np.float32
-    function = row_function(guide, height=height, dtype=dtype, places=places)
+    function = row_function(guide, height=height, dtype=dtype, places=places, kept=kept)
     step = max(1, _PIXELS_AT_ONCE // width)
 
     def color(top: int) -> None:

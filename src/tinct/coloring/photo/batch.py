@@ -98,6 +98,8 @@ def _colorized(
     jobs = plan_jobs(inputs, output=output, recursive=recursive, every_page=settings.pages == "all")
     if settings.hints and len(jobs) > 1:
         raise SettingError(f"hints are for one picture, and {len(jobs)} were named; name the one they belong to")
+    if settings.keep is not None and len(jobs) > 1:
+        raise SettingError(f"a mask is for one picture, and {len(jobs)} were named; name the one it belongs to")
     root = Path(os.path.commonpath([str(job.source.absolute().parent) for job in jobs] or [""]))
     place = results_folder(inputs, output)
     if settings.update and place is None:

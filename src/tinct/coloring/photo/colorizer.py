@@ -22,6 +22,7 @@ from tinct.color.resize import shrunk, small_size
 from tinct.color.spaces import FloatArray, rgb_to_lab
 from tinct.color.tones import Tones, normal_tones
 from tinct.coloring.hints.hint import Hint, as_hints
+from tinct.coloring.hints.mask import Mask, read_mask
 from tinct.coloring.hints.reference import Reference, consulting, read_references
 from tinct.coloring.hints.spreading import place_hints
 from tinct.coloring.hints.things import FEATURES
@@ -52,6 +53,7 @@ class Colorizer:
         session: the running model; `session.card` describes it.
         decoding: the settings asked for.
         used: the settings with the model's own where none were asked for.
+        kept: where pictures keep their own colours; None for nowhere.
         temperature, caution, saturation, size, views: those of `used`: numbers, never None.
     """
 
@@ -72,6 +74,7 @@ class Colorizer:
         self.session = Session(decoding.model, runtime=decoding.runtime, threads=decoding.threads)
         self.decoding = Decoding()
         self._references: tuple[Reference, ...] = ()
+        self.kept: Mask | None = None
         self._settle(decoding)
 
     def changed(self, **options: Unpack[Options]) -> Colorizer:
@@ -95,6 +98,8 @@ class Colorizer:
         caution = card.caution if decoding.caution is None else float(decoding.caution)
         if decoding.references != self.decoding.references:
             self._references = read_references(decoding.references, self.session, size=card.working_size)
+        if decoding.keep != self.decoding.keep:
+            self.kept = None if decoding.keep is None else read_mask(decoding.keep)
         self.decoding = decoding
         self.temperature = card.temperature if decoding.temperature is None else float(decoding.temperature)
         self.caution = max(CAUTIOUS, caution) if decoding.cautious else caution
@@ -257,11 +262,13 @@ class Colorizer:
         chosen = self.changed(**options)
         pixels, alpha = arrays.unit_pixels(picture)
         height, width = pixels.shape[:2]
-        small = arrays.small_copy(pixels, small_size(height, width, size=chosen.guide_size))
+        small = chosen._greyed(
+            arrays.small_copy(pixels, small_size(height, width, size=chosen.guide_size)), width, height
+        )
         scan = look_at(small, frames=chosen.decoding.frames, recolor=recolor, name="the picture")
         placed = place_hints(hints, width=width, height=height) if hints else None
         guide = predict_each(chosen.predict, small, scan).chosen(hints=placed).guide()
-        return arrays.colored(pixels, alpha, guide, places=scan.chosen, threads=self._threads)
+        return arrays.colored(pixels, alpha, guide, places=scan.chosen, kept=chosen.kept, threads=self._threads)
 
     def explain(
         self, source: str | Path | bytes, *, recolor: bool = False, hints: Sequence[Hint] = (), page: int | None = None
@@ -342,14 +349,21 @@ class Colorizer:
             small, scan, prediction = self._seen(opened, recolor=recolor)
         decoded = {} if prediction.bins is None else {"temperature": self.temperature, "caution": self.caution}
         answer = prediction.chosen(hints=placed, saturation=self.saturation, **decoded)
-        return Trace(self.decoding, self.used, opened, small, scan, answer, answer.guide())
+        return Trace(self.decoding, self.used, opened, small, scan, answer, answer.guide(), self.kept)
+
+    def _greyed(self, small: FloatArray, width: int, height: int) -> FloatArray:
+        """Return a small copy of a picture of a size without the colours that are kept, which tell nothing of it."""
+        if self.kept is None:
+            return small
+        self.kept.check(width=width, height=height)
+        return self.kept.greyed(small)
 
     def _seen(self, opened: Picture, *, recolor: bool) -> tuple[FloatArray, Scan, Prediction]:
-        small = opened.small(size=self.guide_size)
+        small = self._greyed(opened.small(size=self.guide_size), opened.width, opened.height)
         scan = look_at(small, frames=self.decoding.frames, recolor=recolor, name=opened.name)
         closer = scan.size(self.guide_size)
         if closer > self.guide_size:
-            small = opened.small(size=closer)
+            small = self._greyed(opened.small(size=closer), opened.width, opened.height)
         return small, scan, predict_each(self.predict, small, scan)
 
     def _result(
@@ -365,7 +379,12 @@ class Colorizer:
             model=self.session.card.name,
             temperature=None if answer.bins is None else answer.temperature,
             status="colorized",
-            remarks=(*opened.remarks, *opened.losses(form), *answer.remarks),
+            remarks=(
+                *opened.remarks,
+                *opened.losses(form),
+                *answer.remarks,
+                *(trace.scan.remarks if trace.scan is not None else ()),
+            ),
             confidence=answer.confidence if confidence else None,
             trace=trace,
         )

@@ -17,6 +17,7 @@ from tinct.color.places import framed
 from tinct.color.spaces import FloatArray, yuv_to_rgb
 from tinct.color.toning import COLOR_OFF_TONE
 from tinct.color.upsample import ChromaGuide, color_rows, yuv_colors
+from tinct.coloring.hints.mask import Mask
 from tinct.coloring.photo.arrays import row_function
 from tinct.coloring.photo.prediction import Prediction
 from tinct.coloring.photo.scan import Scan
@@ -46,6 +47,7 @@ class Trace:
         scan: the photographs on it; None likewise.
         prediction: the network's answer, how it is decoded, and the hints.
         guide: what colours the picture's rows.
+        kept: where its own colours stay.
     """
 
     asked: Decoding
@@ -55,11 +57,12 @@ class Trace:
     scan: Scan | None
     prediction: Prediction
     guide: ChromaGuide
+    kept: Mask | None = None
 
     def rows(self, form: Format) -> StripFunction:
         """Return the function that colours the picture's rows for a format; see `tinct.coloring.photo.arrays`."""
         dtype, places = self.picture.result_type(form), self.prediction.places
-        return row_function(self.guide, height=self.picture.height, dtype=dtype, places=places)
+        return row_function(self.guide, height=self.picture.height, dtype=dtype, places=places, kept=self.kept)
 
     def note(self) -> dict[str, str]:
         """Return how the picture was coloured, for the note in its file; what has no effect is left out."""
@@ -80,6 +83,8 @@ class Trace:
             note["saturation"] = f"{answer.saturation:g}"
         if used.references:
             note["references"] = ", ".join(Path(path).name for path in used.references)
+        if used.keep is not None:
+            note["keep"] = Path(used.keep).name
         if answer.hints is not None:
             note["hints"] = str(len(answer.hints))
         return note

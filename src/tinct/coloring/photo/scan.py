@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tinct.color.frames import find_photographs
 from tinct.color.places import Place, inside
 from tinct.color.spaces import FloatArray
-from tinct.color.toning import COLOR_OFF_TONE, color_off_tone
+from tinct.color.toning import COLOR_OFF_TONE, color_off_tone, colored_spots
 from tinct.coloring.photo.arrays import luma_of
 from tinct.coloring.photo.prediction import Prediction
 from tinct.errors import AlreadyColorError
@@ -38,12 +38,23 @@ class Scan:
         off_tone: how much colour each of them, or the whole picture, has beside its tone; see `tinct.color.toning`.
         chosen: the places of those to be coloured; the others have colours already.
         anew: whether those that have colours are coloured, too.
+        spots: which share of each grey one, or of the whole picture, has colours all the same.
     """
 
     found: tuple[Place, ...]
     off_tone: tuple[float, ...]
     chosen: tuple[Place, ...]
     anew: bool = False
+    spots: tuple[float, ...] = ()
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a person should know: that some places have colours already, which are lost."""
+        most = max(self.spots, default=0.0)
+        if most == 0 or self.anew:
+            return []
+        share = f"{100 * most:.1f} % of it"
+        return [f"parts of the picture ({share}) have colours already and were coloured anew; --keep MASK keeps them"]
 
     def size(self, size: float) -> float:
         """Return the size to look at the scan so that its largest photograph is seen at `size`, or nearly."""
@@ -70,7 +81,10 @@ def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str) -> Scan
         raise AlreadyColorError(
             f"{name}: has colours already; --recolor (recolor=True) colours it all the same, as suits a stained grey"
         )
-    return Scan(found, off_tone, tuple(place for place, wanted in zip(found, grey, strict=False) if wanted), recolor)
+    chosen = tuple(place for place, wanted in zip(found, grey, strict=False) if wanted)
+    parts = [place.cut(small) for place in chosen] if found else [small]
+    spots = () if recolor else tuple(colored_spots(part) for part in parts)
+    return Scan(found, off_tone, chosen, recolor, spots)
 
 
 def predict_each(predict: Callable[[FloatArray], Prediction], small: FloatArray, scan: Scan) -> Prediction:
