@@ -93,6 +93,24 @@ def test_a_damaged_part_and_those_behind_it_are_made_anew(tmp_path: Path, name: 
         assert progress.facts == {"given_to": 0}
 
 
+def test_few_states_are_kept_whole_and_damage_goes_back_to_one(tmp_path: Path) -> None:
+    target = tmp_path / "out.mkv"
+    interrupted(target, 20)
+    with contextlib.suppress(KeyboardInterrupt), work_folder(target, PLAN) as work:
+        whole = [number for number, part in enumerate(work.parts()) if len(np.load(part.with_suffix(".npz")).files) > 1]
+        assert whole == [0, 16, 18, 19]
+        raise KeyboardInterrupt
+    for harmed, left in ((18, 17), (12, 1)):
+        (tmp_path / ".out.mkv.tinct-work" / f"{harmed:05d}.frames").write_bytes(b"")
+        with contextlib.suppress(KeyboardInterrupt), work_folder(target, PLAN) as work:
+            assert (len(work.parts()), work.damaged) == (left, 1)
+            progress = work.progress()
+            assert progress is not None
+            assert progress.facts == {"given_to": 10 * (left - 1)}
+            np.testing.assert_array_equal(progress.arrays["shares"], np.full((2, 3), left - 1, np.float32))
+            raise KeyboardInterrupt
+
+
 class Killed(BaseException):
     """Ends a run as a signal would."""
 

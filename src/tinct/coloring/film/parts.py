@@ -4,7 +4,8 @@ Beside the target lies `.NAME.tinct-work` while it is made:
 
     plan.json         what is being made of what; with another plan the work starts anew
     00007.frames      the 8th part's frames, encoded
-    00007.npz         the state after it: which frame comes next, and what smoothing remembers; written last
+    00007.npz         the state after it: which frame comes next, and what smoothing remembers; written last. Only
+                      some of those before the last two still have what smoothing remembers, which takes 8 MB
     segment-00002     the same for the third segment of a film that several processes colour
 """
 
@@ -35,6 +36,8 @@ PART_SUFFIX = ".frames"
 WORK = ".tinct-work"
 # Frames that may wait for the encoder, or be there.
 _AHEAD = 3
+# One part in this many keeps all of its state, from which a run goes on where a later part turns out damaged.
+FULL_STATES = 16
 
 
 class WorkFolder:
@@ -75,6 +78,8 @@ class WorkFolder:
                     folder._state(part)
                 except (TinctError, OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile):
                     self.damaged += 1
+                    while number and not folder._state(parts[number - 1]).arrays:  # no run can go on from there
+                        number -= 1
                     for later in parts[number:]:  # those behind it are made after it, so that they come anyway
                         later.with_suffix(".npz").unlink()
                         later.unlink()
@@ -97,11 +102,18 @@ class WorkFolder:
             OutputError: it cannot be noted.
         """
         _to_disk(part)
+        self._write_state(part, progress)
+        _to_disk(self.path)
+        past = len(self.parts()) - 3
+        if past >= 0 and past % FULL_STATES:
+            self._write_state(self._part(past), replace(self._state(self._part(past)), arrays={}))
+
+    @staticmethod
+    def _write_state(part: Path, progress: Progress) -> None:
         with written_beside(part.with_suffix(".npz")) as beside:
             with beside.open("wb") as file:
                 np.savez(file, allow_pickle=False, facts=np.array(json.dumps(progress.facts)), **progress.arrays)
             _to_disk(beside)
-        _to_disk(self.path)
 
     def progress(self) -> Progress | None:
         """Return the state after the last finished part; None before the first."""
