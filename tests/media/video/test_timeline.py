@@ -12,6 +12,7 @@ import pytest
 from media.video import clips
 from media.video.coloring import colored
 from tinct.errors import OutputError
+from tinct.media.video import timeline
 from tinct.media.video.mux import check_target
 from tinct.media.video.probe import open_film
 from tinct.media.video.problems import Problems
@@ -59,6 +60,64 @@ def test_rates_are_those_of_the_time_stamps_whatever_a_header_says(tmp_path, rat
     assert film.rate == rate
     assert film.even
     assert film.frames == 40
+
+
+def test_pulldown_by_flags_comes_out_evenly(tmp_path):
+    field = Fraction(1001, 60_000)
+    path = clips.write_clip(
+        tmp_path / "in.ts",
+        options={"bf": "0"},
+        times=lambda number: round((5 * number // 2) * field * 90_000),
+        time_base=Fraction(1, 90_000),
+        rate=Fraction(30_000, 1001),
+    )
+    film = open_film(path)
+    assert (film.rate, film.pulldown, film.even, film.frames) == (Fraction(24_000, 1001), True, False, 40)
+    for suffix, slack in ((".mp4", 0), (".mkv", MILLISECOND)):
+        colored(path, tmp_path / f"out{suffix}", preset="fast")
+        times = [time for time, _ in shown(tmp_path / f"out{suffix}")]
+        assert max(abs(time - number * 5 * field / 2) for number, time in enumerate(times)) <= slack
+
+
+def test_frames_of_which_each_field_is_a_packet_are_counted_once():
+    class Stream:
+        average_rate = Fraction(25)
+        codec_context = type("Context", (), {"field_order": 2})
+
+    steps = timeline._Steps.of(range(0, 1800 * 80, 1800), Fraction(1, 90_000))
+    assert timeline._are_fields(steps, Stream())
+    Stream.average_rate = Fraction(50)
+    assert not timeline._are_fields(steps, Stream())
+
+
+def test_a_stray_caption_lengthens_no_film(tmp_path):
+    woven = clips.write_clip(tmp_path / "woven.mkv", planes=lambda number: (clips.woven(number),), options={"bf": "0"})
+    late = "1\n03:00:00,000 --> 03:00:01,000\nEnde\n\n"
+    path = clips.add_tracks(woven, tmp_path / "in.mkv", sounds=[], subtitles=late)
+    film = open_film(path)
+    assert float(film.duration) == pytest.approx(1.6, abs=0.05)
+    assert film.interlaced
+
+
+def test_frames_that_a_capture_dropped_stay_gaps_in_avi(tmp_path):
+    path = clips.write_clip(
+        tmp_path / "in.avi", codec="mjpeg", form="yuvj420p", times=lambda number: number + 3 * (number >= 20)
+    )
+    film = open_film(path)
+    assert film.rate == 25
+    times = [frame.pts * film.time_base for frame in read_frames(film)]
+    assert times == [Fraction(number + 3 * (number >= 20), 25) for number in range(40)]
+
+
+def test_pictures_that_begin_after_the_sound_stay_with_it(tmp_path):
+    bare = clips.write_clip(
+        tmp_path / "bare.mp4", times=lambda number: 667 + 40 * number, time_base=MILLISECOND, options={"bf": "0"}
+    )
+    path = clips.add_tracks(bare, tmp_path / "in.mp4", sounds=[("aac", "deu")], seconds=2)
+    colored(path, tmp_path / "out.mp4", preset="fast")
+    for kind in ("video", "audio"):
+        before, after = (min(time for time, _ in clips.packets_of(one, kind)) for one in (path, tmp_path / "out.mp4"))
+        assert abs(before - after) <= MILLISECOND, kind
 
 
 def test_a_frame_that_is_held_lengthens_no_other(tmp_path):

@@ -270,6 +270,8 @@ class Work:
         film, area = self.film, self._form.area
         if film.interlaced:
             yield _DEINTERLACED[film.fields.way].format(float(film.rate * film.stretch))
+        if film.pulldown:
+            yield f"its frames are flagged for 3:2 pulldown: they come evenly, {float(film.rate):.6g} a second"
         if film.stretch != 1:
             yield f"its {float(film.rate * film.stretch):.6g} frames a second are shown as {float(film.rate):.6g}"
         if jumps := [jump for jump in film.jumps if jump.by]:

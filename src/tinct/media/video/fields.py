@@ -36,9 +36,9 @@ _CHANGED, _LEAST_PIXELS, _SAME_COMBS = 2, 20, 0.97
 # Frames are looked at for both in at most so many columns.
 _COLUMNS = 480
 # How much nearer to the frame before one field is than the other where it repeats: coding makes both differ.
-_REPEAT_THRESHOLD = 1.5
+_REPEAT_THRESHOLD = 2
 # Of 3:2 pulldown, in a stretch of frames: the share of those where a field must repeat that does, and that of others.
-_REPEATED, _MOST_OTHERS = 0.6, 0.1
+_REPEATED, _MOST_OTHERS = 0.6, 0.25
 # A cycle of frames; of the two that repeat a field each, one comes two frames after the other.
 _CYCLE = 5
 # The rate of video that film is spread over, give or take a hundredth.

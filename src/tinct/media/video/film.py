@@ -145,6 +145,7 @@ class Film:
         usual: how long a frame is shown as it is stored, in seconds, as most are; None where nothing says.
         longest: likewise, the frame that is shown longest.
         even: whether almost all frames are shown for equally long.
+        pulldown: whether they are shown for two and three fields in turns, by flags, and are meant to be 24 a second.
         jumps: places where the file's clock jumps; times are given as if it did not.
         counted: whether the file keeps no times of frames, so that they are counted.
         seekable: whether reading can begin in the middle.
@@ -179,6 +180,7 @@ class Film:
     usual: Fraction | None = None
     longest: Fraction | None = None
     even: bool = False
+    pulldown: bool = False
     units: int = 1
     stretch: Fraction = Fraction(1)
     jumps: tuple[Jump, ...] = ()

@@ -260,12 +260,12 @@ def _clock_of(film: Film, parts: Sequence[Segment], recipe: Recipe) -> _Clock:
     own, frame = _Clock(film.time_base, film.frame_ticks), 1 / film.rate
     times = sorted(pts for part in parts for pts, _, _ in part.times)
     begin, tick = times[0] * film.time_base, film.time_base
-    if (frame / tick).denominator == 1 or recipe.container.muxer not in ("mp4", "mov"):
+    if not film.pulldown and ((frame / tick).denominator == 1 or recipe.container.muxer not in ("mp4", "mov")):
         return own
     # Frames may be missing, or held.
     numbers = [round((pts * tick - begin) / frame) for pts in times]
     off = max(abs(pts * tick - begin - number * frame) for pts, number in zip(times, numbers, strict=True))
-    if off > tick or len(set(numbers)) < len(numbers):
+    if off > max(tick, film.pulldown * frame / 4) or len(set(numbers)) < len(numbers):
         return own
     unit = Fraction(1, film.rate.numerator)
     first = round(begin / unit)

@@ -216,7 +216,7 @@ def _fields(film: Film, container: InputContainer, stream: VideoStream, wanted: 
         return Fields()
     order = stream.codec_context.field_order
     votes, flags = Votes(), 0
-    duration = container.duration if film.seekable else None
+    duration = None if film.duration is None or not film.seekable else int(film.duration * av.time_base)
     start = container.start_time or 0
     places = [start + int(place * duration) for place in _PLACES] if duration else [None]
     for place in places:

@@ -20,10 +20,13 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from tinct.media.video.film import Film, Jump
 from tinct.media.video.source import opened, packets_of
 
+# FFmpeg's codes of how fields are stored and shown.
+_FIELD_ORDERS = (2, 3, 4, 5)
 # Formats whose frames build on all before them.
 _WITHOUT_PLACES = {"gif", "apng"}
 # A clock jumps where the times at which neighbouring packets are decoded are farther apart (seconds): back, and
@@ -39,6 +42,10 @@ _MOVED = 0.5
 _WRAP = (1 << 33) / 90_000
 # This share of all frames is shown for equally long in a film of a constant rate.
 _MOSTLY = 0.9
+# Where 24 frames a second are shown for two and three fields of 60 in turns (3:2 pulldown by flags), steps are of two
+# lengths, the longer this many times the shorter, give or take; each makes up so much of all.
+_LONGER, _GIVE, _SHARE = 1.5, 0.1, 0.35
+_FILM_RATE = Fraction(24_000, 1001)
 # Rates of films and broadcasts, for files that name none that their times agree with.
 _RATES = [Fraction(rate) for rate in (24, 25, 30, 50, 60, 18, 16, 15, 12, 48, 100, 120)]
 _RATES += [Fraction(1000 * rate, 1001) for rate in (24, 30, 60, 120)]
@@ -152,6 +159,7 @@ class _Steps:
         usual, longest: seconds.
         mean, slack: of the usual steps, and by how much it may be wrong, in seconds.
         even: whether almost all steps are the usual one.
+        pulldown: whether they are those of 3:2 pulldown by flags.
         frames, span: number of frames, and seconds from the first to the last.
     """
 
@@ -160,6 +168,7 @@ class _Steps:
     mean: float
     slack: float
     even: bool
+    pulldown: bool
     frames: int
     span: Fraction
 
@@ -178,12 +187,15 @@ class _Steps:
             mean=float(regular.mean()) * float(unit),
             slack=float(unit) * 2 / len(regular),
             even=len(regular) >= _MOSTLY * len(steps),
+            pulldown=_is_pulldown(steps, float(unit)),
             frames=len(shown),
             span=int(shown[-1] - shown[0]) * unit,
         )
 
     def rate(self, named: Iterable[Fraction | None]) -> Fraction:
         """Return the rate: of those that a file names the first that its times agree with, else a usual one near."""
+        if self.pulldown:
+            return _FILM_RATE
         if not self.even:
             average = (self.frames - 1) / self.span
             known = (rate for rate in named if rate and abs(rate / average - 1) < 0.02)
@@ -195,6 +207,16 @@ class _Steps:
         near = sorted(_RATES, key=lambda rate: abs(float(1 / rate) - self.mean))
         chosen = next((rate for rate in (*named, near[0]) if agrees(rate)), None)
         return chosen or Fraction(1 / self.mean).limit_denominator(1001)
+
+
+def _is_pulldown(steps: NDArray[np.int64], unit: float) -> bool:
+    middle = steps.mean()
+    short, long = steps[steps < middle], steps[steps >= middle]
+    if min(len(short), len(long)) < max(2, _SHARE * len(steps)):
+        return False
+    ratio, rate = np.median(long) / np.median(short), 1 / (middle * unit)
+    spread = max(np.ptp(short), np.ptp(long))
+    return bool(abs(ratio - _LONGER) <= _GIVE and abs(rate / _FILM_RATE - 1) <= 0.02 and spread <= 0.1 * middle)
 
 
 def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame, path: Any) -> dict[str, Any]:
@@ -214,32 +236,45 @@ def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame
     start_pts = (stream.start_time if stream.start_time is not None else first.pts) or 0
     duration = Fraction(container.duration, av.time_base) if container.duration and container.duration > 0 else None
     jumps: list[Jump] = []
-    steps = None
+    steps, per_field = None, False
     if container.format.name.startswith("mov"):
         steps = _Steps.of((entry.timestamp for entry in stream.index_entries), unit)
     elif not counted:
         with opened(path) as again:
             times, end, jumps = _read_all(again, stream.index)
         steps = _Steps.of(times, unit)
-        duration = Fraction(end).limit_denominator(90_000) - start if jumps else duration
+        ending = Fraction(end).limit_denominator(90_000) - start
+        duration = ending if ending > 0 else duration
+        per_field = steps is not None and _are_fields(steps, stream)
     named = (stream.average_rate, stream.guessed_rate, stream.base_rate)
     rate = steps.rate(named) if steps is not None else next((one for one in named if one), Fraction(25))
+    if per_field:
+        rate /= 2
     frames = stream.frames or (round(duration * rate) if duration is not None else None)
+    counted_frames = None if steps is None else steps.frames // 2 if per_field else steps.frames
     return {
         "rate": rate,
         "time_base": unit,
-        "frames": steps.frames if steps is not None and not stream.frames else frames,
+        "frames": stream.frames or counted_frames or frames,
         "start": start,
         "start_pts": start_pts,
         "duration": duration,
         "video_end": None if jumps else _video_end(container, stream, start_pts, unit),
         "counted": counted,
         "seekable": not counted and not jumps and container.format.name not in _WITHOUT_PLACES,
-        "usual": None if steps is None else 1 / rate if steps.even else steps.usual,
+        "usual": None if steps is None else 1 / rate if steps.even or steps.pulldown else steps.usual,
         "longest": None if steps is None else steps.longest,
         "even": steps is not None and steps.even,
+        "pulldown": steps is not None and steps.pulldown,
         "jumps": tuple(jumps),
     }
+
+
+def _are_fields(steps: _Steps, stream: VideoStream) -> bool:
+    """Check whether packets hold a field each, as broadcasts in H.264 may, of which two make a frame."""
+    average = stream.average_rate
+    interlaced = stream.codec_context.field_order in _FIELD_ORDERS
+    return bool(interlaced and steps.even and average and abs(1 / steps.mean / float(average) - 2) < 0.01)
 
 
 def _read_all(container: InputContainer, video: int) -> tuple[list[int], float, list[Jump]]:
@@ -254,7 +289,8 @@ def _read_all(container: InputContainer, video: int) -> tuple[list[int], float, 
             continue
         unit = packet.time_base
         ticks = packet.pts - round(shift / unit) if shift else packet.pts
-        end = max(end, (ticks + (packet.duration or 0)) * float(unit))
+        if packet.stream.type != "subtitle":  # stray ones may be days away
+            end = max(end, (ticks + (packet.duration or 0)) * float(unit))
         if packet.stream_index == video and not packet.is_discard:
             times.append(ticks)
     return times, end, joiner.jumps
