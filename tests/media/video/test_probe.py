@@ -122,7 +122,12 @@ def write_sound(path, *, cover=False):
         ("subtitles.mp4", InputError, "no moving pictures"),
         ("sound.m4a", InputError, r"only sound \(1 tracks\)"),
         ("cover.mp4", InputError, "only sound"),
-        ("picture.png", InputError, "tinct colorize"),
+        ("picture.png", InputError, "tinct colorize$"),
+        (
+            "shot_0012.png",
+            InputError,
+            r"tinct colorize, or name all pictures of its film:  tinct video '.*shot_%04d\.png'",
+        ),
         ("picture.jpg", InputError, "tinct colorize"),
         ("headless.mp4", UnreadableError, "no film that can be read, or damaged"),
         ("frameless.mp4", UnreadableError, "no frame that can be decoded"),
@@ -146,7 +151,7 @@ def test_what_is_no_film_is_refused_in_one_line(tmp_path, name, error, words):
             path.write_text("1\n00:00:01,000 --> 00:00:02,000\nHallo\n\n")
         case "sound.m4a" | "cover.mp4":
             write_sound(path, cover=name == "cover.mp4")
-        case "picture.png" | "picture.jpg":
+        case "picture.png" | "picture.jpg" | "shot_0012.png":
             cv2.imwrite(str(path), np.zeros((H, W), np.uint8))
         case "headless.mp4":
             path.write_bytes(whole.read_bytes()[:2000])
@@ -173,7 +178,14 @@ def test_what_is_no_film_is_refused_in_one_line(tmp_path, name, error, words):
 def test_folders_of_pictures_must_be_of_one_size_and_kind(tmp_path):
     cv2.imwrite(str(tmp_path / "1.png"), np.zeros((H, W), np.uint8))
     cv2.imwrite(str(tmp_path / "2.png"), np.zeros((H, W + 2), np.uint8))
-    with pytest.raises(InputError, match=r"2\.png: is 98 x 64 pixels and the first picture 96 x 64"):
+    with pytest.raises(InputError, match=r"2\.png: is 98 x 64 pixels of 8 bits and the first picture, 1\.png, 96 x 64"):
+        open_film(tmp_path)
+    cv2.imwrite(str(tmp_path / "2.png"), np.zeros((H, W), np.uint16))
+    with pytest.raises(InputError, match=r"2\.png: is 96 x 64 pixels of 16 bits and .* as many bits, or name"):
+        open_film(tmp_path)
+    (tmp_path / "2.png").unlink()
+    clips.write_picture(tmp_path / "2.dpx", "dpx", "gbrp10be", np.zeros((H, W, 3), np.uint16))
+    with pytest.raises(InputError, match=r"2\.dpx: is 96 x 64 pixels of 10 bits"):
         open_film(tmp_path)
     (tmp_path / "1.png").write_bytes(b"nonsense")
     with pytest.raises(UnreadableError, match=r"1\.png: no picture"):

@@ -23,6 +23,8 @@ def films(tmp_path_factory):
         ("deeper.mkv", "ffv1", "gray16le", (96, 64)),
         ("odd.mkv", "ffv1", "yuv420p", (97, 65)),
         ("wide.mkv", "ffv1", "yuv422p10le", (96, 64)),
+        ("clear.mkv", "ffv1", "yuva420p", (96, 64)),
+        ("tall.mkv", "ffv1", "yuv440p", (96, 64)),
         ("fine.mkv", "ffv1", "yuv444p", (96, 64)),
         ("full.mkv", "ffv1", "gray", (96, 64)),
         ("old.avi", "mpeg4", "yuv420p", (96, 64)),
@@ -104,6 +106,7 @@ def test_planes_have_the_size_that_the_codec_needs(films):
         ("fine", "a.mkv", {"codec": "hevc", "bits": 12}, "yuv444p12le", None),
         ("fine", "a.webm", {}, "yuv444p", None),
         ("fine", "a.webm", {"codec": "av1"}, "yuv420p", "its 4:4:4 chroma became 4:2:0"),
+        ("tall", "a.mp4", {}, "yuv420p", "its 4:4:0 chroma became 4:2:0"),
         ("wide", "a.mp4", {"named": "share"}, "yuv420p", "its 4:2:2 chroma became 4:2:0"),
         ("wide", "a.mkv", {"named": "archive"}, "yuv422p10le", None),
         ("fine", "a.mov", {"named": "edit"}, "yuv444p10le", None),
@@ -121,6 +124,11 @@ def test_chroma_keeps_its_size_where_the_codec_has_it(films, film, target, asked
     assert [said for said in recipe.remarks if "chroma" in said] == ([remark] if remark else [])
     if recipe.codec.name == "prores":
         assert (dict(recipe.options)["profile"] == "4444") == (form[3:6] == "444")
+
+
+def test_transparency_is_told(films):
+    assert choose_recipe(films["clear"], "a.mkv", codec="ffv1").remarks == ("its transparency is left out",)
+    assert choose_recipe(films["grey"], "a.mkv", codec="ffv1").remarks == ()
 
 
 def test_full_range_is_said_where_it_can_be(films):

@@ -53,6 +53,11 @@ def sampling_of(form: VideoFormat) -> str | None:
     return _SAMPLING.get((-(-form.width // max(1, chroma.width)), -(-form.height // max(1, chroma.height))))
 
 
+def has_alpha(name: str) -> bool:
+    """Check whether a format of this name holds transparency."""
+    return any(component.is_alpha for component in VideoFormat(name).components)
+
+
 def planes_of(frame: VideoFrame) -> Planes:
     """Return a frame's planes.
 

@@ -29,10 +29,11 @@ from tinct.media.video.film import (
     ColorTags,
     Film,
 )
+from tinct.media.video.planes import has_alpha
 from tinct.media.video.sequence import stem_of
 
 # Luma pixels for one of chroma, across and down.
-_CHROMA_STEPS = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "rgb": (1, 1)}
+_CHROMA_STEPS = {"420": (2, 2), "422": (2, 1), "440": (1, 2), "444": (1, 1), "rgb": (1, 1)}
 # Primaries and transfer of pictures that say nothing (IEC 61966-2-1), by ISO/IEC 23091-2.
 _SRGB = (1, 13)
 
@@ -278,6 +279,8 @@ def _remarks(film: Film, codec: Codec, bits: int, sampling: str, *, even: bool) 
     if film.sampling is not None and _fineness(film.sampling) > _fineness(sampling):
         own, became = (":".join(name) for name in (film.sampling, sampling))
         remarks.append(f"its {own} chroma became {became}")
+    if film.codec != "gif" and has_alpha(film.pixel_format):
+        remarks.append("its transparency is left out")
     if not even:
         remarks.append(f"{codec.name} needs even sides: its last column or row is repeated")
     if film.full_range and not codec.ranged and not film.images:

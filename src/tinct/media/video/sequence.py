@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, Self, cast
 
 import av
 import pyvips
@@ -23,6 +24,7 @@ from av.video.frame import VideoFrame
 from tinct.errors import InputError, UnreadableError
 from tinct.files import walk
 from tinct.media.image.opening import open_source
+from tinct.media.video.planes import depth_of
 from tinct.media.video.source import checked_rate, reason
 
 # Frames a second, as films have, where nobody says otherwise.
@@ -130,12 +132,18 @@ def open_images(path: Path, *, rate: Fraction | float | None) -> Images:
             raise InputError(f"{path}: holds no pictures ({kinds}); name a film, or a folder of its frames")
         raise InputError(f"{path}: there are no such pictures ({kinds}); check the pattern")
     first = decode_image(paths[0])
+    form = _Form.of(first)
+    seen = {paths[0].suffix.lower()}
     for picture in paths:
-        size = _size(picture)
-        if size is not None and size != (first.width, first.height):
+        known = _header(picture)
+        if picture.suffix.lower() not in seen:  # the header of a DPX file is read by its decoder alone
+            seen.add(picture.suffix.lower())
+            with suppress(UnreadableError):
+                known = _Form.of(decode_image(picture))
+        if known is not None and known != form:
             raise InputError(
-                f"{picture}: is {size[0]} x {size[1]} pixels and the first picture {first.width} x {first.height}; "
-                "give all of a film's pictures one size"
+                f"{picture}: is {known} and the first picture, {paths[0].name}, {form}; give all of a film's pictures "
+                "one size and as many bits, or name those of one kind by a pattern, such as '*.png'"
             )
     return Images(paths, first, chosen)
 
@@ -173,10 +181,25 @@ def missing_numbers(paths: Sequence[Path]) -> list[int]:
     return sorted(set(range(min(numbers), max(numbers) + 1)) - numbers)
 
 
-def _size(path: Path) -> tuple[int, int] | None:
-    """Return a picture's size by its header; None if that is damaged, which is reported when the picture is read."""
+class _Form(NamedTuple):
+    """A picture's size and bits of luma."""
+
+    width: int
+    height: int
+    bits: int
+
+    @classmethod
+    def of(cls, frame: VideoFrame) -> Self:
+        return cls(frame.width, frame.height, depth_of(frame.format))
+
+    def __str__(self) -> str:
+        return f"{self.width} x {self.height} pixels of {self.bits} bits"
+
+
+def _header(path: Path) -> _Form | None:
+    """Return a picture's form by its header; None if that is damaged, which is reported when the picture is read."""
     try:
         image = pyvips.Image.new_from_source(open_source(path), "", access="sequential")
     except pyvips.Error:
         return None
-    return image.width, image.height
+    return _Form(image.width, image.height, 16 if image.format == "ushort" else 8)

@@ -57,7 +57,10 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     if name in _NO_FILMS:
         raise UnreadableError(f"{path}: no film that can be read, but a file of the kind {name}; check or replace it")
     if name.endswith("_pipe") or name == "image2":
-        raise InputError(f"{path}: is a picture, not a film; colour it with  tinct colorize")
+        digits = len(path.stem) - len(path.stem.rstrip("0123456789"))
+        series = f"{path.stem[: len(path.stem) - digits]}%0{digits}d{path.suffix}"
+        others = f", or name all pictures of its film:  tinct video '{series}'" if digits else ""
+        raise InputError(f"{path}: is a picture, not a film; colour it with  tinct colorize{others}")
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
         tracks = len(container.streams.audio)
