@@ -185,6 +185,28 @@ def test_a_hold_with_sound_going_on_is_no_jump(tmp_path):
     assert film.longest == Fraction(301, 25)
 
 
+@pytest.mark.parametrize("starts", [(0, 400), (400, 0)])
+def test_clocks_of_program_streams_are_joined_too(tmp_path, starts):
+    path = tmp_path / "in.mpg"
+    for number, start in enumerate(starts):
+        clips.write_clip(
+            tmp_path / f"{number}.mpg", codec="mpeg2video", frames=30, times=lambda n, start=start: n + 25 * start
+        )
+    path.write_bytes(b"".join((tmp_path / f"{number}.mpg").read_bytes() for number in (0, 1)))
+    film = open_film(path)
+    frames = list(read_frames(film))
+    assert [(frame.pts - frames[0].pts) * film.time_base for frame in frames] == [Fraction(n, 25) for n in range(60)]
+
+
+def test_pictures_that_are_all_shown_for_long_are_no_jumps(tmp_path):
+    path = clips.write_clip(
+        tmp_path / "in.ts", codec="mpeg2video", frames=12, times=lambda number: 375 * number, max_b_frames=0
+    )
+    film = open_film(path)
+    assert (film.jumps, film.usual) == ((), 15)
+    assert film.rate == Fraction(1, 15)
+
+
 def lose(path, frames):
     """Cut the packets of these frames, by number in the order they are stored, out of a transport stream."""
     with av.open(str(path)) as container:

@@ -265,7 +265,8 @@ def _clock_of(film: Film, parts: Sequence[Segment], recipe: Recipe) -> _Clock:
     # Frames may be missing, or held.
     numbers = [round((pts * tick - begin) / frame) for pts in times]
     off = max(abs(pts * tick - begin - number * frame) for pts, number in zip(times, numbers, strict=True))
-    if off > max(tick, film.pulldown * frame / 4) or len(set(numbers)) < len(numbers):
+    slack = tick * (2 * film.units - 1)  # a field's time is half of two that are rounded
+    if off > max(slack, film.pulldown * frame / 4) or len(set(numbers)) < len(numbers):
         return own
     unit = Fraction(1, film.rate.numerator)
     first = round(begin / unit)

@@ -50,6 +50,8 @@ _MOST_PACKETS = 1000
 # Places (shares of the duration) where frames are looked at for interlacing, and how many at each.
 _PLACES = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8)
 _FRAMES_EACH = 12
+# Rates that differ by less than this share are one, written with other decimals.
+_SAME_RATE = Fraction(1, 10_000)
 # The display matrix that changes nothing; its last number is 1 in its own fixed point.
 _ONE = 1 << 30
 _UPRIGHT = (65536, 0, 0, 0, 65536, 0, 0, 0, _ONE)
@@ -256,6 +258,8 @@ def _with_fields(film: Film, fields: Fields) -> Film:
 def _with_rate(film: Film, rate: Fraction) -> Film:
     """Return a film whose frames are shown at another rate: all its times are stretched alike."""
     by = film.rate / rate
+    if abs(by - 1) < _SAME_RATE:
+        return film
 
     def stretched(seconds: Fraction | None) -> Fraction | None:
         return None if seconds is None else seconds * by

@@ -30,8 +30,9 @@ _FIELD_ORDERS = (2, 3, 4, 5)
 # Formats whose frames build on all before them.
 _WITHOUT_PLACES = {"gif", "apng"}
 # A clock jumps where the times at which neighbouring packets are decoded are farther apart (seconds): back, and
-# ahead in formats whose clocks may start anew.
-_BACK, _AHEAD = 0.2, 10.0
+# ahead in formats whose clocks may start anew, unless such steps are usual there (this many times the one before), as
+# where each picture is shown for long.
+_BACK, _AHEAD, _UNUSUAL = 0.2, 10.0, 20
 # A step ahead that another stream has shown to be a jump already may be as small as this.
 _ODD_STEP = 1.5
 # Streams that are this near to each other (seconds) are on one clock.
@@ -62,12 +63,28 @@ class _Clock:
 
 @dataclass
 class _Hand:
-    """Where a stream stands: its clock, its last packet's time, and how many packets it has had."""
+    """Where a stream stands: its clock, its last packet's time, its last step, and how many packets it has had.
+
+    `delay` is the time from a packet's decoding to its showing.
+    """
 
     clock: int = 0
     last: float | None = None
     step: float = 0.0
+    delay: float = 0.0
     packets: int = 0
+
+    def decoded_at(self, packet: Packet[Stream]) -> float | None:
+        """Return when the next packet is decoded, in seconds, where that is known."""
+        if packet.dts is None:
+            return None
+        unit = float(packet.time_base)
+        time = packet.dts * unit
+        delay = 0.0 if packet.pts is None else packet.pts * unit - time
+        if abs(delay) > _NEAR:  # a clock starts anew here, and FFmpeg has counted on from the one before
+            return time + delay - self.delay
+        self.delay = delay
+        return time
 
 
 @dataclass
@@ -97,9 +114,9 @@ class _Joiner:
         """Take the next packet; return how many seconds less its times are on the film's line."""
         hand = self._hands.setdefault(packet.stream_index, _Hand())
         hand.packets += 1
-        if packet.dts is None:
+        now = hand.decoded_at(packet)
+        if now is None:
             return self._clocks[hand.clock].shift if self._clocks else Fraction(0)
-        now = packet.dts * float(packet.time_base)
         if not self._clocks:
             self._clocks.append(_Clock(Fraction(0), now, now))
         if hand.last is None:
@@ -125,8 +142,11 @@ class _Joiner:
             if packet.stream_index == self.video and abs(shift - clock.shift) < _MOVED:
                 clock.shift = shift
             self._move(hand, packet, newer)
-        elif now > hand.last and (now - hand.last <= _AHEAD or self._clocks[hand.clock].latest >= now - _NEAR):
-            return  # a gap, perhaps in this stream alone: the others have been there
+        elif now > hand.last and (
+            now - hand.last <= max(_AHEAD, _UNUSUAL * hand.step if hand.step else now)
+            or self._clocks[hand.clock].latest >= now - _NEAR
+        ):
+            hand.step = now - hand.last  # a gap, perhaps in this stream alone: the others have been there
         elif packet.stream.type in ("video", "audio"):
             self._clocks.append(_Clock(shift, now, now))
             self._move(hand, packet, len(self._clocks) - 1, by=by)
@@ -248,14 +268,14 @@ def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame
         per_field = steps is not None and _are_fields(steps, stream)
     named = (stream.average_rate, stream.guessed_rate, stream.base_rate)
     rate = steps.rate(named) if steps is not None else next((one for one in named if one), Fraction(25))
-    if per_field:
-        rate /= 2
+    rate = rate / 2 if per_field else rate
     frames = stream.frames or (round(duration * rate) if duration is not None else None)
-    counted_frames = None if steps is None else steps.frames // 2 if per_field else steps.frames
+    if steps is not None and not stream.frames and not container.format.name.startswith("mov"):  # whose index may grow
+        frames = steps.frames // 2 if per_field else steps.frames
     return {
         "rate": rate,
         "time_base": unit,
-        "frames": stream.frames or counted_frames or frames,
+        "frames": frames,
         "start": start,
         "start_pts": start_pts,
         "duration": duration,
