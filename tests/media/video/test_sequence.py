@@ -77,6 +77,9 @@ def test_a_pattern_is_a_film_and_names_its_result(tmp_path: Path) -> None:
     assert default_target(film) == tmp_path / "scans" / "reel_color.mp4"
     assert default_target(open_film(tmp_path / "scans" / "*.png")) == tmp_path / "scans_color.mp4"
     assert default_target(open_film(tmp_path / "scans")) == tmp_path / "scans_color.mp4"
+    (tmp_path / "link").symlink_to(tmp_path / "scans")
+    assert default_target(open_film(tmp_path / "link")) == tmp_path / "link_color.mp4"
+    assert default_target(open_film(tmp_path / "link" / "*.png")) == tmp_path / "link_color.mp4"
     with pytest.raises(InputError, match=r"no_%d\.png: there are no such pictures"):
         open_film(tmp_path / "scans" / "no_%d.png")
 

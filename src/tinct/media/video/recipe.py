@@ -30,7 +30,7 @@ from tinct.media.video.film import (
     Film,
 )
 from tinct.media.video.planes import has_alpha
-from tinct.media.video.sequence import stem_of
+from tinct.media.video.sequence import place_of
 
 # Luma pixels for one of chroma, across and down.
 _CHROMA_STEPS = {"420": (2, 2), "422": (2, 1), "440": (1, 2), "444": (1, 1), "rgb": (1, 1)}
@@ -156,10 +156,7 @@ def default_target(
     else:
         suffixes = tuple(CONTAINERS)
     usual = ".mkv" if ".mkv" in suffixes and (film.audio or film.subtitles) else suffixes[0]
-    stem = stem_of(film.path) if film.images else film.path.stem
-    beside = film.path.parent
-    if film.path.is_dir() or (film.images and stem == beside.resolve().name):  # beside the folder, not in it
-        beside = (film.path if film.path.is_dir() else beside).resolve().parent
+    beside, stem = place_of(film.path) if film.images else (film.path.parent, film.path.stem)
     return (folder or beside) / f"{stem}_color{own if own in suffixes else usual}"
 
 

@@ -6,6 +6,7 @@ A pattern is a name with a number's place in it, as `f_%d.png`, or `f_%04d.png` 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -88,12 +89,17 @@ def find_pictures(path: Path) -> tuple[Path, ...]:
     return tuple(sorted((picture for picture in pictures if picture.match(path.name)), key=_natural))
 
 
-def stem_of(path: Path) -> str:
-    """Return what the result of pictures is named after: a folder's name, or a pattern's without the number's place."""
+def place_of(path: Path) -> tuple[Path, str]:
+    """Return where the result of pictures lies, beside a folder, and what it is named after.
+
+    That is the folder, or a pattern without the number's place; the pattern's folder where nothing is left of it then.
+    """
+    # Not resolved: the result of a link lies beside the link.
+    whole = Path(os.path.abspath(path))  # noqa: PTH100
     if path.is_dir():
-        return path.resolve().name
+        return whole.parent, whole.name
     stem = re.sub(r"[*?]|\[[^]]*\]", "", _PLACE.sub("", path.stem)).strip(" ._-")
-    return stem or path.parent.resolve().name
+    return (path.parent, stem) if stem else (whole.parent.parent, whole.parent.name)
 
 
 def numbers_of(paths: Sequence[Path]) -> list[int] | None:

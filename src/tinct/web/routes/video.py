@@ -127,6 +127,7 @@ async def colorize_film(
         saturation=service.colorizer.saturation if saturation is None else saturation,
         size=size,
         purpose=purpose,
+        chroma="420" if purpose is None else None,  # which browsers show
         smoothing=smoothing,
         sound=sound,
         start=start,
