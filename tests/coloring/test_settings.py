@@ -19,7 +19,7 @@ def test_the_keywords_are_the_fields():
     assert get_type_hints(Options) == {field.name: hints[field.name] for field in fields(Decoding)[1:]}
     assert all(help_of(field.name).endswith(".") for field in fields(Decoding))
     for settings in (Decoding, PhotoSettings, VideoSettings):
-        described = [field for field in fields(settings) if field.name not in ("hints", "shots")]
+        described = [field for field in fields(settings) if field.name not in ("hints", "shots") and field.metadata]
         assert all(field.metadata["help"].endswith(".") for field in described)
         assert all(field.metadata["metavar"] for field in described if field.default is not False)
 
@@ -81,7 +81,7 @@ def test_colorize_takes_every_option(tiny_model, camera_png, tmp_path):
     picture = tmp_path / "camera.png"
     picture.write_bytes(camera_png.read_bytes())
     every = {"runtime": "onnxruntime", "temperature": 0.6, "cautious": True, "size": 64, "views": 2, "denoise": "off"}
-    every |= {"tones": "off", "frames": "off"}
+    every |= {"tones": "off", "frames": "off", "negative": True}
     assert tinct.colorize(picture, model=tiny_model, threads=1, **every) == tmp_path / "camera_color.png"
     with pytest.raises(TypeError, match="vividness"):
         tinct.colorize(picture, model=tiny_model, vividness=1)

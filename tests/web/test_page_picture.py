@@ -171,3 +171,16 @@ def test_arrow_keys_on_a_slider_are_one_step(open_page: Open, files: dict[str, P
     page.click("#undo")
     assert page.locator("#vividness-value").inner_text() == before
     assert page.locator("#undo").is_disabled()
+
+
+def test_a_negative_is_inverted(open_page: Open, files: dict[str, Path]) -> None:
+    page = open_page()
+    upload(page, files["photo"])
+    ready(page)
+    middle = "image => createImageBitmap(image).then(b => { const c = new OffscreenCanvas(1, 1).getContext('2d'); c.drawImage(b, 0, 0, 1, 1); return c.getImageData(0, 0, 1, 1).data[1]; })"  # fmt: skip # noqa: E501
+    before = page.locator("#after").evaluate(middle)
+    with page.expect_response(lambda response: response.url.endswith("/preview")):
+        page.locator("#negative").check()
+    ready(page)
+    page.wait_for_function("document.querySelector('#busy').hidden")
+    assert abs(page.locator("#after").evaluate(middle) - (255 - before)) < 8

@@ -20,7 +20,7 @@ tinct suggest grandmother.jpg -o points.png --count 8
 tinct suggest grandmother.jpg --hint 25%,60%=#b03020 --json"""
 
 
-@takes(decoding_options("model", "size", "views", "denoise", "tones", "frames", "runtime", "threads"))
+@takes(decoding_options("model", "size", "views", "denoise", "tones", "frames", "negative", "runtime", "threads"))
 def suggest(
     picture: Annotated[str, typer.Argument(metavar="INPUT", help="A black-and-white photograph.")],
     output: Annotated[

@@ -36,6 +36,7 @@ class Options(TypedDict, total=False):
     denoise: str | float
     tones: str
     frames: str
+    negative: bool
     references: tuple[str | Path, ...]
     keep: str | Path | None
     threads: int | None
@@ -55,7 +56,7 @@ class Decoding:
     sqrt(height x width) of `size` pixels. `views` are of a photograph: as it is, mirrored, and both from nearer.
     `denoise` is `auto`, `off`, or the grain's standard deviation in 8-bit steps; the picture itself is never denoised.
     `tones` is `auto` or `off`; see `tinct.color.tones.normal_tones`. `frames` is `auto` or
-    `off`; see `tinct.color.frames`.
+    `off`; see `tinct.color.frames`. `negative` is for photographs; films cannot be inverted.
 
     Raises:
         SettingError: a value is out of range.
@@ -105,6 +106,9 @@ class Decoding:
         "auto",
         "Find the photographs on a scan, look at each by itself, and leave frame and page as they are.",
         "auto|off",
+    )
+    negative: bool = described(
+        False, "Invert a photographic negative, for the network and in the result; not the orange mask of colour film."
     )
     references: tuple[str | Path, ...] = described(
         (),
@@ -221,6 +225,7 @@ class VideoSettings(Decoding):
         "Store colours at this size: 4:2:0, 4:2:2 or 4:4:4. Default: the film's, where the codec has it.",
         "420|422|444",
     )
+    negative: bool = False  # without a text, so that no command offers it
     sound: str = described(
         "copy", "Copy the sound, encode it anew where it must be, or leave it out.", "copy|encode|none"
     )
@@ -248,6 +253,8 @@ class VideoSettings(Decoding):
         super().__post_init__()
         if self.deinterlace not in DEINTERLACE:
             raise SettingError(f"deinterlace must be {', '.join(DEINTERLACE)}, not {self.deinterlace!r}")
+        if self.negative:
+            raise SettingError("a film cannot be inverted here; do so with FFmpeg's filter negate first")
         if self.memory not in (None, *MEMORIES):
             raise SettingError(f"memory must be {', '.join(MEMORIES)}, not {self.memory!r}")
         # A reference of a shot is one for its first frame, and so for what shows the same.

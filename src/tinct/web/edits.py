@@ -65,7 +65,14 @@ class Edits:
         self._guard = threading.Lock()
 
     def open(
-        self, path: Path, picture: Picture, *, size: int | None, recolor: bool, visitor: str | None = None
+        self,
+        path: Path,
+        picture: Picture,
+        *,
+        size: int | None,
+        recolor: bool,
+        negative: bool = False,
+        visitor: str | None = None,
     ) -> Edit:
         """Open a photograph that lies in a folder of the store: the network looks at it.
 
@@ -74,7 +81,7 @@ class Edits:
             InputError: it cannot be coloured.
         """
         self._make_room(visitor)
-        colorizer = self._colorizer.changed(size=size)
+        colorizer = self._colorizer.changed(size=size, negative=negative)
         editor = Editor(path, colorizer=colorizer, recolor=recolor, preview=PREVIEW_EDGE)
         edit = Edit(path.parent, picture, editor, visitor)
         with self._guard:

@@ -14,6 +14,7 @@ STAGES = [
     "reader",
     "profile",
     "photographs",
+    "original",
     "toning",
     "tones",
     "denoise",
@@ -57,17 +58,17 @@ def test_a_result_is_explained_by_what_made_it(tiny_model, chelsea_png, tmp_path
     colorizer = Colorizer(tiny_model, threads=1)
     result = colorizer.photo(chelsea_png, tmp_path / "out.png", recolor=True, temperature=0.9)
     stages = stages_of(result.trace)
-    assert stages[3].decided.startswith("colours of its own, coloured anew")
-    assert stages[8].decided == "0.9 (asked for)"
+    assert stages[4].decided.startswith("colours of its own, coloured anew")
+    assert stages[9].decided == "0.9 (asked for)"
     written = cv2.imread(str(result.target))[..., ::-1]
-    shown = cv2.resize(written, stages[10].picture.shape[1::-1], interpolation=cv2.INTER_AREA)
-    assert np.abs(shown.astype(int) - stages[10].picture).mean() < 2
+    shown = cv2.resize(written, stages[11].picture.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(shown.astype(int) - stages[11].picture).mean() < 2
 
 
 def test_the_stages_share_clipped_pixels(tiny_chroma_model, camera_png):
     stages = Colorizer(tiny_chroma_model, threads=1).explain(camera_png)
     clipped = stages[-1]
-    assert stages[8].decided == "none: the model gives chroma itself"
+    assert stages[9].decided == "none: the model gives chroma itself"
     share = 100 * (clipped.picture[..., 0] > 0).mean()
     assert clipped.decided.startswith(f"{share:.1f} % of the pixels lose chroma")
 
@@ -78,7 +79,7 @@ def test_rows_and_pictures(tiny_model, camera_png, tmp_path):
     row = colorize_files([tmp_path / "camera.png"], settings=settings)[0]
     assert list(row.to_json()["stages"]) == STAGES
     names = [path.name for path in sorted((tmp_path / "why" / "camera.png").iterdir())]
-    assert names == ["02_profile.png", "06_denoise.png", "09_temperature.png", "11_guide.png", "12_clipping.png"]
+    assert names == ["02_profile.png", "07_denoise.png", "10_temperature.png", "12_guide.png", "13_clipping.png"]
     again = colorize_files([tmp_path / "camera.png"], settings=settings)[0]
     assert again.status == "exists"
     assert again.stages == row.stages

@@ -28,6 +28,17 @@ def kept(client: TestClient) -> list[Path]:
     return [path for path in client.store.iterdir() if path.is_dir()]  # type: ignore[attr-defined]
 
 
+def test_a_negative_is_inverted(client: TestClient, grey_png: bytes) -> None:
+    negative = encoded(".png", 255 - decoded(grey_png))
+    response = colorize(client, negative, negative="true")
+    before, after = (rgb_to_yuv(decoded(data) / np.float32(255))[..., 0] for data in (grey_png, response.content))
+    assert np.abs(before - after).max() < 1 / 255
+    edit = client.post("/v1/edits", files=photo_file(negative), data={"negative": "true"}).json()
+    shown = decoded(client.post(f"/v1/edits/{edit['id']}/preview", json={}).content) / np.float32(255)
+    client.delete(f"/v1/edits/{edit['id']}")
+    assert np.abs(rgb_to_yuv(shown)[..., 0] - before).mean() < 0.02
+
+
 def test_a_photograph_gets_colours_and_keeps_its_luma(client: TestClient, grey_png: bytes) -> None:
     before = kept(client)
     response = colorize(client, grey_png)

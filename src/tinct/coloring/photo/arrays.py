@@ -16,6 +16,7 @@ from tinct.color.resize import resized
 from tinct.color.spaces import RGB_TO_YUV, FloatArray
 from tinct.color.upsample import ChromaGuide, color_rows
 from tinct.coloring.hints.mask import Mask
+from tinct.coloring.photo.watch import Watch
 from tinct.errors import InputError
 from tinct.media.image.picture import Picture
 from tinct.media.image.profile import is_srgb
@@ -88,23 +89,37 @@ def grey_levels(luma: FloatArray) -> NDArray[np.uint8]:
     return np.repeat(np.rint(luma * 255).astype(np.uint8)[..., None], 3, axis=-1)
 
 
+def inverted(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return a negative's positive, of the same type: uint8, uint16 or floats in 0..1."""
+    return np.invert(pixels) if np.issubdtype(pixels.dtype, np.integer) else 1 - pixels
+
+
 def _unit(pixels: NDArray[Any]) -> np.float32:
     """Return what brings values of a type to 0..1."""
     return np.float32(1 / np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1)
 
 
 def row_function(
-    guide: ChromaGuide, *, height: int, dtype: Any, places: Sequence[Place] = (), kept: Mask | None = None
+    guide: ChromaGuide,
+    *,
+    height: int,
+    dtype: Any,
+    places: Sequence[Place] = (),
+    kept: Mask | None = None,
+    watch: Watch | None = None,
 ) -> Callable[[NDArray[Any], int], NDArray[Any]]:
     """Return a function that colours rows of a picture of a height, in uint8, uint16 or float32.
 
     It takes rows (n, W, 1 or 3), and one channel more with alpha, which is passed on, and the first one's number. It
-    returns (n, W, 3 or 4). Outside the places of photographs rows stay as they are, and where a mask keeps them.
+    returns (n, W, 3 or 4). Outside the places of photographs rows stay as they are, and where a mask keeps them. A
+    `watch` sees all rows.
     """
 
     def function(rows: NDArray[Any], top: int) -> NDArray[Any]:
         alpha = rows.shape[2] in (2, 4)
         luma = luma_of(rows[..., : rows.shape[2] - alpha])
+        if watch is not None:
+            watch.see(luma, top)
         colors = color_rows(luma, guide, top=top, height=height, dtype=dtype)
         if places:
             before = same_range(rows[..., : rows.shape[2] - alpha], dtype)

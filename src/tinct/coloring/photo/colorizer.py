@@ -63,7 +63,8 @@ class Colorizer:
         Args:
             model: the name of a model that comes with tinct, or the path of a model file; or all settings at once.
             options: the other fields of `tinct.coloring.settings.Decoding`: `runtime`, `temperature`, `caution`,
-                `cautious`, `saturation`, `size`, `views`, `denoise`, `tones`, `frames`, `references` and `threads`.
+                `cautious`, `saturation`, `size`, `views`, `denoise`, `tones`, `frames`, `negative`, `references` and
+                `threads`.
 
         Raises:
             SettingError: an option is out of range, or the model has none such.
@@ -196,7 +197,7 @@ class Colorizer:
         """
         started = time.perf_counter()
         chosen = self.changed(**options)
-        opened = open_picture(source, page=page, strict=strict)
+        opened = open_picture(source, page=page, negative=chosen.decoding.negative, strict=strict)
         place = Path(target) if target is not None else opened.default_target()
         check_target(place, opened.source, overwrite=overwrite)
         form = formats.format_of(place)
@@ -228,7 +229,7 @@ class Colorizer:
         """
         started = time.perf_counter()
         chosen = self.changed(**options)
-        opened = open_picture(source, strict=strict)
+        opened = open_picture(source, negative=chosen.decoding.negative, strict=strict)
         own = opened.source.suffix if isinstance(opened.source, Path) else ""
         ending = suffix or formats.suffix_for(opened.loader, own)
         form = formats.format_of(f"result{ending}")
@@ -261,11 +262,14 @@ class Colorizer:
         """
         chosen = self.changed(**options)
         pixels, alpha = arrays.unit_pixels(picture)
+        if chosen.decoding.negative:
+            pixels = arrays.inverted(pixels)
         height, width = pixels.shape[:2]
         small = chosen._greyed(
             arrays.small_copy(pixels, small_size(height, width, size=chosen.guide_size)), width, height
         )
-        scan = look_at(small, frames=chosen.decoding.frames, recolor=recolor, name="the picture")
+        decoding = chosen.decoding
+        scan = look_at(small, frames=decoding.frames, recolor=recolor, name="the picture", inverted=decoding.negative)
         placed = place_hints(hints, width=width, height=height) if hints else None
         guide = predict_each(chosen.predict, small, scan).chosen(hints=placed).guide()
         return arrays.colored(pixels, alpha, guide, places=scan.chosen, kept=chosen.kept, threads=self._threads)
@@ -274,11 +278,12 @@ class Colorizer:
         self, source: str | Path | bytes, *, recolor: bool = False, hints: Sequence[Hint] = (), page: int | None = None
     ) -> tuple[Stage, ...]:
         """Return what is decided at each stage for a picture, in their order, without writing; raise as `photo`."""
-        return stages_of(self._trace(open_picture(source, page=page), recolor=recolor, hints=hints))
+        opened = open_picture(source, page=page, negative=self.decoding.negative)
+        return stages_of(self._trace(opened, recolor=recolor, hints=hints))
 
     def look(self, source: str | Path | bytes, *, recolor: bool = False, page: int | None = None) -> Prediction:
         """Run the network on a file, without writing anything; raise as `photo`."""
-        return self._seen(open_picture(source, page=page), recolor=recolor)[2]
+        return self._seen(open_picture(source, page=page, negative=self.decoding.negative), recolor=recolor)[2]
 
     def predict(self, luma: NDArray[Any], *, rgb: NDArray[Any] | None = None) -> Prediction:
         """Run the network on luma.
@@ -360,7 +365,8 @@ class Colorizer:
 
     def _seen(self, opened: Picture, *, recolor: bool) -> tuple[FloatArray, Scan, Prediction]:
         small = self._greyed(opened.small(size=self.guide_size), opened.width, opened.height)
-        scan = look_at(small, frames=self.decoding.frames, recolor=recolor, name=opened.name)
+        frames, inverted = self.decoding.frames, opened.negative
+        scan = look_at(small, frames=frames, recolor=recolor, name=opened.name, inverted=inverted)
         closer = scan.size(self.guide_size)
         if closer > self.guide_size:
             small = self._greyed(opened.small(size=closer), opened.width, opened.height)
@@ -379,12 +385,7 @@ class Colorizer:
             model=self.session.card.name,
             temperature=None if answer.bins is None else answer.temperature,
             status="colorized",
-            remarks=(
-                *opened.remarks,
-                *opened.losses(form),
-                *answer.remarks,
-                *(trace.scan.remarks if trace.scan is not None else ()),
-            ),
+            remarks=(*opened.remarks, *opened.losses(form), *trace.told, *answer.remarks),
             confidence=answer.confidence if confidence else None,
             trace=trace,
         )

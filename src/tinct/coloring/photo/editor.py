@@ -22,6 +22,7 @@ from tinct.coloring.photo.prediction import Prediction
 from tinct.coloring.photo.readings import Reading, other_readings
 from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.photo.suggest import Suggestion, suggest_hints
+from tinct.coloring.photo.watch import Watch
 from tinct.errors import SettingError
 from tinct.media.image.picture import open_picture
 
@@ -72,12 +73,16 @@ class Editor:
         if not 64 <= preview <= 4096:
             raise SettingError(f"the preview's longest edge must lie in 64..4096 pixels, not {preview}")
         self.colorizer = colorizer or Colorizer()
-        self._opened = open_picture(arrays.encoded(picture) if isinstance(picture, np.ndarray) else picture)
-        self.source, self.remarks = self._opened.source, self._opened.remarks
+        source = arrays.encoded(picture) if isinstance(picture, np.ndarray) else picture
+        self._opened = open_picture(source, negative=self.colorizer.decoding.negative)
+        self.source = self._opened.source
         self.width, self.height = self._opened.width, self._opened.height
         self.prediction = self.colorizer.look(self.source, recolor=recolor)
         self._before = arrays.shown(self._opened, longest=preview)
         self._luma = arrays.luma_of(self._before)
+        watch = Watch(self._luma.shape[1], len(self._luma))
+        watch.see(self._luma, 0)
+        self.remarks = (*self._opened.remarks, *self.prediction.told, *watch.remarks)
         self._lock = threading.RLock()
         self._guides: dict[tuple[float | None, float | None, int], ChromaGuide] = {}
         self._readings: list[Reading] | None = None

@@ -6,7 +6,7 @@ For `--explain`, and in a few words for the note in the result's metadata.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -22,6 +22,7 @@ from tinct.coloring.photo.arrays import row_function
 from tinct.coloring.photo.prediction import Prediction
 from tinct.coloring.photo.scan import Scan
 from tinct.coloring.photo.sheet import pixels_image, write_sheet
+from tinct.coloring.photo.watch import Watch
 from tinct.coloring.settings import Decoding
 from tinct.files import make_folder
 from tinct.media.image.formats import Format
@@ -48,6 +49,7 @@ class Trace:
         prediction: the network's answer, how it is decoded, and the hints.
         guide: what colours the picture's rows.
         kept: where its own colours stay.
+        watches: what looks at the rows of each result while they are coloured.
     """
 
     asked: Decoding
@@ -58,11 +60,20 @@ class Trace:
     prediction: Prediction
     guide: ChromaGuide
     kept: Mask | None = None
+    watches: list[Watch] = field(default_factory=list)
 
     def rows(self, form: Format) -> StripFunction:
         """Return the function that colours the picture's rows for a format; see `tinct.coloring.photo.arrays`."""
         dtype, places = self.picture.result_type(form), self.prediction.places
-        return row_function(self.guide, height=self.picture.height, dtype=dtype, places=places, kept=self.kept)
+        watch = Watch(self.picture.width, self.picture.height)
+        self.watches[:] = [watch]
+        height = self.picture.height
+        return row_function(self.guide, height=height, dtype=dtype, places=places, kept=self.kept, watch=watch)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What a person should know of the original: of a negative, and once its rows were coloured, of its levels."""
+        return (*self.prediction.told, *(remark for watch in self.watches for remark in watch.remarks))
 
     def note(self) -> dict[str, str]:
         """Return how the picture was coloured, for the note in its file; what has no effect is left out."""
@@ -71,6 +82,8 @@ class Trace:
         for name in ("tones", "frames"):
             if getattr(used, name) != "auto":
                 note[name] = getattr(used, name)
+        if used.negative:
+            note["negative"] = "inverted"
         if used.views != 1:
             note["views"] = str(used.views)
         if answer.bins is not None:
@@ -103,6 +116,7 @@ def stages_of(trace: Trace) -> tuple[Stage, ...]:
     """Return the stages of a picture's way, in the order in which they ran."""
     picture, answer = trace.picture, trace.prediction
     depth = f"{16 if picture.deep else 8} bits a channel{', with transparency' if picture.alpha else ''}"
+    depth += ", inverted" * picture.negative
     colors = color_rows(answer.luma, trace.guide, top=0, height=len(answer.luma), dtype=np.uint8)
     if trace.small is not None:
         colors = framed(colors, _levels(trace.small), answer.places, top=0, height=len(colors))
@@ -111,6 +125,7 @@ def stages_of(trace: Trace) -> tuple[Stage, ...]:
         Stage("reader", f"{picture.loader}, {picture.width} x {picture.height} pixels, {depth}"),
         Stage("profile", remarks, None if trace.small is None else _levels(trace.small)),
         Stage("photographs", _photographs(trace), _outlined(trace)),
+        Stage("original", "; ".join(trace.told) or "a photograph as usual"),
         Stage("toning", _toning(trace)),
         Stage("tones", _tones(trace)),
         Stage("denoise", _denoise(trace), _levels(answer.network_luma[..., None])),

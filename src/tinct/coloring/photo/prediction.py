@@ -54,6 +54,7 @@ class Prediction:
         tilt: (k, l, n) is added to the logits before they are decoded, in another reading of the picture; see
             `tinct.coloring.photo.readings`.
         reading: that reading's name; empty for the usual colours.
+        told: what a person should know of the original, such as that it looks like a negative.
     """
 
     output: FloatArray
@@ -72,6 +73,7 @@ class Prediction:
     saturation: float = 1.0
     tilt: FloatArray | None = None
     reading: str = ""
+    told: tuple[str, ...] = ()
     # The spreader takes long to make; copies that differ in how they are decoded share it.
     _kept: dict[str, HintSpreader] = field(default_factory=dict, repr=False)
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.frames import find_photographs
+from tinct.color.originals import is_negative
 from tinct.color.places import Place, inside
 from tinct.color.spaces import FloatArray
 from tinct.color.toning import COLOR_OFF_TONE, color_off_tone, colored_spots
@@ -27,6 +28,11 @@ from tinct.errors import AlreadyColorError
 _MOST_CELLS = 1 << 16
 # A scan is looked at more closely, by this at most, where its photographs are small.
 _CLOSER = 2.0
+_WHOLE = Place.box(0, 0, 1, 1)
+_NEGATIVE = "it looks like a negative; --negative (negative=True) inverts it"
+_MASK = (
+    "; of a colour negative the orange mask is not taken off: convert it to a positive first, as scanners' programs do"
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Scan:
         chosen: the places of those to be coloured; the others have colours already.
         anew: whether those that have colours are coloured, too.
         spots: which share of each grey one, or of the whole picture, has colours all the same.
+        negative: whether all look like negatives.
     """
 
     found: tuple[Place, ...]
@@ -46,15 +53,19 @@ class Scan:
     chosen: tuple[Place, ...]
     anew: bool = False
     spots: tuple[float, ...] = ()
+    negative: bool = False
 
     @property
-    def remarks(self) -> list[str]:
-        """What a person should know: that some places have colours already, which are lost."""
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know: of a negative, and that some places have colours already, which are lost."""
+        told = [_NEGATIVE] if self.negative else []
         most = max(self.spots, default=0.0)
-        if most == 0 or self.anew:
-            return []
-        share = f"{100 * most:.1f} % of it"
-        return [f"parts of the picture ({share}) have colours already and were coloured anew; --keep MASK keeps them"]
+        if most > 0 and not self.anew:
+            share = f"{100 * most:.1f} % of it"
+            told.append(
+                f"parts of the picture ({share}) have colours already and were coloured anew; --keep MASK keeps them"
+            )
+        return tuple(told)
 
     def size(self, size: float) -> float:
         """Return the size to look at the scan so that its largest photograph is seen at `size`, or nearly."""
@@ -62,7 +73,7 @@ class Scan:
         return size * min(_CLOSER, 1 / math.sqrt(max(largest, 1e-3)))
 
 
-def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str) -> Scan:
+def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str, inverted: bool = False) -> Scan:
     """Find the photographs on a small copy (h, w, 1 or 3), and those that have no colours yet.
 
     Args:
@@ -70,6 +81,7 @@ def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str) -> Scan
         frames: `auto`, or `off` to take the whole picture for one photograph.
         recolor: take those that have colours, too.
         name: of the picture, for the error.
+        inverted: it is the positive of a negative.
 
     Raises:
         AlreadyColorError: all of them have colours, and `recolor` is not set.
@@ -77,22 +89,26 @@ def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str) -> Scan
     found = find_photographs(small) if frames == "auto" else ()
     off_tone = tuple(color_off_tone(place.cut(small)) for place in found) or (color_off_tone(small),)
     grey = [recolor or colors <= COLOR_OFF_TONE for colors in off_tone]
+    luma = luma_of(small)
+    negative = not inverted and all(is_negative(place.cut(luma)) for place in found or (_WHOLE,))
     if not any(grey):
         raise AlreadyColorError(
             f"{name}: has colours already; --recolor (recolor=True) colours it all the same, as suits a stained grey"
+            + _MASK * (inverted or negative)
         )
     chosen = tuple(place for place, wanted in zip(found, grey, strict=False) if wanted)
     parts = [place.cut(small) for place in chosen] if found else [small]
     spots = () if recolor else tuple(colored_spots(part) for part in parts)
-    return Scan(found, off_tone, chosen, recolor, spots)
+    return Scan(found, off_tone, chosen, recolor, spots, negative)
 
 
 def predict_each(predict: Callable[[FloatArray], Prediction], small: FloatArray, scan: Scan) -> Prediction:
     """Ask the network for each chosen photograph of a small copy (h, w, 1 or 3), and join its answers."""
     luma = luma_of(small)
     if not scan.chosen:
-        return predict(luma)
-    return joined([predict(place.cut(luma)) for place in scan.chosen], scan.chosen, luma)
+        return replace(predict(luma), told=scan.remarks)
+    answers = [predict(place.cut(luma)) for place in scan.chosen]
+    return replace(joined(answers, scan.chosen, luma), told=scan.remarks)
 
 
 def joined(answers: Sequence[Prediction], places: Sequence[Place], luma: FloatArray) -> Prediction:

@@ -218,8 +218,9 @@ def suggest_for(
     """
     if marked is not None:
         check_target(Path(marked), Path(picture), overwrite=overwrite)
-    opened = open_picture(picture)
-    prediction = Colorizer(decoding or Decoding()).look(picture, recolor=recolor)
+    decoding = decoding or Decoding()
+    opened = open_picture(picture, negative=decoding.negative)
+    prediction = Colorizer(decoding).look(picture, recolor=recolor)
     size = {"width": opened.width, "height": opened.height}
     placed = place_hints(hints, **size) if hints else None
     points = suggest_hints(prediction, **size, count=count, hints=placed)

@@ -30,7 +30,7 @@ from tinct.media.image.damage import SHIFTED, fail_on, found_damage, has_data_le
 from tinct.media.image.decoders import REMARK, UnsupportedError
 from tinct.media.image.embedding import embed, fitted
 from tinct.media.image.metadata import Metadata, for_result, read_metadata
-from tinct.media.image.opening import directory_of, left_out, open_image, save
+from tinct.media.image.opening import directory_of, left_out, open_image, save, shrink_on_load
 from tinct.media.image.profile import to_srgb
 from tinct.media.image.sizes import MOST_PIXELS, TooManyPixelsError
 from tinct.media.image.strips import StripFunction, StripPicture
@@ -58,6 +58,7 @@ class Picture:
         page: which of a TIFF file's pictures it is, from 0.
         directory: where that one's tags lie in the file; 0 where it is the first or no TIFF file.
         place: where on the file's picture it lies; None where it is all of it.
+        negative: whether its values are inverted when they are read; transparency never is.
         strict: whether a damaged picture is refused; else what its decoder can save is used, and `remarks` say so.
     """
 
@@ -74,6 +75,7 @@ class Picture:
     page: int = 0
     directory: int = 0
     place: Place | None = None
+    negative: bool = False
     strict: bool = False
     _damage: list[str] = field(default_factory=list, repr=False)  # filled when a reading fails
 
@@ -132,10 +134,10 @@ class Picture:
         return as_unit_rgb(array.reshape(*array.shape[:2], -1))
 
     def _small(self, shrunk: tuple[int, int]) -> NDArray[Any]:
-        image = self._open(**_shrink_on_load(self.loader, max(1.0, self.height / shrunk[0])))
+        image = self._open(**shrink_on_load(self.loader, max(1.0, self.height / shrunk[0])))
         turned = orientation_of(image) >= 5
         height, width = shrunk[::-1] if turned else shrunk
-        pixels = to_srgb(image, name=self.name).pixels
+        pixels = to_srgb(image, name=self.name, negative=self.negative).pixels
         pixels = pixels.resize(width / pixels.width, vscale=height / pixels.height).copy_memory().autorot()
         array: NDArray[Any] = pixels.numpy()
         return array
@@ -251,7 +253,7 @@ class Picture:
     def _pixels(self) -> tuple[pyvips.Image, pyvips.Image, bytes | None]:
         """Return the rows to stream (grey or RGB, then alpha), the image whose metadata they had, and the profile."""
         source = self._open()
-        pixels, alpha, profile, _ = to_srgb(source, name=self.name)
+        pixels, alpha, profile, _ = to_srgb(source, name=self.name, negative=self.negative)
         if alpha is not None:
             pixels = pixels.bandjoin(alpha)
         pixels = upright(pixels, orientation_of(source))
@@ -261,13 +263,19 @@ class Picture:
 
 
 def open_picture(
-    source: str | Path | bytes, *, page: int | None = None, strict: bool = False, most_pixels: int = MOST_PIXELS
+    source: str | Path | bytes,
+    *,
+    page: int | None = None,
+    negative: bool = False,
+    strict: bool = False,
+    most_pixels: int = MOST_PIXELS,
 ) -> Picture:
     """Open a picture: read its header and check that it can be used.
 
     Args:
         source: a file, or a file's bytes.
         page: which of the pages of a TIFF file, from 0; reduced copies of pages are none.
+        negative: invert it.
         strict: refuse damaged pictures when they are read, instead of saving what can be.
         most_pixels: refuse larger ones, before they are decoded.
 
@@ -286,20 +294,14 @@ def open_picture(
     head = _head(place, name)
     try:
         image = open_image(place, page=page or 0, most_pixels=most_pixels, access="sequential", fail_on="none")
-    except MissingExtraError as error:
-        raise MissingExtraError(error.extra, f"{name}: {error.what}") from error
-    except TooManyPixelsError as error:
-        raise TooLargeError(f"{name}: {error.message}; make it smaller first") from error
-    except pyvips.Error as error:
-        raise _unreadable(name, error) from error
-    width, height = image.width, image.height
+    except (MissingExtraError, pyvips.Error) as error:
+        raise _not_opened(name, error) from error
+    width, height = (image.width, image.height)[:: -1 if orientation_of(image) >= 5 else 1]
     converted = to_srgb(image, name=name)
     if min(width, height) < LEAST_EDGE:
         raise InputError(
             f"{name}: {width} x {height} pixels are too few to colour; it takes at least {LEAST_EDGE} an edge"
         )
-    if orientation_of(image) >= 5:
-        width, height = height, width
     loader = str(image.get("vips-loader")) if image.get_typeof("vips-loader") else ""
     first_only = left_out(place, image) if page is None else ""
     read_as = str(image.get(REMARK)) if image.get_typeof(REMARK) else ""
@@ -316,6 +318,7 @@ def open_picture(
         lossless=formats.is_lossless(loader, head),
         page=page or 0,
         directory=directory_of(place, page or 0),
+        negative=negative,
         strict=strict,
     )
 
@@ -343,15 +346,6 @@ def _described(
     return result
 
 
-def _shrink_on_load(loader: str, factor: float) -> dict[str, Any]:
-    """Return the loader's option for a smaller picture, which leaves a factor of 2 to the better filter."""
-    if loader.startswith("jpegload"):
-        return {"shrink": next((shrink for shrink in (8, 4, 2) if factor >= 2 * shrink), 1)}
-    if loader.startswith("webpload") and factor > 2:
-        return {"scale": 2 / factor}
-    return {}
-
-
 def _head(source: Path | bytes, name: str) -> bytes:
     if isinstance(source, bytes):
         head = source[: 1 << 20]
@@ -368,6 +362,14 @@ def _head(source: Path | bytes, name: str) -> bytes:
     if not head:
         raise UnreadableError(f"{name}: is empty; copy it again from where it came")
     return head
+
+
+def _not_opened(name: str, error: MissingExtraError | pyvips.Error) -> TinctError:
+    if isinstance(error, MissingExtraError):
+        return MissingExtraError(error.extra, f"{name}: {error.what}")
+    if isinstance(error, TooManyPixelsError):
+        return TooLargeError(f"{name}: {error.message}; make it smaller first")
+    return _unreadable(name, error)
 
 
 def _unreadable(name: str, error: pyvips.Error) -> TinctError:

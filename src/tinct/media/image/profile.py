@@ -32,8 +32,8 @@ class Converted(NamedTuple):
     remark: str
 
 
-def to_srgb(image: pyvips.Image, *, name: str) -> Converted:
-    """Turn any picture into sRGB or grey values, lazily; `name` is the file's, for messages.
+def to_srgb(image: pyvips.Image, *, name: str, negative: bool = False) -> Converted:
+    """Turn any picture into sRGB or grey values, lazily, a negative inverted; `name` is the file's, for messages.
 
     Raises:
         UnreadableError: its pixels have a form that tinct does not use.
@@ -53,6 +53,8 @@ def to_srgb(image: pyvips.Image, *, name: str) -> Converted:
     if alpha is not None and alpha.format != image.format:
         alpha = alpha.cast(image.format)
     image, profile, remark = _converted(image)
+    if negative:
+        image = image.invert()
     grey = image.bands == 1
     names = ("b-w", "srgb") if image.format == "uchar" else ("grey16", "rgb16")
     return Converted(image.copy(interpretation=names[0] if grey else names[1]), alpha, profile, remark)

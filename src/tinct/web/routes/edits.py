@@ -23,7 +23,17 @@ from tinct.web import pictures
 from tinct.web.edits import PREVIEW_EDGE, Edit
 from tinct.web.problems import described
 from tinct.web.receive import check_size, receive_photo, result_suffix
-from tinct.web.routes.photo import BorrowedFile, Caution, FormatName, Photograph, Recolor, Saturation, Size, Temperature
+from tinct.web.routes.photo import (
+    BorrowedFile,
+    Caution,
+    FormatName,
+    Negative,
+    Photograph,
+    Recolor,
+    Saturation,
+    Size,
+    Temperature,
+)
 from tinct.web.service import Leave, Service, Shared, Visitor, own_values
 
 router = APIRouter(prefix="/v1/edits", tags=["editing"])
@@ -119,6 +129,7 @@ async def open_photograph(
     file: Photograph,
     size: Size = None,
     recolor: Recolor = False,
+    negative: Negative = False,
 ) -> EditInfo:
     """Open a photograph for editing."""
     check_size(size, service.limits)
@@ -126,7 +137,7 @@ async def open_photograph(
 
         def work() -> Edit:
             path, picture = receive_photo(file.file, folder, service.limits)
-            return service.edits.open(path, picture, size=size, recolor=recolor, visitor=visitor)
+            return service.edits.open(path, picture, size=size, recolor=recolor, negative=negative, visitor=visitor)
 
         edit = await service.keep(request, work)
     colorizer = service.colorizer
@@ -137,7 +148,7 @@ async def open_photograph(
         model=colorizer.session.card.name,
         **own_values(colorizer),
         suffix=result_suffix(edit.picture, "same"),
-        remarks=list(edit.picture.remarks),
+        remarks=list(edit.editor.remarks),
     )
 
 

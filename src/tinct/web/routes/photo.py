@@ -35,6 +35,7 @@ Size = Annotated[
 Photograph = Annotated[UploadFile, File(description="JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF or another common format.")]
 Recolor = Annotated[bool, Form(description="Colour it even if it has colours already.")]
 Frames = Annotated[Literal["auto", "off"], Form(description=help_of("frames"))]
+Negative = Annotated[bool, Form(description=help_of("negative"))]
 Crop = Annotated[bool, Form(description="Send back the photograph found on a scan alone, without frame and page.")]
 FormatName = Literal["same", "jpeg", "png", "tiff", "webp", "avif"]
 
@@ -107,6 +108,7 @@ async def colorize(
     ] = "",
     recolor: Recolor = False,
     frames: Frames = "auto",
+    negative: Negative = False,
     crop: Crop = False,
     format: Annotated[  # noqa: A002
         FormatName, Form(description="File format of the result; `same` keeps that of the photograph.")
@@ -122,7 +124,7 @@ async def colorize(
     check_size(size, service.limits)
     strength = service.colorizer.saturation if saturation is None else saturation
     colorizer = service.colorizer.changed(temperature=temperature, caution=caution, saturation=strength, size=size)
-    colorizer = colorizer.changed(frames=frames)
+    colorizer = colorizer.changed(frames=frames, negative=negative)
     known = read_hints(hints)
     with service.store.made() as folder:
 

@@ -113,6 +113,8 @@ function controlsFor(item) {
   const bins = model.temperature !== null;
   $("save-box").hidden = !photo;
   for (const id of ["film-box", "stills"]) $(id).hidden = photo;
+  $("negative-label").hidden = !photo || !item.file;
+  $("negative").checked = item.negative;
   for (const id of ["confidence-label", "suggest-box"]) $(id).hidden = !photo || !bins;
   for (const id of ["vividness-label", "caution-label"]) $(id).hidden = !bins;
   $("stills").replaceChildren();
@@ -231,6 +233,8 @@ $("confidence").addEventListener(
   "change",
   careful(async () => stage.showVeil($("confidence").checked ? await work.veil() : null)),
 );
+
+$("negative").addEventListener("change", () => files.invert(files.chosen, $("negative").checked));
 
 function setTool(tool) {
   /** @type {HTMLInputElement} */ (document.querySelector(`input[name=tool][value=${tool}]`)).checked = true;

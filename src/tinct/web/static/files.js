@@ -51,7 +51,7 @@ export class Files {
   }
 
   append(values) {
-    const item = { file: null, progress: null, recolor: false, work: null, kept: null, waiters: [], used: 0, ...values };
+    const item = { file: null, progress: null, recolor: false, negative: false, work: null, kept: null, waiters: [], used: 0, ...values };
     item.row = makeRow(item.name, {
       choose: () => this.choose(item),
       anyway: () => this.again(item, true),
@@ -68,6 +68,17 @@ export class Files {
     Object.assign(item, { state: "waiting", error: null, status: null, recolor });
     this.update();
     if (!this.chosen || this.chosen.state === "failed") this.choose(item);
+    this.work();
+  }
+
+  /** Open a photograph anew, inverted or not; its settings stay. */
+  invert(item, negative) {
+    item.negative = negative;
+    item.work.forgetLooks();
+    item.work.park();
+    item.state = "waiting";
+    this.update();
+    this.onChosen(item);
     this.work();
   }
 
@@ -102,6 +113,7 @@ export class Files {
     this.update();
     try {
       const fields = item.recolor ? { recolor: "true" } : {};
+      if (item.negative && !item.film) fields.negative = "true";
       const info = item.film
         ? await upload("/v1/video", item.file, { ...fields, hold: "true" }, options)
         : await upload("/v1/edits", item.file, fields, options);

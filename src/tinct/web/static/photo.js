@@ -20,6 +20,11 @@ export class Photo extends Edited {
     this.open(info);
   }
 
+  /** The server is to look at it in another way: what it said until now does not hold any more. */
+  forgetLooks() {
+    this.grey = this.veilImage = this.suggested = this.others = null;
+  }
+
   /** The server has it open, for the first time or again. */
   open(info) {
     this.info = info;

@@ -12,6 +12,7 @@ export function store(files) {
     size: item.size,
     film: item.film,
     recolor: item.recolor,
+    negative: item.negative,
     opened: Boolean(item.work?.opened),
     work: item.work?.toJson() ?? item.kept,
     chosen: item === files.chosen,
@@ -35,7 +36,7 @@ function stored() {
 export async function restore(files) {
   const list = stored();
   if (files.items.length) return 0;
-  const rows = list.map(({ name, size, film, recolor, work }) => files.append({ name, size, film, recolor, kept: work, state: "missing" }));
+  const rows = list.map(({ name, size, film, recolor, negative, work }) => files.append({ name, size, film, recolor, negative, kept: work, state: "missing" }));
   files.update();
   for (const [index, item] of rows.entries()) {
     if (!list[index].opened || item.removed || item.state !== "missing") continue;

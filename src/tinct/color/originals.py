@@ -1,0 +1,145 @@
+"""What kind of original a scan shows, where it is no usual photograph: a negative, a bilevel or a halftone picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import FloatArray
+
+# Edge of the pieces of a picture, at its full resolution, that a screen of dots is looked for in.
+PIECE = 96
+# Dots nearer to each other than the first, in pixels, cannot be told from grain; farther apart they are things.
+_FINEST, _COARSEST = 2.1, 14.0
+# How far above its surroundings a screen's frequency stands in two directions (a ratio of powers, as its logarithm),
+# and how strong it is, in 8-bit steps (ordinary photographs reach 3.6, screens begin at 4.4).
+_SCREENED, _STRONG = 4.0, 7.0
+_EVEN = 3.0  # pieces with less contrast than this, in 8-bit steps, show no dots
+# A picture is bilevel if this share of its pixels at most is neither near its dark nor near its light level.
+_BETWEEN, _NEAR, _APART = 0.02, 20, 100
+# A picture as large as this, squeezed to a square, is looked at to tell a negative; above this it counts as one.
+_LOOK, _NEGATIVE = 96, 3.3
+_LEVELS, _SIGNS, _SPREADS, _TURNS, _THIRDS = 6, 9, 8, 8, 3
+_AROUND = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
+
+
+def dots_apart(pieces: Sequence[NDArray[Any]]) -> float | None:
+    """Return how many pixels the dots of a halftone screen lie apart; None where there is no screen.
+
+    A screen repeats itself along two directions at right angles, alike all over the picture. So the power spectra of
+    several pieces, made flat, are averaged, and one frequency must stand out in both directions.
+
+    Args:
+        pieces: (PIECE, PIECE) luma in 8-bit steps, from several places, at the picture's full resolution.
+    """
+    window, down, across = _spectral_grid()
+    frequency = np.hypot(down, across)
+    looked_at = (frequency >= 1 / _COARSEST) & (frequency <= 1 / _FINEST)
+    flat, power, count = np.zeros_like(frequency), np.zeros_like(frequency), 0
+    for piece in pieces:
+        values = np.asarray(piece, dtype=np.float32)
+        if values.std() < _EVEN:
+            continue
+        strength = np.abs(np.fft.rfft2((values - values.mean()) * window))
+        whitened = np.log(strength**2 + 1e-3 * values.size) + 2 * np.log(np.maximum(frequency, 1 / PIECE))
+        flat += whitened - np.median(whitened[looked_at])
+        power += (2 * strength / window.sum()) ** 2
+        count += 1
+    if not count:
+        return None
+    ratio = np.where(looked_at, flat / count, -np.inf)
+    row, column = np.unravel_index(ratio.argmax(), ratio.shape)
+    y, x = float(down[row, 0]), float(across[0, column])
+    beside = np.minimum(np.hypot(down + x, across - y), np.hypot(down - x, across + y)) <= 1.6 / PIECE
+    if not (beside & looked_at).any():
+        return None
+    screened = min(ratio[row, column], ratio[beside].max())
+    strong = min(power[row, column], power[beside].max()) / count
+    return float(1 / np.hypot(y, x)) if screened > _SCREENED and strong > _STRONG**2 else None
+
+
+def is_bilevel(histogram: NDArray[Any]) -> bool:
+    """Return whether a picture has two levels alone, as JPEG leaves them, from the histogram (256,) of its luma."""
+    counts = np.asarray(histogram, dtype=np.float64)
+    levels, total = np.arange(256), counts.sum()
+    below = np.cumsum(counts)
+    mean = np.cumsum(counts * levels)
+    with np.errstate(divide="ignore", invalid="ignore"):  # Otsu's threshold
+        between = (mean[-1] * below / total - mean) ** 2 / (below * (total - below))
+    if not np.isfinite(between).any():
+        return False
+    cut = int(np.nanargmax(np.where(np.isfinite(between), between, -1))) + 1
+    dark, light = int(counts[:cut].argmax()), cut + int(counts[cut:].argmax())
+    near = (np.abs(levels - dark) <= _NEAR) | (np.abs(levels - light) <= _NEAR)
+    return light - dark >= _APART and counts[~near].sum() <= _BETWEEN * total
+
+
+def is_negative(luma: NDArray[Any]) -> bool:
+    """Return whether a picture looks like a negative, which is said of few positives, and not of every negative.
+
+    Luma (h, w) in 0..1 is compared with its inverse by what photographs have in common: light comes from above,
+    shadows hold less detail than lights, edges and spots are of certain shapes. The weights were fitted to 16,000
+    photographs and their inverses by logistic regression; a picture and its inverse have opposite scores.
+    """
+    seen = cv2.resize(np.asarray(luma, dtype=np.float32), (_LOOK, _LOOK), interpolation=cv2.INTER_AREA)
+    seen = np.rint(np.clip(seen, 0, 1) * 255).astype(np.float32) / 255
+    return float((_features(1 - seen) - _features(seen)) @ _weights()) > _NEGATIVE
+
+
+@cache
+def _spectral_grid() -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return the window of pieces, and the frequencies of their spectra along columns and rows, in 1 per pixel."""
+    window = np.outer(np.hanning(PIECE), np.hanning(PIECE)).astype(np.float32)
+    return window, np.fft.fftfreq(PIECE)[:, None], np.fft.rfftfreq(PIECE)[None]
+
+
+@cache
+def _weights() -> FloatArray:
+    with (files("tinct.color") / "negatives.npy").open("rb") as file:
+        weights: FloatArray = np.load(file).astype(np.float32)
+    return weights
+
+
+def _features(luma: FloatArray) -> FloatArray:
+    """Return what is common to photographs and otherwise in negatives: shares of a picture (96, 96) in 0..1."""
+    found, scaled = [], luma
+    for scale in range(3):
+        if scale:
+            half = (scaled.shape[1] // 2, scaled.shape[0] // 2)
+            scaled = np.asarray(cv2.resize(scaled, half, interpolation=cv2.INTER_AREA))
+        found += _shares_at(scaled)
+    found.append(cv2.resize(luma, (8, 8), interpolation=cv2.INTER_AREA).ravel() - np.float32(0.5))
+    found.append(np.bincount(np.clip((luma * 24).astype(int), 0, 23).ravel(), minlength=24) / luma.size)
+    values = np.concatenate(found)
+    return np.asarray(np.sqrt(np.abs(values)) * np.sign(values), dtype=np.float32)
+
+
+def _shares_at(luma: FloatArray) -> list[NDArray[Any]]:
+    """Return shares of luma (h, w) at one scale: patterns of 3 x 3 pixels, spots and contrast by level, turns."""
+    height, width = luma.shape
+    padded = cv2.copyMakeBorder(luma, 1, 1, 1, 1, cv2.BORDER_REFLECT_101)
+    pattern = np.zeros(luma.shape, dtype=np.int32)
+    for bit, (top, left) in enumerate(_AROUND):
+        pattern |= (padded[top : top + height, left : left + width] > luma).astype(np.int32) << bit
+    shares = [np.bincount(pattern.ravel(), minlength=256) / luma.size]
+    level = np.clip((luma * _LEVELS).astype(int), 0, _LEVELS - 1)
+    for size, step in ((3, 0.01), (9, 0.03)):
+        spot = luma - cv2.blur(luma, (size, size))
+        sign = np.clip(np.rint(np.sign(spot) * np.sqrt(np.abs(spot) / step) * 1.5), -4, 4).astype(int) + 4
+        shares.append(np.bincount((sign * _LEVELS + level).ravel(), minlength=_SIGNS * _LEVELS) / luma.size)
+    variance = cv2.blur(luma * luma, (5, 5)) - cv2.blur(luma, (5, 5)) ** 2
+    spread = np.clip((np.log2(np.sqrt(np.maximum(variance, 0)) + 1 / 512) + 9), 0, _SPREADS - 1).astype(int)
+    third = (np.arange(height) * _THIRDS // height)[:, None]
+    joint = ((third * _SPREADS + spread) * _LEVELS + level).ravel()
+    shares.append(np.bincount(joint, minlength=_THIRDS * _SPREADS * _LEVELS) / luma.size)
+    x, y = cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1)
+    turn = (np.arctan2(y, x) / (2 * np.pi) * _TURNS + _TURNS + 0.5).astype(int) % _TURNS
+    strength = np.sqrt(np.hypot(x, y)).ravel()
+    turns = np.bincount((third * _TURNS + turn).ravel(), weights=strength, minlength=_THIRDS * _TURNS)
+    return [*shares, turns / luma.size]
