@@ -129,6 +129,24 @@ def test_a_field_of_a_film_in_milliseconds_comes_halfway(tmp_path):
         assert [frame.pts for frame in tail] == [frame.pts for frame in frames[first:]]
 
 
+def test_only_the_interlaced_part_of_a_mixed_film_is_deinterlaced(tmp_path):
+    pictures = [clips.scene(number) if number < 45 else clips.woven(number) for number in range(90)]
+    path = film_of(tmp_path / "in.mkv", pictures, codec="ffv1", options={"g": "1"})
+    film = open_film(path)
+    assert (film.interlaced, film.fields.mixed, film.frames) == (True, True, 90)
+    frames = list(read_frames(film))
+    assert len(frames) == 90
+    for frame in frames:
+        if frame.number < 44:
+            np.testing.assert_array_equal(frame.luma, pictures[frame.number])
+        elif frame.number > 45:
+            assert np.abs(frame.luma.astype(int) - clips.scene(frame.number)).mean() < 2
+    for first in (20, 60):
+        tail = list(read_frames(film, start_pts=frames[first].pts, start_number=first))
+        np.testing.assert_array_equal(tail[0].luma, frames[first].luma)
+        np.testing.assert_array_equal(tail[-1].luma, frames[-1].luma)
+
+
 def test_off_leaves_frames_as_they_are_and_single_makes_one_of_each(tmp_path):
     path = film_of(tmp_path / "in.mkv", [clips.woven(number) for number in range(20)], codec="ffv1")
     frames = list(read_frames(open_film(path, deinterlace="off")))

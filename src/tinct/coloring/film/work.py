@@ -39,6 +39,7 @@ _MOST_THREADS = 8
 # What is said of interlaced films, by what was made of them.
 _DEINTERLACED = {
     "single": "the film is interlaced: it was deinterlaced, one frame for one",
+    "mixed": "parts of the film are interlaced: their frames were deinterlaced, one for one",
     "double": "the film is interlaced: each of its fields became a frame, {:.6g} a second",
     "film": "the film had been spread over fields (3:2 pulldown): its own frames came back, {:.6g} a second",
 }
@@ -269,7 +270,8 @@ class Work:
         """Yield what was done that one might not expect."""
         film, area = self.film, self._form.area
         if film.interlaced:
-            yield _DEINTERLACED[film.fields.way].format(float(film.rate * film.stretch))
+            way = "mixed" if film.fields.mixed else film.fields.way
+            yield _DEINTERLACED[way].format(float(film.rate * film.stretch))
         if film.pulldown:
             yield f"its frames are flagged for 3:2 pulldown: they come evenly, {float(film.rate):.6g} a second"
         if film.stretch != 1:

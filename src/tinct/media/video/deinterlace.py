@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from tinct.errors import InputError
 from tinct.media.video.decode import Decoded
+from tinct.media.video.fields import FrameFinder
 from tinct.media.video.film import Fields, Film, clock
 from tinct.media.video.filters import PlanesFilter
 from tinct.media.video.planes import depth_of, planes_of
@@ -52,19 +53,26 @@ def _deinterlaced(film: Film, stored: Iterator[tuple[Decoded, Planes]]) -> _Show
     """Yield a frame for each, or one for each field; frames that say that they are progressive stay as they are."""
     double = film.fields.way == "double"
     deinterlacer = Deinterlacer(film.fields, depth=film.depth)
+    finder = FrameFinder() if film.fields.mixed else None
     waiting: deque[tuple[Decoded, Planes]] = deque()
+    made: deque[Planes] = deque()
+    whole: deque[bool] = deque()
 
-    def chosen(ready: list[Planes]) -> Iterator[tuple[Decoded, Planes]]:
-        for number in range(0, len(ready), 2 if double else 1):
+    def chosen(planes: Planes | None) -> Iterator[tuple[Decoded, Planes]]:
+        made.extend(deinterlacer.feed(planes))
+        whole.extend([] if finder is None else finder.feed(None if planes is None else planes[0]))
+        each = 2 if double else 1
+        while len(made) >= each and (finder is None or whole):
             item, own = waiting.popleft()
-            moments = _halves(film, item, waiting) if double else (item,)
-            for moment, planes in zip(moments, ready[number:], strict=False):
-                yield moment, own if film.fields.flagged and not item.frame.interlaced_frame else planes
+            kept = whole.popleft() if finder is not None else film.fields.flagged and not item.frame.interlaced_frame
+            for moment in _halves(film, item, waiting) if double else (item,):
+                planes = made.popleft()
+                yield moment, own if kept else planes
 
     for item, planes in stored:
         waiting.append((item, planes))
-        yield from chosen(deinterlacer.feed(planes))
-    yield from chosen(deinterlacer.feed(None))
+        yield from chosen(planes)
+    yield from chosen(None)
 
 
 def _halves(film: Film, item: Decoded, following: deque[tuple[Decoded, Planes]]) -> tuple[Decoded, Decoded]:

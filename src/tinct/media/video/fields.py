@@ -41,6 +41,8 @@ _REPEAT_THRESHOLD = 2
 _REPEATED, _MOST_OTHERS = 0.6, 0.25
 # A cycle of frames; of the two that repeat a field each, one comes two frames after the other.
 _CYCLE = 5
+# Of a film of which only parts are interlaced, at least so many stretches are, all with the same lines first.
+_LEAST_STRETCHES = 2
 # The rate of video that film is spread over, give or take a hundredth.
 _PULLDOWN_RATE = 30
 
@@ -110,6 +112,9 @@ class Votes:
             return Fields(interlaced=True, top_first=self.top >= self.bottom, flagged=flagged)
         if flagged and not self._clear(self.progressive, self.top + self.bottom):
             return Fields(interlaced=True, top_first=top_first, flagged=True)
+        some = self.stretches[1] >= _LEAST_STRETCHES and combed >= _LEAST_FRAMES
+        if some and min(self.top, self.bottom) <= _MOST_AGAINST * combed:
+            return Fields(interlaced=True, top_first=self.top >= self.bottom, mixed=True)
         return Fields()
 
     def _clear(self, votes: int, against: int) -> bool:
@@ -167,3 +172,17 @@ def _repeats(fields: list[str | None]) -> bool:
             if top[0] and bottom[0] and met >= _REPEATED * wanted and others <= _MOST_OTHERS * (len(places) - wanted):
                 return True
     return False
+
+
+class FrameFinder:
+    """Tells of each frame whether it holds one moment, by the frames beside it, when the next one is in."""
+
+    def __init__(self) -> None:
+        self._graph: PlanesFilter | None = None
+
+    def feed(self, luma: NDArray[Any] | None) -> list[bool]:
+        """Put in a frame's luma, or None after the last; return the answers that are ready."""
+        if luma is not None and self._graph is None:
+            self._graph = PlanesFilter.of_plane("idet", "", luma)
+        shown = [] if self._graph is None else self._graph.feed(None if luma is None else (luma,))
+        return [frame.metadata.get("lavfi.idet.single.current_frame") == "progressive" for frame in shown]

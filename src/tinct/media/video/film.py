@@ -97,6 +97,7 @@ class Fields:
         interlaced: whether it does.
         top_first: whether the even lines (0, 2, ...) are the earlier moment.
         flagged: whether frames say so themselves, so that those that do not are progressive.
+        mixed: whether only parts of the film are interlaced, so that each frame is looked at.
         way: what is made of them: `single` is a frame for each, `double` one for each field, `film` four frames of five
             in which film was spread over fields (3:2 pulldown).
     """
@@ -104,6 +105,7 @@ class Fields:
     interlaced: bool = False
     top_first: bool = True
     flagged: bool = False
+    mixed: bool = False
     way: str = "single"
 
     @property
