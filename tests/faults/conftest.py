@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from faults.launcher import Launcher, launching
-from faults.works import Batch, Film, Preparation
+from faults.works import Batch, Film, Films, Preparation
 
 # `make faults` asks for 50; the usual tests take the fewest that see anything.
 ROUNDS = int(os.environ.get("TINCT_FAULT_ROUNDS", "0"))
@@ -19,7 +19,7 @@ ROUNDS = int(os.environ.get("TINCT_FAULT_ROUNDS", "0"))
 @pytest.fixture(scope="session")
 def launcher() -> Iterator[Launcher]:
     """What all runs without PyTorch are forked from."""
-    modules = {name for work in (Batch, Film, Preparation) for name in work.modules}
+    modules = {name for work in (Batch, Film, Films, Preparation) for name in work.modules}
     with launching(*sorted(modules)) as started:
         yield started
 

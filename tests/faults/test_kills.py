@@ -15,7 +15,7 @@ import pytest
 
 from faults.conftest import ROUNDS
 from faults.launcher import Launcher, launching
-from faults.works import Batch, Film, Preparation, StudyRun, TrainingRun, Work, grey_png
+from faults.works import Batch, Film, Films, Preparation, StudyRun, TrainingRun, Work, grey_png
 from web.helpers import Process, decoded, photo_file, serving
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -53,6 +53,10 @@ def test_a_batch(launcher: Launcher, tmp_path: Path, tiny_model: Path) -> None:
 
 def test_a_film(launcher: Launcher, tmp_path: Path, tiny_model: Path) -> None:
     assert kill_often(Film.of(tmp_path, tiny_model), launcher, ROUNDS or 1)
+
+
+def test_films_of_a_folder(launcher: Launcher, tmp_path: Path, tiny_model: Path) -> None:
+    assert kill_often(Films.of(tmp_path, tiny_model), launcher, ROUNDS or 1)
 
 
 def test_a_preparation(launcher: Launcher, tmp_path: Path, photo_folder: Path) -> None:

@@ -13,12 +13,12 @@ import pytest
 
 from faults.conftest import ROUNDS
 from faults.launcher import Launcher, send
-from faults.works import Batch, Film, Preparation, Work
+from faults.works import Batch, Film, Films, Preparation, Work
 from tinct.coloring.photo.manifest import PLACE
 from tinct.files import locked
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and disks of POSIX")
-KINDS = ("batch", "film", "preparation")
+KINDS = ("batch", "film", "films", "preparation")
 
 
 @pytest.fixture
@@ -26,6 +26,8 @@ def make(tmp_path: Path, tiny_model: Path, photo_folder: Path) -> Callable[[str]
     def one(kind: str) -> Work:
         if kind == "batch":
             return Batch.of(tmp_path, tiny_model)
+        if kind == "films":
+            return Films.of(tmp_path, tiny_model)
         return Film.of(tmp_path, tiny_model) if kind == "film" else Preparation.of(tmp_path, photo_folder)
 
     return one
@@ -65,7 +67,7 @@ def test_told_to_stop(launcher: Launcher, make: Callable[[str], Work], kind: str
     assert stops or not ROUNDS
 
 
-@pytest.mark.parametrize(("kind", "kilobytes"), [("batch", 300), ("film", 250), ("preparation", 150)])
+@pytest.mark.parametrize(("kind", "kilobytes"), [("batch", 300), ("film", 250), ("films", 100), ("preparation", 150)])
 def test_a_full_disk(
     launcher: Launcher,
     make: Callable[[str], Work],

@@ -16,13 +16,13 @@ import cv2
 import numpy as np
 import pyvips
 
-from coloring.film.films import texture
+from coloring.film.films import film_of, texture
 from faults.launcher import Ended, Launcher
 from media.video import clips
 from photographs import photograph, write_picture
 from tinct.coloring.photo.manifest import PLACE, manifest_file
 
-UNFINISHED = (".tinct-part", ".part", "-journal", "-wal", "-shm")
+UNFINISHED = (".tinct-part", ".tinct-work", ".part", "-journal", "-wal", "-shm")
 PICTURES = 14
 
 
@@ -90,6 +90,16 @@ class Work:
         self.out.unlink(missing_ok=True)
 
 
+def check_manifest(work: Work, launcher: Launcher) -> None:
+    """The manifest knows of every result, and of nothing else."""
+    base = sqlite3.connect(manifest_file(work.out))
+    assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    base.close()
+    rows = launcher.run("status", work.out, "--json").rows
+    found = {str(Path(row["target"]).relative_to(work.out)): row["status"] for row in rows}
+    assert found == dict.fromkeys(work.truth, "colorized")
+
+
 class Batch(Work):
     """A folder of photographs."""
 
@@ -121,14 +131,7 @@ class Batch(Work):
         assert strange == []
 
     def check_end(self, launcher: Launcher) -> None:
-        """The manifest knows of every result, and of nothing else."""
-        base = sqlite3.connect(manifest_file(self.out))
-        assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        base.close()
-        rows = launcher.run("status", self.out, "--json").rows
-        assert {str(Path(row["target"]).relative_to(self.out)): row["status"] for row in rows} == dict.fromkeys(
-            self.truth, "colorized"
-        )
+        check_manifest(self, launcher)
         super().check_end(launcher)
 
 
@@ -162,6 +165,30 @@ class Film(Work):
     def check_end(self, launcher: Launcher) -> None:
         super().check_end(launcher)
         assert [path.name for path in self.out.parent.iterdir()] == [self.out.name]
+
+
+class Films(Work):
+    """A folder of short films, one of them below."""
+
+    modules = (*Film.modules, "tinct.coloring.film.many", "tinct.coloring.photo.status")
+
+    @classmethod
+    def of(cls, folder: Path, model: Path) -> Films:
+        reels = folder / "reels"
+        (reels / "below").mkdir(parents=True)
+        for number, name in enumerate(("a\n\u202eb.mkv", "c.mkv", "below/d.mkv")):
+            film_of(reels / name, 40, seed=number)
+        out = folder / "out"
+        options = ["--codec", "ffv1", "--model", model, "--runtime", "onnxruntime", "--threads", 2, "--json"]
+        return cls(reels, out, ["video", reels, "-r", "-o", out, *options])
+
+    def made(self) -> dict[str, Any]:
+        films = sorted(self.out.rglob("*_color.mkv"))
+        return {str(path.relative_to(self.out)): clips.packets_of(path, "video") for path in films}
+
+    def check_end(self, launcher: Launcher) -> None:
+        check_manifest(self, launcher)
+        super().check_end(launcher)
 
 
 class Preparation(Work):
