@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, closing
@@ -119,8 +120,9 @@ def _kept(rows: list[FilmRow], count: int, settings: VideoSettings) -> str:
 def _made_with(colorizer: Colorizer, settings: VideoSettings) -> dict[str, Any]:
     """Return the settings with the model's own, as plain JSON values."""
     own = {**asdict(settings), **{one.name: getattr(colorizer.used, one.name) for one in fields(Decoding)}}
-    plain = {name: value for name, value in own.items() if name not in _NO_SETTINGS}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+    kept = {name: value for name, value in own.items() if name not in _NO_SETTINGS}
+    plain: dict[str, Any] = json.loads(json.dumps(kept, default=str))
+    return plain
 
 
 def _outcomes(
