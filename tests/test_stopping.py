@@ -64,11 +64,36 @@ with said_if_stopped(), kept_if_stopped(lambda: "a cup is kept"):
 """
 
 
+# A signal to the whole group kills workers, too, and what waits for them fails in turn.
+_FAILED = """
+import os, signal, time
+from tinct.stopping import kept_if_stopped, said_if_stopped, stop_on_signals
+
+class Pool:
+    def __del__(self):
+        raise RuntimeError("a worker was killed")
+
+stop_on_signals()
+with said_if_stopped(), kept_if_stopped(lambda: "a cup is kept"):
+    pool = Pool()
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(30)
+    finally:
+        del pool
+        raise ValueError("a worker died")
+"""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize(
     ("program", "ended"),
-    [(_LEFT, (3, "", "")), (_TWICE, (143, "cleaned up\n", "tinct: stopped; a cup is kept\n"))],
-    ids=["all is done", "told twice"],
+    [
+        (_LEFT, (3, "", "")),
+        (_TWICE, (143, "cleaned up\n", "tinct: stopped; a cup is kept\n")),
+        (_FAILED, (130, "", "tinct: stopped; a cup is kept\n")),
+    ],
+    ids=["all is done", "told twice", "others fail of it"],
 )
 def test_a_signal_more_changes_nothing(program: str, ended: tuple[int, str, str]) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)

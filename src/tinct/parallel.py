@@ -43,7 +43,7 @@ def process_map(
 
     class Pool(ProcessPoolExecutor):
         def submit(self, *arguments: Any, **options: Any) -> Future[Any]:
-            with _unheard():  # here processes are begun
+            with unheard():  # here processes are begun
                 return super().submit(*arguments, **options)
 
     anew = get_context("spawn")  # libvips, OpenCV and the runtimes have threads, which do not survive a fork
@@ -60,8 +60,8 @@ def process_map(
 
 
 @contextmanager
-def _unheard() -> Iterator[None]:
-    """Begin processes that never hear of Ctrl-C, which a terminal sends to all: who began them ends them."""
+def unheard() -> Iterator[None]:
+    """Let processes that the block begins not hear Ctrl-C, which a terminal sends to all; their parent ends them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

@@ -41,10 +41,11 @@ class Stopped(SystemExit):
 
 
 class _State:
-    """What signals came, and whether work that keeps something was begun."""
+    """What signals came, what was raised of them, and whether work that keeps something was begun."""
 
     def __init__(self) -> None:
         self.first = self.last = -float("inf")
+        self.stop: Stopped | None = None
         self.begun = False
 
     def known(self) -> str:
@@ -77,7 +78,8 @@ def stop_on_signals() -> None:
             _thread.start_new_thread(_tell, (number, _IMPORTING_SECONDS))
             return
         _state.last = now
-        raise Stopped(128 + number)
+        _state.stop = Stopped(128 + number)
+        raise _state.stop
 
     for number in heard:
         signal.signal(number, leave)
@@ -88,7 +90,7 @@ def stop_on_signals() -> None:
         if isinstance(lost.exc_value, Stopped) and isinstance(lost.exc_value.code, int):
             _state.last = -float("inf")
             _thread.start_new_thread(_tell, (lost.exc_value.code - 128, _AGAIN_SECONDS))  # which nothing waits for
-        else:
+        elif _state.stop is None:  # what fails while a stopped run cleans up is of no interest
             before(lost)
 
     sys.unraisablehook = again
@@ -111,6 +113,15 @@ def _tell(number: int, after: float) -> None:
         signal.pthread_kill(main, number)
     else:
         signal.raise_signal(number)
+
+
+def raise_if_told() -> None:
+    """Raise `Stopped` where the process was told to stop: an error that comes after it is of the stopping.
+
+    A signal often goes to all processes of a group, and a worker that died of it is no fault of the work's.
+    """
+    if _state.stop is not None:
+        raise _state.stop from None
 
 
 @contextmanager
@@ -160,4 +171,9 @@ def kept_if_stopped(kept: Callable[[], str]) -> Iterator[None]:
         yield
     except (KeyboardInterrupt, SystemExit) as stop:
         stop.add_note(kept())
+        raise
+    except Exception:
+        if _state.stop is not None:
+            _state.stop.add_note(kept())
+        raise_if_told()
         raise

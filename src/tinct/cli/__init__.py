@@ -17,7 +17,7 @@ from tinct import __version__
 from tinct.cli.options import add_verbs
 from tinct.cli.output import harmless
 from tinct.errors import TinctError
-from tinct.stopping import said_if_stopped, stop_on_signals
+from tinct.stopping import raise_if_told, said_if_stopped, stop_on_signals
 
 # The files of the verbs, in the order in which the help lists them; that of a family comes last.
 VERBS = (
@@ -58,6 +58,7 @@ def main() -> None:
         try:
             build(only=next(iter(sys.argv[1:]), ""))(prog_name="tinct")
         except TinctError as error:
+            raise_if_told()
             _tell(f"tinct: {error}")
             _drop_unwritable_output()
             sys.exit(1)

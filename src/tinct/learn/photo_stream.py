@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from tinct.data.source import Sample, Source, decode, read_samples
 from tinct.learn.settings import FORMS, Training
 from tinct.learn.sevenfold import in_forms, piece
+from tinct.parallel import unheard
 from tinct.remote import is_address, is_http
 
 SHUFFLE_BUFFER = 1000
@@ -286,6 +287,14 @@ def _repeated(samples: Iterator[Sample], source: Source, rng: random.Random) -> 
             yield sample
 
 
+class _Loader(DataLoader[Any]):
+    """A DataLoader whose workers do not hear Ctrl-C."""
+
+    def __iter__(self) -> Any:
+        with unheard():  # here they are begun
+            return super().__iter__()
+
+
 def loader(stream: PhotoStream, *, workers: int) -> DataLoader[Any]:
     """Return a DataLoader of ready-made batches.
 
@@ -295,7 +304,7 @@ def loader(stream: PhotoStream, *, workers: int) -> DataLoader[Any]:
     source = stream.source
     in_bucket = is_address(source.place) and not is_http(source.place)
     anew = bool(workers and not source.decoded and (in_bucket or not source.shards))
-    return DataLoader(
+    return _Loader(
         stream,
         batch_size=None,
         num_workers=workers,
