@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import pyvips
 
 from media.video import clips
 from tinct.errors import InputError
@@ -100,6 +101,39 @@ def test_dpx_is_read_to_the_bit(tmp_path: Path, form: str, bits: int) -> None:
     middle = 1 << (bits - 1)
     assert frame.chroma is not None
     assert all(np.array_equal(plane, np.full_like(grey, middle)) for plane in frame.chroma)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"tile": True, "compression": "lzw"},
+        {"compression": "deflate", "predictor": "horizontal"},
+        {"bigtiff": True},
+    ],
+    ids=lambda options: "-".join(options) or "plain",
+)
+@pytest.mark.parametrize("bands", [1, 3, 4])
+def test_tiff_of_any_kind_is_read_to_the_bit(tmp_path: Path, bits: int, options: dict[str, object], bands: int) -> None:
+    grey = clips.noise(1, (65, 97), bits)
+    pixels = np.stack([grey] * min(bands, 3) + [np.full_like(grey, (1 << bits) - 1)] * (bands == 4), axis=-1)
+    image = pyvips.Image.new_from_array(pixels)
+    kind = ("b-w" if bands == 1 else "srgb") if bits == 8 else ("grey16" if bands == 1 else "rgb16")
+    image.copy(interpretation=kind).tiffsave(str(tmp_path / "f_1.tif"), **options)
+    film = open_film(tmp_path)
+    (frame,) = read_frames(film)
+    assert (film.depth, film.grey) == (bits, bands == 1)
+    np.testing.assert_array_equal(frame.luma, grey)
+
+
+def test_jpeg_within_tiff_is_read(tmp_path: Path) -> None:
+    grey = clips.scene(3)
+    pyvips.Image.new_from_array(np.stack([grey] * 3, axis=-1)).copy(interpretation="srgb").tiffsave(
+        str(tmp_path / "f_1.tif"), compression="jpeg", Q=100
+    )
+    (frame,) = read_frames(open_film(tmp_path))
+    assert np.abs(frame.luma.astype(int) - grey).max() <= 4
 
 
 def test_deep_colours_have_the_luma_that_bt601_says(tmp_path: Path) -> None:

@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import NamedTuple, Self, cast
 
 import av
+import numpy as np
 import pyvips
 from av.codec.context import CodecContext
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from tinct.errors import InputError, UnreadableError
+from tinct.errors import InputError, TinctError, UnreadableError
 from tinct.files import walk
-from tinct.media.image.opening import open_source
+from tinct.media.image.opening import open_image, open_source
 from tinct.media.video.planes import depth_of
 from tinct.media.video.source import checked_rate, reason
 
@@ -34,7 +35,8 @@ FILM_RATE = Fraction(24)
 # Names whose numbers are farther apart are no count of frames.
 _MOST_APART = 10
 
-# FFmpeg's decoder of each kind.
+# Those that libvips decodes, and FFmpeg's decoder of each other kind.
+_TIFF = (".tif", ".tiff")
 _DECODERS = {
     ".png": "png",
     ".jpg": "mjpeg",
@@ -160,6 +162,8 @@ def decode_image(path: Path) -> VideoFrame:
     Raises:
         UnreadableError: it cannot be read.
     """
+    if path.suffix.lower() in _TIFF:
+        return _decode_tiff(path)
     try:
         context = cast(VideoCodecContext, CodecContext.create(_DECODERS[path.suffix.lower()], "r"))
         context.thread_count = 1
@@ -171,6 +175,26 @@ def decode_image(path: Path) -> VideoFrame:
     if not frames:
         raise UnreadableError(f"{path}: no picture that can be read, or damaged; check or replace it")
     return frames[0]
+
+
+def _decode_tiff(path: Path) -> VideoFrame:
+    """Decode a TIFF file by libvips: of tiles and of JPEG within, FFmpeg makes other pictures without a word."""
+    try:
+        image = open_image(path, fail_on="error")
+        if image.interpretation not in ("b-w", "grey16", "srgb", "rgb16"):
+            image = image.colourspace("rgb16" if image.format == "ushort" else "srgb")
+        pixels = image.numpy()
+    except (pyvips.Error, TinctError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise UnreadableError(
+            f"{path}: no picture that can be read, or damaged ({why}); check or replace it"
+        ) from error
+    pixels = pixels.reshape(image.height, image.width, -1)
+    grey = pixels.shape[2] < 3
+    form = "gray" if grey else "rgb24" if pixels.shape[2] == 3 else "rgba"
+    if pixels.dtype == np.uint16:
+        form = {"gray": "gray16le", "rgb24": "rgb48le", "rgba": "rgba64le"}[form]
+    return VideoFrame.from_ndarray(np.ascontiguousarray(pixels[..., 0] if grey else pixels[..., :4]), form)
 
 
 def _natural(path: Path) -> tuple[list[str | int], str]:
