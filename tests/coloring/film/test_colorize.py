@@ -177,6 +177,22 @@ def test_a_film_that_is_interlaced_is_told(paint: Paint, tmp_path: Path) -> None
     assert times(result.target) == times(source)
 
 
+def test_times_that_jump_and_another_rate_are_told(paint: Paint, tmp_path: Path) -> None:
+    for number, start in enumerate((0, 500)):
+        clips.write_clip(
+            tmp_path / f"{number}.ts", codec="mpeg2video", frames=8, times=lambda n, start=start: n + 25 * start
+        )
+    source = tmp_path / "in.ts"
+    source.write_bytes((tmp_path / "0.ts").read_bytes() + (tmp_path / "1.ts").read_bytes())
+    result = paint(source, tmp_path / "out.mp4", rate=18)
+    assert result.frames == 16
+    assert result.notices == (
+        "its 25 frames a second are shown as 18",
+        "its time stamps jump once, at 0:00:00.3, 0:08:19.6 ahead: they were joined to one line",
+    )
+    assert times(result.target) == [Fraction(number, 18) for number in range(16)]
+
+
 def test_a_folder_of_pictures(paint: Paint, tmp_path: Path) -> None:
     folder = tmp_path / "scans"
     folder.mkdir()
