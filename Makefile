@@ -8,10 +8,10 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
 TESTS := $(RUN) -m pytest -q -n $(WORKERS) --dist loadfile
 # These are given models, films or photographs: python benchmarks/quality.py --help
-GIVEN := quality blind readings drift hint_things joints scans smoothing tone reference
+GIVEN := compare quality blind readings drift hint_things joints scans smoothing tone reference
 BENCHMARKS := $(filter-out $(GIVEN:%=benchmarks/%.py) benchmarks/common.py,$(wildcard benchmarks/*.py))
 
-.PHONY: help setup browser exiftool demo test check check-js slow faults fuzz bench fix lock locked audit sbom wheel clean
+.PHONY: bench-compare help setup browser exiftool demo test check check-js slow faults fuzz bench fix lock locked audit sbom wheel clean
 
 help:
 	@echo "make demo    colorize photographs that come with scikit-image, into demo/"
@@ -22,6 +22,7 @@ help:
 	@echo "make faults  kill, fill disks, change files, 50 rounds each (an hour; disks need root)"
 	@echo "make fuzz    give damaged bytes to every reader, SECONDS_EACH=300"
 	@echo "make bench   measure speed and memory, into benchmarks/*.json"
+	@echo "make bench-compare A B  processor seconds of two commits beside each other"
 	@echo "make fix     format, and mend what the linter can"
 	@echo "make setup   install all that developing needs, into .venv"
 	@echo "make browser install Chromium, which the tests of the page need, with apt-get (as root)"
@@ -85,6 +86,13 @@ fuzz: .venv/stamp-dev
 
 bench: .venv/stamp-dev
 	@for benchmark in $(BENCHMARKS); do echo "$$benchmark"; $(RUN) $$benchmark || exit 1; done
+
+# The two commits are goals too, for make; nothing is done for them.
+bench-compare: .venv/stamp-dev
+	@$(RUN) benchmarks/compare.py $(filter-out $@,$(MAKECMDGOALS))
+ifneq ($(filter bench-compare,$(MAKECMDGOALS)),)
+$(filter-out bench-compare,$(MAKECMDGOALS)): ; @:
+endif
 
 fix: .venv/stamp-dev
 	@$(BIN)/ruff format .

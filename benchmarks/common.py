@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -85,18 +86,33 @@ def seconds(work: Callable[[], Any], *, repeat: int = 5, warm_up: int = 1) -> fl
     return statistics.median(times)
 
 
+@dataclass(frozen=True)
+class Spent:
+    """What a process took: wall seconds, seconds of all processors, and peak resident memory in 10^6 bytes."""
+
+    wall: float
+    cpu: float
+    megabytes: float
+
+
 def run_process(command: list[str], *, environment: dict[str, str] | None = None) -> tuple[float, float]:
     """Run a command; give its wall time in seconds and its peak resident memory in megabytes (10^6 bytes).
 
     Raises:
         SystemExit: it failed; its last words are shown.
     """
+    spent = measured(command, environment=environment)
+    return spent.wall, spent.megabytes
+
+
+def measured(command: list[str], *, environment: dict[str, str] | None = None) -> Spent:
+    """Run a command; give what it took, processes of its own included; fail as `run_process`."""
     # A fresh small process starts and waits for it: this one's own children would be in the figure otherwise.
     script = (
         "import json, resource, subprocess, sys, time\n"
         "start = time.perf_counter(); done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)\n"
-        "took = time.perf_counter() - start; peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss\n"
-        "print(json.dumps([done.returncode, took, peak]))"
+        "took = time.perf_counter() - start; used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+        "print(json.dumps([done.returncode, took, used.ru_utime + used.ru_stime, used.ru_maxrss]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, *command],
@@ -105,11 +121,11 @@ def run_process(command: list[str], *, environment: dict[str, str] | None = None
         check=True,
         env={**os.environ, **(environment or {})},
     )
-    status, took, peak = json.loads(done.stdout)
+    status, took, cpu, peak = json.loads(done.stdout)
     if status:
         raise SystemExit(f"failed with status {status}: {shlex.join(command)}")
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in kilobytes elsewhere
-    return took, peak * unit / 1e6
+    return Spent(took, cpu, peak * unit / 1e6)
 
 
 def _processor() -> str:
