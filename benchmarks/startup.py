@@ -2,12 +2,14 @@
 
     python benchmarks/startup.py [--model photo]
 
-Each figure is the median of whole processes; the bare interpreter's own start stands beside them.
+Each figure is the median of whole processes, behind a first that does not count; the bare interpreter's own start stands
+beside them.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -36,9 +38,13 @@ def main() -> None:
         results = {}
         for name, command in commands.items():
             whole = [sys.executable, *command]
-            took = common.seconds(lambda whole=whole: common.run_process(whole), repeat=arguments.repeat)
-            results[name] = {"seconds": round(took, 3), "peak_megabytes": round(common.run_process(whole)[1], 1)}
-    # The process that measures costs time too; the bare interpreter carries the same cost.
+            rounds = [common.measured(whole) for _ in range(arguments.repeat + 1)][1:]
+            results[name] = {
+                "seconds": round(statistics.median(run.wall for run in rounds), 3),
+                "cpu_seconds": round(statistics.median(run.cpu for run in rounds), 3),
+                "peak_megabytes": round(max(run.megabytes for run in rounds), 1),
+            }
+    # The process that measures costs wall time too; the bare interpreter carries the same cost.
     own = results["interpreter"]["seconds"]
     for values in results.values():
         values["seconds_above_interpreter"] = round(values["seconds"] - own, 3)

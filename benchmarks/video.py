@@ -6,7 +6,7 @@ The clip is a pan over scikit-image's and scikit-learn's photographs with grain,
 is named, scaled; grey, H.264, without sound. Both sides are whole processes with all cores, their start included, and
 the same encoder with the same settings. Writes benchmarks/video.json:
 
-    share      tinct's frames a second over the plain transcode's
+    share      the plain transcode's processor seconds over tinct's
     peak       memory at the largest size, of the clip and of its first half
     smoothing  what smoothing over time takes of the processors' time, at the smallest size, motion included
 """
@@ -104,9 +104,13 @@ def plain(clip: Path, target: Path) -> dict[str, float]:
 
 
 def measure(*command: str) -> dict[str, float]:
-    """Measure a Python process: wall seconds and peak memory."""
-    took, peak = common.run_process([sys.executable, *command])
-    return {"seconds": round(took, 2), "peak_megabytes": round(peak)}
+    """Measure a Python process: wall seconds, processor seconds and peak memory."""
+    spent = common.measured([sys.executable, *command])
+    return {
+        "seconds": round(spent.wall, 2),
+        "cpu_seconds": round(spent.cpu, 2),
+        "peak_megabytes": round(spent.megabytes),
+    }
 
 
 def smoothing_share(clip: Path, target: Path, model: str, frames: int) -> dict[str, float]:
@@ -139,7 +143,7 @@ def rates(clip: Path, target: Path, model: str, frames: int) -> dict[str, Any]:
     rows["tinct"] = measure("-m", "tinct", "video", str(clip), "-o", str(target), "--model", model, "--overwrite")
     for row in rows.values():
         row["frames_a_second"] = round(frames / row["seconds"], 1)
-    share = rows["tinct"]["frames_a_second"] / rows["plain"]["frames_a_second"]
+    share = rows["plain"]["cpu_seconds"] / rows["tinct"]["cpu_seconds"]
     return {"frames": frames, **rows, "share": round(share, 3)}
 
 
