@@ -2,8 +2,8 @@
 
     python benchmarks/startup.py [--model photo]
 
-Each figure is the median of whole processes, behind a first that does not count; the bare interpreter's own start stands
-beside them.
+Each figure is the median of whole processes, behind a first that does not count; the bare interpreter's own start
+stands beside them.
 """
 
 from __future__ import annotations
