@@ -118,6 +118,11 @@ class BaseCard:
         raise NotImplementedError
 
     @property
+    def inputs(self) -> list[str]:
+        """The names of all the graph's inputs."""
+        return [self.graph_names[0]]
+
+    @property
     def inner_outputs(self) -> tuple[str, ...]:
         """The names of the graph's other outputs."""
         return ()
@@ -382,11 +387,11 @@ def checked_card(
             f"{path}: an ONNX model, but not one of tinct's: it has no card; write it with  {kind.written_by}"
         )
     card = kind.from_json(text, source=str(path))
-    taken, given = card.graph_names
-    if inputs != [taken] or given not in outputs:
+    taken, given = card.inputs, card.graph_names[1]
+    if inputs != taken or given not in outputs:
         raise ModelError(
-            f"{path}: the graph takes {inputs} and gives {outputs}, where its card promises {taken} in and {given} "
-            f"out; {kind.again}"
+            f"{path}: the graph takes {inputs} and gives {outputs}, where its card promises {', '.join(taken)} in and "
+            f"{given} out; {kind.again}"
         )
     if lost := set(card.inner_outputs) - set(outputs):
         raise ModelError(f"{path}: the graph does not give {', '.join(sorted(lost))} of its card; {kind.again}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tinct.runtime.modelfile import (
     open_graph,
     run_graph,
 )
+from tinct.runtime.thing import ThingModel, shipped
 
 
 class Session:
@@ -107,6 +109,13 @@ class Session:
         """Return what `run` and `features` give for one picture, by running the network once."""
         found = self._of_one(luma, {**self._answer, **self.card.features})
         return self._checked(found.pop(next(iter(self._answer)))), found
+
+    @cached_property
+    def things(self) -> ThingModel | None:
+        """The network that tells things apart by what this model sees; None where it sees otherwise, or nothing."""
+        if not self.card.features:
+            return None
+        return shipped() if shipped().fits(self.features) else None
 
     @property
     def _answer(self) -> dict[str, int]:

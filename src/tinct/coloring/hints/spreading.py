@@ -22,6 +22,7 @@ from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray, rgb_to_yuv
 from tinct.color.upsample import ChromaGuide, fit_dimming, fit_guide, yuv_colors
 from tinct.coloring.hints.hint import Hint
+from tinct.coloring.hints.pointed import PointedThings
 from tinct.coloring.hints.things import Things
 from tinct.errors import InputError, SettingError
 
@@ -30,9 +31,8 @@ SPREAD_SIZE = 160
 # How firmly a pixel holds to its target where the network has no idea of its colour, and where it is certain; at that
 # size. A colour reaches about the fourth root of its inverse far, in pixels.
 LOOSE, FIRM = 3e-8, 3e-6
-# How firmly a pixel holds to its target where the network's features bound things, and the log odds at which it belongs
-# to a thing by half: higher, so that colours rather stay inside.
-BOUND, CERTAIN = 3e-5, 1.0
+# How firmly a pixel holds to its target where the network's features bound things.
+BOUND = 3e-5
 # How unlike the network's answers at two pixels may be, as 1 - Bhattacharyya coefficient, and they still see one thing.
 _LIKENESS = 0.05
 # How unlike the luma of two pixels may be, and they still belong to one thing.
@@ -171,7 +171,7 @@ class HintSpreader:
         luma: NDArray[Any],
         *,
         shares: NDArray[Any] | None = None,
-        features: NDArray[Any] | None = None,
+        features: NDArray[Any] | PointedThings | None = None,
         size: int = SPREAD_SIZE,
     ) -> None:
         """Look at the picture.
@@ -179,15 +179,16 @@ class HintSpreader:
         Args:
             luma: (H, W) in 0..1, as chroma is fitted to it.
             shares: (k, l, n) the network's calibrated distribution; without it, colours spread by luma alone.
-            features: (i, j, c) what the network sees, which bounds things together with the distribution; see
-                `tinct.coloring.hints.things`. Without it, the distribution alone does.
+            features: (i, j, c) what the network sees, which bounds things together with the distribution (see
+                `tinct.coloring.hints.things`), or things that a network of their own tells from it. Without it, the
+                distribution alone bounds them.
             size: root of height x width at which hints spread.
         """
         self._full_luma = np.ascontiguousarray(luma, dtype=np.float32)
         height, width = (max(2, edge) for edge in small_size(*luma.shape, size=size))
         self.luma: FloatArray = resized(self._full_luma, (height, width))
         self._answers: FloatArray | None = None
-        self._things: Things | None = None
+        self._things: Things | PointedThings | None = None
         # At another size a colour reaches as far in the picture, not in pixels.
         scale = (SPREAD_SIZE / size) ** 4
         trust: NDArray[Any] | float = LOOSE * scale
@@ -198,7 +199,10 @@ class HintSpreader:
             roots = np.sqrt(np.maximum(larger, 0))
             self._answers = roots / np.maximum(np.linalg.norm(roots, axis=-1, keepdims=True), np.float32(1e-6))
             if features is not None:
-                self._things = Things(self.luma, features, roots)
+                if isinstance(features, PointedThings):
+                    self._things = features.beside(self.luma, roots)
+                else:
+                    self._things = Things(self.luma, features, roots)
                 trust = BOUND * scale
         self._propagator = Propagator(self.luma, trust=trust, features=self._answers)
 
@@ -287,15 +291,16 @@ class HintSpreader:
         return target.astype(np.float32)
 
     def _bounded(
-        self, things: Things, places: NDArray[np.intp], owners: NDArray[np.intp], wanted: FloatArray
+        self, things: Things | PointedThings, places: NDArray[np.intp], owners: NDArray[np.intp], wanted: FloatArray
     ) -> FloatArray:
         """Return the same where things have bounds: of several hints of one thing, each counts most near itself."""
         height, width = self.luma.shape
         present = np.unique(owners)
-        odds = np.stack([things.odds((places[owners == owner] + 0.5) / (height, width)) for owner in present], axis=-1)
-        most = odds.max(axis=-1, keepdims=True)
-        parts = np.exp(odds - most)
-        share = 1 / (1 + np.exp(CERTAIN - most))
+        covered = [(places[owners == owner] + 0.5) / (height, width) for owner in present]
+        odds = [things.odds(there) for there in covered]
+        rank = np.stack([things.rank(own, there) for own, there in zip(odds, covered, strict=True)], axis=-1)
+        share = 1 / (1 + np.exp(things.certain - np.max(odds, axis=0)[..., None]))
+        parts = np.exp(rank - rank.max(axis=-1, keepdims=True))
         given = parts / parts.sum(axis=-1, keepdims=True) @ wanted[present]
         return resized(np.concatenate([share * given, share], axis=-1).astype(np.float32), (height, width))
 

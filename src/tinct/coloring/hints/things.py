@@ -35,7 +35,7 @@ _HERE, _PER_LUMA, _PER_SHADE = 0.04, -0.54, -1.36
 # What likeness, and changes on the way, add: in features, and in answers.
 _PER_LIKENESS, _PER_CHANGE = (3.3, 2.33), (-4.2, -2.53)
 # Answers kept for hints that stay where they are while others are added; at 80 x 80 pixels 25 KB each.
-_KEPT = 256
+KEPT = 256
 # Of a stroke's pixels this many say what it looks like.
 _MOST_MODELS = 7
 # A pixel and its neighbour, in rows and columns; each pair once.
@@ -49,7 +49,10 @@ class Things:
 
     Attributes:
         shape: (h, w) of the copy in which they are.
+        certain: log odds from which a pixel belongs to a thing by half: above 0, so that colours rather stay inside.
     """
+
+    certain = 1.0
 
     def __init__(self, luma: NDArray[Any], features: NDArray[Any], answers: NDArray[Any], *, size: int = _SIZE) -> None:
         """Measure what changes between neighbours.
@@ -89,9 +92,13 @@ class Things:
         odds = self._kept.get(key)
         if odds is None:
             odds = self._odds(sources)
-            if len(self._kept) >= _KEPT:
+            if len(self._kept) >= KEPT:
                 self._kept.clear()
             self._kept[key] = odds
+        return odds
+
+    def rank(self, odds: FloatArray, places: NDArray[Any]) -> FloatArray:
+        """Return by what one hint takes pixels from others, (h, w): its log odds, in which the way there counts."""
         return odds
 
     def _odds(self, sources: NDArray[np.intp]) -> FloatArray:

@@ -23,6 +23,7 @@ from tinct.color.spaces import FloatArray, rgb_to_lab
 from tinct.color.tones import Tones, normal_tones
 from tinct.coloring.hints.hint import Hint, as_hints
 from tinct.coloring.hints.mask import Mask, read_mask
+from tinct.coloring.hints.pointed import PointedThings
 from tinct.coloring.hints.reference import Reference, consulting, read_references
 from tinct.coloring.hints.spreading import place_hints
 from tinct.coloring.hints.things import FEATURES
@@ -329,8 +330,15 @@ class Colorizer:
             denoised=noise[0],
             calibration=self.session.card.calibration,
             tones=tones,
-            sight=lambda: self.session.features(shrunk(seen, self.session.card.working_size)).get(FEATURES),
+            sight=self._sight,
         )
+
+    def _sight(self, luma: FloatArray) -> FloatArray | PointedThings | None:
+        """Return what tells things apart in a picture (h, w) of the tones the network sees; None if it sees nothing."""
+        values = native_luma(luma, space=self.session.card.space)
+        if self.session.things is not None:
+            return PointedThings(self.session.things, values, self.session.features)
+        return self.session.features(shrunk(values, self.session.card.working_size)).get(FEATURES)
 
     @property
     def run(self) -> Callable[[FloatArray], FloatArray]:

@@ -23,6 +23,7 @@ from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab, rgb_to_yuv
 from tinct.color.tones import Tones
 from tinct.color.upsample import ChromaGuide, even_out, fit_guide
 from tinct.coloring.hints.hint import DARKEN
+from tinct.coloring.hints.pointed import PointedThings
 from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
 from tinct.errors import SettingError
 
@@ -49,7 +50,8 @@ class Prediction:
         tones: what brought luma to the tones that the network saw.
         places: where the photographs lie that it is for; none where the whole picture is one.
         hints: what is known of the colours, or None.
-        sight: runs the network once more, for the features by which hints tell things apart; None from files without.
+        sight: runs the network once more, on luma (h, w) in 0..1 of its tones, for what tells things apart for hints;
+            None from files that see nothing.
         saturation: the chroma, hints and all, is multiplied by it.
         tilt: (k, l, n) is added to the logits before they are decoded, in another reading of the picture; see
             `tinct.coloring.photo.readings`.
@@ -69,7 +71,7 @@ class Prediction:
     tones: Tones = Tones()  # noqa: RUF009 - frozen
     places: tuple[Place, ...] = ()
     hints: PlacedHints | None = None
-    sight: Callable[[], FloatArray | None] | None = None
+    sight: Callable[[FloatArray], FloatArray | PointedThings | None] | None = None
     saturation: float = 1.0
     tilt: FloatArray | None = None
     reading: str = ""
@@ -154,7 +156,7 @@ class Prediction:
         """Spreads hints over this picture; made when first asked for, and kept."""
         if "spreader" not in self._kept:
             shares = None if self.bins is None else softmax(self.output, temperature=self.calibration)
-            features = self.sight() if self.sight is not None else None
+            features = self.sight(self.tones.applied(self.luma)) if self.sight is not None else None
             self._kept["spreader"] = HintSpreader(self.luma, shares=shares, features=features)
         return self._kept["spreader"]
 

@@ -1,0 +1,5 @@
+"""Teaching a small network where the thing at a hint ends, from photographs with masks of things.
+
+python -m tinct.learn.things prepare IMAGES MASKS SAMPLES --as NAME    # once for each set of masks
+python -m tinct.learn.things train SAMPLES -o things.onnx --minutes 40
+"""

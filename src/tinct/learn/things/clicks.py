@@ -1,0 +1,111 @@
+"""Made clicks on photographs with masks, and what each pixel then is: of the thing, not of it, or unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tinct.color.spaces import FloatArray
+from tinct.runtime.thing import distance
+
+# Level of a region that is no thing of its own: what a mask leaves over.
+REST = -1
+# Of a thing whose parts have colours of their own, as a person in clothes has, pixels as like in colour as this belong
+# to what was clicked, and those as unlike do not; in 8-bit Lab. What lies between is not known.
+_ALIKE, _UNLIKE = 10.0, 22.0
+# A click needs a region of this part of the picture; strokes are so many of all clicks, of up to this many points.
+_LEAST = 0.003
+_STROKES, _MOST_POINTS = 0.15, 4
+# How much pixels count that are not of the thing but of its kind: the other shoe, the hands of a face.
+_SAME_KIND = 0.4
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A photograph with its regions.
+
+    Attributes:
+        luma: (h, w) uint8, height and width multiples of 32.
+        colors: (h / 2, w / 2, 3) float32, Lab in 8-bit steps, lightness counting a third.
+        regions: (h / 2, w / 2) uint16, numbers of regions from 1.
+        kinds: of each region, by number; `REST`, or the mask's level.
+        parted: kinds whose parts have colours of their own.
+    """
+
+    luma: NDArray[np.uint8]
+    colors: FloatArray
+    regions: NDArray[np.uint16]
+    kinds: NDArray[np.int16]
+    parted: frozenset[int]
+
+    @classmethod
+    def read(cls, path: Path, *, parted: frozenset[int] = frozenset()) -> Sample:
+        """Read what `numpy.savez` wrote: luma, ab, regions (h, w) and kinds."""
+        with np.load(path) as file:
+            luma, regions, kinds = file["luma"], file["regions"][1::2, 1::2].copy(), file["kinds"]
+            lab = np.dstack([luma // 3, file["ab"]]).astype(np.float32)
+        return cls(luma, cv2.resize(lab, regions.shape[::-1], interpolation=cv2.INTER_AREA), regions, kinds, parted)
+
+
+def clicks(
+    sample: Sample, count: int, *, generator: np.random.Generator
+) -> tuple[FloatArray, FloatArray, FloatArray] | None:
+    """Make clicks at random places of random things, larger ones rather; None where there is nothing to click.
+
+    Returns:
+        Distance (n, 1, h / 4, w / 4) to each click, in pixels of that size; how far pixels are of the thing, 0..1, and
+        how much each of them counts, of the same shape.
+    """
+    area = np.bincount(sample.regions.ravel(), minlength=len(sample.kinds)) / sample.regions.size
+    area[0] = 0
+    rank = np.where(area >= _LEAST, np.sqrt(np.minimum(area, 0.2)), 0)
+    rank *= np.where(sample.kinds == REST, 0.4, 1)
+    if not rank.sum():
+        return None
+    chosen = generator.choice(len(rank), size=count, p=rank / rank.sum())
+    made = [_click(sample, int(number), generator) for number in chosen]
+    return tuple(np.stack(arrays)[:, None].astype(np.float32) for arrays in zip(*made, strict=True))  # type: ignore[return-value]
+
+
+def deepest(region: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the row and column of a region (h, w) that are farthest from its border."""
+    inside = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    row, column = divmod(int(inside.argmax()), region.shape[1])
+    return row, column
+
+
+def _click(sample: Sample, number: int, generator: np.random.Generator) -> tuple[FloatArray, ...]:
+    region = sample.regions == number
+    inside = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    # People click into the middle of things rather than at their edges.
+    chance = np.where(inside > 1, inside ** generator.choice([0.0, 1.0, 3.0]), 0).ravel()
+    if not chance.any():
+        chance = region.ravel().astype(np.float64)
+    points = 1 if generator.random() > _STROKES else int(generator.integers(2, _MOST_POINTS + 1))
+    cells = generator.choice(len(chance), size=points, p=chance / chance.sum())
+    places = np.stack(np.divmod(cells, region.shape[1]), axis=1)
+    own, counts = _labels(sample, number, region, places)
+    smaller = region.shape[1] // 2, region.shape[0] // 2
+    mean = (cv2.resize(values, smaller, interpolation=cv2.INTER_AREA) for values in (own * counts, counts))
+    owned, counted = mean
+    return distance((places + 0.5) / region.shape, sample.luma.shape), owned / np.maximum(counted, 1e-3), counted
+
+
+def _labels(
+    sample: Sample, number: int, region: NDArray[np.bool_], places: NDArray[np.intp]
+) -> tuple[NDArray[np.bool_], FloatArray]:
+    """Return which pixels belong to what was clicked, and how much each counts."""
+    kind = int(sample.kinds[number])
+    alike = (sample.kinds == kind)[sample.regions] & ~region
+    counts = np.where(alike, np.float32(_SAME_KIND), np.float32(1))
+    if kind != REST and kind not in sample.parted:
+        return region, counts
+    lab = sample.colors
+    away = np.min([np.linalg.norm(lab - lab[y, x], axis=-1) for y, x in places], axis=0)
+    own = region & (away < _ALIKE)
+    unknown = (region & (away >= _ALIKE) & (away < _UNLIKE)) | (alike & (away < _UNLIKE))
+    return own, np.where(unknown, np.float32(0), counts)

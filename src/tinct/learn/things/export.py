@@ -1,0 +1,125 @@
+"""From a trained head to a model file."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from numpy.typing import NDArray
+
+from tinct import __version__
+from tinct.errors import ModelError
+from tinct.learn.graph import quiet, store_half, write_model, write_twin
+from tinct.learn.things.head import ThingHead
+from tinct.runtime.modelfile import open_graph
+from tinct.runtime.session import Session
+from tinct.runtime.thing import FEATURES, MULTIPLE, ThingCard, pattern, sight
+
+if TYPE_CHECKING:
+    import onnx
+
+# By how much ONNX Runtime's log odds may differ from PyTorch's; the weights are stored in half precision.
+_TOLERANCE = 0.02
+_STRIDES = dict(zip(FEATURES, (8, 16, 32), strict=True))
+
+
+def write(
+    head: ThingHead,
+    session: Session,
+    target: Path,
+    *,
+    size: int,
+    certain: float = 0.0,
+    data: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, Any] | None = None,
+) -> ThingCard:
+    """Write a head as a model file, and its weights as `.safetensors` beside it.
+
+    Args:
+        head: trained with what the session's model sees.
+        session: that model.
+        target: the file.
+        size: root of height x width at which the file looks at pictures.
+        certain: log odds from which a pixel counts as the thing's by half.
+        data: names and licences of the sets, for the card.
+        training: how it was trained, for the card.
+        metrics: how good it is, for the card.
+
+    Raises:
+        ModelError: the file does not give what was trained.
+        OutputError: it cannot be written.
+    """
+    card = ThingCard(
+        name=target.stem,
+        network="thing_head",
+        temperature=1.0,
+        size=size,
+        certain=certain,
+        sight=sight(session.features(pattern())),
+        data=dict(data or {}),
+        training={"model": session.card.name, **(training or {})},
+        metrics=dict(metrics or {}),
+        licence="MIT",
+        description="Where the thing at a click ends, by what the model that colorizes sees",
+        tinct=__version__,
+        created=datetime.datetime.now(datetime.UTC).date().isoformat(),
+    )
+    head.eval()
+    graph = _graph(head, {name: getattr(head, f"mean_{name}").shape[1] for name in FEATURES})
+    store_half(graph)
+
+    def trials(path: Path) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        runs = open_graph(path)
+        for height, width, hints in ((96, 128, 1), (160, 64, 3)):
+            given = _example(head, height, width, hints)
+            with torch.no_grad():
+                expected = head(*given).numpy()
+            named = {name: values.numpy() for name, values in zip(card.inputs, given, strict=True)}
+            yield expected, runs.run([card.graph_names[1]], named)[0]
+
+    write_model(graph, card, target, trials=trials, tolerance=_TOLERANCE)
+    write_twin(head, card, target.with_suffix(".safetensors"), half=False)
+    return card
+
+
+def _example(head: ThingHead, height: int, width: int, hints: int) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(0)
+    features = [
+        torch.randn(1, getattr(head, f"mean_{name}").shape[1], height // stride, width // stride, generator=generator)
+        for name, stride in _STRIDES.items()
+    ]
+    luma = torch.rand(1, 1, height, width, generator=generator)
+    return luma, *features, 20 * torch.rand(hints, 1, height // 4, width // 4, generator=generator)
+
+
+def _graph(head: ThingHead, channels: Mapping[str, int]) -> onnx.ModelProto:
+    example = _example(head, 3 * MULTIPLE, 4 * MULTIPLE, 2)
+    rows, columns = torch.export.Dim("rows", min=1, max=64), torch.export.Dim("columns", min=1, max=64)
+    shapes = [{2: MULTIPLE * rows, 3: MULTIPLE * columns}]
+    shapes += [
+        {2: rows, 3: columns} if stride == MULTIPLE else {2: MULTIPLE // stride * rows, 3: MULTIPLE // stride * columns}
+        for stride in _STRIDES.values()
+    ]
+    shapes.append({0: torch.export.Dim("hints", min=1, max=64), 2: 8 * rows, 3: 8 * columns})
+    names = list(head.inputs)
+    with quiet("torch.onnx", "onnxscript", "onnx_ir"):
+        program = torch.onnx.export(
+            head,
+            example,
+            input_names=names,
+            output_names=[head.output],
+            dynamic_shapes=(shapes[0], tuple(shapes[1:])),
+            dynamo=True,
+            optimize=True,
+            verbose=False,
+        )
+    if program is None:
+        raise ModelError("PyTorch gave no ONNX graph")
+    model: onnx.ModelProto = program.model_proto
+    for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, model.graph):
+        del part.metadata_props[:]
+    return model
