@@ -27,7 +27,7 @@ from tinct.coloring.photo.row import Outcome, Row, Worker
 from tinct.coloring.photo.status import read_manifest
 from tinct.coloring.photo.verdict import Step
 from tinct.coloring.settings import Decoding, PhotoSettings
-from tinct.errors import MissingExtraError, ModelError, SettingError
+from tinct.errors import MissingExtraError, ModelError, SettingError, TinctError
 from tinct.recognize.classifier import Classifier
 from tinct.study.evaluate import evaluate
 
@@ -213,10 +213,14 @@ def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Monk
 def test_no_cluster_at_an_address_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     ray = pytest.importorskip("ray")
 
+    errors: list[Exception] = [ConnectionError("Could not find any running Ray instance."), Exception("timed out")]
+
     def refuse(*_: object, **__: object) -> None:
-        raise ConnectionError("Could not find any running Ray instance.")
+        raise errors.pop(0)
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", refuse)
     with pytest.raises(SettingError, match=r"10.0.0.5:6379: no Ray there .* ray start --head"):
         list(actor_map(lambda: str, [1], known=lambda _: None, lost=str, pool=Pool(address="10.0.0.5:6379")))
+    with pytest.raises(TinctError, match=r"this machine: Ray does not start \(timed out\)"):
+        mapped(lambda: str, 2)

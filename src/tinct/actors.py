@@ -299,6 +299,10 @@ def _start(pool: Pool) -> tuple[Any, bool]:
         remedy = "start one by  ray start --head,  and set RAY_AUTH_TOKEN where it has a token"
         message = f"{pool.address or 'this machine'}: no Ray there ({reason:.200}); {remedy}"
         raise SettingError(message) from error
+    except Exception as error:  # Ray's own have no kind: a part of it that came up too late, say
+        reason = " ".join(str(error).split())
+        place = pool.address or "this machine"
+        raise TinctError(f"{place}: Ray does not start ({reason:.200}); is the machine too busy? Run again") from error
     finally:
         if in_main:
             signal.signal(signal.SIGTERM, ending)  # Ray sets its own, which leaves with another status
