@@ -1,11 +1,14 @@
 """How far the colours of what stands still wander within a film's shots, and how right they are, by kind of memory.
 
-    python benchmarks/drift.py FILM... [--model photo] [--seconds 12]
+    python benchmarks/drift.py FILM... [--turns ONE OTHER] [--model photo] [--seconds 12]
 
 Each film is made grey where it has colours, and colorized with each `--memory`. Writes benchmarks/drift.json:
 
     drift_v, drift_u  50th, 95th percentile and maximum over the cells of 16 x 16 pixels in which luma stands still
                       through the shot: the range of their V (U) in 8-bit steps, averaged over half a second each
+    between_v, _u     the same over the shots of one scene, of the film that two clips cut by turns make: the range over
+                      its shots of the mean V (U) of a cell, where luma is the same in all of them. A shot lasts
+                      `TURN` seconds and goes on where the clip's last one ended, after as long a gap
     ciede2000         mean difference from the true colours of every twelfth frame, of films that have some
     seconds           of the whole run: processor time
 """
@@ -34,6 +37,7 @@ from tinct.study.metrics import Truth, compare
 CELL, STILL, SPAN = 16, 6.0, 0.5
 LEAST_CELLS = 8
 COMPARED, COMPARED_SIZE = 12, 256
+TURN, TURN_EDGE = 1.0, 480
 
 
 def read(path: Path) -> tuple[FloatArray, FloatArray, list[NDArray[np.uint8]], float]:
@@ -76,6 +80,59 @@ def drift(luma: FloatArray, chroma: FloatArray, starts: list[int], rate: float) 
     }
 
 
+def by_turns(one: Path, other: Path, target: Path) -> list[tuple[int, int]]:
+    """Write a film of both clips by turns, of the size of the first; return the frames of the first's shots."""
+    clips = [read_rgb(one), read_rgb(other)]
+    height, width = clips[0][0][0].shape[:2]
+    length = round(TURN * clips[0][1])
+    shots, written = [], 0
+    with av.open(str(target), "w") as container:
+        stream = container.add_stream("ffv1", rate=round(clips[0][1]))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for begin in range(0, len(clips[0][0]) - length + 1, 2 * length):
+            for number, (frames, _) in enumerate(clips):
+                at = begin % max(1, len(frames) - length)
+                if number == 0:
+                    shots.append((written, written + length))
+                for rgb in frames[at : at + length]:
+                    small = np.ascontiguousarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA))
+                    container.mux(stream.encode(av.VideoFrame.from_ndarray(small, format="rgb24")))
+                    written += 1
+        container.mux(stream.encode(None))
+    return shots
+
+
+def read_rgb(path: Path) -> tuple[list[NDArray[np.uint8]], float]:
+    """Return a clip's frames, the longer edge at most `TURN_EDGE`, and its rate."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        factor = min(1.0, TURN_EDGE / max(stream.width, stream.height))
+        size = (2 * round(stream.width * factor / 2), 2 * round(stream.height * factor / 2))
+        frames = [
+            cv2.resize(frame.to_ndarray(format="rgb24"), size, interpolation=cv2.INTER_AREA)
+            for frame in container.decode(video=0)
+        ]
+        return frames, float(stream.average_rate or 25)
+
+
+def between(film: Path, shots: list[tuple[int, int]], memory: str, folder: Path, *, model: str) -> dict[str, Any]:
+    """Colorize a film whose shots show one place, and measure how far its colours differ between them."""
+    target = folder / f"turns_{memory}.mkv"
+    settings = tinct.VideoSettings(model=model, memory=memory, recolor=True, sound="none")
+    tinct.colorize_video(film, target, settings=settings)
+    luma, chroma, _, _ = read(target)
+    lights = np.array([luma[begin:end].mean(axis=0) for begin, end in shots])
+    moves = np.max([luma[begin:end].std(axis=0) for begin, end in shots], axis=0)
+    other = cv2.dilate(np.maximum(np.ptp(lights, axis=0) / 2, moves), np.ones((9, 9)))
+    still = cv2.resize(other, chroma.shape[:1:-1], interpolation=cv2.INTER_NEAREST) < STILL
+    means = np.array([chroma[begin:end].mean(axis=0) for begin, end in shots])
+    found = np.ptp(means, axis=0)[:, still]
+    rows: dict[str, Any] = {"shots": len(shots), "cells": int(still.sum())}
+    for name, values in zip(("between_v", "between_u"), found, strict=True):
+        rows[name] = [round(float(value), 2) for value in np.percentile(values, (50, 95, 100))]
+    return rows
+
+
 def measure(film: Path, memory: str, folder: Path, *, model: str, seconds: float) -> dict[str, Any]:
     """Colorize a film, and measure the result."""
     target = folder / f"{film.stem}_{memory}.mkv"
@@ -96,7 +153,8 @@ def measure(film: Path, memory: str, folder: Path, *, model: str, seconds: float
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("films", nargs="+", type=Path)
+    parser.add_argument("films", nargs="*", type=Path)
+    parser.add_argument("--turns", nargs=2, type=Path, metavar="CLIP", help="cut these into one film, by turns")
     parser.add_argument("--model", default="photo")
     parser.add_argument("--seconds", type=float, default=12)
     parser.add_argument("--to", type=Path, help="write the JSON here instead of beside this file")
@@ -107,6 +165,13 @@ def main() -> None:
             results[film.stem] = {
                 memory: measure(film, memory, Path(folder), model=options.model, seconds=options.seconds)
                 for memory in MEMORIES
+            }
+        if options.turns:
+            film = Path(folder) / "turns.mkv"
+            shots = by_turns(*options.turns, film)
+            name = " and ".join(path.stem for path in options.turns)
+            results[f"{name} by turns"] = {
+                memory: between(film, shots, memory, Path(folder), model=options.model) for memory in MEMORIES
             }
     common.write("drift", results, to=options.to)
 

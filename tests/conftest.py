@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -29,6 +30,25 @@ def tiny_model() -> Path:
 def tiny_chroma_model() -> Path:
     """A model file of the task `regression` (Lab, stride 2, multiple 8) with fixed random weights."""
     return GOLDEN / "tiny_chroma.onnx"
+
+
+@pytest.fixture(scope="session")
+def seeing_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model, which gives what its first layer sees as well, so that it can compare pictures."""
+    import onnx  # it takes long
+
+    from tinct.runtime.modelfile import read_card
+
+    model = onnx.load(tiny_model)
+    inner = next(node.output[0] for node in model.graph.node if node.op_type == "Relu")
+    model.graph.node.append(onnx.helper.make_node("Identity", [inner], ["features_2"]))
+    shape = ["batch", None, "h", "w"]
+    model.graph.output.append(onnx.helper.make_tensor_value_info("features_2", onnx.TensorProto.FLOAT, shape))
+    card = dataclasses.replace(read_card(tiny_model), features={"features_2": 2})
+    onnx.helper.set_model_props(model, {"tinct": card.to_json()})
+    place = tmp_path_factory.mktemp("seeing") / "seeing.onnx"
+    onnx.save(model, place)
+    return place
 
 
 @pytest.fixture(scope="session")

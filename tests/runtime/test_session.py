@@ -121,20 +121,6 @@ def test_openvino_in_float32_gives_the_same_numbers(tiny_model: Path) -> None:
     np.testing.assert_allclose(np.moveaxis(infer(picture[None, None], ["logits"])[0][0], 0, -1), expected, atol=1e-3)
 
 
-@pytest.fixture
-def seeing_model(tiny_model: Path, tmp_path: Path) -> Path:
-    """The tiny model, which gives what its first layer sees as well."""
-    model = onnx.load(tiny_model)
-    inner = next(node.output[0] for node in model.graph.node if node.op_type == "Relu")
-    model.graph.node.append(onnx.helper.make_node("Identity", [inner], ["features_2"]))
-    shape = ["batch", None, "h", "w"]
-    model.graph.output.append(onnx.helper.make_tensor_value_info("features_2", onnx.TensorProto.FLOAT, shape))
-    card = dataclasses.replace(read_card(tiny_model), features={"features_2": 2})
-    onnx.helper.set_model_props(model, {"tinct": card.to_json()})
-    onnx.save(model, tmp_path / "seeing.onnx")
-    return tmp_path / "seeing.onnx"
-
-
 @pytest.mark.parametrize("runtime", ["onnxruntime", pytest.param("openvino", marks=needs_openvino)])
 def test_inner_features_come_beside_the_answer(seeing_model: Path, tiny_model: Path, runtime: str) -> None:
     session, picture = Session(seeing_model, runtime=runtime), luma(21, 30)

@@ -64,10 +64,12 @@ def film_mp4(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """`tinct serve` with the tiny model."""
+def server(seeing_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """`tinct serve` with the tiny model, which can compare pictures."""
     place = tmp_path_factory.mktemp("served")
-    with serving("serve", "--port", "0", "--model", str(tiny_model), env={"TMPDIR": str(place)}) as process:
+    with serving(
+        "serve", "--port", "0", "--size", "64", "--model", str(seeing_model), env={"TMPDIR": str(place)}
+    ) as process:
         process.place = place  # type: ignore[attr-defined]
         yield process
 
@@ -96,6 +98,8 @@ def files(tmp_path_factory: pytest.TempPathFactory, film_mp4: Path, color_png: b
         "garbage": ("garbage.jpg", b"no picture at all"),
         "color": ("color.png", color_png),
         "film": ("reel.mp4", film_mp4.read_bytes()),
+        "like": ("aunt.png", color_png),
+        "bright": ("sky.png", encoded(".png", 244 + grey_picture() % 6)),
     }
     for name, data in made.values():
         (folder / name).write_bytes(data)

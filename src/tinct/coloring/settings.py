@@ -204,6 +204,14 @@ class VideoSettings(Decoding):
 
     hints: tuple[FilmHint, ...] = ()
     shots: tuple[ShotSettings, ...] = ()
+    references: tuple[str | Path, ...] = described(
+        (),
+        "Take colours from this colour picture wherever it shows the same thing, or one of its kind; a still of the "
+        "film is recognised. 120@FILE is for frame 120 and its scene alone, 4.8s@FILE for the frame at that time. May "
+        "be given several times.",
+        "[FRAME@]FILE",
+        flag="--reference",
+    )
     smoothing: str = described(
         "motion", "Smooth colours over time: motion, paper (its kernel), ALPHA,FRAMES (such a kernel), or off.", "WAY"
     )

@@ -23,7 +23,8 @@ from tinct.web.forms import check_fields
 from tinct.web.gate import Admission, Gate
 from tinct.web.heads import Heads
 from tinct.web.jobs import Jobs
-from tinct.web.routes import about, classify, photo, video
+from tinct.web.references import MOST_REFERENCES
+from tinct.web.routes import about, classify, photo, references, video
 from tinct.web.routes import edits as edit_routes
 from tinct.web.security import Guard, SafeHeaders
 from tinct.web.service import Service
@@ -40,6 +41,8 @@ a person. If the server has a token, send `Authorization: Bearer TOKEN`."""
 _SMALL_BODY = 2_000_000
 _PHOTOS = ("/v1/colorize", "/v1/edits", "/v1/classify")
 _FILMS = ("/v1/video",)
+# What is sent for a photograph that is open, or for a film.
+_REFERENCE = "/references"
 # The body of a film's request may take this many times as long to come as that of a photograph's.
 _FILM_PATIENCE = 10
 _SWEEP_SECONDS = 30.0
@@ -89,7 +92,7 @@ def create_app(
         docs_url=None,  # FastAPI's own pages load their scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
-        form_limits={"max_files": 2, "max_fields": 40, "max_part_size": 300_000},
+        form_limits={"max_files": 2 + MOST_REFERENCES, "max_fields": 40, "max_part_size": 300_000},
     )
     app.asks_token = token is not None
     _add_routes(app)
@@ -108,7 +111,7 @@ def create_app(
 
 def _add_routes(app: FastAPI) -> None:
     """Add the HTTP API and the pages."""
-    for subject in (photo, edit_routes, video, classify, about):
+    for subject in (photo, edit_routes, video, references, classify, about):
         app.include_router(subject.router, dependencies=[Depends(check_fields)])
     app.add_api_route("/", _index, include_in_schema=False)
     app.add_api_route("/docs", _docs, include_in_schema=False)
@@ -155,7 +158,12 @@ async def _docs() -> FileResponse:
 def _store_of(scope: Scope) -> Store | None:
     """Return the store, for requests whose body is put on the disk."""
     service: Service = scope["app"].state.service
-    return service.store if scope["path"] in (*_PHOTOS, *_FILMS) else None
+    return service.store if _brings_photo(scope["path"]) or scope["path"] in _FILMS else None
+
+
+def _brings_photo(path: str) -> bool:
+    """Return whether a request to this address has a photograph in its body."""
+    return path in _PHOTOS or path.endswith(_REFERENCE)
 
 
 def named(classifiers: Sequence[Classifier]) -> dict[str, Classifier]:
@@ -173,7 +181,7 @@ def _allowed(path: str, limits: Limits) -> tuple[int, float]:
     """Return the most bytes of a request's body, and the most seconds for it to come."""
     if path in _FILMS:
         return int(limits.film_mb * 1e6), _FILM_PATIENCE * limits.request_seconds
-    return (int(limits.photo_mb * 1e6) if path in _PHOTOS else _SMALL_BODY), limits.request_seconds
+    return (int(limits.photo_mb * 1e6) if _brings_photo(path) else _SMALL_BODY), limits.request_seconds
 
 
 async def _sweep(service: Service) -> None:

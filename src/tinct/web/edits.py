@@ -14,6 +14,7 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.editor import Editor
 from tinct.media.image.picture import Picture
 from tinct.web.problems import Problem
+from tinct.web.references import References
 from tinct.web.store import Store
 from tinct.web.visitors import most_each
 
@@ -30,6 +31,7 @@ class Edit:
 
     Attributes:
         folder: where its files lie; its name is the photograph's id.
+        references: colour pictures sent to take colours from.
         visitor: who opened it; None for this machine.
         leave_at: when it is closed unless somebody asks for it before, on the monotonic clock; None if not.
         used: when it was last asked for, on the monotonic clock.
@@ -38,6 +40,7 @@ class Edit:
     folder: Path
     picture: Picture
     editor: Editor
+    references: References
     visitor: str | None = None
     leave_at: float | None = None
     used: float = field(default_factory=time.monotonic)
@@ -71,10 +74,11 @@ class Edits:
         *,
         size: int | None,
         recolor: bool,
+        references: References,
         negative: bool = False,
         visitor: str | None = None,
     ) -> Edit:
-        """Open a photograph that lies in a folder of the store: the network looks at it.
+        """Open a photograph that lies in a folder of the store, with references: the network looks at it.
 
         Raises:
             Problem: too many are open (429).
@@ -83,7 +87,7 @@ class Edits:
         self._make_room(visitor)
         colorizer = self._colorizer.changed(size=size, negative=negative)
         editor = Editor(path, colorizer=colorizer, recolor=recolor, preview=PREVIEW_EDGE)
-        edit = Edit(path.parent, picture, editor, visitor)
+        edit = Edit(path.parent, picture, editor, references, visitor)
         with self._guard:
             self._edits[edit.name] = edit
         return edit

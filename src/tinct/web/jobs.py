@@ -19,6 +19,7 @@ from tinct.errors import TinctError
 from tinct.media.video.film import Film
 from tinct.web import pictures
 from tinct.web.problems import Problem, problem_of
+from tinct.web.references import References
 from tinct.web.store import Store
 from tinct.web.visitors import most_each
 
@@ -41,6 +42,7 @@ class Job:
         folder: where its files lie; its name is the film's id.
         film: what was sent.
         settings: how it is to be coloured.
+        references: colour pictures sent to take colours from.
         state: `held` until it is started, `waiting` for its turn, `running`, `done`, `failed` or `cancelled`.
         frames: number of frames that are coloured.
         total: estimated number of frames; None where the file does not say.
@@ -56,6 +58,7 @@ class Job:
     folder: Path
     film: Film
     settings: VideoSettings
+    references: References
     state: State = "held"
     frames: int = 0
     total: int | None = None
@@ -89,10 +92,19 @@ class Jobs:
         self._guard = threading.Lock()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="tinct-film")
 
-    def add(self, folder: Path, film: Film, settings: VideoSettings, *, hold: bool, visitor: str | None = None) -> Job:
+    def add(
+        self,
+        folder: Path,
+        film: Film,
+        settings: VideoSettings,
+        *,
+        hold: bool,
+        references: References,
+        visitor: str | None = None,
+    ) -> Job:
         """Take a film that lies in a folder of the store; raise Problem (429) where too many wait already."""
         self.check_room(visitor)
-        job = Job(folder, film, settings, total=film.frames, visitor=visitor)
+        job = Job(folder, film, settings, references, total=film.frames, visitor=visitor)
         with self._guard:
             self._jobs[job.name] = job
         try:
@@ -244,6 +256,7 @@ class Jobs:
                 caution=wanted.caution,
                 saturation=wanted.saturation,
                 size=wanted.size,
+                references=wanted.references,
             )
             result = colorize_video(
                 job.film.path, settings=wanted, colorizer=colorizer, on_frame=on_frame, on_picture=on_picture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.resize import small_size
+from tinct.coloring.hints.hint import parse_color
+from tinct.coloring.hints.reference import Taken
 from tinct.media.image.picture import Picture
 from tinct.media.video.film import Film
 from tinct.media.video.form import FrameForm
@@ -20,6 +23,9 @@ STILLS = 4
 _LOOKED_AT = 7
 # A still whose luma varies less shows nothing.
 _LEAST_SPREAD = 0.03
+# What marks references, in their order; and the most that a veil hides, of 255.
+MARKS = ("#00a8c6", "#f08a00", "#8f4de0", "#3fa31f", "#e0245e", "#1f6fe0", "#b8a000", "#7a4a1e")
+_MOST_VEILED = 185
 
 
 def jpeg(pixels: NDArray[np.uint8], *, edge: int | None = None) -> bytes:
@@ -46,6 +52,20 @@ def unsure_overlay(agreement: NDArray[Any]) -> bytes:
     veil = np.empty((*agreement.shape, 4), np.uint8)
     veil[..., :3] = (214, 40, 150)  # a magenta that hardly any photograph has
     veil[..., 3] = np.rint(np.clip(1 - agreement, 0, 1) ** 1.5 * 230).astype(np.uint8)
+    return png(veil)
+
+
+def taken_overlay(parts: Sequence[Taken]) -> bytes:
+    """Draw, as PNG, where colours are taken from references, of each in its colour of `MARKS`: denser the surer."""
+    height, width = parts[0].same.shape if parts else (1, 1)
+    veil = np.zeros((height, width, 4), np.uint8)
+    most = np.zeros((height, width), np.float32)
+    for number, part in enumerate(parts):
+        weight = np.maximum(part.same, part.kind / 2)
+        color = parse_color(MARKS[number % len(MARKS)], name="mark")
+        veil[weight > most] = (*color, 0)
+        most = np.maximum(most, weight)
+    veil[..., 3] = np.rint(_MOST_VEILED * np.clip(most, 0, 1)).astype(np.uint8)
     return png(veil)
 
 

@@ -85,10 +85,16 @@ def receive_photo(file: BinaryIO, folder: Path, limits: Limits) -> tuple[Path, P
         Problem: it is no photograph (415), or has too many pixels (413).
         InputError: it cannot be read.
     """
+    path = folder / "photograph"
+    return path, receive_picture(file, path, limits)
+
+
+def receive_picture(file: BinaryIO, path: Path, limits: Limits) -> Picture:
+    """Store a picture that was sent at a path, and read its header; raise as `receive_photo`."""
     _head(file, wanted="photo")
-    path = _stored(file, folder / "photograph")
+    _stored(file, path)
     try:
-        return path, open_picture(path, most_pixels=int(limits.megapixels * 1e6))
+        return open_picture(path, most_pixels=int(limits.megapixels * 1e6))
     except TooLargeError as error:
         raise _too_large(str(error).removeprefix(f"{path}: ").partition(";")[0]) from error
 

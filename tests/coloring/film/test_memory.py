@@ -31,12 +31,13 @@ def film(*shots: list[Levels]) -> Generator[Frame, None, None]:
 
 
 def remembered(*shots: list[Levels], memory: str = "scene", answer=None) -> SceneMemory:  # type: ignore[no-untyped-def]
+    answer = answer or (lambda levels: np.full((24, 32, 2), levels.mean() / 255, dtype=np.float32))
     result = remember(
         film(*shots),
         lambda frame: frame.luma,
         is_colored=lambda frame: bool(frame.chroma),
         seconds_at=lambda pts: pts / RATE,
-        answer=answer or (lambda levels: np.full((24, 32, 2), levels.mean() / 255, dtype=np.float32)),
+        answer=lambda levels, references: answer(levels),
         memory=memory,
     )
     assert result is not None
@@ -101,7 +102,9 @@ def test_a_scene_is_remembered_beyond_its_shot(memory: str, shared: bool) -> Non
 def test_nothing_is_remembered_when_it_is_off() -> None:
     frames = film([place("camera")] * 3)
     assert (
-        remember(frames, lambda f: f.luma, is_colored=bool, seconds_at=float, answer=lambda levels: None, memory="off")
+        remember(
+            frames, lambda f: f.luma, is_colored=bool, seconds_at=float, answer=lambda levels, _: None, memory="off"
+        )
         is None
     )
 
@@ -148,7 +151,7 @@ def test_most_key_frames_decide_whether_a_shot_has_colours_and_damaged_ones_are_
             lambda frame: frame.luma,
             is_colored=lambda frame: frame.chroma is not None,
             seconds_at=lambda pts: pts / RATE,
-            answer=lambda levels: None,
+            answer=lambda levels, _: None,
             memory="shot",
         )
         assert memory is not None

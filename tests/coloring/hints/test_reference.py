@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tinct.color.decoding import softmax
-from tinct.coloring.hints.reference import Reference, consulting, likeness, read_references
+from tinct.coloring.hints.reference import Reference, consulting, likeness, read_references, taken
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import InputError, SettingError, UnreadableError
 from tinct.runtime.modelfile import read_card
@@ -32,7 +32,9 @@ def seen(seed: int) -> tuple[Array, Array]:
 
 def reference(features: tuple[Array, ...], bins: NDArray[np.int64]) -> Reference:
     shares = np.eye(BINS, dtype=np.float32)[bins]
-    return Reference("reference.png", np.zeros(PLACES, dtype=np.float32), features, shares)
+    return Reference(
+        "reference.png", np.zeros(PLACES, dtype=np.float32), features, shares, np.zeros((6, 8, 3), np.float32)
+    )
 
 
 def network(features: tuple[Array, ...], logits: Array) -> Any:
@@ -92,6 +94,22 @@ def test_more_references_are_asked_one_after_the_other() -> None:
     unsure = np.zeros((*PLACES, BINS), dtype=np.float32)
     first, second = (reference(features, np.full(PLACES, number)) for number in (1, 2))
     assert (answered(network(features, unsure), first, second).argmax(axis=-1) == 2).all()
+
+
+def test_what_is_taken_comes_from_where_it_is_seen_and_of_two_from_the_later() -> None:
+    features, strange = seen(0), seen(50)
+    mirrored = tuple(np.ascontiguousarray(values[:, ::-1]) for values in features)
+    bins = np.zeros(PLACES, dtype=int)
+    (alone,) = taken(mirrored, [reference(features, bins)])
+    assert alone.same.shape == alone.kind.shape == PLACES
+    assert alone.same.min() > 0.9
+    rows, columns = np.mgrid[: PLACES[0], : PLACES[1]]
+    np.testing.assert_allclose(alone.places[..., 0], (PLACES[1] - 1 - columns + 0.5) / PLACES[1], atol=1e-5)
+    np.testing.assert_allclose(alone.places[..., 1], (rows + 0.5) / PLACES[0], atol=1e-5)
+    earlier, other, later = taken(mirrored, [reference(values, bins) for values in (features, strange, features)])
+    assert later.same.min() > 0.9
+    assert earlier.same.max() < 0.1
+    assert other.same.max() == 0
 
 
 def test_what_cannot_be_a_reference_is_told(tiny_model: Path, camera_png: Path, chelsea_png: Path) -> None:

@@ -9,10 +9,11 @@ import { Film } from "../../../src/tinct/web/static/film.js";
 import { clockWords, leftWords } from "../../../src/tinct/web/static/filmview.js";
 import { isFilm } from "../../../src/tinct/web/static/files.js";
 import { shifted } from "../../../src/tinct/web/static/marks.js";
+import { takenWords } from "../../../src/tinct/web/static/references.js";
 import { clamped } from "../../../src/tinct/web/static/viewport.js";
 import { Zip, crc32, unlike } from "../../../src/tinct/web/static/zip.js";
 
-const USUAL = { temperature: 0.6, caution: 0.5, saturation: 1, hints: [] };
+const USUAL = { temperature: 0.6, caution: 0.5, saturation: 1, hints: [], references: [] };
 
 test("no two swatches have one name", () => {
   assert.deepEqual(distinctNames(["#b03020", "#203060"]), ["#b03020", "#203060"].map(colorName));
@@ -94,4 +95,33 @@ test("a zip's checksums are those of every table, and its names differ", async (
 test("films are told from photographs", () => {
   const files = [{ type: "", name: "a.MKV" }, { type: "video/mp4", name: "a" }, { type: "image/tiff", name: "a.ts" }, { type: "", name: "a.tif" }];
   assert.deepEqual(files.map(isFilm), [true, true, false, false]);
+});
+
+test("what was taken from a reference is told in words", () => {
+  assert.equal(takenWords({ same: 0.214, kind: 0.5 }), "Found the same thing in 21 %, its kind in 50 % of the picture.");
+  assert.equal(takenWords({ same: 0, kind: 0.1 }), "Found its kind in 10 % of the picture.");
+  assert.match(takenWords({ same: 0.001, kind: 0.002 }), /changes nothing/);
+});
+
+test("references that neither server nor page have are left out, and those kept before an update have none", () => {
+  const kept = { now: { ...USUAL, references: [{ id: "a", name: "a.png" }, { id: "b", name: "b.png" }] }, past: [{ saturation: 0.5 }] };
+  const edited = new Edited("a.jpg", USUAL, kept);
+  assert.deepEqual(edited.shownReferences(), []);
+  edited.sent.add("b");
+  assert.deepEqual(edited.shownReferences().map(({ id }) => id), ["b"]);
+  edited.opensAnew(true);
+  assert.equal(edited.shownReferences().length, 2);
+  edited.undo();
+  assert.deepEqual(edited.settings.references, []);
+});
+
+test("a reference of a film is for all of it, or for the still that lies in its shot", () => {
+  const film = new Film({ id: "x", state: "held" }, "a.mp4", USUAL);
+  film.times = [0, 2.5];
+  const references = [{ id: "a", name: "a", time: null }, { id: "b", name: "b", time: 2.5 }];
+  film.set({ references });
+  film.opensAnew(true);
+  assert.deepEqual(film.shownReferences().map(({ id }) => id), ["a"]);
+  film.still = 1;
+  assert.deepEqual(film.shownReferences().map(({ id }) => id), ["a", "b"]);
 });

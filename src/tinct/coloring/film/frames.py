@@ -15,11 +15,13 @@ from tinct.color.spaces import FloatArray
 from tinct.color.toning import colored_spots, is_colored
 from tinct.color.upsample import chroma_planes, even_out, fit_guide
 from tinct.coloring.film.history import GrainCleaner
+from tinct.coloring.film.references import Still
 from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.prediction import native_luma, picture_chroma, yuv_chroma
 from tinct.coloring.settings import Options
 from tinct.errors import TinctError
+from tinct.media.video.film import Film
 from tinct.media.video.form import LUMA_WEIGHTS, FrameForm
 from tinct.media.video.read import Frame
 
@@ -83,24 +85,36 @@ class FrameColorizer:
         """Begin to clean a film's frames, as the settings say."""
         return GrainCleaner(denoise=self._colorizer.decoding.denoise)
 
-    def answer(self, seen: FloatArray) -> FloatArray:
+    def answer(self, seen: FloatArray, references: tuple[int, ...] | None = None) -> FloatArray:
         """Run the network on luma (k, l) in 0..1, from a `Look`, cleaned of grain or not.
+
+        `references` are the numbers of those that are asked as well; without it, all of the colorizer's are.
 
         Returns:
             What may be averaged over time: (k, l, n) shares of the bins, or (k, l, 2) chroma from a model without bins
             (U and V from one that gives the whole picture).
         """
-        output = self._colorizer.run(seen)
+        run = self._colorizer.run if references is None else self._colorizer.asking(references)
+        output = run(seen)
         if self._bins is not None:
             return softmax(output)
         return picture_chroma(output) if self._whole else output
 
-    def answer_to(self, levels: NDArray[np.uint8]) -> FloatArray | None:
+    def stills(self, film: Film) -> list[Still]:
+        """Return the colorizer's references as this film's frames are seen."""
+        top, bottom, left, right = self.form.area
+        shape = small_size(bottom - top, right - left, size=self._colorizer.size)
+        return [
+            Still.of(number, reference, film, self.form.area, shape)
+            for number, reference in enumerate(self._colorizer.references)
+        ]
+
+    def answer_to(self, levels: NDArray[np.uint8], references: tuple[int, ...] | None = None) -> FloatArray | None:
         """Run the network on a frame's luma (k, l) uint8, cleaned of grain as a picture alone; None where it fails."""
         luma: FloatArray = np.divide(levels, np.float32(255), dtype=np.float32)
         seen = denoised(native_luma(luma, space=self._space), denoise=self._colorizer.decoding.denoise)[0]
         try:
-            return self.answer(seen)
+            return self.answer(seen, references)
         except TinctError:
             return None
 
@@ -111,11 +125,13 @@ class FrameColorizer:
 
         Args:
             look: of this frame.
-            answer: of the network for it, averaged over time or not.
+            answer: of the network for it, averaged over time or not; behind it what comes from references, if anything
+                does, as `SceneMemory.recall` returns it.
             hints: what is known of the frame's colours, placed in the picture's area.
             strength: what the chroma is multiplied with, as in a fade.
         """
-        chroma = answer
+        chroma, carried = self._parted(answer)
+        answer = chroma
         if self._bins is not None:
             colorizer = self._colorizer
             chroma = self._bins.decode_shares(answer, temperature=colorizer.temperature, caution=colorizer.caution)
@@ -123,6 +139,8 @@ class FrameColorizer:
         guide = self._guide(luma)
         if self._space != "yuv" and not self._whole:
             chroma = yuv_chroma(guide, chroma, space=self._space)
+        if carried is not None:
+            chroma = chroma * (1 - carried[..., 2:]) + carried[..., :2]
         fitted = fit_guide(guide, even_out(guide, chroma))
         if hints is not None:
             spreader = HintSpreader(guide, shares=self._calibrated(answer), size=SPREAD_SIZE)
@@ -185,6 +203,12 @@ class FrameColorizer:
             self.form.chroma_codes(self.form.unit_chroma(resized(plane, self.form.chroma_shape))) for plane in chroma
         )
         return blue, red
+
+    def _parted(self, answer: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """Return the network's answer, and what comes from references behind it, if anything does."""
+        if self._bins is None or answer.shape[-1] == self._bins.count:
+            return answer, None
+        return answer[..., : self._bins.count], answer[..., self._bins.count :]
 
     def _calibrated(self, answer: FloatArray) -> FloatArray | None:
         """Return an answer as calibrated probabilities; None from a model without bins."""

@@ -26,7 +26,9 @@ from tinct.color import resize
 from tinct.color.motion import flow, resized, warp
 from tinct.color.spaces import FloatArray
 from tinct.coloring.film.history import agreement
-from tinct.coloring.film.shots import difference, is_blank, looked_at
+from tinct.coloring.film.references import Carried, Carrier, Still, surer
+from tinct.coloring.film.shots import correlation, difference, is_blank, looked_at, smaller, thumbnail
+from tinct.errors import SettingError
 from tinct.media.video.read import Frame
 
 # Seconds between a shot's key frames; doubled where a shot would have more than so many.
@@ -38,26 +40,33 @@ MOST_SHARED, REACH = 6, 40
 # Two shots are of one scene where a key frame of each differs less than this; see `shots.difference`.
 ALIKE = 0.28
 # Thumbnails whose correlation is less than this are not compared any further.
-_THUMBNAIL, _LOOKS_ALIKE = (16, 12), 0.6
+_LOOKS_ALIKE = 0.6
 # Shots whose key frames' answers are held: the one in work, and the one before while its frames are still under way.
 _HELD = 3
 
 # A frame is dimmed where mean and contrast fall together, to a share that differs by no more than this, and below this.
 _EVENLY, _FAINT, _DIMMED = 0.15, 0.01, 0.92
+# How much doubt there is about what is carried, beside how well the key frames agree.
+_DOUBT = np.float32(0.05)
 # Of packed key frames: some 10 kB each, 30 MB for an hour of film.
 _QUALITY = 95
 
 Levels = NDArray[np.uint8]
-Answer = Callable[[Levels], FloatArray | None]
+# Asks the network about luma, with references of these numbers; None for all.
+Answer = Callable[[Levels, tuple[int, ...] | None], FloatArray | None]
 
 
 @dataclass(frozen=True, eq=False)
 class Key:
-    """A key frame: when it is shown, and its luma as the network sees it, packed: there is about one a second."""
+    """A key frame: when it is shown, and its luma as the network sees it, packed: there is about one a second.
+
+    `carried` is what it takes from references that show its shot.
+    """
 
     pts: int
     packed: bytes
     colored: bool = False
+    carried: Carried | None = None
 
     @classmethod
     def of(cls, pts: int, levels: Levels, *, colored: bool = False) -> Key:
@@ -84,15 +93,20 @@ class _Told:
     pts: int
     levels: Levels
     values: FloatArray
+    carried: FloatArray | None = None
 
 
 @dataclass(eq=False)
 class KeyedShot:
-    """A shot: the pts of its first frame, its key frames in their order, and which shots show the same place."""
+    """A shot: the pts of its first frame, its key frames in their order, and which shots show the same place.
+
+    `references` are the numbers of those that its frames are compared with; None for all of them.
+    """
 
     pts: int
     keys: list[Key] = field(default_factory=list)
     alike: list[int] = field(default_factory=list)
+    references: tuple[int, ...] | None = None
     spacing: float = SPACING
 
     def is_due(self, seconds: float) -> bool:
@@ -127,6 +141,7 @@ class SceneMemory:
         self._answer = answer
         self._known: OrderedDict[int, list[_Told]] = OrderedDict()
         self._lock = Lock()
+        self._carries = any(key.carried is not None for shot in shots for key in shot.keys)
         for shot in shots:  # of those in a fade nothing is learned
             shot.keys = [key for key in shot.keys if _dimming(key.light, shot) == 1] or shot.keys
 
@@ -156,19 +171,32 @@ class SceneMemory:
             pts: of the frame.
             levels: (h, w) uint8, the frame as the network sees it.
             answer: of the network for it.
+
+        Returns:
+            (k, l, n); in a film through which references are carried (k, l, n + 3): behind it U and V from references
+            times how sure they are, and how sure, 0..1.
         """
         known = self._of_shot(bisect_right(self._starts, pts) - 1)
-        near = _nearest(known, pts)
-        if not near:
-            return answer
-        sums, weights = answer.astype(np.float32, copy=True), np.ones(answer.shape[:2], dtype=np.float32)
-        for told, share in near:
-            moved, kept = _moved(told, levels)
-            kept *= kept * kept * np.float32(PULL * share)  # what half agrees is most often another thing
-            sums += kept[..., None] * moved
-            weights += kept
+        shape = answer.shape[:2]
+        sums, weights = answer.astype(np.float32, copy=True), np.ones(shape, dtype=np.float32)
+        carried, shares = np.zeros((*shape, 3), dtype=np.float32), np.full(shape, _DOUBT)
+        for told, share in _nearest(known, pts):
+            values = told.values if told.carried is None else np.concatenate([told.values, told.carried], axis=-1)
+            moved, kept = _moved(replace(told, values=values), levels)
+            kept *= kept * kept * np.float32(share)  # what half agrees is most often another thing
+            if told.carried is not None:
+                carried += kept[..., None] * moved[..., -3:]
+                moved = moved[..., :-3]
+            shares += kept
+            sums += np.float32(PULL) * kept[..., None] * moved
+            weights += np.float32(PULL) * kept
         drawn: FloatArray = sums / weights[..., None]
-        return drawn
+        return np.concatenate([drawn, carried / shares[..., None]], axis=-1) if self._carries else drawn
+
+    def references(self, pts: int) -> tuple[int, ...] | None:
+        """Return the numbers of the references that a frame is compared with; None for all of them."""
+        index = bisect_right(self._starts, pts) - 1
+        return self._shots[index].references if index >= 0 else None
 
     def is_colored(self, pts: int) -> bool | None:
         """Return whether most key frames of a shot have colours of their own; None where it has none."""
@@ -200,14 +228,19 @@ class SceneMemory:
 
     def _agreed(self, index: int) -> list[_Told]:
         shot = self._shots[index]
-        shared = [self._shots[other].keys[len(self._shots[other].keys) // 2] for other in shot.alike if other != index]
-        unpacked = [(key.pts, key.levels) for key in (*shot.keys, *shared)]
-        asked = [(pts, levels, self._answer(levels)) for pts, levels in unpacked]
-        own, others = (
-            [_Told(pts, levels, values) for pts, levels, values in part if values is not None]
-            for part in (asked[: len(shot.keys)], asked[len(shot.keys) :])
-        )
+        alike = [self._shots[other] for other in shot.alike if other != index]
+        own = [told for key in shot.keys if (told := self._told(key, shot)) is not None]
+        others = [told for one in alike if (told := self._told(one.keys[len(one.keys) // 2], one)) is not None]
         return [replace(told, values=_mean(told, [*own, *others])) for told in own]
+
+    def _told(self, key: Key, shot: KeyedShot) -> _Told | None:
+        """Unpack a key frame and ask the network about it; None where it fails."""
+        levels = key.levels
+        values = self._answer(levels, shot.references)
+        if values is None:
+            return None
+        carried = None if key.carried is None else resize.resized(key.carried.astype(np.float32), values.shape[:2])
+        return _Told(key.pts, levels, values, carried)
 
 
 def remember(
@@ -218,6 +251,7 @@ def remember(
     seconds_at: Callable[[int], float],
     answer: Answer,
     memory: str,
+    stills: Sequence[Still] = (),
 ) -> SceneMemory | None:
     """Go through a film for its key frames.
 
@@ -228,28 +262,64 @@ def remember(
         seconds_at: when a pts is shown.
         answer: asks the network about such luma.
         memory: `off`, `shot` or `scene`.
+        stills: references, which may show frames of the film.
 
     Returns:
         The memory; None where nothing is to be remembered.
+
+    Raises:
+        SettingError: the frame that a reference is for comes after the last one.
     """
     if memory == "off":
         return None
     shots: list[KeyedShot] = []
+    carriers: list[Carrier] = []
+    left = list(stills)
     with closing(looked_at(frames, look)) as seen:
         for frame, levels, cut in seen:
+            seconds = seconds_at(frame.pts)
             if cut or not shots:
                 shots.append(KeyedShot(frame.pts))
-            if not (frame.damaged or is_blank(levels)) and shots[-1].is_due(seconds_at(frame.pts)):
-                shots[-1].take(frame.pts, seconds_at(frame.pts), levels, colored=is_colored(frame))
+                for carrier in carriers[-1:]:
+                    carrier.end()
+                carriers.append(Carrier(left))
+            usable = not (frame.damaged or is_blank(levels))
+            is_key = usable and shots[-1].is_due(seconds)
+            if is_key:
+                shots[-1].take(frame.pts, seconds, levels, colored=is_colored(frame))
+            if usable:
+                carriers[-1].push(frame.pts, frame.number, seconds, levels, is_key=is_key)
+                left = [still for still in left if not still.is_past(frame.number, seconds)]
+    for carrier in carriers[-1:]:
+        carrier.end()
+    for still in left:
+        if still.is_placed:
+            raise SettingError(f"reference {still.name}: the film ends before its frame; name an earlier one")
     if memory == "scene":
         _find_scenes(shots)
+    _hand_out(shots, carriers, stills)
     return SceneMemory(shots, answer) if shots else None
+
+
+def _hand_out(shots: Sequence[KeyedShot], carriers: Sequence[Carrier], stills: Sequence[Still]) -> None:
+    """Note for each shot which references it is compared with, and for its key frames what they take from them."""
+    if not stills:
+        return
+    anywhere = {still.number for still in stills if not still.is_placed}
+    for shot, carrier in zip(shots, carriers, strict=True):
+        shot.keys = [replace(key, carried=carrier.carried.get(key.pts)) for key in shot.keys]
+    for index, shot in enumerate(shots):
+        of_scene = set().union(*(carriers[other].placed for other in {index, *shot.alike}))
+        shot.references = tuple(sorted(anywhere | of_scene))
+        for still in stills:
+            if still.number in of_scene - carriers[index].placed:
+                shot.keys = [replace(key, carried=surer(key.carried, still.seen_in(key.levels))) for key in shot.keys]
 
 
 def _find_scenes(shots: Sequence[KeyedShot]) -> None:
     """Note for each shot which others show the same place from the same side; all shots of a scene note the same."""
     scene = list(range(len(shots)))
-    thumbnails = [[_thumbnail(key.levels) for key in _ends(shot)] for shot in shots]
+    thumbnails = [[thumbnail(key.levels) for key in _ends(shot)] for shot in shots]
     for later in range(len(shots)):
         for earlier in range(max(0, later - REACH), later):
             if scene[earlier] != scene[later] and _same_place(shots, thumbnails, earlier, later):
@@ -266,7 +336,7 @@ def _same_place(
     shots: Sequence[KeyedShot], thumbnails: Sequence[Sequence[FloatArray]], first: int, second: int
 ) -> bool:
     return any(
-        float((one * other).mean()) > _LOOKS_ALIKE and difference(_small(key.levels), _small(like.levels)) < ALIKE
+        correlation(one, other) > _LOOKS_ALIKE and difference(smaller(key.levels), smaller(like.levels)) < ALIKE
         for one, key in zip(thumbnails[first], _ends(shots[first]), strict=True)
         for other, like in zip(thumbnails[second], _ends(shots[second]), strict=True)
     )
@@ -275,18 +345,6 @@ def _same_place(
 def _ends(shot: KeyedShot) -> list[Key]:
     """Return a shot's first and last key frames: what it begins and ends with is most like its neighbours."""
     return shot.keys[:1] + (shot.keys[-1:] if len(shot.keys) > 1 else [])
-
-
-def _small(levels: Levels) -> Levels:
-    factor = min(1.0, 64 / max(levels.shape))
-    return resize.resized(levels, (max(1, round(len(levels) * factor)), max(1, round(levels.shape[1] * factor))))
-
-
-def _thumbnail(levels: Levels) -> FloatArray:
-    small = cv2.resize(levels, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
-    small -= small.mean()
-    even: FloatArray = small / (small.std() + np.float32(3))
-    return even
 
 
 def _dimming(light: tuple[float, float], shot: KeyedShot) -> float:

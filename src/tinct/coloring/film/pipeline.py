@@ -171,9 +171,10 @@ class _Network:
         try:
             if self.memory is None:
                 return replace(item, asked=True, answer=self.colorizer.answer(item.look.seen))
+            references = self.memory.references(item.frame.pts)
             # A frame of a fade is shown as it was before: dark as it is, it tells the network of night and fire.
             dim = self.dimming(item.frame, item.look)
-            answer = self.colorizer.answer(np.minimum(item.look.seen / np.float32(dim), np.float32(1)))
+            answer = self.colorizer.answer(np.minimum(item.look.seen / np.float32(dim), np.float32(1)), references)
             levels = np.minimum(item.look.levels / np.float32(dim), np.float32(255)).astype(np.uint8)
             return replace(item, asked=True, answer=self.memory.recall(item.frame.pts, levels, answer))
         except TinctError:

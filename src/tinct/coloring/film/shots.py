@@ -44,6 +44,8 @@ _BLANK_RUN = 3
 _BLANK_RANGE = 6
 _BLANK_CELLS = (12, 16)
 _SPECKS = 2
+# Width and height of thumbnails.
+_THUMBNAIL = (16, 12)
 
 
 @dataclass
@@ -184,6 +186,25 @@ def difference(current: Levels, previous: Levels) -> float:
     contrast = np.maximum(cv2.blur(now * now, (5, 5)) - cv2.blur(now, (5, 5)) ** 2, 0)
     alike = np.exp(-np.maximum(error - np.float32(grain), 0) / (contrast + np.float32(0.15**2)))
     return float(1 - (alike.mean() + correlation) / 2)
+
+
+def thumbnail(levels: Levels) -> FloatArray:
+    """Return a frame (h, w) uint8 as a few pixels of even exposure and contrast, whose product is a `correlation`."""
+    small = cv2.resize(levels, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small -= small.mean()
+    even: FloatArray = small / (small.std() + np.float32(3))
+    return even
+
+
+def correlation(one: FloatArray, other: FloatArray) -> float:
+    """Compute how alike two thumbnails are: 1 where they are the same, 0 where nothing is."""
+    return float((one * other).mean())
+
+
+def smaller(levels: Levels) -> Levels:
+    """Return a frame (h, w) uint8 at the size at which `difference` compares frames that are far apart."""
+    factor = min(1.0, 64 / max(levels.shape))
+    return resized(levels, (max(1, round(len(levels) * factor)), max(1, round(levels.shape[1] * factor))))
 
 
 def is_blank(luma: Levels) -> bool:

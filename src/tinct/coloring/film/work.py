@@ -129,7 +129,6 @@ class Work:
     def plan(self, *, apart: bool) -> dict[str, Any]:
         """Return what the parts depend on, segments coloured `apart` or not; another plan starts the work anew."""
         colorizer, settings = self.colorizer, self.settings
-        references = [Path(path) for path in colorizer.decoding.references]
         masks = [colorizer.decoding.keep] if colorizer.decoding.keep is not None else []
         return {
             "tinct": __version__,
@@ -149,7 +148,10 @@ class Work:
             "times": [repr(self.film.fields), str(self.film.time_base)],
             "compare": settings.compare,
             "recolor": settings.recolor,
-            "references": [[str(path.resolve()), path.stat().st_mtime_ns] for path in references],
+            "references": [
+                [text, str(Path(one.path).resolve()), Path(one.path).stat().st_mtime_ns]
+                for text, one in zip(colorizer.decoding.references, colorizer.references, strict=True)
+            ],
             "hints": [hint.to_json() for hint in settings.hints],
             "keep": [str(Path(path).resolve()) for path in masks] + [Path(path).stat().st_mtime_ns for path in masks],
             "shots": [shot.to_json() for shot in settings.shots],
@@ -237,6 +239,7 @@ class Work:
     def remembered(self) -> SceneMemory | None:
         """Go through the film once for what its shots show."""
         colorizer = self._frame_colorizer()
+        self._check_references()
 
         def is_colored(frame: Frame) -> bool:
             colored = colorizer.is_colored(frame)
@@ -251,11 +254,20 @@ class Work:
             seconds_at=lambda pts: float(self.film.seconds_at(pts)),
             answer=colorizer.answer_to,
             memory=self._memory,
+            stills=colorizer.stills(self.film),
         )
 
     def placed(self) -> list[PlacedShot]:
         """Find where the settings of single shots hold."""
         return place_shots(self.film, self.settings.shots) if self.settings.shots else []
+
+    def _check_references(self) -> None:
+        """Raise SettingError for references of frames that cannot be carried."""
+        for one in self.colorizer.references:
+            if (one.frame, one.seconds) != (None, None) and self._memory == "off":
+                raise SettingError(f"reference {one.name}: the memory carries it through its shot; do not turn it off")
+            if one.frame is not None and self.span[0] is not None:
+                raise SettingError(f"reference {one.name}: after --start frames are not counted; name a time, as 4.8s@")
 
     def total(self) -> int | None:
         """Return about how many frames there will be."""

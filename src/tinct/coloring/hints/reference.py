@@ -14,8 +14,9 @@ mirrored, darker) by four tenths; a reference of something else changes it by le
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -42,6 +43,8 @@ _FINEST_WEIGHT, _OTHER_WEIGHT = 1.0, 2.0
 _FLOOR = 1e-3
 # Colour beside a tone, in 8-bit steps, below which a reference has none to give; muted ones are good references too.
 _HAS_COLORS = 1.0
+# A reference for a frame of a film.
+_PLACED = re.compile(r"(?:(\d{1,9})|(\d{1,9}(?:\.\d{1,9})?)s)@(.+)")
 # Root of height x width at which references are read.
 READ_SIZE = 512
 
@@ -55,12 +58,19 @@ class Reference:
         luma: (h, w) in 0..1, as the network sees it.
         features: of the encoder, finest first, (k, l, n) each.
         shares: (k, l, bins) its colours at the finest features' size, as distributions over the bins.
+        rgb: (H, W, 3) sRGB in 0..1, the picture itself.
+        path: its file; empty where there is none.
+        frame, seconds: number or time of a film's frame that it is for; None where it is for all that it resembles.
     """
 
     name: str
     luma: FloatArray
     features: tuple[FloatArray, ...]
     shares: FloatArray
+    rgb: FloatArray
+    path: str = ""
+    frame: int | None = None
+    seconds: float | None = None
 
     @classmethod
     def of(cls, rgb: FloatArray, session: Session, bins: ColorBins, *, size: int, name: str) -> Reference:
@@ -68,14 +78,45 @@ class Reference:
         luma = shrunk(rgb_to_yuv(rgb)[..., 0], size)
         features = tuple(session.features(luma).values())
         chroma = chroma_space(bins.space).split(resized(rgb, features[0].shape[:2]))[1]
-        return cls(name, luma, features, bins.encode_soft(chroma))
+        return cls(name, luma, features, bins.encode_soft(chroma), rgb)
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """Where the places of a picture, one after the other, are seen in a reference.
+
+    Attributes:
+        cosines: (k l, m) how alike each is to each place of the reference.
+        kind, same: (k l,) in 0..1, how surely its best match is of the same kind, and is the same thing.
+        places: (k l, 2) x and y of its best match, in 0..1 of the reference.
+    """
+
+    cosines: FloatArray
+    kind: FloatArray
+    same: FloatArray
+    places: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """What a picture takes from one of its references.
+
+    Attributes:
+        same: (k, l) in 0..1, how far colours are replaced by those of the same thing.
+        kind: (k, l) in 0..1, how far those of a thing of its kind count beside the network's own.
+        places: (k, l, 2) x and y of what it is taken from, in 0..1 of the reference.
+    """
+
+    same: FloatArray
+    kind: FloatArray
+    places: FloatArray
 
 
 def read_references(paths: Sequence[str | Path], session: Session, *, size: int) -> tuple[Reference, ...]:
     """Read references for a model.
 
     Args:
-        paths: of colour pictures.
+        paths: of colour pictures; in films with a frame before it, see `split_reference`.
         session: the model.
         size: at which it looks.
 
@@ -90,12 +131,26 @@ def read_references(paths: Sequence[str | Path], session: Session, *, size: int)
     if bins is None or not card.features:
         raise SettingError(f"the model {card.name} cannot compare pictures; leave the references out, or use photo")
     references = []
-    for path in paths:
+    for text in paths:
+        path, frame, seconds = split_reference(text)
         rgb = open_picture(path).small(size=READ_SIZE)
         if rgb.shape[-1] != 3 or color_off_tone(rgb) < _HAS_COLORS:
             raise InputError(f"{path}: has no colours to take; a reference is a colour picture")
-        references.append(Reference.of(rgb, session, bins, size=size, name=str(path)))
+        reference = Reference.of(rgb, session, bins, size=size, name=str(text))
+        references.append(replace(reference, path=path, frame=frame, seconds=seconds))
     return tuple(references)
+
+
+def split_reference(text: str | Path) -> tuple[str, int | None, float | None]:
+    """Return file, frame and seconds of a reference: `FILE`, or in films `120@FILE` or `4.8s@FILE`.
+
+    A file that is there under the whole name is meant by it.
+    """
+    match = _PLACED.fullmatch(str(text))
+    if match is None or Path(text).exists():
+        return str(text), None, None
+    frame, seconds, path = match.groups()
+    return path, None if frame is None else int(frame), None if seconds is None else float(seconds)
 
 
 def consulting(session: Session, references: Sequence[Reference]) -> Callable[[FloatArray], FloatArray]:
@@ -131,18 +186,50 @@ def likeness(features: Sequence[FloatArray], reference: Reference) -> FloatArray
     return cosines
 
 
+def taken(features: Sequence[FloatArray], references: Sequence[Reference]) -> list[Taken]:
+    """Find what of a picture, by its features, is taken from each of several references, of which the last counts most.
+
+    Args:
+        features: of the picture, finest first.
+        references: in the order in which they are asked.
+    """
+    shape = features[0].shape[:2]
+    found: list[Taken] = []
+    left = np.ones(shape, dtype=np.float32)  # of what those after it have not replaced
+    for reference in reversed(references):
+        match = match_with(features, reference)
+        same, kind = match.same.reshape(shape), match.kind.reshape(shape)
+        found.append(Taken(same * left, kind * (1 - same) * left, match.places.reshape(*shape, 2)))
+        left = left * (1 - same)
+    return found[::-1]
+
+
+def match_with(features: Sequence[FloatArray], reference: Reference) -> Match:
+    """Find which places of a reference look like those of a picture, by its features."""
+    cosines = likeness(features, reference)
+    best = cosines.argmax(axis=1)
+    most = np.take_along_axis(cosines, best[:, None], axis=1)[:, 0]
+    nearness = np.exp(-np.square(_gone_astray(cosines, features[0].shape[:2]) / _RETURN))
+    height, width = reference.features[0].shape[:2]
+    places = (np.stack([best % width, best // width], axis=-1) + 0.5) / (width, height)
+    return Match(
+        cosines,
+        _ramp(most, _KIND, _KIND_FULL),
+        _ramp(most, _SAME, _SAME_FULL) * nearness,
+        places.astype(np.float32),
+    )
+
+
 def _with_opinion(logits: FloatArray, features: Sequence[FloatArray], reference: Reference) -> FloatArray:
     shape, places = logits.shape[:2], features[0].shape[:2]
-    cosines = likeness(features, reference)
+    match = match_with(features, reference)
     colors = reference.shares.reshape(-1, reference.shares.shape[-1])
-    best = cosines.max(axis=1)
-    kind = _at_size(_ramp(best, _KIND, _KIND_FULL).reshape(places), shape)
-    opinion = resized((softmax(cosines, temperature=_KIND_WIDTH) @ colors).reshape(*places, -1), shape)
+    kind = _at_size(match.kind.reshape(places), shape)
+    opinion = resized((softmax(match.cosines, temperature=_KIND_WIDTH) @ colors).reshape(*places, -1), shape)
     shares = softmax(logits + kind * np.log(opinion + np.float32(_FLOOR)))
-    same = _ramp(best, _SAME, _SAME_FULL) * np.exp(-np.square(_gone_astray(cosines, places) / _RETURN))
-    if same.max() > 0:
-        sure = _at_size(same.reshape(places), shape)
-        exact = resized((softmax(cosines, temperature=_SAME_WIDTH) @ colors).reshape(*places, -1), shape)
+    if match.same.max() > 0:
+        sure = _at_size(match.same.reshape(places), shape)
+        exact = resized((softmax(match.cosines, temperature=_SAME_WIDTH) @ colors).reshape(*places, -1), shape)
         shares = (1 - sure) * shares + sure * exact
     result: FloatArray = np.log(np.maximum(shares, np.float32(1e-9)))
     return result

@@ -55,6 +55,7 @@ class Colorizer:
         decoding: the settings asked for.
         used: the settings with the model's own where none were asked for.
         kept: where pictures keep their own colours; None for nowhere.
+        references: what was read of the references.
         temperature, caution, saturation, size, views: those of `used`: numbers, never None.
     """
 
@@ -75,8 +76,8 @@ class Colorizer:
         decoding = model.changed(**options) if isinstance(model, Decoding) else Decoding(model=model, **options)
         self.session = Session(decoding.model, runtime=decoding.runtime, threads=decoding.threads)
         self.decoding = Decoding()
-        self._references: tuple[Reference, ...] = ()
         self.kept: Mask | None = None
+        self.references: tuple[Reference, ...] = ()
         self._settle(decoding)
 
     def changed(self, **options: Unpack[Options]) -> Colorizer:
@@ -99,7 +100,7 @@ class Colorizer:
                 raise SettingError(f"{without}; leave the option out")
         caution = card.caution if decoding.caution is None else float(decoding.caution)
         if decoding.references != self.decoding.references:
-            self._references = read_references(decoding.references, self.session, size=card.working_size)
+            self.references = read_references(decoding.references, self.session, size=card.working_size)
         if decoding.keep != self.decoding.keep:
             self.kept = None if decoding.keep is None else read_mask(decoding.keep)
         self.decoding = decoding
@@ -343,8 +344,12 @@ class Colorizer:
     @property
     def run(self) -> Callable[[FloatArray], FloatArray]:
         """The network, from (h, w) luma in 0..1 to (k, l, n); beyond the model's own size it only adds detail."""
-        own = self.session.card.working_size
-        run = consulting(self.session, self._references) if self._references else self.session.run
+        return self.asking(range(len(self.references)))
+
+    def asking(self, numbers: Sequence[int]) -> Callable[[FloatArray], FloatArray]:
+        """Return the same, which asks the references of these numbers alone."""
+        own, asked = self.session.card.working_size, [self.references[number] for number in numbers]
+        run = consulting(self.session, asked) if asked else self.session.run
         return run if self.size <= own else anchored(run, size=own)
 
     @property

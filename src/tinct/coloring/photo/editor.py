@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.places import framed
+from tinct.color.resize import shrunk
 from tinct.color.spaces import FloatArray
 from tinct.color.upsample import ChromaGuide, color_rows
 from tinct.coloring.hints.hint import Hint
+from tinct.coloring.hints.reference import Taken, taken
 from tinct.coloring.hints.spreading import Spread, place_hints
 from tinct.coloring.photo import arrays
 from tinct.coloring.photo.colorizer import Colorizer
@@ -28,6 +32,69 @@ from tinct.media.image.picture import open_picture
 
 # Guides kept for temperatures and cautions tried before; a slider goes to and fro. Each is about 6 MB.
 _KEPT_GUIDES = 4
+# Looks kept, by the references they were taken with: one or more for undo. Each has guides and a spreader of its own.
+_KEPT_LOOKS = 3
+
+
+@dataclass(eq=False)
+class _Look:
+    """What the network answered when it was asked with some references, and what was made of the answer.
+
+    Attributes:
+        colorizer: what asked.
+        prediction: the answer.
+        guides: by temperature, caution and reading.
+        readings: other plausible ones; None until somebody asks.
+        hinted: the hints that were spread last, and their shares.
+        taken: what came from each reference; None until somebody asks.
+    """
+
+    colorizer: Colorizer
+    prediction: Prediction
+    guides: dict[tuple[float | None, float | None, int], ChromaGuide] = field(default_factory=dict)
+    readings: list[Reading] | None = None
+    hinted: tuple[tuple[Hint, ...], Spread] | None = None
+    taken: list[Taken] | None = None
+
+    def read(self, reading: int) -> Prediction:
+        """Return the answer that gives a reading's colours; 0 is the usual one."""
+        if reading == 0:
+            return self.prediction
+        others = self.others()
+        if not 1 <= reading <= len(others):
+            raise SettingError(f"this picture has readings 0..{len(others)}, not {reading}")
+        return others[reading - 1].prediction
+
+    def others(self) -> list[Reading]:
+        """Return the other readings, made once."""
+        if self.readings is None:
+            self.readings = other_readings(self.prediction)
+        return self.readings
+
+    def seen_in_references(self) -> list[Taken]:
+        """Return what the picture takes from each reference; the network runs once more."""
+        session, references = self.colorizer.session, self.colorizer.references
+        luma = self.prediction.luma if self.prediction.places else self.prediction.network_luma
+        seen = session.features(shrunk(luma, session.card.working_size)) if references else {}
+        return taken(tuple(seen.values()), references) if references else []
+
+    def guide(self, temperature: float | None, caution: float | None, reading: int) -> ChromaGuide:
+        """Return what colours the picture, without hints and as strong as it comes."""
+        key = (temperature, caution, reading)
+        if key not in self.guides:
+            chosen = self.read(reading).chosen(temperature=temperature, caution=caution, saturation=1.0)
+            guide = chosen.guide()
+            if len(self.guides) >= _KEPT_GUIDES:
+                del self.guides[next(iter(self.guides))]
+            self.guides[key] = guide
+        return self.guides[key]
+
+    def shares(self, hints: tuple[Hint, ...], *, width: int, height: int) -> Spread:
+        """Return the shares of hints, kept for the next call with the same ones."""
+        if self.hinted is None or self.hinted[0] != hints:
+            placed = place_hints(hints, width=width, height=height)
+            self.hinted = (hints, self.prediction.spreader.shares(placed))
+        return self.hinted[1]
 
 
 class Editor:
@@ -39,11 +106,12 @@ class Editor:
             rgb = editor.preview([red], temperature=0.6)               # within a tenth of a second
             editor.save("out.jpg", hints=[red], temperature=0.6)       # full size, streamed, with its metadata
 
-    The network does not run again after the constructor. Several threads may use one; they wait for each other.
+    The network does not run again after the constructor, but where references are tried. Several threads may use one;
+    they wait for each other.
 
     Attributes:
         colorizer: what made the prediction, and its defaults for temperature and caution.
-        prediction: the network's answer.
+        prediction: the network's answer, with the colorizer's own references.
         source: the file, or a file's bytes.
         width, height: of the upright picture in pixels, to which pixels of hints refer.
         remarks: what a person should know, such as pages left out.
@@ -84,9 +152,8 @@ class Editor:
         watch.see(self._luma, 0)
         self.remarks = (*self._opened.remarks, *self.prediction.told, *watch.remarks)
         self._lock = threading.RLock()
-        self._guides: dict[tuple[float | None, float | None, int], ChromaGuide] = {}
-        self._readings: list[Reading] | None = None
-        self._hinted: tuple[tuple[Hint, ...], Spread] | None = None
+        self._recolor = recolor
+        self._looks = OrderedDict({self.colorizer.decoding.references: _Look(self.colorizer, self.prediction)})
         # Ready before the first hint comes, which then is as fast as those after it.
         self.prediction.spreader  # noqa: B018
 
@@ -98,8 +165,9 @@ class Editor:
         caution: float | None = None,
         saturation: float | None = None,
         reading: int = 0,
+        references: Sequence[str | Path] | None = None,
     ) -> NDArray[np.uint8]:
-        """Return the picture coloured small, (h, w, 3) sRGB; the network does not run.
+        """Return the picture coloured small, (h, w, 3) sRGB; the network runs for references not tried before alone.
 
         Args:
             hints: what is known of its colours; pixels refer to the full-size picture.
@@ -107,16 +175,19 @@ class Editor:
             caution: of decoding, 0..4; the colorizer's without it.
             saturation: of the result, 0..4; the colorizer's without it.
             reading: 0 for the usual colours, or the number of another one of `readings`, from 1.
+            references: colour pictures to take colours from; the colorizer's own without it.
 
         Raises:
-            InputError: a hint lies outside the picture.
+            InputError: a hint lies outside the picture, or a reference has no colours.
             SettingError: a setting is out of range, the model has none such, or there is no such reading.
         """
         with self._lock:
-            guide = self._guide(temperature, caution, reading)
+            look = self._look(references)
+            guide = look.guide(temperature, caution, reading)
             if hints:
-                guide = self.prediction.spreader.added(guide, self._shares(tuple(hints)))
-        guide = guide.stronger(self._changed(saturation=saturation).saturation)
+                shares = look.shares(tuple(hints), width=self.width, height=self.height)
+                guide = look.prediction.spreader.added(guide, shares)
+        guide = guide.stronger(_changed(self.colorizer, saturation=saturation).saturation)
         height = len(self._luma)
         colors = color_rows(self._luma, guide, top=0, height=height, dtype=np.uint8)
         places = self.prediction.places
@@ -134,6 +205,30 @@ class Editor:
             placed = place_hints(hints, width=self.width, height=self.height)
             return self.prediction.chosen(hints=placed).remarks
 
+    def pale(self, hints: Sequence[Hint]) -> tuple[int, ...]:
+        """Return the numbers, from 0, of hints whose place is too bright for their colour and that do not darken it.
+
+        Raises:
+            InputError: a hint lies outside the picture.
+        """
+        if not hints:
+            return ()
+        with self._lock:
+            return self.prediction.spreader.pale(place_hints(hints, width=self.width, height=self.height))
+
+    def taken(self, references: Sequence[str | Path] | None = None) -> list[Taken]:
+        """Return what is taken from each reference, and from where; the colorizer's own without them.
+
+        Raises:
+            InputError: a reference cannot be read, or has no colours.
+            SettingError: the model cannot compare pictures.
+        """
+        with self._lock:
+            look = self._look(references)
+            if look.taken is None:
+                look.taken = look.seen_in_references()
+            return look.taken
+
     def grey(self) -> NDArray[np.uint8]:
         """Return the picture as it was, without colour, (h, w, 3) sRGB at the previews' size."""
         return arrays.grey_levels(self._luma)
@@ -142,7 +237,7 @@ class Editor:
         """Return how sure the network is; see `Prediction.confidence`."""
         return self.prediction.confidence
 
-    def readings(self) -> list[Reading]:
+    def readings(self, references: Sequence[str | Path] | None = None) -> list[Reading]:
         """Return other colourings that the network finds plausible, far from the usual one and from each other.
 
         There are five at most, and none where the network is sure; see `tinct.coloring.photo.readings`.
@@ -151,9 +246,7 @@ class Editor:
             SettingError: the model has no bins.
         """
         with self._lock:
-            if self._readings is None:
-                self._readings = other_readings(self.prediction)
-            return self._readings
+            return self._look(references).others()
 
     def suggest(self, count: int = 5, *, hints: Sequence[Hint] = ()) -> list[Suggestion]:
         """Return the points where a hint would help most, in pixels of the full-size picture; see `suggest_hints`.
@@ -177,10 +270,11 @@ class Editor:
         caution: float | None = None,
         saturation: float | None = None,
         reading: int = 0,
+        references: Sequence[str | Path] | None = None,
     ) -> PhotoResult:
         """Write the picture at full size; arguments, result and errors are those of `preview` and `Colorizer.photo`."""
-        colorizer = self._changed(temperature, caution, saturation)
-        return colorizer.photo(self.source, target, overwrite=overwrite, hints=hints, prediction=self._read(reading))
+        colorizer, prediction = self._chosen(references, reading, temperature, caution, saturation)
+        return colorizer.photo(self.source, target, overwrite=overwrite, hints=hints, prediction=prediction)
 
     def encoded(
         self,
@@ -191,18 +285,19 @@ class Editor:
         caution: float | None = None,
         saturation: float | None = None,
         reading: int = 0,
+        references: Sequence[str | Path] | None = None,
     ) -> tuple[bytes, PhotoResult]:
         """Return the full-size result as a file's bytes; arguments and errors are those of `Colorizer.encoded`."""
-        colorizer = self._changed(temperature, caution, saturation)
-        return colorizer.encoded(self.source, suffix=suffix, hints=hints, prediction=self._read(reading))
+        colorizer, prediction = self._chosen(references, reading, temperature, caution, saturation)
+        return colorizer.encoded(self.source, suffix=suffix, hints=hints, prediction=prediction)
 
     def close(self) -> None:
         """Free the memory that previews need; `save` still works."""
         with self._lock:
-            self._guides.clear()
-            self._readings = None
-            self._hinted = None
-            self.prediction.forget()
+            own = _Look(self.colorizer, self.prediction)
+            for look in self._looks.values():
+                look.prediction.forget()
+            self._looks = OrderedDict({self.colorizer.decoding.references: own})
 
     def __enter__(self) -> Editor:
         return self
@@ -212,35 +307,38 @@ class Editor:
     ) -> None:
         self.close()
 
-    def _changed(
-        self, temperature: float | None = None, caution: float | None = None, saturation: float | None = None
-    ) -> Colorizer:
-        strength = self.colorizer.saturation if saturation is None else saturation
-        return self.colorizer.changed(temperature=temperature, caution=caution, saturation=strength)
+    def _look(self, references: Sequence[str | Path] | None) -> _Look:
+        """Return what the network answers with these references; those tried lately are kept."""
+        key = tuple(map(str, self.colorizer.decoding.references if references is None else references))
+        if key not in self._looks:
+            colorizer = self.colorizer.changed(references=key)
+            self._looks[key] = _Look(colorizer, colorizer.look(self.source, recolor=self._recolor))
+            own = self.colorizer.decoding.references
+            if len(self._looks) > _KEPT_LOOKS:
+                oldest = next(other for other in self._looks if other not in (own, key))
+                self._looks.pop(oldest).prediction.forget()
+        self._looks.move_to_end(key)
+        return self._looks[key]
 
-    def _read(self, reading: int) -> Prediction:
-        """Return the answer that gives a reading's colours; 0 is the usual one."""
-        if reading == 0:
-            return self.prediction
-        others = self.readings()
-        if not 1 <= reading <= len(others):
-            raise SettingError(f"this picture has readings 0..{len(others)}, not {reading}")
-        return others[reading - 1].prediction
+    def _chosen(
+        self,
+        references: Sequence[str | Path] | None,
+        reading: int,
+        temperature: float | None,
+        caution: float | None,
+        saturation: float | None,
+    ) -> tuple[Colorizer, Prediction]:
+        """Return what writes the picture, and the answer that it is written with."""
+        with self._lock:
+            look = self._look(references)
+            return _changed(look.colorizer, temperature, caution, saturation), look.read(reading)
 
-    def _guide(self, temperature: float | None, caution: float | None, reading: int) -> ChromaGuide:
-        """Return what colours the picture, without hints and as strong as it comes."""
-        key = (temperature, caution, reading)
-        if key not in self._guides:
-            chosen = self._read(reading).chosen(temperature=temperature, caution=caution, saturation=1.0)
-            guide = chosen.guide()
-            if len(self._guides) >= _KEPT_GUIDES:
-                del self._guides[next(iter(self._guides))]
-            self._guides[key] = guide
-        return self._guides[key]
 
-    def _shares(self, hints: tuple[Hint, ...]) -> Spread:
-        """Return the shares of hints, kept for the next call with the same ones."""
-        if self._hinted is None or self._hinted[0] != hints:
-            placed = place_hints(hints, width=self.width, height=self.height)
-            self._hinted = (hints, self.prediction.spreader.shares(placed))
-        return self._hinted[1]
+def _changed(
+    colorizer: Colorizer,
+    temperature: float | None = None,
+    caution: float | None = None,
+    saturation: float | None = None,
+) -> Colorizer:
+    strength = colorizer.saturation if saturation is None else saturation
+    return colorizer.changed(temperature=temperature, caution=caution, saturation=strength)

@@ -28,6 +28,7 @@ class Model(BaseModel):
     caution: float | None = Field(default=None, description="The model's default; null where it has none.")
     saturation: float | None = Field(default=None, description="The server's default; null where it has none.")
     size: int | None = Field(default=None, description="Default size in pixels at which the network looks.")
+    references: bool = Field(default=False, description="Whether it takes colours from references.")
     classes: list[str] = Field(default=[], description="Classes that it recognises; empty for colorizing.")
 
 
@@ -53,7 +54,9 @@ async def models(service: Shared) -> About:
     """List the models that the server runs, and its limits."""
     colorizer = service.colorizer
     card = colorizer.session.card
-    listed = [_model(card.name, "colorize", card, size=colorizer.size, **own_values(colorizer))]
+    compares = colorizer.session.bins is not None and bool(card.features)
+    own = own_values(colorizer)
+    listed = [_model(card.name, "colorize", card, size=colorizer.size, references=compares, **own)]
     for name, classifier in service.classifiers.items():
         listed.append(_model(name, classifier.card.task, classifier.card, classes=list(classifier.card.classes)))
     return About(models=listed, limits=vars(service.limits))

@@ -23,6 +23,7 @@ from tinct.web import pictures
 from tinct.web.edits import PREVIEW_EDGE, Edit
 from tinct.web.problems import described
 from tinct.web.receive import check_size, receive_photo, result_suffix
+from tinct.web.references import MOST_REFERENCES, References, check_count
 from tinct.web.routes.photo import (
     BorrowedFile,
     Caution,
@@ -30,6 +31,7 @@ from tinct.web.routes.photo import (
     Negative,
     Photograph,
     Recolor,
+    ReferencePictures,
     Saturation,
     Size,
     Temperature,
@@ -42,6 +44,10 @@ _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
 _PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 _ERRORS = described(404, 503)
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+
+# Ids of references, as they were told when these were sent.
+ReferenceName = Annotated[str, Field(pattern="^[0-9a-f]{16}$", examples=["5f2b8c0d1e3a4f67"])]
+ReferenceNames = Annotated[list[ReferenceName], Field(max_length=MOST_REFERENCES)]
 
 FromLeft = Annotated[float, Query(ge=0, le=100, allow_inf_nan=False, description="Distance from the left in per cent.")]
 FromTop = Annotated[float, Query(ge=0, le=100, allow_inf_nan=False, description="Distance from the top in per cent.")]
@@ -72,11 +78,15 @@ class Settings(BaseModel):
     saturation: Saturation | None = None
     reading: int = Field(default=0, ge=0, le=MOST_READINGS, description="0: the usual colours; or one of `/readings`.")
     hints: list[HintValue] = Field(default_factory=list, max_length=500)
+    references: ReferenceNames | None = Field(
+        default=None, description="Ids of references to take colours from; without it, those sent with the photograph."
+    )
 
-    def values(self) -> dict[str, Any]:
-        """Return them as the editor takes them."""
+    def values(self, references: References) -> dict[str, Any]:
+        """Return them as the editor takes them; the references are those of the photograph."""
         hints = tuple(hint.hint() for hint in self.hints)
-        return {**self.model_dump(include={"temperature", "caution", "saturation", "reading"}), "hints": hints}
+        plain = self.model_dump(include={"temperature", "caution", "saturation", "reading"})
+        return plain | {"hints": hints, "references": references.paths(self.references)}
 
 
 class Preview(Settings):
@@ -103,6 +113,7 @@ class EditInfo(BaseModel):
     saturation: float | None = Field(description="The server's default.")
     suffix: str = Field(description="File suffix of a result in the photograph's own format.", examples=[".jpg"])
     remarks: list[str] = Field(description="Notes on the file, such as pages that are left out.")
+    references: list[str] = Field(description="Ids of the references that were sent with it, in their order.")
 
 
 class Suggestion(BaseModel):
@@ -127,17 +138,29 @@ async def open_photograph(
     service: Shared,
     visitor: Visitor,
     file: Photograph,
+    reference: ReferencePictures = [],  # noqa: B006 - FastAPI makes a new list
     size: Size = None,
     recolor: Recolor = False,
     negative: Negative = False,
 ) -> EditInfo:
     """Open a photograph for editing."""
     check_size(size, service.limits)
+    check_count(len(reference))
     with service.store.made() as folder, service.edits.closed_on_failure(folder.name):
 
         def work() -> Edit:
             path, picture = receive_photo(file.file, folder, service.limits)
-            return service.edits.open(path, picture, size=size, recolor=recolor, negative=negative, visitor=visitor)
+            references = References(folder, service.colorizer)
+            references.add_all([item.file for item in reference], service.limits)
+            return service.edits.open(
+                path,
+                picture,
+                size=size,
+                recolor=recolor,
+                references=references,
+                negative=negative,
+                visitor=visitor,
+            )
 
         edit = await service.keep(request, work)
     colorizer = service.colorizer
@@ -149,6 +172,7 @@ async def open_photograph(
         **own_values(colorizer),
         suffix=result_suffix(edit.picture, "same"),
         remarks=list(edit.editor.remarks),
+        references=list(edit.references.sent),
     )
 
 
@@ -162,15 +186,21 @@ async def before(request: Request, service: Shared, name: str) -> Response:
 
 @router.post("/{name}/preview", response_class=Response, responses={**_JPEG, **_ERRORS})
 async def preview(request: Request, service: Shared, name: str, settings: Preview) -> Response:
-    """Show the photograph in colours, small, with these settings and hints; `X-Tinct-Remarks` tells what to know."""
-    values = settings.values()
+    """Show the photograph in colours, small, with these settings, hints and references.
 
-    def work(edit: Edit) -> tuple[bytes, tuple[str, ...]]:
+    `X-Tinct-Remarks` tells what to know; `X-Tinct-Pale` numbers, from 0, the hints whose place is too bright for them.
+    """
+
+    def work(edit: Edit) -> tuple[bytes, dict[str, str]]:
+        values = settings.values(edit.references)
         shown = pictures.jpeg(edit.editor.preview(**values), edge=settings.edge)
-        return shown, edit.editor.notices(values["hints"])
+        told = {
+            "X-Tinct-Remarks": "; ".join(edit.editor.notices(values["hints"])),
+            "X-Tinct-Pale": ",".join(map(str, edit.editor.pale(values["hints"]))),
+        }
+        return shown, {name: text for name, text in told.items() if text}
 
-    data, notices = await service.work(request, lambda: service.edits.work(name, work))
-    headers = {"X-Tinct-Remarks": "; ".join(notices)} if notices else {}
+    data, headers = await service.work(request, lambda: service.edits.work(name, work))
     return Response(data, media_type="image/jpeg", headers=headers)
 
 
@@ -193,11 +223,16 @@ async def suggestions(
 
 
 @router.get("/{name}/readings", responses=_ERRORS)
-async def readings(request: Request, service: Shared, name: str) -> list[Reading]:
-    """List other colourings that the network finds plausible and that differ to the eye; none where it is sure."""
+async def readings(
+    request: Request, service: Shared, name: str, references: Annotated[ReferenceNames | None, Query()] = None
+) -> list[Reading]:
+    """List other colourings that the network finds plausible and that differ to the eye; none where it is sure.
+
+    With ids of `references`, those that it finds plausible beside them.
+    """
 
     def work(edit: Edit) -> list[Reading]:
-        found = enumerate(edit.editor.readings(), start=1)
+        found = enumerate(edit.editor.readings(edit.references.paths(references)), start=1)
         return [Reading(number=number, name=item.name, likelihood=round(item.likelihood, 3)) for number, item in found]
 
     return await service.work(request, lambda: service.edits.work(name, work))
@@ -228,7 +263,7 @@ async def save(request: Request, service: Shared, name: str, settings: Save) -> 
 
         def work(edit: Edit) -> PhotoResult:
             target = folder / f"colorized{result_suffix(edit.picture, settings.format)}"
-            return edit.editor.save(target, **settings.values())
+            return edit.editor.save(target, **settings.values(edit.references))
 
         result = await service.work(request, lambda: service.edits.work(name, work))
     return BorrowedFile(result, service.store)

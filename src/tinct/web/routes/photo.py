@@ -14,6 +14,7 @@ from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.settings import help_of, limits
 from tinct.web.problems import Problem, described
 from tinct.web.receive import MEDIA_TYPES, check_size, read_hints, receive_photo, result_suffix
+from tinct.web.references import MOST_REFERENCES, References, check_count
 from tinct.web.service import Service, Shared
 from tinct.web.store import Store
 
@@ -33,6 +34,10 @@ Size = Annotated[
     int | None, Form(description=help_of("size"), examples=[384], ge=limits("size")["ge"], le=limits("size")["le"])
 ]
 Photograph = Annotated[UploadFile, File(description="JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF or another common format.")]
+ReferencePictures = Annotated[
+    list[UploadFile],
+    File(description=f"{help_of('references')} At most {MOST_REFERENCES}; those that come later have the last word."),
+]
 Recolor = Annotated[bool, Form(description="Colour it even if it has colours already.")]
 Frames = Annotated[Literal["auto", "off"], Form(description=help_of("frames"))]
 Negative = Annotated[bool, Form(description=help_of("negative"))]
@@ -94,6 +99,7 @@ async def colorize(
     request: Request,
     service: Shared,
     file: Photograph,
+    reference: ReferencePictures = [],  # noqa: B006 - FastAPI makes a new list
     temperature: Annotated[Temperature | None, Form()] = None,
     caution: Annotated[Caution | None, Form()] = None,
     saturation: Annotated[Saturation | None, Form()] = None,
@@ -123,20 +129,24 @@ async def colorize(
     """
     check_size(size, service.limits)
     strength = service.colorizer.saturation if saturation is None else saturation
-    colorizer = service.colorizer.changed(temperature=temperature, caution=caution, saturation=strength, size=size)
-    colorizer = colorizer.changed(frames=frames, negative=negative)
+    plain = service.colorizer.changed(temperature=temperature, caution=caution, saturation=strength, size=size)
+    check_count(len(reference))
     known = read_hints(hints)
     with service.store.made() as folder:
 
         def work() -> PhotoResult:
             path, picture = receive_photo(file.file, folder, service.limits)
+            references = References(folder, service.colorizer)
+            references.add_all([item.file for item in reference], service.limits)
+            colorizer = plain.changed(frames=frames, negative=negative, references=references.paths(None))
             target = folder / f"colorized{result_suffix(picture, format)}"
             # A damaged picture is most likely a broken upload, and a program reads no remarks.
             result = colorizer.photo(path, target, recolor=recolor, hints=known, overwrite=True, crop=crop, strict=True)
             if len(result.targets) > 1:
                 count = len(result.targets)
                 raise Problem(409, f"{count} photographs lie on this scan, and one can be sent back. Send crop=false.")
-            path.unlink()
+            for sent in (path, *map(Path, references.paths(None))):
+                sent.unlink()
             return result
 
         result = await service.work(request, work)

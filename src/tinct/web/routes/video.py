@@ -16,14 +16,20 @@ from tinct.web import pictures
 from tinct.web.jobs import Job, State
 from tinct.web.problems import Problem, described
 from tinct.web.receive import MEDIA_TYPES, check_size, read_film_hints, receive_film
-from tinct.web.routes.edits import FromLeft, FromTop, HintValue, Suggestion, colors_at
-from tinct.web.routes.photo import Caution, Recolor, Saturation, Size, Temperature
+from tinct.web.references import MOST_REFERENCES, References, check_count
+from tinct.web.routes.edits import FromLeft, FromTop, HintValue, ReferenceName, ReferenceNames, Suggestion, colors_at
+from tinct.web.routes.photo import Caution, Recolor, ReferencePictures, Saturation, Size, Temperature
 from tinct.web.service import Leave, Shared, Visitor
 
 router = APIRouter(prefix="/v1", tags=["films"])
 
 _FILMS: dict[str, Any] = {kind: {} for kind in MEDIA_TYPES.values() if kind.startswith("video/")}
 _ERRORS = described(404)
+
+Purpose = Annotated[
+    Literal["archive", "master", "edit", "share", "small"] | None,
+    Form(description="Purpose that decides codec and quality; without it, the film's own container does."),
+]
 
 
 class JobInfo(BaseModel):
@@ -55,6 +61,21 @@ class FilmHintValue(HintValue):
         return FilmHint(hint=self.hint(), seconds=self.time)
 
 
+class FilmReference(BaseModel):
+    """A reference for a film, or for one shot of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: ReferenceName
+    time: float | None = Field(
+        default=None,
+        ge=0,
+        le=1e6,
+        allow_inf_nan=False,
+        description="When a frame of the shot that it is for is shown, in seconds; null for all that it resembles.",
+    )
+
+
 class Still(BaseModel):
     """A frame of a film to try settings on."""
 
@@ -71,6 +92,9 @@ class StillSettings(BaseModel):
     caution: Caution | None = None
     saturation: Saturation | None = None
     hints: list[HintValue] = Field(default_factory=list, max_length=500)
+    references: ReferenceNames | None = Field(
+        default=None, description="Ids of references to take colours from; without it, those sent with the film."
+    )
 
 
 class Start(BaseModel):
@@ -82,6 +106,9 @@ class Start(BaseModel):
     caution: Caution | None = None
     saturation: Saturation | None = None
     hints: list[FilmHintValue] | None = Field(default=None, max_length=500, description="Colours in single frames.")
+    references: list[FilmReference] | None = Field(
+        default=None, max_length=MOST_REFERENCES, description="References to take colours from."
+    )
     recolor: bool | None = Field(default=None, description="Colour even shots that have colours already.")
 
 
@@ -91,14 +118,12 @@ async def colorize_film(
     service: Shared,
     visitor: Visitor,
     file: Annotated[UploadFile, File(description="A film: MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV or MXF.")],
+    reference: ReferencePictures = [],  # noqa: B006 - FastAPI makes a new list
     temperature: Annotated[Temperature | None, Form()] = None,
     caution: Annotated[Caution | None, Form()] = None,
     saturation: Annotated[Saturation | None, Form()] = None,
     size: Size = None,
-    purpose: Annotated[
-        Literal["archive", "master", "edit", "share", "small"] | None,
-        Form(description="Purpose that decides codec and quality; without it, the film's own container does."),
-    ] = None,
+    purpose: Purpose = None,
     smoothing: Annotated[
         Literal["motion", "paper", "off"],
         Form(description="Smooth colours along the motion, by a paper's kernel, or not at all."),
@@ -121,6 +146,7 @@ async def colorize_film(
 ) -> JobInfo:
     """Send a film to colour; the job's link reports the progress."""
     check_size(size, service.limits)
+    check_count(len(reference))
     settings = VideoSettings(
         temperature=temperature,
         caution=caution,
@@ -137,13 +163,16 @@ async def colorize_film(
     )
     service.jobs.check_room(visitor)
     with service.store.made() as folder:
+        references = References(folder, service.colorizer)
 
         def work() -> tuple[Film, tuple[FilmHint, ...]]:
-            return receive_film(file.file, folder, service.limits), read_film_hints(hints, folder)
+            film = receive_film(file.file, folder, service.limits)
+            references.add_all([item.file for item in reference], service.limits)
+            return film, read_film_hints(hints, folder)
 
         film, known = await service.keep(request, work)
-        hinted = replace(settings, hints=known)
-        return _info(service.jobs.add(folder, film, hinted, hold=hold, visitor=visitor))
+        told = replace(settings, hints=known, references=references.paths(None))
+        return _info(service.jobs.add(folder, film, told, hold=hold, references=references, visitor=visitor))
 
 
 @router.get("/jobs/{name}", responses=_ERRORS)
@@ -156,7 +185,11 @@ async def job(service: Shared, name: str) -> JobInfo:
 async def start_job(service: Shared, name: str, start: Start) -> JobInfo:
     """Start a film that is held, or start it anew with other settings."""
     film = service.jobs.find(name)
-    changes = start.model_dump(exclude_none=True, exclude={"hints"})
+    changes = start.model_dump(exclude_none=True, exclude={"hints", "references"})
+    if start.references is not None:
+        paths = film.references.paths([reference.id for reference in start.references])
+        places = ["" if reference.time is None else f"{reference.time:.6f}s@" for reference in start.references]
+        changes["references"] = tuple(place + path for place, path in zip(places, paths, strict=True))
     if start.hints is not None:
         changes["hints"] = tuple(hint.film_hint() for hint in start.hints)
     service.jobs.start(film, replace(film.settings, **changes))
@@ -237,9 +270,11 @@ async def stills(request: Request, service: Shared, name: str) -> list[Still]:
 async def hinted_still(request: Request, service: Shared, name: str, number: int, settings: StillSettings) -> Response:
     """Show a still in colours with hints, whose points are in per cent of it."""
     film = service.jobs.find(name)
-    values = settings.model_dump(exclude={"hints"}) | {"hints": tuple(hint.hint() for hint in settings.hints)}
+    plain = settings.model_dump(exclude={"hints", "references"})
 
     def work() -> bytes:
+        hints, references = [hint.hint() for hint in settings.hints], film.references.paths(settings.references)
+        values = plain | {"hints": hints, "references": references}
         return service.jobs.with_still(film, number, lambda shown: pictures.jpeg(shown.preview(**values)))
 
     return Response(await service.work(request, work), media_type="image/jpeg")

@@ -41,9 +41,9 @@ async function words(response) {
  * Ask; on 429 wait as long as the server says, and ask again.
  * @param {string} method
  * @param {string} path
- * @param {{json?: any, signal?: AbortSignal, keepalive?: boolean}} more
+ * @param {{json?: any, form?: FormData, signal?: AbortSignal, keepalive?: boolean}} more
  */
-export async function ask(method, path, { json, signal, keepalive } = {}) {
+export async function ask(method, path, { json, form, signal, keepalive } = {}) {
   for (let tries = 1; ; tries += 1) {
     let response;
     try {
@@ -52,7 +52,7 @@ export async function ask(method, path, { json, signal, keepalive } = {}) {
         signal,
         keepalive,
         headers: headers(json === undefined ? {} : { "Content-Type": "application/json" }),
-        body: json === undefined ? undefined : JSON.stringify(json),
+        body: json === undefined ? form : JSON.stringify(json),
       });
     } catch (error) {
       if (error.name === "AbortError") throw error;
@@ -68,6 +68,13 @@ export const getJson = async (path, more) => (await ask("GET", path, more)).json
 export const getBlob = async (path, more) => (await ask("GET", path, more)).blob();
 export const postJson = async (path, json, more) => (await ask("POST", path, { json, ...more })).json();
 export const postBlob = async (path, json, more) => (await ask("POST", path, { json, ...more })).blob();
+
+/** Send a file alone, as this field of a form. */
+export async function postFile(path, field, file) {
+  const form = new FormData();
+  form.append(field, file, "file"); // its own name stays here
+  return (await ask("POST", path, { form })).json();
+}
 
 /** Delete, even while the page is being left; with `after`, unless it is asked for within so many seconds. */
 export function forget(path, after = 0) {

@@ -11,23 +11,26 @@ import { Photo } from "./photo.js";
 import { stateWords } from "./rows.js";
 import { listenSaving } from "./saving.js";
 import { Readings } from "./readings.js";
+import { References } from "./references.js";
 import { restore, store } from "./session.js";
 import { Stage } from "./stage.js";
 
 // What was sent is deleted so many seconds after the page was left, unless it comes back, as after a reload.
 const LEFT_SECONDS = 60;
 
-let model = { temperature: null, caution: null, saturation: 1 };
+let model = { temperature: null, caution: null, saturation: 1, references: false };
 let work = null; // the photograph or film that is shown
 
 const known = careful(async () => {
   const { models, limits } = await getJson("/v1/models");
   model = models.find((item) => item.task === "colorize");
+  references.possible = model.references;
   files.mostOpen = Math.max(1, Math.min(6, Math.floor(limits.edits * limits.visitor_share)));
 })();
 const files = new Files({ known, usual: () => ({ temperature: model.temperature, caution: model.caution, saturation: model.saturation }), onChosen: (item) => choose(item), onUpdate: () => updated() });
 const stage = new Stage({ onPlace: (points) => hints.placed(points) });
 const hints = new Hints({ current: () => work, stage, change, preview: () => refresh(), setTool, careful });
+const references = new References({ current: () => work, stage, change, careful });
 const readings = new Readings({ current: () => work, choose: (reading) => change({ reading }), careful });
 
 /** Run something that asks the server; say in words what went wrong. */
@@ -91,6 +94,7 @@ async function choose(item) {
   work = item?.work?.opened ? item.work : null;
   hints.clear();
   readings.clear();
+  references.clear();
   $("work").hidden = item === null;
   if (item === null) {
     shownItem = null;
@@ -139,7 +143,11 @@ const refresh = careful(async () => {
   if (mine === null) return;
   $("busy").hidden = false;
   try {
-    await mine.refresh((blob) => work === mine && stage.showAfter(blob));
+    await mine.refresh((blob) => {
+      if (work !== mine) return;
+      stage.showAfter(blob);
+      hints.update();
+    });
   } finally {
     if (work === mine) $("busy").hidden = true;
   }
@@ -173,6 +181,7 @@ function controls() {
   $("redo").disabled = !work.future.length;
   $("reset").disabled = !work.changed;
   hints.update();
+  references.update();
   if (work instanceof Photo) readings.update(work);
   else filmView.update();
 }
@@ -261,7 +270,7 @@ const filmView = new FilmView({ current: () => work, files, stage, careful, refr
 listenSaving(files, careful);
 listenExamples(files, careful);
 $("docs-link").href += location.hash; // with the token, if there is one
-listen(files);
+listen(files, references);
 addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey) || /** @type {Element} */ (event.target).matches("input:not([type=range],[type=radio],[type=checkbox])")) return;
   const key = event.key.toLowerCase();

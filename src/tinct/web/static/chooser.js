@@ -9,6 +9,7 @@ export class Chooser {
   constructor() {
     this.box = $("chooser");
     $("chooser-use").addEventListener("click", () => this.choose($("chooser-color").value));
+    $("chooser-darken").addEventListener("change", () => this.look(this.picked ?? $("chooser-color").value));
     $("chooser-cancel").addEventListener("click", () => this.close());
     $("chooser-color").addEventListener("input", () => this.pick($("chooser-color").value));
     this.box.addEventListener("keydown", (event) => {
@@ -21,11 +22,14 @@ export class Chooser {
   }
 
   /**
-   * Ask for a colour at a place in per cent of the picture, whose luma is `luma` (0..1, or null). `onTry(color)` is told
-   * of each that is looked at, and of null when it is over; then `onChosen(color)`, if one was chosen.
+   * Ask for a colour at a place in per cent of the picture, whose luma is `luma` (0..1, or null). `onTry(color, darken)`
+   * is told of each that is looked at, and of null when it is over; then `onChosen(color, darken)`, if one was chosen.
+   * Where the place is too bright for a colour, it may be darkened, if `mayDarken`.
    */
-  open({ x, y, colors, luma, onTry, onChosen, onClosed }) {
+  open({ x, y, colors, luma, mayDarken, onTry, onChosen, onClosed }) {
     this.close();
+    this.mayDarken = mayDarken;
+    $("chooser-darken").checked = false;
     this.onTry = onTry;
     this.onChosen = onChosen;
     this.onClosed = onClosed;
@@ -56,17 +60,25 @@ export class Chooser {
   /** Show a colour on the picture; null for none. */
   look(color) {
     this.note(color ?? $("chooser-color").value);
-    this.onTry?.(color);
+    this.onTry?.(color, this.darken);
+  }
+
+  /** Whether the place is to be darkened, which is offered where it is too bright for the colour. */
+  get darken() {
+    return !$("chooser-darken-label").hidden && $("chooser-darken").checked;
   }
 
   /** Show what the place can show of a colour. */
   note(color) {
     $("chooser-shown").hidden = this.luma === null;
+    $("chooser-darken-label").hidden = true;
     if (this.luma === null) return;
     const { color: shown, left } = shownAt(color, this.luma);
-    $("chooser-sample").style.backgroundColor = shown;
+    const bright = left < 0.6 && this.luma > 0.5;
+    $("chooser-darken-label").hidden = !(bright && this.mayDarken);
+    $("chooser-sample").style.backgroundColor = this.darken ? color : shown;
     const pale = this.luma > 0.5 ? "This place is too bright for more of it." : "This place is too dark for more of it.";
-    $("chooser-note").textContent = left < 0.6 ? pale : "So it looks here.";
+    $("chooser-note").textContent = left < 0.6 && !this.darken ? pale : "So it looks here.";
   }
 
   place(x, y) {
@@ -96,9 +108,11 @@ export class Chooser {
 
   choose(color) {
     const { onChosen } = this;
+    this.note(color);
+    const { darken } = this;
     this.onTry = null; // what is shown now is what stays
     this.close();
-    onChosen?.(color);
+    onChosen?.(color, darken);
   }
 
   close() {

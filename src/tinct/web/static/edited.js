@@ -1,7 +1,7 @@
 // What a photograph and a film share: settings that are tried and changed, the history of changes, and the picture that
 // follows them.
 
-import { postBlob } from "./api.js";
+import { ask, getBlob, postBlob, postFile, postJson } from "./api.js";
 
 // Steps of one kind that follow each other within this many milliseconds are one step for undo.
 const TOGETHER = 3000;
@@ -9,10 +9,14 @@ const LONGEST_HISTORY = 200;
 // As much of the history is kept over a reload.
 const KEPT_HISTORY = 20;
 
-/** @typedef {{points: number[][], color: string, width: number, time?: number}} Hint */
+/** @typedef {{points: number[][], color: string, width: number, time?: number, darken?: boolean}} Hint */
+/**
+ * A picture to take colours from; `time` is of films alone: of the shot that it is for, or null.
+ * @typedef {{id: string, name: string, time?: ?number}} Reference
+ */
 /**
  * `temperature` and `caution` are null where the model has none; `reading` is of photographs alone.
- * @typedef {{temperature: ?number, caution: ?number, saturation: number, reading?: number, hints: Hint[]}} Settings
+ * @typedef {{temperature: ?number, caution: ?number, saturation: number, reading?: number, hints: Hint[], references: Reference[]}} Settings
  */
 /** @typedef {{now?: Settings, past?: Settings[], future?: Settings[], savedAs?: ?Settings, info?: any}} Kept */
 
@@ -27,10 +31,26 @@ export class Edited {
   constructor(name, usual, kept) {
     this.name = name;
     this.usual = usual;
-    this.past = kept?.past ?? [];
-    this.future = kept?.future ?? [];
+    // What was kept before an update of the page may lack settings that are new.
+    const whole = (list) => (list ?? []).map((settings) => ({ ...usual, ...settings }));
+    /** @type {Settings[]} */
+    this.past = whole(kept?.past);
+    /** @type {Settings[]} */
+    this.future = whole(kept?.future);
     /** @type {Settings} */
     this.now = { ...usual, ...kept?.now };
+    /** Where the server has it. @type {string} */
+    this.path = "";
+    // References that the server holds, those that can be sent again, and how they look.
+    /** @type {Set<string>} */
+    this.sent = new Set();
+    /** @type {Map<string, File>} */
+    this.pictures = new Map();
+    /** @type {Map<string, Promise<Blob>>} */
+    this.small = new Map();
+    // Numbers of the hints whose places are too bright for them, in the picture that is shown.
+    /** @type {number[]} */
+    this.pale = [];
     /** @type {?Settings} */
     this.trial = null;
     /** @type {?string} */
@@ -66,7 +86,9 @@ export class Edited {
         const [address, body] = await this.request();
         const wanted = JSON.stringify([address, body]);
         if (wanted === this.shown || !this.opened) break;
-        const blob = await postBlob(address, body);
+        const answer = await ask("POST", address, { json: body });
+        const blob = await answer.blob();
+        this.pale = (answer.headers.get("X-Tinct-Pale") ?? "").split(",").filter(Boolean).map(Number);
         this.shown = wanted;
         this.image = blob;
         if (this.opened) onShown(blob);
@@ -74,6 +96,59 @@ export class Edited {
     } finally {
       this.running = null;
     }
+  }
+
+  /** The server has opened it anew and knows no references yet, or has held it and all that was sent. */
+  opensAnew(held = false) {
+    const all = [this.now, ...this.past, ...this.future].flatMap(({ references }) => (references ?? []).map(({ id }) => id));
+    this.sent = new Set(held ? all : []);
+  }
+
+  async sendReference(file) {
+    const { id } = await postFile(`${this.path}/references`, "reference", file);
+    this.sent.add(id);
+    this.pictures.set(id, file);
+    return id;
+  }
+
+  /** Whether a reference can be used: the server has it, or it can be sent. */
+  hasReference(id) {
+    return this.sent.has(id) || this.pictures.has(id);
+  }
+
+  /** The references of the picture that is shown. */
+  shownReferences(settings = this.settings) {
+    return settings.references.filter(({ id }) => this.hasReference(id));
+  }
+
+  /** Ids of references, all of them known to the server. */
+  async ids(references = this.shownReferences()) {
+    for (const { id } of references) {
+      if (!this.sent.has(id)) await this.sendReference(this.pictures.get(id));
+    }
+    return references.map(({ id }) => id);
+  }
+
+  referenceImage(id) {
+    if (!this.small.has(id)) {
+      const asked = this.ids([{ id, name: "" }]).then(() => getBlob(`${this.path}/references/${id}`));
+      asked.catch(() => this.small.delete(id));
+      this.small.set(id, asked);
+    }
+    return this.small.get(id);
+  }
+
+  /** Where the server tells what was taken of the picture that is shown. */
+  get takenPath() {
+    return `${this.path}/taken`;
+  }
+
+  async taken() {
+    return postJson(this.takenPath, { references: await this.ids() });
+  }
+
+  async takenVeil() {
+    return postBlob(`${this.takenPath}/veil`, { references: await this.ids() });
   }
 
   history() {

@@ -9,7 +9,7 @@ const LOOKS = 3;
 export class Film extends Edited {
   /** `info` is what the server said of the film; `usual` the settings it begins with; `kept` what it was `toJson`. */
   constructor(info, name, usual, kept = null) {
-    super(name, { ...usual, hints: [] }, kept);
+    super(name, { ...usual, hints: [], references: [] }, kept);
     this.still = 0;
     /** @type {?number[]} */
     this.times = null;
@@ -34,13 +34,14 @@ export class Film extends Edited {
   open(info) {
     this.info = info;
     this.path = `/v1/jobs/${info.id}`;
+    this.opensAnew();
     this.shown = null;
     this.opened = true;
   }
 
   /** Whether work would be lost if the page was left. */
   get unsaved() {
-    return this.busy || (this.state === "done" && !this.saved) || (this.state === "held" && this.now.hints.length > 0);
+    return this.busy || (this.state === "done" && !this.saved) || (this.state === "held" && this.now.hints.length + this.now.references.length > 0);
   }
 
   /** Seconds that are left, or null while nobody can tell. */
@@ -67,6 +68,15 @@ export class Film extends Edited {
     return settings.hints.filter((hint) => hint.time === this.time);
   }
 
+  /** The references that are for the still that is chosen. */
+  shownReferences(settings = this.settings) {
+    return super.shownReferences(settings).filter(({ time }) => (time ?? null) === null || time === this.time);
+  }
+
+  get takenPath() {
+    return `${this.path}/stills/${this.still}/taken`;
+  }
+
   withHints(hints) {
     const others = this.now.hints.filter((hint) => hint.time !== this.time);
     return { hints: [...others, ...hints.map((hint) => ({ ...hint, time: this.time }))] };
@@ -90,7 +100,7 @@ export class Film extends Edited {
   async request() {
     await this.findStills();
     const hints = this.shownHints().map(({ points, color, width }) => ({ points, color, width }));
-    return [`${this.path}/stills/${this.still}`, { ...this.values(), hints }];
+    return [`${this.path}/stills/${this.still}`, { ...this.values(), hints, references: await this.ids() }];
   }
 
   before() {
@@ -102,13 +112,16 @@ export class Film extends Edited {
   }
 
   thumbnail() {
-    return postBlob(`${this.path}/stills/0`, this.values());
+    return postBlob(`${this.path}/stills/0`, { ...this.values(), references: [] });
   }
 
   async start(more, onChange) {
     this.saved = false;
     this.newest = null;
-    this.info = await postJson(`${this.path}/start`, { ...more, ...this.values(this.now), hints: this.now.hints });
+    const used = super.shownReferences(this.now);
+    await this.ids(used);
+    const references = used.map(({ id, time }) => ({ id, time: time ?? null }));
+    this.info = await postJson(`${this.path}/start`, { ...more, ...this.values(this.now), hints: this.now.hints, references });
     await this.watch(onChange);
   }
 

@@ -51,9 +51,7 @@ export class FilmView {
   async stills(mine) {
     const times = await mine.findStills();
     if (this.current() !== mine) return;
-    const whole = times.map(clockWords);
-    const names = new Set(whole).size === times.length ? whole : times.map((seconds) => `${seconds.toFixed(1)} s`);
-    const buttons = names.map((name, number) =>
+    const buttons = stillNames(times).map((name, number) =>
       element("button", {
         type: "button",
         textContent: name,
@@ -136,6 +134,12 @@ export class FilmView {
       button.setAttribute("aria-pressed", String(button.dataset.film ? shown : !shown && index === film.still));
     });
   }
+}
+
+/** Names of stills: their times as players show them, or in seconds where two would be the same. */
+export function stillNames(times) {
+  const whole = times.map(clockWords);
+  return new Set(whole).size === times.length ? whole : times.map((seconds) => `${seconds.toFixed(1)} s`);
 }
 
 /** A time as players show it: 0:05, 1:02:03. */

@@ -61,6 +61,7 @@ export class Hints {
     $("hints-box").hidden = hints.length === 0;
     $("hints").replaceChildren(
       ...hints.map((hint, index) => {
+        const darken = this.current().pale.includes(index) || hint.darken;
         const dot = element("span", { className: "dot" });
         dot.style.backgroundColor = hint.color;
         const name = `${colorName(hint.color)}${hint.points.length > 1 ? ", brushed" : ""}`;
@@ -70,9 +71,25 @@ export class Hints {
           ariaLabel: `Remove colour ${index + 1}, ${name}`,
           onclick: () => this.remove(index),
         });
-        return element("li", {}, dot, element("span", { textContent: name }), remove);
+        const parts = [dot, element("span", { textContent: name }), remove];
+        if (darken) parts.push(this.darkening(hint, index));
+        return element("li", {}, ...parts);
       }),
     );
+  }
+
+  /** Where a place is too bright for a colour: what to do about it. */
+  darkening(hint, index) {
+    const box = element("input", {
+      type: "checkbox",
+      checked: Boolean(hint.darken),
+      onchange: () => {
+        const work = this.current();
+        const darken = box.checked;
+        this.change(work.withHints(work.shownHints(work.now).map((other, at) => (at === index ? { ...other, darken } : other))));
+      },
+    });
+    return element("label", { className: "check faint" }, box, "Too bright here to show it: darken the place");
   }
 
   /** List the places where knowing the colour helps most. */
@@ -110,15 +127,15 @@ export class Hints {
     this.marks();
   }
 
-  add(points, color) {
-    this.change(this.with(points, color));
+  add(points, color, darken = false) {
+    this.change(this.with(points, color, darken));
     say(`Set: ${colorName(color)}.`);
   }
 
   /** The change of settings that adds a hint. */
-  with(points, color) {
+  with(points, color, darken = false) {
     const work = this.current();
-    const hint = { points, color, width: points.length > 1 ? Number($("brush-width").value) : 0 };
+    const hint = { points, color, width: points.length > 1 ? Number($("brush-width").value) : 0, ...(darken ? { darken } : {}) };
     return work.withHints([...work.shownHints(work.now), hint]);
   }
 
@@ -144,11 +161,12 @@ export class Hints {
       y,
       colors,
       luma: this.stage.lumaAt(x, y),
-      onTry: (color) => {
-        mine.try(color && this.with(points, color));
+      mayDarken: mine.times === undefined, // the luma of films stays as it is
+      onTry: (color, darken) => {
+        mine.try(color && this.with(points, color, darken));
         this.preview();
       },
-      onChosen: (color) => this.add(points, color),
+      onChosen: (color, darken) => this.add(points, color, darken),
       onClosed: () => this.stage.point(null),
     });
     this.stage.point(x, y);

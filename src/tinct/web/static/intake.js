@@ -2,8 +2,8 @@
 
 import { $ } from "./dom.js";
 
-/** Hand every file that comes in to `files.add`. */
-export function listen(files) {
+/** Hand every file that comes in to `files.add`, and what is dropped beside the picture to `references.add`. */
+export function listen(files, references) {
   for (const id of ["pick", "add"]) $(id).addEventListener("click", () => $("file-input").click());
   $("camera").addEventListener("click", () => $("camera-input").click());
   for (const id of ["file-input", "camera-input"]) {
@@ -13,14 +13,18 @@ export function listen(files) {
     });
   }
   let inside = 0;
-  addEventListener("dragenter", () => document.body.classList.toggle("dragging", (inside += 1) > 0));
+  addEventListener("dragenter", () => {
+    document.body.classList.toggle("dragging", (inside += 1) > 0);
+    if (inside === 1) $("panel").scrollTop = 0; // where references are dropped
+  });
   addEventListener("dragleave", () => document.body.classList.toggle("dragging", (inside -= 1) > 0));
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {
     event.preventDefault();
     inside = 0;
     document.body.classList.remove("dragging");
-    files.add([...event.dataTransfer.files]);
+    const beside = /** @type {Element} */ (event.target).closest?.("#panel") && !$("references-box").hidden;
+    (beside ? references : files).add([...event.dataTransfer.files]);
   });
   addEventListener("paste", (event) => {
     const pasted = [...(event.clipboardData?.files ?? [])];

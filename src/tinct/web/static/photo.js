@@ -15,8 +15,8 @@ export class Photo extends Edited {
     this.veilImage = null;
     /** @type {?{x: number, y: number, colors: string[]}[]} */
     this.suggested = null;
-    /** @type {?{number: number, name: string}[]} */
-    this.others = null;
+    /** By references. @type {Map<string, {number: number, name: string}[]>} */
+    this.others = new Map();
     this.open(info);
   }
 
@@ -30,6 +30,7 @@ export class Photo extends Edited {
     this.info = info;
     this.usual = usualOf(info);
     this.path = `/v1/edits/${info.id}`;
+    this.opensAnew();
     this.opened = true;
     this.shown = null;
   }
@@ -50,10 +51,10 @@ export class Photo extends Edited {
   }
 
   /** What the server takes of settings. */
-  body(settings = this.settings) {
+  async body(settings = this.settings) {
     const { hints, saturation, reading } = settings;
-    /** @type {Partial<import("./edited.js").Settings>} */
-    const body = { hints, saturation, reading };
+    /** @type {Record<string, any>} */
+    const body = { hints, saturation, reading, references: await this.ids(this.shownReferences(settings)) };
     if (settings.temperature !== null) body.temperature = settings.temperature;
     if (settings.caution !== null) body.caution = settings.caution;
     return body;
@@ -61,7 +62,7 @@ export class Photo extends Edited {
 
   /** @returns {Promise<[string, object]>} */
   async request() {
-    return [`${this.path}/preview`, this.body()];
+    return [`${this.path}/preview`, await this.body()];
   }
 
   async before() {
@@ -83,24 +84,25 @@ export class Photo extends Edited {
     return (await getJson(`${this.path}/colors?x=${x.toFixed(3)}&y=${y.toFixed(3)}`)).colors;
   }
 
-  thumbnail() {
-    return postBlob(`${this.path}/preview`, { ...this.body(this.now), edge: 160 });
+  async thumbnail() {
+    return postBlob(`${this.path}/preview`, { ...(await this.body(this.now)), edge: 160 });
   }
 
   /** The usual colours, and others that the network finds plausible, too. */
   async readings() {
-    this.others ??= await getJson(`${this.path}/readings`);
-    return [{ number: 0, name: "Usual" }, ...this.others];
+    const query = (await this.ids(this.shownReferences(this.now))).map((id) => `references=${id}`).join("&");
+    if (!this.others.has(query)) this.others.set(query, await getJson(`${this.path}/readings?${query}`));
+    return [{ number: 0, name: "Usual" }, ...this.others.get(query)];
   }
 
   /** Another reading, small, with everything else as it is set. */
-  readingImage(reading) {
-    return postBlob(`${this.path}/preview`, { ...this.body({ ...this.now, reading }), edge: 220 });
+  async readingImage(reading) {
+    return postBlob(`${this.path}/preview`, { ...(await this.body({ ...this.now, reading })), edge: 220 });
   }
 
   async save(format) {
     const { now } = this;
-    const blob = await postBlob(`${this.path}/save`, { ...this.body(now), format });
+    const blob = await postBlob(`${this.path}/save`, { ...(await this.body(now)), format });
     this.savedAs = now;
     return blob;
   }
@@ -111,5 +113,5 @@ export class Photo extends Edited {
 }
 
 function usualOf({ temperature, caution, saturation }) {
-  return { temperature, caution, saturation: saturation ?? 1, reading: 0, hints: [] };
+  return { temperature, caution, saturation: saturation ?? 1, reading: 0, hints: [], references: [] };
 }

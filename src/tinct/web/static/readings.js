@@ -11,6 +11,7 @@ export class Readings {
     this.current = current;
     this.choose = choose;
     this.timer = 0;
+    this.listed = "";
     this.draw = careful((photo) => this.drawAll(photo));
     this.list = careful((photo) => this.makeList(photo));
   }
@@ -23,6 +24,7 @@ export class Readings {
 
   async makeList(photo) {
     if (photo.usual.temperature === null) return;
+    const wanted = JSON.stringify(photo.now.references);
     const found = await photo.readings();
     if (this.current() !== photo) return;
     $("readings-box").hidden = found.length < 2;
@@ -32,6 +34,7 @@ export class Readings {
       button.dataset.reading = String(number);
       return button;
     });
+    this.listed = wanted;
     $("readings").replaceChildren(...buttons);
     this.update(photo);
     await this.draw(photo);
@@ -44,14 +47,16 @@ export class Readings {
     }
   }
 
-  /** Settings or hints have changed for good: the small pictures follow in a moment. */
+  /** Settings or hints have changed for good: the small pictures follow in a moment; with other references, others do. */
   changed(photo) {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.draw(photo), LATER);
+    const others = JSON.stringify(photo.now.references) !== this.listed;
+    if (others) this.clear();
+    this.timer = setTimeout(() => (others ? this.list(photo) : this.draw(photo)), LATER);
   }
 
   async drawAll(photo) {
-    const { reading: _, ...settings } = photo.body(photo.now);
+    const { reading: _, ...settings } = photo.now;
     const wanted = JSON.stringify(settings);
     for (const button of [...$("readings").children]) {
       if (this.current() !== photo || !photo.opened || !button.isConnected) return;

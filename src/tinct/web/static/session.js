@@ -51,6 +51,7 @@ export async function restore(files) {
       continue;
     }
     item.kept = null;
+    item.work.opensAnew(true);
     if (list[index].chosen) files.chosen = item;
     await files.opened(item);
   }

@@ -2,6 +2,7 @@
 
 import { $, show } from "./dom.js";
 import { drawMarks } from "./marks.js";
+import { pairMark } from "./references.js";
 import { Viewport } from "./viewport.js";
 
 const HELP = {
@@ -84,9 +85,20 @@ export class Stage {
     $("veil").hidden = !blob;
   }
 
+  showTaken(blob) {
+    if (blob) show($("taken-veil"), blob);
+    $("taken-veil").hidden = !blob;
+  }
+
+  /** Letters at the places that take their colours from a reference. */
+  setPairs(pairs) {
+    $("pairs").replaceChildren(...pairs.map((pair) => pairMark(pair, pair.x, pair.y)));
+  }
+
   clear() {
-    for (const id of ["after", "before", "veil"]) $(id).removeAttribute("src");
-    for (const id of ["after", "before", "veil", "cross"]) $(id).hidden = true;
+    for (const id of ["after", "before", "veil", "taken-veil"]) $(id).removeAttribute("src");
+    for (const id of ["after", "before", "veil", "taken-veil", "cross"]) $(id).hidden = true;
+    this.setPairs([]);
     this.setMarks([], [], {});
     this.clearPaint();
   }

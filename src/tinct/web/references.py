@@ -1,0 +1,91 @@
+"""Colour pictures sent to take colours from, kept with a photograph or film under the digest of their content.
+
+So one that is sent again, as after the server has dropped a photograph, has the name that settings know it by.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from tinct.coloring.hints.reference import read_references
+from tinct.coloring.photo.colorizer import Colorizer
+from tinct.errors import SettingError, TinctError
+from tinct.web.problems import Problem, problem_of
+from tinct.web.receive import receive_picture
+from tinct.web.settings import Limits
+
+# Used at one time; and kept, since settings may be taken back to earlier ones.
+MOST_REFERENCES, MOST_KEPT = 8, 24
+_DIGITS = 16
+
+
+class References:
+    """Those of one photograph or film. Several threads may use one at once.
+
+    Attributes:
+        sent: the names of those that came with the photograph or film itself.
+    """
+
+    def __init__(self, folder: Path, colorizer: Colorizer) -> None:
+        """Keep references in a folder of the store."""
+        self.sent: tuple[str, ...] = ()
+        self._folder = folder
+        self._colorizer = colorizer
+        self._paths: dict[str, Path] = {}
+        self._guard = threading.Lock()
+
+    def add(self, file: BinaryIO, limits: Limits) -> str:
+        """Store a reference that was sent, and return its name.
+
+        Raises:
+            Problem: it is no picture (415), has too many pixels (413), has no colours, is one too many, or the model
+                cannot compare pictures (422).
+        """
+        file.seek(0)
+        name = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]  # type: ignore[arg-type]
+        path = self._folder / f"reference-{name}"
+        with self._guard:
+            if name in self._paths:
+                return name
+            if len(self._paths) >= MOST_KEPT:
+                raise Problem(422, f"reference: at most {MOST_KEPT} can be kept with one photograph or film.")
+        try:
+            receive_picture(file, path, limits)
+            read_references((path,), self._colorizer.session, size=self._colorizer.session.card.working_size)
+        except BaseException as error:
+            path.unlink(missing_ok=True)
+            if isinstance(error, TinctError):
+                told = problem_of(error, hidden=(str(path),))
+                raise Problem(told.status, str(told.detail).replace("The file", "The reference")) from error
+            raise
+        with self._guard:
+            self._paths[name] = path
+        return name
+
+    def add_all(self, files: Sequence[BinaryIO], limits: Limits) -> None:
+        """Store the references that came with the photograph or film; raise Problem as `add`."""
+        check_count(len(files))
+        self.sent = tuple(dict.fromkeys(self.add(file, limits) for file in files))
+
+    def paths(self, names: Sequence[str] | None) -> tuple[str, ...]:
+        """Return the files of these names, or without them of those that came with the photograph or film.
+
+        Raises:
+            SettingError: there is none of a name.
+        """
+        chosen = self.sent if names is None else tuple(names)
+        with self._guard:
+            unknown = [name for name in chosen if name not in self._paths]
+            if unknown:
+                raise SettingError(f"references: there is no {unknown[0]} here; send it first")
+            return tuple(str(self._paths[name]) for name in chosen)
+
+
+def check_count(count: int) -> None:
+    """Raise Problem (422) for more references than are used at one time."""
+    if count > MOST_REFERENCES:
+        raise Problem(422, f"reference: at most {MOST_REFERENCES} can be used at one time, not {count}.")

@@ -1,0 +1,186 @@
+"""References of photographs that are open and of films: sent, shown, and what was taken from where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, File, Request, UploadFile
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from tinct.coloring.hints.reference import Taken
+from tinct.coloring.photo.editor import Editor
+from tinct.media.image.picture import open_picture
+from tinct.web import pictures
+from tinct.web.problems import described
+from tinct.web.references import References
+from tinct.web.routes.edits import ReferenceNames
+from tinct.web.service import Service, Shared
+
+router = APIRouter(prefix="/v1", tags=["references"])
+
+Sent = Annotated[UploadFile, File(description="A colour picture of the same thing, or of one of its kind.")]
+_JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
+_PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
+_ERRORS = described(404, 415, 503, 507)
+
+# Longest edge at which a reference is shown.
+_SHOWN_EDGE = 480
+# Places that are marked in a picture, how far apart at least, and how surely at least something is taken there.
+_MOST_MATCHES, _APART, _SUREST = 5, 0.2, 0.3
+
+
+class SentReference(BaseModel):
+    """A reference that is kept with a photograph or a film."""
+
+    id: str = Field(description="Id by which settings name it, the same for the same file.")
+
+
+class Chosen(BaseModel):
+    """References that are asked about."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    references: ReferenceNames | None = Field(default=None, description="Their ids; without it, those sent at first.")
+
+
+class MatchedPlace(BaseModel):
+    """A place of the picture, and the place of the reference that it takes its colours from, in per cent of each."""
+
+    x: float = Field(ge=0, le=100)
+    y: float = Field(ge=0, le=100)
+    from_x: float = Field(ge=0, le=100)
+    from_y: float = Field(ge=0, le=100)
+    same: bool = Field(description="Whether it is the same thing seen again, or one of its kind.")
+    confidence: float = Field(ge=0, le=1, description="How sure that is, 0..1.")
+
+
+class TakenFrom(BaseModel):
+    """What a picture takes from one reference."""
+
+    id: str = Field(description="Id of the reference.")
+    color: str = Field(description="Colour that marks it in the veil.", examples=[pictures.MARKS[0]])
+    same: float = Field(description="Share of the picture whose colours are those of the same thing, 0..1.")
+    kind: float = Field(description="Share of it where those of a thing of its kind count, 0..1.")
+    matches: list[MatchedPlace] = Field(description="The surest places, far from each other.")
+
+
+@router.post("/edits/{name}/references", status_code=201, responses=_ERRORS)
+async def add_to_edit(request: Request, service: Shared, name: str, reference: Sent) -> SentReference:
+    """Send a reference for a photograph that is open; settings then name it by its id."""
+    return await _added(request, service, service.edits.work(name, lambda edit: edit.references), reference)
+
+
+@router.post("/jobs/{name}/references", status_code=201, responses=_ERRORS)
+async def add_to_job(request: Request, service: Shared, name: str, reference: Sent) -> SentReference:
+    """Send a reference for a film; settings then name it by its id."""
+    return await _added(request, service, service.jobs.find(name).references, reference)
+
+
+@router.get("/edits/{name}/references/{reference}", response_class=Response, responses={**_JPEG, **_ERRORS})
+async def of_edit(request: Request, service: Shared, name: str, reference: str) -> Response:
+    """Show a reference of a photograph, small."""
+    return await _shown(request, service, service.edits.work(name, lambda edit: edit.references), reference)
+
+
+@router.get("/jobs/{name}/references/{reference}", response_class=Response, responses={**_JPEG, **_ERRORS})
+async def of_job(request: Request, service: Shared, name: str, reference: str) -> Response:
+    """Show a reference of a film, small."""
+    return await _shown(request, service, service.jobs.find(name).references, reference)
+
+
+@router.post("/edits/{name}/taken", responses=_ERRORS)
+async def taken_by_edit(request: Request, service: Shared, name: str, chosen: Chosen) -> list[TakenFrom]:
+    """List what a photograph takes from each reference, and from where."""
+
+    def work() -> list[TakenFrom]:
+        return service.edits.work(name, lambda edit: _told(edit.editor, edit.references, chosen))
+
+    return await service.work(request, work)
+
+
+@router.post("/edits/{name}/taken/veil", response_class=Response, responses={**_PNG, **_ERRORS})
+async def veil_of_edit(request: Request, service: Shared, name: str, chosen: Chosen) -> Response:
+    """Show where a photograph takes colours, as a veil to lay over it: of each reference in its colour."""
+
+    def work() -> bytes:
+        return service.edits.work(name, lambda edit: _veil(edit.editor, edit.references, chosen))
+
+    return await _png(request, service, work)
+
+
+@router.post("/jobs/{name}/stills/{number}/taken", responses=_ERRORS)
+async def taken_by_still(request: Request, service: Shared, name: str, number: int, chosen: Chosen) -> list[TakenFrom]:
+    """List what a still of a film takes from each reference, and from where."""
+    job = service.jobs.find(name)
+
+    def work() -> list[TakenFrom]:
+        return service.jobs.with_still(job, number, lambda still: _told(still, job.references, chosen))
+
+    return await service.work(request, work)
+
+
+@router.post("/jobs/{name}/stills/{number}/taken/veil", response_class=Response, responses={**_PNG, **_ERRORS})
+async def veil_of_still(request: Request, service: Shared, name: str, number: int, chosen: Chosen) -> Response:
+    """Show where a still of a film takes colours, as a veil to lay over it: of each reference in its colour."""
+    job = service.jobs.find(name)
+
+    def work() -> bytes:
+        return service.jobs.with_still(job, number, lambda still: _veil(still, job.references, chosen))
+
+    return await _png(request, service, work)
+
+
+async def _added(request: Request, service: Service, references: References, sent: UploadFile) -> SentReference:
+    return SentReference(id=await service.work(request, lambda: references.add(sent.file, service.limits)))
+
+
+async def _shown(request: Request, service: Service, references: References, name: str) -> Response:
+    def work() -> bytes:
+        (path,) = references.paths((name,))
+        return pictures.jpeg(pictures.before(open_picture(path), edge=_SHOWN_EDGE))
+
+    return Response(await service.work(request, work), media_type="image/jpeg")
+
+
+async def _png(request: Request, service: Service, work: Callable[[], bytes]) -> Response:
+    return Response(await service.work(request, work), media_type="image/png")
+
+
+def _veil(editor: Editor, references: References, chosen: Chosen) -> bytes:
+    return pictures.taken_overlay(editor.taken(references.paths(chosen.references)))
+
+
+def _told(editor: Editor, references: References, chosen: Chosen) -> list[TakenFrom]:
+    names = references.sent if chosen.references is None else chosen.references
+    return [
+        TakenFrom(
+            id=name,
+            color=pictures.MARKS[number % len(pictures.MARKS)],
+            same=round(float(part.same.mean()), 3),
+            kind=round(float(part.kind.mean()), 3),
+            matches=_matches(part),
+        )
+        for number, (name, part) in enumerate(zip(names, editor.taken(references.paths(names)), strict=True))
+    ]
+
+
+def _matches(part: Taken) -> list[MatchedPlace]:
+    """Return the surest places, the same thing before one of its kind, none near another."""
+    height, width = part.same.shape
+    weight = np.maximum(part.same, part.kind / 2)
+    found: list[MatchedPlace] = []
+    for place in np.argsort(-weight, axis=None, kind="stable"):
+        row, column = divmod(int(place), width)
+        sure = float(max(part.same[row, column], part.kind[row, column]))
+        if len(found) == _MOST_MATCHES or sure < _SUREST:
+            break
+        x, y = round(100 * (column + 0.5) / width, 2), round(100 * (row + 0.5) / height, 2)
+        if all(np.hypot(x - other.x, y - other.y) >= 100 * _APART for other in found):
+            from_x, from_y = (round(100 * float(value), 2) for value in part.places[row, column])
+            same = bool(part.same[row, column] >= part.kind[row, column])
+            match = MatchedPlace(x=x, y=y, from_x=from_x, from_y=from_y, same=same, confidence=round(sure, 3))
+            found.append(match)
+    return found
