@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tinct.coloring.directions import ShotSettings, load_shots, skeleton
+from tinct.coloring.settings import VideoSettings
 from tinct.errors import InputError, UnreadableError
 
 
@@ -82,3 +84,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "text.json").write_text("{no")
     with pytest.raises(UnreadableError, match="is no JSON"):
         load_shots(tmp_path / "text.json")
+
+
+def test_a_reference_of_a_shot_is_one_for_its_first_frame() -> None:
+    shots = (ShotSettings(frame=0), ShotSettings(frame=8, references=("a.png", "b.png")))
+    settings = VideoSettings(references=("c.png",), shots=shots)
+    assert settings.references == ("c.png", "8@a.png", "8@b.png")
+    assert replace(settings, crf=20).references == settings.references
