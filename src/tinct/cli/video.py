@@ -166,7 +166,8 @@ def _colorize_many(
     as_json: bool,
 ) -> None:
     from tinct.coloring.film.folder import count_unseen
-    from tinct.coloring.film.many import FilmRow, colorize_videos
+    from tinct.coloring.film.many import colorize_videos
+    from tinct.coloring.film.row import FilmRow
 
     with progress_of_steps("Colorizing") as show:
 

@@ -16,7 +16,8 @@ from media.video import clips
 from tinct.actors import Processes
 from tinct.coloring.film import segments, spread
 from tinct.coloring.film.folder import is_folder_of_films
-from tinct.coloring.film.many import FilmRow, colorize_videos
+from tinct.coloring.film.many import colorize_videos
+from tinct.coloring.film.row import FilmRow
 from tinct.coloring.photo.manifest import opened
 from tinct.coloring.photo.status import read_manifest, summarize
 from tinct.coloring.settings import VideoSettings

@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tinct.actors import Engine, Processes, chosen_processes
-from tinct.coloring.film.colorize import VideoResult, colorize_video
 from tinct.coloring.film.folder import find_films, with_targets
-from tinct.coloring.film.parts import clear_finished
-from tinct.coloring.film.work import OnFrame
+from tinct.coloring.film.row import FilmRow, film_done
+from tinct.coloring.film.spread import spread
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.photo.manifest import look_whole, opened
+from tinct.coloring.photo.manifest import opened
 from tinct.coloring.photo.row import Outcome, Row
 from tinct.coloring.photo.run import NO_SETTINGS, decided_steps, note_outcome, run_of
-from tinct.coloring.photo.verdict import KEEP, REPLACE, Step
+from tinct.coloring.photo.verdict import Step
 from tinct.coloring.settings import Decoding, VideoSettings
-from tinct.errors import SettingError, TinctError
+from tinct.errors import SettingError
 from tinct.files import make_folder
 from tinct.stopping import kept_if_stopped
 
 # Of no effect on a film's pictures, or not for several films.
 _NO_SETTINGS = (*NO_SETTINGS, "views", "hints", "shots", "update", "overwrite")
-
-
-@dataclass(frozen=True)
-class FilmRow(Row):
-    """What became of one film: a `Row`, and of one that was colorized all of the result."""
-
-    film: VideoResult | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as plain JSON values, with those of the result."""
-        plain = Row(self.source, self.target, self.status, self.message, self.width, self.height, self.seconds)
-        return {**plain.to_json(), **(self.film.to_json() if self.film is not None else {})}
 
 
 def colorize_videos(
@@ -133,70 +119,11 @@ def _outcomes(
     on_frame: Callable[[Path, int, int | None], object] | None,
 ) -> Generator[Outcome, None, None]:
     if processes is not None:
-        from tinct.coloring.film.spread import spread
-
         yield from spread(steps, settings, colorizer, processes)
         return
     for step in steps:
         show = None if on_frame is None else partial(on_frame, step.job.source)
         yield film_done(step, settings, colorizer, on_frame=show)
-
-
-def film_done(step: Step, settings: VideoSettings, colorizer: Colorizer, *, on_frame: OnFrame | None = None) -> Outcome:
-    """Colorize one film of many, where that is to be done; every failure becomes a row."""
-    step, outcome = looked(step)
-    if outcome.row.status:
-        return outcome
-    start = time.perf_counter()
-    job = step.job
-    assert job.target is not None
-    try:
-        make_folder(job.target.parent)
-        chosen = replace(settings, overwrite=step.verdict.action == REPLACE)
-        result = colorize_video(job.source, job.target, settings=chosen, colorizer=colorizer, on_frame=on_frame)
-    except Exception as error:  # one film's failure, of whatever kind, must not end the folder
-        return replace(outcome, row=failed(step, error, seconds=time.perf_counter() - start))
-    return replace(outcome, row=made(result))
-
-
-def needs_no_look(step: Step) -> bool:
-    """Return whether nothing is to be done, whatever the film holds."""
-    return step.job.status != "" or step.job.target is None or (step.verdict.action == KEEP and step.sha256 is None)
-
-
-def looked(step: Step) -> tuple[Step, Outcome]:
-    """Look at a film, and settle what is to be done; the outcome has a status where that is nothing."""
-    job = step.job
-    if job.status or job.target is None:
-        return step, Outcome(step, FilmRow(job.source, None, job.status or "failed", job.message))
-    picture = None
-    if step.noted and (step.sha256 is not None or step.verdict.action != KEEP):
-        picture = look_whole(job.source)
-        step = step.told(picture)
-    if step.verdict.action != KEEP:
-        return step, Outcome(step, FilmRow(job.source, job.target, ""), picture)
-    clear_finished(job.target)
-    message = f"{job.target} is there already; {step.verdict.message or 'replace it with --overwrite'}"
-    return step, Outcome(step, FilmRow(job.source, job.target, "exists", message), picture)
-
-
-def made(result: VideoResult) -> FilmRow:
-    """Return the row of a film that was colorized."""
-    told = "; ".join((*result.notices, *result.problems))
-    place = result.width, result.height, result.seconds
-    return FilmRow(result.source, result.target, "colorized", told, *place, film=result)
-
-
-def failed(step: Step, error: Exception, *, seconds: float = 0.0) -> FilmRow:
-    """Return the row of a film that could not be colorized."""
-    source = step.job.source
-    if isinstance(error, TinctError):
-        message = str(error)
-    elif isinstance(error, MemoryError):
-        message = f"{source}: not enough memory"
-    else:
-        message = f"{source}: unexpected {type(error).__name__}: {' '.join(str(error).split())}"
-    return FilmRow(source, None, "failed", message, seconds=seconds)
 
 
 def _film_row(row: Row) -> FilmRow:
