@@ -26,6 +26,7 @@ from tinct.color.statistics import as_unit_rgb
 from tinct.errors import InputError, MissingExtraError, OutputError, TinctError, TooLargeError, UnreadableError
 from tinct.files import written_beside
 from tinct.media.image import formats, notes
+from tinct.media.image.cut_short import open_or_complete
 from tinct.media.image.damage import SHIFTED, fail_on, found_damage, has_data_left
 from tinct.media.image.decoders import REMARK, UnsupportedError
 from tinct.media.image.embedding import embed, fitted
@@ -57,6 +58,7 @@ class Picture:
         lossless: whether its pixels are known to be stored without loss.
         page: which of a TIFF file's pictures it is, from 0.
         directory: where that one's tags lie in the file; 0 where it is the first or no TIFF file.
+        saved: the file made whole, where it ends too soon; see `tinct.media.image.cut_short`.
         place: where on the file's picture it lies; None where it is all of it.
         negative: whether its values are inverted when they are read; transparency never is.
         strict: whether a damaged picture is refused; else what its decoder can save is used, and `remarks` say so.
@@ -74,6 +76,7 @@ class Picture:
     lossless: bool
     page: int = 0
     directory: int = 0
+    saved: bytes | None = None
     place: Place | None = None
     negative: bool = False
     strict: bool = False
@@ -92,7 +95,7 @@ class Picture:
 
     def _open(self, content: bytes | None = None, **options: Any) -> pyvips.Image:
         options.setdefault("fail_on", "none" if self._damage else fail_on(self.loader))
-        return open_image(content or self.source, page=self.page, access="sequential", **options)
+        return open_image(content or self.saved or self.source, page=self.page, access="sequential", **options)
 
     def _saved(self, error: pyvips.Error) -> None:
         """Find out what can be saved after a reading failed; raise UnreadableError where that is nothing."""
@@ -150,7 +153,7 @@ class Picture:
             UnreadableError: the file cannot be read any more.
         """
         try:
-            return read_metadata(self.source, self._open(), directory=self.directory)
+            return read_metadata(self.saved or self.source, self._open(), directory=self.directory)
         except pyvips.Error as error:
             raise _unreadable(self.name, error) from error
         except OSError as error:
@@ -293,7 +296,7 @@ def open_picture(
     name = "the picture" if isinstance(place, bytes) else str(place)
     head = _head(place, name)
     try:
-        image = open_image(place, page=page or 0, most_pixels=most_pixels, access="sequential", fail_on="none")
+        image, saved = open_or_complete(place, page=page or 0, most_pixels=most_pixels)
     except (MissingExtraError, pyvips.Error) as error:
         raise _not_opened(name, error) from error
     width, height = (image.width, image.height)[:: -1 if orientation_of(image) >= 5 else 1]
@@ -305,7 +308,7 @@ def open_picture(
     loader = str(image.get("vips-loader")) if image.get_typeof("vips-loader") else ""
     first_only = left_out(place, image) if page is None else ""
     read_as = str(image.get(REMARK)) if image.get_typeof(REMARK) else ""
-    return Picture(
+    result = Picture(
         source=place,
         name=name,
         width=width,
@@ -318,9 +321,13 @@ def open_picture(
         lossless=formats.is_lossless(loader, head),
         page=page or 0,
         directory=directory_of(place, page or 0),
+        saved=saved.content if saved is not None else None,
         negative=negative,
         strict=strict,
     )
+    if saved is not None:
+        result._note(saved.damage)
+    return result
 
 
 def check_target(target: Path, source: Path | bytes, *, overwrite: bool) -> None:

@@ -1,0 +1,219 @@
+"""Files that end too soon, of kinds whose decoders take whole files only: what is missing is made up, and told.
+
+Their decoders go through the data in the order of the picture's rows, so what lies before the end comes out as it was.
+How far that reaches is seen by making up the missing bytes in two ways: rows that do not depend on them are whole.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from tinct.media.image.decoders import HEAD, UnsupportedError, other_kind
+from tinct.media.image.opening import open_image
+from tinct.media.image.sizes import TooManyPixelsError
+
+_LEAST = 10  # per cent of a picture's rows that are worth saving
+# Rows whose mean difference is no more than this, in 8-bit steps, are alike.
+_ALIKE = 0.5
+_MOST_BYTES = 256 << 20
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A file made whole: its bytes, and what a person should know."""
+
+    content: bytes
+    damage: str
+
+
+def open_or_complete(source: Path | bytes, *, page: int, most_pixels: int) -> tuple[pyvips.Image, Saved | None]:
+    """Open a picture to read its header, as `open_image` does; one that ends too soon is made whole first."""
+    options: dict[str, Any] = {"access": "sequential", "fail_on": "none", "most_pixels": most_pixels}
+    try:
+        image = open_image(source, page=page, **options)
+        loader = str(image.get("vips-loader")) if image.get_typeof("vips-loader") else ""
+        # Of AVIF files the header alone is read here, which lies before what is missing.
+        if not loader.startswith("heifload") or _missing(content := _content(source)) is None:
+            return image, None
+    except (TooManyPixelsError, UnsupportedError):
+        raise
+    except pyvips.Error:
+        content = _content(source)
+        saved = completed_file(content, most_pixels=most_pixels)
+        if saved is None:
+            raise
+        return open_image(saved.content, **options), saved
+    saved = completed_file(content, most_pixels=most_pixels)
+    return (image, None) if saved is None else (open_image(saved.content, **options), saved)
+
+
+def _content(source: Path | bytes) -> bytes:
+    try:
+        return source if isinstance(source, bytes) else source.read_bytes()
+    except OSError as error:
+        raise pyvips.Error(str(error.strerror)) from error
+
+
+def completed_file(content: bytes, *, most_pixels: int) -> Saved | None:
+    """Return a WebP, AVIF, HEIC, JPEG 2000, BMP or PNM file that ends too soon made whole; None if nothing is saved.
+
+    Args:
+        content: the file.
+        most_pixels: what is larger is not decoded.
+    """
+    missing = _missing(content) if len(content) <= _MOST_BYTES else None
+    if missing is None:
+        return None
+    body, count, wrap = missing
+    noise = np.random.default_rng(_SEED).integers(0, 255, count, dtype=np.uint8).tobytes()
+    jp2 = other_kind(content[:HEAD]) == "jp2kload"
+    # What a decoder of JPEG 2000 takes for lying behind the end of its data. Source: ISO/IEC 15444-1, C.3.4.
+    filled = [wrap(body + (b"\xff" if jp2 else b"\0") * count), wrap(body + noise)]
+    try:
+        first, other = (_decoded(made, most_pixels) for made in filled)
+    except (pyvips.Error, ValueError):
+        return None
+    if jp2:
+        said = f"its file ends after {100 * len(body) // (len(body) + count)} % of its data, and detail is missing"
+    else:
+        alike = np.abs(first.pixels.astype(np.int32) - other.pixels).mean(axis=(1, 2)) <= _ALIKE
+        share = int(100 * alike.mean())
+        if share < _LEAST:
+            return None
+        said = f"its file ends too soon, and at most {share} % of its rows are whole"
+    if count == 0:
+        said = "its file ends too soon, but all of its rows are there"
+    return Saved(first.content, f"damaged: {said}")
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    content: bytes
+    pixels: NDArray[np.uint8]
+
+
+def _decoded(content: bytes, most_pixels: int) -> _Decoded:
+    """Decode a file; one that libvips cannot, by FFmpeg, and it becomes a TIFF file."""
+    try:
+        image = open_image(content, most_pixels=most_pixels, fail_on="none")
+        shown = image if image.format == "uchar" else (image / 257).cast("uchar")
+        pixels = shown.numpy()
+    except pyvips.Error:
+        if content[4:12] not in (b"ftypavif", b"ftypmif1"):
+            raise
+        pixels = _by_ffmpeg(content)
+        content = pyvips.Image.new_from_array(pixels, interpretation="srgb").tiffsave_buffer()
+    return _Decoded(content, pixels.reshape(*pixels.shape[:2], -1))
+
+
+def _by_ffmpeg(content: bytes) -> NDArray[np.uint8]:
+    """Decode an AVIF file, (H, W, 3) sRGB; FFmpeg shows what libheif refuses."""
+    import av
+
+    try:
+        with av.open(io.BytesIO(content), "r") as file:
+            frame = next(file.decode(video=0))
+            pixels: NDArray[np.uint8] = np.ascontiguousarray(frame.to_ndarray(format="rgb24"))
+    except (av.FFmpegError, StopIteration, IndexError) as error:
+        raise pyvips.Error("FFmpeg cannot decode it") from error
+    return pixels
+
+
+Missing = tuple[bytes, int, Callable[[bytes], bytes]]
+
+
+def _missing(content: bytes) -> Missing | None:
+    """Return what is there of a file, how many bytes are missing, and what makes a file of both; None for others."""
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return _missing_of_webp(content)
+    kind = other_kind(content[:HEAD])
+    if content[4:8] == b"ftyp":
+        length = max((start + size for start, size, _ in _boxes(content)), default=0)
+    elif kind == "jp2kload":
+        length = _length_of_jp2(content)
+    elif kind == "bmpload":
+        length = int.from_bytes(content[2:6], "little")
+    elif kind == "pnmload":
+        length = _length_of_pnm(content)
+    else:
+        return None
+    return (content, length - len(content), bytes) if 0 < length - len(content) <= _MOST_BYTES else None
+
+
+def _missing_of_webp(content: bytes) -> Missing | None:
+    """Find the chunk of the picture's data; what lies behind it, such as metadata, is left out."""
+    place = 12
+    while place + 8 <= len(content):
+        kind, size = content[place : place + 4], int.from_bytes(content[place + 4 : place + 8], "little")
+        if kind in (b"VP8 ", b"VP8L"):
+            body = content[place : place + 8 + size]
+            missing = 8 + size - len(body)
+            return (body, missing, _riff) if missing <= _MOST_BYTES else None
+        place += 8 + size + size % 2
+    return None
+
+
+def _riff(chunk: bytes) -> bytes:
+    even = chunk + bytes(len(chunk) % 2)
+    return b"RIFF" + (4 + len(even)).to_bytes(4, "little") + b"WEBP" + even
+
+
+def _boxes(content: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield place, size and kind of the boxes of an ISO file; a size of 0 reaches to its end."""
+    place = 0
+    while place + 8 <= len(content):
+        size, kind = int.from_bytes(content[place : place + 4], "big"), content[place + 4 : place + 8]
+        if size == 1:
+            size = int.from_bytes(content[place + 8 : place + 16], "big")
+        yield place, size, kind
+        if size < 8:
+            return
+        place += size
+
+
+def _length_of_jp2(content: bytes) -> int:
+    """Return where the last tile part that begins in a JPEG 2000 file ends, with the mark of the end behind it.
+
+    Source: ISO/IEC 15444-1, A.4.2.
+    """
+    start = content.find(b"\xff\x4f\xff\x51")
+    part = content.find(b"\xff\x90\x00\x0a", start)
+    while part >= 0 and part + 12 <= len(content):
+        size = int.from_bytes(content[part + 6 : part + 10], "big")
+        if size < 14 or part + size > len(content):
+            return part + size + 2
+        part += size
+    return part + 2 if 0 < start < part == len(content) else 0
+
+
+def _length_of_pnm(content: bytes) -> int:
+    fields: list[int] = []
+    place = 2
+    wanted = 2 if content[1:2] == b"4" else 3
+    while len(fields) < wanted and place < min(len(content), 4096):
+        if content[place : place + 1] == b"#":
+            place = content.find(b"\n", place) + 1 or len(content)
+        elif content[place : place + 1].isspace():
+            place += 1
+        else:
+            end = place
+            while content[end : end + 1].isdigit():
+                end += 1
+            if end == place:
+                return 0
+            fields.append(int(content[place:end]))
+            place = end
+    if len(fields) < wanted or content[1:2] not in b"456":
+        return 0
+    row = -(-fields[0] // 8) if wanted == 2 else fields[0] * (3 if content[1:2] == b"6" else 1)
+    deep = 2 if wanted == 3 and fields[2] > 255 else 1
+    return place + 1 + row * deep * fields[1]
