@@ -80,6 +80,18 @@ class Mask:
         return colors
 
 
+def greyed(small: FloatArray, kept: Mask | None, *, width: int, height: int) -> FloatArray:
+    """Return a small copy (h, w, k) of a picture of a size without the colours that are kept: they tell nothing of it.
+
+    Raises:
+        InputError: the mask is for a picture of another form.
+    """
+    if kept is None:
+        return small
+    kept.check(width=width, height=height)
+    return kept.greyed(small)
+
+
 def read_mask(path: str | Path) -> Mask:
     """Read a mask.
 

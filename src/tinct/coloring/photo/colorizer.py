@@ -22,7 +22,7 @@ from tinct.color.resize import shrunk, small_size
 from tinct.color.spaces import FloatArray, rgb_to_lab
 from tinct.color.tones import Tones, normal_tones
 from tinct.coloring.hints.hint import Hint, as_hints
-from tinct.coloring.hints.mask import Mask, read_mask
+from tinct.coloring.hints.mask import Mask, greyed, read_mask
 from tinct.coloring.hints.pointed import PointedThings
 from tinct.coloring.hints.reference import Reference, consulting, read_references
 from tinct.coloring.hints.spreading import place_hints
@@ -267,9 +267,8 @@ class Colorizer:
         if chosen.decoding.negative:
             pixels = arrays.inverted(pixels)
         height, width = pixels.shape[:2]
-        small = chosen._greyed(
-            arrays.small_copy(pixels, small_size(height, width, size=chosen.guide_size)), width, height
-        )
+        small = arrays.small_copy(pixels, small_size(height, width, size=chosen.guide_size))
+        small = greyed(small, chosen.kept, width=width, height=height)
         decoding = chosen.decoding
         scan = look_at(small, frames=decoding.frames, recolor=recolor, name="the picture", inverted=decoding.negative)
         placed = place_hints(hints, width=width, height=height) if hints else None
@@ -369,20 +368,13 @@ class Colorizer:
         answer = prediction.chosen(hints=placed, saturation=self.saturation, **decoded)
         return Trace(self.decoding, self.used, opened, small, scan, answer, answer.guide(), self.kept)
 
-    def _greyed(self, small: FloatArray, width: int, height: int) -> FloatArray:
-        """Return a small copy of a picture of a size without the colours that are kept, which tell nothing of it."""
-        if self.kept is None:
-            return small
-        self.kept.check(width=width, height=height)
-        return self.kept.greyed(small)
-
     def _seen(self, opened: Picture, *, recolor: bool) -> tuple[FloatArray, Scan, Prediction]:
-        small = self._greyed(opened.small(size=self.guide_size), opened.width, opened.height)
-        frames, inverted = self.decoding.frames, opened.negative
+        frames, inverted, size = self.decoding.frames, opened.negative, {"width": opened.width, "height": opened.height}
+        small = greyed(opened.small(size=self.guide_size), self.kept, **size)
         scan = look_at(small, frames=frames, recolor=recolor, name=opened.name, inverted=inverted)
         closer = scan.size(self.guide_size)
         if closer > self.guide_size:
-            small = self._greyed(opened.small(size=closer), opened.width, opened.height)
+            small = greyed(opened.small(size=closer), self.kept, **size)
         return small, scan, predict_each(self.predict, small, scan)
 
     def _result(
