@@ -28,6 +28,7 @@ def named(options, rgb):
         ColorFeatures(),
         ColorFeatures(space="yuv", center=False, hue_bins=6, chroma_bins=4, quantiles=()),
         ColorFeatures(space="hsl+xyz", quantiles=(0, 0.333, 1)),
+        ColorFeatures(cells=3, longest_edge=4),
     ],
 )
 def test_every_feature_is_named_once_and_finite_even_for_black(options):

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.callbacks import Callback
 
 from tinct.data.prepare import prepare
 from tinct.data.source import open_source, pictures
@@ -26,11 +28,11 @@ from tinct.errors import DataError, SettingError
 from tinct.learn.export import trained_network
 from tinct.learn.photo_stream import Crop, cut
 from tinct.learn.records import draw
-from tinct.learn.run import Run, finished_epochs
+from tinct.learn.run import Run, finished_epochs, steps_within
 from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
 from tinct.learn.tasks import ColorizeTask
-from tinct.learn.train import train
+from tinct.learn.train import _planned_steps, train
 
 SMALL: dict[str, Any] = {
     "network": "tinct",
@@ -185,6 +187,31 @@ def test_resumed_it_ends_where_an_unbroken_run_does(dataset: str, tmp_path: Path
     first, second = _weights(whole.path), _weights(parts.path)
     assert first
     torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-5)
+
+
+class _Stops(Callback):
+    """Breaks a training off before the third step of its second epoch."""
+
+    def on_train_batch_start(self, trainer: Any, task: Any, batch: Any, index: int) -> None:
+        if (trainer.current_epoch, index) == (1, 2):
+            raise KeyError("broken off")
+
+
+def test_broken_off_within_an_epoch_it_goes_on_from_the_state_last_kept(
+    dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tinct.learn.train.KEPT_EVERY", timedelta(0))
+    training = Training(data=dataset, **{**SMALL, "epoch_steps": 4})
+    with pytest.raises(KeyError, match="broken off"):
+        train(training, tmp_path / "run", progress=_Stops)
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    kept = torch.load(last, weights_only=False)
+    assert (kept["global_step"], finished_epochs(kept), steps_within(kept)) == (6, 1, 2)
+    assert _planned_steps(last, steps=4, epochs=2) == 8
+    run = train(training, tmp_path / "run", resume=True)
+    assert _rows(run.path, "step") == [4, 8]
+    done = torch.load(last, weights_only=False)
+    assert (done["global_step"], finished_epochs(done), steps_within(done)) == (8, 2, 0)
 
 
 @pytest.mark.parametrize(

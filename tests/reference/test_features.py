@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import scipy.interpolate
@@ -51,3 +52,10 @@ def test_statistics_of_a_photograph_are_those_of_scikit_images_spaces():
     assert found["whole.xyz.z.q50"] == pytest.approx(np.median(xyz[..., 2]), abs=1e-4)
     hue, chroma = np.arctan2(lab[..., 2], lab[..., 1]), np.hypot(lab[..., 1], lab[..., 2])
     assert found["whole.hue.sine"] == pytest.approx(np.average(np.sin(hue), weights=chroma), abs=1e-3)
+
+
+def test_cells_are_those_of_opencv():
+    cat = skimage.data.chelsea()[::3, ::3]
+    counted = cv2.calcHist([np.ascontiguousarray(cat)], [0, 1, 2], None, [8, 8, 8], [0, 256] * 3)
+    features = ColorFeatures(space="rgb", center=False, cells=8, longest_edge=16).measure(cat)
+    assert np.allclose(features[-512:], np.sqrt(counted / counted.sum()).ravel(), atol=1e-6)

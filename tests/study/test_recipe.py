@@ -71,7 +71,7 @@ def test_ten_lines_are_a_recipe():
     assert set(plan.trainings) == {(arm, seed) for arm in ("narrow", "wide") for seed in (0, 1)}
     narrow, wide = plan.trainings["narrow", 1], plan.trainings["wide", 1]
     assert (narrow.options, wide.options, narrow.seed) == ({"width": 8}, {}, 1)
-    assert (narrow.epochs, narrow.epoch_steps) == (POINTS, 2)
+    assert (narrow.epochs, narrow.epoch_steps) == (2, 20)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,18 @@ def test_an_arms_length_stands_for_the_shared_one():
     arms = [{"name": "long"}, {"name": "short", "steps": 5}, {"name": "epochs", "epochs": 7}]
     plan = planned(recipe(GOOD, arms=arms, shared={"network": "flat", "steps": 40, "batch_size": 10}))
     lengths = {arm: (t.epochs, t.epoch_steps) for (arm, _), t in plan.trainings.items()}
-    assert lengths == {"long": (POINTS, 2), "short": (5, 1), "epochs": (7, None)}
+    assert lengths == {"long": (2, 20), "short": (1, 5), "epochs": (7, None)}
+
+
+@pytest.mark.parametrize("steps", [60, 500, 6000])
+@pytest.mark.parametrize("validated", [0, 20, 300, 5000])
+def test_noting_figures_costs_a_fifth_of_the_steps_at_most(steps, validated):
+    plan = planned(recipe(GOOD, shared={"network": "flat", "steps": steps, "batch_size": 20}), val=pictures(validated))
+    training = plan.trainings["narrow", 0]
+    assert 0.95 * steps <= training.epochs * training.epoch_steps <= steps
+    cost = training.epochs * (2 + 0.35 * validated / 20)
+    assert cost <= steps / 5 or training.epochs == 1
+    assert training.epochs == POINTS or 2 * (cost + cost / training.epochs) > steps / 5
 
 
 def test_categories_by_number_are_the_largest_and_too_many_are_refused():
@@ -177,8 +188,8 @@ def test_the_small_budget_cuts_all_arms_alike_and_says_so():
     plan = planned(read_recipe("architectures"), budget=BUDGETS["small"], val=pictures(900))
     steps = {t.epochs * (t.epoch_steps or 0) for t in plan.trainings.values()}
     assert max(steps) - min(steps) <= 16
-    # With more validation photographs than are trained on, a training looks at them twice.
-    assert {t.epochs for t in plan.trainings.values()} == {2}
+    # With more validation photographs than a fifth of the steps allows, a training looks at them once.
+    assert {t.epochs for t in plan.trainings.values()} <= {1, 2}
     cost = sum(STEP_COST.get(t.network, 1) * t.epochs * (t.epoch_steps or 0) for t in plan.trainings.values())
     assert 0.8 * BUDGETS["small"].shared_steps < cost <= BUDGETS["small"].shared_steps
     assert any("instead of 6000 steps" in note for note in plan.notes)

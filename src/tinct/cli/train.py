@@ -52,7 +52,7 @@ def train(
         ),
     ],
     out: Annotated[Path | None, typer.Option(metavar="RUN", help="Keep the training in this folder.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last finished epoch.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the state that was kept last.")] = False,
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -68,9 +68,9 @@ def train(
 ) -> None:
     """Train a network to colorize.
 
-    Keep checkpoints, metrics (CSV and TensorBoard) and sample sheets in RUN after every epoch, and loss.png at the end.
-    Without a terminal, a line is printed after each epoch. A training that was killed goes on with --resume and keeps
-    its settings; a finished one goes further with --resume and more --epochs.
+    Keep checkpoints, metrics (CSV and TensorBoard) and sample sheets in RUN after every epoch, a checkpoint every ten
+    minutes, too, and loss.png at the end. Without a terminal, a line is printed after each epoch. A training that was
+    killed goes on with --resume and keeps its settings; a finished one goes further with --resume and more --epochs.
     """
     require_learn("training")
     changes = _changes({name: value for name, value in given.items() if value is not None and value != []})

@@ -72,6 +72,8 @@ class ColorFeatures(_Options):
         lightness_bins: bins of lightness in the histogram of lightness by chroma, which has 4 of chroma.
         center: measure the middle of the picture (half of each edge) as well as the whole.
         texture: measure where colours lie, and which way edges run, too (`tinct.color.texture`).
+        cells: count pixels in this many cells along each of red, green and blue, too, before the picture is made
+            smaller: the plainest histogram, in square roots of shares, which come last; 0 counts none.
         longest_edge: larger pictures are brought to this first, in pixels; None leaves them as they are.
 
     Source: Arandjelovic & Zisserman 2012, "Three things everyone should know to improve object retrieval" (the root).
@@ -84,6 +86,7 @@ class ColorFeatures(_Options):
     lightness_bins: int = 6
     center: bool = True
     texture: bool = False
+    cells: int = 0
     longest_edge: int | None = None
 
     def __post_init__(self) -> None:
@@ -98,12 +101,15 @@ class ColorFeatures(_Options):
         for name in ("hue_bins", "chroma_bins", "lightness_bins"):
             if getattr(self, name) < 2:
                 raise SettingError(f"{name} must be at least 2, not {getattr(self, name)}")
+        if self.cells < 0:
+            raise SettingError(f"cells must not be below 0, but are {self.cells}")
         if self.longest_edge is not None and self.longest_edge < 1:
             raise SettingError(f"longest_edge must be at least 1 pixel, not {self.longest_edge}")
 
     def names(self) -> list[str]:
         """Return the features' names, as `center.lab.a.mean`, in the order of `measure`."""
-        return [name for names, _ in self._blocks(np.zeros((4, 4, 3), dtype=np.float32)) for name in names]
+        names = [name for names, _ in self._blocks(np.zeros((4, 4, 3), dtype=np.float32)) for name in names]
+        return names + _numbered("rgb.cell", (self.cells,) * 3)
 
     def measure(self, rgb: NDArray[Any]) -> FloatArray:
         """Measure one picture.
@@ -120,10 +126,11 @@ class ColorFeatures(_Options):
         if rgb.ndim != 3 or rgb.shape[-1] != 3 or 0 in rgb.shape:
             raise InputError(f"a picture must have the shape (H, W, 3) and hold something, not {rgb.shape}")
         unit = as_unit_rgb(rgb)
+        counted = np.sqrt(cell_shares(unit, cells=self.cells).ravel()) if self.cells else np.zeros(0)
         if self.longest_edge is not None and max(rgb.shape) > self.longest_edge:
             factor = self.longest_edge / max(rgb.shape)
             unit = resized(unit, (max(1, round(factor * rgb.shape[0])), max(1, round(factor * rgb.shape[1]))))
-        return np.concatenate([values for _, values in self._blocks(unit)]).astype(np.float32)
+        return np.concatenate([*(values for _, values in self._blocks(unit)), counted]).astype(np.float32)
 
     def _blocks(self, rgb: FloatArray) -> Iterator[Block]:
         space = input_space(self.space)
@@ -269,6 +276,22 @@ def circular_histogram(hue: NDArray[Any], *, bins: int, weights: NDArray[Any]) -
     counts += np.bincount((low + 1) % bins, weights=weights * part, minlength=bins)
     total = counts.sum()
     return counts / total if total > HUELESS * max(1, weights.size) else np.zeros(bins)
+
+
+def cell_shares(rgb: FloatArray, *, cells: int) -> NDArray[np.float64]:
+    """Count pixels in a grid of colours, each in one cell.
+
+    Args:
+        rgb: (H, W, 3) sRGB, 0..1.
+        cells: along each channel.
+
+    Returns:
+        (cells, cells, cells) shares of red, green and blue that add up to 1.
+    """
+    place = np.clip((rgb.reshape(-1, 3) * cells).astype(np.intp), 0, cells - 1)
+    counts = np.bincount((place[:, 0] * cells + place[:, 1]) * cells + place[:, 2], minlength=cells**3)
+    shares: NDArray[np.float64] = counts.reshape(cells, cells, cells) / len(place)
+    return shares
 
 
 def soft_histogram(values: NDArray[Any], *, bins: tuple[int, int]) -> NDArray[np.float64]:

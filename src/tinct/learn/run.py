@@ -2,7 +2,8 @@
 
 config.json           what was asked for, and the colour bins
 resample.npy          how often each photograph is drawn, where those of rare colours are drawn more often
-checkpoints/last.ckpt the state after the last finished epoch; best.ckpt the one with the lowest validation loss
+checkpoints/last.ckpt the state after the last finished epoch, or later within one that takes more than ten minutes;
+                      best.ckpt the one with the lowest validation loss
 metrics.csv           one row per epoch; tensorboard/ holds the same
 samples/epoch-003.png validation photographs: grey, predicted, true
 """
@@ -88,8 +89,16 @@ class Run:
 
 
 def finished_epochs(state: dict[str, Any]) -> int:
-    """Count the finished epochs of a loaded checkpoint; checkpoints are made at the ends of epochs only."""
-    return int(state["loops"]["fit_loop"]["epoch_progress"]["current"]["ready"])
+    """Count the finished epochs of a loaded checkpoint."""
+    return int(state["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
+
+
+def steps_within(state: dict[str, Any]) -> int:
+    """Count the steps of a loaded checkpoint's epoch that was under way; 0 where it was made at the end of one."""
+    loops = state["loops"]["fit_loop"]
+    if loops["epoch_progress"]["current"]["ready"] == finished_epochs(state):
+        return 0
+    return int(loops["epoch_loop.batch_progress"]["current"]["processed"])
 
 
 def begin_run(folder: Path, training: Training, source: Source, encoder: Encoder | None) -> Run:

@@ -28,7 +28,7 @@ from tinct.learn.networks.layers import Network
 from tinct.learn.photo_stream import FeatureFile
 from tinct.learn.ranks import first_alone, is_follower, joined, of_first, rank
 from tinct.learn.records import MetricsTable, SampleSheets
-from tinct.learn.run import Run, begin_run, finished_epochs, resampled, resume_run
+from tinct.learn.run import Run, begin_run, finished_epochs, resampled, resume_run, steps_within
 from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
 from tinct.learn.streams import Streams
@@ -38,6 +38,8 @@ from tinct.stopping import kept_if_stopped
 
 # Steps between updates of the moving average; one at every step would cost 4 % of the time for no gain.
 AVERAGE_EVERY = 5
+# The state is kept as often within an epoch, beside at its end.
+KEPT_EVERY = timedelta(minutes=10)
 
 
 def train(
@@ -53,8 +55,9 @@ def train(
     Args:
         training: what to do.
         out: the run's folder; must be new unless `resume`.
-        resume: go on from the run's last finished epoch; `training` may then ask for more or fewer epochs, and for
-            another rate, decay, crop or batch size, but not for another network, task or bins.
+        resume: go on from the last state that the run kept, at the end of an epoch or `KEPT_EVERY` within it;
+            `training` may then ask for more or fewer epochs, and for another rate, decay, crop or batch size, but not
+            for another network, task or bins.
         cache: folder in which decoded photographs, and a frozen encoder's features, are kept for this and other
             trainings; results do not depend on it, but for rounding. Nothing is kept without it.
         progress: makes a Lightning callback that shows progress; none is shown without it.
@@ -102,7 +105,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _kept(folder: Path) -> str:
     if (folder / "checkpoints" / "last.ckpt").is_file():
-        return f"all finished epochs are kept in {folder}, --resume goes on"
+        return f"all finished epochs, and the state of every ten minutes, are kept in {folder}, --resume goes on"
     return f"no epoch was finished, --resume begins {folder} anew"
 
 
@@ -254,12 +257,14 @@ def _callbacks(
         callbacks.append(progress())
     folder = run.path / "checkpoints"
     last = ModelCheckpoint(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
+    # Within a long epoch, too: resumed, its other steps see the photographs that come first in it.
+    within = ModelCheckpoint(folder, filename="last", enable_version_counter=False, train_time_interval=KEPT_EVERY)
     if not val_source.count:
-        return [*callbacks, last]
+        return [*callbacks, within, last]
     best = ModelCheckpoint(
         folder, filename="best", monitor="val_loss", enable_version_counter=False, save_on_train_epoch_end=True
     )
-    return [*callbacks, best, last]
+    return [*callbacks, within, best, last]
 
 
 def _schedule(training: Training, *, steps: int, timer: Timer | None, device: torch.device) -> Schedule:
@@ -278,7 +283,7 @@ def _planned_steps(checkpoint: Path | None, *, steps: int, epochs: int) -> int:
     if checkpoint is None:
         return steps * epochs
     state = torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=True)
-    return int(state["global_step"]) + steps * max(0, epochs - finished_epochs(state))
+    return int(state["global_step"]) - steps_within(state) + steps * max(0, epochs - finished_epochs(state))
 
 
 class SafeCheckpointIO(TorchCheckpointIO):

@@ -1,7 +1,7 @@
 """Run a study: every arm trained with every seed, written as a model and measured on the same pictures.
 
 Run again after an interruption, even a killed one, it goes on: finished arms are not touched, and a training goes on
-from its last finished epoch.
+from the state it kept last.
 """
 
 from __future__ import annotations

@@ -17,8 +17,11 @@ from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.settings import Training
 from tinct.study.recipe import Arm, Recipe
 
-# How often a training given in steps notes its figures.
-POINTS = 20
+# How often a training given in steps notes its figures, at most: noting them may cost this share of its steps.
+POINTS, NOTING = 20, 0.2
+# A validation photograph costs as much as this share of one that is trained on, and an epoch's end as much as this many
+# steps beside it: the sheet, two checkpoints, and processes that start to read anew.
+_VALIDATED, _EPOCHS_END = 0.35, 2.0
 # A training given in minutes has no end but its time.
 _ENDLESS = 10_000
 NO_AUGMENTATION: dict[str, Any] = {
@@ -164,6 +167,9 @@ def make_plan(recipe: Recipe, choices: Choices, *, data: str, train: Sequence[Pi
             whole[arm.name] = _training(arm, choices, data=data, train=train)
             whole[arm.name].check()
     cut = _cut(whole, budget, train, val, seeds=len(seeds))
+    for arm in trained:
+        if cut[arm.name].epoch_steps is not None and "epochs" not in arm.settings:
+            cut[arm.name] = _spaced(cut[arm.name], len(val))
     notes += _differences(whole, cut, train)
     cut = {arm.name: cut[arm.name] if "average" in arm.settings else _averaged(cut[arm.name], train) for arm in trained}
     pictures = _least(recipe.pictures, budget.pictures)
@@ -309,8 +315,6 @@ def _cut(
             fitted = replace(fitted, minutes=None)
         if minutes is not None:
             fitted = replace(fitted, minutes=training.minutes or minutes)
-            # Never looks at more validation photographs than it trains on.
-            points = min(points, max(2, steps * fitted.batch_size // max(1, len(val))))
         cut[name] = fitted if most is None and budget.points is None else _of_steps(fitted, steps, points=points)
     return cut
 
@@ -333,6 +337,14 @@ def _fitted(training: Training, budget: Budget) -> Training:
 def _of_steps(training: Training, steps: int, *, points: int) -> Training:
     epochs, epoch_steps = _divided(steps, points)
     return replace(training, epochs=epochs, epoch_steps=epoch_steps, limit=None)
+
+
+def _spaced(training: Training, validated: int) -> Training:
+    """Make epochs longer where their ends, each with a validation of so many photographs, would cost too much."""
+    steps = training.epochs * (training.epoch_steps or 1)
+    cost = _EPOCHS_END + _VALIDATED * validated / training.batch_size
+    affordable = max(1, int(NOTING * steps / cost))
+    return training if affordable >= training.epochs else _of_steps(training, steps, points=affordable)
 
 
 def _divided(steps: int, points: int) -> tuple[int, int]:

@@ -25,7 +25,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def train_arm(study: Study, arm: Arm, seed: int, show: Progress) -> None:
-    """Train an arm with a seed, or go on from its last finished epoch.
+    """Train an arm with a seed, or go on from the state it kept last.
 
     Raises:
         SettingError: it was begun with other settings.

@@ -61,7 +61,7 @@ def test_the_best_is_picked_told_calibrated_and_written(tmp_path):
         progress=lambda what, done, total: stages.add(what),
         report=rows.append,
     )
-    assert [each.outcome.candidate.head for each in rows] == ["logistic", "forest", "joined", "boosting"]
+    assert [each.outcome.candidate.head for each in rows] == ["logistic", "forest", "histogram", "joined", "boosting"]
     assert done.table[0].scores.accuracy > 0.9
     card = ClassifierSession(tmp_path / "m.onnx").card
     assert card == done.card
@@ -227,6 +227,15 @@ def test_what_was_found_before_a_stop_is_not_done_again(tmp_path, monkeypatch):
     assert not (tmp_path / "m.onnx.progress").exists()
 
 
+def test_networks_are_not_tried_where_statistics_are_always_right_unless_asked_for(tmp_path):
+    fill(tmp_path / "set", hues=(0.1, 0.6))
+    done = train_classifier(tmp_path / "set", tmp_path / "m.onnx", choices=Choices(folds=2))
+    reasons = {judged.outcome.candidate.network: judged.outcome.reason for judged in done.table}
+    assert done.table[0].scores.accuracy == 1
+    assert not reasons["color_statistics"] or "not needed" in reasons["color_statistics"]
+    assert all("not needed" in reasons[name] for name in ("small_cnn", "color_first", "long_kernels", "two_branch"))
+
+
 @pytest.mark.slow
 def test_a_killed_training_goes_on_with_the_next_candidate(tmp_path):
     fill(tmp_path / "set", count=40)
@@ -248,10 +257,10 @@ def test_a_killed_training_goes_on_with_the_next_candidate(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     done = {path.name: path.stat().st_mtime_ns for path in kept.glob("*.npz")}
-    assert 1 <= len(done) < 24
+    assert 1 <= len(done) < 30
     assert not (tmp_path / "m.onnx").exists()
     finished = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
-    assert len(json.loads(finished.stdout)["candidates"]) == 24
+    assert len(json.loads(finished.stdout)["candidates"]) == 30
     assert not kept.exists()
 
 
@@ -259,6 +268,7 @@ def test_candidates_are_restricted_and_refused(tmp_path):
     names = [each.name for each in choose_candidates("picture", size=(96, 96))]
     assert names == [
         *("color_statistics/logistic rgb+hsv+lab", "color_statistics/forest rgb+hsv+lab"),
+        "color_statistics/histogram rgb+hsv+lab",
         *("color_statistics/joined rgb+hsv+lab", "color_statistics/boosting rgb+hsv+lab", "small_cnn lab"),
         *("color_first lab+hsv", "long_kernels lab", "two_branch rgb width=0.25"),
     ]

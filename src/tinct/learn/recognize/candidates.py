@@ -18,7 +18,7 @@ from tinct.errors import SettingError
 from tinct.learn.networks.recognizers import NETWORKS, PRETRAINED
 from tinct.learn.recognize.augment import Augmentation
 from tinct.learn.recognize.fit import Fitting, Trained, fit_network
-from tinct.learn.recognize.statistics import HEADS, STRENGTH, Head, fit_head, measure_all
+from tinct.learn.recognize.statistics import HEADS, HISTOGRAM, SHARES, STRENGTH, Head, fit_head, measure_all
 
 COLOR_STATISTICS = "color_statistics"
 ALL_NETWORKS = (COLOR_STATISTICS, *NETWORKS)
@@ -31,6 +31,8 @@ MOST_FOLDS = 20
 STATISTICS_SPACE = "rgb+hsv+lab"
 # Statistics are taken of pictures of this edge: larger ones say the same of their colours, and take longer.
 STATISTICS_EDGE = 64
+# Along each channel of the histogram that is the plainest of the statistics.
+STATISTICS_CELLS = 8
 # A network sees at least this many batches: thirty pictures, thirty times, would be as many steps.
 FEWEST_STEPS = 200
 
@@ -42,8 +44,8 @@ class Candidate:
     Attributes:
         network: `color_statistics` or a name in `NETWORKS`.
         color_space: its input; empty for arrays.
-        head: `logistic`, `forest`, `joined` or `boosting` for colour statistics, otherwise empty.
-        options: of the network; for colour statistics `strength`, where folds have chosen it.
+        head: `logistic`, `forest`, `histogram`, `joined` or `boosting` for colour statistics, otherwise empty.
+        options: of the network; for colour statistics `strength` and `shares`, where folds have chosen them.
     """
 
     network: str
@@ -55,7 +57,7 @@ class Candidate:
     def name(self) -> str:
         """Its name in tables: network, head, colour space, options."""
         parts = [self.network, self.head, self.options.get("backbone", "")]
-        hidden = ("weights", "backbone", "strength")  # shown otherwise, or chosen and not asked for
+        hidden = ("weights", "backbone", "strength", "shares")  # shown otherwise, or chosen and not asked for
         shown = [f" {key}={value}" for key, value in self.options.items() if key not in hidden]
         return f"{'/'.join(filter(None, parts))} {self.color_space or 'array'}{''.join(shown)}"
 
@@ -120,6 +122,8 @@ def fit_candidate(
             classes=classes,
             seed=fitting.seed,
             strength=candidate.options.get("strength", STRENGTH),
+            cells=features.cells**3 if isinstance(features, ColorFeatures) else 0,
+            shares=candidate.options.get("shares", SHARES[0]),
             seconds=None if fitting.minutes is None else 60 * fitting.minutes,
         )
         return Fitted(candidate, features, head)
@@ -141,7 +145,9 @@ def features_of(candidate: Candidate, pixels: NDArray[Any]) -> ColorFeatures | A
     """Return what measures a candidate's statistics of pictures or arrays like these."""
     if not candidate.color_space:
         return ArrayFeatures(channels=int(pixels.shape[-1]))
-    return ColorFeatures(space=candidate.color_space, texture=True, longest_edge=STATISTICS_EDGE)
+    return ColorFeatures(
+        space=candidate.color_space, texture=True, cells=STATISTICS_CELLS, longest_edge=STATISTICS_EDGE
+    )
 
 
 @dataclass(frozen=True)
@@ -265,7 +271,9 @@ def choose_candidates(
         if name == PRETRAINED:
             options |= {"weights": str(choices.weights), "backbone": choices.backbone}
         for space in _spaces(name, kind, choices.color_spaces):
-            heads = HEADS if name == COLOR_STATISTICS else ("",)
+            heads: tuple[str, ...] = HEADS if name == COLOR_STATISTICS else ("",)
+            if kind == ARRAY:  # which has no colours to count
+                heads = tuple(head for head in heads if head != HISTOGRAM)
             candidates += [Candidate(name, space, head, options) for head in heads]
     if not candidates:
         raise SettingError("nothing is left to try; ask for other networks or colour spaces")

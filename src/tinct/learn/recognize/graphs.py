@@ -51,16 +51,18 @@ def _append_linear(head: LinearHead, output: str, nodes: list[Any], constants: l
 
 
 def _append_joined(head: JoinedHead, output: str, nodes: list[Any], constants: list[Any]) -> int:
-    """Append the logarithm of the mean of several heads' probabilities."""
+    """Append the logarithm of the weighted mean of several heads' probabilities."""
     from onnx import helper
 
     classes, shares = 0, []
-    for number, part in enumerate(head.parts):
+    for number, (part, share) in enumerate(zip(head.parts, head.shares, strict=True)):
         logits = f"{output}_{number}"
         classes = _append(part, logits, nodes, constants)
+        _append_constant(f"{logits}_share", share, constants)
         nodes.append(helper.make_node("Softmax", [logits], [f"{logits}_probabilities"], axis=-1))
-        shares.append(f"{logits}_probabilities")
-    nodes.append(helper.make_node("Mean", shares, [f"{output}_mean"]))
+        nodes.append(helper.make_node("Mul", [f"{logits}_probabilities", f"{logits}_share"], [f"{logits}_weighted"]))
+        shares.append(f"{logits}_weighted")
+    nodes.append(helper.make_node("Sum", shares, [f"{output}_mean"]))
     _append_logarithm(f"{output}_mean", output, classes, nodes, constants)
     return classes
 
@@ -69,7 +71,7 @@ def _append_forest(head: ForestHead, output: str, nodes: list[Any], constants: l
     """Append a forest as one TreeEnsembleRegressor that averages the shares in the leaves, and its logarithm."""
     classes = len(head.model.classes_)
     trees = [estimator.tree_ for estimator in head.model.estimators_]
-    parts = [_forest_tree(tree, number) for number, tree in enumerate(trees)]
+    parts = [_forest_tree(tree, number, head.first) for number, tree in enumerate(trees)]
     nodes.append(_ensemble(parts, f"{output}_sum", baseline=np.zeros(classes, dtype=np.float32)))
     _append_constant(f"{output}_trees", 1 / len(trees), constants)
     from onnx import helper
@@ -150,14 +152,14 @@ def _boosted_tree(nodes: Any, number: int, target: int) -> dict[str, list[Any]]:
     }
 
 
-def _forest_tree(tree: Any, number: int) -> dict[str, list[Any]]:
-    """Return the attributes of one tree of a forest; its leaves hold the share of each class."""
+def _forest_tree(tree: Any, number: int, first: int) -> dict[str, list[Any]]:
+    """Return the attributes of one tree that sees features from `first` on; its leaves hold each class's share."""
     leaf = tree.children_left < 0
     values = tree.value[:, 0, :]
     leaves, targets = np.nonzero(leaf[:, None] & (values > 0))
     shares = values[leaves] / values[leaves].sum(axis=1, keepdims=True)
     return {
-        **_branches(leaf, tree.feature, tree.threshold, tree.children_left, tree.children_right, number),
+        **_branches(leaf, tree.feature + first, tree.threshold, tree.children_left, tree.children_right, number),
         "target_treeids": [number] * len(leaves),
         "target_nodeids": leaves.tolist(),
         "target_ids": targets.tolist(),

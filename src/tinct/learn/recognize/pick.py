@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from tinct.errors import DataError, SettingError
 from tinct.learn.recognize.augment import check_augmentation
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, Choices, choose_candidates
 from tinct.learn.recognize.export import finish
+from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.folds import Fold, leaks, stratified_folds
 from tinct.learn.recognize.grey import learned_in_grey
 from tinct.learn.recognize.statistics import BOOSTING, JOINED
-from tinct.learn.recognize.trial import Judged, Notebook, StatisticsCache, judge, run_trial
+from tinct.learn.recognize.trial import Judged, Notebook, Outcome, StatisticsCache, judge, run_trial, unfit
 from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.modelfile import check_model_target
 from tinct.runtime.scores import Scores
@@ -108,27 +110,35 @@ def train_classifier(
         change = choices.fitting.augmentation
         warning = check_augmentation(change, loaded, folds[0], force=choices.force, seed=choices.seed)
         warnings += [warning] if warning else []
-    seconds = 60 * choices.time_for(len(loaded.pixels))
     notebook = Notebook(path.with_name(f"{path.name}.progress"), of=f"{_digest(loaded, folds)} {choices.minutes}")
     measured = StatisticsCache()
-    table = _try_all(
-        candidates,
-        loaded,
-        folds,
-        choices,
-        notebook,
-        measured,
-        deadline=began + seconds,
+    tasks = [Task.of(candidate, choices, notebook, pictures=len(folds[0].train)) for candidate in candidates]
+    seconds = 60 * choices.time_for(len(loaded.pixels))
+    deadline = began + seconds - sum(task.kept.seconds for task in tasks if task.kept)
+    attempt = partial(
+        _try_all,
+        loaded=loaded,
+        folds=folds,
+        notebook=notebook,
+        measured=measured,
+        deadline=deadline,
         assured=seconds / 2,
         progress=progress,
         report=report,
     )
+    plain = [task for task in tasks if _is_plain(task.candidate, candidates[0])]
+    table = attempt(plain)
+    learned_grey = _learned_in_grey(loaded, folds, choices, deadline=deadline)
+    others = tasks[len(plain) :]
+    nothing_left = choices.networks is None and choices.minutes is None and _all_right(table)
+    table += _not_needed(others, loaded, report) if nothing_left else attempt(others)
+    table = _ranked(table)
     picked = table[0].outcome.candidate
     card, test = finish(
         table,
         loaded,
         path,
-        learned_grey=_learned_in_grey(loaded, folds, choices, deadline=began + seconds),
+        learned_grey=learned_grey,
         fitting=choices.fitting_for(picked, pictures=len(folds[0].train)),
         measured=measured,
         overwrite=overwrite,
@@ -230,60 +240,91 @@ def _digest(loaded: Loaded, folds: list[Fold]) -> str:
     return digest.hexdigest()
 
 
+@dataclass(frozen=True)
+class Task:
+    """A candidate, how it is trained, and its outcome where an earlier run has kept it."""
+
+    candidate: Candidate
+    fitting: Fitting
+    kept: Outcome | None
+
+    @classmethod
+    def of(cls, candidate: Candidate, choices: Choices, notebook: Notebook, *, pictures: int) -> Task:
+        """Make it, for a number of pictures to train on."""
+        fitting = choices.fitting_for(candidate, pictures=pictures)
+        return cls(candidate, fitting, notebook.find(candidate, fitting))
+
+
 def _try_all(
-    candidates: list[Candidate],
+    tasks: list[Task],
+    *,
     loaded: Loaded,
     folds: list[Fold],
-    choices: Choices,
     notebook: Notebook,
     measured: StatisticsCache,
-    *,
     deadline: float,
     assured: float,
     progress: Progress | None,
     report: Callable[[Judged], None] | None,
 ) -> list[Judged]:
-    """Measure every candidate, or take an earlier run's outcome; the best comes first.
+    """Measure candidates, or take what an earlier run has kept.
 
     Args:
-        deadline: of the clock `time.monotonic`; what earlier runs spent on their outcomes counts as well.
+        deadline: of the clock `time.monotonic`.
         assured: seconds that the quick statistics have, however long reading took; the first of them is always done.
-
-    Raises:
-        SettingError: none could be measured.
     """
-    labels, classes = loaded.labelled.labels, loaded.labelled.classes
     table: list[Judged] = []
-    slow = sum(_is_slow(candidate) for candidate in candidates)
-    for candidate in candidates:
-        fitting = choices.fitting_for(candidate, pictures=len(folds[0].train))
-        outcome = notebook.find(candidate, fitting)
+    slow = sum(_is_slow(task.candidate) for task in tasks)
+    for task in tasks:
+        candidate, outcome = task.candidate, task.kept
         if outcome is None:
             # The last share is for fitting the one that is picked to all pictures.
             left = max(0.0, deadline - time.monotonic()) / 60
-            if _is_plain(candidate, candidates[0]):
-                left = math.inf if candidate is candidates[0] else max(left, assured / 60)
+            if _is_plain(candidate, tasks[0].candidate):
+                left = math.inf if task is tasks[0] else max(left, assured / 60)
             outcome = run_trial(
                 candidate,
                 loaded,
                 folds,
-                fitting=fitting,
+                fitting=task.fitting,
                 measured=measured,
                 minutes=left / (slow + 1) if _is_slow(candidate) else left,
                 fewest=FEWEST_EPOCHS,
                 progress=_named(progress, candidate.name),
             )
             if not outcome.reason:
-                notebook.keep(outcome, candidate, fitting)
-        else:
-            deadline -= outcome.seconds
+                notebook.keep(outcome, candidate, task.fitting)
         measured.keep(outcome)
         slow -= _is_slow(candidate)
-        judged = judge(outcome, labels, classes)
-        table.append(judged)
+        table.append(judge(outcome, loaded.labelled.labels, loaded.labelled.classes))
         if report:
+            report(table[-1])
+    return table
+
+
+def _all_right(table: list[Judged]) -> bool:
+    """Return whether a candidate was right in every picture, so that nothing could be measured to be better."""
+    return any(judged.scores is not None and judged.scores.accuracy == 1 for judged in table)
+
+
+def _not_needed(tasks: list[Task], loaded: Loaded, report: Callable[[Judged], None] | None) -> list[Judged]:
+    """Return the rows of candidates that are not tried since statistics are right already."""
+    labels, classes = loaded.labelled.labels, loaded.labelled.classes
+    reason = "not needed, statistics name every picture rightly; --network or --time tries it"
+    table = [judge(unfit(task.candidate, len(classes), reason), labels, classes) for task in tasks]
+    if report:
+        for judged in table:
             report(judged)
-    table.sort(key=lambda judged: judged.rank)
+    return table
+
+
+def _ranked(table: list[Judged]) -> list[Judged]:
+    """Sort candidates, the one to be picked first.
+
+    Raises:
+        SettingError: none could be measured.
+    """
+    table = sorted(table, key=lambda judged: judged.rank)
     if table[0].scores is None or table[0].outcome.reason:
         raise SettingError(f"no candidate could be tried: {table[0].outcome.reason}")
     return _steady_first(table)

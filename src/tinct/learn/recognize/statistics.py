@@ -1,10 +1,10 @@
-"""The plainest candidates: scikit-learn's logistic regression, forest and gradient boosting on colour statistics."""
+"""The plainest candidates: scikit-learn's logistic regression, forests and gradient boosting on colour statistics."""
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +17,12 @@ from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
 from tinct.parallel import core_count, ordered_map
 
-LOGISTIC, FOREST, JOINED, BOOSTING = "logistic", "forest", "joined", "boosting"
+LOGISTIC, FOREST, HISTOGRAM, JOINED, BOOSTING = "logistic", "forest", "histogram", "joined", "boosting"
 # In the order in which they are tried: what answers soonest comes first.
-HEADS = (LOGISTIC, FOREST, JOINED, BOOSTING)
-# What the joined head averages.
-PARTS = (LOGISTIC, FOREST)
+HEADS = (LOGISTIC, FOREST, HISTOGRAM, JOINED, BOOSTING)
+# What the joined head averages, and their shares in it: what folds choose from, the first where they do not.
+PARTS = (LOGISTIC, FOREST, HISTOGRAM)
+SHARES = ((0.5, 0.5, 0.0), (0.5, 0.25, 0.25), (0.5, 0.0, 0.5))
 # Inverse strength of the ridge of the logistic regression, on standardised features: what folds choose from, and what
 # is taken where they do not.
 STRENGTHS = (0.003, 0.03, 0.3)
@@ -55,13 +56,13 @@ class LinearHead:
 
 @dataclass(frozen=True)
 class TreesHead:
-    """Gradient-boosted trees, as scikit-learn's own model."""
+    """Gradient-boosted trees, as scikit-learn's own model, which sees as many of the first features as it was given."""
 
     model: Any
 
     def logits(self, features: FloatArray) -> FloatArray:
         """Compute (N, classes) for (N, features)."""
-        logits = np.asarray(self.model.decision_function(features))
+        logits = np.asarray(self.model.decision_function(features[:, : self.model.n_features_in_]))
         if logits.ndim == 1:  # of two classes, scikit-learn gives the second's alone
             logits = np.stack([np.zeros_like(logits), logits], axis=1)
         return logits.astype(np.float32)
@@ -69,24 +70,39 @@ class TreesHead:
 
 @dataclass(frozen=True)
 class ForestHead:
-    """A forest, as scikit-learn's own model; logits are logarithms of the shares of its trees."""
+    """A forest; logits are logarithms of the shares of its trees.
+
+    Attributes:
+        model: scikit-learn's own.
+        first: of the features that it sees; it sees as many as it was given.
+    """
 
     model: Any
+    first: int = 0
 
     def logits(self, features: FloatArray) -> FloatArray:
         """Compute (N, classes) for (N, features)."""
-        return logarithm(np.asarray(self.model.predict_proba(features)))
+        seen = features[:, self.first : self.first + self.model.n_features_in_]
+        # scikit-learn's threads change the filters of warnings, and may leave them empty: this puts them back.
+        with warnings.catch_warnings():
+            return logarithm(np.asarray(self.model.predict_proba(seen)))
 
 
 @dataclass(frozen=True)
 class JoinedHead:
-    """Several classifiers whose probabilities are averaged; logits are the logarithm of that."""
+    """Several classifiers whose probabilities are averaged; logits are the logarithm of that.
+
+    Attributes:
+        parts: the classifiers.
+        shares: of each in the average; they add up to 1.
+    """
 
     parts: tuple[LinearHead | ForestHead, ...]
+    shares: tuple[float, ...]
 
     def logits(self, features: FloatArray) -> FloatArray:
         """Compute (N, classes) for (N, features)."""
-        return join_logits([part.logits(features) for part in self.parts])
+        return join_logits([part.logits(features) for part in self.parts], self.shares)
 
 
 Head = LinearHead | TreesHead | ForestHead | JoinedHead
@@ -99,9 +115,9 @@ def logarithm(shares: NDArray[Any]) -> FloatArray:
     return logits
 
 
-def join_logits(logits: list[FloatArray]) -> FloatArray:
-    """Return the logarithm of the mean of several classifiers' probabilities: (N, classes) each and as a result."""
-    return logarithm(np.mean([softmax(part) for part in logits], axis=0))
+def join_logits(logits: Sequence[FloatArray], shares: Sequence[float]) -> FloatArray:
+    """Return the logarithm of the weighted mean of classifiers' probabilities, (N, classes) like each of them."""
+    return logarithm(np.sum([share * softmax(part) for part, share in zip(logits, shares, strict=True)], axis=0))
 
 
 def class_weights(labels: NDArray[np.intp], classes: int) -> NDArray[np.float32]:
@@ -138,34 +154,52 @@ def fit_head(
     classes: int,
     seed: int = 0,
     strength: float = STRENGTH,
+    cells: int = 0,
+    shares: Sequence[float] = SHARES[0],
     seconds: float | None = None,
 ) -> Head:
     """Fit a classifier to features; all classes count alike.
 
     Args:
-        name: `logistic`, `forest`, `joined` (both) or `boosting`.
+        name: `logistic` or `forest`, on all but the cells of a histogram; `histogram`, a forest on these alone, which
+            of few pictures are lost among the other features; `joined`, several of them; or `boosting`, on what a
+            forest sees.
         features: (N, features).
         labels: (N,) each class having at least one.
         classes: how many there are.
         seed: of what trees leave to chance.
         strength: inverse strength of the ridge of a logistic regression.
+        cells: how many features at the end are the cells of a histogram.
+        shares: of each of `PARTS` in what is joined; one of 0 is left out.
         seconds: boosting stops after them; the others take what they need.
 
     Raises:
-        SettingError: no such head; trees without pictures of every class; or boosting has come to nothing in its time.
+        SettingError: no such head; trees without pictures of every class; no cells to look at; or boosting has come to
+            nothing in its time.
     """
     if name not in HEADS:
         raise SettingError(f"no classifier '{name}' on statistics; there are {', '.join(HEADS)}")
     weights = class_weights(labels, classes)[labels]
     values = features.astype(np.float64)
+    others = features.shape[1] - cells
     if name == LOGISTIC:
-        return _fit_logistic(values, labels, weights, classes, strength)
+        head = _fit_logistic(values[:, :others], labels, weights, classes, strength)
+        return LinearHead(np.pad(head.weights, ((0, cells), (0, 0))), head.bias)
     if len(np.unique(labels)) != classes:
         raise SettingError("trees need pictures of every class to train on")
     if name == BOOSTING:
-        return _fit_boosting(values, labels, weights, classes, seed, seconds)
-    forest = _fit_forest(features, labels, seed)
-    return forest if name == FOREST else JoinedHead((_fit_logistic(values, labels, weights, classes, strength), forest))
+        return _fit_boosting(values[:, :others], labels, weights, classes, seed, seconds)
+    if name == FOREST:
+        return ForestHead(_fit_forest(features[:, :others], labels, seed))
+    if name == HISTOGRAM:
+        if not cells:
+            raise SettingError("these statistics hold no histogram to look at alone")
+        return ForestHead(_fit_forest(features[:, others:], labels, seed), others)
+    parts = [part for part, share in zip(PARTS, shares, strict=True) if share]
+    heads: list[Any] = [
+        fit_head(part, features, labels, classes=classes, seed=seed, strength=strength, cells=cells) for part in parts
+    ]
+    return JoinedHead(tuple(heads), tuple(share for share in shares if share))
 
 
 def _fit_logistic(
@@ -190,7 +224,7 @@ def _fit_logistic(
     return LinearHead(every.T, every_bias - every @ mean)
 
 
-def _fit_forest(features: FloatArray, labels: NDArray[np.intp], seed: int) -> ForestHead:
+def _fit_forest(features: FloatArray, labels: NDArray[np.intp], seed: int) -> Any:
     from sklearn.ensemble import RandomForestClassifier
 
     model = RandomForestClassifier(
@@ -200,7 +234,8 @@ def _fit_forest(features: FloatArray, labels: NDArray[np.intp], seed: int) -> Fo
         n_jobs=core_count(),
         random_state=seed,
     )
-    return ForestHead(model.fit(features, labels))
+    with warnings.catch_warnings():  # as in `ForestHead.logits`
+        return model.fit(features, labels)
 
 
 def _threads_for(features: NDArray[Any]) -> Any:
@@ -233,7 +268,9 @@ def _fit_boosting(
     began = time.monotonic()
     with _threads_for(features):
         while model.fit(features, labels, sample_weight=weights).n_iter_ < ROUNDS:
-            if seconds is not None and time.monotonic() - began >= seconds:
+            spent = time.monotonic() - began
+            # It is given up early where its first rounds show that twice its time would not do.
+            if seconds is not None and (spent >= seconds or spent / model.n_iter_ * ROUNDS > 2 * seconds):
                 raise SettingError(
                     f"only {model.n_iter_} of {ROUNDS} rounds fit into its share of the time; give more --time"
                 )

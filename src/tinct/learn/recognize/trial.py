@@ -27,6 +27,7 @@ from tinct.learn.recognize.statistics import (
     JOINED,
     LOGISTIC,
     PARTS,
+    SHARES,
     STRENGTHS,
     join_logits,
     measure_all,
@@ -166,21 +167,36 @@ class StatisticsCache:
         """Keep what came of a candidate, for one that is joined of it."""
         self.outcomes[outcome.candidate.color_space, outcome.candidate.head] = outcome
 
-    def joined(self, candidate: Candidate) -> Outcome | None:
-        """Return the outcome of a candidate that joins others, from theirs; None where one of them is not there."""
-        parts = [self.outcomes.get((candidate.color_space, head)) for head in PARTS]
-        there = [part for part in parts if part is not None and not part.reason]
-        if candidate.head != JOINED or len(there) < len(PARTS):
+    def joined(self, candidate: Candidate, loaded: Loaded) -> Outcome | None:
+        """Return the outcome of a candidate that joins others, from theirs; None where too few of them are there.
+
+        Of several shares that of the lowest log loss is taken.
+        """
+        if candidate.head != JOINED:
             return None
         began = time.monotonic()
-        strength = next(part.candidate.options for part in there if part.candidate.head == LOGISTIC)
-        return replace(
-            there[0],
-            candidate=replace(candidate, options=strength),
-            logits=join_logits([part.logits for part in there]),
-            altered={name: join_logits([part.altered[name] for part in there]) for name in there[0].altered},
-            seconds=time.monotonic() - began,
-        )
+        parts = [self.outcomes.get((candidate.color_space, head)) for head in PARTS]
+        there = [None if part is None or part.reason else part for part in parts]
+        tried = []
+        for shares in SHARES:
+            chosen = [(part, share) for part, share in zip(there, shares, strict=True) if share]
+            ones = [part for part, _ in chosen if part is not None]
+            if len(ones) < len(chosen):
+                continue
+            join = partial(join_logits, shares=[share for _, share in chosen])
+            tried.append(
+                replace(
+                    ones[0],
+                    candidate=replace(candidate, options={**ones[0].candidate.options, "shares": list(shares)}),
+                    logits=join([one.logits for one in ones]),
+                    altered={name: join([one.altered[name] for one in ones]) for name in ones[0].altered},
+                )
+            )
+        if not tried:
+            return None
+        labels, classes = loaded.labelled.labels, loaded.labelled.classes
+        best = min(tried, key=lambda outcome: outcome.scores(labels, classes).log_loss)
+        return replace(best, seconds=time.monotonic() - began)
 
 
 def run_trial(
@@ -205,8 +221,8 @@ def run_trial(
     """
     classes = len(loaded.labelled.classes)
     if minutes is not None and minutes <= 0:
-        return _unfit(candidate, classes, "no time was left; give more --time")
-    if joined := measured.joined(candidate):
+        return unfit(candidate, classes, "no time was left; give more --time")
+    if joined := measured.joined(candidate, loaded):
         return joined
     began = time.monotonic()
     measure = partial(
@@ -231,7 +247,7 @@ def run_trial(
                 key=lambda found: found.scores(loaded.labelled.labels, loaded.labelled.classes).log_loss,
             )
     except SettingError as error:
-        return _unfit(candidate, classes, str(error), seconds=time.monotonic() - began)
+        return unfit(candidate, classes, str(error), seconds=time.monotonic() - began)
     return replace(outcome, seconds=time.monotonic() - began)
 
 
@@ -280,7 +296,8 @@ def _measure_folds(
     )
 
 
-def _unfit(candidate: Candidate, classes: int, reason: str, *, seconds: float = 0.0) -> Outcome:
+def unfit(candidate: Candidate, classes: int, reason: str, *, seconds: float = 0.0) -> Outcome:
+    """Return the outcome of a candidate that could not be tried."""
     none = np.zeros(0, dtype=np.intp)
     return Outcome(candidate, none, np.zeros((0, classes), dtype=np.float32), none, {}, seconds=seconds, reason=reason)
 

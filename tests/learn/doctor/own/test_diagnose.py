@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from learn.doctor.own.broken_trainings import ALONE, CROSS, HEALTHY, TWO, loader, net, pictures, training
+from learn.doctor.own.questions import QUESTIONS
 from tinct.errors import DataError, SettingError
 from tinct.learn import DoctorCallback, assert_learns, diagnose
 
@@ -40,6 +41,15 @@ def test_nothing_is_named_in_a_sound_training(name):
     assert found.kinds == [], str(found)
     assert found.verdict.startswith("it learns: ")
     assert "nothing to complain of" in str(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_of_a_public_thread_is_answered(name):
+    _, make, answer = QUESTIONS[name]
+    model, data, loss, more = make()
+    found = diagnose(model, data, loss, **more)
+    assert answer in found.kinds[:1] or (not found.kinds and answer in " ".join(found.facts)), str(found)
 
 
 def test_nothing_is_changed():
@@ -79,6 +89,31 @@ def test_what_cannot_be_examined_is_refused():
         diagnose(net(), [values], CROSS)
     with pytest.raises(SettingError, match="above 0"):
         diagnose(net(), [(values, labels)], CROSS, steps=0)
+
+
+class KerasLoss:
+    """Takes targets first, as the losses of Keras do."""
+
+    __module__ = "keras.src.losses.losses"
+
+    def __call__(self, targets, outputs):
+        return CROSS(outputs, targets)
+
+
+def test_what_is_of_keras_is_taken_or_refused_with_a_remedy():
+    values, labels = pictures(12)
+    by_torch = partial(torch.optim.Adam, lr=2e-2)
+    assert_learns(net(), (values, labels), KerasLoss(), optimizer=by_torch)
+    keras_model, keras_optimizer = (
+        type("Model", (), {"__module__": "keras"})(),
+        type("SGD", (), {"__module__": "keras.x"})(),
+    )
+    with pytest.raises(SettingError, match="KERAS_BACKEND to torch"):
+        diagnose(keras_model, loader(values, labels), CROSS)
+    with pytest.raises(SettingError, match=r"functools\.partial\(torch\.optim\.SGD, lr=\.\.\.\)"):
+        diagnose(net(), loader(values, labels), CROSS, optimizer=keras_optimizer)
+    with pytest.raises(SettingError, match=r"torch\.nn\.Module"):
+        assert_learns(lambda given: given, (values, labels), CROSS)
 
 
 def test_assert_learns_passes_a_sound_model_and_names_what_is_wrong_with_another():

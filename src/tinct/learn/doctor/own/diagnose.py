@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from tinct.errors import DataError, SettingError
-from tinct.learn.doctor.evidence import conclude, heart_lines, range_line, run_probes
+from tinct.learn.doctor.evidence import USUAL_RATE, conclude, heart_lines, range_line, run_probes
 from tinct.learn.doctor.findings import Diagnosis, Finding, percent
 from tinct.learn.doctor.own import rules
 from tinct.learn.doctor.own.answers import (
@@ -30,6 +30,7 @@ from tinct.learn.doctor.own.answers import (
 from tinct.learn.doctor.own.broken import what_breaks
 from tinct.learn.doctor.own.case import Case, Loss, Optimizer, Step
 from tinct.learn.doctor.own.examined import BY_HEART, Examined, look_at_samples, sample_without_copies
+from tinct.learn.doctor.own.keras_parts import check_parts, torch_loss
 from tinct.learn.doctor.own.plain_net import PlainNet
 from tinct.learn.doctor.own.sample import Sample, read_sample, undisturbed
 from tinct.learn.doctor.own.steps import step_suspects
@@ -63,9 +64,10 @@ def diagnose(
     all states of chance are as before.
 
     Args:
-        model: as it is before the training, in the mode (`train()` or `eval()`) in which it would be trained.
+        model: as it is before the training, in the mode (`train()` or `eval()`) in which it would be trained; one of
+            Keras 3 on PyTorch is a module, too.
         train_loader: gives batches (inputs (N, ...), targets (N, ...)), and can be gone through several times.
-        loss: of outputs and targets.
+        loss: of outputs and targets; Keras's, of targets and outputs, will do.
         optimizer: of the model; or what makes one of parameters, as `functools.partial(torch.optim.SGD, lr=0.1)`; Adam
             at 1e-3 without it.
         val_loader: samples to measure on; without it a third of the others is held back.
@@ -86,6 +88,8 @@ def diagnose(
     began = time.perf_counter()
     if steps < 1 or (epochs is not None and epochs <= 0):
         raise SettingError("steps and epochs must be above 0")
+    check_parts(model, optimizer)
+    loss = torch_loss(loss)
     with undisturbed(train_loader, val_loader), warnings.catch_warnings(), torch.enable_grad():
         warnings.simplefilter("ignore")
         device = next(model.parameters(), torch.zeros(0)).device
@@ -179,6 +183,8 @@ def _examine(found: Examined, planned: int | None, steps: int) -> None:
     if found.failing and found.telling:
         _try_mends(found)
         if not found.explained and not any(map(found.knows, found.probed.hearts)):
+            _try_adam(found, chosen, stop)
+        if not found.explained and not any(map(found.knows, found.probed.hearts)):
             found.plain_heart = _plain_heart(found, chosen, stop)
 
 
@@ -236,6 +242,34 @@ def _rate_of_mended(found: Examined, mended: Case) -> Suspect | None:
     )  # fmt: skip
 
 
+def _try_adam(found: Examined, chosen: np.ndarray[Any, np.dtype[np.intp]], stop: float) -> None:
+    """Train by Adam where plain descent gets nowhere, at the rate asked for and at the usual one.
+
+    Through several layers its steps may be so small that the loss stands still at any rate that is passed through.
+    """
+    case, asked = found.case, found.probed.rate
+    if case.step is not None or asked is None or not isinstance(case.begin(case.make()), torch.optim.SGD):
+        return
+    by_adam = replace(case, optimizer=None, rate=None)
+    probe, right = by_adam.probe(chosen, case.reading.guess)
+    heart = learn_by_heart(probe, name="by Adam", rate=USUAL_RATE, steps=HEART_STEPS, accuracy=right, stop=stop)
+    found.probed.hearts.append(heart)
+    outcome = by_adam.run()
+    if found.falls_short(outcome):
+        return
+    breaks = None if found.probed.range is None else found.probed.range.breaks
+    kind = "rate-high" if breaks is not None and asked >= breaks else "rate-low"
+    how = "large" if kind == "rate-high" else "small"
+    suspect = Suspect(
+        kind, 90, f"the steps of plain descent at a rate of {asked:g} are too {how}, and Adam learns",
+        heart_lines(found.probed.hearts), f"use torch.optim.Adam at a rate of {USUAL_RATE:g}, or a "
+        f"{'lower' if kind == 'rate-high' else 'much higher'} rate",
+        lambda one: replace(one, optimizer=None, rate=None),
+    )  # fmt: skip
+    found.suspects = [*(each for each in found.suspects if not each.kind.startswith("rate-")), suspect]
+    found.tried[kind] = outcome
+
+
 def _plain_heart(found: Examined, chosen: np.ndarray[Any, np.dtype[np.intp]], stop: float) -> ByHeart | None:
     """Let a plain network learn the same batch with the same loss, on standardised input."""
     case, some = found.case, found.looked.some
@@ -275,6 +309,9 @@ def _facts(found: Examined) -> list[str]:
     if found.held is not None:
         plain = "" if found.reference is None else f"; plain statistics reach {percent(float(found.reference.mean()))}"
         lines.append(f"{len(found.classes)} classes; chance is {percent(found.chance)}{plain}")
+        if found.looked.outputs[0].numel() == 1:
+            lines.append("one output tells two classes apart by its sign, or by 0.5 after a sigmoid; argmax or "
+                         "torch.max over it always names the first class")  # fmt: skip
     lines.append(f"guessing has a loss of {found.case.reading.guess:.4g}")
     if found.probed.range is not None:
         lines.append(f"rates: {range_line(found.probed.range)}")
@@ -295,6 +332,7 @@ def by_heart(
 ) -> Diagnosis:
     """Find out whether a model learns one batch by heart; findings only where it does not. As `diagnose` otherwise."""
     began = time.perf_counter()
+    loss = torch_loss(loss)
     with undisturbed(), warnings.catch_warnings(), torch.enable_grad():
         warnings.simplefilter("ignore")
         sample = Sample(*batch, len(batch[0]), 1, same_order=True)

@@ -9,6 +9,7 @@ from torch import nn
 
 from tinct.learn.doctor.own.case import Loss, Optimizer
 from tinct.learn.doctor.own.diagnose import by_heart
+from tinct.learn.doctor.own.keras_parts import check_parts
 from tinct.learn.doctor.own.sample import pair
 
 
@@ -31,6 +32,7 @@ def assert_learns(
     Raises:
         AssertionError: it does not; its text is the diagnosis.
         DataError: the batch holds no two tensors.
+        SettingError: model or optimizer are not of PyTorch.
 
     >>> import torch
     >>> from torch import nn
@@ -38,6 +40,7 @@ def assert_learns(
     >>> _ = torch.manual_seed(0)
     >>> assert_learns(nn.Sequential(nn.Linear(5, 32), nn.ReLU(), nn.Linear(32, 2)), batch, nn.CrossEntropyLoss())
     """
+    check_parts(model, optimizer)
     inputs, targets = pair(batch)
     device = next(model.parameters(), torch.zeros(0)).device
     found = by_heart(model, (inputs.to(device), targets.to(device)), loss, optimizer=optimizer, steps=steps, seed=seed)

@@ -38,7 +38,9 @@ def mended(found: Examined) -> Iterator[Finding]:
         elif needed and found.together is not None:
             lines.append(gain(found, found.together, "with this and the other findings mended, not without this one"))
         weight = each.weight if works and found.failing else each.weight - 2 if needed else 0
-        weight = max(weight, each.weight - 20 if helps else 0, each.alone)
+        # Numbers of 0 to 255 make rates too high that would be none: where both mends help, scaling comes first.
+        upstream = each.kind == "unscaled-input" and found.works("rate-high")
+        weight = max(weight, each.weight - (0 if upstream else 20) if helps else 0, each.alone)
         if weight:
             sure = works or needed or helps or bool(each.alone)
             yield Finding(each.kind, weight, each.title, lines, each.remedy, sure=sure)
