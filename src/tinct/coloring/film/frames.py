@@ -94,8 +94,7 @@ class FrameColorizer:
             What may be averaged over time: (k, l, n) shares of the bins, or (k, l, 2) chroma from a model without bins
             (U and V from one that gives the whole picture).
         """
-        run = self._colorizer.run if references is None else self._colorizer.asking(references)
-        output = run(seen)
+        output = self._colorizer.asking(references)(seen)
         if self._bins is not None:
             return softmax(output)
         return picture_chroma(output) if self._whole else output

@@ -317,7 +317,7 @@ class Colorizer:
             noise.append(strength)
             return clean
 
-        output, seen = averaged(self.run, look, size=self.size, views=self.views)
+        output, seen = averaged(self.asking(), look, size=self.size, views=self.views)
         return Prediction(
             output=output,
             luma=guide_luma,
@@ -340,14 +340,10 @@ class Colorizer:
             return PointedThings(self.session.things, values, self.session.features)
         return self.session.features(shrunk(values, self.session.card.working_size)).get(FEATURES)
 
-    @property
-    def run(self) -> Callable[[FloatArray], FloatArray]:
-        """The network, from (h, w) luma in 0..1 to (k, l, n); beyond the model's own size it only adds detail."""
-        return self.asking(range(len(self.references)))
-
-    def asking(self, numbers: Sequence[int]) -> Callable[[FloatArray], FloatArray]:
-        """Return the same, which asks the references of these numbers alone."""
-        own, asked = self.session.card.working_size, [self.references[number] for number in numbers]
+    def asking(self, numbers: Sequence[int] | None = None) -> Callable[[FloatArray], FloatArray]:
+        """Return the network, (h, w) luma in 0..1 to (k, l, n), which asks the references of these numbers, or all."""
+        own = self.session.card.working_size
+        asked = self.references if numbers is None else [self.references[number] for number in numbers]
         run = consulting(self.session, asked) if asked else self.session.run
         return run if self.size <= own else anchored(run, size=own)
 
