@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tinct.coloring.hints.hint import parse_hint
-from tinct.coloring.hints.pointed import PointedThings
+from tinct.coloring.hints.pointed import PointedThings, look_for_things
 from tinct.coloring.hints.spreading import HintSpreader, place_hints
-from tinct.coloring.photo.colorizer import Colorizer
+from tinct.runtime.session import Session
 from tinct.runtime.thing import FEATURES
 
 HEIGHT, WIDTH = 96, 160
@@ -85,9 +85,9 @@ def test_the_regression_has_a_say_beside_it():
     assert less[12, 30] > less[12, 10] + 2
 
 
-def test_the_colorizer_takes_it_where_it_fits(monkeypatch):
-    colorizer = Colorizer("photo", runtime="onnxruntime")
+def test_it_is_taken_where_it_fits(monkeypatch):
+    session = Session("photo", runtime="onnxruntime")
     luma = np.linspace(0, 1, 64 * 96, dtype=np.float32).reshape(64, 96)
-    assert isinstance(colorizer._sight(luma), PointedThings)
-    monkeypatch.setitem(vars(colorizer.session), "things", None)
-    assert colorizer._sight(luma).shape == (4, 6, 120)
+    assert isinstance(look_for_things(session, luma), PointedThings)
+    monkeypatch.setitem(vars(session), "things", None)
+    assert look_for_things(session, luma).shape == (4, 6, 120)

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.resize import resized
+from tinct.color.resize import resized, shrunk
 from tinct.color.spaces import FloatArray
 from tinct.coloring.hints.things import FEATURES, KEPT, Things
+from tinct.runtime.session import Session
 from tinct.runtime.thing import ThingModel, distance
 
 # Of several hints on one thing each counts most near itself: what the distance, in parts of the root of height x width,
@@ -86,3 +87,13 @@ class PointedThings:
         away = distance(places, (4 * self.shape[0], 4 * self.shape[1]))
         rank: FloatArray = odds - np.float32(_PER_DISTANCE / (self.shape[0] * self.shape[1]) ** 0.5) * away
         return rank
+
+
+def look_for_things(session: Session, luma: FloatArray) -> FloatArray | PointedThings | None:
+    """Return what tells things apart in luma (h, w) in 0..1 as a model takes it; None if the model sees nothing.
+
+    These are the things that the network tells where it fits the model, otherwise the model's features.
+    """
+    if session.things is not None:
+        return PointedThings(session.things, luma, session.features)
+    return session.features(shrunk(luma, session.card.working_size)).get(FEATURES)

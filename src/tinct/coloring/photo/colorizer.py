@@ -23,10 +23,9 @@ from tinct.color.spaces import FloatArray, rgb_to_lab
 from tinct.color.tones import Tones, normal_tones
 from tinct.coloring.hints.hint import Hint, as_hints
 from tinct.coloring.hints.mask import Mask, greyed, read_mask
-from tinct.coloring.hints.pointed import PointedThings
+from tinct.coloring.hints.pointed import look_for_things
 from tinct.coloring.hints.reference import Reference, consulting, read_references
 from tinct.coloring.hints.spreading import place_hints
-from tinct.coloring.hints.things import FEATURES
 from tinct.coloring.photo import arrays
 from tinct.coloring.photo.crops import numbered, parts_of
 from tinct.coloring.photo.explain import Stage, Trace, stages_of
@@ -330,15 +329,8 @@ class Colorizer:
             denoised=noise[0],
             calibration=self.session.card.calibration,
             tones=tones,
-            sight=self._sight,
+            sight=lambda luma: look_for_things(self.session, native_luma(luma, space=space)),
         )
-
-    def _sight(self, luma: FloatArray) -> FloatArray | PointedThings | None:
-        """Return what tells things apart in a picture (h, w) of the tones the network sees; None if it sees nothing."""
-        values = native_luma(luma, space=self.session.card.space)
-        if self.session.things is not None:
-            return PointedThings(self.session.things, values, self.session.features)
-        return self.session.features(shrunk(values, self.session.card.working_size)).get(FEATURES)
 
     def asking(self, numbers: Sequence[int] | None = None) -> Callable[[FloatArray], FloatArray]:
         """Return the network, (h, w) luma in 0..1 to (k, l, n), which asks the references of these numbers, or all."""
