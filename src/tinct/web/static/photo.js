@@ -90,9 +90,10 @@ export class Photo extends Edited {
 
   /** The usual colours, and others that the network finds plausible, too. */
   async readings() {
+    const others = this.others ?? new Map(); // closed meanwhile, it is not needed any more
     const query = (await this.ids(this.shownReferences(this.now))).map((id) => `references=${id}`).join("&");
-    if (!this.others.has(query)) this.others.set(query, await getJson(`${this.path}/readings?${query}`));
-    return [{ number: 0, name: "Usual" }, ...this.others.get(query)];
+    if (!others.has(query)) others.set(query, await getJson(`${this.path}/readings?${query}`));
+    return [{ number: 0, name: "Usual" }, ...others.get(query)];
   }
 
   /** Another reading, small, with everything else as it is set. */
