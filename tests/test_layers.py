@@ -48,7 +48,8 @@ except MissingExtraError as error:
 def sources() -> list[Path]:
     kinds = {".py", ".js", ".css", ".html"}
     folders = (PACKAGE, PROJECT / "tests", PROJECT / "benchmarks")
-    return [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in kinds]
+    paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in kinds]
+    return [path for path in paths if "node_modules" not in path.parts]
 
 
 def test_files_fit_in_400_lines():

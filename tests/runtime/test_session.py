@@ -138,13 +138,13 @@ def test_files_without_features_have_none(tiny_model: Path) -> None:
     assert Session(tiny_model, runtime="onnxruntime").features(luma(8, 8)) == {}
 
 
-def test_features_that_the_graph_lacks_are_told(seeing_model: Path) -> None:
+def test_features_that_the_graph_lacks_are_told(seeing_model: Path, tmp_path: Path) -> None:
     model = onnx.load(seeing_model)
     card = dataclasses.replace(read_card(seeing_model), features={"features_2": 2, "features_4": 4})
     onnx.helper.set_model_props(model, {"tinct": card.to_json()})
-    onnx.save(model, seeing_model)
+    onnx.save(model, tmp_path / "lacking.onnx")
     with pytest.raises(ModelError, match=r"does not give features_4 of its card; export the model again"):
-        read_card(seeing_model)
+        read_card(tmp_path / "lacking.onnx")
 
 
 @needs_openvino

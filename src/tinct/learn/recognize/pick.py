@@ -6,7 +6,7 @@ import hashlib
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -106,10 +106,7 @@ def train_classifier(
     candidates = choose_candidates(labelled.kind, choices, size=size)
     loaded, warnings = _read(labelled, size, progress)
     folds = _folds(loaded, choices, warnings)
-    if any(candidate.network != COLOR_STATISTICS for candidate in candidates):  # statistics see pictures as they are
-        change = choices.fitting.augmentation
-        warning = check_augmentation(change, loaded, folds[0], force=choices.force, seed=choices.seed)
-        warnings += [warning] if warning else []
+    warnings += _destroying(candidates, choices, loaded, folds[0])
     notebook = Notebook(path.with_name(f"{path.name}.progress"), of=f"{_digest(loaded, folds)} {choices.minutes}")
     measured = StatisticsCache()
     tasks = [Task.of(candidate, choices, notebook, pictures=len(folds[0].train)) for candidate in candidates]
@@ -126,13 +123,7 @@ def train_classifier(
         progress=progress,
         report=report,
     )
-    plain = [task for task in tasks if _is_plain(task.candidate, candidates[0])]
-    table = attempt(plain)
-    learned_grey = _learned_in_grey(loaded, folds, choices, deadline=deadline)
-    others = tasks[len(plain) :]
-    nothing_left = choices.networks is None and choices.minutes is None and _all_right(table)
-    table += _not_needed(others, loaded, report) if nothing_left else attempt(others)
-    table = _ranked(table)
+    table, learned_grey = _quick_first(tasks, attempt, loaded, folds, choices, deadline=deadline, report=report)
     picked = table[0].outcome.candidate
     card, test = finish(
         table,
@@ -146,6 +137,34 @@ def train_classifier(
     )
     shutil.rmtree(notebook.folder, ignore_errors=True)
     return TrainedClassifier(path, card, table, test, loaded.left_out, warnings)
+
+
+def _destroying(candidates: Sequence[Candidate], choices: Choices, loaded: Loaded, fold: Fold) -> list[str]:
+    """Return a warning where changes to pictures take the label away, from candidates that are shown any."""
+    if all(candidate.network == COLOR_STATISTICS for candidate in candidates):
+        return []
+    change = choices.fitting.augmentation
+    warning = check_augmentation(change, loaded, fold, force=choices.force, seed=choices.seed)
+    return [warning] if warning else []
+
+
+def _quick_first(
+    tasks: list[Task],
+    attempt: Callable[[list[Task]], list[Judged]],
+    loaded: Loaded,
+    folds: list[Fold],
+    choices: Choices,
+    *,
+    deadline: float,
+    report: Callable[[Judged], None] | None,
+) -> tuple[list[Judged], float | None]:
+    """Try plain statistics, then grey pictures, then what takes long, where it is needed; the best is first."""
+    plain = sum(_is_plain(task.candidate, tasks[0].candidate) for task in tasks)
+    table = attempt(tasks[:plain])
+    learned_grey = _learned_in_grey(loaded, folds, choices, deadline=deadline)
+    nothing_left = choices.networks is None and choices.minutes is None and _all_right(table)
+    table += _not_needed(tasks[plain:], loaded, report) if nothing_left else attempt(tasks[plain:])
+    return _ranked(table), learned_grey
 
 
 def _learned_in_grey(loaded: Loaded, folds: list[Fold], choices: Choices, *, deadline: float) -> float | None:

@@ -23,7 +23,7 @@ from tinct.color.places import Place
 from tinct.color.resize import small_size
 from tinct.color.spaces import FloatArray
 from tinct.color.statistics import as_unit_rgb
-from tinct.errors import InputError, MissingExtraError, OutputError, TinctError, TooLargeError, UnreadableError
+from tinct.errors import MissingExtraError, OutputError, TinctError, TooLargeError, UnreadableError
 from tinct.files import written_beside
 from tinct.media.image import formats, notes
 from tinct.media.image.cut_short import open_or_complete
@@ -33,12 +33,9 @@ from tinct.media.image.embedding import embed, fitted
 from tinct.media.image.metadata import Metadata, for_result, read_metadata
 from tinct.media.image.opening import directory_of, left_out, open_image, save, shrink_on_load
 from tinct.media.image.profile import to_srgb
-from tinct.media.image.sizes import MOST_PIXELS, TooManyPixelsError
+from tinct.media.image.sizes import MOST_PIXELS, TooManyPixelsError, check_least_edge
 from tinct.media.image.strips import StripFunction, StripPicture
 from tinct.media.image.turning import cut, orientation_of, upright
-
-# Pictures narrower than this hold nothing to colour.
-LEAST_EDGE = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,7 +285,7 @@ def open_picture(
     Raises:
         UnreadableError: missing, empty, or no picture.
         TooLargeError: more than `most_pixels`, or an edge of more than a million.
-        InputError: narrower than `LEAST_EDGE` pixels.
+        InputError: narrower than `LEAST_EDGE` of `tinct.media.image.sizes`.
         MissingExtraError: reading it needs an extra that is not installed.
     """
     _set_up_vips()
@@ -301,10 +298,7 @@ def open_picture(
         raise _not_opened(name, error) from error
     width, height = (image.width, image.height)[:: -1 if orientation_of(image) >= 5 else 1]
     converted = to_srgb(image, name=name)
-    if min(width, height) < LEAST_EDGE:
-        raise InputError(
-            f"{name}: {width} x {height} pixels are too few to colour; it takes at least {LEAST_EDGE} an edge"
-        )
+    check_least_edge(name, width, height)
     loader = str(image.get("vips-loader")) if image.get_typeof("vips-loader") else ""
     first_only = left_out(place, image) if page is None else ""
     read_as = str(image.get(REMARK)) if image.get_typeof(REMARK) else ""

@@ -7,10 +7,14 @@ import struct
 
 import pyvips
 
+from tinct.errors import InputError
+
 # More pixels than this are refused: a billion take a minute, and files that claim more are mostly traps.
 MOST_PIXELS = 1_000_000_000
 # A row of more is refused: what streams by rows would hold gigabytes.
 LONGEST_EDGE = 1_000_000
+# Pictures narrower than this hold nothing to colour.
+LEAST_EDGE = 8
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _PNM = re.compile(rb"P[1-6]" + _GAP + rb"(\d{1,20})" + _GAP + rb"(\d{1,20})")
 # The header of a JPEG 2000 codestream: its start, the marker of the image's size, its length and its profile.
@@ -19,6 +23,14 @@ _JP2 = re.compile(rb"\xff\x4f\xff\x51.{4}(.{16})", re.DOTALL)
 
 class TooManyPixelsError(pyvips.Error):  # type: ignore[misc]  # a class of unknown type
     """A picture with more pixels, or longer edges, than are wanted; its `message` says how many."""
+
+
+def check_least_edge(name: str, width: int, height: int) -> None:
+    """Raise InputError for a picture of too few pixels to colour; `name` is for the message."""
+    if min(width, height) < LEAST_EDGE:
+        raise InputError(
+            f"{name}: {width} x {height} pixels are too few to colour; it takes at least {LEAST_EDGE} an edge"
+        )
 
 
 def check_pixels(width: int, height: int, most: int) -> None:

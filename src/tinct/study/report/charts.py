@@ -291,8 +291,10 @@ def _gaps(results: Results) -> Figure | None:
     for axes, (units, names) in zip(grid, kinds.items(), strict=True):
         for name in names:
             steps, training, _, _ = _band(results, name, "train_loss")
-            _, validation, _, _ = _band(results, name, "val_loss")
-            axes.plot(steps, validation - training, color=color_of(results.place(name)), label=name, linewidth=1.6)
+            validated, validation, _, _ = _band(results, name, "val_loss")
+            both, these, those = np.intersect1d(steps, validated, return_indices=True)  # a diverged arm lacks some
+            gap = validation[those] - training[these]
+            axes.plot(both, gap, color=color_of(results.place(name)), label=name, linewidth=1.6)
         axes.axhline(0, color=INK, linewidth=0.8)
         axes.set(xlabel="steps", title=_unit_words(units))
         axes.legend(fontsize=8)
