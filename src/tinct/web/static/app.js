@@ -146,7 +146,7 @@ const refresh = careful(async () => {
     await mine.refresh((blob) => {
       if (work !== mine) return;
       stage.showAfter(blob);
-      hints.update();
+      hints.updatePale();
     });
   } finally {
     if (work === mine) $("busy").hidden = true;

@@ -16,6 +16,7 @@ export class Hints {
     this.preview = preview;
     this.setTool = setTool;
     this.chooser = new Chooser();
+    this.pale = ""; // what the list says of hints that show no colour
     this.placed = careful((points) => this.place(points));
   }
 
@@ -31,6 +32,15 @@ export class Hints {
     if (!work) return;
     this.list(work.shownHints());
     this.marks();
+    this.pale = String(work.pale);
+  }
+
+  /** Say of which hints the picture that came shows no colour; marks stay as they are, for one may be on its way. */
+  updatePale() {
+    const work = this.current();
+    if (!work || String(work.pale) === this.pale) return;
+    this.list(work.shownHints());
+    this.pale = String(work.pale);
   }
 
   marks() {
