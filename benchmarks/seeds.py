@@ -19,7 +19,7 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import find_pictures
 from tinct.study.evaluate import evaluate
 from tinct.study.method import Method
-from tinct.study.seeds import colored_from_seeds
+from tinct.study.seed_pixels import colored_from_seeds
 
 # Leakage: pixels beside an edge, and far enough from it to have their side's own colour.
 NEAR, FAR = 2, 8

@@ -32,7 +32,7 @@ from tinct.study.measure import EVALUATION_FILE, GREY, MEAN_COLOR, Measured, Sum
 from tinct.study.method import Pixels
 from tinct.study.plan import BUDGETS, Choices
 from tinct.study.recipe import Arm, Recipe, slug
-from tinct.study.seeds import colored_from_seeds
+from tinct.study.seed_pixels import colored_from_seeds
 from tinct.study.values import read_json, write_json
 
 FORMAT = 1

@@ -22,7 +22,7 @@ from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray, rgb_to_yuv
 from tinct.color.upsample import ChromaGuide, fit_dimming, fit_guide, yuv_colors
 from tinct.coloring.hints.hint import Hint
-from tinct.coloring.hints.pointed import PointedThings
+from tinct.coloring.hints.learned_things import PointedThings
 from tinct.coloring.hints.things import Things
 from tinct.errors import InputError, SettingError
 

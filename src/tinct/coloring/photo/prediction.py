@@ -23,7 +23,7 @@ from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab, rgb_to_yuv
 from tinct.color.tones import Tones
 from tinct.color.upsample import ChromaGuide, even_out, fit_guide
 from tinct.coloring.hints.hint import DARKEN
-from tinct.coloring.hints.pointed import PointedThings
+from tinct.coloring.hints.learned_things import PointedThings
 from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
 from tinct.errors import SettingError
 

@@ -29,13 +29,13 @@ from tinct.media.image import formats, notes
 from tinct.media.image.cut_short import open_or_complete
 from tinct.media.image.damage import SHIFTED, fail_on, found_damage, has_data_left
 from tinct.media.image.decoders import REMARK, UnsupportedError
-from tinct.media.image.embedding import embed, fitted
 from tinct.media.image.metadata import Metadata, for_result, read_metadata
 from tinct.media.image.opening import directory_of, left_out, open_image, save, shrink_on_load
 from tinct.media.image.profile import to_srgb
 from tinct.media.image.sizes import MOST_PIXELS, TooManyPixelsError, check_least_edge
 from tinct.media.image.strips import StripFunction, StripPicture
 from tinct.media.image.turning import cut, orientation_of, upright
+from tinct.media.image.write_metadata import embed, fitted
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,8 +37,9 @@ from tinct.media.video.film import (
     Track,
 )
 from tinct.media.video.planes import depth_of, is_grey, is_rgb, planes_of, sampling_of
+from tinct.media.video.rates import checked_rate
 from tinct.media.video.sequence import decode_image, names_pictures, open_images
-from tinct.media.video.source import checked_rate, opened, readable, reason, video_stream
+from tinct.media.video.source import opened, readable, reason, video_stream
 from tinct.media.video.timeline import read_times
 
 # Pictures narrower than this hold nothing to colour, and encoders refuse them.

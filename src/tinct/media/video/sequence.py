@@ -27,7 +27,8 @@ from tinct.errors import InputError, TinctError, UnreadableError
 from tinct.files import walk
 from tinct.media.image.opening import open_image, open_source
 from tinct.media.video.planes import depth_of
-from tinct.media.video.source import checked_rate, reason
+from tinct.media.video.rates import checked_rate
+from tinct.media.video.source import reason
 
 # Frames a second, as films have, where nobody says otherwise.
 FILM_RATE = Fraction(24)

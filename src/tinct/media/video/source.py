@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,7 +12,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from tinct.errors import InputError, SettingError, UnreadableError
+from tinct.errors import InputError, UnreadableError
 
 # After this many failures in a row to read on, a file has no more that can be read.
 _MOST_FAILURES = 100
@@ -102,20 +101,3 @@ def readable(text: str) -> str:
 def reason(error: Exception) -> str:
     """Return FFmpeg's reason for an error."""
     return str(getattr(error, "strerror", None) or error or "no reason given")
-
-
-# Rates are written with two or three decimals.
-_SLIGHT = Fraction(1, 2000)
-
-
-def checked_rate(rate: Fraction | float) -> Fraction:
-    """Return a rate as it is meant: 23.976, 29.97 and the like are 24 and 30 by 1.001.
-
-    Raises:
-        SettingError: it is not above 0, or above 1000 frames a second.
-    """
-    exact = Fraction(rate)
-    if not 0 < exact <= 1000:
-        raise SettingError(f"the rate must lie above 0 and not above 1000 frames a second, not {rate}")
-    slowed = Fraction(round(exact * 1001 / 1000) * 1000, 1001)
-    return slowed if abs(exact - slowed) < _SLIGHT else exact.limit_denominator(1001)

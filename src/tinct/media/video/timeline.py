@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from tinct.media.video.film import Film, Jump
+from tinct.media.video.rates import SLOWED_FILM, USUAL_RATES
 from tinct.media.video.source import opened, packets_of
 
 # FFmpeg's codes of how fields are stored and shown.
@@ -46,10 +47,6 @@ _MOSTLY = 0.9
 # Where 24 frames a second are shown for two and three fields of 60 in turns (3:2 pulldown by flags), steps are of two
 # lengths, the longer this many times the shorter, give or take; each makes up so much of all.
 _LONGER, _GIVE, _SHARE = 1.5, 0.1, 0.35
-_FILM_RATE = Fraction(24_000, 1001)
-# Rates of films and broadcasts, for files that name none that their times agree with.
-_RATES = [Fraction(rate) for rate in (24, 25, 30, 50, 60, 18, 16, 15, 12, 48, 100, 120)]
-_RATES += [Fraction(1000 * rate, 1001) for rate in (24, 30, 60, 120)]
 
 
 @dataclass
@@ -215,7 +212,7 @@ class _Steps:
     def rate(self, named: Iterable[Fraction | None]) -> Fraction:
         """Return the rate: of those that a file names the first that its times agree with, else a usual one near."""
         if self.pulldown:
-            return _FILM_RATE
+            return SLOWED_FILM
         if not self.even:
             average = (self.frames - 1) / self.span
             known = (rate for rate in named if rate and abs(rate / average - 1) < 0.02)
@@ -224,7 +221,7 @@ class _Steps:
         def agrees(rate: Fraction | None) -> bool:
             return bool(rate) and abs(float(1 / cast(Fraction, rate)) - self.mean) <= self.slack + self.mean / 5000
 
-        near = sorted(_RATES, key=lambda rate: abs(float(1 / rate) - self.mean))
+        near = sorted(USUAL_RATES, key=lambda rate: abs(float(1 / rate) - self.mean))
         chosen = next((rate for rate in (*named, near[0]) if agrees(rate)), None)
         return chosen or Fraction(1 / self.mean).limit_denominator(1001)
 
@@ -236,7 +233,7 @@ def _is_pulldown(steps: NDArray[np.int64], unit: float) -> bool:
         return False
     ratio, rate = np.median(long) / np.median(short), 1 / (middle * unit)
     spread = max(np.ptp(short), np.ptp(long))
-    return bool(abs(ratio - _LONGER) <= _GIVE and abs(rate / _FILM_RATE - 1) <= 0.02 and spread <= 0.1 * middle)
+    return bool(abs(ratio - _LONGER) <= _GIVE and abs(rate / SLOWED_FILM - 1) <= 0.02 and spread <= 0.1 * middle)
 
 
 def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame, path: Any) -> dict[str, Any]:

@@ -1,0 +1,29 @@
+"""Rates of films: the usual ones, and what one that was written with two or three decimals means."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from tinct.errors import SettingError
+
+SLOWED_FILM = Fraction(24_000, 1001)
+# Rates of films and broadcasts, for files that name none that their times agree with.
+USUAL_RATES = (
+    *(Fraction(rate) for rate in (24, 25, 30, 50, 60, 18, 16, 15, 12, 48, 100, 120)),
+    *(Fraction(1000 * rate, 1001) for rate in (24, 30, 60, 120)),
+)
+# Rates are written with two or three decimals.
+_SLIGHT = Fraction(1, 2000)
+
+
+def checked_rate(rate: Fraction | float) -> Fraction:
+    """Return a rate as it is meant: 23.976, 29.97 and the like are 24 and 30 by 1.001.
+
+    Raises:
+        SettingError: it is not above 0, or above 1000 frames a second.
+    """
+    exact = Fraction(rate)
+    if not 0 < exact <= 1000:
+        raise SettingError(f"the rate must lie above 0 and not above 1000 frames a second, not {rate}")
+    slowed = Fraction(round(exact * 1001 / 1000) * 1000, 1001)
+    return slowed if abs(exact - slowed) < _SLIGHT else exact.limit_denominator(1001)
