@@ -155,6 +155,7 @@ def test_other_settings_are_refused_before_anything_changes(study, dataset, phot
         run_study(own(), data=dataset, out=tmp_path / "full")
 
 
+@pytest.mark.slow
 def test_a_changed_way_of_making_pictures_makes_the_model_anew(study, dataset, tmp_path):
     arms = OWN["arms"]
 
@@ -387,6 +388,7 @@ def test_nonsense_is_told_before_a_folder_is_prepared_or_made(photos, tmp_path):
         run_study(own(), data=photos, out=tmp_path / "file" / "sub")
 
 
+@pytest.mark.slow
 def test_photographs_added_to_a_folder_that_had_too_few_are_taken(photos, tmp_path):
     few = tmp_path / "few"
     few.mkdir()

@@ -83,6 +83,7 @@ def test_without_a_backbone_the_report_says_what_is_absent_and_why(study):
     )
 
 
+@pytest.mark.slow
 def test_a_backbone_given_later_measures_what_is_missing_and_trains_nothing(copied, dataset, weights):
     for file in copied.rglob("evaluation.json"):  # as it was written before there were backbones
         plain = json.loads(file.read_text())
