@@ -176,13 +176,10 @@ def test_a_changed_way_of_making_pictures_makes_the_model_anew(study, dataset, t
 
 
 def test_the_same_seed_gives_the_same_figures(study, dataset, tmp_path):
-    again = tmp_path / "again"
-    run_study(own().only(("bins", "vivid")), data=dataset, out=again)
+    run_study(own().only(("bins", "vivid")), data=dataset, out=tmp_path / "again")
     for arm in ("bins", "vivid"):
-        first, second = (
-            json.loads((folder / "arms" / arm / "seed-0" / "evaluation.json").read_text())["metrics"]
-            for folder in (study, again)
-        )
+        files = [folder / "arms" / arm / "seed-0" / "evaluation.json" for folder in (study, tmp_path / "again")]
+        first, second = (json.loads(file.read_text())["metrics"] for file in files)
         assert first == second
 
 
