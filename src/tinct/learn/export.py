@@ -188,10 +188,10 @@ def _graph(output: _Output, card: Card, *, half: bool) -> onnx.ModelProto:
     rows, columns = (torch.export.Dim(name, min=1, max=512) for name in ("rows", "columns"))
     model = network_graph(
         output,
-        example,
-        input_name="luma",
+        (example,),
+        input_names=["luma"],
         output_names=[OUTPUTS[card.task], *card.features],
-        dynamic_shapes={0: batch, 2: card.multiple * rows, 3: card.multiple * columns},
+        dynamic_shapes=({0: batch, 2: card.multiple * rows, 3: card.multiple * columns},),
     )
     if half:
         store_half(model)

@@ -31,28 +31,32 @@ HALF_FROM = 1024
 
 def network_graph(
     network: nn.Module,
-    example: torch.Tensor,
+    example: tuple[torch.Tensor, ...],
     *,
-    input_name: str,
+    input_names: Sequence[str],
     output_names: Sequence[str],
-    dynamic_shapes: dict[int, Any],
+    dynamic_shapes: tuple[Any, ...],
 ) -> onnx.ModelProto:
-    """Convert a network of one input to ONNX.
+    """Convert a network to ONNX.
 
     Args:
         network: in inference mode.
-        example: an input.
-        input_name: the graph's.
+        example: its inputs.
+        input_names: the graph's, as many as there are inputs.
         output_names: the graph's, as many as the network gives.
-        dynamic_shapes: the input's axes that may have another length, as `torch.export` takes them.
+        dynamic_shapes: for each parameter of `forward` the axes that may have another length, as `torch.export` takes
+            them.
+
+    Raises:
+        ModelError: PyTorch cannot.
     """
     with quiet("torch.onnx", "onnxscript", "onnx_ir"):
         program = torch.onnx.export(
             network,
-            (example,),
-            input_names=[input_name],
+            example,
+            input_names=list(input_names),
             output_names=list(output_names),
-            dynamic_shapes=(dynamic_shapes,),
+            dynamic_shapes=dynamic_shapes,
             dynamo=True,
             optimize=True,
             verbose=False,

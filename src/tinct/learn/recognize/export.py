@@ -191,7 +191,7 @@ def write_classifier(
         example = torch.zeros(2, len(card.mean), *card.size)
         shapes = {0: torch.export.Dim("batch", min=1)}
         model = network_graph(
-            trained.eval(), example, input_name="pixels", output_names=["logits"], dynamic_shapes=shapes
+            trained.eval(), (example,), input_names=["pixels"], output_names=["logits"], dynamic_shapes=(shapes,)
         )
         tolerance = NETWORK_AGREEMENT
     write_model(

@@ -11,8 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from tinct import __version__
-from tinct.errors import ModelError
-from tinct.learn.graph import quiet, store_half, write_model, write_twin
+from tinct.learn.graph import network_graph, store_half, write_model, write_twin
 from tinct.learn.things.head import ThingHead
 from tinct.runtime.modelfile import open_graph
 from tinct.runtime.session import Session
@@ -69,7 +68,7 @@ def write(
         created=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )
     head.eval()
-    graph = _graph(head, {name: getattr(head, f"mean_{name}").shape[1] for name in FEATURES})
+    graph = _graph(head)
     store_half(graph)
 
     def trials(path: Path) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
@@ -96,7 +95,7 @@ def _example(head: ThingHead, height: int, width: int, hints: int) -> tuple[torc
     return luma, *features, 20 * torch.rand(hints, 1, height // 4, width // 4, generator=generator)
 
 
-def _graph(head: ThingHead, channels: Mapping[str, int]) -> onnx.ModelProto:
+def _graph(head: ThingHead) -> onnx.ModelProto:
     example = _example(head, 3 * MULTIPLE, 4 * MULTIPLE, 2)
     rows, columns = torch.export.Dim("rows", min=1, max=64), torch.export.Dim("columns", min=1, max=64)
     shapes = [{2: MULTIPLE * rows, 3: MULTIPLE * columns}]
@@ -105,21 +104,10 @@ def _graph(head: ThingHead, channels: Mapping[str, int]) -> onnx.ModelProto:
         for stride in _STRIDES.values()
     ]
     shapes.append({0: torch.export.Dim("hints", min=1, max=64), 2: 8 * rows, 3: 8 * columns})
-    names = list(head.inputs)
-    with quiet("torch.onnx", "onnxscript", "onnx_ir"):
-        program = torch.onnx.export(
-            head,
-            example,
-            input_names=names,
-            output_names=[head.output],
-            dynamic_shapes=(shapes[0], tuple(shapes[1:])),
-            dynamo=True,
-            optimize=True,
-            verbose=False,
-        )
-    if program is None:
-        raise ModelError("PyTorch gave no ONNX graph")
-    model: onnx.ModelProto = program.model_proto
-    for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, model.graph):
-        del part.metadata_props[:]
-    return model
+    return network_graph(
+        head,
+        example,
+        input_names=head.inputs,
+        output_names=[head.output],
+        dynamic_shapes=(shapes[0], tuple(shapes[1:])),
+    )
