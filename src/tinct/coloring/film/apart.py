@@ -18,6 +18,7 @@ from tinct.coloring.film.work import OnFrame, Work, recipe_of, span_of
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import InputError, SettingError, TinctError
+from tinct.media.video.film import Film
 from tinct.media.video.probe import open_film
 from tinct.parallel import core_count
 
@@ -89,12 +90,13 @@ def put_together(work: Work, tasks: list[Task], folder: WorkFolder, facts: list[
     Raises:
         InputError: it has no frame that can be decoded.
     """
+    paint = segment_painter()
     for index in range(1, len(facts)):
         colored = disagree(facts[index - 1], facts[index])
         if colored is not None:  # of a shot that both are in; the earlier one has seen more of it
             shutil.rmtree(tasks[index].folder)
             folder.segment(index)
-            facts[index] = segment_painter()(replace(tasks[index], colored=colored))
+            facts[index] = paint(replace(tasks[index], colored=colored))
     done = joined(facts)
     if done["given_to"] == 0:
         raise InputError(f"{work.film.path}: no frame of it could be decoded; is it damaged?")
@@ -102,14 +104,18 @@ def put_together(work: Work, tasks: list[Task], folder: WorkFolder, facts: list[
 
 
 def segment_painter(colorizer: Colorizer | None = None) -> Callable[[Task], Facts]:
-    """Return what colours segments in this process; the network is loaded once, where there is none yet."""
+    """Return what colours segments in this process; the network and each film are opened once."""
     colorizers: list[Colorizer] = [] if colorizer is None else [colorizer]
+    films: dict[Path, Film] = {}  # the last one: its times are known only after the whole file was read
 
     def paint(task: Task) -> Facts:
         settings = task.settings
         if not colorizers:
             colorizers.append(Colorizer(settings, threads=1))
-        film = open_film(task.source, rate=settings.rate, deinterlace=settings.deinterlace)
+        if task.source not in films:
+            films.clear()
+            films[task.source] = open_film(task.source, rate=settings.rate, deinterlace=settings.deinterlace)
+        film = films[task.source]
         written, recipe = recipe_of(film, task.place, settings)
         smoothing = Smoothing.parse(settings.smoothing)
         work = Work(film, written, recipe, settings, colorizers[0], smoothing, span_of(film, settings))
