@@ -7,7 +7,7 @@ looked for: frames whose lines are doubled, and fine lines of a picture that get
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -58,7 +58,8 @@ class Votes:
         progressive: number that hold one moment. The others show neither, as still pictures do.
         drawn: number that show enough for doubled lines to be told.
         doubled: number of them whose lines are doubled.
-        stretches: of the stretches that were looked at, those in 3:2 pulldown, and those that are interlaced and not.
+        telecined: of the stretches that were looked at, those in 3:2 pulldown.
+        combed: those that are interlaced and not.
     """
 
     frames: int = 0
@@ -67,7 +68,8 @@ class Votes:
     progressive: int = 0
     drawn: int = 0
     doubled: int = 0
-    stretches: list[int] = field(default_factory=lambda: [0, 0])
+    telecined: int = 0
+    combed: int = 0
 
     def count(self, lumas: Iterable[NDArray[Any]]) -> None:
         """Look at a stretch of frames that follow each other: (H, W) luma, uint8 or uint16."""
@@ -91,29 +93,29 @@ class Votes:
         self.top, self.bottom = self.top + top, self.bottom + bottom
         self.progressive += kinds.count("progressive")
         if _repeats([frame.metadata.get("lavfi.idet.repeated.current_frame") for frame in shown]):
-            self.stretches[0] += 1
+            self.telecined += 1
         elif max(top, bottom) > _MOSTLY * len(kinds):
-            self.stretches[1] += 1
+            self.combed += 1
 
-    def decide(self, *, flagged: bool, top_first: bool, rate: Fraction | None = None) -> Fields:
+    def decide(self, *, flagged: bool, top_first: bool, rate: Fraction) -> Fields:
         """Decide whether a film is interlaced.
 
         Args:
             flagged: whether the file says that it is; believed unless frames clearly show the contrary.
             top_first: which lines it says come first; believed unless frames clearly show the contrary.
-            rate: frames a second; 3:2 pulldown is not looked for without it.
+            rate: frames a second.
         """
         if self.drawn >= _LEAST_FRAMES and self.doubled >= _MOSTLY * self.drawn:
             return Fields()
-        if rate is not None and abs(rate / _PULLDOWN_RATE - 1) < 0.01 and self.stretches[0] > self.stretches[1]:
+        if abs(rate / _PULLDOWN_RATE - 1) < 0.01 and self.telecined > self.combed:
             return Fields(interlaced=True, top_first=self.top >= self.bottom, way="film")
-        combed = max(self.top, self.bottom)
-        if self._clear(combed, self.progressive + min(self.top, self.bottom)):
+        fields = max(self.top, self.bottom)
+        if self._clear(fields, self.progressive + min(self.top, self.bottom)):
             return Fields(interlaced=True, top_first=self.top >= self.bottom, flagged=flagged)
         if flagged and not self._clear(self.progressive, self.top + self.bottom):
             return Fields(interlaced=True, top_first=top_first, flagged=True)
-        some = self.stretches[1] >= _LEAST_STRETCHES and combed >= _LEAST_FRAMES
-        if some and min(self.top, self.bottom) <= _MOST_AGAINST * combed:
+        some = self.combed >= _LEAST_STRETCHES and fields >= _LEAST_FRAMES
+        if some and min(self.top, self.bottom) <= _MOST_AGAINST * fields:
             return Fields(interlaced=True, top_first=self.top >= self.bottom, mixed=True)
         return Fields()
 

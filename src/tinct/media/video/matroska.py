@@ -81,6 +81,8 @@ def _change_tracks(path: Path, change: Change) -> int:
             if changed is not None:
                 tracks = tracks[:place] + _filled(changed, len(content), path) + tracks[place + len(content) :]
                 count += 1
+        if not count:
+            return 0
         first, name, content = next(_elements(tracks))
         if name == _CRC:
             rest = tracks[first + len(content) :]

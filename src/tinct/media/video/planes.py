@@ -19,8 +19,9 @@ from tinct.errors import InputError
 _PLANAR = re.compile(r"(yuv[aj]?4\d\dp|gray)(9|1[0246])?(le)?")
 # Those with 8-bit U and V in turns in one plane, and which of the two comes first.
 _PAIRED = {"nv12": (0, 1), "nv16": (0, 1), "nv24": (0, 1), "nv21": (1, 0), "nv42": (1, 0)}
-# Chroma's width and height as shares of luma's: what a planar format of them is called.
-_SAMPLING = {(1, 1): "444", (2, 1): "422", (2, 2): "420", (1, 2): "440", (4, 1): "411", (4, 4): "410"}
+# Luma pixels for one of chroma, across and down, of planar formats by their names.
+CHROMA_STEPS = {"444": (1, 1), "422": (2, 1), "420": (2, 2), "440": (1, 2), "411": (4, 1), "410": (4, 4)}
+_SAMPLING = {steps: name for name, steps in CHROMA_STEPS.items()}
 
 Planes = tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]] | None]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from tinct.errors import SettingError
@@ -29,11 +30,10 @@ from tinct.media.video.film import (
     ColorTags,
     Film,
 )
-from tinct.media.video.planes import has_alpha
+from tinct.media.video.planes import CHROMA_STEPS, has_alpha
 from tinct.media.video.sequence import place_of
 
-# Luma pixels for one of chroma, across and down.
-_CHROMA_STEPS = {"420": (2, 2), "422": (2, 1), "440": (1, 2), "444": (1, 1), "rgb": (1, 1)}
+_CHROMA_STEPS = {**CHROMA_STEPS, "rgb": (1, 1)}
 # Primaries and transfer of pictures that say nothing (IEC 61966-2-1), by ISO/IEC 23091-2.
 _SRGB = (1, 13)
 
@@ -109,7 +109,8 @@ def choose_recipe(
         crf = purpose.crf if crf is None else crf
         preset = preset or purpose.preset
         bits = bits or purpose.bits
-    sampling = _chosen_sampling(chosen, film, sampling, preset, purpose)
+        sampling = sampling or purpose.sampling
+    sampling = _chosen_sampling(chosen, film, sampling, preset)
     if chosen.name == "prores" and sampling == "444":
         preset = PRORES_444
     crf, preset = _checked_crf(chosen, crf), _checked_preset(chosen, preset)
@@ -158,11 +159,6 @@ def default_target(
     usual = ".mkv" if ".mkv" in suffixes and (film.audio or film.subtitles) else suffixes[0]
     beside, stem = place_of(film.path) if film.images else (film.path.parent, film.path.stem)
     return (folder or beside) / f"{stem}_color{own if own in suffixes else usual}"
-
-
-def _fineness(sampling: str) -> float:
-    across, down = _CHROMA_STEPS.get(sampling, (2, 2))
-    return 1 / (across * down)
 
 
 def _named(named: str | None) -> Named | None:
@@ -221,8 +217,8 @@ def _chosen_codec(
     return chosen
 
 
-def _chosen_sampling(codec: Codec, film: Film, asked: str | None, preset: str | None, purpose: Named | None) -> str:
-    """Return the size of chroma: what was asked for, the purpose's, the film's, or else the codec's usual one."""
+def _chosen_sampling(codec: Codec, film: Film, asked: str | None, preset: str | None) -> str:
+    """Return the size of chroma: what was asked for, the film's, or else the codec's usual one."""
     usual = codec.samplings[0]
     if asked is not None and asked not in codec.samplings:
         raise SettingError(f"{codec.name} has chroma of {' or '.join(codec.samplings)} here, not {asked}")
@@ -230,8 +226,6 @@ def _chosen_sampling(codec: Codec, film: Film, asked: str | None, preset: str | 
         if asked is not None and (asked == "444") != (preset == PRORES_444):
             raise SettingError(f"prores has chroma of 444 with the preset {PRORES_444}, and of 422 with the others")
         return "444" if preset == PRORES_444 else usual
-    if asked is None and purpose is not None and purpose.sampling is not None:
-        return purpose.sampling
     own = film.sampling if film.sampling in codec.samplings else usual
     return asked or own
 
@@ -273,7 +267,7 @@ def _remarks(film: Film, codec: Codec, bits: int, sampling: str, *, even: bool) 
     remarks = []
     if bits < film.depth:
         remarks.append(f"its {film.depth} bits of luma became {bits}")
-    if film.sampling is not None and _fineness(film.sampling) > _fineness(sampling):
+    if film.sampling is not None and prod(_CHROMA_STEPS[film.sampling]) < prod(_CHROMA_STEPS[sampling]):
         own, became = (":".join(name) for name in (film.sampling, sampling))
         remarks.append(f"its {own} chroma became {became}")
     if film.codec != "gif" and has_alpha(film.pixel_format):

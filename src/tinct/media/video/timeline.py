@@ -6,10 +6,11 @@ them were joined. So all packets are read once, and none decoded. Times that jum
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, cast
 
 import av
@@ -209,17 +210,17 @@ class _Steps:
             span=int(shown[-1] - shown[0]) * unit,
         )
 
-    def rate(self, named: Iterable[Fraction | None]) -> Fraction:
+    def rate(self, named: Sequence[Fraction]) -> Fraction:
         """Return the rate: of those that a file names the first that its times agree with, else a usual one near."""
         if self.pulldown:
             return SLOWED_FILM
         if not self.even:
             average = (self.frames - 1) / self.span
-            known = (rate for rate in named if rate and abs(rate / average - 1) < 0.02)
+            known = (rate for rate in named if abs(rate / average - 1) < 0.02)
             return next(known, average.limit_denominator(1001))
 
-        def agrees(rate: Fraction | None) -> bool:
-            return bool(rate) and abs(float(1 / cast(Fraction, rate)) - self.mean) <= self.slack + self.mean / 5000
+        def agrees(rate: Fraction) -> bool:
+            return abs(float(1 / rate) - self.mean) <= self.slack + self.mean / 5000
 
         near = sorted(USUAL_RATES, key=lambda rate: abs(float(1 / rate) - self.mean))
         chosen = next((rate for rate in (*named, near[0]) if agrees(rate)), None)
@@ -236,7 +237,7 @@ def _is_pulldown(steps: NDArray[np.int64], unit: float) -> bool:
     return bool(abs(ratio - _LONGER) <= _GIVE and abs(rate / SLOWED_FILM - 1) <= 0.02 and spread <= 0.1 * middle)
 
 
-def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame, path: Any) -> dict[str, Any]:
+def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame, path: Path) -> dict[str, Any]:
     """Read what a file says about time, as fields of `Film`; the file is read once to its end for it.
 
     Args:
@@ -263,8 +264,8 @@ def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame
         ending = Fraction(end).limit_denominator(90_000) - start
         duration = ending if ending > 0 else duration
         per_field = steps is not None and _are_fields(steps, stream)
-    named = (stream.average_rate, stream.guessed_rate, stream.base_rate)
-    rate = steps.rate(named) if steps is not None else next((one for one in named if one), Fraction(25))
+    named = [rate for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
+    rate = steps.rate(named) if steps is not None else next(iter(named), Fraction(25))
     rate = rate / 2 if per_field else rate
     frames = stream.frames or (round(duration * rate) if duration is not None else None)
     if steps is not None and not stream.frames and not container.format.name.startswith("mov"):  # whose index may grow

@@ -201,15 +201,21 @@ def holds(container: Container, film: Film, track: Track) -> bool:
         return container.suffix == ".mkv"
     if track.codec.startswith(container.refused) or (track.cover and container.suffix == ".mov"):
         return False  # FFmpeg takes a cover for .mov, and writes none
+    return _beginning(container.muxer, film, track, packets=_TRIED.get(track.kind, 0)) is not None
+
+
+def _beginning(muxer: str, film: Film, track: Track, *, packets: int) -> bytes | None:
+    """Return a file of one track with its first packets, copied; None where such files cannot hold it."""
+    content = io.BytesIO()
     with opened(film.path) as source, suppress(ValueError, av.FFmpegError):
-        with av.open(io.BytesIO(), "w", format=container.muxer) as output:
+        with av.open(content, "w", format=muxer) as output:
             stream = source.streams[track.index]
             route = Copy(output, stream)
             output.start_encoding()
-            for packet in islice(packets_of(source, stream), _TRIED.get(track.kind, 0)):
+            for packet in islice(packets_of(source, stream), packets):
                 output.mux(route.packets(packet))
-        return True
-    return False
+        return content.getvalue()
+    return None
 
 
 def wave_header(container: Container, film: Film, track: Track) -> bytes | None:
@@ -220,17 +226,10 @@ def wave_header(container: Container, film: Film, track: Track) -> bytes | None:
     """
     if container.suffix != ".mkv" or track.kind != "audio":
         return None
-    wave = io.BytesIO()
-    with opened(film.path) as source, suppress(ValueError, av.FFmpegError):
-        with av.open(wave, "w", format="wav") as output:
-            route = Copy(output, source.streams[track.index])
-            output.start_encoding()
-            for packet in islice(packets_of(source, source.streams[track.index]), 1):
-                output.mux(route.packets(packet))
-        data = wave.getvalue()
-        place = data.index(b"fmt ") + 4
-        return data[place + 4 : place + 4 + int.from_bytes(data[place : place + 4], "little")]
-    return None
+    data = _beginning("wav", film, track, packets=1)
+    if data is None or (place := data.find(b"fmt ") + 4) < 4:
+        return None
+    return data[place + 4 : place + 4 + int.from_bytes(data[place : place + 4], "little")]
 
 
 def _first_packet(film: Film, track: Track) -> bytes:
