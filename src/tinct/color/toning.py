@@ -11,6 +11,7 @@ brown, which darkens what lies under it in proportion. A blue sky above a meadow
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -125,47 +126,74 @@ class _Look:
         return np.array([np.cos(angle), np.sin(angle)], dtype=np.float32)
 
 
-def color_off_tone(rgb: NDArray[Any]) -> float:
-    """Measure how much colour a picture has beside its tone.
+@dataclass(frozen=True, eq=False)
+class OwnColors:
+    """The colours that a picture has beside its tone; what is asked of them is worked out once."""
 
-    Args:
-        rgb: (h, w, 3) sRGB in 0..1, with or without alpha, or (h, w, 1) grey; a small copy serves.
+    _look: _Look | None
 
-    Returns:
-        The 95th percentile of chroma's distance from what luma and place explain, in 8-bit steps, less where there is
-        fine detail; 0 for grey.
-    """
-    if rgb.shape[-1] < 3:
-        return 0.0
-    look = _Look.at(rgb)
-    uneven = _strength(look, _beside_uneven_light(look))
-    if uneven <= COLOR_OFF_TONE or not look.place.shape[1]:
-        return uneven
-    stained = _strength(look, _beside_stains(look))
-    return stained if stained <= _STAINED * uneven else uneven
+    @classmethod
+    def of(cls, rgb: NDArray[Any]) -> OwnColors:
+        """Look at a picture.
 
+        Args:
+            rgb: (h, w, 3) sRGB in 0..1, with or without alpha, or (h, w, 1) grey; a small copy serves.
+        """
+        return cls(_Look.at(rgb) if rgb.shape[-1] >= 3 else None)
 
-def colored_spots(rgb: NDArray[Any]) -> float:
-    """Measure how much of a picture that counts as grey has colours all the same: captions, inserts, a painted rose.
+    @cached_property
+    def off_tone(self) -> float:
+        """How strong they are: the 95th percentile of chroma's distance from what luma and place explain.
 
-    Args:
-        rgb: as for `color_off_tone`.
+        In 8-bit steps, less where there is fine detail; 0 for grey.
+        """
+        look = self._look
+        if look is None:
+            return 0.0
+        uneven = _strength(look, self._uneven)
+        if uneven <= COLOR_OFF_TONE or not look.place.shape[1]:
+            return uneven
+        stained = _strength(look, self._stained)
+        return stained if stained <= _STAINED * uneven else uneven
 
-    Returns:
+    @property
+    def are_some(self) -> bool:
+        """Whether the picture counts as coloured."""
+        return self.off_tone > COLOR_OFF_TONE
+
+    @cached_property
+    def spots(self) -> float:
+        """How much of a picture that counts as grey has colours all the same: captions, inserts, a painted rose.
+
         A share of the pixels, 0 where there are too few to be anything.
-    """
-    if rgb.shape[-1] < 3:
-        return 0.0
-    look = _Look.at(rgb)
-    spots = _spotted(look, _beside_uneven_light(look))
-    if spots.any() and look.place.shape[1]:
-        spots &= _spotted(look, _beside_stains(look))
-    return float(spots.mean()) if spots.sum() >= _LEAST_SPOTS else 0.0
+        """
+        look = self._look
+        if look is None:
+            return 0.0
+        spots = _spotted(look, self._uneven)
+        if spots.any() and look.place.shape[1]:
+            spots &= _spotted(look, self._stained)
+        return float(spots.mean()) if spots.sum() >= _LEAST_SPOTS else 0.0
+
+    @cached_property
+    def _uneven(self) -> Array:
+        assert self._look is not None
+        return _beside_uneven_light(self._look)
+
+    @cached_property
+    def _stained(self) -> Array:
+        assert self._look is not None
+        return _beside_stains(self._look)
+
+
+def color_off_tone(rgb: NDArray[Any]) -> float:
+    """Measure how strong the colours are that a picture has beside its tone; see `OwnColors`."""
+    return OwnColors.of(rgb).off_tone
 
 
 def is_colored(rgb: NDArray[Any]) -> bool:
     """Return whether a picture (h, w, 3) in 0..1, or (h, w, 1) grey, has colours of its own, beyond a tone."""
-    return color_off_tone(rgb) > COLOR_OFF_TONE
+    return OwnColors.of(rgb).are_some
 
 
 def _spotted(look: _Look, left: Array) -> NDArray[np.bool_]:

@@ -107,4 +107,4 @@ def shown_size(film: Film, *, size: int) -> tuple[int, int]:
 
 def upright(film: Film, pixels: NDArray[Any]) -> NDArray[Any]:
     """Turn a frame (h, w) or (h, w, 3) as players do."""
-    return np.ascontiguousarray(np.rot90(pixels, round(film.rotation / 90)))
+    return np.ascontiguousarray(np.rot90(pixels, film.turns))

@@ -127,7 +127,7 @@ def test_a_still_is_brought_to_the_form_in_which_frames_are_stored() -> None:
     stored[10:50, :40] = (0.2, 0.3, 0.8)
     stored[10:50, 40:] = (0.8, 0.3, 0.2)
     reference = SimpleNamespace(name="r.png", rgb=np.rot90(stored, 1), frame=None, seconds=2.0)
-    film = SimpleNamespace(rotation=90, height=120, width=160)
+    film = SimpleNamespace(turns=1, height=120, width=160)
     made = Still.of(3, reference, film, (20, 100, 0, 160), (40, 80))  # type: ignore[arg-type]
     assert (made.number, made.seconds, made.levels.shape) == (3, 2.0, (40, 80))
     assert made.levels.min() > 60  # no black border is left

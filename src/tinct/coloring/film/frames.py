@@ -12,7 +12,7 @@ from tinct.color.decoding import softmax
 from tinct.color.denoise import denoised
 from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray
-from tinct.color.toning import colored_spots, is_colored
+from tinct.color.toning import OwnColors
 from tinct.color.upsample import chroma_planes, even_out, fit_guide
 from tinct.coloring.film.history import GrainCleaner
 from tinct.coloring.film.references import Still
@@ -156,13 +156,7 @@ class FrameColorizer:
 
     def is_colored(self, frame: Frame) -> bool:
         """Check whether a frame has colours of its own, beyond a tone, beside those that are kept."""
-        seen = self._seen(frame)
-        return seen is not None and is_colored(seen)
-
-    def has_spots(self, frame: Frame) -> bool:
-        """Check whether a grey frame has colours in some places, such as captions, beside those that are kept."""
-        seen = self._seen(frame)
-        return seen is not None and colored_spots(seen) > 0
+        return self.colors(frame).are_some
 
     def with_kept(
         self, planes: tuple[NDArray[Any], NDArray[Any]], chroma: tuple[NDArray[Any], NDArray[Any]] | None
@@ -177,10 +171,10 @@ class FrameColorizer:
         ]
         return mixed[0], mixed[1]
 
-    def _seen(self, frame: Frame) -> FloatArray | None:
-        """Return a small copy (h, w, 3) of a frame in its own colours, beside those that are kept; None of grey."""
+    def colors(self, frame: Frame) -> OwnColors:
+        """Return what colours a frame has of its own, beside those that are kept, by a small copy of it."""
         if frame.chroma is None:
-            return None
+            return OwnColors(None)
         height, width = small_size(*frame.luma.shape, size=_COLOR_SIZE)
         luma = self.form.unit(resized(frame.luma, (height, width)))
         blue, red = (self.form.unit_chroma(resized(plane, (height, width))) for plane in frame.chroma)
@@ -192,7 +186,7 @@ class FrameColorizer:
         rgb[..., 0] = luma + 2 * (1 - red_weight) * red
         rgb[..., 2] = luma + 2 * (1 - blue_weight) * blue
         rgb[..., 1] = (luma - red_weight * rgb[..., 0] - blue_weight * rgb[..., 2]) / (1 - red_weight - blue_weight)
-        return np.clip(rgb, 0, 1, out=rgb)
+        return OwnColors.of(np.clip(rgb, 0, 1, out=rgb))
 
     def own_planes(self, chroma: tuple[NDArray[Any], NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return a frame's own planes of U and V in the result's form."""

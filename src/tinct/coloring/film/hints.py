@@ -165,13 +165,12 @@ def _step(here: Levels, there: Levels, points: dict[int, Points]) -> dict[int, P
 
 def _as_stored(film: Film, hints: Sequence[Hint]) -> PlacedHints:
     """Place hints on the upright picture, and return them as they lie in frames, which are stored unturned."""
-    turns = round(film.rotation / 90) % 4
-    width, height = (film.height, film.width) if turns % 2 else (film.width, film.height)
+    width, height = film.upright_size
     placed = place_hints(hints, width=width, height=height)
     lines = placed.lines
-    for _ in range(turns):
+    for _ in range(film.turns):
         lines = tuple(np.stack([1 - line[:, 1], line[:, 0]], axis=1) for line in lines)
-    widths = placed.widths if turns % 2 == 0 else tuple(stroke * width / height for stroke in placed.widths)
+    widths = placed.widths if film.turns % 2 == 0 else tuple(stroke * width / height for stroke in placed.widths)
     return replace(placed, lines=lines, widths=widths)
 
 

@@ -70,7 +70,7 @@ class Still:
             area: top, bottom, left and right of the picture in a frame.
             shape: (h, w) of the frames as the network sees them.
         """
-        stored = np.rot90(reference.rgb, -round(film.rotation / 90))
+        stored = np.rot90(reference.rgb, -film.turns)
         height, width = stored.shape[:2]
         top, bottom, left, right = area
         rows = slice(round(top * height / film.height), max(1, round(bottom * height / film.height)))

@@ -115,11 +115,10 @@ class Work:
         mask, film = self.colorizer.kept, self.film
         if mask is None:
             return FrameColorizer(self.colorizer, self._form)
-        turns = round(film.rotation / 90) % 4
         aspect = float(film.sample_aspect)
-        width, height = (film.height, film.width) if turns % 2 else (film.width, film.height)
-        mask.check(width=width, height=height, aspect=1 / aspect if turns % 2 else aspect)
-        stored = replace(mask, levels=np.ascontiguousarray(np.rot90(mask.levels, -turns)))
+        width, height = film.upright_size
+        mask.check(width=width, height=height, aspect=1 / aspect if film.turns % 2 else aspect)
+        stored = replace(mask, levels=np.ascontiguousarray(np.rot90(mask.levels, -film.turns)))
         return FrameColorizer(self.colorizer, self._form, stored.at(self._form.chroma_shape))
 
     @property
@@ -242,10 +241,10 @@ class Work:
         self._check_references()
 
         def is_colored(frame: Frame) -> bool:
-            colored = colorizer.is_colored(frame)
-            if not (colored or self.settings.recolor) and colorizer.has_spots(frame):
+            colors = colorizer.colors(frame)
+            if not (colors.are_some or self.settings.recolor) and colors.spots > 0:
                 self.spotted.append(frame.pts)
-            return colored
+            return colors.are_some
 
         return remember(
             read_frames(self.film, start_pts=self.span[0], end_pts=self.span[1]),

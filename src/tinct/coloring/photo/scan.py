@@ -19,7 +19,7 @@ from tinct.color.frames import find_photographs
 from tinct.color.originals import is_negative
 from tinct.color.places import Place, inside
 from tinct.color.spaces import FloatArray
-from tinct.color.toning import COLOR_OFF_TONE, color_off_tone, colored_spots
+from tinct.color.toning import OwnColors
 from tinct.coloring.photo.arrays import luma_of
 from tinct.coloring.photo.prediction import Prediction
 from tinct.errors import AlreadyColorError
@@ -87,19 +87,19 @@ def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str, inverte
         AlreadyColorError: all of them have colours, and `recolor` is not set.
     """
     found = find_photographs(small) if frames == "auto" else ()
-    off_tone = tuple(color_off_tone(place.cut(small)) for place in found) or (color_off_tone(small),)
-    grey = [recolor or colors <= COLOR_OFF_TONE for colors in off_tone]
+    places = found or (_WHOLE,)
+    own = [OwnColors.of(place.cut(small)) for place in places]
+    grey = [recolor or not colors.are_some for colors in own]
     luma = luma_of(small)
-    negative = not inverted and all(is_negative(place.cut(luma)) for place in found or (_WHOLE,))
+    negative = not inverted and all(is_negative(place.cut(luma)) for place in places)
     if not any(grey):
         raise AlreadyColorError(
             f"{name}: has colours already; --recolor (recolor=True) colours it all the same, as suits a stained grey"
             + _MASK * (inverted or negative)
         )
     chosen = tuple(place for place, wanted in zip(found, grey, strict=False) if wanted)
-    parts = [place.cut(small) for place in chosen] if found else [small]
-    spots = () if recolor else tuple(colored_spots(part) for part in parts)
-    return Scan(found, off_tone, chosen, recolor, spots, negative)
+    spots = () if recolor else tuple(colors.spots for colors, wanted in zip(own, grey, strict=True) if wanted)
+    return Scan(found, tuple(colors.off_tone for colors in own), chosen, recolor, spots, negative)
 
 
 def predict_each(predict: Callable[[FloatArray], Prediction], small: FloatArray, scan: Scan) -> Prediction:

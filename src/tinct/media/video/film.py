@@ -201,6 +201,16 @@ class Film:
         return self.fields.interlaced
 
     @property
+    def turns(self) -> int:
+        """Return by how many quarters, counter-clockwise, players turn the picture: 0 to 3."""
+        return round(self.rotation / 90) % 4
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Return width and height of the picture as players turn it."""
+        return (self.height, self.width) if self.turns % 2 else (self.width, self.height)
+
+    @property
     def frame_ticks(self) -> int:
         """Return a usual frame's length in units of `time_base`, at least 1."""
         usual = 1 / self.rate if self.usual is None else self.usual / self.fields.gain
