@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from tinct.coloring.hints.reference import read_references
+from tinct.coloring.hints.reference import read_colors
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import SettingError, TinctError
 from tinct.web.problems import Problem, problem_of
@@ -55,7 +55,7 @@ class References:
                 raise Problem(422, f"reference: at most {MOST_KEPT} can be kept with one photograph or film.")
         try:
             receive_picture(file, path, limits)
-            read_references((path,), self._colorizer.session, size=self._colorizer.session.card.working_size)
+            read_colors(path, self._colorizer.session)
         except BaseException as error:
             path.unlink(missing_ok=True)
             if isinstance(error, TinctError):

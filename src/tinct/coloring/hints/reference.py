@@ -125,20 +125,28 @@ def read_references(paths: Sequence[str | Path], session: Session, *, size: int)
         InputError: a reference has no colours.
         UnreadableError: it cannot be read.
     """
-    if not paths:
-        return ()
-    card, bins = session.card, session.bins
-    if bins is None or not card.features:
-        raise SettingError(f"the model {card.name} cannot compare pictures; leave the references out, or use photo")
     references = []
     for text in paths:
         path, frame, seconds = split_reference(text)
-        rgb = open_picture(path).small(size=READ_SIZE)
-        if rgb.shape[-1] != 3 or color_off_tone(rgb) < _HAS_COLORS:
-            raise InputError(f"{path}: has no colours to take; a reference is a colour picture")
+        rgb, bins = read_colors(path, session)
         reference = Reference.of(rgb, session, bins, size=size, name=str(text))
         references.append(replace(reference, path=path, frame=frame, seconds=seconds))
     return tuple(references)
+
+
+def read_colors(path: str | Path, session: Session) -> tuple[FloatArray, ColorBins]:
+    """Read a small copy (h, w, 3), sRGB in 0..1, of a reference; the model's bins say which colours it may give.
+
+    Raises:
+        SettingError, InputError, UnreadableError: as `read_references`.
+    """
+    card, bins = session.card, session.bins
+    if bins is None or not card.features:
+        raise SettingError(f"the model {card.name} cannot compare pictures; leave the references out, or use photo")
+    rgb = open_picture(path).small(size=READ_SIZE)
+    if rgb.shape[-1] != 3 or color_off_tone(rgb) < _HAS_COLORS:
+        raise InputError(f"{path}: has no colours to take; a reference is a colour picture")
+    return rgb, bins
 
 
 def split_reference(text: str | Path) -> tuple[str, int | None, float | None]:
