@@ -22,7 +22,8 @@ export class Photo extends Edited {
 
   /** The server is to look at it in another way: what it said until now does not hold any more. */
   forgetLooks() {
-    this.grey = this.veilImage = this.suggested = this.others = null;
+    this.grey = this.veilImage = this.suggested = null;
+    this.others = new Map();
   }
 
   /** The server has it open, for the first time or again. */
@@ -90,7 +91,7 @@ export class Photo extends Edited {
 
   /** The usual colours, and others that the network finds plausible, too. */
   async readings() {
-    const others = this.others ?? new Map(); // closed meanwhile, it is not needed any more
+    const { others } = this; // looked at in another way meanwhile, there are new ones
     const query = (await this.ids(this.shownReferences(this.now))).map((id) => `references=${id}`).join("&");
     if (!others.has(query)) others.set(query, await getJson(`${this.path}/readings?${query}`));
     return [{ number: 0, name: "Usual" }, ...others.get(query)];
