@@ -6,7 +6,6 @@ import pickle
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +122,7 @@ def measure(
         pictures: what to measure on.
         measurer: what measures them here.
         processes: what measures them instead, each one picture at a time: network and metrics; figures are the same.
-        make: makes what measures in a process; it is pickled. Without it the measurer itself is.
+        make: makes what measures in a process; it is pickled.
         progress: called with (done, total) after each picture.
 
     Returns:
@@ -134,10 +133,9 @@ def measure(
         TinctError: a process of this machine died.
     """
     rows: Iterator[MeasuredPicture]
-    if processes is None:
+    if processes is None or make is None:
         rows = measurer.rows(pictures)
     else:
-        make = make or partial(_same, measurer)
         _check_sent(make)
         rows = processes.map(make, pictures, lost=_lost)
     measured = []
@@ -147,10 +145,6 @@ def measure(
             if progress:
                 progress(len(measured), len(pictures))
     return measured
-
-
-def _same(measurer: Measurer) -> Measurer:
-    return measurer
 
 
 def _check_sent(make: Callable[[], Measurer]) -> None:

@@ -11,10 +11,9 @@ from tinct.coloring.film.parts import clear_finished
 from tinct.coloring.film.work import OnFrame
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.manifest import look_whole
-from tinct.coloring.photo.row import Outcome, Row
+from tinct.coloring.photo.row import Outcome, Row, failure
 from tinct.coloring.photo.verdict import KEEP, REPLACE, Step
 from tinct.coloring.settings import VideoSettings
-from tinct.errors import TinctError
 from tinct.files import make_folder
 
 
@@ -77,11 +76,4 @@ def made(result: VideoResult) -> FilmRow:
 
 def failed(step: Step, error: Exception, *, seconds: float = 0.0) -> FilmRow:
     """Return the row of a film that could not be colorized."""
-    source = step.job.source
-    if isinstance(error, TinctError):
-        message = str(error)
-    elif isinstance(error, MemoryError):
-        message = f"{source}: not enough memory"
-    else:
-        message = f"{source}: unexpected {type(error).__name__}: {' '.join(str(error).split())}"
-    return FilmRow(source, None, "failed", message, seconds=seconds)
+    return FilmRow(step.job.source, None, "failed", failure(step.job.source, error), seconds=seconds)

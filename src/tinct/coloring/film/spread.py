@@ -17,7 +17,7 @@ from tinct.coloring.film.pipeline import Progress
 from tinct.coloring.film.row import FilmRow, failed, film_done, looked, made, needs_no_look
 from tinct.coloring.film.segments import SEGMENT_FRAMES, Task
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.photo.row import Outcome
+from tinct.coloring.photo.row import Outcome, failure
 from tinct.coloring.photo.verdict import REPLACE, Step
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import TinctError
@@ -164,8 +164,7 @@ def _painter(settings: VideoSettings) -> Callable[[_Item], _Answer]:
         try:
             return paint(item)
         except Exception as error:  # that of one film
-            whole = isinstance(error, TinctError)
-            return _Failed(str(error) if whole else f"{item.source}: unexpected {type(error).__name__}: {error}")
+            return _Failed(failure(item.source, error))
 
     return do
 

@@ -144,17 +144,22 @@ def _row(colorizer: Colorizer, job: Job, settings: PhotoSettings, *, root: Path,
         return _kept(job.source, job.target, message, seconds=time.perf_counter() - start, **made)
     except AlreadyColorError as error:
         return Row(job.source, None, "skipped", str(error), seconds=time.perf_counter() - start)
-    except TinctError as error:
-        message = str(error)
-    except MemoryError:
-        message = f"{job.source}: not enough memory"
     except Exception as error:  # one picture's failure, of whatever kind, must not end the folder
-        message = f"{job.source}: unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+        message = failure(job.source, error)
     seconds = time.perf_counter() - start
     if written is not None:
         message = f"{job.target} was written, but {message}"
         return Row(job.source, job.target, "failed", message, written.width, written.height, seconds)
     return Row(job.source, job.target if keep else None, "failed", message, seconds=seconds)
+
+
+def failure(source: Path, error: Exception) -> str:
+    """Return in a line why a picture, or a film, could not be colorized."""
+    if isinstance(error, TinctError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"{source}: not enough memory"
+    return f"{source}: unexpected {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _wanted_extras(colorizer: Colorizer, target: Path, settings: PhotoSettings, *, keep: bool) -> dict[str, Path]:
