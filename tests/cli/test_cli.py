@@ -81,6 +81,21 @@ def test_a_verb_alone_is_there_sooner_than_all() -> None:
     assert b"models" in wrong.stderr
 
 
+@pytest.mark.parametrize(("asked", "threads"), [(None, 1), ("2", min(2, os.cpu_count() or 1))])
+def test_numpy_multiplies_in_one_thread_unless_told(asked: str | None, threads: int) -> None:
+    script = (
+        "import sys, tinct.__main__\ntry: tinct.__main__.main()\nexcept SystemExit: pass\n"
+        "import numpy, threadpoolctl\n"
+        "print('THREADS', {pool['num_threads'] for pool in threadpoolctl.threadpool_info()})"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    if asked:
+        environment["OPENBLAS_NUM_THREADS"] = asked
+    command = [sys.executable, "-c", script, "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.endswith(f"THREADS {{{threads}}}\n")
+
+
 def test_one_file(album: Path, tiny_model: Path) -> None:
     done = run("colorize", album / "one.jpg", "--model", tiny_model)
     assert (done.returncode, done.stderr) == (0, b"")

@@ -239,10 +239,10 @@ def _fit_forest(features: FloatArray, labels: NDArray[np.intp], seed: int) -> An
 
 
 def _threads_for(features: NDArray[Any]) -> Any:
-    """Return a context in which few numbers are fitted by one thread: several would wait for each other."""
+    """Return a context in which few numbers are fitted by one thread, since several would wait for each other."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    return threadpool_limits(limits=1 if features.size < MANY_NUMBERS else None)
+    return threadpool_limits(limits=1 if features.size < MANY_NUMBERS else core_count())
 
 
 def _fit_boosting(
