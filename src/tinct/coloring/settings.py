@@ -207,9 +207,9 @@ class VideoSettings(Decoding):
     references: tuple[str | Path, ...] = described(
         (),
         "Take colours from this colour picture wherever it shows the same thing, or one of its kind; a still of the "
-        "film is recognised. 120@FILE is for frame 120 and its scene alone, 4.8s@FILE for the frame at that time. May "
-        "be given several times.",
-        "[FRAME@]FILE",
+        "film is recognised. 120@FILE is for frame 120 and its scene alone, 4.8s@FILE or 1:02.5@FILE for the frame at "
+        "that time. May be given several times.",
+        "[FRAME@|TIME@]FILE",
         flag="--reference",
     )
     smoothing: str = described(

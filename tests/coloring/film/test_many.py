@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from tinct.coloring.photo.manifest import opened
 from tinct.coloring.photo.status import read_manifest, summarize
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import OutputError, SettingError, UnreadableError
+from tinct.media.video.film import Fields
+from tinct.media.video.probe import open_film
 from tinct.stopping import Stopped
 
 FRAMES = 11
@@ -175,3 +178,9 @@ def test_beside_their_films_results_are_no_films_and_two_of_one_name_are_told(
     again = colorize_videos(films, settings=settings)
     assert len(again) == len(rows)
     assert not (films / ".tinct").exists()
+
+
+def test_a_film_that_cannot_be_read_from_the_middle_is_not_divided(tmp_path: Path) -> None:
+    film = replace(open_film(film_of(tmp_path / "f.mkv", 8)), duration=Fraction(3600))
+    assert spread._is_long(film, VideoSettings())
+    assert not spread._is_long(replace(film, fields=Fields(interlaced=True, way="film")), VideoSettings())

@@ -141,7 +141,10 @@ def test_a_still_is_brought_to_the_form_in_which_frames_are_stored() -> None:
         ("aunt.png", ("aunt.png", None, None)),
         ("120@aunt.png", ("aunt.png", 120, None)),
         ("4.8s@a/b@c.png", ("a/b@c.png", None, 4.8)),
+        ("1:02.5@aunt.png", ("aunt.png", None, 62.5)),
+        ("1:01:02@aunt.png", ("aunt.png", None, 3662)),
         ("x120@aunt.png", ("x120@aunt.png", None, None)),
+        ("120@", ("120@", None, None)),
     ],
 )
 def test_how_a_reference_for_a_frame_is_written(text: str, parts: tuple[Any, ...]) -> None:

@@ -66,6 +66,13 @@ def test_pictures_keep_their_numbers_and_bits(tmp_path: Path, name: str, form: s
         assert np.abs(frame.luma - grey * scale)[inside].max() <= 1.5
 
 
+def test_frames_made_of_fields_of_pictures_are_counted(tmp_path: Path) -> None:
+    for number in (8, 9, 11):
+        clips.write_picture(tmp_path / f"s_{number}.tif", "tiff", "rgb24", np.stack([clips.scene(number)] * 3, axis=-1))
+    result, _ = colored(tmp_path / "s_%d.tif", tmp_path / "t_%02d.tif", opened={"deinterlace": "double"})
+    assert [path.name for path in result.images] == [f"t_{number:02d}.tif" for number in range(1, 7)]
+
+
 def test_bits_can_be_chosen(tmp_path: Path, film: Path) -> None:
     assert colored(film, tmp_path / "o" / "f_%d.dpx", bits=10)[0].depth == 10
     assert colored(film, tmp_path / "o" / "f_%d.png", bits=16)[0].depth == 16

@@ -8,6 +8,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+import pyvips
 
 from media.video import clips
 from tinct.errors import InputError, SettingError, UnreadableError
@@ -129,7 +130,8 @@ def write_sound(path, *, cover=False):
             r"tinct colorize, or name all pictures of its film:  tinct video '.*shot_%04d\.png'",
         ),
         ("picture.jpg", InputError, "tinct colorize"),
-        ("headless.mp4", UnreadableError, "no film that can be read, or damaged"),
+        ("headless.mp4", UnreadableError, r"cut off before its index \(moov\) was written.*untrunc"),
+        ("moving.webp", InputError, "animated WebP is not read as a film"),
         ("frameless.mp4", UnreadableError, "no frame that can be decoded"),
         ("packetless.mkv", UnreadableError, "no film that can be read, or damaged"),
         ("unknown.avi", UnreadableError, "a codec that is not known here"),
@@ -155,6 +157,11 @@ def test_what_is_no_film_is_refused_in_one_line(tmp_path, name, error, words):
             cv2.imwrite(str(path), np.zeros((H, W), np.uint8))
         case "headless.mp4":
             path.write_bytes(whole.read_bytes()[:2000])
+        case "moving.webp":
+            still = pyvips.Image.black(W, H)
+            moving = still.join(still + 99, "vertical").copy()
+            moving.set_type(pyvips.GValue.gint_type, "page-height", H)
+            moving.webpsave(str(path))
         case "frameless.mp4":
             data = whole.read_bytes()
             start = data.index(b"mdat") + 4

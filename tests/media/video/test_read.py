@@ -11,7 +11,6 @@ import pytest
 
 from media.video import clips
 from photographs import photograph
-from tinct.errors import InputError
 from tinct.media.video import read
 from tinct.media.video.planes import planes_of
 from tinct.media.video.probe import open_film
@@ -302,13 +301,31 @@ def test_times_that_do_not_rise_are_told_and_moved(tmp_path):
     ]
 
 
-def test_a_change_of_size_is_refused(tmp_path):
-    for number, side in enumerate([96, 112]):
-        clips.write_clip(tmp_path / f"{number}.ts", size=(side, 64), planes=lambda _: (), frames=10)
-    joined = tmp_path / "joined.ts"
-    joined.write_bytes((tmp_path / "0.ts").read_bytes() + (tmp_path / "1.ts").read_bytes())
-    with pytest.raises(InputError, match="96 x 64 pixels of 8 bits to 112 x 64"):
-        list(read_frames(open_film(joined)))
+def test_a_damaged_end_costs_no_frame_before_it(tmp_path):
+    path = clips.write_clip(tmp_path / "in.mkv", gop_size=8, max_b_frames=2)
+    film = open_film(path)
+    whole = [frame.luma for frame in read_frames(film)]
+    damage(path, 39)
+    problems = Problems()
+    frames = list(read_frames(film, problems=problems))
+    assert len(frames) >= 39
+    assert all(np.array_equal(frame.luma, luma) for frame, luma in zip(frames[:38], whole, strict=False))
+
+
+def test_frames_before_the_first_key_frame_are_told(tmp_path):
+    path = clips.write_clip(tmp_path / "in.mkv", gop_size=16, max_b_frames=0)
+    cut = tmp_path / "cut.mkv"
+    with av.open(str(path)) as source, av.open(str(cut), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0], opaque=True)
+        for number, packet in enumerate(source.demux(video=0)):
+            if packet.size and number >= 5:
+                packet.stream = stream
+                target.mux(packet)
+    problems = Problems()
+    frames = list(read_frames(open_film(cut), problems=problems))
+    assert (len(frames), frames[0].pts) == (24, 640)
+    (line,) = problems.lines
+    assert "11 frames could not be decoded (what they build on is missing" in line
 
 
 def test_a_folder_of_pictures_is_a_film(tmp_path):

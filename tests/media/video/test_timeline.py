@@ -99,6 +99,19 @@ def test_a_stray_caption_lengthens_no_film(tmp_path):
     assert film.interlaced
 
 
+def test_the_rate_of_avi_counts_no_empty_frames(tmp_path):
+    path = clips.write_clip(
+        tmp_path / "in.avi",
+        codec="mjpeg",
+        form="yuvj420p",
+        times=lambda number: 24 * number,
+        time_base=Fraction(1, 600),
+        rate=Fraction(600),
+    )
+    film = open_film(path)
+    assert (film.rate, film.frames, film.frame_ticks) == (25, 40, 24)
+
+
 def test_frames_that_a_capture_dropped_stay_gaps_in_avi(tmp_path):
     path = clips.write_clip(
         tmp_path / "in.avi", codec="mjpeg", form="yuvj420p", times=lambda number: number + 3 * (number >= 20)

@@ -28,6 +28,7 @@ from tinct.coloring.film.work import OnFrame, OnPicture, Work, recipe_of, span_o
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import VideoSettings
 from tinct.media.video.borders import picture_area
+from tinct.media.video.film import Film
 from tinct.media.video.form import FrameForm
 from tinct.media.video.mux import assemble, check_target
 from tinct.media.video.probe import open_film
@@ -123,11 +124,21 @@ class Begun:
     started: float
 
 
-def begin(source: Path, target: str | Path | None, settings: VideoSettings, colorizer: Colorizer | None) -> Begun:
-    """Open a film, and settle how and where its result is written; errors are those of `colorize_video`."""
+def begin(
+    source: Path,
+    target: str | Path | None,
+    settings: VideoSettings,
+    colorizer: Colorizer | None,
+    *,
+    film: Film | None = None,
+) -> Begun:
+    """Open a film, and settle how and where its result is written; errors are those of `colorize_video`.
+
+    `film` is the same one where it is opened already, with these settings: a long file is read to its end for it.
+    """
     started = time.perf_counter()
     smoothing = Smoothing.parse(settings.smoothing)
-    film = open_film(source, rate=settings.rate, deinterlace=settings.deinterlace)
+    film = film or open_film(source, rate=settings.rate, deinterlace=settings.deinterlace)
     span = span_of(film, settings)
     place = Path(target) if target is not None else default_target(film, codec=settings.codec, named=settings.purpose)
     written, recipe = recipe_of(film, place, settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tinct.coloring.photo.manifest import Manifest, Run, look
@@ -12,9 +13,17 @@ from tinct.coloring.settings import VideoSettings
 from tinct.errors import SettingError, TinctError, UnreadableError
 from tinct.files import walk
 from tinct.media.video import FILM_SUFFIXES
+from tinct.media.video.film import Film
 from tinct.media.video.probe import open_film
 from tinct.media.video.recipe import default_target
 from tinct.media.video.sequence import FRAME_SUFFIXES
+
+
+@dataclass(frozen=True)
+class FilmJob(Job):
+    """A film to colorize, and what is known of it where it had to be opened for the place of its result."""
+
+    film: Film | None = None
 
 
 def is_folder_of_films(source: str | Path, output: str | Path | None, *, recursive: bool = False) -> bool:
@@ -95,7 +104,9 @@ def with_targets(
             continue
         path = job.source
         try:
-            target = _known_target(path, manifest, run) or _target(path, source, output, settings)
+            film, target = None, _known_target(path, manifest, run)
+            if target is None:
+                film, target = _opened(path, source, output, settings)
         except TinctError as error:
             yield Job(path, None, "failed", str(error))
             continue
@@ -105,13 +116,13 @@ def with_targets(
             yield Job(path, target, "failed", f"{both}; rename one, or colorize them apart")
             continue
         taken[key] = path
-        yield Job(path, target)
+        yield FilmJob(path, target, film=film)
 
 
-def _target(path: Path, source: Path, output: Path | None, settings: VideoSettings) -> Path:
+def _opened(path: Path, source: Path, output: Path | None, settings: VideoSettings) -> tuple[Film, Path]:
     folder = None if output is None else output / path.parent.relative_to(source)
     film = open_film(path, rate=settings.rate, deinterlace=settings.deinterlace)
-    return default_target(film, folder=folder, codec=settings.codec, named=settings.purpose)
+    return film, default_target(film, folder=folder, codec=settings.codec, named=settings.purpose)
 
 
 def _known_target(path: Path, manifest: Manifest | None, run: Run | None) -> Path | None:

@@ -12,6 +12,7 @@ from functools import partial
 from tinct.actors import Processes
 from tinct.coloring.film.apart import Facts, known_before, put_together, segment_painter, segment_tasks
 from tinct.coloring.film.colorize import Begun, VideoResult, begin, finish
+from tinct.coloring.film.folder import FilmJob
 from tinct.coloring.film.parts import WorkFolder, work_folder
 from tinct.coloring.film.pipeline import Progress
 from tinct.coloring.film.row import FilmRow, failed, film_done, looked, made, needs_no_look
@@ -22,6 +23,7 @@ from tinct.coloring.photo.verdict import REPLACE, Step
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import TinctError
 from tinct.files import make_folder
+from tinct.media.video.film import Film
 from tinct.media.video.probe import open_film
 from tinct.parallel import core_count
 
@@ -118,13 +120,15 @@ def _begun(step: Step, settings: VideoSettings, colorizer: Colorizer, processes:
         if needs_no_look(step):
             film.outcome = looked(step)[1]
             return film
-        if not _is_long(step, settings):
+        known = _opened(step, settings)
+        if not _is_long(known, settings):
             film.items.append(step)  # whoever does it looks at it
             return film
         step, film.outcome = looked(step)
         if film.outcome.row.status:
             return film
-        _begin_long(film, step, replace(settings, overwrite=step.verdict.action == REPLACE), colorizer, processes)
+        chosen = replace(settings, overwrite=step.verdict.action == REPLACE)
+        _begin_long(film, step, known, chosen, colorizer, processes)
     except Exception as error:  # one film's failure, of whatever kind, must not end the folder
         film.outcome = replace(film.outcome, row=failed(step, error))
         film.stack.__exit__(*sys.exc_info())
@@ -132,21 +136,28 @@ def _begun(step: Step, settings: VideoSettings, colorizer: Colorizer, processes:
     return film
 
 
-def _is_long(step: Step, settings: VideoSettings) -> bool:
-    film = open_film(step.job.source, rate=settings.rate, deinterlace=settings.deinterlace)
+def _opened(step: Step, settings: VideoSettings) -> Film:
+    known = step.job.film if isinstance(step.job, FilmJob) else None
+    return known or open_film(step.job.source, rate=settings.rate, deinterlace=settings.deinterlace)
+
+
+def _is_long(film: Film, settings: VideoSettings) -> bool:
+    """Return whether a film is worth dividing into segments, and can be."""
     seconds = film.duration
-    if seconds is None or not film.seekable:
+    if seconds is None or not film.divisible:
         return False
     first, last = settings.start or 0, settings.end or float(seconds)
     return (min(last, float(seconds)) - first) * float(film.rate) > 1.5 * SEGMENT_FRAMES
 
 
-def _begin_long(film: _Film, step: Step, settings: VideoSettings, colorizer: Colorizer, processes: Processes) -> None:
+def _begin_long(
+    film: _Film, step: Step, known: Film, settings: VideoSettings, colorizer: Colorizer, processes: Processes
+) -> None:
     """Open a film's work folder, and divide it into segments."""
     job = step.job
     assert job.target is not None
     make_folder(job.target.parent)
-    begun = begin(job.source, job.target, settings, colorizer)
+    begun = begin(job.source, job.target, settings, colorizer, film=known)
     folder = film.stack.enter_context(work_folder(begun.place, begun.work.plan(apart=True)))
     tasks = segment_tasks(begun.work, begun.source, begun.place, folder, processes)
     film.long = begun, folder, known_before(tasks)

@@ -32,7 +32,9 @@ DARKEN = ":darken"
 _NUMBER = r"[+-]?\d+(?:\.\d+)?"
 _POINT = re.compile(rf"({_NUMBER})(%?),({_NUMBER})(%?)")
 # Before the @ of a hint in a film: the frame's number, or the time as seconds with an s, or as minutes and seconds.
-_WHEN = re.compile(r"(?P<frame>\d+)|(?P<seconds>\d+(?:\.\d+)?)s|(?:(?P<h>\d+):)?(?P<m>\d+):(?P<s>\d{1,2}(?:\.\d+)?)")
+_WHEN = re.compile(
+    r"(?P<frame>\d{1,9})|(?P<seconds>\d{1,9}(?:\.\d+)?)s|(?:(?P<h>\d+):)?(?P<m>\d+):(?P<s>\d{1,2}(?:\.\d+)?)"
+)
 _COLOR = re.compile(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 
 Point = tuple[float, float]
@@ -131,6 +133,18 @@ def parse_hint(text: str) -> Hint:
     )
 
 
+def parse_moment(text: str) -> tuple[int | None, float | None] | None:
+    """Return the number of a frame, or a time in seconds, of `120`, `4.8s`, `1:02.5` or `1:02:03`; None of others."""
+    match = _WHEN.fullmatch(text.strip())
+    if match is None:
+        return None
+    if match["frame"] is not None:
+        return int(match["frame"]), None
+    if match["seconds"] is not None:
+        return None, float(match["seconds"])
+    return None, 3600 * int(match["h"] or 0) + 60 * int(match["m"]) + float(match["s"])
+
+
 def parse_film_hint(text: str) -> FilmHint:
     """Read a hint in a film as the command line takes it: `FRAME@X,Y=#RRGGBB` or `TIME@X,Y=#RRGGBB`.
 
@@ -140,17 +154,12 @@ def parse_film_hint(text: str) -> FilmHint:
         SettingError: it has another form, or darkens.
     """
     when, separator, rest = text.strip().partition("@")
-    match = _WHEN.fullmatch(when.strip())
-    if not separator or match is None:
+    moment = parse_moment(when)
+    if not separator or moment is None:
         form = "FRAME@X,Y=#RRGGBB or TIME@X,Y=#RRGGBB, such as 120@25%,60%=#b03020 or 0:04.8@120,340=#b03020"
         raise SettingError(f"hint {text!r}: must say its frame or time; write {form}")
-    hint = parse_hint(rest)
-    if match["frame"] is not None:
-        return FilmHint(hint=hint, frame=int(match["frame"]))
-    if match["seconds"] is not None:
-        return FilmHint(hint=hint, seconds=float(match["seconds"]))
-    minutes = 60 * int(match["h"] or 0) + int(match["m"])
-    return FilmHint(hint=hint, seconds=60 * minutes + float(match["s"]))
+    frame, seconds = moment
+    return FilmHint(hint=parse_hint(rest), frame=frame, seconds=seconds)
 
 
 def parse_color(text: str, *, name: str) -> Color:

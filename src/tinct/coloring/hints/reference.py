@@ -14,7 +14,6 @@ mirrored, darker) by four tenths; a reference of something else changes it by le
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from tinct.color.decoding import softmax
 from tinct.color.resize import resized, shrunk
 from tinct.color.spaces import FloatArray, chroma_space, rgb_to_yuv
 from tinct.color.toning import color_off_tone
+from tinct.coloring.hints.hint import parse_moment
 from tinct.errors import InputError, SettingError
 from tinct.media.image.picture import open_picture
 from tinct.runtime.session import Session
@@ -43,8 +43,6 @@ _FINEST_WEIGHT, _OTHER_WEIGHT = 1.0, 2.0
 _FLOOR = 1e-3
 # Colour beside a tone, in 8-bit steps, below which a reference has none to give; muted ones are good references too.
 _HAS_COLORS = 1.0
-# A reference for a frame of a film.
-_PLACED = re.compile(r"(?:(\d{1,9})|(\d{1,9}(?:\.\d{1,9})?)s)@(.+)")
 # Root of height x width at which references are read.
 READ_SIZE = 512
 
@@ -150,15 +148,13 @@ def read_colors(path: str | Path, session: Session) -> tuple[FloatArray, ColorBi
 
 
 def split_reference(text: str | Path) -> tuple[str, int | None, float | None]:
-    """Return file, frame and seconds of a reference: `FILE`, or in films `120@FILE` or `4.8s@FILE`.
+    """Return file, frame and seconds of a reference: `FILE`, or in films `120@FILE`, `4.8s@FILE` or `1:02.5@FILE`.
 
     A file that is there under the whole name is meant by it.
     """
-    match = _PLACED.fullmatch(str(text))
-    if match is None or Path(text).exists():
-        return str(text), None, None
-    frame, seconds, path = match.groups()
-    return path, None if frame is None else int(frame), None if seconds is None else float(seconds)
+    when, _, path = str(text).partition("@")
+    moment = parse_moment(when)
+    return (str(text), None, None) if moment is None or not path or Path(text).exists() else (path, *moment)
 
 
 def consulting(session: Session, references: Sequence[Reference]) -> Callable[[FloatArray], FloatArray]:

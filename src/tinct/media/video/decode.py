@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -19,7 +20,7 @@ from av.video.stream import VideoStream
 
 from tinct.errors import UnreadableError
 from tinct.media.video.film import Film
-from tinct.media.video.problems import BROKEN, CUT_OFF, LOST, MISSING, Problems
+from tinct.media.video.problems import BROKEN, CUT_OFF, LOST, MISSING, UNKEYED, Problems
 from tinct.media.video.sequence import decode_image
 from tinct.media.video.source import opened
 from tinct.media.video.timeline import packets_on_line
@@ -90,9 +91,34 @@ def _decode_file(film: Film, place: int | None, times: _Times) -> Generator[Deco
             except av.FFmpegError:
                 times.failed(packet)
                 continue
+            if packet is None and len(frames) < times.waiting and not film.counted and film.divisible:
+                frames = list(_last_frames(film, times))
             for frame in frames:
                 yield times.came(frame)
         times.ended()
+
+
+def _last_frames(film: Film, times: _Times) -> Iterator[VideoFrame]:
+    """Decode again what is behind the last frame that came, one frame at a time.
+
+    Where a file is damaged at its end, a decoder that has several frames in work loses those before the damage as well.
+    """
+    with opened(film.path) as container:
+        stream = cast(VideoStream, container.streams[film.stream])
+        stream.thread_type = ThreadType.SLICE
+        last = times.last
+        with suppress(av.FFmpegError):
+            container.seek(last // film.units, stream=stream)
+        for packet in chain(packets_on_line(film, container, stream), [None]):
+            try:
+                frames = stream.decode(packet)
+            except av.error.MemoryError:
+                raise
+            except av.FFmpegError:
+                if packet is not None and packet.pts is not None and packet.pts * film.units > last:
+                    times.failed(packet)
+                continue
+            yield from (frame for frame in frames if frame.pts is not None and frame.pts * film.units > last)
 
 
 class _Times:
@@ -111,6 +137,16 @@ class _Times:
         self._next = film.start_pts
         self._last: int | None = None
         self._stored = round(film.frame_ticks * film.fields.gain)
+
+    @property
+    def last(self) -> int:
+        """Return the pts of the last frame that came."""
+        return self._film.start_pts if self._last is None else self._last
+
+    @property
+    def waiting(self) -> int:
+        """Return how many packets are behind the last frame that came; 0 before the first."""
+        return 0 if self._last is None else len(self._waiting)
 
     def given(self, packet: Packet[Stream]) -> None:
         time = packet.dts if self._film.counted else packet.pts
@@ -138,7 +174,11 @@ class _Times:
             time = heapq.heappop(self._waiting)
             if time < pts:
                 lost.append(time)
-        self._missing(pts, self._lost(lost))
+        if self._last is None and lost:  # decoders pass frames over, without a word, until they can begin
+            self._note(UNKEYED, lost[0], len(lost))
+            self._failures = 0
+        else:
+            self._missing(pts, self._lost(lost))
         if frame.is_corrupt:
             self._note(BROKEN, pts, 1)
         duration = frame.duration * units if frame.duration else None

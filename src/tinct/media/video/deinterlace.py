@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.errors import InputError
 from tinct.media.video.decode import Decoded
 from tinct.media.video.fields import FrameFinder
-from tinct.media.video.film import Fields, Film, clock
+from tinct.media.video.film import Fields, Film
 from tinct.media.video.filters import PlanesFilter
-from tinct.media.video.planes import depth_of, planes_of
+from tinct.media.video.fit import fitted_planes
+from tinct.media.video.planes import planes_of
 
 Planes = tuple[NDArray[Any], ...]
 _Shown = Generator[tuple[Decoded, Planes], None, None]
@@ -37,7 +37,7 @@ def progressive(film: Film, decoded: Generator[Decoded, None, None]) -> _Shown:
     """Yield each frame as it is to be shown and its planes: Y alone, or Y, U and V.
 
     Raises:
-        InputError: the film changes its size or its depth in the middle.
+        InputError: the film changes its form in the middle, to one that cannot be brought to its own.
     """
     with closing(decoded):
         stored = ((item, _planes(film, item)) for item in decoded)
@@ -112,13 +112,7 @@ def _untelecined(film: Film, stored: Iterator[tuple[Decoded, Planes]]) -> _Shown
 
 
 def _planes(film: Film, item: Decoded) -> Planes:
-    frame = item.frame
-    if (frame.width, frame.height, depth_of(frame.format)) != (film.width, film.height, film.depth):
-        raise InputError(
-            f"{film.path}: changes at {clock(film.seconds_at(item.pts))} from {film.width} x {film.height} pixels of "
-            f"{film.depth} bits to {frame.width} x {frame.height} of {depth_of(frame.format)}; cut it there first"
-        )
-    luma, chroma = planes_of(frame)
+    luma, chroma = fitted_planes(film, item)
     return (luma,) if chroma is None else (luma, *chroma)
 
 

@@ -1,6 +1,7 @@
 """Write a film as pictures, one a frame: `f_0001.dpx`, `f_0002.dpx` and so on.
 
-Pictures of a folder or a pattern keep the numbers in their names; frames of a film are counted from 1.
+Pictures of a folder or a pattern keep the numbers in their names; frames of a film, and those that are made of the
+fields of pictures, are counted from 1.
 """
 
 from __future__ import annotations
@@ -51,12 +52,13 @@ def write_pictures(film: Film, parts: Sequence[Segment], target: Path) -> list[s
     Raises:
         OutputError: they cannot be written; nothing is left behind.
     """
-    numbers = numbers_of(film.images) or range(1, len(film.images) + 1)
+    # Where frames are made of fields, there are more or fewer of them than pictures.
+    numbers = None if film.fields.gain != 1 else numbers_of(film.images)
     written: list[str] = []
     with _folder_beside(target) as beside:
         for part in parts:
             for coded in part.packets():
-                number = numbers[coded.pts] if film.images else len(written) + 1
+                number = numbers[coded.pts] if numbers else len(written) + 1
                 written.append(numbered(target, number).name)
                 (beside / written[-1]).write_bytes(coded.data)
         for name in written:

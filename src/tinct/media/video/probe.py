@@ -36,6 +36,7 @@ from tinct.media.video.film import (
     Film,
     Track,
 )
+from tinct.media.video.fit import is_fitting
 from tinct.media.video.planes import depth_of, is_grey, is_rgb, planes_of, sampling_of
 from tinct.media.video.rates import checked_rate
 from tinct.media.video.sequence import decode_image, names_pictures, open_images
@@ -228,8 +229,9 @@ def _fields(film: Film, container: InputContainer, stream: VideoStream, wanted: 
             container.seek(start if place is None else place)
         frames: list[NDArray[Any]] = []
         for frame in islice(decoded_some(container, stream, packets=_MOST_PACKETS), _FRAMES_EACH * (6 // len(places))):
-            flags += frame.interlaced_frame
-            frames.append(planes_of(frame)[0])
+            if is_fitting(film, frame):
+                flags += frame.interlaced_frame
+                frames.append(planes_of(frame)[0])
         votes.count(frames)
     # 2 to 5: top or bottom lines stored first, then which are shown first; 2 and 5 show the top first.
     flagged = flags > 0 or order in (2, 3, 4, 5)
@@ -343,7 +345,7 @@ def sample_frames(film: Film, count: int) -> Iterator[tuple[NDArray[Any], float]
             frames = islice(container.decode(stream), 0, step * count, step)
         with suppress(av.FFmpegError):
             for number, frame in enumerate(frames):
-                if (frame.height, frame.width) == (film.height, film.width):
+                if is_fitting(film, frame):
                     known = frame.pts is not None and not (film.counted or film.jumps)
                     place = film.seconds_at((frame.pts or 0) * film.units) if known else number * step / film.rate
                     yield planes_of(frame)[0], max(0.0, float(place))

@@ -37,6 +37,8 @@ LOST = "{} could not be decoded (the file is damaged there)"
 BROKEN = "{} decoded with errors (the file is damaged there)"
 MOVED = "{} had the same time as the one before, or an earlier one, and came a moment later"
 MISSING = "{} are missing (the file lost packets there)"
+UNKEYED = "{} could not be decoded (what they build on is missing: the file begins in the middle of a film)"
+RESIZED = "{} are of another form ({form}) and were brought to the film's own"
 CUT_OFF = "the film ends here, before its time: the file is cut off"
 
 

@@ -18,6 +18,7 @@ from tinct.errors import UnreadableError
 from tinct.media.video.decode import Decoded, decode
 from tinct.media.video.deinterlace import progressive
 from tinct.media.video.film import Film, clock
+from tinct.media.video.fit import note_others
 from tinct.media.video.problems import MOVED, Problems
 
 # Seconds before a place in the middle from which decoding begins; the next where that was too close.
@@ -69,14 +70,15 @@ def read_frames(
 
     Yields:
         The frames. Those of interlaced films are made progressive (`Fields.way`), except those that the film says are
-        progressive; all other Y planes are as they are stored, and those of RGB are computed (`planes.planes_of`).
+        progressive; all other Y planes are as they are stored, but for those of another form than the film's first
+        (`fit.fitted_planes`), and those of RGB are computed (`planes.planes_of`).
 
     Raises:
-        InputError: the film changes its size or its depth in the middle.
+        InputError: the film changes its form in the middle, to one that cannot be brought to its own.
         UnreadableError: the file is gone, or its times jump back.
     """
     noted = Problems() if problems is None else problems
-    decoded = _rising(film, _exact(film, start_pts, noted), start_pts, noted)
+    decoded = note_others(film, _rising(film, _exact(film, start_pts, noted), start_pts, noted), start_pts, noted)
     number = start_number
     with closing(progressive(film, decoded)) as frames:
         for item, planes in frames:

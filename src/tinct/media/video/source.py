@@ -38,11 +38,39 @@ def opened(path: Path) -> Iterator[InputContainer]:
     except OSError as error:
         raise UnreadableError(f"{path}: cannot be opened ({error.strerror or error}); check the name") from error
     except (av.FFmpegError, ValueError) as error:
-        raise UnreadableError(
-            f"{path}: no film that can be read, or damaged ({reason(error)}); check or replace it"
-        ) from error
+        why = f"no film that can be read, or damaged ({reason(error)}); check or replace it"
+        if _lacks_index(path):
+            why = (
+                "was cut off before its index (moov) was written, without which nothing of it can be read; copy it "
+                "again, or let untrunc repair it by another film of the same camera"
+            )
+        raise UnreadableError(f"{path}: {why}") from error
     with container:
         yield container
+
+
+def _lacks_index(path: Path) -> bool:
+    """Return whether a file is MP4 or MOV without an index."""
+    boxes: list[bytes] = []
+    with path.open("rb") as file:
+        place, end = 0, path.stat().st_size
+        while place + 8 <= end:
+            file.seek(place)
+            head = file.read(16)
+            size, name = int.from_bytes(head[:4], "big"), head[4:8]
+            size = int.from_bytes(head[8:], "big") if size == 1 else size or end
+            if size < 8 or not name.isalnum():
+                break
+            boxes.append(name)
+            place += size
+    return boxes[:1] in ([b"ftyp"], [b"wide"], [b"mdat"]) and b"moov" not in boxes
+
+
+def _is_animated(path: Path) -> bool:
+    """Return whether a WebP file's header says that it moves."""
+    with path.open("rb") as file:
+        head = file.read(21)
+    return head[12:16] == b"VP8X" and bool(head[20] & 2)
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -55,6 +83,11 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     name = container.format.name
     if name in _NO_FILMS:
         raise UnreadableError(f"{path}: no film that can be read, but a file of the kind {name}; check or replace it")
+    if name == "webp_pipe" and _is_animated(path):
+        raise InputError(
+            f"{path}: animated WebP is not read as a film; make pictures of it first:  "
+            f"magick '{path.name}' -coalesce f_%04d.png"
+        )
     if name.endswith("_pipe") or name == "image2":
         digits = len(path.stem) - len(path.stem.rstrip("0123456789"))
         series = f"{path.stem[: len(path.stem) - digits]}%0{digits}d{path.suffix}"

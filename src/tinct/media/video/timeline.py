@@ -257,6 +257,8 @@ def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame
     steps, per_field = None, False
     if container.format.name.startswith("mov"):
         steps = _Steps.of((entry.timestamp for entry in stream.index_entries), unit)
+    elif container.format.name == "avi":  # DV may count in tiny units, with empty frames between
+        steps = _Steps.of((entry.timestamp for entry in stream.index_entries if entry.size), unit)
     elif not counted:
         with opened(path) as again:
             times, end, jumps = _read_all(again, stream.index)
@@ -268,7 +270,8 @@ def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame
     rate = steps.rate(named) if steps is not None else next(iter(named), Fraction(25))
     rate = rate / 2 if per_field else rate
     frames = stream.frames or (round(duration * rate) if duration is not None else None)
-    if steps is not None and not stream.frames and not container.format.name.startswith("mov"):  # whose index may grow
+    avi, mov = container.format.name == "avi", container.format.name.startswith("mov")
+    if steps is not None and (avi or not (stream.frames or mov)):  # the index of MOV may grow; AVI counts empty ones
         frames = steps.frames // 2 if per_field else steps.frames
     return {
         "rate": rate,
