@@ -11,6 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner, Result
+
+from tinct.cli import build
+from tinct.errors import TinctError
 
 pytest.importorskip("torch")
 
@@ -18,11 +22,19 @@ SMALL = ["--network", "tinct", "--option", "widths=[8,16,24]", "--option", "bloc
 QUICK = ["--crop", "64", "--batch-size", "4", "--workers", "0", "--devices", "cpu", "--precision", "float32"]
 
 
-def tinct(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
+def apart(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run `tinct` in a process of its own, as a user does: PyTorch and Lightning are imported anew, for 5 s."""
     command = [sys.executable, "-m", "tinct", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
+    return done
+
+
+def tinct(*arguments: object) -> Result:
+    """Run `tinct` in this process."""
+    done = CliRunner().invoke(build(), [str(argument) for argument in arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
     return done
 
 
@@ -45,7 +57,7 @@ def test_from_photographs_to_a_model_file(workshop: Path, chelsea_png: Path) -> 
     assert counts["train"] + counts["val"] + counts["rejected"] == 24
     tinct("bins", data, "-o", workshop / "bins.png")
     assert cv2.imread(str(workshop / "bins.png")).shape[0] > 100
-    done = tinct("train", data, "--out", run, *SMALL, *QUICK, "--epochs", 1, "--lr", 0.002, "--seed", 5)
+    done = apart("train", data, "--out", run, *SMALL, *QUICK, "--epochs", 1, "--lr", 0.002, "--seed", 5)
     assert re.search(r"^epoch 1 of 1, step \d+: loss [\d.]+, in validation [\d.]+, chroma error [\d.]+", done.stderr)
     assert cv2.imread(str(run / "loss.png")).shape[1] > 500
     config = json.loads((run / "config.json").read_text())["training"]
@@ -64,14 +76,17 @@ def test_from_photographs_to_a_model_file(workshop: Path, chelsea_png: Path) -> 
     assert cv2.imread(str(workshop / "cat.png")).shape == (300, 451, 3)
 
 
-def test_failures_are_one_line(workshop: Path) -> None:
+def test_failures_are_one_line(workshop: Path, tmp_path: Path) -> None:
     for arguments, word in (
-        (("prepare", workshop / "nothing", "-o", workshop / "x"), "no such folder"),
-        (("train", workshop / "nothing", "--out", workshop / "y"), "no such dataset"),
-        (("train", workshop / "photos", "--out", workshop / "y", "--crop", 100), "multiple of 32"),
-        (("train", workshop / "photos", "--out", workshop / "y", "--resume"), "no training run"),
-        (("export", workshop / "photos", "-o", workshop / "z.onnx"), "no training run"),
+        (("prepare", workshop / "nothing", "-o", tmp_path / "x"), "no such folder"),
+        (("train", workshop / "nothing", "--out", tmp_path / "y"), "no such dataset"),
+        (("train", workshop / "photos", "--out", tmp_path / "y", "--resume"), "no training run"),
+        (("export", workshop / "photos", "-o", tmp_path / "z.onnx"), "no training run"),
     ):
-        error = tinct(*arguments, status=1).stderr
-        assert word in error
-        assert error.count("\n") == 1
+        with pytest.raises(TinctError, match=word) as caught:
+            tinct(*arguments)
+        assert "\n" not in str(caught.value)
+    error = apart("train", workshop / "photos", "--out", tmp_path / "y", "--crop", 100, status=1).stderr
+    assert "multiple of 32" in error
+    assert error.count("\n") == 1  # importing what trains wrote nothing there
+    assert list(tmp_path.iterdir()) == []

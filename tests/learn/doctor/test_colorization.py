@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from torch import nn
@@ -14,6 +15,9 @@ from tinct.learn.doctor import colorization
 from tinct.learn.doctor.colorization import examine_training
 from tinct.learn.networks.registry import build
 from tinct.learn.settings import Training
+
+# Steps of an experiment that shows a gross fault; to see a training learn takes all of them.
+FEW = 20
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +36,9 @@ def test_a_training_that_learns(training):
 
 
 def test_a_rate_far_too_high_and_one_far_too_low(training):
-    high = examine_training(replace(training, learning_rate=5.0))
+    high = examine_training(replace(training, learning_rate=5.0), steps=FEW)
     assert high.kinds[0] == "rate-high"
-    low = examine_training(replace(training, learning_rate=1e-7))
+    low = examine_training(replace(training, learning_rate=1e-7), steps=FEW)
     assert low.kinds[0] == "rate-low"
     assert "stuck" in low.kinds
 
@@ -48,7 +52,7 @@ def test_a_dead_network(training, monkeypatch):
         return network
 
     monkeypatch.setattr(colorization, "build", dead)
-    assert examine_training(training).kinds[0] == "dead-network"
+    assert examine_training(training, steps=FEW).kinds[0] == "dead-network"
 
 
 @pytest.mark.parametrize("task", ["regression", "rgb"])
@@ -63,7 +67,8 @@ def test_no_photographs(tmp_path, training):
         examine_training(replace(training, data=str(tmp_path)))
 
 
-def test_train_doctor_reports_data_too(training):
+def test_train_doctor_reports_data_too(training, monkeypatch):
+    monkeypatch.setattr(colorization, "examine_training", partial(examine_training, steps=6))
     arguments = ["train", training.data, "--doctor", "--lr", "1e-7", "--bins", "8"]
     arguments += ["--option", "widths=[8, 16, 24]", "--option", "blocks=[0, 1, 1]"]
     done = CliRunner().invoke(build_cli(), arguments)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from torch import nn
 
-from learn.doctor.made_up import plain_pictures, without_hue, write
+from learn.doctor import made_up
+from learn.doctor.made_up import without_hue, write
 from tinct.color.spaces import hsv_to_rgb
 from tinct.errors import DataError, SettingError
 from tinct.learn.doctor import about_settings
@@ -23,6 +24,12 @@ from tinct.learn.recognize.fit import Fitting
 
 SMALL = Setup(options={"width": 8}, fitting=Fitting(learning_rate=2e-3, batch_size=16))
 STEPS = 60
+# The edge of pictures: the networks halve it three times, and their time goes by its square.
+EDGE = 16
+
+
+def plain_pictures(count=240):
+    return made_up.plain_pictures(count, size=EDGE)
 
 
 @pytest.fixture(scope="module")
@@ -156,10 +163,10 @@ def test_a_network_that_sees_too_little(tmp_path, monkeypatch):
 
 
 def of_hues(labels, hues, *, saturation, values=(0.3, 0.9)):
-    """Give pictures (N, 32, 32, 3) uint8, each of its class's hue, lighter and darker."""
+    """Give pictures (N, EDGE, EDGE, 3) uint8, each of its class's hue, lighter and darker."""
     random = np.random.default_rng(0)
     hue = np.asarray(hues)[labels] + random.normal(0, 0.003, len(labels))
-    value = random.uniform(*values, (len(labels), 1, 1)) * random.uniform(0.9, 1, (len(labels), 32, 32))
+    value = random.uniform(*values, (len(labels), 1, 1)) * random.uniform(0.9, 1, (len(labels), EDGE, EDGE))
     hue, level = np.broadcast_to(hue[:, None, None] % 1, value.shape), np.full_like(value, saturation)
     return np.rint(hsv_to_rgb(np.stack([hue, level, value], axis=-1)) * 255).astype(np.uint8)
 

@@ -36,7 +36,9 @@ def test_keys_are_torchvisions() -> None:
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_features_come_at_several_depths(name: str) -> None:
-    backbone = BACKBONES[name](width=8, head=False).eval()
+    # Of EfficientNet the width is a share of the published channels, of the others the first layer's channels.
+    width = 0.25 if name.startswith("efficientnet") else 8
+    backbone = BACKBONES[name](width=width, head=False).eval()
     rgb = torch.rand(2, 3, 96, 64)
     stages = backbone.stages(rgb)
     assert len(stages) == len(backbone.taps)
@@ -46,7 +48,7 @@ def test_features_come_at_several_depths(name: str) -> None:
     assert backbone.encode(rgb).shape[1] == backbone.channels
     with pytest.raises(SettingError, match="features only"):
         backbone.probabilities(rgb)
-    named = BACKBONES[name](width=8).eval()
+    named = BACKBONES[name](width=width).eval()
     assert torch.allclose(named.probabilities(rgb).sum(dim=1), torch.ones(2))
 
 
