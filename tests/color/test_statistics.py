@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from reference import slow_metrics as slow
-from tinct.color.statistics import NEAR_GREY_CHROMA, as_unit_rgb, colorfulness, mean_chroma
-from tinct.errors import InputError
+from tinct.color.statistics import as_unit_rgb, colorfulness
 
 
 def solid(color, shape=(8, 8)):
@@ -25,23 +24,6 @@ def test_colorfulness_is_the_papers_formula_for_every_kind_of_array():
     image = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
     for same in (image, image.astype(np.uint16) * 257, image / 255):
         assert colorfulness(same) == pytest.approx(slow.colorfulness(image), rel=1e-5)
-
-
-def test_masked_pixels_do_not_count():
-    image = solid((10, 200, 30))
-    image[:, 4:] = np.random.default_rng(0).integers(0, 256, (8, 4, 3))
-    mask = np.zeros((8, 8), dtype=bool)
-    mask[:, :4] = True
-    assert colorfulness(image, mask=mask) == colorfulness(image[:, :4])
-    assert mean_chroma(image, mask=mask) == pytest.approx(mean_chroma(image[:, :4]))
-    with pytest.raises(InputError, match="mask is empty"):
-        colorfulness(image, mask=np.zeros((8, 8)))
-
-
-def test_mean_chroma_tells_grey_from_colour():
-    assert mean_chroma(solid((90, 90, 90))) < 0.1
-    assert mean_chroma(solid((95, 90, 85))) < NEAR_GREY_CHROMA
-    assert mean_chroma(solid((200, 60, 60))) > 10 * NEAR_GREY_CHROMA
 
 
 def test_as_unit_rgb_scales_by_the_types_range():

@@ -108,17 +108,6 @@ class Judge:
                     judged["recognition_top5"] = 100.0 * (ranks[0][0] in five)
         return values
 
-    def classes(self, rgb: NDArray[Any], *, count: int = 5) -> list[int]:
-        """Return the likeliest of ImageNet's 1000 classes, as numbers 0..999, of a picture (H, W, 3), likeliest first.
-
-        Raises:
-            ModelError: the file has no classifier.
-        """
-        if self._backbone.classifier is None:
-            raise ModelError(f"{self.file}: {WHY_NO_CLASSES}; give one with a classifier")
-        with self._lock:
-            return self._ranks([_square(as_unit_rgb(rgb), self._backbone.size)], count=count)[0]
-
     def _distances(self, rgbs: list[FloatArray]) -> list[float]:
         import torch
 
@@ -135,11 +124,12 @@ class Judge:
                 distances.append(sum(parts))
         return distances
 
-    def _ranks(self, rgbs: list[FloatArray], *, count: int = 5) -> list[list[int]]:
+    def _ranks(self, rgbs: list[FloatArray]) -> list[list[int]]:
+        """Return the five likeliest of ImageNet's 1000 classes of each picture, the likeliest first."""
         import torch
 
         with torch.inference_mode():
-            ranked: list[list[int]] = self._backbone(_batch(rgbs)).topk(count, dim=1).indices.tolist()
+            ranked: list[list[int]] = self._backbone(_batch(rgbs)).topk(5, dim=1).indices.tolist()
         return ranked
 
 

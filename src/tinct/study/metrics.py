@@ -34,12 +34,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import RGB_TO_YUV, FloatArray, rgb_to_lab
-from tinct.color.statistics import NEAR_GREY_CHROMA, as_unit_rgb, colorfulness, valid_pixels
+from tinct.color.statistics import as_unit_rgb, colorfulness
 from tinct.errors import InputError, MissingExtraError
 
 AUC_LIMIT = 150.0
 PSNR_LIMIT = 100.0
 SSIM_WINDOW = 7
+# A picture whose mean chroma in Lab lies below this looks grey or faintly toned.
+NEAR_GREY_CHROMA = 4.0
 # Cells of 10 units whose centres are the multiples of 10, as in Zhang et al. 2016; -110..110 holds all of sRGB.
 CELL_WIDTH = 10.0
 CELLS_ACROSS = 23
@@ -52,59 +54,35 @@ class Truth:
 
     Attributes:
         rgb: (H, W, 3) float32 sRGB in 0..1.
-        mask: (H, W) bool, true where a pixel counts, or None where all do.
     """
 
     rgb: FloatArray
-    mask: NDArray[np.bool_] | None = None
 
     @classmethod
-    def of(cls, rgb: NDArray[Any], *, mask: NDArray[Any] | None = None) -> Truth:
+    def of(cls, rgb: NDArray[Any]) -> Truth:
         """Take a true picture.
 
         Args:
             rgb: (H, W, 3) sRGB: uint8, uint16 or floats in 0..1; both sides at least 7 pixels.
-            mask: (H, W), true where a pixel counts (false for padding); all of them without it.
 
         Raises:
-            InputError: the shapes are wrong, or the picture is smaller than the window of SSIM.
+            InputError: the shape is wrong, or the picture is smaller than the window of SSIM.
         """
-        if rgb.ndim != 3 or rgb.shape[-1] != 3 or (mask is not None and mask.shape != rgb.shape[:2]):
-            raise InputError(
-                f"a true picture has the shape (H, W, 3) and its mask (H, W), not {rgb.shape} and "
-                f"{None if mask is None else mask.shape}"
-            )
-        flags = None if mask is None or bool(np.all(mask)) else np.asarray(mask).astype(bool)
-        truth = cls(as_unit_rgb(rgb), flags)
-        if min(truth.rgb[truth.box].shape[:2]) < SSIM_WINDOW:
-            raise InputError(f"comparing pictures needs at least {SSIM_WINDOW} pixels a side that count")
-        return truth
-
-    @cached_property
-    def box(self) -> tuple[slice, slice]:
-        """The smallest rectangle, as (rows, columns), that holds every pixel that counts."""
-        if self.mask is None:
-            return slice(None), slice(None)
-        spans = []
-        for axis in (1, 0):
-            used = np.flatnonzero(self.mask.any(axis=axis))
-            spans.append(slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 0))
-        return spans[0], spans[1]
-
-    @cached_property
-    def pixels(self) -> FloatArray:
-        """(pixels, 3) sRGB in 0..1 of those that count."""
-        return valid_pixels(self.rgb, self.mask)
+        if rgb.ndim != 3 or rgb.shape[-1] != 3:
+            raise InputError(f"a true picture has the shape (H, W, 3), not {rgb.shape}")
+        if min(rgb.shape[:2]) < SSIM_WINDOW:
+            raise InputError(f"comparing pictures needs at least {SSIM_WINDOW} pixels a side, not {rgb.shape[:2]}")
+        return cls(as_unit_rgb(rgb))
 
     @cached_property
     def lab(self) -> FloatArray:
-        """(pixels, 3) CIE Lab of those that count."""
-        return rgb_to_lab(self.pixels)
+        """(pixels, 3) CIE Lab."""
+        return rgb_to_lab(self.rgb.reshape(-1, 3))
 
     @cached_property
     def colorfulness(self) -> float:
         """Hasler & Suesstrunk's measure."""
-        return colorfulness(self.rgb, mask=self.mask)
+        return colorfulness(self.rgb)
 
     @cached_property
     def near_grey(self) -> bool:
@@ -161,20 +139,19 @@ def compare(truth: Truth, predicted: NDArray[Any]) -> Comparison:
     if predicted.shape != truth.rgb.shape:
         raise InputError(f"the colorized picture's shape {predicted.shape} is not the true one's {truth.rgb.shape}")
     rgb = as_unit_rgb(predicted)
-    pixels = valid_pixels(rgb, truth.mask)
-    lab = rgb_to_lab(pixels)
+    lab = rgb_to_lab(rgb.reshape(-1, 3))
     errors = np.hypot(lab[:, 1] - truth.lab[:, 1], lab[:, 2] - truth.lab[:, 2])
     score = 1 - np.minimum(errors, AUC_LIMIT) / AUC_LIMIT
     cells, places, shares = truth.cells
     scores = np.bincount(places, weights=score, minlength=len(cells)) / len(score)
     values = {
         "ciede2000": float(_skimage().color.deltaE_ciede2000(truth.lab, lab).mean(dtype=np.float64)),
-        "psnr": psnr(truth.pixels, pixels),
-        "ssim": _ssim(truth, rgb),
+        "psnr": psnr(truth.rgb, rgb),
+        "ssim": _ssim(truth.rgb, rgb),
         "auc": 100 * float(scores.sum()),
         "auc_within": 100 * float((scores / shares).mean()),
-        "colorfulness": colorfulness(pixels[None]),
-        "luma_change": 255 * float(np.abs((pixels - truth.pixels) @ RGB_TO_YUV[0]).mean(dtype=np.float64)),
+        "colorfulness": colorfulness(rgb),
+        "luma_change": 255 * float(np.abs((rgb - truth.rgb) @ RGB_TO_YUV[0]).mean(dtype=np.float64)),
     }
     return Comparison(values, truth.colorfulness, cells, shares, scores)
 
@@ -185,18 +162,9 @@ def psnr(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
     return PSNR_LIMIT if error == 0 else min(PSNR_LIMIT, float(-10 * np.log10(error)))
 
 
-def _ssim(truth: Truth, rgb: FloatArray) -> float:
+def _ssim(truth: FloatArray, rgb: FloatArray) -> float:
     similarity = _skimage().metrics.structural_similarity
-    options = {"channel_axis": -1, "data_range": 1.0, "win_size": SSIM_WINDOW}
-    inside = None if truth.mask is None else truth.mask[truth.box]
-    if inside is None or inside.all():
-        return float(similarity(truth.rgb[truth.box], rgb[truth.box], **options))
-    # A mask that is no rectangle: the mean of the map where it is true, away from the borders as scikit-image does.
-    field = similarity(truth.rgb[truth.box], rgb[truth.box], full=True, **options)[1].mean(axis=-1)
-    margin = SSIM_WINDOW // 2
-    inner = (slice(margin, -margin), slice(margin, -margin))
-    counted = field[inner][inside[inner]]
-    return float(counted.mean(dtype=np.float64)) if counted.size else float(field[inside].mean(dtype=np.float64))
+    return float(similarity(truth, rgb, channel_axis=-1, data_range=1.0, win_size=SSIM_WINDOW))
 
 
 def summarize(comparisons: Iterable[Comparison]) -> dict[str, float]:
