@@ -14,7 +14,7 @@ from tinct.learn.doctor.changes import NOTHING, suspects
 from tinct.learn.doctor.evidence import USUAL_RATE, run_probes
 from tinct.learn.doctor.examination import Examination, channels_as_seen, channels_of_spaces
 from tinct.learn.doctor.probes import ByHeart, learn_by_heart, receptive_field
-from tinct.learn.doctor.trials import PROBED, Bench, Setup, seen, steps_for
+from tinct.learn.doctor.trials import PROBED, Bench, Setup, steps_for
 from tinct.learn.recognize.fit import Fitting
 
 # Steps through the range of rates, and by heart; costly networks get fewer, but not below the last.
@@ -41,10 +41,9 @@ def experiment(examined: Examination, *, steps: int, tick: Callable[[], None]) -
     bench = Bench(examined.loaded.pixels, labels, examined.classes, examined.split, steps)
     if setup.learns_by_steps:
         trained = bench.begin(setup)
-        values = seen(trained, bench.train[:PROBED])
-        examined.steps, examined.operations = steps_for(
-            trained.network, values, batch_size=setup.fitting.batch_size, most=steps
-        )
+        values = trained.channels(bench.train[:PROBED])
+        size = setup.fitting.batch_size
+        examined.steps, examined.operations = steps_for(trained.network, values, batch_size=size, most=steps)
         bench = replace(bench, steps=examined.steps)
         examined.channels = channels_as_seen(examined, trained.mean, trained.std)
         examined.others = channels_of_spaces(examined)

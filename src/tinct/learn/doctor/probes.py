@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -249,7 +249,7 @@ def vanish(layers: Sequence[LayerFacts]) -> bool:
     return bool(layers) and layers[0].ratio < VANISHING * max(each.ratio for each in layers)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Seen:
     """How much of the picture one place of the last convolution sees.
 
@@ -260,7 +260,6 @@ class Seen:
 
     pixels: int = 0
     joined: bool = False
-    _outputs: list[torch.Tensor] = field(default_factory=list)
 
 
 def receptive_field(network: nn.Module, values: torch.Tensor) -> Seen:

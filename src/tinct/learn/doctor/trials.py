@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -53,8 +53,6 @@ class Setup:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        from dataclasses import asdict
-
         values = asdict(self)
         values["options"].pop("weights", None)
         return values
@@ -132,7 +130,7 @@ class Bench:
             setup.network, self.train, self.classes, setup.color_space, setup.options, setup.fitting, random
         )
 
-    def run(self, name: str, setup: Setup, *, progress: Callable[[int, int], None] | None = None) -> Trial:
+    def run(self, name: str, setup: Setup) -> Trial:
         """Train a set-up for the bench's steps and measure it."""
         truth = self.labels[self.split.train]
         fitting = setup.fitting
@@ -145,7 +143,6 @@ class Bench:
             color_space=setup.color_space,
             options=setup.options,
             fitting=replace(fitting, epochs=passes, minutes=None),
-            progress=progress,
         )
         logits = trained.logits(self.pixels[self.split.val])
         named = logits.argmax(axis=1)
@@ -156,7 +153,7 @@ class Bench:
             np.asarray(named == self.labels[self.split.val]),
             float((trained.logits(some).argmax(axis=1) == truth[: len(some)]).mean()),
             len(np.unique(named)),
-            tuple(dead_units(trained.network, seen(trained, some))) if setup.learns_by_steps else (),
+            tuple(dead_units(trained.network, trained.channels(some))) if setup.learns_by_steps else (),
             not np.isfinite(logits).all() or not all(map(math.isfinite, trained.losses)),
         )
 
@@ -178,7 +175,7 @@ class Bench:
         plain = replace(setup, fitting=replace(setup.fitting, augmentation=_still(setup.fitting), smoothing=0.0))
         chosen = self.batch()
         first = self.begin(plain)
-        values = seen(first, self.pixels[chosen])
+        values = first.channels(self.pixels[chosen])
         truth = torch.from_numpy(self.labels[chosen].astype(np.int64))
 
         def loss(network: nn.Module) -> torch.Tensor:
@@ -194,11 +191,6 @@ class Bench:
         return Probe(
             lambda: self.begin(plain).network, loss, optimizer, math.log(self.classes), setup.fitting.clip
         ), right
-
-
-def seen(trained: Trained, pixels: NDArray[Any]) -> torch.Tensor:
-    """Return pictures as a network sees them: (N, C, H, W)."""
-    return trained.channels(pixels)
 
 
 def _still(fitting: Fitting) -> Any:

@@ -16,7 +16,7 @@ from tinct.learn.things.samples import SIZE, held, look, prepare
 from tinct.runtime.session import Session
 from tinct.runtime.thing import FEATURES
 
-# Of so many samples the features' means are taken, and the result is measured on at most so many.
+# Samples that the features' means are taken of, and that the result is measured on, at most.
 _MEANS, _MEASURED = 75, 150
 
 
@@ -35,7 +35,7 @@ def main() -> None:
     second.add_argument("--model", default="photo", help="the model that colorizes, whose features are used")
     second.add_argument("--seen", type=Path, help="where these are kept; SAMPLES/seen without it")
     second.add_argument("--minutes", type=float, default=40, help="for how long, after the features are there")
-    second.add_argument("--most", type=int, default=100_000, help="of all samples at most so many are used")
+    second.add_argument("--most", type=int, default=100_000, help="use at most this many of the samples")
     second.add_argument("--rate", type=float, default=2e-3)
     second.add_argument("--initial", type=Path, help="weights to go on from: the .safetensors of an earlier file")
     second.add_argument("--parted", default="", help="kinds whose parts have colours of their own, as NAME:KIND,...")

@@ -17,7 +17,7 @@ REST = -1
 # Of a thing whose parts have colours of their own, as a person in clothes has, pixels as like in colour as this belong
 # to what was clicked, and those as unlike do not; in 8-bit Lab. What lies between is not known.
 _ALIKE, _UNLIKE = 10.0, 22.0
-# A click needs a region of this part of the picture; strokes are so many of all clicks, of up to this many points.
+# A click needs a region of this share of the picture; this share of all clicks are strokes, of up to this many points.
 _LEAST = 0.003
 _STROKES, _MOST_POINTS = 0.15, 4
 # How much pixels count that are not of the thing but of its kind: the other shoe, the hands of a face.
@@ -42,6 +42,13 @@ class Sample:
     kinds: NDArray[np.int16]
     parted: frozenset[int]
 
+    @property
+    def areas(self) -> NDArray[np.float64]:
+        """The share of the picture that each region takes, by its number."""
+        areas = np.bincount(self.regions.ravel(), minlength=len(self.kinds)) / self.regions.size
+        areas[0] = 0
+        return areas
+
     @classmethod
     def read(cls, path: Path, *, parted: frozenset[int] = frozenset()) -> Sample:
         """Read what `numpy.savez` wrote: luma, ab, regions (h, w) and kinds."""
@@ -60,29 +67,33 @@ def clicks(
         Distance (n, 1, h / 4, w / 4) to each click, in pixels of that size; how far pixels are of the thing, 0..1, and
         how much each of them counts, of the same shape.
     """
-    area = np.bincount(sample.regions.ravel(), minlength=len(sample.kinds)) / sample.regions.size
-    area[0] = 0
-    rank = np.where(area >= _LEAST, np.sqrt(np.minimum(area, 0.2)), 0)
-    rank *= np.where(sample.kinds == REST, 0.4, 1)
-    if not rank.sum():
+    areas = sample.areas
+    chance = np.where(areas >= _LEAST, np.sqrt(np.minimum(areas, 0.2)), 0)
+    chance *= np.where(sample.kinds == REST, 0.4, 1)
+    if not chance.sum():
         return None
-    chosen = generator.choice(len(rank), size=count, p=rank / rank.sum())
+    chosen = generator.choice(len(chance), size=count, p=chance / chance.sum())
     made = [_click(sample, int(number), generator) for number in chosen]
     return tuple(np.stack(arrays)[:, None].astype(np.float32) for arrays in zip(*made, strict=True))  # type: ignore[return-value]
 
 
 def deepest(region: NDArray[np.bool_]) -> tuple[int, int]:
     """Return the row and column of a region (h, w) that are farthest from its border."""
-    inside = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    row, column = divmod(int(inside.argmax()), region.shape[1])
+    row, column = divmod(int(_depth(region).argmax()), region.shape[1])
     return row, column
+
+
+def _depth(region: NDArray[np.bool_]) -> FloatArray:
+    """Return how far each pixel of a region (h, w) is from its border."""
+    depth: FloatArray = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    return depth
 
 
 def _click(sample: Sample, number: int, generator: np.random.Generator) -> tuple[FloatArray, ...]:
     region = sample.regions == number
-    inside = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    depth = _depth(region)
     # People click into the middle of things rather than at their edges.
-    chance = np.where(inside > 1, inside ** generator.choice([0.0, 1.0, 3.0]), 0).ravel()
+    chance = np.where(depth > 1, depth ** generator.choice([0.0, 1.0, 3.0]), 0).ravel()
     if not chance.any():
         chance = region.ravel().astype(np.float64)
     points = 1 if generator.random() > _STROKES else int(generator.integers(2, _MOST_POINTS + 1))
@@ -90,8 +101,7 @@ def _click(sample: Sample, number: int, generator: np.random.Generator) -> tuple
     places = np.stack(np.divmod(cells, region.shape[1]), axis=1)
     own, counts = _labels(sample, number, region, places)
     smaller = region.shape[1] // 2, region.shape[0] // 2
-    mean = (cv2.resize(values, smaller, interpolation=cv2.INTER_AREA) for values in (own * counts, counts))
-    owned, counted = mean
+    owned, counted = (cv2.resize(values, smaller, interpolation=cv2.INTER_AREA) for values in (own * counts, counts))
     return distance((places + 0.5) / region.shape, sample.luma.shape), owned / np.maximum(counted, 1e-3), counted
 
 

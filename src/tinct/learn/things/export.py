@@ -33,7 +33,6 @@ def write(
     size: int,
     certain: float = 0.0,
     data: Mapping[str, Any] | None = None,
-    training: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
 ) -> ThingCard:
     """Write a head as a model file, and its weights as `.safetensors` beside it.
@@ -45,7 +44,6 @@ def write(
         size: root of height x width at which the file looks at pictures.
         certain: log odds from which a pixel counts as the thing's by half.
         data: names and licences of the sets, for the card.
-        training: how it was trained, for the card.
         metrics: how good it is, for the card.
 
     Raises:
@@ -60,7 +58,7 @@ def write(
         certain=certain,
         sight=sight(session.features(pattern())),
         data=dict(data or {}),
-        training={"model": session.card.name, **(training or {})},
+        training={"model": session.card.name},
         metrics=dict(metrics or {}),
         licence="MIT",
         description="Where the thing at a click ends, by what the model that colorizes sees",

@@ -98,19 +98,14 @@ def measure(head: ThingHead, pairs: Sequence[Pair]) -> dict[str, float]:
     """Return what is told of the largest things of pictures from a click into their middle: mean shares in percent."""
     rows = []
     for sample, seen in pairs:
-        area = np.bincount(sample.regions.ravel(), minlength=len(sample.kinds)) / sample.regions.size
-        area[(sample.kinds < 0) | (area < 0.015) | (area > 0.4)] = 0
-        area[0] = 0
-        for number in np.argsort(-area)[:2]:
-            if area[number]:
+        areas = sample.areas
+        areas[(sample.kinds < 0) | (areas < 0.015) | (areas > 0.4)] = 0
+        for number in np.argsort(-areas)[:2]:
+            if areas[number]:
                 region = sample.regions == number
-                told = tell(head, sample, seen, (np.array([deepest(region)]) + 0.5) / region.shape)
-                colored = (
-                    functional.interpolate(torch.from_numpy(told)[None, None], size=region.shape, mode="bilinear")[
-                        0, 0
-                    ].numpy()
-                    > 0
-                )
+                odds = torch.from_numpy(tell(head, sample, seen, (np.array([deepest(region)]) + 0.5) / region.shape))
+                larger = functional.interpolate(odds[None, None], size=region.shape, mode="bilinear")
+                colored = larger[0, 0].numpy() > 0
                 both = (colored & region).sum()
                 rows.append((1 - both / max(1, colored.sum()), both / region.sum(), both / (colored | region).sum()))
     names = ("outside", "inside", "intersection_over_union")
@@ -136,9 +131,9 @@ def _loss(
     # Pixels of either side weigh about as much as the root of their number, so that small things count too.
     inside = (own * counts).sum(dim=(2, 3), keepdim=True)
     outside = ((1 - own) * counts).sum(dim=(2, 3), keepdim=True)
-    weight = counts * (own / (inside + 1).sqrt() + (1 - own) / (outside + 1).sqrt())
-    weight = weight / weight.sum(dim=(2, 3), keepdim=True)
-    cross = (weight * functional.binary_cross_entropy_with_logits(odds, own, reduction="none")).sum(dim=(2, 3)).mean()
+    weights = counts * (own / (inside + 1).sqrt() + (1 - own) / (outside + 1).sqrt())
+    weights = weights / weights.sum(dim=(2, 3), keepdim=True)
+    cross = (weights * functional.binary_cross_entropy_with_logits(odds, own, reduction="none")).sum(dim=(2, 3)).mean()
     chance = torch.sigmoid(odds) * counts
     both = (chance * own).sum(dim=(2, 3))
     overlap = 1 - (both + 5) / ((chance + own * counts - chance * own).sum(dim=(2, 3)) + 5)

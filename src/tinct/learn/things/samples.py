@@ -19,11 +19,11 @@ from tinct.runtime.thing import FEATURES, seen_shape
 
 # Root of height x width of the copies.
 SIZE = 224
-# One photograph in so many, by its name, is measured with and never trained on.
+# One photograph in this many, by its name, is measured with and never trained on.
 _HELD = 16
-# Beside the photograph as it is there are so many parts of it, mirrored or not, in other tones.
+# Beside the photograph as it is there are this many parts of it, mirrored or not, in other tones.
 _PARTS = 1
-# Of the picture's area that a part has at least.
+# The share of the picture's area that a part has at least.
 _SMALLEST_PART = 0.55
 
 
@@ -50,8 +50,8 @@ def prepare(images: Path, masks: Path, target: Path, *, name: str, rest: bool = 
         if picture is None or mask is None or mask.shape != picture.shape[:2]:
             raise DataError(f"{path}: has no mask of its size in {masks}")
         for part in range(1 + _PARTS):
-            taken = (picture, mask) if not part else _part(picture, mask, generator)
-            sample = _sample(*taken, rest=rest, generator=generator if part else None)
+            shown = (picture, mask) if not part else _part(picture, mask, generator)
+            sample = _sample(*shown, rest=rest, generator=generator if part else None)
             with written_beside(target / f"{name}_{path.stem}_{part}.npz") as partial, partial.open("wb") as file:
                 np.savez(file, **sample)
             count += 1
@@ -89,9 +89,9 @@ def _part(
     chosen = generator.integers(len(rows))
     top = int(np.clip(rows[chosen] - generator.uniform(0.2, 0.8) * high, 0, height - high))
     left = int(np.clip(columns[chosen] - generator.uniform(0.2, 0.8) * wide, 0, width - wide))
-    way = -1 if generator.random() < 0.5 else 1
+    step = -1 if generator.random() < 0.5 else 1
     place = slice(top, top + high), slice(left, left + wide)
-    return picture[place][:, ::way], mask[place][:, ::way]
+    return picture[place][:, ::step], mask[place][:, ::step]
 
 
 def _sample(
