@@ -70,12 +70,16 @@ def test_help_loads_nothing_heavy() -> None:
 def test_a_verb_alone_is_there_sooner_than_all() -> None:
     script = (
         "import sys, tinct.cli\ntry: tinct.cli.main()\nexcept SystemExit: pass\n"
-        "print('LOADED', sorted(name[10:] for name in sys.modules if name.startswith('tinct.cli.')))"
+        "print('LOADED', sorted(name[10:] for name in sys.modules if name.startswith('tinct.cli.')))\n"
+        "print('pydantic' in sys.modules)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, "models", "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script, "status", "nowhere", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert done.stdout.endswith("LOADED ['models', 'options', 'output']\n")
+    assert done.stdout == "LOADED ['options', 'output', 'plain', 'status']\nFalse\n"
     wrong = run("modles", "--help")
     assert wrong.returncode == 2
     assert b"models" in wrong.stderr

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Annotated
 
@@ -39,6 +40,10 @@ def build(*, only: str = "") -> typer.Typer:
     app.callback(help="Give colour to black-and-white photographs and films, and train the networks that do it.")(
         _options
     )
+    with suppress(ImportError):  # of a Typer that reads values otherwise
+        from tinct.cli.plain import read_plainly
+
+        read_plainly()
     wanted = [verb for verb in (*VERBS, FAMILY) if verb == only] or [*VERBS, FAMILY]
     add_verbs(app, [import_module(f"tinct.cli.{verb}") for verb in wanted if verb != FAMILY])
     if FAMILY in wanted:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from tinct.errors import SettingError
-from tinct.media.video.film import DEINTERLACE
+from tinct.media.video import DEINTERLACE
 from tinct.runtime import DEFAULT_MODEL, RUNTIMES, VIEWS, check_running
 
 if TYPE_CHECKING:

@@ -14,10 +14,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tinct.errors import OutputError
 from tinct.files import cache_folder, written_beside
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import openvino
 
 MOST_KEPT = 8  # networks; the longest unused go first, since each takes twice its model's room
@@ -25,21 +29,21 @@ _SUFFIX = ".blob"
 
 
 class KeptNetwork:
-    """The place of one compiled network."""
+    """The place of one compiled network, whose memory is the file's own as long as this object lives."""
 
-    def __init__(self, core: openvino.Core, model: Path, settings: Mapping[str, Any], *, version: str) -> None:
-        """Find the place for a model file compiled with some settings by a version of OpenVINO.
+    def __init__(self, openvino: ModuleType, core: openvino.Core, model: Path, settings: Mapping[str, Any]) -> None:
+        """Find the place for a model file compiled with some settings by OpenVINO.
 
         Raises:
             OSError: the model file cannot be read.
         """
-        self._core, self._settings = core, dict(settings)
+        self._openvino, self._core, self._settings = openvino, core, dict(settings)
         self._file: Path | None = None
         folder = cache_folder()
         if folder is not None:
             processor = [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
-            mark = sha256(repr([version, processor, sorted(settings.items())]).encode())
-            mark.update(model.read_bytes())
+            mark = sha256(repr([openvino.__version__, processor, sorted(settings.items())]).encode())
+            mark.update(np.memmap(model, mode="r").data)
             self._file = folder / "openvino" / f"{mark.hexdigest()}{_SUFFIX}"
 
     def load(self) -> openvino.CompiledModel | None:
@@ -47,9 +51,11 @@ class KeptNetwork:
         if self._file is None or not _is_own(self._file):
             return None
         try:
-            compiled: openvino.CompiledModel = self._core.import_model(self._file.read_bytes(), "CPU", self._settings)
+            # Mapped, not read: copies of it took half of the time. Such a file is replaced whole, and never changes.
+            self._content = self._openvino.Tensor(np.memmap(self._file, mode="c"), shared_memory=True)
+            compiled: openvino.CompiledModel = self._core.import_model(self._content, "CPU", self._settings)
             os.utime(self._file)  # it was used
-        except (OSError, RuntimeError):
+        except (OSError, ValueError, RuntimeError):  # of an empty file it is a ValueError
             return None
         return compiled
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,14 @@ def gains() -> bool:
 
 def computes_bfloat16() -> bool:
     """Return whether OpenVINO, which must be installed, has bfloat16 arithmetic on this processor."""
-    return "BF16" in _imported().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+@cache
+def _core() -> openvino.Core:
+    """Return what reads and compiles networks: one for the whole process, since each finds the processor anew."""
+    core: openvino.Core = _imported().Core()
+    return core
 
 
 def _imported() -> Any:
@@ -79,7 +87,7 @@ def open_model(path: Path, *, threads: int | None, cores: int, precision: str | 
     """
     core = _checked_core(path)
     settings = _settings(threads=threads, cores=cores, precision=precision)
-    kept = KeptNetwork(core, path, settings, version=_imported().__version__)
+    kept = KeptNetwork(_imported(), core, path, settings)
     compiled = kept.load()
     if compiled is None:
         compiled = _compiled(_read(core, path), path, settings)
@@ -92,7 +100,7 @@ def open_model(path: Path, *, threads: int | None, cores: int, precision: str | 
         path=path,
         kind=Card,
     )
-    return card, _infer_of(compiled, path)
+    return card, _infer_of(compiled, path, memory=kept)
 
 
 def read_graph(path: Path) -> openvino.Model:
@@ -110,7 +118,7 @@ def _checked_core(path: Path) -> openvino.Core:
     if not installed():
         raise MissingExtraError("openvino", "the runtime openvino")
     try:
-        core: openvino.Core = _imported().Core()
+        core = _core()
     except ImportError as error:
         raise ModelError(f"OpenVINO is installed but cannot be loaded ({error}); install it again") from error
     with path.open("rb") as file:
@@ -164,19 +172,20 @@ def _settings(*, threads: int | None, cores: int, precision: str | None) -> dict
 
 def _compiled(graph: openvino.Model, path: Path, settings: dict[str, Any]) -> openvino.CompiledModel:
     try:
-        compiled: openvino.CompiledModel = _imported().Core().compile_model(graph, "CPU", settings)
+        compiled: openvino.CompiledModel = _core().compile_model(graph, "CPU", settings)
     except RuntimeError as error:
         raise _unusable(path, error) from error
     return compiled
 
 
-def _infer_of(compiled: openvino.CompiledModel, path: Path) -> Infer:
+def _infer_of(compiled: openvino.CompiledModel, path: Path, memory: object = None) -> Infer:
+    """Return what runs a network, as `open_graph` does; `memory` lives as long as that."""
     # The first look at a tensor's values sets something up in OpenVINO's binding; two threads at once would wait there
     # for each other for ever.
     _ = _imported().Tensor(np.zeros(1, dtype=np.float32)).data
     requests = threading.local()  # a request runs one thing at a time, so each thread has its own
 
-    def infer(lumas: FloatArray, outputs: Sequence[str]) -> list[FloatArray]:
+    def infer(lumas: FloatArray, outputs: Sequence[str], _memory: object = memory) -> list[FloatArray]:
         if not hasattr(requests, "own"):
             requests.own = compiled.create_infer_request()
         try:

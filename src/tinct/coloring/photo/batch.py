@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from tinct.actors import Engine
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.photo.mirror import Mirror
 from tinct.coloring.photo.plan import plan_jobs, results_folder
 from tinct.coloring.photo.row import Row, explained, finished
 from tinct.coloring.photo.run import run_jobs
@@ -19,6 +18,9 @@ from tinct.coloring.settings import PhotoSettings
 from tinct.errors import OutputError, SettingError
 from tinct.remote import is_address
 from tinct.stopping import kept_if_stopped
+
+if TYPE_CHECKING:
+    from tinct.coloring.photo.mirror import Mirror
 
 
 def colorize_files(
@@ -58,6 +60,8 @@ def colorize_files(
     with ExitStack() as kept:
         mirror = None
         if any(is_address(place) for place in (*inputs, output)):
+            from tinct.coloring.photo.mirror import Mirror
+
             mirror = kept.enter_context(Mirror.opened())
             inputs, output = _mirrored(mirror, inputs, output, recursive=recursive, settings=settings)
         return _colorized(inputs, output, recursive, settings, engine or Engine(), on_row, mirror)

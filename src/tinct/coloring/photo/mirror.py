@@ -82,6 +82,10 @@ class Mirror:
         named = [piece.replace(os.sep, "/").replace("/", "://", 1) for piece in pieces[1:]]
         return "".join([pieces[0], *named])
 
+    def doing(self, work: Callable[[Step], Outcome], settings: PhotoSettings) -> MirrorWorker:
+        """Return what does steps with this mirror's pictures and results, by a worker that knows of files alone."""
+        return MirrorWorker(self, work, settings)
+
     def taken(self, outcome: Outcome) -> Outcome:
         """Take what a worker did, perhaps on another machine: stand-ins here too, and a message without them."""
         for path, facts in outcome.made if isinstance(outcome, Sent) else ():

@@ -9,13 +9,12 @@ from dataclasses import fields, replace
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinct import __version__
 from tinct.actors import Engine, Pool, actor_map
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.manifest import Manifest, Note, Run, look, opened
-from tinct.coloring.photo.mirror import Mirror, MirrorWorker
 from tinct.coloring.photo.plan import Job
 from tinct.coloring.photo.row import Outcome, Row, Worker, known, lost
 from tinct.coloring.photo.verdict import Asked, Step, next_step, plain_step
@@ -23,6 +22,9 @@ from tinct.coloring.settings import Decoding, PhotoSettings
 from tinct.errors import OutputError
 from tinct.files import make_folder
 from tinct.parallel import core_count, ordered_map
+
+if TYPE_CHECKING:
+    from tinct.coloring.photo.mirror import Mirror, MirrorWorker
 
 NO_SETTINGS = ("model", "threads", "cautious")  # known by its file; of no effect on a result; part of the caution
 MOST_WORKERS = 8  # pictures in work at once; more would hold more memory without being faster
@@ -69,7 +71,7 @@ def run_jobs(
             outcomes = _by_ray(steps, settings, root=root, engine=engine, mirror=mirror)
         else:
             work = Worker(colorizer, settings, root=root)
-            doing = work if mirror is None else MirrorWorker(mirror, work, settings)
+            doing = work if mirror is None else mirror.doing(work, settings)
             outcomes = ordered_map(doing, steps, threads=workers, ahead=4 * workers)
         for outcome in kept.enter_context(closing(outcomes)):
             if mirror is not None:
@@ -119,7 +121,7 @@ def _worker(settings: PhotoSettings, root: Path) -> Worker:
 
 
 def _mirror_worker(settings: PhotoSettings, root: Path, mirror: Mirror) -> MirrorWorker:
-    return MirrorWorker(mirror, _worker(settings, root), settings)
+    return mirror.doing(_worker(settings, root), settings)
 
 
 def _run(colorizer: Colorizer, settings: PhotoSettings, engine: Engine) -> Run:

@@ -12,3 +12,7 @@ FILM_SUFFIXES = frozenset(
         *(".ts", ".vob", ".webm", ".wmv", ".y4m"),
     )
 )
+
+# What is done about interlaced films: what is found to be right, nothing, a frame for each, one for each field, or the
+# frames of film that had been spread over fields.
+DEINTERLACE = ("auto", "off", "single", "double", "film")

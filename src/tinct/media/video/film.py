@@ -82,9 +82,6 @@ class Jump:
     at: Fraction
 
 
-# What is done about interlaced films: what is found to be right, nothing, a frame for each, one for each field, or the
-# frames of film that had been spread over fields.
-DEINTERLACE = ("auto", "off", "single", "double", "film")
 # How many frames each way makes of one.
 _GAINS = {"single": Fraction(1), "double": Fraction(2), "film": Fraction(4, 5)}
 

@@ -22,9 +22,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from tinct.errors import InputError, SettingError, UnreadableError
+from tinct.media.video import DEINTERLACE
 from tinct.media.video.fields import Votes
 from tinct.media.video.film import (
-    DEINTERLACE,
     MATRIX_BT601,
     MATRIX_NAMES,
     MATRIX_RGB,
