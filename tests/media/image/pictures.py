@@ -1,5 +1,6 @@
 """Small pictures made for tests, and one written again with simple colours."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,24 @@ def write(path: Path, array: np.ndarray, *, interpretation: str | None = None, f
         image.set_type(kind, name, value)
     image.write_to_file(str(path), **options)
     return path
+
+
+def tiff(width, height, data, **tags):
+    """Return a little-endian TIFF file of one strip; tags by number as `t258`, each (type, values)."""
+    found = {256: (4, [width]), 257: (4, [height]), 258: (3, [8]), 259: (3, [1]), 262: (3, [1]), 273: (4, [8])}
+    found |= {277: (3, [1]), 278: (4, [height]), 279: (4, [len(data)])}
+    found |= {int(name[1:]): value for name, value in tags.items()}
+    entries, extra = b"", b""
+    behind = 8 + len(data) + 2 + 12 * len(found) + 4
+    for number, (kind, values) in sorted(found.items()):
+        letter = {1: "B", 3: "H", 4: "I", 10: "i"}[kind]
+        packed = struct.pack(f"<{len(values)}{letter}", *values)
+        count = len(values) // 2 if kind == 10 else len(values)
+        place = packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack("<I", behind + len(extra))
+        extra += packed if len(packed) > 4 else b""
+        entries += struct.pack("<HHI", number, kind, count) + place
+    directory = struct.pack("<H", len(found)) + entries + bytes(4)
+    return struct.pack("<2sHI", b"II", 42, 8 + len(data)) + data + directory + extra
 
 
 def tinted(rows: np.ndarray, top: int) -> np.ndarray:

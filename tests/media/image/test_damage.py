@@ -8,7 +8,7 @@ import pyvips
 
 from media.image.pictures import tinted
 from tinct.errors import UnreadableError
-from tinct.media.image.damage import SHIFTED, has_data_left
+from tinct.media.image.damage import SHIFTED, unnoticed_damage
 from tinct.media.image.picture import open_picture
 
 
@@ -71,8 +71,33 @@ def test_noise_that_is_read_as_a_picture_is_said(whole, tmp_path):
 def test_sound_files_have_no_data_left(whole, height):
     cropped = whole.crop(0, 0, 1000, height)
     for options in ({}, {"interlace": True}, {"restart_interval": 4}, {"Q": 40}):
-        assert not has_data_left(cropped.jpegsave_buffer(**options))
-    assert not has_data_left(cropped.jpegsave_buffer() + bytes(5000))  # as of phones that put a film behind
+        assert not unnoticed_damage(cropped.jpegsave_buffer(**options), "jpegload")
+    behind = cropped.jpegsave_buffer() + bytes(5000)  # as phones put films behind
+    assert not unnoticed_damage(behind, "jpegload")
+
+
+@pytest.mark.parametrize("quality", [50, 90])
+def test_noise_in_the_middle_of_a_webp_file_is_said(whole, tmp_path, quality):
+    small = whole.resize(0.25)
+    assert not unnoticed_damage(small.webpsave_buffer(lossless=True), "webpload")
+    content = small.webpsave_buffer(Q=quality)
+    assert not unnoticed_damage(content, "webpload")
+    (tmp_path / "in.webp").write_bytes(scrambled(content, 3))
+    opened = open_picture(tmp_path / "in.webp")
+    opened.small(size=100)
+    assert opened.remarks == (f"{SHIFTED}; --strict refuses such pictures",)
+
+
+def test_a_jpeg_file_that_ends_in_zeros_says_how_much_is_whole(whole, tmp_path):
+    content = whole.jpegsave_buffer(Q=90)
+    half = len(content) // 2
+    (tmp_path / "in.jpg").write_bytes(content[:half] + bytes(half))
+    rows, (remark,) = saved(tmp_path / "in.jpg", tmp_path / "out.png")
+    share = int(remark.removeprefix("damaged: its data end in zeros, and at most the first ").split(" %")[0])
+    assert 30 < share < 70
+    height = len(rows) * share // 100
+    np.testing.assert_array_equal(rows[:height], pyvips.Image.new_from_buffer(content, "").numpy()[:height])
+    assert not unnoticed_damage(content[:-2] + bytes(100), "jpegload")  # its rows are all there
 
 
 def test_noise_in_the_middle_of_a_jpeg_file_is_said(whole, tmp_path):

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
+from PIL import Image
 
 from media.image.pictures import scene, tinted, write
 from tinct.media.image import formats, photoshop, tags, xmp
@@ -236,3 +237,32 @@ def test_a_short_packet_stays_as_it_is():
     packet = xmp_of(100)
     assert xmp.split(packet, ours="") == (packet, b"", b"")
     assert Metadata().lost == ()
+
+
+MOTION = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:GCamera="http://ns.google.com/photos/1.0/camera/" GCamera:MotionPhoto="1" '
+    b'xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0" '
+    b'xmlns:Container="http://ns.google.com/photos/1.0/container/" xmlns:xmp="http://ns.adobe.com/xap/1.0/" '
+    b'xmp:Rating="4"><Container:Directory><rdf:Seq><rdf:li rdf:parseType="Resource"/></rdf:Seq></Container:Directory>'
+    b"<GCamera:MotionPhotoVersion>1</GCamera:MotionPhotoVersion></rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+
+
+def test_what_phones_put_behind_a_picture_is_said_and_no_longer_promised(tmp_path):
+    """A film or a gain map: a result whose metadata name one that is not there is broken for who looks for it."""
+    photo = Image.fromarray(np.full((40, 60), 128, np.uint8))
+    stream = io.BytesIO()
+    photo.save(stream, "MPO", save_all=True, append_images=[photo])
+    (tmp_path / "pair.jpg").write_bytes(stream.getvalue())
+    photo.save(tmp_path / "film.jpg", xmp=MOTION)
+    for name in ("pair.jpg", "film.jpg"):
+        opened = open_picture(tmp_path / name)
+        assert opened.metadata.lost == (
+            "what lies behind the picture in its file (a film, a gain map, a second view) was left out",
+        )
+    packet = open_picture(tmp_path / "film.jpg").metadata.xmp
+    assert b'xmp:Rating="4"' in packet
+    assert not any(name in packet for name in (b"MotionPhoto", b"hdrgm:Version", b"<Container:", b"parseType"))
+    photo.save(tmp_path / "plain.jpg", xmp=packet)
+    assert open_picture(tmp_path / "plain.jpg").metadata.lost == ()

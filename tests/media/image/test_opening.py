@@ -17,6 +17,7 @@ import tinct
 from tinct.errors import MissingExtraError, UnreadableError
 from tinct.media.image.decoders import other_kind
 from tinct.media.image.opening import open_image
+from tinct.media.image.photoshop import raw_profile
 from tinct.media.image.picture import open_picture
 from tinct.media.image.small import read_small, size_of
 
@@ -215,3 +216,41 @@ def test_the_gamma_of_png_yields_to_what_says_more(tmp_path):
     chunk = struct.pack(">I", 4) + data + struct.pack(">I", zlib.crc32(data))
     (tmp_path / "in.png").write_bytes(content[:33] + chunk + content[33:])
     assert open_picture(tmp_path / "in.png").remarks == ()
+
+
+def chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def test_an_orientation_in_an_old_text_chunk_of_png_is_heeded(photo):
+    """ImageMagick's and ExifTool's way before PNG had a chunk for EXIF, which libvips passes over."""
+    block = Image.Exif()
+    block[274] = 6
+    words = raw_profile("exif", b"Exif\0\0" + block.tobytes().removeprefix(b"Exif\0\0"))
+    content = encoded(photo, "PNG")
+    old = content[:33] + chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(words.encode())) + content[33:]
+    opened = open_picture(old)
+    assert (opened.width, opened.height) == photo.size[::-1]
+    expected = np.asarray(photo.transpose(Image.Transpose.ROTATE_270)) / 255
+    np.testing.assert_allclose(opened.small(size=1e4), expected, atol=1e-4)
+    standard = Image.Exif()
+    standard[274] = 1
+    newer = encoded(photo, "PNG", exif=standard)
+    both = newer[:33] + old[33 : len(old) - len(content) + 33] + newer[33:]
+    assert (open_picture(both).width, open_picture(both).height) == photo.size
+
+
+def test_frames_of_an_animated_png_are_said(photo):
+    content = encoded(photo, "PNG", save_all=True, append_images=[photo.rotate(180)])
+    assert open_picture(content).remarks == ("only the first of 2 pictures in the file was used",)
+
+
+def test_a_resolution_that_is_none_does_no_harm(photo, tmp_path, capfd):
+    content = encoded(photo.convert("L"), "PNG")
+    dense = content[:33] + chunk(b"pHYs", struct.pack(">IIB", 2**32 - 1, 2**32 - 1, 1)) + content[33:]
+    for suffix in (".png", ".tif", ".jpg"):
+        opened = open_picture(dense)
+        opened.write(lambda rows, top: np.repeat(rows, 3, axis=-1), tmp_path / f"out{suffix}", settings={}, threads=1)
+        with Image.open(tmp_path / f"out{suffix}") as result:
+            assert result.size == photo.size
+    assert capfd.readouterr().err == ""

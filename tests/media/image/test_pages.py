@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import struct
 
 import numpy as np
 import pytest
 import pyvips
 from PIL import Image, TiffImagePlugin
 
-from media.image.pictures import scene, tinted, write
+from media.image.pictures import scene, tiff, tinted, write
 from tinct.errors import MissingExtraError, UnreadableError
 from tinct.media.image.pages import read_pages
 from tinct.media.image.picture import open_picture
@@ -28,24 +27,6 @@ def paged(path, *pages):
             picture.save(file, format="TIFF", tiffinfo={254: kind, 285: f"page {number}"})
             file.newFrame()
     return path
-
-
-def tiff(width, height, data, **tags):
-    """Return a little-endian TIFF file of one strip; tags by number as `t258`, each (type, values)."""
-    found = {256: (4, [width]), 257: (4, [height]), 258: (3, [8]), 259: (3, [1]), 262: (3, [1]), 273: (4, [8])}
-    found |= {277: (3, [1]), 278: (4, [height]), 279: (4, [len(data)])}
-    found |= {int(name[1:]): value for name, value in tags.items()}
-    entries, extra = b"", b""
-    behind = 8 + len(data) + 2 + 12 * len(found) + 4
-    for number, (kind, values) in sorted(found.items()):
-        letter = {1: "B", 3: "H", 4: "I", 10: "i"}[kind]
-        packed = struct.pack(f"<{len(values)}{letter}", *values)
-        count = len(values) // 2 if kind == 10 else len(values)
-        place = packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack("<I", behind + len(extra))
-        extra += packed if len(packed) > 4 else b""
-        entries += struct.pack("<HHI", number, kind, count) + place
-    directory = struct.pack("<H", len(found)) + entries + bytes(4)
-    return struct.pack("<2sHI", b"II", 42, 8 + len(data)) + data + directory + extra
 
 
 def test_a_reduced_copy_before_the_picture_is_passed_over(tmp_path):
@@ -110,6 +91,32 @@ def test_a_loop_of_directories_ends():
     assert len(read_pages(io.BytesIO(bytes(content)))) == 1
     with pytest.raises(ValueError, match="TIFF"):
         read_pages(io.BytesIO(b"II*\0"))
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "deflate"}])
+def test_a_file_without_its_directory_says_so(tmp_path, options):
+    """As libtiff writes it, behind the pixels: without it nobody knows what they are."""
+    write(tmp_path / "whole.tif", WHOLE[..., None], **options)
+    content = (tmp_path / "whole.tif").read_bytes()
+    (tmp_path / "in.tif").write_bytes(content[: len(content) // 2])
+    words = (
+        rf"in\.tif: its file ends too soon: .* at byte \d+ and is missing \(the file has {len(content) // 2}\); copy"
+    )
+    with pytest.raises(UnreadableError, match=words):
+        open_picture(tmp_path / "in.tif")
+
+
+def test_pages_that_are_missing_are_said(tmp_path):
+    content = paged(tmp_path / "whole.tif", (WHOLE, 0), (WHOLE, 0), (WHOLE, 0)).read_bytes()
+    (tmp_path / "in.tif").write_bytes(content[: len(content) * 2 // 3])
+    opened = open_picture(tmp_path / "in.tif")
+    assert (
+        "damaged: its file ends too soon, and later pages are missing; --strict refuses such pictures" in opened.remarks
+    )
+    np.testing.assert_allclose(opened.small(size=1e4)[..., 0] * 255, WHOLE, atol=0.01)
+    with pytest.raises(UnreadableError, match="later pages are missing"):
+        open_picture(tmp_path / "in.tif", strict=True)
+    assert not any("damaged" in remark for remark in open_picture(tmp_path / "whole.tif").remarks)
 
 
 def packed_12(values):

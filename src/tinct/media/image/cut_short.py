@@ -17,6 +17,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from tinct.media.image.decoders import HEAD, UnsupportedError, other_kind
+from tinct.media.image.metadata import webp_data
 from tinct.media.image.opening import open_image
 from tinct.media.image.sizes import TooManyPixelsError
 
@@ -151,15 +152,10 @@ def _missing(content: bytes) -> Missing | None:
 
 def _missing_of_webp(content: bytes) -> Missing | None:
     """Find the chunk of the picture's data; what lies behind it, such as metadata, is left out."""
-    place = 12
-    while place + 8 <= len(content):
-        kind, size = content[place : place + 4], int.from_bytes(content[place + 4 : place + 8], "little")
-        if kind in (b"VP8 ", b"VP8L"):
-            body = content[place : place + 8 + size]
-            missing = 8 + size - len(body)
-            return (body, missing, _riff) if missing <= _MOST_BYTES else None
-        place += 8 + size + size % 2
-    return None
+    place, size = webp_data(content)
+    body = content[place - 8 : place + size]
+    missing = 8 + size - len(body)
+    return (body, missing, _riff) if place and missing <= _MOST_BYTES else None
 
 
 def _riff(chunk: bytes) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyvips
 
-from tinct.media.image.metadata import segments
+from tinct.media.image.metadata import segments, webp_data
 
 # Rows decoded at once: those of the blocks that most JPEG files store together.
 _ROWS = 16
@@ -36,8 +36,11 @@ def found_damage(source: Path | bytes, loader: str, open_as: Opener) -> str | No
         loader: libvips' name for what reads it.
         open_as: opens the source, or the bytes given to it, with a `fail_on`.
     """
-    if loader.startswith("jpegload") and _only_end_missing(source, open_as):
-        return ""
+    if loader.startswith("jpegload"):
+        if _only_end_missing(source, open_as):
+            return ""
+        if (said := unnoticed_damage(source, loader)) and said != SHIFTED:  # how much is whole is known better below
+            return said
     try:
         image = open_as(fail_on="none")
         passes = bool(image.get_typeof("jpeg-multiscan") and image.get("jpeg-multiscan"))
@@ -88,24 +91,58 @@ def _whole_rows(image: pyvips.Image) -> int:
     return whole
 
 
-def has_data_left(source: Path | bytes) -> bool:
-    """Return whether a JPEG file has all its rows before its data end, as one has whose data were overwritten.
+def unnoticed_damage(source: Path | bytes, loader: str) -> str:
+    """Return what a person should know of a file whose decoder reads damaged data without a word; mostly nothing.
 
-    Its decoder reads such data without a word, but needs fewer or more of them than there are. Files of several passes
-    or with restart marks are left out: there it notices by itself.
+    A JPEG or WebP file whose data were overwritten has all its rows before its data end, or data left: its decoder
+    needs fewer or more of them than there are. A JPEG file that ends in zeros, as broken transfers leave it, has rows
+    made of these. JPEG files of several passes or with restart marks are left out: there the decoder notices.
     """
+    if not loader.startswith(("jpegload", "webpload")):
+        return ""
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+            if len(content) > _MOST_BYTES:
+                return ""
+            if loader.startswith("webpload"):
+                return SHIFTED if _webp_has_data_left(content) else ""
             marks = {marker for marker, _ in segments(file)}
             start = file.tell()
-            if _RESTARTS in marks or 0xC2 in marks:
-                return False
-            file.seek(0)
-            content = file.read(_MOST_BYTES + 1)
-        end = content.find(_END, start)
-        return len(content) <= _MOST_BYTES and end >= start + _LAST and _all_rows(content[: end - _LAST])
     except OSError:
+        return ""
+    if _RESTARTS in marks or 0xC2 in marks:
+        return ""
+    end = content.find(_END, start)
+    if end < 0:
+        return _zeros_at_the_end(content)
+    return SHIFTED if end >= start + _LAST and _all_rows(content[: end - _LAST]) else ""
+
+
+def _webp_has_data_left(content: bytes) -> bool:
+    """Return whether other bytes at the end of a WebP file's data make the same picture."""
+    place, size = webp_data(content)
+    end = place + size
+    if size < 2 * _LAST or end > len(content):
         return False
+    other = bytes(255 - value for value in content[end - _LAST : end])
+    files = (content, content[: end - _LAST] + other + content[end:])
+    try:
+        first, second = (pyvips.Image.webpload_buffer(each, fail_on="none") for each in files)
+        return bool((first - second).abs().max() == 0)
+    except pyvips.Error:  # a sound one's decoder misses what was changed
+        return False
+
+
+def _zeros_at_the_end(content: bytes) -> str:
+    data = content.rstrip(b"\0")
+    if len(content) - len(data) <= _LAST or _all_rows(data + _END):
+        return ""
+    image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on="warning")
+    share = 100 * max(0, _whole_rows(image) - _ROWS) // int(image.height)
+    if share < _LEAST:
+        return ""
+    return f"damaged: its data end in zeros, and at most the first {share} % of its rows are whole"
 
 
 def _all_rows(content: bytes) -> bool:

@@ -66,13 +66,27 @@ def tiff_kind(page: Page) -> str | None:
         raise UnsupportedError(
             f"its pixels are compressed by {page.compression}, which tinct does not read; save it with LZW or none"
         )
+    if page.jpeg:
+        return "tiffload_jpeg"
+    if page.planes_of_tiles:
+        raise UnsupportedError("its channels are stored apart, in tiles, which tinct does not read; save it with LZW")
     if page.bits > 32:
         raise UnsupportedError(f"its values have {page.bits} bits each; save it with 8, 16 or 32")
     return "tiffload_packed" if page.bits in (10, 12, 14) else None
 
 
+def remarked(image: pyvips.Image, words: str) -> pyvips.Image:
+    """Return an image with words that a person should know of how it was read, behind those that it has."""
+    if not words:
+        return image
+    before = [str(image.get(REMARK))] if image.get_typeof(REMARK) else []
+    result = image.copy()
+    result.set_type(pyvips.GValue.gstr_type, REMARK, "; ".join([*before, words]))
+    return result
+
+
 def decode(content: bytes, kind: str, *, page: int = 0, most_pixels: int = MOST_PIXELS) -> pyvips.Image:
-    """Decode a whole file of one of these kinds, with `vips-loader` set.
+    """Decode a whole file of one of these kinds, with `vips-loader` set; of a TIFF file the page of this index.
 
     Raises:
         MissingExtraError: that needs an extra which is not installed.
@@ -87,8 +101,12 @@ def decode(content: bytes, kind: str, *, page: int = 0, most_pixels: int = MOST_
         image = _raw(content, most_pixels)
     elif kind == "tiffload_zstd":
         image = _by_pillow(content, page, most_pixels)
+    elif kind == "tiffload_jpeg":  # the whole JPEG file that old TIFF files hold, which libvips' libtiff leaves out
+        image = pyvips.Image.jpegload_buffer(content, fail_on="error").copy()
     else:
-        pixels = _by_opencv(content)
+        if kind == "pnmload" and content[1:2] in b"123":
+            content += b"\n"  # OpenCV needs something behind the last number
+        pixels = _by_opencv(content, page)
         if kind == "pnmload":
             pixels = _stretched(pixels, content)
         elif kind == "tiffload_packed":
@@ -115,14 +133,19 @@ def _set_blobs(image: pyvips.Image, **blobs: bytes | None) -> None:
             image.set_type(pyvips.GValue.blob_type, name.replace("_", "-"), bytes(data))
 
 
-def _by_opencv(content: bytes) -> NDArray[Any]:
+def _by_opencv(content: bytes, page: int) -> NDArray[Any]:
     logging = cv2.utils.logging
     level = logging.getLogLevel()
     logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # what is wrong is told by the error, not on the console
+    data = np.frombuffer(content, dtype=np.uint8)
+    pixels: NDArray[Any] | None = None
     try:
-        pixels: NDArray[Any] | None = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:  # more pixels than it decodes, for one
-        pixels = None
+        if page:
+            pixels = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(page, page + 1))[1][0]
+        else:
+            pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    except (cv2.error, IndexError):  # more pixels than it decodes, for one
+        pass
     finally:
         logging.setLogLevel(level)
     if pixels is None or pixels.dtype not in (np.uint8, np.uint16) or pixels.shape[2:] not in ((), (3,), (4,)):
@@ -191,12 +214,7 @@ def _by_pillow(content: bytes, page: int, most_pixels: int) -> pyvips.Image:
             pixels = np.asarray(held)
     except (ValueError, OSError, EOFError, SyntaxError, Image.DecompressionBombError) as error:
         raise pyvips.Error(" ".join(str(error).split()) or "TIFF cannot be decoded") from error
-    image = _image(pixels.astype(np.uint16) if pixels.dtype.itemsize == 2 else pixels)
-    _set_blobs(image, icc_profile_data=opened.info.get("icc_profile"))
-    orientation = opened.getexif().get(274)
-    if orientation:
-        image.set_type(pyvips.GValue.gint_type, "orientation", int(orientation))
-    return image
+    return _image(pixels.astype(np.uint16) if pixels.dtype.itemsize == 2 else pixels)
 
 
 def _raw(content: bytes, most_pixels: int) -> pyvips.Image:
@@ -213,8 +231,7 @@ def _raw(content: bytes, most_pixels: int) -> pyvips.Image:
     except rawpy.LibRawError as error:
         raise pyvips.Error(f"the camera's raw file cannot be developed ({error})") from error
     image = _image(pixels)
-    image.set_type(pyvips.GValue.gstr_type, REMARK, "developed from the camera's raw file with its own white balance")
-    return image
+    return remarked(image, "developed from the camera's raw file with its own white balance")
 
 
 def _describe_jp2(content: bytes, image: pyvips.Image) -> None:

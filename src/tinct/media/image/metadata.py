@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import pyvips
 
-from tinct.media.image import photoshop, tags, xmp
+from tinct.media.image import photoshop, png, tags, xmp
 from tinct.media.image.tags import Exif, Tag
 
 _XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 _MORE_XMP_IN_JPEG = b"http://ns.adobe.com/xmp/extension/\0"
 _XMP_IN_PNG = "XML:com.adobe.xmp"
-_RAW_PROFILE = "Raw profile type "
-_LONGEST_TEXT = 16 << 20
 _WIDTH, _HEIGHT, _COLOR_SPACE = 0xA002, 0xA003, 0xA001
 _RESOLUTION, _RESOLUTION_UNIT = (282, 283), 296
+_BEHIND = ("what lies behind the picture in its file (a film, a gain map, a second view) was left out",)
+# Pixels a millimetre: what is more is no resolution, and libvips cannot write it.
+HIGHEST_RESOLUTION = 100_000.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,11 @@ def for_result(metadata: Metadata, image: pyvips.Image, *, size: tuple[int, int]
         photo[_COLOR_SPACE] = tags.shorts(1)
     if _RESOLUTION[0] not in main and (image.xres, image.yres) != (1.0, 1.0):  # which libvips says where none is known
         for number, value in zip(_RESOLUTION, (image.xres, image.yres), strict=True):
-            main[number] = Tag(tags.RATIONAL, 1, struct.pack("<II", round(value * 25400), 1000))
+            dots = round(min(value, HIGHEST_RESOLUTION) * 25400)
+            main[number] = Tag(tags.RATIONAL, 1, struct.pack("<II", dots, 1000))
+        main[_RESOLUTION_UNIT] = tags.shorts(2)
+    unit = main.get(_RESOLUTION_UNIT)
+    if unit is not None and unit.numbers[:1] not in ((1,), (2,), (3,)):
         main[_RESOLUTION_UNIT] = tags.shorts(2)
     turned = image.get_typeof("orientation") and image.get("orientation") > 1
     packet = xmp.upright(metadata.xmp) if turned else metadata.xmp
@@ -147,9 +150,12 @@ def _iptc(tag: Tag | None) -> bytes:
 def _of_jpeg(file: BinaryIO) -> Metadata:
     block, packet, resources = b"", b"", b""
     more: dict[bytes, dict[int, bytes]] = {}
-    comments = []
+    comments: list[str] = []
+    lost: tuple[str, ...] = ()
     for marker, data in segments(file):
-        if marker == 0xFE:
+        if marker == 0xE2 and data.startswith(b"MPF\0"):
+            lost = _BEHIND
+        elif marker == 0xFE:
             comments.append(_decoded(data.rstrip(b"\0")))
         elif marker == 0xE1 and data.startswith(b"Exif\0"):
             block = block or data[6:]
@@ -163,7 +169,9 @@ def _of_jpeg(file: BinaryIO) -> Metadata:
     for name, pieces in more.items():
         if name in packet:
             packet = xmp.merged(packet, b"".join(pieces[place] for place in sorted(pieces)))
-    metadata = Metadata(xmp=packet, comments=tuple(comments))
+    if (own := xmp.alone(packet)) != packet:
+        packet, lost = own, _BEHIND
+    metadata = Metadata(xmp=packet, comments=tuple(comments), lost=lost)
     return _with_exif(_with_resources(metadata, resources), block)
 
 
@@ -183,6 +191,17 @@ def segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             yield marker[0], b""
 
 
+def webp_data(content: bytes) -> tuple[int, int]:
+    """Return where the data of a WebP file's only picture begin, and how many they say they are; zeros without them."""
+    place = 12
+    while place + 8 <= len(content):
+        size = int.from_bytes(content[place + 4 : place + 8], "little")
+        if content[place : place + 4] in (b"VP8 ", b"VP8L"):
+            return place + 8, size
+        place += 8 + size + size % 2
+    return 0, 0
+
+
 def _decoded(data: bytes) -> str:
     try:
         return data.decode()
@@ -193,53 +212,19 @@ def _decoded(data: bytes) -> str:
 def _of_png(file: BinaryIO) -> Metadata:
     block, packet, resources = b"", b"", b""
     texts = []
-    for kind, data in _chunks(file):
+    for kind, data in png.chunks(file):
         if kind == b"eXIf":
             block = data
             continue
-        name, words = _text_of(kind, data)
+        name, words = png.text_of(kind, data)
         if name == _XMP_IN_PNG:
             packet = packet or words.encode()
-        elif name in (f"{_RAW_PROFILE}iptc", f"{_RAW_PROFILE}8bim"):
+        elif name in (f"{png.RAW_PROFILE}iptc", f"{png.RAW_PROFILE}8bim"):
             raw = photoshop.from_raw_profile(words)
             resources = raw if raw.startswith((b"8BIM", photoshop.SIGNATURE)) else photoshop.joined(raw, b"")
-        elif name in (f"{_RAW_PROFILE}exif", f"{_RAW_PROFILE}APP1"):
-            raw = photoshop.from_raw_profile(words)
-            block = block or (raw if raw.startswith(b"Exif") else b"")
-        elif name and not name.startswith(_RAW_PROFILE):
+        elif old := png.exif_in(name, words):
+            block = block or old
+        elif name and not name.startswith(png.RAW_PROFILE):
             texts.append((name, words))
     metadata = Metadata(xmp=packet, texts=tuple(texts))
     return _with_exif(_with_resources(metadata, resources), block)
-
-
-def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the chunks of a PNG file that hold texts or EXIF: kind and content."""
-    file.seek(8)
-    while len(head := file.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", head)
-        if kind in (b"tEXt", b"zTXt", b"iTXt", b"eXIf") and length <= _LONGEST_TEXT:
-            yield kind, file.read(length)
-            file.seek(4, 1)
-        else:
-            file.seek(length + 4, 1)
-
-
-def _text_of(kind: bytes, data: bytes) -> tuple[str, str]:
-    """Return a text chunk's name and text; both empty where it is damaged.
-
-    Source: PNG specification, third edition, 11.3.3.
-    """
-    name, _, rest = data.partition(b"\0")
-    with suppress(zlib.error, IndexError):
-        if kind == b"tEXt":
-            return name.decode("latin-1"), rest.decode("latin-1")
-        if kind == b"zTXt":
-            return name.decode("latin-1"), _inflated(rest[1:]).decode("latin-1")
-        packed = rest[0] == 1
-        words = rest[2:].split(b"\0", 2)[2]
-        return name.decode("latin-1"), (_inflated(words) if packed else words).decode("utf-8", "replace")
-    return "", ""
-
-
-def _inflated(data: bytes) -> bytes:
-    return zlib.decompressobj().decompress(data, _LONGEST_TEXT)

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import io
 import os
-import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
 import pyvips
 
-from tinct.media.image.decoders import HEAD, REMARK, UnsupportedError, decode, other_kind, tiff_kind
-from tinct.media.image.pages import Page, is_tiff, read_pages
+from tinct.media.image import png
+from tinct.media.image.decoders import HEAD, UnsupportedError, decode, other_kind, remarked, tiff_kind
+from tinct.media.image.pages import (
+    CIE_LAB,
+    ICC_LAB,
+    PHOTOMETRIC,
+    RGB,
+    Page,
+    is_tiff,
+    missing_directory,
+    read_pages,
+)
 from tinct.media.image.sizes import MOST_PIXELS, check_pixels
-
-_INTEGERS = {"char": 127, "short": 32767, "int": 2**31 - 1, "uint": 2**32 - 1}
-_GAMMA_OF_SRGB = 1 / 2.2
+from tinct.media.image.tags import ICC, ORIENTATION, TagReader
+from tinct.media.image.tiff_values import colors_alone, from_lab, in_sixteen_bits
 
 
 def open_image(source: Path | bytes, *, page: int = 0, most_pixels: int = MOST_PIXELS, **options: Any) -> pyvips.Image:
     """Open a picture of any kind that tinct reads, with `vips-loader` set.
 
     Of a TIFF file's pictures whole ones are taken, not smaller copies. Values become those of 8 or 16 bits, sRGB where
-    a PNG file names another gamma; the field `REMARK` says so.
+    a PNG file names another gamma or a TIFF file has Lab; the field `REMARK` says so.
 
     Args:
         source: the file, or its bytes.
@@ -39,26 +47,69 @@ def open_image(source: Path | bytes, *, page: int = 0, most_pixels: int = MOST_P
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
             head = file.read(HEAD)
-            kind, chosen = other_kind(head), None
-            if kind is None and is_tiff(head):
-                chosen = page_of(file, page)
-                kind = tiff_kind(chosen) if chosen is not None else None
-            if kind is not None:
-                if chosen is not None:
-                    check_pixels(chosen.width, chosen.height, most_pixels)
-                file.seek(0)
-                index = chosen.index if chosen is not None else 0
-                return decode(file.read(), kind, page=index, most_pixels=most_pixels)
-            gamma = _png_gamma(file) if head.startswith(b"\x89PNG") else None
+            file.seek(0)
+            if (kind := other_kind(head)) is not None:
+                return decode(file.read(), kind, most_pixels=most_pixels)
+            chosen = page_of(file, page) if is_tiff(head) else None
+            if chosen is not None:
+                return _of_tiff(source, file, chosen, most_pixels, options)
+            facts = png.Facts.of(file) if head.startswith(png.MAGIC) else None
     except OSError as error:
         raise pyvips.Error(str(error.strerror)) from error
-    if chosen is not None:
-        options |= chosen.options
     image = _by_libvips(source, options)
     check_pixels(image.width, image.height, most_pixels)
-    if chosen is not None and image.format not in ("uchar", "ushort"):
-        image = _in_sixteen_bits(image, lambda: _by_libvips(source, options))
-    return image if gamma is None else _with_gamma(image, gamma)
+    return image if facts is None else _heeding(image, facts)
+
+
+def _of_tiff(
+    source: Path | bytes, file: BinaryIO, page: Page, most_pixels: int, options: dict[str, Any]
+) -> pyvips.Image:
+    """Open one of a TIFF file's pictures."""
+    check_pixels(page.width, page.height, most_pixels)
+    if (kind := tiff_kind(page)) is not None:
+        return colors_alone(_decoded_tiff(file, page, kind, most_pixels), page)
+    lab = page.photometric in (CIE_LAB, ICC_LAB)
+    numbers = dict(page.mends)
+    if lab:  # of which libvips refuses some forms and misreads others; as RGB it leaves the values as they are
+        numbers[PHOTOMETRIC] = RGB
+    if numbers:
+        source = TagReader(file).with_numbers(_content(file), page.place, numbers)
+    image = colors_alone(_by_libvips(source, options | page.options), page)
+    if image.format not in ("uchar", "ushort"):
+        image = in_sixteen_bits(image, lambda: colors_alone(_by_libvips(source, options | page.options), page))
+    return from_lab(image, page) if lab else image
+
+
+def _decoded_tiff(file: BinaryIO, page: Page, kind: str, most_pixels: int) -> pyvips.Image:
+    """Decode a TIFF file's picture that libvips cannot read, with the profile and orientation that its tags name."""
+    image = decode(_content(file)[page.jpeg :], kind, page=page.index, most_pixels=most_pixels).copy()
+    if (image.width, image.height) != (page.width, page.height):
+        raise pyvips.Error("its pixels are of another size than it says")
+    with suppress(ValueError):
+        tags = TagReader(file).tags(page.place)[0]
+        if ICC in tags:
+            image.set_type(pyvips.GValue.blob_type, "icc-profile-data", tags[ICC].data)
+        if ORIENTATION in tags:
+            image.set_type(pyvips.GValue.gint_type, "orientation", tags[ORIENTATION].numbers[0])
+    return image
+
+
+def _heeding(image: pyvips.Image, facts: png.Facts) -> pyvips.Image:
+    """Return a picture of a PNG file with what the file says of its values, and of how it is to be shown."""
+    if facts.gamma is not None:
+        image = remarked(png.in_srgb(image, facts.gamma), f"converted from its gamma of {1 / facts.gamma:.2g} to sRGB")
+    if facts.orientation > 1 or facts.frames > 1:
+        image = image.copy()
+    if facts.orientation > 1:
+        image.set_type(pyvips.GValue.gint_type, "orientation", facts.orientation)
+    if facts.frames > 1:
+        image.set_type(pyvips.GValue.gint_type, "n-pages", facts.frames)
+    return image
+
+
+def _content(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 def shrink_on_load(loader: str, factor: float) -> dict[str, Any]:
@@ -74,11 +125,18 @@ def page_of(file: BinaryIO, number: int) -> Page | None:
     """Return one of a TIFF file's pictures, from 0; None where its directories are damaged.
 
     Raises:
-        UnsupportedError: it has fewer.
+        UnsupportedError: it has fewer, or ends before the directory that tells how to read it.
     """
     try:
         pages = read_pages(file)
     except ValueError:
+        length = file.seek(0, 2)
+        with suppress(ValueError):
+            if (place := missing_directory(file)) >= length - 2:
+                raise UnsupportedError(
+                    f"its file ends too soon: what tells how to read it should lie at byte {place} and is missing "
+                    f"(the file has {length}); copy it again"
+                ) from None
         return None
     if number >= len(pages):
         raise UnsupportedError(f"it has {len(pages)} pages and no page {number + 1}; name another")
@@ -97,8 +155,20 @@ def page_count(source: Path | bytes) -> int:
 def left_out(source: Path | bytes, image: pyvips.Image) -> str:
     """Return what a person should know of pages and frames that are left out; empty where there are none."""
     paged = bool(image.get_typeof("vips-loader")) and str(image.get("vips-loader")).startswith("tiffload")
-    pages = page_count(source) if paged else int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
-    return "" if pages == 1 else f"only the first of {pages} pages was used" + "; --pages all takes each" * paged
+    if paged:
+        pages = page_count(source)
+        return "" if pages == 1 else f"only the first of {pages} pages was used; --pages all takes each"
+    frames = int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
+    return "" if frames == 1 else f"only the first of {frames} pictures in the file was used"
+
+
+def lacks_pages(source: Path | bytes) -> bool:
+    """Return whether a TIFF file ends before the directory of a further page."""
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            return is_tiff(file.read(4)) and missing_directory(file) > 0
+    except (OSError, ValueError):
+        return False
 
 
 def directory_of(source: Path | bytes, page: int) -> int:
@@ -118,59 +188,6 @@ def _by_libvips(source: Path | bytes, options: dict[str, Any]) -> pyvips.Image:
     if str(source).endswith("]") or not encodes(source):
         return pyvips.Image.new_from_source(open_source(source), "", **options)
     return pyvips.Image.new_from_file(str(source), **options)
-
-
-def _in_sixteen_bits(image: pyvips.Image, again: Any) -> pyvips.Image:
-    """Return floats and long integers as 16 bits; `again` opens the picture once more, to find the largest value."""
-    if image.format in _INTEGERS:
-        largest = float(_INTEGERS[image.format])
-        if image.format in ("int", "uint") and again().max() <= 65535:
-            largest = 65535.0
-        said = ""
-    else:
-        peak = float(again().max())
-        if not 0 < peak <= 65535:
-            raise UnsupportedError(f"its floats reach to {peak:g}; bring them to 0..1")
-        largest = next(value for value in (1.0, 255.0, 65535.0) if peak <= value * 1.0001)
-        said = f"its floats became 16 bits: {largest:g} is white"
-    result = (image * (65535 / largest)).rint().cast("ushort")
-    result = result.copy(interpretation="grey16" if image.bands < 3 else "rgb16")
-    if said:
-        result.set_type(pyvips.GValue.gstr_type, REMARK, said)
-    return result
-
-
-def _png_gamma(file: BinaryIO) -> float | None:
-    """Return a PNG file's gamma where it is another than sRGB's and nothing better says what its values mean.
-
-    Source: PNG specification, third edition, 11.3.2.2 and 13.13.
-    """
-    gamma = None
-    file.seek(8)
-    while len(head := file.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", head)
-        if kind in (b"IDAT", b"iCCP", b"sRGB", b"cICP"):
-            return gamma if kind == b"IDAT" else None
-        if kind == b"gAMA" and length == 4:
-            stored = int.from_bytes(file.read(4), "big") / 100_000
-            gamma = stored if 0.1 <= stored <= 10 and abs(stored - _GAMMA_OF_SRGB) > 0.02 else None
-            length = 0
-        file.seek(length + 4, 1)
-    return None
-
-
-def _with_gamma(image: pyvips.Image, gamma: float) -> pyvips.Image:
-    """Return a picture of a gamma in sRGB's values, transparency as it is."""
-    steps = 256 if image.format == "uchar" else 65536
-    linear = (np.arange(steps) / (steps - 1)) ** (1 / gamma)
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    table = np.rint(encoded * (steps - 1)).astype(np.uint8 if steps == 256 else np.uint16)
-    curve = pyvips.Image.new_from_array(table.reshape(1, -1))
-    alpha = image.hasalpha()
-    colors = image.extract_band(0, n=image.bands - alpha).maplut(curve)
-    result = (colors.bandjoin(image[image.bands - 1]) if alpha else colors).copy(interpretation=image.interpretation)
-    result.set_type(pyvips.GValue.gstr_type, REMARK, f"converted from its gamma of {1 / gamma:.2g} to sRGB")
-    return result
 
 
 def encodes(path: str | Path) -> bool:

@@ -7,7 +7,15 @@ from typing import BinaryIO
 
 from tinct.media.image.tags import Tag, TagReader
 
-_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SUBDIRECTORIES = 254, 256, 257, 258, 259, 262, 330
+_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, PHOTOMETRIC, _SUBDIRECTORIES = 254, 256, 257, 258, 259, 262, 330
+_CHANNELS, _PLANAR, _TILES, _OTHERS, _JPEG = 277, 284, 322, 338, 513
+# Values of the photometric interpretation, and how many channels of colour those have that libvips leaves as they are.
+GREY, RGB, CIE_LAB, ICC_LAB = 1, 2, 8, 9
+_COLORS = {0: 1, GREY: 1, RGB: 3, 5: 4, 6: 3, CIE_LAB: 3, ICC_LAB: 3}
+_OLD_JPEG = 6
+# Tags of one value, what it may be, and what stands for another, for which libtiff refuses the picture: the order of
+# bits, the orientation, channels beside each other, the unit of resolution, and the kind of numbers.
+_ALLOWED = ((266, (1, 2), 1), (274, range(1, 9), 1), (_PLANAR, (1, 2), 1), (296, (1, 2, 3), 2), (339, range(1, 7), 1))
 # Bits of NewSubfileType: a smaller copy of another picture, a mask of transparency.
 _REDUCED, _MASK = 1, 4
 # A mosaic of coloured filters, and what is left of one after it was interpolated: what a camera's sensor saw.
@@ -15,6 +23,9 @@ _SENSOR = (32803, 34892)
 _MOST_PAGES = 10_000
 # Compressions by the numbers TIFF has for them, where libvips' packages cannot read them.
 _COMPRESSIONS = {
+    _OLD_JPEG: "an old form of JPEG, in pieces",
+    32766: "NeXT's 2 bits",
+    32809: "ThunderScan",
     33003: "JPEG 2000",
     33004: "JPEG 2000",
     33005: "JPEG 2000",
@@ -41,6 +52,13 @@ class Page:
         compression: its name where libvips cannot read it, else empty.
         raw: whether it is what a camera's sensor saw.
         reduced: whether it is a smaller copy, or a mask.
+        photometric: what its values mean, by TIFF's numbers.
+        channels: how many it has.
+        colors: how many of them are colours; 0 where libvips makes others of them.
+        others: what its further channels are: 0 for unknown, 1 and 2 for transparency; empty where the file is silent.
+        planes_of_tiles: whether its channels are stored apart, in tiles.
+        jpeg: where the JPEG file in it begins, of compression 6; 0 elsewhere.
+        mends: tags whose value is none that there is, and the usual one.
     """
 
     index: int
@@ -52,6 +70,13 @@ class Page:
     compression: str
     raw: bool
     reduced: bool
+    photometric: int
+    channels: int
+    colors: int
+    others: tuple[int, ...]
+    planes_of_tiles: bool
+    jpeg: int
+    mends: tuple[tuple[int, int], ...]
 
     @property
     def options(self) -> dict[str, int]:
@@ -63,6 +88,23 @@ class Page:
 def is_tiff(head: bytes) -> bool:
     """Return whether a file's first bytes are those of a TIFF file."""
     return head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def missing_directory(file: BinaryIO) -> int:
+    """Return where a TIFF file's next directory should lie that the file is too short for; 0 where none is missing.
+
+    Raises:
+        ValueError: it is no TIFF file, or its header is cut short.
+    """
+    reader = TagReader(file)
+    place, seen = reader.first, set[int]()
+    while place and place not in seen and len(seen) < _MOST_PAGES:
+        seen.add(place)
+        try:
+            place = reader.raw(place)[1]
+        except ValueError:
+            return place
+    return 0
 
 
 def read_pages(file: BinaryIO) -> list[Page]:
@@ -103,6 +145,9 @@ def _page(tags: dict[int, Tag], index: int, below: int, place: int) -> Page:
         values = tags[tag].numbers if tag in tags else ()
         return values[0] if values else default
 
+    photometric, compression = number(PHOTOMETRIC, GREY), number(_COMPRESSION, 1)
+    old_jpeg = number(_JPEG, 0) if compression == _OLD_JPEG else 0
+    colors = _COLORS.get(photometric, 0)
     return Page(
         index=index,
         below=below,
@@ -110,9 +155,20 @@ def _page(tags: dict[int, Tag], index: int, below: int, place: int) -> Page:
         width=number(_WIDTH, 0),
         height=number(_HEIGHT, 0),
         bits=number(_BITS, 1),
-        compression=_COMPRESSIONS.get(number(_COMPRESSION, 1), ""),
-        raw=number(_PHOTOMETRIC, 1) in _SENSOR,
+        compression="" if old_jpeg else _COMPRESSIONS.get(compression, ""),
+        raw=photometric in _SENSOR,
         reduced=bool(number(_SUBFILE, 0) & (_REDUCED | _MASK)),
+        photometric=photometric,
+        channels=number(_CHANNELS, 1),
+        colors=colors if number(_CHANNELS, 1) >= colors else 0,
+        others=tags[_OTHERS].numbers if _OTHERS in tags else (),
+        planes_of_tiles=number(_PLANAR, 1) == 2 and _TILES in tags,
+        jpeg=old_jpeg,
+        mends=tuple(
+            (tag, usual)
+            for tag, allowed, usual in _ALLOWED
+            if tag in tags and tags[tag].amount == 1 and number(tag, usual) not in allowed
+        ),
     )
 
 

@@ -27,10 +27,11 @@ from tinct.errors import MissingExtraError, OutputError, TinctError, TooLargeErr
 from tinct.files import written_beside
 from tinct.media.image import formats, notes
 from tinct.media.image.cut_short import open_or_complete
-from tinct.media.image.damage import SHIFTED, fail_on, found_damage, has_data_left
+from tinct.media.image.damage import fail_on, found_damage, unnoticed_damage
 from tinct.media.image.decoders import REMARK, UnsupportedError
-from tinct.media.image.metadata import Metadata, for_result, read_metadata
-from tinct.media.image.opening import directory_of, left_out, open_image, save, shrink_on_load
+from tinct.media.image.foreign import named
+from tinct.media.image.metadata import HIGHEST_RESOLUTION, Metadata, for_result, read_metadata
+from tinct.media.image.opening import directory_of, lacks_pages, left_out, open_image, save, shrink_on_load
 from tinct.media.image.profile import to_srgb
 from tinct.media.image.sizes import MOST_PIXELS, TooManyPixelsError, check_least_edge
 from tinct.media.image.strips import StripFunction, StripPicture
@@ -129,8 +130,8 @@ class Picture:
                 array = self._small(shrunk)
             except pyvips.Error as last:
                 raise _unreadable(self.name, last) from last
-        if self.loader.startswith("jpegload") and not self._damage and has_data_left(self.source):
-            self._note(SHIFTED)
+        if not self._damage and (damage := unnoticed_damage(self.source, self.loader)):
+            self._note(damage)
         return as_unit_rgb(array.reshape(*array.shape[:2], -1))
 
     def _small(self, shrunk: tuple[int, int]) -> NDArray[Any]:
@@ -295,7 +296,7 @@ def open_picture(
     try:
         image, saved = open_or_complete(place, page=page or 0, most_pixels=most_pixels)
     except (MissingExtraError, pyvips.Error) as error:
-        raise _not_opened(name, error) from error
+        raise _not_opened(name, error, head) from error
     width, height = (image.width, image.height)[:: -1 if orientation_of(image) >= 5 else 1]
     converted = to_srgb(image, name=name)
     check_least_edge(name, width, height)
@@ -321,6 +322,8 @@ def open_picture(
     )
     if saved is not None:
         result._note(saved.damage)
+    elif not page and loader.startswith("tiff") and lacks_pages(place):
+        result._note("damaged: its file ends too soon, and later pages are missing")
     return result
 
 
@@ -338,7 +341,8 @@ def _described(
     image: pyvips.Image, source: pyvips.Image, profile: bytes | None, metadata: Metadata | None
 ) -> pyvips.Image:
     """Return a result with the resolution and the profile that libvips writes, and `metadata`, where it has to."""
-    result = image.copy(xres=source.xres, yres=source.yres)
+    xres, yres = (min(value, HIGHEST_RESOLUTION) for value in (source.xres, source.yres))
+    result = image.copy(xres=xres, yres=yres)
     if profile is not None:
         result.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     if metadata is not None:  # an EXIF block is made, which `embed` replaces
@@ -365,12 +369,13 @@ def _head(source: Path | bytes, name: str) -> bytes:
     return head
 
 
-def _not_opened(name: str, error: MissingExtraError | pyvips.Error) -> TinctError:
+def _not_opened(name: str, error: MissingExtraError | pyvips.Error, head: bytes) -> TinctError:
     if isinstance(error, MissingExtraError):
         return MissingExtraError(error.extra, f"{name}: {error.what}")
     if isinstance(error, TooManyPixelsError):
         return TooLargeError(f"{name}: {error.message}; make it smaller first")
-    return _unreadable(name, error)
+    what = "" if isinstance(error, UnsupportedError) else named(head)
+    return UnreadableError(f"{name}: {what}") if what else _unreadable(name, error)
 
 
 def _unreadable(name: str, error: pyvips.Error) -> TinctError:

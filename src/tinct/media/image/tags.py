@@ -20,11 +20,28 @@ ASCII, SHORT, LONG, RATIONAL, UNDEFINED, IFD8 = 2, 3, 4, 5, 7, 18
 EXIF_POINTER, GPS_POINTER, INTEROP_POINTER = 0x8769, 0x8825, 0xA005
 MAKER_NOTE = 0x927C
 XMP, IPTC, PHOTOSHOP, LAYERS = 700, 33723, 34377, 37724
+ORIENTATION, ICC = 274, 34675
 # How pixels are stored, where they lie, and what is carried in other ways: never copied from one file to another.
 _OF_THE_FILE = frozenset(
-    {*range(254, 260), 262, *range(263, 267), 273, 274, *range(277, 282), 284, 288, 289, 290, 291, 292, 293, 301, 317}
+    {
+        *range(254, 260),
+        262,
+        *range(263, 267),
+        273,
+        ORIENTATION,
+        *range(277, 282),
+        284,
+        288,
+        289,
+        290,
+        291,
+        292,
+        293,
+        301,
+        317,
+    }
     | {318, 319, *range(320, 326), 330, *range(332, 348), 347, *range(512, 522), *range(529, 533), 559, XMP, IPTC}
-    | {PHOTOSHOP, LAYERS, 34675, 37724, EXIF_POINTER, GPS_POINTER, INTEROP_POINTER, 40965, 42112, 42113, 50784}
+    | {PHOTOSHOP, LAYERS, ICC, EXIF_POINTER, GPS_POINTER, INTEROP_POINTER, 40965, 42112, 42113, 50784}
     | {50838, 50839}
 )
 # Where strips and tiles lie and how long they are: long lists that nobody here reads.
@@ -134,6 +151,16 @@ class TagReader:
                     continue
             tags[number] = Tag(kind, count, self._little(value[:length], kind))
         return tags, places, following
+
+    def with_numbers(self, content: bytes, place: int, numbers: Mapping[int, int]) -> bytes:
+        """Return a file's content with other values for short numbers in the directory at a place."""
+        start, entry, value = (8, 20, 12) if self.big else (2, 12, 8)
+        result = bytearray(content)
+        for index, number in enumerate(self.raw(place)[0]):
+            if number in numbers:
+                at = place + start + index * entry + value
+                result[at : at + 2] = numbers[number].to_bytes(2, self._order)
+        return bytes(result)
 
     def _read(self, place: int, length: int) -> bytes:
         if place + length > self._size:

@@ -12,6 +12,12 @@ _PADDING = re.compile(rb"\s+(?=<\?xpacket end=)")
 _POINTER = re.compile(
     rb"\s*xmpNote:HasExtendedXMP\s*=\s*([\"'])[^\"']*\1|<xmpNote:HasExtendedXMP>[^<]*</xmpNote:HasExtendedXMP>"
 )
+# What phones say of a film, a gain map or a depth map behind the picture, which no result has.
+_BEHIND = re.compile(
+    rb"\s(?:G?Camera:(?:Motion|Micro)\w+|hdrgm:\w+)\s*=\s*(?:\"[^\"]*\"|'[^']*')"
+    rb"|<(G?Container:Directory|(?:G?Camera:(?:Motion|Micro)|hdrgm:)\w+)\b(?:[^>]*/>|.*?</\1>)",
+    re.DOTALL,
+)
 _RDF = re.compile(rb"<rdf:RDF\b([^>]*)>(.*)</rdf:RDF>", re.DOTALL)
 _META = re.compile(rb"<x:xmpmeta\b([^>]*)>")
 _NAMESPACE = re.compile(rb"\s(xmlns:[\w.-]+)\s*=\s*(\"[^\"]*\"|'[^']*')")
@@ -27,6 +33,14 @@ _MAIN = (
 def upright(packet: bytes) -> bytes:
     """Mark the picture as upright in an XMP packet that says otherwise, as attribute or element."""
     return _ORIENTATION.sub(rb"\g<1>1", packet)
+
+
+def alone(packet: bytes) -> bytes:
+    """Return a packet without what it says of a film, a gain map or other data behind the picture in its file.
+
+    Source: Google's Motion Photo format 1.0 and Ultra HDR image format 1.1.
+    """
+    return _BEHIND.sub(b"", packet)
 
 
 def merged(main: bytes, extended: bytes) -> bytes:
