@@ -58,6 +58,7 @@ def messy_folder(photo_folder: Path, tmp_path: Path, chelsea_png: Path) -> Path:
     cv2.imwrite(str(folder / "framed.png"), cv2.copyMakeBorder(cat[:200, 200:], 20, 20, 20, 20, cv2.BORDER_CONSTANT))
     cv2.imwrite(str(folder / "tiny.png"), cat[:40, :40])
     cv2.imwrite(str(folder / "banner.png"), cv2.resize(cat, (600, 2)))
+    cv2.imwrite(str(folder / "blank.png"), np.full((300, 256, 3), (160, 90, 40), np.uint8))
     (folder / "text.jpg").write_text("not a picture")
     (folder / "empty.png").touch()
     whole = (folder / "cat.png").read_bytes()
@@ -76,6 +77,7 @@ def test_everything_is_either_in_the_dataset_or_listed_with_a_reason(messy_folde
     assert "near-grey" in reasons["grey.png"]
     assert "too small" in reasons["tiny.png"]
     assert "too small" in reasons["banner.png"]
+    assert "of one colour" in reasons["blank.png"]
     for name in ("text.jpg", "empty.png", "cut.png"):
         assert reasons[name].startswith("unreadable")
     assert "cropped" in reasons["framed.png"]

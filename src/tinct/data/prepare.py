@@ -268,8 +268,8 @@ def _load(photo: Photo, *, size: int, keep: Sequence[str]) -> Photo:
         picture = crop_frame(picture, frame)
         photo.frame = f"cropped: a frame of {asdict(frame)}"
         photo.reason = "mostly frame or of one colour" if picture.size < whole / 2 else _too_small(photo, picture)
-    lack = grey_reason(picture)
-    photo.reason = photo.reason or (None if lack and lack.startswith(tuple(keep)) else lack)
+    if photo.reason is None and (lack := grey_reason(picture)) and not lack.startswith(tuple(keep)):
+        photo.reason = lack
     if photo.reason is None:
         photo.fingerprint = fingerprint(picture)
         photo.mirrored = fingerprint(picture, mirrored=True)
