@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning
 import numpy as np
@@ -161,6 +161,24 @@ def _soft_cells(bins: ColorBins, softness: float) -> NDArray[np.float32]:
     return bins.encode_soft(middles, sigma=softness * float(width.max()))
 
 
+class Shown(NamedTuple):
+    """A batch of training squares after augmentation.
+
+    Attributes:
+        rgb: (N, 3, H, W) sRGB in 0..1.
+        luma: (N, 1, H, W) in 0..1.
+        chroma: (N, 2, H, W) in the space's units.
+        mask: (N, 1, H, W), 1 where there is a photograph.
+        seen: the luma that the network sees, with grain, faded and so on.
+    """
+
+    rgb: torch.Tensor
+    luma: torch.Tensor
+    chroma: torch.Tensor
+    mask: torch.Tensor
+    seen: torch.Tensor
+
+
 class ColorizeTask(lightning.LightningModule):
     """One training: network, loss and optimiser.
 
@@ -246,8 +264,8 @@ class ColorizeTask(lightning.LightningModule):
             return (wrong * mask).sum() / valid
         return (self.table.cross_entropy(output.float(), truth) * mask[:, 0]).sum() / valid
 
-    def training_step(self, batch: Batch, _: int) -> torch.Tensor:
-        """Return the loss of one batch."""
+    def shown(self, batch: Batch) -> Shown:
+        """Change a batch's squares as the augmentation says."""
         forms = batch.get("form")
         rgb, mask = self.augmenter.geometry(*self._pictures(batch), forms)
         if self.task == "rgb":  # what the network gives has the light that it was shown
@@ -256,6 +274,11 @@ class ColorizeTask(lightning.LightningModule):
         luma, chroma = split_rgb(rgb, self.space)
         with torch.autocast(luma.device.type, enabled=False):
             seen = self.augmenter.grain(luma, forms) if self.task == "rgb" else self.augmenter.luma(luma, rgb, forms)
+        return Shown(rgb, luma, chroma, mask, seen)
+
+    def training_step(self, batch: Batch, _: int) -> torch.Tensor:
+        """Return the loss of one batch."""
+        rgb, luma, chroma, mask, seen = self.shown(batch)
         output = self._answer(batch, seen)
         values = self._compare(output, rgb, luma, chroma, mask, lab=self.table is None)
         loss = values.pop("loss")

@@ -14,7 +14,7 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, ProgressBar, Timer
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, ProgressBar, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from scipy.ndimage import gaussian_filter1d
@@ -22,6 +22,7 @@ from scipy.ndimage import gaussian_filter1d
 from tinct.data.source import Source, decode_source, open_source, select
 from tinct.errors import DataError, OutputError, TinctError
 from tinct.files import locked, make_folder
+from tinct.learn.averaging import AveragedWeights
 from tinct.learn.graph import quiet
 from tinct.learn.hardware import Devices, choose_devices, choose_precision, torch_device
 from tinct.learn.learning_rate import Schedule
@@ -36,8 +37,6 @@ from tinct.learn.tasks import ColorizeTask
 from tinct.learn.weights import load_start, read_encoder
 from tinct.stopping import kept_if_stopped
 
-# Steps between updates of the moving average; one at every step would cost 4 % of the time for no gain.
-AVERAGE_EVERY = 5
 # The state is kept as often within an epoch, beside at its end.
 KEPT_EVERY = timedelta(minutes=10)
 
@@ -251,8 +250,7 @@ def _callbacks(
         letterbox = run.training.letterbox
         callbacks.append(SampleSheets(val_source, run.path / "samples", multiple=multiple, letterbox=letterbox))
     if run.training.average > 0:
-        decay = run.training.average**AVERAGE_EVERY
-        callbacks.append(EMAWeightAveraging(decay=decay, update_every_n_steps=AVERAGE_EVERY, use_buffers=True))
+        callbacks.append(AveragedWeights(run.training.average))
     if progress is not None:
         callbacks.append(progress())
     folder = run.path / "checkpoints"
