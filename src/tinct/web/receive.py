@@ -14,6 +14,7 @@ from typing import BinaryIO, Literal
 from tinct.coloring.hints.hint import FilmHint, Hint, hints_from_json, load_film_hints, parse_hint
 from tinct.errors import InputError, TooLargeError, UnreadableError
 from tinct.media.image import formats
+from tinct.media.image.foreign import named
 from tinct.media.image.picture import Picture, open_picture
 from tinct.media.video.film import Film
 from tinct.media.video.probe import open_film
@@ -144,6 +145,9 @@ def _head(file: BinaryIO, *, wanted: str) -> bytes:
     kind = kind_of(head)
     if kind != wanted:
         is_other = {"photo": " It is a photograph.", "film": " It is a film."}.get(kind or "", "")
+        if kind is None and (what := named(head)):
+            what, _, remedy = what.partition("; ")
+            is_other = f" It {what}: {remedy}."
         raise Problem(415, _EXPECTED[wanted] + is_other)
     return head
 

@@ -82,6 +82,7 @@ def test_rows_and_pictures(tiny_model, camera_png, tmp_path):
     assert names == ["02_profile.png", "07_denoise.png", "10_temperature.png", "12_guide.png", "13_clipping.png"]
     again = colorize_files([tmp_path / "camera.png"], settings=settings)[0]
     assert again.status == "exists"
+    assert "; explained as it would be coloured now; replace it with --overwrite" in again.message
     assert again.stages == row.stages
     plain = colorize_files([tmp_path / "camera.png"], settings=PhotoSettings(model=tiny_model))[0]
     assert "stages" not in plain.to_json()

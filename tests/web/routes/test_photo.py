@@ -141,6 +141,7 @@ def png_that_claims(width: int, height: int) -> bytes:
     [
         (b"", 415, "empty"),
         (b"no picture at all", 415, "no photograph"),
+        (b"%PDF-1.4\n" + bytes(50), 415, "It is a PDF document: take its pictures out first"),
         (b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', 415, "no photograph"),
         (b"\x89PNG\r\n\x1a\n" + b"garbage" * 30, 415, "damaged"),
         (b"\xff\xd8\xff\xe0" + bytes(200), 415, "damaged"),

@@ -223,5 +223,6 @@ def _kept(source: Path, target: Path, why: str, *, seconds: float = 0.0, **made:
     names = [made[extra].name for extra in EXTRAS if made.get(extra) is not None]
     news = f"made {' and '.join(names)} beside it" if names else ""
     remedy = "" if names else "replace it with --overwrite"
-    message = "; ".join(part for part in (f"{target} is there already", news, why or remedy) if part)
+    explained = "explained as it would be coloured now" if made.get("stages") else ""
+    message = "; ".join(part for part in (f"{target} is there already", news, explained, why or remedy) if part)
     return Row(source, target, "exists", message, seconds=seconds if names else 0.0, **made)
