@@ -20,6 +20,28 @@ os.environ["TINCT_CACHE"] = "off"
 GOLDEN = Path(__file__).parent / "golden"
 
 
+# Files that take ten seconds or more, the longest first. With `--dist loadfile` a file is one worker's: begun last, one
+# of these would let the others wait.
+LONG = (
+    *("learn/recognize/test_pick.py", "study/test_arms.py", "learn/doctor/test_recognition.py", "learn/test_export.py"),
+    *("study/report/test_report.py", "cli/test_cli.py", "cli/test_train.py", "learn/test_ranks.py"),
+    *("learn/networks/test_transfer.py", "faults/test_kills.py", "faults/test_stops.py", "cli/test_video.py"),
+    *("learn/test_train.py", "web/turing/test_turing.py", "web/test_page.py", "web/test_page_queue.py"),
+    *("web/test_page_picture.py", "learn/doctor/test_colorization.py"),
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pytest-xdist hand files out as they are collected, and not by their numbers of tests."""
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long."""
+    places = {f"tests/{name}": place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(LONG)))
+
+
 @pytest.fixture(scope="session")
 def tiny_model() -> Path:
     """A model file of the task `bins` (YUV, 12 bins, stride 2, multiple 8) with fixed random weights."""
@@ -49,6 +71,14 @@ def seeing_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     place = tmp_path_factory.mktemp("seeing") / "seeing.onnx"
     onnx.save(model, place)
     return place
+
+
+@pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let forests have a tenth of their trees, which take most of the time that is spent on a dozen pictures."""
+    from tinct.learn.recognize import statistics  # it imports PyTorch
+
+    monkeypatch.setattr(statistics, "TREES", 30)
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,12 @@ import av
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from cli import process
 from media.video import clips
+from tinct.cli import build
+from tinct.errors import TinctError
 
 TINCT = [*process.TINCT, "video"]
 LONG = 620
@@ -135,16 +138,23 @@ def test_a_folder_of_scans_for_a_purpose(tiny_model: Path, tmp_path: Path) -> No
         (("gone.mp4",), "gone.mp4: cannot be opened"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(film: Path, tiny_model: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_done_is_one_line(
+    film: Path, tiny_model: Path, arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (film.parent / "text.mp4").write_text("no film\n" * 50)
-    done = run(
-        *(argument.format(film=film) for argument in arguments), "--model", tiny_model, folder=film.parent
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("tinct: ")
-    assert said in done.stderr
-    assert done.stderr.count("\n") == 1
+    monkeypatch.chdir(film.parent)
+    words = ["video", *(argument.format(film=film) for argument in arguments), "--model", str(tiny_model)]
+    with pytest.raises(TinctError, match=re.escape(said)) as error:
+        CliRunner().invoke(build(), words, catch_exceptions=False)
+    assert "\n" not in str(error.value)
     assert sorted(path.name for path in film.parent.iterdir()) == ["reel.mkv", "text.mp4"]
+
+
+def test_a_failure_is_one_line_of_the_process(tmp_path: Path) -> None:
+    done = run("gone.mp4", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("tinct: gone.mp4: cannot be opened")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,41 +43,70 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "tinct": {"widths": [8, 16, 24], "blocks": [0, 1, 1]},
     "vgg16": {"width": 8, "frozen": False},
     "squeezenet1_1": {"width": 8, "frozen": False, "regularization": "batchnorm"},
+    **{f"efficientnet_lite{size}": {"widths": [32, 24, 16, 16], "encoder_width": 0.25} for size in (0, 2)},
 }
 # Taking up the others takes half a minute each.
 QUICK = ("flat", "tinct", "vgg16")
+# A network of many layers takes some ten seconds: this one has those of Lite2, but fewer.
+SLOW = "efficientnet_lite0"
+
+
+class Runs(dict[str, Path]):
+    """Trainings by name, each made when it is asked for: of a network, or of another task."""
+
+    def __init__(self, photos: Path, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        self.data = str(prepare([photos], folder / "set", val=0.2).path)
+
+    def __missing__(self, name: str) -> Path:
+        task = {"chroma": "regression", "rgb": "rgb"}.get(name, "bins")
+        network = name if name in NETWORKS else "tinct"
+        training = Training(data=self.data, network=network, options=NETWORKS[network], **SMALL)
+        changes = {"from_scratch": True} if name in NETWORKS else {"task": task, "space": "lab"}
+        self[name] = train(training.changed(changes), self.folder / name).path
+        return self[name]
 
 
 @pytest.fixture(scope="module")
-def runs(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("runs")
-    data = str(prepare([photo_folder], folder / "set", val=0.2).path)
-    made = {}
-    for name, options in NETWORKS.items():
-        training = Training(data=data, network=name, options=options, from_scratch=True, **SMALL)
-        made[name] = train(training, folder / name).path
-    chroma = Training(data=data, network="tinct", options=NETWORKS["tinct"], task="regression", space="lab", **SMALL)
-    made["chroma"] = train(chroma, folder / "chroma").path
-    made["rgb"] = train(chroma.changed({"task": "rgb"}), folder / "rgb").path
-    return made
+def runs(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return Runs(photo_folder, tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def model(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return the model file of a training, exported once; its twin lies beside it."""
+    folder = tmp_path_factory.mktemp("models")
+
+    def exported(name: str, *, half: bool = False) -> Path:
+        file = folder / f"{name}{'-half' if half else ''}.onnx"
+        if not file.exists():
+            card = export(runs[name], file, Export(half=half))
+            assert read_card(file) == card
+        return file
+
+    return exported
 
 
 # Rounding to half precision does not look at the architecture.
 @pytest.mark.parametrize(
     ("name", "half"),
     [
-        *((name, False) for name in (*NETWORKS, "chroma", "rgb") if name != "efficientnet_lite0"),
-        *((name, True) for name in ("tinct", "efficientnet_lite0")),
+        *(
+            pytest.param(name, False, marks=pytest.mark.slow if name == SLOW else ())
+            for name in (*NETWORKS, "chroma", "rgb")
+        ),
+        ("tinct", True),
     ],
 )
-def test_onnx_runtime_gives_what_pytorch_gives(runs: dict[str, Path], tmp_path: Path, name: str, half: bool) -> None:
-    card = export(runs[name], tmp_path / "model.onnx", Export(half=half))
-    assert read_card(tmp_path / "model.onnx") == card
+def test_onnx_runtime_gives_what_pytorch_gives(runs: Runs, model: Callable[..., Path], name: str, half: bool) -> None:
+    file = model(name, half=half)
+    card = read_card(file)
     run = Run.open(runs[name])
     network, _ = trained_network(run)
     if half:
-        load_weights(network, tmp_path / "model.safetensors", [])
-    session = Session(tmp_path / "model.onnx", runtime="onnxruntime")
+        load_weights(network, file.with_suffix(".safetensors"), [])
+    session = Session(file, runtime="onnxruntime")
     rng = np.random.default_rng(0)
     for rows, columns in ((1, 1), (2, 5), (4, 3)):
         luma = rng.random((rows * card.multiple, columns * card.multiple), dtype=np.float32)
@@ -92,26 +123,24 @@ def test_onnx_runtime_gives_what_pytorch_gives(runs: dict[str, Path], tmp_path: 
             np.testing.assert_allclose(values, given[0].permute(1, 2, 0), atol=1e-3 * max(1, float(given.abs().max())))
 
 
-def test_the_graph_is_plain_and_dynamic(runs: dict[str, Path], tmp_path: Path) -> None:
-    export(runs["tinct"], tmp_path / "model.onnx")
-    graph = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+def test_the_graph_is_plain_and_dynamic(model: Callable[..., Path]) -> None:
+    file = model("tinct")
+    graph = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     assert graph.get_inputs()[0].shape == ["batch", 1, "height", "width"]
     assert graph.get_outputs()[0].shape == ["batch", 8, "output_height", "output_width"]
-    onnx.checker.check_model(onnx.load(tmp_path / "model.onnx"), full_check=True)
-    assert str(Path(__file__).parents[2]).encode() not in (tmp_path / "model.onnx").read_bytes()
+    onnx.checker.check_model(onnx.load(file), full_check=True)
+    assert str(Path(__file__).parents[2]).encode() not in file.read_bytes()
 
 
-def test_half_precision_halves_the_file(runs: dict[str, Path], tmp_path: Path) -> None:
-    export(runs["bottleneck"], tmp_path / "whole.onnx")
-    export(runs["bottleneck"], tmp_path / "half.onnx", Export(half=True))
+def test_half_precision_halves_the_file(model: Callable[..., Path]) -> None:
     sizes = [
-        sum(len(item.raw_data) for item in onnx.load(tmp_path / name).graph.initializer)
-        for name in ("whole.onnx", "half.onnx")
+        sum(len(item.raw_data) for item in onnx.load(model("bottleneck", half=half)).graph.initializer)
+        for half in (False, True)
     ]
     assert sizes[1] < 0.65 * sizes[0]
 
 
-def test_the_card_tells_what_was_trained(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_the_card_tells_what_was_trained(runs: Runs, tmp_path: Path) -> None:
     settings = Export(temperature=0.3, working_size=96, metrics={"auc": 1.5}, description="x")
     card = export(runs["tinct"], tmp_path / "m.onnx", settings)
     run = Run.open(runs["tinct"])
@@ -122,14 +151,13 @@ def test_the_card_tells_what_was_trained(runs: dict[str, Path], tmp_path: Path) 
     assert card.color_bins().to_card() == run.bins.to_card()  # type: ignore[union-attr]
 
 
-def test_weights_are_taken_back(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_weights_are_taken_back(runs: Runs, model: Callable[..., Path], tmp_path: Path) -> None:
     """With p(bin) for each bin as frequent as it is, p(bin) weight(bin) is what a rebalanced training aims at."""
-    export(runs["tinct"], tmp_path / "weighed.onnx")
     card = export(runs["tinct"], tmp_path / "plain.onnx", Export(unweigh=0.75, risk=0.6))
     assert card.training["unweigh"] == 0.75
     assert read_card(tmp_path / "plain.onnx").color_bins().risk == 0.6
     luma = np.random.default_rng(3).random((64, 32), np.float32)
-    weighed, plain = (Session(tmp_path / f"{name}.onnx", runtime="onnxruntime") for name in ("weighed", "plain"))
+    weighed, plain = (Session(file, runtime="onnxruntime") for file in (model("tinct"), tmp_path / "plain.onnx"))
     assert weighed.bins is not None
     shares = scipy.special.softmax(weighed.run(luma), axis=-1) * weighed.bins.weights**-0.75
     expected = shares / shares.sum(axis=-1, keepdims=True)
@@ -140,9 +168,8 @@ def test_weights_are_taken_back(runs: dict[str, Path], tmp_path: Path) -> None:
     assert torch.equal(network.head.bias, trained_network(Run.open(runs["tinct"]))[0].head.bias)  # type: ignore[union-attr]
 
 
-def test_a_twin_goes_on_training(runs: dict[str, Path], tmp_path: Path) -> None:
-    export(runs["tinct"], tmp_path / "m.onnx")
-    twin = tmp_path / "m.safetensors"
+def test_a_twin_goes_on_training(runs: Runs, model: Callable[..., Path], tmp_path: Path) -> None:
+    twin = model("tinct").with_suffix(".safetensors")
     run = Run.open(runs["tinct"])
     changes = {"learning_rate": 1e-12, "average": 0.0, "initial": str(twin)}
     tuned = train(run.training.changed(changes), tmp_path / "tuned")
@@ -156,13 +183,12 @@ def test_a_twin_goes_on_training(runs: dict[str, Path], tmp_path: Path) -> None:
     "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NETWORKS]
 )
 @pytest.mark.parametrize("half", [False, True])
-def test_a_model_file_goes_on_training(runs: dict[str, Path], tmp_path: Path, name: str, half: bool) -> None:
-    export(runs[name], tmp_path / "m.onnx", Export(half=half))
+def test_a_model_file_goes_on_training(runs: Runs, model: Callable[..., Path], name: str, half: bool) -> None:
     run = Run.open(runs[name])
     before = trained_network(run)[0]
     network = run.network()
     luma = next(training_luma(run.training, open_source(run.training.data, split="train")))
-    load_weights(network, tmp_path / "m.onnx", [luma])
+    load_weights(network, model(name, half=half), [luma])
     network.eval()
     for sides in ((64, 96), (128, 64)):
         seen = torch.rand(2, 1, *sides, generator=torch.Generator().manual_seed(1))
@@ -175,10 +201,9 @@ def test_a_model_file_goes_on_training(runs: dict[str, Path], tmp_path: Path, na
             torch.testing.assert_close(network(luma), before(luma), rtol=1e-2, atol=2e-2)
 
 
-def test_training_starts_from_a_model_file(runs: dict[str, Path], tmp_path: Path) -> None:
-    export(runs["tinct"], tmp_path / "m.onnx")
+def test_training_starts_from_a_model_file(runs: Runs, model: Callable[..., Path], tmp_path: Path) -> None:
     run = Run.open(runs["tinct"])
-    changes = {"learning_rate": 1e-12, "average": 0.0, "initial": str(tmp_path / "m.onnx")}
+    changes = {"learning_rate": 1e-12, "average": 0.0, "initial": str(model("tinct"))}
     tuned = train(run.training.changed(changes), tmp_path / "tuned")
     assert tuned.bins.to_card() == run.bins.to_card()  # type: ignore[union-attr]
     before, after = trained_network(run)[0], trained_network(tuned)[0]
@@ -190,7 +215,7 @@ def test_training_starts_from_a_model_file(runs: dict[str, Path], tmp_path: Path
         train(run.training.changed({**changes, "network": "flat", "options": {}}), tmp_path / "other")
 
 
-def test_differing_outputs_are_refused(runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_differing_outputs_are_refused(runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(5)
     stranger = build("flat", outputs=8, options=NETWORKS["flat"]).eval()
     graph_of = exporting.network_graph
@@ -202,8 +227,9 @@ def test_differing_outputs_are_refused(runs: dict[str, Path], tmp_path: Path, mo
     assert not list(tmp_path.iterdir())
 
 
-def test_nothing_is_overwritten_or_left_behind(runs: dict[str, Path], tmp_path: Path) -> None:
-    export(runs["flat"], tmp_path / "m.onnx")
+def test_nothing_is_overwritten_or_left_behind(runs: Runs, model: Callable[..., Path], tmp_path: Path) -> None:
+    for suffix in (".onnx", ".safetensors"):
+        shutil.copy(model("flat").with_suffix(suffix), tmp_path / f"m{suffix}")
     before = (tmp_path / "m.onnx").read_bytes()
     with pytest.raises(OutputError, match="--overwrite"):
         export(runs["flat"], tmp_path / "m.onnx")
@@ -212,7 +238,7 @@ def test_nothing_is_overwritten_or_left_behind(runs: dict[str, Path], tmp_path: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.onnx", "m.safetensors"]
 
 
-def test_bad_requests_are_named(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_bad_requests_are_named(runs: Runs, model: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"\.onnx"):
         export(runs["flat"], tmp_path / "m.pt")
     with pytest.raises(DataError, match="no training run"):
@@ -227,8 +253,7 @@ def test_bad_requests_are_named(runs: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").write_bytes(b"no weights")
     with pytest.raises(ModelError, match="damaged"):
         read_initial_card(tmp_path / "w.safetensors")
-    export(runs["flat"], tmp_path / "flat.onnx")
     with pytest.raises(ModelError, match="another network"):
-        load_weights(build("colorunet", outputs=8), tmp_path / "flat.safetensors", [])
+        load_weights(build("colorunet", outputs=8), model("flat").with_suffix(".safetensors"), [])
     with pytest.raises(ModelError, match="another network"):
-        load_weights(build("colorunet", outputs=8), tmp_path / "flat.onnx", [])
+        load_weights(build("colorunet", outputs=8), model("flat"), [])

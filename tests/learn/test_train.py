@@ -147,18 +147,19 @@ def test_a_learning_rate_is_found(dataset: str, tmp_path: Path) -> None:
     assert 1e-4 < found <= 0.0101
 
 
-def _script(dataset: str, out: Path, *, epochs: int) -> str:
-    settings = {**SMALL, "data": dataset, "epochs": epochs, "decay": 0.0}
-    return (
-        "import json, sys\nfrom tinct.learn.train import Training, train\n"
-        f"train(Training(**json.loads({json.dumps(json.dumps(settings))})), {str(out)!r}, "
-        "resume='resume' in sys.argv)"
-    )
+# Trains by the settings in a file, into a folder.
+ALONE = """
+import json, pathlib, sys
+from tinct.learn.train import Training, train
+train(Training(**json.loads(pathlib.Path(sys.argv[1]).read_text())), sys.argv[2])
+"""
 
 
 def test_killed_and_resumed_no_epoch_is_repeated_or_lost(dataset: str, tmp_path: Path) -> None:
     out = tmp_path / "killed"
-    killed = subprocess.Popen([sys.executable, "-c", _script(dataset, out, epochs=60)])
+    settings = {**SMALL, "data": dataset, "epochs": 60, "decay": 0.0}
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    killed = subprocess.Popen([sys.executable, "-c", ALONE, str(tmp_path / "settings.json"), str(out)])
     deadline = time.monotonic() + 300
     while not (out / "samples" / "epoch-002.png").exists():
         assert killed.poll() is None
@@ -169,7 +170,7 @@ def test_killed_and_resumed_no_epoch_is_repeated_or_lost(dataset: str, tmp_path:
     done = torch.load(out / "checkpoints" / "last.ckpt", weights_only=False)
     finished = finished_epochs(done)
     assert finished in {2, 3, 4}
-    subprocess.run([sys.executable, "-c", _script(dataset, out, epochs=finished + 2), "resume"], check=True)
+    train(Training(**{**settings, "epochs": finished + 2}), out, resume=True)
     state = torch.load(out / "checkpoints" / "last.ckpt", weights_only=False)
     assert finished_epochs(state) == finished + 2
     steps = done["global_step"] // finished

@@ -24,6 +24,7 @@ from tinct.coloring.settings import Decoding
 from tinct.data.prepare import prepare
 from tinct.errors import DataError, OutputError, SettingError
 from tinct.learn.run import Run
+from tinct.study import arms as study_arms
 from tinct.study.arms import run_study
 from tinct.study.compare import METRICS
 from tinct.study.evaluate import evaluate
@@ -64,6 +65,12 @@ def study(dataset, tmp_path_factory):
         ("vivid", "done", 3),
     ]
     return out
+
+
+@pytest.fixture
+def no_report(monkeypatch):
+    """Leave the report out, which takes half of a study's time, where another test looks at it."""
+    monkeypatch.setattr(study_arms, "write_report", lambda folder, *, progress: folder / "report.html")
 
 
 def table(study, name):
@@ -123,7 +130,7 @@ def test_figures_of_the_tables_are_those_of_evaluate(study, dataset):
         assert pictures["metrics"]["val"][metric.name] == pytest.approx(figures[metric.name].mean), metric.name
 
 
-def test_finished_arms_are_kept_and_new_ones_added(study, dataset, tmp_path):
+def test_finished_arms_are_kept_and_new_ones_added(study, dataset, tmp_path, no_report):
     out = tmp_path / "study"
     shutil.copytree(study, out)
     model = out / "arms" / "bins" / "seed-0" / "model.onnx"
@@ -175,7 +182,7 @@ def test_a_changed_way_of_making_pictures_makes_the_model_anew(study, dataset, t
     assert after == figures(fresh, 1.0)
 
 
-def test_the_same_seed_gives_the_same_figures(study, dataset, tmp_path):
+def test_the_same_seed_gives_the_same_figures(study, dataset, tmp_path, no_report):
     run_study(own().only(("bins", "vivid")), data=dataset, out=tmp_path / "again")
     for arm in ("bins", "vivid"):
         files = [folder / "arms" / arm / "seed-0" / "evaluation.json" for folder in (study, tmp_path / "again")]
@@ -326,11 +333,11 @@ def test_a_plain_folder_is_prepared_into_the_study(photos, dataset, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(list_recipes()))
-def test_every_recipe_runs(name, dataset, tmp_path):
+def test_every_recipe_runs(name, dataset, weights, tmp_path):
     recipe = read_recipe(name)
     options = {}
     if name == "transfer":
-        options["encoder_weights"] = _squeezenet(tmp_path)
+        options["encoder_weights"] = weights
     if name == "regularization":
         options["from_scratch"] = True
     out = tmp_path / "study"
@@ -346,8 +353,8 @@ def test_every_recipe_runs(name, dataset, tmp_path):
             trained = Run.open(out / "arms" / arm.folder / "seed-0").training
             assert (trained.crop, trained.batch_size) == (32, 2)
     if name == "transfer":
-        digest = hashlib.sha256(options["encoder_weights"].read_bytes()).hexdigest()
-        assert f"encoder from squeezenet1_1.safetensors (SHA-256 {digest}), frozen" in text
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+        assert f"encoder from {weights.name} (SHA-256 {digest}), frozen" in text
     if name in ("transfer", "regularization"):
         assert "encoder from scratch, learned along" in text
     if name == "bins":
@@ -359,21 +366,6 @@ def test_every_recipe_runs(name, dataset, tmp_path):
         change = {row.arm: row.metrics["luma_change"] for row in rows}
         assert change["whole RGB"] > 10  # after two steps the network draws nothing that is like its photograph
         assert change["colours of the RGB"] < 1
-
-
-def _squeezenet(folder):
-    """Write weights in torchvision's layout, drawn at random."""
-    import torch
-    from safetensors.torch import save_file
-
-    from tinct.learn.networks.backbones import BACKBONES
-
-    torch.manual_seed(0)
-    file = folder / "squeezenet1_1.safetensors"
-    save_file(
-        {name: value.contiguous() for name, value in BACKBONES["squeezenet1_1"](head=True).state_dict().items()}, file
-    )
-    return file
 
 
 def test_nonsense_is_told_before_a_folder_is_prepared_or_made(photos, tmp_path):

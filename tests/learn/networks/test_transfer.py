@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from tinct.cli import build as build_app
 from tinct.color.spaces import rgb_to_yuv
@@ -25,6 +27,7 @@ from tinct.learn.run import Run
 from tinct.learn.settings import Training
 from tinct.learn.tasks import ColorizeTask
 from tinct.learn.train import train
+from tinct.runtime.modelfile import read_card
 
 SMALL: dict[str, Any] = {
     "network": "squeezenet1_1",
@@ -134,7 +137,9 @@ def test_pretrained_weights_are_kept_and_told(dataset: str, weights: Path, tmp_p
     for key, value in torch.load(weights, weights_only=True).items():
         if key.startswith("features."):
             assert torch.equal(network.encoder.state_dict()[key], value)
-    card = export(run.path, tmp_path / "m.onnx")
+    written = CliRunner().invoke(build_app(), ["export", str(run.path), "-o", str(tmp_path / "m.onnx")])
+    assert f"holds pretrained weights from {weights.name}" in written.stdout
+    card = read_card(tmp_path / "m.onnx")
     assert card.training["encoder"] == told
     assert weights.name in card.licence
     # What is trained on from it still says whose weights it holds.
@@ -142,30 +147,21 @@ def test_pretrained_weights_are_kept_and_told(dataset: str, weights: Path, tmp_p
     assert on.encoder == told
 
 
-def test_resuming_needs_no_file_once_there_is_a_checkpoint(dataset: str, weights: Path, tmp_path: Path) -> None:
-    file = tmp_path / "w.pth"
-    file.write_bytes(weights.read_bytes())
-    training = Training(data=dataset, **{**SMALL, "encoder_weights": str(file)})
-    train(training, tmp_path / "run")
-    file.unlink()
-    train(training.changed({"epochs": 2}), tmp_path / "run", resume=True)
-    rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
-    assert {row.split(",")[rows[0].split(",").index("epoch")] for row in rows[1:]} == {"0", "1"}
-
-
-def test_the_command_shows_the_hash(dataset: str, weights: Path, tmp_path: Path) -> None:
-    from typer.testing import CliRunner
-
+def test_the_command_shows_the_hash_and_resuming_needs_no_file_once_there_is_a_checkpoint(
+    dataset: str, weights: Path, tmp_path: Path
+) -> None:
+    file, run = Path(shutil.copy(weights, tmp_path / "w.pth")), tmp_path / "run"
     words = "--epochs 1 --limit 8 --batch-size 8 --crop 32 --workers 0 --bins 8 --devices cpu --average 0"
-    settings = words.split(" ")
-    arguments = ["train", dataset, "--network", "squeezenet1_1", "--out", str(tmp_path / "run"), *settings]
+    arguments = ["train", dataset, "--network", "squeezenet1_1", "--out", str(run), *words.split(" ")]
     refused = CliRunner().invoke(build_app(), arguments)
     assert refused.exit_code != 0
-    assert not (tmp_path / "run").exists()
-    made = CliRunner().invoke(build_app(), [*arguments, "--encoder-weights", str(weights)])
-    assert hashlib.sha256(weights.read_bytes()).hexdigest() in made.stdout
-    written = CliRunner().invoke(build_app(), ["export", str(tmp_path / "run"), "-o", str(tmp_path / "m.onnx")])
-    assert f"holds pretrained weights from {weights.name}" in written.stdout
+    assert not run.exists()
+    made = CliRunner().invoke(build_app(), [*arguments, "--encoder-weights", str(file)])
+    assert hashlib.sha256(file.read_bytes()).hexdigest() in made.stdout
+    file.unlink()
+    train(Run.open(run).training.changed({"epochs": 2}), run, resume=True)
+    rows = (run / "metrics.csv").read_text().splitlines()
+    assert {row.split(",")[rows[0].split(",").index("epoch")] for row in rows[1:]} == {"0", "1"}
 
 
 def test_a_whole_picture_is_learned_and_only_its_chroma_is_used(dataset: str, tmp_path: Path) -> None:

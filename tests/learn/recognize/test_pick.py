@@ -26,6 +26,7 @@ from tinct.learn.recognize.grey import learned_in_grey
 from tinct.learn.recognize.pick import train_classifier
 from tinct.runtime.classifier import ClassifierSession
 
+pytestmark = pytest.mark.usefixtures("few_trees")
 QUICK = Choices(networks=["color_statistics"], color_spaces=["lab"], folds=2)
 
 

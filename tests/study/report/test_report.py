@@ -64,6 +64,13 @@ def copied(study, tmp_path):
     return Path(shutil.copytree(study, tmp_path / "copied"))
 
 
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Leave figures out, which take most of a report's time, where words and tables are looked at."""
+    monkeypatch.setattr(report_page, "draw_charts", lambda results, folder, *, quantisation: {})
+    monkeypatch.setattr(report_page, "write_sheet", lambda sheet, folder: None)
+
+
 def table(study, name):
     with (study / "tables" / f"{name}.csv").open(newline="") as file:
         return list(csv.DictReader(file))
@@ -180,7 +187,7 @@ def test_a_diverged_arm_is_named_and_gets_no_verdict(copied):
     assert {row["arm"] for row in table(copied, "metrics")} == {"grey", "mean colour"}
 
 
-def test_means_are_over_all_seeds_or_there_are_none(copied):
+def test_means_are_over_all_seeds_or_there_are_none(copied, no_figures):
     add_seed(copied)
     spoil(copied / "arms" / "chroma" / "seed-1", "val_accuracy_10")
     write_report(copied)
@@ -225,7 +232,7 @@ def test_training_pictures_are_those_that_every_arm_learns_from(dataset, tmp_pat
     assert seen_by_all(trainings, dataset, find_pictures(dataset, split="train"), count=100) is None
 
 
-def test_the_report_says_whose_training_pictures_it_shows(copied):
+def test_the_report_says_whose_training_pictures_it_shows(copied, no_figures):
     record = json.loads((copied / "study.json").read_text())
     for training in record["trainings"]["chroma"].values():
         training["subset"] = 0.5
@@ -272,7 +279,7 @@ def test_small_numbers_are_no_zeros(value, words):
     assert report_page._short(value) == words
 
 
-def test_a_network_without_numbers_is_measured_and_told(copied, dataset):
+def test_a_network_without_numbers_is_measured_and_told(copied, dataset, no_figures):
     place = copied / "arms" / "chroma" / "seed-0"
     diverge(place / "model.onnx", place / "model.onnx")
     (place / "evaluation.json").unlink()
@@ -284,7 +291,7 @@ def test_a_network_without_numbers_is_measured_and_told(copied, dataset):
     assert found["luma_change"] > 10
 
 
-def test_the_baselines_stand_beside_what_may_be_learned_by_heart(copied):
+def test_the_baselines_stand_beside_what_may_be_learned_by_heart(copied, no_figures):
     write_report(copied)
     rows = section(copied, "learning-and-overfitting").split("<tr>")
     grey = next(row for row in rows if "grey" in row)
