@@ -17,7 +17,7 @@ from tinct.errors import MissingExtraError
 from tinct.files import written_beside
 from tinct.study.compare import METRICS, Spread
 from tinct.study.measure import GREY, MEAN_COLOR
-from tinct.study.report.figures import new_figure
+from tinct.study.report.figures import new_figure, settle_layout
 from tinct.study.report.tables import SHORT_ACCURACIES, Results
 
 if TYPE_CHECKING:
@@ -156,6 +156,7 @@ def _write(figure: Figure, stem: Path) -> str:
     for suffix in (".png", ".svg"):
         with written_beside(stem.with_suffix(suffix)) as beside:
             figure.savefig(beside, format=suffix[1:], dpi=150, facecolor="white", metadata=_undated(suffix))
+            settle_layout(figure)
     stream = io.StringIO()
     figure.savefig(stream, format="svg", transparent=True, metadata=_undated(".svg"))
     return for_page(stream.getvalue())

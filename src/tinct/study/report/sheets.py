@@ -17,7 +17,7 @@ from tinct.files import written_beside
 from tinct.study.folder import open_colorizer, picture_maker
 from tinct.study.measure import leave_grey
 from tinct.study.method import Pixels, grey_of
-from tinct.study.report.figures import new_figure
+from tinct.study.report.figures import new_figure, settle_layout
 from tinct.study.report.tables import Results
 
 if TYPE_CHECKING:
@@ -161,6 +161,7 @@ def write_sheet(sheet: Sheet, folder: Path) -> None:
     for suffix in ("png", "svg"):
         with written_beside(folder / f"{sheet.name}.{suffix}") as beside:
             figure.savefig(beside, format=suffix, dpi=130, facecolor="white")
+            settle_layout(figure)
 
 
 def sheet_figure(sheet: Sheet, *, cell: float = 1.5, tight: bool = False) -> Figure:
