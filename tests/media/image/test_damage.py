@@ -8,7 +8,7 @@ import pyvips
 
 from media.image.pictures import tinted
 from tinct.errors import UnreadableError
-from tinct.media.image.damage import SHIFTED, unnoticed_damage
+from tinct.media.image.damage import SHIFTED, WatchedJpeg, unnoticed_damage
 from tinct.media.image.picture import open_picture
 
 
@@ -67,13 +67,33 @@ def test_noise_that_is_read_as_a_picture_is_said(whole, tmp_path):
         open_picture(tmp_path / "in.jpg", strict=True).small(size=100)
 
 
-@pytest.mark.parametrize("height", [1024, 1023, 1012, 1010, 1009])
-def test_sound_files_have_no_data_left(whole, height):
-    cropped = whole.crop(0, 0, 1000, height)
-    for options in ({}, {"interlace": True}, {"restart_interval": 4}, {"Q": 40}):
-        assert not unnoticed_damage(cropped.jpegsave_buffer(**options), "jpegload")
-    behind = cropped.jpegsave_buffer() + bytes(5000)  # as phones put films behind
-    assert not unnoticed_damage(behind, "jpegload")
+@pytest.mark.parametrize("height", [256, 255, 244, 242, 241])
+@pytest.mark.parametrize("shrink", [1, 2, 4, 8])
+def test_sound_files_have_no_data_left(whole, height, shrink):
+    grey = whole.crop(300, 300, 200, height)
+    color = grey.bandjoin([grey.fliphor(), grey.flipver()]).copy(interpretation="srgb")
+    for image, options in ((grey, {}), (grey, {"Q": 40}), (color, {"subsample_mode": "on"}), (color, {})):
+        content = image.jpegsave_buffer(**options)
+        for source in (content, content + bytes(5000)):  # as of phones that put a film behind
+            watched = WatchedJpeg.of(source)
+            decoded = watched.decoded(shrink=shrink)
+            assert not watched.has_data_left
+            expected = pyvips.Image.new_from_buffer(content, "", shrink=shrink)
+            np.testing.assert_array_equal(decoded.numpy(), expected.numpy())
+
+
+@pytest.mark.parametrize("shrink", [1, 8])
+def test_data_that_are_left_are_found_at_every_size(whole, shrink):
+    for height in (1024, 1009):
+        content = scrambled(whole.crop(0, 0, 1000, height).jpegsave_buffer(Q=90), 0)
+        watched = WatchedJpeg.of(content)
+        watched.decoded(shrink=shrink)
+        assert watched.has_data_left, height
+
+
+@pytest.mark.parametrize("options", [{"interlace": True}, {"restart_interval": 4}])
+def test_files_whose_decoder_notices_by_itself_are_not_watched(whole, options):
+    assert WatchedJpeg.of(whole.jpegsave_buffer(**options)) is None
 
 
 @pytest.mark.parametrize("quality", [50, 90])

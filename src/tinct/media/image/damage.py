@@ -14,7 +14,9 @@ from tinct.media.image.metadata import segments, webp_data
 _ROWS = 16
 _LEAST = 10  # per cent of a picture's rows that are worth saving
 _END = b"\xff\xd9"  # what a JPEG file ends with
-_RESTARTS = 0xDD
+_RESTARTS, _PASSES, _SIZES = 0xDD, 0xC2, (0xC0, 0xC1)
+_HEIGHT = 5  # bytes from the beginning of the segment that names the size to the height
+_MOST_ROWS = 65500  # that the decoder takes
 # Bytes at the end of a JPEG file's data that its last rows need; some writers fill a few behind them.
 _LAST = 16
 _MOST_BYTES = 64 << 20  # of a file that is looked at for data left over
@@ -91,13 +93,16 @@ def _whole_rows(image: pyvips.Image) -> int:
     return whole
 
 
-def unnoticed_damage(source: Path | bytes, loader: str) -> str:
+def unnoticed_damage(source: Path | bytes, loader: str, watched: WatchedJpeg | None = None) -> str:
     """Return what a person should know of a file whose decoder reads damaged data without a word; mostly nothing.
 
-    A JPEG or WebP file whose data were overwritten has all its rows before its data end, or data left: its decoder
-    needs fewer or more of them than there are. A JPEG file that ends in zeros, as broken transfers leave it, has rows
-    made of these. JPEG files of several passes or with restart marks are left out: there the decoder notices.
+    A WebP file, or a JPEG file that was `watched`, has all its rows before its data end if these were overwritten, or
+    data left: its decoder needs fewer or more of them than there are. A JPEG file that ends in zeros, as broken
+    transfers leave it, has rows made of these. JPEG files of several passes or with restart marks are left out: there
+    the decoder notices.
     """
+    if watched is not None:
+        return SHIFTED if watched.has_data_left else ""
     if not loader.startswith(("jpegload", "webpload")):
         return ""
     try:
@@ -111,12 +116,9 @@ def unnoticed_damage(source: Path | bytes, loader: str) -> str:
             start = file.tell()
     except OSError:
         return ""
-    if _RESTARTS in marks or 0xC2 in marks:
+    if _RESTARTS in marks or _PASSES in marks or content.find(_END, start) >= 0:
         return ""
-    end = content.find(_END, start)
-    if end < 0:
-        return _zeros_at_the_end(content)
-    return SHIFTED if end >= start + _LAST and _all_rows(content[: end - _LAST]) else ""
+    return _zeros_at_the_end(content)
 
 
 def _webp_has_data_left(content: bytes) -> bool:
@@ -156,3 +158,69 @@ def _all_rows(content: bytes) -> bool:
         return _whole_rows(image) == int(image.height)
     except pyvips.Error:
         return False
+
+
+class WatchedJpeg:
+    """A JPEG file that tells whether its decoder came to the end of its data; of one that was overwritten it does not.
+
+    The decoder reads such data without a word, but needs fewer or more of them than there are.
+    """
+
+    def __init__(self, content: bytes, *, end: int, head: int) -> None:
+        """Take a file's bytes, where its data end, and where its height stands."""
+        self._content, self._last, self._head = content, end - _LAST, head
+        self._place, self._asked = 0, False
+
+    @classmethod
+    def of(cls, source: Path | bytes, loader: str = "jpegload") -> WatchedJpeg | None:
+        """Read a file; None for other formats, too large ones, and those in passes or with restart marks."""
+        if not loader.startswith("jpegload"):
+            return None
+        try:
+            with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+                marks, head, place = set[int](), 0, 2
+                for marker, _ in segments(file):
+                    marks.add(marker)
+                    head, place = place + _HEIGHT if marker in _SIZES else head, file.tell()
+                if not head or _RESTARTS in marks or _PASSES in marks:
+                    return None
+                file.seek(0)
+                content = file.read(_MOST_BYTES + 1)
+        except OSError:
+            return None
+        end = content.find(_END, place)
+        return cls(content, end=end, head=head) if len(content) <= _MOST_BYTES and end >= place + _LAST else None
+
+    def decoded(self, *, shrink: int = 1) -> pyvips.Image:
+        """Decode the picture, shrunk by 1, 2, 4 or 8, into memory.
+
+        Raises:
+            pyvips.Error: it is damaged.
+        """
+        height = int.from_bytes(self._content[self._head : self._head + 2], "big")
+        # libvips leaves out what is left of the last rows, and the decoder then their data.
+        whole = min(-(-height // shrink) * shrink, _MOST_ROWS)
+        self._content = self._content[: self._head] + whole.to_bytes(2, "big") + self._content[self._head + 2 :]
+        stream = pyvips.SourceCustom()
+        stream.on_read(self._read)
+        stream.on_seek(self._seek)
+        options = {"shrink": shrink, "access": "sequential", "fail_on": fail_on("jpegload")}
+        image = pyvips.Image.jpegload_source(stream, **options).copy_memory()
+        return image.crop(0, 0, image.width, max(1, height // shrink))
+
+    @property
+    def has_data_left(self) -> bool:
+        """Whether the decoder had all rows before it came to the end of the data."""
+        return not self._asked
+
+    def _read(self, size: int) -> bytes:
+        """Return the next bytes; the last of the data only to a decoder that asks for them."""
+        self._asked |= self._place >= self._last
+        stop = self._last if self._place < self._last else len(self._content)
+        data = self._content[self._place : min(self._place + size, stop)]
+        self._place += len(data)
+        return data
+
+    def _seek(self, offset: int, whence: int) -> int:
+        self._place = (0, self._place, len(self._content))[whence] + offset
+        return self._place

@@ -27,7 +27,7 @@ from tinct.errors import MissingExtraError, OutputError, TinctError, TooLargeErr
 from tinct.files import written_beside
 from tinct.media.image import formats, notes
 from tinct.media.image.cut_short import open_or_complete
-from tinct.media.image.damage import fail_on, found_damage, unnoticed_damage
+from tinct.media.image.damage import WatchedJpeg, fail_on, found_damage, unnoticed_damage
 from tinct.media.image.decoders import REMARK, UnsupportedError
 from tinct.media.image.foreign import named
 from tinct.media.image.metadata import HIGHEST_RESOLUTION, Metadata, for_result, read_metadata
@@ -123,25 +123,25 @@ class Picture:
         """
         shrunk = small_size(self.height, self.width, size=size)
         try:
-            array = self._small(shrunk)
+            array, watched = self._small(shrunk)
         except pyvips.Error as error:
             self._saved(error)
             try:
-                array = self._small(shrunk)
+                array, watched = self._small(shrunk)
             except pyvips.Error as last:
                 raise _unreadable(self.name, last) from last
-        if not self._damage and (damage := unnoticed_damage(self.source, self.loader)):
+        if not self._damage and (damage := unnoticed_damage(self.source, self.loader, watched)):
             self._note(damage)
         return as_unit_rgb(array.reshape(*array.shape[:2], -1))
 
-    def _small(self, shrunk: tuple[int, int]) -> NDArray[Any]:
-        image = self._open(**shrink_on_load(self.loader, max(1.0, self.height / shrunk[0])))
-        turned = orientation_of(image) >= 5
-        height, width = shrunk[::-1] if turned else shrunk
+    def _small(self, shrunk: tuple[int, int]) -> tuple[NDArray[Any], WatchedJpeg | None]:
+        options = shrink_on_load(self.loader, max(1.0, self.height / shrunk[0]))
+        watched = None if self._damage else WatchedJpeg.of(self.source, self.loader)
+        image = self._open(**options) if watched is None else watched.decoded(**options)
+        height, width = shrunk[::-1] if orientation_of(image) >= 5 else shrunk
         pixels = to_srgb(image, name=self.name, negative=self.negative).pixels
         pixels = pixels.resize(width / pixels.width, vscale=height / pixels.height).copy_memory().autorot()
-        array: NDArray[Any] = pixels.numpy()
-        return array
+        return pixels.numpy(), watched
 
     @cached_property
     def metadata(self) -> Metadata:
