@@ -117,6 +117,17 @@ def test_interrupted_it_goes_on_where_it_stopped(bucket: str, album: Path, setti
     assert {name: after[name] for name in before} == before
 
 
+def test_a_bucket_that_is_not_there_is_said_before_any_work_and_never_made(
+    bucket: str, album: Path, settings: PhotoSettings
+) -> None:
+    missing = f"{bucket}-missing"
+    for inputs, output in (([album], f"{missing}/out"), ([f"{missing}/in"], bucket), ([missing], bucket)):
+        with pytest.raises(OutputError, match=f"there is no bucket {missing[5:]}; check its name"):
+            colorize_files(inputs, output=output, settings=settings)
+    assert not file_system(bucket)[0].exists(missing)
+    assert colorize_files([album / "0.jpg"], output=f"{bucket}/new/", settings=settings)[0].status == "colorized"
+
+
 def test_one_end_may_be_here_and_the_other_in_memory(album: Path, tmp_path: Path, settings: PhotoSettings) -> None:
     pytest.importorskip("fsspec")
     plain = replace(settings, compare=False)

@@ -33,6 +33,7 @@ from tinct.media.image.formats import PICTURE_SUFFIXES, WRITABLE
 from tinct.remote import file_system, is_address, is_http
 
 SEND_EVERY = 60.0  # seconds between copies of the manifest that are sent to the bucket
+_BUCKETS = ("s3://", "s3a://", "gs://", "gcs://", "az://", "abfs://")  # of addresses that begin with a bucket's name
 _DATES = ("LastModified", "mtime", "updated", "modified", "last_modified", "created")
 _ODD = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in WRITABLE)  # their results' names need a look inside
 
@@ -131,6 +132,8 @@ class Mirror:
                 Path(self.place(address)).mkdir(parents=True, exist_ok=True)
             else:
                 found = {path: system.info(path)} if system.exists(path) else {}
+            if not found:
+                _check_bucket(system, address, path)
         for name, info in found.items():
             if info.get("type") == "file" and not name.endswith("/"):
                 plain = system._strip_protocol(name).lstrip("/")
@@ -167,7 +170,7 @@ class Mirror:
         address = self.address(path)
         system, name = file_system(address)
         with _told_of(address):
-            system.makedirs(name.rpartition("/")[0], exist_ok=True)
+            _make_folder(system, address, name)
             system.put_file(str(path), name)
             return _facts(system.info(name))
 
@@ -208,7 +211,7 @@ class Mirror:
         address = self.address(manifest)
         system, name = file_system(address)
         with _told_of(address):
-            system.makedirs(name.rpartition("/")[0], exist_ok=True)
+            _make_folder(system, address, name)
             system.put_file(str(whole), name)
         whole.unlink()
 
@@ -290,6 +293,19 @@ def _facts(info: Mapping[str, Any]) -> Facts:
         date = datetime.fromisoformat(date)
     seconds = date.timestamp() if isinstance(date, datetime) else float(date)
     return Facts(int(info.get("size") or 0), round(seconds * 1000) * 1_000_000)
+
+
+def _check_bucket(system: Any, address: str, path: str) -> None:
+    """Raise OutputError where the bucket of an address is not there."""
+    bucket = path.strip("/").partition("/")[0]
+    if address.startswith(_BUCKETS) and not system.exists(bucket):
+        raise OutputError(f"{address}: there is no bucket {bucket}; check its name, make it, or name another")
+
+
+def _make_folder(system: Any, address: str, name: str) -> None:
+    """Make the folder of a file; not in a bucket, which has none, and would be made itself where it is not there."""
+    if not address.startswith(_BUCKETS):
+        system.makedirs(name.rpartition("/")[0], exist_ok=True)
 
 
 @contextmanager
