@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from tinct.learn.doctor.about_data import FINE
 from tinct.learn.doctor.evidence import gradient_findings, heart_lines, unit_findings
-from tinct.learn.doctor.examination import MARGIN, Examination
+from tinct.learn.doctor.examination import Examination
 from tinct.learn.doctor.experiments import knows
 from tinct.learn.doctor.findings import Finding, percent
-from tinct.learn.doctor.plain import CHANCE, SIGNIFICANT, LabelTest, chance_p, interval, paired_p
+from tinct.learn.doctor.plain import CHANCE, MARGIN, SIGNIFICANT, LabelTest, chance_p, interval, paired_p
 from tinct.learn.doctor.probes import Seen
 from tinct.learn.doctor.trials import STEPS
 

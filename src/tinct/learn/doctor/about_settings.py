@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from tinct.learn.doctor.changes import WORTH, ChangeFacts, suspects
 from tinct.learn.doctor.evidence import heart_lines, range_line
-from tinct.learn.doctor.examination import MARGIN, Examination
+from tinct.learn.doctor.examination import Examination
 from tinct.learn.doctor.findings import Finding, percent
-from tinct.learn.doctor.plain import CHANCE, interval
+from tinct.learn.doctor.plain import CHANCE, MARGIN, interval
 from tinct.learn.doctor.trials import Trial
 from tinct.learn.networks.recognizers import NETWORKS
 

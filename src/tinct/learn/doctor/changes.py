@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
-from tinct.learn.doctor.plain import SIGNIFICANT, feature_sets, paired_p
+from tinct.learn.doctor.plain import SIGNIFICANT, feature_sets, named_rightly, paired_p, side_by_side
 from tinct.learn.recognize.augment import Augmentation, augment
-from tinct.learn.recognize.statistics import LOGISTIC, fit_head
 
 NOTHING = Augmentation(flip=False, shift=0.0, brightness=0.0, mixup=0.0)
 # Mixing and moving leave colours and their shapes as they are; these may not.
@@ -76,7 +75,9 @@ def try_changes(
         return []
 
     def facts(name: str, asked: Augmentation) -> ChangeFacts:
-        right = _right(_changed(pixels, split, asked), labels, split, classes)
+        changed = _changed(pixels, split, asked)
+        train, val = (side_by_side(feature_sets(changed[rows])) for rows in (split.train, split.val))
+        right = named_rightly(train, labels[split.train], val, labels[split.val], classes=classes)
         return ChangeFacts(name, float(plain.mean()), float(right.mean()), paired_p(plain, right))
 
     together = facts("all", _only(change, active))
@@ -115,15 +116,3 @@ def _changed(pixels: NDArray[Any], split: Split, change: Augmentation) -> NDArra
             values = np.clip(0.5 + values / 6, 0, 1)
     changed[some] = np.rint(255 * values).astype(np.uint8) if pixels.dtype == np.uint8 else values
     return changed
-
-
-def _right(pixels: NDArray[Any], labels: NDArray[np.intp], split: Split, classes: int) -> NDArray[np.bool_]:
-    """Fit plain statistics to one part and say of each picture of the other whether it is right."""
-    train, val = (plain_features(pixels[each]) for each in (split.train, split.val))
-    head = fit_head(LOGISTIC, train, labels[split.train], classes=classes)
-    return np.asarray(head.logits(val).argmax(axis=1) == labels[split.val])
-
-
-def plain_features(pixels: NDArray[Any]) -> FloatArray:
-    """Put all that is measured of pictures, colours and shapes, side by side: (N, features)."""
-    return np.concatenate([each.values for each in feature_sets(pixels)], axis=1)

@@ -14,12 +14,9 @@ from tinct.data.file_losses import FileFacts
 from tinct.data.labelled import Loaded
 from tinct.learn.doctor.changes import ChangeFacts, Split
 from tinct.learn.doctor.evidence import Evidence, heart_json
-from tinct.learn.doctor.plain import CHANCE, SIGNIFICANT, CurvePoint, LabelTest, chance_p, channel_moments, paired_p
+from tinct.learn.doctor.plain import CHANCE, CurvePoint, LabelTest, chance_p, channel_moments, clearly_better
 from tinct.learn.doctor.probes import ByHeart, Seen
 from tinct.learn.doctor.trials import Setup, Trial
-
-# Below plain statistics by so much, and by more than chance, is falling short; less may be the few steps.
-MARGIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -125,10 +122,7 @@ class Examination:
 
     def falls_short(self, trial: Trial) -> bool:
         """Return whether a short training is clearly worse than plain statistics, or no better than chance."""
-        worse = paired_p(self.reference, trial.right) < SIGNIFICANT
-        if worse and float(self.reference.mean()) - trial.accuracy >= MARGIN:
-            return True
-        return chance_p(trial.right, self.chance) > CHANCE
+        return clearly_better(self.reference, trial.right) or chance_p(trial.right, self.chance) > CHANCE
 
     @property
     def failing(self) -> bool:
@@ -139,8 +133,7 @@ class Examination:
         """Return the trial with one thing changed, if it did clearly better than the training as asked."""
         for trial, _ in self.trials:
             if trial.name == name and self.asked is not None:
-                better = paired_p(trial.right, self.asked.right) < SIGNIFICANT
-                return trial if better and trial.accuracy - self.asked.accuracy >= MARGIN else None
+                return trial if clearly_better(trial.right, self.asked.right) else None
         return None
 
 

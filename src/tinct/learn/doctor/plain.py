@@ -7,7 +7,7 @@ shuffled some hundred times in a second.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tinct.color.features import ArrayFeatures, ColorFeatures
 from tinct.color.inputs import INPUT_SPACES, input_space
 from tinct.color.spaces import FloatArray, rgb_to_lab
-from tinct.learn.recognize.statistics import measure_all
+from tinct.learn.recognize.statistics import LOGISTIC, fit_head, measure_all
 from tinct.runtime.scores import wilson
 
 # Random kernels of 3x3 whose points lie so many pixels apart see so far: 3, 9, 25 and 65 pixels.
@@ -34,6 +34,8 @@ RIDGES = (0.01, 0.1, 1.0)
 # A difference counts as no chance from here on; and as chance while p is above `CHANCE`.
 SIGNIFICANT = 0.01
 CHANCE = 0.05
+# A difference of accuracies below this is not worth a word, whether it is chance or not.
+MARGIN = 0.1
 CURVE_SHARES = (0.25, 0.5, 1.0)
 CURVE_REPEATS = 6
 
@@ -53,15 +55,11 @@ class FeatureSet:
     values: FloatArray
 
 
-def feature_sets(
-    pixels: NDArray[Any], *, seed: int = 0, progress: Callable[[int, int], None] | None = None
-) -> list[FeatureSet]:
+def feature_sets(pixels: NDArray[Any]) -> list[FeatureSet]:
     """Measure pictures in every way.
 
     Args:
         pixels: (N, H, W, 3) sRGB uint8, or (N, H, W, C) float32.
-        seed: of the random kernels.
-        progress: called with (done, total) pictures.
 
     Returns:
         Plain colours (or plain statistics of arrays), shapes of growing size, and the coarse layout.
@@ -69,13 +67,18 @@ def feature_sets(
     picture = pixels.dtype == np.uint8
     plain = ColorFeatures(center=False) if picture else ArrayFeatures(channels=int(pixels.shape[-1]))
     values = rgb_to_lab(pixels.astype(np.float32) / 255) if picture else pixels.astype(np.float32)
-    sets = [FeatureSet("colors", 1, measure_all(pixels, plain, progress=progress))]
+    sets = [FeatureSet("colors", 1, measure_all(pixels, plain))]
     for spacing in SPACINGS:
         extent = 2 * spacing + 1
         if extent <= min(pixels.shape[1:3]):
-            sets.append(FeatureSet(f"shapes of {extent} pixels", extent, _kernel_features(values, spacing, seed)))
+            sets.append(FeatureSet(f"shapes of {extent} pixels", extent, _kernel_features(values, spacing)))
     sets.append(FeatureSet("layout", 0, np.stack([_layout(each) for each in values])))
     return sets
+
+
+def side_by_side(sets: Sequence[FeatureSet]) -> FloatArray:
+    """Return all features of the same pictures in one table, (N, features)."""
+    return np.concatenate([features.values for features in sets], axis=1)
 
 
 def space_sets(pixels: NDArray[np.uint8]) -> list[FeatureSet]:
@@ -95,12 +98,12 @@ def channel_moments(pixels: NDArray[Any], *, color_space: str) -> tuple[FloatArr
     return np.stack(means).astype(np.float32), np.stack(spreads).astype(np.float32)
 
 
-def _kernel_features(values: FloatArray, spacing: int, seed: int) -> FloatArray:
+def _kernel_features(values: FloatArray, spacing: int) -> FloatArray:
     """Compute, for random kernels of sum 0, the share of places where each answers, and how strongly.
 
     Source: Dempster, Petitjean & Webb 2020, "ROCKET" (the share of positive values), here in two dimensions.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
     channels = values.shape[-1]
     kernels = torch.randn(KERNELS, channels, 3, 3, generator=generator)
     # Without their mean they see no plain colour, only how it changes from place to place.
@@ -257,11 +260,44 @@ def paired_p(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return 1.0 if first + second == 0 else float(binomtest(first, first + second, 0.5).pvalue)
 
 
+def clearly_better(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
+    """Return whether the one classifier is ahead by `MARGIN` and by more than chance; arguments as for `paired_p`."""
+    return paired_p(one, other) < SIGNIFICANT and float(one.mean()) - float(other.mean()) >= MARGIN
+
+
 def chance_p(right: NDArray[np.bool_], chance: float) -> float:
     """Return p for being right as often as chance, 0..1, or less."""
     from scipy.stats import binomtest
 
     return float(binomtest(int(right.sum()), len(right), min(max(chance, 0.0), 1.0), alternative="greater").pvalue)
+
+
+def how_it_fails(right: NDArray[np.bool_], chance: float, *, measured_on: str) -> str:
+    """Return how a training falls short, from whether it was right on each of the `measured_on`, in a few words."""
+    if chance_p(np.ones_like(right), chance) > CHANCE:  # even if all were right
+        return f"too few {measured_on} to say whether it learns"
+    return "it learns less than it could" if chance_p(right, chance) <= CHANCE else "it does not learn"
+
+
+def named_rightly(
+    values: FloatArray,
+    labels: NDArray[np.intp],
+    others: FloatArray,
+    truth: NDArray[np.intp],
+    *,
+    classes: int,
+) -> NDArray[np.bool_]:
+    """Fit plain statistics to some pictures, and return of each of others whether they name it rightly.
+
+    Args:
+        values: (N, features) of the pictures to fit to.
+        labels: (N,) theirs.
+        others: (M, features) of the pictures to measure on.
+        truth: (M,) theirs.
+        classes: how many there are.
+    """
+    head = fit_head(LOGISTIC, values, labels, classes=classes)
+    return np.asarray(head.logits(others).argmax(axis=1) == truth)
 
 
 def interval(right: NDArray[np.bool_]) -> tuple[float, float]:
@@ -271,18 +307,16 @@ def interval(right: NDArray[np.bool_]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """The accuracy with so many pictures: its mean over draws, and its standard error."""
+    """The accuracy with a number of pictures: its mean over draws, and its standard error."""
 
     count: int
     accuracy: float
     error: float
 
 
-def learning_curve(
-    values: FloatArray, labels: NDArray[np.intp], *, classes: int, seed: int = 0
-) -> tuple[CurvePoint, ...]:
+def learning_curve(values: FloatArray, labels: NDArray[np.intp], *, classes: int) -> tuple[CurvePoint, ...]:
     """Measure the leave-one-out accuracy with a quarter, half and all of the pictures (N, features)."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     points = []
     for share in CURVE_SHARES:
         accuracies = []

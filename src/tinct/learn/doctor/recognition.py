@@ -26,22 +26,21 @@ from tinct.learn.doctor.examination import Examination, measurements
 from tinct.learn.doctor.experiments import experiment, knows
 from tinct.learn.doctor.findings import Diagnosis, Finding, percent
 from tinct.learn.doctor.plain import (
-    CHANCE,
-    FeatureSet,
-    chance_p,
     check_labels,
     feature_sets,
+    how_it_fails,
     interval,
     learning_curve,
+    named_rightly,
+    side_by_side,
     space_sets,
 )
 from tinct.learn.doctor.trials import STEPS, Setup
 from tinct.learn.recognize.candidates import COLOR_STATISTICS
-from tinct.learn.recognize.statistics import LOGISTIC, fit_head
 
 # More pictures than this are not read: what is looked for shows in a part of them.
 READ = 3000
-# So many of a class, and in all, are trained on in a short training, and measured on.
+# Pictures of a class, and in all, that a short training learns from and is measured on, at most.
 TRAINED, MOST_TRAINED = 200, 800
 MEASURED, MOST_MEASURED = 100, 300
 
@@ -124,7 +123,8 @@ def look_at_data(source: str | Path, setup: Setup, *, tick: Callable[[], None]) 
         spaces = check_labels(space_sets(loaded.pixels[some]), labels[some], classes=classes)
     best = sets[int(np.argmax(test.accuracies))]
     tick()
-    reference = _reference(sets, labels[some], len(split.train), classes)
+    train, val = np.split(side_by_side(sets), [len(split.train)])
+    reference = named_rightly(train, labels[split.train], val, labels[split.val], classes=classes)
     changes: list[ChangeFacts] = []
     if setup.network != COLOR_STATISTICS:
         change = setup.fitting.augmentation
@@ -158,13 +158,6 @@ def _read(source: str | Path, setup: Setup) -> tuple[Loaded, dict[str, int]]:
     if len(labelled.paths) > READ:
         labelled = labelled.part(_some(labelled, READ, np.random.default_rng(setup.fitting.seed)))
     return load(labelled, size=setup.size or common_size(labelled)), counts
-
-
-def _reference(sets: list[FeatureSet], labels: NDArray[np.intp], trained: int, classes: int) -> NDArray[np.bool_]:
-    """Fit all plain statistics to the first so many pictures, and say of each of the others whether it is right."""
-    values = np.concatenate([each.values for each in sets], axis=1)
-    head = fit_head(LOGISTIC, values[:trained], labels[:trained], classes=classes)
-    return np.asarray(head.logits(values[trained:]).argmax(axis=1) == labels[trained:])
 
 
 def _some(labelled: Labelled, count: int, random: np.random.Generator) -> NDArray[np.bool_]:
@@ -226,10 +219,7 @@ def _verdict(examined: Examination, findings: list[Finding]) -> str:
     if not examined.failing:
         plain = f"plain statistics reach {percent(float(examined.reference.mean()))}"
         return f"it learns: {reached}; {plain}"
-    learns = chance_p(examined.asked.right, examined.chance) <= CHANCE
-    start = "it learns less than it could" if learns else "it does not learn"
-    if chance_p(np.ones_like(examined.asked.right), examined.chance) > CHANCE:  # even if all were right
-        start = "too few pictures to say whether it learns"
+    start = how_it_fails(examined.asked.right, examined.chance, measured_on="pictures")
     why = findings[0].title if findings else "and no experiment says why"
     return f"{start}: {reached}; {why}"
 

@@ -19,12 +19,12 @@ from tinct.learn.doctor.probes import Probe, UnitFacts, dead_units
 from tinct.learn.networks.recognizers import NETWORKS
 from tinct.learn.recognize.fit import Fitting, Trained, begin_network, fit_network, make_optimizer
 
-# Steps of a short training: from about so many on, a sound set-up is well above chance on plain colours.
+# Steps of a short training: from about this many on, a sound set-up is well above chance on plain colours.
 STEPS = 100
-# A network that costs more gets fewer: so many floating-point operations take about 15 seconds on two cores.
+# A network that costs more gets fewer: this many floating-point operations take about 15 seconds on two cores.
 WORK = 1.2e12
 FEWEST_STEPS = 20
-# A batch of so many pictures is learned by heart; pictures of a probe for dead units.
+# Pictures of a batch that is learned by heart, and of a probe for dead units.
 BATCH, PROBED = 24, 64
 
 
@@ -157,15 +157,6 @@ class Bench:
             not np.isfinite(logits).all() or not all(map(math.isfinite, trained.losses)),
         )
 
-    def batch(self) -> NDArray[np.intp]:
-        """Choose a small batch to train on that has all classes alike, as far as they go."""
-        truth = self.labels[self.split.train]
-        by_class = [list(np.flatnonzero(truth == each)) for each in range(self.classes)]
-        chosen: list[int] = []
-        while len(chosen) < BATCH and any(by_class):
-            chosen += [int(inside.pop(0)) for inside in by_class if inside and len(chosen) < BATCH]
-        return self.split.train[np.array(chosen, dtype=np.intp)]
-
     def probe(self, setup: Setup) -> tuple[Probe, Callable[[nn.Module], float]]:
         """Make a set-up ready for experiments on one batch: pictures as they are, unmixed and unsmoothed.
 
@@ -173,7 +164,7 @@ class Bench:
             The probe, and what measures the share of its batch that is right.
         """
         plain = replace(setup, fitting=replace(setup.fitting, augmentation=_still(setup.fitting), smoothing=0.0))
-        chosen = self.batch()
+        chosen = self.split.train[batch_of_all(self.labels[self.split.train])]
         first = self.begin(plain)
         values = first.channels(self.pixels[chosen])
         truth = torch.from_numpy(self.labels[chosen].astype(np.int64))
@@ -191,6 +182,15 @@ class Bench:
         return Probe(
             lambda: self.begin(plain).network, loss, optimizer, math.log(self.classes), setup.fitting.clip
         ), right
+
+
+def batch_of_all(labels: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Choose a small batch, as indices of labels (N,), that has all classes alike, as far as they go."""
+    by_class = [list(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    chosen: list[int] = []
+    while len(chosen) < BATCH and any(by_class):
+        chosen += [int(rows.pop(0)) for rows in by_class if rows]
+    return np.array(chosen, dtype=np.intp)
 
 
 def _still(fitting: Fitting) -> Any:
