@@ -17,6 +17,7 @@ from tinct.data.prepare import prepare, prepared_from
 from tinct.data.shards import DATASET_FILE
 from tinct.data.source import open_source, select
 from tinct.errors import DataError, SettingError
+from tinct.files import written_beside
 from tinct.learn.settings import Training
 from tinct.study.cost import machine, versions
 from tinct.study.folder import FORMAT, STUDY_FILE, Asked, Dataset, Record, Study
@@ -116,7 +117,8 @@ def begin_study(
     name = dataset.resolve().name if dataset.parent != folder else f"{folder.name}/dataset"
     data = Dataset(str(dataset), name, asked.data, len(splits["train"]), len(splits["val"]))
     study = Study(folder, _record(recipe, plan, asked, data, splits["train"], before))
-    (folder / "recipe.toml").write_text(recipe.text, encoding="utf-8")
+    with written_beside(folder / "recipe.toml") as beside:
+        beside.write_text(recipe.text, encoding="utf-8")
     study.save()
     return study
 

@@ -12,6 +12,7 @@ import lightning
 from lightning.pytorch.callbacks import ProgressBar
 
 from tinct.errors import SettingError
+from tinct.files import make_folder
 from tinct.learn.export import Export, export
 from tinct.learn.run import Run
 from tinct.learn.settings import Training
@@ -34,7 +35,7 @@ def train_arm(study: Study, arm: Arm, seed: int, show: Progress) -> None:
     begun = (run / "config.json").is_file()
     if begun:
         check_same(run, training)
-    run.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
     meter = _Meter(run / "seconds.json", lambda done, total: show(f"training {arm.name}, seed {seed}", done, total))
     train(training, run, resume=begun, cache=study.path / "cache", progress=lambda: meter)
     curve = study.curve(arm, seed)

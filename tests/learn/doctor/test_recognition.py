@@ -56,7 +56,7 @@ def test_a_good_set_up_has_nothing_to_report(blue):
 
 
 def test_unscaled_input_at_a_high_rate(blue):
-    first = replace(SMALL, fitting=replace(Fitting.as_first_written(learning_rate=0.03), batch_size=16))
+    first = replace(SMALL, fitting=replace(Fitting.as_first_written(), learning_rate=0.03, batch_size=16))
     found = diagnose(blue, first)
     assert found.verdict.startswith("it does not learn")
     assert found.kinds[0] in ("unscaled-input", "rate-high")

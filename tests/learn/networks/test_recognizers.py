@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -145,7 +147,7 @@ def test_default_changes_leave_hue_and_saturation_and_the_others_are_told():
 
 def test_what_one_would_write_first_is_adam_at_one_rate_on_numbers_to_255():
     pixels, labels = plain_pictures(32)
-    fitting = Fitting.as_first_written(epochs=1)
+    fitting = replace(Fitting.as_first_written(), epochs=1)
     fitted = fit_network("small_cnn", pixels, labels, classes=2, color_space="rgb", fitting=fitting)
     assert (fitted.mean, fitted.std) == ([0, 0, 0], [1 / 255] * 3)
     assert fitting.clip is None

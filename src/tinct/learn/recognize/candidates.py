@@ -143,11 +143,14 @@ def fit_candidate(
 
 def features_of(candidate: Candidate, pixels: NDArray[Any]) -> ColorFeatures | ArrayFeatures:
     """Return what measures a candidate's statistics of pictures or arrays like these."""
-    if not candidate.color_space:
+    return statistics_of(candidate.color_space, pixels, cells=STATISTICS_CELLS)
+
+
+def statistics_of(space: str, pixels: NDArray[Any], *, cells: int = 0) -> ColorFeatures | ArrayFeatures:
+    """Return what measures statistics of pictures in a colour space; where that is empty, of arrays like these."""
+    if not space:
         return ArrayFeatures(channels=int(pixels.shape[-1]))
-    return ColorFeatures(
-        space=candidate.color_space, texture=True, cells=STATISTICS_CELLS, longest_edge=STATISTICS_EDGE
-    )
+    return ColorFeatures(space=space, texture=True, cells=cells, longest_edge=STATISTICS_EDGE)
 
 
 @dataclass(frozen=True)

@@ -82,11 +82,11 @@ class Fitting:
             raise SettingError(f"a schedule is one of {', '.join(SCHEDULES)}, an optimizer of {', '.join(OPTIMIZERS)}")
 
     @classmethod
-    def as_first_written(cls, *, epochs: int = 10, learning_rate: float = 1e-2, seed: int = 0) -> Fitting:
+    def as_first_written(cls) -> Fitting:
         """Return the training that one would write first: Adam at one rate on numbers of 0 to 255, and nothing else."""
         return cls(
-            epochs=epochs,
-            learning_rate=learning_rate,
+            epochs=10,
+            learning_rate=1e-2,
             schedule="constant",
             optimizer="adam",
             weight_decay=0.0,
@@ -96,7 +96,6 @@ class Fitting:
             standardize=False,
             scale=255.0,
             augmentation=Augmentation(flip=False, shift=0.0, brightness=0.0, mixup=0.0),
-            seed=seed,
         )
 
 

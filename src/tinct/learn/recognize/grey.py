@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.features import ColorFeatures
 from tinct.color.inputs import COLOR_TESTS
 from tinct.data.labelled import Loaded
-from tinct.learn.recognize.candidates import STATISTICS_EDGE
+from tinct.learn.recognize.candidates import statistics_of
 from tinct.learn.recognize.folds import Fold
-from tinct.learn.recognize.statistics import JOINED, fit_head, measure_all
+from tinct.learn.recognize.statistics import JOINED, fit_head, measure_all, seconds_to_measure
 from tinct.runtime.scores import balanced
 
 GREY_SPACE = "lab"  # grey pictures say the same in every colour space
-TIMED = 8  # pictures by which the time to measure all is estimated
 
 
 def learned_in_grey(loaded: Loaded, folds: list[Fold], *, seed: int = 0, seconds: float | None = None) -> float | None:
@@ -33,14 +29,10 @@ def learned_in_grey(loaded: Loaded, folds: list[Fold], *, seed: int = 0, seconds
     Returns:
         0..1; None where the time was too short.
     """
-    features = ColorFeatures(space=GREY_SPACE, texture=True, longest_edge=STATISTICS_EDGE)
-    grey, labels = COLOR_TESTS["grey"], loaded.labelled.labels
-    began = time.monotonic()
-    measure_all(grey(loaded.pixels[:TIMED]), features)
-    needed = (time.monotonic() - began) / min(TIMED, len(loaded.pixels)) * len(loaded.pixels)
-    if seconds is not None and needed > seconds:
+    features = statistics_of(GREY_SPACE, loaded.pixels)
+    if seconds is not None and seconds_to_measure(loaded.pixels, features) > seconds:
         return None
-    values = measure_all(grey(loaded.pixels), features)
+    values, labels = measure_all(COLOR_TESTS["grey"](loaded.pixels), features), loaded.labelled.labels
     named: list[NDArray[np.intp]] = []
     for fold in folds:
         classes = len(loaded.labelled.classes)

@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.decoding import softmax
-from tinct.color.features import ArrayFeatures, ColorFeatures
 from tinct.color.inputs import PICTURE
 from tinct.color.spaces import FloatArray
 from tinct.data.duplicates import near_duplicates
 from tinct.data.labelled import common_size, find_labelled, load
 from tinct.errors import InputError, OutputError
 from tinct.files import make_folder, written_beside
-from tinct.learn.recognize.candidates import STATISTICS_EDGE, STATISTICS_SPACE
+from tinct.learn.recognize.candidates import STATISTICS_SPACE, statistics_of
 from tinct.learn.recognize.folds import stratified_folds
 from tinct.learn.recognize.statistics import JOINED, fit_head, measure_all
 from tinct.media.image.small import read_small
@@ -90,9 +89,7 @@ def find_wrong_labels(
     labelled = find_labelled(source)
     loaded = load(labelled, size=common_size(labelled), progress=progress)
     labels, classes = loaded.labelled.labels, loaded.labelled.classes
-    features: ColorFeatures | ArrayFeatures = ArrayFeatures(channels=int(loaded.pixels.shape[-1]))
-    if labelled.kind == PICTURE:
-        features = ColorFeatures(space=STATISTICS_SPACE, texture=True, longest_edge=STATISTICS_EDGE)
+    features = statistics_of(STATISTICS_SPACE if labelled.kind == PICTURE else "", loaded.pixels)
     values = measure_all(loaded.pixels, features, progress=progress)
     logits = np.zeros((len(labels), len(classes)), dtype=np.float32)
     for fold in stratified_folds(labels, near_duplicates(loaded.compared), folds=FOLDS, seed=seed):
@@ -127,7 +124,7 @@ def confident_errors(shares: FloatArray, labels: NDArray[np.intp]) -> list[tuple
     """
     classes = shares.shape[1]
     sure = np.array(
-        [shares[labels == each, each].mean() if (labels == each).any() else np.inf for each in range(classes)]
+        [shares[labels == label, label].mean() if (labels == label).any() else np.inf for label in range(classes)]
     )
     confident = np.where(shares >= sure, shares, -1.0)
     named = confident.argmax(axis=1)
@@ -148,8 +145,9 @@ def write_label_report(report: LabelReport, folder: str | Path, *, overwrite: bo
     table = io.StringIO(newline="")
     rows = csv.writer(table)
     rows.writerow(["path", "label", "likely", "share_of_label", "share_of_likely"])
-    for one in report.suspects:
-        rows.writerow([one.path, one.label, one.likely, f"{one.share:.4f}", f"{one.likely_share:.4f}"])
+    for suspect in report.suspects:
+        shares = f"{suspect.share:.4f}", f"{suspect.likely_share:.4f}"
+        rows.writerow([suspect.path, suspect.label, suspect.likely, *shares])
     written = []
     for name, text in ((TABLE, table.getvalue()), (PAGE, _page(report))):
         with written_beside(place / name) as beside:
@@ -160,10 +158,10 @@ def write_label_report(report: LabelReport, folder: str | Path, *, overwrite: bo
 
 def _page(report: LabelReport) -> str:
     cards = "".join(
-        f"<figure>{_thumbnail(one.path)}<figcaption><b>{html.escape(one.label)}</b>, looks like "
-        f"<b>{html.escape(one.likely)}</b> ({100 * one.likely_share:.0f} %)<br>{html.escape(str(one.path))}"
-        "</figcaption></figure>"
-        for one in report.suspects
+        f"<figure>{_thumbnail(suspect.path)}<figcaption><b>{html.escape(suspect.label)}</b>, looks like "
+        f"<b>{html.escape(suspect.likely)}</b> ({100 * suspect.likely_share:.0f} %)<br>"
+        f"{html.escape(str(suspect.path))}</figcaption></figure>"
+        for suspect in report.suspects
     )
     title = f"{len(report.suspects)} of {report.count} labels look wrong"
     return (

@@ -27,6 +27,7 @@ SHARES = ((0.5, 0.5, 0.0), (0.5, 0.25, 0.25), (0.5, 0.0, 0.5))
 # is taken where they do not.
 STRENGTHS = (0.003, 0.03, 0.3)
 STRENGTH = 0.3
+TIMED = 8  # pictures by which the time to measure all is estimated
 TREES = 300  # of a forest
 ROUNDS, ROUNDS_AT_ONCE = 120, 20  # of boosting; the clock is looked at between
 # The largest forest that is worth its file: leaves hold at least one of this many of the pictures.
@@ -144,6 +145,13 @@ def measure_all(
         if progress:
             progress(index + 1, len(pixels))
     return np.stack(rows)
+
+
+def seconds_to_measure(pixels: NDArray[Any], features: ColorFeatures | ArrayFeatures) -> float:
+    """Estimate how long `measure_all` takes, by some of the pictures."""
+    began = time.monotonic()
+    timed = measure_all(pixels[:TIMED], features)
+    return (time.monotonic() - began) / len(timed) * len(pixels)
 
 
 def fit_head(

@@ -19,7 +19,7 @@ from tinct.color.inputs import COLOR_TESTS, PICTURE
 from tinct.color.spaces import FloatArray
 from tinct.data.labelled import Loaded
 from tinct.errors import SettingError
-from tinct.files import written_beside
+from tinct.files import make_folder, written_beside
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, Fitted, features_of, fit_candidate
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.folds import Fold
@@ -31,11 +31,11 @@ from tinct.learn.recognize.statistics import (
     STRENGTHS,
     join_logits,
     measure_all,
+    seconds_to_measure,
 )
 from tinct.runtime.scores import Scores, balanced, fit_temperature, score
 
 COLOR_TESTED = 300  # pictures that are tried in grey and hue-turned, at most
-TIMED = 8  # pictures by which the time to measure all is estimated
 
 
 @dataclass(frozen=True)
@@ -148,10 +148,7 @@ class StatisticsCache:
             return None
         if candidate.color_space not in self.kept:
             features = features_of(candidate, pixels)
-            began = time.monotonic()
-            measure_all(pixels[:TIMED], features)
-            needed = (time.monotonic() - began) / min(TIMED, len(pixels)) * len(pixels)
-            if seconds is not None and needed > seconds:
+            if seconds is not None and (needed := seconds_to_measure(pixels, features)) > seconds:
                 raise SettingError(f"measuring {len(pixels)} pictures would take {needed:.0f} s; give more --time")
             self.kept[candidate.color_space] = measure_all(pixels, features, progress=progress)
         return self.kept[candidate.color_space]
@@ -180,16 +177,17 @@ class StatisticsCache:
         tried = []
         for shares in SHARES:
             chosen = [(part, share) for part, share in zip(there, shares, strict=True) if share]
-            ones = [part for part, _ in chosen if part is not None]
-            if len(ones) < len(chosen):
+            outcomes = [part for part, _ in chosen if part is not None]
+            if len(outcomes) < len(chosen):
                 continue
+            first = outcomes[0]
             join = partial(join_logits, shares=[share for _, share in chosen])
             tried.append(
                 replace(
-                    ones[0],
-                    candidate=replace(candidate, options={**ones[0].candidate.options, "shares": list(shares)}),
-                    logits=join([one.logits for one in ones]),
-                    altered={name: join([one.altered[name] for one in ones]) for name in ones[0].altered},
+                    first,
+                    candidate=replace(candidate, options={**first.candidate.options, "shares": list(shares)}),
+                    logits=join([part.logits for part in outcomes]),
+                    altered={name: join([part.altered[name] for part in outcomes]) for name in first.altered},
                 )
             )
         if not tried:
@@ -243,8 +241,8 @@ def run_trial(
         else:
             tried = [replace(candidate, options={"strength": strength}) for strength in STRENGTHS]
             outcome = min(
-                (measure(one) for one in tried),
-                key=lambda found: found.scores(loaded.labelled.labels, loaded.labelled.classes).log_loss,
+                map(measure, tried),
+                key=lambda outcome: outcome.scores(loaded.labelled.labels, loaded.labelled.classes).log_loss,
             )
     except SettingError as error:
         return unfit(candidate, classes, str(error), seconds=time.monotonic() - began)
@@ -364,7 +362,7 @@ class Notebook:
         Raises:
             OutputError: it cannot be written.
         """
-        self.folder.mkdir(exist_ok=True)
+        make_folder(self.folder)
         facts = {name: getattr(outcome, name) for name in ("folds", "epochs", "seconds", "reason")}
         facts |= {"altered": list(outcome.altered), "options": outcome.candidate.options}
         with written_beside(self._path(candidate, fitting)) as beside, beside.open("wb") as stream:
