@@ -23,7 +23,7 @@ from tinct.files import check_target, make_folder
 from tinct.learn.graph import HALF_FROM, network_graph, store_half, write_model, write_twin
 from tinct.learn.networks.layers import Network
 from tinct.learn.run import Run, finished_epochs
-from tinct.learn.tasks import split_rgb
+from tinct.learn.tasks import split_rgb, unit_rgb
 from tinct.runtime import VIEWS
 from tinct.runtime.modelfile import OUTPUTS, Card, check_model_target
 from tinct.runtime.session import Session
@@ -282,7 +282,7 @@ def _trial_pictures(run: Run, card: Card) -> list[NDArray[np.float32]]:
         for picture in pictures(source, limit=4):
             rows, columns = (side // card.multiple * card.multiple for side in picture.shape[:2])
             if rows and columns:
-                rgb = torch.from_numpy(picture[:rows, :columns]).permute(2, 0, 1)[None].float() / 255
+                rgb = unit_rgb(torch.from_numpy(picture[None, :rows, :columns]))
                 trials.append(split_rgb(rgb, card.space)[0][0, 0].numpy())
     return trials
 

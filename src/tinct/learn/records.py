@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import Callback
 
 from tinct.color.spaces import chroma_space
 from tinct.data.source import Source, pictures
+from tinct.errors import DataError
 from tinct.files import make_folder, written_beside
 from tinct.learn.photo_stream import Crop, cut
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 METRICS = "metrics.csv"
+_SHOWN = 12  # photographs of a sheet
 # Its columns; those that a task does not measure stay empty. `ColorizeTask` says what the accuracies are.
 COLUMNS = (
     "epoch",
@@ -47,12 +49,18 @@ _ACCURACIES = {
 
 
 def epoch_rows(table: Path) -> list[dict[str, str]]:
-    """Read the rows of a metrics.csv, one an epoch; none where there is no such file yet."""
+    """Read the rows of a metrics.csv, one an epoch; none where there is no such file yet.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     try:
         with table.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise DataError(f"{table}: cannot be read ({error.strerror}); train on") from error
 
 
 def last_accuracies(run: Path) -> list[str]:
@@ -65,8 +73,8 @@ def last_accuracies(run: Path) -> list[str]:
     told = []
     for name, words in _ACCURACIES.items():
         shares = [
-            f"{100 * float(rows[-1][f'{split}_{name}']):.1f} % in {what}"
-            for split, what in (("val", "validation"), ("train", "training"))
+            f"{100 * float(rows[-1][f'{split}_{name}']):.1f} % in {where}"
+            for split, where in (("val", "validation"), ("train", "training"))
             if rows and rows[-1].get(f"{split}_{name}")
         ]
         if shares:
@@ -109,10 +117,8 @@ class MetricsTable(Callback):
 class SampleSheets(Callback):
     """Writes `epoch-NNN.png`, one row per photograph: grey, predicted, true."""
 
-    def __init__(
-        self, source: Source, folder: Path, *, multiple: int, count: int = 12, letterbox: bool = False
-    ) -> None:
-        """Choose the first `count` photographs of a source, shown at about 160 pixels, a multiple of `multiple`.
+    def __init__(self, source: Source, folder: Path, *, multiple: int, letterbox: bool = False) -> None:
+        """Choose the first photographs of a source, shown at about 160 pixels, a multiple of `multiple`.
 
         With `letterbox` they are shown whole.
         """
@@ -120,7 +126,7 @@ class SampleSheets(Callback):
         self._folder = folder
         size = multiple * max(1, round(160 / multiple))
         crop = Crop(size, zoom=1.0, random=False, whole=letterbox)
-        cuts = [cut(picture, crop, random.Random(0)) for picture in pictures(source, limit=count)]
+        cuts = [cut(picture, crop, random.Random(0)) for picture in pictures(source, limit=_SHOWN)]
         self._squares, self._masks = [square for square, _ in cuts], [mask for _, mask in cuts] if letterbox else None
 
     def on_validation_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:

@@ -233,6 +233,13 @@ class Training:
         size: float = self.crop * (0.75 if self.letterbox else self.zoom) ** 0.5
         return max(32, round(size / 16) * 16)
 
+    def steps_of_epoch(self, photographs: int, *, processes: int = 1) -> int:
+        """Return the steps of an epoch on a number of photographs, each process having batches of its own."""
+        if self.epoch_steps is not None:
+            return self.epoch_steps
+        count = min(photographs, self.limit or photographs)
+        return max(1, self.augmentation.forms * count // (self.batch_size * processes))
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self)))

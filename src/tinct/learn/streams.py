@@ -18,7 +18,7 @@ from tinct.learn.networks.layers import Network
 from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.photo_stream import Crop, FeatureFile, PhotoStream, Share, loader
 from tinct.learn.settings import AUGMENTATIONS, Augmentation, Training
-from tinct.learn.tasks import split_rgb
+from tinct.learn.tasks import split_rgb, unit_rgb
 
 _BATCH = 16
 
@@ -38,14 +38,6 @@ class Streams(lightning.LightningDataModule):
         self.train_source = train_source
         self.val_source = val_source
         self.features: dict[str, FeatureFile] = {}
-
-    def steps_of_epoch(self, processes: int) -> int:
-        """Return the steps of an epoch of a number of processes, each with batches of its own."""
-        training = self._training
-        if training.epoch_steps is not None:
-            return training.epoch_steps
-        count = min(self.train_source.count, training.limit or self.train_source.count)
-        return max(1, training.augmentation.forms * count // (training.batch_size * processes))
 
     def stored_features(
         self, network: Network, folder: Path, *, seen: int, half: bool, device: torch.device
@@ -182,8 +174,7 @@ def _encoded(
     network.eval().to(device)
     with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=half):
         for batch in loader(stream, workers=0):
-            rgb = batch["rgb"].to(device).permute(0, 3, 1, 2).float().div_(255)
-            luma = split_rgb(rgb, space)[0]
+            luma = split_rgb(unit_rgb(batch["rgb"].to(device)), space)[0]
             features = network.encode(luma.contiguous(memory_format=torch.channels_last)).cpu()
             yield features.to(torch.bfloat16 if half else torch.float32).contiguous()
     network.train(training)

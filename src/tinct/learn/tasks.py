@@ -26,6 +26,11 @@ CHROMA_SCALES = {"yuv": 1.0, "lab": 128.0}
 RIGHT_WITHIN = 10.0
 
 
+def unit_rgb(squares: torch.Tensor) -> torch.Tensor:
+    """Return a batch's squares (N, H, W, 3) uint8 as (N, 3, H, W) sRGB in 0..1."""
+    return squares.permute(0, 3, 1, 2).float().div_(255)
+
+
 def split_rgb(rgb: torch.Tensor, space: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Return luma and chroma of pictures.
 
@@ -249,8 +254,7 @@ class ColorizeTask(lightning.LightningModule):
         return self.network.finish(self.network.decode(features), self.task)
 
     def _pictures(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        rgb = batch["rgb"].permute(0, 3, 1, 2).float().div_(255)
-        return rgb, batch["mask"][:, None].float()
+        return unit_rgb(batch["rgb"]), batch["mask"][:, None].float()
 
     def loss(self, output: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Return the loss of an output for the truth and mask (N, 1, h, w) of the output's size.

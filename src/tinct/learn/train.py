@@ -29,7 +29,7 @@ from tinct.learn.learning_rate import Schedule
 from tinct.learn.networks.layers import Network
 from tinct.learn.photo_stream import FeatureFile
 from tinct.learn.ranks import first_alone, is_follower, joined, of_first, rank
-from tinct.learn.records import MetricsTable, SampleSheets
+from tinct.learn.records import METRICS, MetricsTable, SampleSheets
 from tinct.learn.run import Run, begin_run, finished_epochs, resampled, resume_run, steps_within
 from tinct.learn.settings import Training
 from tinct.learn.streams import Streams
@@ -181,7 +181,7 @@ def _fit(
     training = run.training
     devices = choose_devices(training.devices, nodes=training.nodes)
     device = torch_device(devices.accelerator)
-    steps = streams.steps_of_epoch(devices.processes)
+    steps = training.steps_of_epoch(streams.train_source.count, processes=devices.processes)
     timer = None if training.minutes is None else Timer(timedelta(minutes=training.minutes), verbose=False)
     planned = _planned_steps(checkpoint, steps=steps, epochs=training.epochs)
     task = ColorizeTask(
@@ -214,7 +214,7 @@ def _fit(
         log_every_n_steps=min(50, steps),
         reload_dataloaders_every_n_epochs=1,
         # Lightning draws a bar of its own otherwise.
-        enable_progress_bar=any(isinstance(each, ProgressBar) for each in callbacks),
+        enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
         num_sanity_val_steps=0,
     )
     trainer.fit(task, datamodule=streams, ckpt_path=checkpoint, weights_only=False if checkpoint else None)
@@ -242,7 +242,7 @@ def _callbacks(
     run: Run, val_source: Source, progress: Callable[[], Callback] | None, *, multiple: int, timer: Timer | None
 ) -> list[Callback]:
     """Return what happens at the end of each epoch: row of figures, sheet, average, and last the checkpoint."""
-    callbacks: list[Callback] = [MetricsTable(run.path / "metrics.csv")]
+    callbacks: list[Callback] = [MetricsTable(run.path / METRICS)]
     if timer is not None:
         callbacks.append(timer)
     if val_source.count:

@@ -23,7 +23,7 @@ from tinct.learn.networks.layers import EncoderNetwork, Network
 from tinct.learn.networks.registry import FAMILIES
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
 from tinct.learn.settings import Training
-from tinct.learn.tasks import split_rgb
+from tinct.learn.tasks import split_rgb, unit_rgb
 from tinct.runtime.modelfile import METADATA_KEY, Card, find_model, list_models, read_card
 
 
@@ -69,7 +69,7 @@ def training_luma(training: Training, source: Source) -> Iterator[torch.Tensor]:
     crop = Crop.of(training, "val")
     stream = PhotoStream(source, crop=crop, batch_size=64, seed=training.seed, epoch=0, endless=True)
     for batch in loader(stream, workers=0):
-        yield split_rgb(batch["rgb"].permute(0, 3, 1, 2).float() / 255, training.space)[0]
+        yield split_rgb(unit_rgb(batch["rgb"]), training.space)[0]
 
 
 def read_initial_card(initial: str | Path) -> Card:

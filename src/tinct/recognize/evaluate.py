@@ -18,10 +18,9 @@ from tinct.data.labelled import Labelled, find_labelled
 from tinct.data.pictures import TEST, VAL
 from tinct.errors import DataError, InputError, OutputError
 from tinct.files import check_target, written_beside
-from tinct.recognize.classifier import Classifier, batched
+from tinct.recognize.classifier import BATCH, Classifier, batched
 from tinct.runtime.scores import Scores, balanced, score
 
-BATCH = 32
 # The confusion matrix: pixels of a cell, and characters of a class's name.
 CELL, LONGEST_NAME = 56, 24
 INK, PAPER = (40, 40, 40), (255, 255, 255)

@@ -82,14 +82,14 @@ class ThingModel:
         card: what it says about itself.
     """
 
-    def __init__(self, path: Path = SHIPPED, *, threads: int | None = None) -> None:
+    def __init__(self, path: Path = SHIPPED) -> None:
         """Open it.
 
         Raises:
             ModelError: it cannot be used.
         """
         self.path = path
-        self._graph = open_graph(path, threads=threads or core_count())
+        self._graph = open_graph(path, threads=core_count())
         self.card = card_of(self._graph, path, kind=ThingCard)
 
     def fits(self, see: Callable[[FloatArray], Mapping[str, FloatArray]]) -> bool:

@@ -12,7 +12,6 @@ figures/ tables/        what is in it: PNG and SVG, CSV and JSON
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import random
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from tinct.color.bins import ColorBins
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import Picture, find_pictures
 from tinct.errors import DataError, DivergedError
+from tinct.learn.records import METRICS, epoch_rows
 from tinct.learn.settings import Training
 from tinct.study.measure import EVALUATION_FILE, GREY, MEAN_COLOR, Measured, Summary
 from tinct.study.method import Pixels
@@ -242,14 +242,11 @@ class Study:
 
     def curve(self, arm: Arm, seed: int) -> dict[str, list[float]]:
         """Read a training's metrics.csv: column -> its figures, nan where there is none."""
-        file = self.run(arm, seed) / "metrics.csv"
-        try:
-            with file.open(newline="", encoding="utf-8") as stream:
-                rows = list(csv.DictReader(stream))
-        except OSError as error:
-            raise DataError(f"{file}: cannot be read ({error.strerror}); run the study again") from error
-        names = list(rows[0]) if rows else []
-        return {name: [float(row[name]) if row[name] else float("nan") for row in rows] for name in names}
+        file = self.run(arm, seed) / METRICS
+        rows = epoch_rows(file)
+        if not rows:
+            raise DataError(f"{file}: missing or empty; run the study again")
+        return {name: [float(row[name]) if row[name] else float("nan") for row in rows] for name in rows[0]}
 
     def bins(self) -> ColorBins:
         """Read the bins in which all arms' colours are counted."""

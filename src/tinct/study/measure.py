@@ -22,7 +22,7 @@ from tinct.color.statistics import as_unit_rgb
 from tinct.color.upsample import yuv_colors
 from tinct.data.pictures import Picture, read_pictures
 from tinct.errors import DataError
-from tinct.files import written_beside
+from tinct.files import make_folder, written_beside
 from tinct.study.backbone import Judge
 from tinct.study.method import LONGEST, Measurer, Method, Pixels, measure
 from tinct.study.metrics import Comparison, Truth, compare, summarize
@@ -116,8 +116,7 @@ class Measured:
 
     def save(self, folder: Path) -> None:
         """Write the figures of each picture, and last the summary, which says that all is there."""
-        folder.mkdir(parents=True, exist_ok=True)
-        with written_beside(folder / COMPARISONS_FILE) as partial, partial.open("wb") as file:
+        with written_beside(make_folder(folder) / COMPARISONS_FILE) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **_packed(self.comparisons))  # type: ignore[arg-type]
         summary = Summary(
             name=self.name,
@@ -186,13 +185,13 @@ class Yardstick:
         Raises:
             DataError: a picture cannot be read or measured.
         """
-        counts: list[NDArray[np.float64]] = []
+        shares: list[NDArray[np.float64]] = []
         val = self.pictures["val"]
 
         def counted(luma: Pixels) -> Pixels:
             colors = method.colorize(luma)
-            if len(counts) < len(val):  # validation pictures come first
-                counts.append(self._count(colors))
+            if len(shares) < len(val):  # validation pictures come first
+                shares.append(self._shares(colors))
             return colors
 
         listed = [picture for split in SPLITS for picture in self.pictures[split]]
@@ -208,7 +207,7 @@ class Yardstick:
             comparisons={"val": comparisons[: len(val)], "train": comparisons[len(val) :]},
             groups=[picture.group(self.by) for picture in val] if self.by else [],
             settings=settings,
-            histograms={"predicted": np.mean(counts, axis=0).tolist()},
+            histograms={"predicted": np.mean(shares, axis=0).tolist()},
             backbone=self.judge.describe() if self.judge else None,
         )
 
@@ -221,7 +220,7 @@ class Yardstick:
 
     def truth(self) -> list[float]:
         """Return the share of the true validation pixels in each bin, each picture counting alike."""
-        shares = [self._count(picture.read(longest=LONGEST)) for picture in self.pictures["val"]]
+        shares = [self._shares(picture.read(longest=LONGEST)) for picture in self.pictures["val"]]
         plain: list[float] = np.mean(shares, axis=0).tolist()
         return plain
 
@@ -233,10 +232,15 @@ class Yardstick:
             comparisons.append(compare(Truth.of(rgb), through_bins(rgb, bins)))
         return comparisons
 
-    def _count(self, rgb: Pixels) -> NDArray[np.float64]:
-        chroma = chroma_space(self.bins.space).split(as_unit_rgb(rgb))[1]
-        encoded = self.bins.encode(chroma).reshape(-1)
-        return np.bincount(encoded, minlength=self.bins.count) / max(1, len(encoded))
+    def _shares(self, rgb: Pixels) -> NDArray[np.float64]:
+        counts = count_bins(self.bins, rgb)
+        return np.asarray(counts / counts.sum())
+
+
+def count_bins(bins: ColorBins, rgb: Pixels) -> NDArray[np.float64]:
+    """Count the pixels of sRGB (H, W, 3) uint8 in each bin, (n,)."""
+    chroma = chroma_space(bins.space).split(as_unit_rgb(rgb))[1]
+    return np.bincount(bins.encode(chroma).ravel(), minlength=bins.count).astype(np.float64)
 
 
 def through_bins(rgb: Pixels, bins: ColorBins) -> Pixels:

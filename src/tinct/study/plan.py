@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 
@@ -24,14 +23,6 @@ POINTS, NOTING = 20, 0.2
 _VALIDATED, _EPOCHS_END = 0.35, 2.0
 # A training given in minutes has no end but its time.
 _ENDLESS = 10_000
-NO_AUGMENTATION: dict[str, Any] = {
-    "flip": False,
-    "random_crop": False,
-    "noise": (),
-    "contrast": 0.0,
-    "brightness": 0.0,
-    "sevenfold": False,
-}
 
 
 @dataclass(frozen=True)
@@ -225,15 +216,6 @@ def _seeds(recipe: Recipe, choices: Choices, *, trainings: int) -> tuple[tuple[i
     return seeds[:most], [f"{most} instead of {len(seeds)} seeds"]
 
 
-def steps_of(training: Training, photographs: int) -> int:
-    """Return the steps of a training on a number of photographs; for one given in minutes, more than it will do."""
-    steps = training.epoch_steps
-    if steps is None:
-        shown = training.augmentation.forms * min(photographs, training.limit or photographs)
-        steps = max(1, shown // training.batch_size)
-    return training.epochs * steps
-
-
 @contextmanager
 def _named(recipe: Recipe, arm: str) -> Iterator[None]:
     """Name recipe and arm in what is wrong with a training."""
@@ -247,7 +229,7 @@ def _training(arm: Arm, choices: Choices, *, data: str, train: Sequence[Picture]
     """Turn an arm's settings into a training."""
     settings = dict(arm.settings)
     if settings.pop("augment", True) is False:
-        settings = {**NO_AUGMENTATION, **settings}
+        settings["augmentation"] = "none"
     if isinstance(settings.get("categories"), int):
         settings["categories"] = _largest_categories(train, settings["categories"])
     present = {picture.category for picture in train}
@@ -286,16 +268,17 @@ def _largest_categories(pictures: Sequence[Picture], count: int) -> tuple[str, .
     return tuple(sorted(sizes, key=lambda name: (-sizes[name], name))[:count])
 
 
-def _photographs(training: Training, train: Sequence[Picture]) -> int:
+def _steps(training: Training, train: Sequence[Picture]) -> int:
+    """Count the steps of a training on its share of the pictures; of one given in minutes, more than it will do."""
     kept = sum(1 for picture in train if not training.categories or picture.category in training.categories)
-    return max(1, round(kept * training.subset))
+    return training.epochs * training.steps_of_epoch(max(1, round(kept * training.subset)))
 
 
 def _cut(
     whole: dict[str, Training], budget: Budget, train: Sequence[Picture], val: Sequence[Picture], *, seeds: int
 ) -> dict[str, Training]:
     """Bring trainings within the budget, their steps all by one factor; (arm -> training) in and out."""
-    totals = {name: steps_of(training, _photographs(training, train)) for name, training in whole.items()}
+    totals = {name: _steps(training, train) for name, training in whole.items()}
     longest = max((totals[name] for name, training in whole.items() if training.epochs != _ENDLESS), default=1)
     most = budget.steps
     if budget.shared_steps is not None:
@@ -340,7 +323,7 @@ def _of_steps(training: Training, steps: int, *, points: int) -> Training:
 
 
 def _spaced(training: Training, validated: int) -> Training:
-    """Make epochs longer where their ends, each with a validation of so many photographs, would cost too much."""
+    """Make epochs longer where their ends, each with a validation, would cost too much."""
     steps = training.epochs * (training.epoch_steps or 1)
     cost = _EPOCHS_END + _VALIDATED * validated / training.batch_size
     affordable = max(1, int(NOTING * steps / cost))
@@ -361,7 +344,7 @@ def _averaged(training: Training, train: Sequence[Picture]) -> Training:
     """
     if training.epochs == _ENDLESS:
         return training
-    steps = steps_of(training, _photographs(training, train))
+    steps = _steps(training, train)
     return replace(training, average=min(training.average, round(max(0.0, 1 - 10 / steps), 5)))
 
 
@@ -380,8 +363,7 @@ def _differences(whole: dict[str, Training], cut: dict[str, Training], train: Se
             if cut[name].minutes != before.minutes:
                 notes.append(f"{name}: {cut[name].minutes:g} instead of {before.minutes:g} minutes")
             continue
-        photographs = _photographs(before, train)
-        steps, planned = steps_of(cut[name], photographs), steps_of(before, photographs)
+        steps, planned = _steps(cut[name], train), _steps(before, train)
         if steps != planned:
             length = f"{planned}" if before.minutes is None else f"{before.minutes:g} minutes of"
             notes.append(f"{name}: {steps} instead of {length} steps")

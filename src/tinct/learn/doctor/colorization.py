@@ -40,7 +40,7 @@ from tinct.learn.networks.registry import build
 from tinct.learn.photo_stream import Crop, PhotoStream
 from tinct.learn.run import learn_bins
 from tinct.learn.settings import Training
-from tinct.learn.tasks import Batch, ColorizeTask, shrink, split_rgb
+from tinct.learn.tasks import Batch, ColorizeTask, shrink, split_rgb, unit_rgb
 from tinct.learn.weights import load_start, read_encoder
 from tinct.runtime.modelfile import OUTPUT_CHANNELS
 
@@ -160,7 +160,7 @@ def _measure(
     stream = PhotoStream(source, crop=cropped, batch_size=BATCH, seed=training.seed, epoch=0, endless=True)
     batches = iter(stream)
     fixed, others = next(batches), list(islice(batches, 3))
-    luma = _luma(fixed, training.space)
+    luma, _ = split_rgb(unit_rgb(fixed["rgb"]), training.space)
     steps, _ = steps_for(first, luma, batch_size=BATCH, most=most)
 
     def optimizer(network: nn.Module, rate: float) -> torch.optim.Optimizer:
@@ -219,16 +219,12 @@ def _short_training(
     with torch.no_grad():
         examined.reached = float(torch.stack([_loss(task, network, batch) for batch in others]).mean())
     examined.held_out = _guess(task, others)
-    examined.probed.after = dead_units(network, _luma(others[0], task.space))
-
-
-def _luma(batch: Batch, space: str) -> torch.Tensor:
-    return split_rgb(batch["rgb"].permute(0, 3, 1, 2).float() / 255, space)[0]
+    examined.probed.after = dead_units(network, split_rgb(unit_rgb(others[0]["rgb"]), task.space)[0])
 
 
 def _truth(task: ColorizeTask, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return luma, what is to be learned, and the mask, the latter two of the network's size."""
-    rgb = batch["rgb"].permute(0, 3, 1, 2).float() / 255
+    rgb = unit_rgb(batch["rgb"])
     luma, chroma = split_rgb(rgb, task.space)
     truth, mask = shrink(rgb if task.task == "rgb" else chroma, batch["mask"][:, None].float(), task.network.stride)
     return luma, truth, mask

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tinct.data.findings import FAIR, SERIOUS, Finding
+from tinct.data.findings import SERIOUS, Finding
 
-__all__ = ["FAIR", "SERIOUS", "Diagnosis", "Finding", "in_order", "percent"]
+__all__ = ["SERIOUS", "Diagnosis", "Finding", "in_order", "percent"]
 
 
 @dataclass(frozen=True)

@@ -95,14 +95,6 @@ class Backbone(nn.Module):
             raise SettingError("this backbone has features only and cannot name things; load weights with a classifier")
         return self.classify(self.encode(rgb))
 
-    def probabilities(self, rgb: torch.Tensor) -> torch.Tensor:
-        """Return ImageNet's class probabilities (N, 1000) for pictures (N, 3, H, W) sRGB in 0..1.
-
-        Raises:
-            SettingError: it was built without a classifier.
-        """
-        return torch.softmax(self(rgb).float(), dim=1)
-
     def classify(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits (N, 1000) for the deepest features (N, channels, h, w)."""
         assert self.classifier is not None

@@ -1,7 +1,7 @@
 """Networks that were trained to recognise a thousand things, VGG-16 and SqueezeNet 1.1 among them, and their weights.
 
     backbone, sha256 = load_backbone("vgg16.pth", "vgg16")  # or ("squeezenet_v1.1_fp16.npz", "squeezenet1_1")
-    shares = backbone.probabilities(rgb)  # (N, 1000) of ImageNet's classes, for rgb (N, 3, size, size) sRGB in 0..1
+    logits = backbone(rgb)  # (N, 1000) over ImageNet's classes, for rgb (N, 3, size, size) sRGB in 0..1
     maps = backbone.stages(rgb)  # features at several depths, shallow to deep, each (N, channels, h, w)
     deepest = backbone.encode(rgb)  # the deepest features alone
 

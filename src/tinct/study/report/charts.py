@@ -14,7 +14,7 @@ import numpy as np
 
 from tinct.color.bins import bin_colors
 from tinct.errors import MissingExtraError
-from tinct.files import written_beside
+from tinct.files import make_folder, written_beside
 from tinct.study.compare import METRICS, Spread
 from tinct.study.measure import GREY, MEAN_COLOR
 from tinct.study.report.figures import new_figure, settle_layout
@@ -65,7 +65,7 @@ def draw_charts(results: Results, folder: Path, *, quantisation: list[dict[str, 
     Returns:
         Name -> figure.
     """
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     plots = results.study.record.plots
     charts: dict[str, Chart] = {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.bins import ColorBins, bin_colors
-from tinct.color.spaces import chroma_space
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import DataError
-from tinct.study.measure import leave_grey
+from tinct.study.measure import count_bins, leave_grey
 from tinct.study.method import Pixels, grey_of
 from tinct.study.report.charts import chart_style
 from tinct.study.report.figures import new_figure, save_figure
@@ -44,7 +42,9 @@ def draw_temperatures(
     rows = []
     for done, photograph in enumerate(photographs, start=1):
         luma = grey_of(photograph)
-        made = [each.changed(temperature=degree)(luma) for each in colorizers.values() for degree in temperatures]
+        made = [
+            colorizer.changed(temperature=degree)(luma) for colorizer in colorizers.values() for degree in temperatures
+        ]
         rows.append([leave_grey(luma), *made, photograph])
         if progress:
             progress(done, len(photographs))
@@ -80,11 +80,9 @@ def draw_loss(table: Path, path: Path) -> Path:
     Raises:
         DataError: no epoch is finished.
     """
-    try:
-        with table.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise DataError(f"{table}: cannot be read ({error.strerror}); train on") from error
+    from tinct.learn.records import epoch_rows
+
+    rows = epoch_rows(table)
     if not rows:
         raise DataError(f"{table}: no epoch is finished yet; train on")
     with chart_style():
@@ -125,12 +123,6 @@ def draw_colors(
         _swatches(bottom, bins)
         save_figure(figure, path)
     return path
-
-
-def count_bins(bins: ColorBins, rgb: Pixels) -> NDArray[np.float64]:
-    """Count the pixels of sRGB (H, W, 3) in each bin, (n,)."""
-    chroma = chroma_space(bins.space).split(rgb.astype(np.float32) / 255)[1]
-    return np.bincount(bins.encode(chroma).reshape(-1), minlength=bins.count).astype(np.float64)
 
 
 def _bars(axes: Axes, shares: Mapping[str, NDArray[np.float64]], colors: tuple[str, ...]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from tinct.color.bins import ColorBins
 from tinct.data.pictures import find_pictures
 from tinct.errors import DataError
-from tinct.files import written_beside
+from tinct.files import make_folder, written_beside
 from tinct.learn.run import Run
 from tinct.study.backbone import WHY_ABSENT, WHY_NO_CLASSES
 from tinct.study.compare import JUDGED, METRICS, VERDICTS, Bootstrap, Comparer, Difference, Metric, Spread, spread
@@ -312,7 +312,7 @@ def _interval(figure: Spread) -> dict[str, float]:
 
 def write_tables(tables: dict[str, Table], folder: Path) -> None:
     """Write each table as CSV and as JSON; figures that do not exist are empty there and null here."""
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     for name, rows in tables.items():
         files = folder / f"{name}.json", folder / f"{name}.csv"
         if not rows:  # an earlier report may have had some
