@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tinct.errors import OutputError, TinctError, UnreadableError
-from tinct.files import cache_folder, folder_beside, unfinished_name, walk, written_beside
+from tinct.files import cache_folder, folder_beside, read_json, unfinished_name, walk, written_beside
 
 
 def test_the_target_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -120,3 +120,13 @@ def test_what_can_be_made_again_lies_where_the_system_keeps_such(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert cache_folder() == (None if place is None else Path(place))
+
+
+def test_what_is_no_small_json_is_named(tmp_path: Path) -> None:
+    with (tmp_path / "long.json").open("wb") as file:
+        file.truncate((16 << 20) + 1)
+    for name, why in (("long", "is no JSON.*longer than 16 MB"), ("none", "No such file.*; name a file of hints")):
+        with pytest.raises(UnreadableError, match=why):
+            read_json(tmp_path / f"{name}.json", what="a file of hints")
+    (tmp_path / "list.json").write_text("[1, null]")
+    assert read_json(tmp_path / "list.json", what="a list") == [1, None]

@@ -1,7 +1,8 @@
-"""Files: walking folders, locks, and writing beside the target with a rename into place."""
+"""Files: walking folders, small JSON, locks, and writing beside the target with a rename into place."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from hashlib import sha1
 from pathlib import Path
+from typing import Any
 
 from tinct.errors import OutputError, UnreadableError
 
@@ -20,6 +22,7 @@ except ImportError:  # not on Windows; runs are not kept apart there
 # An unfinished file is called .NAME.tinct-part; one that a killed run left is taken over by the next for that target.
 UNFINISHED = ".tinct-part"
 _LONGEST_NAME = 255  # bytes, on the file systems in use
+_LONGEST_JSON = 16 << 20  # bytes; a file that is longer is something else
 
 
 def walk(
@@ -77,6 +80,28 @@ def cache_folder() -> Path | None:
     except RuntimeError:  # nobody's home
         return None
     return place / "tinct" if place.is_absolute() else None
+
+
+def read_json(path: Path, *, what: str) -> Any:
+    """Read a JSON file that a person named.
+
+    Args:
+        path: the file, of 16 MB at most.
+        what: it should be, as `a file of hints`.
+
+    Raises:
+        UnreadableError: it cannot be read, is longer, or is no JSON.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LONGEST_JSON + 1)
+        if len(content) > _LONGEST_JSON:
+            raise ValueError("it is longer than 16 MB")
+        return json.loads(content)
+    except OSError as error:
+        raise UnreadableError(f"{path}: cannot be read ({error.strerror}); name {what}") from error
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(f"{path}: is no JSON ({' '.join(str(error).split())}); mend it") from error
 
 
 def make_folder(folder: str | Path) -> Path:

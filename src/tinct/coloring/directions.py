@@ -10,7 +10,6 @@ without it the shot goes up to the next one. What is null is as for the whole fi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -18,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from tinct.color.decoding import check_decoding
-from tinct.errors import InputError, SettingError, UnreadableError
+from tinct.errors import InputError, SettingError
+from tinct.files import read_json
 
-# A file that is longer than this is something else.
-_LONGEST_FILE = 16 << 20
 _NUMBERS = ("temperature", "caution", "saturation")
 _KNOWN = ("frame", "end", "seconds", *_NUMBERS, "reference", "keep")
 
@@ -105,14 +103,7 @@ def load_shots(path: str | Path) -> tuple[ShotSettings, ...]:
 
 
 def _entries(place: Path) -> list[Any]:
-    try:
-        if place.stat().st_size > _LONGEST_FILE:
-            raise ValueError("it is longer than 16 MB")
-        value = json.loads(place.read_bytes())
-    except OSError as error:
-        raise UnreadableError(f"{place}: cannot be read ({error.strerror}); name a file of shots") from error
-    except (ValueError, RecursionError) as error:
-        raise UnreadableError(f"{place}: is no JSON ({' '.join(str(error).split())}); mend it") from error
+    value = read_json(place, what="a file of shots")
     entries = value.get("shots") if isinstance(value, dict) else value
     if not isinstance(entries, list) or not entries:
         raise InputError(f"{place}: holds no shots; tinct video FILM --list-shots --json writes how it must look")

@@ -6,7 +6,6 @@ cent of width and height. Brightness is the picture's own: of a hint's colour th
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +16,11 @@ import numpy as np
 import pyvips
 
 from tinct.errors import InputError, MissingExtraError, SettingError, UnreadableError
+from tinct.files import read_json
 from tinct.media.image.opening import open_image
 
 # A painted layer is read in this many cells along its longer edge; colours are coarser.
 PAINTED_CELLS = 512
-# A JSON file of hints that is larger than this is something else.
-_LONGEST_FILE = 16 << 20
 # What a hint on the command line looks like, for messages.
 _FORM = "X,Y=#RRGGBB or X%,Y%=#RRGGBB, such as 120,340=#b03020 or 25%,60%=#b03020"
 
@@ -190,7 +188,7 @@ def load_hints(path: str | Path) -> list[Hint]:
     """
     place = Path(path)
     if place.suffix.lower() == ".json":
-        return hints_from_json(_json_of(place), name=str(place))
+        return hints_from_json(read_json(place, what="a file of hints"), name=str(place))
     return _painted(place)
 
 
@@ -257,7 +255,7 @@ def load_film_hints(path: str | Path) -> tuple[FilmHint, ...]:
     place = Path(path)
     if place.suffix.lower() != ".json":
         raise InputError(f"{place}: hints for a film are a .json file, since each says its frame or time")
-    entries = _entries(_json_of(place), str(place))
+    entries = _entries(read_json(place, what="a file of hints"), str(place))
     plain = hints_from_json(entries, name=str(place), extra=("frame", "time"))
     hints = []
     for number, (hint, entry) in enumerate(zip(plain, entries, strict=True), start=1):
@@ -329,19 +327,6 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{value!r} is no number")
     return float(value)
-
-
-def _json_of(path: Path) -> Any:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_LONGEST_FILE + 1)
-        if len(content) > _LONGEST_FILE:
-            raise ValueError("it is longer than 16 MB")
-        return json.loads(content)
-    except OSError as error:
-        raise UnreadableError(f"{path}: cannot be read ({error.strerror}); name a file of hints") from error
-    except (ValueError, RecursionError) as error:
-        raise UnreadableError(f"{path}: is no JSON ({' '.join(str(error).split())}); mend it") from error
 
 
 def _painted(path: Path) -> list[Hint]:
