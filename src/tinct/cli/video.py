@@ -165,9 +165,10 @@ def _colorize_many(
     engine: Engine,
     as_json: bool,
 ) -> None:
-    from tinct.coloring.film.folder import count_unseen
     from tinct.coloring.film.many import colorize_videos
     from tinct.coloring.film.row import FilmRow
+    from tinct.coloring.photo.plan import count_unseen
+    from tinct.media.video import FILM_SUFFIXES
 
     with progress_of_steps("Colorizing") as show:
 
@@ -192,7 +193,7 @@ def _colorize_many(
             on_frame=lambda film, done, of: show(harmless(film.name), done, of),
         )
     if not as_json and (len(rows) > 1 or rows[0].status != "colorized"):
-        files, folders = count_unseen(source, recursive=recursive)
+        files, folders = count_unseen([source], recursive=recursive, suffixes=FILM_SUFFIXES)
         print_sum(rows, files=files, folders=folders)
     exit_by(rows)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tinct.coloring.photo.manifest import Manifest, Run, look
-from tinct.coloring.photo.plan import RESULT, Job
+from tinct.coloring.photo.plan import RESULT, Job, claim, closed_folder
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import SettingError, TinctError, UnreadableError
 from tinct.files import walk
@@ -69,22 +68,7 @@ def find_films(source: str | Path, output: str | Path | None, *, recursive: bool
         remedy = "" if recursive else "; to look into subfolders, add --recursive"
         raise UnreadableError(f"{source}: no films in this folder{remedy}")
     jobs = [Job(path, None) for path in films]
-    for error in closed:
-        message = f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions"
-        jobs.append(Job(Path(str(error.filename)), None, "failed", message))
-    return jobs
-
-
-def count_unseen(source: str | Path, *, recursive: bool) -> tuple[int, int]:
-    """Count the files of a folder that are no films by their names, and the subfolders that are not looked into."""
-    files = folders = 0
-    for _, inside, names in os.walk(source):
-        inside[:] = [name for name in inside if not name.startswith(".")]
-        files += sum(not name.startswith(".") and Path(name).suffix.lower() not in FILM_SUFFIXES for name in names)
-        if not recursive:
-            folders += len(inside)
-            break
-    return files, folders
+    return [*jobs, *map(closed_folder, closed)]
 
 
 def with_targets(
@@ -110,13 +94,10 @@ def with_targets(
         except TinctError as error:
             yield Job(path, None, "failed", str(error))
             continue
-        key = os.path.normcase(os.path.abspath(target))  # noqa: PTH100 - links are not followed
-        if key in taken:
-            both = f"{taken[key]} and {path} would both become {target}"
-            yield Job(path, target, "failed", f"{both}; rename one, or colorize them apart")
-            continue
-        taken[key] = path
-        yield FilmJob(path, target, film=film)
+        if clash := claim(target, path, taken):
+            yield Job(path, target, "failed", clash)
+        else:
+            yield FilmJob(path, target, film=film)
 
 
 def _opened(path: Path, source: Path, output: Path | None, settings: VideoSettings) -> tuple[Film, Path]:

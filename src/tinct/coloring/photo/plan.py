@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -93,9 +93,9 @@ def plan_jobs(
             fail(Path(given), str(error))
         except OSError as error:
             fail(Path(given), f"{given}: {error.strerror or error}")
-    for failure in closed:
-        message = f"{failure.filename}: the folder cannot be read ({failure.strerror}); check its permissions"
-        fail(Path(str(failure.filename)), message)
+    for error in closed:
+        job = closed_folder(error)
+        jobs.setdefault(_key(job.source), job)
     named = {_key(Path(given)) for given in inputs}
     return _checked_targets(_without_own_results(list(jobs.values()), named))
 
@@ -105,11 +105,24 @@ def results_folder(inputs: Sequence[str | Path], output: str | Path | None) -> P
     return None if output is None or _is_one_picture(inputs) else Path(output)
 
 
-def count_unseen(inputs: Sequence[str | Path], *, recursive: bool = False) -> tuple[int, int]:
-    """Count what `plan_jobs` passes over in the folders among the inputs, hidden things apart.
+def closed_folder(error: OSError) -> Job:
+    """Return the failed job that stands for a folder that cannot be read."""
+    message = f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions"
+    return Job(Path(str(error.filename)), None, "failed", message)
+
+
+def count_unseen(
+    inputs: Sequence[str | Path], *, recursive: bool = False, suffixes: Collection[str] = formats.PICTURE_SUFFIXES
+) -> tuple[int, int]:
+    """Count what is passed over in the folders among the inputs, hidden things apart.
+
+    Args:
+        inputs: files, folders and patterns.
+        recursive: whether subfolders are looked into.
+        suffixes: of what is looked for, in lower case.
 
     Returns:
-        The files that have no picture's ending or are pipes and the like, and the subfolders that are not looked into.
+        The files that have no such ending or are pipes and the like, and the subfolders that are not looked into.
     """
     others: set[str] = set()
     closed: set[str] = set()
@@ -121,7 +134,9 @@ def count_unseen(inputs: Sequence[str | Path], *, recursive: bool = False) -> tu
                 folders.clear()
             paths = [Path(place, name) for name in names if not name.startswith(".")]
             others.update(
-                _key(path) for path in paths if not _is_picture(path) or (path.exists() and not path.is_file())
+                _key(path)
+                for path in paths
+                if path.suffix.lower() not in suffixes or (path.exists() and not path.is_file())
             )
     return len(others), len(closed)
 
@@ -238,16 +253,21 @@ def _checked_targets(jobs: Sequence[Job]) -> list[Job]:
     checked = []
     for job in jobs:
         if job.target is not None and not job.status:
-            key = _key(job.target)
-            if key == _key(job.source):
+            if _key(job.target) == _key(job.source):
                 raise SettingError(f"{job.source} would be replaced by its own result; name another output")
-            if key in taken:
-                both = f"{taken[key]} and {job.source} would both become {job.target}"
-                job = replace(job, status="failed", message=f"{both}; rename one, or colorize them apart")
-            else:
-                taken[key] = job.source
+            if clash := claim(job.target, job.source, taken):
+                job = replace(job, status="failed", message=clash)
         checked.append(job)
     return checked
+
+
+def claim(target: Path, source: Path, taken: dict[str, Path]) -> str:
+    """Note that a file is the result of a picture or film; return what is wrong where it is an earlier one's."""
+    key = _key(target)
+    if key in taken:
+        return f"{taken[key]} and {source} would both become {target}; rename one, or colorize them apart"
+    taken[key] = source
+    return ""
 
 
 def _key(path: Path) -> str:
