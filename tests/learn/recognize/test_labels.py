@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from tinct.cli import build
 from tinct.errors import OutputError
 from tinct.learn.recognize import labels
-from tinct.learn.recognize.labels import confident_errors, find_wrong_labels, write_label_report
+from tinct.learn.recognize.labels import confident_errors, find_wrong_labels
+from tinct.study.report.label_page import write_label_report
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,8 @@ def labels(
     another class as they are of that class's own pictures (confident learning). Look at them: some are merely unusual.
     """
     require_learn("looking for wrong labels")
-    from tinct.learn.recognize.labels import find_wrong_labels, write_label_report
+    from tinct.learn.recognize.labels import find_wrong_labels
+    from tinct.study.report.label_page import write_label_report
 
     with progress("Judging") as advance:
         report = find_wrong_labels(folder, seed=seed, progress=advance)

@@ -93,8 +93,8 @@ def plan_jobs(
             fail(Path(given), str(error))
         except OSError as error:
             fail(Path(given), f"{given}: {error.strerror or error}")
-    for error in closed:
-        job = closed_folder(error)
+    for failure in closed:
+        job = closed_folder(failure)
         jobs.setdefault(_key(job.source), job)
     named = {_key(Path(given)) for given in inputs}
     return _checked_targets(_without_own_results(list(jobs.values()), named))

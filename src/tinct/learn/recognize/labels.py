@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import csv
-import html
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,17 +14,12 @@ from tinct.color.inputs import PICTURE
 from tinct.color.spaces import FloatArray
 from tinct.data.duplicates import near_duplicates
 from tinct.data.labelled import common_size, find_labelled, load
-from tinct.errors import InputError, OutputError
-from tinct.files import make_folder, written_beside
 from tinct.learn.recognize.candidates import STATISTICS_SPACE, statistics_of
 from tinct.learn.recognize.folds import stratified_folds
 from tinct.learn.recognize.statistics import JOINED, fit_head, measure_all
-from tinct.media.image.small import read_small
 from tinct.runtime.scores import fit_temperature
 
 FOLDS = 5
-THUMBNAIL = 160  # pixels; the longer edge
-TABLE, PAGE = "labels.csv", "labels.html"
 
 
 @dataclass(frozen=True)
@@ -131,54 +121,3 @@ def confident_errors(shares: FloatArray, labels: NDArray[np.intp]) -> list[tuple
     rows = np.flatnonzero((confident.max(axis=1) >= 0) & (named != labels))
     margins = shares[rows, labels[rows]] - shares[rows, named[rows]]
     return [(int(row), int(named[row])) for row in rows[np.argsort(margins, kind="stable")]]
-
-
-def write_label_report(report: LabelReport, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
-    """Write labels.csv and labels.html, a page with a thumbnail of each, which needs nothing beside it.
-
-    Raises:
-        OutputError: they are there already, or cannot be written.
-    """
-    place = make_folder(folder)
-    if not overwrite and (there := [name for name in (TABLE, PAGE) if (place / name).exists()]):
-        raise OutputError(f"{place / there[0]}: is there already; give another folder, or --overwrite")
-    table = io.StringIO(newline="")
-    rows = csv.writer(table)
-    rows.writerow(["path", "label", "likely", "share_of_label", "share_of_likely"])
-    for suspect in report.suspects:
-        shares = f"{suspect.share:.4f}", f"{suspect.likely_share:.4f}"
-        rows.writerow([suspect.path, suspect.label, suspect.likely, *shares])
-    written = []
-    for name, text in ((TABLE, table.getvalue()), (PAGE, _page(report))):
-        with written_beside(place / name) as beside:
-            beside.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-        written.append(place / name)
-    return written
-
-
-def _page(report: LabelReport) -> str:
-    cards = "".join(
-        f"<figure>{_thumbnail(suspect.path)}<figcaption><b>{html.escape(suspect.label)}</b>, looks like "
-        f"<b>{html.escape(suspect.likely)}</b> ({100 * suspect.likely_share:.0f} %)<br>"
-        f"{html.escape(str(suspect.path))}</figcaption></figure>"
-        for suspect in report.suspects
-    )
-    title = f"{len(report.suspects)} of {report.count} labels look wrong"
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>body{{font:15px/1.4 '
-        "system-ui,sans-serif;margin:2rem}main{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;width:180px;"
-        "overflow-wrap:anywhere}img{max-width:160px;image-rendering:auto;border:1px solid #8888}</style>"
-        f"<h1>{title}</h1><p>Judged by statistics that had not seen the picture; they name "
-        f"{100 * report.accuracy:.1f} % as labelled, naming the largest class would {100 * report.chance:.1f} %.</p>"
-        f"<main>{cards}</main></html>\n"
-    )
-
-
-def _thumbnail(path: Path) -> str:
-    """Return a picture as an element of a page; nothing for an array."""
-    try:
-        rgb = read_small(path.read_bytes(), longest=THUMBNAIL, name=str(path))
-    except (InputError, OSError):
-        return ""
-    done, content = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(content.tobytes()).decode()}">' if done else ""
