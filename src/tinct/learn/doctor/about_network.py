@@ -75,7 +75,7 @@ def _heart(examined: Examination) -> Iterator[Finding]:
     if not examined.failing or not examined.probed.hearts or knows(examined.probed.hearts[0]):
         return
     # Pictures that are alike for all that can be seen, or were made so, cannot be learned by heart by anything.
-    if not examined.telling or any(each.destroys and each.name == "per_image" for each in examined.changes):
+    if not examined.telling or any(change.destroys and change.name == "per_image" for change in examined.changes):
         return
     if examined.wider is not None and knows(examined.wider):
         yield Finding(

@@ -34,18 +34,18 @@ def settings_findings(examined: Examination) -> Iterator[Finding]:
 
 def _changes(examined: Examination) -> Iterator[Finding]:
     helped = examined.helps("augmentation")
-    proven = helped is not None or any(each.destroys for each in examined.changes)
+    proven = helped is not None or any(change.destroys for change in examined.changes)
     if not proven and not _likely(examined):
         return
     blamed = suspects(examined.changes, examined.setup.fitting.augmentation)
-    guilty = [each for each in examined.changes[1:] if each.name in blamed] or examined.changes[:1]
+    guilty = [change for change in examined.changes[1:] if change.name in blamed] or examined.changes[:1]
     what = [CHANGES[name] for name in blamed] or ["what is done to the pictures"]
 
-    def line(each: ChangeFacts) -> str:
-        return f"{CHANGES[each.name]}: plain statistics fall from {percent(each.before)} to {percent(each.after)}"
+    def line(change: ChangeFacts) -> str:
+        return f"{CHANGES[change.name]}: plain statistics fall from {percent(change.before)} to {percent(change.after)}"
 
-    evidence = [f"{line(each)} (p = {each.p:.2g})" for each in guilty]
-    if examined.changes[0] not in guilty and not any(each.destroys for each in guilty):
+    evidence = [f"{line(change)} (p = {change.p:.2g})" for change in guilty]
+    if examined.changes[0] not in guilty and not any(change.destroys for change in guilty):
         evidence.append(line(examined.changes[0]))
     together = examined.helps("all of these") if blamed else None
     if helped is not None:
@@ -66,7 +66,7 @@ def _likely(examined: Examination) -> bool:
     """Whether a training that fails changes colours, at some cost that is measured on too few pictures for a proof."""
     if not examined.failing or not examined.setup.fitting.augmentation.destroys_color:
         return False
-    return any(each.before - each.after >= WORTH and each.p < CHANCE for each in examined.changes)
+    return any(change.before - change.after >= WORTH and change.p < CHANCE for change in examined.changes)
 
 
 def _gain(examined: Examination, trial: Trial, how: str) -> str:
@@ -82,16 +82,16 @@ def _gain(examined: Examination, trial: Trial, how: str) -> str:
 def _input(examined: Examination) -> Iterator[Finding]:
     if examined.setup.fitting.standardize or not examined.channels:
         return
-    sizes = [each.size for each in examined.channels]
-    strongest = max(examined.channels, key=lambda each: each.ratio)
+    sizes = [channel.size for channel in examined.channels]
+    strongest = max(examined.channels, key=lambda channel: channel.ratio)
     unscaled = max(sizes) > LARGEST_INPUT or max(sizes) < SMALLEST_INPUT
     if not unscaled and strongest.ratio >= FAINT:
         return
-    best = max(examined.others, key=lambda each: each.ratio)
+    best = max(examined.others, key=lambda channel: channel.ratio)
     evidence = [
-        f"{each.name}: mean {each.mean:.4g}, spread {each.spread:.3g}; the classes' means are {each.signal:.2g} apart: "
-        f"{percent(each.ratio)} of what the network gets"
-        for each in examined.channels[:4]
+        f"{channel.name}: mean {channel.mean:.4g}, spread {channel.spread:.3g}; the classes' means are "
+        f"{channel.signal:.2g} apart: {percent(channel.ratio)} of what the network gets"
+        for channel in examined.channels[:4]
     ]
     evidence.append(
         f"standardised, {strongest.name} would have {percent(strongest.signal / max(strongest.spread, 1e-9))}"
@@ -113,7 +113,7 @@ def _input(examined: Examination) -> Iterator[Finding]:
         if unscaled
         else "the classes differ by next to nothing beside the input's mean",
         evidence,
-        "standardise each channel by the training pictures (tinct's default: leave --no-standardize and --scale away)",
+        "standardise each channel by the training pictures (tinct's default: leave --no-standardize and --scale out)",
         sure=alone is not None or together is not None,
     )
 
@@ -139,7 +139,7 @@ def _rate(examined: Examination) -> Iterator[Finding]:
     elif together is not None:
         evidence.append(_gain(examined, together, "with this and all else that was changed"))
     if helped is None and together is not None:  # the rate that did well together with the other changes
-        other = next(each.fitting.learning_rate for trial, each in examined.trials if trial is together)
+        other = next(setup.fitting.learning_rate for trial, setup in examined.trials if trial is together)
     good = f"use --lr {other:.1g}" if other is not None else f"use a rate well below {asked:g}"
     usual = examined.setup.network in NETWORKS and NETWORKS[examined.setup.network].learning_rate == asked
     yield Finding(
@@ -160,7 +160,7 @@ def _space(examined: Examination) -> Iterator[Finding]:
         return
     # Where something else helps as much, the space is not what is wrong.
     others = [examined.helps(name) for name in ("augmentation", "standardised", "rate")]
-    if any(each is not None and each.accuracy >= helped.accuracy - MARGIN for each in others):
+    if any(trial is not None and trial.accuracy >= helped.accuracy - MARGIN for trial in others):
         return
     named = dict(zip(examined.spaces.names, examined.spaces.accuracies, strict=True))
     evidence = [f"means and spreads in {name}: {percent(value)}" for name, value in named.items()]

@@ -132,10 +132,10 @@ def examine_with_data(training: Training, *, progress: Callable[[int, int], None
     many = any(len(pictures) > LOOKED_AT for pictures in find_splits(training.data).values())
     report = inspect_data(training.data, limit=LOOKED_AT if many else None, seed=training.seed)
     warnings = [
-        each
-        for each in report.warnings
+        warning
+        for warning in report.warnings
         # What says nothing of a training is left to `tinct data`.
-        if each.kind not in ("squeezed", "rare-bins", "foreign-bins")
+        if warning.kind not in ("squeezed", "rare-bins", "foreign-bins")
     ]
     return replace(examined, findings=in_order([*examined.findings, *warnings]))
 
@@ -164,7 +164,9 @@ def _measure(
     steps, _ = steps_for(first, luma, batch_size=BATCH, most=most)
 
     def optimizer(network: nn.Module, rate: float) -> torch.optim.Optimizer:
-        return torch.optim.AdamW([each for each in network.parameters() if each.requires_grad], lr=rate, weight_decay=0)
+        return torch.optim.AdamW(
+            [weight for weight in network.parameters() if weight.requires_grad], lr=rate, weight_decay=0
+        )
 
     def loss(network: nn.Module) -> torch.Tensor:
         return _loss(task, network, fixed)

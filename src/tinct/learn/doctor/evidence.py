@@ -72,10 +72,10 @@ class Evidence:
         """Return plain values; losses that are no numbers are None."""
         return {
             "range": asdict(self.range) if self.range else None,
-            "by_heart": [heart_json(each) for each in self.hearts],
-            "layers": [{**asdict(each), "ratio": each.ratio} for each in self.layers],
-            "units_before": [asdict(each) for each in self.before],
-            "units_after": [asdict(each) for each in self.after],
+            "by_heart": [heart_json(heart) for heart in self.hearts],
+            "layers": [{**asdict(layer), "ratio": layer.ratio} for layer in self.layers],
+            "units_before": [asdict(relu) for relu in self.before],
+            "units_after": [asdict(relu) for relu in self.after],
         }
 
 
@@ -161,19 +161,19 @@ def unit_findings(evidence: Evidence, *, failing: bool, learns: bool, remedy: st
             "dead-network",
             95,
             f"the network is dead before the first step: {born[0].name} gives 0 for every picture",
-            [f"{each.name}: {percent(each.dead)} of {each.units} units never answer" for each in evidence.before],
+            [f"{relu.name}: {percent(relu.dead)} of {relu.units} units never answer" for relu in evidence.before],
             "look at how its weights and biases start (He et al. 2015), and at the size of its input",
         )
         return
-    worst = max(evidence.after, key=lambda each: each.dead, default=None)
+    worst = max(evidence.after, key=lambda relu: relu.dead, default=None)
     if worst is None or worst.dead < CRIPPLED or not failing:
         return
-    before = {each.name: each for each in evidence.before}
+    before = {relu.name: relu for relu in evidence.before}
     lines = [
-        f"{each.name}: {percent(each.dead)} of {each.units} units never answer any more, "
-        f"{percent(before[each.name].dead)} before the first step"
-        for each in evidence.after
-        if each.name in before
+        f"{relu.name}: {percent(relu.dead)} of {relu.units} units never answer any more, "
+        f"{percent(before[relu.name].dead)} before the first step"
+        for relu in evidence.after
+        if relu.name in before
     ]
     yield Finding(
         "dead-units",
@@ -188,13 +188,13 @@ def gradient_findings(evidence: Evidence, *, failing: bool) -> Iterator[Finding]
     """Judge the gradients of a training that is failing; those of a dead network say nothing."""
     if not failing or born_dead(evidence.before):
         return
-    ratios = [each.ratio for each in evidence.layers]
+    ratios = [layer.ratio for layer in evidence.layers]
     lines = [
-        f"{each.name}: gradient {each.gradient:.2g}, weights {each.weights:.2g}: {each.ratio:.2g}"
-        for each in evidence.layers
+        f"{layer.name}: gradient {layer.gradient:.2g}, weights {layer.weights:.2g}: {layer.ratio:.2g}"
+        for layer in evidence.layers
     ]
     if explode(evidence.layers):
-        highest = max((each for each in ratios if not math.isnan(each)), default=math.nan)
+        highest = max((ratio for ratio in ratios if not math.isnan(ratio)), default=math.nan)
         yield Finding(
             "exploding-gradients",
             55,

@@ -158,7 +158,7 @@ def _moments(examined: Examination, space: str) -> list[ChannelFacts]:
     names = input_space(space).channels if space else [f"channel {index + 1}" for index in range(means.shape[1])]
     middle = means.mean(axis=0)
     spread = np.sqrt((spreads.astype(np.float64) ** 2 + (means - middle) ** 2).mean(axis=0))
-    by_class = np.stack([means[labels == each].mean(axis=0) for each in np.unique(labels)])
+    by_class = np.stack([means[labels == label].mean(axis=0) for label in np.unique(labels)])
     signal = by_class.std(axis=0)
     return [ChannelFacts(*row) for row in zip(names, middle.tolist(), spread.tolist(), signal.tolist(), strict=True)]
 
@@ -177,16 +177,14 @@ def measurements(examined: Examination) -> dict[str, Any]:
         "files": asdict(examined.files) if examined.files else None,
         "labels": examined.test.to_json(),
         "spaces": examined.spaces.to_json() if examined.spaces else None,
-        "curve": [asdict(each) for each in examined.curve],
+        "curve": [asdict(point) for point in examined.curve],
         "reference": float(examined.reference.mean()),
-        "changes": [asdict(each) for each in examined.changes],
-        "channels": [{**asdict(each), "ratio": each.ratio} for each in examined.channels],
-        "other_channels": [{**asdict(each), "ratio": each.ratio} for each in examined.others],
+        "changes": [asdict(change) for change in examined.changes],
+        "channels": [{**asdict(channel), "ratio": channel.ratio} for channel in examined.channels],
+        "other_channels": [{**asdict(channel), "ratio": channel.ratio} for channel in examined.others],
         "steps": examined.steps,
         **probed,
         "by_heart": [*probed["by_heart"], *([heart_json(examined.wider)] if examined.wider else [])],
         "sees": examined.seen.pixels,
-        "trials": [
-            each.to_json() for each in [*([examined.asked] if examined.asked else []), *(t for t, _ in examined.trials)]
-        ],
+        "trials": [trial.to_json() for trial in (examined.asked, *(other for other, _ in examined.trials)) if trial],
     }

@@ -36,7 +36,7 @@ class Diagnosis:
     @property
     def kinds(self) -> list[str]:
         """Return the kinds of the findings, the weightiest first."""
-        return [each.kind for each in self.findings]
+        return [finding.kind for finding in self.findings]
 
     def __str__(self) -> str:
         """Return verdict, numbered findings with evidence and remedy, and facts, as the command line prints them."""
@@ -52,7 +52,7 @@ class Diagnosis:
 
 def in_order(findings: list[Finding]) -> list[Finding]:
     """Put the weightiest first; of equal ones the surer."""
-    return sorted(findings, key=lambda each: (-each.weight, not each.sure))
+    return sorted(findings, key=lambda finding: (-finding.weight, not finding.sure))
 
 
 def percent(share: float) -> str:

@@ -72,7 +72,7 @@ def feature_sets(pixels: NDArray[Any]) -> list[FeatureSet]:
         extent = 2 * spacing + 1
         if extent <= min(pixels.shape[1:3]):
             sets.append(FeatureSet(f"shapes of {extent} pixels", extent, _kernel_features(values, spacing)))
-    sets.append(FeatureSet("layout", 0, np.stack([_layout(each) for each in values])))
+    sets.append(FeatureSet("layout", 0, np.stack([_layout(picture) for picture in values])))
     return sets
 
 
@@ -91,8 +91,8 @@ def space_sets(pixels: NDArray[np.uint8]) -> list[FeatureSet]:
 def channel_moments(pixels: NDArray[Any], *, color_space: str) -> tuple[FloatArray, FloatArray]:
     """Return mean and standard deviation (N, C) of each picture's channels; an empty space changes nothing."""
     means, spreads = [], []
-    for each in pixels:
-        values = input_space(color_space).from_rgb(each) if color_space else each.astype(np.float32)
+    for picture in pixels:
+        values = input_space(color_space).from_rgb(picture) if color_space else picture.astype(np.float32)
         means.append(values.mean(axis=(0, 1), dtype=np.float64))
         spreads.append(values.std(axis=(0, 1), dtype=np.float64))
     return np.stack(means).astype(np.float32), np.stack(spreads).astype(np.float32)
@@ -154,10 +154,10 @@ class LeaveOneOut:
         """Return the best balanced accuracy over the strengths, for each of some labellings (N, labellings)."""
         named = self._named(labels, classes)
         recalls = []
-        for each in range(classes):
-            inside = labels == each
+        for label in range(classes):
+            inside = labels == label
             counts = np.maximum(inside.sum(axis=0), 1)
-            recalls.append((inside[None] & (named == each)).sum(axis=1) / counts)
+            recalls.append((inside[None] & (named == label)).sum(axis=1) / counts)
         return np.asarray(np.mean(recalls, axis=0).max(axis=0), dtype=np.float64)
 
     def _named(self, labels: NDArray[np.intp], classes: int) -> NDArray[np.intp]:
@@ -228,17 +228,17 @@ def check_labels(sets: Sequence[FeatureSet], labels: NDArray[np.intp], *, classe
     random = np.random.default_rng(seed)
     shuffled = np.stack([labels, *(random.permutation(labels) for _ in range(SHUFFLES))], axis=1)
     table, right = [], {}
-    for each in sets:
-        classifier = LeaveOneOut(each.values)
+    for features in sets:
+        classifier = LeaveOneOut(features.values)
         table.append(classifier.accuracies(shuffled, classes))
         named = classifier.named(labels, classes)
-        right[each.name] = max((row == labels for row in named), key=lambda row: int(row.sum()))
+        right[features.name] = max((row == labels for row in named), key=lambda row: int(row.sum()))
     accuracies = np.stack(table)
     null = accuracies[:, 1:]
     best = null.max(axis=0)
     return LabelTest(
-        tuple(each.name for each in sets),
-        tuple(each.extent for each in sets),
+        tuple(features.name for features in sets),
+        tuple(features.extent for features in sets),
         tuple(accuracies[:, 0].tolist()),
         tuple(((1 + (null >= accuracies[:, :1]).sum(axis=1)) / (SHUFFLES + 1)).tolist()),
         tuple(best.tolist()),
@@ -324,7 +324,7 @@ def learning_curve(values: FloatArray, labels: NDArray[np.intp], *, classes: int
             some = np.concatenate(
                 [
                     random.permutation(inside)[: max(2, round(share * len(inside)))]
-                    for inside in (np.flatnonzero(labels == each) for each in range(classes))
+                    for inside in (np.flatnonzero(labels == label) for label in range(classes))
                 ]
             )
             accuracies.append(float(LeaveOneOut(values[some]).accuracies(labels[some, None], classes)[0]))

@@ -179,7 +179,7 @@ def choose_split(loaded: Loaded, groups: NDArray[np.intp], random: np.random.Gen
     classes = len(labelled.classes)
     alone = groups == np.arange(len(groups))
     many, few = max(2, min(TRAINED, MOST_TRAINED // classes)), max(1, min(MEASURED, MOST_MEASURED // classes))
-    kept = [each for each in (VAL, TEST) if (np.array(labelled.splits) == each).any()]
+    kept = [split for split in (VAL, TEST) if (np.array(labelled.splits) == split).any()]
     train: list[int] = []
     val: list[int] = []
     for label, name in enumerate(labelled.classes):
