@@ -90,18 +90,6 @@ def test_8_bit_16_bit_and_float_pictures_count_alike():
         assert np.allclose(learned[0].frequencies, other.frequencies, atol=2e-3)  # a colour may sit on a cell's edge
 
 
-def test_masked_pixels_do_not_count():
-    image = picture()
-    padded = np.zeros((64, 64, 3), dtype=np.uint8)
-    padded[:32, :40] = image
-    mask = np.zeros((64, 64), dtype=np.uint8)
-    mask[:32, :40] = 1
-    with_mask, without = ColorHistogram(), ColorHistogram()
-    with_mask.add(padded, mask=mask)
-    without.add(image)
-    assert with_mask.counts.tolist() == without.counts.tolist()
-
-
 @pytest.mark.parametrize("space", ["yuv", "lab"])
 def test_colors_on_and_beyond_the_grids_edge_belong_to_its_outermost_cells(space):
     described = chroma_space(space)

@@ -49,15 +49,13 @@ class ColorHistogram:
         self.counts: NDArray[np.float64] = np.zeros(grid * grid)
         self.sums: NDArray[np.float64] = np.zeros((grid * grid, 2))
 
-    def add(self, rgb: NDArray[Any], *, mask: NDArray[Any] | None = None) -> None:
+    def add(self, rgb: NDArray[Any]) -> None:
         """Count one picture.
 
         Args:
             rgb: (H, W, 3) sRGB: uint8 0..255, uint16 0..65535 or floats in 0..1.
-            mask: (H, W), true where a pixel counts; all of them without it.
         """
-        chroma = self.space.split(as_unit_rgb(rgb))[1]
-        colors = chroma[mask.astype(bool)] if mask is not None else chroma.reshape(-1, 2)
+        colors = self.space.split(as_unit_rgb(rgb))[1].reshape(-1, 2)
         cells = _cells(colors, self.space.chroma_low, self.space.chroma_high, self.grid)
         size = self.grid * self.grid
         self.counts += np.bincount(cells, minlength=size)
