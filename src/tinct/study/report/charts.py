@@ -14,10 +14,10 @@ import numpy as np
 
 from tinct.color.bins import bin_colors
 from tinct.errors import MissingExtraError
-from tinct.files import make_folder, written_beside
+from tinct.files import make_folder
 from tinct.study.compare import METRICS, Spread
 from tinct.study.measure import GREY, MEAN_COLOR
-from tinct.study.report.figures import new_figure, settle_layout
+from tinct.study.report.figures import UNDATED, new_figure, save_figure
 from tinct.study.report.tables import SHORT_ACCURACIES, Results
 
 if TYPE_CHECKING:
@@ -154,16 +154,10 @@ def chart_style() -> Any:
 def _write(figure: Figure, stem: Path) -> str:
     """Write PNG and SVG on white, and return the SVG for the page: without ground, its ink that of the text around."""
     for suffix in (".png", ".svg"):
-        with written_beside(stem.with_suffix(suffix)) as beside:
-            figure.savefig(beside, format=suffix[1:], dpi=150, facecolor="white", metadata=_undated(suffix))
-            settle_layout(figure)
+        save_figure(figure, stem.with_suffix(suffix), dpi=150)
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", transparent=True, metadata=_undated(".svg"))
+    figure.savefig(stream, format="svg", transparent=True, metadata=UNDATED["svg"])
     return for_page(stream.getvalue())
-
-
-def _undated(suffix: str) -> dict[str, Any]:
-    return {"Date": None} if suffix == ".svg" else {}
 
 
 def for_page(svg: str) -> str:

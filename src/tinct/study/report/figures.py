@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
+# What matplotlib is told so that the same figure is the same file.
+UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 _MAP_COLORS = "viridis"
 _AXES = {"yuv": ("U", "V"), "lab": ("a", "b")}
 
@@ -118,12 +120,12 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def settle_layout(figure: Figure) -> None:
-    """Keep a figure's parts where they were drawn: working that out again for another file takes half of its time."""
-    figure.set_layout_engine("none")
+def save_figure(figure: Figure, path: Path, *, dpi: int = 110) -> None:
+    """Write a figure on white in the format of the file's suffix, without the date.
 
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure in the format of the file's suffix."""
+    Its parts stay where they were drawn: working that out again for another file takes half of its time.
+    """
+    kind = path.suffix.lower()[1:]
     with written_beside(path) as beside:
-        figure.savefig(beside, format=path.suffix.lower()[1:], dpi=110)
+        figure.savefig(beside, format=kind, dpi=dpi, facecolor="white", metadata=UNDATED.get(kind))
+    figure.set_layout_engine("none")

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import Picture, find_pictures
-from tinct.files import written_beside
 from tinct.study.folder import open_colorizer, picture_maker
 from tinct.study.measure import leave_grey
 from tinct.study.method import Pixels, grey_of
-from tinct.study.report.figures import new_figure, settle_layout
+from tinct.study.recipe import Arm
+from tinct.study.report.figures import new_figure, save_figure
 from tinct.study.report.tables import Results
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def make_sheets(results: Results, *, progress: Callable[[int, int], None] | None
         if arm.of is None and colorizer.session.bins is not None:
             details = grey["val"][:DETAIL_SHOWN]
             if "temperature" in plots:
-                sheets[f"temperature-{arm.folder}"] = _temperatures(arm.name, arm.folder, colorizer, details)
+                sheets[f"temperature-{arm.folder}"] = _temperatures(arm, colorizer, details)
             if "confidence" in plots:
-                sheets[f"confidence-{arm.folder}"] = _confidences(arm.name, arm.folder, colorizer, details)
+                sheets[f"confidence-{arm.folder}"] = _confidences(arm, colorizer, details)
         if progress:
             progress(done, len(results.arms))
     if "sheets" in plots:
@@ -111,21 +111,21 @@ def _chosen(results: Results, split: str) -> list[Pixels]:
     return [picture.read(longest=LONGEST) for picture in pictures]
 
 
-def _temperatures(name: str, folder: str, colorizer: Colorizer, lumas: list[Pixels]) -> Sheet:
+def _temperatures(arm: Arm, colorizer: Colorizer, lumas: list[Pixels]) -> Sheet:
     rows = [[colorizer.array(luma, temperature=temperature) for temperature in TEMPERATURES] for luma in lumas]
     return Sheet(
-        f"temperature-{folder}",
-        f"{name}: the same network at several temperatures, from the likeliest colour to the mean.",
+        f"temperature-{arm.folder}",
+        f"{arm.name}: the same network at several temperatures, from the likeliest colour to the mean.",
         [f"T {temperature:g}" for temperature in TEMPERATURES],
         rows,
     )
 
 
-def _confidences(name: str, folder: str, colorizer: Colorizer, lumas: list[Pixels]) -> Sheet:
+def _confidences(arm: Arm, colorizer: Colorizer, lumas: list[Pixels]) -> Sheet:
     rows = [[colorizer(luma), *maps] for luma in lumas if (maps := confidence_maps(colorizer, luma))]
     return Sheet(
-        f"confidence-{folder}",
-        f"{name}: dark is unsure, light is sure. Probability of the likeliest bin, from 0 to 1; its ratio to the "
+        f"confidence-{arm.folder}",
+        f"{arm.name}: dark is unsure, light is sure. Probability of the likeliest bin, from 0 to 1; its ratio to the "
         f"second likeliest, from 1 to {RATIO_TOP:g} and more.",
         ["picture", "probability", "ratio"],
         rows,
@@ -159,9 +159,7 @@ def write_sheet(sheet: Sheet, folder: Path) -> None:
         return
     figure = sheet_figure(sheet)
     for suffix in ("png", "svg"):
-        with written_beside(folder / f"{sheet.name}.{suffix}") as beside:
-            figure.savefig(beside, format=suffix, dpi=130, facecolor="white")
-            settle_layout(figure)
+        save_figure(figure, folder / f"{sheet.name}.{suffix}", dpi=130)
 
 
 def sheet_figure(sheet: Sheet, *, cell: float = 1.5, tight: bool = False) -> Figure:
