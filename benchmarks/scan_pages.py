@@ -151,7 +151,12 @@ def scratches(luma: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     return np.clip(result / 255, 0, 1)
 
 
-DAMAGE = {"grain": grain, "blotches": blotches, "scratches": scratches}
+def weak_grain(luma: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Add half of that grain."""
+    return luma + (grain(luma, rng) - luma) / 2
+
+
+DAMAGE = {"grain": grain, "weak grain": weak_grain, "blotches": blotches, "scratches": scratches}
 
 
 def _box(left: int, top: int, width: int, height: int) -> Corners:

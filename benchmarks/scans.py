@@ -1,4 +1,4 @@
-"""Scans as people have them: faded, dark, framed, on album pages, damaged; and ordinary photographs left whole.
+"""Scans as people have them: faded, dark, framed, on album pages; and ordinary photographs left whole.
 
     python benchmarks/scans.py PHOTOGRAPHS --ordinary LANDSCAPES --ordinary OTHERS --limit 64
 
@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 
 from common import write
-from scan_pages import DAMAGE, LIGHT, Page, album, bordered, pages_of
+from scan_pages import LIGHT, Page, album, bordered, pages_of
 from tinct import Colorizer
 from tinct.color.frames import find_photographs
 from tinct.color.places import inside
@@ -63,8 +63,8 @@ def photographs(folder: Path, *, limit: int, longest: int, colored: bool = True)
     return found
 
 
-def measured(colorizer: Colorizer, scan: np.ndarray, truth: np.ndarray, *, part: Any = None) -> dict[str, float]:
-    """Colour the luma of a scan (H, W) in 0..1, and compare its `part` with the truth (h, w, 3) in 0..1."""
+def chosen(colorizer: Colorizer, scan: np.ndarray, truth: np.ndarray, *, part: Any = None) -> np.ndarray:
+    """Colour the luma of a scan (H, W) in 0..1; return a and b (h, w, 2) of its `part` on the truth's own luma."""
     small = shrunk(scan, SMALL)[..., None]
     answer = predict_each(
         colorizer.predict, small, look_at(small, frames=colorizer.decoding.frames, recolor=False, name="scan")
@@ -79,24 +79,28 @@ def measured(colorizer: Colorizer, scan: np.ndarray, truth: np.ndarray, *, part:
         )
         chroma = cv2.warpAffine(chroma, matrix, truth.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
     chroma = cv2.resize(chroma, truth.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    lab, true = rgb_to_lab(yuv_colors(rgb_to_yuv(truth)[..., 0], chroma)), rgb_to_lab(truth)
-    strength, real = np.hypot(lab[..., 1], lab[..., 2]), np.hypot(true[..., 1], true[..., 2])
+    return rgb_to_lab(yuv_colors(rgb_to_yuv(truth)[..., 0], chroma))[..., 1:]
+
+
+def measured(colors: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Compare a and b (h, w, 2) with the truth (h, w, 3) in 0..1."""
+    true = rgb_to_lab(truth)[..., 1:]
+    strength, real = (np.hypot(each[..., 0], each[..., 1]) for each in (colors, true))
     return {
-        "ab": float(np.hypot(*np.moveaxis(lab[..., 1:] - true[..., 1:], -1, 0)).mean()),
+        "ab": float(np.hypot(*np.moveaxis(colors - true, -1, 0)).mean()),
         "chroma": float(strength.mean()),
         "stains": 100 * float(((strength > VIVID) & (real < DULL)).mean()),
     }
 
 
 def of_light(colorizers: dict[str, Colorizer], photos: list[np.ndarray]) -> dict[str, Any]:
-    """Measure photographs in other light, in frames and damaged, with both colorizers."""
+    """Measure photographs in other light and in frames, with both colorizers."""
     rows: dict[str, dict[str, list[dict[str, float]]]] = {}
 
     def add(kind: str, way: str, values: dict[str, float]) -> None:
         rows.setdefault(kind, {}).setdefault(way, []).append(values)
 
     for number, photo in enumerate(photos):
-        rng = np.random.default_rng(number)
         truth = photo.astype(np.float32) / 255
         luma = rgb_to_yuv(truth)[..., 0]
         grey = np.repeat(np.rint(luma * 255).astype(np.uint8)[..., None], 3, axis=2)
@@ -104,12 +108,10 @@ def of_light(colorizers: dict[str, Colorizer], photos: list[np.ndarray]) -> dict
             for kind, change in LIGHT.items():
                 steps = 65535 if kind == "12 bits in 16" else 255
                 scan = (np.rint(change(luma) * steps) / steps).astype(np.float32)
-                add(kind, way, measured(colorizer, scan, truth))
+                add(kind, way, measured(chosen(colorizer, scan, truth), truth))
             for kind, page in _framed(grey, np.random.default_rng(number)).items():
                 scan = rgb_to_yuv(page.pixels / np.float32(255))[..., 0]
-                add(kind, way, measured(colorizer, scan, truth, part=page.corners[0]))
-        for kind, damage in DAMAGE.items():
-            add(kind, "auto", measured(colorizers["auto"], damage(luma, rng), truth))
+                add(kind, way, measured(chosen(colorizer, scan, truth, part=page.corners[0]), truth))
     means = {
         kind: {
             way: {name: round(float(np.mean([row[name] for row in of])), 2) for name in of[0]}
@@ -194,18 +196,18 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=64, help="this many photographs")
     parser.add_argument("--ordinary-limit", type=int, default=250, help="this many of each --ordinary")
     parser.add_argument("--to", type=Path, help="write here instead of benchmarks/scans.json")
-    chosen = parser.parse_args()
+    wanted = parser.parse_args()
     cv2.setNumThreads(1)
-    photos = photographs(chosen.photographs, limit=chosen.limit, longest=LONGEST)
-    colorizers = {"auto": Colorizer(chosen.model, threads=1)}
+    photos = photographs(wanted.photographs, limit=wanted.limit, longest=LONGEST)
+    colorizers = {"auto": Colorizer(wanted.model, threads=1)}
     colorizers["off"] = colorizers["auto"].changed(tones="off", frames="off")
     results = {
         "finding": of_finding(photos),
-        "alarms": {folder.name: of_alarms(folder, limit=chosen.ordinary_limit) for folder in chosen.ordinary},
+        "alarms": {folder.name: of_alarms(folder, limit=wanted.ordinary_limit) for folder in wanted.ordinary},
         "colours": of_light(colorizers, photos),
         "ordinary": of_ordinary(colorizers, photos),
     }
-    write("scans", results, seed=SEED, to=chosen.to)
+    write("scans", results, seed=SEED, to=wanted.to)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,16 @@ def test_auto_smooths_grain_and_nothing_else():
         checked_denoise(101)
 
 
+def test_photographs_are_smoothed_for_weaker_grain_than_frames():
+    clean = smooth_scene()
+    weak = grainy(clean, 5)
+    assert denoised(weak, denoise="auto")[1] == 0
+    result, noise = denoised(weak, denoise="auto", still=True)
+    assert noise == pytest.approx(5, rel=0.15)
+    assert np.square(result - clean).mean() < 0.2 * np.square(weak - clean).mean()
+    assert denoised(clean, denoise="auto", still=True)[1] == 0
+
+
 def test_grain_stays_in_the_picture_and_its_colors_have_fewer_blotches(tiny_model):
     grainy_picture = (grainy(smooth_scene(), 20) * 255).astype(np.uint8)
     chroma = {}

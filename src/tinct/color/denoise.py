@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
 
-# Grain stronger than this (8-bit steps) is smoothed: networks are trained with noise nearly as strong, and below it
-# the estimate takes some clean leaves and ripples for grain.
+# In films, grain stronger than this (8-bit steps) is smoothed, along the motion.
 TOLERATED_NOISE = 6.0
+# In photographs weaker grain is smoothed, too, and by more than its estimate, which is that of calm places; below this
+# many clean leaves and ripples would be taken for grain, and fade (benchmarks/damage.json).
+TOLERATED_IN_STILLS, MORE_IN_STILLS = 4.2, 1.5
 # Strength of non-local means against the noise's standard deviation.
 _STRENGTH_PER_NOISE = 0.8
 _LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
@@ -40,25 +42,30 @@ def estimate_noise(luma: NDArray[Any]) -> float:
     return float(np.quantile(telling, 0.2)) if telling.size >= 8 else 0.0
 
 
-def denoised(luma: NDArray[Any], *, denoise: str | float) -> tuple[FloatArray, float]:
+def denoised(luma: NDArray[Any], *, denoise: str | float, still: bool = False) -> tuple[FloatArray, float]:
     """Smooth the grain of a small picture.
 
     Args:
         luma: (h, w) in 0..1.
-        denoise: `auto` smooths where the grain is stronger than networks are trained with; `off`; or the grain's
-            standard deviation in 8-bit steps; checked by `tinct.coloring.settings.checked_denoise`.
+        denoise: `auto` smooths where the grain is stronger than is tolerated; `off`; or the grain's standard deviation
+            in 8-bit steps; checked by `tinct.coloring.settings.checked_denoise`.
+        still: `auto` smooths as suits photographs, not frames of a film.
 
     Returns:
         Luma (h, w) float32, and the standard deviation it was smoothed for; 0 means untouched.
     """
     values = np.asarray(luma, dtype=np.float32)
+    more = 1.0
     if denoise == "auto":
         noise = estimate_noise(values)
-        noise = noise if noise > TOLERATED_NOISE else 0.0
+        noise = noise if noise > (TOLERATED_IN_STILLS if still else TOLERATED_NOISE) else 0.0
+        more = MORE_IN_STILLS if still else 1.0
     else:
         noise = 0.0 if isinstance(denoise, str) else denoise
     if noise <= 0:
         return values, 0.0
     levels = np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
-    smooth = cv2.fastNlMeansDenoising(levels, h=_STRENGTH_PER_NOISE * noise, templateWindowSize=5, searchWindowSize=15)
+    smooth = cv2.fastNlMeansDenoising(
+        levels, h=_STRENGTH_PER_NOISE * more * noise, templateWindowSize=5, searchWindowSize=15
+    )
     return smooth.astype(np.float32) / np.float32(255), noise

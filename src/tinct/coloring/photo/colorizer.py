@@ -312,7 +312,8 @@ class Colorizer:
             small = tones.applied(shrunk(values, size))
             seen = small if lightness else native_luma(small, space=space)
             # Grain becomes stronger with contrast, and what was asked for is that of the picture.
-            clean, strength = denoised(seen, denoise=denoise if isinstance(denoise, str) else denoise * tones.gain)
+            asked = denoise if isinstance(denoise, str) else denoise * tones.gain
+            clean, strength = denoised(seen, denoise=asked, still=True)
             noise.append(strength)
             return clean
 
