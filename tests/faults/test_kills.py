@@ -51,6 +51,7 @@ def test_a_batch(launcher: Launcher, tmp_path: Path, tiny_model: Path) -> None:
     assert kill_often(Batch.of(tmp_path, tiny_model), launcher, ROUNDS or 2)
 
 
+@pytest.mark.slow  # tests/cli/test_video.py kills a film once, and tests/coloring/film/test_parts.py at chosen places
 def test_a_film(launcher: Launcher, tmp_path: Path, tiny_model: Path) -> None:
     assert kill_often(Film.of(tmp_path, tiny_model), launcher, ROUNDS or 1)
 

@@ -67,7 +67,15 @@ def test_told_to_stop(launcher: Launcher, make: Callable[[str], Work], kind: str
     assert stops or not ROUNDS
 
 
-@pytest.mark.parametrize(("kind", "kilobytes"), [("batch", 300), ("film", 250), ("films", 100), ("preparation", 150)])
+@pytest.mark.parametrize(
+    ("kind", "kilobytes"),
+    [
+        ("batch", 300),
+        pytest.param("film", 250, marks=pytest.mark.slow),  # as tests/cli/test_video.py, with a limit instead of a disk
+        ("films", 100),
+        ("preparation", 150),
+    ],
+)
 def test_a_full_disk(
     launcher: Launcher,
     make: Callable[[str], Work],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,11 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "squeezenet1_1": {"width": 8, "frozen": False, "regularization": "batchnorm"},
     **{f"efficientnet_lite{size}": {"widths": [32, 24, 16, 16], "encoder_width": 0.25} for size in (0, 2)},
 }
-# Taking up the others takes half a minute each.
-QUICK = ("flat", "tinct", "vgg16")
-# A network of many layers takes some ten seconds: this one has those of Lite2, but fewer.
-SLOW = "efficientnet_lite0"
+# Taking up the others takes half a minute each; in half precision, too, one shows it.
+QUICK = {False: ("flat", "tinct", "vgg16"), True: ("tinct",)}
+# Networks of many layers take some ten seconds: Lite0 has those of Lite2, but fewer; SqueezeNet is exported by
+# tests/learn/networks/test_transfer.py as well.
+SLOW = ("efficientnet_lite0", "squeezenet1_1")
 
 
 class Runs(dict[str, Path]):
@@ -93,7 +95,7 @@ def model(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Callable[...,
     ("name", "half"),
     [
         *(
-            pytest.param(name, False, marks=pytest.mark.slow if name == SLOW else ())
+            pytest.param(name, False, marks=pytest.mark.slow if name in SLOW else ())
             for name in (*NETWORKS, "chroma", "rgb")
         ),
         ("tinct", True),
@@ -140,31 +142,37 @@ def test_half_precision_halves_the_file(model: Callable[..., Path]) -> None:
     assert sizes[1] < 0.65 * sizes[0]
 
 
-def test_the_card_tells_what_was_trained(runs: Runs, tmp_path: Path) -> None:
-    settings = Export(temperature=0.3, working_size=96, metrics={"auc": 1.5}, description="x")
-    card = export(runs["tinct"], tmp_path / "m.onnx", settings)
-    run = Run.open(runs["tinct"])
+@pytest.fixture(scope="module")
+def chosen(runs: Runs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model file with everything that an export lets one choose, but for half precision."""
+    file = tmp_path_factory.mktemp("chosen") / "m.onnx"
+    own = Export(temperature=0.3, working_size=96, metrics={"auc": 1.5}, description="x", unweigh=0.75, risk=0.6)
+    export(runs["tinct"], file, own)
+    return file
+
+
+def test_the_card_tells_what_was_trained(runs: Runs, chosen: Path) -> None:
+    card, bins = read_card(chosen), Run.open(runs["tinct"]).bins
+    assert bins is not None
     assert (card.network, card.options) == ("tinct", NETWORKS["tinct"])
     assert (card.temperature, card.working_size, card.metrics) == (0.3, 96, {"auc": 1.5})
     assert card.training["finished"] == {"epochs": 1, "steps": card.training["finished"]["steps"]}
-    assert card.data["photographs"] > 20
-    assert card.color_bins().to_card() == run.bins.to_card()  # type: ignore[union-attr]
-
-
-def test_weights_are_taken_back(runs: Runs, model: Callable[..., Path], tmp_path: Path) -> None:
-    """With p(bin) for each bin as frequent as it is, p(bin) weight(bin) is what a rebalanced training aims at."""
-    card = export(runs["tinct"], tmp_path / "plain.onnx", Export(unweigh=0.75, risk=0.6))
     assert card.training["unweigh"] == 0.75
-    assert read_card(tmp_path / "plain.onnx").color_bins().risk == 0.6
+    assert card.data["photographs"] > 20
+    assert card.color_bins().to_card() == replace(bins, risk=0.6).to_card()
+
+
+def test_weights_are_taken_back(runs: Runs, model: Callable[..., Path], chosen: Path) -> None:
+    """With p(bin) for each bin as frequent as it is, p(bin) weight(bin) is what a rebalanced training aims at."""
     luma = np.random.default_rng(3).random((64, 32), np.float32)
-    weighed, plain = (Session(file, runtime="onnxruntime") for file in (model("tinct"), tmp_path / "plain.onnx"))
+    weighed, plain = (Session(file, runtime="onnxruntime") for file in (model("tinct"), chosen))
     assert weighed.bins is not None
     shares = scipy.special.softmax(weighed.run(luma), axis=-1) * weighed.bins.weights**-0.75
     expected = shares / shares.sum(axis=-1, keepdims=True)
     np.testing.assert_allclose(scipy.special.softmax(plain.run(luma), axis=-1), expected, atol=1e-5)
     # What a training goes on from is the network as it was trained.
     network = Run.open(runs["tinct"]).network()
-    load_weights(network, tmp_path / "plain.onnx", [torch.rand(4, 1, 64, 64)])
+    load_weights(network, chosen, [torch.rand(4, 1, 64, 64)])
     assert torch.equal(network.head.bias, trained_network(Run.open(runs["tinct"]))[0].head.bias)  # type: ignore[union-attr]
 
 
@@ -180,9 +188,13 @@ def test_a_twin_goes_on_training(runs: Runs, model: Callable[..., Path], tmp_pat
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NETWORKS]
+    ("name", "half"),
+    [
+        pytest.param(name, half, marks=() if name in QUICK[half] else pytest.mark.slow)
+        for half in (False, True)
+        for name in NETWORKS
+    ],
 )
-@pytest.mark.parametrize("half", [False, True])
 def test_a_model_file_goes_on_training(runs: Runs, model: Callable[..., Path], name: str, half: bool) -> None:
     run = Run.open(runs[name])
     before = trained_network(run)[0]

@@ -68,9 +68,16 @@ def study(dataset, tmp_path_factory):
 
 
 @pytest.fixture
-def no_report(monkeypatch):
-    """Leave the report out, which takes half of a study's time, where another test looks at it."""
-    monkeypatch.setattr(study_arms, "write_report", lambda folder, *, progress: folder / "report.html")
+def reports(monkeypatch):
+    """Leave reports out, which take half of a study's time, where another test looks at them; return whose they are."""
+    folders = []
+
+    def report(folder, *, progress):
+        folders.append(folder)
+        return folder / "report.html"
+
+    monkeypatch.setattr(study_arms, "write_report", report)
+    return folders
 
 
 def table(study, name):
@@ -130,7 +137,7 @@ def test_figures_of_the_tables_are_those_of_evaluate(study, dataset):
         assert pictures["metrics"]["val"][metric.name] == pytest.approx(figures[metric.name].mean), metric.name
 
 
-def test_finished_arms_are_kept_and_new_ones_added(study, dataset, tmp_path, no_report):
+def test_finished_arms_are_kept_and_new_ones_added(study, dataset, tmp_path, reports):
     out = tmp_path / "study"
     shutil.copytree(study, out)
     model = out / "arms" / "bins" / "seed-0" / "model.onnx"
@@ -182,7 +189,7 @@ def test_a_changed_way_of_making_pictures_makes_the_model_anew(study, dataset, t
     assert after == figures(fresh, 1.0)
 
 
-def test_the_same_seed_gives_the_same_figures(study, dataset, tmp_path, no_report):
+def test_the_same_seed_gives_the_same_figures(study, dataset, tmp_path, reports):
     run_study(own().only(("bins", "vivid")), data=dataset, out=tmp_path / "again")
     for arm in ("bins", "vivid"):
         files = [folder / "arms" / arm / "seed-0" / "evaluation.json" for folder in (study, tmp_path / "again")]
@@ -223,7 +230,7 @@ def epochs_of(out):
         return [int(row["epoch"]) for row in csv.DictReader(file)]
 
 
-def test_interrupted_in_a_training_it_goes_on_and_ends_alike(dataset, tmp_path):
+def test_interrupted_in_a_training_it_goes_on_and_ends_alike(dataset, tmp_path, reports):
     recipe = parse_recipe(tomllib.loads(LONG), name="long", text=LONG)
     out, whole = tmp_path / "out", tmp_path / "whole"
     seen = []
@@ -235,7 +242,7 @@ def test_interrupted_in_a_training_it_goes_on_and_ends_alike(dataset, tmp_path):
     with pytest.raises(InterruptedError):
         run_study(recipe, data=dataset, out=out, progress=stop)
     assert epochs_of(out) == [0, 1, 2]
-    assert not (out / "report.html").exists()
+    assert reports == []
 
     def watch(what, done, total):
         if what.startswith("training"):
@@ -245,6 +252,7 @@ def test_interrupted_in_a_training_it_goes_on_and_ends_alike(dataset, tmp_path):
     assert seen == [4, 5, 6]
     assert epochs_of(out) == list(range(6))
     run_study(recipe, data=dataset, out=whole)
+    assert reports == [out, whole]
     assert metrics_of(out) == pytest.approx(metrics_of(whole), rel=1e-4)
 
 
