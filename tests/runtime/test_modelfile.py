@@ -13,7 +13,7 @@ import pytest
 
 from tinct.color.bins import ColorBins
 from tinct.errors import ModelError
-from tinct.runtime.modelfile import MODELS, Card, find_model, list_models, read_card
+from tinct.runtime.modelfile import MODELS, Card, find_model, list_models, open_graph, read_card
 
 
 def with_metadata(source: Path, target: Path, metadata: dict[str, str]) -> Path:
@@ -133,3 +133,8 @@ def test_reading_a_card_needs_neither_torch_nor_onnx(tiny_model: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, str(tiny_model)], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("tiny_bins\n", "")
+
+
+def test_threads_that_wait_do_not_keep_cores_busy(tiny_model: Path) -> None:
+    options = open_graph(tiny_model).get_session_options()
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"

@@ -316,6 +316,8 @@ def open_graph(path: Path, *, optimize: bool = True, threads: int | None = None)
     options.log_severity_level = 4  # errors are raised as well; on the screen they would be said twice
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
+    # Threads that wait would keep cores busy by looking for work, of which tinct's other threads have enough.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
         options.intra_op_num_threads = threads
     try:
