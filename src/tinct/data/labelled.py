@@ -16,13 +16,13 @@ from tinct.data.pictures import TRAIN, split_of, walk_data
 from tinct.errors import DataError, UnreadableError
 from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.small import read_array, read_pixels, size_of
+from tinct.media.video import FILM_SUFFIXES
 from tinct.parallel import ordered_map
 
 # Pictures are looked at in a size whose longer edge is at most this, if nothing else is said.
 LARGEST_EDGE = 128
 SMALLEST_EDGE = 16
 SUFFIXES = PICTURE_SUFFIXES | {".npy"}
-FILM_SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"}
 SIZES_LOOKED_AT = 50
 # Copies are told by detail, which smaller pictures do not have.
 COMPARED_EDGE = 64
@@ -40,6 +40,7 @@ class Labelled:
         labels: (N,) each one's index in `classes`.
         splits: each one's split: `train`, `val`, `test`, or empty where none is given.
         empty: names of subfolders without pictures, which are no classes.
+        films: that lie in a folder beside its pictures, and are not looked at.
     """
 
     place: str
@@ -49,6 +50,7 @@ class Labelled:
     labels: NDArray[np.intp]
     splits: tuple[str, ...]
     empty: tuple[str, ...] = ()
+    films: tuple[Path, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """Return how many pictures each class has."""
@@ -66,6 +68,7 @@ class Labelled:
             self.labels[kept],
             tuple(self.splits[index] for index in kept),
             self.empty,
+            self.films,
         )
 
 
@@ -117,16 +120,18 @@ def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None)
     place = Path(source)
     if place.is_dir():
         rows, empty = _folder_rows(place)
+        films = tuple(walk_data(place, FILM_SUFFIXES))
     elif place.suffix.lower() == ".csv" and place.is_file():
-        rows, empty = list(_table_rows(place)), ()
+        rows, empty, films = list(_table_rows(place)), (), ()
     else:
         what = "no folder and no .csv table" if place.exists() else "no such folder"
         raise DataError(f"{source}: {what}; give a folder with one subfolder a class, or a .csv table")
     if not rows and place.is_file():
         raise DataError(f"{source}: the table names no pictures; give each a row of path and label")
     if not rows:
-        films = _films_in(place)
-        raise DataError(f"{source}: no pictures or .npy arrays in subfolders{films}; make one subfolder for each class")
+        raise DataError(
+            f"{source}: no pictures or .npy arrays in subfolders{_but(films)}; make one subfolder for each class"
+        )
     kinds = {ARRAY if path.suffix.lower() == ".npy" else PICTURE for path, _, _ in rows}
     if len(kinds) > 1:
         raise DataError(f"{source}: holds pictures and .npy arrays; keep them in two folders and train on one")
@@ -137,7 +142,7 @@ def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None)
     if foreign := [label for label in labels if label not in names]:
         raise DataError(f"{source}: the model knows no class '{foreign[0]}'; it knows {', '.join(names)}")
     if len(names) < 2:
-        beside = f"; '{empty[0]}' holds no pictures{_films_in(place / empty[0])}" if empty else ""
+        beside = f"; '{empty[0]}' holds no pictures{_but(films, empty[0])}" if empty else ""
         raise DataError(f"{source}: only one class, '{names[0]}'; telling apart needs two or more subfolders{beside}")
     return Labelled(
         str(source),
@@ -147,6 +152,7 @@ def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None)
         np.array([names.index(label) for _, label, _ in rows], dtype=np.intp),
         tuple(split for _, _, split in rows),
         empty,
+        films,
     )
 
 
@@ -173,9 +179,9 @@ def _check_runs(folder: Path, rows: list[Row]) -> None:
     )
 
 
-def _films_in(folder: Path) -> str:
-    """Return a remark on the films in a folder; empty where there are none."""
-    if not folder.is_dir() or next(iter(walk_data(folder, FILM_SUFFIXES)), None) is None:
+def _but(films: tuple[Path, ...], below: str = "") -> str:
+    """Return a remark on films, those below a subfolder if one is named; empty where there are none."""
+    if not any(not below or below in film.parts for film in films):
         return ""
     return ", but films, whose single frames have to be saved as pictures first"
 

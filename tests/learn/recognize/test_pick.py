@@ -347,7 +347,9 @@ def test_folders_that_are_not_what_they_seem_are_told(tmp_path):
         train_classifier(tmp_path / "half", target)
     fill(tmp_path / "few", count=4)
     (tmp_path / "few" / "high" / "same.png").write_bytes((tmp_path / "few" / "low" / "0.png").read_bytes())
+    (tmp_path / "few" / "low" / "walk.webm").write_bytes(b"film")
     done = train_classifier(tmp_path / "few", target, choices=QUICK)
+    assert any("a film lies beside the pictures and is not looked at" in warning for warning in done.warnings)
     assert any("'low': fewer than 5 pictures" in warning for warning in done.warnings)
     assert any("1 file is in two classes at once" in warning for warning in done.warnings)
 

@@ -33,7 +33,8 @@ FINE = 0.9
 
 def data_findings(examined: Examination) -> Iterator[Finding]:
     """Judge the data."""
-    for rule in (_contradictions, _leaks, _unreadable, _empty, _grey, _labels, _balance, _few, _files, _palette):
+    rules = (_contradictions, _leaks, _unreadable, _empty, _films, _grey, _labels, _balance, _few, _files, _palette)
+    for rule in rules:
         yield from rule(examined)
 
 
@@ -101,6 +102,18 @@ def _empty(examined: Examination) -> Iterator[Finding]:
             f"{len(empty)} {'subfolders hold' if len(empty) > 1 else 'subfolder holds'} no pictures",
             [f"no class of its own: {name}" for name in empty[:6]],
             "put pictures of a kind that tinct reads into it, or move it away",
+        )
+
+
+def _films(examined: Examination) -> Iterator[Finding]:
+    films = examined.loaded.labelled.films
+    if films:
+        yield Finding(
+            "films",
+            25,
+            f"{len(films)} {'films lie' if len(films) > 1 else 'film lies'} beside the pictures, and are not looked at",
+            [str(path) for path in films[:4]],
+            "save single frames as pictures: ffmpeg -i FILM -vf fps=1 frame-%04d.png",
         )
 
 

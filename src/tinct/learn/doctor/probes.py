@@ -28,7 +28,7 @@ VANISHING = 1e-4
 # Of plain descent at the usual rate of 1e-2 a step would change a layer more than it weighs.
 EXPLODING = 100.0
 # A unit whose output is 0 for every picture of a probe, at every place, is dead.
-_RELUS = {torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_, nn.functional.relu}
+RELUS = {torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_, nn.functional.relu}
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class _Watch(TorchFunctionMode):
         self._inside = False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func not in _RELUS or self._inside:
+        if func not in RELUS or self._inside:
             return func(*args, **(kwargs or {}))
         self._inside = True  # one way of writing a ReLU calls another
         try:
@@ -184,6 +184,14 @@ class _Watch(TorchFunctionMode):
             self._inside = False
         self.outputs.append(result.detach().clone())
         return result
+
+
+def relu_outputs(network: nn.Module, values: torch.Tensor) -> list[torch.Tensor]:
+    """Return what each ReLU gives for inputs (N, ...) in inference mode, in the order of the calls."""
+    watch = _Watch()
+    with torch.no_grad(), watch:
+        network.eval()(values)
+    return watch.outputs
 
 
 def dead_units(network: nn.Module, values: torch.Tensor) -> list[UnitFacts]:
@@ -196,14 +204,12 @@ def dead_units(network: nn.Module, values: torch.Tensor) -> list[UnitFacts]:
     Returns:
         A row for each ReLU, in the order of the calls; none for a network without.
     """
-    watch = _Watch()
-    with torch.no_grad(), watch:
-        network.eval()(values)
     rows = []
-    for index, output in enumerate(watch.outputs):
+    outputs = relu_outputs(network, values)
+    for index, output in enumerate(outputs):
         units = output.transpose(0, 1).flatten(1) if output.ndim > 1 else output[None]
         alive = (units > 0).any(dim=1)
-        name = f"ReLU {index + 1} of {len(watch.outputs)}"
+        name = f"ReLU {index + 1} of {len(outputs)}"
         rows.append(UnitFacts(name, len(units), float((~alive).float().mean()), float((output <= 0).float().mean())))
     return rows
 
@@ -228,25 +234,25 @@ class LayerFacts:
 
 
 def gradients(probe: Probe) -> list[LayerFacts]:
-    """Measure each layer's gradient before the first step; biases and norms are left out."""
+    """Measure each layer's gradient before the first step; biases, norms and what gets no gradient are left out."""
     network = probe.make().train()
     probe.loss(network).backward()  # type: ignore[no-untyped-call]
-    rows = []
-    for name, weight in network.named_parameters():
-        if weight.ndim > 1 and weight.requires_grad:
-            grown = 0.0 if weight.grad is None else float(weight.grad.norm())
-            rows.append(LayerFacts(name.removesuffix(".weight"), float(weight.detach().norm()), grown))
-    return rows
+    return [
+        LayerFacts(name.removesuffix(".weight"), float(weight.detach().norm()), float(weight.grad.norm()))
+        for name, weight in network.named_parameters()
+        if weight.ndim > 1 and weight.grad is not None
+    ]
 
 
 def explode(layers: Sequence[LayerFacts]) -> bool:
-    """Return whether a gradient is no number, or far larger than its weights; False without layers."""
-    return any(not math.isfinite(each.ratio) or each.ratio > EXPLODING for each in layers)
+    """Return whether a gradient is no number, or far larger than its weights; weights of 0 are no measure of it."""
+    return any(not math.isfinite(each.gradient) or (each.weights > 0 and each.ratio > EXPLODING) for each in layers)
 
 
 def vanish(layers: Sequence[LayerFacts]) -> bool:
-    """Return whether the first layer stands still beside the one that learns most; False without layers."""
-    return bool(layers) and layers[0].ratio < VANISHING * max(each.ratio for each in layers)
+    """Return whether the first layer stands still beside the one that learns most, of those that do not start at 0."""
+    ratios = [each.ratio for each in layers if each.weights > 0]
+    return bool(ratios) and ratios[0] < VANISHING * max(ratios)
 
 
 @dataclass(frozen=True)
@@ -285,6 +291,8 @@ def receptive_field(network: nn.Module, values: torch.Tensor) -> Seen:
         if not convolutions:
             return Seen()
         last = convolutions[-1][1]
+        if not last.requires_grad:  # something in `forward` cuts it off from its input
+            return Seen()
         middle = last[:, :, last.shape[2] // 2, last.shape[3] // 2].abs().sum()
         (gradient,) = torch.autograd.grad(middle, some)
     finally:

@@ -185,6 +185,12 @@ def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) 
                 f"{labelled.place}: the class '{name}' has {few} to train on; add others, or move its folder away"
             )
     warnings = [f"'{name}' holds no pictures and is no class" for name in labelled.empty]
+    if labelled.films:
+        what = "a film lies" if len(labelled.films) == 1 else f"{len(labelled.films)} films lie"
+        warnings.append(
+            f"{what} beside the pictures and {'is' if len(labelled.films) == 1 else 'are'} not looked at, such as "
+            f"{labelled.films[0]}; single frames saved as pictures would be"
+        )
     if small := [repr(name) for name, count in counts.items() if count < FEW]:
         warnings.append(
             f"{', '.join(small)}: fewer than {FEW} pictures to train on; what so few say is next to nothing"

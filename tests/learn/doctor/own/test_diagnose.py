@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from learn.doctor.own.broken_trainings import ALONE, CROSS, HEALTHY, TWO, loader, net, pictures, training
+from learn.doctor.own.more_trainings import MORE, SOUND
 from learn.doctor.own.questions import QUESTIONS
 from tinct.errors import DataError, SettingError
 from tinct.learn import DoctorCallback, assert_learns, diagnose
@@ -41,6 +42,24 @@ def test_nothing_is_named_in_a_sound_training(name):
     assert found.kinds == [], str(found)
     assert found.verdict.startswith("it learns: ")
     assert "nothing to complain of" in str(found)
+
+
+QUICK = ("NaN in one input", "detach after the layers", "softmax over the batch")
+REST = [pytest.param(name, marks=pytest.mark.slow) for name in MORE if name not in QUICK]
+
+
+@pytest.mark.parametrize("name", [*QUICK, *REST])
+def test_a_fault_of_the_second_set_is_named_first(name):
+    make, kinds = MORE[name]
+    found = diagnose(**make())
+    assert found.kinds[0] in kinds, str(found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SOUND)
+def test_nothing_is_named_in_sound_trainings_that_look_odd(name):
+    found = diagnose(**SOUND[name]())
+    assert found.kinds == [], str(found)
 
 
 @pytest.mark.slow
@@ -87,8 +106,9 @@ def test_what_cannot_be_examined_is_refused():
         diagnose(net(), [], CROSS)
     with pytest.raises(DataError, match="inputs, targets"):
         diagnose(net(), [values], CROSS)
-    with pytest.raises(SettingError, match="above 0"):
-        diagnose(net(), [(values, labels)], CROSS, steps=0)
+    for wrong in ({"steps": 0}, {"epochs": 0}, {"scheduler_every": 0}):
+        with pytest.raises(SettingError, match="above 0"):
+            diagnose(net(), [(values, labels)], CROSS, **wrong)
 
 
 class KerasLoss:

@@ -33,6 +33,19 @@ _TARGETS: list[Change] = [
 _ERRORS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError, NotImplementedError)
 
 
+def not_numbers(sample: Sample) -> Iterator[Finding]:
+    """Look for NaN and infinity in everything that was read of a loader."""
+    for kind, what, values in (("input", "inputs", sample.inputs), ("target", "targets", sample.targets)):
+        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
+            rows = (~torch.isfinite(values)).reshape(len(values), -1).any(dim=1).nonzero().flatten().tolist()
+            first = ", ".join(map(str, rows[:5]))
+            yield Finding(
+                f"{kind}-not-finite", 99, f"the {what} hold numbers that are none",
+                [f"{len(rows)} of {len(values)} {what} hold NaN or infinity; those of number {first}"],
+                "look for divisions by 0 and logarithms of 0 in what prepares the data",
+            )  # fmt: skip
+
+
 def what_breaks(network: nn.Module, loss: Loss, sample: Sample) -> Iterator[Finding]:
     """Take the first step's forward and backward pass on one batch, and say what stops it; nothing where nothing does.
 
@@ -42,12 +55,6 @@ def what_breaks(network: nn.Module, loss: Loss, sample: Sample) -> Iterator[Find
         sample: one batch.
     """
     inputs, targets = sample.inputs, sample.targets
-    if inputs.is_floating_point() and not bool(torch.isfinite(inputs).all()):
-        count = int((~torch.isfinite(inputs)).reshape(len(inputs), -1).any(dim=1).sum())
-        line = f"{count} of {len(inputs)} inputs of a batch hold NaN or infinity"
-        yield Finding("input-not-finite", 99, "the inputs hold numbers that are none", [line],
-                      "look for divisions by 0 and logarithms of 0 in what prepares the data")  # fmt: skip
-        return
     try:
         outputs = network(inputs)
     except _ERRORS as error:

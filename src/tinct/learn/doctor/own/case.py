@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,14 @@ from tinct.errors import SettingError
 from tinct.learn.doctor.evidence import USUAL_RATE
 from tinct.learn.doctor.own.answers import Reading
 from tinct.learn.doctor.own.sample import Sample
+from tinct.learn.doctor.own.undone import NOTHING, Undone
 from tinct.learn.doctor.probes import Probe, UnitFacts, dead_units
 
 Map = Callable[[torch.Tensor], torch.Tensor]
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Step = Callable[[nn.Module, torch.optim.Optimizer, tuple[torch.Tensor, torch.Tensor]], Any]
 Optimizer = torch.optim.Optimizer | Callable[[Any], torch.optim.Optimizer] | None
+Schedule = torch.optim.lr_scheduler.LRScheduler | Callable[[Any], torch.optim.lr_scheduler.LRScheduler] | None
 # Samples that are answered at once when a network is measured.
 AT_ONCE = 128
 
@@ -75,6 +77,8 @@ class Case:
         steps: of a short training.
         batch_size: of its batches.
         step: the user's own step; None: the doctor's.
+        schedule: of the rate, as `diagnose` takes it; None: the rate stays.
+        schedule_every: batches from one step of the schedule to the next.
         rate: None: the optimizer's own.
         feed: is done to inputs first.
         read: is done to outputs before the loss.
@@ -82,8 +86,9 @@ class Case:
         fresh: start from PyTorch's own initial weights.
         unfreeze: train every parameter.
         whole: give the optimizer every parameter that takes part.
-        alter: changes a copy of the model, its modules kept in number.
-        decay: the optimizer's weight decay; None: its own.
+        undone: of what the forward pass does.
+        alter: each changes a copy of the model, its modules kept in number.
+        groups: values of all the optimizer's groups, instead of its own.
         training: put every module into training mode; else modes are those of the model as it was given.
         seed: of all chance.
     """
@@ -97,6 +102,8 @@ class Case:
     steps: int
     batch_size: int
     step: Step | None = None
+    schedule: Schedule = None
+    schedule_every: int = 1
     rate: float | None = None
     feed: Map = same
     read: Map = same
@@ -104,8 +111,9 @@ class Case:
     fresh: bool = False
     unfreeze: bool = False
     whole: bool = False
-    alter: Callable[[nn.Module], None] | None = None
-    decay: float | None = None
+    undone: Undone = NOTHING
+    alter: tuple[Callable[[nn.Module], None], ...] = ()
+    groups: Mapping[str, Any] = field(default_factory=dict)
     training: bool = False
     seed: int = 0
 
@@ -125,8 +133,8 @@ class Case:
             for module in network.modules():
                 if callable(getattr(module, "reset_parameters", None)):
                     module.reset_parameters()  # type: ignore[operator]
-        if self.alter is not None:
-            self.alter(network)
+        for alter in self.alter:
+            alter(network)
         if self.unfreeze:
             network.requires_grad_(True)
         return network
@@ -153,22 +161,34 @@ class Case:
             missing = {id(each): each for each in taking_part if id(each) not in held and each.requires_grad}
             if missing:
                 made.add_param_group({"params": list(missing.values()), "lr": made.param_groups[0]["lr"]})
-        for group in made.param_groups if self.decay is not None else ():
-            group["weight_decay"] = self.decay
+        for group in made.param_groups:
+            group.update(self.groups)
         wanted_rate = rate or self.rate
         if wanted_rate is not None:
             for group in made.param_groups:
                 group["lr"] = wanted_rate
         return made
 
+    def begin_schedule(self, optimizer: torch.optim.Optimizer) -> Any:
+        """Return the schedule as it is given, for a copy of the optimizer; None where the rate stays."""
+        if isinstance(self.schedule, torch.optim.lr_scheduler.LRScheduler):
+            return copy.deepcopy(self.schedule, {id(self.schedule.optimizer): optimizer})
+        return None if self.schedule is None else self.schedule(optimizer)
+
     @property
     def asked_rate(self) -> float:
         """The optimizer's own rate; the highest of its groups."""
         return max(float(group["lr"]) for group in self.begin(self.make()).param_groups)
 
+    def answer(self, network: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the outputs (N, ...) of a copy in its present modes, as the loss gets them."""
+        with self.undone.running():
+            outputs = network(self.feed(inputs))
+        return self.read(outputs)
+
     def value(self, network: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Return the loss on some samples, in the modes of training."""
-        return self.loss(self.read(self.set_modes(network)(self.feed(inputs))), targets)
+        return self.loss(self.answer(self.set_modes(network), inputs), targets)
 
     def probe(self, chosen: NDArray[np.intp], guess: float) -> tuple[Probe, Callable[[nn.Module], float]]:
         """Make this ready for experiments on one batch; with what measures the share of it that is right."""
@@ -187,7 +207,7 @@ class Case:
         rows = []
         with torch.no_grad():
             for start in range(0, len(sample.inputs), AT_ONCE):
-                outputs = self.read(network(self.feed(sample.inputs[start : start + AT_ONCE])))
+                outputs = self.answer(network, sample.inputs[start : start + AT_ONCE])
                 rows.append(self.reading.right(outputs, sample.targets[start : start + AT_ONCE]))
         return np.concatenate(rows)
 
@@ -195,27 +215,44 @@ class Case:
         """Train for some steps and measure."""
         network = self.make()
         optimizer = self.begin(network)
-        losses = []
+        schedule = self.begin_schedule(optimizer)
+        losses: list[float] = []
         for chosen in self._batches():
-            inputs, targets = self.train.inputs[chosen], self.train.targets[chosen]
-            if self.step is not None:
-                with torch.no_grad():
-                    losses.append(float(self.loss(self.read(network.eval()(self.feed(inputs))), targets)))
-                self.step(self.set_modes(network), optimizer, (self.feed(inputs), targets))
-            else:
-                loss = self.value(network, inputs, targets)
-                optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                losses.append(float(loss.detach()))
+            losses.append(self._step(network, optimizer, self.train.inputs[chosen], self.train.targets[chosen]))
             if not math.isfinite(losses[-1]):
                 break
+            if schedule is not None and len(losses) % self.schedule_every == 0:
+                by_loss = isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau)
+                schedule.step(*([losses[-1]] if by_loss else []))
         some = self.train.part(np.arange(min(len(self.train.inputs), AT_ONCE)))
         # Inference first: training mode changes what batch norm has seen.
         right, learned = self.right(network.eval(), self.held), float(self.right(network, some).mean())
         units = tuple(dead_units(network, self.feed(some.inputs[:64])))
         in_training = float(self.right(self.set_modes(network), some).mean())
         return Outcome(tuple(losses), right, learned, in_training, units)
+
+    def _step(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, inputs: torch.Tensor, targets: torch.Tensor
+    ) -> float:
+        """Take one step, the user's own where there is one; return the loss before it."""
+        if self.step is None:
+            loss = self.value(network, inputs, targets)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            return float(loss.detach())
+        with torch.no_grad():
+            before = float(self.loss(self.answer(network.eval(), inputs), targets))
+        self.take(network, optimizer, (inputs, targets))
+        return before
+
+    def take(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, batch: tuple[torch.Tensor, torch.Tensor]
+    ) -> None:
+        """Take the user's own step on a copy."""
+        assert self.step is not None
+        with self.undone.running():
+            self.step(self.set_modes(network), optimizer, (self.feed(batch[0]), batch[1]))
 
     def _batches(self) -> Iterator[torch.Tensor]:
         count, done = len(self.train.inputs), 0

@@ -27,15 +27,16 @@ from tinct.learn.doctor.own.answers import (
     make_reading,
     reaches,
 )
-from tinct.learn.doctor.own.broken import what_breaks
-from tinct.learn.doctor.own.case import Case, Loss, Optimizer, Step
+from tinct.learn.doctor.own.broken import not_numbers, what_breaks
+from tinct.learn.doctor.own.case import Case, Loss, Optimizer, Schedule, Step
 from tinct.learn.doctor.own.examined import BY_HEART, Examined, look_at_samples, sample_without_copies
+from tinct.learn.doctor.own.input_suspects import moments
 from tinct.learn.doctor.own.keras_parts import check_parts, torch_loss
 from tinct.learn.doctor.own.plain_net import PlainNet
 from tinct.learn.doctor.own.sample import Sample, read_sample, undisturbed
 from tinct.learn.doctor.own.steps import step_suspects
 from tinct.learn.doctor.own.suspect import Looked, Suspect
-from tinct.learn.doctor.own.suspects import moments, suspects
+from tinct.learn.doctor.own.suspects import scheduled_rates, suspects
 from tinct.learn.doctor.plain import CHANCE, chance_p, interval
 from tinct.learn.doctor.probes import ByHeart, learn_by_heart, range_of_rates, receptive_field
 from tinct.learn.doctor.trials import steps_for
@@ -43,6 +44,8 @@ from tinct.learn.doctor.trials import steps_for
 # Steps of a short training, through the range of rates, and by heart; samples learned by heart, measured on, looked at.
 STEPS, RANGE_STEPS, HEART_STEPS = 100, 50, 80
 BATCH, MEASURED, LOOKED_AT = 24, 200, 64
+# A schedule that goes below this share of the rate within a short training may be what ends it.
+TAKEN_AWAY = 0.01
 
 
 def diagnose(
@@ -55,6 +58,8 @@ def diagnose(
     classes: int | Sequence[str] | None = None,
     epochs: float | None = None,
     step: Step | None = None,
+    scheduler: Schedule = None,
+    scheduler_every: int = 1,
     steps: int = STEPS,
     seed: int = 0,
 ) -> Diagnosis:
@@ -64,8 +69,7 @@ def diagnose(
     all states of chance are as before.
 
     Args:
-        model: as it is before the training, in the mode (`train()` or `eval()`) in which it would be trained; one of
-            Keras 3 on PyTorch is a module, too.
+        model: as it is before the training, in the mode (`train()` or `eval()`) of it; one of Keras 3 on PyTorch, too.
         train_loader: gives batches (inputs (N, ...), targets (N, ...)), and can be gone through several times.
         loss: of outputs and targets; Keras's, of targets and outputs, will do.
         optimizer: of the model; or what makes one of parameters, as `functools.partial(torch.optim.SGD, lr=0.1)`; Adam
@@ -75,6 +79,8 @@ def diagnose(
         epochs: that are planned; without it a short training is not blamed for being short.
         step: the user's own step (model, optimizer, (inputs, targets)), so that `zero_grad`, `backward` and `step` are
             examined too.
+        scheduler: of the rate: of this optimizer, or what makes one of an optimizer.
+        scheduler_every: batches from one `scheduler.step()` to the next: `len(train_loader)` for once an epoch.
         steps: of each short training, at most; costly networks get fewer.
         seed: of the experiments. The same seed gives the same diagnosis.
 
@@ -86,8 +92,8 @@ def diagnose(
         SettingError: settings that make no sense, or a model that cannot be copied.
     """
     began = time.perf_counter()
-    if steps < 1 or (epochs is not None and epochs <= 0):
-        raise SettingError("steps and epochs must be above 0")
+    if steps < 1 or scheduler_every < 1 or (epochs is not None and epochs <= 0):
+        raise SettingError("steps, scheduler_every and epochs must be above 0")
     check_parts(model, optimizer)
     loss = torch_loss(loss)
     with undisturbed(train_loader, val_loader), warnings.catch_warnings(), torch.enable_grad():
@@ -95,15 +101,20 @@ def diagnose(
         device = next(model.parameters(), torch.zeros(0)).device
         train = read_sample(train_loader, device)
         given = None if val_loader is None else read_sample(val_loader, device)
-        unread = Reading(NUMBERS, loss)
-        bare = Case(model, loss, optimizer, train, train, unread, steps, train.batch_size, step, seed=seed)
-        batch = train.part(np.arange(min(train.batch_size, len(train.inputs))))
-        broken = list(what_breaks(bare.set_modes(bare.make()), loss, batch))
-        if broken:
+        bare = Case(model, loss, optimizer, train, train, Reading(NUMBERS, loss), steps, train.batch_size, step,
+                    scheduler, scheduler_every, seed=seed)  # fmt: skip
+        if broken := _breaks(bare):
             return _stopped(model, loss, broken, began)
         found = _begin(bare, given, classes)
         _examine(found, None if epochs is None else max(1, round(epochs * train.batches)), steps)
     return _concluded(found, began)
+
+
+def _breaks(bare: Case) -> list[Finding]:
+    """Return what stops a training at its first step; nothing where nothing does."""
+    train = bare.train
+    batch = train.part(np.arange(min(train.batch_size, len(train.inputs))))
+    return list(not_numbers(train)) or list(what_breaks(bare.set_modes(bare.make()), bare.loss, batch))
 
 
 def _concluded(found: Examined, began: float) -> Diagnosis:
@@ -166,7 +177,10 @@ def _examine(found: Examined, planned: int | None, steps: int) -> None:
     case = found.case
     look_at_samples(found)
     most, _ = steps_for(case.make(), case.train.inputs, batch_size=case.batch_size, most=steps)
-    found.case = case = replace(case, steps=min(most, planned or most))
+    case = replace(case, steps=min(most, planned or most))
+    lowest = min(rate for _, rate in scheduled_rates(case))
+    # A rate that rises, or falls slowly, is as good as one that stays in so few steps.
+    found.case = case = case if lowest < TAKEN_AWAY * case.asked_rate else replace(case, schedule=None)
     found.looked = replace(found.looked, planned=planned)
     if case.train.is_picture:
         found.seen = receptive_field(case.make(), found.looked.some.inputs[:4])
@@ -337,8 +351,7 @@ def by_heart(
         warnings.simplefilter("ignore")
         sample = Sample(*batch, len(batch[0]), 1, same_order=True)
         bare = Case(model, loss, optimizer, sample, sample, Reading(NUMBERS, loss), steps, len(batch[0]), seed=seed)
-        broken = list(what_breaks(bare.set_modes(bare.make()), loss, sample))
-        if broken:
+        if broken := _breaks(bare):
             return _stopped(model, loss, broken, began)
         network = bare.make()
         with torch.no_grad():

@@ -51,6 +51,7 @@ class Examined:
         labels: (N,) classes of the samples to train on; None where there are none.
         held: (M,) those of the samples held out.
         test: whether anything plain tells the classes apart.
+        held_test: the same of the samples held out, where they came from a loader of their own.
         reference: of each sample held out, whether plain statistics are right.
         groups: (N + M,) near-duplicates among both, those trained on first.
         probed: what the probes measured.
@@ -70,6 +71,7 @@ class Examined:
     labels: NDArray[np.intp] | None
     held: NDArray[np.intp] | None
     test: LabelTest | None = None
+    held_test: LabelTest | None = None
     reference: NDArray[np.bool_] | None = None
     groups: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
     probed: Evidence = field(default_factory=Evidence)
@@ -159,13 +161,18 @@ def look_at_samples(found: Examined) -> None:
     alone = np.flatnonzero(found.groups[:count] == np.arange(count))
     if len(alone) < 2 * classes or len(np.unique(found.labels[alone])) < 2:
         return
-    some = [FeatureSet(each.name, each.extent, each.values[alone]) for each in sets]
-    found.test = check_labels(some, found.labels[alone], classes=classes)
+    found.test = check_labels(_rows(sets, alone), found.labels[alone], classes=classes)
+    if found.given and found.held is not None and not found.telling and len(np.unique(found.held)) > 1:
+        found.held_test = check_labels(_rows(sets, np.arange(count, len(values))), found.held, classes=classes)
     if found.held is not None and len(values) > count:
         joined = np.concatenate([each.values for each in sets], axis=1)
         present, numbered = np.unique(found.labels, return_inverse=True)
         head = fit_head(LOGISTIC, joined[:count], numbered.astype(np.intp), classes=len(present))
         found.reference = np.asarray(present[head.logits(joined[count:]).argmax(axis=1)] == found.held)
+
+
+def _rows(sets: list[FeatureSet], chosen: NDArray[np.intp]) -> list[FeatureSet]:
+    return [FeatureSet(each.name, each.extent, each.values[chosen]) for each in sets]
 
 
 def pixels_of(values: torch.Tensor) -> NDArray[np.uint8]:

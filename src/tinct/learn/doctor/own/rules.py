@@ -12,7 +12,7 @@ from tinct.learn.doctor.evidence import gradient_findings, heart_lines, unit_fin
 from tinct.learn.doctor.findings import SERIOUS, Finding, percent
 from tinct.learn.doctor.own.case import Outcome
 from tinct.learn.doctor.own.examined import MARGIN, Examined
-from tinct.learn.doctor.own.suspects import moments
+from tinct.learn.doctor.own.input_suspects import moments
 from tinct.learn.doctor.plain import SIGNIFICANT, chance_p, interval, paired_p
 from tinct.learn.doctor.probes import born_dead, explode, vanish
 
@@ -40,9 +40,10 @@ def mended(found: Examined) -> Iterator[Finding]:
         weight = each.weight if works and found.failing else each.weight - 2 if needed else 0
         # Numbers of 0 to 255 make rates too high that would be none: where both mends help, scaling comes first.
         upstream = each.kind == "unscaled-input" and found.works("rate-high")
-        weight = max(weight, each.weight - (0 if upstream else 20) if helps else 0, each.alone)
+        seen = max(each.alone, each.failing if found.failing else 0)
+        weight = max(weight, each.weight - (0 if upstream else 20) if helps else 0, seen)
         if weight:
-            sure = works or needed or helps or bool(each.alone)
+            sure = works or needed or helps or bool(seen)
             yield Finding(each.kind, weight, each.title, lines, each.remedy, sure=sure)
 
 
@@ -132,7 +133,13 @@ def _copies(found: Examined) -> Iterator[Finding]:
             "look at each pair, and keep the label that is right",
         )  # fmt: skip
     copies = int((ours != np.arange(count)).sum())
-    if copies > 0.05 * count and not twice:
+    if copies > 0.5 * count:
+        yield Finding(
+            "copies", 84, f"the same samples come again and again: {count - copies} different ones among {count}",
+            [f"{copies} samples of the loader are copies of earlier ones"],
+            "look whether the data set uses the index that it is given, and whether each step takes a new batch",
+        )  # fmt: skip
+    elif copies > 0.05 * count and not twice:
         yield Finding("copies", 20, f"{copies} of {count} samples are copies of others", [],
                       "keep copies on one side of every split")  # fmt: skip
 
@@ -164,13 +171,21 @@ def _random(found: Examined) -> Iterator[Finding]:
     test = found.test
     if test is None or not found.failing or found.telling or found.explained:
         return
-    if is_grey(found.case.train.inputs):
+    if is_grey(found.case.train.inputs) or any(each.kind == "reshaped-for-permuted" for each in found.suspects):
         return
+    remedy = "look at some inputs with their labels; files and labels may have been sorted or shuffled apart"
+    lines = []
+    if found.held_test is not None and found.held_test.p < SIGNIFICANT:
+        lines.append(
+            f"in the samples to measure on, classes are told apart in {percent(found.held_test.best)} "
+            f"(p = {found.held_test.p:.2g}): the fault lies in what is done to training samples alone"
+        )
+        remedy = "look at augmentation and shuffling, which only training samples go through"
     yield Finding(
         "random-labels", 90, "labels have nothing to do with the inputs, as far as anything plain can tell",
         [f"plain statistics tell the classes apart in {percent(test.best)}, as well as shuffled labels "
-         f"(p = {test.p:.2g}); {percent(test.detectable)} would have been noticed"],
-        "look at some inputs with their labels; files and labels may have been sorted or shuffled apart",
+         f"(p = {test.p:.2g}); {percent(test.detectable)} would have been noticed", *lines],
+        remedy,
         sure=False,
     )  # fmt: skip
 

@@ -1,60 +1,97 @@
-"""Whether somebody's own training step does what a step has to: tried on copies, at a rate of 0 and as asked."""
+"""Whether somebody's own training step does what a step has to: tried on copies, beside the doctor's own step."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
 
-from tinct.learn.doctor.own.case import Case, Step
+from tinct.learn.doctor.own.case import Case
 from tinct.learn.doctor.own.suspect import Suspect
+
+
+@dataclass(frozen=True)
+class _Stepped:
+    """What one step did: how weights moved, the gradient that is left, and what was called on the way."""
+
+    moved: torch.Tensor
+    gradient: float
+    gradients_came: bool
+    steps: int
 
 
 def step_suspects(case: Case) -> Iterator[Suspect]:
     """Look for a missing `optimizer.step()`, `zero_grad()` or `backward()` in the user's step; none without one."""
-    step = case.step
-    if step is None:
+    if case.step is None:
         return
-    network = case.set_modes(case.make())
-    before = [each.detach().clone() for each in network.parameters()]
-    batch = (case.train.inputs[: case.batch_size], case.train.targets[: case.batch_size])
-    optimizer = case.begin(network)
-    step(network, optimizer, batch)
-    moved = any(not torch.equal(one, other) for one, other in zip(before, network.parameters(), strict=True))
-    once, twice = _gradient(case, step, 1), _gradient(case, step, 2)
+    once, twice = _take(case), _take(case, times=2, rate=0.0)
+    left = _take(case, rate=0.0).gradient
 
     def mend(one: Case) -> Case:
         return replace(one, step=None)
 
-    if not moved:
-        none = once == 0
+    if not bool(once.moved.any()):
+        kind, what, remedy = _why_nothing_moves(once)
         yield Suspect(
-            "no-backward" if none else "no-step", 98,
-            "the step changes no weight" + (": no gradient is computed" if none else ": gradients come and go unused"),
-            [f"after a step all {len(before)} parameters are as before; their gradients' norm is {once:.3g}"],
-            "call loss.backward() on the loss of this batch" if none else "call optimizer.step() after loss.backward()",
-            mend, alone=98,
+            kind, 98, f"the step changes no weight: {what}",
+            [f"after a step all {len(once.moved)} weights are as before; their gradients' norm is {once.gradient:.3g}"],
+            remedy, mend, alone=98,
         )  # fmt: skip
-    if once > 0 and twice > 1.5 * once:
+        return
+    if left > 0 and twice.gradient > 1.5 * left:
         yield Suspect(
             "no-zero-grad", 96, "gradients add up from step to step",
-            [f"with a rate of 0, the gradient's norm is {once:.4g} after one step on a batch, {twice:.4g} after two on "
-             "the same"],
+            [f"with a rate of 0, the gradient's norm is {left:.4g} after one step on a batch, {twice.gradient:.4g} "
+             "after two on the same"],
             "call optimizer.zero_grad() before loss.backward()", mend, alone=75,
         )  # fmt: skip
+        return
+    plain = _take(replace(case, step=None))
+    ratio = float(once.moved.norm() / plain.moved.norm().clamp(min=1e-30))
+    same_way = float(torch.nn.functional.cosine_similarity(once.moved, plain.moved, dim=0))
+    yield Suspect(
+        "step-differs", 94, "the step does something else than loss.backward() and optimizer.step() would",
+        [f"on one batch it moves the weights {ratio:.2g} times as far, cosine of the two ways {same_way:.2f}",
+         "shorter: gradients are clipped or scaled; another way: other labels, inputs or mode than those of the batch"],
+        "look at what the step does besides model(inputs), loss, backward() and step()", mend,
+    )  # fmt: skip
 
 
-def _gradient(case: Case, step: Step, times: int) -> float:
-    """Return the norm of the gradients that are left after some steps on one batch at a rate of 0."""
-    network: nn.Module = case.set_modes(case.make())
+def _why_nothing_moves(once: _Stepped) -> tuple[str, str, str]:
+    if not once.gradients_came:
+        return "no-backward", "no gradient is computed", "call loss.backward() on the loss of this batch"
+    if once.steps:
+        return (
+            "gradients-emptied", "gradients are computed, and emptied before they are used",
+            "call optimizer.zero_grad() before loss.backward(), not between it and optimizer.step()",
+        )  # fmt: skip
+    return "no-step", "gradients come and go unused", "call optimizer.step() after loss.backward()"
+
+
+def _take(case: Case, *, times: int = 1, rate: float | None = None) -> _Stepped:
+    """Take steps on one batch, the doctor's own where the case has none."""
+    network = case.set_modes(case.make())
     optimizer = case.begin(network)
-    for group in optimizer.param_groups:
-        group["lr"] = 0.0
-    batch = (case.train.inputs[: case.batch_size], case.train.targets[: case.batch_size])
+    for group in optimizer.param_groups if rate is not None else ():
+        group["lr"] = rate
+    before = [each.detach().clone() for each in network.parameters()]
+    came: list[bool] = []
+    for each in network.parameters():
+        if each.requires_grad:
+            each.register_post_accumulate_grad_hook(lambda _: came.append(True))  # type: ignore[no-untyped-call]
+    steps: list[int] = []
+    optimizer.register_step_pre_hook(lambda *_: steps.append(1))
+    inputs, targets = (each[: case.batch_size] for each in (case.train.inputs, case.train.targets))
     for _ in range(times):
         torch.manual_seed(case.seed)
-        step(network, optimizer, batch)
+        if case.step is not None:
+            case.take(network, optimizer, (inputs, targets))
+        else:
+            optimizer.zero_grad()
+            case.value(network, inputs, targets).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    pairs = zip(before, network.parameters(), strict=True)
+    moved = torch.cat([(other.detach() - one).flatten() for one, other in pairs])
     norms = [each.grad.norm() for each in network.parameters() if each.grad is not None]
-    return float(torch.stack(norms).norm()) if norms else 0.0
+    return _Stepped(moved, float(torch.stack(norms).norm()) if norms else 0.0, any(came), len(steps))

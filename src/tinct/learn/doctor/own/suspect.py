@@ -23,6 +23,7 @@ class Suspect:
         remedy: what to do.
         mend: of the training.
         alone: weight of the finding where no training proves it; 0: it is no finding then.
+        failing: the same, of a training that falls short.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Suspect:
     remedy: str
     mend: Callable[[Case], Case] = field(repr=False)
     alone: int = 0
+    failing: int = 0
 
 
 @dataclass(frozen=True)

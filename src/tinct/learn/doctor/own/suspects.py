@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,32 +13,31 @@ from torch import nn
 
 from tinct.learn.doctor.evidence import Evidence, heart_lines, range_line
 from tinct.learn.doctor.findings import percent
-from tinct.learn.doctor.own.answers import POSITIVE
+from tinct.learn.doctor.own.answer_suspects import blind, cut_off, mixed, rectified, unsteady
 from tinct.learn.doctor.own.case import Case, leaves
+from tinct.learn.doctor.own.input_suspects import BATCH_NORM, pretrained, rearranged, scaling
+from tinct.learn.doctor.own.label_suspects import deaf, half_deaf, turned_round, unscaled_targets
 from tinct.learn.doctor.own.loss_suspects import pairs, squashed, summed
 from tinct.learn.doctor.own.suspect import Looked, Suspect
 from tinct.learn.doctor.probes import explode, vanish
 
-# Inputs of such a size (root mean square) are unscaled; a mean this many spreads away from 0 hides small differences.
-LARGEST_INPUT, SMALLEST_INPUT, OFFSET = 10.0, 0.1, 2.0
 # Batches this small leave batch norm's running figures unsteady; the mend takes batches of this size.
 SMALL_BATCH, LARGER_BATCH = 4, 32
-# A form of the input that is this many times nearer to what batch norm has seen is the one it was trained on.
-NEARER = 3.0
 # What a training that was too short gets instead.
 LONGER = 8
 # Weights this many times larger or smaller than PyTorch's own start are odd.
 ODD = 4.0
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 # More than this is out of the usual.
 LARGEST_DECAY, LARGEST_DROPOUT = 0.05, 0.7
+SMALLEST_MOMENTUM, USUAL_MOMENTUM, LARGEST_MOMENTUM = 0.005, 0.1, 0.9
+# A group of parameters with less than this share of another's rate stands still beside it.
+UNEVEN = 1e-3
 DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
-BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def suspects(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
     """Look for everything that may be wrong and could be mended."""
-    for look in (squashed, pairs, summed, _input, _pretrained, _parameters, _modes, _restraints, _order, _start):
+    for look in LOOKS:
         yield from look(case, looked, probed)
     other = probed.better_rate
     if other is not None and probed.rate is not None and probed.range is not None:
@@ -55,77 +54,6 @@ def suspects(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
             "train for more epochs, and stop when the loss on held-out samples no longer falls",
             lambda one: replace(one, steps=LONGER * one.steps),
         )  # fmt: skip
-
-
-def moments(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return mean and spread of each channel, of a shape that goes with (N, C, ...)."""
-    dims = [axis for axis in range(values.ndim) if axis != 1]
-    return values.mean(dim=dims, keepdim=True), values.std(dim=dims, keepdim=True).clamp(min=1e-6)
-
-
-def _input(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    values = case.train.inputs
-    if not values.is_floating_point() or values.ndim < 2:
-        return
-    mean, spread = moments(values)
-    size = float((mean**2 + spread**2).mean().sqrt())
-    away = mean.abs() / spread
-    # Of many features some are nearly constant; of a picture's channels each counts.
-    offset = float(away.max() if case.train.is_picture else away.median())
-    unscaled = size > LARGEST_INPUT or size < SMALLEST_INPUT
-    if not unscaled and offset < OFFSET:
-        return
-    lines = [f"channel {index}: mean {one:.4g}, spread {other:.3g}" for index, (one, other) in
-             enumerate(zip(mean.flatten()[:4].tolist(), spread.flatten()[:4].tolist(), strict=True))]  # fmt: skip
-    yield Suspect(
-        "unscaled-input" if unscaled else "low-contrast", 95 if unscaled else 86,
-        f"the input is unscaled: of a size of {size:.3g} instead of about 1" if unscaled
-        else f"the input lies {offset:.2g} spreads away from 0: differences are small beside the offset",
-        lines, "subtract each channel's mean and divide by its spread, both of the training set",
-        lambda one: replace(one, feed=lambda given: (given - mean) / spread), alone=72 if size > LARGEST_INPUT else 0,
-    )  # fmt: skip
-
-
-def _pretrained(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Compare what the first batch norm gets with what it has seen before, for several forms of the input."""
-    first = next((name for name, each in case.model.named_modules() if isinstance(each, BATCH_NORM)), None)
-    values = looked.some.inputs
-    if first is None or not looked.some.is_picture or values.shape[1] != 3:
-        return
-    norm: Any = case.model.get_submodule(first)
-    if norm.running_mean is None or not bool(norm.running_mean.abs().max() > 1e-3):  # it has seen nothing yet
-        return
-    middle, scale = (torch.tensor(each, device=values.device).view(1, 3, 1, 1) for each in IMAGENET)
-    forms: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-        "as it is": lambda given: given,
-        "divided by 255": lambda given: given / 255,
-        "with ImageNet's mean and spread taken out": lambda given: (given - middle) / scale,
-        "divided by 255, with ImageNet's mean and spread taken out": lambda given: (given / 255 - middle) / scale,
-        "with its channels in reverse order (BGR for RGB)": lambda given: given.flip(1),
-    }
-    away = {name: _distance(case.make(), first, form(values)) for name, form in forms.items()}
-    nearest = min(away, key=lambda name: away[name])
-    if nearest == "as it is" or away["as it is"] < NEARER * away[nearest] or away["as it is"] < 0.3:
-        return
-    yield Suspect(
-        "not-the-pretrained-input", 96, f"the network was trained on another input: it wants this one {nearest}",
-        [f"{name}: {value:.2g} spreads away from what {first} has seen" for name, value in away.items()],
-        f"give it the input {nearest}", lambda one: replace(one, feed=forms[nearest]), alone=80,
-    )  # fmt: skip
-
-
-def _distance(network: nn.Module, name: str, values: torch.Tensor) -> float:
-    """Return how far the input of a batch norm lies from its running figures, in their spreads."""
-    seen: list[torch.Tensor] = []
-    norm: Any = network.get_submodule(name)
-    handle = norm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
-    with torch.no_grad():
-        network.eval()(values)
-    handle.remove()
-    mean, spread = moments(seen[0])
-    kept = (norm.running_var + norm.eps).sqrt()
-    off = (mean.flatten() - norm.running_mean).abs() / kept
-    return float(off.median() + (spread.flatten() / kept).log().abs().median())
 
 
 def _parameters(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
@@ -174,6 +102,21 @@ def _modes(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
             "call model.train() before the training steps of each epoch, and model.eval() before measuring",
             lambda one: replace(one, training=True),
         )  # fmt: skip
+    odd = {name: each.momentum for name in norms if (each := _norm(case.model, name)).momentum is not None
+           and not SMALLEST_MOMENTUM <= each.momentum <= LARGEST_MOMENTUM}  # fmt: skip
+    if odd:
+
+        def steadied(network: nn.Module) -> None:
+            for name in odd:
+                _norm(network, name).momentum = USUAL_MOMENTUM
+
+        yield Suspect(
+            "batch-norm-momentum", 94, f"batch norm with a momentum of {next(iter(odd.values())):g} gathers no figures "
+            "to work with in inference mode",
+            [f"{name}: momentum {value:g}, the share of the newest batch" for name, value in odd.items()],
+            f"use {USUAL_MOMENTUM:g}; Keras's 0.99 is PyTorch's 0.01",
+            lambda one: replace(one, alter=(*one.alter, steadied)),
+        )  # fmt: skip
     if case.batch_size <= SMALL_BATCH:
         yield Suspect(
             "small-batches", 90, f"batch norm with batches of {case.batch_size}: what it gathers is unsteady",
@@ -184,13 +127,17 @@ def _modes(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         )  # fmt: skip
 
 
+def _norm(network: nn.Module, name: str) -> Any:
+    return network.get_submodule(name)
+
+
 def _restraints(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Look for what holds a network back: weight decay, dropout, answers that cannot be negative."""
+    """Look for what holds a network back: weight decay, dropout."""
     decay = max(float(group.get("weight_decay", 0)) for group in case.begin(case.make()).param_groups)
     if decay > LARGEST_DECAY:
         yield Suspect(
             "weight-decay", 91, f"a weight decay of {decay:g} pulls weights to 0 faster than they learn", [],
-            "1e-4 to 1e-2 is usual", lambda one: replace(one, decay=0.0),
+            "1e-4 to 1e-2 is usual", lambda one: replace(one, groups={**one.groups, "weight_decay": 0.0}),
         )  # fmt: skip
     dropped = {name: each.p for name, each in case.model.named_modules() if isinstance(each, DROPOUT)}
     if max(dropped.values(), default=0.0) > LARGEST_DROPOUT:
@@ -203,18 +150,46 @@ def _restraints(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspec
         yield Suspect(
             "dropout", 91, f"dropout takes {percent(max(dropped.values()))} of what a layer passes on",
             [f"{name}: p = {p:g}" for name, p in dropped.items()], "0.1 to 0.5 is usual",
-            lambda one: replace(one, alter=kept),
+            lambda one: replace(one, alter=(*one.alter, kept)),
         )  # fmt: skip
-    if looked.answers == POSITIVE and (last := [n for n, e in case.model.named_modules() if isinstance(e, nn.ReLU)]):
 
-        def opened(network: nn.Module) -> None:
-            network.set_submodule(last[-1], nn.Identity())
 
+def _optimizer(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+    """Look for an optimizer that climbs, hardly moves some of the parameters, or has its rate taken away."""
+    groups = case.begin(case.make()).param_groups
+    if any(group.get("maximize") for group in groups):
         yield Suspect(
-            "relu-on-output", 92, "answers cannot be negative: ReLU stands behind the last layer",
-            ["with the last weights 30 times as large, and turned round, no answer is below 0"],
-            "return the last layer's numbers as they are", lambda one: replace(one, alter=opened),
+            "wrong-sign", 96, "the optimizer climbs: maximize=True makes the loss larger", [], "leave it out",
+            lambda one: replace(one, groups={**one.groups, "maximize": False}), alone=90,
         )  # fmt: skip
+    rates = [float(group["lr"]) for group in groups]
+    if min(rates) < UNEVEN * max(rates):
+        yield Suspect(
+            "uneven-rates", 94, f"some parameters have a rate of {min(rates):g}, others of {max(rates):g}",
+            [f"{len(group['params'])} parameters: rate {rate:g}" for group, rate in zip(groups, rates, strict=True)],
+            "give the slow group a rate nearer to the others'",
+            lambda one: replace(one, groups={**one.groups, "lr": max(rates)}),
+        )  # fmt: skip
+    if case.schedule is not None:
+        yield Suspect(
+            "schedule", 95, "the schedule takes the rate away before anything is learned",
+            ["rate after steps: " + ", ".join(f"{step}: {rate:.2g}" for step, rate in scheduled_rates(case)
+                                              if step in (0, 1, 5, 20, case.steps))],
+            "call scheduler.step() once an epoch, not once a batch, or let it fall more slowly",
+            lambda one: replace(one, schedule=None),
+        )  # fmt: skip
+
+
+def scheduled_rates(case: Case) -> list[tuple[int, float]]:
+    """Return the highest rate of the groups after each number of steps, from 0 to the case's, as scheduled."""
+    optimizer = case.begin(case.make())
+    schedule = case.begin_schedule(optimizer)
+    rates = []
+    for step in range(case.steps + 1):
+        rates.append((step, max(float(group["lr"]) for group in optimizer.param_groups)))
+        if schedule is not None and (step + 1) % case.schedule_every == 0:
+            schedule.step()
+    return rates
 
 
 def _order(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
@@ -259,3 +234,10 @@ def _start(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
             "leave weights and biases as PyTorch starts them, or start them as He et al. 2015 do",
             lambda one: replace(one, fresh=True),
         )  # fmt: skip
+
+
+LOOKS = (
+    *(deaf, half_deaf, turned_round, unscaled_targets, squashed, pairs, summed),
+    *(scaling, pretrained, rearranged, cut_off, unsteady, mixed, blind, rectified),
+    *(_parameters, _modes, _restraints, _optimizer, _order, _start),
+)
