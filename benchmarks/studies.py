@@ -1,15 +1,12 @@
-"""What a study saves by sharing, and what it costs beside its trainings' steps.
+"""What a study saves by sharing: photographs decoded once, and a frozen encoder's features kept.
 
-    python benchmarks/studies.py [--photographs 160] [--arms 5] [--epochs 4] [--parts reading training beside]
+    python benchmarks/studies.py [--photographs 160] [--arms 5] [--epochs 4]
 
 `reading` is the time of getting batches ready, in one process: so many arms, each so many epochs, from the shards as
 `tinct prepare` writes them, and from the photographs decoded once, the decoding counted. `training` is that of whole
 trainings of `squeezenet1_1` with its encoder frozen (random weights: their values do not matter here) and nothing
 augmented, each on its own and sharing a cache as a study's arms do, what fills the cache counted. A ratio above 1 says
-how many times longer it takes without sharing. `beside` is a whole study of 2 arms, 2 seeds and 60 steps each, in
-processor seconds: those of the steps with getting their batches ready, those of the rest of the trainings (validation,
-sheets, states), and those of everything after them (export, measures, report). The pictures are those of
-benchmarks/training.py.
+how many times longer it takes without sharing. The pictures are those of benchmarks/training.py.
 """
 
 from __future__ import annotations
@@ -17,24 +14,18 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
-import lightning
 import torch
 from safetensors.torch import save_file
 
 import common
-import tinct.study.train
-from tinct.data.prepare import prepare
 from tinct.data.source import Source, decode_source, open_source
 from tinct.learn.networks.backbones import BACKBONES
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
 from tinct.learn.settings import Training
 from tinct.learn.train import train
-from tinct.study.arms import run_study
 from tinct.study.plan import NO_AUGMENTATION
 from training import make_dataset
 
@@ -46,26 +37,6 @@ OPTIONS: tuple[dict[str, Any], ...] = (
     {"regularization": "batchnorm"},
     {"regularization": "dropout"},
 )
-BESIDE = """
-title = "Two arms"
-question = "What does a study cost beside its steps?"
-
-[shared]
-network = "colorunet"
-steps = 60
-seeds = 2
-crop = 128
-batch_size = 16
-workers = 0
-
-[[arms]]
-name = "16 bins"
-bins = 16
-
-[[arms]]
-name = "32 bins"
-bins = 32
-"""
 
 
 def read(source: Source, *, arms: int, epochs: int) -> float:
@@ -129,57 +100,12 @@ def training(data: Path, folder: Path, *, epochs: int) -> dict[str, Any]:
     }
 
 
-def beside(folder: Path) -> dict[str, Any]:
-    """Run a small study, and count processor seconds within its trainings' steps and beside them."""
-    steps: list[float] = []
-    whole: list[float] = []
-
-    class Meter(tinct.study.train._Meter):
-        """Also notes when an epoch's first batch is fetched and when its last one is done."""
-
-        def on_train_epoch_start(self, trainer: lightning.Trainer, *_: Any) -> None:
-            self.began = time.process_time()
-
-        def on_train_batch_end(self, trainer: lightning.Trainer, *args: Any) -> None:
-            super().on_train_batch_end(trainer, *args)
-            steps.append(time.process_time() - self.began)
-            self.began = time.process_time()
-
-    def timed(*args: Any, **others: Any) -> Any:
-        began = time.process_time()
-        result = train(*args, **others)
-        whole.append(time.process_time() - began)
-        return result
-
-    data = prepare([folder / "photos"], folder / "beside-set", val=0.2).path
-    with mock.patch.object(tinct.study.train, "_Meter", Meter), mock.patch.object(tinct.study.train, "train", timed):
-        recipe = folder / "beside.toml"
-        recipe.write_text(BESIDE)
-        began = time.process_time()
-        run_study(recipe, data=data, out=folder / "beside")
-        total = time.process_time() - began
-    seconds = {"steps": sum(steps), "beside_steps": sum(whole) - sum(steps), "after": total - sum(whole)}
-    return {
-        "steps": len(steps),
-        "processor_seconds": {name: round(value, 1) for name, value in seconds.items()},
-        "beside_share_of_steps": round(seconds["beside_steps"] / seconds["steps"], 3),
-    }
-
-
-PARTS: dict[str, Callable[[Path, Path, argparse.Namespace], dict[str, Any]]] = {
-    "reading": lambda data, folder, given: reading(data, folder, arms=given.arms, epochs=given.epochs),
-    "training": lambda data, folder, given: training(data, folder, epochs=given.epochs),
-    "beside": lambda data, folder, given: beside(folder),
-}
-
-
 def main() -> None:
     """Measure both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photographs", type=int, default=160)
     parser.add_argument("--arms", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--to", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -194,7 +120,8 @@ def main() -> None:
                 "crop": CROP,
                 "batch_size": BATCH,
             },
-            **{name: PARTS[name](data, folder, given) for name in given.parts},
+            "reading": reading(data, folder, arms=given.arms, epochs=given.epochs),
+            "training": training(data, folder, epochs=given.epochs),
         }
     common.write("studies", results, seed=SEED, to=given.to)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,7 +49,7 @@ class Table:
         """Write the file, with command, commit and machine."""
         report = {
             "benchmark": f"recognition/{self.path.stem}",
-            "command": " ".join(["python", *sys.argv]),
+            "command": shlex.join(["python", *sys.argv]),
             "commit": common.commit(),
             "seed": self.seed,
             "machine": common.machine(),
