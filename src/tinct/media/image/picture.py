@@ -300,9 +300,7 @@ def open_picture(
     width, height = (image.width, image.height)[:: -1 if orientation_of(image) >= 5 else 1]
     converted = to_srgb(image, name=name)
     check_least_edge(name, width, height)
-    loader = str(image.get("vips-loader")) if image.get_typeof("vips-loader") else ""
-    first_only = left_out(place, image) if page is None else ""
-    read_as = str(image.get(REMARK)) if image.get_typeof(REMARK) else ""
+    loader, read_as = (str(image.get(field)) if image.get_typeof(field) else "" for field in ("vips-loader", REMARK))
     result = Picture(
         source=place,
         name=name,
@@ -311,7 +309,7 @@ def open_picture(
         deep=image.format != "uchar",
         loader=loader,
         alpha=converted.alpha is not None,
-        read_as=tuple(remark for remark in (first_only, read_as, converted.remark) if remark),
+        read_as=tuple(filter(None, (left_out(place, image) if page is None else "", read_as, converted.remark))),
         quality=formats.jpeg_quality(head) if loader.startswith("jpeg") else None,
         lossless=formats.is_lossless(loader, head),
         page=page or 0,
