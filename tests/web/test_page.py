@@ -166,8 +166,14 @@ def test_a_film(open_page: Open, files: dict[str, Path]) -> None:
     page.locator("#hints-box").wait_for(state="hidden")
     page.click("#undo")
     page.click("#redo")
+    page.get_by_text("Fields and rate").click()
+    page.get_by_label("Interlaced frames").select_option("off")
+    page.get_by_label("Frames a second").fill("12.5")
+    assert violations(page) == []
     with page.expect_request("**/start") as started:
         page.get_by_role("button", name="Colour the film").click()
+    shown = {name: started.value.post_data_json[name] for name in ("deinterlace", "rate", "sound")}
+    assert shown == {"deinterlace": "off", "rate": 12.5, "sound": "encode"}
     (hint,) = started.value.post_data_json["hints"]
     assert (hint["color"], hint["time"]) == ("#c02020", 0)
     page.locator("#film-done").wait_for()

@@ -167,13 +167,26 @@ class OwnColors:
 
         A share of the pixels, 0 where there are too few to be anything.
         """
+        return 0.0 if self.spot_map is None else float(self.spot_map.mean())
+
+    @cached_property
+    def spot_map(self) -> NDArray[np.bool_] | None:
+        """Where these spots are, in a small copy (k, l); None where there are too few to be anything."""
         look = self._look
         if look is None:
-            return 0.0
+            return None
         spots = _spotted(look, self._uneven)
         if spots.any() and look.place.shape[1]:
             spots &= _spotted(look, self._stained)
-        return float(spots.mean()) if spots.sum() >= _LEAST_SPOTS else 0.0
+        return spots.reshape(look.shape) if spots.sum() >= _LEAST_SPOTS else None
+
+    @property
+    def tone(self) -> Array:
+        """The chroma (k, l, 2), in 8-bit steps of U and V, that luma and place explain, at the size of `spot_map`."""
+        look = self._look
+        assert look is not None
+        tone: Array = (look.chroma - self._uneven).reshape(*look.shape, 2)
+        return tone
 
     @cached_property
     def _uneven(self) -> Array:

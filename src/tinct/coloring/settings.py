@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 MEMORIES = ("off", "shot", "scene")
+# In place of a mask of what keeps its colours: spots of colour that are found in grey frames of a film.
+KEEP_AUTO = "auto"
 
 
 class Options(TypedDict, total=False):
@@ -189,6 +191,10 @@ class PhotoSettings(Decoding):
         super().__post_init__()
         if self.pages not in ("first", "all"):
             raise SettingError(f"pages must be first or all, not {self.pages!r}")
+        if self.keep == KEEP_AUTO:
+            raise SettingError(
+                "keep auto is for films, where captions come and go; name a mask (./auto if it is called so)"
+            )
         if self.crop and self.keep is not None:
             raise SettingError("crop writes photographs alone, and keep is a mask of the whole scan; leave one out")
         if self.crop and self.frames == "off":
@@ -211,6 +217,12 @@ class VideoSettings(Decoding):
         "that time. May be given several times.",
         "[FRAME@|TIME@]FILE",
         flag="--reference",
+    )
+    keep: str | Path | None = described(  # noqa: RUF009 - a field
+        None,
+        "Keep the film's own colours wherever this mask, a picture of its proportions, is white or painted; auto keeps "
+        "spots of colour that are found in grey frames: captions, inserts, what somebody painted.",
+        "MASK|auto",
     )
     smoothing: str = described(
         "motion", "Smooth colours over time: motion, paper (its kernel), ALPHA,FRAMES (such a kernel), or off.", "WAY"

@@ -6,17 +6,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from tinct.coloring.film.colorize import VideoResult, colorize_video
 from tinct.coloring.film.work import Draw
+from tinct.coloring.hints.reference import split_reference
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.editor import Editor
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import TinctError
-from tinct.media.video.film import Film
+from tinct.media.video.film import GAINS, Film
+from tinct.media.video.rates import checked_rate
 from tinct.web import pictures
 from tinct.web.problems import Problem, problem_of
 from tinct.web.references import References
@@ -250,7 +252,7 @@ class Jobs:
                 drawn = time.monotonic()
 
         try:
-            wanted = job.settings
+            wanted = _on_result(job.film, job.settings)
             colorizer = self._colorizer.changed(
                 temperature=wanted.temperature,
                 caution=wanted.caution,
@@ -283,6 +285,22 @@ class Jobs:
             still.close()
         job.stills = None
         self._store.remove(job.folder)
+
+
+def _on_result(film: Film, settings: VideoSettings) -> VideoSettings:
+    """Return settings whose times count on the result's clock, where they count on that of the film that was sent."""
+    if settings.rate is None:
+        return settings
+    gain = GAINS.get(settings.deinterlace, film.fields.gain if settings.deinterlace == "auto" else 1)
+    stretch = float(film.rate / film.fields.gain * gain / checked_rate(settings.rate))
+    hints = tuple(
+        hint if hint.seconds is None else replace(hint, seconds=hint.seconds * stretch) for hint in settings.hints
+    )
+    references = []
+    for text in settings.references:
+        path, _, seconds = split_reference(text)
+        references.append(text if seconds is None else f"{seconds * stretch:.6f}s@{path}")
+    return replace(settings, hints=hints, references=tuple(references))
 
 
 def _notices(result: VideoResult) -> Iterator[str]:

@@ -71,3 +71,29 @@ def test_a_mask_is_painted_on_the_film_as_it_is_shown(paint: Paint, tmp_path: Pa
     result = paint(film, tmp_path / "out.mp4", keep=mask(tmp_path, turned=turned), crf=0)
     for own in stored(result.target):
         assert abs(int(np.median(own[1][CAPTION])) - 40) <= 2
+
+
+def test_spots_that_are_found_keep_their_colours_wherever_they_come(paint: Paint, tmp_path: Path) -> None:
+    def moving(number: int) -> tuple[np.ndarray, ...]:
+        luma, *chroma = planes(number)
+        place = np.s_[
+            10 + 2 * number : 20 + 2 * number, 30:50
+        ]  # more than a twentieth of the frame, and elsewhere each time
+        if number >= 4:
+            chroma[0][place], chroma[1][place] = 90, 200
+        return luma, *chroma
+
+    film = film_of(tmp_path / "in.mkv", 8, size=(WIDTH, HEIGHT), planes=moving)
+    kept = paint(film, tmp_path / "kept.mkv", codec="ffv1", keep="auto")
+    assert kept.notices == (
+        "grey shots have colours in some places, such as captions, the first at 0:00:00.0: they were kept",
+    )
+    assert not any(shot.colored for shot in kept.shots)
+    for number, own in enumerate(stored(kept.target)):
+        before = moving(number)
+        for plane in (1, 2):
+            np.testing.assert_array_equal(own[plane][CAPTION], before[plane][CAPTION])
+            if number >= 4:
+                inside = np.s_[12 + 2 * number : 18 + 2 * number, 32:48]
+                np.testing.assert_array_equal(own[plane][inside], before[plane][inside])
+            assert (own[plane][:6] != 128).mean() > 0.5  # the rest is coloured

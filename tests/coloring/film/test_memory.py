@@ -10,7 +10,8 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from tinct.coloring.film.memory import MOST_KEYS, KeyedShot, SceneMemory, remember
+from tinct.coloring.film.keys import MOST_KEYS, KeyedShot
+from tinct.coloring.film.memory import SceneMemory, remember
 from tinct.media.video.read import Frame
 
 RATE = 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from tinct.media.video.mux import check_target
 from tinct.media.video.probe import open_film
 from tinct.media.video.read import read_frames
 from tinct.media.video.recipe import choose_recipe
+from tinct.media.video.sequence import decode_image
 
 H, W = clips.HEIGHT, clips.WIDTH
 
@@ -66,6 +68,38 @@ def test_pictures_keep_their_numbers_and_bits(tmp_path: Path, name: str, form: s
         assert np.abs(frame.luma - grey * scale)[inside].max() <= 1.5
 
 
+@pytest.mark.parametrize(("suffix", "bits"), [(".jpg", 8), (".exr", 16)])
+def test_jpeg_and_exr_are_read_and_written(tmp_path: Path, suffix: str, bits: int) -> None:
+    grey = np.linspace(60, 200, W).astype(np.uint8)[None].repeat(H, axis=0)
+    for number in (3, 4):
+        clips.write_picture(tmp_path / f"s_{number}.png", "png", "rgb24", np.stack([grey] * 3, axis=-1))
+    result, _ = colored(tmp_path / "s_%d.png", tmp_path / f"t_%02d{suffix}")
+    assert [path.name for path in result.images] == [f"t_0{number}{suffix}" for number in (3, 4)]
+    assert result.depth == bits
+    (reference, _) = colored(tmp_path / "s_%d.png", tmp_path / "r_%d.png", bits=bits)
+    for path, other in zip(result.images, reference.images, strict=True):
+        made = decode_image(path).to_ndarray(format="rgb24" if bits == 8 else "rgb48le") / (1 if bits == 8 else 257)
+        assert np.abs(made - clips.read_picture(other)).max() <= (4 if suffix == ".jpg" else 2)
+    again, _ = colored(tmp_path / f"t_*{suffix}", tmp_path / "again.mkv", named="archive")
+    assert again.frames == 2
+
+
+def test_exr_holds_linear_light(tmp_path: Path) -> None:
+    import av
+
+    context = av.CodecContext.create("exr", "w")
+    context.width, context.height, context.pix_fmt, context.time_base = W, H, "gbrpf32le", Fraction(1, 25)
+    frame = av.VideoFrame(W, H, "gbrpf32le")
+    light = np.linspace(0, 1.5, W, dtype=np.float32)[None].repeat(H, axis=0)
+    clips.fill(frame, [light] * 3)
+    frame.pts = 0
+    path = tmp_path / "f_1.exr"
+    path.write_bytes(b"".join(bytes(packet) for packet in (*context.encode(frame), *context.encode(None))))
+    (read,) = read_frames(open_film(tmp_path / "f_%d.exr"))
+    codes = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    assert np.abs(read.luma / 65535 - np.clip(codes, 0, 1)).max() < 1e-3
+
+
 def test_frames_made_of_fields_of_pictures_are_counted(tmp_path: Path) -> None:
     for number in (8, 9, 11):
         clips.write_picture(tmp_path / f"s_{number}.tif", "tiff", "rgb24", np.stack([clips.scene(number)] * 3, axis=-1))
@@ -82,7 +116,7 @@ def test_bits_can_be_chosen(tmp_path: Path, film: Path) -> None:
     ("target", "asked", "error", "words"),
     [
         ("f.png", {}, OutputError, r"is one picture; name a film's pictures by a pattern, such as f_%04d\.png"),
-        ("f_%d.jpg", {}, OutputError, r"films are not written as \.jpg; .*or pictures, such as frame_%04d\.png"),
+        ("f_%d.bmp", {}, OutputError, r"films are not written as \.bmp; .*or pictures, such as frame_%04d\.png"),
         ("f_%d.png", {"codec": "h264"}, SettingError, "leave h264 out"),
         ("f_%d.png", {"named": "share"}, SettingError, "leave share out"),
         ("f_%d.png", {"bits": 10}, SettingError, "png has 8 or 16 bits here, not 10"),

@@ -292,3 +292,36 @@ def test_covers_come_along_and_other_films_are_told(tmp_path, suffix):
             ]
             kept.append(next(bytes(packet) for packet in container.demux(stream)))
     assert kept[0] == kept[1]
+
+
+def test_a_title_of_a_track_and_what_a_telephone_notes_come_along(tmp_path):
+    whole = clips.add_tracks(clips.write_clip(tmp_path / "whole.mp4"), tmp_path / "loud.mp4", sounds=[("aac", "deu")])
+    source = tmp_path / "in.mov"
+    options = {"movflags": "+use_metadata_tags"}
+    with av.open(str(whole)) as old, av.open(str(source), "w", container_options=options) as new:
+        pairs = {stream.index: new.add_stream_from_template(stream, opaque=True) for stream in old.streams}
+        pairs[1].metadata["title"] = "Kommentar"
+        new.metadata["com.apple.quicktime.make"] = "Apple"
+        for packet in old.demux():
+            if packet.size:
+                packet.stream = pairs[packet.stream_index]
+                new.mux(packet)
+    for suffix in (".mov", ".mkv"):
+        colored(source, tmp_path / f"out{suffix}")
+        with av.open(str(tmp_path / f"out{suffix}")) as container:
+            notes = {name.lower(): text for name, text in container.metadata.items()}
+            sound = container.streams.audio[0].metadata
+            assert notes["com.apple.quicktime.make"] == "Apple"
+            assert "Kommentar" in (sound.get("title"), sound.get("name"))
+
+
+def test_what_no_result_holds_of_a_film_is_told(tmp_path):
+    light = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    options = {"x265-params": f"log-level=none:pools=1:hdr10=1:master-display={light}:max-cll=1000,400"}
+    path = clips.write_clip(tmp_path / "in.mkv", codec="libx265", form="yuv420p10le", frames=4, options=options)
+    film = open_film(path)
+    assert film.beside == ("HDR metadata",)
+    assert (
+        "what its frames hold beside pixels is left out: HDR metadata"
+        in choose_recipe(film, tmp_path / "out.mkv").remarks
+    )

@@ -181,3 +181,32 @@ def test_only_so_many_films_wait(make_client: Callable[..., TestClient], tmp_pat
     assert answers.count(429) >= 1
     for job in jobs:
         client.delete(job["link"])
+
+
+def test_a_film_is_shown_at_another_rate_and_times_stay_those_of_what_was_sent(
+    client: TestClient, film_mp4: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import av
+
+    from tinct.web import jobs
+
+    told = []
+
+    def colored(*given: Any, settings: Any, **options: Any) -> Any:
+        told.append([hint.seconds for hint in settings.hints])
+        return colorize_video(*given, settings=settings, **options)
+
+    colorize_video = jobs.colorize_video
+    monkeypatch.setattr(jobs, "colorize_video", colored)
+    with av.open(str(film_mp4)) as container:
+        rate = container.streams.video[0].average_rate
+    hints = '[{"x": 25, "y": 60, "unit": "percent", "color": "#b03020", "time": 0.2}]'
+    sent = send(client, film_mp4, rate=str(float(rate / 2)), deinterlace="off", hints=hints).json()
+    job = until(client, sent, "done", "failed")
+    assert job["error"] is None
+    (tmp_path / "out.mp4").write_bytes(client.get(job["result"]).content)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].average_rate == rate / 2
+    assert client.post(f"{job['link']}/start", json={"rate": 0}).status_code == 202
+    until(client, job, "done")
+    assert told == [[pytest.approx(0.4)], [pytest.approx(0.2)]]

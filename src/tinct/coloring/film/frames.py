@@ -16,10 +16,11 @@ from tinct.color.toning import OwnColors
 from tinct.color.upsample import chroma_planes, even_out, fit_guide
 from tinct.coloring.film.history import GrainCleaner
 from tinct.coloring.film.references import Still
+from tinct.coloring.film.spots import spot_share
 from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.prediction import native_luma, picture_chroma, yuv_chroma
-from tinct.coloring.settings import Options
+from tinct.coloring.settings import KEEP_AUTO, Options
 from tinct.errors import TinctError
 from tinct.media.video.film import Film
 from tinct.media.video.form import LUMA_WEIGHTS, FrameForm
@@ -33,8 +34,8 @@ GUIDE_SIZE = 400
 SPREAD_SIZE = 64
 # Colours by which hints in a film tell things apart: the frame's likeliest, the others together as one more.
 _SPREAD_COLORS = 31
-# Root of height x width at which a frame's own colours are looked at.
-_COLOR_SIZE = 96
+# Root of height x width at which a frame's own colours are looked at, and the share of spots that are its colours.
+_COLOR_SIZE, _MOSTLY = 96, 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,7 @@ class FrameColorizer:
         """Take a model with settings, a film's form, and (h, w) of chroma's size in 0..1 where its colours stay."""
         self.form = form
         self.kept = kept
+        self.keeps_spots = colorizer.decoding.keep == KEEP_AUTO
         self._colorizer = colorizer
         self._bins = colorizer.session.bins
         self._space = colorizer.session.card.space
@@ -156,30 +158,51 @@ class FrameColorizer:
 
     def is_colored(self, frame: Frame) -> bool:
         """Check whether a frame has colours of its own, beyond a tone, beside those that are kept."""
-        return self.colors(frame).are_some
+        return self.colors(frame, beside_spots=self.keeps_spots).are_some
 
-    def with_kept(
-        self, planes: tuple[NDArray[Any], NDArray[Any]], chroma: tuple[NDArray[Any], NDArray[Any]] | None
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    @property
+    def keeps_some(self) -> bool:
+        """Whether some of a grey frame's own chroma stays."""
+        return self.keeps_spots or self.kept is not None
+
+    def with_kept(self, planes: tuple[NDArray[Any], NDArray[Any]], frame: Frame) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return a frame's planes of U and V with its own chroma where that stays."""
-        if self.kept is None:
+        kept = self._spots(frame) if self.keeps_spots else self.kept
+        if kept is None:
             return planes
-        own = (self.form.neutral(),) * 2 if chroma is None else self.own_planes(chroma)
+        own = (self.form.neutral(),) * 2 if frame.chroma is None else self.own_planes(frame.chroma)
         mixed = [
-            np.rint(made + self.kept * (stored.astype(np.float32) - made)).astype(made.dtype)
+            np.rint(made + kept * (stored.astype(np.float32) - made)).astype(made.dtype)
             for made, stored in zip(planes, own, strict=True)
         ]
         return mixed[0], mixed[1]
 
-    def colors(self, frame: Frame) -> OwnColors:
-        """Return what colours a frame has of its own, beside those that are kept, by a small copy of it."""
+    def _spots(self, frame: Frame) -> FloatArray | None:
+        """Return where a frame's spots of colour are, (h, w) of chroma's size in 0..1."""
+        if frame.chroma is None:
+            return None
+        blue, red = (self.form.unit_chroma(plane) for plane in frame.chroma)
+        share = spot_share(self.colors(frame), blue, red)
+        return None if share is None else resized(share, self.form.chroma_shape)
+
+    def colors(self, frame: Frame, *, beside_spots: bool = False) -> OwnColors:
+        """Return what colours a frame has of its own, beside those that are kept, by a small copy of it.
+
+        With `beside_spots` those of spots do not count, unless they are most of the frame.
+        """
         if frame.chroma is None:
             return OwnColors(None)
         height, width = small_size(*frame.luma.shape, size=_COLOR_SIZE)
         luma = self.form.unit(resized(frame.luma, (height, width)))
         blue, red = (self.form.unit_chroma(resized(plane, (height, width))) for plane in frame.chroma)
-        if self.kept is not None:
-            others = 1 - resized(self.kept, (height, width))
+        kept = self.kept
+        if beside_spots:
+            whole = self.colors(frame)
+            kept = spot_share(whole, blue, red) if whole.are_some else None
+            if kept is not None and kept.mean() > _MOSTLY:
+                return whole
+        if kept is not None:
+            others = 1 - resized(kept, (height, width))
             blue, red = blue * others, red * others
         red_weight, blue_weight = LUMA_WEIGHTS[self.form.matrix]
         rgb = np.empty((height, width, 3), dtype=np.float32)

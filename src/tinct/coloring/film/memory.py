@@ -14,76 +14,38 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from threading import Lock
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from tinct.color import resize
 from tinct.color.motion import flow, resized, warp
 from tinct.color.spaces import FloatArray
 from tinct.coloring.film.history import agreement
-from tinct.coloring.film.references import Carried, Carrier, Still, surer
-from tinct.coloring.film.shots import correlation, difference, is_blank, looked_at, smaller, thumbnail
+from tinct.coloring.film.keys import Key, KeyedShot, Levels, dimming
+from tinct.coloring.film.references import Carrier, Still, surer
+from tinct.coloring.film.scenes import find_scenes
+from tinct.coloring.film.shots import is_blank, looked_at
 from tinct.errors import SettingError
 from tinct.media.video.read import Frame
 
-# Seconds between a shot's key frames; doubled where a shot would have more than so many.
-SPACING, MOST_KEYS = 1.0, 12
 # How many times a frame's own answer the key frames count where the frame looks as they do.
 PULL = 20.0
-# Key frames of other shots that a shot learns from, and how many shots back one is looked for.
-MOST_SHARED, REACH = 6, 40
-# Two shots are of one scene where a key frame of each differs less than this; see `shots.difference`.
-ALIKE = 0.28
-# Thumbnails whose correlation is less than this are not compared any further.
-_LOOKS_ALIKE = 0.6
 # Shots whose key frames' answers are held: the one in work, and the one before while its frames are still under way.
 _HELD = 3
 
-# A frame is dimmed where mean and contrast fall together, to a share that differs by no more than this, and below this.
-_EVENLY, _FAINT, _DIMMED = 0.15, 0.01, 0.92
 # How much doubt there is about what is carried, beside how well the key frames agree.
 _DOUBT = np.float32(0.05)
-# Of packed key frames: some 10 kB each, 30 MB for an hour of film.
-_QUALITY = 95
+# How much doubt there is about what is carried, beside how well the key frames agree.
+_DOUBT = np.float32(0.05)
+# Cosine of features below which a place shows another thing than a key frame, and from which the same.
+_OTHER_THING, _SAME_THING = 0.15, 0.45
+# Agreement of luma at one place from which nothing has moved there.
+_STANDS_STILL = 0.9
 
-Levels = NDArray[np.uint8]
-# Asks the network about luma, with references of these numbers; None for all.
+# Asks the network about luma, with references of these numbers; None for all. It may fail.
 Answer = Callable[[Levels, tuple[int, ...] | None], FloatArray | None]
-
-
-@dataclass(frozen=True, eq=False)
-class Key:
-    """A key frame: when it is shown, and its luma as the network sees it, packed: there is about one a second.
-
-    `carried` is what it takes from references that show its shot.
-    """
-
-    pts: int
-    packed: bytes
-    colored: bool = False
-    carried: Carried | None = None
-
-    @classmethod
-    def of(cls, pts: int, levels: Levels, *, colored: bool = False) -> Key:
-        """Pack a frame's luma (h, w) uint8, with whether the frame has colours of its own."""
-        return cls(pts, cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes(), colored)
-
-    @property
-    def levels(self) -> Levels:
-        """Luma (h, w) uint8."""
-        levels: Levels = np.asarray(cv2.imdecode(np.frombuffer(self.packed, np.uint8), cv2.IMREAD_GRAYSCALE))
-        return levels
-
-    @cached_property
-    def light(self) -> tuple[float, float]:
-        """Mean and standard deviation of luma."""
-        levels = self.levels
-        return float(levels.mean()), float(levels.std())
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,41 +56,6 @@ class _Told:
     levels: Levels
     values: FloatArray
     carried: FloatArray | None = None
-
-
-@dataclass(eq=False)
-class KeyedShot:
-    """A shot: the pts of its first frame, its key frames in their order, and which shots show the same place.
-
-    `references` are the numbers of those that its frames are compared with; None for all of them.
-    """
-
-    pts: int
-    keys: list[Key] = field(default_factory=list)
-    alike: list[int] = field(default_factory=list)
-    references: tuple[int, ...] | None = None
-    spacing: float = SPACING
-
-    def is_due(self, seconds: float) -> bool:
-        """Return whether a frame shown at this time would be kept."""
-        return not self.keys or seconds >= self._last + self.spacing - 1e-6
-
-    def take(self, pts: int, seconds: float, levels: Levels, *, colored: bool = False) -> None:
-        """Keep a frame as a key frame if it is due; thin the key frames out where there are too many."""
-        if not self.is_due(seconds):
-            return
-        self._last = seconds
-        self.keys.append(Key.of(pts, levels, colored=colored))
-        if len(self.keys) > MOST_KEYS:
-            self.keys = self.keys[::2]
-            self.spacing *= 2
-
-    @cached_property
-    def strongest(self) -> tuple[float, float]:
-        """Mean and standard deviation of luma of the key frame with the most contrast."""
-        return max((key.light for key in self.keys), key=lambda light: light[1])
-
-    _last: float = 0.0
 
 
 class SceneMemory:
@@ -143,7 +70,7 @@ class SceneMemory:
         self._lock = Lock()
         self._carries = any(key.carried is not None for shot in shots for key in shot.keys)
         for shot in shots:  # of those in a fade nothing is learned
-            shot.keys = [key for key in shot.keys if _dimming(key.light, shot) == 1] or shot.keys
+            shot.keys = [key for key in shot.keys if dimming(key.light, shot) == 1] or shot.keys
 
     def around(self, begin: int | None, end: int | None) -> list[KeyedShot]:
         """Return all shots, with the key frames that frames from one pts up to another may ask for, and no others."""
@@ -213,7 +140,7 @@ class SceneMemory:
         index = bisect_right(self._starts, pts) - 1
         if index < 0 or not self._shots[index].keys:
             return 1.0
-        return _dimming((float(levels.mean()), float(levels.std())), self._shots[index])
+        return dimming((float(levels.mean()), float(levels.std())), self._shots[index])
 
     def _of_shot(self, index: int) -> list[_Told]:
         """Return a shot's key frames with what they, and those of shots like it, agree on."""
@@ -296,7 +223,7 @@ def remember(
         if still.is_placed:
             raise SettingError(f"reference {still.name}: the film ends before its frame; name an earlier one")
     if memory == "scene":
-        _find_scenes(shots)
+        find_scenes(shots)
     _hand_out(shots, carriers, stills)
     return SceneMemory(shots, answer) if shots else None
 
@@ -314,45 +241,6 @@ def _hand_out(shots: Sequence[KeyedShot], carriers: Sequence[Carrier], stills: S
         for still in stills:
             if still.number in of_scene - carriers[index].placed:
                 shot.keys = [replace(key, carried=surer(key.carried, still.seen_in(key.levels))) for key in shot.keys]
-
-
-def _find_scenes(shots: Sequence[KeyedShot]) -> None:
-    """Note for each shot which others show the same place from the same side; all shots of a scene note the same."""
-    scene = list(range(len(shots)))
-    thumbnails = [[thumbnail(key.levels) for key in _ends(shot)] for shot in shots]
-    for later in range(len(shots)):
-        for earlier in range(max(0, later - REACH), later):
-            if scene[earlier] != scene[later] and _same_place(shots, thumbnails, earlier, later):
-                first, second = sorted((scene[earlier], scene[later]))
-                scene = [first if number == second else number for number in scene]
-    for number in set(scene):
-        members = [index for index, own in enumerate(scene) if own == number and shots[index].keys]
-        step = max(1, -(-len(members) // MOST_SHARED))
-        for index in members:
-            shots[index].alike = members[::step] if len(members) > 1 else []
-
-
-def _same_place(
-    shots: Sequence[KeyedShot], thumbnails: Sequence[Sequence[FloatArray]], first: int, second: int
-) -> bool:
-    return any(
-        correlation(one, other) > _LOOKS_ALIKE and difference(smaller(key.levels), smaller(like.levels)) < ALIKE
-        for one, key in zip(thumbnails[first], _ends(shots[first]), strict=True)
-        for other, like in zip(thumbnails[second], _ends(shots[second]), strict=True)
-    )
-
-
-def _ends(shot: KeyedShot) -> list[Key]:
-    """Return a shot's first and last key frames: what it begins and ends with is most like its neighbours."""
-    return shot.keys[:1] + (shot.keys[-1:] if len(shot.keys) > 1 else [])
-
-
-def _dimming(light: tuple[float, float], shot: KeyedShot) -> float:
-    """Return how dim luma of a mean and a standard deviation is beside a shot's strongest key frame; see `dimming`."""
-    ratios = [own / max(strongest, 1.0) for own, strongest in zip(light, shot.strongest, strict=True)]
-    dim = min(1.0, sum(ratios) / 2)
-    alike = abs(ratios[0] - ratios[1]) <= _EVENLY * dim + _FAINT
-    return dim if alike and dim < _DIMMED else 1.0
 
 
 def _nearest(known: Sequence[_Told], pts: int) -> list[tuple[_Told, float]]:

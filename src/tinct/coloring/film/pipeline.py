@@ -135,12 +135,12 @@ def paint_film(
         if isinstance(item, Progress):
             return item
         if isinstance(item.paint, tuple):
-            return Painted(item.frame, colorizer.with_kept(item.paint, item.frame.chroma))
+            return Painted(item.frame, colorizer.with_kept(item.paint, item.frame))
         here = hints.at(item.frame.pts) if hints is not None else None
         strength = asked.dimming(item.frame, item.look)
         painter = asked.painter(item.frame.pts)
         planes = painter.planes(item.look, item.paint, hints=here, strength=strength)
-        return Painted(item.frame, colorizer.with_kept(planes, item.frame.chroma))
+        return Painted(item.frame, colorizer.with_kept(planes, item.frame))
 
     with closing(frames), ThreadPoolExecutor(threads, thread_name_prefix="tinct") as pool:
         looks = ordered_map(look, frames, pool=pool, ahead=threads + 1)
@@ -174,7 +174,8 @@ class _Network:
             references = self.memory.references(item.frame.pts)
             # A frame of a fade is shown as it was before: dark as it is, it tells the network of night and fire.
             dim = self.dimming(item.frame, item.look)
-            answer = self.colorizer.answer(np.minimum(item.look.seen / np.float32(dim), np.float32(1)), references)
+            seen = np.minimum(item.look.seen / np.float32(dim), np.float32(1))
+            answer = self.colorizer.answer(seen, references)
             levels = np.minimum(item.look.levels / np.float32(dim), np.float32(255)).astype(np.uint8)
             return replace(item, asked=True, answer=self.memory.recall(item.frame.pts, levels, answer))
         except TinctError:
@@ -318,7 +319,7 @@ class _Timeline:
         self._facts.decided_to += 1
         self._grain = item.grain or {}
         # What is not needed any more is not held: a dozen frames wait here.
-        kept = frame if own or self._colorizer.kept is not None else replace(frame, chroma=None)
+        kept = frame if own or self._colorizer.keeps_some else replace(frame, chroma=None)
         self._decided.append(_Seen(kept, item.look))
         answer = None if own else item.answer
         yield from self._give(self._smoother.push(answer, levels, cut=cut, unknown=not own and answer is None))

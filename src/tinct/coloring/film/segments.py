@@ -15,7 +15,7 @@ from typing import Any
 
 from tinct.coloring.film.directed import PlacedShot
 from tinct.coloring.film.frames import FrameColorizer
-from tinct.coloring.film.memory import KeyedShot
+from tinct.coloring.film.keys import KeyedShot
 from tinct.coloring.film.pipeline import Painted, Progress, first_progress
 from tinct.coloring.film.shots import Shot
 from tinct.coloring.film.smoothing import BLOCK, Smoothing

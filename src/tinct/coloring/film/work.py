@@ -24,7 +24,7 @@ from tinct.coloring.film.pipeline import Painted, Progress, paint_film
 from tinct.coloring.film.segments import SEGMENT_FRAMES, Task, before_segment, own_frames
 from tinct.coloring.film.smoothing import Smoothing
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.settings import VideoSettings
+from tinct.coloring.settings import KEEP_AUTO, VideoSettings
 from tinct.errors import InputError, SettingError
 from tinct.media.video.borders import picture_area
 from tinct.media.video.film import Film, clock
@@ -128,7 +128,8 @@ class Work:
     def plan(self, *, apart: bool) -> dict[str, Any]:
         """Return what the parts depend on, segments coloured `apart` or not; another plan starts the work anew."""
         colorizer, settings = self.colorizer, self.settings
-        masks = [colorizer.decoding.keep] if colorizer.decoding.keep is not None else []
+        keep = colorizer.decoding.keep
+        masks = [] if keep in (None, KEEP_AUTO) else [Path(str(keep))]
         return {
             "tinct": __version__,
             "source": [str(self.film.path.resolve()), *_marks(self.film)],
@@ -152,7 +153,7 @@ class Work:
                 for text, one in zip(colorizer.decoding.references, colorizer.references, strict=True)
             ],
             "hints": [hint.to_json() for hint in settings.hints],
-            "keep": [str(Path(path).resolve()) for path in masks] + [Path(path).stat().st_mtime_ns for path in masks],
+            "keep": [[str(path.resolve()), path.stat().st_mtime_ns] for path in masks] or keep,
             "shots": [shot.to_json() for shot in settings.shots],
             **({"segments": SEGMENT_FRAMES} if apart else {}),
         }
@@ -297,10 +298,9 @@ class Work:
             yield f"of its pictures' numbers {len(missing)} are missing, the first {missing[0]}"
         if self.spotted:
             moment = clock(film.seconds_at(min(self.spotted)))
-            yield (
-                f"grey shots have colours in some places, such as captions, the first at {moment}: they were coloured "
-                "anew; --keep MASK keeps those of a place, --shots those of a shot"
-            )
+            anew = "coloured anew; --keep auto keeps them, --keep MASK those of a place, --shots those of a shot"
+            became = "kept" if self.settings.keep == KEEP_AUTO else anew
+            yield f"grey shots have colours in some places, such as captions, the first at {moment}: they were {became}"
         if area != (0, film.height, 0, film.width):
             yield f"black borders were left black: the picture is {area[3] - area[2]} x {area[1] - area[0]}"
         if self.tracks is None:

@@ -201,6 +201,23 @@ PICTURES = {
             lossless=True,
         ),
         Codec(
+            "jpeg",
+            "mjpeg",
+            {8: "yuvj444p"},
+            (".jpg", ".jpeg"),
+            options={"flags": "+qscale", "global_quality": "236"},  # twice FFmpeg's unit: hardly a loss
+            samplings=("rgb",),
+        ),
+        Codec(
+            "exr",
+            "exr",
+            {16: "gbrpf32le"},
+            (".exr",),
+            options={"format": "half", "compression": "zip16"},
+            samplings=("rgb",),
+            lossless=True,
+        ),
+        Codec(
             "dpx",
             "dpx",
             {8: "rgb24", 10: "gbrp10be", 12: "gbrp12be", 16: "rgb48be"},

@@ -83,7 +83,7 @@ class Jump:
 
 
 # How many frames each way makes of one.
-_GAINS = {"single": Fraction(1), "double": Fraction(2), "film": Fraction(4, 5)}
+GAINS = {"single": Fraction(1), "double": Fraction(2), "film": Fraction(4, 5)}
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Fields:
     @property
     def gain(self) -> Fraction:
         """Return how many frames are made of one."""
-        return _GAINS[self.way] if self.interlaced else Fraction(1)
+        return GAINS[self.way] if self.interlaced else Fraction(1)
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,8 @@ class Film:
         seekable: whether reading can begin in the middle.
         others: tracks of attachments, data, cover pictures and further films.
         images: of a folder, the pictures in order.
+        keyed: whether its notes are QuickTime's, under names such as com.apple.quicktime.make.
+        beside: what its frames hold beside pixels that no result holds, in words.
     """
 
     path: Path
@@ -191,6 +193,8 @@ class Film:
     chapters: tuple[Chapter, ...] = ()
     images: tuple[Path, ...] = ()
     sampling: str | None = None
+    keyed: bool = False
+    beside: tuple[str, ...] = ()
 
     @property
     def interlaced(self) -> bool:

@@ -144,6 +144,8 @@ def _mux(
 ) -> list[str]:
     """Write pictures and all other streams in the order of their times; return what had to be left out."""
     options = {**recipe.container.options, "max_interleave_delta": _HELD_BACK}
+    if film.keyed and recipe.container.muxer in ("mp4", "mov"):
+        options["movflags"] += "+use_metadata_tags"
     with ExitStack() as stack:
         output = stack.enter_context(
             av.open(f"file:{beside}", "w", format=recipe.container.muxer, container_options=options)

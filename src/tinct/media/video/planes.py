@@ -11,6 +11,7 @@ import numpy as np
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
+from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
 from tinct.errors import InputError
@@ -100,9 +101,16 @@ def rgb_frame(colors: NDArray[Any], form: str) -> VideoFrame:
 
     Args:
         colors: (H, W, 3) codes of red, green and blue, uint8 or uint16.
-        form: FFmpeg's name of a format of RGB, of as many bits, packed or planar.
+        form: FFmpeg's name of a format of RGB, of as many bits, packed or planar; of one of JPEG's YUV; or of planar
+            floats, which are light, linear in 0..1, by the curve of sRGB (IEC 61966-2-1).
     """
     height, width = colors.shape[:2]
+    if form.startswith("yuvj"):
+        packed = rgb_frame(colors, "rgb24")
+        return packed.reformat(format=form, dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.JPEG)
+    if form == "gbrpf32le":
+        codes = colors.astype(np.float32) / np.float32(np.iinfo(colors.dtype).max)
+        colors = np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4).astype(np.float32)
     frame = VideoFrame(width, height, form)
     dtype = colors.dtype.newbyteorder(">" if form.endswith("be") else "<")
     if form.startswith("gbr"):

@@ -57,6 +57,17 @@ _SAME_RATE = Fraction(1, 10_000)
 # The display matrix that changes nothing; its last number is 1 in its own fixed point.
 _ONE = 1 << 30
 _UPRIGHT = (65536, 0, 0, 0, 65536, 0, 0, 0, _ONE)
+# What frames hold beside pixels, by PyAV's names.
+_BESIDE = {
+    "A53_CC": "closed captions",
+    "MASTERING_DISPLAY_METADATA": "HDR metadata",
+    "CONTENT_LIGHT_LEVEL": "HDR metadata",
+    "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
+    "DOVI_METADATA": "Dolby Vision metadata",
+    "DOVI_RPU_BUFFER": "Dolby Vision metadata",
+    "STEREO3D": "the note that it is stereoscopic",
+    "SPHERICAL": "the note that it is a view all around",
+}
 # Codecs that take a missing word about the range of grey codes for limited; for others grey is full.
 _LIMITED_GREY = {"hevc", "av1", "vp9", "h264"}
 
@@ -65,8 +76,8 @@ def open_film(path: str | Path, *, rate: Fraction | float | None = None, deinter
     """Open a film: read what its file says, and look at some frames.
 
     Args:
-        path: a file; or a folder of pictures (PNG, JPEG, TIFF, DPX, BMP, TGA) of one size, or a pattern of their names,
-            in the order of the numbers in them.
+        path: a file; or a folder of pictures (PNG, JPEG, TIFF, DPX, EXR, BMP, TGA) of one size, or a pattern of their
+            names, in the order of the numbers in them.
         rate: frames a second of pictures, 24 without it; or of a file's frames, its own without it.
         deinterlace: one of `DEINTERLACE`.
 
@@ -95,9 +106,11 @@ def open_film(path: str | Path, *, rate: Fraction | float | None = None, deinter
             audio=_tracks(container, "audio"),
             subtitles=_tracks(container, "subtitle"),
             others=_tracks(container, "attachment", "data", "video", without=stream.index),
+            keyed=any(name.startswith("com.") for name in container.metadata),
             chapters=_chapters(container),
         )
-        film = _with_fields(film, _fields(film, container, stream, deinterlace))
+        beside: set[str] = set()
+        film = replace(_with_fields(film, _fields(film, container, stream, deinterlace, beside)), beside=tuple(beside))
         return film if asked is None else _with_rate(film, asked)
 
 
@@ -214,7 +227,16 @@ def _display(frame: VideoFrame) -> tuple[tuple[int, ...] | None, float]:
     return (None, 0.0) if matrix in (None, _UPRIGHT) else (matrix, rotation)
 
 
-def _fields(film: Film, container: InputContainer, stream: VideoStream, wanted: str) -> Fields:
+def _beside(frame: VideoFrame) -> Iterator[str]:
+    """Yield, in words, what a frame holds beside its pixels that no result holds."""
+    with suppress(ValueError):  # PyAV does not know all kinds
+        side_data: Any = frame.side_data
+        for data in side_data:
+            if data.type.name in _BESIDE:
+                yield _BESIDE[data.type.name]
+
+
+def _fields(film: Film, container: InputContainer, stream: VideoStream, wanted: str, beside: set[str]) -> Fields:
     """Find out whether a film is interlaced, by what it says and by looking at frames here and there."""
     if wanted == "off" or (wanted == "auto" and film.rgb):
         return Fields()
@@ -229,6 +251,7 @@ def _fields(film: Film, container: InputContainer, stream: VideoStream, wanted: 
             container.seek(start if place is None else place)
         frames: list[NDArray[Any]] = []
         for frame in islice(decoded_some(container, stream, packets=_MOST_PACKETS), _FRAMES_EACH * (6 // len(places))):
+            beside.update(_beside(frame))
             if is_fitting(film, frame):
                 flags += frame.interlaced_frame
                 frames.append(planes_of(frame)[0])

@@ -270,6 +270,7 @@ def _remarks(film: Film, codec: Codec, bits: int, sampling: str, *, even: bool) 
     if film.sampling is not None and prod(_CHROMA_STEPS[film.sampling]) < prod(_CHROMA_STEPS[sampling]):
         own, became = (":".join(name) for name in (film.sampling, sampling))
         remarks.append(f"its {own} chroma became {became}")
+    remarks += [f"what its frames hold beside pixels is left out: {what}" for what in sorted(film.beside)]
     if film.codec != "gif" and has_alpha(film.pixel_format):
         remarks.append("its transparency is left out")
     if not even:

@@ -45,10 +45,13 @@ _DECODERS = {
     ".tif": "tiff",
     ".tiff": "tiff",
     ".dpx": "dpx",
+    ".exr": "exr",
     ".bmp": "bmp",
     ".tga": "targa",
 }
 FRAME_SUFFIXES = frozenset(_DECODERS)
+# Linear light becomes codes by the curve of sRGB; what is brighter than white becomes white.
+_DECODER_OPTIONS = {"exr": {"apply_trc": "iec61966_2_1"}}
 # The place of a number in a pattern, and the number at the end of a picture's name.
 _PLACE = re.compile(r"%(?:0(\d))?d")
 _NUMBER = re.compile(r"(\d+)$")
@@ -168,6 +171,7 @@ def decode_image(path: Path) -> VideoFrame:
     try:
         context = cast(VideoCodecContext, CodecContext.create(_DECODERS[path.suffix.lower()], "r"))
         context.thread_count = 1
+        context.options = _DECODER_OPTIONS.get(context.name, {})
         frames = [*context.decode(Packet(path.read_bytes())), *context.decode(None)]
     except (av.FFmpegError, OSError) as error:
         raise UnreadableError(

@@ -375,6 +375,8 @@ def lasting(notes: dict[str, str]) -> dict[str, str]:
 def describe(stream: Stream, source: Stream, output: OutputContainer) -> None:
     """Copy what the source says of its stream: title, language and role."""
     notes = lasting(source.metadata)
+    if "name" in notes:  # as FFmpeg calls it in MP4 and MOV
+        notes.setdefault("title", notes.pop("name"))
     if "language" in notes:
         notes["language"] = spelled(notes["language"], output.format.name) or notes["language"]
     stream.metadata.update(notes)

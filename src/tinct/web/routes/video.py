@@ -32,6 +32,16 @@ Purpose = Annotated[
 ]
 
 
+SmoothingWay = Annotated[
+    Literal["motion", "paper", "off"],
+    Form(description="Smooth colours along the motion, by a paper's kernel, or not at all."),
+]
+FieldsWay = Literal["auto", "off", "single", "double", "film"]
+Sound = Literal["copy", "encode", "none"]
+_SOUND = "Copy the sound, encode it anew (and stretch it to another rate), or leave it out."
+_RATE = "Frames a second to show the film's frames at; times stay those of the film as it was sent."
+
+
 class JobInfo(BaseModel):
     """A film being coloured."""
 
@@ -110,6 +120,11 @@ class Start(BaseModel):
         default=None, max_length=MOST_REFERENCES, description="References to take colours from."
     )
     recolor: bool | None = Field(default=None, description="Colour even shots that have colours already.")
+    deinterlace: FieldsWay | None = Field(default=None, description="What is made of the fields of interlaced frames.")
+    rate: float | None = Field(
+        default=None, ge=0, le=1000, allow_inf_nan=False, description=f"{_RATE} 0 is the film's own rate again."
+    )
+    sound: Sound | None = Field(default=None, description=_SOUND)
 
 
 @router.post("/video", status_code=202, responses=described(409, 415, 503, 507))
@@ -124,13 +139,10 @@ async def colorize_film(
     saturation: Annotated[Saturation | None, Form()] = None,
     size: Size = None,
     purpose: Purpose = None,
-    smoothing: Annotated[
-        Literal["motion", "paper", "off"],
-        Form(description="Smooth colours along the motion, by a paper's kernel, or not at all."),
-    ] = "motion",
-    sound: Annotated[
-        Literal["copy", "encode", "none"], Form(description="Copy the sound, encode it anew, or leave it out.")
-    ] = "copy",
+    smoothing: SmoothingWay = "motion",
+    deinterlace: Annotated[FieldsWay, Form(description="What is made of the fields of interlaced frames.")] = "auto",
+    rate: Annotated[float | None, Form(gt=0, le=1000, description=_RATE)] = None,
+    sound: Annotated[Sound, Form(description=_SOUND)] = "copy",
     start: Annotated[float | None, Form(ge=0, le=1e6, description="Start here, in seconds.")] = None,
     end: Annotated[float | None, Form(gt=0, le=1e6, description="End here, in seconds.")] = None,
     recolor: Recolor = False,
@@ -155,6 +167,8 @@ async def colorize_film(
         purpose=purpose,
         chroma="420" if purpose is None else None,  # which browsers show
         smoothing=smoothing,
+        deinterlace=deinterlace,
+        rate=rate,
         sound=sound,
         start=start,
         end=end,
@@ -186,6 +200,8 @@ async def start_job(service: Shared, name: str, start: Start) -> JobInfo:
     """Start a film that is held, or start it anew with other settings."""
     film = service.jobs.find(name)
     changes = start.model_dump(exclude_none=True, exclude={"hints", "references"})
+    if start.rate is not None:
+        changes["rate"] = start.rate or None
     if start.references is not None:
         paths = film.references.paths([reference.id for reference in start.references])
         places = ["" if reference.time is None else f"{reference.time:.6f}s@" for reference in start.references]

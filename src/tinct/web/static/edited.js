@@ -18,7 +18,7 @@ const KEPT_HISTORY = 20;
  * `temperature` and `caution` are null where the model has none; `reading` is of photographs alone.
  * @typedef {{temperature: ?number, caution: ?number, saturation: number, reading?: number, hints: Hint[], references: Reference[]}} Settings
  */
-/** @typedef {{now?: Settings, past?: Settings[], future?: Settings[], savedAs?: ?Settings, info?: any}} Kept */
+/** @typedef {{now?: Settings, past?: Settings[], future?: Settings[], savedAs?: ?Settings, info?: any, fields?: string, rate?: string}} Kept */
 
 export const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 

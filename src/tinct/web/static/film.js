@@ -24,11 +24,14 @@ export class Film extends Edited {
     this.told = null;
     /** @type {?Blob} */
     this.newest = null;
+    // What becomes of its fields, and its rate; an empty one is its own.
+    this.fields = kept?.fields ?? "auto";
+    this.rate = kept?.rate ?? "";
     this.open(info);
   }
 
   toJson() {
-    return { info: this.info, ...this.history() };
+    return { info: this.info, fields: this.fields, rate: this.rate, ...this.history() };
   }
 
   open(info) {
@@ -121,7 +124,9 @@ export class Film extends Edited {
     const used = super.shownReferences(this.now);
     await this.ids(used);
     const references = used.map(({ id, time }) => ({ id, time: time ?? null }));
-    this.info = await postJson(`${this.path}/start`, { ...more, ...this.values(this.now), hints: this.now.hints, references });
+    const rate = Number(this.rate);
+    const shown = { deinterlace: this.fields, rate, sound: rate ? "encode" : "copy" };
+    this.info = await postJson(`${this.path}/start`, { ...more, ...shown, ...this.values(this.now), hints: this.now.hints, references });
     await this.watch(onChange);
   }
 

@@ -28,6 +28,15 @@ export class FilmView {
       }),
     );
     $("film-save").addEventListener("click", () => (current().saved = true));
+    $("film-fields").addEventListener("change", (event) => {
+      current().fields = event.target.value;
+      files.update();
+    });
+    $("film-rate").addEventListener("change", (event) => {
+      current().rate = event.target.checkValidity() ? event.target.value : "";
+      event.target.value = current().rate;
+      files.update();
+    });
     this.watch = careful((film) => film.watch(this.changed(film)));
     $("film-cancel").addEventListener(
       "click",
@@ -85,7 +94,9 @@ export class FilmView {
     this.newest = film.newest;
     $("film-video").hidden = film.busy;
     $("film-start").hidden = film.busy;
-    $("film-recolor-label").hidden = film.busy;
+    $("film-recolor-label").hidden = $("film-more").hidden = film.busy;
+    $("film-fields").value = film.fields;
+    if (document.activeElement !== $("film-rate")) $("film-rate").value = film.rate;
     $("film-notices").textContent = notices.join(" ");
     $("film-start").textContent = state === "held" ? "Colour the film" : "Colour the film again";
     $("film-progress").hidden = !film.busy;
