@@ -4,7 +4,9 @@
     python benchmarks/quality.py photo --set general=datasets/mine:general --limit 150
 
 A set is a folder of photographs, searched to any depth, or the validation split of a prepared dataset (of one of its
-sources after a colon). Every picture is fitted into 512 pixels, turned to 8-bit luma, colorized with the model's own
+sources after a colon). Those by subject are folders of the photographs in `subjects.csv`, each known by its public
+repository and the first digits of its Git blob; they were sorted by eye, and no model was trained or chosen on them.
+Every picture is fitted into 512 pixels, turned to 8-bit luma, colorized with the model's own
 defaults, and compared with the truth. What is measured, beside the metrics of `tinct.study.metrics`:
 
 | figure       | what it says                                                                                       |
