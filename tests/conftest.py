@@ -106,7 +106,7 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of 48 different colour photographs in two subfolders, 160 x 160 and 120 x 160 pixels."""
     import numpy as np  # it takes long
 
-    folder = tmp_path_factory.mktemp("photos")
+    folder = tmp_path_factory.mktemp("shared") / "photos0"  # always of one name, which decides on the split
     rng = np.random.default_rng(3)
     places = {"indoors": ("astronaut", "coffee", "chelsea", "motorcycle_left"), "outdoors": ("china", "flower")}
     for category, names in places.items():

@@ -32,8 +32,9 @@ def test_batch_norms_of_the_average_are_measured_as_pytorch_does(photo_folder: P
     run = train(training, tmp_path / "run")
     network, _ = trained_network(run)
     measured = {name: value.clone() for name, value in network.state_dict().items() if "running" in name}
-    streams = Streams(run.training, *(open_source(training.data, split=split, val=0.1) for split in ("train", "val")))
-    steps = streams.steps_of_epoch(1)
+    sources = [open_source(training.data, split=split, val=0.1) for split in ("train", "val")]
+    streams = Streams(run.training, *sources)
+    steps = training.steps_of_epoch(sources[0].count)
     lumas = [
         split_rgb(batch["rgb"].permute(0, 3, 1, 2).float() / 255, "yuv")[0]
         for _, batch in zip(range(steps), streams.train_dataloader(), strict=False)

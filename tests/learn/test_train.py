@@ -109,12 +109,13 @@ def test_a_training_as_published_runs_and_resumes(dataset: str, tmp_path: Path, 
         assert run.bins.amplitude == pytest.approx(3)
 
 
-# What main gave for these before photographs could be letterboxed, on one x86-64 core.
+# What these gave before photographs could be letterboxed, on one x86-64 core; in validation, with batch norms measured
+# for the averaged weights.
 @pytest.mark.parametrize(
     ("task", "train_losses", "val_losses"),
     [
         ("bins", [2.03251, 2.04368], [2.30339, 2.29784]),
-        ("regression", [0.0126054, 0.0118107], [0.0263018, 0.023646]),
+        ("regression", [0.0126054, 0.0118107], [0.0266251, 0.0232428]),
     ],
 )
 def test_by_default_losses_are_what_they_were(
