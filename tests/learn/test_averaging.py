@@ -9,21 +9,18 @@ from torch.nn import BatchNorm2d
 from torch.optim.swa_utils import update_bn
 
 from tinct.data.source import open_source
-from tinct.learn.augment import Augmentation
 from tinct.learn.export import trained_network
-from tinct.learn.settings import Training
+from tinct.learn.settings import AUGMENTATIONS, Training
 from tinct.learn.streams import Streams
 from tinct.learn.tasks import split_rgb
 from tinct.learn.train import train
-
-PLAIN = Augmentation(flip=False, random_crop=False, noise=(), contrast=0, brightness=0)
 
 
 def _training(photos: Path, **options: bool) -> Training:
     return Training(
         data=str(photos), network="bottleneck", options={"width": 4, **options}, epochs=1, batch_size=8, crop=32,
         workers=0, bins=8, bins_from=10, average=0.9, learning_rate=3e-2, precision="float32", devices="cpu",
-        augmentation=PLAIN,
+        augmentation=AUGMENTATIONS["none"],
     )  # fmt: skip
 
 

@@ -16,12 +16,12 @@ from tinct.errors import DataError, OutputError
 from tinct.learn.networks.registry import build
 from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
-from tinct.learn.settings import Augmentation, Training
+from tinct.learn.settings import AUGMENTATIONS, Augmentation, Training
 from tinct.learn.streams import Streams, can_store, store_features
 from tinct.learn.tasks import split_rgb
 from tinct.learn.train import train
 
-PLAIN = Augmentation(flip=False, random_crop=False, noise=(), contrast=0, brightness=0)
+PLAIN = AUGMENTATIONS["none"]
 
 
 @pytest.fixture(scope="module")

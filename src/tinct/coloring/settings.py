@@ -150,6 +150,11 @@ class Decoding:
         object.__setattr__(self, "references", tuple(str(path) for path in self.references))
         object.__setattr__(self, "keep", None if self.keep is None else str(self.keep))
 
+    @property
+    def keep_mask(self) -> str | None:
+        """Return the file of the mask of what keeps its colours; None without one, and where spots are found."""
+        return None if self.keep is None or self.keep == KEEP_AUTO else str(self.keep)
+
     def changed(self, **options: Unpack[Options]) -> Self:
         """Return these settings with some others; what is None stays as it is."""
         given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}

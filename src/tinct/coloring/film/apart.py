@@ -14,12 +14,11 @@ from tinct.coloring.film.parts import WorkFolder
 from tinct.coloring.film.pipeline import Progress
 from tinct.coloring.film.segments import Task, disagree, divide, joined
 from tinct.coloring.film.smoothing import Smoothing
-from tinct.coloring.film.work import OnFrame, Work, recipe_of, span_of
+from tinct.coloring.film.work import OnFrame, Work, open_as, recipe_of, span_of
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import InputError, SettingError, TinctError
 from tinct.media.video.film import Film
-from tinct.media.video.probe import open_film
 from tinct.parallel import core_count
 
 Facts = dict[str, Any]
@@ -114,7 +113,7 @@ def segment_painter(colorizer: Colorizer | None = None) -> Callable[[Task], Fact
             colorizers.append(Colorizer(settings, threads=1))
         if task.source not in films:
             films.clear()
-            films[task.source] = open_film(task.source, rate=settings.rate, deinterlace=settings.deinterlace)
+            films[task.source] = open_as(task.source, settings)
         film = films[task.source]
         written, recipe = recipe_of(film, task.place, settings)
         smoothing = Smoothing.parse(settings.smoothing)

@@ -24,7 +24,7 @@ from tinct.coloring.film.parts import WorkFolder, clear_finished, work_folder
 from tinct.coloring.film.pipeline import Progress
 from tinct.coloring.film.shots import Shot, looked_at
 from tinct.coloring.film.smoothing import Smoothing
-from tinct.coloring.film.work import OnFrame, OnPicture, Work, recipe_of, span_of
+from tinct.coloring.film.work import OnFrame, OnPicture, Work, open_as, recipe_of, span_of
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import VideoSettings
 from tinct.media.video.borders import picture_area
@@ -138,7 +138,7 @@ def begin(
     """
     started = time.perf_counter()
     smoothing = Smoothing.parse(settings.smoothing)
-    film = film or open_film(source, rate=settings.rate, deinterlace=settings.deinterlace)
+    film = film or open_as(source, settings)
     span = span_of(film, settings)
     place = Path(target) if target is not None else default_target(film, codec=settings.codec, named=settings.purpose)
     written, recipe = recipe_of(film, place, settings)

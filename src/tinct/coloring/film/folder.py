@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinct.coloring.film.work import open_as
 from tinct.coloring.photo.manifest import Manifest, Run, look
 from tinct.coloring.photo.plan import RESULT, Job, claim, closed_folder
 from tinct.coloring.settings import VideoSettings
@@ -13,7 +14,6 @@ from tinct.errors import SettingError, TinctError, UnreadableError
 from tinct.files import walk
 from tinct.media.video import FILM_SUFFIXES
 from tinct.media.video.film import Film
-from tinct.media.video.probe import open_film
 from tinct.media.video.recipe import default_target
 from tinct.media.video.sequence import FRAME_SUFFIXES
 
@@ -102,7 +102,7 @@ def with_targets(
 
 def _opened(path: Path, source: Path, output: Path | None, settings: VideoSettings) -> tuple[Film, Path]:
     folder = None if output is None else output / path.parent.relative_to(source)
-    film = open_film(path, rate=settings.rate, deinterlace=settings.deinterlace)
+    film = open_as(path, settings)
     return film, default_target(film, folder=folder, codec=settings.codec, named=settings.purpose)
 
 

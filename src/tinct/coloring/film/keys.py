@@ -87,7 +87,7 @@ class KeyedShot:
 
 
 def dimming(light: tuple[float, float], shot: KeyedShot) -> float:
-    """Return how dim luma of a mean and a standard deviation is beside a shot's strongest key frame; see `dimming`."""
+    """Return how dim luma of a mean and a standard deviation is beside a shot's strongest key frame, 0..1; 1 is not."""
     ratios = [own / max(strongest, 1.0) for own, strongest in zip(light, shot.strongest, strict=True)]
     dim = min(1.0, sum(ratios) / 2)
     alike = abs(ratios[0] - ratios[1]) <= _EVENLY * dim + _FAINT

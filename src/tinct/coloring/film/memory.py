@@ -37,14 +37,8 @@ _HELD = 3
 
 # How much doubt there is about what is carried, beside how well the key frames agree.
 _DOUBT = np.float32(0.05)
-# How much doubt there is about what is carried, beside how well the key frames agree.
-_DOUBT = np.float32(0.05)
-# Cosine of features below which a place shows another thing than a key frame, and from which the same.
-_OTHER_THING, _SAME_THING = 0.15, 0.45
-# Agreement of luma at one place from which nothing has moved there.
-_STANDS_STILL = 0.9
 
-# Asks the network about luma, with references of these numbers; None for all. It may fail.
+# Asks the network about luma, with references of these numbers; None for all.
 Answer = Callable[[Levels, tuple[int, ...] | None], FloatArray | None]
 
 

@@ -17,6 +17,7 @@ from tinct.coloring.film.parts import WorkFolder, work_folder
 from tinct.coloring.film.pipeline import Progress
 from tinct.coloring.film.row import FilmRow, failed, film_done, looked, made, needs_no_look
 from tinct.coloring.film.segments import SEGMENT_FRAMES, Task
+from tinct.coloring.film.work import open_as
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.row import Outcome, failure
 from tinct.coloring.photo.verdict import REPLACE, Step
@@ -24,7 +25,6 @@ from tinct.coloring.settings import VideoSettings
 from tinct.errors import TinctError
 from tinct.files import make_folder
 from tinct.media.video.film import Film
-from tinct.media.video.probe import open_film
 from tinct.parallel import core_count
 
 
@@ -138,7 +138,7 @@ def _begun(step: Step, settings: VideoSettings, colorizer: Colorizer, processes:
 
 def _opened(step: Step, settings: VideoSettings) -> Film:
     known = step.job.film if isinstance(step.job, FilmJob) else None
-    return known or open_film(step.job.source, rate=settings.rate, deinterlace=settings.deinterlace)
+    return known or open_as(step.job.source, settings)
 
 
 def _is_long(film: Film, settings: VideoSettings) -> bool:

@@ -29,6 +29,7 @@ from tinct.errors import InputError, SettingError
 from tinct.media.video.borders import picture_area
 from tinct.media.video.film import Film, clock
 from tinct.media.video.form import FrameForm
+from tinct.media.video.probe import open_film
 from tinct.media.video.problems import Problems
 from tinct.media.video.read import Frame, read_frames
 from tinct.media.video.recipe import Recipe, choose_recipe
@@ -48,6 +49,11 @@ OnFrame = Callable[[int, int | None], object]
 # Draws a frame at a height and width, (h, w, 3) sRGB uint8.
 Draw = Callable[[tuple[int, int]], NDArray[np.uint8]]
 OnPicture = Callable[[Draw], object]
+
+
+def open_as(source: str | Path, settings: VideoSettings) -> Film:
+    """Open a film as its settings ask for; see `tinct.media.video.probe.open_film`."""
+    return open_film(source, rate=settings.rate, deinterlace=settings.deinterlace)
 
 
 def span_of(film: Film, settings: VideoSettings) -> tuple[int | None, int | None]:
@@ -128,8 +134,7 @@ class Work:
     def plan(self, *, apart: bool) -> dict[str, Any]:
         """Return what the parts depend on, segments coloured `apart` or not; another plan starts the work anew."""
         colorizer, settings = self.colorizer, self.settings
-        keep = colorizer.decoding.keep
-        masks = [] if keep in (None, KEEP_AUTO) else [Path(str(keep))]
+        keep, mask = colorizer.decoding.keep, colorizer.decoding.keep_mask
         return {
             "tinct": __version__,
             "source": [str(self.film.path.resolve()), *_marks(self.film)],
@@ -153,7 +158,7 @@ class Work:
                 for text, one in zip(colorizer.decoding.references, colorizer.references, strict=True)
             ],
             "hints": [hint.to_json() for hint in settings.hints],
-            "keep": [[str(path.resolve()), path.stat().st_mtime_ns] for path in masks] or keep,
+            "keep": keep if mask is None else [[str(Path(mask).resolve()), Path(mask).stat().st_mtime_ns]],
             "shots": [shot.to_json() for shot in settings.shots],
             **({"segments": SEGMENT_FRAMES} if apart else {}),
         }

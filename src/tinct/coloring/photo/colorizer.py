@@ -32,7 +32,7 @@ from tinct.coloring.photo.explain import Stage, Trace, stages_of
 from tinct.coloring.photo.prediction import Prediction, anchored, averaged, native_luma
 from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.photo.scan import Scan, look_at, predict_each
-from tinct.coloring.settings import KEEP_AUTO, Decoding, Options
+from tinct.coloring.settings import Decoding, Options
 from tinct.errors import InputError, SettingError
 from tinct.media.image import formats
 from tinct.media.image.picture import Picture, check_target, open_picture
@@ -101,7 +101,7 @@ class Colorizer:
         if decoding.references != self.decoding.references:
             self.references = read_references(decoding.references, self.session, size=card.working_size)
         if decoding.keep != self.decoding.keep:
-            self.kept = None if decoding.keep in (None, KEEP_AUTO) else read_mask(str(decoding.keep))
+            self.kept = None if decoding.keep_mask is None else read_mask(decoding.keep_mask)
         self.decoding = decoding
         self.temperature = card.temperature if decoding.temperature is None else float(decoding.temperature)
         self.caution = max(CAUTIOUS, caution) if decoding.cautious else caution

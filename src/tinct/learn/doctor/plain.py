@@ -285,7 +285,7 @@ def named_rightly(
     others: FloatArray,
     truth: NDArray[np.intp],
     *,
-    classes: int,
+    classes: int | None = None,
 ) -> NDArray[np.bool_]:
     """Fit plain statistics to some pictures, and return of each of others whether they name it rightly.
 
@@ -294,10 +294,11 @@ def named_rightly(
         labels: (N,) theirs.
         others: (M, features) of the pictures to measure on.
         truth: (M,) theirs.
-        classes: how many there are.
+        classes: how many there are; without it those that are among `labels`, which may be any numbers.
     """
-    head = fit_head(LOGISTIC, values, labels, classes=classes)
-    return np.asarray(head.logits(others).argmax(axis=1) == truth)
+    present = np.unique(labels) if classes is None else np.arange(classes)
+    head = fit_head(LOGISTIC, values, np.searchsorted(present, labels), classes=len(present))
+    return np.asarray(present[head.logits(others).argmax(axis=1)] == truth)
 
 
 def interval(right: NDArray[np.bool_]) -> tuple[float, float]:

@@ -28,7 +28,7 @@ VANISHING = 1e-4
 # Of plain descent at the usual rate of 1e-2 a step would change a layer more than it weighs.
 EXPLODING = 100.0
 # A unit whose output is 0 for every picture of a probe, at every place, is dead.
-RELUS = {torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_, nn.functional.relu}
+_RELUS = {torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_, nn.functional.relu}
 
 
 @dataclass(frozen=True)
@@ -166,22 +166,37 @@ class UnitFacts:
     zeros: float
 
 
-class _Watch(TorchFunctionMode):
-    """Notes what every ReLU gives, in the order in which they are called."""
+class ReluMode(TorchFunctionMode):
+    """Hands every call of a ReLU to `relu`, in the order of the calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._inside = False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func not in _RELUS or self._inside:
+            return func(*args, **(kwargs or {}))
+        self._inside = True  # one way of writing a ReLU calls another
+        try:
+            return self.relu(func, args, kwargs or {})
+        finally:
+            self._inside = False
+
+    def relu(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Return what a call is to give; here what it gives."""
+        return func(*args, **kwargs)
+
+
+class _Watch(ReluMode):
+    """Notes what every ReLU gives."""
 
     def __init__(self) -> None:
         super().__init__()
         self.outputs: list[torch.Tensor] = []
-        self._inside = False
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func not in RELUS or self._inside:
-            return func(*args, **(kwargs or {}))
-        self._inside = True  # one way of writing a ReLU calls another
-        try:
-            result = func(*args, **(kwargs or {}))
-        finally:
-            self._inside = False
+    def relu(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Note what a call gives."""
+        result = super().relu(func, args, kwargs)
         self.outputs.append(result.detach().clone())
         return result
 

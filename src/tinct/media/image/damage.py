@@ -107,18 +107,19 @@ def unnoticed_damage(source: Path | bytes, loader: str, watched: WatchedJpeg | N
         return ""
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-            if len(content) > _MOST_BYTES:
+            marks = {marker for marker, _ in segments(file)} if loader.startswith("jpegload") else set()
+            if _RESTARTS in marks or _PASSES in marks:
                 return ""
-            if loader.startswith("webpload"):
-                return SHIFTED if _webp_has_data_left(content) else ""
-            marks = {marker for marker, _ in segments(file)}
             start = file.tell()
+            file.seek(0)
+            content = file.read(_MOST_BYTES + 1)
     except OSError:
         return ""
-    if _RESTARTS in marks or _PASSES in marks or content.find(_END, start) >= 0:
+    if len(content) > _MOST_BYTES:
         return ""
-    return _zeros_at_the_end(content)
+    if loader.startswith("webpload"):
+        return SHIFTED if _webp_has_data_left(content) else ""
+    return "" if content.find(_END, start) >= 0 else _zeros_at_the_end(content)
 
 
 def _webp_has_data_left(content: bytes) -> bool:

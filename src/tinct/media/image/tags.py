@@ -23,26 +23,9 @@ XMP, IPTC, PHOTOSHOP, LAYERS = 700, 33723, 34377, 37724
 ORIENTATION, ICC = 274, 34675
 # How pixels are stored, where they lie, and what is carried in other ways: never copied from one file to another.
 _OF_THE_FILE = frozenset(
-    {
-        *range(254, 260),
-        262,
-        *range(263, 267),
-        273,
-        ORIENTATION,
-        *range(277, 282),
-        284,
-        288,
-        289,
-        290,
-        291,
-        292,
-        293,
-        301,
-        317,
-    }
-    | {318, 319, *range(320, 326), 330, *range(332, 348), 347, *range(512, 522), *range(529, 533), 559, XMP, IPTC}
-    | {PHOTOSHOP, LAYERS, ICC, EXIF_POINTER, GPS_POINTER, INTEROP_POINTER, 40965, 42112, 42113, 50784}
-    | {50838, 50839}
+    {*range(254, 260), 262, *range(263, 267), 273, ORIENTATION, *range(277, 282), 284, *range(288, 294), 301, 317}
+    | {318, 319, *range(320, 326), 330, *range(332, 348), *range(512, 522), *range(529, 533), 559, XMP, IPTC}
+    | {PHOTOSHOP, LAYERS, ICC, EXIF_POINTER, GPS_POINTER, INTEROP_POINTER, 40965, 42112, 42113, 50784, 50838, 50839}
 )
 # Where strips and tiles lie and how long they are: long lists that nobody here reads.
 _PLACES = frozenset({273, 279, 324, 325})

@@ -14,9 +14,8 @@ from tinct.learn.doctor.own.answers import POSITIVE
 from tinct.learn.doctor.own.case import Case
 from tinct.learn.doctor.own.suspect import Looked, Suspect
 from tinct.learn.doctor.own.undone import Undone
-from tinct.learn.doctor.plain import SIGNIFICANT, chance_p
+from tinct.learn.doctor.plain import SIGNIFICANT, chance_p, named_rightly
 from tinct.learn.doctor.probes import relu_outputs
-from tinct.learn.recognize.statistics import LOGISTIC, fit_head
 
 # Answers that differ by less than this share of their spread over the samples are the same.
 SAME = 1e-3
@@ -104,9 +103,7 @@ def blind(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         if _differ(one, other) or _differ(one, case.answer(network, some.flip(0))) == 0:
             return
     means, others = (each.mean(dim=(2, 3)).cpu().numpy() for each in (values, held))
-    present, numbered = np.unique(labels, return_inverse=True)
-    head = fit_head(LOGISTIC, means, numbered.astype(np.intp), classes=len(present))
-    right = np.asarray(present[head.logits(others).argmax(axis=1)] == truth)
+    right = named_rightly(means, labels, others, truth)
     chance = float(np.bincount(truth).max() / len(truth))
     if chance_p(right, chance) >= SIGNIFICANT:
         return

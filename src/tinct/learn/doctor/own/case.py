@@ -234,25 +234,27 @@ class Case:
     def _step(
         self, network: nn.Module, optimizer: torch.optim.Optimizer, inputs: torch.Tensor, targets: torch.Tensor
     ) -> float:
-        """Take one step, the user's own where there is one; return the loss before it."""
-        if self.step is None:
-            loss = self.value(network, inputs, targets)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            return float(loss.detach())
-        with torch.no_grad():
-            before = float(self.loss(self.answer(network.eval(), inputs), targets))
-        self.take(network, optimizer, (inputs, targets))
-        return before
+        """Take one step; return the loss before it."""
+        before = math.nan
+        if self.step is not None:  # it does not say its loss
+            with torch.no_grad():
+                before = float(self.loss(self.answer(network.eval(), inputs), targets))
+        loss = self.take(network, optimizer, inputs, targets)
+        return before if loss is None else loss
 
     def take(
-        self, network: nn.Module, optimizer: torch.optim.Optimizer, batch: tuple[torch.Tensor, torch.Tensor]
-    ) -> None:
-        """Take the user's own step on a copy."""
-        assert self.step is not None
-        with self.undone.running():
-            self.step(self.set_modes(network), optimizer, (self.feed(batch[0]), batch[1]))
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, inputs: torch.Tensor, targets: torch.Tensor
+    ) -> float | None:
+        """Take a step on a copy, the user's own where there is one; return the loss, None of the user's own."""
+        if self.step is not None:
+            with self.undone.running():
+                self.step(self.set_modes(network), optimizer, (self.feed(inputs), targets))
+            return None
+        loss = self.value(network, inputs, targets)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        return float(loss.detach())
 
     def _batches(self) -> Iterator[torch.Tensor]:
         count, done = len(self.train.inputs), 0

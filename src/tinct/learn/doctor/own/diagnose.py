@@ -37,13 +37,14 @@ from tinct.learn.doctor.own.sample import Sample, read_sample, undisturbed
 from tinct.learn.doctor.own.steps import step_suspects
 from tinct.learn.doctor.own.suspect import Looked, Suspect
 from tinct.learn.doctor.own.suspects import scheduled_rates, suspects
-from tinct.learn.doctor.plain import CHANCE, chance_p, interval
+from tinct.learn.doctor.plain import how_it_fails, interval
 from tinct.learn.doctor.probes import ByHeart, learn_by_heart, range_of_rates, receptive_field
-from tinct.learn.doctor.trials import steps_for
+from tinct.learn.doctor.trials import BATCH, batch_of_all, steps_for
 
-# Steps of a short training, through the range of rates, and by heart; samples learned by heart, measured on, looked at.
+# Steps of a short training, through the range of rates, and by heart.
 STEPS, RANGE_STEPS, HEART_STEPS = 100, 50, 80
-BATCH, MEASURED, LOOKED_AT = 24, 200, 64
+# Samples that are measured on, and looked at, at most.
+MEASURED, LOOKED_AT = 200, 64
 # A schedule that goes below this share of the rate within a short training may be what ends it.
 TAKEN_AWAY = 0.01
 
@@ -208,11 +209,7 @@ def _batch(found: Examined) -> np.ndarray[Any, np.dtype[np.intp]]:
     alone = np.flatnonzero(found.groups[:count] == np.arange(count))
     if found.labels is None:
         return alone[:BATCH]
-    by_class = [list(alone[found.labels[alone] == each]) for each in np.unique(found.labels[alone])]
-    chosen: list[int] = []
-    while len(chosen) < BATCH and any(by_class):
-        chosen += [int(inside.pop(0)) for inside in by_class if inside and len(chosen) < BATCH]
-    return np.array(chosen, dtype=np.intp)
+    return alone[batch_of_all(found.labels[alone])]
 
 
 def _try_mends(found: Examined) -> None:
@@ -307,12 +304,8 @@ def _verdict(found: Examined, findings: list[Finding]) -> str:
               f"right after {len(asked.losses)} steps"  # fmt: skip
     if not found.failing:
         return f"it learns: {reached}" + (f"; but {findings[0].title}" if findings else "")
-    start = "it does not learn"
-    if found.held is not None:
-        learns = chance_p(asked.right, found.chance) <= CHANCE
-        start = "it learns less than it could" if learns else start
-        if chance_p(np.ones_like(asked.right), found.chance) > CHANCE:
-            start = "too few samples to say whether it learns"
+    known = found.held is not None
+    start = how_it_fails(asked.right, found.chance, measured_on="samples") if known else "it does not learn"
     return f"{start}: {reached}; {findings[0].title if findings else 'and no experiment says why'}"
 
 

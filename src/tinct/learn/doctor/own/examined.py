@@ -24,10 +24,11 @@ from tinct.learn.doctor.plain import (
     check_labels,
     feature_sets,
     interval,
+    named_rightly,
     paired_p,
+    side_by_side,
 )
 from tinct.learn.doctor.probes import ByHeart, Seen
-from tinct.learn.recognize.statistics import LOGISTIC, fit_head
 
 # Worse than plain statistics by so much, and by more than chance, is falling short.
 MARGIN = 0.1
@@ -165,10 +166,8 @@ def look_at_samples(found: Examined) -> None:
     if found.given and found.held is not None and not found.telling and len(np.unique(found.held)) > 1:
         found.held_test = check_labels(_rows(sets, np.arange(count, len(values))), found.held, classes=classes)
     if found.held is not None and len(values) > count:
-        joined = np.concatenate([each.values for each in sets], axis=1)
-        present, numbered = np.unique(found.labels, return_inverse=True)
-        head = fit_head(LOGISTIC, joined[:count], numbered.astype(np.intp), classes=len(present))
-        found.reference = np.asarray(present[head.logits(joined[count:]).argmax(axis=1)] == found.held)
+        joined = side_by_side(sets)
+        found.reference = named_rightly(joined[:count], found.labels, joined[count:], found.held)
 
 
 def _rows(sets: list[FeatureSet], chosen: NDArray[np.intp]) -> list[FeatureSet]:

@@ -85,12 +85,7 @@ def _take(case: Case, *, times: int = 1, rate: float | None = None) -> _Stepped:
     inputs, targets = (each[: case.batch_size] for each in (case.train.inputs, case.train.targets))
     for _ in range(times):
         torch.manual_seed(case.seed)
-        if case.step is not None:
-            case.take(network, optimizer, (inputs, targets))
-        else:
-            optimizer.zero_grad()
-            case.value(network, inputs, targets).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+        case.take(network, optimizer, inputs, targets)
     pairs = zip(before, network.parameters(), strict=True)
     moved = torch.cat([(other.detach() - one).flatten() for one, other in pairs])
     norms = [each.grad.norm() for each in network.parameters() if each.grad is not None]

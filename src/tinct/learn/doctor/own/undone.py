@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
-from tinct.learn.doctor.probes import RELUS
+from tinct.learn.doctor.probes import ReluMode
 
 _set_grad_enabled: Any = torch._C._set_grad_enabled
 _data: Any = torch.Tensor.data
@@ -39,10 +39,10 @@ class Undone:
 NOTHING = Undone()
 
 
-class _Mode(TorchFunctionMode):
+class _Mode(ReluMode):
     def __init__(self, undone: Undone) -> None:
         super().__init__()
-        self.undone, self.relus, self.inside = undone, 0, False
+        self.undone, self.relus = undone, 0
         self.learning = torch.is_grad_enabled()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -54,13 +54,10 @@ class _Mode(TorchFunctionMode):
                 return func(self.learning)
         if self.undone.dropout and func is nn.functional.dropout:
             return args[0] if args else given["input"]
-        if func not in RELUS or self.inside:
-            return func(*args, **given)
+        return super().__torch_function__(func, types, args, kwargs)
+
+    def relu(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         self.relus += 1
         if self.relus - 1 == self.undone.relu:
-            return args[0] if args else given["input"]
-        self.inside = True  # one way of writing a ReLU calls another
-        try:
-            return func(*args, **given)
-        finally:
-            self.inside = False
+            return args[0] if args else kwargs["input"]
+        return super().relu(func, args, kwargs)
