@@ -7,6 +7,11 @@ import sys
 
 from tinct.stopping import said_if_stopped, stop_on_signals
 
+# Python's own: objects made before it looks for some that refer to each other alone. Decoded frames are among these, so
+# that looking less often costs a film of 1920x1080 110 MB.
+_USUAL_COLLECTION = gc.get_threshold()
+_M_ARENA_MAX = -8  # of glibc's malloc.h
+
 
 def main() -> None:
     """Run the command line, as `tinct.cli.main`; told to stop while that is imported, say so."""
@@ -17,7 +22,24 @@ def main() -> None:
     with said_if_stopped():
         from tinct.cli import main as run
 
+        gc.set_threshold(*_USUAL_COLLECTION)
+        _share_heaps()
         run()
+
+
+def _share_heaps() -> None:
+    """Have no more heaps than processor cores, if the C library is glibc.
+
+    It gives every new thread a heap of its own, up to eight for each core, and each keeps some of what was freed there:
+    a film of 1920x1080 took 110 MB more.
+    """
+    import ctypes  # both are imported by what the command line has imported
+
+    from tinct.parallel import core_count
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, core_count())
 
 
 def program() -> None:

@@ -71,3 +71,14 @@ tinct.__main__.program()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (3, "out thread\nat exit\n", "")
+
+
+def test_a_command_looks_for_garbage_as_often_as_python_does() -> None:
+    script = """
+import gc, tinct.cli, tinct.__main__
+usual = gc.get_threshold()
+tinct.cli.main = lambda: print(gc.get_threshold() == usual)
+tinct.__main__.program()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

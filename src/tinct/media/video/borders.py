@@ -20,6 +20,8 @@ _BORDER_FRAMES = 24
 # Borders are no brighter than this, and even within the second (8-bit steps); the picture beside them is brighter by
 # the third, somewhere in the film, along the fourth of their length.
 _BLACK, _EVEN, _BRIGHTER, _ALONG = 40, 8, 24, 0.6
+# Of a line at most so many pixels, spread evenly, tell whether it is black.
+_LINE_PIXELS = 480
 # Less than this of the height or width is never left.
 _LEAST_LEFT = 0.3
 
@@ -54,7 +56,9 @@ def active_area(lumas: Iterable[Levels]) -> tuple[int, int, int, int]:
         if luma.shape != brightest.shape:
             raise InputError(f"a film's frames must be of one size, not {luma.shape} and {brightest.shape}")
         brightest = np.maximum(brightest, luma)
-        across, down = (np.quantile(luma, 0.98, axis=axis) for axis in (1, 0))
+        height_step, width_step = (-(-edge // _LINE_PIXELS) for edge in luma.shape)
+        across = np.quantile(luma[:, ::width_step], 0.98, axis=1)
+        down = np.quantile(luma[::height_step], 0.98, axis=0)
         rows = np.maximum(rows, across) if rows.size else across
         columns = np.maximum(columns, down) if columns.size else down
     if brightest is None:
