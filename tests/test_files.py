@@ -125,7 +125,10 @@ def test_what_can_be_made_again_lies_where_the_system_keeps_such(
 def test_what_is_no_small_json_is_named(tmp_path: Path) -> None:
     with (tmp_path / "long.json").open("wb") as file:
         file.truncate((16 << 20) + 1)
-    for name, why in (("long", "is no JSON.*longer than 16 MB"), ("none", "No such file.*; name a file of hints")):
+    for name, why in (
+        ("long", "is not valid JSON.*longer than 16 MB"),
+        ("none", "No such file.*; name a file of hints"),
+    ):
         with pytest.raises(UnreadableError, match=why):
             read_json(tmp_path / f"{name}.json", what="a file of hints")
     (tmp_path / "list.json").write_text("[1, null]")

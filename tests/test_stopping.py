@@ -134,7 +134,7 @@ def test_told_to_stop_amid_an_import_it_says_that_nothing_is_kept(
     said = [line for line in err.splitlines() if not line.startswith("import time:")]
     assert (process.returncode, out) == (128 + number, "")
     assert said == [
-        "tinct: stopped; nothing of this run is kept, what was there before is as it was; the same command begins again"
+        "tinct: stopped; nothing of this run is kept, existing files are unchanged; the same command starts again"
     ]
 
 

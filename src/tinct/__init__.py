@@ -75,18 +75,18 @@ def colorize(
     overwrite: bool = False,
     **options: Unpack[Options],
 ) -> Any:
-    """Colour a picture; the result is of the same kind. For several, make a `tinct.Colorizer` once.
+    """Colour a picture; the result has the picture's type. For several pictures, make a `tinct.Colorizer` once.
 
     Args:
-        picture: a path (the result goes beside it, as NAME_color.EXT, and its path is given back), a file's bytes,
-            a PIL image, or an array, (H, W) grey or (H, W, 3) sRGB.
-        target: the file to write, where the picture is a file or its bytes; its path is given back.
+        picture: a path, a file's bytes, a PIL image, or an array, (H, W) grey or (H, W, 3) sRGB. The result of a path
+            is written beside it, as NAME_color.EXT, and its path is returned.
+        target: the file to write, if the picture is a path or bytes; its path is returned.
         model: the name of a model that comes with tinct, or the path of a model file.
-        hints: what is known of its colours: texts such as "25%,60%=#b03020", `tinct.Hint`s, or the path of a file
-            of hints; see docs/hints.md.
-        recolor: colour pictures that have colours already.
-        overwrite: replace a result that is there already; for paths.
-        options: as `tinct.Colorizer` takes: `runtime`, `temperature`, `caution`, `cautious`, `saturation`, `size`,
+        hints: known colours: texts such as "25%,60%=#b03020", `tinct.Hint`s, or the path of a file of hints; see
+            docs/hints.md.
+        recolor: colour a picture that already has colours.
+        overwrite: replace an existing file; for paths.
+        options: those of `tinct.Colorizer`: `runtime`, `temperature`, `caution`, `cautious`, `saturation`, `size`,
             `views`, `denoise` and `threads`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The command `tinct`, and `python -m tinct`: it hears signals before it imports anything that takes long."""
+"""The command `tinct`, and `python -m tinct`: it installs signal handlers before it imports anything slow."""
 
 import atexit
 import gc
@@ -14,10 +14,10 @@ _M_ARENA_MAX = -8  # of glibc's malloc.h
 
 
 def main() -> None:
-    """Run the command line, as `tinct.cli.main`; told to stop while that is imported, say so."""
+    """Run `tinct.cli.main`; a signal during its import is reported too."""
     stop_on_signals()
-    # NumPy's matrices here are small, and several threads work already: beside these OpenBLAS's own, which wait in
-    # loops, cost up to twenty times the work. It reads this as it is imported; worker processes inherit it.
+    # Our matrices are small, and several threads work already. OpenBLAS's own threads wait in busy loops, and beside
+    # ours cost up to twenty times the work. OpenBLAS reads this when it is imported; worker processes inherit it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with said_if_stopped():
         from tinct.cli import main as run
@@ -43,32 +43,32 @@ def _share_heaps() -> None:
 
 
 def program() -> None:
-    """Run the command line as all that this process does; see `main`.
+    """Run `main` in a process that does nothing else.
 
-    When it has ended and all that was to be done at the end is done, the process leaves without taking everything down
-    piece by piece: of a small picture's time that took a tenth.
+    After the exit handlers have run, the process ends at once: to free every object took a tenth of the time of a small
+    picture.
     """
-    ended: list[int] = []
-    atexit.register(_leave, ended)  # what is registered first is called last
-    gc.set_threshold(100_000, 20, 20)  # imports make many objects and leave nothing to be collected
+    statuses: list[int] = []
+    atexit.register(_leave, statuses)  # the handler registered first is called last
+    gc.set_threshold(100_000, 20, 20)  # imports make many objects, none of them garbage
     try:
         main()
-        ended.append(0)
+        statuses.append(0)
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
-            ended.append(end.code or 0)
+            statuses.append(end.code or 0)
         raise
 
 
-def _leave(ended: list[int]) -> None:
-    """Leave at once, with the status of what has ended; where output fails, or nothing ended, Python says so itself."""
+def _leave(statuses: list[int]) -> None:
+    """End the process with the status, if there is one; if output cannot be flushed, Python reports that itself."""
     try:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
     except (OSError, ValueError):
         return
-    for status in ended:
+    for status in statuses:
         os._exit(status)
 
 

@@ -1,7 +1,7 @@
 """An ordered map over worker processes, of this machine or of Ray, which may be on a running cluster.
 
-Items and results travel, so they are small: paths, never pixels. Each worker of Ray has one item at a time, so that one
-that dies costs that item a further try, and no other. The try is another worker's: a lost machine stops nothing.
+Items and results travel between processes, so they are small: paths, never pixels. Each worker of Ray has one item at a
+time. If it dies, another worker tries that item again, and no other item is affected: losing a machine stops nothing.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Result = TypeVar("Result")
 
 ENGINES = ("local", "ray")
 TRIES = 3  # workers that may die on one item
-AHEAD = 16  # items a worker that may be done before an earlier one is
-STORE_BYTES = 80_000_000  # of Ray's object store on this machine: about the least it takes, since only rows travel
+AHEAD = 16  # items for each worker that may be finished before an earlier one is
+STORE_BYTES = 80_000_000  # of Ray's object store: about the least that it accepts, since only rows travel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Pool:
 
     Attributes:
         address: of a running cluster, such as `10.0.0.5:6379` or `auto`; None starts Ray on this machine alone.
-        workers: how many; one a core of the machine or the cluster without it.
+        workers: how many; default: one for each core of the machine or cluster.
     """
 
     address: str | None = None
@@ -43,14 +43,14 @@ class Pool:
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """What does the work on many files: this machine (`local`), or worker processes of Ray (`ray`).
+    """What works on many files: this process and others of this machine (`local`), or workers of Ray (`ray`).
 
     Attributes:
         name: one of `ENGINES`.
-        ray_address: of a running cluster, `auto` for the one that this machine is part of; None for a Ray of its own.
+        ray_address: of a running cluster, `auto` for the one that this machine is part of; None starts Ray here.
 
     Raises:
-        SettingError: there is no such engine, or an address for one that has none.
+        SettingError: there is no such engine, or an address is given for `local`.
     """
 
     name: str = "local"
@@ -69,8 +69,8 @@ class Processes:
     """Several processes for one map.
 
     Attributes:
-        count: how many, about.
-        pool: Ray's, where it is Ray's processes; None for some of this machine.
+        count: how many; with a cluster of Ray, an estimate.
+        pool: where Ray's workers are; None for processes of this machine.
     """
 
     count: int
@@ -81,7 +81,8 @@ class Processes:
     ) -> Generator[Result, None, None]:
         """Call a function on several items at once; yield the results in the items' order.
 
-        Arguments and errors are those of `actor_map`, and of `process_map`, where a process that dies is an error.
+        Arguments and errors are those of `actor_map`, or without Ray those of `process_map`, for which a process that
+        dies is an error.
         """
         if self.pool is not None:
             return actor_map(make, items, known=lambda _: None, lost=lost, pool=self.pool)
@@ -89,10 +90,10 @@ class Processes:
 
 
 def chosen_processes(workers: int | None, engine: Engine | None) -> Processes | None:
-    """Return what processes are asked for; None where this one does all.
+    """Return the processes that were asked for; None if this process does all the work.
 
     Raises:
-        SettingError: there would be none.
+        SettingError: `workers` is below 1.
     """
     if workers is not None and workers < 1:
         raise SettingError(f"there must be at least 1 worker, not {workers}")
@@ -118,7 +119,7 @@ def actor_map(
             the results are pickled.
         items: read in the caller's thread, no further ahead than needed.
         known: returns the result of an item that needs no worker, or None.
-        lost: returns the result of an item on which `TRIES` workers died.
+        lost: returns the result of an item on which `TRIES` workers have died.
         pool: where the workers are.
 
     Yields:
@@ -137,11 +138,11 @@ def actor_map(
 
 
 class _Worker:
-    """The actor: a function, made once."""
+    """Ray's actor: it holds the function, made once."""
 
     def make(self, make: Callable[[], Callable[[Any], Any]], folder: str) -> None:
         if not Path(folder).is_dir():
-            raise SettingError(f"{folder}: not there on a machine of the cluster; share it with all of them")
+            raise SettingError(f"{folder}: does not exist on a machine of the cluster; share it with all of them")
         os.chdir(folder)
         self._function = make()
 
@@ -151,7 +152,7 @@ class _Worker:
 
 @dataclass
 class _Task(Generic[Item]):
-    """An item on its way; `deaths` are those of workers that had it."""
+    """An item under way; `deaths` counts the workers that died on it."""
 
     place: int
     item: Item
@@ -159,18 +160,19 @@ class _Task(Generic[Item]):
 
 
 class _Schedule(Generic[Item, Result]):
-    """Which worker has which item, and what came back before its turn."""
+    """Which worker has which item, and which results came back before their turn."""
 
     def __init__(self, make: Callable[[], Callable[[Item], Result]], pool: Pool) -> None:
         self._make, self._pool = make, pool
         self._ray: Any = None
-        self._began = False
+        self._began = False  # whether Ray was started or joined here
         self._actors: list[Any] = []
         self._free: deque[Any] = deque()
         self._busy: dict[Future[Any], tuple[Any, _Task[Item] | None]] = {}  # no task while a worker starts
-        self._again: deque[_Task[Item]] = deque()
+        self._again: deque[_Task[Item]] = deque()  # whose workers died
         self._done: dict[int, Result] = {}
-        self._taken = self._given = self._stillborn = 0
+        self._taken = self._given = 0  # items taken, results yielded
+        self._stillborn = 0  # workers that died in a row as they started
         self._ended = False  # no item is left
 
     def results(
@@ -194,7 +196,7 @@ class _Schedule(Generic[Item, Result]):
         return False
 
     def _send_next(self, source: Iterator[Item], known: Callable[[Item], Result | None]) -> bool:
-        """Take one more item, where a worker is free and not too much waits for its turn; say whether one was left."""
+        """Take one more item if a worker is free and not too many results wait; return whether one was taken."""
         if self._ray is not None and (not self._free or self._taken - self._given >= AHEAD * len(self._actors)):
             return False
         for item in source:
@@ -218,16 +220,16 @@ class _Schedule(Generic[Item, Result]):
         self._busy[actor.work.remote(task.item).future()] = actor, task
 
     def _collect(self, lost: Callable[[Item], Result]) -> None:
-        """Wait for a worker, and take what it has; of one that died, give its item to another."""
+        """Wait for a worker and take its result; if it died, its item is tried again by another."""
         errors = self._ray.exceptions
-        # Ray's own waiting would turn the exit that a signal asks for into one with status 1.
+        # Not ray.wait, which would turn the exit that a signal asks for into one with status 1.
         done = next(iter(wait(self._busy, return_when=FIRST_COMPLETED).done))
         actor, task = self._busy.pop(done)
         try:
             result = done.result()
         except errors.RayTaskError as error:
             if isinstance(error.cause, TinctError):
-                raise error.cause from None  # where on the other machine is of no interest
+                raise error.cause from None  # the other machine's traceback does not help the user
             raise
         except errors.RayError as error:
             self._replace(actor, error, started=task is not None)
@@ -256,16 +258,17 @@ class _Schedule(Generic[Item, Result]):
         self._busy[actor.make.remote(self._make, str(Path.cwd())).future()] = actor, None
 
     def _replace(self, actor: Any, error: Any, *, started: bool) -> None:
-        """Start a worker in place of one that died; give up where all die as they start."""
+        """Start a worker in place of one that died; give up if all die as they start."""
         self._actors.remove(actor)
         self._stillborn = 0 if started else self._stillborn + 1
         if self._stillborn >= TRIES * (len(self._actors) + 1):
             reason = " ".join(str(error).split())
-            raise TinctError(f"Ray's workers die as they start, for want of memory perhaps ({reason:.300})") from error
+            message = f"Ray's workers die as they start, perhaps for lack of memory ({reason:.300}); start fewer"
+            raise TinctError(message) from error
         self._start_worker()
 
     def close(self) -> None:
-        """End the workers, and Ray where it was started here."""
+        """End the workers, and Ray if it was started here."""
         if self._ray is None:
             return
         for actor in self._actors:
@@ -276,8 +279,8 @@ class _Schedule(Generic[Item, Result]):
 
 def _start(pool: Pool) -> tuple[Any, bool]:
     """Return Ray, running, and whether it was started or joined here."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report its use over the network
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns of what a later Ray will do
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray reports its use over the network
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of a change in a later version
     try:
         import ray
         import ray.exceptions
@@ -296,14 +299,14 @@ def _start(pool: Pool) -> tuple[Any, bool]:
             ray.init(pool.address, **quiet)
     except (ConnectionError, ValueError) as error:
         reason = " ".join(str(error).split())
-        remedy = "start one by  ray start --head,  and set RAY_AUTH_TOKEN where it has a token"
+        remedy = "start one by  ray start --head,  and set RAY_AUTH_TOKEN if it has a token"
         message = f"{pool.address or 'this machine'}: no Ray there ({reason:.200}); {remedy}"
         raise SettingError(message) from error
-    except Exception as error:  # Ray's own have no kind: a part of it that came up too late, say
+    except Exception as error:  # Ray's own errors have no common class; a part that started too late is one
         reason = " ".join(str(error).split())
         place = pool.address or "this machine"
         raise TinctError(f"{place}: Ray does not start ({reason:.200}); is the machine too busy? Run again") from error
     finally:
         if in_main:
-            signal.signal(signal.SIGTERM, ending)  # Ray sets its own, which leaves with another status
+            signal.signal(signal.SIGTERM, ending)  # Ray installs a handler that exits with another status
     return ray, True

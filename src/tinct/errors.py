@@ -2,13 +2,13 @@
 
     TinctError
     ├── InputError        a file or array given to tinct cannot be used
-    │   ├── UnreadableError     missing, truncated, empty, or no picture at all
+    │   ├── UnreadableError     missing, truncated, empty, or not a picture
     │   ├── TooLargeError       more pixels, or longer edges, than tinct will open
     │   └── AlreadyColorError   the picture already has colours and recolouring was not asked for
     ├── OutputError       a result cannot be written (folder, permission, disk full, already there)
-    ├── SettingError      an option has a value that makes no sense
-    ├── ModelError        a model file is missing, foreign, damaged or too new
-    │   └── DivergedError       its network gives no finite numbers
+    ├── SettingError      an option has an invalid value
+    ├── ModelError        a model file is missing, damaged, too new, or not tinct's
+    │   └── DivergedError       its network's outputs are not finite
     ├── DataError         a dataset cannot be prepared or read
     └── MissingExtraError the work needs an optional part of tinct that is not installed
 
@@ -17,7 +17,7 @@ Each message says what was wrong and what to do about it.
 
 
 class TinctError(Exception):
-    """Base of every failure that tinct reports; its text is one line fit for a person."""
+    """Base of every failure that tinct reports; its text is one line, written for the user."""
 
 
 class InputError(TinctError):
@@ -41,15 +41,15 @@ class OutputError(TinctError):
 
 
 class SettingError(TinctError, ValueError):
-    """An option has a value that makes no sense."""
+    """An option has an invalid value."""
 
 
 class ModelError(TinctError):
-    """A model file is missing, foreign, damaged or too new."""
+    """A model file is missing, damaged, too new, or not tinct's."""
 
 
 class DivergedError(ModelError):
-    """The model's network gives no finite numbers, as one does whose training diverged."""
+    """The network's outputs are not finite, because its training diverged."""
 
 
 class DataError(TinctError):

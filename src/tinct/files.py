@@ -16,13 +16,13 @@ from tinct.errors import OutputError, UnreadableError
 
 try:
     import fcntl
-except ImportError:  # not on Windows; runs are not kept apart there
+except ImportError:  # Windows has none: runs do not lock each other out there
     fcntl = None  # type: ignore[assignment]
 
-# An unfinished file is called .NAME.tinct-part; one that a killed run left is taken over by the next for that target.
+# An unfinished file is called .NAME.tinct-part; if a killed run left one, the next run for that target reuses it.
 UNFINISHED = ".tinct-part"
 _LONGEST_NAME = 255  # bytes, on the file systems in use
-_LONGEST_JSON = 16 << 20  # bytes; a file that is longer is something else
+_LONGEST_JSON = 16 << 20  # bytes; a longer file is not one that a person wrote
 
 
 def walk(
@@ -32,18 +32,18 @@ def walk(
     recursive: bool = True,
     closed: Callable[[OSError], object] | None = None,
 ) -> Iterator[Path]:
-    """Yield the files of a folder that have one of some suffixes; never hidden ones, nor those in hidden folders.
+    """Yield the files of a folder that have one of the given suffixes, except hidden ones and those in hidden folders.
 
-    Pipes, sockets and devices are no files; links that lead nowhere are yielded, so that somebody says so.
+    Pipes, sockets and devices are left out. Broken links are yielded, so that the caller can report them.
 
     Args:
         folder: where to look.
-        suffixes: in lower case, with their dots; those of files may have capitals.
+        suffixes: in lower case, with their dots; files may have theirs in capitals.
         recursive: look into subfolders too, to any depth.
         closed: called with the error of each folder that cannot be read; without it, such a folder is an error.
 
     Yields:
-        Paths that begin with `folder`, in the order of names; a folder's files before those of its subfolders.
+        Paths that begin with `folder`, sorted by name; a folder's files come before those of its subfolders.
 
     Raises:
         UnreadableError: a folder cannot be read.
@@ -53,7 +53,7 @@ def walk(
         for name in sorted(names):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes:  # noqa: PTH122
                 path = Path(place, name)
-                if path.is_file() or not path.exists():  # of pipes and the like nothing can be read
+                if path.is_file() or not path.exists():  # no pipes, sockets or devices
                     yield path
 
 
@@ -63,9 +63,9 @@ def _refuse(error: OSError) -> None:
 
 
 def cache_folder() -> Path | None:
-    """Return the user's folder for what can be made again; None where the environment's `TINCT_CACHE` is `off`.
+    """Return the user's cache folder, which need not exist; None if there is none, or `TINCT_CACHE` is `off`.
 
-    `TINCT_CACHE` may name another; without it, it lies where the system's programs have theirs. It need not exist.
+    The environment variable `TINCT_CACHE` may name it; otherwise it lies where the operating system keeps caches.
     """
     named = os.environ.get("TINCT_CACHE", "")
     if named:
@@ -77,7 +77,7 @@ def cache_folder() -> Path | None:
             place = Path.home() / "Library" / "Caches"
         else:
             place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:  # nobody's home
+    except RuntimeError:  # the user has no home folder
         return None
     return place / "tinct" if place.is_absolute() else None
 
@@ -87,10 +87,10 @@ def read_json(path: Path, *, what: str) -> Any:
 
     Args:
         path: the file, of 16 MB at most.
-        what: it should be, as `a file of hints`.
+        what: what it should be, such as `a file of hints`.
 
     Raises:
-        UnreadableError: it cannot be read, is longer, or is no JSON.
+        UnreadableError: it cannot be read, is longer, or is not valid JSON.
     """
     try:
         with path.open("rb") as file:
@@ -101,11 +101,11 @@ def read_json(path: Path, *, what: str) -> Any:
     except OSError as error:
         raise UnreadableError(f"{path}: cannot be read ({error.strerror}); name {what}") from error
     except (ValueError, RecursionError) as error:
-        raise UnreadableError(f"{path}: is no JSON ({' '.join(str(error).split())}); mend it") from error
+        raise UnreadableError(f"{path}: is not valid JSON ({' '.join(str(error).split())}); correct it") from error
 
 
 def make_folder(folder: str | Path) -> Path:
-    """Make a folder, and those it lies in, where they are missing.
+    """Make a folder and its missing parents, and return its path.
 
     Raises:
         OutputError: it cannot be made or written to.
@@ -121,7 +121,7 @@ def make_folder(folder: str | Path) -> Path:
 
 
 def check_place(target: str | Path) -> Path:
-    """Return the file that a target leads to.
+    """Return the path of the file that a target names, links resolved.
 
     Raises:
         OutputError: its folder does not exist or cannot be written to.
@@ -140,10 +140,10 @@ def check_target(target: Path, *, source: Path | None = None, overwrite: bool) -
     Args:
         target: the file to write.
         source: the input, which is never replaced.
-        overwrite: whether a file that is there may be replaced.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
-        OutputError: it is a folder, the source itself, there already, or its folder does not exist.
+        OutputError: it is a folder or the source itself, it exists already, or its folder does not exist.
     """
     try:
         if target.is_dir():
@@ -152,10 +152,10 @@ def check_target(target: Path, *, source: Path | None = None, overwrite: bool) -
             if source is not None and source.exists() and target.samefile(source):
                 raise OutputError(f"{target}: is the input itself; choose another name with -o")
             if not overwrite:
-                raise OutputError(f"{target}: is there already; allow replacing it with --overwrite (overwrite=True)")
+                raise OutputError(f"{target}: already exists; replace it with --overwrite (overwrite=True)")
         elif not target.parent.is_dir():
             raise OutputError(f"{target}: the folder does not exist; make it first")
-    except OSError as error:  # a name too long, say
+    except OSError as error:  # such as a name that is too long
         raise OutputError(f"{target}: cannot be written ({error.strerror or error}); choose another name") from error
 
 
@@ -164,14 +164,14 @@ def written_beside(target: str | Path) -> Iterator[Path]:
     """Yield a path to write to, beside the target; renamed into place after the block, removed if the block fails.
 
     Args:
-        target: the file to write; of a link, the file it points to is replaced.
+        target: the file to write; if it is a link, the file that it points to is replaced.
 
     Yields:
-        An empty file's path, of a name that encodes as UTF-8, in the target's folder.
+        The path of an empty file in the target's folder; its name can be encoded as UTF-8.
 
     Raises:
-        OutputError: the folder does not exist or cannot be written to, another run writes this very target, or writing
-            failed with an OSError.
+        OutputError: the folder does not exist or cannot be written to, another run is writing the same target, or
+            writing failed with an OSError.
     """
     final = check_place(target)
     beside = final.with_name(unfinished_name(final.name))
@@ -188,12 +188,15 @@ def written_beside(target: str | Path) -> Iterator[Path]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); free or choose space") from error
+        reason = error.strerror or error
+        raise OutputError(f"{target}: cannot be written ({reason}); free some space, or write elsewhere") from error
 
 
 @contextmanager
 def folder_beside(target: str | Path) -> Iterator[Path]:
-    """Yield a new folder beside its place, renamed there after the block; where another process was faster, its stays.
+    """Yield a new folder beside the target, renamed into place after the block.
+
+    If another process has made the target meanwhile, that one is kept.
 
     Raises:
         OutputError: it cannot be written; nothing is left behind.
@@ -216,12 +219,12 @@ def folder_beside(target: str | Path) -> Iterator[Path]:
 
 
 def unfinished_name(name: str) -> str:
-    """Return the name an unfinished file has beside the file called `name`."""
+    """Return the name of the unfinished file that becomes the file called `name`."""
     return hidden_name(name, UNFINISHED)
 
 
 def hidden_name(name: str, ending: str) -> str:
-    """Return a name for something hidden beside the file called `name`, no longer than file systems allow."""
+    """Return the name of a hidden file that belongs to the file called `name`, no longer than file systems allow."""
     content = os.fsencode(name)
     kept = content[: _LONGEST_NAME - len(ending) - 10].decode("utf-8", "ignore")
     mark = "" if kept == name else f"-{sha1(content, usedforsecurity=False).hexdigest()[:8]}"
@@ -230,7 +233,7 @@ def hidden_name(name: str, ending: str) -> str:
 
 @contextmanager
 def locked(path: Path, *, target: str | Path) -> Iterator[None]:
-    """Keep other runs out as long as the block runs, by a lock on a file that is made for it and stays.
+    """Lock other runs out while the block runs; the lock's file is made if needed, and stays.
 
     Args:
         path: the file to lock.
@@ -249,15 +252,15 @@ def locked(path: Path, *, target: str | Path) -> Iterator[None]:
 
 
 def _lock(descriptor: int, path: Path, target: str | Path) -> None:
-    """Keep other runs off the unfinished file as long as its descriptor is open; a killed run's lock is gone."""
+    """Lock a file as long as its descriptor is open; the system releases a killed run's lock."""
     if fcntl is None:
         return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        mine = os.path.samestat(os.fstat(descriptor), path.stat())
+        locked_here = os.path.samestat(os.fstat(descriptor), path.stat())
     except (BlockingIOError, FileNotFoundError):
-        mine = False
+        locked_here = False
     except OSError:  # a file system without locks
         return
-    if not mine:
+    if not locked_here:
         raise OutputError(f"{target}: another run is writing it; wait for it")

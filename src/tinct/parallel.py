@@ -1,4 +1,4 @@
-"""Ordered maps over threads and over processes, and how many of them make sense."""
+"""Ordered maps over threads and over processes, and the number of processor cores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def process_map(
 ) -> Generator[Result, None, None]:
     """Call a function on several items at once in processes of this machine; yield the results in the items' order.
 
-    The processes import the caller's main module, whose work must be under `if __name__ == "__main__":`.
+    The processes import the caller's main module, so that its work must be under `if __name__ == "__main__":`.
 
     Args:
         make: called once in each process; returns the function. It, the items and the results are pickled.
@@ -43,25 +43,25 @@ def process_map(
 
     class Pool(ProcessPoolExecutor):
         def submit(self, *arguments: Any, **options: Any) -> Future[Any]:
-            with unheard():  # here processes are begun
+            with unheard():  # this starts processes
                 return super().submit(*arguments, **options)
 
-    anew = get_context("spawn")  # libvips, OpenCV and the runtimes have threads, which do not survive a fork
-    with Pool(workers, mp_context=anew, initializer=_begin, initargs=(make,)) as pool:
+    spawn = get_context("spawn")  # libvips, OpenCV and the runtimes have threads, which do not survive a fork
+    with Pool(workers, mp_context=spawn, initializer=_begin, initargs=(make,)) as pool:
         try:
             yield from ordered_map(_work, items, pool=pool, ahead=2 * workers)
         except (GeneratorExit, KeyboardInterrupt, SystemExit):
-            for process in list(pool._processes.values()):  # told to stop, nobody waits for what they are at
+            for process in list(pool._processes.values()):  # else the pool would wait for the items under way
                 process.terminate()
             raise
         except BrokenExecutor as error:
-            remedy = "for want of memory perhaps; what is finished stays: run again, with fewer processes"
+            remedy = "perhaps for lack of memory; what is finished stays: run again, with fewer processes"
             raise TinctError(f"a worker process died, {remedy}") from error
 
 
 @contextmanager
 def unheard() -> Iterator[None]:
-    """Let processes that the block begins not hear Ctrl-C, which a terminal sends to all; their parent ends them."""
+    """Keep Ctrl-C from processes that the block starts: a terminal sends it to all, and their parent ends them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -72,7 +72,7 @@ def unheard() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_made: list[Callable[[Any], Any]] = []  # in a process of `process_map`: its function
+_made: list[Callable[[Any], Any]] = []  # in a worker process of `process_map`: its function
 
 
 def _begin(make: Callable[[], Callable[[Any], Any]]) -> None:
@@ -96,13 +96,13 @@ def ordered_map(
     Args:
         function: called in threads.
         items: read in the caller's thread, no further ahead than needed.
-        threads: as many as there are cores without it.
-        ahead: calls under way or results waiting to be taken, at most; twice the threads without it.
-        pool: threads, or processes, that several maps share, instead of its own threads; it stays open.
+        threads: how many; default: one for each core.
+        ahead: most calls that are under way or have results nobody has taken; default: twice the threads.
+        pool: threads or processes to use instead of new threads; it stays open, so that several maps can share it.
 
     Yields:
-        The results. After an error, or where the caller stops, no other call is begun; those under way in threads of
-        its own are waited for.
+        The results. After an error, or if the caller stops, no further call starts; calls under way in the map's own
+        threads are waited for.
     """
     threads = threads or core_count()
     waiting: deque[Future[Result]] = deque()
@@ -116,5 +116,5 @@ def ordered_map(
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            for left in waiting:
-                left.cancel()
+            for call in waiting:
+                call.cancel()

@@ -1,7 +1,6 @@
 """Files at addresses: http(s) by Python alone, s3://, gs:// and others by fsspec (extra `remote`).
 
-A connection that breaks is made again, and reading goes on at the byte where it broke: nothing is left out, nothing
-comes twice.
+If a connection breaks, another one goes on at the byte where it broke: no byte is missing, none comes twice.
 """
 
 from __future__ import annotations
@@ -12,17 +11,17 @@ from typing import Any
 
 from tinct.errors import MissingExtraError, SettingError
 
-TRIES = 6  # of one request, without a byte between them
-PAUSE = 0.5  # seconds after the first that failed; twice as long after each further one
-TIMEOUT = 60.0
+TRIES = 6  # requests that fail in a row, with no byte received between them
+PAUSE = 0.5  # seconds after the first failed request; twice as long after each further one
+TIMEOUT = 60.0  # seconds
 
 
 class UnreachableError(OSError):
-    """A server does not answer, or another file than before, however often it is asked."""
+    """A server does not answer after several requests, refuses, or the file changed while it was read."""
 
 
 def is_address(place: object) -> bool:
-    """Return whether a place is an address, such as `https://host/file` or `s3://bucket/file`, and no path."""
+    """Return whether a place is an address, such as `https://host/file` or `s3://bucket/file`, rather than a path."""
     return re.match(r"[a-z][a-z0-9+.-]+://", str(place)) is not None
 
 
@@ -35,10 +34,10 @@ def open_address(address: str) -> Any:
     """Open a file at an address for reading bytes, from its beginning to its end.
 
     Raises:
-        FileNotFoundError: there is none.
-        UnreachableError: the server does not answer after `TRIES` requests, or refuses. While reading, too.
+        FileNotFoundError: there is no such file.
+        UnreachableError: the server does not answer after `TRIES` requests, or refuses. Reading may raise it too.
         MissingExtraError: fsspec is not installed.
-        SettingError: nothing is known of such addresses.
+        SettingError: fsspec does not know this kind of address.
     """
     if is_http(address):
         return _HttpStream(address)
@@ -52,11 +51,11 @@ def open_address(address: str) -> Any:
 
 
 def file_system(address: str) -> tuple[Any, str]:
-    """Return fsspec's file system of an address, and the path in it.
+    """Return fsspec's file system for an address, and the path in it.
 
     Raises:
-        MissingExtraError: fsspec, or what it needs for buckets of S3, is not installed.
-        SettingError: nothing is known of such addresses.
+        MissingExtraError: fsspec, or what it needs for S3, is not installed.
+        SettingError: fsspec does not know this kind of address.
     """
     try:
         import fsspec
@@ -74,10 +73,10 @@ def file_system(address: str) -> tuple[Any, str]:
 
 
 class _HttpStream:
-    """The body of an answer, read as if it never broke."""
+    """The body of a response; reading goes on over broken connections."""
 
     def __init__(self, address: str) -> None:
-        from http.client import HTTPException  # it takes long to import
+        from http.client import HTTPException  # slow to import
 
         self._broken = (OSError, HTTPException)
         self._address = address
@@ -100,7 +99,7 @@ class _HttpStream:
             self._answer.close()
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes: as many as asked for, or those that are left."""
+        """Return the next `size` bytes, or fewer at the end; below 0, all that are left."""
         pieces: list[bytes] = []
         left = size
         while left:
@@ -112,7 +111,7 @@ class _HttpStream:
         return b"".join(pieces)
 
     def _piece(self, most: int) -> bytes:
-        """Return some of the next bytes; none at the end."""
+        """Return at most `most` of the next bytes, or a megabyte if it is not above 0; none at the end."""
         while True:
             try:
                 piece: bytes = self._answer.read(most if most > 0 else 1 << 20)
@@ -153,7 +152,7 @@ class _HttpStream:
                 self._wait(error)
 
     def _check_same(self) -> None:
-        """Check that the rest is that of the file whose beginning was read, and go to it where all was sent again."""
+        """Check that the file has not changed, and skip what was read before if the server sends it all again."""
         length, tag = self._answer.headers.get("Content-Length"), self._answer.headers.get("ETag")
         skipped = self._at if self._answer.status == 206 else 0
         size = None if length is None else int(length) + skipped

@@ -1,4 +1,4 @@
-"""A run that is told to stop by a signal, and what it says of the work that is kept."""
+"""Stopping a run by a signal, with a line about which work is kept."""
 
 from __future__ import annotations
 
@@ -16,56 +16,56 @@ if TYPE_CHECKING:
     from sys import UnraisableHookArgs
     from types import FrameType
 
-# A signal is told again after so many seconds: where C code that had called Python lost it, and amid an import.
-_AGAIN_SECONDS, _IMPORTING_SECONDS = 0.2, 0.02
+# Seconds until a signal is sent again whose exception C code that had called Python lost.
+_AGAIN_SECONDS = 0.2
+# Seconds until a signal that came during an import is sent again.
+_IMPORTING_SECONDS = 0.02
 _LONGEST_IMPORT = 10.0  # seconds that a signal waits for an import
-# Signals that come so soon after one count as the same: timeout(1), for one, sends each twice.
+# Signals that come this soon after one count as the same one: timeout(1), for example, sends each twice.
 _SAME_SECONDS = 1.0
-_IMPORT = "<frozen importlib"  # the code that imports, with nothing of a module's own
-_NOT_BEGUN = "nothing of this run is kept, what was there before is as it was; the same command begins again"
-_BEGUN = "what is finished is kept, the same command goes on"
+_IMPORT = "<frozen importlib"  # file name of Python's own import code
+_NOT_BEGUN = "nothing of this run is kept, existing files are unchanged; the same command starts again"
+_BEGUN = "what is finished is kept; the same command goes on"
 
 
 class Stopped(SystemExit):
-    """The process was told to end by a signal; its code is 128 + the signal's number.
+    """A signal told the process to end; the exit code is 128 + the signal's number.
 
     Attributes:
-        said: whether a line about it was printed.
+        said: whether the line about it was printed.
     """
 
     said = False
 
     def line(self) -> str:
-        """Return what a person is told: what of the work is kept, as `kept_if_stopped` noted it."""
-        return "; ".join(["tinct: stopped", *(getattr(self, "__notes__", None) or [_state.known()])])
+        """Return the line for the user: which work is kept, as `kept_if_stopped` noted it."""
+        default = [_BEGUN if _state.begun else _NOT_BEGUN]
+        return "; ".join(["tinct: stopped", *(getattr(self, "__notes__", None) or default)])
 
 
 class _State:
-    """What signals came, what was raised of them, and whether work that keeps something was begun."""
+    """When signals came, the exception raised for them, and whether work has begun whose results are kept."""
 
     def __init__(self) -> None:
         self.first = self.last = -float("inf")
         self.stop: Stopped | None = None
         self.begun = False
 
-    def known(self) -> str:
-        return _BEGUN if self.begun else _NOT_BEGUN
-
 
 _state = _State()
 
 
 def stop_on_signals() -> None:
-    """Let SIGINT, SIGTERM and SIGHUP raise `Stopped` in the main thread, except where the caller had them ignored.
+    """Let SIGINT, SIGTERM and SIGHUP raise `Stopped` in the main thread, except those that the caller had ignored.
 
-    A signal that comes amid an import waits for its end: a half imported module would be no use to what cleans up, and
-    C code that imports swallows what Python raises there, or leaves at once.
+    A signal that comes during an import waits for its end: cleaning up needs whole modules, and C code that imports
+    would swallow the exception or end the process.
     """
     outside = sys._getframe(1).f_back
     numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]  # Windows has no SIGHUP
-    ends = (signal.SIG_DFL, signal.default_int_handler)  # not where nohup ignores it
-    heard = [number for number in numbers if number is not None and signal.getsignal(number) in ends]
-    if not heard:
+    defaults = (signal.SIG_DFL, signal.default_int_handler)  # under nohup, SIGHUP is ignored instead
+    handled = [number for number in numbers if number is not None and signal.getsignal(number) in defaults]
+    if not handled:
         return
 
     def leave(number: int, frame: FrameType | None) -> None:
@@ -75,25 +75,26 @@ def stop_on_signals() -> None:
         if now - _state.first > _LONGEST_IMPORT + _SAME_SECONDS:
             _state.first = now
         if _importing(frame, outside) and now - _state.first < _LONGEST_IMPORT:
-            _thread.start_new_thread(_tell, (number, _IMPORTING_SECONDS))
+            _thread.start_new_thread(_send, (number, _IMPORTING_SECONDS))
             return
         _state.last = now
         _state.stop = Stopped(128 + number)
         raise _state.stop
 
-    for number in heard:
+    for number in handled:
         signal.signal(number, leave)
     before = sys.unraisablehook
 
-    def again(lost: UnraisableHookArgs) -> None:
-        """Tell it again, where it was raised in Python that C code had called, which cannot pass it on."""
+    def send_again(lost: UnraisableHookArgs) -> None:
+        """Send the signal again whose exception C code, having called Python, could not pass on."""
         if isinstance(lost.exc_value, Stopped) and isinstance(lost.exc_value.code, int):
             _state.last = -float("inf")
-            _thread.start_new_thread(_tell, (lost.exc_value.code - 128, _AGAIN_SECONDS))  # which nothing waits for
-        elif _state.stop is None:  # what fails while a stopped run cleans up is of no interest
+            # Not threading.Thread, for whose end the interpreter would wait.
+            _thread.start_new_thread(_send, (lost.exc_value.code - 128, _AGAIN_SECONDS))
+        elif _state.stop is None:  # other failures do not matter while a stopped run cleans up
             before(lost)
 
-    sys.unraisablehook = again
+    sys.unraisablehook = send_again
 
 
 def _importing(frame: FrameType | None, outside: FrameType | None) -> bool:
@@ -105,8 +106,8 @@ def _importing(frame: FrameType | None, outside: FrameType | None) -> bool:
     return False
 
 
-def _tell(number: int, after: float) -> None:
-    """Send the main thread a signal after some seconds; it also wakes it from waiting."""
+def _send(number: int, after: float) -> None:
+    """Send the main thread a signal after some seconds, which also wakes it from waiting."""
     time.sleep(after)
     main = threading.main_thread().ident
     if hasattr(signal, "pthread_kill") and main is not None:
@@ -116,9 +117,9 @@ def _tell(number: int, after: float) -> None:
 
 
 def raise_if_told() -> None:
-    """Raise `Stopped` where the process was told to stop: an error that comes after it is of the stopping.
+    """Raise `Stopped` if the process was told to stop: errors that come after the signal are its consequences.
 
-    A signal often goes to all processes of a group, and a worker that died of it is no fault of the work's.
+    A signal often goes to all processes of a group, and the death of a worker by it is not a failure of the work.
     """
     if _state.stop is not None:
         raise _state.stop from None
@@ -126,13 +127,13 @@ def raise_if_told() -> None:
 
 @contextmanager
 def said_if_stopped(say: Callable[[str], object] = lambda line: print(line, file=sys.stderr)) -> Iterator[None]:
-    """Print a line on stderr about what stops the block; of several around each other, the innermost does.
+    """Print a line on stderr if a signal stops the block; of nested blocks, only the innermost prints.
 
-    After the block there is nothing left to stop: a signal that comes while the interpreter ends leaves at once, with
-    the status of the block.
+    After the block there is nothing left to stop: a signal that comes while the interpreter ends ends the process at
+    once, with the block's status.
 
     Args:
-        say: prints it.
+        say: prints the line.
     """
     try:
         yield
@@ -148,7 +149,7 @@ def said_if_stopped(say: Callable[[str], object] = lambda line: print(line, file
 
 
 def _leave_at_once(code: object) -> None:
-    """Let the signals that raise `Stopped` end the process, with a status; all it printed is out."""
+    """Let the signals that raise `Stopped` end the process with a status; everything is printed by now."""
     status = code if isinstance(code, int) else 0 if code is None else 1
 
     def leave(number: int, frame: object) -> None:
@@ -161,10 +162,10 @@ def _leave_at_once(code: object) -> None:
 
 @contextmanager
 def kept_if_stopped(kept: Callable[[], str]) -> Iterator[None]:
-    """Note on what stops the block, a signal or Ctrl-C, which work is kept and how to go on.
+    """If a signal or Ctrl-C stops the block, note on the exception which work is kept and how to go on.
 
     Args:
-        kept: returns that in words, without a full stop; called only then.
+        kept: returns that in words, without a full stop; called only if the block is stopped.
     """
     _state.begun = True
     try:

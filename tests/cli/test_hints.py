@@ -99,7 +99,7 @@ def test_suggest_gives_points_that_colorize_takes(picture, tmp_path, tiny_model)
     plain = tinct("suggest", picture, "--model", tiny_model, "--count", "1")
     assert plain.stdout.startswith(f"{first['x']},{first['y']}  #")
     again = tinct("suggest", picture, "--model", tiny_model, "-o", tmp_path / "points.png")
-    assert "is there already" in str(again.exception)
+    assert "already exists" in str(again.exception)
     assert "no such" in str(tinct("suggest", tmp_path / "none.png", "--model", tiny_model).exception).lower()
 
 

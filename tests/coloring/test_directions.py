@@ -82,7 +82,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match=r"gone\.json: cannot be read"):
         load_shots(tmp_path / "gone.json")
     (tmp_path / "text.json").write_text("{no")
-    with pytest.raises(UnreadableError, match="is no JSON"):
+    with pytest.raises(UnreadableError, match="is not valid JSON"):
         load_shots(tmp_path / "text.json")
 
 

@@ -68,7 +68,7 @@ def test_a_model_is_measured_and_written_with_what_was_found(tiny_model, album, 
     json.dumps(found.to_json(), allow_nan=False)
     again = calibrate(out, album)
     assert again.temperature == found.temperature
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="already exists"):
         calibrate(tiny_model, album, out=out)
 
 

@@ -241,7 +241,7 @@ def test_what_is_there_is_not_replaced_unasked(paint: Paint, tmp_path: Path) -> 
     source = film_of(tmp_path / "in.mkv", 4)
     target = tmp_path / "out.mkv"
     target.write_bytes(b"precious")
-    with pytest.raises(OutputError, match="is there already; allow replacing it"):
+    with pytest.raises(OutputError, match="already exists; replace it"):
         paint(source, target)
     assert target.read_bytes() == b"precious"
     assert paint(source, target, overwrite=True).frames == 4

@@ -98,7 +98,7 @@ def test_files_that_cannot_be_read(tmp_path):
         load_hints(tmp_path / "none.png")
     broken = tmp_path / "broken.json"
     broken.write_text('[{"x": 1')
-    with pytest.raises(UnreadableError, match="is no JSON"):
+    with pytest.raises(UnreadableError, match="is not valid JSON"):
         load_hints(broken)
     text = tmp_path / "hints.txt"
     text.write_text("120,340=#fff")

@@ -156,7 +156,7 @@ def test_a_file_that_says_something_else_is_not_kept(task, tmp_path):
     assert not list(tmp_path.iterdir())
     (tmp_path / "m.onnx").write_bytes(b"mine")
     for path, kind, word in (
-        (tmp_path / "m.onnx", OutputError, "is there already"),
+        (tmp_path / "m.onnx", OutputError, "already exists"),
         (tmp_path / "m.pt", SettingError, "ends in .onnx"),
         (tmp_path / "x" / "m.onnx", OutputError, "folder"),
     ):

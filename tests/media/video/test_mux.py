@@ -190,7 +190,7 @@ def test_targets_are_checked_before_any_work(tmp_path):
         (tmp_path / "link.mkv", "is the input itself"),
         (tmp_path, "is a folder"),
         (tmp_path / "no" / "a.mkv", "the folder does not exist"),
-        (tmp_path / "there.mkv", "is there already"),
+        (tmp_path / "there.mkv", "already exists"),
         (tmp_path / ("a" * 300 + ".mkv"), "cannot be written"),
     ]:
         with pytest.raises(OutputError, match=words):
