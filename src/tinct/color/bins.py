@@ -1,8 +1,8 @@
-"""Colour bins: chroma as a choice among n colours, so that colorizing becomes classifying.
+"""Colour bins: n colours that stand for all chroma, so that colorization becomes classification.
 
-A grid is laid over the two chroma axes of a space; the n most frequent cells of a dataset are kept as bins, and every
-other cell belongs to the nearest kept one. Billaut, de Rochemonteix & Thibault 2018, section 2.1, after Zhang, Isola &
-Efros 2016.
+The two chroma axes of a space are divided into a grid of cells. The n most frequent cells of a dataset are kept as
+bins, and every other cell belongs to the nearest bin. Billaut, de Rochemonteix & Thibault 2018, section 2.1, after
+Zhang, Isola & Efros 2016.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab
 from tinct.color.statistics import as_unit_rgb
 from tinct.errors import DataError, SettingError
 
-MIDDLE_LUMA = 0.55
+MIDDLE_LUMA = 0.55  # at which bins are compared and shown as colours
 
 IntArray = NDArray[np.int64]
 
@@ -29,7 +29,7 @@ IntArray = NDArray[np.int64]
 class ColorHistogram:
     """Counts and colour sums over a grid of chroma cells, filled picture by picture.
 
-    Holds grid x grid numbers however many pictures are added. Colours beyond the grid count in its outermost cells.
+    Its size does not grow with the number of pictures. Colours beyond the grid count in its outermost cells.
     """
 
     def __init__(self, *, space: str = "yuv", grid: int = 16) -> None:
@@ -40,7 +40,7 @@ class ColorHistogram:
             grid: cells along each chroma axis, at least 2.
 
         Raises:
-            SettingError: no such space, or the grid is too small.
+            SettingError: there is no such space, or the grid is too small.
         """
         if grid < 2:
             raise SettingError(f"the grid needs at least 2 cells along each axis, not {grid}")
@@ -70,7 +70,7 @@ class ColorHistogram:
 
 @dataclass(frozen=True, eq=False)
 class ColorBins:
-    """n colours that stand for all chroma, with how often each occurs and how much it weighs in training.
+    """n colours that stand for all chroma, each with its frequency and its weight in training.
 
     Attributes:
         space: `yuv` or `lab`.
@@ -79,9 +79,9 @@ class ColorBins:
         lookup: (grid, grid) the bin of each cell, 0..n-1.
         centers: (n, 2) float32, the mean of the colours that fall in each bin.
         frequencies: (n,) share of all pixels in each bin; they sum to 1.
-        rebalance: lambda in 0..1, how little frequency matters for the weights: 1 weighs all bins alike.
-        risk: how bins are decoded: 0 by the annealed mean of their colours; above it by the colour from which the truth
-            is expected to differ least, and this is the softness of that minimum, in CIEDE2000.
+        rebalance: lambda in 0..1: at 0 weights are inversely proportional to frequencies, at 1 all are equal.
+        risk: 0 decodes by the annealed mean of the bins' colours; above 0, `least_risk` decodes with this softness, in
+            CIEDE2000.
     """
 
     space: str
@@ -106,10 +106,10 @@ class ColorBins:
         """Choose bins from pictures, one at a time.
 
         Args:
-            images: sRGB pictures (H, W, 3), uint8, uint16 or floats in 0..1; only one is held at once.
+            images: sRGB pictures (H, W, 3), uint8, uint16 or floats in 0..1; only one is in memory at once.
             space: `yuv` or `lab`.
             grid: cells along each chroma axis.
-            bins: how many cells to keep; fewer are kept where fewer hold any colour.
+            bins: how many cells to keep; empty ones are never kept.
             rebalance: lambda of the weights, 0..1.
 
         Raises:
@@ -148,7 +148,7 @@ class ColorBins:
         across = np.arange(histogram.grid)
         grid_points = np.stack(np.meshgrid(across, across, indexing="ij"), axis=-1).reshape(-1, 2)
         middles = low + (grid_points + 0.5) * width
-        # A cell that holds colours is where they are on average; an empty one is its middle.
+        # The place of a cell is the mean of its colours; of an empty one, its middle.
         places = np.where(counts[:, None] > 0, histogram.sums / np.maximum(counts, 1)[:, None], middles)
         distances = ((places[:, None, :] - places[kept][None, :, :]) ** 2).sum(axis=-1)
         nearest = distances.argmin(axis=1)
@@ -189,7 +189,7 @@ class ColorBins:
 
     @property
     def amplitude(self) -> float:
-        """How many times the lightest bin's weight the heaviest one's is; figure 1 of Billaut et al. 2018 shows 100."""
+        """Ratio of the largest weight to the smallest; 100 in figure 1 of Billaut et al. 2018."""
         return float(self.weights.max() / self.weights.min())
 
     def of_amplitude(self, amplitude: float) -> ColorBins:
@@ -199,10 +199,10 @@ class ColorBins:
         A = ((1 - lambda) P_max + lambda / n) / ((1 - lambda) P_min + lambda / n), which is solved for lambda.
 
         Args:
-            amplitude: A, from 1 (lambda 1, all alike) to P_max / P_min (lambda 0, inverse frequency).
+            amplitude: A, from 1 (lambda 1, all equal) to P_max / P_min (lambda 0, inverse frequency).
 
         Raises:
-            SettingError: the frequencies do not reach so far apart.
+            SettingError: the amplitude is out of this range.
 
         >>> bins = ColorBins.learn([np.array([[[255, 0, 0]] * 9 + [[0, 0, 255]]], dtype=np.uint8)], bins=2)
         >>> round(bins.of_amplitude(3).amplitude, 6), round(bins.of_amplitude(3).rebalance, 6)
@@ -238,8 +238,8 @@ class ColorBins:
 
         Args:
             chroma: (..., 2) in the space's units.
-            neighbors: how many of the nearest bins share the pixel, 1..n; 5, or all of fewer, without it.
-            sigma: width of the Gaussian in the space's units; half a grid cell's width without it.
+            neighbors: how many of the nearest bins share the pixel, 1..n; default: 5, or all if there are fewer.
+            sigma: standard deviation of the Gaussian in the space's units; default: half a grid cell's width.
 
         Returns:
             (..., n) float32, summing to 1 over the last axis.
@@ -260,7 +260,7 @@ class ColorBins:
         squared = ((colors[:, None, :] - self.centers[None, :, :]) ** 2).sum(axis=-1)
         nearest = np.argpartition(squared, neighbors - 1, axis=1)[:, :neighbors]
         picked = np.take_along_axis(squared, nearest, axis=1)
-        # The smallest distance is taken off first: far-away colours would otherwise underflow to 0 / 0.
+        # The smallest distance is subtracted first; otherwise far-away colours would underflow to 0 / 0.
         shares = np.exp(-(picked - picked.min(axis=1, keepdims=True)) / (2 * spread**2))
         soft = np.zeros_like(squared)
         np.put_along_axis(soft, nearest, shares / shares.sum(axis=1, keepdims=True), axis=1)
@@ -269,7 +269,7 @@ class ColorBins:
 
     @cached_property
     def risks(self) -> FloatArray | None:
-        """CIEDE2000 between bins at a middle luma over `risk`, (n, n), for decoding; None at a risk of 0."""
+        """CIEDE2000 between bins at `MIDDLE_LUMA`, divided by `risk`, (n, n); None if `risk` is 0."""
         if not self.risk:
             return None
         lab = rgb_to_lab(bin_colors(self))
@@ -286,7 +286,7 @@ class ColorBins:
 
     def to_card(self) -> dict[str, Any]:
         """Return the bins as plain JSON values, from which `from_card` makes exactly these bins again."""
-        # Files from before there was a risk have none, and say what they said.
+        # Without a risk there is no key, as in older files: a card that is read and written again stays the same.
         return {
             **({"risk": self.risk} if self.risk else {}),
             "space": self.space,
@@ -301,7 +301,7 @@ class ColorBins:
 
     @classmethod
     def from_card(cls, card: dict[str, Any]) -> ColorBins:
-        """Make bins from what `to_card` gave.
+        """Make bins from what `to_card` returned.
 
         Raises:
             DataError: the card lacks a value or a value has the wrong form.
@@ -347,7 +347,7 @@ def _checked_risk(value: float) -> float:
 
 
 def bin_colors(bins: ColorBins, *, luma: float = MIDDLE_LUMA) -> FloatArray:
-    """Return the colours (n, 3) of bins at one luma in 0..1: float32 sRGB in 0..1, clipped where out of gamut."""
+    """Return the colours (n, 3) of bins at a luma in 0..1: float32 sRGB in 0..1, clipped if out of gamut."""
     rgb = chroma_space(bins.space).join(np.full(bins.count, luma), bins.centers)
     colors: FloatArray = np.clip(rgb, 0, 1)
     return colors

@@ -1,4 +1,4 @@
-"""From a distribution over colour bins to one colour, and how sure it is."""
+"""Decoding a distribution over colour bins into one colour, and measuring its confidence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinct.errors import SettingError
 # At temperatures below this, powers of probabilities may leave float32's range.
 _COLD = 0.1
 
-# The caution that is meant by "cautious".
+# The caution that the option `cautious` stands for.
 CAUTIOUS = 2.0
 
 
@@ -30,17 +30,16 @@ def annealed_mean(
     Args:
         logits: (..., n) unnormalised log-probabilities.
         centers: (n, 2) bin colours, in the colour space's units.
-        temperature: towards 0 the likeliest bin, at 1 the mean, above it flatter; above 0.
-        caution: the chroma is multiplied by `agreement` to this power: at 0 not at all; at 1 what may as well be
-            orange as blue comes out nearly grey; 0..4.
-        risks: (n, n), see `least_risk`: bins then count by the risk of taking their colour, instead of by their
-            probability.
+        temperature: above 0; towards 0 gives the likeliest bin, 1 the mean, more a mean of a flatter distribution.
+        caution: 0..4, the power of `agreement` by which the chroma is multiplied: 0 changes nothing; at 1, pixels
+            equally likely to be orange or blue come out nearly grey.
+        risks: (n, n), see `least_risk`: bins are then weighted by the risk of their colour, not by their probability.
 
     Returns:
         (..., 2) float32 chroma, in the units of `centers`.
 
     Raises:
-        SettingError: the temperature is not above 0, or caution lies outside its range.
+        SettingError: `temperature` or `caution` is out of range.
 
     Source: Zhang, Isola & Efros 2016, equation 5; caution and risks are tinct's own.
 
@@ -59,18 +58,18 @@ def annealed_mean(
 
 
 def least_risk(shares: NDArray[Any], risks: FloatArray) -> FloatArray:
-    """Return a distribution over bins by how little would be amiss on average, were their colour the answer.
+    """Return a distribution that favours bins with a low expected error.
 
-    The likeliest bin is a bad answer where the others are far from it, and the mean colour is one that may not occur at
-    all; between them lies the colour from which the truth is expected to differ least.
+    The likeliest bin is a bad answer if the others are far from it, and the mean colour may be one that never occurs.
+    Between them lies the colour with the least expected error.
 
     Args:
         shares: (..., n) float32 probabilities.
-        risks: (n, n) how much is amiss where one bin's colour is taken and another's is true, over the softness of the
+        risks: (n, n) the error if one bin's colour is chosen and another's is true, divided by the softness of the
             choice; symmetric.
 
     Returns:
-        (..., n) float32: exp(-expected risk), made to sum to 1.
+        (..., n) float32: exp(-expected risk), normalised to sum to 1.
 
     Source: minimum Bayes risk decoding, with a soft minimum.
 
@@ -84,14 +83,14 @@ def least_risk(shares: NDArray[Any], risks: FloatArray) -> FloatArray:
 
 
 def _likeness(shares: NDArray[Any], risks: FloatArray) -> FloatArray:
-    """Return what `least_risk` does, not made to sum to 1."""
+    """Return `least_risk`, not normalised."""
     values: FloatArray = shares @ -risks
     values -= _largest(values)
     return np.exp(values, out=values)
 
 
 def check_decoding(*, temperature: float, caution: float = 0.0, risk: float = 0.0) -> None:
-    """Check the settings of `annealed_mean`, and the softness of `least_risk`, 0 for none.
+    """Check the settings of `annealed_mean`, and the softness of `least_risk`; 0 stands for decoding without it.
 
     Raises:
         SettingError: one is out of range.
@@ -108,22 +107,22 @@ def _colors(shares: FloatArray, centers: FloatArray, risks: FloatArray | None) -
     if risks is None:
         mean: FloatArray = shares @ centers
         return mean
-    # The sum of the weights is found with the sums of the colours, and the weights themselves are never divided by it.
+    # One product gives the sums of the colours and of the weights, so that only the results need a division.
     ones = np.ones((len(centers), 1), dtype=np.float32)
     sums: FloatArray = _likeness(shares, risks) @ np.concatenate([centers, ones], axis=1)
     return sums[..., :2] / sums[..., 2:]
 
 
 def agreement(shares: NDArray[Any], centers: FloatArray) -> FloatArray:
-    """Measure how far the colours of a distribution agree in hue.
+    """Measure how well the colours of a distribution agree in hue.
 
     Args:
         shares: (..., n) float32 probabilities.
         centers: (n, 2) bin colours.
 
     Returns:
-        (...) in 0..1: the length of the mean colour over the mean of the colours' lengths: 1 where all likely bins have
-        one hue, however pale, 0 where opposite hues are equally likely.
+        (...) in 0..1: the length of the mean colour divided by the mean length of the colours. It is 1 if all likely
+        bins have one hue, however pale, and 0 if opposite hues are equally likely.
 
     >>> opposite = np.array([[0.3, 0.0], [-0.3, 0.0]], dtype=np.float32)
     >>> [round(float(agreement(np.float32([share, 1 - share]), opposite)), 2) for share in (1.0, 0.75, 0.5)]
@@ -143,10 +142,10 @@ def annealed_shares(
     caution: float = 0.0,
     risks: FloatArray | None = None,
 ) -> FloatArray:
-    """Decode a distribution that is given as probabilities, as `annealed_mean` does one given as logits.
+    """Decode probabilities, as `annealed_mean` decodes logits.
 
     Args:
-        shares: (..., n) float32, summing to about 1 over the last axis; what rounding left below 0 counts as 0.
+        shares: (..., n) float32, summing to about 1 over the last axis; values below 0, from rounding, count as 0.
         centers: (n, 2) bin colours, in the colour space's units.
         temperature: above 0.
         caution: 0..4.
@@ -156,14 +155,14 @@ def annealed_shares(
         (..., 2) float32 chroma, in the units of `centers`.
 
     Raises:
-        SettingError: the temperature is not above 0, or caution lies outside its range.
+        SettingError: `temperature` or `caution` is out of range.
     """
     check_decoding(temperature=temperature, caution=caution)
     positive = np.maximum(shares, np.float32(0))
     if temperature < _COLD:
         logits = np.log(np.maximum(positive, np.float32(1e-9)))
         return annealed_mean(logits, centers, temperature=temperature, caution=caution, risks=risks)
-    # exp(log(p) / T), without the logarithm.
+    # This is exp(log(p) / T) without the logarithm.
     sharpened = positive if temperature == 1 else np.power(positive, np.float32(1 / temperature))
     weights = sharpened @ np.ones((shares.shape[-1], 1), dtype=np.float32)
     chroma = _colors(sharpened / weights, centers, risks)
@@ -173,11 +172,11 @@ def annealed_shares(
 
 
 def confidence(logits: NDArray[Any], *, temperature: float = 1.0) -> tuple[FloatArray, FloatArray]:
-    """Measure how sure a distribution is.
+    """Measure the confidence of a distribution.
 
     Args:
         logits: (..., n) unnormalised log-probabilities, n at least 2.
-        temperature: what they are divided by first; a model's calibration makes the probabilities hold.
+        temperature: divides the logits; with a model's calibration, the probabilities match the observed frequencies.
 
     Returns:
         The likeliest bin's probability, (...) in 1/n..1, and its ratio to the second likeliest's, (...) at least 1.
@@ -195,7 +194,7 @@ def softmax(logits: NDArray[Any], *, temperature: float = 1.0) -> FloatArray:
 
     Args:
         logits: (..., n) unnormalised log-probabilities.
-        temperature: what the logits are divided by; above 0.
+        temperature: divides the logits; above 0.
 
     Returns:
         (..., n) float32, summing to 1 over the last axis.
@@ -203,7 +202,7 @@ def softmax(logits: NDArray[Any], *, temperature: float = 1.0) -> FloatArray:
     values: FloatArray = np.array(logits, dtype=np.float32)
     count = values.shape[-1]
     values -= _largest(values)
-    # Below 1e-6 only exact ties still share; dividing by less could overflow float32.
+    # At 1e-6 only exact ties still share the probability; a smaller divisor could overflow float32.
     values *= np.float32(1 / max(temperature, 1e-6))
     np.exp(values, out=values)
     values /= values @ np.ones((count, 1), dtype=np.float32)
@@ -211,6 +210,6 @@ def softmax(logits: NDArray[Any], *, temperature: float = 1.0) -> FloatArray:
 
 
 def _largest(values: FloatArray) -> FloatArray:
-    """Return the largest of the last axis, (..., 1); over a short one NumPy takes three times as long as beside it."""
+    """Return the maximum over the last axis, (..., 1); NumPy is three times slower when reducing a short last axis."""
     largest: FloatArray = values.reshape(-1, values.shape[-1]).T.copy().max(axis=0)
     return largest.reshape(*values.shape[:-1], 1)

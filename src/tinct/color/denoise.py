@@ -1,4 +1,4 @@
-"""Grain kept out of the network's sight: it would colour it in blotches. Only its small copy is ever smoothed."""
+"""Removing grain from the network's small copy, since networks colour grain in blotches; results keep their grain."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
 
-# In films, grain stronger than this (8-bit steps) is smoothed, along the motion.
+# In films, grain with a standard deviation above this, in 8-bit steps, is smoothed, along the motion.
 TOLERATED_NOISE = 6.0
-# In photographs weaker grain is smoothed, too, and by more than its estimate, which is that of calm places; below this
-# many clean leaves and ripples would be taken for grain, and fade (benchmarks/damage.json).
-TOLERATED_IN_STILLS, MORE_IN_STILLS = 4.2, 1.5
-# Strength of non-local means against the noise's standard deviation.
+# The same for photographs. With a lower limit, many clean leaves and ripples would be taken for grain, and fade
+# (benchmarks/damage.json).
+TOLERATED_IN_STILLS = 4.2
+# In photographs the estimate is multiplied by this before smoothing, since it is that of calm places.
+MORE_IN_STILLS = 1.5
+# Strength of non-local means divided by the noise's standard deviation.
 _STRENGTH_PER_NOISE = 0.8
 _LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
-_BLOCK = 8
+_BLOCK = 8  # pixels, edge of the blocks that noise is estimated in
 
 
 def estimate_noise(luma: NDArray[Any]) -> float:
     """Estimate the standard deviation of the noise of luma (h, w) in 0..1, in 8-bit steps.
 
-    It is that of the picture's calmer places, since texture in the others looks like noise too; 0 for pictures too
-    small to tell.
+    It is measured in the picture's calmer places, since texture looks like noise; 0 if the picture is too small.
 
-    Source: Immerkaer 1996, "Fast noise variance estimation", over blocks, of which a low quantile is taken.
+    Source: Immerkaer 1996, "Fast noise variance estimation", here in blocks, whose 20 % quantile is returned.
     """
     if min(luma.shape) < 3 * _BLOCK:
         return 0.0
@@ -36,7 +37,7 @@ def estimate_noise(luma: NDArray[Any]) -> float:
     rows, columns = (length // _BLOCK for length in response.shape)
     blocks = response[: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK)
     noise = np.sqrt(np.mean(blocks**2, axis=(1, 3))) / 6
-    # Grain vanishes in pure black and white, so blocks at the ends of the scale tell nothing.
+    # Clipping removes grain from black and white, so that dark and light blocks say nothing about it.
     level = values[1:-1, 1:-1][: rows * _BLOCK, : columns * _BLOCK].reshape(rows, _BLOCK, columns, _BLOCK).mean((1, 3))
     telling = noise[(level > 12) & (level < 243)]
     return float(np.quantile(telling, 0.2)) if telling.size >= 8 else 0.0
@@ -47,12 +48,12 @@ def denoised(luma: NDArray[Any], *, denoise: str | float, still: bool = False) -
 
     Args:
         luma: (h, w) in 0..1.
-        denoise: `auto` smooths where the grain is stronger than is tolerated; `off`; or the grain's standard deviation
-            in 8-bit steps; checked by `tinct.coloring.settings.checked_denoise`.
-        still: `auto` smooths as suits photographs, not frames of a film.
+        denoise: `auto` smooths if the grain is stronger than tolerated; `off` never; a number is the grain's standard
+            deviation in 8-bit steps. `tinct.coloring.settings.checked_denoise` checks it.
+        still: the picture is a photograph, not a frame of a film, for `auto`.
 
     Returns:
-        Luma (h, w) float32, and the standard deviation it was smoothed for; 0 means untouched.
+        Luma (h, w) float32, and the standard deviation that it was smoothed for; 0 means unchanged.
     """
     values = np.asarray(luma, dtype=np.float32)
     more = 1.0

@@ -1,4 +1,4 @@
-"""How different two colours look: CIEDE2000."""
+"""The visible difference of two colours: CIEDE2000."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tinct.color.spaces import FloatArray
 
 
 def ciede2000(first: NDArray[Any], second: NDArray[Any]) -> FloatArray:
-    """Measure the difference of colours; 1 is about the least one can see.
+    """Compute the difference of colours; 1 is about the smallest visible one.
 
     Args:
         first: (..., 3) CIE Lab.
@@ -20,7 +20,7 @@ def ciede2000(first: NDArray[Any], second: NDArray[Any]) -> FloatArray:
     Returns:
         (...) float32, at least 0.
 
-    Source: CIE 142-2001 with all weights 1, as Sharma, Wu & Dalal 2005 write it.
+    Source: CIE 142-2001 with all weights 1, in the form of Sharma, Wu & Dalal 2005.
 
     >>> blue, another = np.array([50, 2.6772, -79.7751]), np.array([50, 0, -82.7485])
     >>> round(float(ciede2000(blue, another)), 4)
@@ -34,7 +34,7 @@ def ciede2000(first: NDArray[Any], second: NDArray[Any]) -> FloatArray:
     chroma, other_chroma = np.hypot(red * stretch, yellow), np.hypot(other_red * stretch, other_yellow)
     hue, other_hue = np.arctan2(yellow, red * stretch), np.arctan2(other_yellow, other_red * stretch)
 
-    # Hues lie on a circle; a grey has none, and takes the other colour's.
+    # Hues lie on a circle. A grey has none, and is given the other colour's.
     turn = np.where(chroma * other_chroma == 0, 0, (other_hue - hue + np.pi) % (2 * np.pi) - np.pi)
     middle = np.where(chroma == 0, other_hue, hue) + turn / 2
     in_light, in_chroma = other_light - light, other_chroma - chroma
@@ -60,7 +60,7 @@ def ciede2000(first: NDArray[Any], second: NDArray[Any]) -> FloatArray:
 
 
 def _strong(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how far a chroma counts as a strong one, 0..1."""
+    """Return sqrt(C^7 / (C^7 + 25^7)), 0..1, which is near 1 for strong chroma."""
     power = chroma**7
     strong: NDArray[np.float64] = np.sqrt(power / (power + 25.0**7))
     return strong

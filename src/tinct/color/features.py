@@ -1,7 +1,7 @@
-"""Colour statistics of a picture: what colours it has and how much of each, whatever their shapes.
+"""Colour statistics of a picture: which colours it has and how much of each, independent of shapes.
 
-They are what tells classes apart that differ in colour alone, and are cheap: a logistic regression on them is the
-plainest answer to such a task, and the one that everything else has to beat.
+They distinguish classes that differ in colour alone, and cost little. A logistic regression on them is the simplest
+solution of such a task, and the baseline for all others.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from tinct.color.statistics import as_unit_rgb
 from tinct.color.texture import edge_directions, layout
 from tinct.errors import InputError, SettingError
 
-# Chroma in Lab is spread over the cells of a histogram by its signed square root, so that the cells are finest where
-# most colours are, near grey. Larger values of a and b are clipped to this one.
+# Values of a and b in Lab are clipped to ± this. Histograms take their signed square root, so that cells are finest
+# near grey, where most colours are.
 LARGEST_CHROMA = 100.0
-# Where mean chroma (Lab) is below this there is no hue: one 8-bit step off grey is ten times as much.
+# A mean chroma (Lab) below this counts as no hue; one 8-bit step off grey is ten times as much.
 HUELESS = 0.05
 REGIONS = ("whole", "center")
 
@@ -32,7 +32,7 @@ Block = tuple[list[str], NDArray[np.float64]]
 
 
 class _Options:
-    """Options that travel in a model's card."""
+    """Options that are stored in a model's card."""
 
     quantiles: tuple[float, ...]
 
@@ -56,25 +56,25 @@ class _Options:
 
 @dataclass(frozen=True)
 class ColorFeatures(_Options):
-    """Which colour statistics are taken; the options travel in a model's card.
+    """Which colour statistics are computed; the options are stored in a model's card.
 
-    For each region and each channel of `space` (hue, being a circle, apart): mean, standard deviation and quantiles.
-    For each region also the mean direction of hue and a histogram of hue, both weighted by chroma; a joint histogram of
-    Lab's a and b; and one of lightness by chroma, which tells white, grey and black things from coloured ones.
-    Histograms are soft (a value is shared between the two nearest bins) and given as the square roots of shares, in
-    which straight distances are Hellinger distances.
+    For each region and each channel of `space`, except hue: mean, standard deviation and quantiles. For each region
+    also the mean direction of hue and a histogram of hue, both weighted by chroma; a joint histogram of Lab's a and b;
+    and one of lightness and chroma, which tells white, grey and black things from coloured ones. Histograms are soft (a
+    value is shared between the nearest bins) and given as square roots of shares, so that Euclidean distances between
+    them are Hellinger distances.
 
     Attributes:
         space: colour spaces whose channels are measured, as `tinct.color.inputs.input_space` takes them.
         quantiles: each in 0..1.
         hue_bins: bins around the circle of hue.
-        chroma_bins: bins of the joint histogram along a, and along b.
-        lightness_bins: bins of lightness in the histogram of lightness by chroma, which has 4 of chroma.
+        chroma_bins: bins of the joint histogram along each of a and b.
+        lightness_bins: bins of lightness in the histogram of lightness and chroma, which has 4 of chroma.
         center: measure the middle of the picture (half of each edge) as well as the whole.
-        texture: measure where colours lie, and which way edges run, too (`tinct.color.texture`).
-        cells: count pixels in this many cells along each of red, green and blue, too, before the picture is made
-            smaller: the plainest histogram, in square roots of shares, which come last; 0 counts none.
-        longest_edge: larger pictures are brought to this first, in pixels; None leaves them as they are.
+        texture: measure also where colours lie and in which directions edges run (`tinct.color.texture`).
+        cells: count pixels also in an RGB histogram of this many cells along each channel, before the picture is
+            shrunk; its square roots of shares come last; 0 for none.
+        longest_edge: larger pictures are shrunk to this, in pixels; None leaves them as they are.
 
     Source: Arandjelovic & Zisserman 2012, "Three things everyone should know to improve object retrieval" (the root).
     """
@@ -93,7 +93,7 @@ class ColorFeatures(_Options):
         """Check the options.
 
         Raises:
-            SettingError: no such space, a quantile out of 0..1, or fewer than 2 bins.
+            SettingError: there is no such space, a quantile lies outside 0..1, or another value is too small.
         """
         input_space(self.space)
         if not all(0 <= quantile <= 1 for quantile in self.quantiles):
@@ -102,12 +102,12 @@ class ColorFeatures(_Options):
             if getattr(self, name) < 2:
                 raise SettingError(f"{name} must be at least 2, not {getattr(self, name)}")
         if self.cells < 0:
-            raise SettingError(f"cells must not be below 0, but are {self.cells}")
+            raise SettingError(f"cells must be at least 0, not {self.cells}")
         if self.longest_edge is not None and self.longest_edge < 1:
             raise SettingError(f"longest_edge must be at least 1 pixel, not {self.longest_edge}")
 
     def names(self) -> list[str]:
-        """Return the features' names, as `center.lab.a.mean`, in the order of `measure`."""
+        """Return the features' names, such as `center.lab.a.mean`, in the order of `measure`."""
         names = [name for names, _ in self._blocks(np.zeros((4, 4, 3), dtype=np.float32)) for name in names]
         return names + _numbered("rgb.cell", (self.cells,) * 3)
 
@@ -121,10 +121,10 @@ class ColorFeatures(_Options):
             (features,) float32, in the order of `names`.
 
         Raises:
-            InputError: the array has another form or holds nothing.
+            InputError: the array has another shape or is empty.
         """
         if rgb.ndim != 3 or rgb.shape[-1] != 3 or 0 in rgb.shape:
-            raise InputError(f"a picture must have the shape (H, W, 3) and hold something, not {rgb.shape}")
+            raise InputError(f"a picture must be a non-empty array of shape (H, W, 3), not {rgb.shape}")
         unit = as_unit_rgb(rgb)
         counted = np.sqrt(cell_shares(unit, cells=self.cells).ravel()) if self.cells else np.zeros(0)
         if self.longest_edge is not None and max(rgb.shape) > self.longest_edge:
@@ -147,18 +147,18 @@ class ColorFeatures(_Options):
             yield _numbered("edges.direction", edges.shape), edges.ravel()
 
     def _channel_blocks(self, region: str, channels: tuple[str, ...], pixels: FloatArray) -> Iterator[Block]:
-        """Return mean, spread and quantiles of each channel that is no hue."""
-        straight = [index for index, channel in enumerate(channels) if ".hue_" not in channel]
-        chosen = pixels[:, straight].astype(np.float64)
-        of = [f"{region}.{channels[index]}" for index in straight]
-        yield [f"{name}.mean" for name in of], chosen.mean(axis=0)
-        yield [f"{name}.std" for name in of], chosen.std(axis=0)
-        levels = np.quantile(chosen, self.quantiles, axis=0)
+        """Yield mean, standard deviation and quantiles of each channel except hue."""
+        linear = [index for index, channel in enumerate(channels) if ".hue_" not in channel]
+        values = pixels[:, linear].astype(np.float64)
+        names = [f"{region}.{channels[index]}" for index in linear]
+        yield [f"{name}.mean" for name in names], values.mean(axis=0)
+        yield [f"{name}.std" for name in names], values.std(axis=0)
+        levels = np.quantile(values, self.quantiles, axis=0)
         for quantile, row in zip(self.quantiles, levels, strict=True):
-            yield [f"{name}.q{100 * quantile:g}" for name in of], row
+            yield [f"{name}.q{100 * quantile:g}" for name in names], row
 
     def _histogram_blocks(self, region: str, lab: NDArray[np.float64]) -> Iterator[Block]:
-        """Return what is measured on lightness, chroma and hue in Lab."""
+        """Yield the statistics of lightness, chroma and hue in Lab."""
         chroma = np.hypot(lab[:, 1], lab[:, 2])
         hue = np.arctan2(lab[:, 2], lab[:, 1]) / (2 * math.pi) % 1
         yield [f"{region}.chroma.mean", f"{region}.chroma.std"], np.array([chroma.mean(), chroma.std()])
@@ -178,15 +178,15 @@ class ColorFeatures(_Options):
 
 @dataclass(frozen=True)
 class ArrayFeatures(_Options):
-    """The same kind of statistics for arrays of numbers that are no colours, as spectrograms before the colour map.
+    """Statistics of arrays of numbers that are not colours, such as spectrograms before the colour map.
 
-    For each channel: mean, standard deviation and quantiles of the whole, and mean and median of each of some bands of
-    rows, which are frequencies in a spectrogram.
+    For each channel: mean, standard deviation and quantiles of the whole array, and mean and median of each of several
+    bands of rows, which are frequencies in a spectrogram.
 
     Attributes:
         channels: of the arrays.
         quantiles: each in 0..1.
-        bands: how many bands of rows; as many as there are rows, where these are fewer.
+        bands: most bands of rows; an array with fewer rows has one band for each.
     """
 
     channels: int = 1
@@ -203,10 +203,10 @@ class ArrayFeatures(_Options):
             (features,) float32.
 
         Raises:
-            InputError: the array has another form or holds nothing.
+            InputError: the array has another shape or is empty.
         """
         if array.ndim != 3 or array.shape[-1] != self.channels or 0 in array.shape:
-            raise InputError(f"an array must have the shape (H, W, {self.channels}), not {array.shape}")
+            raise InputError(f"an array must be non-empty, of shape (H, W, {self.channels}), not {array.shape}")
         values = array.astype(np.float64)
         whole = values.reshape(-1, self.channels)
         statistics = [whole.mean(axis=0), whole.std(axis=0), *np.quantile(whole, self.quantiles, axis=0)]
@@ -225,7 +225,7 @@ def _inside(shape: tuple[int, ...], region: str) -> tuple[slice, slice]:
 
 
 def _spread(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Map a or b to 0..1 by its signed square root, grey in the middle."""
+    """Map a or b to 0..1 by its signed square root, with grey at 0.5."""
     part = np.sqrt(np.minimum(np.abs(chroma) / LARGEST_CHROMA, 1))
     return np.asarray(0.5 + 0.5 * np.copysign(part, chroma))
 
@@ -239,10 +239,10 @@ def mean_direction(hue: NDArray[Any], *, weights: NDArray[Any]) -> tuple[float, 
 
     Args:
         hue: (N,) in 0..1.
-        weights: (N,) not below 0.
+        weights: (N,) at least 0.
 
     Returns:
-        Sine and cosine of the mean; their length is 1 where all hues are one, and 0 where they cancel out or the mean
+        Sine and cosine of the mean; their length is 1 if all hues are equal, and 0 if they cancel out or the mean
         weight is below `HUELESS`.
 
     Source: Mardia & Jupp 2000, "Directional statistics", section 2.2.
@@ -254,7 +254,7 @@ def mean_direction(hue: NDArray[Any], *, weights: NDArray[Any]) -> tuple[float, 
     if total <= HUELESS * max(1, weights.size):
         return 0.0, 0.0
     angle = 2 * math.pi * np.asarray(hue, dtype=np.float64)
-    # Not by a product of vectors: BLAS would start threads for it, which costs more than the sum.
+    # Not a product of vectors: BLAS would start threads for it, which cost more than the sum.
     return float((np.sin(angle) * weights).sum() / total), float((np.cos(angle) * weights).sum() / total)
 
 
@@ -264,10 +264,10 @@ def circular_histogram(hue: NDArray[Any], *, bins: int, weights: NDArray[Any]) -
     Args:
         hue: (N,) in 0..1; bin 0 is centred at 0, which is also 1.
         bins: how many.
-        weights: (N,) not below 0, as chroma: grey pixels have no hue and count little.
+        weights: (N,) at least 0, such as chroma: grey pixels have no hue and count little.
 
     Returns:
-        (bins,) shares that add up to 1, or zeros where the mean weight is below `HUELESS`.
+        (bins,) shares that sum to 1, or zeros if the mean weight is below `HUELESS`.
     """
     place = (np.asarray(hue, dtype=np.float64) % 1) * bins
     low = np.floor(place).astype(np.intp)
@@ -279,14 +279,14 @@ def circular_histogram(hue: NDArray[Any], *, bins: int, weights: NDArray[Any]) -
 
 
 def cell_shares(rgb: FloatArray, *, cells: int) -> NDArray[np.float64]:
-    """Count pixels in a grid of colours, each in one cell.
+    """Compute an RGB histogram in which each pixel counts in one cell.
 
     Args:
         rgb: (H, W, 3) sRGB, 0..1.
         cells: along each channel.
 
     Returns:
-        (cells, cells, cells) shares of red, green and blue that add up to 1.
+        (cells, cells, cells) shares along red, green and blue that sum to 1.
     """
     place = np.clip((rgb.reshape(-1, 3) * cells).astype(np.intp), 0, cells - 1)
     counts = np.bincount((place[:, 0] * cells + place[:, 1]) * cells + place[:, 2], minlength=cells**3)
@@ -298,12 +298,11 @@ def soft_histogram(values: NDArray[Any], *, bins: tuple[int, int]) -> NDArray[np
     """Count pairs of values in a grid, each shared between the four nearest cells by bilinear weights.
 
     Args:
-        values: (2, N) in 0..1; what lies outside counts as the nearest edge. The first cell is centred at 0 and the
-            last at 1.
+        values: (2, N) in 0..1; values outside are clipped. The first cell is centred at 0 and the last at 1.
         bins: cells along each axis, at least 2.
 
     Returns:
-        (bins) shares that add up to 1.
+        (bins) shares that sum to 1.
     """
     rows, columns = bins
     last = np.array([[rows - 1], [columns - 1]])

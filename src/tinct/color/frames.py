@@ -1,8 +1,8 @@
 """Finding the photographs on a scan: between white and black borders, on album pages, beside colour targets and rulers.
 
-A page is what lies around a photograph: even, and reaching to the scan's edges. A photograph is a large rectangle on
-it, upright or slightly turned, whose sides are straight. What is not sure is photograph, since a photograph that is cut
-is worse than a frame that is coloured.
+A page is what lies around a photograph: it is even and reaches to the scan's edges. A photograph is a large rectangle
+on it, upright or slightly turned, with straight sides. In doubt a region counts as photograph, since a cropped
+photograph is worse than a coloured frame.
 """
 
 from __future__ import annotations
@@ -19,32 +19,50 @@ from tinct.color.spaces import FloatArray
 
 # Root of height x width at which photographs are sought.
 _SIZE = 480
-# Width of the scan's rim, as a share of its shorter edge; how much of each side of it must be page, and of the one
-# where there is least, along which a colour target may lie.
-_RIM, _EVEN, _LEAST_EVEN = 0.012, 0.8, 0.05
-# Least and greatest difference from the page, in 8-bit steps, that counts as another thing.
+# Width of the scan's rim, as a share of its shorter edge.
+_RIM = 0.012
+# Three sides of the rim must be page over at least this share of their length.
+_EVEN = 0.8
+# The fourth side, along which a colour target may lie, must be page over at least this share.
+_LEAST_EVEN = 0.05
+# Difference from the page, in 8-bit steps, above which a pixel is not page: 4 times its median, within these limits.
 _LEAST_STEP, _MOST_STEP = 4.0, 22.0
-# A photograph has at least this share of the scan, at most this ratio of its edges, and fills its rectangle so far.
-_LEAST_SHARE, _LONGEST, _FILLED = 0.02, 5.0, 0.9
-# Parts of a thing have at least this share of the scan; and a frame within a frame holds this share of it at least.
-_PART, _HELD = 0.002, 0.3
-# A thing that reaches to the scan's edge along more than this of one side is not surrounded by a page.
+# Least share of the scan that a photograph has.
+_LEAST_SHARE = 0.02
+# Greatest ratio of a photograph's longer edge to its shorter one.
+_LONGEST = 5.0
+# Least share of its rectangle that a photograph's convex hull fills.
+_FILLED = 0.9
+# Least share of the scan that a part of a thing has; smaller ones are dust.
+_PART = 0.002
+# Least share of a photograph that photographs inside it have; otherwise they count as things that it shows.
+_HELD = 0.3
+# A thing that touches the scan's edge along more than this share of one side is not surrounded by a page.
 _TOUCHING = 0.1
-# Things of which more than this is flat are no photographs where there is a larger one.
+# A thing with a larger share of flat pixels than this is not a photograph if there is a larger thing.
 _FLAT = 0.6
-# How far sides are moved, as a share of the shorter, and turned at most (as a slope) to where at least this much of
-# their length begins to differ from the page by this many steps.
-_MOVED, _TURNED, _FITTED, _CLEAR = 0.04, 0.04, 0.35, 10.0
-# How much of a side's length must be seen to end there, on three sides and on the fourth.
-_SEEN, _LEAST_SEEN = 0.6, 0.3
-# Photographs with more than this share of the scan have no frame worth the name.
+# Sides are moved by at most this share of the photograph's shorter edge.
+_MOVED = 0.04
+# Sides are turned by at most this slope.
+_TURNED = 0.04
+# A side is moved to where at least this share of its length begins to differ from the page.
+_FITTED = 0.35
+# Difference from the page, in 8-bit steps, that counts for this.
+_CLEAR = 10.0
+# Share of their length along which a photograph must be seen to end, on three of its sides.
+_SEEN = 0.6
+# The same on the fourth side.
+_LEAST_SEEN = 0.3
+# A photograph with a larger share of the scan than this counts as the whole scan.
 _WHOLE = 0.965
-# How often a frame within a frame is sought: a print with a white border on a black scanner bed.
+# Frames are sought within frames to this depth: a print with a white border may lie on a black scanner bed.
 _DEPTH = 3
-# Share of the width or height that borders on two or three sides have at least and at most.
+# Least and greatest share of the width or height that a border has, if there are borders on two or three sides only.
 _LEAST_BAR, _MOST_BAR = 0.012, 0.4
-# Two borders are alike within this, and even within it, in 8-bit steps; their ends are sharper than the second.
-_ALIKE, _SHARP = 8.0, 20.0
+# Borders within this many 8-bit steps of each other are of one level; one is even if its pixels vary by no more.
+_ALIKE = 8.0
+# A border ends in a step of more 8-bit steps than this.
+_SHARP = 20.0
 
 
 def find_photographs(pixels: NDArray[Any]) -> tuple[Place, ...]:
@@ -54,7 +72,7 @@ def find_photographs(pixels: NDArray[Any]) -> tuple[Place, ...]:
         pixels: (h, w, 1) grey or (h, w, 3) sRGB in 0..1; a small copy serves.
 
     Returns:
-        The place of each, from top to bottom and from left to right; none where all of it is one photograph.
+        Their places, from top to bottom and from left to right; none if the whole scan is one photograph.
     """
     places = _photographs(np.asarray(pixels, dtype=np.float32), depth=0)
     if not places or (len(places) == 1 and places[0].share() > _WHOLE):
@@ -63,24 +81,24 @@ def find_photographs(pixels: NDArray[Any]) -> tuple[Place, ...]:
 
 
 def _order(place: Place) -> tuple[int, float]:
-    """Order places as one reads: by thirds of the page's height, then from the left."""
+    """Return a key that sorts places in reading order: by thirds of the page's height, then from the left."""
     x, y = np.array(place.corners).mean(axis=0)
     return int(3 * y), float(x)
 
 
 def _photographs(pixels: FloatArray, *, depth: int) -> list[Place]:
-    """Find photographs on a scan, or on what a larger frame encloses; none where all of it is one."""
+    """Find photographs on a scan, or inside a larger frame; none if the whole scan is one."""
     values = _levels(pixels)
-    found = _on_page(values) or _between_bars(values)
+    places = _on_page(values) or _between_bars(values)
     if depth + 1 >= _DEPTH:
-        return found
+        return places
     height, width = pixels.shape[:2]
     result = []
-    for place in found:
-        held = _inset(place, *values.shape[1::-1])
-        inner = _photographs(held.cut(pixels), depth=depth + 1)
+    for place in places:
+        inset = _inset(place, *values.shape[1::-1])
+        inner = _photographs(inset.cut(pixels), depth=depth + 1)
         large = sum(part.share() for part in inner) > _HELD
-        result += [part.within(held, width=width, height=height) for part in inner] if large else [place]
+        result += [part.within(inset, width=width, height=height) for part in inner] if large else [place]
     return result
 
 
@@ -90,7 +108,7 @@ def _levels(pixels: FloatArray) -> FloatArray:
 
 
 def _inset(place: Place, width: int, height: int) -> Place:
-    """Return a place without its outermost pixels, which are mixed with what lies around it."""
+    """Return a place without its outermost pixels, which are mixed with those around it."""
     rows, columns = place.size_on(width, height)
     edge = max(1.5, 0.01 * min(rows, columns))
     x, y = min(0.2, edge / columns), min(0.2, edge / rows)
@@ -98,27 +116,27 @@ def _inset(place: Place, width: int, height: int) -> Place:
 
 
 def _on_page(values: FloatArray) -> list[Place]:
-    """Find rectangles on an even page that reaches around them."""
+    """Find rectangles on an even page that surrounds them."""
     smooth = cv2.blur(values, (3, 3)).reshape(values.shape)
-    looked = _page(smooth)
-    if looked is None:
+    page_and_distance = _page(smooth)
+    if page_and_distance is None:
         return []
-    page, distance = looked
+    page, distance = page_and_distance
     height, width = values.shape[:2]
     things = np.where(page, 0, 1).astype(np.uint8)
     wide = max(3, round(0.008 * min(height, width)) | 1)
     things = cv2.morphologyEx(things, cv2.MORPH_OPEN, np.ones((wide, wide), np.uint8))
-    found = []
+    places = []
     for thing in _things(things):
         place = None if _touches(thing) else _rectangle(thing)
         if place is not None and place.share() >= _LEAST_SHARE:
-            found.append(_fitted(place, distance))
-    largest = max((place.share() for place in found), default=0.0)
-    return [place for place in found if place.share() == largest or _is_photograph(place.cut(values))]
+            places.append(_fitted(place, distance))
+    largest = max((place.share() for place in places), default=0.0)
+    return [place for place in places if place.share() == largest or _is_photograph(place.cut(values))]
 
 
 def _things(mask: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """Return masks (h, w) of the things on a page; parts whose rectangles overlap are one thing."""
+    """Return a mask (h, w) for each thing on a page; parts whose rectangles overlap make one thing."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
     parts: list[tuple[list[int], Any]] = []
     for label in range(1, count):
@@ -138,7 +156,7 @@ def _things(mask: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
 
 
 def _touches(thing: NDArray[np.uint8]) -> bool:
-    """Return whether a thing (h, w) of ones reaches to the scan's edge along a good part of one of its sides."""
+    """Return whether a thing, a mask (h, w), touches the scan's edge along more than `_TOUCHING` of one side."""
     edge = max(float(side.mean()) for side in (thing[1], thing[-2], thing[:, 1], thing[:, -2]))
     return edge > _TOUCHING
 
@@ -148,16 +166,16 @@ def _box(labels: NDArray[Any], members: list[int]) -> Any:
 
 
 def _overlap(one: Any, other: Any) -> bool:
-    """Return whether two turned rectangles share a good part of the smaller."""
+    """Return whether two turned rectangles share more than a tenth of the smaller one's area."""
     _, points = cv2.rotatedRectangleIntersection(one, other)
     area = cv2.contourArea(points) if points is not None else 0.0
     return bool(area > 0.1 * min(np.prod(one[1]), np.prod(other[1])))
 
 
 def _page(values: FloatArray) -> tuple[NDArray[np.bool_], FloatArray] | None:
-    """Return which pixels (h, w) are the page around things, and how far all are from it, in 8-bit steps.
+    """Return which pixels (h, w) are the page, and how far each pixel is from its colour, in 8-bit steps.
 
-    None where no even page reaches around things.
+    None if no even page surrounds the things. The page's colour is a linear function of place.
     """
     height, width, bands = values.shape
     rim = max(2, round(_RIM * min(height, width)))
@@ -187,7 +205,7 @@ def _page(values: FloatArray) -> tuple[NDArray[np.bool_], FloatArray] | None:
 
 
 def _rectangle(thing: NDArray[np.uint8]) -> Place | None:
-    """Return the rectangle that a thing (h, w) of ones fills, without what sticks out of it; None where it is none."""
+    """Return the rectangle that a thing, a mask (h, w), fills, without what sticks out of it; None if it fills none."""
     height, width = thing.shape
     outlines, _ = cv2.findContours(thing, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     outline = np.concatenate(outlines)
@@ -214,7 +232,7 @@ def _rectangle(thing: NDArray[np.uint8]) -> Place | None:
 
 
 def _fitted(place: Place, distance: FloatArray) -> Place:
-    """Move the sides of a place to where most of their length differs clearly from the page (h, w)."""
+    """Move the sides of a place to where they begin to differ clearly from the page, given distances (h, w) from it."""
     height, width = distance.shape
     rows, columns = place.size_on(width, height)
     wide = _MOVED * min(rows, columns)
@@ -227,7 +245,7 @@ def _fitted(place: Place, distance: FloatArray) -> Place:
     lines = [_edge(side[:depth]) or (wide, 0.0) for side in turned]
     (above, tilt_a), (right, tilt_r), (below, tilt_b), (left, tilt_l) = lines
     high, long = flat.shape
-    # Each side as a point on it and its direction, in the coordinates of `flat`.
+    # Each side is a point on it and a direction, in the coordinates of `flat`.
     sides = (
         ((long / 2, above), (1.0, tilt_a)),
         ((long - right, high / 2), (-tilt_r, 1.0)),
@@ -268,7 +286,7 @@ def _crossing(one: Any, other: Any) -> tuple[float, float]:
 
 
 def _extent(filled: NDArray[Any]) -> tuple[int, int]:
-    """Return the first and the last line, plus one, of which a thing fills half of what it fills of most."""
+    """Return the first line, and the last plus one, that a thing fills at least half as far as its median line."""
     lines = np.flatnonzero(
         filled >= 0.5 * float(np.median(filled[filled > 0.2])) if (filled > 0.2).any() else filled > 0
     )
@@ -276,7 +294,7 @@ def _extent(filled: NDArray[Any]) -> tuple[int, int]:
 
 
 def _ordered(points: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the corners (4, 2) of a rectangle from the upper left one on, clockwise, so that it is turned least."""
+    """Return the corners (4, 2) of a rectangle clockwise, starting with the one that makes its turn the smallest."""
     points = np.asarray(points, dtype=np.float64)
     middle = points.mean(axis=0)
     around = points[np.argsort(np.arctan2(points[:, 1] - middle[1], points[:, 0] - middle[0]))]
@@ -288,7 +306,7 @@ def _ordered(points: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _between_bars(values: FloatArray) -> list[Place]:
-    """Find a photograph between even borders on two opposite sides, or on three, of one level."""
+    """Find a photograph between even borders of one level, on two opposite sides or on three."""
     luma = values.max(axis=-1)
     low = values.min(axis=-1)
     depths = [
@@ -306,9 +324,11 @@ def _between_bars(values: FloatArray) -> list[Place]:
 
 
 def _bar(most: FloatArray, least: FloatArray) -> tuple[int, float]:
-    """Return how many of the first lines (h, w) are one even border, by each pixel's greatest and least, and its level.
+    """Return how many of the first lines are one even border, and its level.
 
-    The two stay planes of their own: NumPy takes many times as long over a last axis of 2.
+    Args:
+        most: (h, w) each pixel's greatest channel, in 8-bit steps.
+        least: (h, w) its smallest. These are two arrays because NumPy is many times slower over a last axis of 2.
     """
     first = max(2, round(_LEAST_BAR * len(most)))
     level = float(np.median([most[:first], least[:first]]))
@@ -317,14 +337,14 @@ def _bar(most: FloatArray, least: FloatArray) -> tuple[int, float]:
     depth = int(other[0]) if len(other) else 0
     if not _LEAST_BAR * len(most) <= depth <= _MOST_BAR * len(most):
         return 0, level
-    # Where all of the height is border, other borders meet this one.
+    # Columns that are border over the whole height belong to the borders at the sides.
     open_ = away.max(axis=0) > _ALIKE
     sharp = away[depth : depth + max(3, len(most) // 100)].max(axis=0)[open_] > _SHARP
     return (depth, level) if open_.mean() >= 0.5 and sharp.mean() >= _SEEN else (0, level)
 
 
 def _is_photograph(values: FloatArray) -> bool:
-    """Return whether a smaller thing (h, w, k) beside a photograph is one too, and no colour target, label or ruler."""
+    """Return whether a thing (h, w, k) beside a larger one is a photograph, not a colour target, label or ruler."""
     luma = values.mean(axis=-1)
     slope = np.abs(np.diff(luma, axis=0))[:, 1:] + np.abs(np.diff(luma, axis=1))[1:]
     if np.mean(slope < 1) > _FLAT:

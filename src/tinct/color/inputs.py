@@ -1,4 +1,4 @@
-"""Pictures as networks and statistics look at them to recognise something: in colour spaces, alone or stacked.
+"""Inputs for recognition, by networks and by statistics: pictures in one colour space, or in several stacked.
 
 | space | channels                                         |
 |-------|--------------------------------------------------|
@@ -9,8 +9,8 @@
 | yuv   | luma 0..1; u ±0.436; v ±0.615                    |
 | xyz   | x, y, z, about 0..1, linear in light             |
 
-Several joined by `+`, as `lab+hsv`, are stacked one after the other. How much of a decision is colour is seen by
-pictures without their colours, or with their hue turned.
+Several joined by `+`, such as `lab+hsv`, are stacked one after the other. How much a decision depends on colour shows
+on pictures without colours, or with rotated hues.
 """
 
 from __future__ import annotations
@@ -37,21 +37,20 @@ from tinct.color.spaces import (
 from tinct.color.statistics import as_unit_rgb
 from tinct.errors import SettingError
 
-# What is looked at: pictures, or arrays of numbers without colours.
+# Kinds of inputs: pictures, or arrays of numbers that are not colours.
 PICTURE, ARRAY = "picture", "array"
 KINDS = (PICTURE, ARRAY)
-# As many pictures are turned at once.
-_BATCH = 64
+_BATCH = 64  # pictures whose hues are rotated at once
 
 
 @dataclass(frozen=True)
 class InputSpace:
-    """One colour space, or several stacked, as what looks at a picture takes it.
+    """One colour space, or several stacked, as the input of a recogniser.
 
     Attributes:
         name: as `input_space` takes it.
-        channels: each channel's name, as `lab.a`.
-        parts: what makes the channels of each stacked space from sRGB in 0..1.
+        channels: each channel's name, such as `lab.a`.
+        parts: for each stacked space, the conversion from sRGB in 0..1.
     """
 
     name: str
@@ -106,7 +105,7 @@ def input_space(name: str) -> InputSpace:
     """Return the space called `rgb`, `hsv`, `hsl`, `lab`, `yuv` or `xyz`, or a stack of several joined by `+`.
 
     Raises:
-        SettingError: there is no such space, or one stands twice in a stack.
+        SettingError: there is no such space, or a stack names one twice.
 
     >>> input_space("lab+hsv").channels
     ('lab.lightness', 'lab.a', 'lab.b', 'hsv.hue_sin', 'hsv.hue_cos', 'hsv.saturation', 'hsv.value')
@@ -115,7 +114,7 @@ def input_space(name: str) -> InputSpace:
     for part in names:
         if part not in INPUT_SPACES:
             raise SettingError(
-                f"no colour space '{part}'; there are {', '.join(INPUT_SPACES)}, and several joined by +, as lab+hsv"
+                f"no colour space '{part}'; there are {', '.join(INPUT_SPACES)}, or several joined by +, as in lab+hsv"
             )
     if len(set(names)) < len(names):
         raise SettingError(f"the colour space '{name}' holds one space twice; name each once")
@@ -128,7 +127,7 @@ def input_space(name: str) -> InputSpace:
 
 
 def without_color(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return pictures whose channels all three hold the luma (BT.601): how they look without colour.
+    """Return grey pictures: all three channels hold the luma (BT.601).
 
     Args:
         pixels: (..., 3) sRGB uint8.
@@ -137,13 +136,13 @@ def without_color(pixels: NDArray[Any]) -> NDArray[np.uint8]:
         The same shape.
 
     Raises:
-        SettingError: the last axis is not of length 3, or the type is another.
+        SettingError: the last axis is not of length 3, or the type is not uint8.
 
     >>> without_color(np.array([255, 0, 0], dtype=np.uint8)).tolist()
     [76, 76, 76]
     """
     _check(pixels)
-    # In place and by channel, so that thousands of pictures need no second copy in floats of three channels.
+    # In place and by channel, so that thousands of pictures need no copy in floats of three channels.
     luma = pixels[..., 0] * RGB_TO_YUV[0, 0]
     for channel in (1, 2):
         luma += pixels[..., channel] * RGB_TO_YUV[0, channel]
@@ -152,17 +151,17 @@ def without_color(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def with_hue_turned(pixels: NDArray[Any], *, degrees: float) -> NDArray[np.uint8]:
-    """Turn every pixel's hue by an angle; saturation and value (HSV) stay.
+    """Rotate every pixel's hue by an angle; saturation and value (HSV) stay.
 
     Args:
         pixels: (..., 3) sRGB uint8.
-        degrees: of the circle; 360 changes nothing.
+        degrees: the angle; 360 changes nothing.
 
     Returns:
         The same shape.
 
     Raises:
-        SettingError: the last axis is not of length 3, or the type is another.
+        SettingError: the last axis is not of length 3, or the type is not uint8.
     """
     _check(pixels)
     rows = pixels if pixels.ndim > 3 else pixels[None]
@@ -174,7 +173,7 @@ def with_hue_turned(pixels: NDArray[Any], *, degrees: float) -> NDArray[np.uint8
     return turned.reshape(pixels.shape)
 
 
-# What a decision's colours are tested by: its accuracy on pictures changed in these ways.
+# Changes to pictures after which the accuracy shows how much decisions depend on colour.
 COLOR_TESTS: dict[str, Callable[[NDArray[Any]], NDArray[np.uint8]]] = {
     "grey": without_color,
     "hue 30": partial(with_hue_turned, degrees=30),

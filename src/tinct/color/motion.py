@@ -1,7 +1,7 @@
 """Motion between two frames of a film: dense flow, pictures moved along it, and where it can be trusted.
 
-Flow is written backwards throughout: for every pixel of the later frame it says where in the earlier one the same
-thing was, so that the earlier frame (or anything known about it) can be drawn as it would look now.
+Flow points backwards throughout: for every pixel of the later frame it says where the same thing was in the earlier
+one, so that the earlier frame, or anything known about it, can be drawn as it would look later.
 """
 
 from __future__ import annotations
@@ -15,21 +15,20 @@ from numpy.typing import NDArray
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError
 
-# OpenCV's search needs some patches of 8 pixels across; smaller pictures are enlarged for it.
+# OpenCV searches patches of 8 pixels and needs several across; smaller pictures are enlarged.
 _LEAST_SIDE = 32
-# Channels that OpenCV 5 takes for those of one picture.
-MOST_CHANNELS = 128
+MOST_CHANNELS = 128  # that OpenCV 5 allows in one picture
 
 
 def flow(current: NDArray[Any], previous: NDArray[Any], *, fine: bool = False) -> FloatArray:
-    """Find where everything in a frame was in another one.
+    """Find where each pixel of a frame was in another frame.
 
-    Changes of brightness between the two do not matter. The same pictures give the same flow, to the bit.
+    Changes of brightness do not matter. The same pictures give exactly the same flow.
 
     Args:
         current: (h, w) luma: uint8, or floats in 0..1.
         previous: (h, w) luma of the other frame.
-        fine: search more finely, which takes about four times as long; for measuring rather than for making.
+        fine: search more finely, which takes about four times as long; for measuring films rather than making them.
 
     Returns:
         (h, w, 2) float32: what is at (x, y) in `current` was at (x, y) + flow[y, x] in `previous`, in pixels, x first.
@@ -48,28 +47,28 @@ def flow(current: NDArray[Any], previous: NDArray[Any], *, fine: bool = False) -
     else:
         search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         search.setFinestScale(1)  # half the picture's size; the preset's quarter is too coarse for small pictures
-        search.setPatchStride(5)  # a third quicker than the preset's 4, and as good
+        search.setPatchStride(5)  # a third faster than the preset's 4, and as good
     nothing: Any = None  # no flow to start from
     motion: FloatArray = search.calc(_enlarged(levels(current), size), _enlarged(levels(previous), size), nothing)
     return motion if size == (width, height) else resized(motion, (height, width))
 
 
 def warp(values: NDArray[Any], motion: NDArray[Any]) -> FloatArray:
-    """Draw what is known about the earlier frame as it would look in the later one.
+    """Draw values of the earlier frame as they would look in the later one.
 
     Args:
         values: (k, l) or (k, l, n) of the earlier frame, of the flow's size or another.
         motion: (h, w, 2) from `flow(later, earlier)`.
 
     Returns:
-        float32 of the shape of `values`, interpolated bilinearly; what came from outside is continued from the border.
+        float32 of the shape of `values`, interpolated bilinearly; outside the earlier frame its border is repeated.
     """
     height, width = values.shape[:2]
     small = motion if motion.shape[:2] == (height, width) else resized(motion, (height, width))
     columns = small[..., 0] + np.arange(width, dtype=np.float32)
     rows = small[..., 1] + np.arange(height, dtype=np.float32)[:, None]
     source = np.asarray(values, dtype=np.float32).reshape(height, width, -1)
-    # As many channels at once as OpenCV takes: in groups of 4 it takes eight times as long.
+    # As many channels at once as OpenCV allows: groups of 4 take eight times as long.
     parts = [
         cv2.remap(
             np.ascontiguousarray(source[..., first : first + MOST_CHANNELS]),
@@ -85,9 +84,9 @@ def warp(values: NDArray[Any], motion: NDArray[Any]) -> FloatArray:
 
 
 def consistent(forward: NDArray[Any], backward: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return where flow can be trusted: going back and forth again ends where it began.
+    """Return where flow can be trusted: going back to the earlier frame and forth again ends where it began.
 
-    Where it does not, the thing was hidden in the earlier frame, lay outside it, or was not found.
+    Elsewhere, the thing was hidden in the earlier frame, lay outside it, or was not found.
 
     Args:
         forward: (h, w, 2) `flow(earlier, later)`.
@@ -97,7 +96,7 @@ def consistent(forward: NDArray[Any], backward: NDArray[Any]) -> NDArray[np.bool
         (h, w) bool, for the pixels of the later frame.
 
     Source: Sundaram, Brox & Keutzer 2010, "Dense point trajectories by GPU-accelerated large displacement optical
-    flow", equation 5, as Ruder, Dosovitskiy & Brox 2016, "Artistic style transfer for videos", use it.
+    flow", equation 5, used in the same way by Ruder, Dosovitskiy & Brox 2016, "Artistic style transfer for videos".
     """
     height, width = backward.shape[:2]
     returned = warp(forward, backward)
@@ -111,9 +110,9 @@ def consistent(forward: NDArray[Any], backward: NDArray[Any]) -> NDArray[np.bool
 
 
 def inverse(motion: NDArray[Any]) -> FloatArray:
-    """Turn flow round without searching again: about `flow(earlier, later)` from `flow(later, earlier)`.
+    """Approximate `flow(earlier, later)` from `flow(later, earlier)`, without another search.
 
-    Exact where flow is even; wrong beside the edges of moving things, where no inverse exists.
+    It is exact where flow is constant, and wrong beside the edges of moving things, where no inverse exists.
 
     Args:
         motion: (h, w, 2) from `flow(later, earlier)`.
@@ -130,7 +129,7 @@ def inverse(motion: NDArray[Any]) -> FloatArray:
 
 
 def resized(motion: NDArray[Any], shape: tuple[int, int]) -> FloatArray:
-    """Return flow (h, w, 2) at another size `shape`, its lengths in pixels of that size."""
+    """Return flow (h, w, 2) resized to `shape`, in pixels of that size."""
     height, width = motion.shape[:2]
     size = (shape[1], shape[0])
     shrinks = size[0] <= width and size[1] <= height
@@ -140,7 +139,7 @@ def resized(motion: NDArray[Any], shape: tuple[int, int]) -> FloatArray:
 
 
 def levels(luma: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return luma (h, w), uint8 or floats in 0..1, as 8-bit levels, which is what flow is searched in."""
+    """Return luma (h, w), uint8 or floats in 0..1, as 8-bit levels, the input of the search for flow."""
     if luma.dtype == np.uint8:
         return np.ascontiguousarray(luma)
     return np.clip(np.rint(luma * np.float32(255)), 0, 255).astype(np.uint8)

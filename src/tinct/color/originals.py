@@ -1,4 +1,4 @@
-"""What kind of original a scan shows, where it is no usual photograph: a negative, a bilevel or a halftone picture."""
+"""Recognising originals that are not ordinary photographs: negatives, bilevel pictures and halftone prints."""
 
 from __future__ import annotations
 
@@ -13,27 +13,40 @@ from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
 
-# Edge of the pieces of a picture, at its full resolution, that a screen of dots is looked for in.
+# Edge, in pixels, of the pieces of a picture at full resolution in which a halftone screen is sought.
 PIECE = 96
-# Dots nearer to each other than the first, in pixels, cannot be told from grain; farther apart they are things.
-_FINEST, _COARSEST = 2.1, 14.0
-# How far above its surroundings a screen's frequency stands in two directions (a ratio of powers, as its logarithm),
-# and how strong it is, in 8-bit steps (ordinary photographs reach 3.6, screens begin at 4.4).
-_SCREENED, _STRONG = 4.0, 7.0
+# Dots closer to each other than this, in pixels, cannot be told from grain.
+_FINEST = 2.1
+# Dots farther apart than this, in pixels, are things that the picture shows.
+_COARSEST = 14.0
+# A screen's frequency stands out in two directions by more than this, the logarithm of a ratio of powers. Ordinary
+# photographs reach 3.6, screens begin at 4.4.
+_SCREENED = 4.0
+# A screen's least amplitude, in 8-bit steps.
+_STRONG = 7.0
 _EVEN = 3.0  # pieces with less contrast than this, in 8-bit steps, show no dots
-# A picture is bilevel if this share of its pixels at most is neither near its dark nor near its light level.
-_BETWEEN, _NEAR, _APART = 0.02, 20, 100
-# A picture as large as this, squeezed to a square, is looked at to tell a negative; above this it counts as one.
-_LOOK, _NEGATIVE = 96, 3.3
+# In a bilevel picture at most this share of the pixels is near neither the dark nor the light level.
+_BETWEEN = 0.02
+# Pixels within this many 8-bit steps of a level are near it.
+_NEAR = 20
+# Least difference of the two levels, in 8-bit steps.
+_APART = 100
+# Edge, in pixels, of the square that a picture is resized to before it is compared with its negative.
+_LOOK = 96
+# A picture with a higher score than this counts as a negative.
+_NEGATIVE = 3.3
+# Numbers of bins of the features of negatives: of luma, of spots' contrast, of local spread, of edges' directions,
+# and of a picture's height.
 _LEVELS, _SIGNS, _SPREADS, _TURNS, _THIRDS = 6, 9, 8, 8, 3
+# A pixel's 8 neighbours, in rows and columns of its 3 x 3 pixels.
 _AROUND = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
 
 
 def dots_apart(pieces: Sequence[NDArray[Any]]) -> float | None:
-    """Return how many pixels the dots of a halftone screen lie apart; None where there is no screen.
+    """Return the distance of a halftone screen's dots in pixels; None if there is no screen.
 
-    A screen repeats itself along two directions at right angles, alike all over the picture. So the power spectra of
-    several pieces, made flat, are averaged, and one frequency must stand out in both directions.
+    A screen repeats itself along two perpendicular directions, in the same way all over the picture. So the whitened
+    power spectra of several pieces are averaged, and one frequency must stand out in both directions.
 
     Args:
         pieces: (PIECE, PIECE) luma in 8-bit steps, from several places, at the picture's full resolution.
@@ -65,7 +78,7 @@ def dots_apart(pieces: Sequence[NDArray[Any]]) -> float | None:
 
 
 def is_bilevel(histogram: NDArray[Any]) -> bool:
-    """Return whether a picture has two levels alone, as JPEG leaves them, from the histogram (256,) of its luma."""
+    """Return whether a picture has only two levels, but for JPEG's noise, from the histogram (256,) of its luma."""
     counts = np.asarray(histogram, dtype=np.float64)
     levels, total = np.arange(256), counts.sum()
     below = np.cumsum(counts)
@@ -81,11 +94,11 @@ def is_bilevel(histogram: NDArray[Any]) -> bool:
 
 
 def is_negative(luma: NDArray[Any]) -> bool:
-    """Return whether a picture looks like a negative, which is said of few positives, and not of every negative.
+    """Return whether a picture looks like a negative; few positives do, but by far not every negative.
 
-    Luma (h, w) in 0..1 is compared with its inverse by what photographs have in common: light comes from above,
-    shadows hold less detail than lights, edges and spots are of certain shapes. The weights were fitted to 16,000
-    photographs and their inverses by logistic regression; a picture and its inverse have opposite scores.
+    Luma (h, w) in 0..1 is compared with its inverse by what photographs have in common: light comes from above, shadows
+    hold less detail than lights, and edges and spots have typical shapes. A logistic regression was fitted to 16,000
+    photographs and their inverses; a picture and its inverse have opposite scores.
     """
     seen = cv2.resize(np.asarray(luma, dtype=np.float32), (_LOOK, _LOOK), interpolation=cv2.INTER_AREA)
     seen = np.rint(np.clip(seen, 0, 1) * 255).astype(np.float32) / 255
@@ -107,21 +120,21 @@ def _weights() -> FloatArray:
 
 
 def _features(luma: FloatArray) -> FloatArray:
-    """Return what is common to photographs and otherwise in negatives: shares of a picture (96, 96) in 0..1."""
-    found, scaled = [], luma
+    """Return the features (n,) of a picture (96, 96) in 0..1 that differ between photographs and negatives."""
+    shares, scaled = [], luma
     for scale in range(3):
         if scale:
             half = (scaled.shape[1] // 2, scaled.shape[0] // 2)
             scaled = np.asarray(cv2.resize(scaled, half, interpolation=cv2.INTER_AREA))
-        found += _shares_at(scaled)
-    found.append(cv2.resize(luma, (8, 8), interpolation=cv2.INTER_AREA).ravel() - np.float32(0.5))
-    found.append(np.bincount(np.clip((luma * 24).astype(int), 0, 23).ravel(), minlength=24) / luma.size)
-    values = np.concatenate(found)
+        shares += _shares_at(scaled)
+    shares.append(cv2.resize(luma, (8, 8), interpolation=cv2.INTER_AREA).ravel() - np.float32(0.5))
+    shares.append(np.bincount(np.clip((luma * 24).astype(int), 0, 23).ravel(), minlength=24) / luma.size)
+    values = np.concatenate(shares)
     return np.asarray(np.sqrt(np.abs(values)) * np.sign(values), dtype=np.float32)
 
 
 def _shares_at(luma: FloatArray) -> list[NDArray[Any]]:
-    """Return shares of luma (h, w) at one scale: patterns of 3 x 3 pixels, spots and contrast by level, turns."""
+    """Return histograms of luma (h, w) at one scale: 3 x 3 patterns, spots, local contrast, edge directions."""
     height, width = luma.shape
     padded = cv2.copyMakeBorder(luma, 1, 1, 1, 1, cv2.BORDER_REFLECT_101)
     pattern = np.zeros(luma.shape, dtype=np.int32)

@@ -1,4 +1,4 @@
-"""Where a photograph lies on a scan: four corners, and pixels in and out of there."""
+"""The place of a photograph on a scan: four corners, and how to cut pixels out of it and put them back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
 
-# Sides that rise by less than this share of their length are upright, so that the rows of the file can be taken.
+# A place whose sides lean by less than this share of the picture's width or height counts as upright: its pixels are
+# the file's own, without interpolation.
 _UPRIGHT = 0.004
 
 
@@ -29,25 +30,25 @@ class Place:
 
     @classmethod
     def box(cls, left: float, top: float, right: float, bottom: float) -> Place:
-        """Return an upright one."""
+        """Return an upright place."""
         return cls(((left, top), (right, top), (right, bottom), (left, bottom)))
 
     def on(self, width: float, height: float) -> NDArray[np.float64]:
-        """Return the corners (4, 2) on a picture of a size, in pixels, whose first pixel reaches from 0 to 1."""
+        """Return the corners (4, 2) in pixels on a picture of this size, whose first pixel reaches from 0 to 1."""
         return np.array(self.corners, dtype=np.float64) * (width, height)
 
     def size_on(self, width: int, height: int) -> tuple[int, int]:
-        """Return the height and the width that it has on a picture of a size, in whole pixels."""
+        """Return its height and width in whole pixels on a picture of this size."""
         above, right, below, left = _sides(self.on(width, height))
         return max(1, round((left + right) / 2)), max(1, round((above + below) / 2))
 
     def share(self) -> float:
-        """Return its area, in 0..1 of the picture's."""
+        """Return its share of the picture's area, 0..1."""
         x, y = np.array(self.corners).T
         return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
 
     def box_on(self, width: int, height: int) -> tuple[int, int, int, int] | None:
-        """Return left, top, right and bottom in whole pixels where it lies upright on a picture of a size, or None."""
+        """Return left, top, right and bottom in whole pixels on a picture of this size; None if it is not upright."""
         points = self.on(width, height)
         above, right, below, left = (
             points[1] - points[0],
@@ -63,19 +64,25 @@ class Place:
         return max(0, x[0]), max(0, y[0]), min(width, max(x[1], x[0] + 1)), min(height, max(y[1], y[0] + 1))
 
     def within(self, other: Place, *, width: int, height: int) -> Place:
-        """Return the place on a picture of a size of what has this place on the upright copy of `other`."""
+        """Return the place on a picture of this size of what has this place on the upright copy of `other`."""
         across, down = (other.on(width, height)[corner] - other.on(width, height)[0] for corner in (1, 3))
         points = other.on(width, height)[0] + np.array(self.corners) @ np.stack([across, down])
         return Place(tuple((float(x), float(y)) for x, y in points / (width, height)))
 
     def transform(self, width: int, height: int, size: tuple[int, int]) -> NDArray[np.float64]:
-        """Return the matrix (2, 3) that takes pixels of a picture of a size to those of an upright copy (h, w)."""
+        """Return the matrix (2, 3) that maps pixels of a picture of this size to those of the upright copy.
+
+        Args:
+            width: of the picture.
+            height: of the picture.
+            size: height and width of the copy.
+        """
         points = self.on(width, height)[[0, 1, 3]]
         target = np.array([[0, 0], [size[1], 0], [0, size[0]]], dtype=np.float64)
         return np.asarray(cv2.getAffineTransform(points.astype(np.float32), target.astype(np.float32)))
 
     def cut(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return the upright copy of (H, W) or (H, W, k) values of a picture, at their resolution."""
+        """Return the upright copy of the place from values (H, W) or (H, W, k) of a picture, at their resolution."""
         height, width = values.shape[:2]
         box = self.box_on(width, height)
         if box is not None:
@@ -84,10 +91,10 @@ class Place:
         return self.cut_turned(values)
 
     def cut_turned(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return what `cut` does, interpolated even where it lies upright; beside the picture its edge is repeated."""
+        """Return what `cut` does, but always interpolated; outside the picture its edge is repeated."""
         height, width = values.shape[:2]
         size = self.size_on(width, height)
-        # Pixels are taken at their middles.
+        # OpenCV counts from the pixels' centres.
         matrix = self.transform(width, height, size)
         matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
         flags = cv2.INTER_LINEAR
@@ -97,7 +104,14 @@ class Place:
         return np.asarray(copy).reshape(*size, *values.shape[2:])
 
     def depth(self, top: int, count: int, *, width: int, height: int) -> FloatArray:
-        """Return how deep inside pixels of some rows of a picture lie, (count, width): in pixels, below 0 outside."""
+        """Return how deep inside the place pixels lie, (count, width), in pixels, below 0 outside.
+
+        Args:
+            top: first row of the picture.
+            count: how many rows.
+            width: of the picture.
+            height: of the picture.
+        """
         points = self.on(width, height)
         across = np.arange(width, dtype=np.float32)[None] + np.float32(0.5)
         down = np.arange(top, top + count, dtype=np.float32)[:, None] + np.float32(0.5)
@@ -109,14 +123,17 @@ class Place:
         return deep
 
     def shares(self, top: int, count: int, *, width: int, height: int, soft: float = 1.0) -> FloatArray:
-        """Return how far pixels of some rows lie inside, 0..1, (count, width); the edge is `soft` pixels wide."""
+        """Return the share of each pixel that lies inside, (count, width), for a soft edge of `soft` pixels.
+
+        The other arguments are those of `depth`.
+        """
         deep = self.depth(top, count, width=width, height=height)
         shares: FloatArray = np.clip(deep / np.float32(soft) + np.float32(0.5), 0, 1)
         return shares
 
 
 def inside(places: Sequence[Place], top: int, count: int, *, width: int, height: int, soft: float = 1.0) -> FloatArray:
-    """Return how far pixels of some rows lie in any of several places, 0..1, (count, width); see `Place.shares`."""
+    """Return the largest `Place.shares` of several places, (count, width)."""
     shares = np.zeros((count, width), dtype=np.float32)
     for place in places:
         low, high = place.on(width, height)[:, 1].min() - soft, place.on(width, height)[:, 1].max() + soft
@@ -128,15 +145,15 @@ def inside(places: Sequence[Place], top: int, count: int, *, width: int, height:
 def framed(
     colors: NDArray[Any], before: NDArray[Any], places: Sequence[Place], *, top: int, height: int, soft: float = 1.0
 ) -> NDArray[Any]:
-    """Return some rows of a picture with colours in its places, and as they were outside.
+    """Return rows of a picture with colours inside its places, and unchanged outside.
 
     Args:
-        colors: (n, W, 3) with colours.
-        before: (n, W, 1 or 3) as they were, of the same type and range.
-        places: where the colours belong; everywhere without any.
-        top: which row of the whole picture the first one is.
+        colors: (n, W, 3) the rows with colours.
+        before: (n, W, 1 or 3) the rows as they were, of the same type and range.
+        places: where the colours belong; if there are none, everywhere.
+        top: number of the first row in the whole picture.
         height: of the whole picture.
-        soft: width in pixels over which one goes over to the other.
+        soft: width of the edge between both, in pixels.
     """
     if not places:
         return colors
@@ -146,7 +163,7 @@ def framed(
 
 
 def mixed(colors: NDArray[Any], before: NDArray[Any], share: NDArray[Any]) -> NDArray[Any]:
-    """Return a picture's rows (n, W, 3) with a share (n, W, 1) of the colours, and the rest as it was before."""
+    """Return a picture's rows (n, W, 3), blended from `before` to `colors` by a share (n, W, 1) in 0..1."""
     between = before + share * (colors.astype(np.float32) - before)
     if np.issubdtype(colors.dtype, np.integer):
         result: NDArray[Any] = np.rint(between).astype(colors.dtype)

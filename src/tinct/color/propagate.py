@@ -1,18 +1,18 @@
-"""Colours given at a few places, spread over a picture so that they stop where luma does.
+"""Spreading colours given at a few places over a picture, so that they stop at edges of luma.
 
-Neighbours of like luma should have like colour. Levin, Lischinski & Weiss 2004, "Colorization using optimization",
-write this as a quadratic: each pixel should be the weighted mean of its neighbours,
+Neighbours of similar luma should have similar colours. Levin, Lischinski & Weiss 2004, "Colorization using
+optimization", express this as a quadratic: each pixel should be the weighted mean of its neighbours,
 
     J(u) = sum_r (u_r - sum_s w_rs u_s)^2 + sum_r d_r (u_r - c_r)^2,    u_r given at the hints,
 
-where w_rs is large for neighbours of like luma and sums to 1 over the neighbours of r. The second sum, a data term, is
-tinct's addition: what is thought of each pixel already (c), and how firmly (d). The minimum is a sparse linear system,
-solved directly: at the size where chroma is made, a factorisation takes tenths of a second and each further hint some
-hundredths, since hints change the system by one row and column each.
+where w_rs is large for neighbours of similar luma and sums to 1 over the neighbours of r. The second sum, a data term,
+is tinct's addition: a target (c) for each pixel, and how firmly the pixel is held to it (d). The minimum solves a
+sparse linear system: at the size where chroma is made, a factorisation takes tenths of a second and each further hint
+some hundredths, since a hint changes the system by one row and column.
 
-A pixel's row of the system reaches two pixels far, so its matrix is a band, twice as wide as the picture's shorter
-edge, and LAPACK's Cholesky factors of it are plain NumPy memory. (SuperLU takes twice as long, and frees its memory
-only in the thread that took it: scipy issue 15921.)
+Each row of the system reaches two pixels far. So its matrix is a band, twice as wide as the picture's shorter edge, and
+LAPACK's Cholesky factors of it lie in ordinary NumPy arrays. (SuperLU takes twice as long, and frees its memory only in
+the thread that allocated it: scipy issue 15921.)
 """
 
 from __future__ import annotations
@@ -26,48 +26,49 @@ from numpy.typing import NDArray
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError, SettingError
 
-# SciPy's solvers are imported where they are used: they would take half a second and 35 MB of every run without hints.
+# SciPy's solvers are imported where they are used: every run without hints would spend half a second and 35 MB on them.
 if TYPE_CHECKING:
     from scipy import sparse
 
-# Of the luma variance around two pixels: less, and texture stops colours too; more, and soft edges let them pass.
+# Share of the luma variance around two pixels that is their sigma^2: with less, texture stops colours too; with more,
+# they pass soft edges.
 _VARIANCE_SHARE = 0.05
 # Luma variance of grain and rounding, which never stops colours.
 _LEAST_VARIANCE = 2e-4
-# However unlike a pixel's neighbours are, it hangs together with the rest.
+# Weight before normalisation that even the least similar neighbours have, so that no pixel is isolated.
 _LEAST_WEIGHT = 1e-5
-# How unlike in their features two neighbours are (1 - cosine) when their weight falls to 1/e.
+# Difference of features (1 - cosine) at which a neighbour's weight falls to 1/e.
 _FEATURE_SCALE = 0.05
-# Up to this number, hints are cheaper by one solve each than by another factorisation.
+# Up to this number of hints, one solve for each is cheaper than another factorisation.
 _MOST_COLUMNS = 96
-# Columns kept for hints to come; at 160 x 160 pixels 200 KB each.
+# Columns kept for later calls; at 160 x 160 pixels each takes 200 KB.
 _KEPT_COLUMNS = 192
 
-# Added to the diagonal of a system that rounding keeps from being positive definite.
+# Added to the diagonal of a system that is not positive definite because of rounding.
 _RIDGE = 1e-12
 
-# A pixel and its neighbour, in rows and columns; each pair once.
+# Steps to a neighbour, in rows and columns; each pair of neighbours once.
 _PAIRS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 Values = NDArray[np.float64]
 
 
 def neighbor_weights(luma: NDArray[Any], *, features: NDArray[Any] | None = None) -> sparse.csr_array:
-    """Return how much each of its 8 neighbours counts for a pixel.
+    """Return the weights of each pixel's 8 neighbours.
 
     Args:
         luma: (h, w) in 0..1, both at least 2.
-        features: (h, w, k) vectors of length 1; neighbours with unlike ones count less, such as what a network takes
-            for two things; luma alone without it.
+        features: (h, w, k) vectors of length 1; the less similar they are, as on things that a network tells apart, the
+            less neighbours count; default: only luma decides.
 
     Returns:
-        (h w, h w) float64, pixels in rows one after the other; each row sums to 1.
+        (h w, h w) float64 with pixels in row-major order; each row sums to 1.
 
     Raises:
         InputError: the arrays have other shapes.
 
     Source: Levin et al. 2004, equation 2: w_rs ~ exp(-(Y_r - Y_s)^2 / 2 sigma^2). Their sigma is that of the window
-    around r; here it is the geometric mean of both pixels', so that a smooth place does not reach into an edge.
+    around r; here it is the geometric mean of both pixels' sigmas, so that a smooth place does not reach into an edge.
     """
     from scipy import sparse
 
@@ -98,9 +99,9 @@ def neighbor_weights(luma: NDArray[Any], *, features: NDArray[Any] | None = None
 
 
 class Propagator:
-    """A picture ready for hints: its quadratic is factorised once, and each further hint costs a solve.
+    """A picture prepared for hints: its quadratic is factorised once, and each further hint costs one solve.
 
-    Several threads may use one at once.
+    Several threads may use it at once.
 
     Attributes:
         shape: (h, w) of the picture.
@@ -113,8 +114,8 @@ class Propagator:
 
         Args:
             luma: (h, w) in 0..1, both at least 2.
-            trust: d, how firmly each pixel holds to its target; (h, w) or one number for all, above 0. A colour reaches
-                about d ** -0.25 pixels far where no edge stops it.
+            trust: d, how firmly each pixel is held to its target; (h, w) or one number for all, above 0. A colour
+                reaches about d ** -0.25 pixels unless an edge stops it.
             features: see `neighbor_weights`.
 
         Raises:
@@ -134,9 +135,9 @@ class Propagator:
         """Return the minimum of the quadratic.
 
         Args:
-            places: (k, 2) rows and columns of the hints, whole numbers within the picture, no two alike.
-            values: (k, c) what is given there.
-            target: (h, w, c) what each pixel holds to; 0 without it.
+            places: (k, 2) rows and columns of the hints, integers within the picture, no two equal.
+            values: (k, c) the values given there.
+            target: (h, w, c) what each pixel is held to; default: 0.
 
         Returns:
             (h, w, c) float32, exactly the values at the hints.
@@ -158,12 +159,12 @@ class Propagator:
         return solution.reshape(*self.shape, -1).astype(np.float32)
 
     def _column(self, place: int) -> Values:
-        """Return how all pixels answer to a pull at one, (h w,)."""
+        """Return the solution (h w,) for a right side that is 1 at one pixel and 0 elsewhere."""
         column = self._columns.get(place)
         if column is None:
-            pull = np.zeros(self._trust.size)
-            pull[place] = 1
-            column = self._factors.solve(pull)
+            right = np.zeros(self._trust.size)
+            right[place] = 1
+            column = self._factors.solve(right)
             if len(self._columns) >= _KEPT_COLUMNS:
                 self._columns.clear()
             self._columns[place] = column
@@ -179,14 +180,14 @@ def propagate(
     trust: NDArray[Any] | float = 0.0,
     features: NDArray[Any] | None = None,
 ) -> FloatArray:
-    """Spread values given at a few places over a picture, once. For further hints on one picture: `Propagator`.
+    """Spread values given at a few places over a picture, once; for several sets of hints, make a `Propagator`.
 
     Args:
         luma: (h, w) in 0..1, both at least 2.
-        places: (k, 2) rows and columns of the hints, whole numbers within the picture, no two alike.
-        values: (k, c) what is given there, such as chroma.
-        target: (h, w, c) what each pixel holds to; 0 without it.
-        trust: d, how firmly; (h, w) or one number, at least 0. At 0 the hints alone decide, as in the paper.
+        places: (k, 2) rows and columns of the hints, integers within the picture, no two equal.
+        values: (k, c) the values given there, such as chroma.
+        target: (h, w, c) what each pixel is held to; default: 0.
+        trust: d, how firmly; (h, w) or one number, at least 0. At 0 only the hints decide, as in the paper.
         features: see `neighbor_weights`.
 
     Returns:
@@ -210,7 +211,7 @@ def propagate(
 
 
 def _system(weights: sparse.csr_array, trust: Values) -> sparse.csc_array:
-    """Return the matrix of the quadratic, (h w, h w): its gradient is twice this times u, less what is given."""
+    """Return the matrix (h w, h w) of the linear system whose solution minimises the quadratic."""
     from scipy import sparse
 
     residual = sparse.eye_array(weights.shape[0]) - weights
@@ -218,14 +219,14 @@ def _system(weights: sparse.csr_array, trust: Values) -> sparse.csc_array:
 
 
 class _Factors:
-    """Cholesky factors of a system, in LAPACK's storage of bands."""
+    """Cholesky factors of a system, in LAPACK's band storage."""
 
     def __init__(self, system: sparse.csc_array, shape: tuple[int, int]) -> None:
         """Factorise a symmetric, positive definite system (h w, h w) of a picture (h, w)."""
         from scipy.linalg import LinAlgError, cholesky_banded
 
         places = np.arange(system.shape[0]).reshape(shape)
-        # Numbered along the shorter edge, neighbours are nearest to each other.
+        # Numbering along the shorter edge makes the band narrowest.
         self._order = (places if shape[1] <= shape[0] else places.T).ravel()
         rank = np.argsort(self._order)
         entries = system.tocoo()
@@ -236,7 +237,7 @@ class _Factors:
         band[rows - columns, columns] = entries.data[lower]
         try:
             self._band = cholesky_banded(band, lower=True, check_finite=False)
-        except LinAlgError:  # parts that edges cut off from every hint hang by rounding alone
+        except LinAlgError:  # parts that edges cut off from every hint are tied to the rest by rounding errors only
             band[0] += _RIDGE
             self._band = cholesky_banded(band, lower=True, check_finite=False)
 
@@ -252,14 +253,14 @@ class _Factors:
 def _reduced(
     system: sparse.csc_array, right: Values, known: NDArray[np.intp], given: Values, shape: tuple[int, int]
 ) -> Values:
-    """Solve for the pixels that are not given, (h w, c)."""
+    """Solve for all pixels (h w, c), with those given held fixed."""
     from scipy import sparse
 
     solution = np.zeros((system.shape[0], given.shape[1]))
     solution[known] = given
     free = np.ones(system.shape[0])
     free[known] = 0
-    # Rows and columns of what is given become those of the unit matrix: the band stays one.
+    # Rows and columns of given pixels become those of the unit matrix, so that the matrix stays a band.
     mask = sparse.diags_array(free)
     held = sparse.csc_array(mask @ system @ mask + sparse.diags_array(1 - free))
     solution = _Factors(held, shape).solve(free[:, None] * (right - system @ solution) + (1 - free)[:, None] * solution)

@@ -1,7 +1,7 @@
 """Colour spaces: sRGB to and from BT.601 YUV, CIE Lab (D65) and HSV, and to CIE XYZ and HSL.
 
-All functions take and give float32 arrays of shape (..., 3), vectorised over the leading axes, and sRGB is in 0..1.
-They raise SettingError where the last axis is not of length 3.
+All functions take arrays of shape (..., 3), return float32, and are vectorised over the leading axes. sRGB is in 0..1.
+They raise SettingError if the last axis is not of length 3.
 
 | space | first channel        | second          | third           |
 |-------|----------------------|-----------------|-----------------|
@@ -11,10 +11,10 @@ They raise SettingError where the last axis is not of length 3.
 | hsl   | hue, 0..1 (a circle) | saturation 0..1 | lightness 0..1  |
 | xyz   | X, 0..0.9505         | Y, 0..1         | Z, 0..1.0888    |
 
-`hue_to_circle` turns the hue of HSV and HSL into its sine and cosine, so that red at 0 and red at 1 are one colour.
+`hue_to_circle` replaces the hue of HSV and HSL by its sine and cosine, so that red at 0 and red at 1 are one colour.
 
-The two spaces that a network may predict chroma in, YUV and Lab, are described by `ChromaSpace`: there luma is always
-scaled to 0..1, and chroma is in the space's own units.
+`ChromaSpace` describes the two spaces in which a network may predict chroma, YUV and Lab: luma is always scaled to
+0..1, and chroma is in the space's own units.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tinct.errors import SettingError
 
 FloatArray = NDArray[np.float32]
 
-# ITU-R BT.601 luma, and colour differences scaled to the ranges of analogue PAL: U = 0.492 (B - Y), V = 0.877 (R - Y).
+# ITU-R BT.601 luma, and colour differences in the ranges of analogue PAL: U = 0.492 (B - Y), V = 0.877 (R - Y).
 RGB_TO_YUV: FloatArray = np.array(
     [
         [0.299, 0.587, 0.114],
@@ -41,7 +41,7 @@ RGB_TO_YUV: FloatArray = np.array(
 )
 YUV_TO_RGB: FloatArray = np.linalg.inv(RGB_TO_YUV.astype(np.float64)).astype(np.float32)
 
-# sRGB primaries to CIE XYZ, and the white point, both for D65 and the 2-degree observer (IEC 61966-2-1).
+# sRGB primaries in CIE XYZ, and the white point, both for D65 and the 2-degree observer (IEC 61966-2-1).
 _RGB_TO_XYZ = np.array(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]], dtype=np.float64
 )
@@ -76,7 +76,7 @@ def rgb_to_yuv(rgb: NDArray[Any]) -> FloatArray:
 
 
 def yuv_to_rgb(yuv: NDArray[Any]) -> FloatArray:
-    """Convert BT.601 YUV to sRGB, without clipping: colours out of gamut leave 0..1.
+    """Convert BT.601 YUV to sRGB, without clipping: colours out of gamut lie outside 0..1.
 
     Args:
         yuv: (..., 3), Y in 0..1, U in ±0.436, V in ±0.615.
@@ -109,7 +109,7 @@ def rgb_to_xyz(rgb: NDArray[Any]) -> FloatArray:
         rgb: (..., 3) sRGB in 0..1.
 
     Returns:
-        (..., 3) float32: linear in light; X in 0..0.9505, Y in 0..1, Z in 0..1.0888, white being the largest of each.
+        (..., 3) float32, linear in light: X in 0..0.9505, Y in 0..1, Z in 0..1.0888; white has the largest of each.
 
     Source: IEC 61966-2-1.
     """
@@ -137,7 +137,7 @@ def rgb_to_lab(rgb: NDArray[Any]) -> FloatArray:
 
 
 def lab_to_rgb(lab: NDArray[Any]) -> FloatArray:
-    """Convert CIE Lab (D65) to sRGB, without clipping: colours out of gamut leave 0..1.
+    """Convert CIE Lab (D65) to sRGB, without clipping: colours out of gamut lie outside 0..1.
 
     Args:
         lab: (..., 3), L in 0..100, a and b in about ±110.
@@ -231,8 +231,8 @@ def hue_to_circle(colors: NDArray[Any]) -> FloatArray:
         colors: (..., 3): hue (its whole part is ignored), saturation 0..1, value or lightness 0..1.
 
     Returns:
-        (..., 4) float32: sine and cosine of the hue, on the unit circle, and 0 and 0 where saturation is 0, since a
-        grey has no hue; then the other two as they were.
+        (..., 4) float32: sine and cosine of the hue, both 0 if saturation is 0, since a grey has no hue; then the other
+        two channels unchanged.
 
     >>> [round(float(value), 3) for value in hue_to_circle(np.array([0.125, 1.0, 0.5]))]
     [0.707, 0.707, 1.0, 0.5]
@@ -250,9 +250,9 @@ class ChromaSpace:
 
     Attributes:
         name: `yuv` or `lab`.
-        luma_scale: what the first channel is divided by to lie in 0..1.
-        chroma_low: smallest chroma of the learning grid, in the space's units.
-        chroma_high: largest chroma of the learning grid, in the space's units.
+        luma_scale: divides the first channel, so that it lies in 0..1.
+        chroma_low: smallest chroma of the grid of bins, in the space's units.
+        chroma_high: largest chroma of the grid of bins, in the space's units.
         from_rgb: sRGB 0..1 to the space, on (..., 3).
         to_rgb: the space to sRGB, on (..., 3).
     """

@@ -24,7 +24,7 @@ def colorfulness(rgb: NDArray[Any]) -> float:
         rgb: (H, W, 3) sRGB: uint8, uint16 or floats in 0..1.
 
     Returns:
-        The authors' measure on their 0..255 scale: 0 for grey, about 15 slightly, 45 averagely, 82 highly colourful.
+        The authors' measure on their 0..255 scale: 0 is grey; about 15 slightly, 45 averagely, 82 highly colourful.
 
     Source: Hasler & Suesstrunk 2003, "Measuring colourfulness in natural images", equation for M^(3).
 

@@ -1,4 +1,4 @@
-"""Where the colours of a picture lie, and which way its edges run: what a colour histogram cannot see."""
+"""Where a picture's colours lie and in which directions its edges run, which a colour histogram does not show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tinct.color.spaces import FloatArray
 
 CELLS = 4  # along each edge of the picture
 DIRECTIONS = 8
-EDGE = 64  # pictures are looked at in this square, so that edges of any picture are of one scale
+EDGE = 64  # pixels; pictures are resized to this square, so that edges of all pictures have one scale
 
 
 def layout(lab: FloatArray) -> NDArray[np.float64]:
@@ -28,14 +28,14 @@ def layout(lab: FloatArray) -> NDArray[np.float64]:
 
 
 def edge_directions(lightness: FloatArray) -> NDArray[np.float64]:
-    """Compute how steep lightness is in each direction, over the whole picture and in each cell of a grid.
+    """Compute the mean gradient of lightness in each direction, over the whole picture and in each cell of a grid.
 
     Args:
         lightness: (H, W) of Lab, 0..100.
 
     Returns:
-        (1 + 4 * 4, 8) square roots of the mean steepness in each eighth of the half circle, the whole picture first;
-        an edge and its reverse are one direction.
+        (1 + 4 * 4, 8) square roots of the mean gradient in each eighth of the half circle, the whole picture first;
+        opposite gradients are one direction.
 
     Source: Dalal & Triggs 2005, "Histograms of oriented gradients for human detection", without their blocks.
     """

@@ -1,4 +1,4 @@
-"""Faded, dark and bright pictures brought to the tones that networks know; only a network's copy is ever changed."""
+"""Bringing faded, dark and bright pictures to the tones that networks know; only the network's copy is changed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
 
-# What lies below and above these quantiles of luma are specks, and no black or white.
+# Quantiles of luma that count as black and as white; what lies beyond them are specks.
 _BLACK_SHARE, _WHITE_SHARE = 0.01, 0.99
-# A picture whose black is brighter than the first, or whose white is darker than the second, is stretched to there.
-_BRIGHTEST_BLACK, _DARKEST_WHITE = 0.2, 0.75
-# A picture whose median luma lies outside these is bent until it lies on them, by a gamma within the limits after.
+# A brighter black than this is brought to it.
+_BRIGHTEST_BLACK = 0.2
+# A darker white than this is brought to it.
+_DARKEST_WHITE = 0.75
+# A median luma outside this range is brought to its nearer end by a gamma.
 _DARKEST_MIDDLE, _BRIGHTEST_MIDDLE = 0.15, 0.7
+# Limits of that gamma.
 _LEAST_GAMMA, _MOST_GAMMA = 0.4, 2.5
-# Pictures with less contrast than this hold nothing to stretch.
+# A picture with less contrast than this is not stretched.
 _LEAST_CONTRAST = 0.02
 # Pixels that are enough for quantiles.
 _ENOUGH = 1 << 16
@@ -28,9 +31,9 @@ class Tones:
     """A curve of luma: (gain x luma + offset) ** gamma, within 0..1.
 
     Attributes:
-        gain: of contrast; 1 leaves it.
-        offset: added after it; 0 leaves it.
-        gamma: above 1 darker, below 1 brighter; 1 leaves it.
+        gain: multiplies luma; 1 changes nothing.
+        offset: is added to the product; 0 changes nothing.
+        gamma: above 1 makes luma darker, below 1 brighter; 1 changes nothing.
     """
 
     gain: float = 1.0
@@ -39,25 +42,25 @@ class Tones:
 
     @property
     def plain(self) -> bool:
-        """Whether they leave luma as it is."""
+        """Whether the curve leaves luma unchanged."""
         return self == Tones()
 
     def stretched(self, luma: NDArray[Any]) -> FloatArray:
-        """Return luma (...) in 0..1 with gain and offset alone, not limited."""
+        """Return luma (...) in 0..1 after gain and offset only, not clipped."""
         values = np.asarray(luma, dtype=np.float32)
         return values if self.plain else values * np.float32(self.gain) + np.float32(self.offset)
 
     def applied(self, luma: NDArray[Any]) -> FloatArray:
-        """Return luma (...) in 0..1 by the whole curve."""
+        """Return luma (...) in 0..1 after the whole curve."""
         values = self.stretched(luma)
         return values if self.plain else np.clip(values, 0, 1) ** np.float32(self.gamma)
 
 
 def normal_tones(luma: NDArray[Any]) -> Tones:
-    """Choose the curve that brings a picture's tones to those of ordinary photographs; `Tones()` where they are there.
+    """Choose the curve that brings a picture's tones to those of ordinary photographs.
 
-    Black and white are stretched apart where they are too near each other, and the middle is bent where it is too dark
-    or too bright, as far as needed and no further.
+    It stretches contrast that is too low, and brightens or darkens the middle tones, no more than needed; an ordinary
+    photograph gets `Tones()`, which changes nothing.
 
     Args:
         luma: (h, w) in 0..1.

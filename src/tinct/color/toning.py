@@ -1,11 +1,11 @@
 """Telling colour photographs from grey and toned ones.
 
-A toned photograph (sepia, cyanotype, a yellowed print) has colours, but each is decided by luma and place: by the tone,
-by light that is warmer on one side than on the other, by fading towards the edges, by stains. So chroma is written as a
-smooth function of luma and place, and what that leaves over is colour that somebody would miss.
+A toned photograph (sepia, cyanotype, a yellowed print) has colours, but luma and place determine each of them: they
+come from the tone, from light that is warmer on one side than on the other, from fading towards the edges, from stains.
+So chroma is fitted by a smooth function of luma and place, and what remains is the picture's own colour.
 
-What place may add is kept to what paper and scanners do: it goes slowly from warm to cool, or it is a stain, yellow to
-brown, which darkens what lies under it in proportion. A blue sky above a meadow is neither.
+Place may add only what paper and scanners do: slow changes from warm to cool, and stains, yellow to brown, which darken
+what lies under them in proportion. A blue sky above a meadow is neither.
 """
 
 from __future__ import annotations
@@ -21,30 +21,43 @@ from numpy.typing import NDArray
 from tinct.color.resize import shrunk
 from tinct.color.spaces import RGB_TO_YUV, rgb_to_yuv
 
-# Chroma off the tone, in 8-bit steps: where 1 pixel of 20 exceeds this, the picture counts as coloured; measured in
+# A picture counts as coloured if 1 pixel of 20 has more chroma off the tone than this, in 8-bit steps; measured in
 # benchmarks/tone.json.
 COLOR_OFF_TONE = 3.5
-# A pixel of the small copy with more colour off the tone than this is a spot of colour; and how many make one, since
-# dust and noise make fewer.
-_SPOT, _LEAST_SPOTS = 15.0, 4
-# Patches of brown explain some of every photograph's colours, but most of what stains and a tone leave open.
+# A pixel of the small copy with more chroma off the tone than this, in 8-bit steps, is a spot of colour.
+_SPOT = 15.0
+# Fewer spots than this may be dust or noise, and count as none.
+_LEAST_SPOTS = 4
+# In any photograph, brown patches explain part of the colours; in a stained, toned one they explain most of what the
+# tone leaves over. Stains are assumed only if with them at most this share of the colours is left.
 _STAINED = 0.6
-# Roots of height x width: of the copy whose fringes are looked at, and of the one that chroma is fitted at.
-_FINE_SIZE, _SIZE = 192, 48
-# Fewer pixels than this are too few to tell place from things.
+# Root of height x width of the copy in which fringes of colour at edges are measured.
+_FINE_SIZE = 192
+# Root of height x width of the copy in which chroma is fitted.
+_SIZE = 48
+# A copy with fewer pixels than this is too small to tell changes with place from things.
 _LEAST_PIXELS = 400
-_KNOTS = 11
-# Penalties, of the squares of the tone's bends, of fringes and of what place adds (per pixel, in 8-bit steps).
-_FLAT, _BEND, _FRINGE, _PLACE = 1e-6, 3e-3, 1e-5, 5e-3
-# Directions in the plane of U and V: of light from cool to warm, and of stains from yellow to brown.
+_KNOTS = 11  # of the tone, a piecewise linear function of luma
+# Penalties of the fit, per pixel, on squares of coefficients: on the tone's values at its knots.
+_FLAT = 1e-6
+# On the tone's second differences.
+_BEND = 3e-3
+# On fringes.
+_FRINGE = 1e-5
+# On changes with place.
+_PLACE = 5e-3
+# Range of directions, in the plane of U and V, in which light may change from cool to warm.
 _WARM = np.deg2rad([115.0, 165.0])
+# Directions (12, 2) in that plane that stains may have, from yellow to brown.
 _STAINS = np.stack([f(np.deg2rad(np.arange(125, 181, 5))) for f in (np.cos, np.sin)], axis=1).astype(np.float32)
-# Stains have less weight than paper while the tone is looked for; they have at most this chroma, in steps at luma 1.
-_STAIN_WEIGHT, _DEEPEST = 0.3, 70.0
+# Factor on the weight of pixels that may be stained, while the tone is fitted.
+_STAIN_WEIGHT = 0.3
+# Greatest chroma of a stain on white, in 8-bit steps.
+_DEEPEST = 70.0
 _DARK = 0.2  # luma below which the ratio of chroma to luma is noise
-# Standard deviation of luma within a pixel of the small copy at which its chroma counts half: JPEG blurs it there.
+# Standard deviation of luma within a pixel of the small copy at which its chroma counts half, since JPEG blurs chroma.
 _DETAIL = 0.1
-_MEDIAN = 5  # pixels, the window that stains are smooth in
+_MEDIAN = 5  # pixels: width of the median filter that makes stains smooth
 
 Array = NDArray[np.float32]
 
@@ -59,8 +72,8 @@ class _Look:
         chroma: (n, 2) in 8-bit steps.
         tone: (n, k) a basis of functions of luma, and fringes.
         place: (n, m) a basis of slow functions of place; m is 0 for few pixels.
-        penalty: (k + m, k + m) of the coefficients.
-        calm: (n,) 1 where all is smooth, less where detail makes the chroma of a cell uncertain.
+        penalty: (k + m, k + m) the quadratic form that penalises the coefficients.
+        calm: (n,) 1 in smooth places, less where detail makes the chroma of a pixel uncertain.
     """
 
     shape: tuple[int, int]
@@ -73,7 +86,7 @@ class _Look:
 
     @classmethod
     def at(cls, rgb: NDArray[Any]) -> _Look:
-        """Take (h, w, 3) sRGB in 0..1."""
+        """Make it from (h, w, 3) sRGB in 0..1."""
         fine = shrunk(rgb[..., :3], _FINE_SIZE)
         height, width = fine.shape[:2]
         factor = min(1.0, _SIZE / (height * width) ** 0.5)
@@ -101,7 +114,7 @@ class _Look:
         )
 
     def fitted(self, chroma: Array, weights: Array, axis: Array | None) -> Array:
-        """Fit chroma (n, 2) by the tone, and along an axis by place too; return the fit."""
+        """Fit chroma (n, 2) by the tone, and along an axis (2,) also by place; return the fit."""
         count = self.tone.shape[1]
         if axis is None:
             weighted = (self.tone * weights[:, None]).T
@@ -118,8 +131,8 @@ class _Look:
         """Return the direction (2,), from cool to warm, in which chroma (n, 2) changes most with place."""
         basis = np.concatenate([self.tone, self.place], axis=1)
         weighted = (basis * weights[:, None]).T
-        found = _solved(weighted @ basis + self.penalty, weighted @ chroma)
-        field = self.place @ found[self.tone.shape[1] :]
+        coefficients = _solved(weighted @ basis + self.penalty, weighted @ chroma)
+        field = self.place @ coefficients[self.tone.shape[1] :]
         spread: Array = (field * weights[:, None]).T @ field
         main = np.linalg.eigh(spread)[1][:, 1]
         angle = np.clip(np.arctan2(main[1], main[0]) % np.pi, *_WARM)
@@ -128,24 +141,24 @@ class _Look:
 
 @dataclass(frozen=True, eq=False)
 class OwnColors:
-    """The colours that a picture has beside its tone; what is asked of them is worked out once."""
+    """The colours that a picture has beside its tone; each answer is computed once, when it is first asked for."""
 
     _look: _Look | None
 
     @classmethod
     def of(cls, rgb: NDArray[Any]) -> OwnColors:
-        """Look at a picture.
+        """Measure a picture.
 
         Args:
-            rgb: (h, w, 3) sRGB in 0..1, with or without alpha, or (h, w, 1) grey; a small copy serves.
+            rgb: (h, w, 3 or 4) sRGB in 0..1, or (h, w, 1) grey; a small copy is enough.
         """
         return cls(_Look.at(rgb) if rgb.shape[-1] >= 3 else None)
 
     @cached_property
     def off_tone(self) -> float:
-        """How strong they are: the 95th percentile of chroma's distance from what luma and place explain.
+        """Their strength: the 95th percentile of the chroma that luma and place do not explain.
 
-        In 8-bit steps, less where there is fine detail; 0 for grey.
+        In 8-bit steps, reduced in fine detail; 0 for grey.
         """
         look = self._look
         if look is None:
@@ -163,15 +176,15 @@ class OwnColors:
 
     @cached_property
     def spots(self) -> float:
-        """How much of a picture that counts as grey has colours all the same: captions, inserts, a painted rose.
+        """Share of the pixels that are spots of colour: captions, inserts, a painted rose; 0 if there are too few.
 
-        A share of the pixels, 0 where there are too few to be anything.
+        Even a picture that counts as grey may have some.
         """
         return 0.0 if self.spot_map is None else float(self.spot_map.mean())
 
     @cached_property
     def spot_map(self) -> NDArray[np.bool_] | None:
-        """Where these spots are, in a small copy (k, l); None where there are too few to be anything."""
+        """Where the spots of colour are, in a small copy (k, l); None if there are too few."""
         look = self._look
         if look is None:
             return None
@@ -200,12 +213,12 @@ class OwnColors:
 
 
 def color_off_tone(rgb: NDArray[Any]) -> float:
-    """Measure how strong the colours are that a picture has beside its tone; see `OwnColors`."""
+    """Measure the strength of the colours that a picture has beside its tone; see `OwnColors.off_tone`."""
     return OwnColors.of(rgb).off_tone
 
 
 def is_colored(rgb: NDArray[Any]) -> bool:
-    """Return whether a picture (h, w, 3) in 0..1, or (h, w, 1) grey, has colours of its own, beyond a tone."""
+    """Return whether a picture (h, w, 3) in 0..1, or (h, w, 1) grey, has colours beside its tone."""
     return OwnColors.of(rgb).are_some
 
 
@@ -219,10 +232,10 @@ def _strength(look: _Look, left: Array) -> float:
 
 
 def _beside_uneven_light(look: _Look) -> Array:
-    """Return the chroma (n, 2) that tone and slow changes from warm to cool leave over."""
+    """Return the chroma (n, 2) that the tone and slow changes from warm to cool do not explain."""
     weights = np.ones(len(look.luma), dtype=np.float32)
     axis, left = None, look.chroma
-    for step in range(6):  # least absolute deviations: a few coloured things must not bend the curve
+    for step in range(6):  # reweighted to least absolute deviations: a few coloured things must not bend the curve
         if step == 1 and look.place.shape[1]:
             axis = look.axis(look.chroma, weights)
         left = look.chroma - look.fitted(look.chroma, weights, axis)
@@ -231,7 +244,7 @@ def _beside_uneven_light(look: _Look) -> Array:
 
 
 def _beside_stains(look: _Look) -> Array:
-    """Return the chroma (n, 2) that tone, stains, and then slow changes from warm to cool leave over."""
+    """Return the chroma (n, 2) that the tone, stains, and then slow changes from warm to cool do not explain."""
     weights = np.ones(len(look.luma), dtype=np.float32)
     axis, stain = None, np.zeros_like(look.chroma)
     left = look.chroma
@@ -251,7 +264,7 @@ def _beside_stains(look: _Look) -> Array:
 
 
 def _stain(look: _Look, left: Array) -> Array:
-    """Return the part of chroma (n, 2) that is of one yellow or brown, and in patches of one strength."""
+    """Return the part of chroma (n, 2) that has one yellow or brown hue, and lies in patches of even strength."""
     hue = _STAINS[(np.maximum(left @ _STAINS.T, 0) ** 2).sum(axis=0).argmax()]
     lit = np.maximum(look.luma, np.float32(_DARK))
     depth = (left @ hue / lit).reshape(look.shape)
@@ -267,25 +280,31 @@ def _weights(left: Array) -> Array:
 
 
 def _averaged(values: NDArray[Any], size: tuple[int, int]) -> Array:
-    """Average over areas, which takes grain and JPEG's chroma noise out."""
+    """Average over areas, which removes grain and JPEG's chroma noise."""
     result: Array = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
     return result
 
 
 def _fringes(green: NDArray[Any], luma: Array, size: tuple[int, int]) -> Array:
-    """Return (n, 10): what a channel gets that lies one pixel beside the green one (h, w), or a part of it."""
-    found = []
+    """Return (n, 10): what misregistration by one pixel, or a fraction of one, adds to a channel.
+
+    Args:
+        green: (h, w) the green channel of the fine copy.
+        luma: of the small copy, of n pixels.
+        size: width and height of the small copy.
+    """
+    planes = []
     for plane in (green, cv2.GaussianBlur(green, (0, 0), 1.5)):  # JPEG smooths fringes
         padded = cv2.copyMakeBorder(np.ascontiguousarray(plane), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
         middle = _averaged(np.ascontiguousarray(plane), size)
         for top, left in ((0, 1), (2, 1), (1, 0), (1, 2)):
             beside = padded[top : top + plane.shape[0], left : left + plane.shape[1]]
-            found.append(_averaged(np.ascontiguousarray(beside), size) - middle)
-    return np.stack([*(plane.ravel() for plane in found), *(plane.ravel() for plane in np.gradient(luma))], axis=1)
+            planes.append(_averaged(np.ascontiguousarray(beside), size) - middle)
+    return np.stack([plane.ravel() for plane in (*planes, *np.gradient(luma))], axis=1)
 
 
 def _places(luma: Array) -> Array:
-    """Return (n, 10): what light that changes slowly over the picture adds, and veils that do."""
+    """Return (n, 10): what slowly varying light adds (in proportion to luma), and slowly varying haze."""
     height, width = luma.shape
     y, x = np.meshgrid(*(np.linspace(-1, 1, count) for count in (height, width)), indexing="ij")
     slow = np.stack([x, y, x * x - 1 / 3, y * y - 1 / 3, x * y], axis=-1).reshape(-1, 5)

@@ -1,9 +1,8 @@
-"""Small chroma and a full-size luma to full-size colours: the fast guided filter, and colours that keep their luma.
+"""Full-size colours from small chroma and full-size luma: the fast guided filter, and colours that keep their luma.
 
-At a small size chroma is written as a linear function of luma in every window, U = a Y + b. The two coefficients per
-channel vary slowly, so they can be enlarged bilinearly, and multiplied with the full-size luma they give chroma that
-follows the full-size edges. He, Sun & Tang 2013, "Guided image filtering"; He & Sun 2015, "Fast guided filter"
-(arXiv 1505.00996).
+At a small size, chroma is fitted in every window by a linear function of luma, U = a Y + b. The two coefficients of
+each channel vary slowly, so they can be enlarged bilinearly; with the full-size luma they give chroma that follows its
+edges. He, Sun & Tang 2013, "Guided image filtering"; He & Sun 2015, "Fast guided filter" (arXiv 1505.00996).
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ from numpy.typing import NDArray
 from tinct.color.spaces import RGB_TO_YUV, YUV_TO_RGB, FloatArray, yuv_to_rgb
 from tinct.errors import InputError, SettingError
 
-# Luma differences well above the root of this are edges that chroma follows; smaller ones are texture and grain.
+# Luma differences well above the square root of this are edges that chroma follows; smaller ones are texture and grain.
 EPSILON = 5e-4
-# A coarse pixel with less luma variance than this holds one thing only; with more, its colour is a mixture of several
-# and says little about any of them.
+# A coarse pixel with this luma variance counts half as much as an even one, since its colour is a mixture.
 _PURE = 1e-3
 # Luma variance below which coarse colours are trusted in every detail.
 _CALM = 2e-2
 # Half the width of the windows in which smooth places get even colours, as a share of the picture's shorter edge.
 _EVEN_WINDOW = 0.07
-# Luma variance in such a window below which a place is smooth, and that of an edge which its colours stop at.
-_SMOOTH, _EVEN_EDGE = 3e-3, 1e-3
-# Pixels that are coloured at once: small enough for the processor's cache.
-_BLOCK_PIXELS = 1 << 17
-_WIDE = 2048  # rows of at least this many pixels are worth a call of OpenCV for each
+# Luma variance in such a window below which a place is smooth.
+_SMOOTH = 3e-3
+# Luma variance of edges at which the even colours stop: the epsilon of their guided filter.
+_EVEN_EDGE = 1e-3
+_BLOCK_PIXELS = 1 << 17  # coloured at once: they fit in the processor's cache
+_WIDE = 2048  # rows of at least this many pixels are worth one call of OpenCV each
 _RED, _GREEN, _BLUE = (float(weight) for weight in RGB_TO_YUV[0])
 _RED_PER_V, _BLUE_PER_U = float(YUV_TO_RGB[0, 2]), float(YUV_TO_RGB[2, 1])
-# Luma is kept by any red and blue if green makes up for them: G - Y = -(0.299 (R - Y) + 0.114 (B - Y)) / 0.587.
+# Green that keeps luma for any red and blue: G - Y = -(0.299 (R - Y) + 0.114 (B - Y)) / 0.587.
 _GREEN_PER_RED, _GREEN_PER_BLUE = -_RED / _GREEN, -_BLUE / _GREEN
 
 
@@ -44,8 +43,8 @@ class ChromaGuide:
 
     Attributes:
         planes: (4, h, w) float32: slope and offset of R - Y, slope and offset of B - Y, for luma in 0..1.
-        dimming: (2, h, w) float32: slope and offset of what is taken from luma, as a share of it, where a person asked
-            for it; None leaves luma as it is.
+        dimming: (2, h, w) float32: slope and offset of the share of luma that is taken away, if a person asked for it;
+            None leaves luma unchanged.
     """
 
     planes: FloatArray
@@ -57,7 +56,7 @@ class ChromaGuide:
         return self.planes.shape[1], self.planes.shape[2]
 
     def chroma(self, luma: NDArray[Any]) -> FloatArray:
-        """Return U and V (h, w, 2) that a picture of the guide's own size gets, before they are brought into gamut.
+        """Return U and V (h, w, 2) for a picture of the guide's size, before they are brought into gamut.
 
         Args:
             luma: (h, w) in 0..1.
@@ -66,7 +65,7 @@ class ChromaGuide:
         return np.stack([blue / np.float32(_BLUE_PER_U), red / np.float32(_RED_PER_V)], axis=-1)
 
     def of_luma(self, gain: float, offset: float) -> ChromaGuide:
-        """Return the guide of luma that became this one's by a gain and an offset."""
+        """Return this guide for luma to which gain and offset have not been applied yet."""
         if gain == 1 and offset == 0:
             return self
         planes = self.planes.copy()
@@ -88,8 +87,7 @@ class ChromaGuide:
             width: of the full-size picture.
 
         Returns:
-            (4, count, width) float32, planes as in `planes`, or six of them with those of `dimming`; an array of its
-            own.
+            (4, count, width) float32, a new array with `planes`, or six with those of `dimming`.
         """
         return _Enlarger(self, top, count, height=height, width=width).planes(0, count)
 
@@ -115,13 +113,13 @@ class _Enlarger:
             self._near = self._widened(self._near, np.empty((*self._near.shape[:2], width), dtype=np.float32))
 
     def planes(self, start: int, count: int, *, out: FloatArray | None = None) -> FloatArray:
-        """Return rows (4 or 6, count, width) from the one numbered `start` of those taken, in `out` if it fits."""
+        """Return rows (4 or 6, count, width), the first being number `start` of those taken; in `out` if it fits."""
         shape = (len(self._near), count, self._width)
         planes = out if out is not None and out.shape == shape else np.empty(shape, dtype=np.float32)
         here = slice(start, start + count)
         if self._same:
             planes[...] = self._near[:, here]
-        elif self._width >= _WIDE:  # every row between two is one call
+        elif self._width >= _WIDE:  # one call interpolates one row
             places = list(zip(*(part[here].tolist() for part in (self._above, self._below, self._part)), strict=True))
             for near, plane in zip(self._near, planes, strict=True):
                 rows = list(near)
@@ -149,8 +147,8 @@ def fit_guide(
     Args:
         luma: (h, w) in 0..1.
         chroma: (k, l, 2) YUV chroma, of the same picture and often at a smaller size.
-        radius: half the window's width in pixels of `luma`; without it as wide as the network's own pixels are,
-            since that is how far beside an edge its colours may lie.
+        radius: half the window's width in pixels of `luma`; default: 1.5 pixels of `chroma`, since its colours may lie
+            that far beside an edge.
         epsilon: luma variance below which a window counts as flat, so that chroma is averaged there.
 
     Returns:
@@ -160,8 +158,8 @@ def fit_guide(
         InputError: the arrays have other shapes.
         SettingError: `radius` is below 1 or `epsilon` not above 0.
 
-    Source: He & Sun 2015, section 3, with two additions of tinct's own: pixels whose coarse colour is a mixture count
-    less in the fit, and one step of back-projection (Irani & Peleg 1991) returns what the windows averaged away.
+    Source: He & Sun 2015, section 3, with two additions: pixels whose coarse colour is a mixture count less in the
+    fit, and one step of back-projection (Irani & Peleg 1991) restores what the windows averaged away.
     """
     if luma.ndim != 2 or chroma.ndim != 3 or chroma.shape[2] != 2 or 0 in luma.shape or 0 in chroma.shape:
         raise InputError(f"luma must be (h, w) and chroma (k, l, 2), not {luma.shape} and {chroma.shape}")
@@ -179,12 +177,12 @@ def fit_guide(
     size = guide.shape[::-1]
     coarse = (min(chroma.shape[1], size[0]), min(chroma.shape[0], size[1]))
     planes = np.empty((4, *guide.shape), dtype=np.float32)
-    # One channel at a time: NumPy and OpenCV take twice as long over a last axis of 2.
+    # One channel at a time: NumPy and OpenCV take twice as long over two interleaved channels.
     for index, (channel, factor) in enumerate(((1, _RED_PER_V), (0, _BLUE_PER_U))):
         small = np.ascontiguousarray(chroma[..., channel], dtype=np.float32) * np.float32(factor)
         colors = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
         slope, offset = (_mean(plane, near) for plane in window.fit(colors))
-        # What the windows averaged away is put back at the chroma's own size, so that no small thing loses its colour;
+        # What the windows averaged away is added back at the chroma's own size, so that small things keep their colour;
         # but hardly beside edges, where it would be the neighbour's colour.
         lost = cv2.resize((colors - slope * guide - offset) * calm, coarse, interpolation=cv2.INTER_AREA)
         planes[2 * index] = slope
@@ -193,28 +191,28 @@ def fit_guide(
 
 
 def fit_dimming(luma: NDArray[Any], taken: NDArray[Any]) -> FloatArray:
-    """Fit what is taken from luma (h, w), as a share (k, l) of it, as chroma is: the `dimming` (2, h, w) of a guide."""
+    """Fit the share (k, l) that is taken from luma (h, w), in the way of chroma; return a guide's `dimming`."""
     fitted = fit_guide(luma, np.stack([np.zeros_like(taken), taken], axis=-1))
     dimming: FloatArray = fitted.planes[:2] / np.float32(_RED_PER_V)
     return dimming
 
 
 def even_out(luma: NDArray[Any], chroma: NDArray[Any]) -> FloatArray:
-    """Make the colours of smooth places even: a wall or a sky has one colour, which changes slowly if it does.
+    """Make the colours of smooth places even: a wall or a sky has one colour, or one that changes slowly.
 
-    A network decides for each place anew, and errs in patches: half a grey wall comes out blue. Where luma is smooth,
-    its answers are averaged over a wide window by a guided filter, which stops at luma's edges; where luma has texture
-    they stay as they are. On photographs of the validation split, of the smooth area whose colour differs from its
-    surroundings a third (landscapes) to two thirds (others) goes, at no loss of CIEDE2000.
+    A network decides for each place separately, and errs in patches: half a grey wall comes out blue. In smooth places
+    a guided filter averages its chroma over a wide window and stops at edges of luma; textured places stay as they are.
+    On photographs of the validation split this removes a third (landscapes) to two thirds (others) of the smooth area
+    whose colour differs from its surroundings, at no loss of CIEDE2000.
 
     Args:
         luma: (h, w) in 0..1.
-        chroma: (k, l, 2) of the same picture, as the network gives it.
+        chroma: (k, l, 2) of the same picture, from the network.
 
     Returns:
         (k, l, 2) float32.
 
-    Source: He, Sun & Tang 2013; that smooth places alone are averaged is tinct's own.
+    Source: He, Sun & Tang 2013; restricting it to smooth places is tinct's own.
     """
     size = chroma.shape[1::-1]
     guide = np.asarray(cv2.resize(np.asarray(luma, dtype=np.float32), size, interpolation=cv2.INTER_AREA))
@@ -236,7 +234,7 @@ def _mean(values: NDArray[Any], radius: int) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class _Window:
-    """What the guided filter's fit around each pixel (h, w) needs of the guide, whatever is fitted to it."""
+    """The part of the guided filter's fit around each pixel (h, w) that depends on the guide only."""
 
     weights: FloatArray
     weighted_guide: FloatArray
@@ -247,7 +245,7 @@ class _Window:
 
     @classmethod
     def around(cls, guide: FloatArray, weights: FloatArray, radius: int, epsilon: float) -> _Window:
-        """Average a guide over the window around each pixel, pixels weighted."""
+        """Average a guide (h, w) over the window around each pixel, with weights (h, w)."""
         share: FloatArray = np.float32(1) / _mean(weights, radius)
         weighted = weights * guide
         mean = _mean(weighted, radius) * share
@@ -265,15 +263,15 @@ class _Window:
 def color_rows(
     luma: NDArray[Any], guide: ChromaGuide, *, top: int, height: int, dtype: type[np.generic]
 ) -> NDArray[Any]:
-    """Colour some full-width rows of a picture; their BT.601 luma stays what it is, unless the guide dims it.
+    """Colour some full-width rows of a picture; their BT.601 luma stays the same, unless the guide dims it.
 
     Colours out of gamut lose chroma, never luma: chroma is scaled by the largest s <= 1 that keeps R, G and B in range.
-    In whole numbers red and blue are rounded first, and green is then chosen so that luma comes out nearest.
+    For integers, red and blue are rounded first, and green is then chosen so that the luma is nearest.
 
     Args:
         luma: (n, W) float32 in 0..1.
-        guide: what gives the chroma.
-        top: which row of the whole picture the first one is.
+        guide: gives the chroma.
+        top: number of the first row in the whole picture.
         height: of the whole picture.
         dtype: of the result: uint8, uint16 or float32.
 
@@ -297,7 +295,7 @@ def color_rows(
 def _color_block(luma: FloatArray, planes: FloatArray, result: NDArray[Any], *, free: FloatArray, full: float) -> None:
     """Colour (n, W) luma in 0..1 into (n, W, 3) in 0..`full`.
 
-    `planes` are 4 or 6 (n, W) of enlarged coefficients; they and `free`, two more, are written over.
+    `planes` are 4 or 6 planes (n, W) of enlarged coefficients; they and the two of `free` are overwritten.
     """
     scaled, spare = free
     shown = np.multiply(luma, np.float32(full), out=scaled)
@@ -314,7 +312,7 @@ def _color_block(luma: FloatArray, planes: FloatArray, result: NDArray[Any], *, 
     cv2.scaleAdd(shown, 1 / _GREEN, green, green)
     if result.dtype == np.uint8:
         cv2.threshold(green, 0, 0, cv2.THRESH_TOZERO, green)
-        colors = [cv2.convertScaleAbs(values) for values in (red, green, blue)]  # rounds, and keeps below 256
+        colors = [cv2.convertScaleAbs(values) for values in (red, green, blue)]  # rounds, and clips to 255
     else:
         if full > 1:
             np.rint(green, out=green)
@@ -335,10 +333,10 @@ def _taken_within_gamut(
 
     Args:
         luma: (n, W) in 0..`full`.
-        planes: (4, n, W) enlarged coefficients, or more; what is returned lies in their memory.
-        weights: how much of luma red and blue make.
-        shown: (n, W) the luma that chroma is shown with.
-        spare: (n, W) to be written over.
+        planes: (4 or more, n, W) enlarged coefficients; the result overwrites them.
+        weights: of red and blue in luma.
+        shown: (n, W) the luma of the result, dimmed or not.
+        spare: (n, W) is overwritten.
         full: white.
     """
     red_slope, red, blue_slope, blue = planes[:4]
@@ -346,14 +344,14 @@ def _taken_within_gamut(
     cv2.accumulateProduct(blue_slope, luma, blue)
     rest = 1 - weights[0] - weights[1]
     green = cv2.addWeighted(red, -weights[0] / rest, blue, -weights[1] / rest, 0, red_slope)
-    # How far chroma may reach: up to white with its largest channel, down to black with its smallest.
+    # The largest channel may reach white, the smallest black.
     most = np.maximum(np.maximum(red, green, out=blue_slope), blue, out=blue_slope)
     least = np.minimum(np.minimum(red, green, out=green), blue, out=green)
     room = np.subtract(shown, np.float32(full * (1 + 1e-6)), out=spare)
     np.divide(most, room, out=most)
     np.add(shown, np.float32(full * 1e-6), out=room)
     np.divide(least, room, out=least)
-    # Both are 0 or below: chroma is divided by what is farther off, and so changes its sign.
+    # Both are 0 or below; division by the one that exceeds its limit more also turns chroma's sign.
     _, excess = cv2.threshold(np.minimum(most, least, out=most), -1, 0, cv2.THRESH_TRUNC, most)
     red /= excess
     blue /= excess
@@ -367,8 +365,8 @@ def chroma_planes(
 
     Args:
         luma: (h, w) float32 in 0..1, at the size of the chroma that is wanted.
-        guide: what gives the chroma.
-        weights: how much of luma red and blue make: (0.299, 0.114) in BT.601, (0.2126, 0.0722) in BT.709.
+        guide: gives the chroma.
+        weights: of red and blue in luma: (0.299, 0.114) in BT.601, (0.2126, 0.0722) in BT.709.
 
     Returns:
         Cb and Cr, (h, w) float32 in -0.5..0.5 each, scaled into gamut at this luma.
