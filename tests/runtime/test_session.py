@@ -84,7 +84,7 @@ def test_settings_are_checked(tiny_model: Path) -> None:
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", pytest.param("openvino", marks=needs_openvino)])
 def test_a_network_that_diverged_is_told(diverged_model: Path, runtime: str) -> None:
-    with pytest.raises(DivergedError, match=r"diverged\.onnx: the network gives no finite numbers.*  --lr"):
+    with pytest.raises(DivergedError, match=r"diverged\.onnx: the network's outputs are not finite.*  --lr"):
         Session(diverged_model, runtime=runtime).run(luma(24, 32))
 
 
@@ -143,7 +143,7 @@ def test_features_that_the_graph_lacks_are_told(seeing_model: Path, tmp_path: Pa
     card = dataclasses.replace(read_card(seeing_model), features={"features_2": 2, "features_4": 4})
     onnx.helper.set_model_props(model, {"tinct": card.to_json()})
     onnx.save(model, tmp_path / "lacking.onnx")
-    with pytest.raises(ModelError, match=r"does not give features_4 of its card; export the model again"):
+    with pytest.raises(ModelError, match=r"does not return features_4 of its card; export the model again"):
         read_card(tmp_path / "lacking.onnx")
 
 

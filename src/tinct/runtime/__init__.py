@@ -6,14 +6,14 @@ from tinct.errors import SettingError
 
 DEFAULT_MODEL = "photo"
 RUNTIMES = ("auto", "onnxruntime", "openvino")
-VIEWS = (1, 2, 4)  # of a photograph, see `tinct.coloring.photo.prediction`
+VIEWS = (1, 2, 4)  # numbers of views of a photograph that can be averaged, see `tinct.coloring.photo.prediction`
 
 
 def check_running(*, runtime: str, threads: int | None) -> None:
-    """Check what is to run a network, on how many threads.
+    """Check the runtime of a network and its number of threads.
 
     Raises:
-        SettingError: no such runtime, or fewer than 1 thread.
+        SettingError: there is no such runtime, or `threads` is below 1.
     """
     if runtime not in RUNTIMES:
         raise SettingError(f"no runtime '{runtime}'; there are {', '.join(RUNTIMES)}")

@@ -1,8 +1,8 @@
-"""A trained classifier as one file, an ONNX graph with a card, and the one way in which pictures are prepared for it.
+"""A trained classifier as one file, an ONNX graph with a card, and how pictures are prepared for it.
 
 The graph takes `pixels` (N, C, H, W) float32, standardised channels of the card's colour space, or `features` (N, F)
-float32, statistics as `tinct.color.features` measures them; it gives `logits` (N, classes). Training prepares
-pictures by the same functions.
+float32, the statistics of `tinct.color.features`; it returns `logits` (N, classes). Training prepares pictures by the
+same functions.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ TASK = "classify"
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierCard(BaseCard):
-    """What a classifier's file says about itself, besides what every card says.
+    """The card of a classifier's file: the values of every card, and its own.
 
     Attributes:
-        network: the candidate it was trained as.
+        network: the candidate that was chosen in training.
         classes: their names, in the order of the logits.
         kind: `picture` or `array` (.npy files).
-        size: height and width that pictures are brought to, in pixels.
-        color_space: what `input_space` takes; empty for arrays.
-        mean: of each channel, subtracted; empty where `features` are taken.
-        std: of each channel, divided by.
-        features: the options of `ColorFeatures` or `ArrayFeatures`; None where the graph takes pixels.
-        temperature: logits are divided by it; fitted on pictures that were not trained on.
-        metrics: how good it was on what: accuracy, calibration, and the table of all candidates.
-        color_tests: how much of the accuracy is colour: on grey pictures, and on pictures of shifted hue.
+        size: height and width to which pictures are resized, in pixels.
+        color_space: as `input_space` takes it; empty for arrays.
+        mean: of each channel, which is subtracted; empty if the graph takes `features`.
+        std: standard deviation of each channel, by which it is divided; empty if the graph takes `features`.
+        features: the options of `ColorFeatures` or `ArrayFeatures`; None if the graph takes pixels.
+        temperature: divides the logits; fitted on pictures outside the training set.
+        metrics: results on named data: accuracy, calibration, and the table of all candidates.
+        color_tests: how much the accuracy depends on colour: results on grey pictures, and with rotated hues.
         task: always `classify`.
     """
 
@@ -61,10 +61,10 @@ class ClassifierCard(BaseCard):
         return "pixels" if self.features is None else "features", "logits"
 
     def measure(self) -> ColorFeatures | ArrayFeatures | None:
-        """Return what measures the features, or None where the graph takes pixels.
+        """Return the features that the graph takes; None if it takes pixels.
 
         Raises:
-            SettingError: its options are damaged.
+            SettingError: their options are damaged.
         """
         if self.features is None:
             return None
@@ -72,7 +72,7 @@ class ClassifierCard(BaseCard):
 
     @classmethod
     def wrong_task(cls, task: object) -> str:
-        return "" if task == TASK else f"a model for colorizing, not for recognising; make one by  {cls.written_by}"
+        return "" if task == TASK else f"a model for colorizing, not for recognising; make one with  {cls.written_by}"
 
     def check(self) -> None:
         if len(self.classes) < 2:
@@ -89,10 +89,10 @@ class ClassifierCard(BaseCard):
 
 
 def channels_of(pixels: NDArray[Any], *, color_space: str) -> FloatArray:
-    """Convert a batch to the channels that a network sees, not yet standardised.
+    """Convert a batch to the channels that a network takes, not yet standardised.
 
     Args:
-        pixels: (N, H, W, 3) sRGB uint8, or (N, H, W, C) float32 where `color_space` is empty.
+        pixels: (N, H, W, 3) sRGB uint8, or (N, H, W, C) float32 if `color_space` is empty.
         color_space: as `tinct.color.inputs.input_space` takes it; empty for arrays.
 
     Returns:
@@ -106,17 +106,17 @@ def channels_of(pixels: NDArray[Any], *, color_space: str) -> FloatArray:
 
 
 def standardized(channels: FloatArray, *, mean: list[float], std: list[float]) -> FloatArray:
-    """Subtract each channel's mean and divide by its standard deviation: (N, C, H, W) to the same."""
+    """Return channels (N, C, H, W) less their means, divided by their standard deviations."""
     shift, scale = (np.array(values, dtype=np.float32).reshape(1, -1, 1, 1) for values in (mean, std))
     return (channels - shift) / scale
 
 
 def graph_input(pixels: NDArray[Any], card: ClassifierCard) -> FloatArray:
-    """Make a batch ready for a model's graph.
+    """Prepare a batch for a model's graph.
 
     Args:
         pixels: (N, H, W, 3) sRGB uint8, or (N, H, W, C) float32 for arrays, of the card's size.
-        card: the model's.
+        card: of the model.
 
     Returns:
         (N, C, H, W) or (N, features) float32.
@@ -137,7 +137,7 @@ class ClassifierSession:
 
     Attributes:
         path: the file.
-        card: what it says about itself.
+        card: its card.
     """
 
     def __init__(self, model: str | Path, *, threads: int | None = None) -> None:
@@ -145,10 +145,10 @@ class ClassifierSession:
 
         Args:
             model: its path.
-            threads: how many threads one run uses; as many as there are cores without it.
+            threads: how many threads one run uses; default: one for each core.
 
         Raises:
-            ModelError: there is no such file, it is damaged, or no classifier of tinct's.
+            ModelError: there is no such file, it is damaged, or not a classifier of tinct's.
         """
         self.path = Path(model)
         if not self.path.is_file():
@@ -166,14 +166,14 @@ class ClassifierSession:
             (N, classes) float32.
 
         Raises:
-            InputError: the arrays do not fit.
+            InputError: arrays have another number of channels.
             ModelError: the model failed.
-            DivergedError: it gives no finite numbers.
+            DivergedError: its outputs are not finite.
         """
         logits = run_graph(self._graph, graph_input(pixels, self.card), path=self.path)[0]
         check_finite(logits, self.path)
         return np.asarray(logits, dtype=np.float32)
 
     def probabilities(self, pixels: NDArray[Any]) -> FloatArray:
-        """Return calibrated probabilities (N, classes); the rest as `logits`."""
+        """Return calibrated probabilities (N, classes); arguments and errors are those of `logits`."""
         return softmax(self.logits(pixels), temperature=self.card.temperature)

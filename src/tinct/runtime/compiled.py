@@ -1,8 +1,8 @@
-"""Networks as OpenVINO has compiled them, kept between runs: opening one again takes a fifth of the processor's time.
+"""A cache of networks that OpenVINO has compiled: opening one again takes a fifth of the processor time.
 
-They lie in the user's folder for what can be made again, or in the one that the environment's `TINCT_CACHE` names;
-`off` there keeps nothing. A file is known by all that it depends on: the model's bytes, OpenVINO's version, the
-processor and the settings. Where none can be read or written, the network is compiled as if there were no such folder.
+It lies in the user's cache folder, or in the one that the environment variable `TINCT_CACHE` names; `off` disables it.
+A file's name is a hash of everything that the compiled network depends on: the model's bytes, OpenVINO's version, the
+processor and the settings. If the cache cannot be read or written, the network is compiled.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
     import openvino
 
-MOST_KEPT = 8  # networks; the longest unused go first, since each takes twice its model's room
+MOST_KEPT = 8  # networks; the least recently used are deleted, since each takes twice its model's space
 _SUFFIX = ".blob"
 
 
 class KeptNetwork:
-    """The place of one compiled network, whose memory is the file's own as long as this object lives."""
+    """The place of one compiled network in the cache; the network uses the mapped file while this object lives."""
 
     def __init__(self, openvino: ModuleType, core: openvino.Core, model: Path, settings: Mapping[str, Any]) -> None:
-        """Find the place for a model file compiled with some settings by OpenVINO.
+        """Find the place of a model file compiled with these settings.
 
         Raises:
             OSError: the model file cannot be read.
@@ -42,25 +42,25 @@ class KeptNetwork:
         folder = cache_folder()
         if folder is not None:
             processor = [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
-            mark = sha256(repr([openvino.__version__, processor, sorted(settings.items())]).encode())
-            mark.update(np.memmap(model, mode="r").data)
-            self._file = folder / "openvino" / f"{mark.hexdigest()}{_SUFFIX}"
+            digest = sha256(repr([openvino.__version__, processor, sorted(settings.items())]).encode())
+            digest.update(np.memmap(model, mode="r").data)
+            self._file = folder / "openvino" / f"{digest.hexdigest()}{_SUFFIX}"
 
     def load(self) -> openvino.CompiledModel | None:
-        """Return the network if it was kept and is whole."""
+        """Return the network if it is in the cache and whole, else None."""
         if self._file is None or not _is_own(self._file):
             return None
         try:
-            # Mapped, not read: copies of it took half of the time. Such a file is replaced whole, and never changes.
+            # Mapped, not read: copying it took half of the time. The file is only ever replaced as a whole.
             self._content = self._openvino.Tensor(np.memmap(self._file, mode="c"), shared_memory=True)
             compiled: openvino.CompiledModel = self._core.import_model(self._content, "CPU", self._settings)
-            os.utime(self._file)  # it was used
-        except (OSError, ValueError, RuntimeError):  # of an empty file it is a ValueError
+            os.utime(self._file)  # marks it as used
+        except (OSError, ValueError, RuntimeError):  # an empty file raises ValueError
             return None
         return compiled
 
     def store(self, compiled: openvino.CompiledModel) -> None:
-        """Keep the network if that is possible, and no more than `MOST_KEPT`."""
+        """Write the network into the cache if possible, and keep no more than `MOST_KEPT`."""
         if self._file is None:
             return
         with suppress(OSError, OutputError, RuntimeError):
@@ -69,14 +69,14 @@ class KeptNetwork:
             with written_beside(self._file) as beside, beside.open("wb") as file:
                 file.write(compiled.export_model().getbuffer())
                 file.flush()
-                os.fsync(file.fileno())  # half a network would be taken for a whole one
+                os.fsync(file.fileno())  # after a crash, half a network would look like a whole one
             kept = sorted(folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
             for old in kept[MOST_KEPT:]:
                 old.unlink(missing_ok=True)
 
 
 def _is_own(file: Path) -> bool:
-    """Return whether a file is there and was written by this user, not by another who may write into the folder."""
+    """Return whether a file exists and belongs to this user, not to another who may write into the folder."""
     try:
         return not hasattr(os, "getuid") or file.stat().st_uid == os.getuid()
     except OSError:

@@ -1,8 +1,8 @@
-"""A trained network as one file: an ONNX graph with a card that says all one needs to know to use it.
+"""A trained network as one file: an ONNX graph with a card that holds everything needed to use it.
 
 The card is JSON under the key `tinct` of the ONNX metadata. The graph takes `luma` (N, 1, H, W) float32 in 0..1 and
-gives `logits` (N, n, h, w) for the task `bins`, `chroma` (N, 2, h, w) in the space's units for `regression`, or the
-whole picture `rgb` (N, 3, h, w) as sRGB in 0..1, where h = H / output_stride. It may give inner features as well, under
+returns `logits` (N, n, h, w) for the task `bins`, `chroma` (N, 2, h, w) in the space's units for `regression`, or the
+whole picture `rgb` (N, 3, h, w) as sRGB in 0..1, where h = H / output_stride. It may also return inner features, under
 the names that the card lists.
 """
 
@@ -33,25 +33,25 @@ if TYPE_CHECKING:
 FORMAT = 1  # of the card; a file with a higher one comes from a newer tinct
 METADATA_KEY = "tinct"
 MODELS = Path(__file__).parent.parent / "models"
-OUTPUTS = {"bins": "logits", "regression": "chroma", "rgb": "rgb"}  # what each task's graph gives
+OUTPUTS = {"bins": "logits", "regression": "chroma", "rgb": "rgb"}  # name of the graph's output for each task
 OUTPUT_CHANNELS = {"regression": 2, "rgb": 3}  # for `bins` there are as many as bins
 
 
 @dataclass(frozen=True, kw_only=True)
 class BaseCard:
-    """What any model file of tinct's says about itself.
+    """The values that every model file of tinct's has.
 
     Attributes:
         name: the model's own name.
         network: the architecture's name.
-        options: that architecture's options.
+        options: of the architecture.
         task: what it is for.
-        temperature: what logits are divided by, above 0.
+        temperature: divides the logits, above 0.
         data: what it was trained on.
         training: how it was trained.
-        metrics: how good it was on what.
-        licence: under which terms the weights may be used.
-        description: one sentence for a person.
+        metrics: its results, and on which data.
+        licence: of the weights.
+        description: one sentence for users.
         tinct: the version that wrote the file.
         created: ISO date.
         format: version of the card's format.
@@ -80,10 +80,10 @@ class BaseCard:
 
         Args:
             text: the JSON.
-            source: where it comes from, for the messages.
+            source: where it comes from, for messages.
 
         Returns:
-            The card, its values checked; keys this version does not know are ignored.
+            The card, its values checked; keys that this version does not know are ignored.
 
         Raises:
             ModelError: the card is damaged, lacks a value, is for another task, or comes from a newer tinct.
@@ -91,9 +91,9 @@ class BaseCard:
         try:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ModelError(f"{source}: the card is no JSON ({error}); {cls.again}") from error
+            raise ModelError(f"{source}: the card is not valid JSON ({error}); {cls.again}") from error
         if not isinstance(values, dict) or type(values.get("format")) is not int:
-            raise ModelError(f"{source}: the card says no format; {cls.again}")
+            raise ModelError(f"{source}: the card has no format; {cls.again}")
         if values["format"] > FORMAT:
             raise ModelError(
                 f"{source}: the model was written by a newer tinct ({values.get('tinct', 'unknown')}, format "
@@ -124,12 +124,12 @@ class BaseCard:
 
     @property
     def inner_outputs(self) -> tuple[str, ...]:
-        """The names of the graph's other outputs."""
+        """The names of the graph's inner features."""
         return ()
 
     @classmethod
     def wrong_task(cls, task: object) -> str:
-        """Return why a card of this task is not one of these; empty if it is."""
+        """Return why a card of this task is not of this class; empty if it is."""
         raise NotImplementedError
 
     def check(self) -> None:
@@ -143,21 +143,21 @@ class BaseCard:
 
 @dataclass(frozen=True, kw_only=True)
 class Card(BaseCard):
-    """What the file of a model that colorizes says about itself, besides what every card says.
+    """The card of a model that colorizes: the values of every card, and its own.
 
     Attributes:
         network: the architecture's name in the registry of networks.
         task: `bins` (logits over colour bins), `regression` (chroma itself) or `rgb` (the whole picture).
         space: `yuv` or `lab`.
-        bins: the colour bins as `ColorBins.to_card` gives them; None for other tasks.
-        output_stride: how many input pixels one output pixel stands for along each axis: 1, 2 or 4.
+        bins: the colour bins as `ColorBins.to_card` returns them; None for other tasks.
+        output_stride: input pixels for each output pixel, along each axis: 1, 2 or 4.
         multiple: height and width of the graph's input are multiples of this.
         working_size: a picture is scaled so that sqrt(height * width) is this, in pixels; never enlarged.
         temperature: the default temperature of decoding, above 0.
         caution: the default caution of decoding, 0..4; see `tinct.color.decoding.annealed_mean`.
-        calibration: what the logits are divided by to make probabilities that hold, above 0; 1 leaves them as they are.
-        features: names of the graph's outputs that tell things apart, with how many input pixels one of theirs stands
-            for along each axis; files from before there were any have none.
+        calibration: divides the logits to make calibrated probabilities, above 0; 1 changes nothing.
+        features: names of the graph's inner features, by which things can be told apart, with their strides; older
+            files have none.
         views: the default number of views of a photograph that are averaged, 1, 2 or 4; see
             `tinct.coloring.photo.prediction`.
     """
@@ -184,7 +184,7 @@ class Card(BaseCard):
         return tuple(self.features)
 
     def color_bins(self) -> ColorBins | None:
-        """Return the colour bins, None for other tasks.
+        """Return the colour bins; None for other tasks.
 
         Raises:
             ModelError: the card's bins are damaged.
@@ -210,7 +210,7 @@ class Card(BaseCard):
         if self.working_size < 1:
             raise ModelError(f"working_size {self.working_size} is out of range")
         if self.views not in VIEWS:
-            raise ModelError(f"views {self.views} is none of {VIEWS}")
+            raise ModelError(f"views {self.views} is not one of {VIEWS}")
         if not (self.calibration > 0 and math.isfinite(self.calibration)):
             raise ModelError(f"calibration {self.calibration} is out of range")
         if any(stride < 1 or self.multiple % stride for stride in self.features.values()):
@@ -247,24 +247,24 @@ def read_card(model: str | Path) -> Card:
     """Read the card of a model that comes with tinct, by its name, or of a model file.
 
     Raises:
-        ModelError: no such model, a damaged file, no ONNX, no tinct card in it, or one from a newer tinct.
+        ModelError: there is no such model, or the file is damaged, not ONNX, without a card, or from a newer tinct.
     """
     path = find_model(model)
     return card_of(open_graph(path, optimize=False), path, kind=Card)
 
 
 def rewrite_card(model: str | Path, card: Card, out: str | Path, *, overwrite: bool = False) -> None:
-    """Write a model file with another card: the same graph, byte for byte the same weights.
+    """Write a model file with another card; graph and weights stay exactly the same.
 
     Args:
         model: the name of a model that comes with tinct, or a model file.
-        card: the card it is to have.
+        card: the new card.
         out: the file to write, ending in `.onnx`.
-        overwrite: replace a file that is there already.
+        overwrite: replace an existing file.
 
     Raises:
         ModelError: the model is damaged.
-        OutputError: the file is there already, or cannot be written; nothing is left behind.
+        OutputError: the file exists already, or cannot be written; nothing is left behind.
         SettingError: it does not end in `.onnx`.
         MissingExtraError: the package `onnx` is not installed.
     """
@@ -274,7 +274,7 @@ def rewrite_card(model: str | Path, card: Card, out: str | Path, *, overwrite: b
         import onnx
     except ImportError as error:
         raise MissingExtraError("learn", "writing a model file") from error
-    open_graph(source, optimize=False)  # says what is wrong with a damaged file
+    open_graph(source, optimize=False)  # its message is clearer if the file is damaged
     graph = onnx.load(source, load_external_data=False)
     onnx.helper.set_model_props(
         graph, {entry.key: entry.value for entry in graph.metadata_props} | {METADATA_KEY: card.to_json()}
@@ -289,10 +289,10 @@ def check_model_target(target: Path, *, overwrite: bool) -> None:
 
     Raises:
         SettingError: it does not end in `.onnx`.
-        OutputError: it is there already, or its folder is not or cannot be written to.
+        OutputError: it exists already, or its folder does not exist or cannot be written to.
     """
     if target.suffix.lower() != ".onnx":
-        raise SettingError(f"{target}: a model file ends in .onnx")
+        raise SettingError(f"{target}: a model file ends in .onnx; name it so")
     check_target(target, overwrite=overwrite)
     check_place(target)
 
@@ -302,27 +302,26 @@ def open_graph(path: Path, *, optimize: bool = True, threads: int | None = None)
 
     Args:
         path: the file.
-        optimize: prepare the graph for running; without it the file is opened faster, to be looked at only.
-        threads: how many threads one run uses; as many as there are cores without it.
+        optimize: prepare the graph for running; without it opening is faster, enough to read the card.
+        threads: how many threads one run uses; default: one for each core.
 
     Raises:
-        ModelError: the file cannot be read, is no ONNX graph, or has what `check_file` refuses.
+        ModelError: the file cannot be read, is not an ONNX graph, or has what `check_file` refuses.
     """
     import onnxruntime
 
     check_file(path)
-
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # errors are raised as well; on the screen they would be said twice
+    options.log_severity_level = 4  # fatal: other errors are raised as well, and would be printed twice
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
-    # Threads that wait would keep cores busy by looking for work, of which tinct's other threads have enough.
+    # Waiting threads would keep cores busy by polling, which tinct's other threads can use.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
         options.intra_op_num_threads = threads
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own classes have no public base but this
+    except Exception as error:  # ONNX Runtime's own errors have no other public base class
         if path.stat().st_size == 0:
             raise ModelError(f"{path}: the model file is empty; copy or export it again") from error
         reason = " ".join(str(error).split())[:200]
@@ -332,34 +331,32 @@ def open_graph(path: Path, *, optimize: bool = True, threads: int | None = None)
 def run_graph(
     graph: onnxruntime.InferenceSession, values: FloatArray, *, path: Path, outputs: Sequence[str] | None = None
 ) -> list[FloatArray]:
-    """Run an opened graph of one input on a batch; of its outputs the named ones are computed, all without names.
+    """Run an opened graph of one input on a batch and return the named outputs; default: all.
 
     Raises:
-        ModelError: the graph failed on it.
+        ModelError: the graph failed.
     """
     try:
         result: list[FloatArray] = graph.run(outputs, {graph.get_inputs()[0].name: values})
-    except Exception as error:  # ONNX Runtime's own classes have no public base but this
+    except Exception as error:  # ONNX Runtime's own errors have no other public base class
         reason = " ".join(str(error).split())
         raise ModelError(f"{path}: the network failed on an input of shape {values.shape}: {reason}") from error
     return result
 
 
 def check_finite(values: FloatArray, path: Path) -> None:
-    """Check that a network gave numbers.
+    """Check that a network's outputs are finite.
 
     Raises:
-        DivergedError: it gave infinities or no numbers.
+        DivergedError: they are not.
     """
     if not np.isfinite(values).all():
-        raise DivergedError(
-            f"{path}: the network gives no finite numbers, as after a training that diverged; train it again with a "
-            "lower  --lr"
-        )
+        message = "the network's outputs are not finite: its training diverged; train it again with a lower  --lr"
+        raise DivergedError(f"{path}: {message}")
 
 
 def card_of(graph: onnxruntime.InferenceSession, path: Path, *, kind: type[AnyCard]) -> AnyCard:
-    """Read the card in an opened graph; the rest as `checked_card`."""
+    """Read the card in an opened graph; errors are those of `checked_card`."""
     return checked_card(
         graph.get_modelmeta().custom_metadata_map.get(METADATA_KEY),
         inputs=[item.name for item in graph.get_inputs()],
@@ -372,29 +369,29 @@ def card_of(graph: onnxruntime.InferenceSession, path: Path, *, kind: type[AnyCa
 def checked_card(
     text: str | None, *, inputs: list[str], outputs: list[str], path: Path, kind: type[AnyCard]
 ) -> AnyCard:
-    """Read the card that was found in a graph, and check that the graph is what it says.
+    """Read a graph's card, and check that the graph has the inputs and outputs that it names.
 
     Args:
-        text: the card's JSON; None where there was none.
+        text: the card's JSON; None if there was none.
         inputs: names of the graph's inputs.
         outputs: names of its outputs.
         path: the file, for messages.
         kind: the card's class.
 
     Raises:
-        ModelError: there is no card, or a damaged or too new one, or the graph is not what the card says.
+        ModelError: there is no card, it is damaged or too new, or the graph does not match it.
     """
     if text is None:
         raise ModelError(
             f"{path}: an ONNX model, but not one of tinct's: it has no card; write it with  {kind.written_by}"
         )
     card = kind.from_json(text, source=str(path))
-    taken, given = card.inputs, card.graph_names[1]
-    if inputs != taken or given not in outputs:
+    taken, returned = card.inputs, card.graph_names[1]
+    if inputs != taken or returned not in outputs:
         raise ModelError(
-            f"{path}: the graph takes {inputs} and gives {outputs}, where its card promises {', '.join(taken)} in and "
-            f"{given} out; {kind.again}"
+            f"{path}: the graph takes {inputs} and returns {outputs}, but its card promises {', '.join(taken)} in and "
+            f"{returned} out; {kind.again}"
         )
-    if lost := set(card.inner_outputs) - set(outputs):
-        raise ModelError(f"{path}: the graph does not give {', '.join(sorted(lost))} of its card; {kind.again}")
+    if missing := set(card.inner_outputs) - set(outputs):
+        raise ModelError(f"{path}: the graph does not return {', '.join(sorted(missing))} of its card; {kind.again}")
     return card

@@ -1,7 +1,7 @@
-"""Look through a model file before anything loads it: it may hold arithmetic and numbers, and nothing else.
+"""Checking a model file before any runtime loads it: it may hold arithmetic and numbers, and nothing else.
 
-ONNX lets a file name other files for its weights, operators of libraries of their own, and tensors of any size that it
-does not hold. None of that is in what tinct writes, and a file that has it is refused unread by any runtime.
+ONNX allows weights in other files, operators of custom libraries, and declared tensors of any size without data. tinct
+writes none of that, and refuses files that have it.
 
 Source: onnx.proto of ONNX 1.19, and the encoding of Protocol Buffers.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from tinct.errors import ModelError
 
 Piece = memoryview | int
-# Operators of ONNX itself, and those that ONNX Runtime's own optimizer and quantizer write.
+# Operators of ONNX itself, and those that ONNX Runtime's optimizer and quantizer write.
 _DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}
 _MOST_NESTED = 16  # graphs within graphs
 # Numbers of fields, by message.
@@ -29,26 +29,27 @@ _DIMS, _DATA, _EXTERNAL, _LOCATION = 1, (4, 5, 6, 7, 9, 10, 11), 13, 14  # of a 
 
 
 def check_file(path: Path) -> None:
-    """Check that a file is an ONNX model that stands for itself.
+    """Check that a file is a self-contained ONNX model.
 
     Raises:
-        ModelError: it is none, cut short, names other files or operators of its own, or tensors larger than itself.
+        ModelError: it is not one or is cut short, or it has what tinct refuses: other files, custom operators, tensors
+            larger than their data, or deeply nested graphs.
     """
     try:
         with path.open("rb") as file:
             if not file.seek(0, 2):
-                return  # an empty file's error is the runtime's
-            # Only what is looked at is read; weights are passed over.
+                return  # the runtime reports empty files itself
+            # Mapped, so that the weights, which are skipped, are never read.
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 _check(content)
-    except _FoundError as found:
-        raise ModelError(f"{path}: {found}; such a file is not opened; take one that `tinct export` wrote") from found
+    except _ForbiddenError as error:
+        raise ModelError(f"{path}: {error}; such files are refused; use one that `tinct export` wrote") from error
     except (ValueError, OSError) as error:
         raise ModelError(f"{path}: not an ONNX model, or a damaged one ({error}); copy or export it again") from error
 
 
 def metadata_of(path: Path, key: str) -> str | None:
-    """Return an entry of a checked file's metadata, without opening it in a runtime; None where there is none."""
+    """Return an entry of a checked file's metadata without opening it in a runtime; None if there is no such entry."""
     with (
         path.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
@@ -62,16 +63,16 @@ def metadata_of(path: Path, key: str) -> str | None:
     return None
 
 
-class _FoundError(Exception):
-    """What a model file has and must not have."""
+class _ForbiddenError(Exception):
+    """The model file has something that it must not have."""
 
 
 def _check(content: mmap.mmap) -> None:
     with memoryview(content) as whole:
-        # Nothing may be left of the views when the file is closed, not even in an error's frames.
+        # No view may be left when the file is closed, not even in an error's traceback.
         try:
             _check_model(whole)
-        except (ValueError, _FoundError) as error:
+        except (ValueError, _ForbiddenError) as error:
             raise error.with_traceback(None) from None
 
 
@@ -98,7 +99,7 @@ def _check_model(model: memoryview) -> None:
 
 def _check_graph(graph: memoryview, known: set[str], depth: int) -> None:
     if depth > _MOST_NESTED:
-        raise _FoundError(f"it has graphs within graphs more than {_MOST_NESTED} deep")
+        raise _ForbiddenError(f"it has graphs within graphs more than {_MOST_NESTED} deep")
     for number, value in _fields(graph):
         if number == _NODE:
             _check_node(_message(value), known, depth)
@@ -128,13 +129,13 @@ def _check_attribute(attribute: memoryview, known: set[str], depth: int) -> None
 
 def _check_sparse(tensor: memoryview) -> None:
     for number, value in _fields(tensor):
-        if number in (1, 2):  # its values and their places
+        if number in (1, 2):  # its values and their indices
             _check_tensor(_message(value))
 
 
 def _check_domain(domain: str, known: set[str]) -> None:
     if domain not in known:
-        raise _FoundError(f"it uses operators of a library of its own ('{domain[:60]}')")
+        raise _ForbiddenError(f"it uses operators of a custom library ('{domain[:60]}')")
 
 
 def _check_tensor(tensor: memoryview) -> None:
@@ -142,18 +143,18 @@ def _check_tensor(tensor: memoryview) -> None:
     held = 0
     for number, value in _fields(tensor):
         if number == _EXTERNAL or (number == _LOCATION and value):
-            raise _FoundError("its weights lie in another file")
+            raise _ForbiddenError("its weights lie in another file")
         if number == _DIMS:
             dims += [value] if isinstance(value, int) else _varints(value)
         elif number in _DATA:
-            # An empty text takes the two bytes of its own head; a number of 4 bits takes half a byte.
+            # The 2 allow for empty strings, which take two bytes of header each.
             held += 2 + (8 if isinstance(value, int) else len(value))
-    if any(size >= 1 << 63 for size in dims) or math.prod(dims) > 2 * held:
-        raise _FoundError("it names a tensor larger than what it holds of it")
+    if any(size >= 1 << 63 for size in dims) or math.prod(dims) > 2 * held:  # 4-bit numbers take half a byte each
+        raise _ForbiddenError("it declares a tensor larger than the data stored for it")
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, Piece]]:
-    """Yield number and value of each field: a number, or the bytes of a text, a message or packed numbers."""
+    """Yield number and value of each field: an integer, or the bytes of a string, a message or packed numbers."""
     place, end = 0, len(message)
     while place < end:
         key, place = _varint(message, place)
@@ -167,7 +168,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, Piece]]:
         elif kind in (1, 5):
             length = 8 if kind == 1 else 4
         else:
-            raise ValueError("no field of an ONNX file")
+            raise ValueError("a field of unknown type")
         if place + length > end:
             raise ValueError("cut short")
         yield key >> 3, message[place : place + length]
@@ -195,7 +196,7 @@ def _varints(data: memoryview) -> list[int]:
 
 def _message(value: Piece) -> memoryview:
     if isinstance(value, int):
-        raise ValueError("a field of another kind")
+        raise ValueError("a field of unexpected type")
     return value
 
 

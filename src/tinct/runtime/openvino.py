@@ -1,4 +1,4 @@
-"""OpenVINO, the second way to run a model file: faster where the processor computes in bfloat16 (extra `openvino`)."""
+"""OpenVINO, the second runtime: faster if the processor computes in bfloat16 (extra `openvino`)."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     import openvino
 
 
-# From lumas (N, 1, H, W) and names of outputs to those outputs.
+# Computes the named outputs from lumas (N, 1, H, W).
 Infer = Callable[[FloatArray, Sequence[str]], list[FloatArray]]
 
-# The tag of an ONNX file's first field, the version of its format.
+# Tag of an ONNX file's first field, its format's version.
 _ONNX_BEGINS = b"\x08"
 
 
@@ -38,7 +38,7 @@ def gains() -> bool:
     """Return whether OpenVINO is installed, works, and this processor computes in bfloat16 (AVX-512 BF16 or AMX)."""
     try:
         return installed() and computes_bfloat16()
-    except ImportError:  # installed, but broken
+    except ImportError:  # the installation is broken
         return False
 
 
@@ -49,24 +49,24 @@ def computes_bfloat16() -> bool:
 
 @cache
 def _core() -> openvino.Core:
-    """Return what reads and compiles networks: one for the whole process, since each finds the processor anew."""
+    """Return the one object of the process that reads and compiles networks; each new one examines the processor."""
     core: openvino.Core = _imported().Core()
     return core
 
 
 def _imported() -> Any:
-    """Import OpenVINO without its converter of other formats, which takes longer to import than all the rest.
+    """Import OpenVINO without its converter of other formats, which takes longer to import than everything else.
 
-    Whoever calls `openvino.convert_model` has it imported then.
+    A call of `openvino.convert_model` imports it then.
     """
     modules: dict[str, Any] = sys.modules
     fresh, converter = "openvino" not in modules, "openvino.tools.ovc"
     if fresh:
-        modules.setdefault(converter, None)  # OpenVINO goes on where its converter is not installed
+        modules.setdefault(converter, None)  # OpenVINO works without its converter
     try:
         import openvino
     finally:
-        if fresh and modules.get(converter, ...) is None:  # another thread may have been here
+        if fresh and modules.get(converter, ...) is None:  # another thread may have removed it
             modules.pop(converter, None)
     if not hasattr(openvino, "convert_model"):
         openvino.convert_model = _convert_model
@@ -80,10 +80,10 @@ def _convert_model(*values: Any, **options: Any) -> Any:
 
 
 def open_model(path: Path, *, threads: int | None, cores: int, precision: str | None = None) -> tuple[Card, Infer]:
-    """Open a model file in OpenVINO; return its card, and what runs its graph.
+    """Open a model file in OpenVINO; return its card, and the function that runs its graph.
 
-    Arguments and errors are those of `read_graph` and `open_graph`; a network that was compiled before need not be
-    compiled again (`tinct.runtime.compiled`).
+    Arguments and errors are those of `read_graph` and `open_graph`; `tinct.runtime.compiled` may hold the network
+    compiled.
     """
     core = _checked_core(path)
     settings = _settings(threads=threads, cores=cores, precision=precision)
@@ -92,7 +92,7 @@ def open_model(path: Path, *, threads: int | None, cores: int, precision: str | 
     if compiled is None:
         compiled = _compiled(_read(core, path), path, settings)
         kept.store(compiled)
-    # Opening the file in ONNX Runtime only for its card would cost 30 MB and time.
+    # Opening the file in ONNX Runtime just for its card would cost time and 30 MB.
     card = checked_card(
         metadata_of(path, METADATA_KEY),
         inputs=[item.any_name for item in compiled.inputs],
@@ -108,13 +108,13 @@ def read_graph(path: Path) -> openvino.Model:
 
     Raises:
         MissingExtraError: OpenVINO is not installed.
-        ModelError: the file is damaged or no ONNX graph, OpenVINO cannot use it, or is broken itself.
+        ModelError: the file is damaged or not an ONNX graph, OpenVINO cannot use it, or OpenVINO itself is broken.
     """
     return _read(_checked_core(path), path)
 
 
 def _checked_core(path: Path) -> openvino.Core:
-    """Return OpenVINO, and check that a file may be opened in it; raise as `read_graph`."""
+    """Return OpenVINO after checking that a file may be opened in it; errors are those of `read_graph`."""
     if not installed():
         raise MissingExtraError("openvino", "the runtime openvino")
     try:
@@ -122,7 +122,7 @@ def _checked_core(path: Path) -> openvino.Core:
     except ImportError as error:
         raise ModelError(f"OpenVINO is installed but cannot be loaded ({error}); install it again") from error
     with path.open("rb") as file:
-        # OpenVINO would try its other formats on what is no ONNX file, and complain on stderr about each.
+        # OpenVINO would try its other formats on a file that is not ONNX, and complain about each on stderr.
         if file.read(1) != _ONNX_BEGINS:
             read_card(path)
     check_file(path)
@@ -133,26 +133,26 @@ def _read(core: openvino.Core, path: Path) -> openvino.Model:
     try:
         return core.read_model(str(path))
     except RuntimeError as error:
-        read_card(path)  # says better what is wrong with a file that is no model of tinct's
+        read_card(path)  # its message is clearer if the file is not a model of tinct's
         raise _unusable(path, error) from error
 
 
 def open_graph(
     graph: openvino.Model, path: Path, *, threads: int | None, cores: int, precision: str | None = None
 ) -> Infer:
-    """Make a graph ready to run.
+    """Compile a graph.
 
     Args:
-        graph: what `read_graph` gave.
-        path: where it came from, for messages.
-        threads: how many threads one run uses, all cores without it. Where that leaves cores over, as many runs as fit
-            go at once when several threads ask for them.
+        graph: from `read_graph`.
+        path: of its file, for messages.
+        threads: how many threads one run uses; default: one for each core. With fewer threads than cores, as many runs
+            as fit go on at once if several threads call.
         cores: how many cores there are for all runs together.
-        precision: `bf16` or `f32`; what the processor does best without it.
+        precision: `bf16` or `f32`; default: bf16 if the processor has it.
 
     Returns:
-        A function from the array for the graph's input `luma` and names of outputs to those; several threads may call
-        it at once. Outputs that are not asked for cost nothing: they are computed on the way to the others.
+        A function that takes the input `luma` and names of outputs, and returns these outputs; several threads may call
+        it at once. Leaving outputs out saves nothing: inner ones are computed on the way to the others.
 
     Raises:
         ModelError: OpenVINO cannot use the graph.
@@ -179,18 +179,17 @@ def _compiled(graph: openvino.Model, path: Path, settings: dict[str, Any]) -> op
 
 
 def _infer_of(compiled: openvino.CompiledModel, path: Path, memory: object = None) -> Infer:
-    """Return what runs a network, as `open_graph` does; `memory` lives as long as that."""
-    # The first look at a tensor's values sets something up in OpenVINO's binding; two threads at once would wait there
-    # for each other for ever.
+    """Return the function that runs a network, see `open_graph`; it keeps `memory` alive."""
+    # The first access to a tensor's values initialises OpenVINO's binding; two threads at once would deadlock there.
     _ = _imported().Tensor(np.zeros(1, dtype=np.float32)).data
-    requests = threading.local()  # a request runs one thing at a time, so each thread has its own
+    requests = threading.local()  # a request can run only once at a time, so each thread has its own
 
     def infer(lumas: FloatArray, outputs: Sequence[str], _memory: object = memory) -> list[FloatArray]:
         if not hasattr(requests, "own"):
             requests.own = compiled.create_infer_request()
         try:
             results = requests.own.infer({"luma": lumas})
-            # Copies: the request's own memory is written over by its next run.
+            # Copies, since the request's next run overwrites its memory.
             return [np.array(results[name], dtype=np.float32) for name in outputs]
         except RuntimeError as error:
             reason = " ".join(str(error).split())[-200:]

@@ -1,4 +1,4 @@
-"""How good a classifier is: accuracy with its interval, per-class figures, and calibration."""
+"""Measuring a classifier: accuracy with its interval, figures for each class, and calibration."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from tinct.color.decoding import softmax
 from tinct.color.spaces import FloatArray
 
 CONFIDENCE_BINS = 10
-# Temperatures are looked for between exp(-this) and exp(this).
+# Temperatures are sought between exp(-this) and exp(this).
 _LARGEST_LOG = 3.0
 
 
 @dataclass(frozen=True)
 class Bin:
-    """One bin of a reliability table: how sure the model said it was, and how often it was right.
+    """One bin of a reliability table: the model's confidence, and how often it was right.
 
     Attributes:
         low: lower edge of the confidence, 0..1.
         high: upper edge.
-        count: pictures.
-        confidence: mean probability of the class that was named.
-        accuracy: share that was right.
+        count: of the pictures in it.
+        confidence: their mean probability of the predicted class.
+        accuracy: share of them that were classified correctly.
     """
 
     low: float
@@ -38,18 +38,18 @@ class Bin:
 
 @dataclass(frozen=True)
 class Scores:
-    """What was measured on N pictures.
+    """The results on N pictures.
 
     Attributes:
         classes: their names.
-        confusion: (classes, classes) pictures; rows are the truth, columns what was named.
-        accuracy: share of pictures that were right.
+        confusion: (classes, classes) numbers of pictures; rows are the true classes, columns the predicted ones.
+        accuracy: share of pictures that were classified correctly.
         interval: 95 % Wilson interval of the accuracy.
         balanced: mean of the classes' recalls.
-        precision: of each class that was named, share that is right; None where it never was.
-        recall: of each class, share that was found; None where there is none.
-        log_loss: mean of -ln of the probability of the truth.
-        calibration_error: mean distance of confidence and accuracy over the bins, weighed by pictures (ECE).
+        precision: of each class, the share of its predictions that are right; None if it was never predicted.
+        recall: of each class, the share of its pictures that were recognised; None if there are none.
+        log_loss: mean of -ln of the true class's probability.
+        calibration_error: mean difference of confidence and accuracy over the bins, weighted by pictures (ECE).
         reliability: the bins that hold pictures.
     """
 
@@ -83,12 +83,12 @@ def score(probabilities: FloatArray, labels: NDArray[np.intp], classes: tuple[st
 
     Args:
         probabilities: (N, classes), N at least 1.
-        labels: (N,) the truth.
+        labels: (N,) the true classes.
         classes: their names.
     """
     count = len(classes)
-    named = probabilities.argmax(axis=1)
-    confusion = np.bincount(labels * count + named, minlength=count * count).reshape(count, count)
+    predicted = probabilities.argmax(axis=1)
+    confusion = np.bincount(labels * count + predicted, minlength=count * count).reshape(count, count)
     right = int(np.trace(confusion))
     bins = reliability(probabilities, labels)
     truth = np.maximum(probabilities[np.arange(len(labels)), labels].astype(np.float64), 1e-12)
@@ -98,7 +98,7 @@ def score(probabilities: FloatArray, labels: NDArray[np.intp], classes: tuple[st
         confusion,
         right / len(labels),
         wilson(right, len(labels)),
-        balanced(named, labels),
+        balanced(predicted, labels),
         _shares(np.diag(confusion), confusion.sum(axis=0)),
         recall,
         float(-np.log(truth).mean()),
@@ -107,12 +107,12 @@ def score(probabilities: FloatArray, labels: NDArray[np.intp], classes: tuple[st
     )
 
 
-def balanced(named: NDArray[np.intp], labels: NDArray[np.intp]) -> float:
-    """Return the mean of the recalls of the classes that are there, from what was named (N,) and the truth (N,).
+def balanced(predicted: NDArray[np.intp], labels: NDArray[np.intp]) -> float:
+    """Return the mean of the classes' recalls, from predicted (N,) and true (N,) classes; absent classes are left out.
 
-    Naming one class for everything is worth 1 / classes by it, however unbalanced they are.
+    Predicting one class for everything gives 1 / classes, however unbalanced they are.
     """
-    return float(np.mean([(named[labels == label] == label).mean() for label in np.unique(labels)]))
+    return float(np.mean([(predicted[labels == label] == label).mean() for label in np.unique(labels)]))
 
 
 def _shares(parts: NDArray[Any], totals: NDArray[Any]) -> tuple[float | None, ...]:
@@ -120,7 +120,7 @@ def _shares(parts: NDArray[Any], totals: NDArray[Any]) -> tuple[float | None, ..
 
 
 def wilson(right: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share: Wilson 1927, which holds for few pictures and for shares near 0 and 1."""
+    """Return the 95 % interval of a share by Wilson 1927, which is valid for few pictures and shares near 0 and 1."""
     z = 1.959963984540054
     share, weight = right / count, z * z / count
     middle = (share + weight / 2) / (1 + weight)
@@ -131,7 +131,7 @@ def wilson(right: int, count: int) -> tuple[float, float]:
 def reliability(
     probabilities: FloatArray, labels: NDArray[np.integer[Any]], *, bins: int = CONFIDENCE_BINS
 ) -> tuple[Bin, ...]:
-    """Compare how sure predictions are with how often they are right, in bins of equal width; empty bins are left out.
+    """Compare confidence with accuracy in bins of equal width; empty bins are left out.
 
     Source: Guo et al. 2017, "On calibration of modern neural networks".
     """
@@ -147,20 +147,20 @@ def reliability(
 
 
 def calibration_error(table: tuple[Bin, ...]) -> float:
-    """Return the mean distance of confidence and accuracy over the bins, weighed by their counts (ECE)."""
+    """Return the mean difference of confidence and accuracy over the bins, weighted by their counts (ECE)."""
     return sum(row.count * abs(row.confidence - row.accuracy) for row in table) / sum(row.count for row in table)
 
 
 def fit_temperature(logits: FloatArray, labels: NDArray[np.intp]) -> float:
-    """Find the temperature at which probabilities are likeliest to be true.
+    """Find the temperature with the least log loss.
 
     Args:
-        logits: (N, classes) of pictures that were not trained on.
-        labels: (N,) the truth.
+        logits: (N, classes) of pictures outside the training set.
+        labels: (N,) the true classes.
 
     Returns:
-        The temperature, 0.05..20. Where every picture is right, as sure as one more picture that is wrong would allow:
-        half a picture's doubt is added, since no number of pictures proves certainty.
+        The temperature, 0.05..20. Half a wrong picture is added to the loss, so that the model never claims certainty
+        even if every picture is right.
 
     Source: Guo et al. 2017, section 4.2.
     """
@@ -170,10 +170,10 @@ def fit_temperature(logits: FloatArray, labels: NDArray[np.intp]) -> float:
 
     def loss(log_temperature: float) -> float:
         shares = softmax(logits, temperature=math.exp(log_temperature)).astype(np.float64)
-        sure = -np.log(np.maximum(shares[rows, labels], 1e-12)).sum()
-        # The half picture: as sure as the median one, and wrong.
-        doubt = -0.5 * math.log(max(1 - float(np.median(shares.max(axis=1))), 1e-12))
-        return float(sure + doubt)
+        measured = -np.log(np.maximum(shares[rows, labels], 1e-12)).sum()
+        # Half a picture that is wrong, with the median confidence.
+        added = -0.5 * math.log(max(1 - float(np.median(shares.max(axis=1))), 1e-12))
+        return float(measured + added)
 
     best = minimize_scalar(loss, bounds=(-_LARGEST_LOG, _LARGEST_LOG), method="bounded")
     return float(math.exp(best.x))

@@ -1,4 +1,4 @@
-"""Running a model file: luma in; logits, chroma or a picture out; for any size."""
+"""Running a model file: from luma of any size to logits, chroma or a picture."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Session:
 
     Attributes:
         path: the model file.
-        card: what the file says about itself.
-        bins: its colour bins; None for a model that gives chroma, or the picture, itself.
-        runtime: what runs it: `onnxruntime` (float32) or `openvino` (bfloat16 where the processor computes in it).
+        card: its card.
+        bins: its colour bins; None if the model's output is chroma or a picture.
+        runtime: `onnxruntime` (float32) or `openvino` (bfloat16 if the processor has it).
     """
 
     def __init__(self, model: str | Path = DEFAULT_MODEL, *, runtime: str = "auto", threads: int | None = None) -> None:
@@ -41,13 +41,13 @@ class Session:
 
         Args:
             model: the name of a model that comes with tinct, or the path of a model file.
-            runtime: `onnxruntime`, `openvino`, or `auto`: OpenVINO where it is installed and the processor computes
-                in bfloat16, which about halves the time; ONNX Runtime otherwise.
-            threads: how many threads one picture uses; as many as there are cores without it.
+            runtime: `onnxruntime`, `openvino`, or `auto`: OpenVINO if it is installed and the processor computes in
+                bfloat16, which about halves the time; otherwise ONNX Runtime.
+            threads: how many threads one picture uses; default: one for each core.
 
         Raises:
             ModelError: there is no such model, or the file cannot be used.
-            SettingError: no such runtime, or fewer than 1 thread.
+            SettingError: there is no such runtime, or `threads` is below 1.
             MissingExtraError: OpenVINO was asked for and is not installed.
         """
         check_running(runtime=runtime, threads=threads)
@@ -68,7 +68,7 @@ class Session:
             luma: (H, W) in 0..1, of any size from 1 x 1.
 
         Returns:
-            (ceil(H / stride), ceil(W / stride), n) float32; the rest, and errors, as `run_batch`.
+            (ceil(H / stride), ceil(W / stride), n) float32; meaning and errors are those of `run_batch`.
         """
         if luma.ndim != 2:
             raise InputError(f"luma must have the shape (H, W), not {luma.shape}")
@@ -76,7 +76,7 @@ class Session:
         return result
 
     def run_batch(self, lumas: NDArray[Any]) -> FloatArray:
-        """Run the network on several pictures of one size, which need not be a multiple of the card's.
+        """Run the network on several pictures of one size, which need not be a multiple of the card's `multiple`.
 
         Args:
             lumas: (N, H, W) in 0..1.
@@ -86,44 +86,44 @@ class Session:
             whole picture's sRGB in 0..1.
 
         Raises:
-            InputError: the array has another form.
-            ModelError: the network failed on it.
-            DivergedError: it gives no finite numbers.
+            InputError: the array has another shape or type.
+            ModelError: the network failed.
+            DivergedError: its outputs are not finite.
         """
         (result,) = self._outputs(lumas, self._answer)
         return self._checked(result)
 
     def features(self, luma: NDArray[Any]) -> dict[str, FloatArray]:
-        """Run the network on one picture for what it sees in it, by which things are told apart.
+        """Run the network on one picture for its inner features, by which things can be told apart.
 
         Args:
             luma: (H, W) in 0..1, of any size from 1 x 1.
 
         Returns:
-            Of each name in the card's `features`, (ceil(H / stride), ceil(W / stride), n) float32; nothing from files
-            that have none. Errors are those of `run_batch`.
+            For each name in the card's `features`, (ceil(H / stride), ceil(W / stride), n) float32. Errors are those of
+            `run_batch`.
         """
         return self._of_one(luma, self.card.features)
 
     def run_with_features(self, luma: NDArray[Any]) -> tuple[FloatArray, dict[str, FloatArray]]:
-        """Return what `run` and `features` give for one picture, by running the network once."""
-        found = self._of_one(luma, {**self._answer, **self.card.features})
-        return self._checked(found.pop(next(iter(self._answer)))), found
+        """Return the results of `run` and `features` for one picture, from one run of the network."""
+        outputs = self._of_one(luma, {**self._answer, **self.card.features})
+        return self._checked(outputs.pop(next(iter(self._answer)))), outputs
 
     @cached_property
     def things(self) -> ThingModel | None:
-        """The network that tells things apart by what this model sees; None where it sees otherwise, or nothing."""
+        """The network that tells things apart by this model's features; None if they do not suit it."""
         if not self.card.features:
             return None
         return shipped() if shipped().fits(self.features) else None
 
     @property
     def _answer(self) -> dict[str, int]:
-        """The name of the answer among the outputs, and its stride."""
+        """The name of the main output, and its stride."""
         return {OUTPUTS[self.card.task]: self.card.output_stride}
 
     def _checked(self, answer: FloatArray) -> FloatArray:
-        """Return an answer (..., n) if it has the channels that the card promises."""
+        """Return the main output (..., n), checked to have as many channels as the card says."""
         expected = self.bins.count if self.bins is not None else OUTPUT_CHANNELS[self.card.task]
         if answer.shape[-1] != expected:
             raise ModelError(f"{self.path}: the graph gives {answer.shape}, its card promises {expected} channels")
@@ -136,9 +136,9 @@ class Session:
         return {name: values[0] for name, values in zip(strides, self._outputs(luma[None], strides), strict=True)}
 
     def _outputs(self, lumas: NDArray[Any], strides: dict[str, int]) -> list[FloatArray]:
-        """Return the named outputs, (N, h, w, n) each, cropped to the pictures by how much smaller each is."""
+        """Return the named outputs, each (N, h, w, n), without what belongs to the padding."""
         if lumas.ndim != 3 or 0 in lumas.shape:
-            raise InputError(f"lumas must have the shape (N, H, W) and hold something, not {lumas.shape}")
+            raise InputError(f"lumas must be a non-empty array of shape (N, H, W), not {lumas.shape}")
         if not np.issubdtype(lumas.dtype, np.floating):
             raise InputError(f"luma must be floats in 0..1, not {lumas.dtype}")
         if not strides:
@@ -148,7 +148,7 @@ class Session:
         cropped = []
         for result, (name, stride) in zip(results, strides.items(), strict=True):
             if result.ndim != 4:
-                raise ModelError(f"{self.path}: the graph gives {name} of the shape {result.shape}, not (N, n, h, w)")
+                raise ModelError(f"{self.path}: the graph's {name} has the shape {result.shape}, not (N, n, h, w)")
             check_finite(result, self.path)
             inside = result[:, :, : -(-height // stride), : -(-width // stride)]
             cropped.append(np.ascontiguousarray(np.moveaxis(inside, 1, -1), dtype=np.float32))
@@ -156,9 +156,9 @@ class Session:
 
 
 def padded(lumas: FloatArray, multiple: int) -> FloatArray:
-    """Continue (N, H, W) below and to the right until height and width are multiples of `multiple`.
+    """Pad (N, H, W) below and at the right until height and width are multiples of `multiple`.
 
-    What is added is a reflection, or the last row or column where a side is too small to be reflected.
+    The padding is a reflection; if a side is too short for that, its last row or column is repeated.
     """
     for axis in (1, 2):
         size = lumas.shape[axis]
@@ -171,5 +171,5 @@ def padded(lumas: FloatArray, multiple: int) -> FloatArray:
 
 
 def best_runtime() -> str:
-    """Return what `auto` means here: OpenVINO where it is installed and computes in bfloat16, else ONNX Runtime."""
+    """Return the runtime that `auto` chooses: OpenVINO if it is installed and has bfloat16, else ONNX Runtime."""
     return "openvino" if openvino.gains() else "onnxruntime"

@@ -1,8 +1,8 @@
-"""A small network that tells where the thing at a click ends, from what a model that colorizes sees in the picture.
+"""A small network that tells where the thing at a click ends, from the features of a model that colorizes.
 
-The graph takes `luma` (1, 1, H, W) float32 in 0..1, height and width multiples of 32; the features (1, c, H / s, W / s)
-that the other model gives of it; and `distance` (K, 1, H / 4, W / 4) to the nearest point of each of K hints, in pixels
-of that size. It gives `odds` (K, 1, H / 4, W / 4): log odds that a pixel belongs to the thing at the hint.
+The graph takes `luma` (1, 1, H, W) float32 in 0..1, height and width multiples of 32; the other model's features
+(1, c, H / s, W / s) of it; and `distance` (K, 1, H / 4, W / 4) to the nearest point of each of K hints, in pixels of
+that size. It returns `odds` (K, 1, H / 4, W / 4): log odds that a pixel belongs to the thing at the hint.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from tinct.runtime.modelfile import MODELS, BaseCard, card_of, check_finite, ope
 
 TASK = "thing"
 LUMA, DISTANCE, ODDS = "luma", "distance", "odds"
-# What it takes of the other model, from fine to coarse.
+# The other model's outputs that it takes, from fine to coarse.
 FEATURES = ("features_8", "features_16", "features_32")
-# Height and width of what it looks at are multiples of this.
+# Height and width of its input are multiples of this.
 MULTIPLE = 32
 # The file that comes with tinct.
 SHIPPED = MODELS / "hints" / "things.onnx"
-# A model sees as the one did that the file was trained with, if what both see in the same pattern is as like as this.
+# A model's features suit the file if, for each output, their means over `pattern` correlate with those of the model
+# that it was trained with by more than this.
 _LIKE = 0.8
-_PATTERN = 64
-# A stroke's points beyond these are left out.
+_PATTERN = 64  # pixels, the pattern's edge
+# A stroke with more points is reduced to this many, evenly spaced.
 _MOST_POINTS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class ThingCard(BaseCard):
-    """What such a file says about itself, besides what every card says.
+    """The card of such a file: the values of every card, and its own.
 
     Attributes:
         size: a picture is scaled so that sqrt(height * width) is about this, in pixels; never enlarged.
-        certain: log odds from which a pixel counts as the thing's by half.
-        sight: what the model that it was trained with sees in `pattern`: the means over its halves and quarters, by the
-            name of the features.
+        certain: log odds of the graph at which a pixel is as likely the thing's as not.
+        sight: the means over `pattern` of the features of the model that it was trained with, by their names.
         task: always `thing`.
     """
 
@@ -67,7 +67,7 @@ class ThingCard(BaseCard):
 
     @classmethod
     def wrong_task(cls, task: object) -> str:
-        return "" if task == TASK else "no model that tells things apart"
+        return "" if task == TASK else "not a model that tells things apart"
 
     def check(self) -> None:
         if self.size < MULTIPLE or not np.isfinite(self.certain) or set(self.sight) != set(FEATURES):
@@ -75,11 +75,11 @@ class ThingCard(BaseCard):
 
 
 class ThingModel:
-    """Such a file, opened. Several threads may use one at once.
+    """Such a file, opened. Several threads may use it at once.
 
     Attributes:
         path: the file.
-        card: what it says about itself.
+        card: its card.
     """
 
     def __init__(self, path: Path = SHIPPED) -> None:
@@ -93,31 +93,31 @@ class ThingModel:
         self.card = card_of(self._graph, path, kind=ThingCard)
 
     def fits(self, see: Callable[[FloatArray], Mapping[str, FloatArray]]) -> bool:
-        """Check whether a model sees as the one did that this was trained with.
+        """Return whether a model's features suit this network, as those of the model that it was trained with.
 
         Args:
             see: returns the model's features (h, w, c) of luma, by name.
         """
-        seen = see(pattern())
-        return set(FEATURES) <= set(seen) and all(
-            _alike(values, self.card.sight[name]) for name, values in sight(seen).items()
+        features = see(pattern())
+        return set(FEATURES) <= set(features) and all(
+            _alike(values, self.card.sight[name]) for name, values in sight(features).items()
         )
 
     def seen_at(self, luma: NDArray[Any]) -> FloatArray:
-        """Return luma (H, W) at the size at which things are sought."""
+        """Return luma (H, W) resized for the network."""
         return resized(np.ascontiguousarray(luma, dtype=np.float32), seen_shape(*luma.shape, size=self.card.size))
 
     def odds(self, luma: FloatArray, features: Mapping[str, FloatArray], places: NDArray[Any]) -> FloatArray:
-        """Return the log odds that pixels belong to the thing at a hint, 0 where they do by half, (h / 4, w / 4).
+        """Return the log odds (h / 4, w / 4) that pixels belong to the thing at a hint; at 0 either is as likely.
 
         Args:
-            luma: (h, w) as `seen_at` gives it.
+            luma: (h, w) as `seen_at` returns it.
             features: (h / s, w / s, c) of that luma, by name.
             places: (n, 2) rows and columns of the hint's points in 0..1 of the picture, at least one.
 
         Raises:
             ModelError: the features are not those of this luma.
-            DivergedError: the file gives no finite numbers.
+            DivergedError: the network's outputs are not finite.
         """
         given = {LUMA: luma[None, None], DISTANCE: distance(places, luma.shape)[None, None]}
         given |= {name: np.ascontiguousarray(np.moveaxis(features[name], -1, 0))[None] for name in FEATURES}
@@ -132,7 +132,7 @@ class ThingModel:
 
 
 def seen_shape(height: int, width: int, *, size: int) -> tuple[int, int]:
-    """Return height and width, multiples of 32, at which things are sought in a picture.
+    """Return the height and width, multiples of 32, to which a picture is resized for the network.
 
     >>> seen_shape(2000, 3000, size=224)
     (192, 288)
@@ -142,11 +142,11 @@ def seen_shape(height: int, width: int, *, size: int) -> tuple[int, int]:
 
 
 def distance(places: NDArray[Any], shape: tuple[int, ...]) -> FloatArray:
-    """Measure how far pixels lie from the nearest of some places, (h / 4, w / 4), in pixels of that size.
+    """Compute each pixel's distance (h / 4, w / 4) from the nearest of several places, in pixels of that size.
 
     Args:
         places: (n, 2) rows and columns in 0..1 of the picture, at least one.
-        shape: (h, w) of what the network looks at.
+        shape: (h, w) of the network's luma.
     """
     height, width = shape[0] // 4, shape[1] // 4
     few = places[np.linspace(0, len(places) - 1, min(_MOST_POINTS, len(places))).round().astype(np.intp)]
@@ -157,7 +157,7 @@ def distance(places: NDArray[Any], shape: tuple[int, ...]) -> FloatArray:
 
 
 def pattern() -> FloatArray:
-    """Return luma (h, w) in 0..1 in which every model sees something: rings, stripes and a square."""
+    """Return luma (h, w) in 0..1 with something for every feature: rings, stripes and a square."""
     down, across = np.mgrid[:_PATTERN, :_PATTERN].astype(np.float32)
     rings = 0.5 + 0.4 * np.sin(np.hypot(down - 20, across - 20) / 2)
     rings[36:60, 30:56] = 0.15
@@ -166,7 +166,7 @@ def pattern() -> FloatArray:
 
 
 def sight(features: Mapping[str, NDArray[Any]]) -> dict[str, list[float]]:
-    """Return what a model sees in `pattern` in few numbers: the mean of each of the features over the picture."""
+    """Return the mean of each channel of a model's features (h, w, c) of `pattern`, by their names."""
     return {name: [round(float(value), 3) for value in features[name].mean(axis=(0, 1))] for name in FEATURES}
 
 
