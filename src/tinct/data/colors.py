@@ -1,4 +1,4 @@
-"""The colours of a whole dataset: colour bins for them, a palette, and how well a set of bins stands for them."""
+"""The colours of a whole dataset: colour bins, a palette, and how well a set of bins represents them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tinct.data.pictures import find_pictures, read_pictures
 from tinct.errors import ModelError
 from tinct.runtime.modelfile import read_card
 
-OWN = "its own"  # the bins that are made of the data themselves
+OWN = "its own"  # name of the bins that are made from the data themselves
 PALETTE = 10
-_LEVELS = 16  # of each channel, in the counts that the palette is made of
-_ROUNDS = 30
-RARE = 1e-4  # a bin with less than this share of the pixels is hardly ever seen
-FAR = 1.5  # grid cells; a colour farther than this from its bin's centre is not what the bin stands for
+_LEVELS = 16  # of each channel, in the counts from which the palette is made
+_ROUNDS = 30  # of k-means
+RARE = 1e-4  # a bin with less than this share of the pixels is rare
+FAR = 1.5  # grid cells; a colour farther than this from its bin's centre is badly represented by the bin
 
 
 def learn_bins(
@@ -45,12 +45,12 @@ def learn_bins(
         grid: cells along each chroma axis, at least 2.
         bins: how many cells to keep.
         rebalance: lambda of the weights, 0..1.
-        limit: take this number of pictures, chosen at random; all without it.
-        seed: decides the choice.
+        limit: take this number of pictures, chosen at random; default: all.
+        seed: of the choice.
         progress: called with (done, total) after each picture.
 
     Returns:
-        The bins, and (picture, reason) of those that could not be read.
+        The bins, and (picture, reason) for each one that could not be read.
 
     Raises:
         SettingError: an option is out of range.
@@ -78,12 +78,12 @@ def bins_of_model(model: str | Path) -> ColorBins:
     """
     bins = read_card(model).color_bins()
     if bins is None:
-        raise ModelError(f"{model}: predicts chroma itself (regression) and has no colour bins; give one that has")
+        raise ModelError(f"{model}: predicts chroma itself (regression) and has no colour bins; give one that has some")
     return bins
 
 
 class ColorCounts:
-    """Counts and sums of sRGB colours, 16 levels a channel; a few hundred KB however many pictures are added."""
+    """Counts and sums of sRGB colours in 16 levels of each channel; a few hundred KB for any number of pictures."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -91,7 +91,7 @@ class ColorCounts:
         self.sums: NDArray[np.float64] = np.zeros((_LEVELS**3, 3))
 
     def add(self, rgb: NDArray[np.uint8]) -> None:
-        """Count a picture (H, W, 3), all pictures alike whatever their size."""
+        """Count a picture (H, W, 3); pictures of any size have the same weight."""
         pixels = rgb.reshape(-1, 3)
         level = (pixels // (256 // _LEVELS)).astype(np.int64)
         cells = (level[:, 0] * _LEVELS + level[:, 1]) * _LEVELS + level[:, 2]
@@ -101,10 +101,10 @@ class ColorCounts:
             self.sums[:, channel] += np.bincount(cells, weights=pixels[:, channel], minlength=size) / len(pixels)
 
     def palette(self, count: int = PALETTE) -> list[tuple[str, float]]:
-        """Return the colours that stand best for all, by k-means in CIE Lab.
+        """Return the colours that best represent all, by k-means in CIE Lab.
 
         Args:
-            count: how many, fewer where there are fewer.
+            count: how many; fewer if there are not so many different ones.
 
         Returns:
             (`#rrggbb`, share of the pixels), the commonest first.
@@ -126,14 +126,14 @@ class ColorCounts:
         palette = []
         for index in np.argsort(-totals, kind="stable"):
             if totals[index] > 0:
-                mine = nearest == index
-                mean = (colors[mine] * weights[mine, None]).sum(axis=0) / totals[index]
+                inside = nearest == index
+                mean = (colors[inside] * weights[inside, None]).sum(axis=0) / totals[index]
                 palette.append((_hex(mean), float(totals[index] / weights.sum())))
         return palette
 
 
 def _spread_out(places: NDArray[np.float64], weights: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Begin with the commonest colour, then each time with the one that is common and far from those taken."""
+    """Choose the commonest colour, and then repeatedly one that is common and far from those chosen."""
     taken = [int(weights.argmax())]
     squared = ((places - places[taken[0]]) ** 2).sum(axis=-1)
     while len(taken) < min(count, len(places)):
@@ -144,19 +144,19 @@ def _spread_out(places: NDArray[np.float64], weights: NDArray[np.float64], count
 
 @dataclass(frozen=True)
 class BinsCoverage:
-    """How the colours of one split lie in a set of bins.
+    """How well a set of bins represents the colours of one split.
 
     Attributes:
-        bins: whose they are: the dataset's own, or a model's name.
-        split: the pictures counted.
+        bins: `OWN`, or the name of the model that has these bins.
+        split: whose pictures were counted.
         count: how many bins there are.
         space: `yuv` or `lab`.
         colors: each bin's colour at middle luma, as `#rrggbb`.
         shares: each bin's share of the pixels.
-        rare: how many bins have less than `RARE` of them.
-        even: how many bins, all alike frequent, would be as varied: exp of the shares' entropy.
+        rare: how many bins have a smaller share than `RARE`.
+        even: number of equally frequent bins that would be as varied: exp of the shares' entropy.
         far: share of the pixels whose colour lies more than `FAR` grid cells from the centre of its bin.
-        shift: how far the shares are from those that the bins were made with, 0 (the same) to 1 (nothing in common).
+        shift: distance between the shares and those that the bins were made with, 0 (equal) to 1 (nothing in common).
     """
 
     bins: str
@@ -172,7 +172,14 @@ class BinsCoverage:
 
 
 def cover(bins: ColorBins, histogram: ColorHistogram, *, name: str, split: str) -> BinsCoverage:
-    """Compute how the colours of a split lie in the colour bins called `name`, of the histogram's space and grid."""
+    """Compute how well bins, of the same space and grid as the histogram, represent the colours of a split.
+
+    Args:
+        bins: the colour bins.
+        histogram: of the split's pictures.
+        name: of the bins.
+        split: name of the split.
+    """
     lookup = bins.lookup.reshape(-1)
     counts = histogram.counts
     shares = np.bincount(lookup, weights=counts, minlength=bins.count) / counts.sum()

@@ -1,6 +1,6 @@
-"""The same photograph twice: exact copies, look-alikes and mirrored ones, within a split and across splits.
+"""Finding photographs that occur twice: exact, near and mirrored copies, within a split and across splits.
 
-A picture that is in training and in validation makes every figure of the validation too good: that is a leak.
+A picture that is both in training and in validation is a leak: it makes every score of the validation too good.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from tinct.parallel import ordered_map
 
 EXACT, NEAR, MIRRORED = KINDS = ("exact", "near", "mirrored")
 LONGEST = 256  # pixels; the size at which pictures are compared
-LOOKALIKE_BITS = 3  # at most, of 64, in which hashes of look-alikes differ
-LOOKALIKE_DIFFERENCE = 6.0  # less than this, of 255, between their lumas on average
-_BANDS = 4  # of 16 bits each: hashes up to 3 bits apart share at least one
+LOOKALIKE_BITS = 3  # most of the 64 bits in which hashes of look-alikes differ
+LOOKALIKE_DIFFERENCE = 6.0  # mean difference of their lumas, of 255, below this
+_BANDS = 4  # of 16 bits each: hashes that differ in up to 3 bits share at least one
 _ONES = np.array([number.bit_count() for number in range(1 << 16)], dtype=np.uint8)
 _AT_ONCE = 1 << 20  # pairs that are compared together
 
 
 class Fingerprint(NamedTuple):
-    """What look-alikes of a picture are found by.
+    """A small description by which look-alikes of a picture are found.
 
     Attributes:
-        hash: 64-bit difference hash: neighbouring pixels of a 9x8 luma compared.
+        hash: 64-bit difference hash, which compares neighbouring pixels of a 9x8 luma.
         luma: 16x16 luma, as 256 bytes.
     """
 
@@ -45,7 +45,7 @@ class Fingerprint(NamedTuple):
 
 
 def fingerprint(rgb: NDArray[np.uint8], *, mirrored: bool = False) -> Fingerprint:
-    """Compute the fingerprint of a picture (H, W, 3), as it is or turned left to right."""
+    """Compute the fingerprint of a picture (H, W, 3), as it is or mirrored left to right."""
     luma = cv2.cvtColor(np.ascontiguousarray(rgb[:, ::-1] if mirrored else rgb), cv2.COLOR_RGB2GRAY)
     tiny = cv2.resize(luma, (9, 8), interpolation=cv2.INTER_AREA)
     number = int.from_bytes(np.packbits(tiny[:, 1:] > tiny[:, :-1]).tobytes(), "big")
@@ -53,20 +53,20 @@ def fingerprint(rgb: NDArray[np.uint8], *, mirrored: bool = False) -> Fingerprin
 
 
 def hash_bands(number: int) -> list[int]:
-    """Cut a hash into four numbered bands; hashes of look-alikes share at least one."""
+    """Split a hash into four numbered bands; hashes of look-alikes share at least one."""
     return [band << 16 | (number >> (16 * band)) & 0xFFFF for band in range(_BANDS)]
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What one picture is told from others by; less than 4 KB.
+    """Everything by which copies of one picture are found; less than 4 KB.
 
     Attributes:
-        name: what to call it.
+        name: of the picture, for users.
         split: the split it is in.
         digest: SHA-256 of its bytes.
         print: its fingerprint.
-        mirrored: that of the picture turned left to right.
+        mirrored: the fingerprint of its mirror image.
         detail: its luma at 48x48.
     """
 
@@ -79,14 +79,14 @@ class Mark:
 
     @classmethod
     def of(cls, rgb: NDArray[np.uint8], *, content: bytes, name: str, split: str) -> Mark:
-        """Compute the mark of a picture (H, W, 3), of which a small copy serves, and its file's bytes."""
+        """Compute the mark of a picture (H, W, 3), for which a small copy is enough, and its file's bytes."""
         digest = hashlib.sha256(content).digest()
         return cls(name, split, digest, fingerprint(rgb), fingerprint(rgb, mirrored=True), detail(rgb))
 
 
 @dataclass(frozen=True)
 class Duplicate:
-    """Two pictures that are one: the name and the split of each.
+    """Two copies of one picture: the name and the split of each.
 
     Attributes:
         kind: `exact` (the same bytes), `near` (recompressed, resized or recoloured) or `mirrored`.
@@ -111,12 +111,12 @@ def find_leaks(
 
     Args:
         data: a dataset that `tinct prepare` made, a folder with subfolders `train` and `val`, or the pictures of each
-            split as `tinct.data.pictures.find_splits` gives them.
+            split as `tinct.data.pictures.find_splits` returns them.
         progress: called with (done, total) after each picture.
 
     Returns:
-        A pair for each leaked picture, `first` being in training; none where there is only one split. Pictures that
-        cannot be read are passed over. About 1 ms for each picture of 256 pixels, and 4 KB.
+        A pair for each leaked picture, `first` being in the earlier split, usually training; none if there is only one
+        split. Pictures that cannot be read are skipped. It takes about 1 ms and 4 KB for each picture of 256 pixels.
 
     Raises:
         DataError: there is no such folder, no picture in it, or the dataset is damaged.
@@ -136,23 +136,23 @@ def find_leaks(
         return Mark.of(rgb, content=content, name=picture.label, split=split)
 
     marks = []
-    for done, known in enumerate(ordered_map(mark, listed), start=1):
-        if known is not None:
-            marks.append(known)
+    for done, found in enumerate(ordered_map(mark, listed), start=1):
+        if found is not None:
+            marks.append(found)
         if progress:
             progress(done, len(listed))
     return [pair for pair in find_duplicates(marks) if pair.across]
 
 
 def find_duplicates(marks: Sequence[Mark]) -> list[Duplicate]:
-    """Find pictures that are the same.
+    """Find pictures that are copies of each other.
 
     Args:
-        marks: of the pictures, in the order in which one is called the first.
+        marks: of the pictures; of two copies, the earlier in this order is the first.
 
     Returns:
-        For each picture its first duplicate among those before it in its own split, and in each other split; of
-        several kinds the plainest. In the order of the second picture.
+        For each picture its first copy among the earlier ones of its own split and of each other split; if there are
+        several kinds, of the first in `KINDS`. Sorted by the second picture.
     """
     best: dict[tuple[int, str], tuple[int, int]] = {}  # (later picture, split of the earlier) -> (kind, earlier)
     for kind, pairs in enumerate((_exact(marks), *_near(marks))):
@@ -167,15 +167,16 @@ def find_duplicates(marks: Sequence[Mark]) -> list[Duplicate]:
 
 
 def near_duplicates(pixels: NDArray[Any]) -> NDArray[np.intp]:
-    """Find pictures that show the same in the same colours: the file copied, recompressed, or resized.
+    """Find pictures with the same content in the same colours: copied, recompressed or resized.
 
-    What a part of the pictures shares, such as the axes of a plot, is no sign of a copy.
+    What many of the pictures share, such as the axes of a plot, is not a sign of a copy.
 
     Args:
         pixels: (N, H, W, 3) uint8, or (N, H, W, C) floats.
 
     Returns:
-        (N,) each picture's group: the smallest index in it. Pictures alone are their own group; flat ones are.
+        (N,) the group of each picture, which is the smallest index in it. A picture without copies is a group of its
+        own, and so is every flat picture.
     """
     pictures = pixels if pixels.dtype == np.uint8 else _as_pictures(pixels)
     vectors = stack_details([detail(picture) for picture in pictures])
@@ -191,7 +192,7 @@ def near_duplicates(pixels: NDArray[Any]) -> NDArray[np.intp]:
 
 
 def _as_pictures(arrays: NDArray[Any]) -> NDArray[np.uint8]:
-    """Draw arrays in grey, all in one range."""
+    """Convert arrays to grey pictures, all with one scale."""
     values = arrays.mean(axis=-1)
     low, high = float(values.min()), float(values.max())
     grey = np.rint(255 * (values - low) / max(high - low, 1e-12)).astype(np.uint8)
@@ -199,7 +200,7 @@ def _as_pictures(arrays: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _near(marks: Sequence[Mark]) -> tuple[Iterator[tuple[int, int]], Iterator[tuple[int, int]]]:
-    """Return the pairs that look alike, as they are and mirrored."""
+    """Return the pairs that are near copies, and those that are mirrored ones."""
     if not marks:
         return iter(()), iter(())
     prints, vectors = [mark.print for mark in marks], stack_details([mark.detail for mark in marks])
@@ -225,9 +226,8 @@ def _likely(
 ) -> NDArray[np.intp]:
     """Return pairs (P, 2) that may be copies, by hash or by coarse luma; each once."""
     by_hash = np.array(list(look_alikes(prints, other_prints)), dtype=np.intp).reshape(-1, 2)
-    found = np.concatenate([by_hash, *close_pairs(vectors, others, beside=beside)])
-    found = found[found[:, 0] < found[:, 1]]
-    pairs: NDArray[np.intp] = np.unique(found, axis=0)
+    candidates = np.concatenate([by_hash, *close_pairs(vectors, others, beside=beside)])
+    pairs: NDArray[np.intp] = np.unique(candidates[candidates[:, 0] < candidates[:, 1]], axis=0)
     return pairs
 
 
@@ -242,17 +242,17 @@ def _exact(marks: Sequence[Mark]) -> Iterator[tuple[int, int]]:
 def look_alikes(
     prints: Sequence[Fingerprint], others: Sequence[Fingerprint] | None = None
 ) -> Iterator[tuple[int, int]]:
-    """Find the pictures that look alike: copied, recompressed or resized.
+    """Find pictures that look alike: copied, recompressed or resized.
 
-    Their hashes are at most 3 of 64 bits apart, and their lumas less than 6 of 255 on average. Crops and turned
+    Their hashes differ in at most 3 of 64 bits, and their lumas by less than 6 of 255 on average. Crops and rotated
     pictures are not found.
 
     Args:
         prints: fingerprints of pictures.
-        others: those of the pictures to compare with them; without it, they are compared with one another.
+        others: fingerprints to compare with them; default: they are compared with each other.
 
     Yields:
-        Pairs of an index in `prints` and one in `others`, or (earlier, later); some come more than once.
+        Pairs of an index in `prints` and one in `others`, or (earlier, later); some occur more than once.
     """
     if not prints or (others is not None and not others):
         return
@@ -275,7 +275,7 @@ def _stacked(prints: Sequence[Fingerprint]) -> tuple[NDArray[np.uint64], NDArray
 def _candidates(
     ours: NDArray[np.uint64], theirs: NDArray[np.uint64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Return the pairs of which one band of 16 bits is the same, some at a time."""
+    """Yield the pairs that have a band of 16 bits in common, many at a time."""
     for band in range(_BANDS):
         shift = np.uint64(16 * band)
         mine = ((ours >> shift) & np.uint64(0xFFFF)).astype(np.int64)
@@ -296,7 +296,7 @@ def _candidates(
 
 
 def _distance(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Count the bits in which hashes differ."""
+    """Return the number of bits in which hashes differ."""
     different = (first ^ second).view(np.uint16).reshape(-1, _BANDS)
     counted: NDArray[np.int64] = _ONES[different].sum(axis=1, dtype=np.int64)
     return counted

@@ -1,4 +1,4 @@
-"""What picture files have lost: their colours, their levels, and the chroma of JPEG."""
+"""What picture files have lost: colours, levels, and JPEG's chroma."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from tinct.errors import InputError
 from tinct.media.image.formats import quantisation_tables
 from tinct.media.image.small import read_small
 
-# This number of files is looked at unreduced; they are alike in such things.
+# Files that are examined at full size; the others of a data set usually have lost the same.
 LOOKED_AT = 60
 
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What was seen in some of the files, unreduced; medians over them.
+    """Facts of some of the files at full size; those of single pictures are medians.
 
     Attributes:
-        count: files that were looked at.
-        jpeg: share of them that is JPEG.
-        halved: share that is JPEG with chroma at half size.
-        chroma_step: levels (of 255) between the values that the mean chroma of a block of 8x8 (16x16 where chroma is
-            halved) can have; 0 where nothing is JPEG.
-        chroma_apart: levels by which the mean Cb or Cr of the classes differ, of the two that differ most.
-        colors: different colours in a picture.
-        gap: levels between neighbouring values of a channel, on average, in the channel where they are widest apart.
-        commonest: share of the pixels that has a picture's commonest colour.
-        cut: share of the pixels with one or two channels, not all, at the end of their range.
+        count: files that were examined.
+        jpeg: share of them that are JPEG.
+        halved: share of them that are JPEG with chroma at half size.
+        chroma_step: step, in levels of 255, between the values that the mean chroma of a block of 8x8 pixels (16x16 if
+            chroma is halved) can have; 0 if no file is JPEG.
+        chroma_apart: largest difference, in levels, between two classes' mean Cb or Cr.
+        colors: number of different colours in a picture.
+        gap: mean distance, in levels, between the values that occur in a channel; of the channel where it is largest.
+        commonest: share of the pixels that have the picture's commonest colour.
+        cut: share of the pixels in which one or two channels, but not all, are clipped at 255.
     """
 
     count: int
@@ -50,7 +50,7 @@ class FileFacts:
 
 
 def look_at_files(labelled: Labelled, *, seed: int = 0) -> FileFacts | None:
-    """Look at some files; None where none can be read."""
+    """Examine some files; return None if none of them can be read."""
     chosen = np.random.default_rng(seed).permutation(len(labelled.paths))[:LOOKED_AT]
     rows, steps, chroma, labels = [], [], [], []
     for index in chosen:
@@ -89,12 +89,12 @@ def _apart(chroma: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
 
 
 def _levels(rgb: NDArray[np.uint8]) -> tuple[int, float, float, float]:
-    """Return the number of colours, the gap between levels, the commonest's share, and that of pixels cut off."""
+    """Return `colors`, `gap`, `commonest` and `cut` of `FileFacts` for one picture (H, W, 3)."""
     wide = rgb.reshape(-1, 3).astype(np.uint32)
     _, counts = np.unique(wide[:, 0] << 16 | wide[:, 1] << 8 | wide[:, 2], return_counts=True)
     full = (wide == 255).sum(axis=1)
     levels = [np.unique(channel) for channel in wide.T]
-    gap = max(float(each[-1] - each[0]) / max(1, len(each) - 1) for each in levels)
+    gap = max(float(values[-1] - values[0]) / max(1, len(values) - 1) for values in levels)
     return len(counts), gap, float(counts.max() / len(wide)), float(((full == 1) | (full == 2)).mean())
 
 
@@ -107,8 +107,8 @@ def _halved(content: bytes) -> bool:
 def _chroma_step(content: bytes) -> float | None:
     """Return the step of a block's mean chroma in a JPEG, from its second quantisation table; None for other files.
 
-    The mean of a block is its first coefficient divided by 8, and that coefficient comes in multiples of the table's
-    first entry.
+    The mean of a block is its first coefficient divided by 8, and that coefficient is a multiple of the table's first
+    entry.
     """
     if content[:2] != b"\xff\xd8":
         return None
@@ -118,14 +118,23 @@ def _chroma_step(content: bytes) -> float | None:
 
 
 def grey_pictures(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return which of the pictures (N, H, W, 3) have no colour at all."""
+    """Return which of the pictures (N, H, W, 3) have no colour at all, (N,)."""
     return np.array([is_grey(picture) for picture in pixels])
 
 
 def twins(
     pixels: NDArray[np.uint8] | NDArray[np.float32], labels: NDArray[np.intp], groups: NDArray[np.intp]
 ) -> list[tuple[int, int]]:
-    """Find pictures that stand in two classes: pairs of indices, the same to the pixel or near-duplicates."""
+    """Find pictures that occur in two classes.
+
+    Args:
+        pixels: (N, H, W, C) of the pictures.
+        labels: (N,) their classes.
+        groups: (N,) as `near_duplicates` returns them.
+
+    Returns:
+        Pairs of indices: identical pixels or near-duplicates.
+    """
     first: dict[bytes, int] = {}
     pairs: list[tuple[int, int]] = []
     for index in range(len(labels)):
@@ -138,7 +147,7 @@ def twins(
 
 
 def names_of(paths: Sequence[Path], pairs: Sequence[tuple[int, int]], *, most: int = 4) -> list[str]:
-    """Name some pairs of files by folder and name."""
+    """Return lines that name the first `most` pairs of files by folder and name, and count the rest."""
     lines = [f"{_short(paths[one])} = {_short(paths[other])}" for one, other in pairs[:most]]
     return lines if len(pairs) <= most else [*lines, f"and {len(pairs) - most} more"]
 

@@ -1,4 +1,4 @@
-"""Facts of data to train on, and findings in data or in a training, with their weight, evidence and remedy."""
+"""Facts about training data, and findings in data or in a training, with their weight, evidence and remedy."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from tinct.data.colors import BinsCoverage
 from tinct.data.duplicates import Duplicate
 from tinct.data.pictures import Picture
 
-# From this weight on, a finding alone explains why nothing is learned, or makes every figure wrong.
+# A finding of at least this weight alone explains why nothing is learned, or makes every score wrong.
 SERIOUS = 70
-# From this weight on, it costs accuracy.
+# A finding of at least this weight costs accuracy.
 FAIR = 30
-COLORFULNESS_STEP = 5.0
+COLORFULNESS_STEP = 5.0  # width of the bins of `SplitFacts.colorfulness_counts`
 
 Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong with data, keeps a training from learning, or makes it seem to learn.
+    """One fault of data, or one cause why a training does not learn or only seems to.
 
     Attributes:
-        kind: what, in a word or two: `leak`, `unscaled-input`, `random-labels`...
+        kind: its name: `leak`, `unscaled-input`, `random-labels`...
         weight: how much it matters, 0..100; see `SERIOUS` and `FAIR`.
         title: what is wrong, in one line.
         evidence: what was seen or measured, line by line.
         remedy: what to do.
-        sure: whether an experiment or a fact shows it; otherwise it is what fits best.
-        pictures: names of pictures that show it; pairs one after the other.
+        sure: whether an experiment or a fact proves it; otherwise it is the likeliest explanation.
+        pictures: names of pictures that show it; the two of a pair follow each other.
     """
 
     kind: str
@@ -52,7 +52,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Spread:
-    """How a number is spread over the pictures of a split: smallest, 5th percentile, median, 95th, largest."""
+    """The distribution of a number over the pictures of a split: minimum, 5 %, median, 95 %, maximum."""
 
     least: float
     low: float
@@ -68,19 +68,22 @@ class Spread:
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """The pictures of one split that can be read.
+    """Facts about the pictures of one split that can be read.
 
     Attributes:
         split: `train`, `val`, `test`, or empty for a folder without splits.
-        pictures: how many; their width and height are in pixels, their aspect is width over height.
+        pictures: how many.
+        width: in pixels.
+        height: in pixels.
+        aspect: width divided by height.
         sizes: the commonest sizes as (width, height, pictures).
         colorfulness: Hasler & Suesstrunk's measure.
-        colorfulness_counts: pictures in steps of `COLORFULNESS_STEP` (5), from 0.
-        grey: names of pictures without any colour.
-        near_grey: of those with next to none.
-        toned: of those toned in one hue.
-        framed: of those with a frame of one colour around them.
-        small: of those with a side of less than 64 pixels.
+        colorfulness_counts: numbers of pictures in steps of `COLORFULNESS_STEP`, from 0.
+        grey: names of the pictures without any colour.
+        near_grey: names of those with hardly any colour.
+        toned: names of those toned in one hue.
+        framed: names of those with a frame of one colour.
+        small: names of those with a side of less than 64 pixels.
     """
 
     split: str
@@ -100,7 +103,7 @@ class SplitFacts:
 
 @dataclass(frozen=True)
 class Group:
-    """How many pictures a split has of one source and category."""
+    """Number of pictures that a split has of one source and category."""
 
     split: str
     source: str
@@ -115,16 +118,16 @@ class DataReport:
     Attributes:
         data: the folder or dataset.
         prepared: whether it is a dataset of `tinct prepare`.
-        limit: how many pictures of each split were looked at; None for all.
-        splits: facts of each split.
+        limit: most pictures of each split that were examined; None for all.
+        splits: facts about each split.
         groups: counts by split, source and category.
-        duplicates: pictures that are there twice, within a split or across splits; see `find_duplicates`.
+        duplicates: pictures that occur twice, within a split or across splits; see `find_duplicates`.
         unreadable: (picture, reason).
         palette: (`#rrggbb`, share of the pixels) of all splits.
-        coverage: of colour bins, by whose bins and by split.
-        warnings: what is wrong, the weightiest first.
+        coverage: for each set of colour bins and each split, how well they represent it.
+        warnings: what is wrong, by decreasing weight.
         samples: (THUMBNAIL, THUMBNAIL, 3) sRGB pictures chosen at random from all splits.
-        pictures: where every picture is, by its name.
+        pictures: every picture's place, by its name.
         seconds: how long it took.
     """
 

@@ -1,4 +1,4 @@
-"""Labelled pictures or arrays, from a folder or a table, read into memory at one size."""
+"""Labelled pictures or arrays from a folder or a table, read into memory at one size."""
 
 from __future__ import annotations
 
@@ -19,28 +19,26 @@ from tinct.media.image.small import read_array, read_pixels, size_of
 from tinct.media.video import FILM_SUFFIXES
 from tinct.parallel import ordered_map
 
-# Pictures are looked at in a size whose longer edge is at most this, if nothing else is said.
-LARGEST_EDGE = 128
+LARGEST_EDGE = 128  # default for the longer edge at which pictures are read, in pixels
 SMALLEST_EDGE = 16
 SUFFIXES = PICTURE_SUFFIXES | {".npy"}
-SIZES_LOOKED_AT = 50
-# Copies are told by detail, which smaller pictures do not have.
-COMPARED_EDGE = 64
+SIZES_LOOKED_AT = 50  # files that are enough to choose a common size
+COMPARED_EDGE = 64  # pixels; smaller pictures lack the detail by which copies are recognised
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Which pictures there are, and what they show.
+    """Labelled pictures: their files, classes and splits.
 
     Attributes:
         place: folder or table, for messages.
         kind: `picture` or `array`.
-        classes: their names, sorted.
+        classes: their names, sorted unless they were given.
         paths: of each picture.
-        labels: (N,) each one's index in `classes`.
-        splits: each one's split: `train`, `val`, `test`, or empty where none is given.
-        empty: names of subfolders without pictures, which are no classes.
-        films: that lie in a folder beside its pictures, and are not looked at.
+        labels: (N,) each picture's index in `classes`.
+        splits: each picture's split: `train`, `val`, `test`, or empty if none is given.
+        empty: names of subfolders without pictures, which do not count as classes.
+        films: films beside the pictures of a folder, which are ignored.
     """
 
     place: str
@@ -77,10 +75,10 @@ class Loaded:
     """Pictures in memory.
 
     Attributes:
-        labelled: what they are.
+        labelled: their files, classes and splits.
         pixels: (N, H, W, 3) sRGB uint8, or (N, H, W, C) float32 for arrays.
         left_out: path and reason of each that could not be read.
-        finer: pictures of less than 64 pixels once more at 64, for copies to be told by; None where `pixels` will do.
+        finer: the same pictures at 64 pixels, in which copies are recognised; None if `pixels` are as large.
     """
 
     labelled: Labelled
@@ -90,7 +88,7 @@ class Loaded:
 
     @property
     def compared(self) -> NDArray[Any]:
-        """What copies are looked for in."""
+        """The pixels in which copies are sought."""
         return self.pixels if self.finer is None else self.finer
 
     @property
@@ -107,15 +105,15 @@ def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None)
     """Find labelled pictures, or arrays.
 
     Args:
-        source: a folder with one subfolder a class (pictures lie in it to any depth); or with the subfolders train/,
-            val/ and test/ (of which val/ and test/ may be missing), each with one subfolder a class; or a CSV table of
-            paths (relative to the table) and labels, and splits if there is a third column, with or without headings,
+        source: a folder with one subfolder for each class (pictures may lie at any depth in it); or one with the
+            subfolders train/, val/ and test/ (val/ and test/ may be missing), each with one subfolder for each class;
+            or a CSV table of paths (relative to the table), labels and perhaps splits, with or without headings,
             separated by commas, semicolons or tabs.
-        classes: the only ones allowed, in this order, for measuring a model; those found, sorted, without it.
+        classes: the only ones allowed, in this order, for measuring a model; default: those that exist, sorted.
 
     Raises:
-        DataError: there is no such folder or table, nothing in it, fewer than two classes (where `classes` is not
-            given), a class that is not allowed, or pictures and arrays side by side.
+        DataError: there is no such folder or table, it is empty, has fewer than two classes or one that is not allowed,
+            or mixes pictures and arrays.
     """
     place = Path(source)
     if place.is_dir():
@@ -124,8 +122,8 @@ def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None)
     elif place.suffix.lower() == ".csv" and place.is_file():
         rows, empty, films = list(_table_rows(place)), (), ()
     else:
-        what = "no folder and no .csv table" if place.exists() else "no such folder"
-        raise DataError(f"{source}: {what}; give a folder with one subfolder a class, or a .csv table")
+        what = "neither a folder nor a .csv table" if place.exists() else "no such folder"
+        raise DataError(f"{source}: {what}; give a folder with one subfolder for each class, or a .csv table")
     if not rows and place.is_file():
         raise DataError(f"{source}: the table names no pictures; give each a row of path and label")
     if not rows:
@@ -143,7 +141,8 @@ def find_labelled(source: str | Path, *, classes: tuple[str, ...] | None = None)
         raise DataError(f"{source}: the model knows no class '{foreign[0]}'; it knows {', '.join(names)}")
     if len(names) < 2:
         beside = f"; '{empty[0]}' holds no pictures{_but(films, empty[0])}" if empty else ""
-        raise DataError(f"{source}: only one class, '{names[0]}'; telling apart needs two or more subfolders{beside}")
+        remedy = f"a classifier needs at least two classes, one subfolder each{beside}"
+        raise DataError(f"{source}: only one class, '{names[0]}'; {remedy}")
     return Labelled(
         str(source),
         kinds.pop(),
@@ -160,10 +159,10 @@ Row = tuple[Path, str, str]
 
 
 def _check_runs(folder: Path, rows: list[Row]) -> None:
-    """Refuse subfolders that all hold the same subfolders: they are runs, and what they hold are the classes.
+    """Check that the subfolders are not runs that all hold the same subfolders, which are then the classes.
 
     Raises:
-        DataError: they do.
+        DataError: they are.
     """
     below: dict[Path, set[str]] = {}
     for path, _, split in rows:
@@ -180,14 +179,14 @@ def _check_runs(folder: Path, rows: list[Row]) -> None:
 
 
 def _but(films: tuple[Path, ...], below: str = "") -> str:
-    """Return a remark on films, those below a subfolder if one is named; empty where there are none."""
+    """Return a remark on films, if one is named only on those below that subfolder; empty if there are none."""
     if not any(not below or below in film.parts for film in films):
         return ""
     return ", but films, whose single frames have to be saved as pictures first"
 
 
 def _folder_rows(folder: Path) -> tuple[list[Row], tuple[str, ...]]:
-    """Return what lies in the classes' folders, and the names of those in which nothing does."""
+    """Return the files in the classes' folders, and the names of those that are empty."""
     inside = _subfolders(folder)
     splits = {path: split for path in inside if (split := split_of(path.name))}
     if TRAIN not in splits.values():
@@ -218,11 +217,11 @@ def _table_rows(table: Path) -> Iterator[Row]:
         with table.open(encoding="utf-8-sig", newline="") as stream:
             first = stream.readline()
             stream.seek(0)
-            # Spreadsheets of many countries write semicolons; where both are there, those belong to names.
+            # Spreadsheets in many countries separate by semicolons; if there are both, the semicolons belong to names.
             separator = "\t" if "\t" in first else ";" if ";" in first and "," not in first else ","
             rows = [row for row in csv.reader(stream, delimiter=separator) if any(cell.strip() for cell in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{table}: cannot be read as a table in UTF-8 ({error})") from error
+        raise DataError(f"{table}: cannot be read as a table in UTF-8 ({error}); save it as CSV in UTF-8") from error
     for number, row in enumerate(rows, start=1):
         path = table.parent / row[0].strip()
         if number == 1 and path.suffix.lower() not in SUFFIXES:
@@ -238,10 +237,14 @@ def _table_rows(table: Path) -> Iterator[Row]:
 
 
 def common_size(labelled: Labelled, *, largest: int = LARGEST_EDGE) -> tuple[int, int]:
-    """Return the height and width to look at pictures in: their medians, with edges of at most `largest` pixels."""
-    step = max(1, len(labelled.paths) // SIZES_LOOKED_AT)
+    """Return the height and width at which to read pictures: their medians, shrunk to edges of `largest` pixels.
+
+    Raises:
+        DataError: none of the files that were tried can be read.
+    """
+    paths = labelled.paths[:: max(1, len(labelled.paths) // SIZES_LOOKED_AT)]
     sizes = []
-    for path in labelled.paths[::step]:
+    for path in paths:
         try:
             if labelled.kind == ARRAY:
                 sizes.append(read_array(path).shape[:2])
@@ -250,14 +253,14 @@ def common_size(labelled: Labelled, *, largest: int = LARGEST_EDGE) -> tuple[int
         except (UnreadableError, OSError):
             continue
     if not sizes:
-        raise DataError(f"{labelled.place}: none of the first pictures can be read; are they pictures?")
+        raise DataError(f"{labelled.place}: none of {len(paths)} files can be read; check whether they are pictures")
     height, width = np.median(np.array(sizes), axis=0)
     scale = min(1.0, largest / max(height, width))
     return max(SMALLEST_EDGE, round(height * scale)), max(SMALLEST_EDGE, round(width * scale))
 
 
 def load(labelled: Labelled, *, size: tuple[int, int], progress: Callable[[int, int], None] | None = None) -> Loaded:
-    """Read pictures into memory, brought to a size (height, width); those that cannot be read are left out and listed.
+    """Read pictures into memory, resized to (height, width); those that cannot be read are left out and listed.
 
     Raises:
         DataError: none can be read, or arrays differ in their number of channels.
@@ -290,5 +293,5 @@ def load(labelled: Labelled, *, size: tuple[int, int], progress: Callable[[int, 
     if not kept:
         raise DataError(f"{labelled.place}: none of {total} files can be read; the first: {left_out[0][1]}")
     if len({pixels.shape for pixels in kept}) > 1:
-        raise DataError(f"{labelled.place}: arrays of different numbers of channels; give them all the same")
+        raise DataError(f"{labelled.place}: the arrays differ in their number of channels; all must have the same")
     return Loaded(labelled.part(readable), np.stack(kept), left_out, np.stack(compared) if compared else None)

@@ -1,4 +1,4 @@
-"""The list of photographs that a preparation works through, kept on disk so that it resumes and memory stays flat."""
+"""The list of photographs that a preparation works through: on disk, so that it can resume and needs little memory."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ CREATE TABLE IF NOT EXISTS band (value INTEGER, photo INTEGER);
 CREATE INDEX IF NOT EXISTS band_value ON band (value);
 """
 REJECTED = -1
-AT_ONCE = 4096  # photographs that one is compared with at once, so that memory stays flat
+AT_ONCE = 4096  # photographs that one is compared with at once, which limits memory
 
 
 @dataclass
 class Photo:
-    """One photograph on its way into a dataset."""
+    """One photograph of the list, and what is found out about it."""
 
     id: int
     path: str
@@ -36,7 +36,7 @@ class Photo:
     frame: str | None = None
     content: str | None = None
     fingerprint: Fingerprint | None = None
-    mirrored: Fingerprint | None = None  # that of the photograph turned left to right
+    mirrored: Fingerprint | None = None  # of the mirror image
     width: int = 0
     height: int = 0
     jpeg: bytes = b""
@@ -44,7 +44,7 @@ class Photo:
 
 
 class Ledger:
-    """Photographs in a random but fixed order, and what became of each; an SQLite file."""
+    """Photographs in a random but fixed order, and the result for each; an SQLite file."""
 
     def __init__(self, path: Path) -> None:
         """Open or create the file."""
@@ -56,7 +56,7 @@ class Ledger:
         self._base.close()
 
     def setting(self, name: str) -> str | None:
-        """Return a setting noted earlier."""
+        """Return a setting noted earlier; None if there is none."""
         row = self._base.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
         return str(row[0]) if row else None
 
@@ -68,7 +68,7 @@ class Ledger:
     def enlist(self, photos: Iterable[tuple[str, str, str, str, str]], *, seed: int) -> None:
         """Add photographs (path, name, source, category, split) that are not in the list yet.
 
-        Their turn is drawn from the name, which does not depend on where the source lies.
+        Their place in the order is drawn from the name, which does not depend on where the source folder lies.
         """
         rows = (
             (path, source, category, int(draw(seed, name, "turn") * 2**62), split)
@@ -80,16 +80,16 @@ class Ledger:
             )
 
     def remaining(self, split: str) -> int:
-        """Count what is still to do."""
+        """Count the photographs of a split that are not done yet."""
         row = self._base.execute("SELECT COUNT(*) FROM photo WHERE split = ? AND shard IS NULL", (split,)).fetchone()
         return int(row[0])
 
     def done(self) -> int:
-        """Count what is done: taken into a shard, or left out."""
+        """Count the photographs that are done: written into a shard, or left out."""
         return int(self._base.execute("SELECT COUNT(*) FROM photo WHERE shard IS NOT NULL").fetchone()[0])
 
     def next_photos(self, split: str, count: int) -> list[Photo]:
-        """Return the next photographs to do, in their turn."""
+        """Return the next photographs of a split that are not done yet."""
         rows = self._base.execute(
             "SELECT id, path, source, category FROM photo WHERE split = ? AND shard IS NULL ORDER BY turn, id LIMIT ?",
             (split, count),
@@ -97,16 +97,16 @@ class Ledger:
         return [Photo(*row) for row in rows]
 
     def next_shard(self, split: str) -> int:
-        """Return the number of the first shard not written yet."""
+        """Return the number of the first shard of a split that is not written yet."""
         row = self._base.execute("SELECT MAX(shard) FROM photo WHERE split = ?", (split,)).fetchone()
         return 0 if row[0] is None else max(int(row[0]) + 1, 0)
 
     def twin(self, photo: Photo, earlier: Sequence[Photo]) -> str | None:
-        """Find a photograph already taken that has the same content or looks the same, as it is or mirrored.
+        """Find an accepted photograph that has the same content or looks the same, as it is or mirrored.
 
         Args:
             photo: the one to judge, with content and fingerprints.
-            earlier: those of the same, unfinished shard taken before it.
+            earlier: those accepted before it in the same, unfinished shard.
 
         Returns:
             A reason that names the other one, or None.
@@ -121,7 +121,7 @@ class Ledger:
             f"WHERE band.value IN ({','.join('?' * len(bands))})",
             bands,
         )
-        twin = (len(marks), "")  # the kind, and the path of the first of that kind
+        twin = (len(marks), "")  # the kind, and the path of the first twin of that kind
         known = [(other.path, other.fingerprint) for other in earlier if other.fingerprint]
         while True:
             pairs = look_alikes([mark for _, mark in known], marks)
@@ -132,17 +132,17 @@ class Ledger:
                 return f"{(NEAR, MIRRORED)[twin[0]]} duplicate of {twin[1]}" if twin[1] else None
 
     def settle(self, photos: list[Photo], shard: int) -> None:
-        """Note in one transaction what became of the photographs of one shard."""
+        """Note the results for the photographs of one shard, in one transaction."""
         with self._base:
             for photo in photos:
                 number, luma = photo.fingerprint or (0, b"")
                 signed = number - 2**64 if number >= 2**63 else number
                 place = REJECTED if photo.reason else shard
-                told = (photo.reason, photo.frame, photo.content)
+                facts = (photo.reason, photo.frame, photo.content)
                 self._base.execute(
                     "UPDATE photo SET shard = ?, reason = ?, frame = ?, content = ?, hash = ?, luma = ?, width = ?, "
                     "height = ? WHERE id = ?",
-                    (place, *told, signed, luma, photo.width, photo.height, photo.id),
+                    (place, *facts, signed, luma, photo.width, photo.height, photo.id),
                 )
                 if photo.fingerprint and not photo.reason:
                     self._base.executemany(
@@ -150,14 +150,14 @@ class Ledger:
                     )
 
     def shards(self, split: str) -> list[tuple[int, int]]:
-        """List the shards written, as (number, photographs in it)."""
+        """List the written shards of a split as (number, photographs in it)."""
         rows = self._base.execute(
             "SELECT shard, COUNT(*) FROM photo WHERE split = ? AND shard >= 0 GROUP BY shard ORDER BY shard", (split,)
         )
         return [(int(number), int(count)) for number, count in rows]
 
     def categories(self) -> list[tuple[str, str, str, int]]:
-        """Count the photographs taken, as (split, source, category, count)."""
+        """Count the accepted photographs as (split, source, category, count)."""
         rows = self._base.execute(
             "SELECT split, source, category, COUNT(*) FROM photo WHERE shard >= 0 GROUP BY split, source, category "
             "ORDER BY split, source, category"
@@ -165,7 +165,7 @@ class Ledger:
         return [(str(split), str(source), str(category), int(count)) for split, source, category, count in rows]
 
     def notes(self) -> Iterator[tuple[str, str]]:
-        """List (path, reason) of what was left out or cropped, in a fixed order."""
+        """Yield (path, reason) of the photographs that were left out or cropped, sorted by path."""
         rows = self._base.execute(
             "SELECT path, COALESCE(reason, frame) AS note FROM photo WHERE note IS NOT NULL ORDER BY path"
         )

@@ -1,9 +1,9 @@
-"""How alike two pictures of a set are apart from what pictures of that set share: axes, margins, captions, frames.
+"""Comparing two pictures of a set apart from what pictures of that set share: axes, margins, captions, frames.
 
-Each picture is its luma at 48x48, less its mean. What the others of its set look like predicts a part of it; copies
-agree in the rest, and pictures that merely have the same layout do not. The prediction is a ridge regression on all
-pictures but the two that are compared, for which there is a closed form (Hoerl & Kennard 1970; Cook & Weisberg 1982,
-section 3.3, leaving several out).
+Each picture is represented by its luma at 48x48, less its mean. The other pictures of the set predict a part of it;
+copies agree in the rest, and pictures that merely have the same layout do not. The prediction is a ridge regression on
+all pictures except the two that are compared, for which there is a closed form (Hoerl & Kennard 1970; Cook & Weisberg
+1982, section 3.3, leaving several out).
 """
 
 from __future__ import annotations
@@ -16,19 +16,24 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.spatial import cKDTree
 
-EDGE, COARSE, CELLS = 48, 16, 4  # pixels along an edge: of what is compared, of the check before it, of the search
-ALIKE = 0.4  # correlation from which on two pictures are one: JPEG at 75 gives 0.63 and more, different ones up to 0.17
-# Fewer than `FEW` pictures cannot show what they share, and up to `SOME` not all of it: fine detail has to agree, too.
-FEW, SOME, FINE_ALIKE = 10, 30, 0.5
+EDGE = 48  # pixels along an edge of the pictures that are compared
+COARSE = 16  # along an edge in the quick check before that
+CELLS = 4  # along an edge in the search for candidates
+ALIKE = 0.4  # least correlation of copies; JPEG at 75 leaves 0.63 or more, different pictures reach up to 0.17
+FEW = 10  # fewer different pictures than this do not show what they share
+SOME = 30  # with fewer different pictures than this, copies must agree in fine detail, too
+FINE_ALIKE = 0.5  # least correlation of that fine detail
 COARSE_LEVELS = 10.0  # of 255: copies differ by less in 98 of 100 coarse pixels
-CELL_LEVELS = 6.0  # and by at most this in each cell
+CELL_LEVELS = 6.0  # of 255: copies differ by at most this in each cell
 CHROMA_LEVELS = 1.25  # root mean square over cells in Cb and Cr; JPEG at 75 changes up to 0.7, 3 degrees of hue 1.5
-RIDGE = 1.3  # levels squared per pixel that a regression need not explain: about what JPEG changes
+RIDGE = 1.3  # levels squared per pixel that the regression need not explain: about what JPEG changes
 MOST_LEARNED_FROM = 1500  # pictures from which the layout is learned
-# Several pictures are copies, and no layout, where the next one is this many times as far away, squared; they differ by
-# no more than so many levels squared per pixel, and agree in fine detail.
-GAP, SMALLEST_CLUSTER, LARGEST_CLUSTER = 16.0, 3, 64
-CLUSTER_LEVELS, CLUSTER_ALIKE = 16.0, 0.8
+# Several similar pictures are copies of each other, rather than pictures with one layout, if the nearest other picture
+# is this many times as far away (squared distance).
+GAP = 16.0
+SMALLEST_CLUSTER, LARGEST_CLUSTER = 3, 64  # pictures
+CLUSTER_LEVELS = 16.0  # levels squared per pixel by which copies in a cluster differ at most
+CLUSTER_ALIKE = 0.8  # least correlation of their fine detail
 _PAIRS_AT_ONCE, _POINTS_AT_ONCE = 2048, 1024
 
 Pairs = NDArray[np.intp]  # (P, 2)
@@ -47,14 +52,14 @@ def cell_chroma(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def stack_details(details: Sequence[bytes]) -> NDArray[np.float32]:
-    """Return pictures, as `detail` gives them, as (N, 2304) lumas less their means."""
+    """Return pictures, as `detail` returns them, as lumas (N, 2304) less their means."""
     luma = np.frombuffer(b"".join(details), dtype=np.uint8).reshape(len(details), EDGE * EDGE).astype(np.float32)
     vectors: NDArray[np.float32] = luma - luma.mean(axis=1, keepdims=True)
     return vectors
 
 
 def mirrored(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return pictures (N, 2304) turned left to right."""
+    """Return pictures (N, 2304) mirrored left to right."""
     return vectors.reshape(-1, EDGE, EDGE)[:, :, ::-1].reshape(len(vectors), -1)
 
 
@@ -70,15 +75,15 @@ def close_pairs(
     *,
     beside: NDArray[np.float32] | None = None,
 ) -> Iterator[Pairs]:
-    """Find pairs whose lumas are the same but for fine detail and the mean.
+    """Find pairs whose lumas agree apart from fine detail and the mean.
 
     Args:
-        vectors: (N, 2304) as `stack_details` gives them.
-        others: (M, 2304) to compare them with; without it, they are compared with one another.
-        beside: (N, F) what has to be within `CELL_LEVELS` as well, without `others`: chroma of cells.
+        vectors: (N, 2304) as `stack_details` returns them.
+        others: (M, 2304) to compare with; default: they are compared with each other.
+        beside: (N, F) further values that must agree within `CELL_LEVELS`, such as the cells' chroma; without `others`.
 
     Yields:
-        Some pairs at a time: (P, 2), of an index in `vectors` and one in `others`, or (earlier, later).
+        Arrays (P, 2) of pairs: an index in `vectors` and one in `others`, or (earlier, later).
     """
     cells, coarse = _reduced(vectors, CELLS), _reduced(vectors, COARSE)
     if beside is not None:
@@ -88,12 +93,12 @@ def close_pairs(
     )
     tree = cKDTree(other_cells)
     for start in range(0, len(cells), _POINTS_AT_ONCE):
-        found: list[list[int]] = tree.query_ball_point(  # type: ignore[assignment]
+        near: list[list[int]] = tree.query_ball_point(  # type: ignore[assignment]
             cells[start : start + _POINTS_AT_ONCE], CELL_LEVELS, p=np.inf
         )
-        counts = np.array([len(each) for each in found])
-        first = np.repeat(np.arange(start, start + len(found)), counts)
-        second = np.fromiter((index for each in found for index in each), dtype=np.intp, count=int(counts.sum()))
+        counts = np.array([len(indices) for indices in near])
+        first = np.repeat(np.arange(start, start + len(near)), counts)
+        second = np.fromiter((index for indices in near for index in indices), dtype=np.intp, count=int(counts.sum()))
         if others is None:
             first, second = first[first < second], second[first < second]
         for low in range(0, len(first), _PAIRS_AT_ONCE):
@@ -103,14 +108,14 @@ def close_pairs(
 
 
 class Layout:
-    """What pictures of a set share, learned from them."""
+    """What the pictures of a set share, learned from them."""
 
     def __init__(self, vectors: NDArray[np.float32], pairs: Pairs) -> None:
         """Learn it.
 
         Args:
-            vectors: (N, 2304) as `stack_details` gives them.
-            pairs: those of them that may be copies; of a cluster of copies one is learned from.
+            vectors: (N, 2304) as `stack_details` returns them.
+            pairs: pairs of them that may be copies; from a cluster of copies only one picture is used.
         """
         self._vectors = vectors
         self._cluster = _clusters(vectors, pairs)
@@ -125,7 +130,12 @@ class Layout:
         self._base = solve_triangular(factor, known, lower=True)
 
     def alike(self, pairs: Pairs, others: NDArray[np.float32] | None = None) -> NDArray[np.bool_]:
-        """Return which pairs (P, 2) are one picture, of `vectors` and of `others` (M, 2304), or of `vectors` alone."""
+        """Return which pairs are copies, (P,).
+
+        Args:
+            pairs: (P, 2) an index in `vectors` and one in `others`; without `others`, both in `vectors`.
+            others: (M, 2304) pictures outside the set, such as mirror images.
+        """
         if not len(pairs):
             return np.zeros(0, dtype=bool)
         copies: NDArray[np.bool_] = self.correlations(pairs, others) >= ALIKE
@@ -138,29 +148,29 @@ class Layout:
         return copies
 
     def correlations(self, pairs: Pairs, others: NDArray[np.float32] | None = None) -> NDArray[np.float64]:
-        """Return how far pairs agree (P,), -1..1, in what other pictures do not predict of them."""
+        """Return the correlation (P,) of pairs in what other pictures do not predict; arguments as in `alike`."""
         sides = self._vectors, self._vectors if others is None else others
         learned = self._learned, self._learned if others is None else np.zeros(len(sides[1]), dtype=bool)
-        # What is explained of a picture, in coordinates; pictures stand in many pairs.
+        # Coordinates of the predicted part, computed once for each picture, since many are in several pairs.
         kept = [np.unique(side, return_inverse=True) for side in pairs.T]
         explained = [vectors[rows] @ self._base.T for vectors, (rows, _) in zip(sides, kept, strict=True)]
-        found = np.empty(len(pairs))
+        correlations = np.empty(len(pairs))
         for low in range(0, len(pairs), _PAIRS_AT_ONCE):
             some = slice(low, low + _PAIRS_AT_ONCE)
             two = np.stack([vectors[side] for vectors, side in zip(sides, pairs[some].T, strict=True)], axis=1)
             parts = np.stack([part[rows[some]] for part, (_, rows) in zip(explained, kept, strict=True)], axis=1)
             forms = two.astype(np.float64) @ two.swapaxes(1, 2) - parts @ parts.swapaxes(1, 2)
             known = np.stack([known[side] for known, side in zip(learned, pairs[some].T, strict=True)], axis=1)
-            found[some] = _left_out(forms / (RIDGE * EDGE**2), known)
-        return found
+            correlations[some] = _left_out(forms / (RIDGE * EDGE**2), known)
+        return correlations
 
 
 def _left_out(forms: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the correlation (P,) of two pictures as if neither had been learned from.
+    """Return the correlation (P,) of two pictures as if the layout had been learned without them.
 
     Args:
-        forms: (P, 2, 2) quadratic forms of the two: leverages, where they were learned from.
-        known: (P, 2) whether they were.
+        forms: (P, 2, 2) quadratic forms of the two; for pictures that were learned from, these are leverages.
+        known: (P, 2) whether the layout was learned from them.
     """
     rows, columns = known[:, :, None], known[:, None, :]
     inverse = np.linalg.inv(np.eye(2) - forms * rows * columns)
@@ -170,9 +180,10 @@ def _left_out(forms: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[n
 
 
 def _clusters(vectors: NDArray[np.float32], pairs: Pairs) -> NDArray[np.intp]:
-    """Return each picture's cluster of several copies, by its smallest index; most are alone in theirs.
+    """Return the cluster of copies that each picture belongs to, as its smallest index; most are alone in theirs.
 
-    Of one copy the pair is left out when it is judged; the third would be taken for a layout that the two share.
+    A pair of copies is left out of the prediction when it is judged. A third copy would remain in it, and would count
+    as a layout that the two share.
     """
     cluster = np.arange(len(vectors))
     degrees = np.bincount(pairs.ravel(), minlength=len(vectors))
@@ -204,7 +215,16 @@ def _join(
     *,
     nearest: float,
 ) -> None:
-    """Put a picture's likest into its cluster, where the next one is much farther."""
+    """Join a picture and those most similar to it into one cluster, if the next one is much farther away.
+
+    Args:
+        cluster: (N,) each picture's cluster; changed in place.
+        row: index of the picture.
+        likely: indices of the pictures that may be its copies.
+        sizes: (N,) squared lengths of `vectors`.
+        vectors: (N, 2304) of all pictures.
+        nearest: squared distance of the nearest other picture.
+    """
     if sizes[row] == 0:
         return
     near = np.square(vectors[likely] - vectors[row]).sum(axis=1, dtype=np.float64)
@@ -222,8 +242,7 @@ def _join(
 
 
 def _fine(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what is finer than 5 of 48 pixels (N, 2304), each row of length 1; of flat pictures zeros."""
-    rows = [(each - cv2.blur(each, (5, 5))).ravel() for each in vectors.reshape(-1, EDGE, EDGE)]
-    fine = np.stack(rows)
+    """Return the detail finer than 5 of 48 pixels (N, 2304), each row of length 1; zeros for flat pictures."""
+    fine = np.stack([(luma - cv2.blur(luma, (5, 5))).ravel() for luma in vectors.reshape(-1, EDGE, EDGE)])
     unit: NDArray[np.float32] = fine / np.maximum(np.linalg.norm(fine, axis=1, keepdims=True), 1e-6)
     return unit

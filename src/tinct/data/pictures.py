@@ -1,4 +1,4 @@
-"""Which pictures there are, by split and category: in a plain folder, or in a dataset of `tinct prepare`."""
+"""Listing pictures by split and category: those of a plain folder, or of a dataset of `tinct prepare`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tinct.media.image.small import read_small
 from tinct.parallel import ordered_map
 
 TRAIN, VAL, TEST = SPLITS = ("train", "val", "test")
-# What the folders of a split are called, by habit.
+# Usual names of the folders of a split.
 _SPLIT_NAMES = {"training": TRAIN, "valid": VAL, "validation": VAL, "dev": VAL} | {split: split for split in SPLITS}
 
 
@@ -30,7 +30,7 @@ class Picture:
     Attributes:
         name: its path below the folder, or its key in the dataset.
         source: the dataset's source it comes from; empty in a plain folder.
-        category: its category; in a plain folder the subfolder right below, empty for pictures in the folder itself.
+        category: its category; in a plain folder the first subfolder, empty for pictures in the folder itself.
         path: the file, or the shard that holds it.
         offset: where its bytes begin in `path`.
         size: how many bytes it has, or None for the whole file.
@@ -47,12 +47,12 @@ class Picture:
 
     @property
     def label(self) -> str:
-        """The name a person finds it by: its path, or its key in the dataset and the file it was prepared from."""
+        """The name for users: its path, or its key in the dataset with the file that it was prepared from."""
         parts = [part for part in (self.source, self.category, self.original) if part]
         return f"{self.name} ({'/'.join(parts)})" if self.original else self.name
 
     def group(self, by: str | None) -> str:
-        """Return its `source`, or its `category` with the source before it; `(none)` where it has neither."""
+        """Return its source if `by` is `source`, else source and category; `(none)` if it has neither."""
         parts = [self.source] if by == "source" else [self.source, self.category]
         return "/".join(part for part in parts if part) or "(none)"
 
@@ -60,13 +60,13 @@ class Picture:
         """Read the picture, upright and in sRGB.
 
         Args:
-            longest: longest edge in pixels to fit it into (Lanczos, never enlarged); its own size without it.
+            longest: longer edge in pixels to which larger pictures are shrunk (Lanczos); default: its own size.
 
         Returns:
             (H, W, 3) uint8 sRGB.
 
         Raises:
-            UnreadableError: the file is missing, damaged or no picture.
+            UnreadableError: the file is missing, damaged or not a picture.
         """
         return read_small(self.content(), longest=longest, name=self.name)
 
@@ -90,11 +90,11 @@ def find_pictures(data: str | Path, *, split: str = VAL, limit: int | None = Non
     Args:
         data: a folder, searched to any depth, or a dataset that `tinct prepare` made.
         split: `train`, `val` or `test`, for a dataset; of a plain folder all pictures are listed.
-        limit: take this number, chosen at random; all without it.
-        seed: decides the choice.
+        limit: take this number, chosen at random; default: all.
+        seed: of the choice.
 
     Returns:
-        The pictures in the order of their places.
+        The pictures in the order of the folder or dataset.
 
     Raises:
         SettingError: `split` or `limit` is out of range.
@@ -122,7 +122,7 @@ def read_pictures(
     """Read pictures in threads, fitted into a square of `longest` pixels.
 
     Yields:
-        Each picture in its order, with (H, W, 3) sRGB, or with the reason why it cannot be read.
+        Each picture in order, with its pixels (H, W, 3) sRGB, or with the reason why it cannot be read.
     """
 
     def read(picture: Picture) -> tuple[Picture, NDArray[np.uint8] | str]:
@@ -138,10 +138,11 @@ def find_splits(data: str | Path) -> dict[str, list[Picture]]:
     """List the pictures of a folder or a dataset by split.
 
     Args:
-        data: a dataset that `tinct prepare` made, or a folder, whose own splits are as in `walk_pictures`.
+        data: a dataset that `tinct prepare` made, or a folder, whose own splits are those of `own_splits`.
 
     Returns:
-        `train`, `val` and `test` where there are such, in this order; one split without a name for a plain folder.
+        Those of `train`, `val` and `test` that have pictures, in this order; for a plain folder without splits, one
+        split with an empty name.
 
     Raises:
         DataError: there is no such folder, no picture in it, or the dataset is damaged.
@@ -177,7 +178,10 @@ def split_of(name: str) -> str | None:
 
 
 def own_splits(folder: str | Path) -> set[str]:
-    """Return the splits that a plain folder's subfolders are called after, if they hold all pictures of two or more."""
+    """Return the splits that a plain folder's subfolders are named after.
+
+    Empty unless there are two or more, and all pictures lie in them.
+    """
     splits = set()
     for path in walk_data(folder, PICTURE_SUFFIXES):
         split = split_of(path.relative_to(folder).parts[0])
@@ -188,9 +192,9 @@ def own_splits(folder: str | Path) -> set[str]:
 
 
 def walk_pictures(folder: str | Path) -> Iterator[tuple[str, Picture]]:
-    """Yield (split, picture) of a plain folder, to any depth.
+    """Yield (split, picture) of a plain folder, at any depth.
 
-    In a folder with splits of its own, the categories are the folders below these. In any other the split is empty.
+    In a folder with splits of its own, the categories are the folders below these. In other folders the split is empty.
 
     Raises:
         DataError: a folder cannot be read.
@@ -202,12 +206,12 @@ def walk_pictures(folder: str | Path) -> Iterator[tuple[str, Picture]]:
 
 
 def divide_pictures(folder: str | Path, *, val: float, seed: int, prefix: str = "") -> Iterator[tuple[str, Picture]]:
-    """Yield (split, picture) of a plain folder: its own splits, or a division at random.
+    """Yield (split, picture) of a plain folder, with its own splits or divided at random.
 
     Args:
         folder: where the pictures lie.
-        val: share of the pictures that validate, where the folder has no pictures for that itself.
-        seed: of the draw, which depends on nothing else but the picture's name.
+        val: share of the pictures for validation, if the folder has no pictures for that itself.
+        seed: of the draw, which otherwise depends only on the picture's name.
         prefix: put before the names for the draw.
 
     Raises:
@@ -223,7 +227,7 @@ def divide_pictures(folder: str | Path, *, val: float, seed: int, prefix: str = 
 
 
 def draw(seed: int, name: str, purpose: str) -> float:
-    """Return a number in 0..1 that depends on nothing but the arguments."""
+    """Return a random number in 0..1 that depends only on the arguments."""
     digest = hashlib.sha256(f"{seed}\0{purpose}\0{name}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
@@ -249,7 +253,7 @@ def _shards(data: str | Path) -> dict[str, tuple[Shard, ...]] | None:
 
 def _check_any(data: str | Path, pictures: list[Picture]) -> None:
     if not pictures and any(Path(data).glob("*.tar*")):
-        raise DataError(f"{data}: shards, but no {DATASET_FILE}: it was not finished; run  tinct prepare  again")
+        raise DataError(f"{data}: has shards but no {DATASET_FILE}: it is unfinished; run  tinct prepare  again")
     if not pictures:
         raise DataError(f"{data}: no pictures in it; give a folder of photographs or a dataset of  tinct prepare")
 

@@ -1,13 +1,13 @@
-"""From folders of photographs to a dataset that training streams: WebDataset tar shards, and what was left out.
+"""Making a dataset that a training can stream from folders of photographs: WebDataset tar shards.
 
 A dataset is a folder:
 
     dataset.json          settings, shards with their counts, categories
     train-000000.tar ...  KEY.jpg and KEY.json (source, category, name, width, height, colourfulness) per photograph
     val-000000.tar ...
-    rejected.csv          path and reason: left out, or cropped
+    rejected.csv          path and reason of photographs left out or cropped
     rejected.jpg          some of those left out for their colours, to look at
-    ledger.sqlite         what makes an interrupted preparation go on
+    ledger.sqlite         the state from which an interrupted preparation goes on
 """
 
 from __future__ import annotations
@@ -45,14 +45,16 @@ JPEG_QUALITY = 95
 
 @dataclass(frozen=True)
 class PreparedDataset:
-    """What a preparation made: a folder, and counts of its photographs.
+    """The result of a preparation: a folder, and numbers of photographs.
 
     Attributes:
         path: the dataset's folder.
-        train: to train on; `val` to validate on, and `test` to test on, where the folders have such.
+        train: for training.
+        val: for validation.
         rejected: left out.
-        cropped: taken without their frame.
-        duplicates: of those left out, how many are another photograph again: the same file, recompressed, or mirrored.
+        cropped: accepted without their frame.
+        duplicates: left out as copies of another photograph: the same file, recompressed, or mirrored.
+        test: for testing, if the folders have such.
     """
 
     path: Path
@@ -78,29 +80,29 @@ def prepare(
 ) -> PreparedDataset:
     """Make a dataset from folders of photographs.
 
-    Photographs are fitted into `size` (Lanczos, never enlarged) and freed of frames. A folder's own splits (subfolders
-    train, val and test, see `tinct.data.pictures.own_splits`) are kept; others are split at random. Unreadable,
-    near-grey, toned, tiny and duplicate ones (mirrored copies too) are left out and listed in `rejected.csv`. Run again
+    Photographs are shrunk to `size` (Lanczos), and frames are cut off. A folder's own splits (subfolders train, val and
+    test, see `tinct.data.pictures.own_splits`) are kept; other folders are split at random. Unreadable, near-grey,
+    toned, tiny and duplicate photographs (mirrored copies too) are left out and listed in `rejected.csv`. Called again
     after an interruption, it goes on; memory does not grow with the number of photographs.
 
     Args:
         sources: folders, searched to any depth; a photograph's source is its folder's name, its category the name of
-            the subfolder right below (empty for photographs in the folder itself).
-        target: the dataset's folder; made where missing.
-        size: longest edge in pixels, at least 64.
-        val: share of photographs kept for validation, 0..0.5, of folders that have none for that themselves.
-        seed: decides order and split.
+            the first subfolder (empty for photographs in the folder itself).
+        target: the dataset's folder; made if missing.
+        size: longer edge in pixels, at least 64.
+        val: share of photographs for validation, 0..0.5, in folders that have none for that themselves.
+        seed: of order and split.
         categories: take only these subfolders.
-        shard_size: photographs looked at per shard.
-        keep: take these, too: `near-grey`, `toned`.
+        shard_size: photographs examined for each shard.
+        keep: accept these, too: `near-grey`, `toned`.
         progress: called with (done, total) after each photograph.
 
     Returns:
-        Counts of what was made.
+        The folder, and numbers of photographs.
 
     Raises:
-        SettingError: an option is out of range, or differs from the one an interrupted preparation began with.
-        DataError: no photographs found, or none left.
+        SettingError: an option is out of range, or differs from that of an interrupted preparation.
+        DataError: no photographs were found, or all were left out.
         OutputError: another preparation is at work in the folder, or it cannot be written.
     """
     _check(sources, size=size, val=val, shard_size=shard_size, keep=keep)
@@ -110,9 +112,9 @@ def prepare(
     with (
         _one_at_a_time(folder),
         closing(Ledger(folder / "ledger.sqlite")) as ledger,
-        kept_if_stopped(lambda: f"{ledger.done()} photographs are kept in {folder}, the same command goes on"),
+        kept_if_stopped(lambda: f"{ledger.done()} photographs are kept in {folder}; the same command goes on"),
     ):
-        kept = {"keep": sorted(keep)} if keep else {}  # a preparation begun before there was this goes on
+        kept = {"keep": sorted(keep)} if keep else {}  # a preparation that an older tinct began can go on
         settings = {"size": size, "val": val, "seed": seed, "categories": categories, "shard_size": shard_size, **kept}
         _begin(ledger, sources, folder, **settings)
         total = sum(ledger.remaining(split) for split in SPLITS)
@@ -124,7 +126,7 @@ def prepare(
 
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Keep other preparations out of a dataset's folder, and tell what the disk or the ledger refuses.
+    """Lock other preparations out of a dataset's folder, and report errors of the disk or the ledger.
 
     Raises:
         OutputError: another preparation is at work there, or it cannot be written.
@@ -136,11 +138,12 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
         fault = f"{folder / 'ledger.sqlite'}: cannot be read or written ({error})"
         raise OutputError(f"{fault}; free space, or choose another folder") from error
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror or error}); free or choose space") from error
+        reason = error.strerror or error
+        raise OutputError(f"{folder}: cannot be written ({reason}); free some space, or write elsewhere") from error
 
 
 def prepared_from(dataset: str | Path) -> list[str]:
-    """Return the folders, as whole paths, whose photographs a dataset was made of."""
+    """Return the absolute paths of the folders from which a dataset was made."""
     ledger = Ledger(Path(dataset) / "ledger.sqlite")
     try:
         places: list[str] = json.loads(ledger.setting("settings") or "{}").get("sources", [])
@@ -165,7 +168,7 @@ def _check(sources: Sequence[str | Path], *, size: int, val: float, shard_size: 
 
 
 def _check_there(sources: Sequence[str | Path], categories: Sequence[str] | None) -> None:
-    """Refuse folders without photographs, and categories that are not there, before anything is made."""
+    """Check that the folders have photographs, and the categories, before anything is made."""
     where = ", ".join(str(source) for source in sources)
     photos = _find(sources, None, val=0, seed=0)
     if categories is None:
@@ -173,21 +176,21 @@ def _check_there(sources: Sequence[str | Path], categories: Sequence[str] | None
     else:
         known = {category for *_, category, _ in photos}
     if not known:
-        raise DataError(f"no photographs found in {where}")
+        raise DataError(f"no photographs found in {where}; name folders that hold some")
     if missing := [name for name in categories or () if name not in known]:
         names = ", ".join(sorted(name for name in known if name)) or "none: no subfolders"
         raise DataError(f"{where}: no category '{missing[0]}' with photographs in it; there are {names}")
 
 
 def _begin(ledger: Ledger, sources: Sequence[str | Path], folder: Path, **settings: Any) -> None:
-    """Enlist the photographs, or check that an earlier preparation had the same settings."""
+    """Enter the photographs into the ledger; check that an earlier preparation had the same settings."""
     wanted = json.dumps({"sources": [str(Path(source).resolve()) for source in sources], **settings}, sort_keys=True)
     before = ledger.setting("settings")
     if before is not None and before != wanted:
         raise SettingError(
             f"{folder} was begun with other settings ({before}); give the same, or another folder for the new dataset"
         )
-    # Photographs added since an earlier preparation are taken too; those known already stay where they are.
+    # Photographs added since an earlier preparation are entered too; those known already stay where they are.
     photos = _find(sources, settings["categories"], val=settings["val"], seed=settings["seed"])
     ledger.enlist(photos, seed=settings["seed"])
     ledger.note("settings", wanted)
@@ -254,7 +257,7 @@ def _add(tar: tarfile.TarFile, photo: Photo) -> None:
 
 
 def _load(photo: Photo, *, size: int, keep: Sequence[str]) -> Photo:
-    """Read, fit, free of its frame and judge one photograph, whose fields are filled in."""
+    """Read one photograph, shrink it, cut off its frame, judge it, and fill in its fields."""
     try:
         content = Path(photo.path).read_bytes()
         photo.content = hashlib.sha256(content).hexdigest()
@@ -268,8 +271,8 @@ def _load(photo: Photo, *, size: int, keep: Sequence[str]) -> Photo:
         picture = crop_frame(picture, frame)
         photo.frame = f"cropped: a frame of {asdict(frame)}"
         photo.reason = "mostly frame or of one colour" if picture.size < whole / 2 else _too_small(photo, picture)
-    if photo.reason is None and (lack := grey_reason(picture)) and not lack.startswith(tuple(keep)):
-        photo.reason = lack
+    if photo.reason is None and (reason := grey_reason(picture)) and not reason.startswith(tuple(keep)):
+        photo.reason = reason
     if photo.reason is None:
         photo.fingerprint = fingerprint(picture)
         photo.mirrored = fingerprint(picture, mirrored=True)
@@ -306,7 +309,7 @@ def _finish(ledger: Ledger, folder: Path, *, size: int, val: float, seed: int) -
         del shards[TEST]  # only folders with test pictures of their own have any
     counts = {split: sum(shard["count"] for shard in listed) for split, listed in shards.items()}
     if counts["train"] == 0:
-        raise DataError(f"no photograph was fit for training; {folder / 'rejected.csv'} says why")
+        raise DataError(f"no photograph is suitable for training; {folder / 'rejected.csv'} says why")
     card = {
         "format": FORMAT,
         "size": size,
@@ -325,7 +328,7 @@ def _finish(ledger: Ledger, folder: Path, *, size: int, val: float, seed: int) -
 
 
 def _list_shards(ledger: Ledger, folder: Path, split: str) -> list[dict[str, Any]]:
-    """Describe the shards of a split: file, photographs, and the SHA-256 that a download is checked against."""
+    """Describe the shards of a split: file, number of photographs, and the SHA-256 by which a download is checked."""
     listed = []
     for number, count in ledger.shards(split):
         path = folder / f"{split}-{number:06d}.tar"

@@ -1,4 +1,4 @@
-"""A sheet of the photographs that a preparation left out for their colours, for a person to judge its judgement."""
+"""A sheet of the photographs that a preparation left out for their colours, so that users can check its judgement."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from tinct.files import written_beside
 from tinct.media.image.small import read_small
 
 SHOWN, COLUMNS = 48, 8
-EDGE, LINE = 144, 18  # pixels of a picture's square, and of the line of text below it
+EDGE = 144  # pixels, of a picture's square
+LINE = 18  # pixels, the height of a line of text below it
 
 
 def draw_rejected(notes: Iterable[tuple[str, str]], path: Path) -> None:
-    """Write a sheet of the first photographs that lack colours; none where there is no such photograph.
+    """Write a sheet of the first photographs that lack colours, or delete it if there are none.
 
     Args:
-        notes: path and reason of each that was left out.
-        path: the .jpg file, replaced where it is there.
+        notes: path and reason of each photograph that was left out.
+        path: the .jpg file; an existing one is replaced.
 
     Raises:
         OutputError: it cannot be written.
@@ -41,7 +42,7 @@ def draw_rejected(notes: Iterable[tuple[str, str]], path: Path) -> None:
 
 
 def _tile(name: str, reason: str) -> NDArray[np.uint8] | None:
-    """Return a picture with its reason and its file's name below, or None if it cannot be read any more."""
+    """Return a picture with its reason and its file's name below; None if it can no longer be read."""
     try:
         picture = read_small(Path(name).read_bytes(), longest=EDGE, name=name)
     except (OSError, UnreadableError):

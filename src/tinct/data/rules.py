@@ -1,4 +1,4 @@
-"""Which facts of data spoil a training, each judged by a rule with its evidence and its remedy."""
+"""Rules that find what spoils a training in the facts about its data, each with evidence and remedy."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from tinct.data.findings import DataReport, Finding, SplitFacts
 from tinct.data.screening import SMALLEST_SIDE
 
 SHOWN = 8  # names or pairs in a warning's evidence
-FEW_TO_TRAIN = 1000
-FEW_TO_VALIDATE = 100
+FEW_TO_TRAIN = 1000  # pictures
+FEW_TO_VALIDATE = 100  # pictures
 MUTED = 20.0  # median colourfulness; 15 is slightly colourful
-SHIFTED = 0.1  # between the colours of training and validation
-FOREIGN = 0.35  # between the colours of the data and those that a model's bins were made with
+SHIFTED = 0.1  # `BinsCoverage.shift` from the colours of training to those of validation
+FOREIGN = 0.35  # `BinsCoverage.shift` from the colours that a model's bins were made with to those of the data
 LOPSIDED = 10  # times the median category
 NAMES = {"train": "training", "val": "validation", "test": "test", "": "the folder"}
 
 
 def find_warnings(report: DataReport) -> list[Finding]:
-    """Return what spoils a training by the facts of a report, the weightiest first; its own warnings are not read."""
+    """Return what spoils a training according to a report's facts, by decreasing weight; its warnings are not read."""
     rules = (_leaks, _unreadable, _splits, _pictures_at_fault, _copies, _squeezed, _categories, _colors, _models)
     return sorted((finding for rule in rules for finding in rule(report)), key=lambda finding: -finding.weight)
 
@@ -28,23 +28,21 @@ def find_warnings(report: DataReport) -> list[Finding]:
 def _again(report: DataReport) -> str:
     """Return how to make a better dataset of these pictures."""
     if report.prepared:
-        return "prepare again, from the folders it was made of into a new one (tinct prepare SRC... -o NEW)"
+        return "prepare it again, from its source folders into a new one (tinct prepare SRC... -o NEW)"
     return f"make a dataset of it (tinct prepare {report.data} -o NEW)"
 
 
 def _anew(report: DataReport) -> str:
-    """Return how to make a dataset that is split anew: `tinct prepare` keeps the splits of a folder that has some."""
+    """Return how to make a dataset with other splits, since `tinct prepare` keeps those that a folder has."""
     if report.prepared:
         return _again(report)
     return "put the photographs of all splits into one folder and make a dataset of it (tinct prepare FOLDER -o NEW)"
 
 
 def _without(report: DataReport, done: str) -> str:
-    """Return how to be rid of pictures: `tinct prepare` left them in, or has not seen them yet."""
-    if report.prepared:  # they passed its screening, by a little
-        return (
-            "delete the files from the folders the dataset was made of, and prepare those anew (tinct prepare -o NEW)"
-        )
+    """Return how to remove pictures that `tinct prepare` accepted, or has not seen yet."""
+    if report.prepared:  # they narrowly passed its screening
+        return "delete the files from the dataset's source folders, and prepare these again (tinct prepare -o NEW)"
     return f"{_again(report)}; it {done}"
 
 
@@ -56,14 +54,14 @@ def _leaks(report: DataReport) -> Iterator[Finding]:
         others = sorted({NAMES[pair.first_split] for pair in pairs}, key=lambda name: name != "training")
         count = len({pair.second for pair in pairs})
         if report.prepared:
-            remedy = "delete one file of each pair from the folders the dataset was made of, and prepare those anew"
+            remedy = "delete one file of each pair from the dataset's source folders, and prepare these again"
         else:
             remedy = f"{_again(report)}, which leaves copies out"
         yield Finding(
             "leak",
             100,
             f"{_pictures(count)} of {NAMES[split]} {_are(count)} also in {' and '.join(others)}: "
-            f"its figures come out too good",
+            "its scores are too good",
             _pair_lines(pairs),
             remedy,
             pictures=_pair_names(pairs),
@@ -73,7 +71,7 @@ def _leaks(report: DataReport) -> Iterator[Finding]:
 def _unreadable(report: DataReport) -> Iterator[Finding]:
     count = len(report.unreadable)
     if count:
-        remedy = "delete the files, or fetch them again; then " if report.prepared else "delete them, or "
+        remedy = "delete the files, or get them again; then " if report.prepared else "delete them, or "
         yield Finding(
             "unreadable",
             90,
@@ -90,7 +88,7 @@ def _splits(report: DataReport) -> Iterator[Finding]:
         yield Finding(
             "no-validation",
             65 if "test" in counts else 85,
-            "there are no pictures to validate on: nobody can see whether a network learns or only remembers",
+            "there are no pictures for validation: nothing shows whether a network learns or only memorises",
             [f"{NAMES[split]}: {_pictures(count)}" for split, count in counts.items()],
             f"{_again(report)} with --val 0.1",
         )
@@ -102,40 +100,40 @@ def _splits(report: DataReport) -> Iterator[Finding]:
             60,
             f"validation has {_pictures(val)}: small differences between networks cannot be told from chance",
             [f"{NAMES[split]}: {_pictures(count)}" for split, count in counts.items()],
-            f"{_anew(report)} with a larger --val, or give more photographs: {FEW_TO_VALIDATE} do, 500 are better",
+            f"{_anew(report)} with a larger --val, or add photographs: {FEW_TO_VALIDATE} are enough, 500 better",
         )
     if train < FEW_TO_TRAIN:
         yield Finding(
             "few",
             55,
-            f"{_pictures(train)} to train on: a network from nothing learns them by heart",
-            [f"below {FEW_TO_TRAIN}"],
-            "give more photographs, or begin with a trained model (tinct train --init photo)",
+            f"{_pictures(train)} for training: a network that starts from random weights memorises them",
+            [f"fewer than {FEW_TO_TRAIN}"],
+            "add photographs, or start from a trained model (tinct train --init photo)",
         )
 
 
 def _pictures_at_fault(report: DataReport) -> Iterator[Finding]:
     grey = "leaves such pictures out"
     taught = ": they teach that the world has no colours"
-    # kind, weight where the share is above the limit, the limit, weight below it, what is wrong, what prepare does
+    # kind, weight if its share is above a limit, the limit, weight below it, what is wrong, what `tinct prepare` does
     for kind, many, limit, few, what, done in (
-        ("grey", 80, 0.02, 45, "{are} without any colour" + taught, grey),
-        ("near_grey", 80, 0.02, 45, "{are} next to grey" + taught, grey),
-        ("toned", 80, 0.02, 45, "{are} toned in one hue, as sepia is" + taught, grey),
+        ("grey", 80, 0.02, 45, "{have} no colour at all" + taught, grey),
+        ("near_grey", 80, 0.02, 45, "{are} nearly grey" + taught, grey),
+        ("toned", 80, 0.02, 45, "{are} toned in one hue, such as sepia" + taught, grey),
         ("framed", 40, 0.01, 25, "{have} a frame or margin of one colour", "cuts frames off"),
         ("small", 45, 0.01, 25, f"{{have}} a side of less than {SMALLEST_SIDE} pixels", "leaves them out"),
     ):
-        named: list[str] = [name for facts in report.splits for name in getattr(facts, kind)]
-        if named:
-            count, share = len(named), len(named) / _total(report)
+        names: list[str] = [name for facts in report.splits for name in getattr(facts, kind)]
+        if names:
+            count, share = len(names), len(names) / _total(report)
             shown = "" if kind == "small" else f" ({_percent(share)})"
             yield Finding(
                 {"near_grey": "near-grey", "framed": "frames"}.get(kind, kind),
                 many if share > limit else few,
                 f"{_pictures(count)}{shown} {what.format(are=_are(count), have=_have(count))}",
-                _some(named),
+                _some(names),
                 _without(report, done),
-                pictures=named[: 2 * SHOWN],
+                pictures=names[: 2 * SHOWN],
             )
 
 
@@ -146,7 +144,7 @@ def _copies(report: DataReport) -> Iterator[Finding]:
         yield Finding(
             "duplicates",
             50 if share > 0.01 else 30,
-            f"{_pictures(len(pairs))} ({_percent(share)}) {_are(len(pairs))} there twice in a split and count double",
+            f"{_pictures(len(pairs))} ({_percent(share)}) {_are(len(pairs))} in a split twice and count double",
             _pair_lines(pairs),
             _without(report, "leaves copies out"),
             pictures=_pair_names(pairs),
@@ -160,10 +158,10 @@ def _squeezed(report: DataReport) -> Iterator[Finding]:
             yield Finding(
                 "squeezed",
                 10,
-                f"{count / facts.pictures:.0%} of {NAMES[facts.split]} is of one square size: "
-                "perhaps squeezed, so that things look too narrow or too wide",
+                f"{count / facts.pictures:.0%} of {NAMES[facts.split]} have one square size: "
+                "perhaps they were squeezed, so that things look too narrow or too wide",
                 [f"{width} x {height}: {_pictures(count)}"],
-                "look at the sample sheet; where circles are ovals, use the photographs as they were before",
+                "look at the sample sheet; if circles are ovals, use the original photographs",
             )
 
 
@@ -179,20 +177,20 @@ def _categories(report: DataReport) -> Iterator[Finding]:
                 "imbalance",
                 35,
                 f"{largest} has {most / sum(trained.values()):.0%} of the pictures, {most / middle:.0f} times "
-                "the middle category: colours are learned from it above all",
+                "the median category: a network learns its colours above all",
                 [f"{name}: {count}" for name, count in (*ranked[:3], *ranked[3:][-3:])],
-                "give more of the others, prepare fewer of it, or measure each alone (tinct evaluate --by category)",
+                "add pictures to the others, prepare fewer of it, or measure each alone (tinct evaluate --by category)",
             )
     for facts in report.splits[1:]:
-        there = {name: split[facts.split] for name, split in counts.items() if facts.split in split}
-        unseen = {name: count for name, count in there.items() if base.split not in counts[name]}
+        present = {name: split[facts.split] for name, split in counts.items() if facts.split in split}
+        unseen = {name: count for name, count in present.items() if base.split not in counts[name]}
         if unseen:
             yield Finding(
                 "unseen-category",
                 40,
                 f"{_categories_of(len(unseen))} of {NAMES[facts.split]} {_are(len(unseen))} not in {NAMES[base.split]}",
                 _some([f"{name}: {_pictures(count)}" for name, count in unseen.items()]),
-                f"{_anew(report)}, or read {NAMES[facts.split]}'s figures as those of things never seen",
+                f"{_anew(report)}, or bear in mind that scores of {NAMES[facts.split]} include things never seen",
             )
 
 
@@ -203,9 +201,9 @@ def _colors(report: DataReport) -> Iterator[Finding]:
             "muted",
             35,
             f"half of the pictures have a colourfulness below {base.colorfulness.middle:.0f}: "
-            "what learns from them will be muted",
+            "a network will learn muted colours from them",
             [f"5 % to 95 %: {base.colorfulness.low:.0f} to {base.colorfulness.high:.0f}; 15 is slight, 45 average"],
-            "give livelier photographs, or weigh rare colours more (tinct train --rebalance below 0.4)",
+            "add more colourful photographs, or give rare colours more weight (tinct train --rebalance below 0.4)",
         )
     own, *others = (coverage for coverage in report.coverage if coverage.bins == OWN)
     if own.rare and report.limit is None:
@@ -215,8 +213,8 @@ def _colors(report: DataReport) -> Iterator[Finding]:
             15,
             f"{own.rare} of {own.count} colour bins have less than {RARE:.2%} of the pixels",
             _some(rare),
-            f"train with fewer bins (tinct train --bins {max(2, own.count - own.rare)}), or give more "
-            "photographs of these colours",
+            f"train with fewer bins (tinct train --bins {max(2, own.count - own.rare)}), or add "
+            "photographs with these colours",
         )
     pictures = {facts.split: facts.pictures for facts in report.splits}
     for other in others:
@@ -226,9 +224,9 @@ def _colors(report: DataReport) -> Iterator[Finding]:
                 "shift",
                 45,
                 f"{name} has other colours than {NAMES[base.split]}: {other.shift:.0%} of its pixels would "
-                "have to change",
+                "have to change to match",
                 _shifts(own.shares, other.shares, other.colors),
-                f"{_anew(report)}, which splits at random; or say that {name} is of another kind",
+                f"{_anew(report)}, which splits at random; or report that {name} has other pictures",
             )
 
 
@@ -240,9 +238,9 @@ def _models(report: DataReport) -> Iterator[Finding]:
             yield Finding(
                 "foreign-bins",
                 40,
-                f"the colour bins of {model.bins} are those of other pictures",
+                f"the colour bins of {model.bins} do not suit these pictures",
                 [
-                    f"{model.shift:.0%} of the pixels lie in other bins than where {model.bins} learned",
+                    f"{model.shift:.0%} of the pixels lie in other bins than those of {model.bins}'s training",
                     f"{model.far:.1%} lie more than {FAR} grid cells from their bin's centre",
                     f"{model.rare} of its {model.count} bins have less than {RARE:.2%} of the pixels",
                 ],
@@ -252,11 +250,11 @@ def _models(report: DataReport) -> Iterator[Finding]:
 
 def _shifts(before: list[float], after: list[float], colors: list[str]) -> list[str]:
     order = sorted(range(len(before)), key=lambda index: -abs(after[index] - before[index]))[:3]
-    return [f"{colors[index]}: {before[index]:.1%} in training, {after[index]:.1%} there" for index in order]
+    return [f"{colors[index]}: {before[index]:.1%} in training, here {after[index]:.1%}" for index in order]
 
 
 def _by_category(report: DataReport) -> dict[str, dict[str, int]]:
-    """Return category -> split -> pictures, the source before the category where there are both."""
+    """Return category -> split -> pictures; a category's name begins with its source, if it has one."""
     counts: dict[str, dict[str, int]] = {}
     for group in report.groups:
         name = "/".join(part for part in (group.source, group.category) if part)

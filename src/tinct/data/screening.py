@@ -1,4 +1,4 @@
-"""Which photographs are fit to learn colour from: frames are cut off, near-greys found."""
+"""Screening photographs from which colour is to be learned: finding frames, near-grey and toned ones."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from tinct.color.toning import color_off_tone
 
 Picture = NDArray[np.uint8]
 
-# A photograph with next to no colour beside its tone (8-bit steps, see `color_off_tone`) teaches that the world is grey
-# or brown. Snow, dunes and clouds have little chroma, too, but more of it beside their tone: measured in
-# benchmarks/tone.json.
+# A photograph with less colour beside its tone than this (8-bit steps, see `color_off_tone`) teaches that the world is
+# grey or brown. Snow, dunes and clouds have little chroma, too, but more beside their tone: benchmarks/tone.json.
 OFF_TONE = 2.0
-# Such a one is near-grey where its chroma is below this on average (YUV units; full red is 0.63), and toned otherwise.
+# Such a photograph is near-grey if its mean chroma is below this (YUV units; full red is 0.63), and toned otherwise.
 NEAR_GREY = 0.02
 NEAR_GREY_KIND, TONED_KIND = "near-grey", "toned"
 KEPT_KINDS = (NEAR_GREY_KIND, TONED_KIND)
-# Channels that differ by at most this many of 255 levels show no colour: JPEG rounds greys by as much.
+# Channels that differ by at most this many of 255 levels show no colour: JPEG changes greys by as much.
 GREY_LEVELS = 4
-# A frame's lines are of one colour: the largest spread (8-bit steps) along a line and from line to line.
+# Largest standard deviation along a line of a frame, in 8-bit steps.
 FRAME_SPREAD = 4.0
+# Largest difference between the means of a frame's lines, in 8-bit steps.
 FRAME_STEP = 8.0
-# At one edge alone: a purer line, and after it a picture that differs by this on average (8-bit steps).
+# `FRAME_SPREAD` for a frame at one edge only.
 SINGLE_SPREAD = 1.5
+# Least mean difference, in 8-bit steps, between a frame at one edge only and the picture after it.
 SINGLE_STEP = 40.0
-SMALLEST_SIDE = 64
+SMALLEST_SIDE = 64  # pixels
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def find_frame(picture: Picture) -> Frame:
         picture: (H, W, 3) sRGB uint8.
 
     Returns:
-        The frame's width at each edge. A smooth or overexposed sky is no frame: opposite edges must have the same
-        colour, or a single one be black or white without the least change and end abruptly.
+        The frame's width at each edge. A smooth or overexposed sky is not a frame: opposite edges must have the same
+        colour; a frame at one edge must be plain black or white and end abruptly.
     """
     lines = picture.astype(np.float32)
     across = lines.transpose(1, 0, 2)
@@ -72,7 +73,7 @@ def _pair(lines: NDArray[np.float32]) -> tuple[int, int]:
 
 
 def _flat_lines(lines: NDArray[np.float32], spread: float) -> int:
-    """Count the lines of one colour from the first on, at most half of them."""
+    """Count the lines of one colour, beginning with the first; at most half of all."""
     head = lines[: max(1, len(lines) // 2)]
     flat = (head.std(axis=1).max(axis=1) < spread) & (
         np.abs(head.mean(axis=1) - head[0].mean(axis=0)).max(axis=1) < FRAME_STEP
@@ -81,7 +82,7 @@ def _flat_lines(lines: NDArray[np.float32], spread: float) -> int:
 
 
 def _abrupt(lines: NDArray[np.float32]) -> int:
-    """Count the lines of a border at one edge only: black or white throughout, and the next line quite different."""
+    """Count the lines of a frame at one edge only: plain black or white, followed by a quite different line."""
     count = _flat_lines(lines, SINGLE_SPREAD)
     color = lines[0].mean(axis=0)
     if count == 0 or count >= len(lines) // 2 or not (color.max() < 20 or color.min() > 240):
@@ -98,30 +99,30 @@ def is_grey(picture: Picture) -> bool:
 
 
 def color_fault(picture: Picture) -> str:
-    """Return `grey` (no colour at all), `near_grey`, `toned` (in one hue), or nothing for a picture (H, W, 3)."""
+    """Return `grey` (no colour at all), `near_grey`, `toned` (in one hue), or an empty text for a picture (H, W, 3)."""
     return "grey" if is_grey(picture) else _lack_of_color(picture)[0]
 
 
 def grey_reason(picture: Picture) -> str | None:
-    """Return why a picture, (H, W, 3) sRGB uint8, has too little colour to learn from; None for one with colours."""
+    """Return why a picture, (H, W, 3) sRGB uint8, has too little colour to learn from; None if it has enough."""
     return _lack_of_color(picture)[1] or None
 
 
 def _lack_of_color(picture: Picture) -> tuple[str, str]:
-    """Return the fault and the reason; both empty for a picture with colours."""
-    left = color_off_tone(as_unit_rgb(picture))
-    if left >= OFF_TONE:
+    """Return the fault and the reason; both are empty for a picture with enough colour."""
+    off_tone = color_off_tone(as_unit_rgb(picture))
+    if off_tone >= OFF_TONE:
         return "", ""
     small = as_unit_rgb(np.asarray(cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA)))
     chroma = rgb_to_yuv(small)[..., 1:]
     amount = float(np.hypot(chroma[..., 0], chroma[..., 1]).mean())
     if amount < NEAR_GREY:
         return "near_grey", f"{NEAR_GREY_KIND} (mean chroma {amount:.3f})"
-    return "toned", f"{TONED_KIND} in one hue (chroma off the tone {left:.1f} of 255)"
+    return "toned", f"{TONED_KIND} in one hue (chroma off the tone {off_tone:.1f} of 255)"
 
 
 def crop_frame(picture: Picture, frame: Frame) -> Picture:
-    """Cut a frame off, with one pixel more at each cut edge, where frame and picture blend."""
+    """Cut a frame off, with one more pixel at each cut edge, where frame and picture blend."""
     height, width = picture.shape[:2]
     top, bottom = (side + 1 if side else 0 for side in (frame.top, frame.bottom))
     left, right = (side + 1 if side else 0 for side in (frame.left, frame.right))

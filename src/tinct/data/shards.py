@@ -1,4 +1,4 @@
-"""The datasets that `tinct prepare` makes: their dataset.json, and tar shards of pictures with their descriptions."""
+"""Reading the datasets that `tinct prepare` makes: dataset.json, and tar shards of pictures with descriptions."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Shard:
 
     Attributes:
         place: its path or address.
-        count: pictures in it.
-        sha256: of the file; empty where the dataset does not know it.
+        count: of the pictures in it.
+        sha256: of the file; empty if dataset.json does not have it.
     """
 
     place: str
@@ -36,7 +36,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class DatasetCard:
-    """What reading a dataset takes of its dataset.json: the pictures' longest edge in pixels, and shards by split."""
+    """The part of dataset.json that reading needs: the pictures' longer edge in pixels, and each split's shards."""
 
     size: int
     shards: dict[str, tuple[Shard, ...]]
@@ -53,7 +53,7 @@ class Entry:
 
 
 def read_card(data: str | Path) -> DatasetCard | None:
-    """Read what a dataset holds; None for a folder or an address without dataset.json.
+    """Read a dataset's card; return None for a folder or an address without dataset.json.
 
     Raises:
         DataError: the file is damaged, of another format, or cannot be fetched.
@@ -85,7 +85,7 @@ def read_card(data: str | Path) -> DatasetCard | None:
 
 
 def list_shard(shard: Shard) -> Iterator[Entry]:
-    """Yield where each picture of a local shard lies, from the headers and the descriptions; no picture is read.
+    """Yield the place of each picture in a local shard, from the headers and descriptions; no picture is read.
 
     Raises:
         DataError: the shard is missing or damaged.
@@ -110,10 +110,10 @@ def list_shard(shard: Shard) -> Iterator[Entry]:
 
 
 def read_shard(shard: Shard) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Yield each picture's bytes and description, streamed; at the end, the whole shard is compared with its card.
+    """Stream each picture's bytes and description; at the end, the shard's count and SHA-256 are checked.
 
     Raises:
-        DataError: the shard is missing, cut short, or not what dataset.json says.
+        DataError: the shard is missing, cut short, or differs from what dataset.json says.
     """
     count = 0
     try:
@@ -130,9 +130,9 @@ def read_shard(shard: Shard) -> Iterator[tuple[bytes, dict[str, Any]]]:
         raise DataError(
             f"{shard.place}: the shard is missing or damaged ({error}); prepare or copy it again"
         ) from error
-    # tarfile takes a file that is cut short for a shorter one.
+    # tarfile may take a file that was cut short for a complete, shorter one.
     if count != shard.count or (shard.sha256 and hashed.digest != shard.sha256):
-        raise DataError(f"{shard.place}: is not what {DATASET_FILE} says it is; prepare or copy it again")
+        raise DataError(f"{shard.place}: differs from what {DATASET_FILE} says; prepare or copy it again")
 
 
 def _unreachable(place: str, error: UnreachableError) -> str:
@@ -171,7 +171,7 @@ class _Hashed:
         return content
 
     def finish(self) -> None:
-        """Read what is left: a tar file ends in padding."""
+        """Read the rest: a tar file ends in padding."""
         while self.read(1 << 16):
             pass
 

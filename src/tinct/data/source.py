@@ -1,4 +1,4 @@
-"""What a training reads photographs from, one after another: shards, local or at an address, or a plain folder."""
+"""The source from which a training reads photographs, one after another: shards, local or remote, or a plain folder."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ PIXELS, INDEX = "pixels.bin", "index.json"
 
 @dataclass(frozen=True)
 class Source:
-    """Where one split of a dataset is read from.
+    """One split of a dataset, as a training reads it.
 
     Attributes:
         place: the dataset's folder or address, for messages.
-        size: longest edge that photographs are fitted into.
+        size: longer edge to which photographs are shrunk, in pixels.
         shards: of a dataset.
         files: of a plain folder, instead.
-        draws: how often each photograph is drawn on average, in the source's order, 0 for never; None: each once.
-        decoded: folder that `decode_source` wrote the photographs into, or empty.
+        draws: mean number of times that each photograph is drawn, in the source's order; None draws each once.
+        decoded: folder into which `decode_source` wrote the photographs, or empty.
     """
 
     place: str
@@ -55,30 +55,30 @@ class Source:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """Photographs in each part."""
+        """The numbers of photographs in each part."""
         return tuple(shard.count for shard in self.shards) or (1,) * len(self.files)
 
     @property
     def count(self) -> int:
-        """Photographs that are drawn."""
+        """The number of photographs that are drawn."""
         return sum(self.counts) if self.draws is None else sum(share > 0 for share in self.draws)
 
 
 def open_source(data: str | Path, *, split: str, val: float = 0.1, seed: int = 0, size: int = 256) -> Source:
-    """Find one split of a dataset.
+    """Open one split of a dataset.
 
     Args:
         data: a dataset of `tinct prepare` (a folder, or an http(s), s3:// or other address), or a plain folder of
-            photographs, which are fitted into `size` while they are read. A folder's own splits (see
+            photographs, which are shrunk to `size` while they are read. A folder's own splits (see
             `tinct.data.pictures.own_splits`) are kept; if it has none for validation, its photographs are divided at
             random.
         split: `train`, `val` or `test`.
-        val: share of a plain folder that validates, where it is divided at random.
+        val: share of a plain folder for validation, if it is divided at random.
         seed: of that division.
-        size: longest edge in pixels, for plain folders.
+        size: longer edge in pixels, for plain folders.
 
     Raises:
-        DataError: there is no dataset and no photograph, or the dataset is damaged or has another format.
+        DataError: there is neither a dataset nor a photograph, or the dataset is damaged or has another format.
     """
     card = read_card(data)
     if card is not None:
@@ -91,19 +91,19 @@ def open_source(data: str | Path, *, split: str, val: float = 0.1, seed: int = 0
         raise DataError(
             f"{data}: no photographs and no {DATASET_FILE} in it; run `tinct prepare` or name another folder"
         )
-    return Source(str(folder), size, files=tuple(picture for of, picture in divided if of == split))
+    return Source(str(folder), size, files=tuple(picture for its_split, picture in divided if its_split == split))
 
 
 def read_samples(parts: Iterable[Shard | Picture], source: Source) -> Iterator[Sample]:
-    """Read photographs from parts of a source, one at a time; those that are never drawn are left out.
+    """Read photographs from parts of a source, one at a time, without those that are never drawn.
 
     Args:
         parts: some of `source.parts`.
-        source: where they belong.
+        source: to which they belong.
 
     Yields:
-        The photograph's file as bytes (or the photograph itself, where the source is decoded), and its description;
-        its `index` is its number in the source.
+        The photograph's file as bytes (or its pixels, if the source is decoded), and its description, whose `index` is
+        the photograph's number in the source.
 
     Raises:
         DataError: a file cannot be read, or a shard is missing, cut short, or damaged.
@@ -115,9 +115,9 @@ def read_samples(parts: Iterable[Shard | Picture], source: Source) -> Iterator[S
         count = part.count if isinstance(part, Shard) else 1
         for index, (content, card) in enumerate(_read_part(part, source, first, count), first):
             if source.draws is None or source.draws[index]:
-                # The file of a plain folder is read only if it is drawn.
-                read = content if isinstance(part, Shard) or source.decoded else _content(part)
-                yield read, {**card, "index": index}
+                # A file of a plain folder is read only here, if it is drawn.
+                sample = content if isinstance(part, Shard) or source.decoded else _content(part)
+                yield sample, {**card, "index": index}
 
 
 def _read_part(part: Shard | Picture, source: Source, first: int, count: int) -> Iterator[Sample]:
@@ -143,16 +143,16 @@ def select(source: Source, *, subset: float = 1.0, categories: tuple[str, ...] =
 
     Args:
         source: all of them.
-        subset: share to keep, above 0 and up to 1, drawn from each photograph's content or name and the seed: a smaller
-            share is part of a larger one.
-        categories: the only ones to keep; all where empty.
+        subset: share to keep, above 0 and up to 1. The draw depends only on each photograph's content or name and the
+            seed, so that a smaller share is part of a larger one.
+        categories: the only ones to keep; all if empty.
         seed: of the draw.
 
     Returns:
         The source, with `draws` of 1 and 0.
 
     Raises:
-        DataError: nothing is left, or there is no such category.
+        DataError: no photograph is left, or there is no such category.
     """
     if subset >= 1 and not categories:
         return source
@@ -165,12 +165,12 @@ def select(source: Source, *, subset: float = 1.0, categories: tuple[str, ...] =
     if missing := sorted(set(categories) - known):
         raise DataError(f"{source.place}: no category '{missing[0]}'; there are {', '.join(sorted(known)[:20])}")
     if not any(draws):
-        raise DataError(f"{source.place}: no photograph is left of a share of {subset:g}; use a larger one")
+        raise DataError(f"{source.place}: no photograph is left at a share of {subset:g}; use a larger one")
     return replace(source, draws=tuple(draws))
 
 
 def _names(source: Source) -> Iterator[tuple[str, str]]:
-    """Yield what tells a photograph from others, wherever it lies, and its category."""
+    """Yield each photograph's identity, which does not depend on where it lies, and its category."""
     for picture in source.files:
         yield Path(picture.name).as_posix(), picture.category
     if source.shards:
@@ -182,7 +182,7 @@ def decode(content: bytes | NDArray[np.uint8], card: dict[str, Any], source: Sou
     """Decode a photograph to (H, W, 3) sRGB uint8.
 
     Raises:
-        DataError: it cannot be decoded; `card["name"]` is named.
+        DataError: it cannot be decoded; the message has `card["name"]`.
     """
     if isinstance(content, np.ndarray):
         return content
@@ -204,16 +204,16 @@ def pictures(source: Source, *, limit: int | None = None) -> Iterator[NDArray[np
 
 
 def decode_source(source: Source, folder: str | Path) -> Source:
-    """Decode a source's photographs into one file, or find them decoded; for trainings that share them.
+    """Decode a source's photographs into one file that several trainings can share, unless it exists already.
 
-    This changes no training: the same photographs come in the same order with the same pixels.
+    This does not change a training: the same photographs come in the same order with the same pixels.
 
     Args:
         source: a split of a dataset; photographs that it never draws are decoded as well.
-        folder: where caches are kept; may be shared by trainings that run at once.
+        folder: where caches are kept; trainings that run at the same time may share it.
 
     Returns:
-        The source, which now reads the decoded photographs. They take as much room as their bytes uncompressed.
+        The source, which now reads the decoded photographs. They take as much space as their uncompressed pixels.
 
     Raises:
         DataError: a photograph cannot be read.
@@ -234,7 +234,7 @@ def decode_source(source: Source, folder: str | Path) -> Source:
 
 
 def source_key(source: Source) -> str:
-    """Return a name that changes with any photograph of a source."""
+    """Return a name that changes if any photograph of a source does."""
     digests = tuple(shard.sha256 for shard in source.shards if shard.sha256)
     facts: list[Any] = [bool(source.shards), source.size, source.counts, digests]
     if not digests:
@@ -259,5 +259,5 @@ def _open_decoded(folder: str) -> tuple[NDArray[np.uint8], list[tuple[int, int, 
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{place}: decoded photographs missing or damaged ({error}); remove the folder") from error
     if len(pixels) != end:
-        raise DataError(f"{place}: decoded photographs damaged; remove the folder, it is made again")
+        raise DataError(f"{place}: decoded photographs damaged; remove the folder, and it is made again")
     return pixels, entries

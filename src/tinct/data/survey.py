@@ -1,7 +1,7 @@
-"""What is in the pictures that one trains on: a doctor's look at a folder or a dataset, before any training.
+"""Surveying a folder or a dataset before any training, for faults that would spoil it.
 
-Each picture is read once and only numbers are kept of it, about 1 KB; what is wrong is said in order of weight by
-`tinct.data.rules`, with its evidence and its remedy, and drawn by `tinct.study.report.data_page`.
+Each picture is read once, and about 1 KB of numbers is kept of it. `tinct.data.rules` judges them and gives each
+warning its weight, evidence and remedy; `tinct.study.report.data_page` draws the page.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from tinct.errors import DataError, InputError, SettingError
 from tinct.media.image.small import read_small, size_of
 from tinct.parallel import ordered_map
 
-SAMPLES = 48  # pictures of the sample sheet
-THUMBNAIL = 160  # pixels of its tiles
-OWN_SPACE, OWN_GRID, OWN_COUNT = "yuv", 16, 32  # bins of `tinct train` where nothing else is said
+SAMPLES = 48  # pictures on the sample sheet
+THUMBNAIL = 160  # pixels, the edge of its tiles
+OWN_SPACE, OWN_GRID, OWN_COUNT = "yuv", 16, 32  # the default bins of `tinct train`
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What is kept of one picture that can be read."""
+    """The numbers that are kept of one readable picture."""
 
     picture: Picture
     mark: Mark
@@ -53,22 +53,22 @@ def inspect_data(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> DataReport:
-    """Look at all pictures of a folder or a dataset for what would spoil a training.
+    """Examine all pictures of a folder or a dataset for faults that would spoil a training.
 
     Args:
         data: a dataset that `tinct prepare` made, or a folder of photographs, searched to any depth; subfolders called
             train, val and test are its splits.
-        models: names of models that come with tinct, or model files: how the data lie in their colour bins.
-        limit: look at this number of pictures of each split, chosen at random; all without it.
-        seed: decides the choice, and that of the samples.
+        models: names of models that come with tinct, or model files, whose colour bins are compared with the data.
+        limit: examine this number of pictures of each split, chosen at random; default: all.
+        seed: of this choice, and of that of the samples.
         progress: called with (done, total) after each picture.
 
     Returns:
-        The facts, and the warnings in order of weight.
+        The facts, and the warnings by decreasing weight.
 
     Raises:
         SettingError: the limit is below 1.
-        DataError: there is no such folder, or no picture in it that can be read; or the dataset is damaged.
+        DataError: there is no such folder, it has no readable picture, or the dataset is damaged.
         ModelError: there is no such model, or it has no colour bins.
     """
     started = time.perf_counter()
@@ -104,7 +104,7 @@ def inspect_data(
 
 
 class _Survey:
-    """What is added up over all pictures, each of which is read once."""
+    """Sums over all pictures, each of which is read once."""
 
     def __init__(self, foreign: dict[str, ColorBins], chosen: frozenset[int]) -> None:
         self.looks: list[_Look] = []
@@ -117,12 +117,12 @@ class _Survey:
         self._sums: dict[tuple[str, str, int], ColorHistogram] = {}
 
     def walk(self, listed: list[tuple[str, Picture]], *, progress: Callable[[int, int], None] | None) -> None:
-        for index, seen in enumerate(ordered_map(self._look, listed)):
+        for index, result in enumerate(ordered_map(self._look, listed)):
             split, picture = listed[index]
-            if isinstance(seen, str):
-                self.unreadable.append((picture.label, seen))
+            if isinstance(result, str):
+                self.unreadable.append((picture.label, result))
             else:
-                look, rgb, histograms = seen
+                look, rgb, histograms = result
                 self.looks.append(look)
                 self.colors.add(resized(rgb, (min(96, rgb.shape[0]), min(96, rgb.shape[1]))))
                 for histogram in histograms:
@@ -154,7 +154,7 @@ class _Survey:
         return looks
 
     def coverage(self, splits: list[str]) -> list[BinsCoverage]:
-        """Lay every split's colours into the bins of the first split (training), then into those of the models."""
+        """Compare every split's colours with the bins of the first split (training), then with those of the models."""
         own = ColorBins.from_histogram(self._sums[splits[0], OWN_SPACE, OWN_GRID], bins=OWN_COUNT)
         return [
             cover(bins, self._sums[split, bins.space, bins.lookup.shape[0]], name=name, split=split)
@@ -164,7 +164,7 @@ class _Survey:
 
 
 def tile(rgb: Pixels) -> Pixels:
-    """Fit a picture (H, W, 3) into a square tile of `THUMBNAIL` pixels on light grey."""
+    """Return a picture (H, W, 3) resized into a square tile of `THUMBNAIL` pixels, on light grey."""
     factor = THUMBNAIL / max(rgb.shape[:2])
     height, width = (max(1, round(side * factor)) for side in rgb.shape[:2])
     square: Pixels = np.full((THUMBNAIL, THUMBNAIL, 3), 235, dtype=np.uint8)
@@ -174,7 +174,7 @@ def tile(rgb: Pixels) -> Pixels:
 
 
 def _framed(rgb: Pixels) -> bool:
-    # A frame begins at an edge of one colour; few pictures have one, and looking further takes long.
+    # A frame begins at an edge of one colour. Few pictures have one, and `find_frame` is slow.
     edges = (rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1])
     flat = any(edge.std(axis=0).max() < FRAME_SPREAD for edge in edges)
     return flat and min(rgb.shape[:2]) >= 8 and find_frame(rgb).present

@@ -143,7 +143,7 @@ def test_what_cannot_be_trained_on_is_refused(tmp_path):
     with pytest.raises(DataError, match="the table names no pictures"):
         find_labelled(tmp_path / "t.csv")
     (tmp_path / "t.csv").rename(tmp_path / "t.onnx")
-    with pytest.raises(DataError, match=r"no folder and no \.csv table"):
+    with pytest.raises(DataError, match=r"neither a folder nor a \.csv table"):
         find_labelled(tmp_path / "t.onnx")
     write(tmp_path / "only" / "x.png")
     with pytest.raises(DataError, match="only one class, 'only'"):
