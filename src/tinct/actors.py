@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from tinct.errors import MissingExtraError, SettingError, TinctError
+from tinct.errors import MissingExtraError, SettingError, TinctError, one_line
 from tinct.parallel import core_count, process_map
 
 Item = TypeVar("Item")
@@ -262,7 +262,7 @@ class _Schedule(Generic[Item, Result]):
         self._actors.remove(actor)
         self._stillborn = 0 if started else self._stillborn + 1
         if self._stillborn >= TRIES * (len(self._actors) + 1):
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             message = f"Ray's workers die as they start, perhaps for lack of memory ({reason:.300}); start fewer"
             raise TinctError(message) from error
         self._start_worker()
@@ -298,12 +298,12 @@ def _start(pool: Pool) -> tuple[Any, bool]:
         else:
             ray.init(pool.address, **quiet)
     except (ConnectionError, ValueError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         remedy = "start one by  ray start --head,  and set RAY_AUTH_TOKEN if it has a token"
         message = f"{pool.address or 'this machine'}: no Ray there ({reason:.200}); {remedy}"
         raise SettingError(message) from error
     except Exception as error:  # Ray's own errors have no common class; a part that started too late is one
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         place = pool.address or "this machine"
         raise TinctError(f"{place}: Ray does not start ({reason:.200}); is the machine too busy? Run again") from error
     finally:

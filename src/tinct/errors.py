@@ -1,4 +1,4 @@
-"""Every failure tinct reports, as one tree.
+"""Every failure tinct reports, as one tree, and the text of other errors on one line.
 
     TinctError
     ├── InputError        a file or array given to tinct cannot be used
@@ -63,3 +63,8 @@ class MissingExtraError(TinctError, ImportError):
         """Name the extra to install and what needs it."""
         super().__init__(f"{what} needs the extra '{extra}': run  pip install 'tinct[{extra}]'")
         self.extra, self.what = extra, what
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's text on one line."""
+    return " ".join(str(error).split())

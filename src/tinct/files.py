@@ -12,7 +12,7 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
-from tinct.errors import OutputError, UnreadableError
+from tinct.errors import OutputError, UnreadableError, one_line
 
 try:
     import fcntl
@@ -101,7 +101,7 @@ def read_json(path: Path, *, what: str) -> Any:
     except OSError as error:
         raise UnreadableError(f"{path}: cannot be read ({error.strerror}); name {what}") from error
     except (ValueError, RecursionError) as error:
-        raise UnreadableError(f"{path}: is not valid JSON ({' '.join(str(error).split())}); correct it") from error
+        raise UnreadableError(f"{path}: is not valid JSON ({one_line(error)}); correct it") from error
 
 
 def make_folder(folder: str | Path) -> Path:

@@ -22,7 +22,7 @@ import numpy as np
 from tinct.color.bins import ColorBins
 from tinct.color.decoding import check_decoding
 from tinct.color.spaces import FloatArray, chroma_space
-from tinct.errors import DivergedError, MissingExtraError, ModelError, SettingError, TinctError
+from tinct.errors import DivergedError, MissingExtraError, ModelError, SettingError, TinctError, one_line
 from tinct.files import check_place, check_target, written_beside
 from tinct.runtime import DEFAULT_MODEL, VIEWS
 from tinct.runtime.onnxfile import check_file
@@ -324,7 +324,7 @@ def open_graph(path: Path, *, optimize: bool = True, threads: int | None = None)
     except Exception as error:  # ONNX Runtime's own errors have no other public base class
         if path.stat().st_size == 0:
             raise ModelError(f"{path}: the model file is empty; copy or export it again") from error
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise ModelError(f"{path}: not an ONNX model, or a damaged one ({reason}); copy or export it again") from error
 
 
@@ -339,7 +339,7 @@ def run_graph(
     try:
         result: list[FloatArray] = graph.run(outputs, {graph.get_inputs()[0].name: values})
     except Exception as error:  # ONNX Runtime's own errors have no other public base class
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise ModelError(f"{path}: the network failed on an input of shape {values.shape}: {reason}") from error
     return result
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinct.color.spaces import FloatArray
-from tinct.errors import MissingExtraError, ModelError
+from tinct.errors import MissingExtraError, ModelError, one_line
 from tinct.runtime.compiled import KeptNetwork
 from tinct.runtime.modelfile import METADATA_KEY, Card, checked_card, read_card
 from tinct.runtime.onnxfile import check_file, metadata_of
@@ -192,12 +192,12 @@ def _infer_of(compiled: openvino.CompiledModel, path: Path, memory: object = Non
             # Copies, since the request's next run overwrites its memory.
             return [np.array(results[name], dtype=np.float32) for name in outputs]
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[-200:]
+            reason = one_line(error)[-200:]
             raise ModelError(f"{path}: OpenVINO failed on input {lumas.shape} ({reason})") from error
 
     return infer
 
 
 def _unusable(path: Path, error: RuntimeError) -> ModelError:
-    reason = " ".join(str(error).split())[-200:]
+    reason = one_line(error)[-200:]
     return ModelError(f"{path}: OpenVINO cannot use it ({reason}); choose the runtime onnxruntime")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray
-from tinct.errors import ModelError
+from tinct.errors import ModelError, one_line
 from tinct.parallel import core_count
 from tinct.runtime.modelfile import MODELS, BaseCard, card_of, check_finite, open_graph
 
@@ -124,7 +124,7 @@ class ThingModel:
         try:
             (result,) = self._graph.run([ODDS], given)
         except Exception as error:  # ONNX Runtime's own classes have no public base but this
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise ModelError(f"{self.path}: failed on a picture of shape {luma.shape}: {reason}") from error
         check_finite(result, self.path)
         odds: FloatArray = result[0, 0] - np.float32(self.card.certain)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import pyvips
 
-from tinct.errors import InputError, MissingExtraError, SettingError, UnreadableError
+from tinct.errors import InputError, MissingExtraError, SettingError, UnreadableError, one_line
 from tinct.files import read_json
 from tinct.media.image.opening import open_image
 
@@ -348,7 +348,7 @@ def _painted(path: Path) -> list[Hint]:
     except MissingExtraError as error:
         raise UnreadableError(f"{path}: {error}") from error
     except pyvips.Error as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise UnreadableError(f"{path}: is neither JSON (.json) nor a picture ({reason})") from error
     alpha = small[..., 3] / 255
     rows, columns = np.nonzero(alpha >= 0.25)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray
-from tinct.errors import OutputError, SettingError, UnreadableError
+from tinct.errors import OutputError, SettingError, UnreadableError, one_line
 from tinct.files import written_beside
 from tinct.media.image.formats import LEAST_QUALITY, format_of, save_options
 from tinct.media.image.opening import open_image, open_source, save
@@ -95,7 +95,7 @@ def _thumbnail(picture: str | Path | bytes, edge: int, *, page: int) -> Any:
             image = image.flatten(background=[255, 255, 255])
         return image.copy_memory()
     except pyvips.Error as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise UnreadableError(f"{name}: cannot be read for the sheet ({reason})") from error
 
 
@@ -144,6 +144,6 @@ def write_sheet(image: Any, target: Path) -> Path:
         with written_beside(target) as beside:
             save(image, form.name, beside, options)
     except pyvips.Error as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise OutputError(f"{target}: the sheet cannot be written ({reason}); choose another folder") from error
     return target

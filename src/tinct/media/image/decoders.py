@@ -17,7 +17,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from tinct.errors import MissingExtraError
+from tinct.errors import MissingExtraError, one_line
 from tinct.media.image.pages import Page
 from tinct.media.image.sizes import MOST_PIXELS, check_pixels, stated_size
 from tinct.media.image.xmp import upright
@@ -184,7 +184,7 @@ def _heic(content: bytes, most_pixels: int) -> pyvips.Image:
         check_pixels(opened.size[0], opened.size[1], most_pixels)
         image = _image(np.asarray(opened))
     except (ValueError, RuntimeError, OSError, EOFError, SyntaxError) as error:
-        raise pyvips.Error(" ".join(str(error).split()) or "HEIC cannot be decoded") from error
+        raise pyvips.Error(one_line(error) or "HEIC cannot be decoded") from error
     _set_blobs(
         image,
         exif_data=opened.info.get("exif"),
@@ -213,7 +213,7 @@ def _by_pillow(content: bytes, page: int, most_pixels: int) -> pyvips.Image:
             held = opened if opened.mode in ("L", "LA", "RGB", "RGBA", "I;16", "I;16B") else opened.convert("RGB")
             pixels = np.asarray(held)
     except (ValueError, OSError, EOFError, SyntaxError, Image.DecompressionBombError) as error:
-        raise pyvips.Error(" ".join(str(error).split()) or "TIFF cannot be decoded") from error
+        raise pyvips.Error(one_line(error) or "TIFF cannot be decoded") from error
     return _image(pixels.astype(np.uint16) if pixels.dtype.itemsize == 2 else pixels)
 
 
