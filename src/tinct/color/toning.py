@@ -222,32 +222,32 @@ def is_colored(rgb: NDArray[Any]) -> bool:
     return OwnColors.of(rgb).are_some
 
 
-def _spotted(look: _Look, left: Array) -> NDArray[np.bool_]:
-    spots: NDArray[np.bool_] = np.hypot(left[:, 0], left[:, 1]) * look.calm > _SPOT
+def _spotted(look: _Look, leftover: Array) -> NDArray[np.bool_]:
+    spots: NDArray[np.bool_] = np.hypot(leftover[:, 0], leftover[:, 1]) * look.calm > _SPOT
     return spots
 
 
-def _strength(look: _Look, left: Array) -> float:
-    return float(np.percentile(np.hypot(left[:, 0], left[:, 1]) * look.calm, 95))
+def _strength(look: _Look, leftover: Array) -> float:
+    return float(np.percentile(np.hypot(leftover[:, 0], leftover[:, 1]) * look.calm, 95))
 
 
 def _beside_uneven_light(look: _Look) -> Array:
     """Return the chroma (n, 2) that the tone and slow changes from warm to cool do not explain."""
     weights = np.ones(len(look.luma), dtype=np.float32)
-    axis, left = None, look.chroma
+    axis, leftover = None, look.chroma
     for step in range(6):  # reweighted to least absolute deviations: a few coloured things must not bend the curve
         if step == 1 and look.place.shape[1]:
             axis = look.axis(look.chroma, weights)
-        left = look.chroma - look.fitted(look.chroma, weights, axis)
-        weights = _weights(left)
-    return left
+        leftover = look.chroma - look.fitted(look.chroma, weights, axis)
+        weights = _weights(leftover)
+    return leftover
 
 
 def _beside_stains(look: _Look) -> Array:
     """Return the chroma (n, 2) that the tone, stains, and then slow changes from warm to cool do not explain."""
     weights = np.ones(len(look.luma), dtype=np.float32)
     axis, stain = None, np.zeros_like(look.chroma)
-    left = look.chroma
+    leftover = look.chroma
     for step in range(8):
         paper = look.chroma - stain
         if step == 5:
@@ -255,27 +255,27 @@ def _beside_stains(look: _Look) -> Array:
         rest = look.chroma - look.fitted(paper, weights, axis)
         if step >= 2:
             stain = _stain(look, rest)
-        left = rest - stain
-        weights = _weights(left)
+        leftover = rest - stain
+        weights = _weights(leftover)
         if step < 5:
-            warm = left @ _STAINS[3] > np.median(np.hypot(left[:, 0], left[:, 1]))
+            warm = leftover @ _STAINS[3] > np.median(np.hypot(leftover[:, 0], leftover[:, 1]))
             weights = np.where(warm, np.float32(_STAIN_WEIGHT) * weights, weights)
-    return left
+    return leftover
 
 
-def _stain(look: _Look, left: Array) -> Array:
+def _stain(look: _Look, leftover: Array) -> Array:
     """Return the part of chroma (n, 2) that has one yellow or brown hue, and lies in patches of even strength."""
-    hue = _STAINS[(np.maximum(left @ _STAINS.T, 0) ** 2).sum(axis=0).argmax()]
+    hue = _STAINS[(np.maximum(leftover @ _STAINS.T, 0) ** 2).sum(axis=0).argmax()]
     lit = np.maximum(look.luma, np.float32(_DARK))
-    depth = (left @ hue / lit).reshape(look.shape)
+    depth = (leftover @ hue / lit).reshape(look.shape)
     levels = np.clip(depth * 3 + 40, 0, 255).astype(np.uint8)
     patches = (cv2.medianBlur(levels, _MEDIAN).astype(np.float32) - 43) / np.float32(3)
     result: Array = (np.clip(patches, 0, _DEEPEST).ravel() * lit)[:, None] * hue
     return result
 
 
-def _weights(left: Array) -> Array:
-    size = np.hypot(left[:, 0], left[:, 1])
+def _weights(leftover: Array) -> Array:
+    size = np.hypot(leftover[:, 0], leftover[:, 1])
     return (1 / np.maximum(size, max(1.0, float(np.median(size))))).astype(np.float32)
 
 

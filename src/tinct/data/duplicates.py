@@ -136,9 +136,9 @@ def find_leaks(
         return Mark.of(rgb, content=content, name=picture.label, split=split)
 
     marks = []
-    for done, found in enumerate(ordered_map(mark, listed), start=1):
-        if found is not None:
-            marks.append(found)
+    for done, result in enumerate(ordered_map(mark, listed), start=1):
+        if result is not None:
+            marks.append(result)
         if progress:
             progress(done, len(listed))
     return [pair for pair in find_duplicates(marks) if pair.across]
@@ -234,9 +234,9 @@ def _likely(
 def _exact(marks: Sequence[Mark]) -> Iterator[tuple[int, int]]:
     firsts: dict[bytes, dict[str, int]] = {}
     for index, mark in enumerate(marks):
-        seen = firsts.setdefault(mark.digest, {})
-        yield from ((earlier, index) for earlier in seen.values())
-        seen.setdefault(mark.split, index)
+        by_split = firsts.setdefault(mark.digest, {})
+        yield from ((earlier, index) for earlier in by_split.values())
+        by_split.setdefault(mark.split, index)
 
 
 def look_alikes(

@@ -68,13 +68,13 @@ def look_at_files(labelled: Labelled, *, seed: int = 0) -> FileFacts | None:
     if not rows:
         return None
     table = np.array(rows, dtype=np.float64)
-    known = [step for step in steps if step is not None]
+    jpeg_steps = [step for step in steps if step is not None]
     colors, gap, commonest, cut = np.median(table[:, 2:], axis=0)
     return FileFacts(
         len(rows),
         float(table[:, 0].mean()),
         float(table[:, 1].mean()),
-        float(np.median(known)) if known else 0.0,
+        float(np.median(jpeg_steps)) if jpeg_steps else 0.0,
         _apart(np.array(chroma), np.array(labels)),
         int(colors),
         float(gap),

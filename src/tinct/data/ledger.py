@@ -122,13 +122,13 @@ class Ledger:
             bands,
         )
         twin = (len(marks), "")  # the kind, and the path of the first twin of that kind
-        known = [(other.path, other.fingerprint) for other in earlier if other.fingerprint]
+        candidates = [(other.path, other.fingerprint) for other in earlier if other.fingerprint]
         while True:
-            pairs = look_alikes([mark for _, mark in known], marks)
+            pairs = look_alikes([mark for _, mark in candidates], marks)
             kind, place = min(((kind, place) for place, kind in pairs), default=(len(marks), 0))
-            twin = (kind, known[place][0]) if kind < twin[0] else twin
-            known = [(path, Fingerprint(number % 2**64, luma)) for path, number, luma in rows.fetchmany(AT_ONCE)]
-            if not known:
+            twin = (kind, candidates[place][0]) if kind < twin[0] else twin
+            candidates = [(path, Fingerprint(number % 2**64, luma)) for path, number, luma in rows.fetchmany(AT_ONCE)]
+            if not candidates:
                 return f"{(NEAR, MIRRORED)[twin[0]]} duplicate of {twin[1]}" if twin[1] else None
 
     def settle(self, photos: list[Photo], shard: int) -> None:

@@ -125,9 +125,9 @@ class Layout:
         chosen = distinct[np.linspace(0, len(distinct) - 1, count).astype(int)]
         self._learned = np.zeros(len(vectors), dtype=bool)
         self._learned[chosen] = True
-        known = vectors[chosen].astype(np.float64)
-        factor = np.linalg.cholesky(known @ known.T + RIDGE * EDGE**2 * np.eye(len(chosen)))
-        self._base = solve_triangular(factor, known, lower=True)
+        examples = vectors[chosen].astype(np.float64)
+        factor = np.linalg.cholesky(examples @ examples.T + RIDGE * EDGE**2 * np.eye(len(chosen)))
+        self._base = solve_triangular(factor, examples, lower=True)
 
     def alike(self, pairs: Pairs, others: NDArray[np.float32] | None = None) -> NDArray[np.bool_]:
         """Return which pairs are copies, (P,).
@@ -156,23 +156,23 @@ class Layout:
         explained = [vectors[rows] @ self._base.T for vectors, (rows, _) in zip(sides, kept, strict=True)]
         correlations = np.empty(len(pairs))
         for low in range(0, len(pairs), _PAIRS_AT_ONCE):
-            some = slice(low, low + _PAIRS_AT_ONCE)
-            two = np.stack([vectors[side] for vectors, side in zip(sides, pairs[some].T, strict=True)], axis=1)
-            parts = np.stack([part[rows[some]] for part, (_, rows) in zip(explained, kept, strict=True)], axis=1)
+            batch = slice(low, low + _PAIRS_AT_ONCE)
+            two = np.stack([vectors[side] for vectors, side in zip(sides, pairs[batch].T, strict=True)], axis=1)
+            parts = np.stack([part[rows[batch]] for part, (_, rows) in zip(explained, kept, strict=True)], axis=1)
             forms = two.astype(np.float64) @ two.swapaxes(1, 2) - parts @ parts.swapaxes(1, 2)
-            known = np.stack([known[side] for known, side in zip(learned, pairs[some].T, strict=True)], axis=1)
-            correlations[some] = _left_out(forms / (RIDGE * EDGE**2), known)
+            used = np.stack([flags[side] for flags, side in zip(learned, pairs[batch].T, strict=True)], axis=1)
+            correlations[batch] = _left_out(forms / (RIDGE * EDGE**2), used)
         return correlations
 
 
-def _left_out(forms: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _left_out(forms: NDArray[np.float64], learned: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the correlation (P,) of two pictures as if the layout had been learned without them.
 
     Args:
         forms: (P, 2, 2) quadratic forms of the two; for pictures that were learned from, these are leverages.
-        known: (P, 2) whether the layout was learned from them.
+        learned: (P, 2) whether the layout was learned from them.
     """
-    rows, columns = known[:, :, None], known[:, None, :]
+    rows, columns = learned[:, :, None], learned[:, None, :]
     inverse = np.linalg.inv(np.eye(2) - forms * rows * columns)
     without = forms + (forms * columns) @ inverse @ (forms * rows)
     energies = without[:, 0, 0] * without[:, 1, 1]

@@ -172,13 +172,13 @@ def _check_there(sources: Sequence[str | Path], categories: Sequence[str] | None
     where = ", ".join(str(source) for source in sources)
     photos = _find(sources, None, val=0, seed=0)
     if categories is None:
-        known = {category for *_, category, _ in islice(photos, 1)}
+        present = {category for *_, category, _ in islice(photos, 1)}
     else:
-        known = {category for *_, category, _ in photos}
-    if not known:
+        present = {category for *_, category, _ in photos}
+    if not present:
         raise DataError(f"no photographs found in {where}; name folders that hold some")
-    if missing := [name for name in categories or () if name not in known]:
-        names = ", ".join(sorted(name for name in known if name)) or "none: no subfolders"
+    if missing := [name for name in categories or () if name not in present]:
+        names = ", ".join(sorted(name for name in present if name)) or "none: no subfolders"
         raise DataError(f"{where}: no category '{missing[0]}' with photographs in it; there are {names}")
 
 
@@ -220,20 +220,20 @@ def _write_shard(
 ) -> Iterator[Photo]:
     """Write one shard and note it; yield each photograph as it is done."""
     number = ledger.next_shard(split)
-    taken: list[Photo] = []
+    accepted: list[Photo] = []
     path = folder / f"{split}-{number:06d}.tar"
     partial = path.with_suffix(".tar.part")
     try:
         with tarfile.open(partial, "w") as tar:
             for photo in ordered_map(lambda item: _load(item, size=size, keep=keep), photos):
                 if photo.reason is None:
-                    photo.reason = ledger.twin(photo, taken)
+                    photo.reason = ledger.twin(photo, accepted)
                 if photo.reason is None:
-                    taken.append(photo)
+                    accepted.append(photo)
                     _add(tar, photo)
                 photo.jpeg = b""
                 yield photo
-        if taken:
+        if accepted:
             partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -156,14 +156,14 @@ def select(source: Source, *, subset: float = 1.0, categories: tuple[str, ...] =
     """
     if subset >= 1 and not categories:
         return source
-    known: set[str] = set()
+    present: set[str] = set()
     draws = []
     for name, category in _names(source):
-        known.add(category)
+        present.add(category)
         kept = (not categories or category in categories) and draw(seed, name, "subset") < subset
         draws.append(float(kept))
-    if missing := sorted(set(categories) - known):
-        raise DataError(f"{source.place}: no category '{missing[0]}'; there are {', '.join(sorted(known)[:20])}")
+    if missing := sorted(set(categories) - present):
+        raise DataError(f"{source.place}: no category '{missing[0]}'; there are {', '.join(sorted(present)[:20])}")
     if not any(draws):
         raise DataError(f"{source.place}: no photograph is left at a share of {subset:g}; use a larger one")
     return replace(source, draws=tuple(draws))

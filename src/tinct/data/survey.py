@@ -79,8 +79,8 @@ def inspect_data(
     listed = []
     for split, pictures in find_splits(data).items():
         places = range(len(pictures))
-        some = sorted(drawn.sample(places, limit)) if limit and limit < len(pictures) else places
-        listed += [(split, pictures[place]) for place in some]
+        chosen = sorted(drawn.sample(places, limit)) if limit and limit < len(pictures) else places
+        listed += [(split, pictures[place]) for place in chosen]
     survey = _Survey(foreign, frozenset(drawn.sample(range(len(listed)), min(SAMPLES, len(listed)))))
     survey.walk(listed, progress=progress)
     if not survey.looks:

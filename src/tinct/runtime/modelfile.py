@@ -386,11 +386,11 @@ def checked_card(
             f"{path}: an ONNX model, but not one of tinct's: it has no card; write it with  {kind.written_by}"
         )
     card = kind.from_json(text, source=str(path))
-    taken, returned = card.inputs, card.graph_names[1]
-    if inputs != taken or returned not in outputs:
+    expected, returned = card.inputs, card.graph_names[1]
+    if inputs != expected or returned not in outputs:
         raise ModelError(
-            f"{path}: the graph takes {inputs} and returns {outputs}, but its card promises {', '.join(taken)} in and "
-            f"{returned} out; {kind.again}"
+            f"{path}: the graph takes {inputs} and returns {outputs}, but its card promises {', '.join(expected)} in "
+            f"and {returned} out; {kind.again}"
         )
     if missing := set(card.inner_outputs) - set(outputs):
         raise ModelError(f"{path}: the graph does not return {', '.join(sorted(missing))} of its card; {kind.again}")

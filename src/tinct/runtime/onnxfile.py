@@ -79,50 +79,50 @@ def _check(content: mmap.mmap) -> None:
 def _check_model(model: memoryview) -> None:
     fields = list(_fields(model))
     functions = [_message(value) for number, value in fields if number == _FUNCTION]
-    known = set(_DOMAINS)
+    domains = set(_DOMAINS)
     for function in functions:
-        known |= {_text(value) for number, value in _fields(function) if number == _FUNCTION_DOMAIN}
+        domains |= {_text(value) for number, value in _fields(function) if number == _FUNCTION_DOMAIN}
     for function in functions:
         for number, value in _fields(function):
             if number == _FUNCTION_NODE:
-                _check_node(_message(value), known, 0)
+                _check_node(_message(value), domains, 0)
             elif number == _FUNCTION_ATTRIBUTE:
-                _check_attribute(_message(value), known, 0)
+                _check_attribute(_message(value), domains, 0)
     for number, value in fields:
         if number == _GRAPH:
-            _check_graph(_message(value), known, 0)
+            _check_graph(_message(value), domains, 0)
         elif number == _OPSET:
             for inner, domain in _fields(_message(value)):
                 if inner == 1:
-                    _check_domain(_text(domain), known)
+                    _check_domain(_text(domain), domains)
 
 
-def _check_graph(graph: memoryview, known: set[str], depth: int) -> None:
+def _check_graph(graph: memoryview, domains: set[str], depth: int) -> None:
     if depth > _MOST_NESTED:
         raise _ForbiddenError(f"it has graphs within graphs more than {_MOST_NESTED} deep")
     for number, value in _fields(graph):
         if number == _NODE:
-            _check_node(_message(value), known, depth)
+            _check_node(_message(value), domains, depth)
         elif number == _INITIALIZER:
             _check_tensor(_message(value))
         elif number == _SPARSE:
             _check_sparse(_message(value))
 
 
-def _check_node(node: memoryview, known: set[str], depth: int) -> None:
+def _check_node(node: memoryview, domains: set[str], depth: int) -> None:
     for number, value in _fields(node):
         if number == _ATTRIBUTE:
-            _check_attribute(_message(value), known, depth)
+            _check_attribute(_message(value), domains, depth)
         elif number == _DOMAIN:
-            _check_domain(_text(value), known)
+            _check_domain(_text(value), domains)
 
 
-def _check_attribute(attribute: memoryview, known: set[str], depth: int) -> None:
+def _check_attribute(attribute: memoryview, domains: set[str], depth: int) -> None:
     for number, value in _fields(attribute):
         if number in _TENSORS:
             _check_tensor(_message(value))
         elif number in _GRAPHS:
-            _check_graph(_message(value), known, depth + 1)
+            _check_graph(_message(value), domains, depth + 1)
         elif number in _SPARSES:
             _check_sparse(_message(value))
 
@@ -133,14 +133,14 @@ def _check_sparse(tensor: memoryview) -> None:
             _check_tensor(_message(value))
 
 
-def _check_domain(domain: str, known: set[str]) -> None:
-    if domain not in known:
+def _check_domain(domain: str, domains: set[str]) -> None:
+    if domain not in domains:
         raise _ForbiddenError(f"it uses operators of a custom library ('{domain[:60]}')")
 
 
 def _check_tensor(tensor: memoryview) -> None:
     dims: list[int] = []
-    held = 0
+    stored = 0
     for number, value in _fields(tensor):
         if number == _EXTERNAL or (number == _LOCATION and value):
             raise _ForbiddenError("its weights lie in another file")
@@ -148,8 +148,8 @@ def _check_tensor(tensor: memoryview) -> None:
             dims += [value] if isinstance(value, int) else _varints(value)
         elif number in _DATA:
             # The 2 allow for empty strings, which take two bytes of header each.
-            held += 2 + (8 if isinstance(value, int) else len(value))
-    if any(size >= 1 << 63 for size in dims) or math.prod(dims) > 2 * held:  # 4-bit numbers take half a byte each
+            stored += 2 + (8 if isinstance(value, int) else len(value))
+    if any(size >= 1 << 63 for size in dims) or math.prod(dims) > 2 * stored:  # 4-bit numbers take half a byte each
         raise _ForbiddenError("it declares a tensor larger than the data stored for it")
 
 

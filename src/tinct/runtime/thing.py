@@ -119,10 +119,10 @@ class ThingModel:
             ModelError: the features are not those of this luma.
             DivergedError: the network's outputs are not finite.
         """
-        given = {LUMA: luma[None, None], DISTANCE: distance(places, luma.shape)[None, None]}
-        given |= {name: np.ascontiguousarray(np.moveaxis(features[name], -1, 0))[None] for name in FEATURES}
+        inputs = {LUMA: luma[None, None], DISTANCE: distance(places, luma.shape)[None, None]}
+        inputs |= {name: np.ascontiguousarray(np.moveaxis(features[name], -1, 0))[None] for name in FEATURES}
         try:
-            (result,) = self._graph.run([ODDS], given)
+            (result,) = self._graph.run([ODDS], inputs)
         except Exception as error:  # ONNX Runtime's own classes have no public base but this
             reason = one_line(error)
             raise ModelError(f"{self.path}: failed on a picture of shape {luma.shape}: {reason}") from error
