@@ -126,7 +126,6 @@ class _HttpStream:
             return piece
 
     def _again(self) -> None:
-        """Ask for the rest of the file."""
         import urllib.error
         import urllib.request
 
@@ -167,7 +166,6 @@ class _HttpStream:
             missing -= len(piece)
 
     def _wait(self, error: Exception) -> None:
-        """Wait before the next request, or give up."""
         self._failures += 1
         if self._failures >= TRIES:
             raise UnreachableError(f"{error}; tried {TRIES} times") from error

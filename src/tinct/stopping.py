@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from sys import UnraisableHookArgs
     from types import FrameType
 
-# Seconds until a signal is sent again whose exception C code that had called Python lost.
-_AGAIN_SECONDS = 0.2
-# Seconds until a signal that came during an import is sent again.
-_IMPORTING_SECONDS = 0.02
+_AGAIN_SECONDS = 0.2  # seconds until a signal is sent again whose exception C code that had called Python lost
+_IMPORTING_SECONDS = 0.02  # seconds until a signal that came during an import is sent again
 _LONGEST_IMPORT = 10.0  # seconds that a signal waits for an import
 # Signals that come this soon after one count as the same one: timeout(1), for example, sends each twice.
 _SAME_SECONDS = 1.0

@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
 
-# At temperatures below this, powers of probabilities may leave float32's range.
-_COLD = 0.1
+_COLD = 0.1  # at temperatures below this, powers of probabilities may leave float32's range
 
-# The caution that the option `cautious` stands for.
-CAUTIOUS = 2.0
+CAUTIOUS = 2.0  # the caution that the option `cautious` stands for
 
 
 def annealed_mean(

@@ -17,8 +17,7 @@ TOLERATED_NOISE = 6.0
 TOLERATED_IN_STILLS = 4.2
 # In photographs the estimate is multiplied by this before smoothing, since it is that of calm places.
 MORE_IN_STILLS = 1.5
-# Strength of non-local means divided by the noise's standard deviation.
-_STRENGTH_PER_NOISE = 0.8
+_STRENGTH_PER_NOISE = 0.8  # strength of non-local means divided by the noise's standard deviation
 _LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 _BLOCK = 8  # pixels, edge of the blocks that noise is estimated in
 

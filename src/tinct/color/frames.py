@@ -17,59 +17,40 @@ from tinct.color.places import Place
 from tinct.color.resize import shrunk
 from tinct.color.spaces import FloatArray
 
-# Root of height x width at which photographs are sought.
-_SIZE = 480
-# Width of the scan's rim, as a share of its shorter edge.
-_RIM = 0.012
-# Three sides of the rim must be page over at least this share of their length.
-_EVEN = 0.8
-# The fourth side, along which a colour target may lie, must be page over at least this share.
-_LEAST_EVEN = 0.05
-# Difference from the page, in 8-bit steps, above which a pixel is not page: 4 times its median, within these limits.
+_SIZE = 480  # root of height x width at which photographs are sought
+_RIM = 0.012  # width of the scan's rim, as a share of its shorter edge
+_EVEN = 0.8  # three sides of the rim must be page over at least this share of their length
+_LEAST_EVEN = 0.05  # the fourth side, along which a colour target may lie, must be page over at least this share
+# Difference from the page, in 8-bit steps, above which a pixel is not page: 4 times the rim's median, in these limits.
 _LEAST_STEP, _MOST_STEP = 4.0, 22.0
-# Least share of the scan that a photograph has.
-_LEAST_SHARE = 0.02
-# Greatest ratio of a photograph's longer edge to its shorter one.
-_LONGEST = 5.0
-# Least share of its rectangle that a photograph's convex hull fills.
-_FILLED = 0.9
-# Least share of the scan that a part of a thing has; smaller ones are dust.
-_PART = 0.002
-# Least share of a photograph that photographs inside it have; otherwise they count as things that it shows.
-_HELD = 0.3
+_LEAST_SHARE = 0.02  # least share of the scan that a photograph has
+_LONGEST = 5.0  # greatest ratio of a photograph's longer edge to its shorter one
+_FILLED = 0.9  # least share of its rectangle that a photograph's convex hull fills
+_PART = 0.002  # least share of the scan that a part of a thing has; smaller ones are dust
+_HELD = 0.3  # least share of a photograph that photographs inside it have; otherwise they count as things that it shows
 # A thing that touches the scan's edge along more than this share of one side is not surrounded by a page.
 _TOUCHING = 0.1
-# A thing with a larger share of flat pixels than this is not a photograph if there is a larger thing.
-_FLAT = 0.6
-# Sides are moved by at most this share of the photograph's shorter edge.
-_MOVED = 0.04
-# Sides are turned by at most this slope.
-_TURNED = 0.04
-# A side is moved to where at least this share of its length begins to differ from the page.
-_FITTED = 0.35
-# Difference from the page, in 8-bit steps, that counts for this.
-_CLEAR = 10.0
-# Share of their length along which a photograph must be seen to end, on three of its sides.
-_SEEN = 0.6
-# The same on the fourth side.
-_LEAST_SEEN = 0.3
-# A photograph with a larger share of the scan than this counts as the whole scan.
-_WHOLE = 0.965
-# Frames are sought within frames to this depth: a print with a white border may lie on a black scanner bed.
-_DEPTH = 3
+_FLAT = 0.6  # a thing with a larger share of flat pixels than this is not a photograph if there is a larger thing
+_MOVED = 0.04  # sides are moved by at most this share of the photograph's shorter edge
+_TURNED = 0.04  # sides are turned by at most this slope
+_FITTED = 0.35  # a side is moved to where at least this share of its length begins to differ from the page
+_CLEAR = 10.0  # 8-bit steps by which it differs there
+_SEEN = 0.6  # share of their length along which a photograph must be seen to end, on three of its sides
+_LEAST_SEEN = 0.3  # the same share on the fourth side
+_WHOLE = 0.965  # a photograph with a larger share of the scan than this counts as the whole scan
+_DEPTH = 3  # frames are sought within frames to this depth: a print with a white border may lie on a black scanner bed
 # Least and greatest share of the width or height that a border has, if there are borders on two or three sides only.
 _LEAST_BAR, _MOST_BAR = 0.012, 0.4
 # Borders within this many 8-bit steps of each other are of one level; one is even if its pixels vary by no more.
 _ALIKE = 8.0
-# A border ends in a step of more 8-bit steps than this.
-_SHARP = 20.0
+_SHARP = 20.0  # a border ends in a step of more 8-bit steps than this
 
 
 def find_photographs(pixels: NDArray[Any]) -> tuple[Place, ...]:
     """Find the photographs on a scan.
 
     Args:
-        pixels: (h, w, 1) grey or (h, w, 3) sRGB in 0..1; a small copy serves.
+        pixels: (h, w, 1) grey or (h, w, 3) sRGB in 0..1; a small copy is enough.
 
     Returns:
         Their places, from top to bottom and from left to right; none if the whole scan is one photograph.

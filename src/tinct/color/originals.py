@@ -13,28 +13,19 @@ from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
 
-# Edge, in pixels, of the pieces of a picture at full resolution in which a halftone screen is sought.
-PIECE = 96
-# Dots closer to each other than this, in pixels, cannot be told from grain.
-_FINEST = 2.1
-# Dots farther apart than this, in pixels, are things that the picture shows.
-_COARSEST = 14.0
+PIECE = 96  # edge, in pixels, of the pieces of a picture at full resolution in which a halftone screen is sought
+_FINEST = 2.1  # dots closer to each other than this, in pixels, cannot be told from grain
+_COARSEST = 14.0  # dots farther apart than this, in pixels, are things that the picture shows
 # A screen's frequency stands out in two directions by more than this, the logarithm of a ratio of powers. Ordinary
 # photographs reach 3.6, screens begin at 4.4.
 _SCREENED = 4.0
-# A screen's least amplitude, in 8-bit steps.
-_STRONG = 7.0
+_STRONG = 7.0  # a screen's least amplitude, in 8-bit steps
 _EVEN = 3.0  # pieces with less contrast than this, in 8-bit steps, show no dots
-# In a bilevel picture at most this share of the pixels is near neither the dark nor the light level.
-_BETWEEN = 0.02
-# Pixels within this many 8-bit steps of a level are near it.
-_NEAR = 20
-# Least difference of the two levels, in 8-bit steps.
-_APART = 100
-# Edge, in pixels, of the square that a picture is resized to before it is compared with its negative.
-_LOOK = 96
-# A picture with a higher score than this counts as a negative.
-_NEGATIVE = 3.3
+_BETWEEN = 0.02  # in a bilevel picture at most this share of the pixels is near neither the dark nor the light level
+_NEAR = 20  # pixels within this many 8-bit steps of a level are near it
+_APART = 100  # least difference of the two levels, in 8-bit steps
+_LOOK = 96  # edge, in pixels, of the square that a picture is resized to before it is compared with its negative
+_NEGATIVE = 3.3  # a picture with a higher score than this counts as a negative
 # Numbers of bins of the features of negatives: of luma, of spots' contrast, of local spread, of edges' directions,
 # and of a picture's height.
 _LEVELS, _SIGNS, _SPREADS, _TURNS, _THIRDS = 6, 9, 8, 8, 3

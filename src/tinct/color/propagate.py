@@ -33,22 +33,14 @@ if TYPE_CHECKING:
 # Share of the luma variance around two pixels that is their sigma^2: with less, texture stops colours too; with more,
 # they pass soft edges.
 _VARIANCE_SHARE = 0.05
-# Luma variance of grain and rounding, which never stops colours.
-_LEAST_VARIANCE = 2e-4
+_LEAST_VARIANCE = 2e-4  # luma variance of grain and rounding, which never stops colours
 # Weight before normalisation that even the least similar neighbours have, so that no pixel is isolated.
 _LEAST_WEIGHT = 1e-5
-# Difference of features (1 - cosine) at which a neighbour's weight falls to 1/e.
-_FEATURE_SCALE = 0.05
-# Up to this number of hints, one solve for each is cheaper than another factorisation.
-_MOST_COLUMNS = 96
-# Columns kept for later calls; at 160 x 160 pixels each takes 200 KB.
-_KEPT_COLUMNS = 192
-
-# Added to the diagonal of a system that is not positive definite because of rounding.
-_RIDGE = 1e-12
-
-# Steps to a neighbour, in rows and columns; each pair of neighbours once.
-_PAIRS = ((0, 1), (1, 0), (1, 1), (1, -1))
+_FEATURE_SCALE = 0.05  # difference of features (1 - cosine) at which a neighbour's weight falls to 1/e
+_MOST_COLUMNS = 96  # up to this number of hints, one solve for each is cheaper than another factorisation
+_KEPT_COLUMNS = 192  # columns kept for later calls; at 160 x 160 pixels each takes 200 KB
+_RIDGE = 1e-12  # added to the diagonal of a system that is not positive definite because of rounding
+_PAIRS = ((0, 1), (1, 0), (1, 1), (1, -1))  # steps to a neighbour, in rows and columns; each pair of neighbours once
 
 Values = NDArray[np.float64]
 

@@ -12,18 +12,13 @@ from tinct.color.spaces import FloatArray
 
 # Quantiles of luma that count as black and as white; what lies beyond them are specks.
 _BLACK_SHARE, _WHITE_SHARE = 0.01, 0.99
-# A brighter black than this is brought to it.
-_BRIGHTEST_BLACK = 0.2
-# A darker white than this is brought to it.
-_DARKEST_WHITE = 0.75
+_BRIGHTEST_BLACK = 0.2  # a brighter black than this is brought to it
+_DARKEST_WHITE = 0.75  # a darker white than this is brought to it
 # A median luma outside this range is brought to its nearer end by a gamma.
 _DARKEST_MIDDLE, _BRIGHTEST_MIDDLE = 0.15, 0.7
-# Limits of that gamma.
-_LEAST_GAMMA, _MOST_GAMMA = 0.4, 2.5
-# A picture with less contrast than this is not stretched.
-_LEAST_CONTRAST = 0.02
-# Pixels that are enough for quantiles.
-_ENOUGH = 1 << 16
+_LEAST_GAMMA, _MOST_GAMMA = 0.4, 2.5  # limits of that gamma
+_LEAST_CONTRAST = 0.02  # a picture with less contrast than this is not stretched
+_ENOUGH = 1 << 16  # pixels that are enough for quantiles
 
 
 @dataclass(frozen=True)

@@ -24,36 +24,25 @@ from tinct.color.spaces import RGB_TO_YUV, rgb_to_yuv
 # A picture counts as coloured if 1 pixel of 20 has more chroma off the tone than this, in 8-bit steps; measured in
 # benchmarks/tone.json.
 COLOR_OFF_TONE = 3.5
-# A pixel of the small copy with more chroma off the tone than this, in 8-bit steps, is a spot of colour.
-_SPOT = 15.0
-# Fewer spots than this may be dust or noise, and count as none.
-_LEAST_SPOTS = 4
+_SPOT = 15.0  # a pixel of the small copy with more chroma off the tone than this, in 8-bit steps, is a spot of colour
+_LEAST_SPOTS = 4  # fewer spots than this may be dust or noise, and count as none
 # In any photograph, brown patches explain part of the colours; in a stained, toned one they explain most of what the
 # tone leaves over. Stains are assumed only if with them at most this share of the colours is left.
 _STAINED = 0.6
-# Root of height x width of the copy in which fringes of colour at edges are measured.
-_FINE_SIZE = 192
-# Root of height x width of the copy in which chroma is fitted.
-_SIZE = 48
-# A copy with fewer pixels than this is too small to tell changes with place from things.
-_LEAST_PIXELS = 400
+_FINE_SIZE = 192  # root of height x width of the copy in which fringes of colour at edges are measured
+_SIZE = 48  # root of height x width of the copy in which chroma is fitted
+_LEAST_PIXELS = 400  # a copy with fewer pixels than this is too small to tell changes with place from things
 _KNOTS = 11  # of the tone, a piecewise linear function of luma
-# Penalties of the fit, per pixel, on squares of coefficients: on the tone's values at its knots.
-_FLAT = 1e-6
-# On the tone's second differences.
-_BEND = 3e-3
-# On fringes.
-_FRINGE = 1e-5
-# On changes with place.
-_PLACE = 5e-3
+_FLAT = 1e-6  # penalty of the fit, per pixel, on the squared values of the tone at its knots
+_BEND = 3e-3  # penalty on the tone's squared second differences
+_FRINGE = 1e-5  # penalty on the squared coefficients of fringes
+_PLACE = 5e-3  # penalty on those of changes with place
 # Range of directions, in the plane of U and V, in which light may change from cool to warm.
 _WARM = np.deg2rad([115.0, 165.0])
 # Directions (12, 2) in that plane that stains may have, from yellow to brown.
 _STAINS = np.stack([f(np.deg2rad(np.arange(125, 181, 5))) for f in (np.cos, np.sin)], axis=1).astype(np.float32)
-# Factor on the weight of pixels that may be stained, while the tone is fitted.
-_STAIN_WEIGHT = 0.3
-# Greatest chroma of a stain on white, in 8-bit steps.
-_DEEPEST = 70.0
+_STAIN_WEIGHT = 0.3  # factor on the weight of pixels that may be stained, while the tone is fitted
+_DEEPEST = 70.0  # greatest chroma of a stain on white, in 8-bit steps
 _DARK = 0.2  # luma below which the ratio of chroma to luma is noise
 # Standard deviation of luma within a pixel of the small copy at which its chroma counts half, since JPEG blurs chroma.
 _DETAIL = 0.1

@@ -19,16 +19,12 @@ from tinct.errors import InputError, SettingError
 
 # Luma differences well above the square root of this are edges that chroma follows; smaller ones are texture and grain.
 EPSILON = 5e-4
-# A coarse pixel with this luma variance counts half as much as an even one, since its colour is a mixture.
-_PURE = 1e-3
-# Luma variance below which coarse colours are trusted in every detail.
-_CALM = 2e-2
+_PURE = 1e-3  # a coarse pixel with this luma variance counts half as much as an even one, since its colour is a mixture
+_CALM = 2e-2  # luma variance below which coarse colours are trusted in every detail
 # Half the width of the windows in which smooth places get even colours, as a share of the picture's shorter edge.
 _EVEN_WINDOW = 0.07
-# Luma variance in such a window below which a place is smooth.
-_SMOOTH = 3e-3
-# Luma variance of edges at which the even colours stop: the epsilon of their guided filter.
-_EVEN_EDGE = 1e-3
+_SMOOTH = 3e-3  # luma variance in these windows below which a place is smooth
+_EVEN_EDGE = 1e-3  # luma variance of edges at which the even colours stop: the epsilon of their guided filter
 _BLOCK_PIXELS = 1 << 17  # coloured at once: they fit in the processor's cache
 _WIDE = 2048  # rows of at least this many pixels are worth one call of OpenCV each
 _RED, _GREEN, _BLUE = (float(weight) for weight in RGB_TO_YUV[0])

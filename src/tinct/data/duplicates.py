@@ -296,7 +296,6 @@ def _candidates(
 
 
 def _distance(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Return the number of bits in which hashes differ."""
     different = (first ^ second).view(np.uint16).reshape(-1, _BANDS)
     counted: NDArray[np.int64] = _ONES[different].sum(axis=1, dtype=np.int64)
     return counted

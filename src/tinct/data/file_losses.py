@@ -17,8 +17,7 @@ from tinct.errors import InputError
 from tinct.media.image.formats import quantisation_tables
 from tinct.media.image.small import read_small
 
-# Files that are examined at full size; the others of a data set usually have lost the same.
-LOOKED_AT = 60
+LOOKED_AT = 60  # files that are examined at full size; the others of a data set usually have lost the same
 
 
 @dataclass(frozen=True)

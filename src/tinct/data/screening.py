@@ -22,16 +22,11 @@ OFF_TONE = 2.0
 NEAR_GREY = 0.02
 NEAR_GREY_KIND, TONED_KIND = "near-grey", "toned"
 KEPT_KINDS = (NEAR_GREY_KIND, TONED_KIND)
-# Channels that differ by at most this many of 255 levels show no colour: JPEG changes greys by as much.
-GREY_LEVELS = 4
-# Largest standard deviation along a line of a frame, in 8-bit steps.
-FRAME_SPREAD = 4.0
-# Largest difference between the means of a frame's lines, in 8-bit steps.
-FRAME_STEP = 8.0
-# `FRAME_SPREAD` for a frame at one edge only.
-SINGLE_SPREAD = 1.5
-# Least mean difference, in 8-bit steps, between a frame at one edge only and the picture after it.
-SINGLE_STEP = 40.0
+GREY_LEVELS = 4  # channels that differ by at most this many of 255 levels show no colour: JPEG changes greys by as much
+FRAME_SPREAD = 4.0  # largest standard deviation along a line of a frame, in 8-bit steps
+FRAME_STEP = 8.0  # largest difference between the means of a frame's lines, in 8-bit steps
+SINGLE_SPREAD = 1.5  # `FRAME_SPREAD` for a frame at one edge only
+SINGLE_STEP = 40.0  # least mean difference, in 8-bit steps, between a frame at one edge only and the picture after it
 SMALLEST_SIDE = 64  # pixels
 
 

@@ -154,7 +154,6 @@ def _pairs(tar: tarfile.TarFile, place: str) -> Iterator[tuple[bytes, dict[str, 
 
 
 def _open(place: str) -> Any:
-    """Open a path or an address for reading bytes."""
     return open_address(place) if is_address(place) else Path(place).open("rb")
 
 

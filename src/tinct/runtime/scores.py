@@ -13,8 +13,7 @@ from tinct.color.decoding import softmax
 from tinct.color.spaces import FloatArray
 
 CONFIDENCE_BINS = 10
-# Temperatures are sought between exp(-this) and exp(this).
-_LARGEST_LOG = 3.0
+_LARGEST_LOG = 3.0  # temperatures are sought between exp(-this) and exp(this)
 
 
 @dataclass(frozen=True)

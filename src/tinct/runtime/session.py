@@ -130,7 +130,6 @@ class Session:
         return answer
 
     def _of_one(self, luma: NDArray[Any], strides: dict[str, int]) -> dict[str, FloatArray]:
-        """Return the named outputs for one picture, by name."""
         if luma.ndim != 2:
             raise InputError(f"luma must have the shape (H, W), not {luma.shape}")
         return {name: values[0] for name, values in zip(strides, self._outputs(luma[None], strides), strict=True)}

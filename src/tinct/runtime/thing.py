@@ -24,18 +24,14 @@ from tinct.runtime.modelfile import MODELS, BaseCard, card_of, check_finite, ope
 
 TASK = "thing"
 LUMA, DISTANCE, ODDS = "luma", "distance", "odds"
-# The other model's outputs that it takes, from fine to coarse.
-FEATURES = ("features_8", "features_16", "features_32")
-# Height and width of its input are multiples of this.
-MULTIPLE = 32
-# The file that comes with tinct.
-SHIPPED = MODELS / "hints" / "things.onnx"
+FEATURES = ("features_8", "features_16", "features_32")  # the other model's outputs that it takes, from fine to coarse
+MULTIPLE = 32  # height and width of its input are multiples of this
+SHIPPED = MODELS / "hints" / "things.onnx"  # the file that comes with tinct
 # A model's features suit the file if, for each output, their means over `pattern` correlate with those of the model
 # that it was trained with by more than this.
 _LIKE = 0.8
 _PATTERN = 64  # pixels, the pattern's edge
-# A stroke with more points is reduced to this many, evenly spaced.
-_MOST_POINTS = 16
+_MOST_POINTS = 16  # a stroke with more points is reduced to this many, evenly spaced
 
 
 @dataclass(frozen=True, kw_only=True)
