@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from tinct.color.spaces import (
     RGB_TO_YUV,
     FloatArray,
+    as_colors,
     hsv_to_rgb,
     hue_to_circle,
     rgb_to_hsl,
@@ -74,12 +75,6 @@ class InputSpace:
         return converted[0] if len(converted) == 1 else np.concatenate(converted, axis=-1)
 
 
-def _rgb(rgb: NDArray[Any]) -> FloatArray:
-    if rgb.ndim == 0 or rgb.shape[-1] != 3:
-        raise SettingError(f"colours need a last axis of length 3, this array has the shape {rgb.shape}")
-    return np.asarray(rgb, dtype=np.float32)
-
-
 def _hsv(rgb: NDArray[Any]) -> FloatArray:
     return hue_to_circle(rgb_to_hsv(rgb))
 
@@ -91,7 +86,7 @@ def _hsl(rgb: NDArray[Any]) -> FloatArray:
 INPUT_SPACES: dict[str, InputSpace] = {
     name: InputSpace(name, tuple(f"{name}.{channel}" for channel in channels.split()), (convert,))
     for name, channels, convert in (
-        ("rgb", "red green blue", _rgb),
+        ("rgb", "red green blue", as_colors),
         ("hsv", "hue_sin hue_cos saturation value", _hsv),
         ("hsl", "hue_sin hue_cos saturation lightness", _hsl),
         ("lab", "lightness a b", rgb_to_lab),

@@ -51,7 +51,12 @@ _LAB_EPSILON = (6 / 29) ** 3
 _LAB_SLOPE = (29 / 6) ** 2 / 3
 
 
-def _colors(array: NDArray[Any]) -> FloatArray:
+def as_colors(array: NDArray[Any]) -> FloatArray:
+    """Return an array (..., 3) as float32.
+
+    Raises:
+        SettingError: the last axis is not of length 3.
+    """
     values = np.asarray(array, dtype=np.float32)
     if values.ndim == 0 or values.shape[-1] != 3:
         raise SettingError(f"colours need a last axis of length 3, this array has the shape {values.shape}")
@@ -72,7 +77,7 @@ def rgb_to_yuv(rgb: NDArray[Any]) -> FloatArray:
     >>> [round(float(value), 3) for value in rgb_to_yuv(np.array([1.0, 0.0, 0.0]))]
     [0.299, -0.147, 0.615]
     """
-    return _colors(rgb) @ RGB_TO_YUV.T
+    return as_colors(rgb) @ RGB_TO_YUV.T
 
 
 def yuv_to_rgb(yuv: NDArray[Any]) -> FloatArray:
@@ -86,11 +91,11 @@ def yuv_to_rgb(yuv: NDArray[Any]) -> FloatArray:
 
     Source: ITU-R BT.601.
     """
-    return _colors(yuv) @ YUV_TO_RGB.T
+    return as_colors(yuv) @ YUV_TO_RGB.T
 
 
 def _xyz(rgb: NDArray[Any]) -> NDArray[np.float64]:
-    srgb = _colors(rgb).astype(np.float64)
+    srgb = as_colors(rgb).astype(np.float64)
     linear = np.where(srgb > 0.04045, ((np.maximum(srgb, 0.0) + 0.055) / 1.055) ** 2.4, srgb / 12.92)
     xyz: NDArray[np.float64] = linear @ _RGB_TO_XYZ.T
     return xyz
@@ -147,7 +152,7 @@ def lab_to_rgb(lab: NDArray[Any]) -> FloatArray:
 
     Source: CIE 15:2004; sRGB transfer curve of IEC 61966-2-1.
     """
-    values = _colors(lab).astype(np.float64)
+    values = as_colors(lab).astype(np.float64)
     fy = (values[..., 0] + 16) / 116
     f = np.stack([fy + values[..., 1] / 500, fy, fy - values[..., 2] / 200], axis=-1)
     return _rgb(np.where(f > 6 / 29, f**3, (f - 4 / 29) / _LAB_SLOPE) * _WHITE)
@@ -179,7 +184,7 @@ def rgb_to_hsv(rgb: NDArray[Any]) -> FloatArray:
     >>> [round(float(value), 3) for value in rgb_to_hsv(np.array([0.0, 0.0, 0.5]))]
     [0.667, 1.0, 0.5]
     """
-    values = _colors(rgb)
+    values = as_colors(rgb)
     largest, smallest = values.max(axis=-1), values.min(axis=-1)
     spread = largest - smallest
     saturation = np.where(largest > 0, spread / np.where(largest > 0, largest, 1), 0)
@@ -197,7 +202,7 @@ def hsv_to_rgb(hsv: NDArray[Any]) -> FloatArray:
 
     Source: Smith 1978, "Color gamut transform pairs".
     """
-    values = _colors(hsv)
+    values = as_colors(hsv)
     chroma = values[..., 1] * values[..., 2]
     sixths = values[..., :1] * 6 + np.array([0, 4, 2], dtype=np.float32)
     ramp = np.clip(np.abs(sixths % 6 - 3) - 1, 0, 1)
@@ -216,7 +221,7 @@ def rgb_to_hsl(rgb: NDArray[Any]) -> FloatArray:
 
     Source: Joblove & Greenberg 1978, "Color spaces for computer graphics".
     """
-    values = _colors(rgb)
+    values = as_colors(rgb)
     largest, smallest = values.max(axis=-1), values.min(axis=-1)
     spread, total = largest - smallest, largest + smallest
     room = np.where(total <= 1, total, 2 - total)
@@ -237,7 +242,7 @@ def hue_to_circle(colors: NDArray[Any]) -> FloatArray:
     >>> [round(float(value), 3) for value in hue_to_circle(np.array([0.125, 1.0, 0.5]))]
     [0.707, 0.707, 1.0, 0.5]
     """
-    values = _colors(colors)
+    values = as_colors(colors)
     angle = values[..., 0] * np.float32(2 * np.pi)
     colored = values[..., 1] > 0
     sine, cosine = np.where(colored, np.sin(angle), 0), np.where(colored, np.cos(angle), 0)
