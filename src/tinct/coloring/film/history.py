@@ -1,9 +1,9 @@
-"""A history carried along the motion: what is known about a thing stays with it where it moves, and nowhere else.
+"""Carry a history along the motion, so that what is known about a thing moves with it and stays nowhere else.
 
-A history is weighted sums of what was known about each place (the network's answers, or luma alone), how much weight
-there is, and the luma that belongs to it. Flow moves it to the next frame, where every place keeps as much of its
-history as the luma there agrees with the luma remembered. So things that move leave no trail, and a cut that nobody
-noticed, a dissolve or a fade sheds the old history, while a flicker of exposure or grain sheds nothing.
+A history holds, for each pixel, a weighted sum of what was known (the network's answers, or only luma), the sum of the
+weights, and the luma that belongs to it. Flow moves it to the next frame, where each pixel keeps its history as far as
+its luma agrees with the remembered luma. So things that move leave no trail; an unnoticed cut, a dissolve or a fade
+drops the old history, but flickering exposure or grain does not.
 
 `tinct.coloring.film.smoothing` carries answers this way, and the film's grain is averaged away here.
 """
@@ -23,28 +23,30 @@ from tinct.color.motion import flow, warp
 from tinct.color.spaces import FloatArray
 from tinct.coloring.settings import checked_denoise
 
-# What a history's weight is multiplied with each frame: it reaches back about 10 frames.
+# A history's weights are multiplied by this each frame, so that it reaches back about 10 frames.
 DECAY = 0.9
 # Side of the windows in which luma is compared, in pixels of the distribution.
 _WINDOW = 5
-# Luma differs without meaning anything by about this (8-bit steps), beside the grain and the local contrast.
+# Differences of luma by about this (8-bit steps) mean nothing, in addition to grain and local contrast.
 _TOLERANCE = 8.0
-# Differences all over the picture up to this (8-bit steps) are taken for grain.
+# Differences up to this (8-bit steps) that are spread over the whole picture are taken as grain.
 _MOST_GRAIN = 8.0
-# A change of exposure by a factor e^0.3 costs history most of its weight: fades tell the network something else.
+# A change of exposure by a factor e^0.3 costs a history most of its weight, since a fade changes the network's answers.
 _EXPOSURE = 0.3
-# Correlation of the luma with the remembered luma from which nothing, and from which all, of the history is believed.
-_FOREIGN, _FAMILIAR = 0.4, 0.7
-# Luma variance that tells nothing: (2 / 255)^2.
+# Up to this correlation of luma with the remembered luma, nothing of the history is believed.
+_FOREIGN = 0.4
+# From this correlation on, all of it is believed.
+_FAMILIAR = 0.7
+# A luma variance that tells nothing: (2 / 255)^2.
 _FAINT = 6e-5
-# What is kept of a history that does not agree at all: it counts only where nothing else is known.
+# The share that is kept of a history that does not agree at all: it counts only if nothing else is known.
 _LAST_RESORT = 1e-4
-# The grain of a film changes slowly; single frames tell it badly.
+# Weight of earlier estimates of a film's grain, which changes slowly and is hard to measure in single frames.
 _REMEMBERED = 0.9
 
 
 def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> FloatArray:
-    """Move a history to the next frame and keep of it what agrees with that frame.
+    """Move a history to the next frame and keep what agrees with that frame.
 
     Args:
         sums: (k, l, n + 2): weighted sums of values, the weights, and the weighted sum of luma.
@@ -52,10 +54,10 @@ def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> FloatArray:
         luma: (k, l) of the next frame, in 0..1.
 
     Returns:
-        (k, l, n + 2): the sums, weighted anew, at the next frame's places and exposure.
+        (k, l, n + 2): the sums with new weights, at the next frame's pixels and exposure.
     """
     moved = warp(sums, motion)
-    weights = np.ascontiguousarray(moved[..., -2])  # planes of their own: arithmetic over a stride takes twice as long
+    weights = np.ascontiguousarray(moved[..., -2])  # contiguous, since strided arithmetic takes twice as long
     remembered: FloatArray = np.divide(moved[..., -1], np.maximum(weights, np.float32(1e-6)))
     gain, offset, kept = agreement(np.ascontiguousarray(luma), remembered)
     moved[..., -1] = (gain * remembered + offset) * weights
@@ -65,16 +67,16 @@ def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> FloatArray:
 
 
 def agreement(luma: FloatArray, remembered: FloatArray) -> tuple[np.float32, np.float32, FloatArray]:
-    """Compare luma (k, l) in 0..1 with a history's luma, moved to the same places.
+    """Compare luma (k, l) in 0..1 with a history's luma, moved onto the same pixels.
 
     Returns:
         Gain and offset that bring the remembered exposure to the frame's, and (k, l) in 0..1: how much of the history
-        each place may keep.
+        each pixel may keep.
     """
     gain, offset, correlation = _exposure(luma, remembered, None)
     left = np.abs(luma - gain * remembered - offset)
     scale = np.float32(1.5) * np.median(left[::2, ::2]) + np.float32(2 / 255)
-    # Once more without what moved or was damaged, which must not be taken for a change of exposure.
+    # Fitted again without what moved or was damaged, which must not be taken for a change of exposure.
     gain, offset, _ = _exposure(luma, remembered, 1 / (1 + np.square(left / scale)))
     left = luma - gain * remembered - offset
     error = cv2.blur(left * left, (_WINDOW, _WINDOW))
@@ -102,15 +104,15 @@ def _exposure(luma: FloatArray, remembered: FloatArray, weights: FloatArray | No
 
 
 class GrainCleaner:
-    """One film's small luma, frame by frame, without its grain. Only the network sees it; the film keeps its luma.
+    """Removes grain from one film's small luma, frame by frame. Only the network sees it; the film keeps its luma.
 
-    Where the film is grainy, each frame is averaged with those before along the motion, which keeps what a single
-    picture's denoising would take for grain; what is left of the grain is then smoothed in the picture. Films without
-    grain pass as they are.
+    If the film is grainy, each frame is averaged with those before along the motion, which keeps detail that denoising
+    a single picture would take for grain; the grain that is left is then smoothed within the picture. Films without
+    grain pass unchanged.
     """
 
     def __init__(self, *, denoise: str | float = "auto") -> None:
-        """Begin a film; `denoise` as in `tinct.coloring.settings.Decoding`, SettingError where it is out of range."""
+        """Begin a film; `denoise` as in `tinct.coloring.settings.Decoding`, SettingError if it is out of range."""
         self._denoise = checked_denoise(denoise)
         self._noise: float | None = None
         self._luma: FloatArray | None = None
@@ -119,7 +121,7 @@ class GrainCleaner:
     def push(self, luma: FloatArray) -> FloatArray:
         """Return the next frame (k, l) in 0..1 as the network should see it; all frames are of one size.
 
-        Cuts are not named: a history that does not agree with the frame is dropped.
+        Cuts need not be told: a history that does not agree with the frame is dropped.
         """
         noise = self._grain(luma)
         if noise <= 0:
@@ -138,7 +140,7 @@ class GrainCleaner:
         return denoised(clean, denoise=left)[0] if left > TOLERATED_NOISE else clean
 
     def _grain(self, luma: FloatArray) -> float:
-        """Return the standard deviation to clean for, in 8-bit steps; 0 for none."""
+        """Return the standard deviation of the grain to remove, in 8-bit steps; 0 for none."""
         if self._denoise == "off":
             return 0.0
         if not isinstance(self._denoise, str):
@@ -148,7 +150,7 @@ class GrainCleaner:
         return self._noise if self._noise > TOLERATED_NOISE else 0.0
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays; a cleaner that restores it goes on as this one would, to the bit."""
+        """Return the state as arrays; a cleaner that restores it continues as this one would, bit for bit."""
         state: dict[str, NDArray[Any]] = {}
         if self._noise is not None:
             state["noise"] = np.array(self._noise)
@@ -157,6 +159,6 @@ class GrainCleaner:
         return state
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on where another cleaner with the same settings was."""
+        """Continue from the state of a cleaner with the same settings."""
         self._noise = float(state["noise"]) if "noise" in state else None
         self._luma, self._sums = state.get("luma"), state.get("sums")

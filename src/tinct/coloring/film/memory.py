@@ -1,11 +1,11 @@
 """Remember what a film shows, so that one thing has one colour: through a shot, and in every shot of a scene.
 
-A network judges each frame anew, and its answers drift: a wall wanders from red to blue while nothing moves. So before
-a film is coloured it is gone through once, and key frames of each shot are kept. Shots that show the same place from
-the same side, as when a film goes back and forth between two people, share theirs. What the network says of the key
-frames is averaged among them, each moved onto the others along the flow and only where it looks the same; and every
-frame's answer is drawn towards that of the key frames next to it. Where nothing agrees, as on what moves or comes in,
-the frame's own answer stays.
+A network judges each frame anew, and its answers drift: a wall wanders from red to blue while nothing moves. So the
+film is gone through once before it is coloured, and key frames of each shot are kept. Shots that show the same place
+from the same side, as when a film cuts back and forth between two people, share theirs. The network's answers for the
+key frames are averaged among them, each moved onto the others along the flow and only where it looks the same; and
+every frame's answer is drawn towards those of the key frames next to it. Where nothing agrees, as on things that move
+or appear, the frame's own answer stays.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from tinct.coloring.film.shots import is_blank, looked_at
 from tinct.errors import SettingError
 from tinct.media.video.read import Frame
 
-# How many times a frame's own answer the key frames count where the frame looks as they do.
+# Weight of the key frames' answers, relative to a frame's own, where the frame looks as they do.
 PULL = 20.0
-# Shots whose key frames' answers are held: the one in work, and the one before while its frames are still under way.
+# The key frames' answers are kept for this many shots: the current one, and those whose frames are still in process.
 _HELD = 3
 
-# How much doubt there is about what is carried, beside how well the key frames agree.
+# Weight of taking nothing from references, compared with how well the key frames agree.
 _DOUBT = np.float32(0.05)
 
-# Asks the network about luma, with references of these numbers; None for all.
+# Runs the network on luma, with the references of these numbers; None for all.
 Answer = Callable[[Levels, tuple[int, ...] | None], FloatArray | None]
 
 
 @dataclass(frozen=True, eq=False)
 class _Told:
-    """A key frame unpacked: its pts, luma (h, w) uint8, and (k, l, n) what is said of it."""
+    """A key frame unpacked: its pts, its luma (h, w) uint8, and the answer for it (k, l, n)."""
 
     pts: int
     levels: Levels
@@ -56,18 +56,18 @@ class SceneMemory:
     """What the key frames of a film's shots agree on. Several threads may use one at once."""
 
     def __init__(self, shots: Sequence[KeyedShot], answer: Answer) -> None:
-        """Take a film's shots, and what asks the network about a key frame's luma; it may answer None."""
+        """Take a film's shots, and a function that runs the network on a key frame's luma; it may return None."""
         self._shots = shots
         self._starts = [shot.pts for shot in shots]
         self._answer = answer
         self._known: OrderedDict[int, list[_Told]] = OrderedDict()
         self._lock = Lock()
         self._carries = any(key.carried is not None for shot in shots for key in shot.keys)
-        for shot in shots:  # of those in a fade nothing is learned
+        for shot in shots:  # key frames in a fade are left out, since they teach nothing
             shot.keys = [key for key in shot.keys if dimming(key.light, shot) == 1] or shot.keys
 
     def around(self, begin: int | None, end: int | None) -> list[KeyedShot]:
-        """Return all shots, with the key frames that frames from one pts up to another may ask for, and no others."""
+        """Return all shots, but only with the key frames that frames from one pts up to another may need."""
         ends = [*self._starts[1:], None]
         asked = {
             index
@@ -86,7 +86,7 @@ class SceneMemory:
         return self._starts
 
     def recall(self, pts: int, levels: Levels, answer: FloatArray) -> FloatArray:
-        """Draw a frame's answer (k, l, n) towards what its shot's key frames say of the same things.
+        """Draw a frame's answer (k, l, n) towards those of its shot's key frames for the same things.
 
         Args:
             pts: of the frame.
@@ -94,8 +94,8 @@ class SceneMemory:
             answer: of the network for it.
 
         Returns:
-            (k, l, n); in a film through which references are carried (k, l, n + 3): behind it U and V from references
-            times how sure they are, and how sure, 0..1.
+            (k, l, n); in a film through which references are carried (k, l, n + 3): followed by U and V from references
+            times their certainty, and the certainty, 0..1.
         """
         known = self._of_shot(bisect_right(self._starts, pts) - 1)
         shape = answer.shape[:2]
@@ -120,16 +120,16 @@ class SceneMemory:
         return self._shots[index].references if index >= 0 else None
 
     def is_colored(self, pts: int) -> bool | None:
-        """Return whether most key frames of a shot have colours of their own; None where it has none."""
+        """Return whether most key frames of a shot have colours of their own; None if it has no key frames."""
         index = bisect_right(self._starts, pts) - 1
         keys = self._shots[index].keys if index >= 0 else []
         return 2 * sum(key.colored for key in keys) > len(keys) if keys else None
 
     def dimming(self, pts: int, levels: Levels) -> float:
-        """Return how dim a frame is beside its shot's strongest key frame, as in a fade from or to black: 0 to 1.
+        """Return how dim a frame is compared with its shot's strongest key frame, as in a fade: 0 to 1.
 
-        Mean and contrast of luma are then smaller by one factor; where they are not, the frame shows other things, and
-        counts as not dimmed.
+        In a fade from or to black, mean and contrast of luma fall by the same factor; otherwise the frame shows other
+        things, and counts as not dimmed.
         """
         index = bisect_right(self._starts, pts) - 1
         if index < 0 or not self._shots[index].keys:
@@ -137,7 +137,7 @@ class SceneMemory:
         return dimming((float(levels.mean()), float(levels.std())), self._shots[index])
 
     def _of_shot(self, index: int) -> list[_Told]:
-        """Return a shot's key frames with what they, and those of shots like it, agree on."""
+        """Return a shot's key frames with what they, and those of other shots of the scene, agree on."""
         if index < 0:
             return []
         with self._lock:
@@ -151,11 +151,11 @@ class SceneMemory:
         shot = self._shots[index]
         alike = [self._shots[other] for other in shot.alike if other != index]
         own = [told for key in shot.keys if (told := self._told(key, shot)) is not None]
-        others = [told for one in alike if (told := self._told(one.keys[len(one.keys) // 2], one)) is not None]
+        others = [told for other in alike if (told := self._told(other.keys[len(other.keys) // 2], other)) is not None]
         return [replace(told, values=_mean(told, [*own, *others])) for told in own]
 
     def _told(self, key: Key, shot: KeyedShot) -> _Told | None:
-        """Unpack a key frame and ask the network about it; None where it fails."""
+        """Unpack a key frame and run the network on it; None if that fails."""
         levels = key.levels
         values = self._answer(levels, shot.references)
         if values is None:
@@ -174,19 +174,19 @@ def remember(
     memory: str,
     stills: Sequence[Still] = (),
 ) -> SceneMemory | None:
-    """Go through a film for its key frames.
+    """Go through a film and collect its key frames.
 
     Args:
         frames: of the film, or of the part that is coloured.
         look: returns a frame's luma (h, w) uint8 as the network sees it.
         is_colored: tells whether a frame has colours of its own.
-        seconds_at: when a pts is shown.
-        answer: asks the network about such luma.
+        seconds_at: returns the time of a pts in seconds.
+        answer: runs the network on such luma.
         memory: `off`, `shot` or `scene`.
         stills: references, which may show frames of the film.
 
     Returns:
-        The memory; None where nothing is to be remembered.
+        The memory; None if nothing is to be remembered.
 
     Raises:
         SettingError: the frame that a reference is for comes after the last one.
@@ -238,7 +238,7 @@ def _hand_out(shots: Sequence[KeyedShot], carriers: Sequence[Carrier], stills: S
 
 
 def _nearest(known: Sequence[_Told], pts: int) -> list[tuple[_Told, float]]:
-    """Return the key frames before and after a time, and how much each counts; together 1."""
+    """Return the key frames before and after a time, with weights that add up to 1."""
     after = bisect_right([told.pts for told in known], pts)
     if not known or after == 0:
         return [(told, 1.0) for told in known[:1]]
@@ -250,7 +250,7 @@ def _nearest(known: Sequence[_Told], pts: int) -> list[tuple[_Told, float]]:
 
 
 def _mean(told: _Told, all_told: Sequence[_Told]) -> FloatArray:
-    """Return the mean of all key frames' values at one's places, each where it looks the same there."""
+    """Return the mean of all key frames' values, each moved onto `told` and only where it looks the same."""
     sums, weights = told.values.copy(), np.ones(told.values.shape[:2], dtype=np.float32)
     for other in all_told:
         if other is told or other.values.shape != told.values.shape:
@@ -263,7 +263,7 @@ def _mean(told: _Told, all_told: Sequence[_Told]) -> FloatArray:
 
 
 def _moved(told: _Told, here: Levels) -> tuple[FloatArray, FloatArray]:
-    """Return a key frame's values (k, l, n) at another frame's places, and (k, l) how much it looks the same there."""
+    """Return a key frame's values (k, l, n) moved onto another frame, and (k, l) how much it looks the same there."""
     shape = told.values.shape[:2]
     motion = resized(flow(here, told.levels), shape)
     luma, remembered = (_at_size(levels, shape) for levels in (here, told.levels))
