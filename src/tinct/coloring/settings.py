@@ -69,7 +69,7 @@ class Decoding:
     )
     runtime: str = described("auto", "Choose what runs the network.", "|".join(RUNTIMES))
     temperature: float | None = described(
-        None, "Set how vivid colours are: more so towards 0, muted at 1. Default: the model's own.", "T", gt=0
+        None, "Set how vivid colours are: more vivid towards 0, muted at 1. Default: the model's own.", "T", gt=0
     )
     caution: float | None = described(
         None,
@@ -127,8 +127,7 @@ class Decoding:
     )
     keep: str | Path | None = described(  # noqa: RUF009 - a field
         None,
-        "Keep the own colours of the picture or film where this mask, a picture of the same proportions, is white or "
-        "painted.",
+        "Keep the picture's own colours where this mask, a picture of the same proportions, is white or painted.",
         "MASK",
     )
     threads: int | None = described(None, "Use this many processor threads. Default: all cores.", "N", ge=1)
@@ -182,7 +181,7 @@ class PhotoSettings(Decoding):
     confidence: bool = described(False, "Write, beside each result, maps of how sure the network was.")
     explain: bool = described(False, "Say what was decided at each stage of colouring a picture.")
     explain_to: str | Path | None = described(  # noqa: RUF009 - a field
-        None, "Explain, and write a picture of each stage into this folder.", "FOLDER"
+        None, "Explain, and also write a picture of each stage into this folder.", "FOLDER"
     )
     pages: str = described(
         "first",
@@ -199,7 +198,7 @@ class PhotoSettings(Decoding):
     update: bool = described(
         False, "Replace results in the output folder whose picture, settings or model have changed since."
     )
-    overwrite: bool = described(False, "Replace results that are there already.")
+    overwrite: bool = described(False, "Replace existing results.")
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -243,8 +242,8 @@ class VideoSettings(Decoding):
     )
     smoothing: str = described(
         "motion",
-        "Smooth colours over time: motion (along it), paper (the kernel of Billaut et al. 2018), ALPHA,FRAMES (such a "
-        "kernel), or off.",
+        "Smooth colours over time: along the motion (motion), with the kernel of Billaut et al. 2018 (paper) or one of "
+        "your own (ALPHA,FRAMES), or not at all (off).",
         "WAY",
     )
     memory: str | None = described(
@@ -280,7 +279,7 @@ class VideoSettings(Decoding):
     deinterlace: str = described(
         "auto",
         "Deinterlace to one frame for each frame (single) or for each field (double), or restore the film frames from "
-        "3:2 pulldown (film). Default: as needed; off leaves frames as they are.",
+        "3:2 pulldown (film). Default: as needed; off leaves all frames as they are.",
         "auto|off|single|double|film",
     )
     compare: bool = described(False, "Show the original film beside the result, in one picture.")
@@ -288,7 +287,7 @@ class VideoSettings(Decoding):
     update: bool = described(
         False, "Replace results in the output folder whose film, settings or model have changed since."
     )
-    overwrite: bool = described(False, "Replace results that are there already.")
+    overwrite: bool = described(False, "Replace existing results.")
 
     def __post_init__(self) -> None:
         """Check the values."""

@@ -27,19 +27,17 @@ from tinct.coloring.settings import checked_denoise
 DECAY = 0.9
 # Side of the windows in which luma is compared, in pixels of the distribution.
 _WINDOW = 5
-# Differences of luma by about this (8-bit steps) mean nothing, in addition to grain and local contrast.
+# Luma differs without meaning anything by about this (8-bit steps), beside the grain and the local contrast.
 _TOLERANCE = 8.0
-# Differences up to this (8-bit steps) that are spread over the whole picture are taken as grain.
+# Differences all over the picture up to this (8-bit steps) are taken for grain.
 _MOST_GRAIN = 8.0
-# A change of exposure by a factor e^0.3 costs a history most of its weight, since a fade changes the network's answers.
+# A change of exposure by a factor e^0.3 costs history most of its weight: fades tell the network something else.
 _EXPOSURE = 0.3
-# Up to this correlation of luma with the remembered luma, nothing of the history is believed.
-_FOREIGN = 0.4
-# From this correlation on, all of it is believed.
-_FAMILIAR = 0.7
-# A luma variance that tells nothing: (2 / 255)^2.
+# Correlation of the luma with the remembered luma from which nothing, and from which all, of the history is believed.
+_FOREIGN, _FAMILIAR = 0.4, 0.7
+# Luma variance that tells nothing: (2 / 255)^2.
 _FAINT = 6e-5
-# The share that is kept of a history that does not agree at all: it counts only if nothing else is known.
+# What is kept of a history that does not agree at all: it counts only where nothing else is known.
 _LAST_RESORT = 1e-4
 # Weight of earlier estimates of a film's grain, which changes slowly and is hard to measure in single frames.
 _REMEMBERED = 0.9
@@ -76,7 +74,7 @@ def agreement(luma: FloatArray, remembered: FloatArray) -> tuple[np.float32, np.
     gain, offset, correlation = _exposure(luma, remembered, None)
     left = np.abs(luma - gain * remembered - offset)
     scale = np.float32(1.5) * np.median(left[::2, ::2]) + np.float32(2 / 255)
-    # Fitted again without what moved or was damaged, which must not be taken for a change of exposure.
+    # Once more without what moved or was damaged, which must not be taken for a change of exposure.
     gain, offset, _ = _exposure(luma, remembered, 1 / (1 + np.square(left / scale)))
     left = luma - gain * remembered - offset
     error = cv2.blur(left * left, (_WINDOW, _WINDOW))

@@ -17,7 +17,7 @@ from tinct.coloring.film.spread import spread
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.manifest import opened
 from tinct.coloring.photo.row import Outcome, Row
-from tinct.coloring.photo.run import NO_SETTINGS, decided_steps, note_outcome, run_of
+from tinct.coloring.photo.run import NO_SETTINGS, decided_steps, kept_so_far, note_outcome, run_of
 from tinct.coloring.photo.verdict import Step
 from tinct.coloring.settings import Decoding, VideoSettings
 from tinct.errors import SettingError
@@ -47,8 +47,7 @@ def colorize_videos(
 
     Args:
         source: the folder.
-        output: a folder for the results, created if needed, in which subfolders are kept; by default each result goes
-            beside its film.
+        output: a folder for the results, created if needed, with the same subfolders; by default beside each film.
         recursive: look into subfolders too.
         settings: how to colorize; by default as `VideoSettings()`. Hints are refused, since they are for one film.
         workers: use this many processes, for whole films and for segments of long ones; by default one.
@@ -100,8 +99,7 @@ def _check(settings: VideoSettings, place: Path | None) -> None:
 
 def _kept(rows: list[FilmRow], count: int, settings: VideoSettings) -> str:
     done = sum(row.status != "failed" for row in rows)
-    again = "the same command without --overwrite" if settings.overwrite else "the same command"
-    return f"{done} of {count} films are done and kept, {again} goes on with the others"
+    return kept_so_far("films", done, count, overwrite=settings.overwrite)
 
 
 def _made_with(colorizer: Colorizer, settings: VideoSettings) -> dict[str, Any]:

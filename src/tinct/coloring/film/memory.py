@@ -1,11 +1,11 @@
 """Remember what a film shows, so that one thing has one colour: through a shot, and in every shot of a scene.
 
-A network judges each frame anew, and its answers drift: a wall wanders from red to blue while nothing moves. So the
-film is gone through once before it is coloured, and key frames of each shot are kept. Shots that show the same place
-from the same side, as when a film cuts back and forth between two people, share theirs. The network's answers for the
-key frames are averaged among them, each moved onto the others along the flow and only where it looks the same; and
-every frame's answer is drawn towards those of the key frames next to it. Where nothing agrees, as on things that move
-or appear, the frame's own answer stays.
+A network judges each frame anew, and its answers drift: a wall wanders from red to blue while nothing moves. So before
+a film is coloured it is gone through once, and key frames of each shot are kept. Shots that show the same place from
+the same side, as when a film goes back and forth between two people, share theirs. What the network says of the key
+frames is averaged among them, each moved onto the others along the flow and only where it looks the same; and every
+frame's answer is drawn towards that of the key frames next to it. Where nothing agrees, as on what moves or comes in,
+the frame's own answer stays.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Answer = Callable[[Levels, tuple[int, ...] | None], FloatArray | None]
 
 @dataclass(frozen=True, eq=False)
 class _Told:
-    """A key frame unpacked: its pts, its luma (h, w) uint8, and the answer for it (k, l, n)."""
+    """A key frame unpacked: its pts, luma (h, w) uint8, and (k, l, n) what is said of it."""
 
     pts: int
     levels: Levels
@@ -137,7 +137,7 @@ class SceneMemory:
         return dimming((float(levels.mean()), float(levels.std())), self._shots[index])
 
     def _of_shot(self, index: int) -> list[_Told]:
-        """Return a shot's key frames with what they, and those of other shots of the scene, agree on."""
+        """Return a shot's key frames with what they, and those of shots like it, agree on."""
         if index < 0:
             return []
         with self._lock:
@@ -151,11 +151,11 @@ class SceneMemory:
         shot = self._shots[index]
         alike = [self._shots[other] for other in shot.alike if other != index]
         own = [told for key in shot.keys if (told := self._told(key, shot)) is not None]
-        others = [told for other in alike if (told := self._told(other.keys[len(other.keys) // 2], other)) is not None]
+        others = [told for one in alike if (told := self._told(one.keys[len(one.keys) // 2], one)) is not None]
         return [replace(told, values=_mean(told, [*own, *others])) for told in own]
 
     def _told(self, key: Key, shot: KeyedShot) -> _Told | None:
-        """Unpack a key frame and run the network on it; None if that fails."""
+        """Unpack a key frame and ask the network about it; None where it fails."""
         levels = key.levels
         values = self._answer(levels, shot.references)
         if values is None:
@@ -238,7 +238,7 @@ def _hand_out(shots: Sequence[KeyedShot], carriers: Sequence[Carrier], stills: S
 
 
 def _nearest(known: Sequence[_Told], pts: int) -> list[tuple[_Told, float]]:
-    """Return the key frames before and after a time, with weights that add up to 1."""
+    """Return the key frames before and after a time, and how much each counts; together 1."""
     after = bisect_right([told.pts for told in known], pts)
     if not known or after == 0:
         return [(told, 1.0) for told in known[:1]]
@@ -250,7 +250,7 @@ def _nearest(known: Sequence[_Told], pts: int) -> list[tuple[_Told, float]]:
 
 
 def _mean(told: _Told, all_told: Sequence[_Told]) -> FloatArray:
-    """Return the mean of all key frames' values, each moved onto `told` and only where it looks the same."""
+    """Return the mean of all key frames' values at one's places, each where it looks the same there."""
     sums, weights = told.values.copy(), np.ones(told.values.shape[:2], dtype=np.float32)
     for other in all_told:
         if other is told or other.values.shape != told.values.shape:
@@ -263,7 +263,7 @@ def _mean(told: _Told, all_told: Sequence[_Told]) -> FloatArray:
 
 
 def _moved(told: _Told, here: Levels) -> tuple[FloatArray, FloatArray]:
-    """Return a key frame's values (k, l, n) moved onto another frame, and (k, l) how much it looks the same there."""
+    """Return a key frame's values (k, l, n) at another frame's places, and (k, l) how much it looks the same there."""
     shape = told.values.shape[:2]
     motion = resized(flow(here, told.levels), shape)
     luma, remembered = (_at_size(levels, shape) for levels in (here, told.levels))

@@ -13,7 +13,7 @@ from tinct.actors import Engine
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.plan import plan_jobs, results_folder
 from tinct.coloring.photo.row import Row, explained, finished
-from tinct.coloring.photo.run import run_jobs
+from tinct.coloring.photo.run import kept_so_far, run_jobs
 from tinct.coloring.settings import PhotoSettings
 from tinct.errors import OutputError, SettingError
 from tinct.remote import is_address
@@ -109,17 +109,12 @@ def _colorized(
     if settings.update and place is None:
         raise SettingError("--update needs a folder of results, whose manifest tells what changed; name one with -o")
     rows: list[Row] = []
-    with kept_if_stopped(lambda: _kept(len(rows), len(jobs), settings)):
+    with kept_if_stopped(lambda: kept_so_far("pictures", len(rows), len(jobs), overwrite=settings.overwrite)):
         for row in run_jobs(jobs, settings, folder=place, root=root, engine=engine, mirror=mirror):
             rows.append(row)
             if on_row is not None:
                 on_row(row, len(rows), len(jobs))
     return rows
-
-
-def _kept(done: int, count: int, settings: PhotoSettings) -> str:
-    again = "the same command without --overwrite" if settings.overwrite else "the same command"
-    return f"{done} of {count} pictures are done and kept, {again} goes on with the others"
 
 
 def colorize_stream(

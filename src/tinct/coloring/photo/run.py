@@ -155,3 +155,9 @@ def note_outcome(manifest: Manifest, outcome: Outcome) -> None:
     target = None if job.status else job.target
     note = Note(job.entry, target, row.status, made, row.message, row.width, row.height, row.seconds, outcome.picture)
     manifest.note(note)
+
+
+def kept_so_far(what: str, done: int, count: int, *, overwrite: bool) -> str:
+    """Return in words what a run over many pictures or films keeps if it stops now."""
+    again = "the same command without --overwrite" if overwrite else "the same command"
+    return f"{done} of {count} {what} are done and kept, {again} goes on with the others"
