@@ -96,7 +96,7 @@ class FrameColorizer:
 
         Returns:
             What may be averaged over time: (k, l, n) shares of the bins, or (k, l, 2) chroma from a model without bins
-            (U and V from one that gives the whole picture).
+            (U and V from one that predicts the whole picture).
         """
         output = self._colorizer.asking(references)(seen)
         if self._bins is not None:

@@ -165,7 +165,7 @@ def _step(here: Levels, there: Levels, points: dict[int, Points]) -> dict[int, P
 
 
 def _as_stored(film: Film, hints: Sequence[Hint]) -> PlacedHints:
-    """Place hints on the upright picture, and return them as they lie in frames, which are stored unturned."""
+    """Place hints on the upright picture, and return them as they lie in frames, which are stored without rotation."""
     width, height = film.upright_size
     placed = place_hints(hints, width=width, height=height)
     lines = placed.lines

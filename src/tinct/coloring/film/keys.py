@@ -1,4 +1,4 @@
-"""Key frames of a film's shots: about one a second, packed."""
+"""Key frames of a film's shots: about one a second, packed as JPEG."""
 
 from __future__ import annotations
 

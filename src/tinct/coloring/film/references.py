@@ -148,7 +148,7 @@ class _Track:
     steps: int = 0
 
     def step(self, before: Levels, here: Levels) -> None:
-        """Go from one frame to another."""
+        """Move on from one frame to the next."""
         self.ways = warp(self.ways, flow(here, before))
         self.steps += 1
 

@@ -206,7 +206,7 @@ class _Frame:
 
     Attributes:
         luma: (k, l) in 0..1.
-        sample: (k, l, n + 2): its own values, the weight 1, its luma; None where the network was not asked.
+        sample: (k, l, n + 2): its own values, the weight 1, its luma; None if the network was not run.
         carried: (k, l, n + 2): weighted sums over the frames before, moved onto this one; None for a shot's first.
         motion: (k, l, 2) flow from this frame to the one before; None for a shot's first.
     """

@@ -132,7 +132,7 @@ def colorize_stream(
     when the picture is done, in the format of the input. Folders, sheets and maps need files and are refused.
 
     Returns:
-        The picture's row; its source is `-` for `stdin`, and it has no target where `stdout` was written.
+        The picture's row; its source is `-` for `stdin`, and it has no target if `stdout` was written.
 
     Raises:
         SettingError: there are several inputs, an option needs files, or a stream is a terminal.

@@ -43,7 +43,7 @@ class Prediction:
         luma: (h, w) BT.601 luma in 0..1 at the size the guide is fitted at, not denoised.
         network_luma: (i, j) luma in 0..1 as the network saw it.
         space: `yuv` or `lab`.
-        bins: the colour bins; None for a network that gives chroma, or the picture, itself.
+        bins: the colour bins; None for a network that predicts chroma, or the whole picture, directly.
         temperature, caution: of decoding; see `tinct.color.decoding.annealed_mean`.
         denoised: standard deviation of the grain (8-bit steps) the network's copy was smoothed for, 0 if it was not.
         calibration: divides the logits to make calibrated probabilities; not used for decoding.
@@ -114,7 +114,7 @@ class Prediction:
 
     @property
     def picture(self) -> FloatArray | None:
-        """The whole picture (k, l, 3), sRGB in 0..1, of a network that draws one; only its chroma is used."""
+        """The whole picture (k, l, 3), sRGB in 0..1, of a network that predicts one; only its chroma is used."""
         return self.output if self.bins is None and self.output.shape[-1] == 3 else None
 
     def chroma(self) -> FloatArray:
@@ -125,10 +125,10 @@ class Prediction:
         return chroma if self.space == "yuv" else yuv_chroma(self.luma, chroma, space=self.space)
 
     def drawn(self, height: int, width: int) -> NDArray[np.uint8]:
-        """Return the whole picture as the network drew it, enlarged to (height, width, 3) sRGB uint8.
+        """Return the whole picture as the network predicted it, enlarged to (height, width, 3) sRGB uint8.
 
         Raises:
-            SettingError: the network gives no picture.
+            SettingError: the network does not predict a picture.
         """
         if self.picture is None:
             raise SettingError("this model predicts colours, not a picture; use one that was trained with --task rgb")

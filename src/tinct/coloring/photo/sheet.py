@@ -1,4 +1,4 @@
-"""Pictures about pictures: before and after side by side, and maps of how sure the network was."""
+"""Sheets about pictures: before and after side by side, and maps of how sure the network was."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ def suggest_for(
         marked: write the picture, grey, with numbered points and their plausible colours to this file.
         count: return at most this many points, 1..50.
         hints: what is known already.
-        recolor: take pictures that have colours already.
+        recolor: accept a picture that has colours already.
         overwrite: replace an existing file `marked`.
         decoding: the model, with bins, and its settings; by default as `Decoding()`.
 
