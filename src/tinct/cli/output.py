@@ -130,8 +130,8 @@ def print_row(row: Row, *, as_json: bool, results_on_stderr: bool = False) -> No
 def print_sum(rows: Sequence[Row], *, files: int, folders: int) -> None:
     """Print on stderr how many pictures have each status, and how many files and subfolders were not looked at."""
     counts = Counter(row.status for row in rows)
-    told = {"colorized": "colorized", "exists": "there already", "skipped": "skipped", "failed": "failed"}
-    parts = [f"{counts[status]} {word}" for status, word in told.items() if counts[status]]
+    words = {"colorized": "colorized", "exists": "there already", "skipped": "skipped", "failed": "failed"}
+    parts = [f"{counts[status]} {word}" for status, word in words.items() if counts[status]]
     for count, what in ((files, "other file"), (folders, "subfolder")):
         if count:
             parts.append(f"{count} {what}{'s' if count > 1 else ''} not looked at")

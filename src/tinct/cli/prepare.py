@@ -43,7 +43,7 @@ def prepare(
     from tinct.data.rules import FEW_TO_VALIDATE
 
     with progress("Preparing") as advance:
-        made = run(
+        dataset = run(
             sources,
             output,
             size=size,
@@ -53,18 +53,18 @@ def prepare(
             keep=keep or (),
             progress=advance,
         )
-    if val > 0 and made.val < FEW_TO_VALIDATE:
+    if val > 0 and dataset.val < FEW_TO_VALIDATE:
         say(
-            f"note: {made.val} photographs to validate on are few: differences show from {FEW_TO_VALIDATE} on, better "
-            "from 500; give more, or prepare into a new folder with a larger --val",
+            f"note: {dataset.val} photographs to validate on are few: differences show from {FEW_TO_VALIDATE} on, "
+            "better from 500; give more, or prepare into a new folder with a larger --val",
             on_stderr=True,
         )
     if as_json:
-        print_json({**vars(made), "path": str(made.path)})
+        print_json({**vars(dataset), "path": str(dataset.path)})
     else:
-        tests = f", {made.test} to test on" if made.test else ""
-        print(f"{made.path}: {made.train} photographs to train on, {made.val} to validate on{tests}")
+        tests = f", {dataset.test} to test on" if dataset.test else ""
+        print(f"{dataset.path}: {dataset.train} photographs to train on, {dataset.val} to validate on{tests}")
         print(
-            f"left out {made.rejected} ({made.duplicates} copies, mirrored ones too), cut frames off {made.cropped}: "
-            f"see {made.path / 'rejected.csv'}"
+            f"left out {dataset.rejected} ({dataset.duplicates} copies, mirrored ones too), cut frames off "
+            f"{dataset.cropped}: see {dataset.path / 'rejected.csv'}"
         )

@@ -62,8 +62,8 @@ def _print(folder: str, *, named: str) -> None:
         say(f"{count} made by {model}: {settings}")
     if done := summary.statuses["colorized"]:
         together = f"{summary.seconds / 3600:.2f} h" if summary.seconds > 600 else f"{summary.seconds:.1f} s"
-        one = "a film" if summary.noun == "films" else "a picture"
-        say(f"{summary.seconds / done:.2f} s {one} in one worker, {together} together")
+        unit = "a film" if summary.noun == "films" else "a picture"
+        say(f"{summary.seconds / done:.2f} s {unit} in one worker, {together} together")
     if summary.running:
         say("a run is using this folder now")
     for source, message in summary.failures:

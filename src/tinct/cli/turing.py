@@ -60,13 +60,13 @@ def turing(
     from tinct.web.turing.trials import Pairs
 
     design = Design(**{name: given[name] for name in DESIGN})
-    kept = Answers(answers, create=True)
+    store = Answers(answers, create=True)
     colorizer = Colorizer(**{name: given[name] for name in DECODING})
     with progress("Looking for colour photographs") as advance:
         shown = Pairs(folder, colorizer, progress=advance)
     say(f"{len(shown.paths)} colour photographs; {shown.left_out} have no colours or cannot be read", on_stderr=True)
     bound = listen(host, port)
-    app = create_turing_app(shown, kept, colorizer, design=design, names=host_names(host, tuple(name or ())))
+    app = create_turing_app(shown, store, colorizer, design=design, names=host_names(host, tuple(name or ())))
     with kept_if_stopped(lambda: f"every answer is kept in {answers}, the same command goes on"):
         run(app, bound, page=f"{address_of(bound, host)}turing", browser=browser, say=say)
 

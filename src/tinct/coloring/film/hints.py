@@ -148,7 +148,7 @@ def _step(here: Levels, there: Levels, points: dict[int, Points]) -> dict[int, P
     height, width = here.shape
     moved = {}
     for number, places in points.items():
-        kept = []
+        carried = []
         for x, y in places:
             column, row = min(int(x * width), width - 1), min(int(y * height), height - 1)
             window = np.s_[max(0, row - _WINDOW) : row + _WINDOW + 1, max(0, column - _WINDOW) : column + _WINDOW + 1]
@@ -158,9 +158,9 @@ def _step(here: Levels, there: Levels, points: dict[int, Points]) -> dict[int, P
             across, down = np.median(known, axis=0)
             place = (x + float(across) / width, y + float(down) / height)
             if 0 <= place[0] < 1 and 0 <= place[1] < 1:
-                kept.append(place)
-        if kept and 2 * len(kept) >= len(places):
-            moved[number] = np.array(kept, dtype=np.float64)
+                carried.append(place)
+        if carried and 2 * len(carried) >= len(places):
+            moved[number] = np.array(carried, dtype=np.float64)
     return moved
 
 

@@ -105,8 +105,8 @@ def _kept(rows: list[FilmRow], count: int, settings: VideoSettings) -> str:
 def _made_with(colorizer: Colorizer, settings: VideoSettings) -> dict[str, Any]:
     """Return the settings, with the model's own in place of None, as plain JSON values."""
     own = {**asdict(settings), **{option.name: getattr(colorizer.used, option.name) for option in fields(Decoding)}}
-    kept = {name: value for name, value in own.items() if name not in _NO_SETTINGS}
-    plain: dict[str, Any] = json.loads(json.dumps(kept, default=str))
+    recorded = {name: value for name, value in own.items() if name not in _NO_SETTINGS}
+    plain: dict[str, Any] = json.loads(json.dumps(recorded, default=str))
     return plain
 
 

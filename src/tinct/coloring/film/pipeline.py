@@ -319,8 +319,8 @@ class _Timeline:
         self._facts.decided_to += 1
         self._grain = item.grain or {}
         # Chroma that is no longer needed is not kept: a dozen frames wait here.
-        kept = frame if own or self._colorizer.keeps_some else replace(frame, chroma=None)
-        self._decided.append(_Seen(kept, item.look))
+        stored = frame if own or self._colorizer.keeps_some else replace(frame, chroma=None)
+        self._decided.append(_Seen(stored, item.look))
         answer = None if own else item.answer
         yield from self._give(self._smoother.push(answer, levels, cut=cut, unknown=not own and answer is None))
 

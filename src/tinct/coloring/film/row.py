@@ -69,9 +69,9 @@ def looked(step: Step) -> tuple[Step, Outcome]:
 
 def made(result: VideoResult) -> FilmRow:
     """Return the row of a film that was colorized."""
-    told = "; ".join((*result.notices, *result.problems))
+    message = "; ".join((*result.notices, *result.problems))
     place = result.width, result.height, result.seconds
-    return FilmRow(result.source, result.target, "colorized", told, *place, film=result)
+    return FilmRow(result.source, result.target, "colorized", message, *place, film=result)
 
 
 def failed(step: Step, error: Exception, *, seconds: float = 0.0) -> FilmRow:

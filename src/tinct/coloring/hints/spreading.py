@@ -256,9 +256,9 @@ class HintSpreader:
     def _brightness(self, hints: PlacedHints) -> FloatArray:
         """Return the picture's mean luma at each hint, (n,); 0 for hints that others cover."""
         places, owners = hints.on_grid(*self.luma.shape)
-        here = self.luma[places[:, 0], places[:, 1]]
+        luma = self.luma[places[:, 0], places[:, 1]]
         count = np.bincount(owners, minlength=len(hints))
-        return (np.bincount(owners, here, minlength=len(hints)) / np.maximum(count, 1)).astype(np.float32)
+        return (np.bincount(owners, luma, minlength=len(hints)) / np.maximum(count, 1)).astype(np.float32)
 
     def _taken(self, hints: PlacedHints) -> FloatArray:
         """Return the share of luma that each hint takes away, (n,), so that its place gets the luma of its colour."""

@@ -212,14 +212,14 @@ def from_pil(image: Any) -> NDArray[Any]:
         return np.asarray(upright).astype(np.uint16)
     has_alpha = upright.getbands()[-1] == "A"
     transparent = has_alpha or "transparency" in upright.info
-    kept = ("L", "LA", "RGB", "RGBA") if has_alpha or not transparent else ()
+    accepted = ("L", "LA", "RGB", "RGBA") if has_alpha or not transparent else ()
     profile = upright.info.get("icc_profile")
     foreign = _in_srgb(upright, profile) if profile else None
     if foreign is not None:
         upright = foreign
     elif upright.mode == "1":
         upright = upright.convert("L")
-    elif upright.mode not in kept:
+    elif upright.mode not in accepted:
         upright = upright.convert("RGBA" if transparent else "RGB")
     pixels: NDArray[Any] = np.asarray(upright)
     return pixels
@@ -230,8 +230,8 @@ def to_pil(pixels: NDArray[Any], like: Any) -> Any:
     from PIL import Image
 
     image = Image.fromarray(np.ascontiguousarray(same_range(pixels, np.uint8)))
-    kept = {name: value for name, value in like.info.items() if name not in ("transparency", "icc_profile", "exif")}
-    image.info.update(kept)
+    info = {name: value for name, value in like.info.items() if name not in ("transparency", "icc_profile", "exif")}
+    image.info.update(info)
     profile = like.info.get("icc_profile")
     if profile and like.mode in ("RGB", "RGBA") and _means_srgb(profile):
         image.info["icc_profile"] = profile

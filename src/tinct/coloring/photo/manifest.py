@@ -165,14 +165,14 @@ class Manifest:
 
     def note(self, note: Note) -> None:
         """Note the outcome of a picture in this run; if no result was written, facts about an older one stay."""
-        there = look(note.target) if note.target is not None else None
+        result = look(note.target) if note.target is not None else None
         source, picture = self._key(note.source), note.picture
         target = self._place(note.target) if note.target is not None else None
-        if not note.made and there is not None:
+        if not note.made and result is not None:
             changed = "UPDATE picture SET status = ?, message = ?, seconds = ?, claimed_by = NULL WHERE source = ?"
             self._write(changed, (note.status, note.message, round(note.seconds, 4), source))
             return
-        if there is not None:
+        if result is not None:
             replaced = "UPDATE picture SET status = 'replaced' WHERE target = ? AND source <> ?"
             self._write(replaced, (target, source))
         columns = (
@@ -183,7 +183,7 @@ class Manifest:
             f"INSERT OR REPLACE INTO picture ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(source, target, note.status, note.message, note.width, note.height, round(note.seconds, 4)),
-                *(self._run, *_facts(picture), picture and picture.sha256, *_facts(there)),
+                *(self._run, *_facts(picture), picture and picture.sha256, *_facts(result)),
             ),
         )
 

@@ -126,15 +126,15 @@ class Mirror:
         protocol = address.partition("://")[0]
         with _told_of(address):
             if glob.has_magic(path):
-                found = system.glob(path, detail=True)
+                listed = system.glob(path, detail=True)
             elif system.isdir(path):
-                found = system.find(path, maxdepth=None if deep else 1, detail=True)
+                listed = system.find(path, maxdepth=None if deep else 1, detail=True)
                 Path(self.place(address)).mkdir(parents=True, exist_ok=True)
             else:
-                found = {path: system.info(path)} if system.exists(path) else {}
-            if not found:
+                listed = {path: system.info(path)} if system.exists(path) else {}
+            if not listed:
                 _check_bucket(system, address, path)
-        for name, info in found.items():
+        for name, info in listed.items():
             if info.get("type") == "file" and not name.endswith("/"):
                 plain = system._strip_protocol(name).lstrip("/")
                 stand_in(Path(self.place(f"{protocol}://{plain}")), _facts(info))

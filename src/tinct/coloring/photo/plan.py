@@ -218,7 +218,7 @@ def _without_own_results(jobs: Sequence[Job], named: Container[str]) -> list[Job
     sources = {_key(job.source) for job in jobs}
     targets = [job.target for job in jobs if job.target is not None]
     written = {_key(path) for target in targets for path in (target, *(extra_path(target, extra) for extra in EXTRAS))}
-    kept = []
+    remaining = []
     for job in jobs:
         key = _key(job.source)
         origins = _origins(job.source)
@@ -230,8 +230,8 @@ def _without_own_results(jobs: Sequence[Job], named: Container[str]) -> list[Job
             reason = f"tinct's own result of {origins[0].name}" if origins else "where another picture's result goes"
             message = f"{job.source}: {reason}; rename it to colorize it anyway"
             job = replace(job, status="skipped", message=message)
-        kept.append(job)
-    return kept
+        remaining.append(job)
+    return remaining
 
 
 def _origins(path: Path) -> list[Path]:

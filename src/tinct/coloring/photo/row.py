@@ -140,8 +140,8 @@ def _row(colorizer: Colorizer, job: Job, settings: PhotoSettings, *, root: Path,
         stages = explained(colorizer, settings, job.source, written, name=name, page=job.page)
         if written is not None:
             return finished(job.source, written, start, sheet=sheet, confidence=maps, stages=stages)
-        made = {"sheet": sheet, "confidence": maps, "stages": stages}
-        return _kept(job.source, job.target, message, seconds=time.perf_counter() - start, **made)
+        extras = {"sheet": sheet, "confidence": maps, "stages": stages}
+        return _kept(job.source, job.target, message, seconds=time.perf_counter() - start, **extras)
     except AlreadyColorError as error:
         return Row(job.source, None, "skipped", str(error), seconds=time.perf_counter() - start)
     except Exception as error:  # no failure of one picture may stop the others
@@ -170,10 +170,10 @@ def _wanted_extras(colorizer: Colorizer, target: Path, settings: PhotoSettings, 
     """
     asked = {"sheet": settings.compare, "confidence": settings.confidence and has_confidence(colorizer.session.bins)}
     paths = {extra: extra_path(target, extra) for extra in EXTRAS if asked[extra]}
-    there = {} if settings.overwrite else {extra: path for extra, path in paths.items() if os.path.lexists(path)}
-    if there and not keep:
-        raise OutputError(f"{next(iter(there.values()))}: already exists; replace it with --overwrite")
-    return {extra: path for extra, path in paths.items() if extra not in there}
+    existing = {} if settings.overwrite else {extra: path for extra, path in paths.items() if os.path.lexists(path)}
+    if existing and not keep:
+        raise OutputError(f"{next(iter(existing.values()))}: already exists; replace it with --overwrite")
+    return {extra: path for extra, path in paths.items() if extra not in existing}
 
 
 def _make_extras(

@@ -58,14 +58,14 @@ class Scan:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What a person should know: that it is a negative, or that some parts had colours, which are lost."""
-        told = [_NEGATIVE] if self.negative else []
+        remarks = [_NEGATIVE] if self.negative else []
         most = max(self.spots, default=0.0)
         if most > 0 and not self.anew:
             share = f"{100 * most:.1f} % of it"
-            told.append(
+            remarks.append(
                 f"parts of the picture ({share}) have colours already and were coloured anew; --keep MASK keeps them"
             )
-        return tuple(told)
+        return tuple(remarks)
 
     def size(self, size: float) -> float:
         """Return the size at which to read the scan so that its largest photograph has `size`, or nearly."""

@@ -164,10 +164,10 @@ def _record(row: tuple[Any, ...], folder: Path, *, running: bool) -> Record:
     if claimed_by is not None:
         status = "running" if running else "interrupted"
     elif status == "colorized" and place is not None:
-        there = look(place)
-        if there is None:
+        current = look(place)
+        if current is None:
             status = "missing"
-        elif not there.same_date(Seen(result_size, result_modified)):
+        elif not current.same_date(Seen(result_size, result_modified)):
             status = "altered"
     return Record(
         source=os.fsdecode(source),

@@ -185,9 +185,9 @@ def _plausible(
         parts.append(part)
         left = np.where(close, 0, left)
     order = np.argsort(-np.array(parts), kind="stable")
-    here = np.full((len(parts), 1), luma[place], dtype=np.float32)
+    luma_here = np.full((len(parts), 1), luma[place], dtype=np.float32)
     native = np.array(chroma, dtype=np.float32)[:, None]
-    rgb = yuv_colors(here, yuv_chroma(here, native, space=bins.space))[:, 0]
+    rgb = yuv_colors(luma_here, yuv_chroma(luma_here, native, space=bins.space))[:, 0]
     levels = np.rint(rgb * 255).astype(int)
     colors: Sequence[Color] = [(int(r), int(g), int(b)) for r, g, b in levels[order]]
     return tuple(colors), tuple(parts[index] for index in order)

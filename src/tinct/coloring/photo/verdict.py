@@ -74,8 +74,8 @@ class Asked(Protocol):
 
 def plain_step(job: Job, settings: Asked) -> Step:
     """Return what is to be done about a picture without a manifest, by whether its result exists."""
-    there = job.target is not None and os.path.lexists(job.target)
-    return Step(job, Verdict(REPLACE if settings.overwrite else KEEP if there else MAKE), noted=False)
+    exists = job.target is not None and os.path.lexists(job.target)
+    return Step(job, Verdict(REPLACE if settings.overwrite else KEEP if exists else MAKE), noted=False)
 
 
 def next_step(job: Job, manifest: Manifest, run: Run, settings: Asked) -> Step:
