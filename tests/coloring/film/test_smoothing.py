@@ -123,7 +123,7 @@ def test_foreign_states_and_sizes_are_refused():
     with pytest.raises(InputError, match="saved state"):
         Smoothing.parse("0.5,1").start().restore(kernel.state())
     for smoother in (kernel, motion):
-        with pytest.raises(InputError, match="same size"):
+        with pytest.raises(InputError, match="one size"):
             smoother.push(distributions(1, shape=(3, 4, 5))[0], LUMA)
 
 

@@ -29,8 +29,8 @@ from tinct.media.video.read import Frame
 # sqrt(height x width) at which a film's chroma is fitted to luma, at most that of its chroma planes: less than for a
 # photograph, since a film's chroma is stored at half size and each frame is seen only for a moment.
 GUIDE_SIZE = 400
-# sqrt(height x width) at which hints spread over a frame: every frame needs a factorisation of its own, whose time
-# grows with the fourth power.
+# Root of height x width at which hints spread over a frame: every frame needs a factorisation of its own, whose
+# time grows with the fourth power.
 SPREAD_SIZE = 64
 # Hints in a film tell things apart by this many of the frame's likeliest colours, and all others as one more.
 _SPREAD_COLORS = 31

@@ -44,7 +44,7 @@ _REMEMBERED = 0.9
 
 
 def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> FloatArray:
-    """Move a history to the next frame and keep what agrees with that frame.
+    """Move a history to the next frame and keep of it what agrees with that frame.
 
     Args:
         sums: (k, l, n + 2): weighted sums of values, the weights, and the weighted sum of luma.
@@ -52,10 +52,10 @@ def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> FloatArray:
         luma: (k, l) of the next frame, in 0..1.
 
     Returns:
-        (k, l, n + 2): the sums with new weights, at the next frame's pixels and exposure.
+        (k, l, n + 2): the sums, weighted anew, at the next frame's places and exposure.
     """
     moved = warp(sums, motion)
-    weights = np.ascontiguousarray(moved[..., -2])  # contiguous, since strided arithmetic takes twice as long
+    weights = np.ascontiguousarray(moved[..., -2])  # planes of their own: arithmetic over a stride takes twice as long
     remembered: FloatArray = np.divide(moved[..., -1], np.maximum(weights, np.float32(1e-6)))
     gain, offset, kept = agreement(np.ascontiguousarray(luma), remembered)
     moved[..., -1] = (gain * remembered + offset) * weights

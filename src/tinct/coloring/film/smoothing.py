@@ -206,8 +206,8 @@ class _Frame:
 
     Attributes:
         luma: (k, l) in 0..1.
-        sample: (k, l, n + 2): its own values, the weight 1, its luma; None if the network was not run.
-        carried: (k, l, n + 2): weighted sums over the frames before, moved onto this one; None for a shot's first.
+        sample: (k, l, n + 2): its own values, the weight 1, its luma; None where the network was not asked.
+        carried: (k, l, n + 2): weighted sums over the frames before, at this frame's places; None for a shot's first.
         motion: (k, l, 2) flow from this frame to the one before; None for a shot's first.
     """
 
@@ -312,7 +312,7 @@ class MotionSmoother(Smoother):
 def check_size(values: FloatArray | None, shape: tuple[int, ...]) -> None:
     """Check that a frame has the size of those before; InputError if not."""
     if values is not None and values.shape != shape:
-        raise InputError(f"all frames of a film must have the same size; this one gives {values.shape}, not {shape}")
+        raise InputError(f"a film's frames must be of one size; this one gives {values.shape}, those before {shape}")
 
 
 def _sample(values: FloatArray, luma: FloatArray) -> FloatArray:

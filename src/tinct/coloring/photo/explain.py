@@ -177,13 +177,13 @@ def _toning(trace: Trace) -> str:
         return _LOOKED_BEFORE
     if trace.small.shape[2] == 1:
         return "grey values only"
-    lines = []
+    told = []
     for off_tone in trace.scan.off_tone:
         kind = "colours of its own, coloured anew" if off_tone > COLOR_OFF_TONE else "grey or toned"
         if off_tone > COLOR_OFF_TONE and not trace.scan.anew:
             kind = "colours of its own, kept"
-        lines.append(f"{kind}: {off_tone:.1f} steps of colour beside its tone")
-    return f"{'; '.join(lines)}; more than {COLOR_OFF_TONE:g} count as colours"
+        told.append(f"{kind}: {off_tone:.1f} steps of colour beside its tone")
+    return f"{'; '.join(told)}, {COLOR_OFF_TONE:g} would be coloured"
 
 
 def _tones(trace: Trace) -> str:

@@ -81,7 +81,7 @@ def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str, inverte
         frames: `auto`, or `off` to take the whole picture as one photograph.
         recolor: take those that have colours, too.
         name: of the picture, for the error.
-        inverted: whether it is the positive of a negative.
+        inverted: it is the positive of a negative.
 
     Raises:
         AlreadyColorError: all of them have colours, and `recolor` is not set.
