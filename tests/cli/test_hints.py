@@ -59,10 +59,10 @@ def test_a_painted_layer(picture, tmp_path, tiny_model):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--hint", "30,40"), "must read"),
-        (("--hint", "30,40=red"), "no colour"),
+        (("--hint", "30,40"), "must have the form"),
+        (("--hint", "30,40=red"), "not a colour"),
         (("--hints", "none.json"), "cannot be read"),
-        (("--cautious", "--caution", "1"), "one of the two"),
+        (("--cautious", "--caution", "1"), "only one of them"),
     ],
 )
 def test_wrong_options_are_one_line(picture, tmp_path, tiny_model, options, message):
@@ -83,7 +83,7 @@ def test_hints_are_for_one_picture(picture, tmp_path, tiny_model):
     other = tmp_path / "other.png"
     other.write_bytes(picture.read_bytes())
     done = tinct("colorize", picture, other, "--model", tiny_model, "--hint", "3,4=#b03020")
-    assert "hints are for one picture, and 2 were named" in str(done.exception)
+    assert "hints are for one picture, but 2 were named" in str(done.exception)
 
 
 def test_suggest_gives_points_that_colorize_takes(picture, tmp_path, tiny_model):

@@ -53,7 +53,7 @@ def test_status_shows_what_became_of_each_picture(album: Path, tiny_model: Path,
 def test_a_folder_without_a_manifest_is_said(tmp_path: Path) -> None:
     done = run("status", tmp_path, text=True)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"tinct: {tmp_path}: no manifest here")
+    assert done.stderr.startswith(f"tinct: {tmp_path}: has no manifest")
     assert done.stderr.count("\n") == 1
 
 

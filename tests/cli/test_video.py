@@ -130,7 +130,7 @@ def test_a_folder_of_scans_for_a_purpose(tiny_model: Path, tmp_path: Path) -> No
         (("{film}", "--preview", "0"), "above 0 seconds"),
         (("{film}", "--smoothing", "much"), "smoothing must be"),
         (("{film}", "--hint", "3@1,2=#fff:darken"), "leave darken out"),
-        (("{film}", "--hint", "9:00@1,2=#fff"), "there is no 540 seconds; the film ends before"),
+        (("{film}", "--hint", "9:00@1,2=#fff"), "the film ends before 540 seconds"),
         (("{film}", "-o", "{film}", "--overwrite"), "is the input itself"),
         (("{film}", "--shots", "text.mp4"), "text.mp4: is not valid JSON"),
         (("text.mp4",), "text.mp4: no film that can be read"),

@@ -56,7 +56,7 @@ def test_what_is_written_is_what_is_meant(tmp_path: Path) -> None:
         ([{"end": 3}], "shot 1: needs frame"),
         (
             [{"frame": 0}, {"frame": 3, "temprature": 1, "x": 2}],
-            "shot 2: temprature, x is not known; what is: frame, end",
+            "shot 2: unknown: temprature, x; the known keys are frame, end",
         ),
         ([{"frame": 1.5}], "frame must be a whole number, not 1.5"),
         ([{"frame": True}], "frame must be a whole number, not True"),

@@ -30,7 +30,7 @@ def test_the_keywords_are_the_fields():
         ({"temperature": 0.0}, "temperature must be above 0"),
         ({"temperature": float("nan")}, "temperature must be above 0"),
         ({"caution": 4.5}, "caution must lie in 0..4"),
-        ({"cautious": True, "caution": 1.0}, "one of the two"),
+        ({"cautious": True, "caution": 1.0}, "only one of them"),
         ({"saturation": -0.1}, "saturation must lie in 0..4"),
         ({"saturation": float("nan")}, "saturation must lie in 0..4"),
         ({"size": 8}, "working size must lie in 16..4096"),

@@ -232,10 +232,10 @@ def test_a_model_of_arrays_takes_numbers_and_no_pictures(tmp_path):
     np.save(tmp_path / "c.npy", arrays[1][..., 0])
     assert [opened.predict(each).label for each in (arrays[0], tmp_path / "b.npy")] == ["a", "b"]
     rows = list(opened.rows([tmp_path / "c.npy", tmp_path / "b.npy", tmp_path / "x.png"]))
-    assert "has 1 channels, and the model was trained on 2" in rows[0].message
+    assert "has 1 channels, but the model was trained on 2" in rows[0].message
     assert rows[1].prediction.label == "b"
-    assert "knows no pictures" in rows[2].message
-    with pytest.raises(InputError, match="no finite numbers"):
+    assert "cannot recognise pictures" in rows[2].message
+    with pytest.raises(InputError, match="are not finite"):
         opened.predict(np.full((8, 9, 2), np.inf))
 
 

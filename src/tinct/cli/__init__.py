@@ -1,6 +1,6 @@
 """The command line: each verb parses, calls one public function, and prints.
 
-Nothing heavy is imported here: every verb imports what it needs when it runs, so that help comes at once.
+Nothing heavy is imported here: every verb imports what it needs when it runs, so that help appears at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tinct.cli.output import harmless
 from tinct.errors import TinctError
 from tinct.stopping import raise_if_told, said_if_stopped, stop_on_signals
 
-# The files of the verbs, in the order in which the help lists them; that of a family comes last.
+# The modules of the verbs, in the order of the help; that of a family comes last.
 VERBS = (
     *("colorize", "status", "suggest", "video", "serve", "turing", "demo", "models"),
     *("evaluate", "bins", "figure", "calibrate", "data", "study", "prepare", "train", "export"),
@@ -29,7 +29,7 @@ FAMILY = "classify"
 
 
 def build(*, only: str = "") -> typer.Typer:
-    """Return the command line with all its verbs; or with that of a name `only`, which is there sooner."""
+    """Return the command line with all its verbs; if `only` names one, with that verb alone, which is faster."""
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
@@ -37,10 +37,8 @@ def build(*, only: str = "") -> typer.Typer:
         rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback(help="Give colour to black-and-white photographs and films, and train the networks that do it.")(
-        _options
-    )
-    with suppress(ImportError):  # of a Typer that reads values otherwise
+    app.callback(help="Colorize black-and-white photographs and films, and train the networks that do it.")(_options)
+    with suppress(ImportError):  # this version of Typer reads values in another way
         from tinct.cli.plain import read_plainly
 
         read_plainly()
@@ -54,8 +52,8 @@ def build(*, only: str = "") -> typer.Typer:
 def main() -> None:
     """Run the command line; a failure that tinct knows is one line on stderr and exit status 1.
 
-    Told to end by SIGINT (Ctrl-C), SIGTERM or SIGHUP, it cleans up, says in a line what is kept, and leaves with 128 +
-    the signal's number.
+    Stopped by SIGINT (Ctrl-C), SIGTERM or SIGHUP, it cleans up, says in one line what is kept, and exits with status
+    128 + the signal's number.
     """
     stop_on_signals()
     with said_if_stopped(_tell):
@@ -70,7 +68,7 @@ def main() -> None:
 
 
 def _name_everything() -> None:
-    """Let file names that are no UTF-8 pass: to stdout as they are, to stderr as escapes."""
+    """Let file names that are not valid UTF-8 be printed: on stdout as they are, on stderr with escapes."""
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=errors)
@@ -81,7 +79,7 @@ def _tell(text: str) -> None:
 
 
 def _drop_unwritable_output() -> None:
-    """Keep the interpreter from writing to stdout once more as it ends, where that failed."""
+    """If stdout cannot be written, keep the interpreter from trying it again at exit."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -35,14 +35,17 @@ def bins(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Draw figures into this .png, .svg or .pdf.")
     ] = None,
     space: Annotated[str, typer.Option(metavar="yuv|lab", help="Choose the colour space.")] = "yuv",
-    grid: Annotated[int, typer.Option(metavar="N", help="Set the cells along each chroma axis.")] = 16,
-    count: Annotated[int, typer.Option("--bins", metavar="N", help="Keep this number of cells.")] = 32,
+    grid: Annotated[int, typer.Option(metavar="N", help="Set the number of cells along each chroma axis.")] = 16,
+    count: Annotated[int, typer.Option("--bins", metavar="N", help="Keep this many of the most frequent cells.")] = 32,
     rebalance: Annotated[
-        float, typer.Option(metavar="LAMBDA", help="Set how alike rare and common bins weigh: 0 to 1, at 1 alike.")
+        float,
+        typer.Option(
+            metavar="LAMBDA", help="Set how equally bins are weighted: 0 by inverse frequency, 1 all equally."
+        ),
     ] = 0.4,
     amplitude: Annotated[
         float | None,
-        typer.Option(metavar="X", help="Take the lambda that makes the heaviest bin weigh X times the lightest."),
+        typer.Option(metavar="X", help="Choose the lambda at which the largest weight is X times the smallest."),
     ] = None,
     split: Split = "train",
     limit: Limit = None,

@@ -1,4 +1,4 @@
-"""`tinct calibrate`: how far a model's probabilities hold, and what mends them."""
+"""`tinct calibrate`: measure a model's calibration, and correct it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def calibrate(
     ],
     data: Annotated[
         Path,
-        typer.Option(metavar="DATASET|FOLDER", help="Measure on these colour photographs, not trained on."),
+        typer.Option(metavar="DATASET|FOLDER", help="Measure on these colour photographs, unknown to the model."),
     ],
     output: Annotated[
         Path | None,
@@ -40,11 +40,11 @@ def calibrate(
     split: Split = "val",
     limit: Limit = None,
     seed: Seed = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model file that is there already.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing model file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a few lines.")] = False,
     **decoding: Any,
 ) -> None:
-    """Measure how far a model's probabilities hold, and fit the temperature that mends them.
+    """Measure how well a model's probabilities are calibrated, and fit the temperature that corrects them.
 
     Confidence maps, hints and suggestions use it; the colours themselves do not change.
     """
@@ -74,9 +74,9 @@ def calibrate(
             f"{100 * result.top:.1f} % sure, {100 * result.right:.1f} % right"
         )
     if measured.after.error > measured.before.error:
-        say("  log loss is what was made least; how far probabilities hold is not better for it here")
+        say("  the fit minimises log loss, which did not improve the calibration error here")
     if not 1.01 * LEAST < measured.temperature < 0.99 * MOST:
-        say("  the temperature lies at the end of what is tried: this model knows next to nothing of these pictures")
+        say("  the temperature is at the end of the range tried: this model knows next to nothing about these pictures")
     for path in (figure, output):
         if path is not None:
             say(str(path))

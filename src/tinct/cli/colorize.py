@@ -34,7 +34,7 @@ Inputs = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT",
-        help="Files, folders, patterns such as 'album/*.jpg', addresses of them, or - for stdin.",
+        help="Files, folders, patterns such as 'album/*.jpg', addresses such as s3://bucket/folder, or - for stdin.",
     ),
 ]
 Output = Annotated[
@@ -81,9 +81,9 @@ def colorize(
 ) -> None:
     """Colorize photographs at their full resolution.
 
-    Skip pictures that have colours already, keep results that are there already, and go on after a picture that
-    fails; the exit status is then 1. A last line counts all of these. What became of several pictures in an output
-    folder, `tinct status` shows.
+    Pictures that already have colours are skipped, and existing results are kept. If a picture fails, the others are
+    still colorized, and the exit status is 1. A last line counts all of these. `tinct status` shows what became of the
+    pictures in an output folder.
     """
     from tinct.actors import Engine
     from tinct.coloring.hints.hint import gather_hints

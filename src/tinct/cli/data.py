@@ -42,16 +42,16 @@ def data(
     ] = None,
     model: Annotated[
         list[str] | None,
-        typer.Option(metavar="MODEL", help="Compare with the colour bins of this model too; several times."),
+        typer.Option(metavar="MODEL", help="Also compare with this model's colour bins; may be given several times."),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(metavar="N", help="Look at this number of pictures of each split, chosen at random.")
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Set the seed of what is chosen at random.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Set the random seed.")] = 0,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with status 1 if there is any warning.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Look for what would spoil a training: leaks, copies, greys, imbalance; each with its remedy."""
+    """Look for what would spoil a training (leaks, copies, grey pictures, imbalance), each with its remedy."""
     from tinct.data.survey import inspect_data
     from tinct.study.report.data_page import write_report
 

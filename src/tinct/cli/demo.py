@@ -1,4 +1,4 @@
-"""`tinct demo`: a first look on photographs that are installed already."""
+"""`tinct demo`: try tinct on photographs that are already installed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def demo(
 ) -> None:
     """Colorize the photographs that come with scikit-image and scikit-learn.
 
-    Make them grey first, and write each result beside a sheet of before, after and the truth. Download nothing.
+    They are made grey first. Each result is written with a sheet that shows it between the grey picture and the
+    original. Nothing is downloaded.
     """
     from tinct.coloring.photo.demo import colorize_demo
 

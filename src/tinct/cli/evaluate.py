@@ -25,7 +25,7 @@ from tinct.coloring.settings import Decoding
 if TYPE_CHECKING:
     from tinct.study.evaluate import Evaluation, Score
 
-# Metric, heading, and how its figures are written.
+# Metric, heading, and the format of its figures.
 COLUMNS = (
     ("ciede2000", "CIEDE2000 ↓", ".2f"),
     ("psnr", "PSNR dB ↑", ".2f"),
@@ -65,10 +65,12 @@ def evaluate(
     ],
     split: Split = "val",
     by: Annotated[
-        str | None, typer.Option(metavar="category|source", help="Print the figures of each of these as well.")
+        str | None, typer.Option(metavar="category|source", help="Also print the figures of each category or source.")
     ] = None,
     limit: Limit = None,
-    resamples: Annotated[int, typer.Option(metavar="N", help="Set the resamples behind the 95 % intervals.")] = 1000,
+    resamples: Annotated[
+        int, typer.Option(metavar="N", help="Set the number of bootstrap resamples for the 95 % intervals.")
+    ] = 1000,
     seed: Seed = 0,
     backbone: Backbone = None,
     workers: Workers = None,
@@ -77,7 +79,7 @@ def evaluate(
     as_json: AsJson = False,
     **decoding: Any,
 ) -> None:
-    """Measure models on photographs whose colours are known, beside grey and mean-colour baselines."""
+    """Measure models on photographs whose colours are known, next to grey and mean-colour baselines."""
     from tinct.actors import Engine
     from tinct.study.evaluate import evaluate as run
 
@@ -121,7 +123,7 @@ def _print_evaluation(result: Evaluation) -> None:
     notes = [f"{result.pictures} pictures in {result.seconds:.1f} s", "in brackets: 95 % bootstrap intervals"]
     notes.append(f"the truth's colourfulness: {result.true_colorfulness:.1f}")
     if result.near_grey:
-        notes.append(f"nearly grey in truth: {result.near_grey}")
+        notes.append(f"nearly grey originals: {result.near_grey}")
     if result.left_out:
         notes.append(f"left out: {len(result.left_out)}")
     console.print("; ".join(notes))
@@ -131,13 +133,13 @@ def _print_evaluation(result: Evaluation) -> None:
         judge = result.settings["backbone"]
         console.print(
             f"perceptual distance: of LPIPS's kind, uncalibrated (all weights 1), by {judge['name']} "
-            f"(SHA-256 {judge['sha256'][:12]}); still recognised: named as the true picture is",
+            f"(SHA-256 {judge['sha256'][:12]}); still recognised: classified as the original is",
             highlight=False,
         )
 
 
 def _cell(score: Score, metric: str, style: str) -> str:
     value = score.metrics[metric]
-    # One picture alone has no interval.
+    # With one picture, there is no interval.
     interval = f" ({value.low:{style}}..{value.high:{style}})" if score.pictures > 1 else ""
     return f"{value.mean:{style}}{interval}"

@@ -19,11 +19,11 @@ tinct export runs/mine -o mine.onnx --half --temperature 0.4 --overwrite"""
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a training.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Write this .onnx file.")],
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name the model. Default: as the file.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name the model. Default: the file's name.")] = None,
     checkpoint: Annotated[
         str, typer.Option(metavar="last|best", help="Take the last epoch or the one of lowest validation loss.")
     ] = "last",
-    size: Annotated[int, typer.Option(metavar="PIXELS", help="Set the size at which the network looks.")] = 192,
+    size: Annotated[int, typer.Option(metavar="PIXELS", help="Set the size at which it sees pictures.")] = 192,
     temperature: Annotated[
         float, typer.Option(metavar="T", help="Set the default temperature: towards 0 vivid, at 1 muted.")
     ] = 0.5,
@@ -31,14 +31,14 @@ def export(
         float, typer.Option(metavar="X", help="Set how much colour fades where opposite hues are likely: 0 to 4.")
     ] = 0.0,
     unweigh: Annotated[
-        float, typer.Option(metavar="SHARE", help="Take this share of the rare colours' extra weight back: 0 to 1.")
+        float, typer.Option(metavar="SHARE", help="Undo this share of the extra weight of rare colours: 0 to 1.")
     ] = 0.0,
     risk: Annotated[
         float,
         typer.Option(
             metavar="X",
-            help="Decode to the colour from which the truth is expected to differ least, with a minimum of this "
-            "softness in CIEDE2000, instead of to the mean.",
+            help="Decode to the colour with the least expected error, instead of to the mean; X is the softness of the "
+            "minimum in CIEDE2000.",
         ),
     ] = 0.0,
     views: Annotated[
@@ -55,11 +55,11 @@ def export(
         Path | None,
         typer.Option(metavar="FILE", help="Put figures into the card: a JSON file, as `tinct evaluate --json` prints."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there already.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
-    """Write a training as a model file (.onnx) and its twin to train on from (.safetensors).
+    """Write a training as a model file (.onnx), with a twin (.safetensors) from which training can continue.
 
-    The file is compared with PyTorch on noise and on photographs, and not written if they differ.
+    The model file is compared with PyTorch on noise and on photographs, and not written if they differ.
     """
     require_learn("exporting a model")
     from tinct.learn.export import Export, read_metrics
@@ -82,6 +82,6 @@ def export(
     card = write(run, output, settings, overwrite=overwrite)
     if card.training["encoder"]:
         print(
-            f"holds pretrained weights from {card.training['encoder']['name']}: see their terms before you pass it on"
+            f"holds pretrained weights from {card.training['encoder']['name']}: check their terms before you share it"
         )
     print(f"{output}  {output.stat().st_size / 1e6:.1f} MB, and its twin {output.with_suffix('.safetensors')}")

@@ -34,7 +34,7 @@ def figure(
     data: Annotated[
         Path | None,
         typer.Option(
-            metavar="DATASET|FOLDER", help="Show these photographs, in place of those the training validates on."
+            metavar="DATASET|FOLDER", help="Show these photographs instead of those the training validates on."
         ),
     ] = None,
     split: Split = "val",
@@ -44,11 +44,11 @@ def figure(
     limit: Limit = None,
     seed: Seed = 0,
 ) -> None:
-    """Draw a figure of the ColorUNet paper of your own training.
+    """Draw a figure of the ColorUNet paper for your own training.
 
     `bins`: colours, frequencies and weights (figure 1). `temperatures`: photographs from vivid to dull (4).
-    `confidence`: how sure it is of each pixel (7). `loss`: of training and validation (8). `colors`: how often each is
-    true, predicted and in the dataset (9). `against`: two trainings beside each other (10).
+    `confidence`: how sure the network is of each pixel (7). `loss`: of training and validation (8). `colors`: how often
+    each colour is true, predicted, and in the dataset (9). `against`: two trainings beside each other (10).
     """
     from tinct.study.figure import draw_figure
 

@@ -26,7 +26,7 @@ def models(
         list[str] | None,
         typer.Argument(metavar="NAME|FILE", help="Show these models. Default: all that come with tinct."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one card a line, as JSON, with everything.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each whole card as one line of JSON.")] = False,
 ) -> None:
     """List the models that come with tinct, and what each says about itself."""
     from tinct.runtime.modelfile import list_models, read_card
@@ -40,10 +40,10 @@ def models(
 
 
 def _print_card(name: str, card: Card, *, whole: bool) -> None:
-    kind = f"{len(card.bins['centers'])} colour bins" if card.bins else "chroma itself"
+    kind = f"{len(card.bins['centers'])} colour bins" if card.bins else "chroma directly"
     print(f"{name}  {card.description}")
     print(
-        f"    network {card.network}, {kind} in {card.space}, looks at {card.working_size} pixels"
+        f"    network {card.network}, {kind} in {card.space}, sees {card.working_size} pixels"
         f"{f', {card.views} views of a photograph' if card.views > 1 else ''}"
     )
     print(

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and those that are made of the fields of settings: text, type and default."""
+"""Options that several verbs share, and options made from the fields of settings: text, type and default."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ Backbone = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Measure perceptual distance and recognition kept too, by these weights of VGG-16 or SqueezeNet 1.1.",
+        help="Also measure perceptual distance, and whether things are still recognised, with these weights of VGG-16 "
+        "or SqueezeNet 1.1.",
     ),
 ]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="Take only this many pictures, chosen at random.")]
-Seed = Annotated[int, typer.Option(metavar="N", help="Set the seed of all that is random.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Set the random seed.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there already.")]
 Host = Annotated[
     str, typer.Option(metavar="ADDRESS", help="Listen at this address; 0.0.0.0 lets other machines in, too.")
 ]
-Port = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Listen at this port; 0 takes a free one.")]
+Port = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Listen on this port; 0 chooses a free one.")]
 Name = Annotated[
     list[str] | None,
-    typer.Option("--name", metavar="HOST", help="Answer to this host name, too; may be given several times."),
+    typer.Option("--name", metavar="HOST", help="Also answer to this host name; may be given several times."),
 ]
 EngineName = Annotated[
     str,
     typer.Option(
         "--engine",
         metavar="local|ray",
-        help="Choose what does the work: this machine, or worker processes of Ray (extra `ray`), perhaps on many.",
+        help="Choose what does the work: this machine, or Ray's worker processes (extra `ray`) on one machine or many.",
     ),
 ]
 Workers = Annotated[
@@ -52,19 +52,19 @@ Workers = Annotated[
 ]
 RayAddress = Annotated[
     str | None,
-    typer.Option(metavar="HOST:PORT|auto", help="Join this running Ray cluster. Default: a Ray of this machine alone."),
+    typer.Option(metavar="HOST:PORT|auto", help="Join this running Ray cluster. Default: start Ray on this machine."),
 ]
 Browser = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
 
 
 def add_verbs(app: typer.Typer, verbs: Iterable[ModuleType]) -> None:
-    """Add verbs: of each file the function that has its name, with the examples in its EPILOG."""
+    """Add verbs: from each module the function of its name, with the examples in its EPILOG."""
     for verb in verbs:
         app.command(epilog=verb.EPILOG)(vars(verb)[verb.__name__.rpartition(".")[2]])
 
 
 def takes(options: Options) -> Callable[[Command], Command]:
-    """Return a decorator that gives a command these options beside its own; their values come as `**keywords`."""
+    """Return a decorator that gives a command these options after its own; their values come as `**keywords`."""
 
     def describe(command: Command) -> Command:
         own = signature(command, eval_str=True).parameters.values()
@@ -79,7 +79,7 @@ def takes(options: Options) -> Callable[[Command], Command]:
 
 
 def options_of(settings: type[Any], *names: str) -> Options:
-    """Return an option for each field of a dataclass that has a text, or for those of these names alone."""
+    """Return an option for each field of a dataclass that has a help text, or only for those of these names."""
     chosen = [setting for setting in fields(settings) if "help" in setting.metadata]
     return {
         setting.name: (option_of(setting, type_of(setting), text=setting.metadata["help"]), setting.default)
@@ -89,12 +89,12 @@ def options_of(settings: type[Any], *names: str) -> Options:
 
 
 def decoding_options(*names: str) -> Options:
-    """Return the options that say how colours are computed, or those of these names alone."""
+    """Return the options that say how colours are computed, or only those of these names."""
     return options_of(Decoding, *names)
 
 
 def option_of(setting: Field[Any], kind: Any, *, text: str, show_default: bool = True) -> Any:
-    """Return a type with the option of a field; a flag that is off by default has no --no-NAME beside it."""
+    """Return a type with the option of a field; a flag that is off by default gets no --no-NAME."""
     flag = setting.metadata.get("flag")
     if setting.default is False:
         flag = flag or f"--{setting.name.replace('_', '-')}"
@@ -120,7 +120,7 @@ def named_values(texts: Iterable[str] | None, *, flag: str = "--option") -> dict
     """Split each NAME=VALUE; a value is read as JSON, or else as text.
 
     Raises:
-        SettingError: a text has another form.
+        SettingError: a text does not have this form.
     """
     values: dict[str, Any] = {}
     for text in texts or ():
@@ -135,6 +135,6 @@ def named_values(texts: Iterable[str] | None, *, flag: str = "--option") -> dict
 
 
 def require_learn(what: str) -> None:
-    """Raise MissingExtraError where PyTorch or Lightning is not installed; `what` is the work that needs them."""
+    """Check that PyTorch and Lightning are installed; MissingExtraError if not. `what` is the work that needs them."""
     if find_spec("torch") is None or find_spec("lightning") is None:
         raise MissingExtraError("learn", what)

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from tinct.data.findings import Finding
     from tinct.learn.doctor.findings import Diagnosis
 
-# Control characters but newline and tab, and those that turn the direction of writing.
+# Control characters except newline and tab, and those that change the direction of writing.
 _COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @contextmanager
 def shown_rows(what: str, *, as_json: bool) -> Iterator[Callable[[Row, int, int], None]]:
-    """Yield a function that prints a row, and moves a progress bar where stderr is a terminal."""
+    """Yield a function that prints a row, and moves a progress bar if stderr is a terminal."""
     with progress(what) as advance:
 
         def show(row: Row, done: int, total: int) -> None:
@@ -40,11 +40,11 @@ def shown_rows(what: str, *, as_json: bool) -> Iterator[Callable[[Row, int, int]
 
 @contextmanager
 def progress(what: str, *, rate: str = "") -> Iterator[Callable[[int, int | None], None]]:
-    """Show a progress bar on stderr, moved by calls with (done, total); nothing where stderr is no terminal.
+    """Show a progress bar on stderr, moved by calls with (done, total); nothing if stderr is not a terminal.
 
     Args:
         what: describes the work.
-        rate: unit of the speed that is shown, such as `frames/s`, on a bar that stays; no speed without it.
+        rate: unit of the speed to show, such as `frames/s`, on a bar that stays in the end; empty for no speed.
     """
     with progress_of_steps(what, rate=rate) as move:
         yield lambda done, total: move(what, done, total)
@@ -59,7 +59,7 @@ def progress_of_steps(
     Args:
         shown: the description before the first call.
         rate: as for `progress`.
-        lines: print the description of each new step where stderr is no terminal, instead of nothing.
+        lines: if stderr is not a terminal, print the description of each new step instead of nothing.
     """
     if not sys.stderr.isatty():
 
@@ -77,7 +77,7 @@ def progress_of_steps(
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     if rate:
         columns.insert(3, TextColumn("{task.fields[speed]}"))
-    # What is printed goes above the bar on a screen; in a file it must not go the bar's way to stderr.
+    # On a screen, printed lines go above the bar; if stdout is a file, they must not go to stderr with the bar.
     whole_screen = sys.stdout.isatty()
     with Progress(*columns, console=Console(stderr=True), transient=not rate, redirect_stdout=whole_screen) as bar:
         task = bar.add_task(shown, total=None, speed="")
@@ -95,13 +95,13 @@ def progress_of_steps(
 
         yield move
         if rate:
-            bar.update(task, total=bar.tasks[0].completed)  # how many there are was only estimated
+            bar.update(task, total=bar.tasks[0].completed)  # the total was only an estimate
 
 
 def print_json(value: Any, *, on_stderr: bool = False) -> None:
     """Print one value as one line of JSON, at once.
 
-    A file name that is no UTF-8 is written in JSON's escapes, as Python's `os.fsdecode` returns it.
+    A file name that is not valid UTF-8 is written in JSON's escapes, as Python's `os.fsdecode` returns it.
     """
     text = json.dumps(value, ensure_ascii=False)
     try:
@@ -123,15 +123,15 @@ def print_row(row: Row, *, as_json: bool, results_on_stderr: bool = False) -> No
     for name, decided in row.stages:
         say(f"  {name:<12}{decided}", on_stderr=results_on_stderr)
     if row.message:
-        of = f"{row.source}: " if row.status == "colorized" else ""  # a remark; other messages name the picture
-        say(f"{row.status}: {of}{row.message}", on_stderr=True)
+        name = f"{row.source}: " if row.status == "colorized" else ""  # all other messages name the picture
+        say(f"{row.status}: {name}{row.message}", on_stderr=True)
 
 
 def print_sum(rows: Sequence[Row], *, files: int, folders: int) -> None:
-    """Print on stderr what became of several pictures, and how many files and subfolders were not looked at."""
+    """Print on stderr how many pictures have each status, and how many files and subfolders were not looked at."""
     counts = Counter(row.status for row in rows)
-    told = {"colorized": "colorized", "exists": "there already", "skipped": "skipped", "failed": "failed"}
-    parts = [f"{counts[status]} {word}" for status, word in told.items() if counts[status]]
+    words = {"colorized": "colorized", "exists": "there already", "skipped": "skipped", "failed": "failed"}
+    parts = [f"{counts[status]} {word}" for status, word in words.items() if counts[status]]
     for count, what in ((files, "other file"), (folders, "subfolder")):
         if count:
             parts.append(f"{count} {what}{'s' if count > 1 else ''} not looked at")
@@ -139,9 +139,9 @@ def print_sum(rows: Sequence[Row], *, files: int, folders: int) -> None:
 
 
 def print_left_out(left_out: Iterable[tuple[str, str]]) -> None:
-    """Print on stderr what was left out, with the reason."""
+    """Print on stderr what was left out, with the reason, which may name it already."""
     for name, reason in left_out:
-        say(f"left out: {name}: {reason}", on_stderr=True)
+        say(f"left out: {reason if name in reason else f'{name}: {reason}'}", on_stderr=True)
 
 
 def print_diagnosis(diagnosis: Diagnosis) -> None:
@@ -155,7 +155,7 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
 
 
 def print_findings(findings: Sequence[Finding], *, none: str) -> None:
-    """Print numbered findings with evidence and remedy, or `none` where there are none."""
+    """Print numbered findings with evidence and remedy, or the text `none` if there are none."""
     console = _console()
     if not findings:
         console.print(none)
@@ -197,18 +197,19 @@ def say(text: str, *, on_stderr: bool = False) -> None:
     stream = sys.stderr if on_stderr else sys.stdout
     try:
         print(harmless(text) if stream.isatty() else text, file=stream, flush=True)
-    except BrokenPipeError:  # whoever reads has enough
+    except BrokenPipeError:  # the reader has closed the pipe
         raise
     except OSError as error:
-        raise OutputError(f"standard output: cannot be written ({error.strerror}); free or choose space") from error
+        message = f"standard output: cannot be written ({error.strerror}); free some space, or write elsewhere"
+        raise OutputError(message) from error
 
 
 def harmless(text: str) -> str:
-    """Return a text for a screen, with escapes for what would command it or turn the direction of writing.
+    """Return a text that is safe on a terminal: control characters and changes of direction become escapes.
 
     Names of files may hold such characters; newlines and tabs stay.
     """
-    return _COMMANDS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _COMMANDS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def exit_by(rows: Sequence[Row]) -> None:

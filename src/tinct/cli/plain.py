@@ -1,7 +1,7 @@
-"""Plain values of options are read here, since Typer asks Pydantic, whose import takes a tenth of a short run.
+"""Read plain values of options without Pydantic, which Typer would import for a tenth of a short run's time.
 
-Only what cannot be read in two ways is: text, whole and decimal numbers, flags, and lists of these. All else,
-and what is wrong, Typer reads as ever, so that its messages stay.
+Only unambiguous values are read here: text, whole and decimal numbers, flags, and lists of these. Typer reads all
+others, and those that are wrong, so that its messages stay the same.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _NUMBERS: dict[Any, re.Pattern[str]] = {int: re.compile(r"-?\d{1,15}"), float: r
 
 
 def read_plainly() -> None:
-    """Let Typer read plain values this way in this process."""
+    """Make Typer read plain values this way in this process."""
     core.build_runtime_param = _PlainParam.of  # type: ignore[attr-defined]
 
 
 class _NotPlainError(Exception):
-    """A value that Typer is to read."""
+    """The value is left to Typer."""
 
 
 @dataclass(frozen=True)

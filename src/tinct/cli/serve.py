@@ -27,7 +27,7 @@ tinct serve --host 0.0.0.0 --name studio.local --token-file token.txt"""
 TokenFile = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", help="Ask for the token that stands in this file. Or put it into the environment: TINCT_TOKEN."
+        metavar="FILE", help="Require the token in this file; it may also be in the environment variable TINCT_TOKEN."
     ),
 ]
 Classifiers = Annotated[
@@ -35,7 +35,7 @@ Classifiers = Annotated[
     typer.Option(
         "--classifier",
         metavar="FILE",
-        help="Recognise with this model of `tinct classify train`, too; may be given several times.",
+        help="Also recognise pictures, with this model from `tinct classify train`; may be given several times.",
     ),
 ]
 DECODING = decoding_options("model", "temperature", "caution", "saturation", "size", "denoise", "runtime")
@@ -75,12 +75,12 @@ def serve(
     app = create_app(colorizer, classifiers=recognizers, limits=limits, token=token, names=names)
     if made_token:
         say(
-            f"notice: others reach {host}, so that a token was made, which stands in the address below; --token-file "
-            "sets one of your own, and --name HOST asks for none",
+            f"notice: other machines can reach {host}, so a token was made; the address below contains it. Set your "
+            "own with --token-file, or none by naming the host with --name HOST",
             on_stderr=True,
         )
     if token is None and not is_local(host):
-        say(f"notice: anybody who reaches {host} can use this server; --token-file asks for a token", on_stderr=True)
+        say(f"notice: anyone who can reach {host} can use this server; --token-file requires a token", on_stderr=True)
     page = address_of(bound, host) + ("" if token is None else f"#token={token}")
     with kept_if_stopped(lambda: "what was sent is deleted"):
         run(app, bound, page=page, browser=browser, say=say)

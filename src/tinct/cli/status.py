@@ -28,11 +28,11 @@ def status(
         ),
     ],
     parquet: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the manifest as a Parquet file, too.")
+        Path | None, typer.Option(metavar="FILE", help="Also write the manifest as a Parquet file.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each picture or film.")] = False,
 ) -> None:
-    """Show what became of each picture, or film, of a folder: done, failed, gone, changed since, or in work now."""
+    """Show what became of the pictures or films of a folder: done, failed, missing, changed since, or in progress."""
     from tinct.coloring.photo.mirror import mirrored_results
     from tinct.coloring.photo.status import read_manifest, write_parquet
 
@@ -62,10 +62,10 @@ def _print(folder: str, *, named: str) -> None:
         say(f"{count} made by {model}: {settings}")
     if done := summary.statuses["colorized"]:
         together = f"{summary.seconds / 3600:.2f} h" if summary.seconds > 600 else f"{summary.seconds:.1f} s"
-        one = "a film" if summary.noun == "films" else "a picture"
-        say(f"{summary.seconds / done:.2f} s {one} in a worker, {together} together")
+        unit = "a film" if summary.noun == "films" else "a picture"
+        say(f"{summary.seconds / done:.2f} s {unit} in one worker, {together} together")
     if summary.running:
-        say("a run is at work here now")
+        say("a run is using this folder now")
     for source, message in summary.failures:
         say(f"failed: {message or source}")
     if summary.statuses["failed"] > len(summary.failures):

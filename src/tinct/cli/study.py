@@ -39,7 +39,7 @@ def study(
     out: Annotated[Path | None, typer.Option("--out", metavar="STUDY", help="Keep the study in this folder.")] = None,
     budget: Annotated[
         str,
-        typer.Option(metavar="full|small", help="Do all the recipe says, or end within 30 minutes on two cores."),
+        typer.Option(metavar="full|small", help="Do all the recipe says, or finish within 30 minutes on two cores."),
     ] = "full",
     seeds: Annotated[
         int | None, typer.Option(metavar="N", help="Train each arm with this many seeds. Default: the recipe's.")
@@ -52,7 +52,7 @@ def study(
         typer.Option(metavar="FILE", help="Start encoders of vgg16 or squeezenet1_1 from these pretrained weights."),
     ] = None,
     from_scratch: Annotated[
-        bool, typer.Option("--from-scratch", help="Start such encoders from nothing, and learn them along.")
+        bool, typer.Option("--from-scratch", help="Start such encoders from random weights, and train them too.")
     ] = False,
     backbone: Backbone = None,
     show_list: Annotated[bool, typer.Option("--list", help="List the recipes that come with tinct.")] = False,
@@ -60,7 +60,7 @@ def study(
 ) -> None:
     """Compare networks fairly: train every arm of a recipe, measure all on the same pictures, and write a report.
 
-    Run again after an interruption, it goes on; what is finished is kept. STUDY/report.html says what was found and
+    Run again after an interruption, it continues; what is finished is kept. STUDY/report.html says what was found and
     which differences are no more than noise.
     """
     if show_list:

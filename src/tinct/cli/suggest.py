@@ -29,19 +29,19 @@ def suggest(
     ] = None,
     count: Annotated[int, typer.Option("-n", "--count", metavar="N", help="Suggest at most this many points.")] = 5,
     hint: Annotated[
-        list[str], typer.Option("--hint", metavar="X,Y=#RRGGBB", help="What is known already; may be repeated.")
+        list[str], typer.Option("--hint", metavar="X,Y=#RRGGBB", help="A colour known already; may be repeated.")
     ] = [],  # noqa: B006 - Typer makes a new list
     hints: Annotated[
-        str | None, typer.Option("--hints", metavar="FILE", help="Read what is known already from this file.")
+        str | None, typer.Option("--hints", metavar="FILE", help="Read colours known already from this file.")
     ] = None,
-    recolor: Annotated[bool, typer.Option("--recolor", help="Take pictures that have colours already.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a picture that is there already.")] = False,
+    recolor: Annotated[bool, typer.Option("--recolor", help="Accept a picture that has colours already.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing picture.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
     **values: Any,
 ) -> None:
     """Say where a hint would help most, and which colours are plausible there.
 
-    Each point can be given back as `--hint` to `tinct colorize`, with one of its colours or another.
+    Give a point to `tinct colorize` as `--hint`, with one of these colours or another.
     """
     from tinct.coloring.hints.hint import gather_hints
     from tinct.coloring.photo.suggest import suggest_for

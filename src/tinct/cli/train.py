@@ -52,7 +52,7 @@ def train(
         ),
     ],
     out: Annotated[Path | None, typer.Option(metavar="RUN", help="Keep the training in this folder.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the state that was kept last.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the state that was saved last.")] = False,
     cache: Annotated[
         Path | None,
         typer.Option(
@@ -62,15 +62,15 @@ def train(
     ] = None,
     doctor: Annotated[
         bool,
-        typer.Option("--doctor", help="Train nothing: find out by short experiments why it would or would not learn."),
+        typer.Option("--doctor", help="Only find out by short experiments whether it would learn, and if not, why."),
     ] = False,
     **given: Any,
 ) -> None:
     """Train a network to colorize.
 
-    Keep checkpoints, metrics (CSV and TensorBoard) and sample sheets in RUN after every epoch, a checkpoint every ten
-    minutes, too, and loss.png at the end. Without a terminal, a line is printed after each epoch. A training that was
-    killed goes on with --resume and keeps its settings; a finished one goes further with --resume and more --epochs.
+    RUN gets checkpoints, metrics (CSV and TensorBoard) and sample sheets after every epoch, a checkpoint also every ten
+    minutes, and loss.png at the end. Without a terminal, a line is printed after each epoch. A training that was killed
+    continues with --resume and keeps its settings; a finished one continues with --resume and more --epochs.
     """
     require_learn("training")
     changes = _changes({name: value for name, value in given.items() if value is not None and value != []})
@@ -88,7 +88,7 @@ def train(
 
     begun = Run.open(out).training if resume else Training(data=data)
     training = begun.changed(changes)
-    first = rank() == 0  # of several processes one alone prints
+    first = rank() == 0  # of several processes only one prints
     if training.encoder_weights is not None and not resume and first:
         print(f"encoder weights: {training.encoder_weights}, SHA-256 {weights_sha256(training.encoder_weights)}")
     run(training, out, resume=resume, cache=cache, progress=_progress_bar if sys.stderr.isatty() else _epoch_lines)

@@ -27,7 +27,7 @@ tinct turing photos/ --temperature 0.3 --pairs 20 --answers study.sqlite
 tinct turing --results --answers study.sqlite"""
 
 Folder = Annotated[Path | None, typer.Argument(metavar="FOLDER", help="A folder of colour photographs.")]
-Results = Annotated[bool, typer.Option("--results", help="Print what came of it; with FOLDER, by photograph too.")]
+Results = Annotated[bool, typer.Option("--results", help="Print the results; with FOLDER, of each photograph, too.")]
 AnswersFile = Annotated[Path, typer.Option("--answers", metavar="FILE", help="Keep the answers in this SQLite file.")]
 DECODING = decoding_options("model", "temperature", "caution", "runtime")
 DESIGN = options_of(Design)
@@ -45,7 +45,7 @@ def turing(
     as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
     **given: Any,
 ) -> None:
-    """Ask people which of two pictures has the real colours, and say how often tinct's were taken for them."""
+    """Ask people which of two pictures has the real colours, and report how often tinct's were taken for real."""
     check_extra("tinct turing")
     if results:
         _print_results(answers, folder, as_json=as_json)
@@ -60,13 +60,13 @@ def turing(
     from tinct.web.turing.trials import Pairs
 
     design = Design(**{name: given[name] for name in DESIGN})
-    kept = Answers(answers, create=True)
+    store = Answers(answers, create=True)
     colorizer = Colorizer(**{name: given[name] for name in DECODING})
     with progress("Looking for colour photographs") as advance:
         shown = Pairs(folder, colorizer, progress=advance)
     say(f"{len(shown.paths)} colour photographs; {shown.left_out} have no colours or cannot be read", on_stderr=True)
     bound = listen(host, port)
-    app = create_turing_app(shown, kept, colorizer, design=design, names=host_names(host, tuple(name or ())))
+    app = create_turing_app(shown, store, colorizer, design=design, names=host_names(host, tuple(name or ())))
     with kept_if_stopped(lambda: f"every answer is kept in {answers}, the same command goes on"):
         run(app, bound, page=f"{address_of(bound, host)}turing", browser=browser, say=say)
 

@@ -48,7 +48,8 @@ tinct video 'scan/f_%06d.dpx' -o 'color/f_%06d.dpx'"""
 Source = Annotated[
     Path,
     typer.Argument(
-        metavar="INPUT", help="A film, a folder of films, or of pictures in order, or a pattern such as 'f_%04d.png'."
+        metavar="INPUT",
+        help="A film, a folder of films, a folder of pictures in order, or a pattern of pictures such as 'f_%04d.png'.",
     ),
 ]
 Output = Annotated[
@@ -57,8 +58,8 @@ Output = Annotated[
         "-o",
         "--output",
         metavar="FILE|FOLDER",
-        help="Write this film, pictures such as 'f_%04d.dpx', or a folder's films into this folder. Default: "
-        "NAME_color.EXT beside each.",
+        help="Write this film, or pictures such as 'f_%04d.dpx', or, for a folder of films, into this folder. Default: "
+        "NAME_color.EXT beside each film.",
     ),
 ]
 Hints = Annotated[
@@ -77,22 +78,24 @@ HintsFile = Annotated[
 ShotsFile = Annotated[
     Path | None,
     typer.Option(
-        "--shots", metavar="FILE", help="Read settings of single shots; --list-shots --json writes such a file."
+        "--shots", metavar="FILE", help="Read settings of single shots; --list-shots --json prints such a file."
     ),
 ]
-NoSmoothing = Annotated[bool, typer.Option("--no-smoothing", help="Colorize each frame alone; as --smoothing off.")]
-Preview = Annotated[float | None, typer.Option(metavar="SECONDS", help="Take only this much, from the start.")]
+NoSmoothing = Annotated[
+    bool, typer.Option("--no-smoothing", help="Colorize each frame by itself, the same as --smoothing off.")
+]
+Preview = Annotated[float | None, typer.Option(metavar="SECONDS", help="Colorize only this much, from the start.")]
 ListShots = Annotated[bool, typer.Option("--list-shots", help="Print the shots, and colorize nothing.")]
 Workers = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help="Divide films, or a long one, among this many processes. Default: one."),
+    typer.Option(metavar="N", min=1, help="Divide films, or a long film, among this many processes. Default: one."),
 ]
 Recursive = Annotated[bool, typer.Option("-r", "--recursive", help="Look for films in subfolders too.")]
 Report = Annotated[bool, typer.Option("--report", help="Measure how much the result's colours flicker.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
 
 
-# A film's frames are views of each other.
+# Films need no views, since neighbouring frames serve as such.
 OPTIONS = {name: option for name, option in options_of(VideoSettings).items() if name != "views"}
 
 
@@ -114,11 +117,11 @@ def video(
     as_json: AsJson = False,
     **options: Any,
 ) -> None:
-    """Colorize a film, or a folder of them: luma untouched, sound, subtitles and times kept.
+    """Colorize a film, or a folder of films; luma stays untouched, and sound, subtitles and times are kept.
 
-    A run that was stopped goes on where it was when the same command is given again. Shots that have colours already
-    are left as they are. Of a folder, results that are there stay, and a film that fails stops no other; the exit
-    status is then 1. What became of the films in an output folder, `tinct status` shows.
+    A run that was stopped continues when the same command is given again. Shots that already have colours are left as
+    they are. In a folder, existing results are kept, and if a film fails, the others are still colorized; the exit
+    status is then 1. `tinct status` shows what became of the films in an output folder.
     """
     if list_shots:
         _list_shots(source, rate=options["rate"], deinterlace=options["deinterlace"], as_json=as_json)
@@ -145,7 +148,7 @@ def video(
         )
         return
     if settings.update:
-        raise SettingError("--update is for a folder of films, whose results have a manifest; name one, with -o FOLDER")
+        raise SettingError("--update needs a folder of films and -o FOLDER, whose manifest tells what changed")
     with progress("Colorizing", rate="frames/s") as show:
         result = colorize_video(source, output, settings=settings, workers=workers, engine=way, on_frame=show)
     flicker = _flicker(result) if report else None

@@ -1,11 +1,11 @@
-"""What a person wants of single shots of a film: how vivid and how careful, after which references, or left as it is.
+"""Settings for single shots of a film: how vivid and how cautious, which references, or left as it is.
 
 As JSON it is a list, or an object with the list as `shots`, as `tinct video reel.mp4 --list-shots --json` prints it:
 
     [{"frame": 0, "end": 120, "temperature": 0.5, "caution": null, "saturation": null, "reference": [], "keep": null}]
 
-Frames count from 0, from the film's beginning; `end` is the first frame that does not belong to the shot any more, and
-without it the shot goes up to the next one. What is null is as for the whole film.
+Frames count from 0, from the film's beginning; `end` is the first frame after the shot, and without it the shot lasts
+until the next one begins. null means: as for the whole film.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _KNOWN = ("frame", "end", "seconds", *_NUMBERS, "reference", "keep")
 
 @dataclass(frozen=True, kw_only=True)
 class ShotSettings:
-    """How one shot is coloured; what is None is as for the whole film.
+    """How one shot is coloured; None means: as for the whole film.
 
     Attributes:
         frame: number of its first frame.
-        end: number of the first frame behind it; None for the next shot's, or the film's end.
+        end: number of the first frame after it; with None it lasts until the next shot or the film's end.
         temperature, caution, saturation: as in `tinct.coloring.settings.Decoding`.
         references: paths of colour pictures to take colours from, for this shot.
-        keep: whether it is left as it is, in its own colours or none; False colours it even if it has some.
+        keep: True leaves it as it is, grey or in its own colours; False colours it even if it has colours.
 
     Raises:
         SettingError: a value is out of range.
@@ -57,17 +57,17 @@ class ShotSettings:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options of decoding that it has."""
+        """The decoding options that are not None."""
         own = {name: getattr(self, name) for name in _NUMBERS}
         return {name: value for name, value in own.items() if value is not None}
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
+        """Return the settings as plain JSON values."""
         return asdict(self) | {"references": list(self.references)}
 
 
 def skeleton(beginnings: Sequence[tuple[int, float]]) -> list[dict[str, Any]]:
-    """Return settings to fill in, as plain JSON values, of shots that begin at these frames and seconds."""
+    """Return settings to fill in, as plain JSON values, for shots that begin at these frames and seconds."""
     ends = [frame for frame, _ in beginnings[1:]]
     return [
         {"frame": frame, "end": end, "seconds": round(seconds, 3)}
@@ -78,11 +78,11 @@ def skeleton(beginnings: Sequence[tuple[int, float]]) -> list[dict[str, Any]]:
 
 
 def load_shots(path: str | Path) -> tuple[ShotSettings, ...]:
-    """Read settings of shots; paths of references in them are those beside the file.
+    """Read settings of shots from a JSON file; paths of references in it are relative to its folder.
 
     Raises:
-        UnreadableError: the file cannot be read, or is no JSON.
-        InputError: it is of another form, a key is unknown, a value is wrong, or shots overlap; each is named.
+        UnreadableError: the file cannot be read, or is not valid JSON.
+        InputError: its form is wrong, a key is unknown, a value is wrong, or shots overlap; the message says which.
     """
     place = Path(path)
     entries = _entries(place)
@@ -106,15 +106,15 @@ def _entries(place: Path) -> list[Any]:
     value = read_json(place, what="a file of shots")
     entries = value.get("shots") if isinstance(value, dict) else value
     if not isinstance(entries, list) or not entries:
-        raise InputError(f"{place}: holds no shots; tinct video FILM --list-shots --json writes how it must look")
+        raise InputError(f"{place}: holds no shots; tinct video FILM --list-shots --json prints a list to fill in")
     return entries
 
 
 def _shot_of(entry: Any, folder: Path) -> ShotSettings:
     if not isinstance(entry, dict):
-        raise TypeError("must be an object with frame")
+        raise TypeError("must be an object with the key frame")
     if unknown := sorted(set(entry) - set(_KNOWN)):
-        raise ValueError(f"{', '.join(unknown)} is not known; what is: {', '.join(_KNOWN)}")
+        raise ValueError(f"unknown: {', '.join(unknown)}; the known keys are {', '.join(_KNOWN)}")
     if "frame" not in entry:
         raise ValueError("needs frame, the number of its first frame")
     numbers: dict[str, Any] = {name: entry.get(name) for name in ("frame", "end", "seconds", *_NUMBERS)}

@@ -1,6 +1,6 @@
-"""How colours are computed: one frozen `Decoding`, checked where it is made and carried whole from there on.
+"""Settings of how colours are computed: one frozen `Decoding`, checked when it is made and then passed on whole.
 
-What photographs and films have beside it are `PhotoSettings` and `VideoSettings`. The command line, the API and the
+`PhotoSettings` and `VideoSettings` add what concerns only photographs or only films. The command line, the API and the
 docs take their options, defaults and texts from the fields. Nothing heavy is imported here, so that `tinct --help`
 stays fast.
 """
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 MEMORIES = ("off", "shot", "scene")
-# In place of a mask of what keeps its colours: spots of colour that are found in grey frames of a film.
+# A value of `keep` instead of a mask: spots of colour are found in a film's grey frames and kept.
 KEEP_AUTO = "auto"
 
 
 class Options(TypedDict, total=False):
-    """The fields of `Decoding` but for the model, as keywords of the public functions."""
+    """The fields of `Decoding` except the model, as keywords of the public functions."""
 
     runtime: str
     temperature: float | None
@@ -45,17 +45,17 @@ class Options(TypedDict, total=False):
 
 
 def described(default: Any, text: str, metavar: str | None = None, *, flag: str | None = None, **limits: float) -> Any:
-    """Return a field with default, text, the placeholder of its value, its flag, and its limits `gt`, `ge` and `le`."""
+    """Return a field with its default, help text, value placeholder, flag, and limits `gt`, `ge` and `le`."""
     return field(default=default, metadata={"help": text, "metavar": metavar, "flag": flag, "limits": limits})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decoding:
-    """A model, and how its answer becomes colours. Where a value is None, the model's own is taken.
+    """A model, and how its answer becomes colours. A value of None means the model's own.
 
-    What each field is for stands in its text below. `cautious` is a caution of `tinct.color.decoding.CAUTIOUS`, or the
-    model's own where that is more, and stands in place of `caution`. The network sees a picture with
-    sqrt(height x width) of `size` pixels. `views` are of a photograph: as it is, mirrored, and both from nearer.
+    Each field's text below says what it is for. `cautious` replaces `caution`: it means the larger of
+    `tinct.color.decoding.CAUTIOUS` and the model's own caution. The network sees a copy of the picture whose
+    sqrt(height x width) is at most `size` pixels. `views` of a photograph are: as it is, mirrored, and both enlarged.
     `denoise` is `auto`, `off`, or the grain's standard deviation in 8-bit steps; the picture itself is never denoised.
     `tones` is `auto` or `off`; see `tinct.color.tones.normal_tones`. `frames` is `auto` or
     `off`; see `tinct.color.frames`. `negative` is for photographs; films cannot be inverted.
@@ -69,60 +69,65 @@ class Decoding:
     )
     runtime: str = described("auto", "Choose what runs the network.", "|".join(RUNTIMES))
     temperature: float | None = described(
-        None, "Set how vivid: towards 0 more, at 1 muted. Default: the model's own.", "T", gt=0
+        None, "Set how vivid colours are: more vivid towards 0, muted at 1. Default: the model's own.", "T", gt=0
     )
     caution: float | None = described(
         None,
-        "Fade colours where opposite hues are likely: 0 not at all, 1 much. Default: the model's own.",
+        "Fade colours where opposite hues are likely: 0 not at all, 1 strongly. Default: the model's own.",
         "X",
         ge=0,
         le=4,
     )
-    cautious: bool = described(False, "Fade colours wherever the network is unsure of the hue, as a caution of 2.")
+    cautious: bool = described(False, "Fade colours wherever the network is unsure of the hue, like a caution of 2.")
     saturation: float = described(
-        1.0, "Multiply the strength of the colours: 0 is grey, 1 as they come, 2 twice as strong.", "X", ge=0, le=4
+        1.0, "Multiply the strength of the colours: 0 is grey, 1 unchanged, 2 twice as strong.", "X", ge=0, le=4
     )
     size: int | None = described(
         None,
-        "Set the size at which the network looks; above the model's own it adds detail, and no other colours. "
-        "Default: the model's own.",
+        "Set the size at which the network sees the picture; above the model's own, colours gain detail and otherwise "
+        "stay the same. Default: the model's own.",
         "PIXELS",
         ge=16,
         le=4096,
     )
     views: int | None = described(
         None,
-        "Average the network's answers to this many views of a photograph (mirrored, from nearer); 1 is quickest. "
+        "Average the network's answers to this many views of a photograph (mirrored, enlarged); 1 is fastest. "
         "Default: the model's own.",
         "|".join(map(str, VIEWS)),
     )
     denoise: str | float = described(
-        "auto", "Denoise what the network sees, never the picture.", "auto|off|N", ge=0, le=100
+        "auto",
+        "Denoise the copy that the network sees, never the picture itself; N is the grain's strength in 8-bit steps.",
+        "auto|off|N",
+        ge=0,
+        le=100,
     )
     tones: str = described(
         "auto",
-        "Bring a faded, dark or bright photograph to usual tones for the network, never the picture.",
+        "Correct the tones of a faded, dark or bright photograph in the copy that the network sees, never in the "
+        "picture itself.",
         "auto|off",
     )
     frames: str = described(
         "auto",
-        "Find the photographs on a scan, look at each by itself, and leave frame and page as they are.",
+        "Find the photographs on a scan, colour each by itself, and leave the frame and page around them as they are.",
         "auto|off",
     )
     negative: bool = described(
-        False, "Invert a photographic negative, for the network and in the result; not the orange mask of colour film."
+        False,
+        "Invert a photographic negative, for the network and in the result; the orange mask of colour film stays.",
     )
     references: tuple[str | Path, ...] = described(
         (),
-        "Take colours from this colour picture wherever it shows the same thing, or one of its kind; may be given "
-        "several times.",
+        "Take colours from this colour picture wherever it shows the same thing or a similar one; may be given several "
+        "times.",
         "FILE",
         flag="--reference",
     )
     keep: str | Path | None = described(  # noqa: RUF009 - a field
         None,
-        "Keep the colours that the picture or film has wherever this mask, a picture of its proportions, is white or "
-        "painted.",
+        "Keep the picture's own colours where this mask, a picture of the same proportions, is white or painted.",
         "MASK",
     )
     threads: int | None = described(None, "Use this many processor threads. Default: all cores.", "N", ge=1)
@@ -133,7 +138,7 @@ class Decoding:
 
         check_decoding(temperature=1.0 if self.temperature is None else self.temperature, caution=self.caution or 0.0)
         if self.cautious and self.caution is not None:
-            raise SettingError(f"cautious, and a caution of {self.caution:g}: give one of the two")
+            raise SettingError(f"cautious and a caution of {self.caution:g} exclude each other; give only one of them")
         strength = limits("saturation")
         if not strength["ge"] <= self.saturation <= strength["le"]:
             raise SettingError(f"saturation must lie in {strength['ge']}..{strength['le']}, not {self.saturation}")
@@ -152,11 +157,11 @@ class Decoding:
 
     @property
     def keep_mask(self) -> str | None:
-        """Return the file of the mask of what keeps its colours; None without one, and where spots are found."""
+        """Return the file of the mask that `keep` names; None if there is none, or if spots are to be found."""
         return None if self.keep is None or self.keep == KEEP_AUTO else str(self.keep)
 
     def changed(self, **options: Unpack[Options]) -> Self:
-        """Return these settings with some others; what is None stays as it is."""
+        """Return these settings with the given options changed; None leaves an option as it is."""
         given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         if "caution" in given:
             given.setdefault("cautious", False)
@@ -165,7 +170,7 @@ class Decoding:
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoSettings(Decoding):
-    """How to colorize photographs. `hints` are of one picture; there can be no others then.
+    """How to colorize photographs. `hints` belong to one picture, so with hints only one can be colorized.
 
     Sheets and maps are called NAME_color_sheet.EXT and NAME_color_confidence.EXT; `explain_to` gets a subfolder for
     each picture.
@@ -173,23 +178,27 @@ class PhotoSettings(Decoding):
 
     hints: tuple[Hint, ...] = ()
     compare: bool = described(False, "Write a before/after sheet beside each result.")
-    confidence: bool = described(False, "Write maps of how sure the network was beside each result.")
-    explain: bool = described(False, "Say what was decided at each stage of a picture's way.")
+    confidence: bool = described(False, "Write, beside each result, maps of how sure the network was.")
+    explain: bool = described(False, "Say what was decided at each stage of colouring a picture.")
     explain_to: str | Path | None = described(  # noqa: RUF009 - a field
-        None, "Explain, and write a picture of each stage into this folder.", "FOLDER"
+        None, "Explain, and also write a picture of each stage into this folder.", "FOLDER"
     )
     pages: str = described(
-        "first", "Take the first page of TIFF files with several, or each, as NAME_p1_color.EXT and so on.", "first|all"
+        "first",
+        "Colorize the first page of TIFF files with several pages, or all of them, as NAME_p1_color.EXT and so on.",
+        "first|all",
     )
     crop: bool = described(
-        False, "Write the photographs found on a scan alone, upright: the first, and NAME_color_2.EXT and so on."
+        False,
+        "Write each photograph found on a scan by itself, upright: the first under the result's name, the others as "
+        "NAME_color_2.EXT and so on.",
     )
-    strict: bool = described(False, "Refuse damaged pictures, instead of colorizing what can be saved of them.")
+    strict: bool = described(False, "Refuse damaged pictures, instead of colorizing what can be read of them.")
     recolor: bool = described(False, "Colorize even pictures that have colours already.")
     update: bool = described(
-        False, "Replace results of an output folder whose picture, settings or model changed since."
+        False, "Replace results in the output folder whose picture, settings or model have changed since."
     )
-    overwrite: bool = described(False, "Replace results that are there already.")
+    overwrite: bool = described(False, "Replace existing results.")
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -198,44 +207,49 @@ class PhotoSettings(Decoding):
             raise SettingError(f"pages must be first or all, not {self.pages!r}")
         if self.keep == KEEP_AUTO:
             raise SettingError(
-                "keep auto is for films, where captions come and go; name a mask (./auto if it is called so)"
+                "keep auto is for films only; for photographs name a mask (./auto if the file is called auto)"
             )
         if self.crop and self.keep is not None:
-            raise SettingError("crop writes photographs alone, and keep is a mask of the whole scan; leave one out")
+            raise SettingError(
+                "crop writes each photograph by itself, but the mask of keep is for the whole scan; leave one out"
+            )
         if self.crop and self.frames == "off":
-            raise SettingError("crop writes what frames finds, and frames is off; leave one out")
+            raise SettingError("crop writes the photographs that frames finds, but frames is off; leave one out")
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoSettings(Decoding):
     """How to colorize a film.
 
-    `hints` are of some frames, see `tinct.coloring.film.hints`; `shots` are settings of some shots, in their order.
+    `hints` belong to single frames, see `tinct.coloring.film.hints`; `shots` are settings of single shots, in order.
     """
 
     hints: tuple[FilmHint, ...] = ()
     shots: tuple[ShotSettings, ...] = ()
     references: tuple[str | Path, ...] = described(
         (),
-        "Take colours from this colour picture wherever it shows the same thing, or one of its kind; a still of the "
-        "film is recognised. 120@FILE is for frame 120 and its scene alone, 4.8s@FILE or 1:02.5@FILE for the frame at "
-        "that time. May be given several times.",
+        "Take colours from this colour picture wherever it shows the same thing or a similar one; a still of the film "
+        "is recognised. 120@FILE is only for frame 120 and its scene, 4.8s@FILE or 1:02.5@FILE for the frame at that "
+        "time. May be given several times.",
         "[FRAME@|TIME@]FILE",
         flag="--reference",
     )
     keep: str | Path | None = described(  # noqa: RUF009 - a field
         None,
-        "Keep the film's own colours wherever this mask, a picture of its proportions, is white or painted; auto keeps "
-        "spots of colour that are found in grey frames: captions, inserts, what somebody painted.",
+        "Keep the film's own colours where this mask, a picture of the same proportions, is white or painted; auto "
+        "keeps spots of colour found in grey frames: captions, inserts, painted parts.",
         "MASK|auto",
     )
     smoothing: str = described(
-        "motion", "Smooth colours over time: motion, paper (its kernel), ALPHA,FRAMES (such a kernel), or off.", "WAY"
+        "motion",
+        "Smooth colours over time: along the motion (motion), with the kernel of Billaut et al. 2018 (paper) or one of "
+        "your own (ALPHA,FRAMES), or not at all (off).",
+        "WAY",
     )
     memory: str | None = described(
         None,
-        "Remember what a shot, or all shots of a scene, show, so that colours last. Default: scene with the smoothing "
-        "motion, else off.",
+        "Remember what a shot, or all shots of a scene, show, so that things keep their colours. Default: scene if the "
+        "smoothing is motion, else off.",
         "off|shot|scene",
     )
     purpose: str | None = described(
@@ -244,34 +258,36 @@ class VideoSettings(Decoding):
     codec: str | None = described(None, "Encode with h264, hevc, vp9, av1, prores or ffv1.", "NAME")
     crf: int | None = described(None, "Set the codec's quality: lower is better.", "N")
     preset: str | None = described(None, "Set the encoder's own effort, such as slow or fast.", "NAME")
-    bits: int | None = described(None, "Write 8 or 10 bits a channel, or 12 or 16. Default: the film's.", "8|10|12|16")
+    bits: int | None = described(None, "Write 8, 10, 12 or 16 bits a channel. Default: the film's.", "8|10|12|16")
     chroma: str | None = described(
         None,
-        "Store colours at this size: 4:2:0, 4:2:2 or 4:4:4. Default: the film's, where the codec has it.",
+        "Set the chroma subsampling: 4:2:0, 4:2:2 or 4:4:4. Default: the film's, if the codec has it.",
         "420|422|444",
     )
-    negative: bool = False  # without a text, so that no command offers it
+    negative: bool = False  # it has no help text, so no command offers it
     sound: str = described(
-        "copy", "Copy the sound, encode it anew where it must be, or leave it out.", "copy|encode|none"
+        "copy", "Copy the sound, encode it anew where necessary, or leave it out.", "copy|encode|none"
     )
     start: float | None = described(None, "Leave out what comes before this time.", "SECONDS")
-    end: float | None = described(None, "Leave out what comes from this time on.", "SECONDS")
+    end: float | None = described(None, "Leave out everything from this time on.", "SECONDS")
     rate: float | None = described(
         None,
-        "Show pictures, or a film's frames, at this many a second, such as 18 for Super-8; a film's sound "
-        "is stretched, its pitch kept, with --sound encode.",
+        "Play pictures, or a film's frames, at this many a second, such as 18 for Super-8; with --sound encode, a "
+        "film's sound is stretched to match, at the same pitch.",
         "FPS",
     )
     deinterlace: str = described(
         "auto",
-        "Make a frame of each interlaced one (single), one of each field (double), or the film frames of 3:2 pulldown "
-        "(film). Default: what is found; off leaves them as they are.",
+        "Deinterlace to one frame for each frame (single) or for each field (double), or restore the film frames from "
+        "3:2 pulldown (film). Default: as needed; off leaves all frames as they are.",
         "auto|off|single|double|film",
     )
-    compare: bool = described(False, "Put the film as it was beside the result, in one picture.")
+    compare: bool = described(False, "Show the original film beside the result, in one picture.")
     recolor: bool = described(False, "Colorize even shots that have colours already.")
-    update: bool = described(False, "Replace results of an output folder whose film, settings or model changed since.")
-    overwrite: bool = described(False, "Replace results that are there already.")
+    update: bool = described(
+        False, "Replace results in the output folder whose film, settings or model have changed since."
+    )
+    overwrite: bool = described(False, "Replace existing results.")
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -279,10 +295,10 @@ class VideoSettings(Decoding):
         if self.deinterlace not in DEINTERLACE:
             raise SettingError(f"deinterlace must be {', '.join(DEINTERLACE)}, not {self.deinterlace!r}")
         if self.negative:
-            raise SettingError("a film cannot be inverted here; do so with FFmpeg's filter negate first")
+            raise SettingError("tinct cannot invert a film; invert it with FFmpeg's filter negate first")
         if self.memory not in (None, *MEMORIES):
             raise SettingError(f"memory must be {', '.join(MEMORIES)}, not {self.memory!r}")
-        # A reference of a shot is one for its first frame, and so for what shows the same.
+        # A shot's reference is one for its first frame, and applies from there to whatever shows the same.
         named = [f"{shot.frame}@{path}" for shot in self.shots for path in shot.references]
         missing = [name for name in named if name not in self.references]
         object.__setattr__(self, "references", (*self.references, *missing))
@@ -291,12 +307,12 @@ class VideoSettings(Decoding):
 
 
 def help_of(name: str) -> str:
-    """Return what a field of `Decoding` is for, as the help shows it."""
+    """Return the help text of a field of `Decoding`."""
     return str(Decoding.__dataclass_fields__[name].metadata["help"])
 
 
 def limits(name: str) -> dict[str, float]:
-    """Return a field's limits by `gt`, `ge` and `le`, those that it has."""
+    """Return those limits `gt`, `ge` and `le` that a field has."""
     return dict(Decoding.__dataclass_fields__[name].metadata["limits"])
 
 

@@ -1,4 +1,4 @@
-"""Recognising pictures by their colours, from a model file, without PyTorch."""
+"""Recognise pictures by their colours, from a model file, without PyTorch."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ from tinct.media.image.small import read_pixels, read_small, reduce_small
 from tinct.parallel import core_count, ordered_map
 from tinct.runtime.classifier import ClassifierCard, ClassifierSession
 
-BATCH = 32  # pictures that are run together
-# Threads that read files.
-READERS = min(4, os.cpu_count() or 1)
+BATCH = 32  # pictures in one run of the network
+READERS = min(4, os.cpu_count() or 1)  # threads that read files
 T = TypeVar("T")
 
 
@@ -58,7 +57,7 @@ class Recognized:
     message: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
+        """Return the result as plain JSON values."""
         if self.prediction is None:
             return {"path": str(self.path), "error": self.message}
         return {"path": str(self.path), **vars(self.prediction)}
@@ -82,10 +81,10 @@ class Classifier:
 
         Args:
             model: its path.
-            threads: of one run; one a core without it.
+            threads: of one run; by default one a core.
 
         Raises:
-            ModelError: there is no such file, it is damaged, or no classifier of tinct's.
+            ModelError: there is no such file, it is damaged, or it is not a classifier of tinct's.
         """
         self._session = ClassifierSession(model, threads=threads)
         self.path = self._session.path
@@ -107,7 +106,7 @@ class Classifier:
 
         Raises:
             UnreadableError: the file is missing or damaged.
-            InputError: the array has another form.
+            InputError: the array's shape, type or range is wrong.
             ModelError: the model failed.
         """
         return self._named(self.probabilities([picture])[0])
@@ -126,12 +125,12 @@ class Classifier:
         return np.concatenate(batches) if batches else np.zeros((0, len(self.classes)), dtype=np.float32)
 
     def rows(self, paths: Iterable[str | Path], *, processes: Processes | None = None) -> Iterator[Recognized]:
-        """Recognise files, in their order; one that cannot be read gives a row that says why.
+        """Recognise files, in order; one that cannot be read gets a row that says why.
 
         Args:
             paths: of pictures, or of .npy arrays for a model of arrays.
-            processes: what recognises them instead of this process, with the same figures: some pictures at a time in
-                each, which opens the model file itself.
+            processes: recognise the files instead of this process, with the same figures; each opens the model file
+                itself and takes some pictures at a time.
 
         Raises:
             ModelError: the model failed.
@@ -141,8 +140,8 @@ class Classifier:
             yield from self._rows(paths)
             return
         make = partial(_recognizer, self.path, max(1, core_count() // processes.count))
-        with closing(processes.map(make, batched(map(Path, paths), BATCH), lost=_lost)) as found:
-            for rows in found:
+        with closing(processes.map(make, batched(map(Path, paths), BATCH), lost=_lost)) as batches:
+            for rows in batches:
                 yield from rows
 
     def _rows(self, paths: Iterable[str | Path]) -> Iterator[Recognized]:
@@ -170,7 +169,7 @@ class Classifier:
 
         Raises:
             UnreadableError: the file is missing or damaged.
-            InputError: the array has another form.
+            InputError: the array's shape, type or range is wrong.
         """
         height, width = self.card.size
         if isinstance(picture, str | Path):
@@ -178,7 +177,7 @@ class Classifier:
             is_array, wanted = Path(picture).suffix.lower() == ".npy", self.card.kind == ARRAY
             if is_array != wanted:
                 raise UnreadableError(
-                    f"{picture}: the model was trained on {kinds[wanted]}, and knows no {kinds[is_array]}"
+                    f"{picture}: the model was trained on {kinds[wanted]} and cannot recognise {kinds[is_array]}"
                 )
             return self._checked(read_pixels(picture, size=(height, width), kind=self.card.kind), str(picture))
         if self.card.kind == ARRAY:
@@ -192,7 +191,7 @@ class Classifier:
         measure = self.card.measure()
         wanted = measure.channels if isinstance(measure, ArrayFeatures) else len(self.card.mean)
         if self.card.kind == ARRAY and values.shape[-1] != wanted:
-            raise InputError(f"{name}: has {values.shape[-1]} channels, and the model was trained on {wanted}")
+            raise InputError(f"{name}: has {values.shape[-1]} channels, but the model was trained on {wanted}")
         return values
 
     def _named(self, shares: FloatArray) -> Prediction:
@@ -202,7 +201,7 @@ class Classifier:
 
 
 def _recognizer(model: Path, threads: int) -> Callable[[tuple[Path, ...]], list[Recognized]]:
-    """Return what recognises some files in a process of its own."""
+    """Return a function that recognises files, with a classifier of its own."""
     classifier = Classifier(model, threads=threads)
     return lambda paths: list(classifier.rows(paths))
 
@@ -222,7 +221,7 @@ def batched(values: Iterable[T], size: int) -> Iterator[tuple[T, ...]]:
 def find_inputs(
     places: Iterable[str | Path], *, kind: str, complain: Callable[[str], None] | None = None
 ) -> list[Path]:
-    """List the files to recognise: files as named, and in folders, to any depth, all of the kind.
+    """List the files to recognise: those that are named, and all of the kind in folders, at any depth.
 
     Args:
         places: files and folders.
@@ -251,10 +250,10 @@ def find_inputs(
 
 
 def write_table(rows: Sequence[Recognized], classes: Sequence[str], path: Path, *, overwrite: bool = False) -> None:
-    """Write a CSV table in UTF-8: path, class, probability, that of every class, and an error where there is one.
+    """Write a CSV table in UTF-8: path, class, its probability, the probabilities of all classes, and any error.
 
     Raises:
-        OutputError: it is there already, or cannot be written.
+        OutputError: the file already exists, or cannot be written.
     """
     check_target(path, overwrite=overwrite)
     with written_beside(path) as beside, beside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as to:
@@ -275,7 +274,7 @@ def _numbers(values: Any) -> FloatArray:
         raise InputError(f"needs real numbers of the shape (H, W) or (H, W, channels), not {array.dtype} {array.shape}")
     numbers = np.asarray(array if array.ndim == 3 else array[..., None], dtype=np.float32)
     if not np.isfinite(numbers).all():
-        raise InputError("the array holds values that are no finite numbers")
+        raise InputError("the array holds values that are not finite; replace them by numbers")
     return numbers
 
 
@@ -288,7 +287,7 @@ def _pixels(values: Any) -> NDArray[np.uint8]:
     if array.ndim == 2:
         array = np.repeat(array[..., None], 3, axis=-1)
     if array.ndim != 3 or array.shape[-1] not in (3, 4) or 0 in array.shape:
-        raise InputError(f"a picture has the shape (H, W, 3), (H, W, 4) or (H, W), not {array.shape}")
+        raise InputError(f"a picture must have the shape (H, W, 3), (H, W, 4) or (H, W), not {array.shape}")
     if array.dtype == np.uint16:
         unit = array.astype(np.float32) / np.float32(65535)
     elif array.dtype == np.uint8:
@@ -300,7 +299,7 @@ def _pixels(values: Any) -> NDArray[np.uint8]:
         if not np.isfinite(unit).all() or unit.min() < 0 or unit.max() > 1:
             raise InputError("floats of a picture must lie in 0..1; divide them by their largest possible value")
     else:
-        raise InputError(f"pixels are uint8, uint16 or floats in 0..1, not {array.dtype}")
+        raise InputError(f"pixels must be uint8, uint16 or floats in 0..1, not {array.dtype}")
     if unit.shape[-1] == 4:
         unit = unit[..., :3] * unit[..., 3:] + (1 - unit[..., 3:])
     rounded: NDArray[np.uint8] = np.rint(unit * 255).astype(np.uint8)

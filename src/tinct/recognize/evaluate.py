@@ -1,4 +1,4 @@
-"""Measuring a classifier on labelled pictures, and its confusion matrix as a picture."""
+"""Measure a classifier on labelled pictures, and draw its confusion matrix."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ from tinct.files import check_target, written_beside
 from tinct.recognize.classifier import BATCH, Classifier, batched
 from tinct.runtime.scores import Scores, balanced, score
 
-# The confusion matrix: pixels of a cell, and characters of a class's name.
-CELL, LONGEST_NAME = 56, 24
-INK, PAPER = (40, 40, 40), (255, 255, 255)
-RIGHT, WRONG = np.array([49, 130, 206]), np.array([209, 69, 59])
+# The drawing of a confusion matrix:
+CELL = 56  # edge of a cell in pixels
+LONGEST_NAME = 24  # characters of a class's name; longer ones are cut
+INK = (40, 40, 40)
+PAPER = (255, 255, 255)
+RIGHT = np.array([49, 130, 206])  # fill of the diagonal
+WRONG = np.array([209, 69, 59])  # fill of all other cells
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,9 @@ class Evaluation:
     Attributes:
         split: which split was measured, or empty for everything.
         scores: on its pictures.
-        color_tests: balanced accuracy on the same pictures turned grey, and of turned hue; empty for arrays.
+        color_tests: balanced accuracy on the same pictures in grey, and with rotated hue; empty for arrays.
         left_out: path and reason of each picture that could not be read.
-        wrong: path, truth, what was named and its probability, of each picture that was wrong, surest first.
+        wrong: path, true class, predicted class and its probability, of each wrong picture, the most certain first.
     """
 
     split: str
@@ -46,7 +49,7 @@ class Evaluation:
     wrong: list[tuple[str, str, str, float]]
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
+        """Return the evaluation as plain JSON values."""
         return {
             "split": self.split,
             **self.scores.to_json(),
@@ -70,8 +73,8 @@ def evaluate_classifier(
 
     Args:
         model: a model file, or one that is open.
-        source: a folder or table as for training. Of given splits the test split is measured, or else validation.
-        color_tests: measure grey and hue-turned pictures too.
+        source: a folder or table as for training. If it has splits, the test split is measured, or else validation.
+        color_tests: measure the pictures in grey and with rotated hue, too.
         progress: called with (done, total).
 
     Raises:
@@ -81,7 +84,7 @@ def evaluate_classifier(
     classifier = model if isinstance(model, Classifier) else Classifier(model)
     labelled, split = _chosen(find_labelled(source, classes=classifier.classes))
     if labelled.kind != classifier.card.kind:
-        raise DataError(f"{source}: holds {labelled.kind}s, and the model was trained on {classifier.card.kind}s")
+        raise DataError(f"{source}: holds {labelled.kind}s, but the model was trained on {classifier.card.kind}s")
     changes: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {"plain": lambda pixels: pixels}
     if color_tests and labelled.kind == PICTURE:
         changes |= COLOR_TESTS
@@ -108,7 +111,7 @@ def evaluate_classifier(
 
 
 def _chosen(labelled: Labelled) -> tuple[Labelled, str]:
-    """Return the split to measure: test, or else validation, or everything where there are none."""
+    """Return the split to measure: test, or else validation, or everything if there are no splits."""
     for split in (TEST, VAL):
         if split in labelled.splits:
             return labelled.part(np.array(labelled.splits) == split), split
@@ -135,15 +138,15 @@ def _evaluation(
 
 
 def draw_confusion(scores: Scores, path: str | Path, *, overwrite: bool = False) -> None:
-    """Draw a confusion matrix: rows are the truth, columns what was named, cells shares of the row and counts.
+    """Draw a confusion matrix: rows are true classes, columns predicted ones, cells shares of the row and counts.
 
     Args:
-        scores: whose.
+        scores: of the classifier.
         path: a .png file.
-        overwrite: replace a file that is there.
+        overwrite: replace an existing file.
 
     Raises:
-        OutputError: the file is there already, or cannot be written.
+        OutputError: the file already exists, or cannot be written.
     """
     target = Path(path)
     check_drawing(target, overwrite=overwrite)
@@ -152,20 +155,20 @@ def draw_confusion(scores: Scores, path: str | Path, *, overwrite: bool = False)
 
 
 def check_drawing(target: Path, *, overwrite: bool) -> None:
-    """Refuse a target before any work.
+    """Check the target of a drawing, before any work.
 
     Raises:
-        OutputError: it is no .png, is there already, or its folder is not.
+        OutputError: it is not a .png, already exists, or its folder does not exist.
     """
     if target.suffix.lower() != ".png":
-        raise OutputError(f"{target}: a confusion matrix is drawn as .png")
+        raise OutputError(f"{target}: a confusion matrix is drawn as PNG; name a .png file")
     check_target(target, overwrite=overwrite)
 
 
 def confusion_picture(scores: Scores) -> NDArray[np.uint8]:
     """Draw a confusion matrix: (H, W, 3) sRGB uint8; blue on the diagonal, red off it, darker for larger shares."""
     names = [_text(name) for name in scores.classes]
-    corner = [_text("named →"), _text("truth ↓")]
+    corner = [_text("predicted →"), _text("truth ↓")]
     left = max(text.shape[1] for text in [*names, *corner]) + 24
     count = len(names)
     canvas = np.full((left + CELL * count + 16, left + CELL * count + 16, 3), 255, dtype=np.uint8)
@@ -211,6 +214,6 @@ def _text(name: str) -> NDArray[np.uint8]:
     escaped = "".join(f"&#{ord(letter)};" if letter in "<>&" else letter for letter in short)
     try:
         drawn: NDArray[np.uint8] = pyvips.Image.text(escaped, font="sans 12", dpi=90).numpy()
-    except pyvips.Error:  # no fonts here, or nothing to see in the name
+    except pyvips.Error:  # no fonts are installed, or the name has nothing visible
         return np.zeros((12, 12), dtype=np.uint8)
     return drawn if drawn.ndim == 2 else drawn[..., 0]

@@ -6,8 +6,8 @@ level of that band in decibels is the only thing the classes differ in, and vari
     level = ± shift / 2 + difficulty * shift * N(0, 1)
 
 In a colour map whose range is wide, one decibel is a few degrees of hue: the pictures are plain blue, one class a
-little bluer than the other. What does not depend on the class: bursts and hums (stripes from green to yellow), a slow
-wave of the level through the picture, and how bright the picture was drawn, with lighter and darker places in it.
+little bluer than the other. Other things do not depend on the class: bursts and hums (stripes from green to yellow), a
+slow wave of the level through the picture, and the brightness of the drawing, with lighter and darker places in it.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Example:
 
     Attributes:
         shift: decibels between the classes' mean levels; one is about 3 degrees of hue.
-        difficulty: spread of the level within a class, as a share of `shift`: at 0 every picture can be told, at 0.2
-            99.4 % of them, at 0.5 84 %, and far above no more than by chance.
+        difficulty: spread of the level within a class, as a share of `shift`: at 0 every picture can be classified, at
+            0.2 99.4 % of them, at 0.5 84 %, and at much larger values no more than by chance.
         stripes: mean number of bursts, and of hums, in a picture.
         brightness: how much darker pictures are drawn at most, 0..1.
         seed: decides everything that is random.
@@ -80,12 +80,12 @@ class Example:
 
     @property
     def optimum(self) -> float:
-        """The best accuracy that anything can reach, 0.5..1, with as many pictures of either class.
+        """Return the best accuracy that any classifier can reach, 0.5..1, with equally many pictures of both classes.
 
         A class's levels are normally distributed, and a level is seen through noise: the power of n independent cells,
         a Gamma variable, whose logarithm has the standard deviation 10 / ln 10 * sqrt(trigamma(n)). The likelihood
         ratio of two normal distributions of equal spread decides by the sign of the level, and is right with the
-        probability Phi(shift / 2 / spread). Stripes and waves, here taken as known, can only cost more.
+        probability Phi(shift / 2 / spread). Stripes and waves, here taken as known, can only lower it.
         """
         cells = (BAND[1] - BAND[0]) * SECONDS
         seen = 10 / math.log(10) / math.sqrt(cells)  # trigamma(n) is 1 / n for n this large
@@ -95,7 +95,7 @@ class Example:
     @cached_property
     def hue_shift(self) -> float:
         """Degrees of hue between the colours of the classes' mean levels."""
-        # The colour map has 256 colours; the slope over 6 dB is what many cells average to.
+        # The colour map has only 256 colours, so the slope is measured over 6 dB, as an average of many cells is.
         ends = _in_colors(np.array([[_FLOOR - 3.0, _FLOOR + 3.0]]))
         low, high = rgb_to_hsv(ends[0] / 255)[:, 0]
         return float(abs(high - low)) * 360 * self.shift / 6
@@ -150,12 +150,12 @@ class Example:
         return decibels
 
     def picture(self, array: FloatArray, index: int, label: int) -> NDArray[np.uint8]:
-        """Draw a spectrogram: (96, 96, 3) sRGB uint8, in the colour map and in a brightness of its own.
+        """Draw a spectrogram: (96, 96, 3) sRGB uint8, in the colour map and with a random brightness.
 
         The brightness multiplies all three channels alike, so that hue stays.
 
         Args:
-            array: as `array` gives it.
+            array: as `array` returns it.
             index: its number within the class.
             label: 0 or 1.
         """
@@ -174,7 +174,7 @@ class Example:
 
 
 def _in_colors(decibels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Draw values (H, W) in the colour map: (H, W, 3) sRGB uint8; what lies outside its range gets the end's colour."""
+    """Draw values (H, W) in the colour map: (H, W, 3) sRGB uint8; values beyond its range get its end colours."""
     try:
         import matplotlib
     except ImportError as error:
@@ -185,7 +185,7 @@ def _in_colors(decibels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _band_noise(random: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """Make noise of the density of white noise of variance 1 inside the band, and a little less beside it."""
+    """Make noise with the density of white noise of variance 1 inside the band, and a little less outside it."""
     spectrum = np.fft.rfft(random.normal(size=count))
     frequency = np.fft.rfftfreq(count, 1 / RATE)
     outside = (frequency < BAND[0]) | (frequency > BAND[1])
@@ -194,7 +194,7 @@ def _band_noise(random: np.random.Generator, count: int) -> NDArray[np.float64]:
 
 
 def _wave(random: np.random.Generator, time: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Make a slow wave of the level in decibels whose mean is 0."""
+    """Make a slow wave of the level in decibels, with a mean of 0."""
     wave = random.uniform(0, 1.5) * np.sin(2 * np.pi * time / random.uniform(200, 1500) + random.uniform(0, 2 * np.pi))
     return np.asarray(wave - wave.mean())
 
@@ -209,7 +209,7 @@ class WrittenExample:
     hue_shift: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
+        """Return the values as plain JSON values."""
         return {**asdict(self), "folder": str(self.folder)}
 
 
@@ -227,12 +227,12 @@ def write_example(
         folder: for the pictures; new or empty.
         per_class: pictures of each class.
         example: how they differ.
-        arrays: another folder, for the numbers before the colour map (.npy).
+        arrays: another folder, for the values before the colour map (.npy).
         progress: called with (done, total).
 
     Raises:
         SettingError: fewer than 1 picture a class.
-        OutputError: a folder holds something, or cannot be written to.
+        OutputError: a folder is not empty, or cannot be written to.
         MissingExtraError: matplotlib is not installed.
     """
     example = example or Example()
@@ -241,7 +241,7 @@ def write_example(
     pictures = Path(folder)
     for target in (pictures, *([Path(arrays)] if arrays else [])):
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise OutputError(f"{target}: is there already and not empty; name a new folder")
+            raise OutputError(f"{target}: already exists and is not empty; name a new folder")
     written = WrittenExample(pictures, per_class, example.optimum, example.hue_shift)
     levels: dict[str, float] = {}
     for index in range(per_class):

@@ -49,8 +49,8 @@ def test_train_prints_a_table_and_predict_and_evaluate_use_the_file(tmp_path):
     assert done.exit_code == 0, done.output
     assert "picked: color_statistics/" in done.stdout
     assert done.stdout.count("color_statistics/boosting rgb") >= 2
-    assert "colour tests, classes counting alike: right in" in done.stdout
-    assert "sure by, and right in" in done.stdout
+    assert "colour tests, balanced accuracy:" in done.stdout
+    assert "confidence and accuracy:" in done.stdout
     assert "broken.png" in done.stderr
     again = run("train", tmp_path / "set", "-o", model, *some)
     assert again.exit_code != 0
@@ -64,7 +64,7 @@ def test_train_prints_a_table_and_predict_and_evaluate_use_the_file(tmp_path):
     measured = run("evaluate", model, tmp_path / "set", "--confusion", tmp_path / "c.png")
     assert measured.exit_code == 0, measured.output
     assert "accuracy 100.0 %" in measured.stdout
-    assert "confusion: rows are the truth" in measured.stdout
+    assert "confusion: rows are true classes" in measured.stdout
     assert (tmp_path / "c.png").is_file()
     assert json.loads(run("evaluate", model, tmp_path / "set", "--json").stdout)["accuracy"] == 1
 
@@ -90,7 +90,7 @@ def test_a_size_is_width_and_height_as_elsewhere():
         (("train", "{folder}/none", "-o", "{folder}/m.onnx"), "no such folder"),
         (("predict", "{folder}/none.onnx", "{folder}"), "no model"),
         (("predict", "{model}", "{folder}"), "holds no pictures"),
-        (("evaluate", "{model}", "{folder}", "--confusion", "{folder}/c.jpg"), "drawn as .png"),
+        (("evaluate", "{model}", "{folder}", "--confusion", "{folder}/c.jpg"), "drawn as PNG; name a .png"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message, tmp_path):
@@ -107,7 +107,7 @@ def test_bad_input_is_one_line(arguments, message, tmp_path):
         (0.5, 0.977, ["loses 100 %", "right in 97.7 %", "colour is not needed", "though this model looks at colour"]),
         (0.97, 0.98, ["loses 2 %", "colour is not needed"]),
         (0.5, 0.51, ["loses 100 %", "colour is what tells the classes apart"]),
-        (0.5, 0.74, ["50 % of what it knows beyond chance needs colour"]),
+        (0.5, 0.74, ["50 % of its accuracy beyond chance needs colour"]),
         (0.5, None, ["loses 100 %", "was not tried"]),
     ],
 )

@@ -173,7 +173,7 @@ def test_a_film_that_is_interlaced_is_told(paint: Paint, tmp_path: Path) -> None
     source = film_of(tmp_path / "in.mkv", 30, planes=lambda number: (clips.woven(number),))
     result = paint(source, tmp_path / "out.mkv")
     assert result.frames == 30
-    assert result.notices == ("the film is interlaced: it was deinterlaced, one frame for one",)
+    assert result.notices == ("the film is interlaced: it was deinterlaced, one frame for each",)
     assert times(result.target) == times(source)
 
 
@@ -188,7 +188,7 @@ def test_times_that_jump_and_another_rate_are_told(paint: Paint, tmp_path: Path)
     assert result.frames == 16
     assert result.notices == (
         "its 25 frames a second are shown as 18",
-        "its time stamps jump once, at 0:00:00.3, 0:08:19.6 ahead: they were joined to one line",
+        "its time stamps jump once, at 0:00:00.3, 0:08:19.6 ahead: they were joined into one timeline",
     )
     assert times(result.target) == [Fraction(number, 18) for number in range(16)]
 
@@ -316,7 +316,7 @@ def test_what_is_no_film_is_refused(paint: Paint, tmp_path: Path) -> None:
         ("out.mkv", {"bits": 9}, "has 8 or 10 bits"),
         ("out.mkv", {"purpose": "cinema"}, "there are no settings named cinema"),
         ("out.mkv", {"start": 2.0, "end": 1.0}, "the end after the start"),
-        ("out.mkv", {"start": 3600.0}, "before the start asked for"),
+        ("out.mkv", {"start": 3600.0}, "before the start at 3600 s"),
         ("out.mkv", {"temperature": 0.0}, "temperature must be above 0"),
         ("out.mkv", {"threads": 0}, "at least 1 thread"),
         ("gone/out.mkv", {}, "folder does not exist"),

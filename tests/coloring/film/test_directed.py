@@ -70,7 +70,7 @@ def test_what_cannot_be_settled_is_told(film: Path, tmp_path: Path, tiny_model: 
             tiny_model,
             ShotSettings(frame=24),
             InputError,
-            r"in\.mkv: there is no frame 24 for a shot to begin at; it has 24",
+            r"in\.mkv: no shot can begin at frame 24, since it has only 24 frames",
         ),
         (tiny_chroma_model, ShotSettings(frame=0, temperature=1.0), SettingError, "has no temperature"),
     ):

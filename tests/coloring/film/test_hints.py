@@ -80,7 +80,7 @@ def test_time_names_a_frame_as_well(clip, tiny_model):
 
 
 def test_what_lies_outside_or_after_the_end_is_named(clip, tiny_model):
-    with pytest.raises(InputError, match=r"hint 30,32.*there is no frame 30"):
+    with pytest.raises(InputError, match=r"hint 30,32.*the film ends before frame 30"):
         tracks_of(clip, tiny_model, hint(30, 32, frame=30))
     with pytest.raises(InputError, match="outside the picture"):
         tracks_of(clip, tiny_model, hint(WIDTH, 0, frame=0))
@@ -157,12 +157,12 @@ def test_files(tmp_path):
     assert (first.frame, first.seconds, second.frame, second.seconds) == (3, None, None, 2.0)
     base = {"x": 1, "y": 2, "color": "#fff"}
     for wrong, message in (
-        ({}, "a frame or a time"),
-        ({"frame": 1, "time": 1}, "a frame or a time"),
+        ({}, "either a frame or a time"),
+        ({"frame": 1, "time": 1}, "either a frame or a time"),
         ({"frame": -1}, "count from 0"),
-        ({"frame": 1.5}, "no whole number"),
-        ({"time": "1"}, "no number of seconds"),
-        ({"frames": 1}, "frames is not known"),
+        ({"frame": 1.5}, "a whole number"),
+        ({"time": "1"}, "a number of seconds"),
+        ({"frames": 1}, "unknown: frames"),
     ):
         path.write_text(json.dumps([base | wrong]))
         with pytest.raises(InputError, match=f"hint 1.*{message}"):
@@ -171,7 +171,7 @@ def test_files(tmp_path):
         path.write_text(json.dumps(wrong))
         with pytest.raises(InputError, match="hint"):
             load_film_hints(path)
-    with pytest.raises(InputError, match=r"are a \.json file"):
+    with pytest.raises(InputError, match=r"must be a \.json file"):
         load_film_hints(tmp_path / "hints.png")
     with pytest.raises(SettingError):
         FilmHint(hint=parse_hint("1,2=#fff"))
@@ -190,8 +190,8 @@ def test_hints_on_the_command_line(text, frame, seconds):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("1,2=#fff", "must say its frame or time"), ("-1@1,2=#fff", "must say its frame"), ("4.8@1,2=#fff", "must say"),
-     ("3@1,2", "must read X,Y"), ("3@1,2=red", "is no colour"), ("3@1,2=#fff:darken", "leave darken out")],
+    [("1,2=#fff", "needs a frame or a time"), ("-1@1,2=#fff", "needs a frame"), ("4.8@1,2=#fff", "needs a frame"),
+     ("3@1,2", "must have the form X,Y"), ("3@1,2=red", "is not a colour"), ("3@1,2=#fff:darken", "leave darken out")],
 )  # fmt: skip
 def test_a_wrong_hint_on_the_command_line_is_told(text, said):
     with pytest.raises(SettingError, match=said):

@@ -65,7 +65,7 @@ def test_a_mask_is_painted_on_the_film_as_it_is_shown(paint: Paint, tmp_path: Pa
         planes=planes,
         before=lambda _, stream: stream.set_display_matrix(clips.QUARTER),
     )
-    with pytest.raises(InputError, match="has not the proportions of the picture of 96 x 128"):
+    with pytest.raises(InputError, match="does not have the proportions of the picture of 96 x 128"):
         paint(film, tmp_path / "out.mp4", keep=mask(tmp_path))
     turned = round(open_film(film).rotation / 90) % 4
     result = paint(film, tmp_path / "out.mp4", keep=mask(tmp_path, turned=turned), crf=0)

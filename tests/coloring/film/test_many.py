@@ -141,7 +141,7 @@ def test_stopped_in_the_midst_it_says_what_is_kept_and_goes_on(films: Path, sett
 def test_what_makes_no_sense_for_several_films_is_refused(films: Path, settings: VideoSettings) -> None:
     with pytest.raises(SettingError, match="several films"):
         colorize_videos(films, films.parent / "out.mkv", settings=settings)
-    with pytest.raises(SettingError, match="--update is for"):
+    with pytest.raises(SettingError, match="--update needs"):
         colorize_videos(films, settings=replace(settings, update=True))
     with pytest.raises(SettingError, match="hints"):
         colorize_videos(films, settings=replace(settings, hints=(object(),)))  # type: ignore[arg-type]

@@ -170,6 +170,6 @@ def test_a_film_is_coloured_after_its_still(seeing_model: Path, tmp_path: Path) 
         quarter = blue.shape[1] // 4
         # The small network knows little of what it sees, and its opinion counts where the motion is not sure.
         assert bluer[:, :quarter].mean() > bluer[:, -quarter:].mean() + 8
-    for wrong, told in (({"memory": "off"}, "do not turn it off"), ({"start": 0.2}, "name a time")):
+    for wrong, told in (({"memory": "off"}, "do not turn that off"), ({"start": 0.2}, "give a time")):
         with pytest.raises(SettingError, match=told):
             colorize_video(film, tmp_path / "no.mkv", settings=replace(settings, **wrong))

@@ -52,16 +52,16 @@ def test_colours_that_stay_count_for_nothing() -> None:
 
 def test_what_says_nothing_is_refused(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "black.png"), np.zeros((40, 60), np.uint8))
-    with pytest.raises(InputError, match=r"black\.png: keeps nothing; make it white"):
+    with pytest.raises(InputError, match=r"black\.png: this mask keeps nothing; make it white"):
         read_mask(tmp_path / "black.png")
     (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(UnreadableError, match=r"text\.png: no picture that can be read"):
+    with pytest.raises(UnreadableError, match=r"text\.png: cannot be read as a picture"):
         read_mask(tmp_path / "text.png")
-    with pytest.raises(UnreadableError, match="there is no such mask"):
+    with pytest.raises(UnreadableError, match="no such file; name the mask"):
         read_mask(tmp_path / "gone.png")
     mask = Mask("m.png", square())
     mask.check(width=1200, height=801)
     mask.check(width=720, height=576, aspect=1.2)
     mask.check(width=60, height=40, aspect=1.2)
-    with pytest.raises(InputError, match=r"m\.png: a mask of 60 x 40 pixels has not the proportions of .* 40 x 60"):
+    with pytest.raises(InputError, match=r"m\.png: the mask of 60 x 40 pixels does not have .* of 40 x 60"):
         mask.check(width=40, height=60)

@@ -127,7 +127,7 @@ def test_sheets_and_maps(album: Path, tiny_model: Path, tiny_chroma_model: Path,
     assert (row.sheet, row.confidence) == (album / "b_color_sheet.jpg", album / "b_color_confidence.jpg")
     sheet = pyvips.Image.new_from_file(str(row.sheet))
     assert (sheet.width, sheet.height) == (2 * row.width + 8, row.height)
-    # A network that gives chroma itself has no confidence to show.
+    # A network that predicts chroma directly has no confidence to show.
     settings = PhotoSettings(model=tiny_chroma_model, confidence=True)
     (row,) = colorize_files([album / "b.jpg"], output=tmp_path / "other", settings=settings)
     assert (row.status, row.confidence) == ("colorized", None)
@@ -149,7 +149,7 @@ def test_extras_asked_for_later_are_made_from_what_is_there(album: Path, tiny_mo
     first.target.unlink()
     (fourth,) = colorize_files([album / "b.jpg"], settings=wanted)
     assert fourth.status == "failed"
-    assert "b_color_sheet.jpg: is there already" in fourth.message
+    assert "b_color_sheet.jpg: already exists" in fourth.message
     assert (album / "b_color_sheet.jpg").read_bytes() == sheet
 
 

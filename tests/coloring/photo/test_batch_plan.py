@@ -196,5 +196,5 @@ def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
     (job,) = plan_jobs([tmp_path / "pipe.gif"])
     assert (job.status, job.message.split(": ", 1)[1]) == (
         "failed",
-        "is a pipe or a device, not a file; send it to standard input, as -",
+        "is a pipe or a device, not a file; send its data to standard input, as -",
     )

@@ -140,7 +140,7 @@ def test_pil_images_come_back_as_pil_images(tiny, mode):
 def test_pil_images_of_unclear_values_are_refused(tiny):
     image_module = pytest.importorskip("PIL.Image")
     for mode in ("F", "I", "LAB", "RGBa"):
-        with pytest.raises(InputError, match=f"mode {mode} .*convert it to one of"):
+        with pytest.raises(InputError, match=f"mode {mode} .*convert the image to one of"):
             tiny(image_module.new(mode, (64, 48)))
 
 
@@ -269,7 +269,7 @@ def test_other_things_are_refused(tiny):
     for thing in (3, None, [1, 2]):
         with pytest.raises(InputError, match="not"):
             tiny(thing)
-    with pytest.raises(InputError, match="divide by 255"):
+    with pytest.raises(InputError, match="divide them by 255"):
         tiny(np.full((20, 20), 200.0))
     with pytest.raises(InputError, match="int64"):
         tiny(np.zeros((20, 20), np.int64))
@@ -381,5 +381,5 @@ def test_a_target_can_be_named_and_byte_order_does_not_matter(tiny_model, camera
     assert tinct.colorize(str(camera_png), tmp_path / "two.png", model=tiny_model) == tmp_path / "two.png"
     grey = np.random.default_rng(1).integers(0, 65535, (64, 48)).astype(np.uint16)
     np.testing.assert_array_equal(colorizer(grey.astype(">u2")), colorizer(grey))
-    with pytest.raises(tinct.TinctError, match="a target is for pictures that are files"):
+    with pytest.raises(tinct.TinctError, match="a target is for files and bytes only"):
         colorizer(grey, tmp_path / "three.png")

@@ -76,7 +76,7 @@ def test_where_no_frame_is_found_all_is_written_and_said(colorizer, camera_png, 
 
 
 def test_bytes_hold_one_photograph(colorizer, album):
-    with pytest.raises(InputError, match="2 photographs lie on it"):
+    with pytest.raises(InputError, match="it holds 2 photographs"):
         colorizer.encoded(album[0], crop=True)
 
 

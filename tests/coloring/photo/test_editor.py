@@ -116,7 +116,7 @@ def test_what_cannot_be_edited_is_refused(picture, colorizer, tmp_path, tiny_chr
     assert not np.array_equal(plain.preview(), plain.preview([RED]))
     with pytest.raises(SettingError, match="no temperature"):
         plain.preview(temperature=1.0)
-    with pytest.raises(SettingError, match="cannot say where it is unsure"):
+    with pytest.raises(SettingError, match="cannot tell where it is unsure"):
         plain.suggest(1)
 
 

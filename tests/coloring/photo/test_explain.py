@@ -68,7 +68,7 @@ def test_a_result_is_explained_by_what_made_it(tiny_model, chelsea_png, tmp_path
 def test_the_stages_share_clipped_pixels(tiny_chroma_model, camera_png):
     stages = Colorizer(tiny_chroma_model, threads=1).explain(camera_png)
     clipped = stages[-1]
-    assert stages[9].decided == "none: the model gives chroma itself"
+    assert stages[9].decided == "none: the model predicts chroma directly"
     share = 100 * (clipped.picture[..., 0] > 0).mean()
     assert clipped.decided.startswith(f"{share:.1f} % of the pixels lose chroma")
 

@@ -66,9 +66,9 @@ def test_colours_that_would_be_lost_are_told(
 def test_a_mask_is_for_one_picture_of_its_proportions(
     captioned: Path, mask: Path, chelsea_png: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=r"mask\.png: a mask of 512 x 512 pixels has not the proportions"):
+    with pytest.raises(InputError, match=r"mask\.png: the mask of 512 x 512 pixels does not have the proportions"):
         tinct.Colorizer(tiny_model, keep=mask).photo(chelsea_png, tmp_path / "out.png", recolor=True)
-    with pytest.raises(SettingError, match="a mask is for one picture, and 2 were named"):
+    with pytest.raises(SettingError, match="a mask is for one picture, but 2 were named"):
         colorize_files(
             [captioned, chelsea_png], output=tmp_path / "o", settings=PhotoSettings(model=tiny_model, keep=mask)
         )

@@ -153,7 +153,7 @@ def test_what_cannot_be_is_said(settings: PhotoSettings, monkeypatch: pytest.Mon
     for inputs, output, words in (
         (["memory://in"], None, "name one with -o"),
         (["https://example.org/a.jpg"], "out", "cannot be listed"),
-        (["memory://in/../secret"], "out", "without .."),
+        (["memory://in/../secret"], "out", "contains .."),
     ):
         with pytest.raises(SettingError, match=words):
             colorize_files(inputs, output=output, settings=settings)

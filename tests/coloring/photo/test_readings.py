@@ -98,5 +98,5 @@ def test_readings_keep_hints_settings_and_the_network_s_answer():
 def test_errors():
     with pytest.raises(SettingError, match=r"1\.\.5, not 6"):
         other_readings(prediction(TORN, SURE), count=6)
-    with pytest.raises(SettingError, match="take one with bins"):
+    with pytest.raises(SettingError, match="use one with bins"):
         other_readings(replace(prediction(TORN, SURE), bins=None))

@@ -84,7 +84,7 @@ def test_a_second_run_does_what_is_missing_or_failed_alone(album: Path, settings
         **dict.fromkeys(("b.jpg", "torn.jpg"), "colorized"),
         "cat.jpg": "skipped",
     }
-    assert second["a.png"].message == f"{out / 'a_color.png'} is there already; replace it with --overwrite"
+    assert second["a.png"].message == f"{out / 'a_color.png'} already exists; replace it with --overwrite"
     assert second["cat.jpg"].message == first["cat.jpg"].message
     after = dates(out)
     assert {name: after[name] for name in ("a_color.png", "c_color.jpg")} == {
@@ -177,7 +177,7 @@ def test_one_picture_and_results_beside_pictures_have_no_manifest(album: Path, s
     colorize_files([album / "a.png"], output=album.parent / "one", settings=settings)
     colorize_files([album], settings=settings)
     assert not list(album.parent.rglob(PLACE))
-    with pytest.raises(UnreadableError, match="no manifest here"):
+    with pytest.raises(UnreadableError, match="has no manifest"):
         list(read_manifest(album.parent / "one"))
     with pytest.raises(SettingError, match="name one with -o"):
         colorize_files([album], settings=replace(settings, update=True))

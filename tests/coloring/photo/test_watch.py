@@ -42,7 +42,7 @@ def test_rows_tell_the_same_in_strips_of_any_height_and_order(grey, rows):
     for top in reversed(range(0, 300, rows)):
         watch.see(luma[top : top + rows], top)
     (remark,) = watch.remarks
-    assert remark.startswith("it looks like a halftone: printed dots 4.2 pixels apart")
+    assert remark.startswith("it looks like a halftone print: its dots, 4.2 pixels apart, stay")
 
 
 def test_small_pictures_tell_their_levels_alone(grey):
@@ -99,10 +99,10 @@ def test_arrays_are_inverted_too(colorizer, grey, dtype):
 def test_of_colour_film_the_mask_is_said(colorizer, tmp_path):
     masked = (255 - photograph("china")) * np.array([0.95, 0.6, 0.33])
     path = written(tmp_path / "film.png", masked[..., ::-1].astype(np.uint8))
-    with pytest.raises(AlreadyColorError, match=r"--recolor.*the orange mask is not taken off"):
+    with pytest.raises(AlreadyColorError, match=r"--recolor.*the orange mask of a colour negative is not removed"):
         colorizer.photo(path, tmp_path / "out.png", negative=True)
 
 
 def test_films_are_not_inverted():
-    with pytest.raises(SettingError, match="a film cannot be inverted here"):
+    with pytest.raises(SettingError, match="tinct cannot invert a film"):
         VideoSettings(negative=True)

@@ -26,15 +26,16 @@ def doctor(
         str,
         typer.Option(
             metavar="NAME",
-            help="Examine the training of this: small_cnn, color_first, long_kernels, two_branch, pretrained or "
-            "color_statistics.",
+            help="Examine the training of this network: small_cnn, color_first, long_kernels, two_branch, pretrained "
+            "or color_statistics.",
         ),
     ] = "small_cnn",
     color_space: Annotated[
         str | None,
         typer.Option(
             metavar="SPACE",
-            help="Let it see rgb, hsv, hsl, lab, yuv, xyz, or several joined by + (lab+hsv). Default: by network.",
+            help="Let it see this colour space: rgb, hsv, hsl, lab, yuv, xyz, or several joined by + (lab+hsv). "
+            "Default: by network.",
         ),
     ] = None,
     steps: Annotated[
@@ -45,10 +46,11 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything that was measured as JSON.")] = False,
     **given: Any,
 ) -> None:
-    """Find out by experiment why a training does not learn: findings in order of weight, with evidence and remedy.
+    """Find out by experiment why a training does not learn: findings by importance, with evidence and remedy.
 
-    Take the same settings as the training in question. Labels are tested against shuffled ones, rates are passed
-    through, one batch is learned by heart, and short trainings with one setting changed at a time show which it is.
+    Give the same settings as for the training in question. Labels are compared with shuffled ones, a range of learning
+    rates is tried, one batch is learned by heart, and short trainings with one setting changed at a time show which one
+    is at fault.
     """
     require_learn("examining a training")
     from tinct.learn.doctor.recognition import examine

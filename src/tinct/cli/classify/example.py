@@ -30,15 +30,15 @@ def example(
         float, typer.Option(metavar="N", help="Mean number of bursts, and of hums, in a picture.")
     ] = 2.0,
     brightness: Annotated[float, typer.Option(metavar="X", help="Darken pictures by up to this share: 0 to 1.")] = 0.45,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of all that is random.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Set the random seed.")] = 0,
     arrays: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write the numbers before the colour map too, as .npy.")
+        Path | None, typer.Option(metavar="FOLDER", help="Also write the values before the colour map here, as .npy.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Make spectrogram pictures of two classes that differ by a few degrees of hue, to try recognition on.
 
-    Prints the best accuracy that anything can reach on them.
+    Prints the best accuracy that any classifier can reach on them.
     """
     from tinct.recognize.example import Example, write_example
 

@@ -9,7 +9,7 @@ import typer
 
 from tinct.cli.classify.train import Folder
 from tinct.cli.options import Seed, require_learn
-from tinct.cli.output import print_json, progress, say
+from tinct.cli.output import print_json, print_left_out, progress, say
 
 SHOWN = 10  # suspects on the screen
 
@@ -34,7 +34,7 @@ def labels(
 ) -> None:
     """List the pictures whose labels look wrong, the likeliest first.
 
-    Each picture is judged by colour statistics that were learned from others, and listed where these are as sure of
+    Each picture is judged by colour statistics that were learned from others, and listed if these are as sure of
     another class as they are of that class's own pictures (confident learning). Look at them: some are merely unusual.
     """
     require_learn("looking for wrong labels")
@@ -43,18 +43,17 @@ def labels(
 
     with progress("Judging") as advance:
         report = find_wrong_labels(folder, seed=seed, progress=advance)
-    for path, reason in report.left_out:
-        say(f"left out: {reason if path in reason else f'{path}: {reason}'}", on_stderr=True)
+    print_left_out(report.left_out)
     written = write_label_report(report, output, overwrite=overwrite) if output is not None else []
     if as_json:
-        rows = [{**vars(one), "path": str(one.path)} for one in report.suspects]
+        rows = [{**vars(suspect), "path": str(suspect.path)} for suspect in report.suspects]
         print_json({**vars(report), "suspects": rows, "written": [str(place) for place in written]})
         return
     say(f"{len(report.suspects)} of {report.count} labels look wrong")
-    known = f"{100 * report.accuracy:.1f} % as labelled (naming the largest class: {100 * report.chance:.1f} %)"
-    say(f"statistics that have not seen a picture name {known}")
-    for one in report.suspects[:SHOWN]:
-        say(f"  {one.path}: {one.label}, looks like {one.likely} ({100 * one.likely_share:.0f} %)")
+    known = f"{100 * report.accuracy:.1f} % of the labels (the largest class alone: {100 * report.chance:.1f} %)"
+    say(f"statistics learned from other pictures agree with {known}")
+    for suspect in report.suspects[:SHOWN]:
+        say(f"  {suspect.path}: {suspect.label}, looks like {suspect.likely} ({100 * suspect.likely_share:.0f} %)")
     if len(report.suspects) > SHOWN:
         say(f"  and {len(report.suspects) - SHOWN} more" + ("" if written else "; -o FOLDER writes them all"))
     for place in written:

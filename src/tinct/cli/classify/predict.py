@@ -37,7 +37,7 @@ def predict(
 ) -> None:
     """Print the class of each picture, and how probable it is.
 
-    A file that cannot be read costs a line on stderr; the others go on, and the exit status is 1.
+    A file that cannot be read is reported on stderr; the others are still recognised, and the exit status is 1.
     """
     from tinct.actors import Engine, chosen_processes
     from tinct.files import check_target

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tinct.cli.options import Seed, named_values, options_of, require_learn, takes
-from tinct.cli.output import print_json, progress_of_steps, say
+from tinct.cli.output import print_json, print_left_out, progress_of_steps, say
 from tinct.errors import SettingError
 from tinct.stopping import kept_if_stopped
 
@@ -30,13 +30,14 @@ tinct classify train pictures/ -o failing.onnx --network small_cnn --color-space
 tinct classify train table.csv -o model.onnx --weights squeezenet1_1.pth --time 30"""
 
 
-LITTLE = 0.1  # share of what is known beyond chance that is as good as none
+LITTLE = 0.1  # a smaller share of the accuracy beyond chance counts as nothing
 
 Folder = Annotated[
     Path,
     typer.Argument(
         metavar="FOLDER",
-        help="One subfolder a class; or train/, val/ and test/ with these; or a .csv of paths, labels and splits.",
+        help="A folder with one subfolder a class, or with train/, val/ and test/ that have such subfolders; or a .csv "
+        "of paths, labels and splits.",
     ),
 ]
 
@@ -47,38 +48,38 @@ def _asked(metavar: str, text: str, default: Any = None) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What was asked for on the command line; None where it was not, and the network's own value is taken."""
+    """The options given on the command line; None means the network's own value."""
 
     size: str | None = _asked(
-        "WxH", "Bring pictures to this size, or to squares of one edge. Default: their own, up to 128 pixels."
+        "WxH", "Resize pictures to this size, or to squares of one edge. Default: their own, up to 128 pixels."
     )
     weights: str | None = _asked("FILE", "Take pretrained features from this file: .pth, .safetensors or .npz.")
     backbone: str = _asked("NAME", "The network of the weights: squeezenet1_1 or vgg16.", "squeezenet1_1")
     option: list[str] | None = _asked("NAME=VALUE", "Set an option of the network; may be given several times.")
     standardize: bool | None = _asked(
-        "", "Subtract each channel's mean and divide by its spread, or do not. Default: do."
+        "", "Subtract each channel's mean and divide by its standard deviation, or do not. Default: do."
     )
     scale: float | None = _asked("X", "Without standardising, multiply by this; 255 gives 0 to 255. Default: 1.")
     lr: float | None = _asked("RATE", "Set the learning rate. Default: by network.")
-    optimizer: str | None = _asked("NAME", "Train by adamw, adam or sgd. Default: adamw.")
+    optimizer: str | None = _asked("NAME", "Train with adamw, adam or sgd. Default: adamw.")
     schedule: str | None = _asked(
         "NAME", "Let the rate rise and fall (cosine), or keep it (constant). Default: cosine."
     )
-    batch_size: int | None = _asked("N", "Number of pictures a step. Default: 32.")
+    batch_size: int | None = _asked("N", "Take this many pictures a step. Default: 32.")
     as_first_written: bool = _asked(
         "",
-        "Train networks as one would write it first: Adam at a constant rate of 0.01 on numbers of 0 to 255, and "
+        "Train networks like a typical first attempt: with Adam at a constant rate of 0.01 on values of 0 to 255, and "
         "nothing else.",
         False,
     )
     augment: list[str] | None = _asked(
         "NAME=VALUE",
-        "Change training pictures: flip, shift, brightness and mixup leave colours; hue, saturation, grey and "
-        "per_image do not, and destroy the label where colour separates the classes. 0 turns one off.",
+        "Augment training pictures: flip, shift, brightness and mixup keep colours; hue, saturation, grey and "
+        "per_image change them, and so destroy the label if colour separates the classes. 0 turns one off.",
     )
 
     def fitting(self, **more: Any) -> dict[str, Any]:
-        """Return how networks are fitted, with more values of `Fitting`, as `pick.fitting_of` takes it."""
+        """Return how networks are fitted, with more values of `Fitting`, as keywords of `fitting_of`."""
         values = {name: getattr(self, name) for name in ("standardize", "scale", "optimizer", "schedule", "batch_size")}
         return {
             "values": values | {"learning_rate": self.lr} | more,
@@ -87,10 +88,10 @@ class Asked:
         }
 
     def network(self) -> dict[str, Any]:
-        """Return which size, pretrained weights and options the network has.
+        """Return the network's size, pretrained weights and options.
 
         Raises:
-            SettingError: the size or an option has another form.
+            SettingError: the size or an option has the wrong form.
         """
         options = named_values(self.option)
         return {"size": size_of(self.size), "weights": self.weights, "backbone": self.backbone, "options": options}
@@ -100,7 +101,7 @@ def size_of(text: str | None, *, least: int = 16, most: int = 512) -> tuple[int,
     """Read --size, one edge or WxH, as height and width.
 
     Raises:
-        SettingError: it is something else, or an edge is below `least` or above `most`.
+        SettingError: it has another form, or an edge is below `least` or above `most`.
     """
     if text is None:
         return None
@@ -120,16 +121,16 @@ def train(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Try only this: color_statistics, color_first, small_cnn, long_kernels, two_branch or pretrained; "
-            "may be given several times.",
+            help="Try only this network: color_statistics, color_first, small_cnn, long_kernels, two_branch or "
+            "pretrained; may be given several times.",
         ),
     ] = None,
     color_space: Annotated[
         list[str] | None,
         typer.Option(
             metavar="SPACE",
-            help="Try only this: rgb, hsv, hsl, lab, yuv, xyz, several joined by + (lab+hsv), or all for each of the "
-            "six; may be given several times.",
+            help="Try only this colour space: rgb, hsv, hsl, lab, yuv, xyz, several joined by + (lab+hsv), or all for "
+            "each of the six; may be given several times.",
         ),
     ] = None,
     minutes: Annotated[
@@ -137,8 +138,8 @@ def train(
         typer.Option(
             "--time",
             metavar="MINUTES",
-            help="Time for everything; the plainest statistics are always tried. Default: 0.4 up to 800 pictures, in "
-            "proportion for more, at most 30.",
+            help="Set the time for everything; the simplest statistics are always tried. Default: 0.4 for up to 800 "
+            "pictures, proportionally longer for more, at most 30.",
         ),
     ] = None,
     folds: Annotated[
@@ -146,22 +147,25 @@ def train(
         typer.Option(
             metavar="K",
             help="Number of folds of the cross-validation; 1 measures on a fifth. Default: 5 below 600 pictures, 3 "
-            "below 2000, else 1; or the validation split, where there is one.",
+            "below 2000, else 1; or the validation split, if there is one.",
         ),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(metavar="N", help="Number of passes over the pictures. Default: by network.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Warn of changes that destroy the label, and go on.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Only warn of augmentation that destroys the label, and go on.")
+    ] = False,
     seed: Seed = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
     **given: Any,
 ) -> None:
-    """Learn to tell classes of pictures apart, by whatever does it best; write a model file that needs no PyTorch.
+    """Train a classifier of pictures with whatever method works best; the model file needs no PyTorch.
 
-    Colour statistics and networks are tried, the best is picked by cross-validation or by the validation split, and
-    how much of its decision is colour is measured on grey and hue-turned pictures. Stopped and run again, it goes on.
+    Colour statistics and networks are tried, and the best is chosen by cross-validation or on the validation split. How
+    much of its decision is colour is measured on the pictures in grey and with rotated hue. Stopped and run again, it
+    continues.
     """
     require_learn("learning to recognise")
     from tinct.learn.recognize.candidates import Choices, fitting_of
@@ -194,8 +198,7 @@ def _train(folder: Path, output: Path, choices: Choices, *, overwrite: bool, as_
             progress=advance,
             report=None if as_json else lambda judged: say(_judged_line(judged)),
         )
-    for path, reason in done.left_out:
-        say(f"left out: {reason if path in reason else f'{path}: {reason}'}", on_stderr=True)
+    print_left_out(done.left_out)
     for warning in done.warnings:
         say(f"note: {warning}", on_stderr=True)
     if as_json:
@@ -232,10 +235,10 @@ def _print_training(done: TrainedClassifier) -> None:
     if shares:
         turned = ", ".join(f"{value} % with {name} degrees" for name, value in shares.items() if name.startswith("hue"))
         known = f"{shares['plain']} % as they are, {shares['grey']} % in grey, {turned}"
-        say(f"colour tests, classes counting alike: right in {known}")
+        say(f"colour tests, balanced accuracy: {known}")
         for line in _meaning(done.card.color_tests, len(done.card.classes), metrics.get("learned_grey")):
             say(f"  {line}")
-    say(f"calibrated at a temperature of {done.card.temperature:.2f}, on these same pictures; sure by, and right in:")
+    say(f"calibrated at a temperature of {done.card.temperature:.2f}, on these same pictures; confidence and accuracy:")
     for part in metrics["reliability"]:
         say(f"  {100 * part['confidence']:5.1f} %  {100 * part['accuracy']:5.1f} %  of {part['count']}")
     if done.test is not None:
@@ -245,7 +248,7 @@ def _print_training(done: TrainedClassifier) -> None:
 
 
 def _meaning(tests: dict[str, float], classes: int, learned_grey: float | None) -> list[str]:
-    """Format in words what colour is good for: what the model loses in grey, and what can be learned without colour."""
+    """Say in words what colour contributes: what the model loses in grey, and what can be learned without colour."""
     plain, grey, chance = tests["plain"], tests["grey"], 1 / classes
     if plain <= chance:
         return ["as good as chance with colour and without"]
@@ -253,16 +256,16 @@ def _meaning(tests: dict[str, float], classes: int, learned_grey: float | None) 
     def lost(accuracy: float) -> float:
         return min(1.0, max(0.0, (plain - accuracy) / (plain - chance)))
 
-    shown = f"shown grey, it loses {100 * lost(grey):.0f} % of what it knows beyond chance"
+    shown = f"on grey pictures, it loses {100 * lost(grey):.0f} % of its accuracy beyond chance"
     if learned_grey is None:
         return [f"{shown}; what can be learned in grey was not tried"]
     needed = lost(learned_grey)
-    anew = f"learned anew in grey, statistics are right in {100 * learned_grey:.1f} %"
+    anew = f"trained on grey pictures, statistics are right in {100 * learned_grey:.1f} %"
     if needed <= LITTLE:
-        meaning = "colour is not needed: grey tells the classes apart as well"
+        meaning = "colour is not needed: the classes can be told apart in grey as well"
         meaning += ", though this model looks at colour" if lost(grey) > 0.5 else ""
     elif needed >= 1 - LITTLE:
         meaning = "colour is what tells the classes apart"
     else:
-        meaning = f"{100 * needed:.0f} % of what it knows beyond chance needs colour"
+        meaning = f"{100 * needed:.0f} % of its accuracy beyond chance needs colour"
     return [f"{shown}; {anew}", meaning]

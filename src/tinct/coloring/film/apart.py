@@ -1,4 +1,4 @@
-"""A film's segments coloured in several processes, of this machine or of Ray, each with the network loaded once."""
+"""Colour a film's segments in several processes, on this machine or with Ray, each with the network loaded once."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Facts = dict[str, Any]
 def _lost(task: Task) -> Facts:
     raise TinctError(
         f"{task.source}: every worker that took its segment {task.segment.number + 1} died; give them more memory, and "
-        "run again: what is finished stays"
+        "run again; finished parts stay"
     )
 
 
 def segment_processes(settings: VideoSettings, workers: int | None, engine: Engine | None) -> Processes | None:
-    """Return what processes are to colour a film's segments; None where this one colours it in one pass."""
+    """Return the processes that colour a film's segments; None if this process colours it in one pass."""
     processes = chosen_processes(workers, engine)
     if processes is not None and settings.hints:
         raise SettingError("hints are carried along the whole film by one process; leave --workers and --engine out")
@@ -42,16 +42,16 @@ def segment_processes(settings: VideoSettings, workers: int | None, engine: Engi
 def paint_apart(
     work: Work, source: Path, place: Path, folder: WorkFolder, processes: Processes, on_frame: OnFrame | None
 ) -> tuple[Progress, Progress, list[Path]]:
-    """Colour a film's segments in several processes; return what was known before, what is known now, and all parts."""
+    """Colour a film's segments in several processes; return the state before, the state now, and all parts."""
     tasks = segment_tasks(work, source, place, folder, processes)
     before = known_before(tasks)
     facts: list[Facts] = []
     done = 0
     with closing(processes.map(segment_painter, tasks, lost=_lost)) as painted:
-        for one in painted:
-            first, after = one["own"]
+        for segment_facts in painted:
+            first, after = segment_facts["own"]
             done += 0 if first is None else after - first
-            facts.append(one)
+            facts.append(segment_facts)
             if on_frame is not None:
                 on_frame(done, work.total())
     return before, *put_together(work, tasks, folder, facts)
@@ -78,13 +78,13 @@ def segment_tasks(work: Work, source: Path, place: Path, folder: WorkFolder, pro
 
 
 def known_before(tasks: list[Task]) -> Progress:
-    """Return what an earlier run finished of some segments."""
+    """Return the state that an earlier run left in the segments' folders."""
     before = [progress.facts for task in tasks if (progress := WorkFolder(task.folder).progress()) is not None]
     return Progress(joined(before), {})
 
 
 def put_together(work: Work, tasks: list[Task], folder: WorkFolder, facts: list[Facts]) -> tuple[Progress, list[Path]]:
-    """Return what is known of a film, and its parts, from what is known after each of its segments.
+    """Return the state after a whole film, and its parts, from the facts after each of its segments.
 
     Raises:
         InputError: it has no frame that can be decoded.
@@ -92,7 +92,7 @@ def put_together(work: Work, tasks: list[Task], folder: WorkFolder, facts: list[
     paint = segment_painter()
     for index in range(1, len(facts)):
         colored = disagree(facts[index - 1], facts[index])
-        if colored is not None:  # of a shot that both are in; the earlier one has seen more of it
+        if colored is not None:  # about a shot that both are in; the earlier one has seen more of it
             shutil.rmtree(tasks[index].folder)
             folder.segment(index)
             facts[index] = paint(replace(tasks[index], colored=colored))
@@ -103,9 +103,9 @@ def put_together(work: Work, tasks: list[Task], folder: WorkFolder, facts: list[
 
 
 def segment_painter(colorizer: Colorizer | None = None) -> Callable[[Task], Facts]:
-    """Return what colours segments in this process; the network and each film are opened once."""
+    """Return a function that colours segments in this process; it opens the network and each film once."""
     colorizers: list[Colorizer] = [] if colorizer is None else [colorizer]
-    films: dict[Path, Film] = {}  # the last one: its times are known only after the whole file was read
+    films: dict[Path, Film] = {}  # only the last one; opening it again would read the whole file for its times
 
     def paint(task: Task) -> Facts:
         settings = task.settings

@@ -1,8 +1,8 @@
-"""Colour for a film: its Y planes untouched, U and V made; sound, subtitles and times kept.
+"""Colorize a film: make U and V, leave its Y planes untouched, and keep sound, subtitles and times.
 
     film -> frames -> network -> smoothing over time -> U and V -> parts, encoded -> one film with the sound
 
-A killed run goes on after the last finished part when it is called again with the same settings.
+A killed run continues after the last finished part when it is called again with the same settings.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tinct.media.video.probe import open_film
 from tinct.media.video.read import Frame, read_frames
 from tinct.media.video.recipe import default_target
 
-# Root of height x width at which cuts are found where no network runs.
+# sqrt(height x width) at which cuts are found if no network runs.
 _SHOT_SIZE = 128
 
 
@@ -46,10 +46,11 @@ class VideoResult:
     Attributes:
         source, target: the input and the file written.
         width, height: of the result, in pixels.
-        frames, resumed: of the result, and those of them that an earlier run had finished.
+        frames: number of frames of the result.
+        resumed: how many of them an earlier run had finished.
         seconds: the time this run took.
         model, codec: their names.
-        shots: what lies between cuts.
+        shots: the shots between cuts.
         notices: what was done that one might not expect, such as deinterlacing.
         problems: what went wrong with some frames.
     """
@@ -68,7 +69,7 @@ class VideoResult:
     problems: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
+        """Return the result as plain JSON values."""
         values = asdict(self)
         return values | {"source": str(self.source), "target": str(self.target), "seconds": round(self.seconds, 3)}
 
@@ -88,18 +89,19 @@ def colorize_video(
 
     Args:
         source: a film of any kind that FFmpeg reads, a folder of pictures, or a pattern of their names (`f_%04d.png`).
-        target: the film to write, or a pattern of pictures (`f_%04d.dpx`); NAME_color.EXT beside the source without it.
-        settings: how; the defaults without it.
-        colorizer: a network that is loaded already, with its own settings; the model of `settings` without it.
-        workers: divide the film into segments, which this many processes colour; see `segments`. One process without.
-        engine: what the processes are: of this machine, or Ray's, as many as there are cores without `workers`.
+        target: the film to write, or a pattern of pictures (`f_%04d.dpx`); by default NAME_color.EXT beside the source.
+        settings: how to colorize; by default as `VideoSettings()`.
+        colorizer: a network that is already loaded, with its own settings; by default the model of `settings`.
+        workers: divide the film into segments, which this many processes colour; see `segments`. By default one process
+            colours it in one pass.
+        engine: runs the processes, on this machine or with Ray; without `workers`, as many as there are cores.
         on_frame: called after each frame, or segment, with how many are done and about how many there are.
-        on_picture: called with each frame before it is encoded, where one process colours all: a function that draws it
-            at a height and width, as (h, w, 3) sRGB uint8, with the film's own pixels and not turned.
+        on_picture: called for each frame before it is encoded, if one process colours all, with a function that draws
+            it at a height and width, as (h, w, 3) sRGB uint8, in the film's own pixels and not rotated.
 
     Raises:
-        InputError: the source is no film, or cannot be decoded.
-        OutputError: the target cannot be written, is there already, or is the source itself.
+        InputError: the source is not a film, or cannot be decoded.
+        OutputError: the target cannot be written, already exists, or is the source itself.
         SettingError: an option is out of range, or the container cannot hold what was asked for.
         ModelError: the model cannot be used.
     """
@@ -116,7 +118,7 @@ def colorize_video(
 
 @dataclass(frozen=True, eq=False)
 class Begun:
-    """A film that is about to be made: it and its place are checked, and nothing is written yet."""
+    """A film about to be made: it and the path of its result have been checked, and nothing is written yet."""
 
     work: Work
     source: Path
@@ -134,7 +136,7 @@ def begin(
 ) -> Begun:
     """Open a film, and settle how and where its result is written; errors are those of `colorize_video`.
 
-    `film` is the same one where it is opened already, with these settings: a long file is read to its end for it.
+    `film` is the film if it is already open with these settings, since opening a long file may read it to its end.
     """
     started = time.perf_counter()
     smoothing = Smoothing.parse(settings.smoothing)
@@ -145,7 +147,7 @@ def begin(
     if not settings.overwrite and place.is_file():
         clear_finished(place)
     check_target(film, place, recipe, sound=settings.sound, overwrite=settings.overwrite)
-    # With one thread, since several frames are in work at once.
+    # The network gets one thread, since several frames are processed at once.
     work = Work(film, written, recipe, settings, colorizer or Colorizer(settings, threads=1), smoothing, span)
     return Begun(work, source, place, started)
 
@@ -153,7 +155,7 @@ def begin(
 def finish(
     begun: Begun, folder: WorkFolder, *, since: Progress | None, done: Progress, parts: Sequence[Path]
 ) -> VideoResult:
-    """Join a film's finished parts with its sound, and write it in its place."""
+    """Join a film's finished parts with its sound, and write the result."""
     work = begun.work
     lost: Sequence[str] = assemble(
         work.written,
@@ -171,10 +173,10 @@ def finish(
 
 
 def list_shots(source: str | Path, *, rate: float | None = None, deinterlace: str = "auto") -> list[Shot]:
-    """Find a film's shots, without colouring it; `colored` is None in each, since that is not looked at.
+    """Find a film's shots, without colouring it; `colored` is None in each, since colours are not examined.
 
     Raises:
-        InputError: the source is no film, or cannot be decoded.
+        InputError: the source is not a film, or cannot be decoded.
     """
     film = open_film(Path(source), rate=rate, deinterlace=deinterlace)
     top, bottom, left, right = picture_area(film)

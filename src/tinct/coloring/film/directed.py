@@ -1,4 +1,4 @@
-"""Where in a film the settings of single shots hold, by the times of their frames."""
+"""Apply settings of single shots to a film's frames, by the times of the frames."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ class PlacedShot:
 
 @dataclass(frozen=True, eq=False)
 class Directed:
-    """A film's shots with settings of their own, in their order, and what paints each."""
+    """A film's shots that have settings of their own, in order, and the colorizer for each."""
 
     shots: tuple[PlacedShot, ...]
     colorizers: tuple[FrameColorizer, ...]
 
     @classmethod
     def of(cls, shots: Sequence[PlacedShot], colorizer: FrameColorizer) -> Directed:
-        """Make what paints each shot.
+        """Make the colorizer for each shot.
 
         Raises:
-            SettingError: the model has no such setting.
+            SettingError: the model does not have a setting.
         """
         return cls(tuple(shots), tuple(colorizer.changed(**shot.settings.options) for shot in shots))
 
     def keeps(self, pts: int) -> bool | None:
-        """Return whether a frame is left as it is, or coloured in any case; None where nothing says."""
+        """Return True if a frame is left as it is, False if it is coloured in any case; None if no setting says."""
         index = self._index(pts)
         return None if index is None else self.shots[index].settings.keep
 
     def colorizer(self, pts: int) -> FrameColorizer | None:
-        """Return what paints a frame; None where that is what paints the others."""
+        """Return the colorizer for a frame; None if it is the film's own."""
         index = self._index(pts)
         return None if index is None else self.colorizers[index]
 
@@ -61,7 +61,7 @@ def place_shots(film: Film, shots: Sequence[ShotSettings]) -> list[PlacedShot]:
     """Find the times of shots' frames, by going through the film as far as the last of them.
 
     Raises:
-        InputError: the film ends before a shot begins; it is named.
+        InputError: the film ends before a shot begins; the message names its frame.
     """
     wanted = {shot.frame for shot in shots} | {shot.end for shot in shots if shot.end is not None}
     times: dict[int, int] = {}
@@ -75,7 +75,7 @@ def place_shots(film: Film, shots: Sequence[ShotSettings]) -> list[PlacedShot]:
                     break
     late = [shot.frame for shot in shots if shot.frame not in times]
     if late:
-        raise InputError(f"{film.path}: there is no frame {late[0]} for a shot to begin at; it has {count}")
+        raise InputError(f"{film.path}: no shot can begin at frame {late[0]}, since it has only {count} frames")
     starts = [times[shot.frame] for shot in shots]
     return [
         PlacedShot(start, times.get(shot.end) if shot.end is not None else after, shot)

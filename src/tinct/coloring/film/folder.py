@@ -20,16 +20,16 @@ from tinct.media.video.sequence import FRAME_SUFFIXES
 
 @dataclass(frozen=True)
 class FilmJob(Job):
-    """A film to colorize, and what is known of it where it had to be opened for the place of its result."""
+    """A film to colorize; `film` is set if it had to be opened to find the path of its result."""
 
     film: Film | None = None
 
 
 def is_folder_of_films(source: str | Path, output: str | Path | None, *, recursive: bool = False) -> bool:
-    """Check whether a folder is one of films, and not of pictures that are a film's frames.
+    """Check whether a folder is one of films, rather than of pictures that are a film's frames.
 
-    It is where it holds films and no such pictures, and where subfolders are asked for; of one that holds both, where
-    the output is a folder.
+    It is one of films if it holds films and no such pictures, or if subfolders are asked for. If it holds both, it is
+    one of films if the output is a folder.
     """
     folder = Path(source)
     if not folder.is_dir():
@@ -43,9 +43,9 @@ def is_folder_of_films(source: str | Path, output: str | Path | None, *, recursi
 
 
 def find_films(source: str | Path, output: str | Path | None, *, recursive: bool) -> list[Job]:
-    """List the films of a folder, without the places of their results; of folders that cannot be read, a failed job.
+    """List the films of a folder as jobs without targets; folders that cannot be read become failed jobs.
 
-    Left out are what lies below the output folder, and tinct's own results beside their films.
+    Files below the output folder are left out, and so are tinct's own results beside their films.
 
     Raises:
         SettingError: the output is a file's name.
@@ -55,13 +55,13 @@ def find_films(source: str | Path, output: str | Path | None, *, recursive: bool
     if output is not None and _is_file_name(Path(output)):
         raise SettingError(f"{output} names one file, but several films may be colorized; name a folder")
     closed: list[OSError] = []
-    found = list(walk(folder, FILM_SUFFIXES, recursive=recursive, closed=closed.append))
+    paths = list(walk(folder, FILM_SUFFIXES, recursive=recursive, closed=closed.append))
     results = None if output is None or Path(output).resolve() == folder.resolve() else Path(output).resolve()
     inside = results is not None and folder.resolve() in results.parents
-    names = {path.with_suffix("") for path in found}
+    names = {path.with_suffix("") for path in paths}
     films = [
         path
-        for path in found
+        for path in paths
         if not (inside and results is not None and results in path.resolve().parents) and not _is_result(path, names)
     ]
     if not films and not closed:
@@ -80,7 +80,7 @@ def with_targets(
     manifest: Manifest | None,
     run: Run | None,
 ) -> Iterator[Job]:
-    """Yield jobs with the places of their results, each found out when its turn comes, since the film says its kind."""
+    """Yield jobs with the paths of their results, each when its turn comes, since the film may have to be opened."""
     taken: dict[str, Path] = {}
     for job in jobs:
         if job.status:
@@ -107,7 +107,7 @@ def _opened(path: Path, source: Path, output: Path | None, settings: VideoSettin
 
 
 def _known_target(path: Path, manifest: Manifest | None, run: Run | None) -> Path | None:
-    """Return where the result of a film lies that is as it was at the last run, so that it need not be opened."""
+    """Return the path of a film's result if film and settings are those of the last run, so that it stays closed."""
     entry = manifest.entry(path) if manifest is not None else None
     seen = look(path)
     if entry is None or run is None or seen is None or entry.target is None or entry.result is None:
@@ -120,6 +120,6 @@ def _is_file_name(output: Path) -> bool:
 
 
 def _is_result(path: Path, names: set[Path]) -> bool:
-    """Return whether a film is what tinct made of one beside it."""
+    """Check whether a film is tinct's result of another one beside it."""
     stem = path.stem.removesuffix(RESULT)
     return stem not in ("", path.stem) and path.with_name(stem) in names

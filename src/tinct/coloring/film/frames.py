@@ -26,16 +26,18 @@ from tinct.media.video.film import Film
 from tinct.media.video.form import LUMA_WEIGHTS, FrameForm
 from tinct.media.video.read import Frame
 
-# Root of height x width at which a film's chroma is fitted to luma, and never more than its chroma has: less than a
-# photograph's, since a film's chroma is stored at half size and each frame is seen for a moment.
+# sqrt(height x width) at which a film's chroma is fitted to luma, at most that of its chroma planes: less than for a
+# photograph, since a film's chroma is stored at half size and each frame is seen only for a moment.
 GUIDE_SIZE = 400
 # Root of height x width at which hints spread over a frame: every frame needs a factorisation of its own, whose
 # time grows with the fourth power.
 SPREAD_SIZE = 64
-# Colours by which hints in a film tell things apart: the frame's likeliest, the others together as one more.
+# Hints in a film tell things apart by this many of the frame's likeliest colours, and all others as one more.
 _SPREAD_COLORS = 31
-# Root of height x width at which a frame's own colours are looked at, and the share of spots that are its colours.
-_COLOR_SIZE, _MOSTLY = 96, 0.4
+# sqrt(height x width) at which a frame's own colours are examined.
+_COLOR_SIZE = 96
+# Spots that cover more than this share of a frame count as its own colours.
+_MOSTLY = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,7 @@ class Look:
     Attributes:
         codes: (h, w) uint8 or uint16 codes of Y at the size of chroma.
         seen: (k, l) float32 in 0..1 as the network sees it, before `GrainCleaner`.
-        levels: (k, l) uint8, the same picture as it is: what motion and cuts are found in.
+        levels: (k, l) uint8, the same picture as plain luma, in which motion and cuts are found.
     """
 
     codes: NDArray[Any]
@@ -57,7 +59,7 @@ class FrameColorizer:
     """A model, settings and a film's form. Several threads may use one at once."""
 
     def __init__(self, colorizer: Colorizer, form: FrameForm, kept: FloatArray | None = None) -> None:
-        """Take a model with settings, a film's form, and (h, w) of chroma's size in 0..1 where its colours stay."""
+        """Take a model with settings, a film's form, and a mask (h, w), of chroma's size in 0..1, of what stays."""
         self.form = form
         self.kept = kept
         self.keeps_spots = colorizer.decoding.keep == KEEP_AUTO
@@ -78,23 +80,23 @@ class FrameColorizer:
         half = resized(inside, (rows.stop - rows.start, columns.stop - columns.start))
         guide = self._guide(self.form.unit(half))
         size = small_size(*inside.shape, size=self._colorizer.size)
-        # Large films are shrunk in steps; what is as small as the network's picture has to be looked at as it is.
+        # Large frames are shrunk in two steps; if the guide is smaller than the network's picture, in one.
         enough = size[0] <= guide.shape[0] and size[1] <= guide.shape[1]
         small = resized(guide, size) if enough else self.form.unit(resized(inside, size))
         return Look(half, native_luma(small, space=self._space), np.rint(small * 255).astype(np.uint8))
 
     def cleaner(self) -> GrainCleaner:
-        """Begin to clean a film's frames, as the settings say."""
+        """Return a new grain cleaner for the film, as the settings ask for."""
         return GrainCleaner(denoise=self._colorizer.decoding.denoise)
 
     def answer(self, seen: FloatArray, references: tuple[int, ...] | None = None) -> FloatArray:
         """Run the network on luma (k, l) in 0..1, from a `Look`, cleaned of grain or not.
 
-        `references` are the numbers of those that are asked as well; without it, all of the colorizer's are.
+        `references` are the numbers of the references to consult; by default all of the colorizer's.
 
         Returns:
             What may be averaged over time: (k, l, n) shares of the bins, or (k, l, 2) chroma from a model without bins
-            (U and V from one that gives the whole picture).
+            (U and V from one that predicts the whole picture).
         """
         output = self._colorizer.asking(references)(seen)
         if self._bins is not None:
@@ -102,7 +104,7 @@ class FrameColorizer:
         return picture_chroma(output) if self._whole else output
 
     def stills(self, film: Film) -> list[Still]:
-        """Return the colorizer's references as this film's frames are seen."""
+        """Return the colorizer's references in the form of this film's frames."""
         top, bottom, left, right = self.form.area
         shape = small_size(bottom - top, right - left, size=self._colorizer.size)
         return [
@@ -111,7 +113,7 @@ class FrameColorizer:
         ]
 
     def answer_to(self, levels: NDArray[np.uint8], references: tuple[int, ...] | None = None) -> FloatArray | None:
-        """Run the network on a frame's luma (k, l) uint8, cleaned of grain as a picture alone; None where it fails."""
+        """Run the network on a frame's luma (k, l) uint8, denoised as a single picture; None if it fails."""
         luma: FloatArray = np.divide(levels, np.float32(255), dtype=np.float32)
         seen = denoised(native_luma(luma, space=self._space), denoise=self._colorizer.decoding.denoise)[0]
         try:
@@ -126,10 +128,10 @@ class FrameColorizer:
 
         Args:
             look: of this frame.
-            answer: of the network for it, averaged over time or not; behind it what comes from references, if anything
-                does, as `SceneMemory.recall` returns it.
+            answer: of the network for it, averaged over time or not, perhaps followed by what comes from references, as
+                `SceneMemory.recall` returns it.
             hints: what is known of the frame's colours, placed in the picture's area.
-            strength: what the chroma is multiplied with, as in a fade.
+            strength: factor of the chroma, as in a fade.
         """
         chroma, carried = self._parted(answer)
         answer = chroma
@@ -157,16 +159,16 @@ class FrameColorizer:
         return result[0], result[1]
 
     def is_colored(self, frame: Frame) -> bool:
-        """Check whether a frame has colours of its own, beyond a tone, beside those that are kept."""
+        """Check whether a frame has colours of its own, apart from a tone and from colours that are kept."""
         return self.colors(frame, beside_spots=self.keeps_spots).are_some
 
     @property
     def keeps_some(self) -> bool:
-        """Whether some of a grey frame's own chroma stays."""
+        """Whether some of a grey frame's own chroma is kept."""
         return self.keeps_spots or self.kept is not None
 
     def with_kept(self, planes: tuple[NDArray[Any], NDArray[Any]], frame: Frame) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return a frame's planes of U and V with its own chroma where that stays."""
+        """Return a frame's planes of U and V with its own chroma where that is kept."""
         kept = self._spots(frame) if self.keeps_spots else self.kept
         if kept is None:
             return planes
@@ -186,9 +188,9 @@ class FrameColorizer:
         return None if share is None else resized(share, self.form.chroma_shape)
 
     def colors(self, frame: Frame, *, beside_spots: bool = False) -> OwnColors:
-        """Return what colours a frame has of its own, beside those that are kept, by a small copy of it.
+        """Return a frame's own colours, apart from those that are kept, measured on a small copy.
 
-        With `beside_spots` those of spots do not count, unless they are most of the frame.
+        With `beside_spots`, spots of colour do not count either, unless they cover much of the frame.
         """
         if frame.chroma is None:
             return OwnColors(None)
@@ -221,7 +223,7 @@ class FrameColorizer:
         return blue, red
 
     def _parted(self, answer: FloatArray) -> tuple[FloatArray, FloatArray | None]:
-        """Return the network's answer, and what comes from references behind it, if anything does."""
+        """Return the network's answer, and what comes from references, if anything does."""
         if self._bins is None or answer.shape[-1] == self._bins.count:
             return answer, None
         return answer[..., : self._bins.count], answer[..., self._bins.count :]
@@ -249,7 +251,7 @@ class FrameColorizer:
 
 
 def _fewer(shares: FloatArray, most: int) -> FloatArray:
-    """Return the shares (h, w, most) of a frame's likeliest bins, and behind them what is left, as one more."""
+    """Return the shares (h, w, most + 1) of a frame's likeliest bins, followed by the sum of the others."""
     if shares.shape[-1] <= most + 1:
         return shares
     chosen = shares[..., np.argsort(-shares.mean(axis=(0, 1)), kind="stable")[:most]]

@@ -1,8 +1,9 @@
 """Carry hints through a film: each is given in one frame and follows the motion, both ways, up to the next cuts.
 
 Before the film is coloured, it is gone through once as far as the hints need it. Every point of a hint follows the flow
-from frame to frame, until the shot ends, the thing is lost (hidden, out of the picture, or not found again on the way
-back), or the hint has gone `REACH` frames. In each frame the points then spread as in a photograph.
+from frame to frame, until the shot ends, the thing is lost (hidden, out of the picture, or not found again when the
+flow is followed back), or the hint has been carried `REACH` frames. In each frame the points then spread as in a
+photograph.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from tinct.errors import InputError
 from tinct.media.video.film import Film
 from tinct.media.video.read import Frame, read_frames
 
-# Frames that a hint goes to either side, at most: half a minute at 25 a second.
+# A hint is carried to at most this many frames on either side: half a minute at 25 a second.
 REACH = 750
-# Half the side of the window, in pixels of the small frame, whose flow moves a point.
+# A point is moved by the flow in a window of this half side, in pixels of the small frame.
 _WINDOW = 3
 
 Levels = NDArray[np.uint8]
@@ -40,7 +41,7 @@ class HintTracks:
     Attributes:
         places: pts of a frame -> the number of each hint there, and its points (k, 2) in 0..1 of the picture's area.
         hints: all of them, placed where they were given; colours and widths are taken from here.
-        begins: for each hint, when the frame is shown in which it was given, in seconds.
+        begins: for each hint, the time in seconds of the frame in which it was given.
     """
 
     places: dict[int, list[tuple[int, Points]]]
@@ -48,7 +49,7 @@ class HintTracks:
     begins: tuple[float, ...]
 
     def at(self, pts: int) -> PlacedHints | None:
-        """Return the hints as they lie in a frame; None where there are none."""
+        """Return the hints as they lie in a frame; None if there are none."""
         if not self.places.get(pts):
             return None
         numbers, lines = zip(*self.places[pts], strict=True)
@@ -65,11 +66,11 @@ def follow_hints(film: Film, hints: Sequence[FilmHint], colorizer: FrameColorize
 
     Args:
         film: the film; it is decoded from its beginning to the end of the last hint's shot.
-        hints: at least one; their places are those of the picture as players show it, turned.
-        colorizer: of this film; cuts and motion are found in the frames as it looks at them.
+        hints: at least one; their positions are those in the upright picture, as players show it.
+        colorizer: of this film; cuts and motion are found in the levels of its `look`.
 
     Raises:
-        InputError: a hint lies outside the picture, or its frame after the film's end; it is named.
+        InputError: a hint lies outside the picture, or its frame comes after the film's end; the message names it.
     """
     placed = _within(_as_stored(film, [item.hint for item in hints]), colorizer)
     walk = _Walk(hints, placed)
@@ -83,12 +84,12 @@ def follow_hints(film: Film, hints: Sequence[FilmHint], colorizer: FrameColorize
     if missing:
         item = hints[missing[0]]
         when = f"frame {item.frame}" if item.frame is not None else f"{item.seconds:g} seconds"
-        raise InputError(f"{film.path}: hint {item.hint}: there is no {when}; the film ends before")
+        raise InputError(f"{film.path}: hint {item.hint}: the film ends before {when}; name an earlier one")
     return HintTracks(walk.places, placed, tuple(float(begin or 0) for begin in walk.begins))
 
 
 class _Walk:
-    """One way through the film with all hints."""
+    """One pass through the film with all hints."""
 
     def __init__(self, hints: Sequence[FilmHint], placed: PlacedHints) -> None:
         self._hints = hints
@@ -96,7 +97,7 @@ class _Walk:
         self.places: dict[int, list[tuple[int, Points]]] = {}
         self.begins: list[float | None] = [None] * len(hints)
         self._shot: deque[tuple[int, Levels]] = deque(maxlen=REACH + 1)
-        # Number of the hint -> its points in the last frame, and how far it has gone.
+        # Number of the hint -> its points in the last frame, and how many frames it has been carried.
         self._under_way: dict[int, tuple[Points, int]] = {}
 
     def take(self, frame: Frame, levels: Levels, *, cut: bool, seconds: float) -> None:
@@ -122,14 +123,14 @@ class _Walk:
         return not self._under_way and all(begin is not None for begin in self.begins)
 
     def _beginning(self, frame: Frame, seconds: float) -> Iterator[int]:
-        """Yield the hints that are given in this frame, or were to be in the time up to it."""
+        """Yield the hints that are given in this frame, or for a time or number since the one before."""
         for number, item in enumerate(self._hints):
             due = frame.number >= item.frame if item.frame is not None else seconds >= (item.seconds or 0) - 1e-3
             if self.begins[number] is None and due:
                 yield number
 
     def _go_back(self, points: dict[int, Points]) -> None:
-        """Carry hints to the frames of the shot before the last one."""
+        """Carry hints back to the frames of the shot before the last one."""
         here = self._shot[-1][1]
         for pts, levels in list(self._shot)[-2::-1]:
             if not points:
@@ -141,13 +142,13 @@ class _Walk:
 
 
 def _step(here: Levels, there: Levels, points: dict[int, Points]) -> dict[int, Points]:
-    """Move each hint's points from one frame to another; hints of which more than half is lost are left out."""
+    """Move each hint's points from one frame to another; hints that lose more than half of them are left out."""
     motion = flow(here, there)
     sure = consistent(flow(there, here), motion)
     height, width = here.shape
     moved = {}
     for number, places in points.items():
-        kept = []
+        carried = []
         for x, y in places:
             column, row = min(int(x * width), width - 1), min(int(y * height), height - 1)
             window = np.s_[max(0, row - _WINDOW) : row + _WINDOW + 1, max(0, column - _WINDOW) : column + _WINDOW + 1]
@@ -157,14 +158,14 @@ def _step(here: Levels, there: Levels, points: dict[int, Points]) -> dict[int, P
             across, down = np.median(known, axis=0)
             place = (x + float(across) / width, y + float(down) / height)
             if 0 <= place[0] < 1 and 0 <= place[1] < 1:
-                kept.append(place)
-        if kept and 2 * len(kept) >= len(places):
-            moved[number] = np.array(kept, dtype=np.float64)
+                carried.append(place)
+        if carried and 2 * len(carried) >= len(places):
+            moved[number] = np.array(carried, dtype=np.float64)
     return moved
 
 
 def _as_stored(film: Film, hints: Sequence[Hint]) -> PlacedHints:
-    """Place hints on the upright picture, and return them as they lie in frames, which are stored unturned."""
+    """Place hints on the upright picture, and return them as they lie in frames, which are stored without rotation."""
     width, height = film.upright_size
     placed = place_hints(hints, width=width, height=height)
     lines = placed.lines
@@ -175,7 +176,7 @@ def _as_stored(film: Film, hints: Sequence[Hint]) -> PlacedHints:
 
 
 def _within(placed: PlacedHints, colorizer: FrameColorizer) -> PlacedHints:
-    """Move hints to the picture inside a film's black borders; InputError where one lies in the borders."""
+    """Move hints to the picture inside a film's black borders; InputError if one lies in the borders."""
     height, width = colorizer.form.luma_shape
     top, bottom, left, right = colorizer.form.area
     lines = []

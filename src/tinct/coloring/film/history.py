@@ -1,9 +1,9 @@
-"""A history carried along the motion: what is known about a thing stays with it where it moves, and nowhere else.
+"""Carry a history along the motion, so that what is known about a thing moves with it and stays nowhere else.
 
-A history is weighted sums of what was known about each place (the network's answers, or luma alone), how much weight
-there is, and the luma that belongs to it. Flow moves it to the next frame, where every place keeps as much of its
-history as the luma there agrees with the luma remembered. So things that move leave no trail, and a cut that nobody
-noticed, a dissolve or a fade sheds the old history, while a flicker of exposure or grain sheds nothing.
+A history holds, for each pixel, a weighted sum of what was known (the network's answers, or only luma), the sum of the
+weights, and the luma that belongs to it. Flow moves it to the next frame, where each pixel keeps its history as far as
+its luma agrees with the remembered luma. So things that move leave no trail; an unnoticed cut, a dissolve or a fade
+drops the old history, but flickering exposure or grain does not.
 
 `tinct.coloring.film.smoothing` carries answers this way, and the film's grain is averaged away here.
 """
@@ -23,7 +23,7 @@ from tinct.color.motion import flow, warp
 from tinct.color.spaces import FloatArray
 from tinct.coloring.settings import checked_denoise
 
-# What a history's weight is multiplied with each frame: it reaches back about 10 frames.
+# A history's weights are multiplied by this each frame, so that it reaches back about 10 frames.
 DECAY = 0.9
 # Side of the windows in which luma is compared, in pixels of the distribution.
 _WINDOW = 5
@@ -39,7 +39,7 @@ _FOREIGN, _FAMILIAR = 0.4, 0.7
 _FAINT = 6e-5
 # What is kept of a history that does not agree at all: it counts only where nothing else is known.
 _LAST_RESORT = 1e-4
-# The grain of a film changes slowly; single frames tell it badly.
+# Weight of earlier estimates of a film's grain, which changes slowly and is hard to measure in single frames.
 _REMEMBERED = 0.9
 
 
@@ -65,11 +65,11 @@ def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> FloatArray:
 
 
 def agreement(luma: FloatArray, remembered: FloatArray) -> tuple[np.float32, np.float32, FloatArray]:
-    """Compare luma (k, l) in 0..1 with a history's luma, moved to the same places.
+    """Compare luma (k, l) in 0..1 with a history's luma, moved onto the same pixels.
 
     Returns:
         Gain and offset that bring the remembered exposure to the frame's, and (k, l) in 0..1: how much of the history
-        each place may keep.
+        each pixel may keep.
     """
     gain, offset, correlation = _exposure(luma, remembered, None)
     left = np.abs(luma - gain * remembered - offset)
@@ -102,15 +102,15 @@ def _exposure(luma: FloatArray, remembered: FloatArray, weights: FloatArray | No
 
 
 class GrainCleaner:
-    """One film's small luma, frame by frame, without its grain. Only the network sees it; the film keeps its luma.
+    """Removes grain from one film's small luma, frame by frame. Only the network sees it; the film keeps its luma.
 
-    Where the film is grainy, each frame is averaged with those before along the motion, which keeps what a single
-    picture's denoising would take for grain; what is left of the grain is then smoothed in the picture. Films without
-    grain pass as they are.
+    If the film is grainy, each frame is averaged with those before along the motion, which keeps detail that denoising
+    a single picture would take for grain; the grain that is left is then smoothed within the picture. Films without
+    grain pass unchanged.
     """
 
     def __init__(self, *, denoise: str | float = "auto") -> None:
-        """Begin a film; `denoise` as in `tinct.coloring.settings.Decoding`, SettingError where it is out of range."""
+        """Begin a film; `denoise` as in `tinct.coloring.settings.Decoding`, SettingError if it is out of range."""
         self._denoise = checked_denoise(denoise)
         self._noise: float | None = None
         self._luma: FloatArray | None = None
@@ -119,7 +119,7 @@ class GrainCleaner:
     def push(self, luma: FloatArray) -> FloatArray:
         """Return the next frame (k, l) in 0..1 as the network should see it; all frames are of one size.
 
-        Cuts are not named: a history that does not agree with the frame is dropped.
+        Cuts need not be told: a history that does not agree with the frame is dropped.
         """
         noise = self._grain(luma)
         if noise <= 0:
@@ -138,7 +138,7 @@ class GrainCleaner:
         return denoised(clean, denoise=left)[0] if left > TOLERATED_NOISE else clean
 
     def _grain(self, luma: FloatArray) -> float:
-        """Return the standard deviation to clean for, in 8-bit steps; 0 for none."""
+        """Return the standard deviation of the grain to remove, in 8-bit steps; 0 for none."""
         if self._denoise == "off":
             return 0.0
         if not isinstance(self._denoise, str):
@@ -148,7 +148,7 @@ class GrainCleaner:
         return self._noise if self._noise > TOLERATED_NOISE else 0.0
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays; a cleaner that restores it goes on as this one would, to the bit."""
+        """Return the state as arrays; a cleaner that restores it continues as this one would, bit for bit."""
         state: dict[str, NDArray[Any]] = {}
         if self._noise is not None:
             state["noise"] = np.array(self._noise)
@@ -157,6 +157,6 @@ class GrainCleaner:
         return state
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on where another cleaner with the same settings was."""
+        """Continue from the state of a cleaner with the same settings."""
         self._noise = float(state["noise"]) if "noise" in state else None
         self._luma, self._sums = state.get("luma"), state.get("sums")

@@ -1,4 +1,4 @@
-"""Key frames of a film's shots: about one a second, packed."""
+"""Key frames of a film's shots: about one a second, packed as JPEG."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from tinct.coloring.film.references import Carried
 
-# Seconds between a shot's key frames; doubled where a shot would have more than so many.
-SPACING, MOST_KEYS = 1.0, 12
-# A frame is dimmed where mean and contrast fall together, to a share that differs by no more than this, and below this.
-_EVENLY, _FAINT, _DIMMED = 0.15, 0.01, 0.92
-# Of packed key frames: some 10 kB each, 30 MB for an hour of film.
+# Seconds between a shot's key frames; doubled each time that a shot has too many.
+SPACING = 1.0
+# The most key frames of a shot.
+MOST_KEYS = 12
+# A frame is dimmed if mean and contrast of its luma fall by about the same factor:
+_EVENLY = 0.15  # their factors may differ by this share of their mean
+_FAINT = 0.01  # plus this
+_DIMMED = 0.92  # and their mean must be below this
+# JPEG quality of packed key frames: about 10 kB each, 30 MB for an hour of film.
 _QUALITY = 95
 
 Levels = NDArray[np.uint8]
@@ -23,7 +27,7 @@ Levels = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Key:
-    """A key frame: when it is shown, and its luma as the network sees it, packed: there is about one a second.
+    """A key frame: its pts, and its luma as the network sees it, packed as JPEG.
 
     `carried` is what it takes from references that show its shot.
     """
@@ -53,9 +57,9 @@ class Key:
 
 @dataclass(eq=False)
 class KeyedShot:
-    """A shot: the pts of its first frame, its key frames in their order, and which shots show the same place.
+    """A shot: the pts of its first frame, its key frames in order, and which shots show the same place.
 
-    `references` are the numbers of those that its frames are compared with; None for all of them.
+    `references` are the numbers of the references that its frames are compared with; None for all of them.
     """
 
     pts: int
@@ -65,11 +69,11 @@ class KeyedShot:
     spacing: float = SPACING
 
     def is_due(self, seconds: float) -> bool:
-        """Return whether a frame shown at this time would be kept."""
+        """Check whether a frame shown at this time would be kept."""
         return not self.keys or seconds >= self._last + self.spacing - 1e-6
 
     def take(self, pts: int, seconds: float, levels: Levels, *, colored: bool = False) -> None:
-        """Keep a frame as a key frame if it is due; thin the key frames out where there are too many."""
+        """Keep a frame as a key frame if it is due; drop every other key frame if there are too many."""
         if not self.is_due(seconds):
             return
         self._last = seconds
@@ -87,7 +91,10 @@ class KeyedShot:
 
 
 def dimming(light: tuple[float, float], shot: KeyedShot) -> float:
-    """Return how dim luma of a mean and a standard deviation is beside a shot's strongest key frame, 0..1; 1 is not."""
+    """Return how dim a frame is compared with its shot's strongest key frame, 0..1, where 1 is not dimmed.
+
+    `light` is the mean and the standard deviation of its luma.
+    """
     ratios = [own / max(strongest, 1.0) for own, strongest in zip(light, shot.strongest, strict=True)]
     dim = min(1.0, sum(ratios) / 2)
     alike = abs(ratios[0] - ratios[1]) <= _EVENLY * dim + _FAINT

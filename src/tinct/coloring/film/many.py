@@ -1,4 +1,4 @@
-"""Many films, colorized: a row for each, whatever becomes of it, and a manifest beside the results."""
+"""Colorize many films; every film gets a row, even if it fails, and a manifest is kept beside the results."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tinct.coloring.film.spread import spread
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.manifest import opened
 from tinct.coloring.photo.row import Outcome, Row
-from tinct.coloring.photo.run import NO_SETTINGS, decided_steps, note_outcome, run_of
+from tinct.coloring.photo.run import NO_SETTINGS, decided_steps, kept_so_far, note_outcome, run_of
 from tinct.coloring.photo.verdict import Step
 from tinct.coloring.settings import Decoding, VideoSettings
 from tinct.errors import SettingError
 from tinct.files import make_folder
 from tinct.stopping import kept_if_stopped
 
-# Of no effect on a film's pictures, or not for several films.
+# Not recorded for films: settings without effect on their pictures, or not for several films.
 _NO_SETTINGS = (*NO_SETTINGS, "views", "hints", "shots", "update", "overwrite")
 
 
@@ -41,20 +41,20 @@ def colorize_videos(
 ) -> list[FilmRow]:
     """Colorize the films of a folder; a failure is a row, and the others go on.
 
-    Run again, it goes on where it stopped, also within a film. With an output folder, a manifest is kept there, as of
-    photographs (`tinct.coloring.photo.manifest`): settings with `update` replace results whose film, settings or model
-    changed since, and another run into that folder is kept out.
+    Run again, it continues where it stopped, also within a film. With an output folder, a manifest is kept there, as
+    for photographs (`tinct.coloring.photo.manifest`): settings with `update` then replace results whose film, settings
+    or model have changed since, and only one run at a time may use the folder.
 
     Args:
         source: the folder.
-        output: a folder for the results, made when needed, in which subfolders are kept; beside each film without it.
+        output: a folder for the results, created if needed, with the same subfolders; by default beside each film.
         recursive: look into subfolders too.
-        settings: how; the defaults without it. There can be no hints, which are of one film.
-        workers: this many processes, which take films, and segments of long ones; one without it.
-        engine: what the processes are: of this machine, or Ray's, as many as there are cores without `workers`.
+        settings: how to colorize; by default as `VideoSettings()`. Hints are refused, since they are for one film.
+        workers: use this many processes, for whole films and for segments of long ones; by default one.
+        engine: runs the processes, on this machine or with Ray; without `workers`, as many as there are cores.
         on_row: called after each film with its row, the number done, and the number of all.
-        on_frame: called after each frame, where one process does all, with the film, the frames done, and about how
-            many there are.
+        on_frame: called after each frame, if one process does all, with the film, the frames done, and about how many
+            there are.
 
     Returns:
         A row for each film: `colorized`, `exists` or `failed`.
@@ -63,14 +63,14 @@ def colorize_videos(
         SettingError: an option is out of range, or makes no sense for several films.
         UnreadableError: the folder holds no films, or cannot be read.
         ModelError: the model cannot be used.
-        OutputError: another run works in the output folder, or its manifest cannot be used.
+        OutputError: another run uses the output folder, or its manifest cannot be used.
     """
     settings = settings or VideoSettings()
     place = None if output is None else Path(output)
     _check(settings, place)
     jobs = find_films(source, output, recursive=recursive)
     processes = chosen_processes(workers, engine)
-    colorizer = Colorizer(settings, threads=1)  # with one thread, since several frames are in work at once
+    colorizer = Colorizer(settings, threads=1)  # one thread, since several frames are processed at once
     rows: list[FilmRow] = []
     with ExitStack() as kept:
         kept.enter_context(kept_if_stopped(lambda: _kept(rows, len(jobs), settings)))
@@ -94,20 +94,19 @@ def _check(settings: VideoSettings, place: Path | None) -> None:
     if settings.hints or settings.shots:
         raise SettingError("hints and settings of single shots are for one film; name the one they belong to")
     if settings.update and place is None:
-        raise SettingError("--update is for a folder of results, whose manifest knows what changed; name one with -o")
+        raise SettingError("--update needs a folder of results, whose manifest tells what changed; name one with -o")
 
 
 def _kept(rows: list[FilmRow], count: int, settings: VideoSettings) -> str:
     done = sum(row.status != "failed" for row in rows)
-    again = "the same command without --overwrite" if settings.overwrite else "the same command"
-    return f"{done} of {count} films are done and kept, {again} goes on with the others"
+    return kept_so_far("films", done, count, overwrite=settings.overwrite)
 
 
 def _made_with(colorizer: Colorizer, settings: VideoSettings) -> dict[str, Any]:
-    """Return the settings with the model's own, as plain JSON values."""
-    own = {**asdict(settings), **{one.name: getattr(colorizer.used, one.name) for one in fields(Decoding)}}
-    kept = {name: value for name, value in own.items() if name not in _NO_SETTINGS}
-    plain: dict[str, Any] = json.loads(json.dumps(kept, default=str))
+    """Return the settings, with the model's own in place of None, as plain JSON values."""
+    own = {**asdict(settings), **{option.name: getattr(colorizer.used, option.name) for option in fields(Decoding)}}
+    recorded = {name: value for name, value in own.items() if name not in _NO_SETTINGS}
+    plain: dict[str, Any] = json.loads(json.dumps(recorded, default=str))
     return plain
 
 

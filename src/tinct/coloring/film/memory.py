@@ -30,15 +30,15 @@ from tinct.coloring.film.shots import is_blank, looked_at
 from tinct.errors import SettingError
 from tinct.media.video.read import Frame
 
-# How many times a frame's own answer the key frames count where the frame looks as they do.
+# Weight of the key frames' answers, relative to a frame's own, where the frame looks as they do.
 PULL = 20.0
-# Shots whose key frames' answers are held: the one in work, and the one before while its frames are still under way.
+# The key frames' answers are kept for this many shots: the current one, and those whose frames are still in process.
 _HELD = 3
 
-# How much doubt there is about what is carried, beside how well the key frames agree.
+# Weight of taking nothing from references, compared with how well the key frames agree.
 _DOUBT = np.float32(0.05)
 
-# Asks the network about luma, with references of these numbers; None for all.
+# Runs the network on luma, with the references of these numbers; None for all.
 Answer = Callable[[Levels, tuple[int, ...] | None], FloatArray | None]
 
 
@@ -56,18 +56,18 @@ class SceneMemory:
     """What the key frames of a film's shots agree on. Several threads may use one at once."""
 
     def __init__(self, shots: Sequence[KeyedShot], answer: Answer) -> None:
-        """Take a film's shots, and what asks the network about a key frame's luma; it may answer None."""
+        """Take a film's shots, and a function that runs the network on a key frame's luma; it may return None."""
         self._shots = shots
         self._starts = [shot.pts for shot in shots]
         self._answer = answer
         self._known: OrderedDict[int, list[_Told]] = OrderedDict()
         self._lock = Lock()
         self._carries = any(key.carried is not None for shot in shots for key in shot.keys)
-        for shot in shots:  # of those in a fade nothing is learned
+        for shot in shots:  # key frames in a fade are left out, since they teach nothing
             shot.keys = [key for key in shot.keys if dimming(key.light, shot) == 1] or shot.keys
 
     def around(self, begin: int | None, end: int | None) -> list[KeyedShot]:
-        """Return all shots, with the key frames that frames from one pts up to another may ask for, and no others."""
+        """Return all shots, but only with the key frames that frames from one pts up to another may need."""
         ends = [*self._starts[1:], None]
         asked = {
             index
@@ -86,7 +86,7 @@ class SceneMemory:
         return self._starts
 
     def recall(self, pts: int, levels: Levels, answer: FloatArray) -> FloatArray:
-        """Draw a frame's answer (k, l, n) towards what its shot's key frames say of the same things.
+        """Draw a frame's answer (k, l, n) towards those of its shot's key frames for the same things.
 
         Args:
             pts: of the frame.
@@ -94,8 +94,8 @@ class SceneMemory:
             answer: of the network for it.
 
         Returns:
-            (k, l, n); in a film through which references are carried (k, l, n + 3): behind it U and V from references
-            times how sure they are, and how sure, 0..1.
+            (k, l, n); in a film through which references are carried (k, l, n + 3): followed by U and V from references
+            times their certainty, and the certainty, 0..1.
         """
         known = self._of_shot(bisect_right(self._starts, pts) - 1)
         shape = answer.shape[:2]
@@ -120,16 +120,16 @@ class SceneMemory:
         return self._shots[index].references if index >= 0 else None
 
     def is_colored(self, pts: int) -> bool | None:
-        """Return whether most key frames of a shot have colours of their own; None where it has none."""
+        """Return whether most key frames of a shot have colours of their own; None if it has no key frames."""
         index = bisect_right(self._starts, pts) - 1
         keys = self._shots[index].keys if index >= 0 else []
         return 2 * sum(key.colored for key in keys) > len(keys) if keys else None
 
     def dimming(self, pts: int, levels: Levels) -> float:
-        """Return how dim a frame is beside its shot's strongest key frame, as in a fade from or to black: 0 to 1.
+        """Return how dim a frame is compared with its shot's strongest key frame, as in a fade: 0 to 1.
 
-        Mean and contrast of luma are then smaller by one factor; where they are not, the frame shows other things, and
-        counts as not dimmed.
+        In a fade from or to black, mean and contrast of luma fall by the same factor; otherwise the frame shows other
+        things, and counts as not dimmed.
         """
         index = bisect_right(self._starts, pts) - 1
         if index < 0 or not self._shots[index].keys:
@@ -174,19 +174,19 @@ def remember(
     memory: str,
     stills: Sequence[Still] = (),
 ) -> SceneMemory | None:
-    """Go through a film for its key frames.
+    """Go through a film and collect its key frames.
 
     Args:
         frames: of the film, or of the part that is coloured.
         look: returns a frame's luma (h, w) uint8 as the network sees it.
         is_colored: tells whether a frame has colours of its own.
-        seconds_at: when a pts is shown.
-        answer: asks the network about such luma.
+        seconds_at: returns the time of a pts in seconds.
+        answer: runs the network on such luma.
         memory: `off`, `shot` or `scene`.
         stills: references, which may show frames of the film.
 
     Returns:
-        The memory; None where nothing is to be remembered.
+        The memory; None if nothing is to be remembered.
 
     Raises:
         SettingError: the frame that a reference is for comes after the last one.

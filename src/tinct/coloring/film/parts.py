@@ -1,11 +1,11 @@
-"""Encode a film in parts, and keep the finished ones until the rest is done: a killed run costs one part at most.
+"""Encode a film in parts, and keep the finished ones until the rest is done: a killed run loses one part at most.
 
 Beside the target lies `.NAME.tinct-work` while it is made:
 
-    plan.json         what is being made of what; with another plan the work starts anew
+    plan.json         what is being made, and from what; with another plan the work starts anew
     00007.frames      the 8th part's frames, encoded
-    00007.npz         the state after it: which frame comes next, and what smoothing remembers; written last. Only
-                      some of those before the last two still have what smoothing remembers, which takes 8 MB
+    00007.npz         the state after it, written last: which frame comes next, and what smoothing remembers (8 MB,
+                      which only the last two and one in 16 of the others keep)
     segment-00002     the same for the third segment of a film that several processes colour
 """
 
@@ -34,9 +34,9 @@ from tinct.stopping import kept_if_stopped
 
 PART_SUFFIX = ".frames"
 WORK = ".tinct-work"
-# Frames that may wait for the encoder, or be there.
+# Frames that may be waiting for the encoder or being encoded.
 _AHEAD = 3
-# One part in this many keeps all of its state, from which a run goes on where a later part turns out damaged.
+# One part in this many keeps all of its state, so that a run can continue there if a later part turns out damaged.
 FULL_STATES = 16
 
 
@@ -48,7 +48,7 @@ class WorkFolder:
         self.damaged = 0
 
     def segment(self, number: int) -> WorkFolder:
-        """Return the folder of a segment of the film, made where it is missing."""
+        """Return the folder of a segment of the film, created if it is missing."""
         place = self.path / f"segment-{number:05d}"
         place.mkdir(exist_ok=True)
         return WorkFolder(place)
@@ -62,14 +62,14 @@ class WorkFolder:
         return [WorkFolder(place) for place in sorted(self.path.glob("segment-*"))]
 
     def parts(self) -> list[Path]:
-        """Return the finished parts in their order."""
+        """Return the finished parts in order."""
         finished: list[Path] = []
         while (part := self._part(len(finished))).exists() and part.with_suffix(".npz").exists():
             finished.append(part)
         return finished
 
     def check(self) -> None:
-        """Count in `damaged`, and delete with those behind them, finished parts that cannot be read any more."""
+        """Delete finished parts that can no longer be read, and those after them; count the former in `damaged`."""
         for folder in (self, *self._segments()):
             parts = folder.parts()
             for number, part in enumerate(parts):
@@ -78,18 +78,18 @@ class WorkFolder:
                     folder._state(part)
                 except (TinctError, OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile):
                     self.damaged += 1
-                    while number and not folder._state(parts[number - 1]).arrays:  # no run can go on from there
+                    while number and not folder._state(parts[number - 1]).arrays:  # no run can continue from there
                         number -= 1
-                    for later in parts[number:]:  # those behind it are made after it, so that they come anyway
+                    for later in parts[number:]:  # parts are made in order, so all after it are made again
                         later.with_suffix(".npz").unlink()
                         later.unlink()
                     break
 
     @property
     def notices(self) -> list[str]:
-        """Return what became of damaged parts, a sentence."""
-        many = f"finished parts of an earlier run were damaged ({self.damaged}), and were made anew"
-        return [many] if self.damaged else []
+        """Return a sentence about damaged parts, if there were any."""
+        notice = f"finished parts of an earlier run were damaged ({self.damaged}), and were made anew"
+        return [notice] if self.damaged else []
 
     def next_part(self) -> Path:
         """Return the path of the part to write next."""
@@ -99,7 +99,7 @@ class WorkFolder:
         """Note that a part is written, with the state after it.
 
         Raises:
-            OutputError: it cannot be noted.
+            OutputError: the state cannot be written.
         """
         _to_disk(part)
         self._write_state(part, progress)
@@ -127,8 +127,9 @@ class WorkFolder:
             return Progress(json.loads(str(stored["facts"])), arrays)
 
     def kept(self) -> str:
-        """Return in words how much of the film a run that is stopped now keeps."""
-        finished = [since.facts for since in (self.progress(), *(one.progress() for one in self._segments())) if since]
+        """Return in words how much of the film is kept if the run stops now."""
+        states = (self.progress(), *(segment.progress() for segment in self._segments()))
+        finished = [state.facts for state in states if state]
         if not finished:
             return "no part of the film was finished yet, and nothing is kept"
         frames = sum(facts["own"][1] - facts["own"][0] if "own" in facts else facts["given_to"] for facts in finished)
@@ -143,29 +144,29 @@ def _work_path(target: Path) -> Path:
 
 
 def clear_finished(target: Path) -> None:
-    """Delete the parts of a result that is there, which a run left that was killed just after it had written it."""
+    """Delete the parts of an existing result, left by a run that was killed just after it had written it."""
     path = _work_path(target)
     if not path.is_dir():
         return
     with suppress(OSError, OutputError), locked(path / "lock", target=target):
         parts = [item.stat().st_mtime_ns for item in path.rglob(f"*{PART_SUFFIX}")]
-        if max(parts, default=0) <= target.stat().st_mtime_ns:  # of a run that is to replace it, they stay
+        if max(parts, default=0) <= target.stat().st_mtime_ns:  # newer parts are of a run that is to replace it
             shutil.rmtree(path)
 
 
 @contextmanager
 def work_folder(target: Path, plan: Mapping[str, Any]) -> Iterator[WorkFolder]:
-    """Open a target's folder of parts, alone; begin it where there is none for this plan.
+    """Open and lock a target's folder of parts; begin it anew if it is missing or made for another plan.
 
-    Finished parts that are damaged are deleted first, and made anew then. The folder stays when the block fails after
-    finished parts, so that the work can go on; else it is deleted.
+    Damaged parts are deleted first, to be made anew. If the block fails after parts were finished, the folder stays, so
+    that the work can continue; otherwise it is deleted.
 
     Args:
         target: the film to write.
-        plan: plain JSON values that decide what the parts look like.
+        plan: plain JSON values that determine what the parts look like.
 
     Raises:
-        OutputError: the folder cannot be made or written to, or another run is at work there.
+        OutputError: the folder cannot be created or written to, or another run uses it.
     """
     path = _work_path(target)
     try:
@@ -188,11 +189,12 @@ def work_folder(target: Path, plan: Mapping[str, Any]) -> Iterator[WorkFolder]:
                     yield folder
             except BaseException:
                 if folder.is_empty:
-                    shutil.rmtree(path)  # nothing to go on from
+                    shutil.rmtree(path)  # there is nothing to continue from
                 raise
             shutil.rmtree(path)
     except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); free or choose space") from error
+        message = f"{target}: cannot be written ({error.strerror or error}); free some space, or write elsewhere"
+        raise OutputError(message) from error
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,7 @@ class PartEncoder:
     Attributes:
         film: as it is written.
         recipe: how its pictures are encoded.
-        compare: put the film as it was beside the result.
+        compare: show the original film beside the result.
         threads: of the encoder.
     """
 
@@ -214,10 +216,10 @@ class PartEncoder:
     def encode(
         self, painted: Iterator[Painted | Progress], folder: WorkFolder
     ) -> Generator[int | Progress, None, None]:
-        """Encode frames into parts, one up to each state from which a run can go on; one comes after the last frame.
+        """Encode frames into parts, each up to a state from which a run can continue; one follows the last frame.
 
         Yields:
-            After each frame how many are done, and after each finished part the state there.
+            After each frame the number of frames done, and after each finished part the state there.
         """
         for item in painted:
             if isinstance(item, Painted):
@@ -258,7 +260,7 @@ def _up_to_end(first: Painted, rest: Iterator[Painted | Progress], ends: list[Pr
 
 
 def _to_disk(path: Path) -> None:
-    """Wait until a file or folder is on the disk, so that it outlives a loss of power."""
+    """Wait until a file or folder is on the disk, so that it survives a power failure."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,7 +1,7 @@
-"""Colour a film's frames in order, steady over time, with places where a killed run can go on.
+"""Colour a film's frames in order, steadily over time, with states from which a killed run can continue.
 
-What needs no other frame (network, painting) is done for several frames at once; what does (grain, cuts, smoothing) in
-one thread, in the film's order.
+Steps that need no other frame (network, painting) run for several frames at once; those that do (grain, cuts,
+smoothing) run in one thread, in the film's order.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from tinct.media.video.problems import Problems
 from tinct.media.video.read import Frame
 from tinct.parallel import ordered_map
 
-# A run can go on each time this many frames are done; encoders put as many between key frames anyway.
+# A run can continue after each part of this many frames; encoders put as many between key frames anyway.
 PART_FRAMES = 250
 
-# A frame of a fade is not made brighter than this allows: what is left of it then is noise.
+# A frame in a fade is brightened as if it had at least this share of its light: below that, it is mostly noise.
 _LEAST_LIGHT = 0.05
 
 FAILED = "the network failed on {}, which got the colours of its neighbours"
@@ -51,7 +51,7 @@ class Painted:
 
 @dataclass(frozen=True)
 class Progress:
-    """The state between two frames, from which a run can go on.
+    """The state between two frames, from which a run can continue.
 
     Attributes:
         facts: plain JSON values, such as the next frame's number.
@@ -67,9 +67,9 @@ class _Seen:
     """A frame and the network's answer.
 
     Attributes:
-        asked: whether the network was asked; the frames between learn from those it was asked about.
-        answer: None where the network failed, or was not asked.
-        grain: the grain cleaner's state behind this frame; None where the answer is not wanted.
+        asked: whether the network was run on it; frames between such ones get the answers of their neighbours.
+        answer: None if the network failed, or was not run.
+        grain: the grain cleaner's state after this frame; None if no answer is needed.
     """
 
     frame: Frame
@@ -81,7 +81,7 @@ class _Seen:
 
 @dataclass(frozen=True, eq=False)
 class _Steady:
-    """A frame and what it is to be painted with: an answer, or planes."""
+    """A frame and what it is to be painted with: an answer, or planes as they are."""
 
     frame: Frame
     look: Look
@@ -110,15 +110,15 @@ def paint_film(
         colorizer: for one frame.
         smoothing: over time.
         since: the last state of an earlier run; None at the beginning.
-        recolor: colour shots anew that have colours already.
-        threads: frames in work at once.
-        problems: takes what goes wrong; `frames` may add to it as well.
+        recolor: colour even shots that have colours already.
+        threads: frames processed at once.
+        problems: collects what goes wrong; `frames` may add to it as well.
         hints: where hints are in each frame.
-        memory: what the film's key frames say.
+        memory: of the film's key frames.
         directed: shots with settings of their own.
 
     Yields:
-        The frames in their order; after every `PART_FRAMES` of them, and at the end, the state there.
+        The frames in order; after every `PART_FRAMES` of them, and at the end, the state there.
     """
     asked = _Network(colorizer, memory, directed)
     timeline = _Timeline(film, asked, smoothing, recolor=recolor, since=since, problems=problems)
@@ -144,35 +144,35 @@ def paint_film(
 
     with closing(frames), ThreadPoolExecutor(threads, thread_name_prefix="tinct") as pool:
         looks = ordered_map(look, frames, pool=pool, ahead=threads + 1)
-        # So far ahead, every thread finds a frame that the network has to be asked about.
+        # So many frames ahead, every thread finds one that the network has to see.
         seen = ordered_map(answer, timeline.clean(looks), pool=pool, ahead=threads * smoothing.every + 1)
         yield from ordered_map(paint, timeline.run(seen), pool=pool, ahead=threads + 1)
 
 
 @dataclass(frozen=True)
 class _Network:
-    """What answers for a frame, what the film's key frames add to it, and what was settled for single shots."""
+    """The network for single frames, the memory of the film's key frames, and the settings of single shots."""
 
     colorizer: FrameColorizer
     memory: SceneMemory | None
     directed: Directed | None = None
 
     def painter(self, pts: int) -> FrameColorizer:
-        """Return what paints a frame."""
+        """Return the colorizer for a frame, with the settings of its shot."""
         own = None if self.directed is None else self.directed.colorizer(pts)
         return self.colorizer if own is None else own
 
     def keeps(self, pts: int) -> bool | None:
-        """Return whether a frame is to be left as it is, or coloured in any case; None where nothing says."""
+        """Return True if a frame is left as it is, False if it is coloured in any case; None if no setting says."""
         return None if self.directed is None else self.directed.keeps(pts)
 
     def about(self, item: _Seen) -> _Seen:
-        """Return a frame with its answer, or without where the network failed."""
+        """Return a frame with its answer, or without one if the network failed."""
         try:
             if self.memory is None:
                 return replace(item, asked=True, answer=self.colorizer.answer(item.look.seen))
             references = self.memory.references(item.frame.pts)
-            # A frame of a fade is shown as it was before: dark as it is, it tells the network of night and fire.
+            # A frame in a fade is brightened first: if it is dark, the network sees night and fire in it.
             dim = self.dimming(item.frame, item.look)
             seen = np.minimum(item.look.seen / np.float32(dim), np.float32(1))
             answer = self.colorizer.answer(seen, references)
@@ -182,18 +182,18 @@ class _Network:
             return replace(item, asked=True)
 
     def is_colored(self, frame: Frame) -> bool:
-        """Return whether a frame's shot has colours of its own: by its key frames, else by this frame."""
+        """Check whether a frame's shot has colours of its own: by its key frames, else by this frame."""
         known = None if self.memory is None else self.memory.is_colored(frame.pts)
         return self.colorizer.is_colored(frame) if known is None else known
 
     def dimming(self, frame: Frame, look: Look) -> float:
-        """Return the share of its usual light that a frame has, 1 but in fades; its colours fade with it."""
+        """Return the share of its usual light that a frame has, 1 except in fades; its colours fade with it."""
         return 1.0 if self.memory is None else max(self.memory.dimming(frame.pts, look.levels), _LEAST_LIGHT)
 
 
 @dataclass
 class _Facts:
-    """What a timeline knows beside arrays, under the names that a work folder keeps it by."""
+    """The plain values of a timeline's state; work folders keep them by these names."""
 
     looked_to: int = 0
     decided_to: int = 0
@@ -213,14 +213,14 @@ class _Facts:
 def first_progress(
     colorizer: FrameColorizer, smoothing: Smoothing, *, number: int, pts: int, shots: list[Shot]
 ) -> Progress:
-    """Return the state before the first frame that is read, where that is not the film's first.
+    """Return the state before the first frame that is read, if that is not the film's first.
 
     Args:
         colorizer: for one frame.
         smoothing: over time.
-        number: of that frame, or about.
+        number: of that frame, at least about.
         pts: from which frames are read.
-        shots: the shot that the frame is in, where it is known; empty begins one.
+        shots: the shot that the frame is in, if it is known; if empty, the frame begins one.
     """
     facts = _Facts(looked_to=number, decided_to=number, given_to=number, next_pts=pts, shots=shots)
     states = {"cuts": CutFinder().state(), "grain": colorizer.cleaner().state(), "smoother": smoothing.start().state()}
@@ -232,11 +232,11 @@ def _joined(parts: dict[str, State]) -> State:
 
 
 class _Timeline:
-    """Takes the frames in their order: finds cuts, smooths, and keeps the state that a later run needs to go on.
+    """Takes the frames in order: finds cuts, smooths, and keeps the state that a later run needs to continue.
 
     A frame is first looked at by the cut finder, which answers some frames late; then decided, that is, handed to the
-    smoother, which may hold it back; then given out. Where a run goes on, frames that were looked at or decided before
-    come once more, for their planes, and are not looked at or decided again.
+    smoother, which may hold it back; then given out. When a run continues, frames that were looked at or decided before
+    come once more, only for their planes.
     """
 
     def __init__(
@@ -267,7 +267,7 @@ class _Timeline:
         self._part_from = self._facts.given_to
 
     def clean(self, looks: Iterable[_Seen]) -> Iterator[_Seen]:
-        """Take the grain from what the network will see; frames decided before are not shown to it again."""
+        """Remove grain from what the network will see; frames decided before are not shown to it again."""
         for item in looks:
             if item.frame.number < self._facts.decided_to:
                 yield item
@@ -310,7 +310,7 @@ class _Timeline:
             shot.colored = not (self._recolor or keeps is False) and self._network.is_colored(frame)
         own = blank or bool(shot.colored if keeps is None else keeps)
         self._facts.known = self._facts.known and not cut
-        if not (own or item.asked or self._facts.known):  # no frame of this shot has an answer to learn from
+        if not (own or item.asked or self._facts.known):  # no frame of this shot has an answer yet
             item = self._network.about(item)
         self._facts.known = self._facts.known or item.answer is not None
         if item.asked and item.answer is None and not own:
@@ -318,9 +318,9 @@ class _Timeline:
             self._problems.add(FAILED, self._film, frame.pts)
         self._facts.decided_to += 1
         self._grain = item.grain or {}
-        # What is not needed any more is not held: a dozen frames wait here.
-        kept = frame if own or self._colorizer.keeps_some else replace(frame, chroma=None)
-        self._decided.append(_Seen(kept, item.look))
+        # Chroma that is no longer needed is not kept: a dozen frames wait here.
+        stored = frame if own or self._colorizer.keeps_some else replace(frame, chroma=None)
+        self._decided.append(_Seen(stored, item.look))
         answer = None if own else item.answer
         yield from self._give(self._smoother.push(answer, levels, cut=cut, unknown=not own and answer is None))
 
@@ -337,7 +337,7 @@ class _Timeline:
             self._last = answer
             return answer
         number = item.frame.number
-        if number in self._facts.failed and self._last is not None:  # and so did all frames near it
+        if number in self._facts.failed and self._last is not None:  # the network failed on all frames near it, too
             return self._last
         shot = next(shot for shot in reversed(self._facts.shots) if shot.frame <= number)
         own = bool(shot.colored or self._network.keeps(item.frame.pts))
@@ -346,7 +346,7 @@ class _Timeline:
         return self._colorizer.form.neutral(), self._colorizer.form.neutral()
 
     def _progress(self, *, done: bool) -> Progress:
-        # Problems of frames that were read ahead will be noted again when those are read again.
+        # Problems of frames that were read ahead will be noted when these are read again.
         given = self._film.seconds_at(self._facts.next_pts)
         problems = [str(problem) for problem in self._problems.noted if done or problem.first < given]
         facts = asdict(self._facts) | {"done": done, "problems": [*self._facts.problems, *problems]}
@@ -365,5 +365,5 @@ class _Timeline:
 
 
 def _below(arrays: State, part: str) -> State:
-    """Return the arrays whose names begin with a part's, without it."""
+    """Return the arrays of one part, by their names without the part's."""
     return {name.removeprefix(f"{part}."): values for name, values in arrays.items() if name.startswith(f"{part}.")}

@@ -1,9 +1,10 @@
 """Carry a coloured still of a film through its shot: its frame is found, and its colours follow the motion.
 
-A reference that shows a frame of the film, be it named (`120@FILE`) or recognised, is laid onto that frame. From there
-each place's way back into the reference is kept from frame to frame, both ways, up to the cuts; at each key frame it is
-put right by the luma of both, and what agrees there is taken. Key frames of other shots of the scene are laid onto the
-reference at once. What the motion loses, features may still find; see `tinct.coloring.hints.reference`.
+A reference that shows a frame of the film, whether named (`120@FILE`) or recognised, is aligned with that frame. From
+there, forwards and backwards up to the cuts, it is tracked from frame to frame where in the reference each pixel lies.
+At each key frame this is corrected by the luma of both, and colours are taken where the two agree. Key frames of other
+shots of the scene are aligned with the reference directly. What is lost along the motion may still be found by
+features; see `tinct.coloring.hints.reference`.
 """
 
 from __future__ import annotations
@@ -27,27 +28,29 @@ from tinct.coloring.hints.reference import Reference
 from tinct.media.video.film import Film
 
 Levels = NDArray[np.uint8]
-# What of a frame comes from a reference, (h, w, 3): U and V times how sure it is, and how sure, 0..1.
+# What a frame takes from a reference, (h, w, 3): U and V times their certainty, and the certainty, 0..1.
 Carried = NDArray[np.float16]
 
-# Frames that colours are carried to either side of a still: 12 seconds at 25 a second.
+# Colours are carried to this many frames on either side of a still: 12 seconds at 25 frames a second.
 REACH = 300
-# A reference shows a frame where both thumbnails correlate so much, and they then differ by less.
-_LOOKS_ALIKE, _ALIKE = 0.85, 0.2
-# How much of a picture must agree with the reference when it is laid onto it, on average.
+# A reference may show a frame if their thumbnails correlate by more than this.
+_LOOKS_ALIKE = 0.85
+# It does show the frame if they differ by less than this; see `shots.difference`.
+_ALIKE = 0.2
+# Once aligned, a frame and the reference that shows it must agree at least this much, on average.
 _FITS = 0.35
 
 
 @dataclass(frozen=True, eq=False)
 class Still:
-    """A reference as a film's frames are seen.
+    """A reference in the form of a film's frames.
 
     Attributes:
         number: of the reference.
-        name: what messages call it.
+        name: for messages.
         levels: (h, w) uint8 its luma, of the frames' size.
         chroma: (h, w, 2) its U and V.
-        frame, seconds: those that it is for; None where it has to be recognised.
+        frame, seconds: number or time of the frame that it is for; None if it has to be recognised.
     """
 
     number: int
@@ -61,11 +64,11 @@ class Still:
     def of(
         cls, number: int, reference: Reference, film: Film, area: tuple[int, int, int, int], shape: tuple[int, int]
     ) -> Still:
-        """Bring a reference to the form of a film's frames: turned as they are stored, without black borders.
+        """Bring a reference to the form of a film's frames: rotated as they are stored, without black borders.
 
         Args:
             number: of the reference.
-            reference: what was read.
+            reference: the reference as read.
             film: the film.
             area: top, bottom, left and right of the picture in a frame.
             shape: (h, w) of the frames as the network sees them.
@@ -82,18 +85,18 @@ class Still:
         )
 
     def is_past(self, number: int, seconds: float) -> bool:
-        """Return whether it is for a frame that was named, and that one is this frame, or before it."""
+        """Check whether it is for a named frame, and that is this one or an earlier one."""
         return self.is_placed and self.likeness(number, seconds, 0.0) > 0
 
     @property
     def is_placed(self) -> bool:
-        """Whether it is for a frame that was named."""
+        """Whether it is for a named frame."""
         return self.frame is not None or self.seconds is not None
 
     def likeness(self, number: int, seconds: float, correlation: float) -> float:
-        """Return how well it shows a frame, up to 1: the one that was named, or else by the thumbnails' correlation.
+        """Return how well it shows a frame, up to 1: the thumbnails' correlation, unless its frame was named.
 
-        Where one was named, the first frame from there on is it, so that gaps in numbers and times do not lose it.
+        A named frame is the first one from that number or time on, so that gaps in numbers and times do not matter.
         """
         if not self.is_placed:
             return correlation
@@ -101,31 +104,31 @@ class Still:
         return 1.0 if due else 0.0
 
     def fits(self, levels: Levels, agrees: FloatArray) -> bool:
-        """Check whether it does show a frame onto which it was laid."""
+        """Check whether it does show a frame with which it was aligned."""
         return float(agrees.mean()) >= _FITS and (
             self.is_placed or difference(smaller(levels), smaller(self.levels)) < _ALIKE
         )
 
     def laid_onto(self, levels: Levels, ways: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
-        """Lay it onto a frame (h, w).
+        """Align it with a frame (h, w).
 
         Args:
             levels: of the frame.
-            ways: (h, w, 2) about where in the reference each place of the frame lies, in pixels, x first; where it
-                is in the frame itself without it.
+            ways: (h, w, 2) about where in the reference each pixel of the frame lies, as x and y in pixels; by default
+                at the same position.
 
         Returns:
-            The ways put right by the luma of both, and (h, w) in 0..1 how well each place agrees.
+            The ways corrected by the luma of both, and (h, w) in 0..1 how well each pixel agrees.
         """
         start = _places(self.levels.shape) if ways is None else ways
         here = _unit(levels)
         moved = np.clip(_sampled(self.levels, start), 0, 255).astype(np.uint8)
         mended = warp(start, flow(levels, moved))
         tries = [(way, agreement(here, _unit(_sampled(self.levels, way)))[2]) for way in (start, mended)]
-        return max(tries, key=lambda found: float(found[1].mean()))
+        return max(tries, key=lambda attempt: float(attempt[1].mean()))
 
     def seen_in(self, levels: Levels) -> Carried | None:
-        """Return what a frame of another shot takes; None where it does not show what this still shows."""
+        """Return what a frame of another shot takes; None if it does not show what this still shows."""
         ways, agrees = self.laid_onto(levels)
         return self.carried(ways, agrees) if self.fits(levels, agrees) else None
 
@@ -138,23 +141,23 @@ class Still:
 
 @dataclass(eq=False)
 class _Track:
-    """A still on its way through a shot: the ways from the last frame into it, and how many frames it has gone."""
+    """A still that is tracked through a shot: where in it each pixel of the last frame lies, and the frames so far."""
 
     still: Still
     ways: FloatArray
     steps: int = 0
 
     def step(self, before: Levels, here: Levels) -> None:
-        """Go from one frame to another."""
+        """Move on from one frame to the next."""
         self.ways = warp(self.ways, flow(here, before))
         self.steps += 1
 
 
 class Carrier:
-    """Carries stills through one shot, frame by frame in its order, to those of its frames that are key frames.
+    """Carries stills through one shot, frame by frame, to its key frames.
 
     Attributes:
-        carried: what key frames take, by their pts; where several stills fit, what the surest says.
+        carried: what key frames take, by their pts; at each pixel from the most certain of the stills that fit.
         placed: the numbers of the references that show a frame of the shot, or were named for one.
     """
 
@@ -169,7 +172,7 @@ class Carrier:
         self._tracks: list[_Track] = []
 
     def push(self, pts: int, number: int, seconds: float, levels: Levels, *, is_key: bool) -> None:
-        """Take the next frame, of this number and time; `is_key` tells whether what it takes is wanted."""
+        """Take the next frame, of this number and time; only a key frame takes colours."""
         if not (self._waiting or self._tracks):
             return
         before = self._frames[-1][1] if self._frames else None
@@ -191,7 +194,7 @@ class Carrier:
             self._settle(up_to=self._frames[REACH][0])
 
     def end(self) -> None:
-        """End the shot; what is not asked for any more is let go."""
+        """End the shot, and free what is no longer needed."""
         if self._frames:
             self._settle(up_to=self._frames[-1][0])
         self._frames.clear()
@@ -223,7 +226,7 @@ class Carrier:
             self._tracks.append(track)
 
     def _take(self, track: _Track, pts: int, levels: Levels) -> None:
-        """Put a still's ways right at a key frame, and take its colours where it agrees."""
+        """Correct a still's ways at a key frame, and take its colours where it agrees."""
         if pts not in self._keys:
             return
         track.ways, agrees = track.still.laid_onto(levels, track.ways)
@@ -233,14 +236,14 @@ class Carrier:
 
 
 def surer(one: Carried | None, other: Carried | None) -> Carried | None:
-    """Return of two that a frame may take, at each place the surer one."""
+    """Return, at each pixel, the more certain of two that a frame may take."""
     if one is None or other is None:
         return other if one is None else one
     return np.where(one[..., 2:] >= other[..., 2:], one, other)
 
 
 def _places(shape: tuple[int, int]) -> FloatArray:
-    """Return x and y of each place, (h, w, 2)."""
+    """Return x and y of each pixel, (h, w, 2)."""
     rows, columns = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     return np.stack([columns, rows], axis=-1)
 

@@ -1,4 +1,4 @@
-"""What becomes of one film of many: it is looked at, colorized, and has a row, whatever happens."""
+"""Colorize one film of many, and return a row that says what became of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tinct.files import make_folder
 
 @dataclass(frozen=True)
 class FilmRow(Row):
-    """What became of one film: a `Row`, and of one that was colorized all of the result."""
+    """What became of one film: a `Row`, with the whole result if it was colorized."""
 
     film: VideoResult | None = None
 
@@ -30,7 +30,7 @@ class FilmRow(Row):
 
 
 def film_done(step: Step, settings: VideoSettings, colorizer: Colorizer, *, on_frame: OnFrame | None = None) -> Outcome:
-    """Colorize one film of many, where that is to be done; every failure becomes a row."""
+    """Do the step of one film of many; every failure becomes a row."""
     step, outcome = looked(step)
     if outcome.row.status:
         return outcome
@@ -41,18 +41,18 @@ def film_done(step: Step, settings: VideoSettings, colorizer: Colorizer, *, on_f
         make_folder(job.target.parent)
         chosen = replace(settings, overwrite=step.verdict.action == REPLACE)
         result = colorize_video(job.source, job.target, settings=chosen, colorizer=colorizer, on_frame=on_frame)
-    except Exception as error:  # one film's failure, of whatever kind, must not end the folder
+    except Exception as error:  # no failure of one film may stop the others
         return replace(outcome, row=failed(step, error, seconds=time.perf_counter() - start))
     return replace(outcome, row=made(result))
 
 
 def needs_no_look(step: Step) -> bool:
-    """Return whether nothing is to be done, whatever the film holds."""
+    """Check whether there is nothing to do, whatever the film holds."""
     return step.job.status != "" or step.job.target is None or (step.verdict.action == KEEP and step.sha256 is None)
 
 
 def looked(step: Step) -> tuple[Step, Outcome]:
-    """Look at a film, and settle what is to be done; the outcome has a status where that is nothing."""
+    """Settle what is to be done about a film, by its content if needed; the outcome has a status if nothing is."""
     job = step.job
     if job.status or job.target is None:
         return step, Outcome(step, FilmRow(job.source, None, job.status or "failed", job.message))
@@ -63,15 +63,15 @@ def looked(step: Step) -> tuple[Step, Outcome]:
     if step.verdict.action != KEEP:
         return step, Outcome(step, FilmRow(job.source, job.target, ""), picture)
     clear_finished(job.target)
-    message = f"{job.target} is there already; {step.verdict.message or 'replace it with --overwrite'}"
+    message = f"{job.target} already exists; {step.verdict.message or 'replace it with --overwrite'}"
     return step, Outcome(step, FilmRow(job.source, job.target, "exists", message), picture)
 
 
 def made(result: VideoResult) -> FilmRow:
     """Return the row of a film that was colorized."""
-    told = "; ".join((*result.notices, *result.problems))
+    message = "; ".join((*result.notices, *result.problems))
     place = result.width, result.height, result.seconds
-    return FilmRow(result.source, result.target, "colorized", told, *place, film=result)
+    return FilmRow(result.source, result.target, "colorized", message, *place, film=result)
 
 
 def failed(step: Step, error: Exception, *, seconds: float = 0.0) -> FilmRow:

@@ -8,16 +8,18 @@ from tinct.color.spaces import FloatArray
 from tinct.coloring.film.keys import Key, KeyedShot
 from tinct.coloring.film.shots import correlation, difference, smaller, thumbnail
 
-# Key frames of other shots that a shot learns from, and how many shots back one is looked for.
-MOST_SHARED, REACH = 6, 40
-# Two shots are of one scene where a key frame of each differs less than this; see `shots.difference`.
+# A shot uses the key frames of at most about this many shots of its scene.
+MOST_SHARED = 6
+# Shots of the same scene are looked for this many shots back.
+REACH = 40
+# Two shots are of one scene if a key frame of each differs by less than this; see `shots.difference`.
 ALIKE = 0.28
-# Thumbnails whose correlation is less than this are not compared any further.
+# Key frames whose thumbnails correlate less than this are not compared any further.
 _LOOKS_ALIKE = 0.6
 
 
 def find_scenes(shots: Sequence[KeyedShot]) -> None:
-    """Note for each shot which others show the same place from the same side; all shots of a scene note the same."""
+    """Note in each shot which ones show the same place from the same side; all shots of a scene get the same list."""
     scene = list(range(len(shots)))
     thumbnails = [[thumbnail(key.levels) for key in _ends(shot)] for shot in shots]
     for later in range(len(shots)):
@@ -43,5 +45,5 @@ def _same_place(
 
 
 def _ends(shot: KeyedShot) -> list[Key]:
-    """Return a shot's first and last key frames: what it begins and ends with is most like its neighbours."""
+    """Return a shot's first and last key frames, which are most like the shots before and after."""
     return shot.keys[:1] + (shot.keys[-1:] if len(shot.keys) > 1 else [])

@@ -1,8 +1,8 @@
-"""A long film divided among processes: segments coloured apart, and joined without a seam.
+"""Divide a long film into segments that are coloured separately, and join them without a seam.
 
-Every segment is coloured from some frames before it to some frames after it, of which nothing is kept: what smoothing,
-grain and cuts remember at its first frame is then what they would remember in one pass, but for what is older than
-those frames. Segments begin with shots where there is a shot near, since a shot remembers nothing of the one before.
+Each segment is coloured together with some frames before and after it, which are then discarded: at its first frame,
+smoothing, grain and cuts then remember what they would in one pass, except what is older than those frames. A segment
+begins with a shot if one begins nearby, since a shot remembers nothing of the one before.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from tinct.coloring.settings import VideoSettings
 from tinct.media.video.film import Film
 
 SEGMENT_FRAMES = 1000  # 40 seconds; the frames around them cost 7 per cent more
-# Along the motion a history counts e^(-i / 9.5) after i frames: here 1 in 500, and twice as long for its own grain.
+# Frames read before a segment: along the motion a history's weight after i frames is e^(-i / 9.5), so here 1 in 500.
 BEFORE = 60
-# More than smoothing and the cut finder hold back together.
+# Frames read after a segment: more than smoothing and the cut finder together hold back.
 AFTER = 12
 
 
@@ -36,8 +36,8 @@ class Segment:
     Attributes:
         number: of the segment, from 0.
         start, end: its first frame, and the first after it.
-        read_from, read_to: likewise, with the frames around it.
-        first: about the number of the frame at `read_from`; numbers are put right when segments are joined.
+        read_from, read_to: the first frame that is read, and the first that is not.
+        first: about the number of the frame at `read_from`; numbers are corrected when segments are joined.
     """
 
     number: int
@@ -48,13 +48,13 @@ class Segment:
     first: int = 0
 
     def holds(self, pts: int) -> bool:
-        """Return whether a frame is the segment's own."""
+        """Check whether a frame is the segment's own."""
         return (self.start is None or pts >= self.start) and (self.end is None or pts < self.end)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A segment for a process: all it takes to colour it, but pixels. `colored` is that of `before_segment`."""
+    """A segment for a process: all that it needs to colour it, except pixels. `colored` as for `before_segment`."""
 
     segment: Segment
     source: Path
@@ -69,13 +69,13 @@ class Task:
 def divide(
     film: Film, span: tuple[int | None, int | None], *, cuts: Sequence[int], smoothing: Smoothing
 ) -> list[Segment]:
-    """Divide a film, or a part of it, into segments of about `SEGMENT_FRAMES`; one where its length is not known.
+    """Divide a film, or a part of it, into segments of about `SEGMENT_FRAMES`; into one if its length is unknown.
 
     Args:
         film: the film.
         span: the first pts to colour, and the first not to; None for the film's own.
-        cuts: pts at which shots begin, rising.
-        smoothing: over time; a kernel reaches back further than `BEFORE`, perhaps.
+        cuts: pts at which shots begin, in order.
+        smoothing: over time; a kernel may reach back further than `BEFORE`.
     """
     begin = film.start_pts if span[0] is None else span[0]
     end = span[1] if span[1] is not None else None if film.duration is None else film.pts_at(film.duration)
@@ -110,7 +110,7 @@ def divide(
 
 
 def _in_step(pts: int, cuts: Sequence[int], ticks: int) -> int:
-    """Return a pts that is whole blocks of the smoothing after its shot's beginning, at or before this one."""
+    """Return the last pts up to this one that lies a whole number of smoothing blocks after its shot's beginning."""
     shot = max((cut for cut in cuts if cut <= pts), default=None)
     return pts if shot is None else pts - round((pts - shot) / ticks) % BLOCK * ticks
 
@@ -118,9 +118,9 @@ def _in_step(pts: int, cuts: Sequence[int], ticks: int) -> int:
 def before_segment(
     segment: Segment, film: Film, colorizer: FrameColorizer, smoothing: Smoothing, *, colored: bool | None
 ) -> Progress | None:
-    """Return the state in which a segment is begun; None at the film's beginning.
+    """Return the state in which a segment begins; None at the film's beginning.
 
-    `colored` says whether the shot in which it begins has colours of its own, where an earlier segment found out.
+    `colored` says whether the shot in which it begins has colours of its own, if an earlier segment found out.
     """
     if segment.first == 0:
         return None
@@ -132,7 +132,7 @@ def before_segment(
 def own_frames(
     painted: Generator[Painted | Progress, None, None], segment: Segment, since: Progress | None
 ) -> Generator[Painted | Progress, None, None]:
-    """Yield a segment's own frames, and states that know their numbers, as `own`: the first, and the one after."""
+    """Yield a segment's own frames, and states with their numbers as `own`: the first, and the one after the last."""
     first, after = (since.facts.get("own") if since is not None else None) or (None, None)
     with closing(painted):
         for item in painted:
@@ -144,17 +144,17 @@ def own_frames(
 
 
 def disagree(earlier: dict[str, Any], later: dict[str, Any]) -> bool | None:
-    """Return what the earlier of two neighbours found of the shot that both are in, where the later found otherwise.
+    """Return what the earlier of two neighbouring segments found about their common shot, if the later one disagrees.
 
     Args:
         earlier: facts of a finished segment.
-        later: of the next one.
+        later: facts of the next one.
 
     Returns:
-        Whether that shot has colours of its own; None where both agree, or where there is a cut between them.
+        Whether that shot has colours of its own; None if both agree, or if there is a cut between them.
     """
     if None in (earlier["own"][1], later["own"][0]):
-        return None  # one of them holds no frame
+        return None  # one of them has no frame
     begun = later["shots"][0]
     if len(later["shots"]) > 1 and later["shots"][1]["frame"] <= later["own"][0]:
         return None
@@ -165,16 +165,16 @@ def disagree(earlier: dict[str, Any], later: dict[str, Any]) -> bool | None:
 
 
 def joined(facts: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return the facts of the whole film from those of its segments, in their order."""
+    """Return the facts of the whole film from those of its segments, in order."""
     total = 0
     shots: list[Shot] = []
     problems: dict[str, None] = {}
-    for one in facts:
-        problems |= dict.fromkeys(one["problems"])
-        first, after = one["own"]
+    for segment in facts:
+        problems |= dict.fromkeys(segment["problems"])
+        first, after = segment["own"]
         if first is None:
             continue
-        for values in one["shots"]:
+        for values in segment["shots"]:
             shot = Shot(**values)
             if first <= shot.frame < after or not shots:
                 shots.append(replace(shot, frame=shot.frame - first + total))

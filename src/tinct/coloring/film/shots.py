@@ -1,8 +1,8 @@
 """Find where a film's shots begin and which frames are blank, from small luma.
 
-Two frames belong to one shot when one can be moved along the flow until it looks like the other. What is left over
-then is measured against the picture's own contrast, after evening out exposure, so that old films' flicker and grain,
-pans and quick motion count for little, and a night scene's cut for as much as any.
+Two frames belong to one shot if one can be moved along the flow until it looks like the other. The difference that is
+left is measured relative to the picture's own contrast, after evening out exposure. So the flicker and grain of old
+films, pans and quick motion count for little, and a cut in a night scene counts as much as any other.
 """
 
 from __future__ import annotations
@@ -25,27 +25,26 @@ from tinct.media.video.read import Frame
 
 Levels = NDArray[np.uint8]
 
-# Pixels that frames are compared at: grain and small motion vanish, flow takes a fraction of a millisecond.
+# Frames are compared at this many pixels: grain and small motion vanish, and flow takes a fraction of a millisecond.
 _AREA = 64 * 48
-# Frames that differ at least this much may be a cut; different pictures differ by 0.4 to 0.9, frames of one shot by
-# 0.15 at most unless it moves by a tenth of its width a frame.
+# A difference of at least this much may be a cut; different pictures differ by 0.4 to 0.9, frames of one shot by 0.15
+# at most, unless the picture moves by a tenth of its width a frame.
 _CUT = 0.33
-# Frames on either side of a cut differ at least this much, a few frames apart too.
+# All frames on one side of a cut differ by at least this much from those on the other, also a few frames away.
 _APART = 0.25
-# Frames looked at on either side of a cut, so that a flash of up to two frames is none.
+# Frames compared on either side of a cut, so that a flash of up to two frames is not taken for one.
 _AROUND = 3
-# A cut stands out from the differences of the frames before, and of those after, by this factor.
+# At a cut the difference is larger by this factor than those of the frames before, and of those after.
 _STANDS_OUT = 2.0
+# The differences of this many frames before are remembered for that.
 _REMEMBERED = 8
-# Blank frames after which a picture begins another shot, whatever was before: it went through black or white.
+# After this many blank frames a picture begins another shot, whatever came before: the film faded through one colour.
 _BLANK_RUN = 3
 
-# A blank frame's cells, a few specks aside, differ by no more than this (8-bit steps).
-_BLANK_RANGE = 6
-_BLANK_CELLS = (12, 16)
-_SPECKS = 2
-# Width and height of thumbnails.
-_THUMBNAIL = (16, 12)
+_BLANK_RANGE = 6  # the cells of a blank frame differ by no more than this (8-bit steps)
+_BLANK_CELLS = (12, 16)  # rows and columns of these cells
+_SPECKS = 2  # darkest and brightest cells that do not count
+_THUMBNAIL = (16, 12)  # width and height of thumbnails
 
 
 @dataclass
@@ -54,7 +53,7 @@ class Shot:
 
     Attributes:
         frame: number of its first frame.
-        seconds: when that is shown.
+        seconds: the time at which that is shown.
         colored: whether it has colours of its own, which are kept; None while all its frames are blank.
     """
 
@@ -66,14 +65,14 @@ class Shot:
 class CutFinder:
     """Finds the first frames of shots in a film, one frame at a time, two frames late.
 
-    A flash, or damage, of one or two frames is no cut, nor are blank frames; a picture after three or more blank ones
-    begins a shot. Dissolves are not found. Two cuts are at least three frames apart.
+    A flash or damage of one or two frames is not a cut, and neither are blank frames; a picture after three or more
+    blank ones begins a shot. Dissolves are not found. Two cuts are at least three frames apart.
 
     Source: the running comparison with neighbours follows the idea of PySceneDetect's adaptive detector; the
     difference itself is tinct's own, see `difference`.
     """
 
-    delay = _AROUND - 1  # the most frames by which an answer comes later than its frame
+    delay = _AROUND - 1  # an answer comes at most this many frames after its frame
 
     def __init__(self) -> None:
         self._before: deque[Levels] = deque(maxlen=_AROUND)
@@ -128,7 +127,7 @@ class CutFinder:
         return all(difference(*pair) >= _APART for pair in pairs)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays; a finder that restores it goes on as this one would."""
+        """Return the state as arrays; a finder that restores it continues as this one would."""
         held = [frame for frame in (*self._before, *self._waiting) if frame is not None]
         return {
             "frames": np.stack(held) if held else np.zeros((0, 1, 1), dtype=np.uint8),
@@ -140,7 +139,7 @@ class CutFinder:
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on where another finder was; InputError where the state is no cut finder's."""
+        """Continue from another finder's state; InputError if it is not a cut finder's."""
         try:
             frames, before = iter(state["frames"]), int(state["before"])
             self._before = deque((next(frames) for _ in range(before)), maxlen=_AROUND)
@@ -154,7 +153,7 @@ class CutFinder:
 def looked_at(
     frames: Generator[Frame, None, None], look: Callable[[Frame], Levels]
 ) -> Generator[tuple[Frame, Levels, bool], None, None]:
-    """Yield frames with their luma (h, w) uint8 as `look` gives it, and whether each begins another shot."""
+    """Yield frames with their luma (h, w) uint8 as `look` returns it, and whether each begins another shot."""
     finder = CutFinder()
     waiting: deque[tuple[Frame, Levels]] = deque()
     with closing(frames):
@@ -167,10 +166,11 @@ def looked_at(
 
 
 def difference(current: Levels, previous: Levels) -> float:
-    """Compute how unlike two frames (h, w) uint8 are, motion and exposure aside: about 0 in a shot, 0.4 to 0.9 else.
+    """Compute how unlike two frames (h, w) uint8 are, apart from motion and exposure.
 
-    The mean of two measures, both after moving `previous` along the flow: 1 - Pearson's correlation, which sees the
-    whole, and the share of places that do not look alike, which damage in a few of them does not raise.
+    It is about 0 within a shot, and 0.4 to 0.9 otherwise: the mean of two measures, both after moving `previous` along
+    the flow. One is 1 - Pearson's correlation, which judges the whole picture, the other the share of pixels that do
+    not look alike, which local damage hardly raises.
     """
     now, then = _even(current), _even(previous)
     moved = warp(then, flow(*(np.clip(128 + 40 * even, 0, 255).astype(np.uint8) for even in (now, then))))
@@ -189,7 +189,7 @@ def difference(current: Levels, previous: Levels) -> float:
 
 
 def thumbnail(levels: Levels) -> FloatArray:
-    """Return a frame (h, w) uint8 as a few pixels of even exposure and contrast, whose product is a `correlation`."""
+    """Return a frame (h, w) uint8 as a few pixels with even exposure and contrast, for `correlation`."""
     small = cv2.resize(levels, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
     small -= small.mean()
     even: FloatArray = small / (small.std() + np.float32(3))
@@ -197,7 +197,7 @@ def thumbnail(levels: Levels) -> FloatArray:
 
 
 def correlation(one: FloatArray, other: FloatArray) -> float:
-    """Compute how alike two thumbnails are: 1 where they are the same, 0 where nothing is."""
+    """Compute how alike two thumbnails are: about 1 if they are equal, 0 if they have nothing in common."""
     return float((one * other).mean())
 
 

@@ -7,7 +7,7 @@ in the same order, some of them later; memory does not grow with the film.
 
 Along the motion, a few frames are held back so that the history of `tinct.coloring.film.history` can be carried
 backwards as well: every frame then learns from those after it too, and the first frames of a shot are as calm as the
-rest. A frame that the network was not asked about gets what its neighbours know, so not every one need be asked about.
+rest. A frame that was not shown to the network gets the answers of its neighbours, so not every one need be shown.
 """
 
 from __future__ import annotations
@@ -28,28 +28,25 @@ from tinct.color.spaces import FloatArray
 from tinct.coloring.film.history import carry
 from tinct.errors import InputError, SettingError
 
-# The paper's kernel.
-PAPER_ALPHA = 0.2
-PAPER_SPAN = 20
-# Each frame of the kernel's span is held in memory, about 1 MB.
-LONGEST_SPAN = 250
+PAPER_ALPHA = 0.2  # decay a frame of the paper's kernel
+PAPER_SPAN = 20  # frames that the paper's kernel reaches back
+LONGEST_SPAN = 250  # each frame of a kernel's span takes about 1 MB of memory
 # Along the motion one frame in this many is shown to the network: as good as every frame (benchmarks/smoothing.json).
 ASKED = 3
-# Frames that are given out at once, and frames beyond them from which they learn.
-BLOCK = 6
-LOOK_AHEAD = 3
+BLOCK = 6  # frames that are returned at once
+LOOK_AHEAD = 3  # later frames that they are averaged with as well
 
 FOREIGN_STATE = "the saved state belongs to another kind of smoothing; start the film anew, or use the same settings"
 
 
 @dataclass(frozen=True)
 class Smoothing:
-    """How to smooth over time, as the option says it; `str` returns the option's text.
+    """How to smooth over time, as the option gives it; `str` returns the option's text.
 
     Attributes:
         way: `off`; `kernel`, an exponential kernel over the frames before; or `motion`, along the motion.
         alpha: the kernel's decay a frame.
-        span: how many frames before the kernel reaches back.
+        span: how many frames back the kernel reaches.
     """
 
     way: str
@@ -86,7 +83,7 @@ class Smoothing:
 
     @property
     def every(self) -> int:
-        """The network is asked about one in this many frames; along the motion, its neighbours learn from it."""
+        """The network is shown one frame in this many; along the motion, its neighbours share its answer."""
         return ASKED if self.way == "motion" else 1
 
     def start(self) -> Smoother:
@@ -99,7 +96,7 @@ class Smoothing:
 class Smoother(ABC):
     """One film being smoothed. Frames go in with `push` and come out of `push` and `flush`, in the same order."""
 
-    delay: int = 0  # the most frames that are held back: a frame's result comes with one of the next `delay` frames
+    delay: int = 0  # at most this many frames are held back: a frame's result comes with one of the next `delay` frames
 
     @abstractmethod
     def push(
@@ -113,12 +110,12 @@ class Smoother(ABC):
                 colours of its own and must not change those of others.
             luma: (h, w) luma of the frame, about as large as the network saw it, uint8 or floats in 0..1; kept too.
             cut: this frame begins another shot.
-            unknown: `values` is None not because the frame is blank, but because the network was not asked about it or
-                failed; along the motion it gets what its neighbours know.
+            unknown: `values` is None not because the frame is blank, but because it was not shown to the network or
+                the network failed; along the motion it gets the answers of its neighbours.
 
         Returns:
             The frames that are ready, oldest first: (k, l, n) float32 each; None for blank ones, and for unknown ones
-            without neighbours that know anything.
+            whose neighbours have no answers.
 
         Raises:
             InputError: the frame's size is not that of the frames before.
@@ -130,19 +127,19 @@ class Smoother(ABC):
 
     @abstractmethod
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return the state as arrays; a smoother that restores it goes on as this one would, to the bit."""
+        """Return the state as arrays; a smoother that restores it continues as this one would, bit for bit."""
 
     @abstractmethod
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on where another smoother with the same settings was; InputError where the state is of another kind."""
+        """Continue from the state of a smoother with the same settings; InputError if it is of another kind."""
 
 
 class KernelSmoother(Smoother):
-    """The causal kernel p'(t) = sum over i = 0..span of p(t - i) e^(-alpha i), divided by the weights there were.
+    """The causal kernel p'(t) = sum over i = 0..span of p(t - i) e^(-alpha i), divided by the sum of the weights.
 
     Its time does not depend on the span: with d = e^-alpha, the sum is S(t) = p(t) + d S(t-1) - d^(span+1) p(t-span-1),
-    in double precision, so that the subtraction's errors stay below single precision even in a film of days and without
-    any decay. Cuts and motion do not matter to it.
+    in double precision, so that the subtraction's errors stay below single precision even in a film that lasts days and
+    without any decay. It ignores cuts and motion.
 
     Source: Billaut, de Rochemonteix & Thibault 2018, section 4.3.
     """
@@ -223,15 +220,15 @@ class _Frame:
 class MotionSmoother(Smoother):
     """Exponential averages forwards and backwards along the motion, for one film.
 
-    The weights are e^(-i / 9.5) for a thing well seen i frames ago or, within the frames held back, ahead. Blank frames
-    come out blank and what was before them is remembered through them.
+    A thing seen clearly i frames before, or among the frames held back i frames after, has the weight e^(-i / 9.5).
+    Blank frames come out blank, and what came before them is remembered across them.
 
     Source: recursive averages along flow are common, as in Lang, Wang, Aydin, Smolic & Gross 2012, "Practical temporal
     consistency for image-based graphics applications"; the comparison with the luma of the history is tinct's own.
     """
 
     def __init__(self, *, block: int = BLOCK, look_ahead: int = LOOK_AHEAD) -> None:
-        """Begin a film; `block` at least 1 frame returned at once, averaged with `look_ahead` frames after them too."""
+        """Begin a film; `block` frames (1 or more) are returned at once, averaged also with `look_ahead` later ones."""
         self.delay = block + look_ahead - 1
         self._block = block
         self._shape: tuple[int, int] | None = None
@@ -257,7 +254,7 @@ class MotionSmoother(Smoother):
         return ready
 
     def _take(self, values: FloatArray | None, luma: NDArray[np.uint8]) -> None:
-        """Add a frame, and what those before know about it."""
+        """Add a frame, and what earlier frames tell about it."""
         if values is not None:
             if self._sums is not None:
                 check_size(values, (*self._sums.shape[:2], self._sums.shape[2] - 2))
@@ -273,7 +270,7 @@ class MotionSmoother(Smoother):
         self._held.append(_Frame(plane, sample, carried, motion))
 
     def _give(self, count: int) -> list[FloatArray | None]:
-        """Return the first `count` frames held, with what all later ones know about them."""
+        """Return the first `count` frames held, with what all later ones tell about them."""
         results: list[FloatArray | None] = []
         sums: FloatArray | None = None
         motion: FloatArray | None = None
@@ -313,7 +310,7 @@ class MotionSmoother(Smoother):
 
 
 def check_size(values: FloatArray | None, shape: tuple[int, ...]) -> None:
-    """Raise InputError where a frame is not of the size of those before."""
+    """Check that a frame has the size of those before; InputError if not."""
     if values is not None and values.shape != shape:
         raise InputError(f"a film's frames must be of one size; this one gives {values.shape}, those before {shape}")
 

@@ -1,4 +1,4 @@
-"""Many films among several processes: short ones whole, long ones as segments, so that no process waits for a film."""
+"""Spread many films over several processes: short ones whole, long ones in segments, so that no process must wait."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ class _Failed:
     message: str
 
 
-_Item = Step | Task  # a film that one process does, or a segment
+_Item = Step | Task  # a whole film or a segment, for one process
 _Answer = Outcome | Facts | _Failed
 
 
 @dataclass
 class _Film:
-    """A film whose items are on their way, and what came back of them.
+    """A film whose items are with the processes, and their answers so far.
 
     Attributes:
-        outcome: of what needs no process; without a status where something is on its way.
+        outcome: the film's, if it needs no process; without a status if there are items.
         items: for processes.
-        long: of a film in segments: what is begun, its work folder, and what was finished before.
-        stack: what is open as long as the segments are on their way.
+        long: for a film in segments: what is begun, its work folder, and what was finished before.
+        stack: what stays open until all segments are done.
     """
 
     outcome: Outcome
@@ -57,7 +57,7 @@ class _Film:
     stack: ExitStack = field(default_factory=ExitStack)
 
     def ended(self) -> Outcome:
-        """Return what became of the film, once all its items have come back."""
+        """Return what became of the film, once all its items are done."""
         if self.long is None:
             whole = self.answers[0] if self.answers else self.outcome
             assert isinstance(whole, Outcome)
@@ -65,7 +65,7 @@ class _Film:
         try:
             with self.stack:
                 return replace(self.outcome, row=made(self._joined(*self.long)))
-        except Exception as error:  # one film's failure, of whatever kind, must not end the folder
+        except Exception as error:  # no failure of one film may stop the others
             return replace(self.outcome, row=failed(self.outcome.step, error))
 
     def _joined(self, begun: Begun, folder: WorkFolder, before: Progress) -> VideoResult:
@@ -83,9 +83,10 @@ class _Film:
 def spread(
     steps: Iterable[Step], settings: VideoSettings, colorizer: Colorizer, processes: Processes
 ) -> Generator[Outcome, None, None]:
-    """Colorize films in processes; yield what became of each, in their order.
+    """Colorize films in processes; yield what became of each, in order.
 
-    A film of more than about one segment goes through this process once for its shots, while others are coloured.
+    This process goes once through each film that is longer than about one segment, to find its shots, while the others
+    colour films.
     """
     films: deque[_Film] = deque()
 
@@ -100,7 +101,7 @@ def spread(
     try:
         with closing(processes.map(make, items(), lost=_lost)) as answers:
             for answer in answers:
-                while not films[0].items:  # those before, which needed none
+                while not films[0].items:  # films before it that needed no process
                     yield films.popleft().ended()
                 films[0].answers.append(answer)
                 if len(films[0].answers) == len(films[0].items):
@@ -108,13 +109,13 @@ def spread(
         while films:
             yield films.popleft().ended()
     except BaseException:
-        for film in films:  # what is finished of them stays, and is told
+        for film in films:  # their finished parts stay, and the message says so
             film.stack.__exit__(*sys.exc_info())
         raise
 
 
 def _begun(step: Step, settings: VideoSettings, colorizer: Colorizer, processes: Processes) -> _Film:
-    """Look at a film, and settle what is to go to processes."""
+    """Look at a film, and settle what the processes have to do."""
     film = _Film(Outcome(step, FilmRow(step.job.source, step.job.target, "")))
     try:
         if needs_no_look(step):
@@ -122,14 +123,14 @@ def _begun(step: Step, settings: VideoSettings, colorizer: Colorizer, processes:
             return film
         known = _opened(step, settings)
         if not _is_long(known, settings):
-            film.items.append(step)  # whoever does it looks at it
+            film.items.append(step)  # the process that takes it looks at it
             return film
         step, film.outcome = looked(step)
         if film.outcome.row.status:
             return film
         chosen = replace(settings, overwrite=step.verdict.action == REPLACE)
         _begin_long(film, step, known, chosen, colorizer, processes)
-    except Exception as error:  # one film's failure, of whatever kind, must not end the folder
+    except Exception as error:  # no failure of one film may stop the others
         film.outcome = replace(film.outcome, row=failed(step, error))
         film.stack.__exit__(*sys.exc_info())
         film.long, film.items, film.stack = None, [], ExitStack()
@@ -142,7 +143,7 @@ def _opened(step: Step, settings: VideoSettings) -> Film:
 
 
 def _is_long(film: Film, settings: VideoSettings) -> bool:
-    """Return whether a film is worth dividing into segments, and can be."""
+    """Check whether a film can be divided into segments and is long enough for it."""
     seconds = film.duration
     if seconds is None or not film.divisible:
         return False
@@ -165,7 +166,7 @@ def _begin_long(
 
 
 def _painter(settings: VideoSettings) -> Callable[[_Item], _Answer]:
-    """Return what does films and segments in a process, with the network loaded once."""
+    """Return a function that colours films and segments in a process; it loads the network once."""
     colorizer = Colorizer(settings, threads=1)
     paint = segment_painter(colorizer)
 
@@ -174,7 +175,7 @@ def _painter(settings: VideoSettings) -> Callable[[_Item], _Answer]:
             return film_done(item, settings, colorizer)
         try:
             return paint(item)
-        except Exception as error:  # that of one film
+        except Exception as error:  # no failure of one film may stop the others
             return _Failed(failure(item.source, error))
 
     return do

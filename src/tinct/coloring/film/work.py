@@ -1,4 +1,4 @@
-"""One film being made: what its parts depend on, and how its frames, or those of a segment, become parts."""
+"""Make one film: what its parts depend on, and how its frames, or those of a segment, become parts."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ from tinct.media.video.sequence import missing_numbers
 from tinct.parallel import core_count
 
 _MOST_THREADS = 8
-# What is said of interlaced films, by what was made of them.
+# Notices on interlaced films, by how they were deinterlaced.
 _DEINTERLACED = {
-    "single": "the film is interlaced: it was deinterlaced, one frame for one",
-    "mixed": "parts of the film are interlaced: their frames were deinterlaced, one for one",
+    "single": "the film is interlaced: it was deinterlaced, one frame for each",
+    "mixed": "parts of the film are interlaced: their frames were deinterlaced, one for each",
     "double": "the film is interlaced: each of its fields became a frame, {:.6g} a second",
-    "film": "the film had been spread over fields (3:2 pulldown): its own frames came back, {:.6g} a second",
+    "film": "the film had 3:2 pulldown: its original frames were restored, {:.6g} a second",
 }
 
 OnFrame = Callable[[int, int | None], object]
@@ -52,7 +52,7 @@ OnPicture = Callable[[Draw], object]
 
 
 def open_as(source: str | Path, settings: VideoSettings) -> Film:
-    """Open a film as its settings ask for; see `tinct.media.video.probe.open_film`."""
+    """Open a film with the rate and the deinterlacing of its settings; see `tinct.media.video.probe.open_film`."""
     return open_film(source, rate=settings.rate, deinterlace=settings.deinterlace)
 
 
@@ -62,14 +62,14 @@ def span_of(film: Film, settings: VideoSettings) -> tuple[int | None, int | None
     if (start is not None and start < 0) or (end is not None and end <= (start or 0)):
         raise SettingError(f"start and end must be seconds, the end after the start, not {start} and {end}")
     if start is not None and film.duration is not None and start >= film.duration:
-        ending = f"ends at {float(film.duration):.1f} s, before the start asked for, {start:g} s"
-        raise SettingError(f"{film.path}: {ending}")
+        ending = f"the film ends at {float(film.duration):.1f} s, before the start at {start:g} s"
+        raise SettingError(f"{film.path}: {ending}; give an earlier start")
     return film.pts_at(start) if start else None, film.pts_at(end) if end is not None else None
 
 
 def recipe_of(film: Film, target: Path, settings: VideoSettings) -> tuple[Film, Recipe]:
     """Return the film as it is written, twice as wide for comparing, and how it is encoded."""
-    # Side by side, of an odd width the last column is left out.
+    # Side by side, the last column of an odd width is left out.
     written = replace(film, width=2 * (film.width - film.width % 2)) if settings.compare else film
     recipe = choose_recipe(
         written,
@@ -85,7 +85,7 @@ def recipe_of(film: Film, target: Path, settings: VideoSettings) -> tuple[Film, 
 
 
 def _marks(film: Film) -> list[int | str]:
-    """Return what changes with a film's file, or with any of its pictures."""
+    """Return values that change whenever the film's file, or any of its pictures, changes."""
     files = [path.stat() for path in film.images or (film.path,)]
     marks = [(file.st_size, file.st_mtime_ns) for file in files]
     return [*marks[0]] if not film.images else [sha1(repr(marks).encode(), usedforsecurity=False).hexdigest()]
@@ -117,7 +117,7 @@ class Work:
         )
 
     def _frame_colorizer(self) -> FrameColorizer:
-        """Return what colours a frame, with the mask of what is kept turned as frames are stored."""
+        """Return the colorizer of frames, with the mask of what is kept rotated as frames are stored."""
         mask, film = self.colorizer.kept, self.film
         if mask is None:
             return FrameColorizer(self.colorizer, self._form)
@@ -132,7 +132,10 @@ class Work:
         return self.colorizer.session.card.name
 
     def plan(self, *, apart: bool) -> dict[str, Any]:
-        """Return what the parts depend on, segments coloured `apart` or not; another plan starts the work anew."""
+        """Return what the parts depend on, as plain JSON values; with another plan the work starts anew.
+
+        `apart` says whether several processes colour segments.
+        """
         colorizer, settings = self.colorizer, self.settings
         keep, mask = colorizer.decoding.keep, colorizer.decoding.keep_mask
         return {
@@ -154,8 +157,8 @@ class Work:
             "compare": settings.compare,
             "recolor": settings.recolor,
             "references": [
-                [text, str(Path(one.path).resolve()), Path(one.path).stat().st_mtime_ns]
-                for text, one in zip(colorizer.decoding.references, colorizer.references, strict=True)
+                [text, str(Path(reference.path).resolve()), Path(reference.path).stat().st_mtime_ns]
+                for text, reference in zip(colorizer.decoding.references, colorizer.references, strict=True)
             ],
             "hints": [hint.to_json() for hint in settings.hints],
             "keep": keep if mask is None else [[str(Path(mask).resolve()), Path(mask).stat().st_mtime_ns]],
@@ -172,7 +175,7 @@ class Work:
         *,
         task: Task | None = None,
     ) -> Progress:
-        """Make the parts that are missing, of the film or of one segment; return what is known after the last."""
+        """Make the missing parts of the film or of one segment; return the state after the last."""
         if since is not None and since.facts["done"]:
             return since
         problems = Problems()
@@ -210,7 +213,7 @@ class Work:
         )
         if task is not None:
             painted = own_frames(painted, task.segment, since)
-        # Parts that were encoded with another number of threads would not fit together.
+        # Parts that were encoded with different numbers of threads would not fit together.
         threads = 1 if task is not None else since.facts["threads"] if since is not None else self._threads
         encoder = PartEncoder(self.written, self.recipe, compare=self.settings.compare, threads=threads)
         shown = painted if on_picture is None else self._shown(painted, on_picture)
@@ -237,12 +240,12 @@ class Work:
 
     @property
     def _memory(self) -> str:
-        """What is remembered: along the motion the scene, with another smoothing nothing, unless the settings say."""
+        """What to remember: by default the scene if smoothing follows the motion, else nothing."""
         default = "scene" if self.smoothing.way == "motion" else "off"
         return self.settings.memory or default
 
     def remembered(self) -> SceneMemory | None:
-        """Go through the film once for what its shots show."""
+        """Go through the film once, and return the memory of what its shots show."""
         colorizer = self._frame_colorizer()
         self._check_references()
 
@@ -263,16 +266,20 @@ class Work:
         )
 
     def placed(self) -> list[PlacedShot]:
-        """Find where the settings of single shots hold."""
+        """Find where the settings of single shots apply."""
         return place_shots(self.film, self.settings.shots) if self.settings.shots else []
 
     def _check_references(self) -> None:
-        """Raise SettingError for references of frames that cannot be carried."""
-        for one in self.colorizer.references:
-            if (one.frame, one.seconds) != (None, None) and self._memory == "off":
-                raise SettingError(f"reference {one.name}: the memory carries it through its shot; do not turn it off")
-            if one.frame is not None and self.span[0] is not None:
-                raise SettingError(f"reference {one.name}: after --start frames are not counted; name a time, as 4.8s@")
+        """Check that references for single frames can be carried; SettingError if not."""
+        for reference in self.colorizer.references:
+            if (reference.frame, reference.seconds) != (None, None) and self._memory == "off":
+                raise SettingError(
+                    f"reference {reference.name}: only the memory carries it through its shot; do not turn that off"
+                )
+            if reference.frame is not None and self.span[0] is not None:
+                raise SettingError(
+                    f"reference {reference.name}: with --start frames are not counted; give a time, such as 4.8s@"
+                )
 
     def total(self) -> int | None:
         """Return about how many frames there will be."""
@@ -290,7 +297,7 @@ class Work:
             way = "mixed" if film.fields.mixed else film.fields.way
             yield _DEINTERLACED[way].format(float(film.rate * film.stretch))
         if film.pulldown:
-            yield f"its frames are flagged for 3:2 pulldown: they come evenly, {float(film.rate):.6g} a second"
+            yield f"its frames are flagged for 3:2 pulldown: they were spaced evenly, {float(film.rate):.6g} a second"
         if film.stretch != 1:
             yield f"its {float(film.rate * film.stretch):.6g} frames a second are shown as {float(film.rate):.6g}"
         if jumps := [jump for jump in film.jumps if jump.by]:
@@ -298,12 +305,12 @@ class Work:
             times = "once," if len(jumps) == 1 else f"{len(jumps)} times, first"
             by = f"{clock(abs(first.by))} {'back' if first.by < 0 else 'ahead'}"
             at = clock(first.at * film.stretch - film.start)
-            yield f"its time stamps jump {times} at {at}, {by}: they were joined to one line"
+            yield f"its time stamps jump {times} at {at}, {by}: they were joined into one timeline"
         if missing := missing_numbers(film.images):
-            yield f"of its pictures' numbers {len(missing)} are missing, the first {missing[0]}"
+            yield f"{len(missing)} numbers of its pictures are missing, the first is {missing[0]}"
         if self.spotted:
             moment = clock(film.seconds_at(min(self.spotted)))
-            anew = "coloured anew; --keep auto keeps them, --keep MASK those of a place, --shots those of a shot"
+            anew = "coloured anew; --keep auto keeps them, --keep MASK those in one place, --shots those of one shot"
             became = "kept" if self.settings.keep == KEEP_AUTO else anew
             yield f"grey shots have colours in some places, such as captions, the first at {moment}: they were {became}"
         if area != (0, film.height, 0, film.width):

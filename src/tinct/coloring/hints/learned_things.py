@@ -1,8 +1,9 @@
-"""How likely each pixel belongs to the thing at a hint, by a network that learned it from masks of things.
+"""How likely each pixel belongs to the thing at a hint, according to a network trained on masks of things.
 
-It sees what the photo model's encoder sees, at 1/8 to 1/32 of the size, and luma; `tinct.runtime.thing` describes the
-file, `tinct.learn.things` how it was trained. Where it fits the model that colorizes, the regression in
-`tinct.coloring.hints.things` only has a say beside it: it knows borders on the way, and so fewer colours lie outside.
+Its inputs are luma and the features of the photo model's encoder at 1/8 to 1/32 of the size; `tinct.runtime.thing`
+describes the file, `tinct.learn.things` how it was trained. If it fits the model that colorizes, the regression in
+`tinct.coloring.hints.things` is only added to its answer, with a smaller weight: that knows the borders between a pixel
+and the hint, so less colour gets outside.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ from tinct.coloring.hints.things import FEATURES, KEPT, Things
 from tinct.runtime.session import Session
 from tinct.runtime.thing import ThingModel, distance
 
-# Of several hints on one thing each counts most near itself: what the distance, in parts of the root of height x width,
-# takes from a hint's log odds beside those of others.
+# Of several hints on one thing each wins near itself: compared with others, a hint's log odds fall by this per distance
+# of sqrt(height x width).
 _PER_DISTANCE = 12.0
-# How much the regression's log odds count beside the network's.
+# Weight of the regression's log odds, which are added to the network's.
 _BESIDE = 0.5
 
 
 class PointedThings:
-    """A picture in which the things at hints are told by a network. Several threads may use one at once.
+    """A picture in which a network finds the things at hints. Several threads may use one at once.
 
     Attributes:
-        shape: (h, w) of the copy in which they are.
+        shape: (h, w) of the copy in which they are found.
+        certain: log odds at which a pixel belongs to a thing by half.
     """
 
     certain = 0.0
@@ -38,10 +40,10 @@ class PointedThings:
     def __init__(
         self, model: ThingModel, luma: NDArray[np.floating], see: Callable[[FloatArray], Mapping[str, FloatArray]]
     ) -> None:
-        """Look at the picture once.
+        """Compute the features, once a picture.
 
         Args:
-            model: the network.
+            model: the network that finds things.
             luma: (H, W) in 0..1, as the model that colorizes takes it.
             see: returns that model's features (h, w, c) of luma, by name.
         """
@@ -53,11 +55,11 @@ class PointedThings:
         self._beside: Things | None = None
 
     def beside(self, luma: FloatArray, answers: NDArray[np.floating]) -> PointedThings:
-        """Return the same with the regression beside the network.
+        """Return a copy that adds the regression's answer to the network's.
 
         Args:
             luma: (i, j) of the picture in 0..1.
-            answers: (k, l, n) the roots of the colorizing model's distribution.
+            answers: (k, l, n) square roots of the colorizing model's distribution.
         """
         other = copy.copy(self)
         other._kept = {}
@@ -65,7 +67,7 @@ class PointedThings:
         return other
 
     def odds(self, places: NDArray[np.floating]) -> FloatArray:
-        """Return the log odds that each pixel belongs to the thing which a hint covers, (h, w) of `shape`.
+        """Return the log odds that each pixel belongs to the thing at a hint, (h, w) of `shape`.
 
         Args:
             places: (n, 2) rows and columns of the hint's points in 0..1 of the picture, at least one.
@@ -83,16 +85,17 @@ class PointedThings:
         return odds
 
     def rank(self, odds: FloatArray, places: NDArray[np.floating]) -> FloatArray:
-        """Return by what one hint takes pixels from others: its log odds (h, w), less where it is farther away."""
+        """Return how strongly a hint competes with others for each pixel: its log odds (h, w), less with distance."""
         away = distance(places, (4 * self.shape[0], 4 * self.shape[1]))
         rank: FloatArray = odds - np.float32(_PER_DISTANCE / (self.shape[0] * self.shape[1]) ** 0.5) * away
         return rank
 
 
 def look_for_things(session: Session, luma: FloatArray) -> FloatArray | PointedThings | None:
-    """Return what tells things apart in luma (h, w) in 0..1 as a model takes it; None if the model sees nothing.
+    """Return what tells things apart in luma (h, w) in 0..1 as a model takes it.
 
-    These are the things that the network tells where it fits the model, otherwise the model's features.
+    This is the network's finder of things if there is one that fits the model, else the model's features; None if the
+    model file has none.
     """
     if session.things is not None:
         return PointedThings(session.things, luma, session.features)

@@ -1,7 +1,7 @@
-"""Where a picture keeps the colours that it has: a mask, white or painted there.
+"""Masks, which say where a picture keeps its own colours.
 
-A mask is a picture of the proportions of the one to be coloured, of any size: white where colours stay and black
-elsewhere, or transparent except where something is painted. Grey counts in part, so soft edges stay soft.
+A mask is a picture of any size with the proportions of the one to be coloured: white where colours stay and black
+elsewhere, or transparent except where something is painted. Grey keeps colours in part, so soft edges stay soft.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from tinct.color.spaces import FloatArray, rgb_to_yuv, yuv_to_rgb
 from tinct.errors import InputError, MissingExtraError, UnreadableError
 from tinct.media.image.opening import open_image
 
-# Longer edges are shrunk to this: a mask is held as a whole.
+# Larger masks are shrunk to this longest edge, since a mask is kept in memory as a whole.
 _LONGEST = 4096
-# Proportions may be off by this much, or by a pixel.
+# Proportions may differ by this share, or by a pixel.
 _OFF = 0.01
 
 
@@ -38,27 +38,27 @@ class Mask:
     levels: NDArray[np.uint8]
 
     def check(self, *, width: int, height: int, aspect: float = 1.0) -> None:
-        """Refuse a picture of other proportions; `aspect` is the width of its pixels, which may count or not.
+        """Refuse a picture of other proportions, with square pixels or with pixels `aspect` wide.
 
         Raises:
-            InputError: names both sizes.
+            InputError: the proportions differ.
         """
         down, across = self.levels.shape
         for wide in (float(width), width * aspect):
             if abs(across * height - down * wide) <= max(_OFF * down * wide, height, wide):
                 return
         raise InputError(
-            f"{self.name}: a mask of {across} x {down} pixels has not the proportions of the picture of {width} x "
-            f"{height}; paint it on a copy of the upright picture"
+            f"{self.name}: the mask of {across} x {down} pixels does not have the proportions of the picture of "
+            f"{width} x {height}; paint it on a copy of the upright picture"
         )
 
     def at(self, shape: tuple[int, int]) -> FloatArray:
-        """Return it at a size (h, w), in 0..1."""
+        """Return the mask at a size (h, w), in 0..1."""
         share: FloatArray = resized(self.levels.astype(np.float32) / np.float32(255), shape)
         return share
 
     def rows(self, top: int, count: int, *, width: int, height: int) -> FloatArray:
-        """Return some rows of it at a size, (count, width) in 0..1."""
+        """Return rows of the mask enlarged or shrunk to (height, width), as (count, width) in 0..1."""
         own = self.levels.shape[0]
         places = np.clip((np.arange(top, top + count) + 0.5) * own / height - 0.5, 0, own - 1)
         first = np.minimum(places.astype(int), max(0, own - 2))
@@ -71,7 +71,7 @@ class Mask:
         return across
 
     def greyed(self, rgb: FloatArray) -> FloatArray:
-        """Return a picture (h, w, 3 or more), sRGB in 0..1, without its colours where they stay; (h, w, 1) as it is."""
+        """Return a picture (h, w, 3 or more), sRGB in 0..1, made grey where the mask keeps colours."""
         if rgb.shape[-1] < 3:
             return rgb
         yuv = rgb_to_yuv(rgb[..., :3])
@@ -81,10 +81,10 @@ class Mask:
 
 
 def greyed(small: FloatArray, kept: Mask | None, *, width: int, height: int) -> FloatArray:
-    """Return a small copy (h, w, k) of a picture of a size without the colours that are kept: they tell nothing of it.
+    """Return a small copy (h, w, k) of a picture, grey where its colours are kept, so that they influence nothing.
 
     Raises:
-        InputError: the mask is for a picture of another form.
+        InputError: the mask does not have the picture's proportions.
     """
     if kept is None:
         return small
@@ -101,7 +101,7 @@ def read_mask(path: str | Path) -> Mask:
     """
     place = Path(path)
     if not place.is_file():
-        raise UnreadableError(f"{place}: there is no such mask")
+        raise UnreadableError(f"{place}: no such file; name the mask's file")
     try:
         image = open_image(place, access="sequential", fail_on="error").autorot()
         factor = max(image.width, image.height) / _LONGEST
@@ -113,9 +113,9 @@ def read_mask(path: str | Path) -> Mask:
         raise UnreadableError(f"{place}: {error}") from error
     except pyvips.Error as error:
         reason = " ".join(str(error).split())[:200]
-        raise UnreadableError(f"{place}: no picture that can be read ({reason}); save the mask as PNG") from error
+        raise UnreadableError(f"{place}: cannot be read as a picture ({reason}); save the mask as PNG") from error
     painted = bands.shape[2] in (2, 4) and int(bands[..., -1].min()) < 255
     levels = bands[..., -1] if painted else bands[..., : min(3, bands.shape[2])].mean(axis=2)
     if levels.max() < 128:
-        raise InputError(f"{place}: keeps nothing; make it white, or paint, where colours are to stay")
+        raise InputError(f"{place}: this mask keeps nothing; make it white, or paint, where colours are to stay")
     return Mask(str(place), np.ascontiguousarray(np.rint(levels).astype(np.uint8)))

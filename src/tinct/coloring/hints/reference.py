@@ -1,15 +1,15 @@
-"""Colours from a reference: a colour picture of the same thing, or of another of its kind.
+"""Colours from a reference: a colour picture of the same thing or of a similar one.
 
-What the network's encoder sees in both pictures is compared place by place. Where a place of the picture looks like
-places of the reference, their colours count as a second opinion beside the network's; where nothing is alike, nothing
-changes. Two looks are taken. A wide one finds what is of the same kind: its colours, blended, are multiplied with the
-network's distribution, so that of the reference's colours the plausible ones win. A sharp one finds what is the same
-thing, seen again: it must be the best match in both directions, and its colours replace the network's.
+The features of the network's encoder are compared between all places of both pictures. Where a place of the picture
+looks like places of the reference, their colours are combined with the network's; where nothing is alike, nothing
+changes. There are two comparisons. A tolerant one finds things of the same kind: their colours, averaged, are
+multiplied with the network's distribution, so that the plausible ones among the reference's colours win. A strict one
+finds the same thing seen again: it must be the best match in both directions, and its colours replace the network's.
 
-Source: that features of a recogniser tell which places correspond, and that matches must hold in both directions, is
-from He, Chen, Liao, Sander & Yuan 2018, "Deep exemplar-based colorization"; the two opinions are tinct's own. Measured
-on 40 pairs of the same kind and palette, CIEDE2000 falls by a sixth, and for other views of the same photograph (cut,
-mirrored, darker) by four tenths; a reference of something else changes it by less than 1 %.
+Source: He, Chen, Liao, Sander & Yuan 2018, "Deep exemplar-based colorization", for finding matches by a recogniser's
+features, and for requiring them in both directions; the two comparisons are tinct's own. Measured on 40 pairs of the
+same kind and palette, CIEDE2000 falls by a sixth, and for other views of the same photograph (cut, mirrored, darker) by
+four tenths; a reference of something else changes it by less than 1 %.
 """
 
 from __future__ import annotations
@@ -31,34 +31,38 @@ from tinct.errors import InputError, SettingError
 from tinct.media.image.picture import open_picture
 from tinct.runtime.session import Session
 
-# Cosine of features from which a place is a little, and from which it is wholly alike; and how sharply better matches
-# are preferred. Of the wide look, and of the sharp one.
-_KIND, _KIND_FULL, _KIND_WIDTH = 0.25, 0.55, 0.15
-_SAME, _SAME_FULL, _SAME_WIDTH = 0.65, 0.80, 0.03
-# How far from where it began, as a share of the diagonal, a match there and back may end.
+# The tolerant comparison:
+_KIND = 0.25  # cosine of features from which a match counts a little
+_KIND_FULL = 0.55  # cosine from which a match counts fully
+_KIND_WIDTH = 0.15  # temperature: the lower, the more are better matches preferred
+# The same for the strict comparison:
+_SAME = 0.65
+_SAME_FULL = 0.80
+_SAME_WIDTH = 0.03
+# A match there and back should end within this distance of where it began, as a share of the diagonal.
 _RETURN = 0.1
-# How much finer features count than coarser ones: the coarser ones tell things apart.
-_FINEST_WEIGHT, _OTHER_WEIGHT = 1.0, 2.0
-# Keeps a colour that the reference lacks possible.
+_FINEST_WEIGHT = 1.0  # weight of the finest features
+_OTHER_WEIGHT = 2.0  # weight of coarser features, which tell things apart better
+# Added to the reference's distribution, so that colours it lacks stay possible.
 _FLOOR = 1e-3
-# Colour beside a tone, in 8-bit steps, below which a reference has none to give; muted ones are good references too.
+# A reference needs this much colour beside its tone, in 8-bit steps; muted pictures are good references too.
 _HAS_COLORS = 1.0
-# Root of height x width at which references are read.
+# sqrt(height x width) at which references are read.
 READ_SIZE = 512
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """A colour picture as references are compared.
+    """A colour picture, prepared for comparisons.
 
     Attributes:
-        name: what messages call it.
+        name: for messages.
         luma: (h, w) in 0..1, as the network sees it.
         features: of the encoder, finest first, (k, l, n) each.
         shares: (k, l, bins) its colours at the finest features' size, as distributions over the bins.
         rgb: (H, W, 3) sRGB in 0..1, the picture itself.
-        path: its file; empty where there is none.
-        frame, seconds: number or time of a film's frame that it is for; None where it is for all that it resembles.
+        path: its file; empty if there is none.
+        frame, seconds: number or time of the film's frame that it is for; None if it is for all that resembles it.
     """
 
     name: str
@@ -72,7 +76,7 @@ class Reference:
 
     @classmethod
     def of(cls, rgb: FloatArray, session: Session, bins: ColorBins, *, size: int, name: str) -> Reference:
-        """Look at a picture (H, W, 3), sRGB in 0..1, by a network whose working size is `size`."""
+        """Make a reference of a picture (H, W, 3), sRGB in 0..1, for a network whose working size is `size`."""
         luma = shrunk(rgb_to_yuv(rgb)[..., 0], size)
         features = tuple(session.features(luma).values())
         chroma = chroma_space(bins.space).split(resized(rgb, features[0].shape[:2]))[1]
@@ -81,12 +85,13 @@ class Reference:
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """Where the places of a picture, one after the other, are seen in a reference.
+    """The matches in a reference of each place of a picture, in the order of its rows.
 
     Attributes:
-        cosines: (k l, m) how alike each is to each place of the reference.
-        kind, same: (k l,) in 0..1, how surely its best match is of the same kind, and is the same thing.
-        places: (k l, 2) x and y of its best match, in 0..1 of the reference.
+        cosines: (k l, m) how alike each place is to each place of the reference.
+        kind: (k l,) in 0..1, how surely the best match is of the same kind.
+        same: (k l,) in 0..1, how surely the best match is the same thing.
+        places: (k l, 2) x and y of the best match, in 0..1 of the reference.
     """
 
     cosines: FloatArray
@@ -101,8 +106,8 @@ class Taken:
 
     Attributes:
         same: (k, l) in 0..1, how far colours are replaced by those of the same thing.
-        kind: (k, l) in 0..1, how far those of a thing of its kind count beside the network's own.
-        places: (k, l, 2) x and y of what it is taken from, in 0..1 of the reference.
+        kind: (k, l) in 0..1, how far colours of the same kind of thing are combined with the network's own.
+        places: (k, l, 2) x and y that they are taken from, in 0..1 of the reference.
     """
 
     same: FloatArray
@@ -114,12 +119,12 @@ def read_references(paths: Sequence[str | Path], session: Session, *, size: int)
     """Read references for a model.
 
     Args:
-        paths: of colour pictures; in films with a frame before it, see `split_reference`.
+        paths: of colour pictures; for films perhaps with a frame before them, see `split_reference`.
         session: the model.
-        size: at which it looks.
+        size: sqrt(height x width) at which the model sees them.
 
     Raises:
-        SettingError: the model has no bins or no features to compare by.
+        SettingError: the model has no bins, or no features to compare.
         InputError: a reference has no colours.
         UnreadableError: it cannot be read.
     """
@@ -133,7 +138,7 @@ def read_references(paths: Sequence[str | Path], session: Session, *, size: int)
 
 
 def read_colors(path: str | Path, session: Session) -> tuple[FloatArray, ColorBins]:
-    """Read a small copy (h, w, 3), sRGB in 0..1, of a reference; the model's bins say which colours it may give.
+    """Read a small copy (h, w, 3), sRGB in 0..1, of a reference; return it with the model's bins.
 
     Raises:
         SettingError, InputError, UnreadableError: as `read_references`.
@@ -143,14 +148,14 @@ def read_colors(path: str | Path, session: Session) -> tuple[FloatArray, ColorBi
         raise SettingError(f"the model {card.name} cannot compare pictures; leave the references out, or use photo")
     rgb = open_picture(path).small(size=READ_SIZE)
     if rgb.shape[-1] != 3 or color_off_tone(rgb) < _HAS_COLORS:
-        raise InputError(f"{path}: has no colours to take; a reference is a colour picture")
+        raise InputError(f"{path}: has no colours to take; a reference must be a colour picture")
     return rgb, bins
 
 
 def split_reference(text: str | Path) -> tuple[str, int | None, float | None]:
     """Return file, frame and seconds of a reference: `FILE`, or in films `120@FILE`, `4.8s@FILE` or `1:02.5@FILE`.
 
-    A file that is there under the whole name is meant by it.
+    If there is a file with the whole text as its name, the text means that file.
     """
     when, _, path = str(text).partition("@")
     moment = parse_moment(when)
@@ -158,7 +163,7 @@ def split_reference(text: str | Path) -> tuple[str, int | None, float | None]:
 
 
 def consulting(session: Session, references: Sequence[Reference]) -> Callable[[FloatArray], FloatArray]:
-    """Return a network's run, from (h, w) luma in 0..1 to (k, l, n) logits, that asks the references as well."""
+    """Return a function from (h, w) luma in 0..1 to (k, l, n) logits that combines the network with the references."""
 
     def run(luma: FloatArray) -> FloatArray:
         logits, seen = session.run_with_features(luma)
@@ -179,7 +184,7 @@ def likeness(features: Sequence[FloatArray], reference: Reference) -> FloatArray
             resized(values, shape).reshape(-1, values.shape[-1])
             for values, shape in zip((own, other), shapes, strict=True)
         ]
-        # What all places share tells none of them apart.
+        # What all places have in common does not tell them apart.
         mean = np.concatenate(maps).mean(axis=0)
         for part, values in zip(parts, maps, strict=True):
             even = values - mean
@@ -191,21 +196,21 @@ def likeness(features: Sequence[FloatArray], reference: Reference) -> FloatArray
 
 
 def taken(features: Sequence[FloatArray], references: Sequence[Reference]) -> list[Taken]:
-    """Find what of a picture, by its features, is taken from each of several references, of which the last counts most.
+    """Find what a picture takes from each of several references; later ones take precedence.
 
     Args:
         features: of the picture, finest first.
-        references: in the order in which they are asked.
+        references: in the order in which they are consulted.
     """
     shape = features[0].shape[:2]
-    found: list[Taken] = []
-    left = np.ones(shape, dtype=np.float32)  # of what those after it have not replaced
+    takings: list[Taken] = []
+    left = np.ones(shape, dtype=np.float32)  # the share that later references have not replaced
     for reference in reversed(references):
         match = match_with(features, reference)
         same, kind = match.same.reshape(shape), match.kind.reshape(shape)
-        found.append(Taken(same * left, kind * (1 - same) * left, match.places.reshape(*shape, 2)))
+        takings.append(Taken(same * left, kind * (1 - same) * left, match.places.reshape(*shape, 2)))
         left = left * (1 - same)
-    return found[::-1]
+    return takings[::-1]
 
 
 def match_with(features: Sequence[FloatArray], reference: Reference) -> Match:
@@ -253,6 +258,6 @@ def _gone_astray(cosines: FloatArray, places: tuple[int, int]) -> FloatArray:
 
 
 def _at_size(weights: FloatArray, shape: tuple[int, int]) -> FloatArray:
-    """Return weights (k, l), evened out a little, at a size, (h, w, 1)."""
+    """Return weights (k, l), smoothed a little, at a size, (h, w, 1)."""
     even = cv2.blur(np.ascontiguousarray(weights, dtype=np.float32), (3, 3))
     return resized(even, shape)[..., None]

@@ -1,10 +1,10 @@
-"""Hints put on a picture and joined with the network's answer: how far a person's colour carries, what it replaces.
+"""Spread hints over a picture and combine them with the network's answer.
 
-Each pixel belongs to the hints by some share A in 0..1, and gets the colour S / A of those it belongs to. Both spread
-together by `tinct.color.propagate`: A is 1 at the hints, and elsewhere holds to a target, the firmer the surer the
-network is of its own colour there. The target is 0 where the network sees something else than at the hint, and up to 1
-where it sees the same and finds the hint's colour likely, so that a hint also colours the parts of a thing that
-another thing cuts off from it. What is added to the picture is A (S / A - chroma): nothing at all where A is 0.
+Each pixel belongs to the hints by a share A in 0..1, and gets the mean colour S / A of those it belongs to. A and S
+spread together by `tinct.color.propagate`: A is 1 at the hints, and elsewhere is drawn to a target, the more firmly the
+surer the network is of its own colour there. The target is 0 where the network sees something else than at the hint,
+and up to 1 where it sees the same, so that a hint also colours parts of a thing that another thing cuts off from it.
+A (S / A - chroma) is added to the picture: nothing at all where A is 0.
 """
 
 from __future__ import annotations
@@ -26,26 +26,30 @@ from tinct.coloring.hints.learned_things import PointedThings
 from tinct.coloring.hints.things import Things
 from tinct.errors import InputError, SettingError
 
-# Root of height x width at which hints spread: a factorisation takes half a second there, and a hint milliseconds.
+# sqrt(height x width) at which hints spread: a factorisation takes half a second there, and a hint milliseconds.
 SPREAD_SIZE = 160
-# How firmly a pixel holds to its target where the network has no idea of its colour, and where it is certain; at that
-# size. A colour reaches about the fourth root of its inverse far, in pixels.
-LOOSE, FIRM = 3e-8, 3e-6
-# How firmly a pixel holds to its target where the network's features bound things.
+# The firmness with which a pixel is drawn to its target at that size, if the network has no idea of its colour;
+# a colour reaches about firmness ** -0.25 pixels.
+LOOSE = 3e-8
+# The firmness if the network is certain of the pixel's colour.
+FIRM = 3e-6
+# The firmness if the network's features show where things end.
 BOUND = 3e-5
-# How unlike the network's answers at two pixels may be, as 1 - Bhattacharyya coefficient, and they still see one thing.
+# Scale of how unlike the network's answers at two pixels of one thing are, as 1 - Bhattacharyya coefficient.
 _LIKENESS = 0.05
-# How unlike the luma of two pixels may be, and they still belong to one thing.
+# Scale of how unlike the luma of two pixels of one thing is.
 _SHADE = 0.1
-# How far a hint reaches to parts cut off from it, as a share of the root of height x width.
+# How far a hint reaches to parts that are cut off from it, as a share of sqrt(height x width).
 _REACH = 0.4
-# How far a suggestion's point stands for others.
+# Radius within which one suggested point speaks for its neighbours, as a share of sqrt(height x width).
 _NEAR = 0.2
-# Below the first share a pixel stays as it was, above the second it has the hint's colour entirely.
-_SHARE_FROM, _SHARE_TO = 0.3, 0.7
-# Chroma of a hint below which it is as good as grey, and shows anywhere.
+# Up to this share a pixel stays as it was.
+_SHARE_FROM = 0.3
+# From this share on a pixel has the hint's colour entirely.
+_SHARE_TO = 0.7
+# A hint with less chroma than this is as good as grey, and can be shown at any luma.
 _GREY = 0.02
-# Of a stroke's pixels the solver is given this many; all of them are exact in the end.
+# The solver gets this many of a stroke's pixels; all of them are exact in the result.
 _MOST_PLACES = 7
 
 
@@ -55,7 +59,7 @@ class PlacedHints:
 
     Attributes:
         lines: points (k, 2) of each hint as x and y in 0..1 of width and height.
-        widths: of each hint's stroke, as a part of the picture's width.
+        widths: of each hint's stroke, as a share of the picture's width.
         joined: whether each hint's points are joined.
         colors: (n, 3) sRGB in 0..1.
         names: of the hints, for messages.
@@ -70,7 +74,7 @@ class PlacedHints:
     darken: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
-        """How many hints there are."""
+        """Return the number of hints."""
         return len(self.lines)
 
     @property
@@ -81,7 +85,7 @@ class PlacedHints:
     def on_grid(self, height: int, width: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return rows and columns (k, 2) of the pixels of a small copy that hints cover, and the hint of each (k,).
 
-        Where several cover one pixel, it is the last of them.
+        A pixel that several hints cover belongs to the last of them.
         """
         owner = np.full((height, width), -1, dtype=np.int32)
         for number, (line, stroke, joined) in enumerate(zip(self.lines, self.widths, self.joined, strict=True)):
@@ -102,7 +106,7 @@ def place_hints(hints: Sequence[Hint], *, width: int, height: int) -> PlacedHint
     """Check hints against the upright picture's width and height in pixels, and put them on it.
 
     Raises:
-        InputError: a hint lies outside the picture, or was painted on one of other proportions; it is named.
+        InputError: a hint lies outside the picture, or was painted on one of other proportions; the message says which.
         SettingError: there are no hints.
     """
     if not hints:
@@ -134,8 +138,8 @@ class Spread(NamedTuple):
 
     Attributes:
         share: (h, w) in 0..1, how far each pixel belongs to them.
-        chroma: (h, w, 2) which U and V they give it.
-        taken: (h, w) which share of its luma they take; None where none darkens.
+        chroma: (h, w, 2) the U and V that they give it.
+        taken: (h, w) the share of its luma that they take away; None if no hint darkens.
     """
 
     share: FloatArray
@@ -153,14 +157,14 @@ def _extent(hint: Hint, width: int, height: int) -> tuple[float, float]:
     # Scaled to the picture's size, neither edge may be off by more than one per cent, or a pixel of the canvas.
     if abs(across * height - down * width) > max(0.01 * down * width, height, width):
         raise InputError(
-            f"the hints were painted on {across} x {down} pixels, which has not the proportions of the picture of "
+            f"the hints were painted on {across} x {down} pixels, which are not the proportions of the picture of "
             f"{width} x {height}; paint them on a copy of the upright picture"
         )
     return float(across), float(down)
 
 
 class HintSpreader:
-    """One picture, ready for hints. Making it takes most of the time; several threads may then use it at once.
+    """A picture prepared for hints. Preparing takes most of the time; several threads may then use it at once.
 
     Attributes:
         luma: (h, w) luma in 0..1 at the size at which hints spread.
@@ -174,22 +178,22 @@ class HintSpreader:
         features: NDArray[Any] | PointedThings | None = None,
         size: int = SPREAD_SIZE,
     ) -> None:
-        """Look at the picture.
+        """Prepare a picture.
 
         Args:
             luma: (H, W) in 0..1, as chroma is fitted to it.
             shares: (k, l, n) the network's calibrated distribution; without it, colours spread by luma alone.
-            features: (i, j, c) what the network sees, which bounds things together with the distribution (see
-                `tinct.coloring.hints.things`), or things that a network of their own tells from it. Without it, the
-                distribution alone bounds them.
-            size: root of height x width at which hints spread.
+            features: (i, j, c) the network's features, which show with the distribution where things end (see
+                `tinct.coloring.hints.things`), or a finder of things (see `learned_things` there). Without it, only
+                the distribution shows it.
+            size: sqrt(height x width) at which hints spread.
         """
         self._full_luma = np.ascontiguousarray(luma, dtype=np.float32)
         height, width = (max(2, edge) for edge in small_size(*luma.shape, size=size))
         self.luma: FloatArray = resized(self._full_luma, (height, width))
         self._answers: FloatArray | None = None
         self._things: Things | PointedThings | None = None
-        # At another size a colour reaches as far in the picture, not in pixels.
+        # At another size a colour reaches equally far as a share of the picture, not in pixels.
         scale = (SPREAD_SIZE / size) ** 4
         trust: NDArray[Any] | float = LOOSE * scale
         if shares is not None:
@@ -207,7 +211,7 @@ class HintSpreader:
         self._propagator = Propagator(self.luma, trust=trust, features=self._answers)
 
     def added(self, guide: ChromaGuide, spread: Spread) -> ChromaGuide:
-        """Return a guide of the luma's size with the hints' colours in it, by their `shares`."""
+        """Return the guide with the hints' colours added, according to `spread`."""
         change = spread.share[..., None] * (spread.chroma - self._chroma(guide))
         fitted = fit_guide(self._full_luma, change).planes
         taken = spread.taken
@@ -215,7 +219,7 @@ class HintSpreader:
         return ChromaGuide(guide.planes + fitted, dimming)
 
     def pale(self, hints: PlacedHints) -> tuple[int, ...]:
-        """Return the numbers of hints that lie where the picture is too bright to show half of their chroma."""
+        """Return the numbers of hints at places too bright to show half of their chroma, except those that darken."""
         bright = self._brightness(hints)
         wanted = hints.yuv
         shown = rgb_to_yuv(yuv_colors(bright, wanted[:, 1:]))[:, 1:]
@@ -226,11 +230,11 @@ class HintSpreader:
     def shares(self, hints: PlacedHints) -> Spread:
         """Compute how far each pixel belongs to the hints, and what they give it.
 
-        Where a pixel is darker than the hint's colour, the colour's chroma shrinks with luma; where it is brighter, it
-        stays as it is.
+        At a pixel darker than the hint's colour, the colour's chroma shrinks in proportion to luma; at a brighter one
+        it stays as it is.
         """
         places, owners = hints.on_grid(*self.luma.shape)
-        # Y, U and V of each, and which share of luma it takes.
+        # Y, U and V of each hint, and the share of luma that it takes away.
         wanted = np.concatenate([hints.yuv, self._taken(hints)[:, None]], axis=1)
         given = np.concatenate([wanted[owners], np.ones((len(owners), 1))], axis=1)
         target = self._target(places, owners, wanted)
@@ -242,7 +246,7 @@ class HintSpreader:
         own = spread[..., :4] / np.maximum(share, np.float32(1e-3))[..., None]
         taken = np.clip(own[..., 3], 0, 1).astype(np.float32) if hints.darken else None
         shown = self.luma if taken is None else self.luma * (1 - taken)
-        # A colour in the shade has less chroma in proportion to its luma; beige on black cloth would else be olive.
+        # In the shade a colour has less chroma, in proportion to its luma; else beige on black cloth would be olive.
         shade = np.minimum(shown / np.maximum(own[..., 0], np.float32(1e-3)), 1)
         colors = (own[..., 1:3] * shade[..., None]).astype(np.float32)
         step = np.clip((share - _SHARE_FROM) / (_SHARE_TO - _SHARE_FROM), 0, 1)
@@ -250,14 +254,14 @@ class HintSpreader:
         return Spread(share.astype(np.float32), colors, taken)
 
     def _brightness(self, hints: PlacedHints) -> FloatArray:
-        """Return the picture's mean luma at each hint, (n,); 0 of those that others cover."""
+        """Return the picture's mean luma at each hint, (n,); 0 for hints that others cover."""
         places, owners = hints.on_grid(*self.luma.shape)
-        here = self.luma[places[:, 0], places[:, 1]]
+        luma = self.luma[places[:, 0], places[:, 1]]
         count = np.bincount(owners, minlength=len(hints))
-        return (np.bincount(owners, here, minlength=len(hints)) / np.maximum(count, 1)).astype(np.float32)
+        return (np.bincount(owners, luma, minlength=len(hints)) / np.maximum(count, 1)).astype(np.float32)
 
     def _taken(self, hints: PlacedHints) -> FloatArray:
-        """Return which share of luma each hint takes, (n,): that which makes it the colour's own at the hint."""
+        """Return the share of luma that each hint takes away, (n,), so that its place gets the luma of its colour."""
         taken = np.zeros(len(hints), dtype=np.float32)
         if hints.darken:
             chosen = sorted(hints.darken)
@@ -266,7 +270,7 @@ class HintSpreader:
         return taken
 
     def _target(self, places: NDArray[np.intp], owners: NDArray[np.intp], wanted: FloatArray) -> FloatArray | None:
-        """Return what each pixel holds to, (h, w, 5): share times what its hint gives it (n, 4), and share."""
+        """Return what each pixel is drawn to, (h, w, 5): share times what its hint gives it (n, 4), and share."""
         if self._things is not None:
             return self._bounded(self._things, places, owners, wanted)
         features = self._answers
@@ -293,7 +297,7 @@ class HintSpreader:
     def _bounded(
         self, things: Things | PointedThings, places: NDArray[np.intp], owners: NDArray[np.intp], wanted: FloatArray
     ) -> FloatArray:
-        """Return the same where things have bounds: of several hints of one thing, each counts most near itself."""
+        """As `_target`, if it is known where things end; of several hints on one thing, each wins near itself."""
         height, width = self.luma.shape
         present = np.unique(owners)
         covered = [(places[owners == owner] + 0.5) / (height, width) for owner in present]
@@ -310,7 +314,7 @@ class HintSpreader:
 
 
 def likeness(shares: NDArray[Any], luma: NDArray[Any]) -> FloatArray:
-    """Measure how far any two pixels belong together, (h w, h w) in 0..1: near, and one thing to the network.
+    """Measure how far any two pixels belong together, (h w, h w) in 0..1: close, and alike to the network.
 
     Args:
         shares: (h w, n) the network's distribution.
@@ -329,7 +333,7 @@ def likeness(shares: NDArray[Any], luma: NDArray[Any]) -> FloatArray:
 
 
 def _spaced(owners: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Choose some of the places of each owner, evenly."""
+    """Choose up to `_MOST_PLACES` evenly spaced places of each owner."""
     chosen = []
     for owner in np.unique(owners):
         mine = np.flatnonzero(owners == owner)

@@ -1,13 +1,14 @@
 """How likely each pixel belongs to the thing at a hint, by what the network sees there and on the way to it.
 
-The network's features at 1/16 of the size know a coat from a throat of the same grey, its distribution over colours
-knows them from the colours they may have. The log odds that a pixel belongs to a hint's thing are a sum: how alike both
-places are in either (cosine), what either changes by on the cheapest way from the hint to the pixel (root), what luma
-changes by on the cheapest way (root), and how much luma differs between both. So a thing is filled up to its borders
-however its parts are shaded, and what looks alike but lies behind a border is not.
+The network's features at 1/16 of the size tell a coat from a throat of the same grey, and its distribution over colours
+tells them apart by the colours they may have. The log odds that a pixel belongs to a hint's thing are a sum of these
+terms: how alike the pixel and the hint are in features and in distribution (cosine); how much either changes along the
+cheapest path from the hint to the pixel (square root); how much luma changes along its cheapest path (square root); and
+how much luma differs between the two. So a thing is filled up to its borders however its parts are shaded, but what
+looks alike and lies beyond a border is not.
 
-The sum's weights are those of a logistic regression on masks of 275 things in some 150 photographs of SYSU-Scene and
-Clothing Co-Parsing (Yang, Luo & Lin 2014); how well they do on others: `benchmarks/hint_things.py`.
+The weights of the sum come from a logistic regression on masks of 275 things in some 150 photographs of SYSU-Scene and
+Clothing Co-Parsing (Yang, Luo & Lin 2014); `benchmarks/hint_things.py` measures it on others.
 """
 
 from __future__ import annotations
@@ -20,23 +21,29 @@ from numpy.typing import NDArray
 from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray
 
-# SciPy is imported where it is used, which only runs with hints do.
+# SciPy is imported where it is used, since only runs with hints need it.
 if TYPE_CHECKING:
     from scipy import sparse
 
 # Name of the features in a model file's card.
 FEATURES = "features_16"
-# Root of height x width at which ways are sought; the features' own pixels are larger.
+# sqrt(height x width) at which paths are sought; the features' own pixels are larger.
 _SIZE = 80
-# Changes of luma from pixel to pixel that are grain, and what a step costs where nothing changes.
-_GRAIN, _STEP = 0.01, 5e-4
-# The log odds of a pixel, and what luma adds to them: its changes on the way, its difference.
-_HERE, _PER_LUMA, _PER_SHADE = 0.04, -0.54, -1.36
-# What likeness, and changes on the way, add: in features, and in answers.
-_PER_LIKENESS, _PER_CHANGE = (3.3, 2.33), (-4.2, -2.53)
-# Answers kept for hints that stay where they are while others are added; at 80 x 80 pixels 25 KB each.
+# Changes of luma up to this, from pixel to pixel, are taken as grain.
+_GRAIN = 0.01
+# The cost of a step along which nothing changes.
+_STEP = 5e-4
+
+# The sum of log odds:
+_HERE = 0.04  # constant term
+_PER_LUMA = -0.54  # weight of the changes of luma along the path
+_PER_SHADE = -1.36  # weight of the difference of luma
+_PER_LIKENESS = (3.3, 2.33)  # weights of the likeness of features, and of distributions
+_PER_CHANGE = (-4.2, -2.53)  # weights of the changes of features, and of distributions, along the path
+
+# Results kept for hints that stay where they are while others are added; at 80 x 80 pixels they take 25 KB each.
 KEPT = 256
-# Of a stroke's pixels this many say what it looks like.
+# At most this many of a stroke's pixels are compared with others.
 _MOST_MODELS = 7
 # A pixel and its neighbour, in rows and columns; each pair once.
 _PAIRS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -48,8 +55,8 @@ class Things:
     """A picture in which the things at hints are sought. Several threads may use one at once.
 
     Attributes:
-        shape: (h, w) of the copy in which they are.
-        certain: log odds from which a pixel belongs to a thing by half: above 0, so that colours rather stay inside.
+        shape: (h, w) of the copy in which they are found.
+        certain: log odds at which a pixel belongs to a thing by half: above 0, so that colours tend to stay inside.
     """
 
     certain = 1.0
@@ -60,8 +67,8 @@ class Things:
         Args:
             luma: (H, W) in 0..1.
             features: (k, l, c) the network's, of the same picture.
-            answers: (i, j, n) the roots of its distribution over colours.
-            size: root of height x width at which things are sought.
+            answers: (i, j, n) square roots of its distribution over colours.
+            size: sqrt(height x width) at which things are sought.
         """
         self.shape: tuple[int, int] = small_size(*luma.shape, size=size)
         self._luma = resized(np.ascontiguousarray(luma, dtype=np.float32), self.shape)
@@ -80,7 +87,7 @@ class Things:
         self._kept: dict[bytes, FloatArray] = {}
 
     def odds(self, places: NDArray[Any]) -> FloatArray:
-        """Return the log odds that each pixel belongs to the thing which a hint covers, (h, w) of `shape`.
+        """Return the log odds that each pixel belongs to the thing at a hint, (h, w) of `shape`.
 
         Args:
             places: (n, 2) rows and columns of the hint's points in 0..1 of the picture, at least one.
@@ -98,7 +105,7 @@ class Things:
         return odds
 
     def rank(self, odds: FloatArray, places: NDArray[Any]) -> FloatArray:
-        """Return by what one hint takes pixels from others, (h, w): its log odds, in which the way there counts."""
+        """Return how strongly a hint competes with others for each pixel, (h, w): its log odds, as they are."""
         return odds
 
     def _odds(self, sources: NDArray[np.intp]) -> FloatArray:
@@ -117,7 +124,7 @@ class Things:
 
 
 def _models(seen: FloatArray, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> FloatArray:
-    """Return what is seen (h, w, c) at some places (n, c), their neighbours asked as well, of length 1."""
+    """Return what is seen (h, w, c) at some pixels, averaged with their neighbours, as vectors (n, c) of length 1."""
     around = np.stack(
         [
             seen[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].mean(axis=(0, 1))
@@ -136,7 +143,7 @@ def _directions(values: NDArray[Any], shape: tuple[int, int]) -> FloatArray:
 
 
 def _steps(height: int, width: int) -> list[_Ends]:
-    """Return both ends of all steps in each of four directions, and a step's length."""
+    """Return, for each of four directions, the slices of all steps' first and second ends, and a step's length."""
     return [
         (
             (slice(0, height - down), slice(max(0, -right), width - max(0, right))),
@@ -148,7 +155,7 @@ def _steps(height: int, width: int) -> list[_Ends]:
 
 
 def _graph(changes: list[NDArray[Any]], shape: tuple[int, int]) -> sparse.csr_array:
-    """Return what each step costs, (h w, h w), from what changes in it."""
+    """Return the cost of each step, (h w, h w), from how much changes along it."""
     from scipy import sparse
 
     places = np.arange(shape[0] * shape[1], dtype=np.int32).reshape(shape)

@@ -1,4 +1,4 @@
-"""Pictures in memory: NumPy arrays and PIL images, the same kind out as in. PIL is imported only where it is used."""
+"""Pictures in memory: NumPy arrays and PIL images, the same kind out as in. PIL is imported only when it is used."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tinct.media.image.profile import is_srgb
 from tinct.parallel import ordered_map
 
 _PIXELS_AT_ONCE = 1 << 18
-# PIL's modes whose values have one meaning. Not `F` and `I`, whose range is unknown, nor `LAB` and premultiplied alpha.
+# PIL's modes with values of a known meaning: not `F` and `I`, whose range is unknown, nor `LAB` or premultiplied alpha.
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV")
 DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N")
 
@@ -34,7 +34,7 @@ def unit_pixels(picture: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | Non
     Returns (H, W, 1 or 3) of the same type, in this machine's byte order, and alpha (H, W, 1) or None.
 
     Raises:
-        InputError: the array has another form, or floats outside 0..1.
+        InputError: the array's shape or type is wrong, or it has floats outside 0..1.
     """
     picture = picture.astype(picture.dtype.newbyteorder("="), copy=False)
     pixels = picture[..., None] if picture.ndim == 2 else picture
@@ -42,7 +42,7 @@ def unit_pixels(picture: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | Non
         raise InputError(f"a picture must have the shape (H, W) or (H, W, 3), not {picture.shape}")
     if min(pixels.shape[:2]) < 8:
         raise InputError(
-            f"{pixels.shape[1]} x {pixels.shape[0]} pixels are too few to colour; it takes at least 8 an edge"
+            f"{pixels.shape[1]} x {pixels.shape[0]} pixels are too few to colour; each edge needs at least 8"
         )
     if picture.dtype not in (np.uint8, np.uint16) and not np.issubdtype(picture.dtype, np.floating):
         raise InputError(f"a picture must be uint8, uint16 or floats in 0..1, not {picture.dtype}")
@@ -52,7 +52,7 @@ def unit_pixels(picture: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | Non
         low, high = float(colors.min()), float(colors.max())
         if not (low >= -1e-4 and high <= 1 + 1e-4):
             raise InputError(
-                f"floats must lie in 0..1, these reach from {low:.4g} to {high:.4g}; divide by 255 or 65535"
+                f"floats must lie in 0..1, but these range from {low:.4g} to {high:.4g}; divide them by 255 or 65535"
             )
     return colors, alpha
 
@@ -74,13 +74,13 @@ def small_copy(pixels: NDArray[Any], size: tuple[int, int]) -> FloatArray:
 
 
 def shown(picture: Picture, *, longest: int) -> FloatArray:
-    """Read a picture (h, w, 1 or 3) in 0..1, small: its longest edge has at most `longest` pixels."""
+    """Read a small copy of a picture, (h, w, 1 or 3) in 0..1, its longest edge at most `longest` pixels."""
     short, long = sorted((picture.width, picture.height))
     return picture.small(size=longest * (short / long) ** 0.5)
 
 
 def shown_luma(picture: Picture, *, longest: int) -> FloatArray:
-    """Read a picture's luma (h, w) in 0..1, small, as `shown` does."""
+    """Read the luma (h, w) in 0..1 of a small copy, as `shown` does."""
     return luma_of(shown(picture, longest=longest))
 
 
@@ -95,7 +95,7 @@ def inverted(pixels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _unit(pixels: NDArray[Any]) -> np.float32:
-    """Return what brings values of a type to 0..1."""
+    """Return the factor that brings values of this type to 0..1."""
     return np.float32(1 / np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1)
 
 
@@ -108,11 +108,11 @@ def row_function(
     kept: Mask | None = None,
     watch: Watch | None = None,
 ) -> Callable[[NDArray[Any], int], NDArray[Any]]:
-    """Return a function that colours rows of a picture of a height, in uint8, uint16 or float32.
+    """Return a function that colours rows of a picture of this height, in uint8, uint16 or float32.
 
-    It takes rows (n, W, 1 or 3), and one channel more with alpha, which is passed on, and the first one's number. It
-    returns (n, W, 3 or 4). Outside the places of photographs rows stay as they are, and where a mask keeps them. A
-    `watch` sees all rows.
+    It takes rows (n, W, 1 or 3), or with one more channel for alpha, which is passed on, and the number of the first
+    row. It returns (n, W, 3 or 4). Pixels outside the places of photographs stay as they are, and so do those that a
+    mask keeps. A `watch` sees all rows.
     """
 
     def function(rows: NDArray[Any], top: int) -> NDArray[Any]:
@@ -135,7 +135,7 @@ def row_function(
 
 
 def same_range(values: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """Return integer values in another integer type's whole range, rounded."""
+    """Return integer values scaled to another integer type's whole range, rounded."""
     if values.dtype == dtype:
         return values
     if values.dtype == np.uint16 and np.dtype(dtype) == np.uint8:
@@ -172,10 +172,10 @@ def colored(
 
 
 def encoded(picture: NDArray[Any]) -> bytes:
-    """Return an array as a file's bytes, lossless, for what works on files only; floats become 16 bits.
+    """Return an array as the bytes of a lossless file, for code that only reads files; floats become 16 bits.
 
     Raises:
-        InputError: the array has another form than `unit_pixels` takes.
+        InputError: the array is not one that `unit_pixels` takes.
     """
     colors, alpha = unit_pixels(picture)
     pixels = colors if alpha is None else np.concatenate([colors, alpha], axis=-1)
@@ -195,48 +195,48 @@ def is_pil(picture: Any) -> bool:
 def from_pil(image: Any) -> NDArray[Any]:
     """Return a PIL image's pixels, upright and in sRGB: (H, W) or (H, W, 2, 3 or 4) uint8, or (H, W) uint16.
 
-    An ICC profile other than sRGB's is applied, damaged ones are not.
+    An ICC profile other than sRGB's is applied, unless it is damaged.
 
     Raises:
-        InputError: the image's mode is none of `MODES` and `DEEP_MODES`.
+        InputError: the image's mode is not in `MODES` or `DEEP_MODES`.
     """
     from PIL import ImageOps
 
     if image.mode not in (*MODES, *DEEP_MODES):
         raise InputError(
             f"PIL images of the mode {image.mode} cannot be colorized; "
-            f"convert it to one of {', '.join((*MODES, *DEEP_MODES[:1]))} first"
+            f"convert the image to one of {', '.join((*MODES, *DEEP_MODES[:1]))} first"
         )
     upright = ImageOps.exif_transpose(image)
     if upright.mode in DEEP_MODES:
         return np.asarray(upright).astype(np.uint16)
     has_alpha = upright.getbands()[-1] == "A"
     transparent = has_alpha or "transparency" in upright.info
-    kept = ("L", "LA", "RGB", "RGBA") if has_alpha or not transparent else ()
+    accepted = ("L", "LA", "RGB", "RGBA") if has_alpha or not transparent else ()
     profile = upright.info.get("icc_profile")
     foreign = _in_srgb(upright, profile) if profile else None
     if foreign is not None:
         upright = foreign
     elif upright.mode == "1":
         upright = upright.convert("L")
-    elif upright.mode not in kept:
+    elif upright.mode not in accepted:
         upright = upright.convert("RGBA" if transparent else "RGB")
     pixels: NDArray[Any] = np.asarray(upright)
     return pixels
 
 
 def to_pil(pixels: NDArray[Any], like: Any) -> Any:
-    """Return (H, W, 3 or 4) pixels as an 8-bit PIL image with another's texts, resolution and EXIF."""
+    """Return (H, W, 3 or 4) pixels as an 8-bit PIL image with the texts, resolution and EXIF of the image `like`."""
     from PIL import Image
 
     image = Image.fromarray(np.ascontiguousarray(same_range(pixels, np.uint8)))
-    kept = {name: value for name, value in like.info.items() if name not in ("transparency", "icc_profile", "exif")}
-    image.info.update(kept)
+    info = {name: value for name, value in like.info.items() if name not in ("transparency", "icc_profile", "exif")}
+    image.info.update(info)
     profile = like.info.get("icc_profile")
     if profile and like.mode in ("RGB", "RGBA") and _means_srgb(profile):
         image.info["icc_profile"] = profile
     exif = Image.Exif()
-    exif.load(like.getexif().tobytes())  # a copy: PIL hands out the caller's own
+    exif.load(like.getexif().tobytes())  # a copy, since PIL returns the caller's own object
     if exif:
         exif.pop(0x0112, None)  # orientation
         image.info["exif"] = exif.tobytes()
@@ -251,7 +251,7 @@ def _means_srgb(profile: bytes) -> bool:
 
 
 def _in_srgb(image: Any, profile: bytes) -> Any:
-    """Apply an ICC profile; None where it is sRGB's, damaged or of another kind of colours, so that nothing is done."""
+    """Apply an ICC profile; return None if there is nothing to do: it is sRGB's, damaged, or for other channels."""
     from PIL import ImageCms
 
     if image.mode not in ("L", "LA", "RGB", "RGBA", "CMYK") or _means_srgb(profile):

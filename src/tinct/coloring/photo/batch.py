@@ -1,4 +1,4 @@
-"""Many pictures, or a stream of one, colorized: a row for each, whatever becomes of it."""
+"""Colorize many pictures, or one from a stream; every picture gets a row, even if it fails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinct.actors import Engine
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.plan import plan_jobs, results_folder
 from tinct.coloring.photo.row import Row, explained, finished
-from tinct.coloring.photo.run import run_jobs
+from tinct.coloring.photo.run import kept_so_far, run_jobs
 from tinct.coloring.settings import PhotoSettings
 from tinct.errors import OutputError, SettingError
 from tinct.remote import is_address
@@ -34,17 +34,17 @@ def colorize_files(
 ) -> list[Row]:
     """Colorize files, folders and patterns, here or in buckets; a failure is a row, and the others go on.
 
-    Run again, it goes on where it stopped: results that are there already are left as they are. Where several pictures
-    go into one output folder, a manifest is kept there (`tinct.coloring.photo.manifest`): settings with `update` then
-    replace results whose picture, settings or model changed since, and another run into that folder is kept out.
+    Run again, it continues where it stopped: existing results stay as they are. If several pictures go into one output
+    folder, a manifest is kept there (`tinct.coloring.photo.manifest`): settings with `update` then replace results
+    whose picture, settings or model have changed since, and only one run at a time may use the folder.
 
     Args:
-        inputs: files, folders and patterns; see `plan_jobs` for this and the next two. They may be addresses that
-            fsspec knows, such as `s3://bucket/folder`, whose rows then have addresses too.
-        output: see there; it may be an address, and must be given where an input is one.
-        recursive: see there.
-        settings: how to colorize; the defaults without it.
-        engine: what runs several at once; threads of this process without it. The bytes of results are the same.
+        inputs: files, folders and patterns, as for `plan_jobs`. They may be addresses that fsspec knows, such as
+            `s3://bucket/folder`; their rows then have addresses too.
+        output: as for `plan_jobs`; it may be an address, and must be given if an input is one.
+        recursive: look into subfolders too.
+        settings: how to colorize; by default as `PhotoSettings()`.
+        engine: what runs several at once; by default threads of this process. The bytes of results are the same.
         on_row: called after each picture with its row, the number done, and the number of all.
 
     Returns:
@@ -54,7 +54,7 @@ def colorize_files(
         SettingError: an option is out of range, or an input or the output makes no sense.
         ModelError: the model cannot be used.
         MissingExtraError: the runtime or the engine asked for is not installed.
-        OutputError: another run works in the output folder, or its manifest cannot be used.
+        OutputError: another run uses the output folder, or its manifest cannot be used.
     """
     settings = settings or PhotoSettings()
     with ExitStack() as kept:
@@ -70,17 +70,17 @@ def colorize_files(
 def _mirrored(
     mirror: Mirror, inputs: Sequence[str | Path], output: str | Path | None, *, recursive: bool, settings: PhotoSettings
 ) -> tuple[list[str], str]:
-    """Fill a mirror with stand-ins of what is in buckets; return the inputs and the output with stand-ins.
+    """Fill a mirror with stand-ins for files in buckets; return the inputs and output with stand-ins for addresses.
 
     Raises:
-        SettingError: there is no output, or what was asked for needs files of this machine.
+        SettingError: there is no output, or an option needs files on this machine.
         OutputError: a bucket cannot be listed.
         MissingExtraError: fsspec is not installed.
     """
     if output is None:
         raise SettingError("results of pictures at addresses need a place of their own; name one with -o")
     if settings.pages == "all":
-        raise SettingError("--pages all looks into every file before it begins; copy them to this machine first")
+        raise SettingError("--pages all opens every file before it begins; copy the files to this machine first")
     given = [str(place) for place in inputs if is_address(place)]
     for address in given:
         mirror.fill(address, deep=recursive)
@@ -101,25 +101,20 @@ def _colorized(
 ) -> list[Row]:
     jobs = plan_jobs(inputs, output=output, recursive=recursive, every_page=settings.pages == "all")
     if settings.hints and len(jobs) > 1:
-        raise SettingError(f"hints are for one picture, and {len(jobs)} were named; name the one they belong to")
+        raise SettingError(f"hints are for one picture, but {len(jobs)} were named; name only the one they belong to")
     if settings.keep is not None and len(jobs) > 1:
-        raise SettingError(f"a mask is for one picture, and {len(jobs)} were named; name the one it belongs to")
+        raise SettingError(f"a mask is for one picture, but {len(jobs)} were named; name only the one it belongs to")
     root = Path(os.path.commonpath([str(job.source.absolute().parent) for job in jobs] or [""]))
     place = results_folder(inputs, output)
     if settings.update and place is None:
-        raise SettingError("--update is for a folder of results, whose manifest knows what changed; name one with -o")
+        raise SettingError("--update needs a folder of results, whose manifest tells what changed; name one with -o")
     rows: list[Row] = []
-    with kept_if_stopped(lambda: _kept(len(rows), len(jobs), settings)):
+    with kept_if_stopped(lambda: kept_so_far("pictures", len(rows), len(jobs), overwrite=settings.overwrite)):
         for row in run_jobs(jobs, settings, folder=place, root=root, engine=engine, mirror=mirror):
             rows.append(row)
             if on_row is not None:
                 on_row(row, len(rows), len(jobs))
     return rows
-
-
-def _kept(done: int, count: int, settings: PhotoSettings) -> str:
-    again = "the same command without --overwrite" if settings.overwrite else "the same command"
-    return f"{done} of {count} pictures are done and kept, {again} goes on with the others"
 
 
 def colorize_stream(
@@ -133,15 +128,15 @@ def colorize_stream(
 ) -> Row:
     """Colorize one picture from a stream, to a stream, or both.
 
-    The input is a file, or `-` for `stdin`; the output a file, or `-` or None for `stdout`, which is written only after
-    the picture is done, in the format of the input. Folders, sheets and maps need files and cannot be asked for.
+    The input is a file, or `-` for `stdin`. The output is a file, or `-` or None for `stdout`, which is written only
+    when the picture is done, in the format of the input. Folders, sheets and maps need files and are refused.
 
     Returns:
-        The picture's row; its source is `-` for `stdin`, and it has no target where `stdout` was written.
+        The picture's row; its source is `-` for `stdin`, and it has no target if `stdout` was written.
 
     Raises:
-        SettingError: there are several inputs, what was asked for needs files, or a stream is a terminal.
-        InputError: the input is no picture, or one that has colours already.
+        SettingError: there are several inputs, an option needs files, or a stream is a terminal.
+        InputError: the input is not a picture, or has colours already.
         OutputError: the result cannot be written.
         ModelError: the model cannot be used.
     """
@@ -171,7 +166,8 @@ def colorize_stream(
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise OutputError(f"standard output: cannot be written ({error.strerror}); free or choose space") from error
+            message = f"standard output: cannot be written ({error.strerror}); free some space, or write elsewhere"
+            raise OutputError(message) from error
     name = Path("stdin" if str(named) == "-" else named.name)
     stages = explained(colorizer, settings, named, result, name=name)
     return finished(named, result, start, stages=stages)
@@ -187,13 +183,13 @@ def _check_stream(
     stdout: BinaryIO,
 ) -> None:
     if len(inputs) != 1:
-        raise SettingError("with - there can be one input only")
+        raise SettingError("with - there can be only one input")
     if "" in (str(output), *inputs):
         raise SettingError('a name is empty (""); name a file, or - for a stream')
     if settings.pages == "all":
-        raise SettingError("--pages all writes several files; with - there is one picture only")
+        raise SettingError("--pages all writes several files; with - there is only one picture")
     if recursive:
-        raise SettingError("--recursive is for folders; with - there is one picture only")
+        raise SettingError("--recursive is for folders; with - there is only one picture")
     if settings.compare or settings.confidence:
         raise SettingError("sheets and confidence maps are written beside a file; name files instead of -")
     if (output is None or str(output) == "-") and stdout.isatty():

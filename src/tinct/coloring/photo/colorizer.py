@@ -1,4 +1,4 @@
-"""Colour for one photograph: a file, a PIL image or an array in, the same kind out.
+"""Colorize one photograph: a file, bytes, a PIL image or an array in, the same kind out.
 
 The network sees a small copy; its answer is turned into a few smooth planes (`Prediction.guide`), and the picture
 itself is streamed once more and coloured row by row, its luma untouched.
@@ -40,9 +40,9 @@ from tinct.parallel import core_count
 from tinct.runtime import DEFAULT_MODEL
 from tinct.runtime.session import Session
 
-# Root of height x width at which chroma is fitted to luma; larger than the network's size, for sharper edges.
+# sqrt(height x width) at which chroma is fitted to luma; larger than the network's size, for sharper edges.
 GUIDE_SIZE = 640
-# More threads than this gain nothing: decoding and encoding each have one.
+# More threads than this gain nothing: decoding and encoding have one thread each.
 _MOST_THREADS = 8
 
 
@@ -52,10 +52,10 @@ class Colorizer:
     Attributes:
         session: the running model; `session.card` describes it.
         decoding: the settings asked for.
-        used: the settings with the model's own where none were asked for.
+        used: the settings, with the model's own in place of None.
         kept: where pictures keep their own colours; None for nowhere.
-        references: what was read of the references.
-        temperature, caution, saturation, size, views: those of `used`: numbers, never None.
+        references: the references, as read from their files.
+        temperature, caution, saturation, size, views: as in `used`; numbers, never None.
     """
 
     def __init__(self, model: str | Path | Decoding = DEFAULT_MODEL, **options: Unpack[Options]) -> None:
@@ -68,7 +68,7 @@ class Colorizer:
                 `threads`.
 
         Raises:
-            SettingError: an option is out of range, or the model has none such.
+            SettingError: an option is out of range, or the model does not have it.
             ModelError: there is no such model, or the file cannot be used.
             MissingExtraError: OpenVINO was asked for and is not installed.
         """
@@ -80,22 +80,22 @@ class Colorizer:
         self._settle(decoding)
 
     def changed(self, **options: Unpack[Options]) -> Colorizer:
-        """Return a colorizer with other settings and the same network; what is None stays as it is.
+        """Return a colorizer with other settings and the same network; None leaves a setting as it is.
 
         Raises:
-            SettingError: an option is out of range, or the model has none such.
+            SettingError: an option is out of range, or the model does not have it.
         """
         other = copy.copy(self)
         other._settle(self.decoding.changed(**options))
         return other
 
     def _settle(self, decoding: Decoding) -> None:
-        """Take settings, and the model's own where they have none."""
+        """Take settings, with the model's own in place of None."""
         card = self.session.card
         care = decoding.caution is not None or decoding.cautious
         for option, given in (("temperature", decoding.temperature is not None), ("caution", care)):
             if given and self.session.bins is None:
-                without = f"the model {card.name} gives chroma itself and has no {option}"
+                without = f"the model {card.name} predicts chroma directly and has no {option}"
                 raise SettingError(f"{without}; leave the option out")
         caution = card.caution if decoding.caution is None else float(decoding.caution)
         if decoding.references != self.decoding.references:
@@ -130,24 +130,24 @@ class Colorizer:
 
         Args:
             picture: the path of a file; a file's bytes; a PIL image; or an array as `array` takes it.
-            target: the file to write, where the picture is a file or its bytes; its path is given back.
+            target: the file to write, only for a file or its bytes; its path is then returned.
             hints: what is known of its colours: texts such as "25%,60%=#b03020", `tinct.Hint`s, or the path of a file
                 of hints.
             recolor: colour pictures that have colours already.
-            overwrite: replace a result that is there already; for paths.
+            overwrite: replace an existing result; for paths.
 
         Returns:
             The path of NAME_color.EXT beside the file, bytes, a PIL image (RGB or RGBA) or an array of the same type.
 
         Raises:
-            InputError: the picture cannot be used; AlreadyColorError where it has colours.
+            InputError: the picture cannot be used; AlreadyColorError if it has colours.
             OutputError: the result cannot be written.
         """
         known = as_hints(hints)
         if target is not None:
             if not isinstance(picture, bytes | str | Path):
                 raise InputError(
-                    "a target is for pictures that are files; save what comes back of an array or PIL image"
+                    "a target is for files and bytes only; save the array or PIL image that is returned yourself"
                 )
             return self.photo(picture, target, hints=known, recolor=recolor, overwrite=overwrite).target
         if isinstance(picture, bytes):
@@ -158,7 +158,7 @@ class Colorizer:
             return self.array(picture, hints=known, recolor=recolor)
         if arrays.is_pil(picture):
             return arrays.to_pil(self.array(arrays.from_pil(picture), hints=known, recolor=recolor), picture)
-        raise InputError(f"a picture is a path, bytes, a PIL image or a NumPy array, not {type(picture).__name__}")
+        raise InputError(f"a picture must be a path, bytes, PIL image or NumPy array, not {type(picture).__name__}")
 
     def photo(
         self,
@@ -175,26 +175,26 @@ class Colorizer:
         strict: bool = False,
         **options: Unpack[Options],
     ) -> PhotoResult:
-        """Colour a file of any size; memory does not grow with it.
+        """Colour a file of any size; memory use does not grow with it.
 
         Args:
             source: the picture, or a file's bytes.
-            target: the file to write, in the format of its suffix; NAME_color.EXT beside the source without it.
+            target: the file to write, in the format of its suffix; by default NAME_color.EXT beside the source.
             recolor: colour it even if it has colours already.
-            overwrite: replace a target that is there already.
+            overwrite: replace an existing target.
             confidence: return confidence maps with the result.
             hints: what is known of its colours.
             prediction: that of `look` or of an earlier result for the same picture; the network does not run again.
-            page: which page of a TIFF file, from 0; the first without it.
-            crop: write each photograph of a scan alone: the first to the target, others to NAME_2.EXT and so on.
-            strict: refuse a damaged picture, instead of colouring what can be saved of it and saying so.
-            options: other settings than the colorizer's for this picture, such as `temperature` or `caution`.
+            page: which page of a TIFF file, from 0; by default the first.
+            crop: write each photograph of a scan by itself: the first to the target, others to NAME_2.EXT and so on.
+            strict: refuse a damaged picture, instead of colouring what can be read of it and saying so.
+            options: settings for this picture instead of the colorizer's, such as `temperature` or `caution`.
 
         Raises:
             AlreadyColorError: it has colours, and `recolor` is not set.
             InputError: it cannot be read, or a hint lies outside it.
             OutputError: the target cannot be written; nothing is left behind.
-            SettingError: an option is out of range, or the model has none such.
+            SettingError: an option is out of range, or the model does not have it.
         """
         started = time.perf_counter()
         chosen = self.changed(**options)
@@ -224,9 +224,9 @@ class Colorizer:
         strict: bool = False,
         **options: Unpack[Options],
     ) -> tuple[bytes, PhotoResult]:
-        """Colour a file and return the result as a file's bytes, and what it is; arguments and errors as for `photo`.
+        """Colour a file; return the result as a file's bytes and a `PhotoResult`. Arguments and errors as for `photo`.
 
-        `suffix` is the result's format, such as `.png`; the source's without it, PNG where that is not writable.
+        `suffix` chooses the result's format, such as `.png`; by default the source's, or PNG if that is not writable.
         """
         started = time.perf_counter()
         chosen = self.changed(**options)
@@ -237,7 +237,7 @@ class Colorizer:
         trace = chosen._trace(opened, recolor=recolor, hints=hints, prediction=prediction)
         parts = parts_of(trace, form, crop=crop)
         if len(parts) > 1:
-            raise InputError(f"{opened.name}: {len(parts)} photographs lie on it; write them to files, or do not crop")
+            raise InputError(f"{opened.name}: it holds {len(parts)} photographs; write them to files, or do not crop")
         data = parts[0].picture.encode(parts[0].rows, ending, settings=trace.note(), threads=self._threads)
         result = chosen._result(trace, form, None, confidence=False, started=started)
         return data, result if not crop else result.cropped(parts, [])
@@ -255,11 +255,11 @@ class Colorizer:
         The other arguments are those of `photo`.
 
         Returns:
-            (H, W, 3), or (H, W, 4) where there was alpha, of the same type; its BT.601 luma is the picture's.
+            (H, W, 3), or (H, W, 4) with alpha, of the same type; its BT.601 luma is the picture's.
 
         Raises:
             AlreadyColorError: it has colours, and `recolor` is not set.
-            InputError: the array has another form, or a hint lies outside it.
+            InputError: the array's shape, type or range is wrong, or a hint lies outside it.
         """
         chosen = self.changed(**options)
         pixels, alpha = arrays.unit_pixels(picture)
@@ -277,12 +277,12 @@ class Colorizer:
     def explain(
         self, source: str | Path | bytes, *, recolor: bool = False, hints: Sequence[Hint] = (), page: int | None = None
     ) -> tuple[Stage, ...]:
-        """Return what is decided at each stage for a picture, in their order, without writing; raise as `photo`."""
+        """Return what is decided at each stage for a picture, in order, without writing; errors as for `photo`."""
         opened = open_picture(source, page=page, negative=self.decoding.negative)
         return stages_of(self._trace(opened, recolor=recolor, hints=hints))
 
     def look(self, source: str | Path | bytes, *, recolor: bool = False, page: int | None = None) -> Prediction:
-        """Run the network on a file, without writing anything; raise as `photo`."""
+        """Run the network on a file, without writing anything; errors as for `photo`."""
         return self._seen(open_picture(source, page=page, negative=self.decoding.negative), recolor=recolor)[2]
 
     def predict(self, luma: NDArray[Any], *, rgb: NDArray[Any] | None = None) -> Prediction:
@@ -294,7 +294,7 @@ class Colorizer:
                 instead of that of the grey picture. Others do not need it.
 
         Raises:
-            InputError: the array has another form.
+            InputError: the array's shape or type is wrong.
         """
         if luma.ndim != 2 or 0 in luma.shape or not np.issubdtype(luma.dtype, np.floating):
             raise InputError(f"luma must be floats in 0..1 of the shape (H, W), not {luma.dtype} {luma.shape}")
@@ -311,7 +311,7 @@ class Colorizer:
         def look(size: int) -> FloatArray:
             small = tones.applied(shrunk(values, size))
             seen = small if lightness else native_luma(small, space=space)
-            # Grain becomes stronger with contrast, and what was asked for is that of the picture.
+            # The strength asked for is that of the picture's grain, and more contrast makes grain stronger.
             asked = denoise if isinstance(denoise, str) else denoise * tones.gain
             clean, strength = denoised(seen, denoise=asked, still=True)
             noise.append(strength)
@@ -334,7 +334,10 @@ class Colorizer:
         )
 
     def asking(self, numbers: Sequence[int] | None = None) -> Callable[[FloatArray], FloatArray]:
-        """Return the network, (h, w) luma in 0..1 to (k, l, n), which asks the references of these numbers, or all."""
+        """Return the network as a function from (h, w) luma in 0..1 to (k, l, n).
+
+        It consults the references of these numbers, or all.
+        """
         own = self.session.card.working_size
         asked = self.references if numbers is None else [self.references[number] for number in numbers]
         run = consulting(self.session, asked) if asked else self.session.run
@@ -342,13 +345,13 @@ class Colorizer:
 
     @property
     def guide_size(self) -> int:
-        """Root of height x width at which chroma is fitted to luma."""
+        """Return sqrt(height x width) at which chroma is fitted to luma."""
         return max(GUIDE_SIZE, self.size)
 
     def _trace(
         self, opened: Picture, *, recolor: bool, hints: Sequence[Hint], prediction: Prediction | None = None
     ) -> Trace:
-        """Take a picture through all stages but writing, with an earlier prediction or the network's answer."""
+        """Take a picture through all stages except writing, with an earlier prediction or the network's answer."""
         placed = place_hints(hints, width=opened.width, height=opened.height) if hints else None
         small, scan = None, None
         if prediction is None:

@@ -1,4 +1,4 @@
-"""The photographs of a scan alone, without frame and page: what is written with `crop`."""
+"""The single photographs of a scan, without frame and page, as `crop` writes them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tinct.media.image.strips import StripFunction
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One photograph of a scan, upright, and what makes its result's rows."""
+    """One photograph of a scan, upright, and the function that makes its result's rows."""
 
     picture: Picture
     rows: StripFunction
 
 
 def parts_of(trace: Trace, form: Format, *, crop: bool) -> list[Part]:
-    """Return what is to be written of a picture: all of it, or with `crop` each photograph that was found on it."""
+    """Return the parts to write: the whole picture, or with `crop` each photograph that was found on it."""
     places = () if not crop else trace.prediction.places if trace.scan is None else trace.scan.found
     if not places:
         return [Part(trace.picture, trace.rows(form))]

@@ -1,4 +1,4 @@
-"""A first look: photographs that come with scikit-image and scikit-learn, made grey and given colours again."""
+"""The demo: photographs that come with scikit-image and scikit-learn are made grey and colorized."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def colorize_demo(
 ) -> list[Row]:
     """Colorize the demo's photographs from their grey versions; return a row for each.
 
-    For each NAME the folder, made when needed, gets NAME.png (grey), NAME_color.png and NAME_color_sheet.png: the grey
-    picture, the result, and the truth where there is one. Nothing is downloaded; what was there is replaced.
+    For each NAME the folder, created if needed, gets NAME.png (grey), NAME_color.png and NAME_color_sheet.png: the grey
+    picture, the result, and the original if it has colours. Nothing is downloaded; existing files are replaced.
     `on_row` is called after each photograph with its row, the number done, and the number of all.
 
     Raises:
@@ -78,7 +78,7 @@ def colorize_demo(
 
 
 def photo_file(photo: DemoPhoto) -> Path:
-    """Return the path of a photograph; MissingExtraError where its package is not installed."""
+    """Return the path of a photograph; MissingExtraError if its package is not installed."""
     spec = find_spec(photo.package)
     for place in (spec.submodule_search_locations or []) if spec else []:
         path = Path(place) / photo.file

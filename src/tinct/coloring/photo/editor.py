@@ -1,4 +1,4 @@
-"""One picture to try things on: the network runs once, and every further hint or temperature shows at once."""
+"""A picture to try settings on: the network runs once, and further hints or temperatures show their effect at once."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ from tinct.coloring.photo.watch import Watch
 from tinct.errors import SettingError
 from tinct.media.image.picture import open_picture
 
-# Guides kept for temperatures and cautions tried before; a slider goes to and fro. Each is about 6 MB.
+# Guides are kept for this many pairs of temperature and caution, since a slider moves to and fro. Each is about 6 MB.
 _KEPT_GUIDES = 4
-# Looks kept, by the references they were taken with: one or more for undo. Each has guides and a spreader of its own.
+# Answers are kept for this many sets of references, for undo. Each has its own guides and its own spreader.
 _KEPT_LOOKS = 3
 
 
 @dataclass(eq=False)
 class _Look:
-    """What the network answered when it was asked with some references, and what was made of the answer.
+    """The network's answer with certain references, and what was computed from it.
 
     Attributes:
-        colorizer: what asked.
+        colorizer: the colorizer that has these references.
         prediction: the answer.
         guides: by temperature, caution and reading.
-        readings: other plausible ones; None until somebody asks.
+        readings: other plausible ones; None until they are asked for.
         hinted: the hints that were spread last, and their shares.
-        taken: what came from each reference; None until somebody asks.
+        taken: what came from each reference; None until it is asked for.
     """
 
     colorizer: Colorizer
@@ -57,7 +57,7 @@ class _Look:
     taken: list[Taken] | None = None
 
     def read(self, reading: int) -> Prediction:
-        """Return the answer that gives a reading's colours; 0 is the usual one."""
+        """Return the prediction of a reading; 0 is the usual one."""
         if reading == 0:
             return self.prediction
         others = self.others()
@@ -66,7 +66,7 @@ class _Look:
         return others[reading - 1].prediction
 
     def others(self) -> list[Reading]:
-        """Return the other readings, made once."""
+        """Return the other readings, computed once."""
         if self.readings is None:
             self.readings = other_readings(self.prediction)
         return self.readings
@@ -79,7 +79,7 @@ class _Look:
         return taken(tuple(seen.values()), references) if references else []
 
     def guide(self, temperature: float | None, caution: float | None, reading: int) -> ChromaGuide:
-        """Return what colours the picture, without hints and as strong as it comes."""
+        """Return what colours the picture, without hints and at a saturation of 1."""
         key = (temperature, caution, reading)
         if key not in self.guides:
             chosen = self.read(reading).chosen(temperature=temperature, caution=caution, saturation=1.0)
@@ -98,7 +98,7 @@ class _Look:
 
 
 class Editor:
-    """A photograph that was looked at once, to be coloured as often as one likes.
+    """A photograph on which the network runs once, and that can then be coloured again and again.
 
         with Editor("grandmother.jpg") as editor:
             rgb = editor.preview()                                     # (h, w, 3) uint8, as `tinct colorize` would
@@ -106,11 +106,11 @@ class Editor:
             rgb = editor.preview([red], temperature=0.6)               # within a tenth of a second
             editor.save("out.jpg", hints=[red], temperature=0.6)       # full size, streamed, with its metadata
 
-    The network does not run again after the constructor, but where references are tried. Several threads may use one;
-    they wait for each other.
+    The network runs in the constructor, and later only for references that were not tried before. Several threads may
+    use one editor; they wait for each other.
 
     Attributes:
-        colorizer: what made the prediction, and its defaults for temperature and caution.
+        colorizer: the model and the defaults for temperature and caution.
         prediction: the network's answer, with the colorizer's own references.
         source: the file, or a file's bytes.
         width, height: of the upright picture in pixels, to which pixels of hints refer.
@@ -129,7 +129,7 @@ class Editor:
 
         Args:
             picture: a file, a file's bytes, or an array as `Colorizer` takes.
-            colorizer: model and settings, which several editors may share; the default model without it.
+            colorizer: model and settings, which several editors may share; by default as `Colorizer()`.
             preview: longest edge of previews in pixels, 64..4096; smaller pictures are not enlarged.
             recolor: take pictures that have colours already; their colours are not used.
 
@@ -154,7 +154,7 @@ class Editor:
         self._lock = threading.RLock()
         self._recolor = recolor
         self._looks = OrderedDict({self.colorizer.decoding.references: _Look(self.colorizer, self.prediction)})
-        # Ready before the first hint comes, which then is as fast as those after it.
+        # Made here so that the first hint is as fast as later ones.
         self.prediction.spreader  # noqa: B018
 
     def preview(
@@ -167,19 +167,19 @@ class Editor:
         reading: int = 0,
         references: Sequence[str | Path] | None = None,
     ) -> NDArray[np.uint8]:
-        """Return the picture coloured small, (h, w, 3) sRGB; the network runs for references not tried before alone.
+        """Return the picture coloured small, (h, w, 3) sRGB; the network runs only for references not tried before.
 
         Args:
             hints: what is known of its colours; pixels refer to the full-size picture.
-            temperature: of decoding, above 0; the colorizer's without it.
-            caution: of decoding, 0..4; the colorizer's without it.
-            saturation: of the result, 0..4; the colorizer's without it.
+            temperature: of decoding, above 0; by default the colorizer's.
+            caution: of decoding, 0..4; by default the colorizer's.
+            saturation: of the result, 0..4; by default the colorizer's.
             reading: 0 for the usual colours, or the number of another one of `readings`, from 1.
-            references: colour pictures to take colours from; the colorizer's own without it.
+            references: colour pictures to take colours from; by default the colorizer's.
 
         Raises:
             InputError: a hint lies outside the picture, or a reference has no colours.
-            SettingError: a setting is out of range, the model has none such, or there is no such reading.
+            SettingError: a setting is out of range, the model does not have it, or there is no such reading.
         """
         with self._lock:
             look = self._look(references)
@@ -206,7 +206,7 @@ class Editor:
             return self.prediction.chosen(hints=placed).remarks
 
     def pale(self, hints: Sequence[Hint]) -> tuple[int, ...]:
-        """Return the numbers, from 0, of hints whose place is too bright for their colour and that do not darken it.
+        """Return the numbers, from 0, of hints at places too bright for their colour, unless they darken them.
 
         Raises:
             InputError: a hint lies outside the picture.
@@ -217,7 +217,7 @@ class Editor:
             return self.prediction.spreader.pale(place_hints(hints, width=self.width, height=self.height))
 
     def taken(self, references: Sequence[str | Path] | None = None) -> list[Taken]:
-        """Return what is taken from each reference, and from where; the colorizer's own without them.
+        """Return what is taken from each reference, and from where; by default for the colorizer's references.
 
         Raises:
             InputError: a reference cannot be read, or has no colours.
@@ -240,7 +240,7 @@ class Editor:
     def readings(self, references: Sequence[str | Path] | None = None) -> list[Reading]:
         """Return other colourings that the network finds plausible, far from the usual one and from each other.
 
-        There are five at most, and none where the network is sure; see `tinct.coloring.photo.readings`.
+        There are five at most, and none if the network is sure; see `tinct.coloring.photo.readings`.
 
         Raises:
             SettingError: the model has no bins.
@@ -308,7 +308,7 @@ class Editor:
         self.close()
 
     def _look(self, references: Sequence[str | Path] | None) -> _Look:
-        """Return what the network answers with these references; those tried lately are kept."""
+        """Return the network's answer with these references; recent answers are kept."""
         key = tuple(map(str, self.colorizer.decoding.references if references is None else references))
         if key not in self._looks:
             colorizer = self.colorizer.changed(references=key)
@@ -328,7 +328,7 @@ class Editor:
         caution: float | None,
         saturation: float | None,
     ) -> tuple[Colorizer, Prediction]:
-        """Return what writes the picture, and the answer that it is written with."""
+        """Return the colorizer that writes the picture, and the prediction it uses."""
         with self._lock:
             look = self._look(references)
             return _changed(look.colorizer, temperature, caution, saturation), look.read(reading)

@@ -1,6 +1,6 @@
-"""What was decided at each stage of a photograph's way, in words and pictures, from the objects that ran.
+"""Explain what was decided at each stage of colouring a photograph, in words and pictures.
 
-For `--explain`, and in a few words for the note in the result's metadata.
+For `--explain`, and in short for the note in the result's metadata. All is taken from the objects that did the work.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ from tinct.media.image.formats import Format
 from tinct.media.image.picture import Picture
 from tinct.media.image.strips import StripFunction
 
-# Beyond 0..1 by no more than this, a colour counts as within gamut.
+# A colour that exceeds 0..1 by no more than this counts as within gamut.
 _WITHIN = 1e-3
 _MIDDLE_GREY = 0.55
 _OUTLINE = (230, 30, 30)
-_LOOKED_BEFORE = "not looked at: the network's answer was there already"
+_LOOKED_BEFORE = "not examined: an earlier answer of the network was used"
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """A photograph's way through the stages, in their order: the objects that ran.
+    """The objects that coloured a photograph, stage by stage.
 
     Attributes:
         asked: the settings as they were asked for.
-        used: the settings with the model's own where none were asked for.
+        used: the settings, with the model's own in place of None.
         picture: the opened file.
-        small: (h, w, 1) grey or (h, w, 3) sRGB in 0..1, the small copy; None where a prediction was given.
-        scan: the photographs on it; None likewise.
+        small: (h, w, 1) grey or (h, w, 3) sRGB in 0..1, the small copy; None if a prediction was given.
+        scan: the photographs on it; None if a prediction was given.
         prediction: the network's answer, how it is decoded, and the hints.
         guide: what colours the picture's rows.
         kept: where its own colours stay.
-        watches: what looks at the rows of each result while they are coloured.
+        watches: what examines the rows of the result while they are coloured.
     """
 
     asked: Decoding
@@ -72,7 +72,7 @@ class Trace:
 
     @property
     def told(self) -> tuple[str, ...]:
-        """What a person should know of the original: of a negative, and once its rows were coloured, of its levels."""
+        """What a person should know of the original; what only its rows tell is known once they are coloured."""
         return (*self.prediction.told, *(remark for watch in self.watches for remark in watch.remarks))
 
     def note(self) -> dict[str, str]:
@@ -113,7 +113,7 @@ class Stage:
 
 
 def stages_of(trace: Trace) -> tuple[Stage, ...]:
-    """Return the stages of a picture's way, in the order in which they ran."""
+    """Return the stages of colouring a picture, in the order in which they ran."""
     picture, answer = trace.picture, trace.prediction
     depth = f"{16 if picture.deep else 8} bits a channel{', with transparency' if picture.alpha else ''}"
     depth += ", inverted" * picture.negative
@@ -125,7 +125,7 @@ def stages_of(trace: Trace) -> tuple[Stage, ...]:
         Stage("reader", f"{picture.loader}, {picture.width} x {picture.height} pixels, {depth}"),
         Stage("profile", remarks, None if trace.small is None else _levels(trace.small)),
         Stage("photographs", _photographs(trace), _outlined(trace)),
-        Stage("original", "; ".join(trace.told) or "a photograph as usual"),
+        Stage("original", "; ".join(trace.told) or "an ordinary photograph"),
         Stage("toning", _toning(trace)),
         Stage("tones", _tones(trace)),
         Stage("denoise", _denoise(trace), _levels(answer.network_luma[..., None])),
@@ -139,7 +139,7 @@ def stages_of(trace: Trace) -> tuple[Stage, ...]:
 
 
 def write_stages(stages: Sequence[Stage], folder: Path) -> list[Path]:
-    """Write the stages' pictures as NN_NAME.png into a folder, made when needed; OutputError where that fails."""
+    """Write the stages' pictures as NN_NAME.png into a folder, created if needed; OutputError if that fails."""
     make_folder(folder)
     return [
         write_sheet(pixels_image(stage.picture), folder / f"{number:02d}_{stage.name}.png")
@@ -149,17 +149,16 @@ def write_stages(stages: Sequence[Stage], folder: Path) -> list[Path]:
 
 
 def _photographs(trace: Trace) -> str:
-    """Tell what was found on the scan."""
     if trace.scan is None:
         return _LOOKED_BEFORE
     if trace.used.frames == "off":
         return "not looked for (frames off): the whole picture is coloured"
     if not trace.scan.found:
-        return "the whole picture is one; no frame and no page around it"
+        return "the whole picture is one photograph, without a frame or page around it"
     width, height = trace.picture.width, trace.picture.height
     sizes = [place.size_on(width, height) for place in trace.scan.found]
-    found = ", ".join(f"{across} x {down}" for down, across in sizes)
-    return f"{len(sizes)} on the scan, of {found} pixels; what lies around stays as it is"
+    listed = ", ".join(f"{columns} x {rows}" for rows, columns in sizes)
+    return f"{len(sizes)} on the scan, of {listed} pixels; what lies around them stays as it is"
 
 
 def _outlined(trace: Trace) -> NDArray[np.uint8] | None:
@@ -214,8 +213,9 @@ def _decoding(trace: Trace) -> tuple[Stage, ...]:
     chroma = answer.chroma()
     colors = _levels(yuv_colors(np.full(chroma.shape[:2], _MIDDLE_GREY, dtype=np.float32), chroma))
     if answer.bins is None:
-        return (Stage("temperature", "none: the model gives chroma itself", colors), Stage("caution", "none: likewise"))
-    rule = "; to the colour from which the truth is expected to differ least" if answer.bins.risk else ""
+        none = "none: the model predicts chroma directly"
+        return (Stage("temperature", none, colors), Stage("caution", none))
+    rule = "; to the colour with the least expected error" if answer.bins.risk else ""
     return (
         Stage("temperature", f"{answer.temperature:g}{_whose(trace, 'temperature')}{rule}", colors),
         Stage("caution", f"{answer.caution:g}{_whose(trace, 'caution')}"),
@@ -231,7 +231,7 @@ def _guide(trace: Trace) -> str:
 
 
 def _clipping(trace: Trace) -> Stage:
-    """Measure at the guide's size where colours lose chroma to stay within gamut at their luma."""
+    """Measure, at the guide's size, where colours lose chroma to stay within gamut at their luma."""
     luma = trace.prediction.luma
     rgb = yuv_to_rgb(np.concatenate([luma[..., None], trace.guide.chroma(luma)], axis=-1))
     outside = np.any((rgb < -_WITHIN) | (rgb > 1 + _WITHIN), axis=-1, keepdims=True).astype(np.float32)

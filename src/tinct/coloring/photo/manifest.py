@@ -1,7 +1,7 @@
-"""What became of each picture of a run into a folder, kept beside the results, so that a later run knows what is left.
+"""The manifest of a folder of results: what became of each picture, so that a later run knows what is left to do.
 
-The file is FOLDER/.tinct/manifest.sqlite, in SQLite's WAL mode: a run that is killed at any moment leaves it whole, and
-others may read it meanwhile. Beside it lies `lock`, which a run holds as long as it works.
+The file is FOLDER/.tinct/manifest.sqlite, in SQLite's WAL mode: it stays intact if a run is killed at any moment, and
+others may read it meanwhile. Beside it lies `lock`, which a run holds while it works.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ CREATE INDEX IF NOT EXISTS picture_claimed ON picture (claimed_by) WHERE claimed
 
 @dataclass(frozen=True)
 class Seen:
-    """A file as it was once: size in bytes, time of its last change in nanoseconds, SHA-256 where it was computed."""
+    """A file as it was once: size in bytes, time of its last change in nanoseconds, and SHA-256 if it was computed."""
 
     size: int
     modified: int
     sha256: str | None = None
 
     def same_date(self, other: Seen | None) -> bool:
-        """Check whether size and time are those of another look, so that its content need not be read again."""
+        """Check whether size and time are the same as before, so that its content need not be read again."""
         return other is not None and (self.size, self.modified) == (other.size, other.modified)
 
 
 @dataclass(frozen=True)
 class Run:
-    """What made results: model and settings decide whether others would come out today; the rest is for the reader."""
+    """What made results. Another model or other settings would make other results; the rest is for information."""
 
     engine: str
     version: str
@@ -60,7 +60,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Entry:
-    """What the manifest holds of one picture; `picture` and `result` are None where nothing is known of them."""
+    """What the manifest holds about one picture; `picture` and `result` are None if nothing is known of them."""
 
     source: str
     target: Path | None
@@ -75,7 +75,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Note:
-    """What is to be written of one picture; `made` says whether its result was written now."""
+    """What to write into the manifest about one picture; `made` says whether this run wrote its result."""
 
     source: Path
     target: Path | None
@@ -89,7 +89,7 @@ class Note:
 
 
 def look(path: Path) -> Seen | None:
-    """Return a file's size and time, or None where there is none."""
+    """Return a file's size and time, or None if there is no such file."""
     try:
         facts = path.stat()
     except (OSError, ValueError):
@@ -98,8 +98,8 @@ def look(path: Path) -> Seen | None:
 
 
 def look_whole(path: Path) -> Seen | None:
-    """Return a file's size, time and SHA-256, or None where it cannot be read."""
-    seen = look(path)  # first: what is changed meanwhile then counts as changed
+    """Return a file's size, time and SHA-256, or None if it cannot be read."""
+    seen = look(path)  # first, so that a file changed meanwhile counts as changed
     try:
         with path.open("rb") as file:
             return None if seen is None else Seen(seen.size, seen.modified, file_digest(file, "sha256").hexdigest())
@@ -108,26 +108,27 @@ def look_whole(path: Path) -> Seen | None:
 
 
 def manifest_file(folder: str | Path) -> Path:
-    """Return where the manifest of a folder of results lies."""
+    """Return the path of the manifest of a folder of results."""
     return Path(folder) / PLACE / "manifest.sqlite"
 
 
 class Manifest:
     """The manifest of one folder, open for one run.
 
-    Sources are known by their whole paths or addresses, results by their paths below the folder, which may be moved.
+    Sources are known by their absolute paths or addresses, results by their paths relative to the folder, which may
+    therefore be moved.
     """
 
     def __init__(
         self, base: sqlite3.Connection, folder: str | Path, run: Run, *, named: Callable[[Path], str] | None = None
     ) -> None:
-        """Begin a run; what an earlier one was killed over is settled by what lies on disk.
+        """Begin a run; pictures that an earlier run was killed over are settled by the files on disk.
 
         Args:
-            base: the file, open.
+            base: the open database.
             folder: of the results.
             run: what makes them.
-            named: returns what a source is known by; its whole path without it.
+            named: returns the name of a source in the manifest; by default its absolute path.
         """
         self._base = base
         self._named: Callable[[Path], str] = named or os.path.abspath  # not Path.resolve, which takes long
@@ -143,7 +144,7 @@ class Manifest:
         return self._entry("source = ?", self._key(source))
 
     def made_from(self, target: Path) -> Entry | None:
-        """Return the picture whose result a file is."""
+        """Return the entry of the picture whose result this file is."""
         return self._entry("target = ? AND result_size IS NOT NULL AND status <> 'replaced'", self._place(target))
 
     def same_place(self, entry: Entry, target: Path) -> bool:
@@ -163,15 +164,15 @@ class Manifest:
         )
 
     def note(self, note: Note) -> None:
-        """Note what this run made of a picture, or why it made nothing; what is known of an older result stays."""
-        there = look(note.target) if note.target is not None else None
+        """Note the outcome of a picture in this run; if no result was written, facts about an older one stay."""
+        result = look(note.target) if note.target is not None else None
         source, picture = self._key(note.source), note.picture
         target = self._place(note.target) if note.target is not None else None
-        if not note.made and there is not None:
+        if not note.made and result is not None:
             changed = "UPDATE picture SET status = ?, message = ?, seconds = ?, claimed_by = NULL WHERE source = ?"
             self._write(changed, (note.status, note.message, round(note.seconds, 4), source))
             return
-        if there is not None:
+        if result is not None:
             replaced = "UPDATE picture SET status = 'replaced' WHERE target = ? AND source <> ?"
             self._write(replaced, (target, source))
         columns = (
@@ -182,12 +183,12 @@ class Manifest:
             f"INSERT OR REPLACE INTO picture ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(source, target, note.status, note.message, note.width, note.height, round(note.seconds, 4)),
-                *(self._run, *_facts(picture), picture and picture.sha256, *_facts(there)),
+                *(self._run, *_facts(picture), picture and picture.sha256, *_facts(result)),
             ),
         )
 
     def keep(self, source: Path, target: Path, picture: Seen | None) -> None:
-        """Note that a result was there and stays: one of tinct's as `colorized`, any other as `exists`."""
+        """Note that an existing result stays: one of tinct's as `colorized`, any other as `exists`."""
         self._write("INSERT OR IGNORE INTO picture (source) VALUES (?)", (self._key(source),))
         self._write(
             "UPDATE picture SET target = ?, claimed_by = NULL, "
@@ -198,15 +199,15 @@ class Manifest:
         )
 
     def end(self) -> None:
-        """Note that the run came to its end."""
+        """Note that the run has ended."""
         self._write("UPDATE run SET ended = ? WHERE id = ?", (time.time(), self._run))
 
     def _key(self, source: Path) -> str | bytes:
-        """Return what a source is known by, as SQLite keeps it."""
+        """Return the name of a source, as SQLite keeps it."""
         return _encoded(self._named(source))
 
     def _place(self, target: Path) -> str | bytes:
-        """Return where a result lies below the folder, as SQLite keeps it."""
+        """Return the path of a result relative to the folder, as SQLite keeps it."""
         return _encoded(os.path.relpath(target, self._folder))
 
     def _result(self, place: str | bytes) -> Path:
@@ -229,7 +230,7 @@ class Manifest:
             return Entry(os.fsdecode(source), place, status, message or "", picture, result, *made_by)
 
     def _settle(self) -> None:
-        """Settle what a killed run had in work: a result renamed into place is whole, any other is to be made."""
+        """Settle a killed run's pictures: a result that was renamed into place is complete, any other must be made."""
         rows = self._base.execute(
             "SELECT source, target, before_size, before_modified FROM picture WHERE claimed_by IS NOT NULL"
         ).fetchall()
@@ -253,12 +254,12 @@ class Manifest:
 
 @contextmanager
 def opened(folder: str | Path, run: Run, *, named: Callable[[Path], str] | None = None) -> Iterator[Manifest]:
-    """Open a folder's manifest for a run, and make both where they are missing; other runs are kept out.
+    """Open a folder's manifest for a run, creating both if needed; other runs are refused meanwhile.
 
     `named` is that of `Manifest`.
 
     Raises:
-        OutputError: another run works there, or the manifest cannot be read or written.
+        OutputError: another run uses the folder, or the manifest cannot be read or written.
     """
     path = manifest_file(folder)
     make_folder(path.parent)
@@ -276,24 +277,24 @@ def told_of(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        message = f"{path}: cannot be read or written ({error}); free space, or choose another folder"
+        message = f"{path}: cannot be read or written ({error}); free some space, or choose another folder"
         raise OutputError(message) from error
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # names of columns may be damaged, too
-        message = f"{path}: is damaged ({error}); move it away: results stay, and a new one is begun"
+        message = f"{path}: is damaged ({error}); move it away; the results stay, and a new manifest is begun"
         raise OutputError(message) from error
 
 
 @contextmanager
 def sound_values() -> Iterator[None]:
-    """Turn what values of other kinds than a manifest's lead to into SQLite's error for a damaged file."""
+    """Turn the errors that values of unexpected types cause into SQLite's error for a damaged file."""
     try:
         yield
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise sqlite3.DatabaseError("it holds values of other kinds") from error
+        raise sqlite3.DatabaseError("it holds values of unexpected types") from error
 
 
 def as_text(content: bytes) -> str:
-    """Return a manifest's text, which is UTF-8 unless it is damaged."""
+    """Decode a manifest's text, which is UTF-8 unless it is damaged."""
     return content.decode("utf-8", "surrogateescape")
 
 
@@ -310,7 +311,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def is_running(folder: str | Path) -> bool:
-    """Check whether a run works in a folder of results now."""
+    """Check whether a run uses a folder of results now."""
     path = manifest_file(folder).with_name("lock")
     if not path.exists():
         return False
@@ -328,7 +329,7 @@ def _facts(seen: Seen | None) -> tuple[int | None, int | None]:
 
 
 def _encoded(path: str) -> str | bytes:
-    """Return a path as text, or as bytes where it is no UTF-8."""
+    """Return a path as text, or as bytes if it is not valid UTF-8."""
     try:
         path.encode()
     except UnicodeEncodeError:

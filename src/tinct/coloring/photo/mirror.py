@@ -1,9 +1,9 @@
-"""Pictures and results in buckets (`s3://`, `gs://` and what else fsspec knows), worked on as if they were files here.
+"""Pictures and results in buckets (`s3://`, `gs://` and others that fsspec knows), handled like files on this machine.
 
-A mirror is a folder of this machine in which every file of a bucket has a stand-in at the same place: an empty file of
-its size and date, which takes no room. What a folder of files needs for its plan, its manifest and a second run is then
-there, while the pixels are not: a worker fetches one picture, colorizes it, sends what came of it, and leaves
-stand-ins. So a run needs room for the pictures in work alone, and a file that counts for 0.3 KB of an inode.
+A mirror is a folder of this machine in which every file of a bucket has a stand-in at the same path: a sparse file of
+the same size and date, which takes no disk space. Planning, the manifest and a second run then work as for a folder of
+files, without the pixels: a worker fetches one picture, colorizes it, sends the result, and leaves stand-ins again. So
+a run needs disk space only for the pictures being processed, and about 0.3 KB for each file's inode.
 
     MIRROR/s3/bucket/in/a.jpg              stands for  s3://bucket/in/a.jpg
     MIRROR/s3/bucket/out/.tinct/manifest.sqlite        is sent to  s3://bucket/out/.tinct/manifest.sqlite
@@ -32,15 +32,15 @@ from tinct.errors import OutputError, SettingError, TinctError, UnreadableError
 from tinct.media.image.formats import PICTURE_SUFFIXES, WRITABLE
 from tinct.remote import file_system, is_address, is_http
 
-SEND_EVERY = 60.0  # seconds between copies of the manifest that are sent to the bucket
-_BUCKETS = ("s3://", "s3a://", "gs://", "gcs://", "az://", "abfs://")  # of addresses that begin with a bucket's name
-_DATES = ("LastModified", "mtime", "updated", "modified", "last_modified", "created")
-_ODD = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in WRITABLE)  # their results' names need a look inside
+SEND_EVERY = 60.0  # seconds after which a copy of the manifest is sent to the bucket again
+_BUCKETS = ("s3://", "s3a://", "gs://", "gcs://", "az://", "abfs://")  # addresses that begin with a bucket's name
+_DATES = ("LastModified", "mtime", "updated", "modified", "last_modified", "created")  # fsspec's keys for it
+_ODD = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in WRITABLE)  # content decides the result's suffix
 
 
 @dataclass(frozen=True)
 class Facts:
-    """A file in a bucket: its size in bytes, and the time of its last change in nanoseconds, 0 where none is known."""
+    """A file in a bucket: its size in bytes, and the time of its last change in nanoseconds, 0 if it is unknown."""
 
     size: int
     modified: int
@@ -55,7 +55,7 @@ class Mirror:
     @classmethod
     @contextmanager
     def opened(cls) -> Iterator[Mirror]:
-        """Make an empty mirror in the folder for temporary files (`TMPDIR`), and delete it after the block."""
+        """Create an empty mirror in the folder for temporary files (`TMPDIR`), and delete it after the block."""
         with tempfile.TemporaryDirectory(prefix="tinct-mirror-", ignore_cleanup_errors=True) as folder:
             yield cls(Path(folder))
 
@@ -66,7 +66,7 @@ class Mirror:
         protocol, _, rest = str(given).partition("://")
         parts = rest.split("/")
         if ".." in parts or "\0" in rest:
-            raise SettingError(f"{given}: an address without .. is needed")
+            raise SettingError(f"{given}: contains ..; give an address without it")
         return str(Path(self.folder, protocol, *parts)) + ("/" if rest.endswith("/") else "")
 
     def address(self, place: str | Path) -> str:
@@ -78,27 +78,27 @@ class Mirror:
         return f"{protocol}://{rest}"
 
     def told(self, text: str) -> str:
-        """Return a message with addresses for stand-ins."""
+        """Return a message with addresses instead of stand-ins."""
         pieces = text.split(f"{self.folder}{os.sep}")
         named = [piece.replace(os.sep, "/").replace("/", "://", 1) for piece in pieces[1:]]
         return "".join([pieces[0], *named])
 
     def doing(self, work: Callable[[Step], Outcome], settings: PhotoSettings) -> MirrorWorker:
-        """Return what does steps with this mirror's pictures and results, by a worker that knows of files alone."""
+        """Return a worker that does steps with this mirror, through `work`, which handles only files."""
         return MirrorWorker(self, work, settings)
 
     def taken(self, outcome: Outcome) -> Outcome:
-        """Take what a worker did, perhaps on another machine: stand-ins here too, and a message without them."""
+        """Take over a worker's outcome, perhaps from another machine: make its stand-ins, put addresses in messages."""
         for path, facts in outcome.made if isinstance(outcome, Sent) else ():
             stand_in(path, facts)
         return replace(outcome, row=replace(outcome.row, message=self.told(outcome.row.message)))
 
     def named(self, path: Path) -> str:
-        """Return what a manifest knows a picture by: its address, or its whole path."""
+        """Return the name of a picture in the manifest: its address, or its absolute path."""
         return self.address(path) if self.holds(path) else os.path.abspath(path)  # noqa: PTH100
 
     def row(self, row: Row) -> Row:
-        """Return a row with addresses for stand-ins; its message has them already."""
+        """Return a row with addresses instead of stand-ins; its message has them already."""
         paths = {name: getattr(row, name) for name in ("source", "target", "sheet", "confidence")}
         told: dict[str, Any] = {
             name: self.address(path) for name, path in paths.items() if path is not None and self.holds(path)
@@ -106,18 +106,18 @@ class Mirror:
         return replace(row, **told)
 
     def holds(self, path: Path) -> bool:
-        """Return whether a path is a stand-in's."""
+        """Check whether a path lies in this mirror."""
         return self.address(path) != str(path)
 
     def fill(self, address: str, *, deep: bool) -> None:
-        """Make stand-ins of the files that an address names: one, those that fit a pattern, or a folder's.
+        """Make stand-ins for the files that an address names: a file, those matching a pattern, or a folder's.
 
         Args:
             address: of a file or folder, or a pattern.
-            deep: those of subfolders too.
+            deep: whether to include subfolders.
 
         Raises:
-            SettingError: there are no such addresses, or http(s), which cannot be listed.
+            SettingError: the kind of address is unknown, or it is http(s), which cannot be listed.
             OutputError: the bucket cannot be listed.
         """
         if is_http(address):
@@ -126,21 +126,21 @@ class Mirror:
         protocol = address.partition("://")[0]
         with _told_of(address):
             if glob.has_magic(path):
-                found = system.glob(path, detail=True)
+                listed = system.glob(path, detail=True)
             elif system.isdir(path):
-                found = system.find(path, maxdepth=None if deep else 1, detail=True)
+                listed = system.find(path, maxdepth=None if deep else 1, detail=True)
                 Path(self.place(address)).mkdir(parents=True, exist_ok=True)
             else:
-                found = {path: system.info(path)} if system.exists(path) else {}
-            if not found:
+                listed = {path: system.info(path)} if system.exists(path) else {}
+            if not listed:
                 _check_bucket(system, address, path)
-        for name, info in found.items():
+        for name, info in listed.items():
             if info.get("type") == "file" and not name.endswith("/"):
                 plain = system._strip_protocol(name).lstrip("/")
                 stand_in(Path(self.place(f"{protocol}://{plain}")), _facts(info))
 
     def fetch_odd(self, given: Iterable[str]) -> None:
-        """Fetch those pictures whose results' names need a look inside, such as raw files."""
+        """Fetch the pictures whose content decides their results' suffixes, such as raw files."""
         for address in given:
             top = Path(self.place(address))
             for path in [top] if top.is_file() else top.rglob("*"):
@@ -148,7 +148,7 @@ class Mirror:
                     self.fetch(path)
 
     def fetch(self, path: Path) -> None:
-        """Put a file of the bucket in its stand-in's place, with its date.
+        """Fetch a file from the bucket in place of its stand-in, with its date.
 
         Raises:
             OutputError: it cannot be fetched.
@@ -162,7 +162,7 @@ class Mirror:
         os.utime(path, ns=(facts.modified, facts.modified))
 
     def send(self, path: Path) -> Facts:
-        """Send a file of the mirror to where it belongs; return what it is there.
+        """Send a file of the mirror to its address; return its size and date there.
 
         Raises:
             OutputError: it cannot be sent.
@@ -175,7 +175,7 @@ class Mirror:
             return _facts(system.info(name))
 
     def results(self, address: str) -> None:
-        """Make stand-ins of results that are there, and fetch their manifest."""
+        """Make stand-ins for existing results, and fetch their manifest."""
         self.fill(address, deep=True)
         manifest = manifest_file(self.place(address))
         if manifest.is_file():
@@ -184,7 +184,7 @@ class Mirror:
 
     @contextmanager
     def keeping(self, folder: Path | None) -> Iterator[Callable[[], None]]:
-        """Send the manifest of a folder of results: now and then when what is yielded is called, and at the end."""
+        """Send the manifest of a folder of results at the end, and now and then when the yielded function is called."""
         if folder is None or not self.holds(folder):
             yield lambda: None
             return
@@ -204,7 +204,7 @@ class Mirror:
                 self._send_copy(manifest)
 
     def _send_copy(self, manifest: Path) -> None:
-        """Send a manifest as it is between two writes."""
+        """Send a consistent copy of a manifest that may be written to meanwhile."""
         whole = manifest.with_name("copy.sqlite")
         with closing(sqlite3.connect(manifest)) as base, closing(sqlite3.connect(whole)) as copy:
             base.backup(copy)
@@ -218,21 +218,21 @@ class Mirror:
 
 @dataclass(frozen=True)
 class Sent(Outcome):
-    """What became of a step, and of what was sent to a bucket what it is there."""
+    """What became of a step, and the files sent to a bucket with their size and date there."""
 
     made: tuple[tuple[Path, Facts], ...] = ()
 
 
 @dataclass(frozen=True)
 class MirrorWorker:
-    """Does a step with pictures and results of a mirror, by a worker that knows of files alone."""
+    """Does a step with pictures and results of a mirror, through `work`, which handles only files."""
 
     mirror: Mirror
     work: Callable[[Step], Outcome]
     settings: PhotoSettings
 
     def __call__(self, step: Step) -> Outcome:
-        """Do a step; every failure becomes a row. What was fetched or sent is a stand-in again afterwards."""
+        """Do a step; every failure becomes a row. Files that were fetched or sent become stand-ins again afterwards."""
         job = step.job
         outcome = known(step, self.settings)
         if outcome is not None or job.target is None:
@@ -248,7 +248,7 @@ class MirrorWorker:
             outcome = self.work(step)
             after = _look(_outputs(job.target))
             changed = [path for path, seen in after.items() if before.get(path) != seen and self.mirror.holds(path)]
-            # The result last: where it is, all is.
+            # The result comes last, so that everything is there if it is.
             for path in sorted(changed, key=lambda path: path == job.target):
                 made[path] = self.mirror.send(path)
         except TinctError as error:
@@ -266,7 +266,7 @@ class MirrorWorker:
 
 
 def stand_in(path: Path, facts: Facts) -> None:
-    """Put an empty file of a size and date in a path's place."""
+    """Put a sparse file of this size and date at a path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     with path.open("wb") as file:
@@ -296,14 +296,14 @@ def _facts(info: Mapping[str, Any]) -> Facts:
 
 
 def _check_bucket(system: Any, address: str, path: str) -> None:
-    """Raise OutputError where the bucket of an address is not there."""
+    """Check that the bucket of an address exists; OutputError if not."""
     bucket = path.strip("/").partition("/")[0]
     if address.startswith(_BUCKETS) and not system.exists(bucket):
-        raise OutputError(f"{address}: there is no bucket {bucket}; check its name, make it, or name another")
+        raise OutputError(f"{address}: there is no bucket {bucket}; check its name, create it, or name another")
 
 
 def _make_folder(system: Any, address: str, name: str) -> None:
-    """Make the folder of a file; not in a bucket, which has none, and would be made itself where it is not there."""
+    """Create the folder of a file; not in a bucket, which has no folders, and would itself be created if missing."""
     if not address.startswith(_BUCKETS):
         system.makedirs(name.rpartition("/")[0], exist_ok=True)
 
@@ -316,16 +316,16 @@ def _told_of(address: str) -> Iterator[None]:
     except TinctError:
         raise
     except FileNotFoundError as error:
-        raise OutputError(f"{address}: is not there any more; run again") from error
+        raise OutputError(f"{address}: no longer exists; run again") from error
     except Exception as error:  # each kind of bucket has errors of its own
         reason = " ".join(str(error).split()) or type(error).__name__
-        message = f"{address}: cannot be read or written ({reason:.200}); check address, credentials and network"
+        message = f"{address}: cannot be read or written ({reason:.200}); check the address, credentials and network"
         raise OutputError(message) from error
 
 
 @contextmanager
 def mirrored_results(folder: str | Path) -> Iterator[tuple[str, Callable[[str], str]]]:
-    """Yield a folder of results with its manifest, of an address a mirror, and what names its files in messages."""
+    """Yield a local folder with the manifest of a folder or address, and a function that corrects paths in messages."""
     if not is_address(folder):
         yield str(folder), str
         return
@@ -334,6 +334,6 @@ def mirrored_results(folder: str | Path) -> Iterator[tuple[str, Callable[[str], 
         place = mirror.place(folder)
         if not manifest_file(place).is_file():
             raise UnreadableError(
-                f"{folder}: no manifest here; a folder colorized by  tinct colorize FOLDER -o {folder}  has one"
+                f"{folder}: has no manifest; folders written by  tinct colorize FOLDER -o {folder}  have one"
             )
         yield place, mirror.told

@@ -22,11 +22,11 @@ EXTRAS = ("sheet", "confidence")  # and beside it may be NAME_color_sheet.EXT an
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to colorize, or what was named in its place, and where the result goes.
+    """One picture to colorize, or an input that cannot be used, and where the result goes.
 
     Attributes:
-        status: empty for a job to do; `failed` or `skipped`, and a message why, where nothing will be done.
-        page: which of a TIFF file's pages, from 0; None where the first one is meant and the others are told.
+        status: empty for a job to do; `failed` or `skipped` if nothing will be done, for the reason in `message`.
+        page: which of a TIFF file's pages, from 0; None for the first one, with a remark on the others.
     """
 
     source: Path
@@ -37,7 +37,7 @@ class Job:
 
     @property
     def entry(self) -> Path:
-        """What the manifest knows the picture by."""
+        """The path by which the manifest knows the picture, with the page's number if there is one."""
         return self.source if self.page is None else self.source.with_name(f"{self.source.name}#page={self.page + 1}")
 
 
@@ -55,14 +55,15 @@ def plan_jobs(
 ) -> list[Job]:
     """Turn files, folders and patterns into jobs, each picture once, in a stable order.
 
-    Of folders, files with a picture's ending are taken, but hidden ones. Results of tinct's own whose source is among
-    the jobs are left out; others, and those named themselves, become a job that is `skipped`. What is not there becomes
-    one that is `failed`, and so do folders that cannot be read, and pictures whose result another one has already.
+    From folders, all files with a picture's ending are taken, except hidden ones. tinct's own results are left out if
+    their source is among the jobs; other results, and those named as inputs, become jobs that are `skipped`. Inputs
+    that do not exist, folders that cannot be read, and pictures whose result would be that of an earlier one become
+    jobs that are `failed`.
 
     Args:
         inputs: files, folders, and patterns such as `album/*.jpg` or `album/**/*.tif`.
-        output: for one file, the result's path, where it has an ending; else a folder for the results, made when
-            needed, in which subfolders are kept. Beside each picture without it.
+        output: for one file, the result's path, if it has an ending; else a folder for the results, created if
+            needed, in which subfolders are kept. By default each result goes beside its picture.
         recursive: look into subfolders too.
         every_page: take all pages of TIFF files, each as a job of its own with _p1, _p2 ... in its result's name.
 
@@ -106,7 +107,7 @@ def results_folder(inputs: Sequence[str | Path], output: str | Path | None) -> P
 
 
 def closed_folder(error: OSError) -> Job:
-    """Return the failed job that stands for a folder that cannot be read."""
+    """Return a failed job for a folder that cannot be read."""
     message = f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions"
     return Job(Path(str(error.filename)), None, "failed", message)
 
@@ -114,15 +115,15 @@ def closed_folder(error: OSError) -> Job:
 def count_unseen(
     inputs: Sequence[str | Path], *, recursive: bool = False, suffixes: Collection[str] = formats.PICTURE_SUFFIXES
 ) -> tuple[int, int]:
-    """Count what is passed over in the folders among the inputs, hidden things apart.
+    """Count what is passed over in the folders among the inputs, apart from hidden files and folders.
 
     Args:
         inputs: files, folders and patterns.
         recursive: whether subfolders are looked into.
-        suffixes: of what is looked for, in lower case.
+        suffixes: endings of the files that are taken, in lower case.
 
     Returns:
-        The files that have no such ending or are pipes and the like, and the subfolders that are not looked into.
+        The number of files without such an ending or that are pipes or devices, and that of subfolders not looked into.
     """
     others: set[str] = set()
     closed: set[str] = set()
@@ -155,18 +156,18 @@ def _pictures(given: str | Path, *, recursive: bool, closed: list[OSError]) -> I
         if not path.exists():
             raise UnreadableError(f"{given}: no such file or folder")
         if not path.is_file():
-            raise UnreadableError(f"{given}: is a pipe or a device, not a file; send it to standard input, as -")
+            raise UnreadableError(f"{given}: is a pipe or a device, not a file; send its data to standard input, as -")
         return [(path, Path())]
-    # Not Path.glob, which takes no absolute patterns.
+    # Not Path.glob, which refuses absolute patterns.
     matches = sorted(Path(match) for match in glob.glob(str(given), recursive=True))  # noqa: PTH207
     pictures = [match for match in matches if match.is_file() and _is_picture(match)]
     if not pictures:
-        raise UnreadableError(f"{given}: no picture fits this pattern")
+        raise UnreadableError(f"{given}: no picture matches this pattern")
     return [(picture, Path()) for picture in pictures]
 
 
 def _pages(source: Path, target: Path) -> list[Job]:
-    """Return a job for each page of a file; the plain one where it has one page."""
+    """Return a job for each page of a file; one without a page number if it has only one page."""
     count = page_count(source)
     if count == 1:
         return [Job(source, target)]
@@ -205,7 +206,7 @@ def _target(source: Path, inside: Path, output: str | Path | None) -> Path:
 
 
 def _loader(source: Path) -> str:
-    """Return libvips' name for what reads the picture; empty where nothing does."""
+    """Return the name of libvips' loader for the picture; empty if there is none."""
     try:
         return str(pyvips.Image.new_from_source(open_source(source), "").get("vips-loader"))
     except pyvips.Error:
@@ -213,11 +214,11 @@ def _loader(source: Path) -> str:
 
 
 def _without_own_results(jobs: Sequence[Job], named: Container[str]) -> list[Job]:
-    """Leave out what the other jobs write, and skip it where its key is `named`, or where its source is no job."""
+    """Leave out tinct's own results; mark as skipped those whose key is `named` or whose source is not a job."""
     sources = {_key(job.source) for job in jobs}
     targets = [job.target for job in jobs if job.target is not None]
     written = {_key(path) for target in targets for path in (target, *(extra_path(target, extra) for extra in EXTRAS))}
-    kept = []
+    remaining = []
     for job in jobs:
         key = _key(job.source)
         origins = _origins(job.source)
@@ -226,15 +227,15 @@ def _without_own_results(jobs: Sequence[Job], named: Container[str]) -> list[Job
         if (ours or beside) and key not in named:
             continue
         if (ours or origins) and not job.status:
-            of = f"tinct's own result of {origins[0].name}" if origins else "where another picture's result goes"
-            message = f"{job.source}: {of}; rename it to colorize it all the same"
+            reason = f"tinct's own result of {origins[0].name}" if origins else "where another picture's result goes"
+            message = f"{job.source}: {reason}; rename it to colorize it anyway"
             job = replace(job, status="skipped", message=message)
-        kept.append(job)
-    return kept
+        remaining.append(job)
+    return remaining
 
 
 def _origins(path: Path) -> list[Path]:
-    """Return the pictures beside this one from which it was made, by its name; there may be several or none."""
+    """Return the pictures beside this one that it may be a result of, judging by its name."""
     stem = re.sub(rf"{RESULT}_\d+$", RESULT, path.stem)
     for extra in EXTRAS:
         stem = stem.removesuffix(f"_{extra}") if stem.endswith(f"{RESULT}_{extra}") else stem
@@ -248,7 +249,7 @@ def _origins(path: Path) -> list[Path]:
 
 
 def _checked_targets(jobs: Sequence[Job]) -> list[Job]:
-    """Mark pictures as failed whose result an earlier one has; refuse a result that would replace its own picture."""
+    """Mark jobs as failed whose result is an earlier job's; refuse a result that would replace its own picture."""
     taken: dict[str, Path] = {}
     checked = []
     for job in jobs:
@@ -262,15 +263,15 @@ def _checked_targets(jobs: Sequence[Job]) -> list[Job]:
 
 
 def claim(target: Path, source: Path, taken: dict[str, Path]) -> str:
-    """Note that a file is the result of a picture or film; return what is wrong where it is an earlier one's."""
+    """Note whose result a file is; return an error message if it is already that of another picture or film."""
     key = _key(target)
     if key in taken:
-        return f"{taken[key]} and {source} would both become {target}; rename one, or colorize them apart"
+        return f"{taken[key]} and {source} would both become {target}; rename one, or colorize them separately"
     taken[key] = source
     return ""
 
 
 def _key(path: Path) -> str:
-    """Return the same text for all ways to write one path."""
+    """Return a text that is the same for all ways to write one path."""
     # Path.resolve would follow links, which takes long for many files.
     return os.path.normcase(os.path.abspath(path))  # noqa: PTH100

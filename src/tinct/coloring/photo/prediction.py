@@ -1,9 +1,9 @@
-"""What a network answered for a picture, in one view or several, from which colours are made as often as one likes.
+"""A network's answer for a picture, from one view or several, which can be decoded into colours again and again.
 
-A photograph is shown to the network as it is, in a mirror, and both from nearer, and the answers are averaged. Each
-view errs in its own way, and what they agree on is more often right: on validation photographs four views are 0.3
-CIEDE2000 nearer the truth than one, and patches of a wrong colour become rarer. A film's frames are views of each other
-and need no others.
+A photograph is shown to the network as it is, mirrored, and both enlarged, and the answers are averaged. Each view errs
+in its own way, and what they agree on is more often right: on validation photographs four views are 0.3 CIEDE2000
+nearer the truth than one, and patches of a wrong colour become rarer. A film's frames need no such views, since
+neighbouring frames already show the same things slightly differently.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from tinct.coloring.hints.learned_things import PointedThings
 from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
 from tinct.errors import SettingError
 
-# A painted layer may have hundreds of hints; the first tell enough.
+# Remarks are given on at most this many hints; a painted layer may have hundreds.
 _MOST_REMARKS = 3
-# How much larger the network's picture is from nearer.
+# By this factor the picture is enlarged in the nearer views.
 NEARER = 4 / 3
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """The network's answer for one picture, and how it is decoded. Another temperature needs no other run.
+    """The network's answer for one picture, and how it is decoded. At another temperature it need not run again.
 
     Attributes:
         output: (k, l, n) logits, (k, l, 2) chroma in the units of `space`, or (k, l, 3) sRGB in 0..1 from a network
@@ -43,17 +43,17 @@ class Prediction:
         luma: (h, w) BT.601 luma in 0..1 at the size the guide is fitted at, not denoised.
         network_luma: (i, j) luma in 0..1 as the network saw it.
         space: `yuv` or `lab`.
-        bins: the colour bins; None for a network that gives chroma, or the picture, itself.
+        bins: the colour bins; None for a network that predicts chroma, or the whole picture, directly.
         temperature, caution: of decoding; see `tinct.color.decoding.annealed_mean`.
         denoised: standard deviation of the grain (8-bit steps) the network's copy was smoothed for, 0 if it was not.
         calibration: divides the logits to make calibrated probabilities; not used for decoding.
-        tones: what brought luma to the tones that the network saw.
-        places: where the photographs lie that it is for; none where the whole picture is one.
+        tones: the correction of tones with which the network saw luma.
+        places: where the photographs lie that it is for; none if the whole picture is one.
         hints: what is known of the colours, or None.
-        sight: runs the network once more, on luma (h, w) in 0..1 of its tones, for what tells things apart for hints;
-            None from files that see nothing.
-        saturation: the chroma, hints and all, is multiplied by it.
-        tilt: (k, l, n) is added to the logits before they are decoded, in another reading of the picture; see
+        sight: runs the network once more, on luma (h, w) in 0..1 with corrected tones, for features by which hints
+            tell things apart; None if there are none.
+        saturation: factor of the chroma, hints included.
+        tilt: (k, l, n) that is added to the logits before decoding, for another reading of the picture; see
             `tinct.coloring.photo.readings`.
         reading: that reading's name; empty for the usual colours.
         told: what a person should know of the original, such as that it looks like a negative.
@@ -76,7 +76,7 @@ class Prediction:
     tilt: FloatArray | None = None
     reading: str = ""
     told: tuple[str, ...] = ()
-    # The spreader takes long to make; copies that differ in how they are decoded share it.
+    # Making the spreader takes long; copies that are only decoded differently share it.
     _kept: dict[str, HintSpreader] = field(default_factory=dict, repr=False)
 
     def chosen(
@@ -87,13 +87,13 @@ class Prediction:
         saturation: float | None = None,
         hints: PlacedHints | None = None,
     ) -> Prediction:
-        """Return the same answer to be decoded in another way; what is None stays as it is.
+        """Return the same answer to be decoded in another way; None leaves a value as it is.
 
         Raises:
             SettingError: temperature or caution is out of range, or the network has none.
         """
         if self.bins is None and not (temperature is None and caution is None):
-            raise SettingError("this model gives chroma itself and has no temperature or caution; leave them out")
+            raise SettingError("this model predicts chroma directly and has no temperature or caution; leave them out")
         given: dict[str, Any] = {
             "temperature": temperature,
             "caution": caution,
@@ -106,7 +106,7 @@ class Prediction:
         return changed
 
     def native_chroma(self) -> FloatArray:
-        """Decode chroma (k, l, 2) in the units of `space`, without hints; of a whole picture, its own."""
+        """Decode chroma (k, l, 2) in the units of `space`, without hints."""
         if self.bins is not None:
             logits = self.output if self.tilt is None else self.output + self.tilt
             return self.bins.decode(logits, temperature=self.temperature, caution=self.caution)
@@ -114,7 +114,7 @@ class Prediction:
 
     @property
     def picture(self) -> FloatArray | None:
-        """The whole picture (k, l, 3), sRGB in 0..1, of a network that draws one; only its chroma is used."""
+        """The whole picture (k, l, 3), sRGB in 0..1, of a network that predicts one; only its chroma is used."""
         return self.output if self.bins is None and self.output.shape[-1] == 3 else None
 
     def chroma(self) -> FloatArray:
@@ -125,26 +125,26 @@ class Prediction:
         return chroma if self.space == "yuv" else yuv_chroma(self.luma, chroma, space=self.space)
 
     def drawn(self, height: int, width: int) -> NDArray[np.uint8]:
-        """Return the whole picture as the network drew it, enlarged to (height, width, 3) sRGB uint8.
+        """Return the whole picture as the network predicted it, enlarged to (height, width, 3) sRGB uint8.
 
         Raises:
-            SettingError: the network gives no picture.
+            SettingError: the network does not predict a picture.
         """
         if self.picture is None:
-            raise SettingError("this model gives colours and no picture; take one that was trained with --task rgb")
+            raise SettingError("this model predicts colours, not a picture; use one that was trained with --task rgb")
         larger = resized(self.picture, (height, width))
         drawn: NDArray[np.uint8] = (np.clip(larger, 0, 1) * 255 + 0.5).astype(np.uint8)
         return drawn
 
     def inside(self, height: int, width: int) -> FloatArray:
-        """Return how far each pixel of a copy of the picture lies in its photographs, 0..1, (height, width)."""
+        """Return how far each pixel of a copy of the picture lies inside its photographs, 0..1, (height, width)."""
         if not self.places:
             return np.ones((height, width), dtype=np.float32)
         return inside(self.places, 0, height, width=width, height=height)
 
     def guide(self) -> ChromaGuide:
-        """Return what colours the picture at any size, hints and all; see `tinct.color.upsample`."""
-        # A faded picture's edges are edges too.
+        """Return what colours the picture at any size, hints included; see `tinct.color.upsample`."""
+        # Luma is stretched so that a faded picture's edges count as edges, too.
         luma = self.tones.stretched(self.luma)
         fitted = fit_guide(luma, even_out(luma, self.chroma())).of_luma(self.tones.gain, self.tones.offset)
         if self.hints is not None:
@@ -153,7 +153,7 @@ class Prediction:
 
     @property
     def spreader(self) -> HintSpreader:
-        """Spreads hints over this picture; made when first asked for, and kept."""
+        """Return what spreads hints over this picture; it is made on the first call, and kept."""
         if "spreader" not in self._kept:
             shares = None if self.bins is None else softmax(self.output, temperature=self.calibration)
             features = self.sight(self.tones.applied(self.luma)) if self.sight is not None else None
@@ -223,12 +223,12 @@ def averaged(
 ) -> tuple[FloatArray, FloatArray]:
     """Run a network, from (h, w) luma to (k, l, n), on one, two or four views of a picture.
 
-    `look` returns the picture's luma (h, w) with sqrt(h x w) of at most a size. A picture too small to be looked at
-    from nearer has two views at most.
+    `look` returns the picture's luma (h, w) with sqrt(h x w) of at most the size it is given. A picture too small for
+    the nearer views has two views at most.
 
     Returns:
-        (k, l, n) mean of the outputs (of logits, so that shares are averaged geometrically) at the size of the largest,
-        and the luma (h, w) of the first view.
+        (k, l, n) mean of the outputs at the size of the largest (a mean of logits is a geometric mean of shares), and
+        the luma (h, w) of the first view.
     """
     seen = look(size)
     first = run(seen)
@@ -243,11 +243,11 @@ def averaged(
 
 
 def anchored(run: Callable[[FloatArray], FloatArray], *, size: int) -> Callable[[FloatArray], FloatArray]:
-    """Return a network's run that takes larger pictures' colours from a `size`, and only their detail from the picture.
+    """Return `run` changed so that a larger picture gets its colours from a copy of `size`, and only detail beyond it.
 
-    A network sees things as large as it learned them; in a larger picture it errs more, and otherwise: on photographs
-    of 512 pixels `photo` is 0.5 CIEDE2000 farther from the truth when it looks at all of them than at 224, and a third
-    of the chroma changes. So the answer's coarse part is that for the smaller picture.
+    A network recognises things at the size at which it learned them; at another it errs more, and differently: on
+    photographs of 512 pixels `photo` is 0.5 CIEDE2000 farther from the truth when it sees all 512 than when it sees
+    224, and a third of the chroma changes. So the coarse part of the answer is taken from the smaller copy.
     """
 
     def look_twice(seen: FloatArray) -> FloatArray:

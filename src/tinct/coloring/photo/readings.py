@@ -1,11 +1,11 @@
-"""Other readings of a picture: colourings that the network finds plausible too, and that differ to the eye.
+"""Other readings of a picture: visibly different colourings that the network also finds plausible.
 
-For a place the network often has several answers: a dress may be blue or brown, the light warm or cool. Averaged, they
-make the usual colours. A reading takes one side, and the same one all over a thing: the picture is divided into things,
-places where the network answers alike; each thing has a few likely colours, the modes of its distribution; a reading
-settles on one for each thing, and the network's answers far from it count little. Candidates lean all things to one
-hue, to more or to less colour, or change one large thing alone. Of these a few are chosen that are likely and far from
-each other, as a determinantal point process would.
+For many places the network has several answers: a dress may be blue or brown, the light warm or cool. The usual colours
+are their average. A reading chooses one answer, and the same one all over a thing. The picture is divided into things,
+that is, places with similar answers. Each thing has a few likely colours, the modes of its distribution; a reading
+settles on one for each thing, and answers far from that colour count little. Candidates shift all things towards one
+hue, or towards more or less colour, or change a single large thing. Among them a few are chosen that are likely and far
+from each other, as a determinantal point process would choose them.
 
 Source: Kulesza & Taskar 2012, "Determinantal point processes for machine learning" (arXiv 1207.6083), section 2, and
 Chen, Zhang & Zhou 2018 (arXiv 1709.05135) for the greedy choice; the rest is tinct's own.
@@ -28,31 +28,33 @@ from tinct.color.upsample import yuv_colors
 from tinct.coloring.photo.prediction import Prediction, yuv_chroma
 from tinct.errors import SettingError
 
-# The most readings beside the usual one.
-MOST_READINGS = 5
-# Root of height x width at which candidates are compared.
-_SIZE = 36
-# Things that a picture is divided into, at most, and rounds of the division.
-_THINGS, _ROUNDS = 24, 12
-# What counts as far within a thing: 1 - Bhattacharyya coefficient of two answers, luma in 0..1, share of the edge.
-_UNLIKE, _SHADE, _AWAY = 0.08, 0.3, 0.8
-# Lengths of colours, in cells of the bins' grid: the standard deviation of what a thing settles on, the distance below
-# which two are one to a person, and the root mean squared one at which two readings are two, or none of their own.
-_SETTLED, _ALIKE, _APART, _TOO_NEAR = 1.3, 2.0, 1.6, 0.25
-# What counts of an answer far from the colour that a thing settles on.
-_LEFT = 0.003
-# A likely colour of a thing has at least the first share of its distribution, and the second of the likeliest's share.
-_LEAST_SHARE, _LEAST_RATIO = 0.04, 0.15
-# How many nats of likelihood a thing gives up for a cell of colour towards where all lean, and how many ways there are.
-_LEANINGS, _DIRECTIONS = (0.25, 0.5, 1.0, 2.0), 8
-# Large uncertain things that are changed alone, and how alike others are that change with one.
-_ALONE, _SAME = 5, 0.5
-# How much a nat of mean likelihood counts in the choice.
-_PLAUSIBLE = 1.5
-# Words for a hue by its angle from V towards U in eighths of a turn, and mean changes of colour, as R, G and B in 0..1
-# at middle grey, of which a hue is named.
+MOST_READINGS = 5  # besides the usual one
+_SIZE = 36  # sqrt(height x width) at which candidates are compared
+
+# Dividing a picture into things by k-means:
+_THINGS = 24  # things at most
+_ROUNDS = 12  # rounds
+_UNLIKE = 0.08  # scale of 1 - Bhattacharyya coefficient of two answers
+_SHADE = 0.3  # scale of luma, in 0..1
+_AWAY = 0.8  # scale of distance, as a share of sqrt(height x width)
+
+# Distances of colours, in cells of the bins' grid:
+_SETTLED = 1.3  # standard deviation around the colour that a thing settles on
+_ALIKE = 2.0  # nearer colours look the same
+_APART = 1.6  # RMS distance at which two readings count as clearly different
+_TOO_NEAR = 0.25  # a reading within this RMS distance of a chosen one is left out
+
+_LEFT = 0.003  # weight left to answers far from the colour that a thing settles on
+_LEAST_SHARE = 0.04  # a likely colour has at least this share of a thing's distribution,
+_LEAST_RATIO = 0.15  # and at least this ratio to the likeliest colour's share
+_LEANINGS = (0.25, 0.5, 1.0, 2.0)  # nats of likelihood given up for moving one cell in the candidate's direction
+_DIRECTIONS = 8  # directions of hue
+_ALONE = 5  # this many large, uncertain things are also changed one at a time
+_SAME = 0.5  # things more alike than this change together
+_PLAUSIBLE = 1.5  # weight of a nat of mean likelihood in the choice
+# Words for a hue, by its angle from V towards U in eighths of a turn.
 _HUES = ("Redder", "Rosier", "Bluer", "Cooler", "Fresher", "Greener", "Golden", "Warmer")
-_NAMED = 0.012
+_NAMED = 0.012  # mean change of U and V from which a hue is named
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +62,9 @@ class Reading:
     """One colouring.
 
     Attributes:
-        name: what sets it apart from the usual one, in a word or two; no two of a picture have the same.
+        name: how it differs from the usual one, in a word or two; unique within a picture.
         prediction: gives the colours, as the usual one does.
-        likelihood: mean log-probability of its colours under the network, in nats, less that of the usual ones.
+        likelihood: mean log-probability of its colours under the network, in nats, minus that of the usual ones.
     """
 
     name: str
@@ -75,13 +77,13 @@ def other_readings(prediction: Prediction, *, count: int = MOST_READINGS) -> lis
 
     Args:
         prediction: the network's answer.
-        count: at most so many, 1..5; there are fewer where the network is sure.
+        count: return at most this many, 1..5; there are fewer if the network is sure.
 
     Raises:
         SettingError: `count` is out of range, or the model has no bins.
     """
     if prediction.bins is None:
-        raise SettingError("this model gives chroma itself and knows no other readings; take one with bins")
+        raise SettingError("this model predicts chroma directly and knows no other readings; use one with bins")
     if not 1 <= count <= MOST_READINGS:
         raise SettingError(f"the number of readings must lie in 1..{MOST_READINGS}, not {count}")
     usual = replace(prediction, tilt=None, reading="")
@@ -120,16 +122,16 @@ class _Things:
         self._parts = weights / weights.sum()
         roots = np.sqrt(answers)
         self._alike = np.exp((roots @ roots.T - 1) / np.float32(_UNLIKE))
-        # Things that look alike share their answers, so that the two halves of one settle on one colour.
+        # Things with similar answers share them, so that two halves of one thing settle on the same colour.
         mixed = self._alike * self._parts
         self._modes = [self._modes_of(answer) for answer in (mixed @ answers) / mixed.sum(axis=1, keepdims=True)]
 
     def candidates(self) -> Iterator[FloatArray]:
-        """Yield the colours (things, 2) that things settle on; NaN for one that stays as it is."""
+        """Yield the colours (things, 2) that things settle on; NaN for a thing that keeps the usual colour."""
         angles = 2 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
         ways = np.stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
         for strength in _LEANINGS:
-            # The last two are more and less colour.
+            # After the hues come more colour and less colour.
             for way in range(_DIRECTIONS + 2):
                 settled = []
                 for colors, shares in self._modes:
@@ -144,7 +146,7 @@ class _Things:
                 yield np.where(self._alike[thing][:, None] > _SAME, colors[place], np.float32(np.nan))
 
     def tilt(self, colors: FloatArray, *, small: bool = False) -> FloatArray:
-        """Return what is added to the logits where things settle on colours (things, 2), (k, l, n)."""
+        """Return what is added to the logits (k, l, n) if things settle on these colours (things, 2)."""
         away = np.square((colors[:, None] - self._bins.centers[None]) / np.float32(_SETTLED * self.cell)).sum(axis=-1)
         wanted = np.nan_to_num(np.exp(-away / 2), nan=1.0)
         members = self._few_members if small else self._members
@@ -152,12 +154,12 @@ class _Things:
         return tilt
 
     def seen(self, colors: FloatArray | None) -> FloatArray:
-        """Return the chroma (pixels, 2) at the small size where things settle on colours, or without that."""
+        """Return the chroma (pixels, 2) at the small size if things settle on these colours; None: the usual chroma."""
         tilt = None if colors is None else self.tilt(colors, small=True)
         return replace(self._few, tilt=tilt).native_chroma().reshape(-1, 2)
 
     def likelihood(self, chroma: FloatArray) -> float:
-        """Return the mean logarithm of the probability that the network gives to about these colours (pixels, 2)."""
+        """Return the mean log-probability, under the network, of colours near these (pixels, 2)."""
         near = np.exp(_squared(chroma, self._bins.centers) / np.float32(-2 * (_SETTLED * self.cell) ** 2))
         return float(np.log((self._few_shares * near).sum(axis=1) + 1e-6).mean())
 
@@ -181,7 +183,7 @@ class _Things:
 
 
 def _divided(shares: FloatArray, luma: FloatArray) -> FloatArray:
-    """Return how far each place belongs to each thing, (k, l, things), adding up to 1, by k-means."""
+    """Return how far each pixel belongs to each thing, (k, l, things), adding up to 1, by k-means."""
     height, width = luma.shape
     roots = np.sqrt(shares).reshape(-1, shares.shape[-1]) / np.float32((2 * _UNLIKE) ** 0.5)
     down, across = (places.ravel() / (_AWAY * (height * width) ** 0.5) for places in np.mgrid[:height, :width])
@@ -223,13 +225,13 @@ def _diverse(chroma: FloatArray, likelihood: NDArray[np.float64], *, count: int)
         rest = [number for number in range(len(flat)) if apart[number, chosen].min() > _TOO_NEAR**2]
         if not rest:
             break
-        volumes = [np.linalg.slogdet(kernel[np.ix_([*chosen, one], [*chosen, one])])[1] for one in rest]
+        volumes = [np.linalg.slogdet(kernel[np.ix_([*chosen, number], [*chosen, number])])[1] for number in rest]
         chosen.append(rest[int(np.argmax(volumes))])
     return chosen[1:]
 
 
 def _name(chroma: FloatArray, usual: FloatArray, *, space: str, taken: list[str]) -> str:
-    """Return what sets colours (pixels, 2) apart from the usual ones, unlike the names that are taken."""
+    """Return a name for how colours (pixels, 2) differ from the usual ones, other than the names that are taken."""
     grey = np.full((len(usual), 1), 0.5, dtype=np.float32)
     colors, before = (
         rgb_to_yuv(yuv_colors(grey, yuv_chroma(grey, values[:, None], space=space)))[:, 0, 1:]

@@ -1,4 +1,4 @@
-"""What comes of colouring a photograph, beside its pixels."""
+"""The result of colouring a photograph, apart from its pixels."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class PhotoResult:
         width, height: in pixels, orientation applied.
         seconds: from opening to the finished file.
         model: the model's name.
-        temperature: it was decoded at; None for a model without bins.
-        status: `colorized`; everything else is an error raised.
+        temperature: the temperature of decoding; None for a model without bins.
+        status: always `colorized`; a failure raises an error.
         remarks: what a person should know, such as pages left out or transparency lost.
-        confidence: where asked for and the model has bins: top probability and ratio to the second, (k, l) each.
+        confidence: if asked for and the model has bins: top probability and ratio to the second, (k, l) each.
         trace: what each stage made.
         targets: with `crop`, the files written, one for each photograph.
     """
@@ -43,7 +43,7 @@ class PhotoResult:
     targets: tuple[Path, ...] = ()
 
     def cropped(self, parts: Sequence[Part], targets: Sequence[Path]) -> PhotoResult:
-        """Return it with the size of the first photograph written alone, and the others named."""
+        """Return the result with the size of the first cropped photograph, and the others named in the remarks."""
         first, others = parts[0].picture, ", ".join(str(target) for target in targets[1:])
         said = f"{len(parts)} photographs; the others: {others}" if others else ""
         if first.place is None:

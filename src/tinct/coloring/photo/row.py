@@ -1,4 +1,4 @@
-"""One picture of many: its colours, sheet and maps, and a row that says what became of it."""
+"""Colorize one picture of many, with its sheet and maps, and return a row that says what became of it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ class Row:
     """What became of one picture.
 
     Attributes:
-        source, target: the picture, or what was named in its place, and the result; None where there is none. In a
-            bucket they are addresses, as text; so are the next two.
-        status: `colorized`, `skipped` (it has colours already, or is a result of tinct's), `exists` (the result was
-            there before; a sheet or maps that were not are made) or `failed` (with a target where the result was
-            written and its sheet or maps could not be).
+        source: the picture, or the input that could not be used. In a bucket this is an address, as text, and so are
+            target, sheet and confidence.
+        target: the result; None if there is none.
+        status: `colorized`, `skipped` (it has colours already, or was made by tinct), `exists` (the result was there
+            before; missing sheets or maps are made) or `failed` (with a target if the result was written, but its
+            sheet or maps could not be).
         message: why it was not colorized, or what a person should know of the result, such as pages left out.
-        width, height: of the result in pixels, 0 where there is none.
+        width, height: of the result in pixels, 0 if there is none.
         seconds: the time it took.
-        sheet, confidence: the before/after sheet and the confidence maps, where they were made.
-        stages: the name of each stage, and what was decided there, where asked for.
+        sheet, confidence: the before/after sheet and the confidence maps, if they were made.
+        stages: the name of each stage, and what was decided there, if asked for.
     """
 
     source: Path | str
@@ -50,7 +51,7 @@ class Row:
     stages: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row as plain JSON values; stages only where they were asked for."""
+        """Return the row as plain JSON values; stages only if they were asked for."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "stages" or self.stages}
         if self.stages:
             values["stages"] = dict(self.stages)
@@ -60,7 +61,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a step; `picture` is the picture as it was before, where the run has a manifest."""
+    """What became of a step; `picture` is the picture as it was before the step, if the run has a manifest."""
 
     step: Step
     row: Row
@@ -68,10 +69,9 @@ class Outcome:
 
 
 class Worker:
-    """A colorizer that does steps of pictures below the folder `root`. Several threads may use one at once."""
+    """Does the steps of pictures below the folder `root` with a colorizer. Several threads may use one at once."""
 
     def __init__(self, colorizer: Colorizer, settings: PhotoSettings, *, root: Path) -> None:
-        """Take what does the work, what was asked for, and where the pictures are."""
         self._colorizer, self._settings, self._root = colorizer, settings, root
 
     def __call__(self, step: Step) -> Outcome:
@@ -89,7 +89,7 @@ class Worker:
 
 
 def known(step: Step, settings: PhotoSettings) -> Outcome | None:
-    """Return what becomes of a step that needs no work: no network, and no content of the picture."""
+    """Return the outcome of a step that needs neither the network nor the picture's content, else None."""
     job, verdict = step.job, step.verdict
     if job.status or job.target is None:
         return Outcome(step, Row(job.source, None, job.status or "failed", job.message))
@@ -104,7 +104,7 @@ def known(step: Step, settings: PhotoSettings) -> Outcome | None:
 
 
 def lost(step: Step) -> Outcome:
-    """Return what becomes of a step that workers died of."""
+    """Return the outcome of a step whose workers died."""
     source = step.job.source
     message = f"{source}: every worker that took it died; give them more memory, or colorize it alone to see why"
     return Outcome(step, Row(source, None, "failed", message))
@@ -115,7 +115,7 @@ def _skipped(step: Step) -> Row:
 
 
 def _row(colorizer: Colorizer, job: Job, settings: PhotoSettings, *, root: Path, message: str) -> Row:
-    """Do one job of pictures below a folder; the message is on a result that stays. Every failure becomes a row."""
+    """Do one job; every failure becomes a row. `message` is for a result that stays as it is."""
     assert job.target is not None
     start = time.perf_counter()
     written: PhotoResult | None = None
@@ -140,11 +140,11 @@ def _row(colorizer: Colorizer, job: Job, settings: PhotoSettings, *, root: Path,
         stages = explained(colorizer, settings, job.source, written, name=name, page=job.page)
         if written is not None:
             return finished(job.source, written, start, sheet=sheet, confidence=maps, stages=stages)
-        made = {"sheet": sheet, "confidence": maps, "stages": stages}
-        return _kept(job.source, job.target, message, seconds=time.perf_counter() - start, **made)
+        extras = {"sheet": sheet, "confidence": maps, "stages": stages}
+        return _kept(job.source, job.target, message, seconds=time.perf_counter() - start, **extras)
     except AlreadyColorError as error:
         return Row(job.source, None, "skipped", str(error), seconds=time.perf_counter() - start)
-    except Exception as error:  # one picture's failure, of whatever kind, must not end the folder
+    except Exception as error:  # no failure of one picture may stop the others
         message = failure(job.source, error)
     seconds = time.perf_counter() - start
     if written is not None:
@@ -154,7 +154,7 @@ def _row(colorizer: Colorizer, job: Job, settings: PhotoSettings, *, root: Path,
 
 
 def failure(source: Path, error: Exception) -> str:
-    """Return in a line why a picture, or a film, could not be colorized."""
+    """Return one line that says why a picture or film could not be colorized."""
     if isinstance(error, TinctError):
         return str(error)
     if isinstance(error, MemoryError):
@@ -163,23 +163,23 @@ def failure(source: Path, error: Exception) -> str:
 
 
 def _wanted_extras(colorizer: Colorizer, target: Path, settings: PhotoSettings, *, keep: bool) -> dict[str, Path]:
-    """Return the paths of what is to be made beside a result; with `keep`, only of what is not there yet.
+    """Return the paths of the sheet and maps to make beside a result; with `keep`, only of those that are missing.
 
     Raises:
-        OutputError: one is there already and must not be replaced, though the result is made anew.
+        OutputError: the result is made anew, but a sheet or map already exists and must not be replaced.
     """
     asked = {"sheet": settings.compare, "confidence": settings.confidence and has_confidence(colorizer.session.bins)}
     paths = {extra: extra_path(target, extra) for extra in EXTRAS if asked[extra]}
-    there = {} if settings.overwrite else {extra: path for extra, path in paths.items() if os.path.lexists(path)}
-    if there and not keep:
-        raise OutputError(f"{next(iter(there.values()))}: is there already; allow replacing it with --overwrite")
-    return {extra: path for extra, path in paths.items() if extra not in there}
+    existing = {} if settings.overwrite else {extra: path for extra, path in paths.items() if os.path.lexists(path)}
+    if existing and not keep:
+        raise OutputError(f"{next(iter(existing.values()))}: already exists; replace it with --overwrite")
+    return {extra: path for extra, path in paths.items() if extra not in existing}
 
 
 def _make_extras(
     colorizer: Colorizer, job: Job, wanted: dict[str, Path], result: PhotoResult | None
 ) -> tuple[Path | None, Path | None]:
-    """Make the sheet and the maps that are wanted; of a result that was there before, from the two files."""
+    """Make the sheet and the maps that are wanted; without `result`, from the picture and the result on disk."""
     sheet = maps = None
     if "sheet" in wanted:
         assert job.target is not None
@@ -201,7 +201,7 @@ def explained(
     name: Path,
     page: int | None = None,
 ) -> tuple[tuple[str, str], ...]:
-    """Return each stage's name and words, where asked for, and write their pictures into a folder of this name."""
+    """Return each stage's name and decision, if asked for; write the stages' pictures to `explain_to`/`name`."""
     if not settings.explain and settings.explain_to is None:
         return ()
     if result is not None:
@@ -224,5 +224,5 @@ def _kept(source: Path, target: Path, why: str, *, seconds: float = 0.0, **made:
     news = f"made {' and '.join(names)} beside it" if names else ""
     remedy = "" if names else "replace it with --overwrite"
     explained = "explained as it would be coloured now" if made.get("stages") else ""
-    message = "; ".join(part for part in (f"{target} is there already", news, explained, why or remedy) if part)
+    message = "; ".join(part for part in (f"{target} already exists", news, explained, why or remedy) if part)
     return Row(source, target, "exists", message, seconds=seconds if names else 0.0, **made)

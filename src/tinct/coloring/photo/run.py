@@ -1,4 +1,4 @@
-"""A run over many pictures: what is left to do goes through an engine, and the manifest knows what came of it."""
+"""Run over many pictures: an engine does what is left to do, and the manifest records the outcome."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ from tinct.parallel import core_count, ordered_map
 if TYPE_CHECKING:
     from tinct.coloring.photo.mirror import Mirror, MirrorWorker
 
-NO_SETTINGS = ("model", "threads", "cautious")  # known by its file; of no effect on a result; part of the caution
-MOST_WORKERS = 8  # pictures in work at once; more would hold more memory without being faster
+# Not recorded as settings: the model is known by its hash, threads change no result, and cautious is part of caution.
+NO_SETTINGS = ("model", "threads", "cautious")
+MOST_WORKERS = 8  # pictures processed at once; more would need more memory without being faster
 
 
 def run_jobs(
@@ -39,22 +40,22 @@ def run_jobs(
     engine: Engine,
     mirror: Mirror | None = None,
 ) -> Generator[Row, None, None]:
-    """Do jobs; yield their rows in their order.
+    """Do jobs; yield their rows in the same order.
 
     Args:
-        jobs: what to do.
-        settings: how.
+        jobs: the pictures and the paths of their results.
+        settings: how to colorize them.
         folder: of the results, where a manifest is kept; None keeps none.
         root: the folder below which the pictures lie.
         engine: what runs them.
-        mirror: of the buckets that pictures or results are in; None where all are files of this machine.
+        mirror: of the buckets that pictures or results are in; None if all are files on this machine.
 
     Raises:
-        OutputError: another run works in the folder, or its manifest cannot be used.
+        OutputError: another run uses the folder, or its manifest cannot be used.
         ModelError: the model cannot be used.
         MissingExtraError: the runtime or the engine asked for is not installed.
     """
-    # Decoding, network and encoding of different pictures overlap, which fills the cores better than many threads in
+    # Decoding, network and encoding of different pictures overlap, which uses the cores better than many threads in
     # each step would; a single picture gets all the threads.
     threads = settings.threads or core_count()
     workers = max(1, min(threads, sum(not job.status for job in jobs), MOST_WORKERS))
@@ -84,7 +85,7 @@ def run_jobs(
 
 
 def _can_be_made(folder: Path, jobs: Iterable[Job]) -> bool:
-    """Make a folder for results where there may be any; where it cannot be made, the rows say why."""
+    """Create the folder for results if there may be any; if it cannot be created, the rows say why."""
     try:
         return any(not job.status for job in jobs) and make_folder(folder).is_dir()
     except OutputError:
@@ -92,7 +93,7 @@ def _can_be_made(folder: Path, jobs: Iterable[Job]) -> bool:
 
 
 def decided_steps(jobs: Iterable[Job], settings: Asked, manifest: Manifest | None, run: Run | None) -> Iterator[Step]:
-    """Yield what is to be done about each job, decided when its turn comes, and claim what may be written."""
+    """Yield what is to be done about each job, decided when its turn comes; claim results that may be written."""
     for job in jobs:
         if manifest is None or run is None:
             yield plain_step(job, settings)
@@ -125,7 +126,7 @@ def _mirror_worker(settings: PhotoSettings, root: Path, mirror: Mirror) -> Mirro
 
 
 def _run(colorizer: Colorizer, settings: PhotoSettings, engine: Engine) -> Run:
-    """Return what makes the results: the settings with the model's own, and the model's file by its SHA-256."""
+    """Return what determines the results: the settings, with the model's own, and the SHA-256 of the model's file."""
     names = (option.name for option in fields(Decoding) if option.name not in NO_SETTINGS)
     made_with = {
         **{name: getattr(colorizer.used, name) for name in names},
@@ -135,7 +136,7 @@ def _run(colorizer: Colorizer, settings: PhotoSettings, engine: Engine) -> Run:
 
 
 def run_of(colorizer: Colorizer, made_with: dict[str, Any], engine: Engine) -> Run:
-    """Return a run with these settings, as plain JSON values, and the colorizer's model."""
+    """Return a run with these settings (plain JSON values) and the colorizer's model."""
     with colorizer.session.path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     return Run(engine.name, __version__, str(colorizer.used.model), digest, json.dumps(made_with, sort_keys=True))
@@ -154,3 +155,9 @@ def note_outcome(manifest: Manifest, outcome: Outcome) -> None:
     target = None if job.status else job.target
     note = Note(job.entry, target, row.status, made, row.message, row.width, row.height, row.seconds, outcome.picture)
     manifest.note(note)
+
+
+def kept_so_far(what: str, done: int, count: int, *, overwrite: bool) -> str:
+    """Return in words what a run over many pictures or films keeps if it stops now."""
+    again = "the same command without --overwrite" if overwrite else "the same command"
+    return f"{done} of {count} {what} are done and kept, {again} goes on with the others"

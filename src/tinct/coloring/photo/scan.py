@@ -1,8 +1,8 @@
-"""Which photographs lie on a scan, which of them get colours, and one answer of the network for all of them.
+"""Find the photographs on a scan, choose which of them get colours, and join the network's answers for them.
 
-The network sees each photograph alone. Its answers are put where the photographs lie, and carried on over frame and
-page beside them, as if each photograph went on there; so hints, suggestions and the guided filter work on a scan as on
-a photograph. What lies outside is coloured by nobody: it stays as it was (`tinct.color.places.framed`).
+The network sees each photograph by itself. Its answers are put where the photographs lie, and extended over the frame
+and page around them, as if each photograph continued there; so hints, suggestions and the guided filter work on a scan
+as on a photograph. What lies outside the photographs is not coloured (`tinct.color.places.framed`).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tinct.coloring.photo.arrays import luma_of
 from tinct.coloring.photo.prediction import Prediction
 from tinct.errors import AlreadyColorError
 
-# A page's answer has at most this many places for all its photographs.
+# The joined answer for a scan has at most this many pixels.
 _MOST_CELLS = 1 << 16
-# A scan is looked at more closely, by this at most, where its photographs are small.
+# A scan with small photographs is read larger, by this factor at most.
 _CLOSER = 2.0
 _WHOLE = Place.box(0, 0, 1, 1)
 _NEGATIVE = "it looks like a negative; --negative (negative=True) inverts it"
 _MASK = (
-    "; of a colour negative the orange mask is not taken off: convert it to a positive first, as scanners' programs do"
+    "; the orange mask of a colour negative is not removed: convert it to a positive first, in the scanner's program"
 )
 
 
@@ -40,11 +40,11 @@ class Scan:
     """The photographs on a scan.
 
     Attributes:
-        found: the place of each; none where the whole picture is one photograph.
+        found: the place of each; none if the whole picture is one photograph.
         off_tone: how much colour each of them, or the whole picture, has beside its tone; see `tinct.color.toning`.
         chosen: the places of those to be coloured; the others have colours already.
         anew: whether those that have colours are coloured, too.
-        spots: which share of each grey one, or of the whole picture, has colours all the same.
+        spots: which share of each one that counts as grey, or of the whole picture, has colours nevertheless.
         negative: whether all look like negatives.
     """
 
@@ -57,18 +57,18 @@ class Scan:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a person should know: of a negative, and that some places have colours already, which are lost."""
-        told = [_NEGATIVE] if self.negative else []
+        """What a person should know: that it is a negative, or that some parts had colours, which are lost."""
+        remarks = [_NEGATIVE] if self.negative else []
         most = max(self.spots, default=0.0)
         if most > 0 and not self.anew:
             share = f"{100 * most:.1f} % of it"
-            told.append(
+            remarks.append(
                 f"parts of the picture ({share}) have colours already and were coloured anew; --keep MASK keeps them"
             )
-        return tuple(told)
+        return tuple(remarks)
 
     def size(self, size: float) -> float:
-        """Return the size to look at the scan so that its largest photograph is seen at `size`, or nearly."""
+        """Return the size at which to read the scan so that its largest photograph has `size`, or nearly."""
         largest = max((place.share() for place in self.chosen), default=1.0)
         return size * min(_CLOSER, 1 / math.sqrt(max(largest, 1e-3)))
 
@@ -78,7 +78,7 @@ def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str, inverte
 
     Args:
         small: grey or sRGB in 0..1.
-        frames: `auto`, or `off` to take the whole picture for one photograph.
+        frames: `auto`, or `off` to take the whole picture as one photograph.
         recolor: take those that have colours, too.
         name: of the picture, for the error.
         inverted: it is the positive of a negative.
@@ -94,8 +94,8 @@ def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str, inverte
     negative = not inverted and all(is_negative(place.cut(luma)) for place in places)
     if not any(grey):
         raise AlreadyColorError(
-            f"{name}: has colours already; --recolor (recolor=True) colours it all the same, as suits a stained grey"
-            + _MASK * (inverted or negative)
+            f"{name}: has colours already; if it is a stained black-and-white picture, colour it with --recolor "
+            "(recolor=True)" + _MASK * (inverted or negative)
         )
     chosen = tuple(place for place, wanted in zip(found, grey, strict=False) if wanted)
     spots = () if recolor else tuple(colors.spots for colors, wanted in zip(own, grey, strict=True) if wanted)
@@ -124,7 +124,7 @@ def joined(answers: Sequence[Prediction], places: Sequence[Place], luma: FloatAr
     output = _carried_on([answer.output for answer in answers], places, grid)
     around = _carried_on([place.cut(luma)[..., None] for place in places], places, (height, width))[..., 0]
     within = inside(places, 0, height, width=width, height=height)
-    # Tones, grain and what the network saw are those of the largest; they only tell, and smooth the guide.
+    # Tones, grain and the network's luma are those of the largest; they serve the guide's smoothing and the texts only.
     return replace(
         answers[largest],
         output=output,
@@ -134,7 +134,7 @@ def joined(answers: Sequence[Prediction], places: Sequence[Place], luma: FloatAr
 
 
 def _carried_on(parts: Sequence[NDArray[Any]], places: Sequence[Place], size: tuple[int, int]) -> FloatArray:
-    """Return a page (h, w, n) of parts (k, l, n) in their places; beside them, the nearest's edge goes on."""
+    """Return a page (h, w, n) with parts (k, l, n) in their places; around them, the nearest part's edge continues."""
     height, width = size
     depth = np.stack([place.depth(0, height, width=width, height=height) for place in places])
     owner = depth.argmax(axis=0)

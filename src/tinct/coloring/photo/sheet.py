@@ -1,4 +1,4 @@
-"""Pictures about pictures: before and after side by side, and maps of how sure the network was."""
+"""Sheets about pictures: before and after side by side, and maps of how sure the network was."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tinct.media.image.opening import open_image, open_source, save
 
 PANEL = 800  # longest edge of one picture of a before/after sheet, in pixels
 GAP = 8  # between two pictures, in pixels
-MAP = 480  # longest edge of a confidence map, at least this wide, so that its text fits
-# What stands below confidence maps; the narrowest sheet has room for 80 letters.
+MAP = 480  # smaller confidence maps are enlarged to this longest edge, in pixels
+# The text below confidence maps; the narrowest sheet has room for 80 letters a line.
 LEGEND = (
     "Dark: the network was unsure, another colour is as likely. Bright: it was sure.",
     "Left: of places shown as 0.6, about 60 in 100 have the right colour bin.",
@@ -35,7 +35,7 @@ def compare_sheet(
 ) -> Path:
     """Write pictures side by side, such as before, after and the truth: upright, each edge at most `panel` pixels.
 
-    Of the first one, where it is a TIFF file with several pages, `page` is taken.
+    `page` is the page to take of the first picture, if it is a TIFF file with several.
 
     Raises:
         UnreadableError: a picture cannot be read.
@@ -137,7 +137,7 @@ def pixels_image(pixels: NDArray[np.uint8]) -> Any:
 
 
 def write_sheet(image: Any, target: Path) -> Path:
-    """Write a libvips image in the format of the target's ending; OutputError where it cannot be written."""
+    """Write a libvips image in the format of the target's ending; OutputError if it cannot be written."""
     form = format_of(target)
     options = save_options(form, quality=LEAST_QUALITY, lossless=False, deep=False, huge=False)
     try:

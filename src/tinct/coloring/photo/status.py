@@ -1,4 +1,4 @@
-"""Reading the manifest of a folder of results, beside what lies there now: row by row, counted, and as Parquet."""
+"""Read the manifest of a folder of results and compare it with the files there: row by row, counted, or as Parquet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tinct.files import written_beside
 from tinct.media.video import FILM_SUFFIXES
 
 SHOWN_FAILURES = 20
-_ROWS_AT_ONCE = 10_000  # written to Parquet
+_ROWS_AT_ONCE = 10_000  # rows written to Parquet at once
 _PICTURES = """
 SELECT source, target, picture.status, message, width, height, seconds, size, modified, sha256, run.model,
     run.model_sha256, run.settings, run.engine, run.version, run.started, claimed_by, result_size, result_modified
@@ -30,17 +30,19 @@ FROM picture LEFT JOIN run ON run.id = picture.run ORDER BY picture.rowid
 
 @dataclass(frozen=True)
 class Record:
-    """What the manifest holds of one picture, and what lies there now.
+    """What the manifest holds about one picture, and whether its result is still there.
 
     Attributes:
-        source, target: the picture and its result; None where there is none.
-        status: `colorized`, `exists` (it was there before tinct knew of it), `skipped` (it has colours already),
-            `failed`, `running`, `interrupted` (a run was killed over it), `replaced` (by another picture's result); and
-            of those colorized: `missing` (the result is gone), `altered` (another program changed it).
+        source: the picture.
+        target: its result; None if there is none.
+        status: `colorized`, `exists` (the result was there before tinct knew of it), `skipped` (it has colours
+            already), `failed`, `running`, `interrupted` (a run was killed while working on it), `replaced` (by another
+            picture's result); for a picture that was colorized also `missing` (the result is gone) or `altered`
+            (another program changed it).
         message: why it failed or was skipped, or a remark on the result.
-        width, height: of the result in pixels; 0 where there is none.
+        width, height: of the result in pixels; 0 if there is none.
         seconds: the time it took.
-        size, modified, sha256: of the picture: bytes, time in UTC, content.
+        size, modified, sha256: of the picture: bytes, time of the last change in UTC, hash.
         model, model_sha256, settings: what made the result, the settings as JSON.
         engine, version, started: of the run that made it: `local` or `ray`, tinct's version, time in UTC.
     """
@@ -69,15 +71,15 @@ class Record:
 
 @dataclass
 class Summary:
-    """The manifest counted.
+    """Counts over a manifest.
 
     Attributes:
-        running: whether a run works in the folder now.
-        statuses: pictures by status.
-        seconds: what all results together took.
-        made_by: results by model and settings.
+        running: whether a run uses the folder now.
+        statuses: number of pictures by status.
+        seconds: the time that all results took together.
+        made_by: number of results by model and settings.
         failures: the first failed pictures, with their messages.
-        films: how many of them are films.
+        films: how many of the pictures are films.
     """
 
     running: bool
@@ -89,12 +91,12 @@ class Summary:
 
     @property
     def noun(self) -> str:
-        """What they are called together."""
+        """What to call the pictures: `pictures`, `films`, or both."""
         return {0: "pictures", self.statuses.total(): "films"}.get(self.films, "pictures and films")
 
 
 def read_manifest(folder: str | Path) -> Iterator[Record]:
-    """Yield what the manifest of a folder holds, in the order in which pictures came into it; memory stays flat.
+    """Yield a manifest's records, in the order in which the pictures were added; memory use does not grow with them.
 
     Raises:
         UnreadableError: the folder has no manifest.
@@ -103,7 +105,7 @@ def read_manifest(folder: str | Path) -> Iterator[Record]:
     path = manifest_file(folder)
     if not path.is_file():
         raise UnreadableError(
-            f"{folder}: no manifest here; a folder colorized by  tinct colorize FOLDER -o OUT  (or tinct video) has one"
+            f"{folder}: has no manifest; folders written by  tinct colorize FOLDER -o OUT  (or tinct video) have one"
         )
     running = is_running(folder)
     with told_of(path), closing(_connect(path)) as base:
@@ -115,7 +117,7 @@ def read_manifest(folder: str | Path) -> Iterator[Record]:
 
 
 def summarize(folder: str | Path) -> Summary:
-    """Count what the manifest of a folder holds; raise as `read_manifest`."""
+    """Count the pictures in the manifest of a folder; errors as for `read_manifest`."""
     summary = Summary(running=is_running(folder))
     for record in read_manifest(folder):
         summary.statuses[record.status] += 1
@@ -129,7 +131,7 @@ def summarize(folder: str | Path) -> Summary:
 
 
 def write_parquet(folder: str | Path, target: str | Path) -> int:
-    """Write the manifest of a folder as a Parquet file, a row for each picture; return how many there are.
+    """Write the manifest of a folder as a Parquet file, one row a picture; return the number of rows.
 
     Raises:
         UnreadableError: the folder has no manifest.
@@ -142,13 +144,14 @@ def write_parquet(folder: str | Path, target: str | Path) -> int:
     except ImportError as error:
         raise MissingExtraError("ray", "writing Parquet") from error
     kinds = {"int": arrow.int64(), "float": arrow.float64()}
-    fields = Record.__dataclass_fields__.values()
-    schema = arrow.schema([(one.name, kinds.get(str(one.type).partition(" ")[0], arrow.string())) for one in fields])
+    columns = Record.__dataclass_fields__.values()
+    types = [(column.name, kinds.get(str(column.type).partition(" ")[0], arrow.string())) for column in columns]
+    schema = arrow.schema(types)
     count = 0
     records = read_manifest(folder)
     with written_beside(target) as path, parquet.ParquetWriter(path, schema) as writer:
-        while some := list(islice(records, _ROWS_AT_ONCE)):
-            rows = [{name: _utf8(value) for name, value in asdict(record).items()} for record in some]
+        while batch := list(islice(records, _ROWS_AT_ONCE)):
+            rows = [{name: _utf8(value) for name, value in asdict(record).items()} for record in batch]
             writer.write_table(arrow.Table.from_pylist(rows, schema=schema))
             count += len(rows)
     return count
@@ -161,10 +164,10 @@ def _record(row: tuple[Any, ...], folder: Path, *, running: bool) -> Record:
     if claimed_by is not None:
         status = "running" if running else "interrupted"
     elif status == "colorized" and place is not None:
-        there = look(place)
-        if there is None:
+        current = look(place)
+        if current is None:
             status = "missing"
-        elif not there.same_date(Seen(result_size, result_modified)):
+        elif not current.same_date(Seen(result_size, result_modified)):
             status = "altered"
     return Record(
         source=os.fsdecode(source),
@@ -187,10 +190,10 @@ def _record(row: tuple[Any, ...], folder: Path, *, running: bool) -> Record:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """Open a manifest that stays as it is; where nothing can be written beside it, as one that nobody writes."""
-    # What is opened for reading alone would leave SQLite's two other files behind.
-    way = "mode=rw" if os.access(path.parent, os.W_OK) else "immutable=1"
-    base = sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True, timeout=60)
+    """Open a manifest without changing it; in a folder that cannot be written to, as an immutable one."""
+    # mode=ro would leave SQLite's two extra files behind.
+    mode = "mode=rw" if os.access(path.parent, os.W_OK) else "immutable=1"
+    base = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=60)
     base.text_factory = as_text
     base.execute("PRAGMA query_only = ON")
     return base
@@ -206,5 +209,5 @@ def _in_words(settings: str | None) -> str:
 
 
 def _utf8(value: Any) -> Any:
-    """Return text that Arrow takes: names that are no UTF-8 have escapes."""
+    """Return text that Arrow takes: bytes of names that are not valid UTF-8 are escaped."""
     return os.fsencode(value).decode("utf-8", "backslashreplace") if isinstance(value, str) else value

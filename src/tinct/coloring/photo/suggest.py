@@ -26,18 +26,22 @@ from tinct.coloring.settings import Decoding
 from tinct.errors import SettingError
 from tinct.media.image.picture import check_target, open_picture
 
-# Root of height x width at which points are sought: a hint is for a thing, not for a pixel.
+# sqrt(height x width) at which points are sought: a hint is for a thing, not for a pixel.
 _SIZE = 56
-# The most colours that are named for a point, and the least probability of one.
-_MOST_COLORS, _LEAST_SHARE = 4, 0.04
-# Bins nearer than this many cells of their grid are one colour to a person.
+# At most this many colours are named for a point.
+_MOST_COLORS = 4
+# A colour is named only if it is at least this probable.
+_LEAST_SHARE = 0.04
+# Bins nearer to each other than this many cells of their grid look like one colour.
 _ALIKE_CELLS = 2.0
-# Mean squared error of chroma that nobody sees.
+# A mean squared error of chroma that nobody sees.
 _NOTHING = 1e-6
-# A point that helps less than this share of what the first one helps is not worth a person's time.
+# A point is left out if it helps less than this share of what the first one helps.
 _WORTHWHILE = 0.05
-# The drawn picture's longest edge is at most the first, and at least the second, so that the marks do not hide it.
-_EDGE, _LEAST_EDGE = 1200, 640
+# The picture with marks is shrunk to this longest edge,
+_EDGE = 1200
+# or enlarged to this one, so that the marks do not hide it.
+_LEAST_EDGE = 640
 # Edge of a colour's square, in pixels.
 _SWATCH = 22
 
@@ -47,8 +51,8 @@ class Suggestion:
     """A point whose colour would be worth knowing.
 
     Attributes:
-        x: in pixels of the upright picture, from the left; `y` from the top.
-        gain: how much of the expected squared error of the picture's chroma a right hint there would take away, 0..1.
+        x, y: in pixels of the upright picture, from the left and from the top.
+        gain: share of the expected squared error of the picture's chroma that a right hint there would remove, 0..1.
         colors: plausible colours, sRGB 0..255, at the picture's own luma there; the likeliest first.
         shares: how likely each is, 0..1.
     """
@@ -60,13 +64,13 @@ class Suggestion:
     shares: tuple[float, ...]
 
     def text(self) -> str:
-        """Return it as a line: a place as `--hint` takes it, and the colours with their shares."""
+        """Return one line: the point as `--hint` takes it, and the colours with their shares."""
         likely = zip(self.colors, self.shares, strict=True)
         colors = ", ".join(f"{color_text(color)} {round(100 * share)} %" for color, share in likely)
         return f"{self.x},{self.y}  {colors}  (helps {100 * self.gain:.0f} %)"
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
+        """Return the suggestion as plain JSON values."""
         likely = zip(self.colors, self.shares, strict=True)
         colors = [{"color": color_text(color), "share": round(share, 4)} for color, share in likely]
         return {"x": self.x, "y": self.y, "gain": round(self.gain, 4), "colors": colors}
@@ -75,27 +79,27 @@ class Suggestion:
 def suggest_hints(
     prediction: Prediction, *, width: int, height: int, count: int = 5, hints: PlacedHints | None = None
 ) -> list[Suggestion]:
-    """Choose points one after the other, each where it takes most of the error away that those before it leave.
+    """Choose points one after the other, each where a hint removes most of the error that the earlier ones leave.
 
-    The error at a pixel is the expected squared distance of the truth from the colour it gets, going by the network's
-    calibrated distribution; a hint takes it away in so far as the network sees there what it sees at the hint.
+    The error at a pixel is the expected squared distance between the true colour and the one it gets, according to the
+    network's calibrated distribution; a hint removes it as far as the network's answers there and at the hint agree.
 
     Args:
         prediction: the network's answer.
-        width: of the upright picture, in pixels; `height` likewise.
-        height: see there.
-        count: of points at most, 1..50.
+        width: of the upright picture, in pixels.
+        height: of the upright picture, in pixels.
+        count: return at most this many points, 1..50.
         hints: those that are given already.
 
     Returns:
-        The points, the most helpful first; fewer where more would not help.
+        The points, the most helpful first; fewer if more would not help.
 
     Raises:
         SettingError: `count` is out of range, or the model has no bins.
     """
     bins = prediction.bins
     if bins is None:
-        raise SettingError("this model gives chroma itself and cannot say where it is unsure; take one with bins")
+        raise SettingError("this model predicts chroma directly and cannot tell where it is unsure; use one with bins")
     if not 1 <= count <= 50:
         raise SettingError(f"the number of points must lie in 1..50, not {count}")
     size = small_size(*prediction.luma.shape, size=_SIZE)
@@ -126,7 +130,7 @@ def suggest_hints(
 
 
 def plausible_colors(prediction: Prediction, *, x: float, y: float) -> tuple[tuple[Color, ...], tuple[float, ...]]:
-    """Return the few colours that the network finds plausible at a point, the likeliest first, and how likely each is.
+    """Return the few colours that the network finds plausible at a point, the likeliest first, and their probabilities.
 
     The point is given as shares of width and height, 0..1. Colours are sRGB 0..255 at the picture's own luma there.
 
@@ -135,7 +139,7 @@ def plausible_colors(prediction: Prediction, *, x: float, y: float) -> tuple[tup
     """
     bins = prediction.bins
     if bins is None:
-        raise SettingError("this model gives chroma itself and knows no other colours; take one with bins")
+        raise SettingError("this model predicts chroma directly and knows no other colours; use one with bins")
     height, width = small_size(*prediction.luma.shape, size=_SIZE)
     shares = resized(softmax(prediction.output, temperature=prediction.calibration), (height, width))
     luma = resized(prediction.luma, (height, width))
@@ -145,7 +149,7 @@ def plausible_colors(prediction: Prediction, *, x: float, y: float) -> tuple[tup
 
 
 def _expected_error(shares: FloatArray, chroma: FloatArray, bins: ColorBins) -> FloatArray:
-    """Return the expected squared distance of the truth from `chroma`, (h, w)."""
+    """Return the expected squared distance between the true chroma and `chroma`, (h, w)."""
     lengths = (bins.centers**2).sum(axis=1)
     cross = ((shares @ bins.centers) * chroma).sum(axis=-1)
     error: FloatArray = np.maximum(shares @ lengths - 2 * cross + (chroma**2).sum(axis=-1), 0)
@@ -153,7 +157,7 @@ def _expected_error(shares: FloatArray, chroma: FloatArray, bins: ColorBins) -> 
 
 
 def _calm(luma: FloatArray) -> FloatArray:
-    """Return 1 inside things and less at their edges, where a click belongs to neither, (h, w)."""
+    """Return 1 inside things and less at their edges, where a click would be ambiguous, (h, w)."""
     mean = cv2.blur(luma, (3, 3))
     spread = np.sqrt(np.maximum(cv2.blur(luma * luma, (3, 3)) - mean * mean, 0))
     result: FloatArray = 1 / (1 + (spread / np.float32(0.05)) ** 2)
@@ -163,7 +167,7 @@ def _calm(luma: FloatArray) -> FloatArray:
 def _plausible(
     shares: FloatArray, luma: FloatArray, reach: FloatArray, place: tuple[int, int], bins: ColorBins
 ) -> tuple[tuple[Color, ...], tuple[float, ...]]:
-    """Join the bins at a point to the few colours that a person would tell apart."""
+    """Group the bins at a point into the few colours that a person would tell apart."""
     height, width = luma.shape
     down, across = np.ogrid[:height, :width]
     near = np.exp(-((down - place[0]) ** 2 + (across - place[1]) ** 2) / np.float32(8))
@@ -181,9 +185,9 @@ def _plausible(
         parts.append(part)
         left = np.where(close, 0, left)
     order = np.argsort(-np.array(parts), kind="stable")
-    here = np.full((len(parts), 1), luma[place], dtype=np.float32)
+    luma_here = np.full((len(parts), 1), luma[place], dtype=np.float32)
     native = np.array(chroma, dtype=np.float32)[:, None]
-    rgb = yuv_colors(here, yuv_chroma(here, native, space=bins.space))[:, 0]
+    rgb = yuv_colors(luma_here, yuv_chroma(luma_here, native, space=bins.space))[:, 0]
     levels = np.rint(rgb * 255).astype(int)
     colors: Sequence[Color] = [(int(r), int(g), int(b)) for r, g, b in levels[order]]
     return tuple(colors), tuple(parts[index] for index in order)
@@ -204,14 +208,14 @@ def suggest_for(
     Args:
         picture: the file.
         marked: write the picture, grey, with numbered points and their plausible colours to this file.
-        count: of points at most, 1..50.
+        count: return at most this many points, 1..50.
         hints: what is known already.
-        recolor: take pictures that have colours already.
-        overwrite: replace a file `marked` that is there already.
-        decoding: the model, with bins, and its settings; the defaults without it.
+        recolor: accept a picture that has colours already.
+        overwrite: replace an existing file `marked`.
+        decoding: the model, with bins, and its settings; by default as `Decoding()`.
 
     Raises:
-        InputError: the picture cannot be used; AlreadyColorError where it has colours.
+        InputError: the picture cannot be used; AlreadyColorError if it has colours.
         OutputError: `marked` cannot be written.
         SettingError: an option is out of range, or the model has no bins.
         ModelError: there is no such model.
@@ -231,7 +235,7 @@ def suggest_for(
 
 
 def draw_points(picture: NDArray[np.uint8], points: Sequence[Suggestion], target: str | Path, *, factor: float) -> Path:
-    """Write a picture (h, w, 3) with numbered points, `factor` times theirs, and the plausible colours of each."""
+    """Write a picture (h, w, 3) with numbered points, `factor` times their x and y, and each one's colours."""
     larger = max(1.0, _LEAST_EDGE / max(picture.shape[:2]))
     canvas: NDArray[Any] = picture.copy()
     if larger > 1:

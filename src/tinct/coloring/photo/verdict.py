@@ -1,4 +1,4 @@
-"""What a run into a folder still has to do: a verdict on each picture, by its manifest and what lies on disk."""
+"""Decide what a run into a folder still has to do for each picture, by the manifest and the files on disk."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tinct.coloring.photo.manifest import Entry, Manifest, Run, Seen, look
 from tinct.coloring.photo.plan import Job
 
 MAKE = "make"  # there is no result yet
-REPLACE = "replace"  # there is one, and it goes
+REPLACE = "replace"  # there is one, and it is replaced
 KEEP = "keep"  # there is one, and it stays
-SKIP = "skip"  # it was found to have colours already
+SKIP = "skip"  # the picture already has colours
 ANEW = "make it anew with --update"
 
 
@@ -31,12 +31,12 @@ class Step:
     """One picture of a run, and what is to be done about it.
 
     Attributes:
-        job: the picture and its place; one with a status of its own is done already.
+        job: the picture and its result's path; nothing is done for a job that has a status.
         verdict: what is to be done.
-        sha256: of the picture at the last run, where only its content can tell whether it is another one.
-        otherwise: what is to be done where its content differs.
-        noted: whether the manifest is to know what becomes of it.
-        settled: whether the manifest knows of the result that stays, so that nothing is to be written of it.
+        sha256: of the picture at the last run, if only its content can tell whether it has changed.
+        otherwise: what is to be done if its content has changed.
+        noted: whether the outcome is written into the manifest.
+        settled: whether the manifest already has this outcome, so that nothing needs to be written.
     """
 
     job: Job
@@ -47,19 +47,20 @@ class Step:
     settled: bool = False
 
     def told(self, picture: Seen | None) -> Step:
-        """Return the step with the verdict that the picture's content asks for."""
+        """Return the step with the verdict for the picture's content."""
         if self.otherwise is None or (picture is not None and picture.sha256 == self.sha256):
             return self
         return replace(self, verdict=self.otherwise)
 
     @property
     def may_write(self) -> bool:
-        """Whether a result may come of it."""
-        return any(one is not None and one.action in (MAKE, REPLACE) for one in (self.verdict, self.otherwise))
+        """Whether the step may write a result."""
+        verdicts = (self.verdict, self.otherwise)
+        return any(verdict is not None and verdict.action in (MAKE, REPLACE) for verdict in verdicts)
 
 
 class Asked(Protocol):
-    """What settings of photographs, or of films, say about results that are there."""
+    """The settings, of photographs or films, that decide about existing results."""
 
     @property
     def update(self) -> bool: ...
@@ -72,21 +73,21 @@ class Asked(Protocol):
 
 
 def plain_step(job: Job, settings: Asked) -> Step:
-    """Return what is to be done about a picture where nothing is known of results but that they are there."""
-    there = job.target is not None and os.path.lexists(job.target)
-    return Step(job, Verdict(REPLACE if settings.overwrite else KEEP if there else MAKE), noted=False)
+    """Return what is to be done about a picture without a manifest, by whether its result exists."""
+    exists = job.target is not None and os.path.lexists(job.target)
+    return Step(job, Verdict(REPLACE if settings.overwrite else KEEP if exists else MAKE), noted=False)
 
 
 def next_step(job: Job, manifest: Manifest, run: Run, settings: Asked) -> Step:
     """Return what is to be done about a picture.
 
-    A result that is there stays, unless all are to be replaced, or it is to be updated: then one goes whose picture,
-    settings or model are others now, but never one that another program changed, or that was made of another picture.
+    An existing result stays unless `overwrite` replaces all, or `update` replaces those whose picture, settings or
+    model have changed; but not one that another program has changed, or that was made from another picture.
 
     Args:
         job: the picture, and where its result goes.
         manifest: of the folder of results.
-        run: what would make the result now.
+        run: the settings and model that would make the result now.
         settings: what was asked for.
     """
     if job.status or job.target is None:
@@ -114,7 +115,7 @@ def _whose(target: Path, manifest: Manifest) -> str:
 
 
 def _others(entry: Entry, run: Run) -> str:
-    """Return in words what made a result, where it is not what would make it now."""
+    """Return in words how the model or settings that made a result differ from those of this run."""
     if entry.model_sha256 != run.model_sha256:
         return "by another model"
     before, now = json.loads(entry.settings or "{}"), json.loads(run.settings)
@@ -123,7 +124,7 @@ def _others(entry: Entry, run: Run) -> str:
 
 
 def _by_content(job: Job, entry: Entry, same: Verdict, other: Verdict) -> Step:
-    """Return a step for a picture that is as it was, or for one that is not; content is read only where it must be."""
+    """Return the step for an unchanged picture or a changed one; only if its date is new must its content be read."""
     before, now = entry.picture, look(job.source)
     if now is not None and now.same_date(before):
         return Step(job, same, settled=entry.status in ("colorized", "skipped"))

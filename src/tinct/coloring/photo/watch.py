@@ -1,6 +1,6 @@
-"""What the rows of a picture tell of its original while they are coloured: dots of a screen, or two levels alone.
+"""Recognise halftones and bilevel scans by a picture's rows, while they are coloured.
 
-Both are seen at full resolution only, and the rows pass by once anyway.
+Both show only at full resolution, and each row is read once anyway.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from numpy.typing import NDArray
 
 from tinct.color.originals import PIECE, dots_apart, is_bilevel
 
-# Pieces along each edge of the picture, and every which pixel is counted by its level.
-_PIECES, _EVERY = 3, 4
+_PIECES = 3  # square pieces examined along each edge of the picture
+_EVERY = 4  # levels are counted for every fourth pixel of every fourth row
 
-BILEVEL = "it looks bilevel: black and white without greys, and colours follow greys; a scan in greys gives better ones"
+BILEVEL = "it looks bilevel: black and white without greys; colours follow greys, so a greyscale scan gives better ones"
 
 
 class Watch:
-    """Looks at a picture's rows, which come in any order and from several threads."""
+    """Examines a picture's rows, which come in any order and from several threads."""
 
     def __init__(self, width: int, height: int) -> None:
-        """Watch a picture of a size, as it is shown."""
+        """Take the size of the upright picture."""
         self._tops = _starts(height)
         self._lefts = _starts(width)
         self._bands = np.zeros((len(self._tops), PIECE, len(self._lefts) * PIECE), dtype=np.float32)
         self._levels: list[NDArray[np.int64]] = []
 
     def see(self, luma: NDArray[Any], top: int) -> None:
-        """Look at rows (n, W) in 0..1, of which the first is row `top`."""
+        """Examine luma rows (n, W) in 0..1, of which the first is row `top`."""
         levels = np.clip(luma[::_EVERY, ::_EVERY] * 255 + 0.5, 0, 255).astype(np.uint8)
         self._levels.append(np.bincount(levels.ravel(), minlength=256))
         for band, start in zip(self._bands, self._tops, strict=True):
@@ -42,20 +42,20 @@ class Watch:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a person should know of the original; nothing of usual photographs."""
+        """What a person should know of the original; nothing for ordinary photographs."""
         if not self._levels:
             return ()
         pieces = [piece for band in self._bands for piece in np.split(band, len(self._lefts) or 1, axis=1)]
         apart = dots_apart([piece for piece in pieces if piece.shape[1]])
         if apart is not None:
             return (
-                f"it looks like a halftone: printed dots {apart:.1f} pixels apart, which stay as they are; "
-                "a descreened scan looks smoother",
+                f"it looks like a halftone print: its dots, {apart:.1f} pixels apart, stay as they are; "
+                "descreen the scan first for a smoother picture",
             )
         return (BILEVEL,) if is_bilevel(np.sum(self._levels, axis=0)) else ()
 
 
 def _starts(length: int) -> list[int]:
-    """Return where pieces begin along an edge; nowhere along one that is too short."""
+    """Return where pieces begin along an edge; an edge shorter than a piece has none."""
     count = min(_PIECES, length // PIECE)
     return [round((length - PIECE) * (number + 0.5) / count) for number in range(count)]
