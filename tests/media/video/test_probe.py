@@ -185,17 +185,19 @@ def test_what_is_no_film_is_refused_in_one_line(tmp_path, name, error, words):
 def test_folders_of_pictures_must_be_of_one_size_and_kind(tmp_path):
     cv2.imwrite(str(tmp_path / "1.png"), np.zeros((H, W), np.uint8))
     cv2.imwrite(str(tmp_path / "2.png"), np.zeros((H, W + 2), np.uint8))
-    with pytest.raises(InputError, match=r"2\.png: is 98 x 64 pixels of 8 bits and the first picture, 1\.png, 96 x 64"):
+    with pytest.raises(
+        InputError, match=r"2\.png: has 98 x 64 pixels of 8 bits, but the first picture, 1\.png, has 96 x 64"
+    ):
         open_film(tmp_path)
     cv2.imwrite(str(tmp_path / "2.png"), np.zeros((H, W), np.uint16))
     with pytest.raises(InputError, match=r"2\.png: has 96 x 64 pixels of 16 bits, but .* size and bits, or name"):
         open_film(tmp_path)
     (tmp_path / "2.png").unlink()
     clips.write_picture(tmp_path / "2.dpx", "dpx", "gbrp10be", np.zeros((H, W, 3), np.uint16))
-    with pytest.raises(InputError, match=r"2\.dpx: is 96 x 64 pixels of 10 bits"):
+    with pytest.raises(InputError, match=r"2\.dpx: has 96 x 64 pixels of 10 bits"):
         open_film(tmp_path)
     (tmp_path / "1.png").write_bytes(b"nonsense")
-    with pytest.raises(UnreadableError, match=r"1\.png: no picture"):
+    with pytest.raises(UnreadableError, match=r"1\.png: is not a picture"):
         open_film(tmp_path)
     with pytest.raises(SettingError, match="above 0"):
         open_film(tmp_path, rate=0)

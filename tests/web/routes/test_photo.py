@@ -140,9 +140,9 @@ def png_that_claims(width: int, height: int) -> bytes:
     ("data", "status", "words"),
     [
         (b"", 415, "empty"),
-        (b"no picture at all", 415, "no photograph"),
+        (b"no picture at all", 415, "not a photograph"),
         (b"%PDF-1.4\n" + bytes(50), 415, "It is a PDF document: take its pictures out first"),
-        (b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', 415, "no photograph"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', 415, "not a photograph"),
         (b"\x89PNG\r\n\x1a\n" + b"garbage" * 30, 415, "damaged"),
         (b"\xff\xd8\xff\xe0" + bytes(200), 415, "damaged"),
         (png_that_claims(40_000, 30_000), 413, "pixels"),
