@@ -254,16 +254,16 @@ class Jobs:
                 drawn = time.monotonic()
 
         try:
-            wanted = _on_result(job.film, job.settings)
+            settings = _on_result(job.film, job.settings)
             colorizer = self._colorizer.changed(
-                temperature=wanted.temperature,
-                caution=wanted.caution,
-                saturation=wanted.saturation,
-                size=wanted.size,
-                references=wanted.references,
+                temperature=settings.temperature,
+                caution=settings.caution,
+                saturation=settings.saturation,
+                size=settings.size,
+                references=settings.references,
             )
             result = colorize_video(
-                job.film.path, settings=wanted, colorizer=colorizer, on_frame=on_frame, on_picture=on_picture
+                job.film.path, settings=settings, colorizer=colorizer, on_frame=on_frame, on_picture=on_picture
             )
         except _CancelledError:
             job.state = "cancelled"

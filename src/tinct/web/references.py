@@ -61,8 +61,8 @@ class References:
         except BaseException as error:
             path.unlink(missing_ok=True)
             if isinstance(error, TinctError):
-                told = problem_of(error, hidden=(str(path),))
-                raise Problem(told.status, str(told.detail).replace("The file", "The reference")) from error
+                problem = problem_of(error, hidden=(str(path),))
+                raise Problem(problem.status, str(problem.detail).replace("The file", "The reference")) from error
             raise
         with self._guard:
             self._paths[name] = path

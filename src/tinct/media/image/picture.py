@@ -110,7 +110,7 @@ class Picture:
         self._damage.append(damage)
 
     def small(self, *, size: float) -> FloatArray:
-        """Read a small copy, by shrinking while decoding where the format can.
+        """Read a small copy, reduced while it is decoded if the format allows that.
 
         Args:
             size: root of height x width of the copy; smaller pictures are not enlarged.

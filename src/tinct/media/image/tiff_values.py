@@ -60,14 +60,14 @@ def in_sixteen_bits(image: pyvips.Image, again: Callable[[], pyvips.Image]) -> p
         largest = float(_INTEGERS[image.format])
         if image.format in ("int", "uint") and again().max() <= 65535:
             largest = 65535.0
-        said = ""
+        remark = ""
     else:
         peak = float(again().max())
         largest = next((white for white, most in _WHITES if 0 < peak <= most), 0.0)
         if not largest:
             raise UnsupportedError(f"its floats reach up to {peak:g}; scale them to 0..1")
-        said = f"its floats became 16 bits: {largest:g} is white"
-        said += f", and brighter values (up to {peak:.3g}) were clipped" * (peak > 1.0001 * largest)
+        remark = f"its floats became 16 bits: {largest:g} is white"
+        remark += f", and brighter values (up to {peak:.3g}) were clipped" * (peak > 1.0001 * largest)
     result = (image * (65535 / largest)).rint().cast("ushort")
     result = result.copy(interpretation="grey16" if image.bands < 3 else "rgb16")
-    return remarked(result, said)
+    return remarked(result, remark)

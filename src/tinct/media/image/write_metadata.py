@@ -44,7 +44,7 @@ def fitted(metadata: Metadata, form: Format) -> Metadata:
         lost += [f"{kind} holds at most 64 kB of EXIF: the longest entries were left out"] * dropped
         return replace(metadata, exif=exif, comments=tuple(comments), texts=(), lost=tuple(lost))
     if comments and _USER_COMMENT in exif.photo:
-        lost.append(f"{kind} has no place for comments beside EXIF's own: they were left out")
+        lost.append(f"{kind} has no place for comments besides EXIF's own: they were left out")
     elif comments:
         exif = replace(exif, photo={_EXIF_VERSION: _version(), **exif.photo, _USER_COMMENT: _comment(comments)})
     metadata = replace(metadata, exif=exif, comments=(), texts=())

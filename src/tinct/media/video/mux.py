@@ -199,8 +199,8 @@ def _lay_out(
     if _shaped_later(film, recipe):
         stream.metadata["title"] = title + PLACEHOLDER
     if note:
-        said = next((text for name, text in output.metadata.items() if name.lower() == "comment"), "")
-        output.metadata["comment"] = f"{said}\n{note}" if said else note
+        comment = next((text for name, text in output.metadata.items() if name.lower() == "comment"), "")
+        output.metadata["comment"] = f"{comment}\n{note}" if comment else note
     output.set_chapters(
         [
             {

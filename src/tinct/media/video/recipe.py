@@ -245,7 +245,7 @@ def _options(
 
 
 def _tags(film: Film, *, full_range: bool, rgb: bool) -> ColorTags:
-    """Return what the result says about its colours: what the film said, except what was changed."""
+    """Return what the result says about its colours: what the film stated, except what was changed."""
     matrix, span = film.tags.matrix, film.tags.range
     if matrix != UNSPECIFIED and MATRIX_NAMES.get(matrix) != film.matrix_name:
         matrix = MATRIX_CODES[film.matrix_name]
@@ -258,8 +258,8 @@ def _tags(film: Film, *, full_range: bool, rgb: bool) -> ColorTags:
     if not film.images:
         return ColorTags(matrix, film.tags.primaries, film.tags.transfer, span)
     usual = (MATRIX_CODES[film.matrix_name], *_SRGB)
-    said = (matrix, film.tags.primaries, film.tags.transfer)
-    known = [default if own == UNSPECIFIED else own for own, default in zip(said, usual, strict=True)]
+    stated = (matrix, film.tags.primaries, film.tags.transfer)
+    known = [default if own == UNSPECIFIED else own for own, default in zip(stated, usual, strict=True)]
     return ColorTags(known[0], known[1], known[2], span)
 
 

@@ -139,7 +139,7 @@ def open_images(path: Path, *, rate: Fraction | float | None) -> Images:
         UnreadableError: the folder or the first picture cannot be read.
         SettingError: the rate is not above 0.
     """
-    chosen = FILM_RATE if rate is None else checked_rate(rate)
+    frame_rate = FILM_RATE if rate is None else checked_rate(rate)
     paths = find_pictures(path)
     if not paths:
         kinds = ", ".join(_DECODERS)
@@ -150,17 +150,17 @@ def open_images(path: Path, *, rate: Fraction | float | None) -> Images:
     form = _Form.of(first)
     seen = {paths[0].suffix.lower()}
     for picture in paths:
-        known = _header(picture)
+        picture_form = _header(picture)
         if picture.suffix.lower() not in seen:  # the header of a DPX file is read by its decoder alone
             seen.add(picture.suffix.lower())
             with suppress(UnreadableError):
-                known = _Form.of(decode_image(picture))
-        if known is not None and known != form:
+                picture_form = _Form.of(decode_image(picture))
+        if picture_form is not None and picture_form != form:
             raise InputError(
-                f"{picture}: has {known}, but the first picture, {paths[0].name}, has {form}; give all of a film's "
-                "pictures the same size and bits, or name those of one kind by a pattern, such as '*.png'"
+                f"{picture}: has {picture_form}, but the first picture, {paths[0].name}, has {form}; give all pictures "
+                "of a film the same size and bits, or name those of one kind by a pattern, such as '*.png'"
             )
-    return Images(paths, first, chosen)
+    return Images(paths, first, frame_rate)
 
 
 def decode_image(path: Path) -> VideoFrame:

@@ -80,7 +80,7 @@ class _Hand:
     packets: int = 0
 
     def decoded_at(self, packet: Packet[Stream]) -> float | None:
-        """Return when the next packet is decoded, in seconds, where that is known."""
+        """Return when the next packet is decoded, in seconds; None if unknown."""
         if packet.dts is None:
             return None
         unit = float(packet.time_base)

@@ -194,11 +194,11 @@ async def preview(request: Request, service: Shared, name: str, settings: Previe
     def work(edit: Edit) -> tuple[bytes, dict[str, str]]:
         values = settings.values(edit.references)
         shown = pictures.jpeg(edit.editor.preview(**values), edge=settings.edge)
-        told = {
+        headers = {
             "X-Tinct-Remarks": "; ".join(edit.editor.notices(values["hints"])),
             "X-Tinct-Pale": ",".join(map(str, edit.editor.pale(values["hints"]))),
         }
-        return shown, {name: text for name, text in told.items() if text}
+        return shown, {name: text for name, text in headers.items() if text}
 
     data, headers = await service.work(request, lambda: service.edits.work(name, work))
     return Response(data, media_type="image/jpeg", headers=headers)

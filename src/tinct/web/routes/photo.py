@@ -131,7 +131,7 @@ async def colorize(
     strength = service.colorizer.saturation if saturation is None else saturation
     plain = service.colorizer.changed(temperature=temperature, caution=caution, saturation=strength, size=size)
     check_count(len(reference))
-    known = read_hints(hints)
+    points = read_hints(hints)
     with service.store.made() as folder:
 
         def work() -> PhotoResult:
@@ -141,7 +141,9 @@ async def colorize(
             colorizer = plain.changed(frames=frames, negative=negative, references=references.paths(None))
             target = folder / f"colorized{result_suffix(picture, format)}"
             # A damaged picture is most likely a broken upload, and programs do not read remarks.
-            result = colorizer.photo(path, target, recolor=recolor, hints=known, overwrite=True, crop=crop, strict=True)
+            result = colorizer.photo(
+                path, target, recolor=recolor, hints=points, overwrite=True, crop=crop, strict=True
+            )
             if len(result.targets) > 1:
                 count = len(result.targets)
                 raise Problem(

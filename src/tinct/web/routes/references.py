@@ -100,7 +100,7 @@ async def taken_by_edit(request: Request, service: Shared, name: str, chosen: Ch
     """List what a photograph takes from each reference, and from where."""
 
     def work() -> list[TakenFrom]:
-        return service.edits.work(name, lambda edit: _told(edit.editor, edit.references, chosen))
+        return service.edits.work(name, lambda edit: _taken_from(edit.editor, edit.references, chosen))
 
     return await service.work(request, work)
 
@@ -121,7 +121,7 @@ async def taken_by_still(request: Request, service: Shared, name: str, number: i
     job = service.jobs.find(name)
 
     def work() -> list[TakenFrom]:
-        return service.jobs.with_still(job, number, lambda still: _told(still, job.references, chosen))
+        return service.jobs.with_still(job, number, lambda still: _taken_from(still, job.references, chosen))
 
     return await service.work(request, work)
 
@@ -157,7 +157,7 @@ def _veil(editor: Editor, references: References, chosen: Chosen) -> bytes:
     return pictures.taken_overlay(editor.taken(references.paths(chosen.references)))
 
 
-def _told(editor: Editor, references: References, chosen: Chosen) -> list[TakenFrom]:
+def _taken_from(editor: Editor, references: References, chosen: Chosen) -> list[TakenFrom]:
     names = references.sent if chosen.references is None else chosen.references
     return [
         TakenFrom(

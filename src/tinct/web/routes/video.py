@@ -195,8 +195,8 @@ async def colorize_film(
             references.add_all([item.file for item in reference], service.limits)
             return film, read_film_hints(hints, folder)
 
-        film, known = await service.keep(request, work)
-        settings = replace(settings, hints=known, references=references.paths(None))
+        film, film_hints = await service.keep(request, work)
+        settings = replace(settings, hints=film_hints, references=references.paths(None))
         return _info(service.jobs.add(folder, film, settings, hold=hold, references=references, visitor=visitor))
 
 
