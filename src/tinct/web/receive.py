@@ -98,7 +98,9 @@ def receive_picture(file: BinaryIO, path: Path, limits: Limits) -> Picture:
     try:
         return open_picture(path, most_pixels=int(limits.megapixels * 1e6))
     except TooLargeError as error:
-        raise _too_large(str(error).removeprefix(f"{path}: ").partition(";")[0]) from error
+        reason = str(error).removeprefix(f"{path}: ").partition(";")[0]
+        message = f"{reason}. Send a smaller picture, or use  tinct colorize  on the command line."
+        raise Problem(413, message) from error
 
 
 def receive_film(file: BinaryIO, folder: Path, limits: Limits) -> Film:
@@ -110,7 +112,12 @@ def receive_film(file: BinaryIO, folder: Path, limits: Limits) -> Film:
     """
     head = _head(file, wanted="film")
     film = open_film(_stored(file, folder / f"film{film_suffix(head)}"))
-    _check_pixels(film.width, film.height, limits)
+    if film.width * film.height > limits.megapixels * 1e6:
+        raise Problem(
+            413,
+            f"{film.width} x {film.height} pixels are more than {limits.megapixels:g} megapixels, the limit here. "
+            "Send a smaller film, or use  tinct video  on the command line.",
+        )
     if film.duration is not None and film.duration > limits.film_seconds:
         raise Problem(
             413,
@@ -124,15 +131,6 @@ def check_size(size: int | None, limits: Limits) -> None:
     """Raise Problem (422) for a working size above the server's limit."""
     if size is not None and size > limits.working_size:
         raise Problem(422, f"size: at most {limits.working_size} pixels are allowed here.")
-
-
-def _check_pixels(width: int, height: int, limits: Limits) -> None:
-    if width * height > limits.megapixels * 1e6:
-        raise _too_large(f"{width} x {height} pixels are more than {limits.megapixels:g} megapixels, the limit here")
-
-
-def _too_large(reason: str) -> Problem:
-    return Problem(413, f"{reason}. Send a smaller picture, or use  tinct colorize  on the command line.")
 
 
 def _head(file: BinaryIO, *, wanted: str) -> bytes:

@@ -11,7 +11,7 @@ from fastapi import Depends, Query, Request
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import TinctError
 from tinct.recognize.classifier import Classifier
-from tinct.web.edits import Edits
+from tinct.web.edits import Edit, Edits
 from tinct.web.gate import Gate, gone
 from tinct.web.jobs import Jobs
 from tinct.web.problems import problem_of
@@ -51,6 +51,10 @@ class Service:
             )
         except TinctError as error:
             raise problem_of(error) from error
+
+    async def work_on(self, request: Request, name: str, function: Callable[[Edit], T]) -> T:
+        """Run a function on an open photograph, as `work` does; for errors see there and `Edits.work`."""
+        return await self.work(request, lambda: self.edits.work(name, function))
 
     async def keep(self, request: Request, function: Callable[[], T]) -> T:
         """Run a function whose result is kept for later requests; fail if the client, who would send them, has gone.

@@ -16,13 +16,12 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
+from tinct.media.image.damage import LEAST_WHOLE
 from tinct.media.image.decoders import HEAD, UnsupportedError, other_kind
 from tinct.media.image.metadata import webp_data
 from tinct.media.image.opening import open_image
 from tinct.media.image.sizes import TooManyPixelsError
 
-# A picture is saved only if at least this many per cent of its rows are whole.
-_LEAST = 10
 # Rows are the same if their mean difference is at most this, in 8-bit steps.
 _ALIKE = 0.5
 # Larger files are not completed.
@@ -90,7 +89,7 @@ def completed_file(content: bytes, *, most_pixels: int) -> Saved | None:
     else:
         alike = np.abs(first.pixels.astype(np.int32) - other.pixels).mean(axis=(1, 2)) <= _ALIKE
         share = int(100 * alike.mean())
-        if share < _LEAST:
+        if share < LEAST_WHOLE:
             return None
         damage = f"its file ends too soon, and at most {share} % of its rows are whole"
     if count == 0:

@@ -13,7 +13,7 @@ from tinct.media.image.metadata import segments, webp_data
 # Rows decoded at once: as many as the blocks that most JPEG files store together are high.
 _ROWS = 16
 # A picture is saved only if at least this many per cent of its rows are whole.
-_LEAST = 10
+LEAST_WHOLE = 10
 # The marker at the end of a JPEG file.
 _END = b"\xff\xd9"
 # The marker of a JPEG file with restart markers.
@@ -70,7 +70,7 @@ def found_damage(source: Path | bytes, loader: str, open_as: Opener) -> str | No
     if passes:
         return "damaged: it is stored in passes, of which later ones are missing or wrong"
     share = 100 * (whole - _ROWS) // height  # the decoder notices a fault some rows late, and it is unknown how many
-    return f"damaged: at most the first {share} % of its rows are whole" if share >= _LEAST else None
+    return f"damaged: at most the first {share} % of its rows are whole" if share >= LEAST_WHOLE else None
 
 
 def _only_end_missing(source: Path | bytes, open_as: Opener) -> bool:
@@ -153,7 +153,7 @@ def _zeros_at_the_end(content: bytes) -> str:
         return ""
     image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on="warning")
     share = 100 * max(0, _whole_rows(image) - _ROWS) // int(image.height)
-    if share < _LEAST:
+    if share < LEAST_WHOLE:
         return ""
     return f"damaged: its data end in zeros, and at most the first {share} % of its rows are whole"
 

@@ -24,7 +24,7 @@ from tinct.media.image.xmp import upright
 
 # A field of a libvips image: what the user should be told about how it was read.
 REMARK = "tinct-remark"
-_PROFILE = "icc-profile-data"
+
 # First bytes, and a name for what begins so, like those of libvips' loaders.
 _KINDS = (
     (re.compile(rb"BM"), "bmpload"),

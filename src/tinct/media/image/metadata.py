@@ -14,9 +14,11 @@ import pyvips
 from tinct.media.image import photoshop, png, tags, xmp
 from tinct.media.image.tags import Exif, Tag
 
-_XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
-_MORE_XMP_IN_JPEG = b"http://ns.adobe.com/xmp/extension/\0"
-_XMP_IN_PNG = "XML:com.adobe.xmp"
+# What precedes XMP in a JPEG file's segment, and the extended part of a long packet.
+XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
+MORE_XMP_IN_JPEG = b"http://ns.adobe.com/xmp/extension/\0"
+# The name of the PNG text chunk that holds XMP.
+XMP_IN_PNG = "XML:com.adobe.xmp"
 _WIDTH, _HEIGHT, _COLOR_SPACE = 0xA002, 0xA003, 0xA001
 _RESOLUTION, _RESOLUTION_UNIT = (282, 283), 296
 _BEHIND = ("what lies behind the picture in its file (a film, a gain map, a second view) was left out",)
@@ -159,10 +161,10 @@ def _of_jpeg(file: BinaryIO) -> Metadata:
             comments.append(_decoded(data.rstrip(b"\0")))
         elif marker == 0xE1 and data.startswith(b"Exif\0"):
             block = block or data[6:]
-        elif marker == 0xE1 and data.startswith(_XMP_IN_JPEG):
-            packet = packet or data[len(_XMP_IN_JPEG) :]
-        elif marker == 0xE1 and data.startswith(_MORE_XMP_IN_JPEG):
-            rest = data[len(_MORE_XMP_IN_JPEG) :]
+        elif marker == 0xE1 and data.startswith(XMP_IN_JPEG):
+            packet = packet or data[len(XMP_IN_JPEG) :]
+        elif marker == 0xE1 and data.startswith(MORE_XMP_IN_JPEG):
+            rest = data[len(MORE_XMP_IN_JPEG) :]
             more.setdefault(rest[:32], {})[int.from_bytes(rest[36:40], "big")] = rest[40:]
         elif marker == 0xED and data.startswith(photoshop.SIGNATURE):
             resources += data[len(photoshop.SIGNATURE) :]
@@ -217,7 +219,7 @@ def _of_png(file: BinaryIO) -> Metadata:
             block = data
             continue
         name, words = png.text_of(kind, data)
-        if name == _XMP_IN_PNG:
+        if name == XMP_IN_PNG:
             packet = packet or words.encode()
         elif name in (f"{png.RAW_PROFILE}iptc", f"{png.RAW_PROFILE}8bim"):
             raw = photoshop.from_raw_profile(words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from tinct.media.image.tags import Tag, TagReader
+from tinct.media.image.tags import HEADS, Tag, TagReader
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, PHOTOMETRIC, _SUBDIRECTORIES = 254, 256, 257, 258, 259, 262, 330
 _CHANNELS, _PLANAR, _TILES, _OTHERS, _JPEG = 277, 284, 322, 338, 513
@@ -90,7 +90,7 @@ class Page:
 
 def is_tiff(head: bytes) -> bool:
     """Return whether a file's first bytes are those of a TIFF file."""
-    return head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+    return head[:4] in HEADS
 
 
 def missing_directory(file: BinaryIO) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -25,7 +27,7 @@ def read_small(content: bytes, *, longest: int | None = None, name: str) -> NDAr
     Raises:
         UnreadableError: the bytes are not a picture, or it is cut short or damaged.
     """
-    try:
+    with _named(name):
         image = _open(content, longest)
         edge = longest or max(image.width, image.height)
         options = {"export_profile": "srgb"} if _managed(image) else {}
@@ -33,11 +35,18 @@ def read_small(content: bytes, *, longest: int | None = None, name: str) -> NDAr
         if image.hasalpha():
             image = image.flatten(background=255)
         pixels: NDArray[np.uint8] = np.ascontiguousarray(image.extract_band(0, n=3).cast("uchar").numpy())
+    return pixels
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Turn errors of reading into UnreadableError with the picture's name."""
+    try:
+        yield
     except MissingExtraError as error:
         raise UnreadableError(f"{name}: {error}") from error
     except pyvips.Error as error:
         raise UnreadableError(f"{name}: not a picture, or a damaged one; leave it out") from error
-    return pixels
 
 
 def reduce_small(pixels: NDArray[np.uint8], *, longest: int) -> NDArray[np.uint8]:
@@ -55,12 +64,8 @@ def size_of(content: bytes, *, name: str) -> tuple[int, int]:
     Raises:
         UnreadableError: the bytes are not a picture.
     """
-    try:
+    with _named(name):
         image = open_image(content, access="sequential")
-    except MissingExtraError as error:
-        raise UnreadableError(f"{name}: {error}") from error
-    except pyvips.Error as error:
-        raise UnreadableError(f"{name}: not a picture, or a damaged one; leave it out") from error
     lies = image.get_typeof("orientation") and image.get("orientation") >= 5
     return (image.width, image.height) if lies else (image.height, image.width)
 

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from tinct.media.image import photoshop, tags, xmp
+from tinct.media.image import photoshop, png, tags, xmp
 from tinct.media.image.formats import Format
-from tinct.media.image.metadata import Metadata
+from tinct.media.image.metadata import MORE_XMP_IN_JPEG, XMP_IN_JPEG, XMP_IN_PNG, Metadata
 from tinct.media.image.tags import Exif, Tag
 
 _USER_COMMENT, _EXIF_VERSION = 0x9286, 0x9000
@@ -130,9 +130,9 @@ def _jpeg_segments(metadata: Metadata, ours: str) -> Iterator[bytes]:
     yield segment(0xE1, b"Exif\0\0" + tags.exif_block(metadata.exif))
     if metadata.xmp:
         main, more, name = xmp.split(metadata.xmp, ours=ours)
-        yield segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + main)
+        yield segment(0xE1, XMP_IN_JPEG + main)
         for place in range(0, len(more), 65_400):
-            head = b"http://ns.adobe.com/xmp/extension/\0" + name + struct.pack(">II", len(more), place)
+            head = MORE_XMP_IN_JPEG + name + struct.pack(">II", len(more), place)
             yield segment(0xE1, head + more[place : place + 65_400])
     resources = photoshop.joined(metadata.iptc, metadata.photoshop)
     longest = _LONGEST_SEGMENT - len(photoshop.SIGNATURE)
@@ -150,11 +150,11 @@ def _png_chunks(metadata: Metadata) -> Iterator[bytes]:
 
     yield chunk(b"eXIf", tags.exif_block(metadata.exif))
     if metadata.xmp:
-        yield chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
+        yield chunk(b"iTXt", XMP_IN_PNG.encode() + bytes(5) + metadata.xmp)
     resources = photoshop.joined(metadata.iptc, metadata.photoshop)
     if resources:
         words = photoshop.raw_profile("iptc", resources)
-        yield chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(words.encode()))
+        yield chunk(b"zTXt", f"{png.RAW_PROFILE}iptc\0\0".encode() + zlib.compress(words.encode()))
     for name, words in metadata.texts:
         key = name.encode("latin-1", "replace")[:79]
         if words.isascii():

@@ -25,6 +25,8 @@ from tinct.errors import InputError, SettingError, UnreadableError
 from tinct.media.video import DEINTERLACE
 from tinct.media.video.fields import Votes
 from tinct.media.video.film import (
+    BOTTOM_FIRST_ORDERS,
+    FIELD_ORDERS,
     MATRIX_BT601,
     MATRIX_NAMES,
     MATRIX_RGB,
@@ -257,12 +259,11 @@ def _fields(film: Film, container: InputContainer, stream: VideoStream, wanted: 
                 flags += frame.interlaced_frame
                 frames.append(planes_of(frame)[0])
         votes.count(frames)
-    # FFmpeg's orders 2 to 5 are those of interlaced films; 2 and 5 show the top lines first.
-    flagged = flags > 0 or order in (2, 3, 4, 5)
-    fields = votes.decide(flagged=flagged, top_first=order not in (3, 4), rate=film.rate)
+    top_first = order not in BOTTOM_FIRST_ORDERS
+    fields = votes.decide(flagged=flags > 0 or order in FIELD_ORDERS, top_first=top_first, rate=film.rate)
     if wanted == "auto":
         return replace(fields, flagged=fields.interlaced and flags > 0 and fields.way == "single")
-    top_first = votes.top >= votes.bottom if votes.top or votes.bottom else order not in (3, 4)
+    top_first = votes.top >= votes.bottom if votes.top or votes.bottom else top_first
     return Fields(interlaced=True, top_first=top_first, way=wanted)
 
 

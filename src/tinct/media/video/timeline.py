@@ -24,12 +24,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from tinct.media.video.film import Film, Jump
+from tinct.media.video.film import FIELD_ORDERS, Film, Jump
 from tinct.media.video.rates import SLOWED_FILM, USUAL_RATES
 from tinct.media.video.source import opened, packets_of
 
-# FFmpeg's codes for the orders in which interlaced films store and show fields.
-_FIELD_ORDERS = (2, 3, 4, 5)
 # Formats whose frames depend on all frames before them.
 _WITHOUT_PLACES = {"gif", "apng"}
 # A clock jumps if a packet is decoded this many seconds before the packet stored before it,
@@ -301,7 +299,7 @@ def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame
 def _are_fields(steps: _Steps, stream: VideoStream) -> bool:
     """Check whether each packet holds a field, two of which make a frame, as in some broadcasts in H.264."""
     average = stream.average_rate
-    interlaced = stream.codec_context.field_order in _FIELD_ORDERS
+    interlaced = stream.codec_context.field_order in FIELD_ORDERS
     return bool(interlaced and steps.even and average and abs(1 / steps.mean / float(average) - 2) < 0.01)
 
 

@@ -200,7 +200,7 @@ async def preview(request: Request, service: Shared, name: str, settings: Previe
         }
         return shown, {name: text for name, text in headers.items() if text}
 
-    data, headers = await service.work(request, lambda: service.edits.work(name, work))
+    data, headers = await service.work_on(request, name, work)
     return Response(data, media_type="image/jpeg", headers=headers)
 
 
@@ -215,11 +215,9 @@ async def suggestions(
     request: Request, service: Shared, name: str, count: Annotated[int, Query(ge=1, le=20)] = 4
 ) -> list[Suggestion]:
     """List the points where hints would help most, with likely colours."""
-
-    def work() -> list[Suggestion]:
-        return service.edits.work(name, lambda edit: [_suggestion(item, edit) for item in edit.editor.suggest(count)])
-
-    return await service.work(request, work)
+    return await service.work_on(
+        request, name, lambda edit: [_suggestion(item, edit) for item in edit.editor.suggest(count)]
+    )
 
 
 @router.get("/{name}/readings", responses=_ERRORS)
@@ -235,19 +233,13 @@ async def readings(
         items = enumerate(edit.editor.readings(edit.references.paths(references)), start=1)
         return [Reading(number=number, name=item.name, likelihood=round(item.likelihood, 3)) for number, item in items]
 
-    return await service.work(request, lambda: service.edits.work(name, work))
+    return await service.work_on(request, name, work)
 
 
 @router.get("/{name}/colors", responses=_ERRORS)
-async def colors(
-    request: Request,
-    service: Shared,
-    name: str,
-    x: FromLeft,
-    y: FromTop,
-) -> Suggestion:
+async def colors(request: Request, service: Shared, name: str, x: FromLeft, y: FromTop) -> Suggestion:
     """List the plausible colours at a point."""
-    return await service.work(request, lambda: service.edits.work(name, lambda edit: colors_at(edit.editor, x, y)))
+    return await service.work_on(request, name, lambda edit: colors_at(edit.editor, x, y))
 
 
 def colors_at(editor: Editor, x: float, y: float) -> Suggestion:
@@ -265,7 +257,7 @@ async def save(request: Request, service: Shared, name: str, settings: Save) -> 
             target = folder / f"colorized{result_suffix(edit.picture, settings.format)}"
             return edit.editor.save(target, **settings.values(edit.references))
 
-        result = await service.work(request, lambda: service.edits.work(name, work))
+        result = await service.work_on(request, name, work)
     return BorrowedFile(result, service.store)
 
 
@@ -286,8 +278,7 @@ async def _shown(
     *,
     media_type: Literal["image/jpeg", "image/png"] = "image/jpeg",
 ) -> Response:
-    data = await service.work(request, lambda: service.edits.work(name, function))
-    return Response(data, media_type=media_type)
+    return Response(await service.work_on(request, name, function), media_type=media_type)
 
 
 def _veil(editor: Editor) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -98,21 +97,14 @@ async def of_job(request: Request, service: Shared, name: str, reference: str) -
 @router.post("/edits/{name}/taken", responses=_ERRORS)
 async def taken_by_edit(request: Request, service: Shared, name: str, chosen: Chosen) -> list[TakenFrom]:
     """List what a photograph takes from each reference, and from where."""
-
-    def work() -> list[TakenFrom]:
-        return service.edits.work(name, lambda edit: _taken_from(edit.editor, edit.references, chosen))
-
-    return await service.work(request, work)
+    return await service.work_on(request, name, lambda edit: _taken_from(edit.editor, edit.references, chosen))
 
 
 @router.post("/edits/{name}/taken/veil", response_class=Response, responses={**PNG, **_ERRORS})
 async def veil_of_edit(request: Request, service: Shared, name: str, chosen: Chosen) -> Response:
     """Show where a photograph takes colours, as a veil to lay over it: each reference in its own colour."""
-
-    def work() -> bytes:
-        return service.edits.work(name, lambda edit: _veil(edit.editor, edit.references, chosen))
-
-    return await _png(request, service, work)
+    veil = await service.work_on(request, name, lambda edit: _veil(edit.editor, edit.references, chosen))
+    return Response(veil, media_type="image/png")
 
 
 @router.post("/jobs/{name}/stills/{number}/taken", responses=_ERRORS)
@@ -134,7 +126,7 @@ async def veil_of_still(request: Request, service: Shared, name: str, number: in
     def work() -> bytes:
         return service.jobs.with_still(job, number, lambda still: _veil(still, job.references, chosen))
 
-    return await _png(request, service, work)
+    return Response(await service.work(request, work), media_type="image/png")
 
 
 async def _added(request: Request, service: Service, references: References, sent: UploadFile) -> SentReference:
@@ -147,10 +139,6 @@ async def _shown(request: Request, service: Service, references: References, nam
         return pictures.jpeg(pictures.before(open_picture(path), edge=_SHOWN_EDGE))
 
     return Response(await service.work(request, work), media_type="image/jpeg")
-
-
-async def _png(request: Request, service: Service, work: Callable[[], bytes]) -> Response:
-    return Response(await service.work(request, work), media_type="image/png")
 
 
 def _veil(editor: Editor, references: References, chosen: Chosen) -> bytes:
