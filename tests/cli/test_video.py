@@ -133,8 +133,8 @@ def test_a_folder_of_scans_for_a_purpose(tiny_model: Path, tmp_path: Path) -> No
         (("{film}", "--hint", "9:00@1,2=#fff"), "the film ends before 540 seconds"),
         (("{film}", "-o", "{film}", "--overwrite"), "is the input itself"),
         (("{film}", "--shots", "text.mp4"), "text.mp4: is not valid JSON"),
-        (("text.mp4",), "text.mp4: no film that can be read"),
-        (("text.mp4", "--list-shots"), "text.mp4: no film that can be read"),
+        (("text.mp4",), "text.mp4: is not a film"),
+        (("text.mp4", "--list-shots"), "text.mp4: is not a film"),
         (("gone.mp4",), "gone.mp4: cannot be opened"),
     ],
 )

@@ -37,7 +37,7 @@ def test_no_visitor_takes_all_places() -> None:
     gate = Gate(at_once=1, waiting=3, share=0.5)
     for _ in range(2):
         gate.enter("192.0.2.7")
-    with pytest.raises(Problem, match="one visitor") as problem:
+    with pytest.raises(Problem, match="per visitor") as problem:
         gate.enter("192.0.2.7")
     assert problem.value.status == 429
     gate.enter("192.0.2.8")

@@ -128,7 +128,7 @@ def test_several_files_good_and_bad(open_page: Open, files: dict[str, Path]) -> 
     page.seen.allowed += ["status of 415", "status of 409"]
     upload(page, files["photo"], files["garbage"], files["color"], files["second"])
     ready(page, 2)
-    assert "no photograph" in page.locator("#file-list li.failed").first.inner_text()
+    assert "not a photograph" in page.locator("#file-list li.failed").first.inner_text()
     told = page.locator("#file-list li.failed").last.inner_text()
     assert "has colours already" in told
     assert "recolor" not in told  # that is for programs

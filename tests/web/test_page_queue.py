@@ -40,7 +40,7 @@ def test_more_photographs_than_the_server_has_room_for(open_page: Open, tmp_path
     page.locator("#file-list button.open").nth(1).click()
     page.locator("#size-note", has_text="64 × 49 pixels").wait_for()
     changed(page, lambda: slide(page, "saturation", 150))
-    page.get_by_role("button", name="The same for all photographs").click()
+    page.get_by_role("button", name="Use these for all photographs").click()
     page.locator("#file-list button.open").nth(20).click()
     page.locator("#size-note", has_text="64 × 68 pixels").wait_for()
     page.wait_for_function("document.querySelector('#saturation').value === '150'")
@@ -93,7 +93,7 @@ def test_a_reload_brings_everything_back(open_page: Open, files: dict[str, Path]
     page.seen.allowed += ["status of 404"]
     page.route("**/v1/edits/*/before", lambda route: route.fulfill(status=404, json={"error": "not open"}))
     page.reload()
-    page.locator("#alert-text", has_text="2 files are not here any more").wait_for()
+    page.locator("#alert-text", has_text="2 files are no longer here").wait_for()
     page.unroute("**/v1/edits/*/before")
     upload(page, files["photo"], files["second"])
     ready(page, 2)

@@ -54,7 +54,7 @@ def test_half_sent_bodies_are_given_up(tiny_model: Path, grey_png: bytes) -> Non
         head, body = multipart(grey_png)
         answer = ask(process, head, body[:100])
         assert status_of(answer) == 408
-        assert b"stopped coming" in answer
+        assert b"stopped arriving" in answer
         assert healthy(process)["inside"] == 0
         code, errors = process.end()
         assert (code, errors) == (143, "tinct: stopped; what was sent is deleted\n")
@@ -178,7 +178,7 @@ def test_a_port_that_is_taken_is_told(server: Process) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--host", "no.such.host.invalid"), "no address"),
+        (("--host", "no.such.host.invalid"), "not an address"),
         (("--megapixels", "0"), "megapixels"),
         (("--model", "nowhere.onnx"), "nowhere.onnx"),
         (("--token-file", "nowhere.txt"), "nowhere.txt"),

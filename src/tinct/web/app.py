@@ -34,16 +34,16 @@ from tinct.web.store import Store
 STATIC = Path(__file__).parent / "static"
 _DESCRIPTION = """Colours for black-and-white photographs and films.
 
-Everything that is sent stays on this machine, and is deleted when it has not been used for a while. No address is ever
-fetched, and file names in requests are ignored. A request that cannot be answered gets `{"error": ...}`, a sentence for
-a person. If the server has a token, send `Authorization: Bearer TOKEN`."""
-# Bodies of all other requests are a few settings.
+Everything that is sent stays on this machine, and is deleted when it has not been used for a while. The server never
+fetches an address, and ignores file names in requests. A request that fails is answered with `{"error": ...}`, a
+readable sentence. If the server has a token, send `Authorization: Bearer TOKEN`."""
+# The most bytes in the body of any other request, which is a few settings.
 _SMALL_BODY = 2_000_000
 _PHOTOS = ("/v1/colorize", "/v1/edits", "/v1/classify")
 _FILMS = ("/v1/video",)
-# What is sent for a photograph that is open, or for a film.
+# The end of addresses to which references are sent, for an open photograph or a film.
 _REFERENCE = "/references"
-# The body of a film's request may take this many times as long to come as that of a photograph's.
+# The upload of a film may take this many times as long as that of a photograph.
 _FILM_PATIENCE = 10
 _SWEEP_SECONDS = 30.0
 
@@ -62,10 +62,10 @@ def create_app(
     Args:
         colorizer: colours all photographs and films.
         classifiers: recognise pictures, the usual one first.
-        limits: what is refused.
-        token: must be in each request; none is needed without it.
-        names: host names the server answers to; any without them.
-        temporary: where files are kept while the server runs; the system's place for that without it.
+        limits: of what is accepted and kept.
+        token: that each request must have; without it, requests need none.
+        names: host names that the server answers to; without them, any.
+        temporary: folder for files while the server runs; without it, the system's folder for temporary files.
     """
     chosen = limits or Limits()
     gate = Gate(at_once=chosen.at_once, waiting=chosen.waiting, share=chosen.visitor_share)
@@ -120,7 +120,7 @@ def _add_routes(app: FastAPI) -> None:
 def _service(
     colorizer: Colorizer, classifiers: Sequence[Classifier], limits: Limits, gate: Gate, temporary: Path | None
 ) -> Service:
-    """Make a folder for files, and all that works with it."""
+    """Make a folder for files, and everything that works with it."""
     store = Store(keep_seconds=limits.keep_seconds, most_bytes=int(limits.disk_mb * 1e6), parent=temporary)
     edits = Edits(colorizer, store, most=limits.edits, share=limits.visitor_share)
     jobs = Jobs(colorizer, store, waiting=limits.films_waiting, share=limits.visitor_share)
@@ -137,7 +137,7 @@ def protect(
     names: tuple[str, ...] | None,
     store_of: Callable[[Scope], Store | None] = lambda scope: None,
 ) -> None:
-    """Add an application's static files, words for errors, and middleware; for arguments see `Admission`, `Guard`."""
+    """Add static files, answers to errors, and middleware to an application; for arguments see `Admission`, `Guard`."""
     problems.install(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     # The last one added sees a request first.
@@ -156,7 +156,7 @@ async def _docs() -> FileResponse:
 
 
 def _store_of(scope: Scope) -> Store | None:
-    """Return the store, for requests whose body is put on the disk."""
+    """Return the store, for requests whose body is written to disk."""
     service: Service = scope["app"].state.service
     return service.store if _brings_photo(scope["path"]) or scope["path"] in _FILMS else None
 
@@ -167,7 +167,7 @@ def _brings_photo(path: str) -> bool:
 
 
 def named(classifiers: Sequence[Classifier]) -> dict[str, Classifier]:
-    """Return classifiers by the names of their files, numbered where two have the same."""
+    """Return classifiers by the names of their files, numbered if two have the same."""
     by_name: dict[str, Classifier] = {}
     for classifier in classifiers:
         name, number = classifier.path.stem, 2
@@ -178,14 +178,14 @@ def named(classifiers: Sequence[Classifier]) -> dict[str, Classifier]:
 
 
 def _allowed(path: str, limits: Limits) -> tuple[int, float]:
-    """Return the most bytes of a request's body, and the most seconds for it to come."""
+    """Return the most bytes of a request's body, and the most seconds that it may take to arrive."""
     if path in _FILMS:
         return int(limits.film_mb * 1e6), _FILM_PATIENCE * limits.request_seconds
     return (int(limits.photo_mb * 1e6) if _brings_photo(path) else _SMALL_BODY), limits.request_seconds
 
 
 async def _sweep(service: Service) -> None:
-    """Delete from time to time what was not used for too long."""
+    """Delete, from time to time, what has not been used for too long."""
     while True:
         await asyncio.sleep(min(_SWEEP_SECONDS, service.limits.keep_seconds / 2))
         service.jobs.keep_waiting()

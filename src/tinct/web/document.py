@@ -1,4 +1,4 @@
-"""The application's OpenAPI document: what FastAPI writes, and what it leaves out."""
+"""The application's OpenAPI document: what FastAPI writes, completed with what it leaves out."""
 
 from __future__ import annotations
 

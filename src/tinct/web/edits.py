@@ -1,4 +1,4 @@
-"""Photographs open for editing: the network has seen each of them once, so that trying settings and hints is quick."""
+"""Photographs open for editing: the network has run on each of them, so that trying settings and hints is quick."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tinct.web.store import Store
 from tinct.web.visitors import most_each
 
 T = TypeVar("T")
-# When no more can be open, one that was not used for this many seconds makes room.
+# If no more can be open, one that was not used for this many seconds is closed to make room.
 _IDLE = 600.0
 # Longest edge of what the page shows while a photograph is edited.
 PREVIEW_EDGE = 1200
@@ -33,7 +33,7 @@ class Edit:
         folder: where its files lie; its name is the photograph's id.
         references: colour pictures sent to take colours from.
         visitor: who opened it; None for this machine.
-        leave_at: when it is closed unless somebody asks for it before, on the monotonic clock; None if not.
+        leave_at: when it is closed unless it is asked for before, on the monotonic clock; None if it stays open.
         used: when it was last asked for, on the monotonic clock.
     """
 
@@ -52,12 +52,12 @@ class Edit:
 
     @property
     def is_idle(self) -> bool:
-        """Return whether nobody used it for so long that it may make room for another."""
+        """Return whether it was not used for so long that it may make room for another."""
         return time.monotonic() - self.used >= _IDLE
 
 
 class Edits:
-    """All photographs open for editing, at most `most` at one time, of which a visitor gets a share (0..1)."""
+    """All photographs open for editing: at most `most` at one time, and for one visitor a share (0..1) of these."""
 
     def __init__(self, colorizer: Colorizer, store: Store, *, most: int, share: float = 1.0) -> None:
         self._colorizer = colorizer
@@ -78,7 +78,7 @@ class Edits:
         negative: bool = False,
         visitor: str | None = None,
     ) -> Edit:
-        """Open a photograph that lies in a folder of the store, with references: the network looks at it.
+        """Open a photograph that lies in a folder of the store, with references, and run the network on it.
 
         Raises:
             Problem: too many are open (429).
@@ -93,23 +93,23 @@ class Edits:
         return edit
 
     def work(self, name: str, function: Callable[[Edit], T]) -> T:
-        """Call a function with an open photograph; raise Problem (404) where none is open under that id."""
+        """Call a function with an open photograph; raise Problem (404) if none is open under that id."""
         with self._guard:
             edit = self._edits.get(name)
         if edit is None:
-            raise Problem(404, "This photograph is not open any more. Open it again.")
+            raise Problem(404, "This photograph is no longer open. Open it again.")
         edit.used, edit.leave_at = time.monotonic(), None
         self._store.touch(edit.folder)
         return function(edit)
 
     def leave(self, name: str, *, seconds: float) -> None:
-        """Close a photograph after a while, unless somebody asks for it before, as a page does that was reloaded."""
+        """Close a photograph after a while, unless it is asked for before, for example by a page that was reloaded."""
         with self._guard:
             if (edit := self._edits.get(name)) is not None:
                 edit.leave_at = time.monotonic() + seconds
 
     def close_left(self) -> None:
-        """Close the photographs whose time to be left has come."""
+        """Close the photographs that `leave` has closed by now."""
         now = time.monotonic()
         with self._guard:
             left = [edit.name for edit in self._edits.values() if edit.leave_at is not None and edit.leave_at <= now]
@@ -154,7 +154,7 @@ class Edits:
         self.close(_oldest(in_the_way).name)
 
     def _in_the_way(self, visitor: str | None) -> list[Edit]:
-        """Return the photographs of which one must be closed before a visitor can open another; none if he can."""
+        """Return the photographs of which one must be closed before a visitor can open another; empty if none must."""
         own = [edit for edit in self._edits.values() if visitor is not None and edit.visitor == visitor]
         if len(own) >= self._most_each:
             return own

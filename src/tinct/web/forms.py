@@ -1,4 +1,4 @@
-"""Refuse fields of a form that are unknown, or that come twice and may not: a slip of the pen is told."""
+"""Refuse fields of a form that are unknown, or that come twice and may not, so that no mistake passes unnoticed."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ async def check_fields(request: Request) -> None:
     names = [name for name, _ in (await request.form()).multi_items()]
     for name in names:
         if name not in known:
-            raise Problem(422, f"{name[:60]}: there is no such field. There are: {', '.join(known)}.")
+            raise Problem(422, f"{name[:60]}: there is no such field. The fields are: {', '.join(known)}.")
         if names.count(name) > 1 and name not in several:
             raise Problem(422, f"{name}: it came {names.count(name)} times. Send it once; one request is one picture.")

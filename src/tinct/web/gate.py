@@ -1,6 +1,6 @@
-"""Bound the work: a few requests work at one time, a few wait, and the others are told to come again.
+"""Limit the work: a few requests are worked on at one time, a few wait, and the others are told to try again.
 
-No visitor holds all places, and what comes in counts as kept before it has come.
+No visitor can take all places, and what a request sends counts as kept before it has arrived.
 """
 
 from __future__ import annotations
@@ -19,28 +19,29 @@ from tinct.web.store import Store
 from tinct.web.visitors import most_each, visitor_of
 
 T = TypeVar("T")
-# Whoever is refused is asked to come again after this many seconds.
+# A client that is refused is asked to try again after this many seconds.
 _RETRY_SECONDS = 2
 _WITH_BODY = {"POST", "PUT", "PATCH"}
-# A refused body is read for this long, and this far, so that whoever sends it gets to read the answer.
+# A refused body is still read for at most this many seconds, so that the client gets to read the answer,
 _DRAIN_SECONDS = 3.0
+# and for at most this many bytes.
 _DRAIN_BYTES = 200_000_000
-# A file lies on disk twice while it comes: as it is received, and as it is stored.
+# A file lies on disk twice while it arrives: as it is received, and as it is stored.
 _COPIES = 2
 # A body of unknown length has room reserved in steps of this many bytes.
 _STEP = 4_000_000
 
 
 class Gate:
-    """Room for a number of requests, of which a few work at one time, in threads.
+    """Room for a number of requests, a few of which are worked on at one time, in threads.
 
     Attributes:
-        inside: number of requests that come in, wait or work.
-        working: number of requests that work, including those that have been given up.
+        inside: number of requests that arrive, wait or are worked on.
+        working: number of requests that are worked on, including those that have been given up.
     """
 
     def __init__(self, *, at_once: int, waiting: int, share: float = 1.0) -> None:
-        """Make room for `at_once` requests at work and `waiting` beside them, of which one visitor gets a `share`."""
+        """Make room for `at_once` requests at work and `waiting` others; one visitor gets a `share` of all."""
         self.inside = 0
         self.working = 0
         self._room = at_once + waiting
@@ -57,9 +58,9 @@ class Gate:
         return visitor is not None and self._by_visitor[visitor] >= self._most_each
 
     def enter(self, visitor: str | None = None) -> None:
-        """Take a place, which `leave` frees; Problem (429) where there is none, or the visitor has enough of them."""
+        """Take a place, which `leave` frees; Problem (429) if there is none, or the visitor has too many already."""
         if self._has_enough(visitor):
-            message = "You have as many requests here as one visitor may. Try again when one of them is answered."
+            message = "You have reached the number of requests per visitor. Try again when one of them is answered."
             raise Problem(429, message, retry_after=_RETRY_SECONDS)
         if self.inside >= self._room:
             message = "The server is busy with other pictures. Try again in a moment."
@@ -73,19 +74,19 @@ class Gate:
         self.inside -= 1
         if visitor is not None:
             self._by_visitor[visitor] -= 1
-            self._by_visitor += Counter()  # drops those who have none
+            self._by_visitor += Counter()  # drops visitors without requests
 
     async def run(self, function: Callable[[], T], *, seconds: float, disconnected: Callable[[], Awaitable[bool]]) -> T:
         """Run a function in a thread, when it is its turn.
 
         Args:
             function: the work.
-            seconds: the longest that waiting and working may take. A thread ends what it has begun all the same, and
+            seconds: the longest that waiting and working may take. A thread that has begun still runs to its end, and
                 its place is free only then.
-            disconnected: asked when it is the function's turn: whether nobody waits for the answer any more.
+            disconnected: called when it is the function's turn: whether the client has disconnected.
 
         Raises:
-            Problem: it took too long (503), or nobody waits any more (499).
+            Problem: it took too long (503), or the client has disconnected (499).
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
@@ -95,7 +96,7 @@ class Gate:
             raise _too_slow(seconds) from error
         try:
             if await disconnected():
-                raise Problem(499, "Whoever asked has gone.")
+                raise gone()
         except BaseException:
             self._free.release()
             raise
@@ -106,7 +107,7 @@ class Gate:
             self.working -= 1
             self._free.release()
             if not ended.cancelled():
-                ended.exception()  # seen, even where nobody waits any more
+                ended.exception()  # marks it as retrieved, even if nobody awaits the future any more
 
         future.add_done_callback(done)
         try:
@@ -117,8 +118,13 @@ class Gate:
             raise _too_slow(seconds) from error
 
     def close(self) -> None:
-        """Take no more work; what has begun goes on to its end."""
+        """Take no more work; what has begun runs to its end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def gone() -> Problem:
+    """Return the answer that nobody reads, since the client has disconnected."""
+    return Problem(499, "The client has disconnected.")
 
 
 def _too_slow(seconds: float) -> Problem:
@@ -127,10 +133,10 @@ def _too_slow(seconds: float) -> Problem:
 
 
 class Admission:
-    """Middleware that takes requests with a body through the gate, and watches the body come.
+    """Middleware that takes requests with a body through the gate, and watches the body arrive.
 
-    Too many requests are answered with 429, too many bytes with 413, a body that stops coming with 408, and a body
-    that the disk has no room for with 507, before it comes.
+    Too many requests are answered with 429, too many bytes with 413, a body that stops arriving with 408, and a body
+    that the disk has no room for with 507, before it arrives.
     """
 
     def __init__(
@@ -146,11 +152,11 @@ class Admission:
 
         Args:
             app: the application.
-            gate: bounds the number of requests.
-            allowed: returns, for a request's path, the most bytes of its body and the most seconds for it to come.
+            gate: limits the number of requests.
+            allowed: returns, for a request's path, the most bytes of its body and the most seconds for it to arrive.
             silent_seconds: the longest pause within a body.
-            store_of: returns, for a request, the store in which its body counts as kept while it comes; None where it
-                never reaches the disk.
+            store_of: returns, for a request, the store in which its body counts as kept while it arrives; None if it
+                is not written to disk.
         """
         self._app = app
         self._gate = gate
@@ -185,7 +191,7 @@ class Admission:
 
 
 class _Body:
-    """One request's body on its way in."""
+    """One request's body while it arrives."""
 
     def __init__(
         self, receive: Receive, silent_seconds: float, store: Store | None, most_bytes: int, most_seconds: float
@@ -197,7 +203,7 @@ class _Body:
         self._silent_seconds = silent_seconds
         self._until = asyncio.get_running_loop().time() + most_seconds
         self._bytes = 0
-        self._over = False  # everything has come, or nothing more will
+        self._over = False  # everything has arrived, or nothing more will
 
     def check_length(self, stated: str | None) -> None:
         if stated is None or not stated.isdecimal():
@@ -223,7 +229,7 @@ class _Body:
             message = await asyncio.wait_for(self._next(), max(0.001, min(self._silent_seconds, left)))
         except TimeoutError as error:
             self._over = True
-            raise Problem(408, "The request stopped coming, or came too slowly. Send it again.") from error
+            raise Problem(408, "The request stopped arriving, or arrived too slowly. Send it again.") from error
         if self._bytes > self._most:
             raise self._too_long()
         if _COPIES * self._bytes > self._reserved:

@@ -1,4 +1,4 @@
-"""Films to colour: one is in work, the others wait; a job can be watched, cancelled, started anew and fetched."""
+"""Films to colour: one is worked on, the others wait; a job can be watched, cancelled, started again and fetched."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ from tinct.web.visitors import most_each
 T = TypeVar("T")
 State = Literal["held", "waiting", "running", "done", "failed", "cancelled"]
 
-# A picture of the newest frame is made after at least this many seconds, with this root of height x width.
-_NEWEST_SECONDS, _NEWEST_SIZE = 1.0, 640
+# Least seconds between two pictures of the newest frame.
+_NEWEST_SECONDS = 1.0
+# Their size: the root of height x width.
+_NEWEST_SIZE = 640
 
 
 class _CancelledError(Exception):
@@ -47,13 +49,13 @@ class Job:
         references: colour pictures sent to take colours from.
         state: `held` until it is started, `waiting` for its turn, `running`, `done`, `failed` or `cancelled`.
         frames: number of frames that are coloured.
-        total: estimated number of frames; None where the file does not say.
+        total: estimated number of frames; None if unknown.
         seconds: the time that the work has taken.
-        notices: what was done that one might not expect.
+        notices: what was done that the user might not expect.
         target: the result.
         visitor: who sent it; None for this machine.
-        leave_at: when it is deleted unless somebody asks for it before, on the monotonic clock; None if not.
-        stills: frames to try settings on, and when each is shown, in seconds; None until somebody asks for one.
+        leave_at: when it is deleted unless it is asked for before, on the monotonic clock; None if it stays.
+        stills: frames to try settings on, and when each is shown, in seconds; None until one is asked for.
         newest: the frame that was coloured last, as JPEG; None before the first.
     """
 
@@ -82,7 +84,7 @@ class Job:
 
 
 class Jobs:
-    """All films of a server, of which at most `waiting` wait for their turn, of one visitor a share (0..1) of that."""
+    """All films of a server: at most `waiting` wait for their turn, and of one visitor a share (0..1) of that."""
 
     def __init__(self, colorizer: Colorizer, store: Store, *, waiting: int, share: float = 1.0) -> None:
         self._colorizer = colorizer
@@ -104,7 +106,7 @@ class Jobs:
         references: References,
         visitor: str | None = None,
     ) -> Job:
-        """Take a film that lies in a folder of the store; raise Problem (429) where too many wait already."""
+        """Take a film that lies in a folder of the store; raise Problem (429) if too many wait already."""
         self.check_room(visitor)
         job = Job(folder, film, settings, references, total=film.frames, visitor=visitor)
         with self._guard:
@@ -118,13 +120,13 @@ class Jobs:
         return job
 
     def check_room(self, visitor: str | None = None) -> None:
-        """Raise Problem (429) where too many films wait, or are held, in all or of this visitor."""
+        """Raise Problem (429) if too many films wait, or are held, in all or of this visitor."""
         with self._guard:
             self._check("waiting", self._waiting, visitor)
             self._check("held", self._held + 1, visitor)
 
     def start(self, job: Job, settings: VideoSettings) -> None:
-        """Let a film wait for its turn that is held, done, failed or cancelled.
+        """Queue a film that is held, done, failed or cancelled.
 
         Raises:
             Problem: it waits or runs (409), too many wait (429), or there is no room for its result (413, 507).
@@ -140,7 +142,7 @@ class Jobs:
         self._threads.submit(self._run, job)
 
     def find(self, name: str) -> Job:
-        """Return a film by its id, and note that it is in use; raise Problem (404) where there is none."""
+        """Return a film by its id, and note that it is in use; raise Problem (404) if there is none."""
         with self._guard:
             job = self._jobs.get(name)
         if job is None:
@@ -150,11 +152,11 @@ class Jobs:
         return job
 
     def leave(self, job: Job, *, seconds: float) -> None:
-        """Delete a film after a while, unless somebody asks for it before, as a page does that was reloaded."""
+        """Delete a film after a while, unless it is asked for before, for example by a page that was reloaded."""
         job.leave_at = time.monotonic() + seconds
 
     def remove_left(self) -> None:
-        """Delete the films whose time to be left has come."""
+        """Delete the films that `leave` has deleted by now."""
         now = time.monotonic()
         with self._guard:
             left = [job for job in self._jobs.values() if job.leave_at is not None and job.leave_at <= now]
@@ -173,11 +175,11 @@ class Jobs:
         self.cancel(job)
         with self._guard:
             self._jobs.pop(job.name, None)
-        if job.state != "running":  # else its own thread does, when it has stopped
+        if job.state != "running":  # else its own thread clears it when it has stopped
             self._clear(job)
 
     def keep_waiting(self) -> None:
-        """Note that films that wait or run are in use, even if nobody asks for them."""
+        """Note that films that wait or run are in use, even if no request asks for them."""
         with self._guard:
             folders = [job.folder for job in self._jobs.values() if job.state in ("waiting", "running")]
         for folder in folders:
@@ -191,7 +193,7 @@ class Jobs:
             job.stop.set()
 
     def with_still(self, job: Job, number: int, work: Callable[[Editor], T]) -> T:
-        """Call a function with one of a film's stills; raise Problem (404) where it has none of that number."""
+        """Call a function with one of a film's stills; raise Problem (404) if it has none of that number."""
         with job.guard:
             stills = self._stills(job)
             if not 0 <= number < len(stills):
@@ -222,7 +224,7 @@ class Jobs:
             self._clear(job)
 
     def _check(self, state: State, most: int, visitor: str | None) -> None:
-        """Raise Problem (429) where as many films are in this state as may be, in all or of one visitor."""
+        """Raise Problem (429) if as many films as allowed are in this state, in all or of one visitor."""
         owners = [job.visitor for job in self._jobs.values() if job.state == state]
         too_many_own = visitor is not None and owners.count(visitor) >= most_each(most, self._share)
         if len(owners) >= most or too_many_own:
@@ -252,16 +254,16 @@ class Jobs:
                 drawn = time.monotonic()
 
         try:
-            wanted = _on_result(job.film, job.settings)
+            settings = _on_result(job.film, job.settings)
             colorizer = self._colorizer.changed(
-                temperature=wanted.temperature,
-                caution=wanted.caution,
-                saturation=wanted.saturation,
-                size=wanted.size,
-                references=wanted.references,
+                temperature=settings.temperature,
+                caution=settings.caution,
+                saturation=settings.saturation,
+                size=settings.size,
+                references=settings.references,
             )
             result = colorize_video(
-                job.film.path, settings=wanted, colorizer=colorizer, on_frame=on_frame, on_picture=on_picture
+                job.film.path, settings=settings, colorizer=colorizer, on_frame=on_frame, on_picture=on_picture
             )
         except _CancelledError:
             job.state = "cancelled"
@@ -269,7 +271,7 @@ class Jobs:
             job.error = str(problem_of(error, hidden=(str(job.film.path),)).detail)
             job.state = "failed"
         except Exception as error:
-            job.error = f"Something unforeseen went wrong ({type(error).__name__})."
+            job.error = f"Something unexpected went wrong ({type(error).__name__})."
             job.state = "failed"
             raise
         else:
@@ -288,7 +290,7 @@ class Jobs:
 
 
 def _on_result(film: Film, settings: VideoSettings) -> VideoSettings:
-    """Return settings whose times count on the result's clock, where they count on that of the film that was sent."""
+    """Return settings with times on the result's clock in place of times on that of the film that was sent."""
     if settings.rate is None:
         return settings
     gain = GAINS.get(settings.deinterlace, film.fields.gain if settings.deinterlace == "auto" else 1)
@@ -304,7 +306,7 @@ def _on_result(film: Film, settings: VideoSettings) -> VideoSettings:
 
 
 def _notices(result: VideoResult) -> Iterator[str]:
-    """Yield, in sentences, what one might not expect."""
+    """Yield, in sentences, what the user might not expect."""
     kept = sum(bool(shot.colored) for shot in result.shots)
     if kept:
         shots = "The film has" if kept == len(result.shots) else f"{kept} of {len(result.shots)} shots have"

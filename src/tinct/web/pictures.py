@@ -18,18 +18,20 @@ from tinct.media.video.film import Film
 from tinct.media.video.form import FrameForm
 from tinct.media.video.probe import sample_frames
 
-# Stills of a film that are shown; more are read, since some are black.
+# Number of stills of a film that are shown.
 STILLS = 4
+# Number of frames they are chosen from, since some are black.
 _LOOKED_AT = 7
-# A still whose luma varies less shows nothing.
+# A still whose luma (0..1) has a smaller standard deviation shows nothing.
 _LEAST_SPREAD = 0.03
-# What marks references, in their order; and the most that a veil hides, of 255.
+# Colours that mark references, in their order.
 MARKS = ("#00a8c6", "#f08a00", "#8f4de0", "#3fa31f", "#e0245e", "#1f6fe0", "#b8a000", "#7a4a1e")
+# The highest opacity of the veil of references, of 255.
 _MOST_VEILED = 185
 
 
 def jpeg(pixels: NDArray[np.uint8], *, edge: int | None = None) -> bytes:
-    """Encode (h, w, 3) sRGB as JPEG, shrunk where its longest edge exceeds `edge`."""
+    """Encode (h, w, 3) sRGB as JPEG, reduced if its longest edge exceeds `edge`."""
     shown = np.ascontiguousarray(pixels[..., ::-1])
     if edge is not None and max(shown.shape[:2]) > edge:
         factor = edge / max(shown.shape[:2])
@@ -56,7 +58,7 @@ def unsure_overlay(agreement: NDArray[Any]) -> bytes:
 
 
 def taken_overlay(parts: Sequence[Taken]) -> bytes:
-    """Draw, as PNG, where colours are taken from references, of each in its colour of `MARKS`: denser the surer."""
+    """Draw, as PNG, where colours are taken from references: each in its colour of `MARKS`, denser where surer."""
     height, width = parts[0].same.shape if parts else (1, 1)
     veil = np.zeros((height, width, 4), np.uint8)
     most = np.zeros((height, width), np.float32)
@@ -86,7 +88,7 @@ class Still:
 
 
 def stills(film: Film, *, size: int) -> list[Still]:
-    """Return frames from all over a film, with sqrt(h x w) of at most `size`."""
+    """Return frames spread over a film, with sqrt(h x w) of at most `size`."""
     form = FrameForm.of(film)
     frames = []
     for codes, seconds in sample_frames(film, _LOOKED_AT):

@@ -1,4 +1,4 @@
-"""Answers to requests that cannot be met: a status, and words for a person."""
+"""Answer requests that fail by a status and a sentence for people."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tinct.errors import (
     UnreadableError,
 )
 
-# The first that fits an error gives its status.
+# The first class that an error belongs to gives its status.
 _STATUS: tuple[tuple[type[TinctError], int], ...] = (
     (AlreadyColorError, 409),
     (TooLargeError, 413),
@@ -38,12 +38,12 @@ _STATUS: tuple[tuple[type[TinctError], int], ...] = (
 
 
 class Problem(HTTPException):
-    """A request that cannot be met: a status of HTTP, and words for a person.
+    """A request that fails: an HTTP status, and a sentence for people.
 
-    FastAPI passes such errors on even where they come up while a body is read.
+    FastAPI passes such errors on even if they are raised while a body is read.
 
     Attributes:
-        retry_after: seconds after which to try again; None where that makes no sense.
+        retry_after: seconds after which to try again; None if that makes no sense.
     """
 
     def __init__(self, status: int, message: str, *, retry_after: int | None = None) -> None:
@@ -58,7 +58,7 @@ class Problem(HTTPException):
 
 
 class ErrorText(BaseModel):
-    """An error, in words for a person."""
+    """An error, as a sentence for people."""
 
     error: str = Field(description="What was wrong and what to do.", examples=["The picture is empty."])
 
@@ -67,10 +67,10 @@ _MEANINGS = {
     401: "The token is missing or wrong.",
     403: "The request came from another site's page.",
     404: "It does not exist, or has been deleted.",
-    408: "The request's body stopped coming.",
-    409: "Not possible in the present state.",
+    408: "The request's body stopped arriving.",
+    409: "Not possible in the current state.",
     413: "Too many bytes, pixels or seconds.",
-    415: "No picture or film that can be read.",
+    415: "Not a picture or film that can be read.",
     422: "A value is out of range, or something is missing.",
     429: "Too many requests at once; Retry-After says when to try again.",
     503: "It took too long; Retry-After says when to try again.",
@@ -88,19 +88,19 @@ def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def problem_of(error: TinctError, *, hidden: tuple[str, ...] = ()) -> Problem:
-    """Turn a failure into an answer, in which paths, and those in `hidden` for sure, are called `the file`."""
+    """Turn a failure into an answer, in which `the file` replaces paths: all in `hidden`, and others if recognised."""
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     if isinstance(error, AlreadyColorError):
-        return Problem(status, "This has colours already. Send recolor=true to colour it anew.")
+        return Problem(status, "This has colours already. Send recolor=true to replace them.")
     text = str(error)
     for path in hidden:
         text = text.replace(path, "the file")
-    text = re.sub(r"(/[^\s/:'\"]+){2,}", "the file", text)  # whatever other path was left
+    text = re.sub(r"(/[^\s/:'\"]+){2,}", "the file", text)
     return Problem(status, text[:1].upper() + text[1:])
 
 
 def install(app: FastAPI) -> None:
-    """Let an application answer errors in words."""
+    """Make an application answer errors in words."""
 
     async def known(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, TinctError)
@@ -130,7 +130,7 @@ def install(app: FastAPI) -> None:
 
 
 def _methods(request: Request) -> list[str]:
-    """Return all methods that an address takes; the router itself names those of one route alone."""
+    """Return all methods that an address takes; the router itself names only those of one route."""
     paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"] if request.app.openapi_url else {}
     fitting = [methods for path, methods in paths.items() if compile_path(path)[0].match(request.scope["path"])]
     named = {method.upper() for methods in fitting for method in methods}

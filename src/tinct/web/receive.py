@@ -1,7 +1,7 @@
-"""Receive photographs, films and hints: known kinds alone, no larger than allowed, stored under names of our own.
+"""Receive photographs, films and hints: only known kinds, no larger than allowed, stored under names of our own.
 
-Only kinds that are listed here are opened, told by their first bytes: libvips and FFmpeg read far more, among it text
-that names other files or addresses (SVG, play lists), and none of that may be opened for a stranger.
+Only kinds that are listed here are opened, recognised by their first bytes. libvips and FFmpeg read far more, such as
+text that names other files or addresses (SVG, playlists), which must not be opened for strangers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tinct.web.settings import Limits
 
 Kind = Literal["photo", "film"]
 
-# First bytes that suffice to tell every kind.
+# Number of bytes at a file's beginning that tell every kind.
 HEAD_BYTES = 1024
 
 _PHOTO_STARTS = (
@@ -42,7 +42,7 @@ _PHOTO_STARTS = (
     b"P4", b"P5", b"P6",  # netpbm
 )  # fmt: skip
 _PHOTO_BRANDS = {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"}
-# First bytes of films, and the suffix they are stored under.
+# First bytes of films, and the suffix that they are stored with.
 _FILM_STARTS = (
     (b"\x1a\x45\xdf\xa3", ".mkv"),
     (b"\0\0\x01\xba", ".mpg"),
@@ -69,13 +69,14 @@ MEDIA_TYPES = {
     ".mkv": "video/x-matroska",
     ".webm": "video/webm",
 }
-# What is answered to a file of another kind.
+# The answer to a file of another kind.
 _EXPECTED = {
-    "photo": "This is no photograph of a kind that is read here: JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF.",
-    "film": "This is no film of a kind that is read here: MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV, MXF.",
+    "photo": "This is not a photograph of a kind that is read here: JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF.",
+    "film": "This is not a film of a kind that is read here: MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV, MXF.",
 }
-# The most hints, and points of strokes, that a person gives.
+# The most hints in a request.
 _MOST_HINTS = 1000
+# The most points in all their strokes.
 _MOST_POINTS = 50_000
 
 
@@ -83,7 +84,7 @@ def receive_photo(file: BinaryIO, folder: Path, limits: Limits) -> tuple[Path, P
     """Store a photograph that was sent, and read its header; return its file, and the picture without pixels.
 
     Raises:
-        Problem: it is no photograph (415), or has too many pixels (413).
+        Problem: it is not a photograph (415), or has too many pixels (413).
         InputError: it cannot be read.
     """
     path = folder / "photograph"
@@ -91,30 +92,37 @@ def receive_photo(file: BinaryIO, folder: Path, limits: Limits) -> tuple[Path, P
 
 
 def receive_picture(file: BinaryIO, path: Path, limits: Limits) -> Picture:
-    """Store a picture that was sent at a path, and read its header; raise as `receive_photo`."""
+    """Store a picture that was sent at a path, and read its header; for errors see `receive_photo`."""
     _head(file, wanted="photo")
     _stored(file, path)
     try:
         return open_picture(path, most_pixels=int(limits.megapixels * 1e6))
     except TooLargeError as error:
-        raise _too_large(str(error).removeprefix(f"{path}: ").partition(";")[0]) from error
+        reason = str(error).removeprefix(f"{path}: ").partition(";")[0]
+        message = f"{reason}. Send a smaller picture, or use  tinct colorize  on the command line."
+        raise Problem(413, message) from error
 
 
 def receive_film(file: BinaryIO, folder: Path, limits: Limits) -> Film:
     """Store a film that was sent, and read its header.
 
     Raises:
-        Problem: it is no film (415), or too long or too large (413).
+        Problem: it is not a film (415), or it is too long or too large (413).
         InputError: it cannot be read.
     """
     head = _head(file, wanted="film")
     film = open_film(_stored(file, folder / f"film{film_suffix(head)}"))
-    _check_pixels(film.width, film.height, limits)
+    if film.width * film.height > limits.megapixels * 1e6:
+        raise Problem(
+            413,
+            f"{film.width} x {film.height} pixels are more than {limits.megapixels:g} megapixels, the limit here. "
+            "Send a smaller film, or use  tinct video  on the command line.",
+        )
     if film.duration is not None and film.duration > limits.film_seconds:
         raise Problem(
             413,
-            f"The film lasts {float(film.duration):.0f} seconds; {limits.film_seconds:g} are the most that is allowed "
-            "here. Send a shorter piece, or use  tinct video  on the command line.",
+            f"The film lasts {float(film.duration):.0f} seconds; at most {limits.film_seconds:g} are allowed here. "
+            "Send a shorter piece, or use  tinct video  on the command line.",
         )
     return film
 
@@ -125,18 +133,8 @@ def check_size(size: int | None, limits: Limits) -> None:
         raise Problem(422, f"size: at most {limits.working_size} pixels are allowed here.")
 
 
-def _check_pixels(width: int, height: int, limits: Limits) -> None:
-    if width * height > limits.megapixels * 1e6:
-        allowed = f"{limits.megapixels:g} megapixels"
-        raise _too_large(f"{width} x {height} pixels are more than the {allowed} that are opened here")
-
-
-def _too_large(said: str) -> Problem:
-    return Problem(413, f"{said}. Send a smaller picture, or use  tinct colorize  on the command line.")
-
-
 def _head(file: BinaryIO, *, wanted: str) -> bytes:
-    """Return a file's first bytes; raise Problem (415) where they are not of the kind that is wanted."""
+    """Return a file's first bytes; raise Problem (415) if they are not of the kind that is wanted."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
     file.seek(0)
@@ -159,7 +157,7 @@ def _stored(file: BinaryIO, path: Path) -> Path:
 
 
 def result_suffix(picture: Picture, form: str) -> str:
-    """Return the suffix of a result: that of a named format, or the input's own where that can be written."""
+    """Return the suffix of a result: that of a named format, or of the input's own if it can be written."""
     suffix = FORMATS[form] if form in FORMATS else formats.suffix_for(picture.loader, "")
     return {".jpeg": ".jpg", ".tiff": ".tif"}.get(suffix, suffix)
 
@@ -168,15 +166,15 @@ def read_hints(text: str) -> tuple[Hint, ...]:
     """Read hints: JSON as `tinct.coloring.hints.hint.load_hints` takes it, or a line of `X,Y=#RRGGBB` each.
 
     Raises:
-        InputError: they have another form, or are too many.
-        SettingError: likewise.
+        InputError: they have another form, or there are too many.
+        SettingError: a value is not valid.
     """
     text = text.strip()
     if text[:1] in ("[", "{"):
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"hints: no JSON ({' '.join(str(error).split())})") from error
+            raise InputError(f"hints: not valid JSON ({' '.join(str(error).split())})") from error
         hints = () if value in ([], {"hints": []}) else tuple(hints_from_json(value, name="hints"))
     else:
         hints = tuple(parse_hint(line) for line in text.splitlines() if line.strip())
@@ -186,7 +184,7 @@ def read_hints(text: str) -> tuple[Hint, ...]:
 
 
 def read_film_hints(text: str, folder: Path) -> tuple[FilmHint, ...]:
-    """Read hints for a film: JSON as `tinct video --hints` takes it, put into a folder for reading.
+    """Read hints for a film: JSON as `tinct video --hints` takes it, written to a folder first.
 
     Raises:
         InputError: they have another form.

@@ -1,6 +1,6 @@
 """Colour pictures sent to take colours from, kept with a photograph or film under the digest of their content.
 
-So one that is sent again, as after the server has dropped a photograph, has the name that settings know it by.
+So one that is sent again, for example after the server has closed a photograph, keeps the name that settings use.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from tinct.web.problems import Problem, problem_of
 from tinct.web.receive import receive_picture
 from tinct.web.settings import Limits
 
-# Used at one time; and kept, since settings may be taken back to earlier ones.
-MOST_REFERENCES, MOST_KEPT = 8, 24
+# The most references that are used at one time.
+MOST_REFERENCES = 8
+# The most that are kept, since settings may return to earlier ones.
+MOST_KEPT = 24
 _DIGITS = 16
 
 
 class References:
-    """Those of one photograph or film. Several threads may use one at once.
+    """The references of one photograph or film. Several threads may use them at once.
 
     Attributes:
         sent: the names of those that came with the photograph or film itself.
@@ -42,8 +44,8 @@ class References:
         """Store a reference that was sent, and return its name.
 
         Raises:
-            Problem: it is no picture (415), has too many pixels (413), has no colours, is one too many, or the model
-                cannot compare pictures (422).
+            Problem: it is not a picture (415), has too many pixels (413), has no colours, is one too many, or the
+                model cannot compare pictures (422).
         """
         file.seek(0)
         name = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]  # type: ignore[arg-type]
@@ -59,23 +61,23 @@ class References:
         except BaseException as error:
             path.unlink(missing_ok=True)
             if isinstance(error, TinctError):
-                told = problem_of(error, hidden=(str(path),))
-                raise Problem(told.status, str(told.detail).replace("The file", "The reference")) from error
+                problem = problem_of(error, hidden=(str(path),))
+                raise Problem(problem.status, str(problem.detail).replace("The file", "The reference")) from error
             raise
         with self._guard:
             self._paths[name] = path
         return name
 
     def add_all(self, files: Sequence[BinaryIO], limits: Limits) -> None:
-        """Store the references that came with the photograph or film; raise Problem as `add`."""
+        """Store the references that came with the photograph or film; for errors see `add`."""
         check_count(len(files))
         self.sent = tuple(dict.fromkeys(self.add(file, limits) for file in files))
 
     def paths(self, names: Sequence[str] | None) -> tuple[str, ...]:
-        """Return the files of these names, or without them of those that came with the photograph or film.
+        """Return the files of these names, or without names of those that came with the photograph or film.
 
         Raises:
-            SettingError: there is none of a name.
+            SettingError: there is none of that name.
         """
         chosen = self.sent if names is None else tuple(names)
         with self._guard:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tinct.web.problems import Problem
 
-# Nothing from elsewhere, no script or style written into a page, no frame around it.
+# Nothing is loaded from elsewhere, pages have no inline scripts or styles, and no other page may frame them.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
     "connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
@@ -26,7 +26,7 @@ SAFE_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(self), microphone=(), geolocation=(), interest-cohort=()",
 }
-# What needs no token: the pages themselves, which hold nothing, and the question whether the server is up.
+# What needs no token: the pages themselves, which hold nothing private, and the check whether the server is up.
 _OPEN = ("/", "/healthz", "/turing", "/docs")
 LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 
@@ -56,9 +56,9 @@ class Guard:
 
         Args:
             app: the application.
-            token: must be in each request; none is needed without it.
-            names: host names the server answers to, so that no other site can pass for it by a name of its own (DNS
-                rebinding); any without them. Plain IP addresses are no names, and always answered.
+            token: that each request must have; without it, requests need none.
+            names: host names that the server answers to, so that no other site can reach it by a name of its own (DNS
+                rebinding); without them, any. Plain IP addresses are always answered.
         """
         self._app = app
         self._token = token
@@ -90,7 +90,7 @@ class Guard:
             return
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token.encode()):
-            raise Problem(401, "This server wants a token. Send the header  Authorization: Bearer TOKEN.")
+            raise Problem(401, "This server requires a token. Send the header  Authorization: Bearer TOKEN.")
 
 
 def _name(host: str) -> str:

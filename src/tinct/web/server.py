@@ -1,4 +1,4 @@
-"""Serve an application with a socket and Uvicorn until somebody ends it."""
+"""Serve an application with a socket and Uvicorn until it is stopped."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from tinct.errors import OutputError, SettingError
 from tinct.web.security import LOCAL_NAMES
 
-# A connection that has sent no whole head of a request within this many seconds is closed.
+# A connection that has not sent the whole head of a request within this many seconds is closed.
 HEAD_SECONDS = 15.0
-# Connections above this are answered with 503 by Uvicorn itself.
+# Uvicorn itself answers connections beyond this number with 503.
 _MOST_CONNECTIONS = 1000
 
 
 class PatientOnce(H11Protocol):
-    """HTTP that waits only a while for the head of a connection's first request."""
+    """The HTTP protocol, but waiting only `HEAD_SECONDS` for the head of a connection's first request."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -49,7 +49,7 @@ def is_local(host: str) -> bool:
 
 
 def host_names(host: str, more: tuple[str, ...], *, token: bool = False) -> tuple[str, ...] | None:
-    """Return the names a server at an address answers to; None for any, which takes a token that other sites lack."""
+    """Return the names that a server answers to; None for any, which is safe with a token that other sites lack."""
     if token and not more and not is_local(host):
         return None
     own = host if is_local(host) else socket.gethostname()
@@ -66,7 +66,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, OverflowError, UnicodeError) as error:
-        raise SettingError(f"{host}: no address of this machine; give 127.0.0.1, or 0.0.0.0 for all") from error
+        raise SettingError(f"{host}: not an address of this machine; give 127.0.0.1, or 0.0.0.0 for all") from error
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -81,7 +81,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address_of(bound: socket.socket, host: str) -> str:
-    """Return the address that a person types."""
+    """Return the address to type into a browser."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{shown}:{bound.getsockname()[1]}/"
 
@@ -92,9 +92,9 @@ def serve(app: ASGIApp, bound: socket.socket, *, page: str, browser: bool, say: 
     Args:
         app: the application.
         bound: a socket that listens.
-        page: the page's address, which is told when requests are answered.
-        browser: open the page in a browser then.
-        say: tells a person something.
+        page: the page's address, which is printed as soon as requests are answered.
+        browser: whether to open the page in a browser then.
+        say: prints a line for the user.
     """
 
     def ready() -> None:

@@ -1,4 +1,4 @@
-"""What the routes of one application share."""
+"""What all routes of an application share."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from fastapi import Depends, Query, Request
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.errors import TinctError
 from tinct.recognize.classifier import Classifier
-from tinct.web.edits import Edits
-from tinct.web.gate import Gate
+from tinct.web.edits import Edit, Edits
+from tinct.web.gate import Gate, gone
 from tinct.web.jobs import Jobs
-from tinct.web.problems import Problem, problem_of
+from tinct.web.problems import problem_of
 from tinct.web.settings import Limits
 from tinct.web.store import Store
 from tinct.web.visitors import visitor_of
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Service:
-    """The networks of one application, loaded once and used by several threads at one time, and what it works with.
+    """The networks of an application, loaded once and used by several threads at one time, and its other parts.
 
     Attributes:
         colorizer: colours photographs and films.
@@ -43,7 +43,7 @@ class Service:
         """Run a function for a request in a thread, when it is its turn.
 
         Raises:
-            Problem: it failed, took too long, or nobody waits for the answer any more.
+            Problem: it failed, took too long, or the client has disconnected.
         """
         try:
             return await self.gate.run(
@@ -52,15 +52,19 @@ class Service:
         except TinctError as error:
             raise problem_of(error) from error
 
+    async def work_on(self, request: Request, name: str, function: Callable[[Edit], T]) -> T:
+        """Run a function on an open photograph, as `work` does; for errors see there and `Edits.work`."""
+        return await self.work(request, lambda: self.edits.work(name, function))
+
     async def keep(self, request: Request, function: Callable[[], T]) -> T:
-        """Run a function whose result is kept for later requests; nobody would make any who has gone by now.
+        """Run a function whose result is kept for later requests; fail if the client, who would send them, has gone.
 
         Raises:
             Problem: as for `work`.
         """
         result = await self.work(request, function)
         if await request.is_disconnected():
-            raise Problem(499, "Whoever asked has gone.")
+            raise gone()
         return result
 
 
@@ -87,6 +91,6 @@ def _service(request: Request) -> Service:
 Shared = Annotated[Service, Depends(_service)]
 Leave = Annotated[
     float,
-    Query(ge=0, le=600, allow_inf_nan=False, description="Wait this many seconds; any request for it calls it off."),
+    Query(ge=0, le=600, allow_inf_nan=False, description="Wait this many seconds; a request for it cancels this."),
 ]
 Visitor = Annotated[str | None, Depends(visitor)]

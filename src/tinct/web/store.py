@@ -1,7 +1,7 @@
 """Keep files for a while, under names of our own.
 
-A store is a locked folder in the system's place for temporary files. What a crashed server left is locked no more, and
-the next server that starts deletes it.
+A store is a locked folder in the system's folder for temporary files. If its server has crashed, it is no longer
+locked, and the next server that starts deletes it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Store:
         Args:
             keep_seconds: `sweep` deletes what was not used for this long.
             most_bytes: the most that may be kept at one time.
-            parent: where to make it; the system's place for temporary files without it.
+            parent: where to make it; without it, in the system's folder for temporary files.
 
         Raises:
             OutputError: it cannot be made.
@@ -47,7 +47,7 @@ class Store:
             self._stack.enter_context(locked(self.root / _LOCK, target=self.root))
         except OSError as error:
             raise OutputError(
-                f"{place}: no folder can be made there ({error.strerror}); free space or set TMPDIR"
+                f"{place}: no folder can be made there ({error.strerror}); free some space or set TMPDIR"
             ) from error
         self._keep_seconds = keep_seconds
         self._most_bytes = most_bytes
@@ -56,7 +56,7 @@ class Store:
         self._guard = threading.Lock()
 
     def make(self) -> Path:
-        """Make a new folder; raise Problem (507) where too much is kept already."""
+        """Make a new folder; raise Problem (507) if too much is kept already."""
         self.check()
         folder = self.root / secrets.token_urlsafe(16)
         folder.mkdir(mode=0o700)
@@ -64,20 +64,20 @@ class Store:
         return folder
 
     def check(self, more: int = 0) -> None:
-        """Raise Problem where `more` bytes are too many by themselves (413), or beside what is kept and comes (507)."""
+        """Raise Problem if `more` bytes are too many by themselves (413), or with what is kept and arriving (507)."""
         if more > self._most_bytes:
             raise Problem(413, f"This takes more room than the {self._most_bytes / 1e6:g} MB that the server may keep.")
         if self.size() + self._coming + more > self._most_bytes:
-            raise Problem(507, "The server keeps as many files as it may. Try again later.", retry_after=60)
+            raise Problem(507, "The server has no more room for files. Try again later.", retry_after=60)
 
     def reserve(self, count: int) -> None:
-        """Count bytes that are about to come as kept, until `release`; raise Problem as `check` does."""
+        """Count bytes that are about to arrive as kept, until `release`; raise Problem as `check` does."""
         self.check(count)
         with self._guard:
             self._coming += count
 
     def release(self, count: int) -> None:
-        """Count bytes no more that were reserved."""
+        """Stop counting bytes that were reserved."""
         with self._guard:
             self._coming -= count
 
@@ -92,7 +92,7 @@ class Store:
             raise
 
     def find(self, name: str) -> Path | None:
-        """Return a folder by its name, and note that it is in use; None where there is none."""
+        """Return a folder by its name, and note that it is in use; None if there is none."""
         with self._guard:
             if name not in self._used:
                 return None
@@ -156,7 +156,7 @@ def _is_left(folder: Path, *, older: float) -> bool:
     age = time.time() - folder.stat().st_mtime
     if sys.platform == "win32":  # without locks
         return age > older
-    if not (folder / _LOCK).exists():  # just being made, or its server was killed just then
+    if not (folder / _LOCK).exists():  # it is just being made, or its server was killed at that moment
         return age > 60
     try:
         with locked(folder / _LOCK, target=folder):

@@ -1,4 +1,4 @@
-"""Tell visitors of a server apart, so that no single one holds all places."""
+"""Tell the visitors of a server apart, so that no single one takes all places."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from starlette.types import Scope
 def visitor_of(scope: Scope) -> str | None:
     """Return what a request's visitor is counted by; None for this machine itself, which is not limited.
 
-    That is the address, of IPv6 its first 64 bits, since one household has all the rest. Behind a proxy on this machine
-    all visitors look alike, and the proxy has to bound them.
+    That is the address, or the first 64 bits of an IPv6 address, since one household has all the rest. Behind a proxy
+    on this machine all visitors look the same, and the proxy has to limit them.
     """
     client = scope.get("client")
     if client is None:
@@ -28,5 +28,5 @@ def visitor_of(scope: Scope) -> str | None:
 
 
 def most_each(places: int, share: float) -> int:
-    """Return how many of these places one visitor gets, at least 1, for a share of 0..1."""
+    """Return how many of these places one visitor may take by a share (0..1): at least 1."""
     return max(1, int(places * share))

@@ -185,7 +185,7 @@ def test_a_run_from_pictures_to_pictures_goes_on_where_it_was_killed(
     for name in names:
         assert (target.parent / name).read_bytes() == (whole.target.parent / name).read_bytes()
     again = paint(source, target, end=0.1, overwrite=True)
-    assert again.notices == ("9 other pictures are still there under such names",)
+    assert again.notices == ("9 other pictures with such names are still there",)
 
 
 def test_a_run_killed_before_its_first_part_leaves_nothing(paint: Paint, tmp_path: Path) -> None:

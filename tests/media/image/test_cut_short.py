@@ -80,5 +80,5 @@ def test_two_bytes_less_lose_next_to_nothing(encoded, tmp_path, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_of_little_but_its_header_is_refused(encoded, tmp_path, kind):
     (tmp_path / "cut").write_bytes(encoded[kind][:420])
-    with pytest.raises(UnreadableError, match="cut: no picture that can be read, or damaged"):
+    with pytest.raises(UnreadableError, match="cut: is not a picture that can be read, or is damaged"):
         open_picture(tmp_path / "cut").small(size=100)

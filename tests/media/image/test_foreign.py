@@ -17,7 +17,7 @@ HEADS = {
     b"\0\0\0\x0cJXL \r\n\x87\n": "is JPEG XL",
     b"v/1\x01": "high dynamic range",
     b"\r\n<!DOCTYPE html>": "is a web page, as failed downloads leave",
-    b"\0\5\x16\7\0\2\0\0Mac OS X": "is what macOS keeps beside another file",
+    b"\0\5\x16\7\0\2\0\0Mac OS X": "is what macOS notes about another file",
     b"\0\0\0\x20ftypmp42": "is a film; use tinct video",
     b"version https://git-lfs.github.com/spec/v1\n": "Git LFS",
     b"PK\3\4": "is an archive; unpack it first",
@@ -42,5 +42,5 @@ def test_pcx_and_icons_are_named():
 
 
 def test_what_has_no_name_is_no_picture():
-    with pytest.raises(UnreadableError, match="no picture that can be read, or damaged"):
+    with pytest.raises(UnreadableError, match="is not a picture that can be read, or is damaged"):
         open_picture(b"\x93unknown" * 20)

@@ -80,7 +80,7 @@ def test_each_page_can_be_named(tmp_path):
     assert second.remarks == ()
     np.testing.assert_allclose(second.small(size=1e4)[..., 0] * 255, flipped, atol=0.01)
     assert second.metadata.exif.main[285].data == b"page 2\0"
-    with pytest.raises(UnreadableError, match=r"in\.tif: it has 2 pages and no page 3"):
+    with pytest.raises(UnreadableError, match=r"in\.tif: it has only 2 pages, no page 3; choose"):
         open_picture(source, page=2)
 
 
@@ -99,9 +99,7 @@ def test_a_file_without_its_directory_says_so(tmp_path, options):
     write(tmp_path / "whole.tif", WHOLE[..., None], **options)
     content = (tmp_path / "whole.tif").read_bytes()
     (tmp_path / "in.tif").write_bytes(content[: len(content) // 2])
-    words = (
-        rf"in\.tif: its file ends too soon: .* at byte \d+ and is missing \(the file has {len(content) // 2}\); copy"
-    )
+    words = rf"in\.tif: its file ends too soon: .* at byte \d+, but the file has only {len(content) // 2}; copy"
     with pytest.raises(UnreadableError, match=words):
         open_picture(tmp_path / "in.tif")
 

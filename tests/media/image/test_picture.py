@@ -199,7 +199,7 @@ def test_xmp_says_upright_where_the_picture_was_turned(tmp_path, form):
 def test_a_profile_that_is_applied_or_dropped_is_told(tmp_path):
     kind, name = pyvips.GValue.blob_type, "icc-profile-data"
     wide = pyvips.Image.profile_load("p3")
-    damaged = "its colour profile is damaged or does not fit and was ignored: its values count as sRGB"
+    damaged = "its colour profile is damaged or does not fit and was ignored: its values are taken as sRGB"
     for profile, remarks in (
         (pyvips.Image.profile_load("srgb"), ()),
         (wide, ("converted from its own colour profile to sRGB",)),

@@ -108,7 +108,7 @@ for name in sys.argv[2:]:
 def test_a_bomb_is_refused_by_its_header(tmp_path: Path, name: str) -> None:
     content = BOMBS[name](tmp_path / "made.png")
     assert len(content) < 10_000
-    with pytest.raises(TooLargeError, match=r"more than the 1000 megapixels|longer than the million"):
+    with pytest.raises(TooLargeError, match=r"more than 1000 megapixels|longer than a million"):
         open_picture(content)
 
 

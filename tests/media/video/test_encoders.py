@@ -51,5 +51,5 @@ def test_all_codecs_take_odd_and_small_sizes(codec: str, size: tuple[int, int], 
 
 @pytest.mark.parametrize("size", [size for size in SIZES if min(size) < 64])
 def test_hevc_refuses_what_it_would_spoil_memory_at(size: tuple[int, int], tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match=r"hevc takes at least 64 pixels an edge, .*; choose another codec"):
+    with pytest.raises(SettingError, match=r"hevc needs edges of at least 64 pixels, .*; choose another codec"):
         encoded(small_film(tmp_path, *size), "hevc", tmp_path)

@@ -32,7 +32,7 @@ def test_frames_of_another_size_are_brought_to_the_films_own_and_told(tmp_path: 
     frames = [frame.luma for frame in read_frames(film, problems=problems)]
     assert (film.width, film.height, len(frames)) == (96, 64, 15)
     assert [line.split(": ", 1)[1] for line in problems.lines] == [
-        f"5 frames are of another form ({form} pixels, yuv420p) and were brought to the film's own"
+        f"5 frames had another form ({form} pixels, yuv420p): converted to the film's own"
         for form in ("48 x 32", "192 x 64")
     ]
     assert np.abs(frames[4].astype(int) - 60).max() <= 1

@@ -119,7 +119,7 @@ def test_bits_can_be_chosen(tmp_path: Path, film: Path) -> None:
         ("f_%d.bmp", {}, OutputError, r"films are not written as \.bmp; .*or pictures, such as frame_%04d\.png"),
         ("f_%d.png", {"codec": "h264"}, SettingError, "leave h264 out"),
         ("f_%d.png", {"named": "share"}, SettingError, "leave share out"),
-        ("f_%d.png", {"bits": 10}, SettingError, "png has 8 or 16 bits here, not 10"),
+        ("f_%d.png", {"bits": 10}, SettingError, "png takes 8 or 16 bits here, not 10"),
         ("f_%d.png", {"crf": 3}, SettingError, "lossless"),
     ],
 )
@@ -135,7 +135,7 @@ def test_pictures_that_are_there_stay_unless_asked(tmp_path: Path, film: Path) -
     target = tmp_path / "out" / "f_%d.png"
     colored(film, target)
     recipe = choose_recipe(source, target)
-    with pytest.raises(OutputError, match=r"f_1\.png: is there already"):
+    with pytest.raises(OutputError, match=r"f_1\.png: already exists"):
         check_target(source, target, recipe)
     check_target(source, target, recipe, overwrite=True)
     pictures = open_film(target)
@@ -147,6 +147,6 @@ def test_sound_is_left_out_only_when_asked(tmp_path: Path, film: Path) -> None:
     source = open_film(clips.add_tracks(film, tmp_path / "loud.mkv", sounds=[("aac", "deu")]))
     target = tmp_path / "f_%d.png"
     recipe = choose_recipe(source, target)
-    with pytest.raises(OutputError, match=r"pictures cannot hold its sound; let it be left out \(--sound none\)"):
+    with pytest.raises(OutputError, match=r"pictures cannot hold its sound; leave it out with --sound none"):
         check_target(source, target, recipe)
     check_target(source, target, recipe, sound="none")

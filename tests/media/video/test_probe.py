@@ -117,9 +117,9 @@ def write_sound(path, *, cover=False):
     [
         ("missing.mp4", UnreadableError, "cannot be opened"),
         ("empty.mp4", UnreadableError, "is empty"),
-        ("text.mp4", UnreadableError, "no film that can be read"),
-        ("text.txt", UnreadableError, "no film that can be read"),
-        ("list.mp4", UnreadableError, "no film that can be read"),
+        ("text.mp4", UnreadableError, "is not a film"),
+        ("text.txt", UnreadableError, "is not a film"),
+        ("list.mp4", UnreadableError, "is not a film"),
         ("subtitles.mp4", InputError, "no moving pictures"),
         ("sound.m4a", InputError, r"only sound \(1 tracks\)"),
         ("cover.mp4", InputError, "only sound"),
@@ -127,14 +127,14 @@ def write_sound(path, *, cover=False):
         (
             "shot_0012.png",
             InputError,
-            r"tinct colorize, or name all pictures of its film:  tinct video '.*shot_%04d\.png'",
+            r"tinct colorize, or name all pictures of a film:  tinct video '.*shot_%04d\.png'",
         ),
         ("picture.jpg", InputError, "tinct colorize"),
         ("headless.mp4", UnreadableError, r"cut off before its index \(moov\) was written.*untrunc"),
         ("moving.webp", InputError, "animated WebP is not read as a film"),
         ("frameless.mp4", UnreadableError, "no frame that can be decoded"),
-        ("packetless.mkv", UnreadableError, "no film that can be read, or damaged"),
-        ("unknown.avi", UnreadableError, "a codec that is not known here"),
+        ("packetless.mkv", UnreadableError, "is not a film that can be read, or is damaged"),
+        ("unknown.avi", UnreadableError, "an unknown codec"),
         ("tiny.mkv", InputError, "too few"),
         ("folder", InputError, "holds no pictures"),
     ],
@@ -185,17 +185,19 @@ def test_what_is_no_film_is_refused_in_one_line(tmp_path, name, error, words):
 def test_folders_of_pictures_must_be_of_one_size_and_kind(tmp_path):
     cv2.imwrite(str(tmp_path / "1.png"), np.zeros((H, W), np.uint8))
     cv2.imwrite(str(tmp_path / "2.png"), np.zeros((H, W + 2), np.uint8))
-    with pytest.raises(InputError, match=r"2\.png: is 98 x 64 pixels of 8 bits and the first picture, 1\.png, 96 x 64"):
+    with pytest.raises(
+        InputError, match=r"2\.png: has 98 x 64 pixels of 8 bits, but the first picture, 1\.png, has 96 x 64"
+    ):
         open_film(tmp_path)
     cv2.imwrite(str(tmp_path / "2.png"), np.zeros((H, W), np.uint16))
-    with pytest.raises(InputError, match=r"2\.png: is 96 x 64 pixels of 16 bits and .* as many bits, or name"):
+    with pytest.raises(InputError, match=r"2\.png: has 96 x 64 pixels of 16 bits, but .* size and bits, or name"):
         open_film(tmp_path)
     (tmp_path / "2.png").unlink()
     clips.write_picture(tmp_path / "2.dpx", "dpx", "gbrp10be", np.zeros((H, W, 3), np.uint16))
-    with pytest.raises(InputError, match=r"2\.dpx: is 96 x 64 pixels of 10 bits"):
+    with pytest.raises(InputError, match=r"2\.dpx: has 96 x 64 pixels of 10 bits"):
         open_film(tmp_path)
     (tmp_path / "1.png").write_bytes(b"nonsense")
-    with pytest.raises(UnreadableError, match=r"1\.png: no picture"):
+    with pytest.raises(UnreadableError, match=r"1\.png: is not a picture"):
         open_film(tmp_path)
     with pytest.raises(SettingError, match="above 0"):
         open_film(tmp_path, rate=0)

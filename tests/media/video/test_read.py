@@ -297,7 +297,10 @@ def test_times_that_do_not_rise_are_told_and_moved(tmp_path):
     assert times[9:15] == [360, 400, 401, 440, 520, 560]
     assert len(times) == 40
     assert [str(problem).split(": ", 1) for problem in problems.noted] == [
-        ["at 0:00:00.4", "1 frame had the same time as the one before, or an earlier one, and came a moment later"]
+        [
+            "at 0:00:00.4",
+            "1 frame had the same time as the one before, or an earlier one, and got a slightly later time",
+        ]
     ]
 
 
@@ -325,7 +328,7 @@ def test_frames_before_the_first_key_frame_are_told(tmp_path):
     frames = list(read_frames(open_film(cut), problems=problems))
     assert (len(frames), frames[0].pts) == (24, 640)
     (line,) = problems.lines
-    assert "11 frames could not be decoded (what they build on is missing" in line
+    assert "11 frames could not be decoded (the frames they depend on are missing" in line
 
 
 def test_a_folder_of_pictures_is_a_film(tmp_path):

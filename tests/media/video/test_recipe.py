@@ -93,7 +93,7 @@ def test_planes_have_the_size_that_the_codec_needs(films):
     assert choose_recipe(films["grey"], "a.mov", codec="prores").chroma_shape == (64, 48)
     odd = choose_recipe(films["odd"], "a.mp4")
     assert (odd.width, odd.height, odd.chroma_shape) == (98, 66, (33, 49))
-    assert any("even sides" in remark for remark in odd.remarks)
+    assert any("even width and height" in remark for remark in odd.remarks)
     lossless = choose_recipe(films["odd"], "a.mkv", codec="ffv1")
     assert (lossless.width, lossless.height, lossless.chroma_shape, lossless.remarks) == (97, 65, (33, 49), ())
 
@@ -149,8 +149,8 @@ def test_full_range_is_said_where_it_can_be(films):
         ("a.mp4", {"codec": "h265"}, SettingError, "no codec h265; choose one of h264, hevc"),
         ("a.mp4", {"codec": "ffv1"}, SettingError, "cannot hold ffv1; write .mkv, or choose one of the codecs h264"),
         ("a.webm", {"codec": "h264"}, SettingError, "write .mp4 or .mov or .m4v or .mkv"),
-        ("a.webm", {"bits": 10}, SettingError, "vp9 has 8 bits here, not 10; 10 bits have h264, hevc"),
-        ("a.mp4", {"bits": 9}, SettingError, "h264 has 8 or 10 bits here, not 9$"),
+        ("a.webm", {"bits": 10}, SettingError, "vp9 takes 8 bits here, not 10; codecs with 10 bits: h264, hevc"),
+        ("a.mp4", {"bits": 9}, SettingError, "h264 takes 8 or 10 bits here, not 9$"),
         ("a.mp4", {"crf": 52}, SettingError, r"0\.\.51, not 52"),
         ("a.mov", {"codec": "prores", "crf": 10}, SettingError, "choose a preset instead: proxy, lt"),
         ("a.mkv", {"codec": "ffv1", "crf": 10}, SettingError, "lossless"),
@@ -158,7 +158,7 @@ def test_full_range_is_said_where_it_can_be(films):
         ("a.mp4", {"preset": "6"}, SettingError, "h264 has no preset 6; choose one of ultrafast"),
         ("a.mp4", {"named": "tiny"}, SettingError, "no settings named tiny; choose one of archive"),
         ("a.mp4", {"named": "archive"}, SettingError, "cannot hold ffv1"),
-        ("a.webm", {"codec": "av1", "sampling": "422"}, SettingError, "av1 has chroma of 420 here, not 422"),
+        ("a.webm", {"codec": "av1", "sampling": "422"}, SettingError, "av1 takes chroma of 420 here, not 422"),
         ("a.mov", {"codec": "prores", "sampling": "444", "preset": "lt"}, SettingError, "with the preset 4444"),
         ("a.mkv", {"named": "archive", "codec": "h264"}, SettingError, "archive means the codec ffv1, not h264"),
     ],

@@ -60,7 +60,7 @@ def test_all_is_stretched_alike_and_the_pitch_kept(super_8, tmp_path, rate, suff
 
 
 def test_sound_that_would_not_fit_is_refused_or_left_out(super_8, tmp_path):
-    with pytest.raises(OutputError, match=r"goes with 25 frames a second, not 18; .* \(--sound encode\).*none"):
+    with pytest.raises(OutputError, match=r"is timed for 25 frames a second, not 18; .* \(--sound encode\).*none"):
         colored(super_8, tmp_path / "out.mp4", opened={"rate": 18})
     result, _ = colored(super_8, tmp_path / "out.mp4", opened={"rate": 18}, sound="none", preset="fast")
     assert result.audio == ()

@@ -70,13 +70,13 @@ def test_sound_that_a_container_cannot_hold_is_refused_with_a_way_out(tmp_path):
     target = tmp_path / "out.webm"
     recipe = choose_recipe(film, target, preset="8")
     words = (
-        r"its sound \(aac, stream 1\) cannot be held by \.webm; write \.mp4 or \.mov or \.m4v or \.mkv, or let it be"
+        r"its sound \(aac, stream 1\) cannot be held by \.webm; write \.mp4 or \.mov or \.m4v or \.mkv, or encode it"
     )
     with pytest.raises(OutputError, match=words):
         check_target(film, target, recipe)
     spoken = clips.add_tracks(tmp_path / "bare.mp4", tmp_path / "pcm.mkv", sounds=[("pcm_s16le", "deu")])
     with pytest.raises(
-        OutputError, match=r"pcm_s16le, stream 1\) cannot be held by \.mp4; write \.mov or \.mkv, or let"
+        OutputError, match=r"pcm_s16le, stream 1\) cannot be held by \.mp4; write \.mov or \.mkv, or encode"
     ):
         check_target(open_film(spoken), tmp_path / "out.mp4", choose_recipe(film, "a.mp4"))
     with pytest.raises(SettingError, match="sound is one of copy, encode, none, not loud"):
@@ -240,7 +240,7 @@ def test_languages_are_kept_or_told(tmp_path, suffix, spelled):
     source = clips.add_tracks(bare, tmp_path / "in.mkv", sounds=[("ac3", name) for name in languages], seconds=0.2)
     result, remarks = colored(source, tmp_path / f"out{suffix}")
     assert [track.language for track in result.audio] == spelled
-    assert remarks == (("the language glg (stream 3, ac3) cannot be said in .mov",) if suffix == ".mov" else ())
+    assert remarks == (("the language glg (stream 3, ac3) cannot be recorded in .mov",) if suffix == ".mov" else ())
     if suffix == ".mov":  # and back
         assert colored(result.path, tmp_path / "back.mkv")[0].audio[1].language == "swe"
 
@@ -322,6 +322,6 @@ def test_what_no_result_holds_of_a_film_is_told(tmp_path):
     film = open_film(path)
     assert film.beside == ("HDR metadata",)
     assert (
-        "what its frames hold beside pixels is left out: HDR metadata"
+        "what its frames hold besides pixels is left out: HDR metadata"
         in choose_recipe(film, tmp_path / "out.mkv").remarks
     )

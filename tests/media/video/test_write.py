@@ -227,10 +227,10 @@ def test_unfinished_and_damaged_segments_are_known(film, tmp_path):
     whole = path.read_bytes()
     for data in (b"", b"nonsense", whole[:1000], whole[:-1]):
         path.write_bytes(data)
-        with pytest.raises(UnreadableError, match="no finished part"):
+        with pytest.raises(UnreadableError, match="not a finished part"):
             open_segment(path)
     path.write_bytes(whole[:2000] + bytes([whole[2000] ^ 1]) + whole[2001:])
-    with pytest.raises(UnreadableError, match="no finished part"):
+    with pytest.raises(UnreadableError, match="not a finished part"):
         list(open_segment(path).packets())
     with pytest.raises(UnreadableError, match="cannot be opened"):
         open_segment(tmp_path / "1.part")
@@ -239,6 +239,6 @@ def test_unfinished_and_damaged_segments_are_known(film, tmp_path):
 def test_encoders_refuse_in_one_line(tmp_path):
     film = open_film(clips.write_clip(tmp_path / "in.mkv", codec="ffv1", size=(16, 16), frames=1, planes=lambda _: ()))
     recipe = replace(choose_recipe(film, "a.mp4"), form="yuv410p")
-    with pytest.raises(SettingError, match=r"libx264 is not there, or refuses h264, 8 bits.*16 x 16"):
+    with pytest.raises(SettingError, match=r"libx264 is missing, or refuses h264, 8 bits.*16 x 16"):
         SegmentWriter(tmp_path / "0.part", film, recipe, threads=1)
     assert not (tmp_path / "0.part").exists()

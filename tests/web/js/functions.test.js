@@ -72,7 +72,7 @@ test("times are told as people say them", () => {
 });
 
 test("errors are told without the API's words", () => {
-  assert.doesNotMatch(plain(409, "This has colours already. Send recolor=true to colour it anew."), /recolor/);
+  assert.doesNotMatch(plain(409, "This has colours already. Send recolor=true to replace them."), /recolor/);
   assert.doesNotMatch(plain(401, "Send the header  Authorization: Bearer TOKEN."), /header/);
 });
 

@@ -67,7 +67,7 @@ def test_format(client: TestClient, grey_png: bytes, form: str, media_type: str,
 def test_slips_in_forms_are_told(client: TestClient, grey_png: bytes) -> None:
     response = colorize(client, grey_png, temprature="0.5")
     assert response.status_code == 422
-    assert response.json()["error"].startswith("temprature: there is no such field. There are: ")
+    assert response.json()["error"].startswith("temprature: there is no such field. The fields are: ")
     twice = [("file", ("a.png", grey_png)), ("file", ("b.png", grey_png))]
     for path in ("/v1/colorize", "/v1/edits", "/v1/video", "/v1/classify"):
         response = client.post(path, files=twice)
@@ -102,7 +102,7 @@ def test_a_scan_keeps_its_frame_or_loses_it(client: TestClient) -> None:
         laid(page, cv2.resize(photo, (260, 240)), middle, 1.0)
     answer = client.post("/v1/colorize", files=photo_file(encoded(".png", page)), data={"crop": "true"})
     assert answer.status_code == 409
-    assert "2 photographs lie on this scan" in answer.json()["error"]
+    assert "There are 2 photographs on this scan" in answer.json()["error"]
 
 
 def test_a_link_instead_of_the_image(client: TestClient, grey_png: bytes) -> None:
@@ -140,9 +140,9 @@ def png_that_claims(width: int, height: int) -> bytes:
     ("data", "status", "words"),
     [
         (b"", 415, "empty"),
-        (b"no picture at all", 415, "no photograph"),
+        (b"no picture at all", 415, "not a photograph"),
         (b"%PDF-1.4\n" + bytes(50), 415, "It is a PDF document: take its pictures out first"),
-        (b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', 415, "no photograph"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', 415, "not a photograph"),
         (b"\x89PNG\r\n\x1a\n" + b"garbage" * 30, 415, "damaged"),
         (b"\xff\xd8\xff\xe0" + bytes(200), 415, "damaged"),
         (png_that_claims(40_000, 30_000), 413, "pixels"),

@@ -105,7 +105,7 @@ def test_what_was_taken_from_where_is_told_and_drawn(client: TestClient) -> None
     ("reference", "status", "told"),
     [
         (encoded(".png", PICTURE), 422, "The reference: has no colours to take"),
-        (b"no picture at all", 415, "no photograph of a kind"),
+        (b"no picture at all", 415, "not a photograph of a kind"),
         (encoded(".png", np.zeros((1200, 1200, 3), np.uint8)), 413, "megapixels"),
     ],
     ids=["grey", "garbage", "large"],

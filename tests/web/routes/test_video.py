@@ -122,8 +122,8 @@ def test_cancelling_and_starting_again(client: TestClient, tmp_path: Path) -> No
     ("data", "words"),
     [
         (b"", "empty"),
-        (b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n", "no film"),
-        (b"ffconcat version 1.0\nfile '/etc/passwd'\n", "no film"),
+        (b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n", "not a film"),
+        (b"ffconcat version 1.0\nfile '/etc/passwd'\n", "not a film"),
         (b"\0\0\0\x18ftypisom" + b"garbage" * 50, ""),
         (b"\x89PNG\r\n\x1a\n", "photograph"),
     ],

@@ -53,7 +53,7 @@ def test_only_colour_photographs_are_shown(pairs: Pairs) -> None:
 def test_too_few_photographs(tmp_path: Path, colorizer: Colorizer) -> None:
     with pytest.raises(DataError, match="2 are needed"):
         Pairs(write_photos(tmp_path / "few", 1), colorizer)
-    with pytest.raises(InputError, match="no folder"):
+    with pytest.raises(InputError, match="not a folder"):
         Pairs(tmp_path / "nowhere", colorizer)
 
 
@@ -130,11 +130,11 @@ def test_nothing_personal_is_stored(tmp_path: Path) -> None:
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no answers"):
+    with pytest.raises(InputError, match="there are no answers"):
         Answers(tmp_path / "none.sqlite", create=False)
     text = tmp_path / "notes.txt"
     text.write_text("my notes")
-    with pytest.raises(InputError, match="something else"):
+    with pytest.raises(InputError, match="not a file of answers"):
         Answers(text, create=True)
     other = tmp_path / "other.sqlite"
     database = sqlite3.connect(other)

@@ -1,7 +1,7 @@
-"""Files that end too soon, of kinds whose decoders take whole files only: what is missing is made up, and told.
+"""Complete files that end too soon, for formats whose decoders accept whole files only, and say what is missing.
 
-Their decoders go through the data in the order of the picture's rows, so what lies before the end comes out as it was.
-How far that reaches is seen by making up the missing bytes in two ways: rows that do not depend on them are whole.
+These decoders read the data in the order of the picture's rows, so rows before the file's end come out as they were.
+To find how many these are, the missing bytes are filled in twice, differently: rows that come out the same are whole.
 """
 
 from __future__ import annotations
@@ -16,33 +16,34 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
+from tinct.media.image.damage import LEAST_WHOLE
 from tinct.media.image.decoders import HEAD, UnsupportedError, other_kind
 from tinct.media.image.metadata import webp_data
 from tinct.media.image.opening import open_image
 from tinct.media.image.sizes import TooManyPixelsError
 
-_LEAST = 10  # per cent of a picture's rows that are worth saving
-# Rows whose mean difference is no more than this, in 8-bit steps, are alike.
+# Rows are the same if their mean difference is at most this, in 8-bit steps.
 _ALIKE = 0.5
+# Larger files are not completed.
 _MOST_BYTES = 256 << 20
 _SEED = 0
 
 
 @dataclass(frozen=True)
 class Saved:
-    """A file made whole: its bytes, and what a person should know."""
+    """A completed file: its bytes, and what the user should be told."""
 
     content: bytes
     damage: str
 
 
 def open_or_complete(source: Path | bytes, *, page: int, most_pixels: int) -> tuple[pyvips.Image, Saved | None]:
-    """Open a picture to read its header, as `open_image` does; one that ends too soon is made whole first."""
+    """Open a picture to read its header, as `open_image` does; complete it first if its file ends too soon."""
     options: dict[str, Any] = {"access": "sequential", "fail_on": "none", "most_pixels": most_pixels}
     try:
         image = open_image(source, page=page, **options)
         loader = str(image.get("vips-loader")) if image.get_typeof("vips-loader") else ""
-        # Of AVIF files the header alone is read here, which lies before what is missing.
+        # libvips reads only the header of an AVIF file here, and does not notice that data are missing after it.
         if not loader.startswith("heifload") or _missing(content := _content(source)) is None:
             return image, None
     except (TooManyPixelsError, UnsupportedError):
@@ -65,11 +66,11 @@ def _content(source: Path | bytes) -> bytes:
 
 
 def completed_file(content: bytes, *, most_pixels: int) -> Saved | None:
-    """Return a WebP, AVIF, HEIC, JPEG 2000, BMP or PNM file that ends too soon made whole; None if nothing is saved.
+    """Complete a WebP, AVIF, HEIC, JPEG 2000, BMP or PNM file that ends too soon; None if nothing can be saved.
 
     Args:
         content: the file.
-        most_pixels: what is larger is not decoded.
+        most_pixels: larger pictures are not decoded.
     """
     missing = _missing(content) if len(content) <= _MOST_BYTES else None
     if missing is None:
@@ -77,23 +78,23 @@ def completed_file(content: bytes, *, most_pixels: int) -> Saved | None:
     body, count, wrap = missing
     noise = np.random.default_rng(_SEED).integers(0, 255, count, dtype=np.uint8).tobytes()
     jp2 = other_kind(content[:HEAD]) == "jp2kload"
-    # What a decoder of JPEG 2000 takes for lying behind the end of its data. Source: ISO/IEC 15444-1, C.3.4.
+    # A JPEG 2000 decoder assumes bytes of 255 after the end of its data. Source: ISO/IEC 15444-1, C.3.4.
     filled = [wrap(body + (b"\xff" if jp2 else b"\0") * count), wrap(body + noise)]
     try:
         first, other = (_decoded(made, most_pixels) for made in filled)
     except (pyvips.Error, ValueError):
         return None
     if jp2:
-        said = f"its file ends after {100 * len(body) // (len(body) + count)} % of its data, and detail is missing"
+        damage = f"its file ends after {100 * len(body) // (len(body) + count)} % of its data, and detail is missing"
     else:
         alike = np.abs(first.pixels.astype(np.int32) - other.pixels).mean(axis=(1, 2)) <= _ALIKE
         share = int(100 * alike.mean())
-        if share < _LEAST:
+        if share < LEAST_WHOLE:
             return None
-        said = f"its file ends too soon, and at most {share} % of its rows are whole"
+        damage = f"its file ends too soon, and at most {share} % of its rows are whole"
     if count == 0:
-        said = "its file ends too soon, but all of its rows are there"
-    return Saved(first.content, f"damaged: {said}")
+        damage = "its file ends too soon, but all of its rows are there"
+    return Saved(first.content, f"damaged: {damage}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,7 @@ class _Decoded:
 
 
 def _decoded(content: bytes, most_pixels: int) -> _Decoded:
-    """Decode a file; one that libvips cannot, by FFmpeg, and it becomes a TIFF file."""
+    """Decode a file; FFmpeg decodes AVIF files that libvips cannot, and they become TIFF files."""
     try:
         image = open_image(content, most_pixels=most_pixels, fail_on="none")
         shown = image if image.format == "uchar" else (image / 257).cast("uchar")
@@ -117,7 +118,7 @@ def _decoded(content: bytes, most_pixels: int) -> _Decoded:
 
 
 def _by_ffmpeg(content: bytes) -> NDArray[np.uint8]:
-    """Decode an AVIF file, (H, W, 3) sRGB; FFmpeg shows what libheif refuses."""
+    """Decode an AVIF file to (H, W, 3) sRGB by FFmpeg, which accepts damaged data that libheif refuses."""
     import av
 
     try:
@@ -133,7 +134,7 @@ Missing = tuple[bytes, int, Callable[[bytes], bytes]]
 
 
 def _missing(content: bytes) -> Missing | None:
-    """Return what is there of a file, how many bytes are missing, and what makes a file of both; None for others."""
+    """Return a file's bytes, how many are missing, and a function that makes a file of both; None if none are known."""
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return _missing_of_webp(content)
     kind = other_kind(content[:HEAD])
@@ -151,7 +152,7 @@ def _missing(content: bytes) -> Missing | None:
 
 
 def _missing_of_webp(content: bytes) -> Missing | None:
-    """Find the chunk of the picture's data; what lies behind it, such as metadata, is left out."""
+    """Find the chunk of the picture's data; what follows it, such as metadata, is left out."""
     place, size = webp_data(content)
     body = content[place - 8 : place + size]
     missing = 8 + size - len(body)
@@ -164,7 +165,7 @@ def _riff(chunk: bytes) -> bytes:
 
 
 def _boxes(content: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield place, size and kind of the boxes of an ISO file; a size of 0 reaches to its end."""
+    """Yield the place, size and kind of each box of an ISO file; size 0 means up to the file's end."""
     place = 0
     while place + 8 <= len(content):
         size, kind = int.from_bytes(content[place : place + 4], "big"), content[place + 4 : place + 8]
@@ -177,7 +178,7 @@ def _boxes(content: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _length_of_jp2(content: bytes) -> int:
-    """Return where the last tile part that begins in a JPEG 2000 file ends, with the mark of the end behind it.
+    """Return a JPEG 2000 file's full length: to the end of the last tile part that begins in it, and the end marker.
 
     Source: ISO/IEC 15444-1, A.4.2.
     """

@@ -1,4 +1,4 @@
-"""What can be saved of a damaged picture, and how much of it is sure to be whole."""
+"""Find out what can be saved of a damaged picture, and how much of it is certainly whole."""
 
 from __future__ import annotations
 
@@ -10,28 +10,38 @@ import pyvips
 
 from tinct.media.image.metadata import segments, webp_data
 
-# Rows decoded at once: those of the blocks that most JPEG files store together.
+# Rows decoded at once: as many as the blocks that most JPEG files store together are high.
 _ROWS = 16
-_LEAST = 10  # per cent of a picture's rows that are worth saving
-_END = b"\xff\xd9"  # what a JPEG file ends with
-_RESTARTS, _PASSES, _SIZES = 0xDD, 0xC2, (0xC0, 0xC1)
-_HEIGHT = 5  # bytes from the beginning of the segment that names the size to the height
-_MOST_ROWS = 65500  # that the decoder takes
-# Bytes at the end of a JPEG file's data that its last rows need; some writers fill a few behind them.
+# A picture is saved only if at least this many per cent of its rows are whole.
+LEAST_WHOLE = 10
+# The marker at the end of a JPEG file.
+_END = b"\xff\xd9"
+# The marker of a JPEG file with restart markers.
+_RESTARTS = 0xDD
+# The marker of a JPEG file in several passes.
+_PASSES = 0xC2
+# The markers of the segment that holds the size of a JPEG file in one pass.
+_SIZES = (0xC0, 0xC1)
+# Where the height lies in that segment, in bytes from its beginning.
+_HEIGHT = 5
+# The most rows that the JPEG decoder accepts.
+_MOST_ROWS = 65500
+# The last rows of a sound file depend on this many bytes at the end of its data; some writers add a few fill bytes.
 _LAST = 16
-_MOST_BYTES = 64 << 20  # of a file that is looked at for data left over
+# Larger files are not searched for data left over.
+_MOST_BYTES = 64 << 20
 SHIFTED = "damaged: some of its data are wrong, and what follows them may be shifted"
 
 Opener = Callable[..., pyvips.Image]
 
 
 def fail_on(loader: str) -> str:
-    """Return what libvips is to take for damage: of JPEG also what its decoder only warns of, such as wrong codes."""
+    """Return what libvips is to treat as damage; for JPEG, mere warnings of the decoder count too."""
     return "warning" if loader.startswith("jpegload") else "error"
 
 
 def found_damage(source: Path | bytes, loader: str, open_as: Opener) -> str | None:
-    """Return what a person should know of a damaged picture, empty where nothing is missing; None if it is lost.
+    """Return what the user should be told about a damaged picture: empty if nothing is missing, None if it is lost.
 
     Args:
         source: the file, or its bytes.
@@ -41,14 +51,14 @@ def found_damage(source: Path | bytes, loader: str, open_as: Opener) -> str | No
     if loader.startswith("jpegload"):
         if _only_end_missing(source, open_as):
             return ""
-        if (said := unnoticed_damage(source, loader)) and said != SHIFTED:  # how much is whole is known better below
-            return said
+        if (damage := unnoticed_damage(source, loader)) and damage != SHIFTED:  # below says how much is whole
+            return damage
     try:
         image = open_as(fail_on="none")
         passes = bool(image.get_typeof("jpeg-multiscan") and image.get("jpeg-multiscan"))
         passes = passes or bool(image.get_typeof("interlaced") and image.get("interlaced"))
         height = image.height
-        _rows(image)  # that nothing more goes wrong
+        _decode(image)
     except pyvips.Error:
         return None
     try:
@@ -59,24 +69,24 @@ def found_damage(source: Path | bytes, loader: str, open_as: Opener) -> str | No
         return ""
     if passes:
         return "damaged: it is stored in passes, of which later ones are missing or wrong"
-    share = 100 * (whole - _ROWS) // height  # a fault is noticed some rows behind it, and nobody knows how many
-    return f"damaged: at most the first {share} % of its rows are whole" if share >= _LEAST else None
+    share = 100 * (whole - _ROWS) // height  # the decoder notices a fault some rows late, and it is unknown how many
+    return f"damaged: at most the first {share} % of its rows are whole" if share >= LEAST_WHOLE else None
 
 
 def _only_end_missing(source: Path | bytes, open_as: Opener) -> bool:
-    """Return whether a JPEG file lacks nothing but the mark of its end."""
+    """Return whether a JPEG file lacks nothing but its end marker."""
     try:
         content = source if isinstance(source, bytes) else source.read_bytes()
         if content.endswith(_END):
             return False
-        _rows(open_as(content.removesuffix(b"\xff") + _END, fail_on="warning"))
+        _decode(open_as(content.removesuffix(b"\xff") + _END, fail_on="warning"))
     except (OSError, pyvips.Error):
         return False
     return True
 
 
-def _rows(image: pyvips.Image) -> None:
-    """Decode all rows, through the decoder's own end."""
+def _decode(image: pyvips.Image) -> None:
+    """Decode all rows; pyvips.Error if that fails."""
     image.avg()
 
 
@@ -94,12 +104,12 @@ def _whole_rows(image: pyvips.Image) -> int:
 
 
 def unnoticed_damage(source: Path | bytes, loader: str, watched: WatchedJpeg | None = None) -> str:
-    """Return what a person should know of a file whose decoder reads damaged data without a word; mostly nothing.
+    """Return what the user should be told about damage that the decoder does not notice; empty for most files.
 
-    A WebP file, or a JPEG file that was `watched`, has all its rows before its data end if these were overwritten, or
-    data left: its decoder needs fewer or more of them than there are. A JPEG file that ends in zeros, as broken
-    transfers leave it, has rows made of these. JPEG files of several passes or with restart marks are left out: there
-    the decoder notices.
+    If some data of a WebP file, or of a JPEG file that was `watched`, were overwritten, its decoder often needs fewer
+    bytes than there are, and has all rows before it reaches the end of the data. A JPEG file that ends in zeros, as
+    after a broken transfer, has rows made of these. JPEG files of several passes or with restart markers are not
+    checked: there the decoder notices damage.
     """
     if watched is not None:
         return SHIFTED if watched.has_data_left else ""
@@ -123,7 +133,7 @@ def unnoticed_damage(source: Path | bytes, loader: str, watched: WatchedJpeg | N
 
 
 def _webp_has_data_left(content: bytes) -> bool:
-    """Return whether other bytes at the end of a WebP file's data make the same picture."""
+    """Return whether a WebP file makes the same picture with other bytes at the end of its data."""
     place, size = webp_data(content)
     end = place + size
     if size < 2 * _LAST or end > len(content):
@@ -131,9 +141,9 @@ def _webp_has_data_left(content: bytes) -> bool:
     other = bytes(255 - value for value in content[end - _LAST : end])
     files = (content, content[: end - _LAST] + other + content[end:])
     try:
-        first, second = (pyvips.Image.webpload_buffer(each, fail_on="none") for each in files)
+        first, second = (pyvips.Image.webpload_buffer(file, fail_on="none") for file in files)
         return bool((first - second).abs().max() == 0)
-    except pyvips.Error:  # a sound one's decoder misses what was changed
+    except pyvips.Error:  # as with a sound file, whose decoder needs the bytes that were changed
         return False
 
 
@@ -143,7 +153,7 @@ def _zeros_at_the_end(content: bytes) -> str:
         return ""
     image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on="warning")
     share = 100 * max(0, _whole_rows(image) - _ROWS) // int(image.height)
-    if share < _LEAST:
+    if share < LEAST_WHOLE:
         return ""
     return f"damaged: its data end in zeros, and at most the first {share} % of its rows are whole"
 
@@ -152,7 +162,7 @@ def _all_rows(content: bytes) -> bool:
     try:
         options = {"access": "sequential", "fail_on": "warning"}
         image = pyvips.Image.new_from_buffer(content, "", **options)
-        # A smaller copy is decoded faster, but without what is left of the last rows.
+        # Decoding a smaller copy is faster; a factor that does not divide the height would leave out the last rows.
         shrink = next((factor for factor in (8, 4, 2) if image.height % factor == 0), 1)
         if shrink > 1:
             image = pyvips.Image.new_from_buffer(content, "", shrink=shrink, **options)
@@ -162,19 +172,19 @@ def _all_rows(content: bytes) -> bool:
 
 
 class WatchedJpeg:
-    """A JPEG file that tells whether its decoder came to the end of its data; of one that was overwritten it does not.
+    """A JPEG file that tells whether its decoder came to the end of its data.
 
-    The decoder reads such data without a word, but needs fewer or more of them than there are.
+    If data were overwritten, the decoder gives no warning, but it often has all rows before it comes to their end.
     """
 
     def __init__(self, content: bytes, *, end: int, head: int) -> None:
-        """Take a file's bytes, where its data end, and where its height stands."""
+        """Take a file's bytes, where in them the data end, and where the height is stored."""
         self._content, self._last, self._head = content, end - _LAST, head
         self._place, self._asked = 0, False
 
     @classmethod
     def of(cls, source: Path | bytes, loader: str = "jpegload") -> WatchedJpeg | None:
-        """Read a file; None for other formats, too large ones, and those in passes or with restart marks."""
+        """Read a file; None for other formats, files that are too large, in passes, or with restart markers."""
         if not loader.startswith("jpegload"):
             return None
         try:
@@ -199,7 +209,7 @@ class WatchedJpeg:
             pyvips.Error: it is damaged.
         """
         height = int.from_bytes(self._content[self._head : self._head + 2], "big")
-        # libvips leaves out what is left of the last rows, and the decoder then their data.
+        # If `shrink` did not divide the height, libvips would leave out the last rows, and their data would be left.
         whole = min(-(-height // shrink) * shrink, _MOST_ROWS)
         self._content = self._content[: self._head] + whole.to_bytes(2, "big") + self._content[self._head + 2 :]
         stream = pyvips.SourceCustom()
@@ -211,11 +221,11 @@ class WatchedJpeg:
 
     @property
     def has_data_left(self) -> bool:
-        """Whether the decoder had all rows before it came to the end of the data."""
+        """Return whether the decoder had all rows before it came to the end of the data."""
         return not self._asked
 
     def _read(self, size: int) -> bytes:
-        """Return the next bytes; the last of the data only to a decoder that asks for them."""
+        """Return the next bytes, but the last ones of the data only when the decoder asks for them alone."""
         self._asked |= self._place >= self._last
         stop = self._last if self._place < self._last else len(self._content)
         data = self._content[self._place : min(self._place + size, stop)]

@@ -1,7 +1,7 @@
-"""Pictures that libvips' packages cannot read, decoded whole by other libraries.
+"""Decode pictures that libvips' packages cannot read, whole, by other libraries.
 
-BMP, PNM, JPEG 2000 and TIFF of 10, 12 or 14 packed bits by OpenCV; HEIC by pillow-heif, zstd in TIFF by Pillow, and
-cameras' raw files by rawpy, which are extras.
+OpenCV reads BMP, PNM, JPEG 2000, and TIFF of 10, 12 or 14 packed bits. Three extras read the rest: pillow-heif HEIC,
+Pillow TIFF compressed by zstd, WebP or LZMA, and rawpy cameras' raw files.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from tinct.media.image.pages import Page
 from tinct.media.image.sizes import MOST_PIXELS, check_pixels, stated_size
 from tinct.media.image.xmp import upright
 
-# A field of a libvips image: what a person should know of how it was read.
+# A field of a libvips image: what the user should be told about how it was read.
 REMARK = "tinct-remark"
-_PROFILE = "icc-profile-data"
-# First bytes -> what is read so, by a name like those of libvips' loaders.
+
+# First bytes, and a name for what begins so, like those of libvips' loaders.
 _KINDS = (
     (re.compile(rb"BM"), "bmpload"),
     (re.compile(rb"P[1-6]\s"), "pnmload"),
@@ -36,18 +36,18 @@ _KINDS = (
 # Magic number, width, height and largest value of a PNM file that has one; comments run from # to the end of a line.
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _LARGEST = re.compile(rb"P[2356]" + _GAP + rb"\d+" + _GAP + rb"\d+" + _GAP + rb"(\d+)")
-HEAD = 64  # bytes that tell the kind
+HEAD = 64  # bytes at a file's beginning that tell its kind
 
 
 class UnsupportedError(pyvips.Error):  # type: ignore[misc]  # a class of unknown type
-    """A sound picture of a kind that is not read; its `message` says which and what to do."""
+    """A sound picture of a kind that tinct does not read; its `message` says which, and what to do."""
 
 
 def other_kind(head: bytes) -> str | None:
     """Return the kind of a file that libvips cannot read; None for all others.
 
     Args:
-        head: its first bytes, `HEAD` where there are as many.
+        head: its first `HEAD` bytes; all of a shorter file.
     """
     return next((name for magic, name in _KINDS if magic.match(head)), None)
 
@@ -56,7 +56,7 @@ def tiff_kind(page: Page) -> str | None:
     """Return the kind of a picture in a TIFF file that libvips cannot read; None for all others.
 
     Raises:
-        UnsupportedError: nothing here reads its compression or its values.
+        UnsupportedError: tinct does not read its compression or its values.
     """
     if page.raw:
         return "rawload"
@@ -64,7 +64,8 @@ def tiff_kind(page: Page) -> str | None:
         return "tiffload_zstd"
     if page.compression:
         raise UnsupportedError(
-            f"its pixels are compressed by {page.compression}, which tinct does not read; save it with LZW or none"
+            f"its pixels are compressed by {page.compression}, which tinct does not read; save it with LZW, or "
+            "without compression"
         )
     if page.jpeg:
         return "tiffload_jpeg"
@@ -76,7 +77,7 @@ def tiff_kind(page: Page) -> str | None:
 
 
 def remarked(image: pyvips.Image, words: str) -> pyvips.Image:
-    """Return an image with words that a person should know of how it was read, behind those that it has."""
+    """Return an image with a remark on how it was read, added to those that it has."""
     if not words:
         return image
     before = [str(image.get(REMARK))] if image.get_typeof(REMARK) else []
@@ -86,10 +87,10 @@ def remarked(image: pyvips.Image, words: str) -> pyvips.Image:
 
 
 def decode(content: bytes, kind: str, *, page: int = 0, most_pixels: int = MOST_PIXELS) -> pyvips.Image:
-    """Decode a whole file of one of these kinds, with `vips-loader` set; of a TIFF file the page of this index.
+    """Decode a whole file of one of these kinds, or a TIFF file's page of this index, and set `vips-loader`.
 
     Raises:
-        MissingExtraError: that needs an extra which is not installed.
+        MissingExtraError: this needs an extra that is not installed.
         TooManyPixelsError: it has more than `most_pixels`; nothing was decoded.
         pyvips.Error: it is damaged.
     """
@@ -101,11 +102,11 @@ def decode(content: bytes, kind: str, *, page: int = 0, most_pixels: int = MOST_
         image = _raw(content, most_pixels)
     elif kind == "tiffload_zstd":
         image = _by_pillow(content, page, most_pixels)
-    elif kind == "tiffload_jpeg":  # the whole JPEG file that old TIFF files hold, which libvips' libtiff leaves out
+    elif kind == "tiffload_jpeg":  # the whole JPEG file that old TIFF files hold, which libvips' libtiff cannot read
         image = pyvips.Image.jpegload_buffer(content, fail_on="error").copy()
     else:
         if kind == "pnmload" and content[1:2] in b"123":
-            content += b"\n"  # OpenCV needs something behind the last number
+            content += b"\n"  # OpenCV needs something after the last number
         pixels = _by_opencv(content, page)
         if kind == "pnmload":
             pixels = _stretched(pixels, content)
@@ -136,7 +137,7 @@ def _set_blobs(image: pyvips.Image, **blobs: bytes | None) -> None:
 def _by_opencv(content: bytes, page: int) -> NDArray[Any]:
     logging = cv2.utils.logging
     level = logging.getLogLevel()
-    logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # what is wrong is told by the error, not on the console
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # the error says what is wrong, so OpenCV need not print it
     data = np.frombuffer(content, dtype=np.uint8)
     pixels: NDArray[Any] | None = None
     try:
@@ -144,7 +145,7 @@ def _by_opencv(content: bytes, page: int) -> NDArray[Any]:
             pixels = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(page, page + 1))[1][0]
         else:
             pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    except (cv2.error, IndexError):  # more pixels than it decodes, for one
+    except (cv2.error, IndexError):  # such as more pixels than OpenCV decodes
         pass
     finally:
         logging.setLogLevel(level)
@@ -154,7 +155,7 @@ def _by_opencv(content: bytes, page: int) -> NDArray[Any]:
 
 
 def _stretched(pixels: NDArray[Any], content: bytes) -> NDArray[Any]:
-    """Bring values whose largest is not 255 or 65535 to that range; of 8-bit text files, OpenCV does so itself."""
+    """Scale values whose stated maximum is not 255 or 65535 to that; OpenCV does so itself for 8-bit text files."""
     if pixels.dtype == np.uint8 and content[1:2] in (b"2", b"3"):
         return pixels
     header = _LARGEST.match(content)
@@ -167,7 +168,7 @@ def _stretched(pixels: NDArray[Any], content: bytes) -> NDArray[Any]:
 
 
 def _filled(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Bring values of 12 bits, which OpenCV puts into the upper ones of 16, to the whole range."""
+    """Scale values of 12 bits, which OpenCV puts into the upper 12 of 16 bits, to the whole range."""
     if pixels.dtype != np.uint16:
         return pixels
     result: NDArray[Any] = pixels | (pixels >> 12)
@@ -203,10 +204,10 @@ def _by_pillow(content: bytes, page: int, most_pixels: int) -> pyvips.Image:
     except ImportError as error:
         raise MissingExtraError("heic", "reading TIFF compressed by zstd or WebP") from error
     if not features.check("libtiff"):
-        raise pyvips.Error("this Pillow reads no compressed TIFF")
+        raise pyvips.Error("this Pillow cannot read compressed TIFF")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # at 89 megapixels
+            warnings.simplefilter("ignore")  # Pillow warns above 89 megapixels
             opened = Image.open(io.BytesIO(content))
             opened.seek(page)
             check_pixels(*opened.size, most_pixels)
@@ -235,23 +236,23 @@ def _raw(content: bytes, most_pixels: int) -> pyvips.Image:
 
 
 def _describe_jp2(content: bytes, image: pyvips.Image) -> None:
-    """Take the profile, XMP and EXIF of a JPEG 2000 file over.
+    """Copy the profile, XMP and EXIF of a JPEG 2000 file to its image.
 
     Source: ISO/IEC 15444-1, annex I; the identifiers of XMP (its specification, part 3) and of EXIF (JPEG group).
     """
-    found: dict[str, bytes] = {}
+    blobs: dict[str, bytes] = {}
     for kind, data in _jp2_boxes(content):
         if kind == b"colr" and data[:1] == b"\2":
-            found["icc_profile_data"] = data[3:]
+            blobs["icc_profile_data"] = data[3:]
         elif kind == b"uuid" and data[:16].hex() == "be7acfcb97a942e89c71999491e3afac":
-            found["xmp_data"] = data[16:]
+            blobs["xmp_data"] = data[16:]
         elif kind == b"uuid" and data[:16] == b"JpgTiffExif->JP2":
-            found["exif_data"] = data[16:]
-    _set_blobs(image, **found)
+            blobs["exif_data"] = data[16:]
+    _set_blobs(image, **blobs)
 
 
 def _jp2_boxes(content: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the boxes of a JPEG 2000 file, and those in its header: kind and content, but not the pixels."""
+    """Yield the kind and content of each box of a JPEG 2000 file and of its header, but not of the pixels."""
     end = len(content) if end is None else end
     while start + 8 <= end and content[:4] == b"\0\0\0\x0c":
         length, kind = int.from_bytes(content[start : start + 4], "big"), content[start + 4 : start + 8]

@@ -1,10 +1,10 @@
-"""Files that are no pictures, or of kinds that nothing here reads: what they are, and what to do with them."""
+"""Name files that are not pictures, or of kinds that tinct does not read, and say what to do with them."""
 
 from __future__ import annotations
 
 import re
 
-# First bytes -> what begins so, and the remedy.
+# First bytes, what begins so, and the remedy.
 _KINDS = (
     (rb"%PDF-", "a PDF document", "take its pictures out first, with pdfimages -all"),
     (rb"AT&TFORM", "a DjVu document", "save its pages as TIFF first, with ddjvu"),
@@ -16,7 +16,7 @@ _KINDS = (
     (rb"\0\0[\x01\x02]\0", "an icon", "save it as PNG"),
     (rb"\x0a[\0-\x05]\x01[\x01-\x08]", "a PCX file, which tinct does not read", "save it as PNG"),
     (rb".{128}DICM", "a DICOM file", "save its picture as PNG or TIFF"),
-    (rb"\0\x05\x16[\0\x07]", "what macOS keeps beside another file, whose name lacks the ._", "leave it out"),
+    (rb"\0\x05\x16[\0\x07]", "what macOS notes about another file, whose name lacks the ._", "leave it out"),
     (rb"(?i:\s*<(?:!doctype html|html|head|body))", "a web page, as failed downloads leave", "download it again"),
     (rb"version https://git-lfs", "a pointer to a file that Git LFS holds", "fetch it with git lfs pull"),
     (rb"PK\x03\x04|7z\xbc\xaf\x27\x1c|Rar!|\x1f\x8b|BZh|\xfd7zXZ", "an archive", "unpack it first"),
@@ -26,10 +26,10 @@ _KINDS = (
 
 
 def named(head: bytes) -> str:
-    """Return what a file is that no picture can be read from, and what to do; empty where that is not known.
+    """Return what a file is that is not a readable picture, and what to do; empty if it is not known.
 
     Args:
-        head: its first bytes, 132 or more where there are as many.
+        head: its first 132 bytes or more; all of a shorter file.
     """
     if not any(head):
         return "holds nothing but zeros, as failing disks and broken transfers leave; copy it again from elsewhere"

@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 from tinct.errors import OutputError
 
-# File names that are taken for pictures where a folder is searched.
+# Suffixes of files that count as pictures when a folder is searched.
 PICTURE_SUFFIXES = frozenset(
     {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jxl", ".pbm", ".pgm"}
     | {".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
 )
-# The least JPEG, WebP and AVIF quality written, whatever the input had.
+# The lowest JPEG, WebP and AVIF quality written, whatever the input had.
 LEAST_QUALITY = 90
-# The quality written where the input's cannot be told: differences stay within a few 8-bit steps.
+# The quality written if the input's is unknown: differences stay within a few 8-bit steps.
 UNKNOWN_QUALITY = 98
-# What reads files that may be lossy; everything else stores its pixels exactly.
+# Loaders of formats that may be lossy; all other formats store their pixels exactly.
 _LOSSY_LOADERS = ("jpeg", "webp", "heif", "jp2k", "jxl")
 
-# ISO/IEC 10918-1 annex K: the quantisation tables that the quality scale of libjpeg is defined by; only sums matter.
+# ISO/IEC 10918-1 annex K: the luma quantisation table that libjpeg's quality scale is defined by.
 _STANDARD_LUMA_SUM_TABLE = (
     "16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62 "
     "18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101 72 92 95 98 112 100 103 99"
@@ -36,11 +36,11 @@ class Format:
     """A file format that tinct writes.
 
     Attributes:
-        name: as libvips calls its saver, without `save`.
+        name: of libvips' saver, without `save`.
         suffixes: of file names.
-        bits: most it keeps of each channel.
+        bits: the most that it keeps of each channel.
         alpha: whether it keeps transparency.
-        longest: most pixels along an edge, 0 without a limit.
+        longest: the most pixels along an edge; 0 for no limit.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Format:
 
     @property
     def deep(self) -> bool:
-        """Whether it keeps more than 8 bits of each channel."""
+        """Return whether it keeps more than 8 bits of each channel."""
         return self.bits > 8
 
 
@@ -79,7 +79,7 @@ def format_of(target: str | Path) -> Format:
 
 
 def suffix_for(loader: str, suffix: str) -> str:
-    """Choose the suffix of a result from what read the input and from its suffix; .png where that is not writable."""
+    """Return a result's suffix: the input's if tinct writes it, else that of the format that was read, or .png."""
     if suffix.lower() in WRITABLE:
         return suffix
     for form in FORMATS:
@@ -89,9 +89,9 @@ def suffix_for(loader: str, suffix: str) -> str:
 
 
 def jpeg_quality(head: bytes) -> int | None:
-    """Estimate the quality a JPEG file was written with from its bytes up to its first scan; None without a table.
+    """Estimate a JPEG file's quality from its bytes up to its first scan; None if they hold no quantisation table.
 
-    It is the lowest quality of libjpeg's scale, 1..100, whose luma quantisation is on average as fine.
+    It is the lowest quality of libjpeg's scale, 1..100, whose luma quantisation is at least as fine on average.
 
     Source: ISO/IEC 10918-1, annex K; the scale is libjpeg's.
     """
@@ -138,11 +138,11 @@ def quantisation_tables(head: bytes) -> dict[int, NDArray[np.uint16]]:
 
 
 def is_lossless(loader: str, head: bytes) -> bool:
-    """Return whether a file stores its pixels without loss, as far as libvips' loader and its first bytes show it.
+    """Return whether a file stores its pixels without loss, as far as libvips' loader and its first bytes show.
 
-    So do PNG, TIFF and the like, WebP of the lossless kind (a VP8L chunk), and AVIF that stores RGB as such (matrix
-    coefficients 0 in its colour box, ITU-T H.273), which is how lossless ones are written. Other lossless files of
-    kinds that may be lossy are not recognised.
+    Lossless are formats such as PNG and TIFF, WebP of the lossless kind (a VP8L chunk), and AVIF that stores RGB
+    (matrix coefficients 0 in its colour box, ITU-T H.273), as lossless AVIF does. Other lossless files of formats that
+    may be lossy are not recognised.
     """
     if loader.startswith("webp"):
         return head[:4] == b"RIFF" and head[8:12] == b"WEBP" and b"VP8L" in head[12:4096]
@@ -157,10 +157,10 @@ def save_options(form: Format, *, quality: int | None, lossless: bool, deep: boo
 
     Args:
         form: the format.
-        quality: of the input on JPEG's scale, where that is known.
+        quality: of the input on JPEG's scale; None if unknown.
         lossless: whether the input was stored without loss; WebP and AVIF are then written so too.
         deep: whether the pixels have 16 bits.
-        huge: whether the result may pass 4 GB.
+        huge: whether the result may be larger than 4 GB.
     """
     best = UNKNOWN_QUALITY if quality is None else max(quality, LEAST_QUALITY)
     if form.name == "jpeg":

@@ -1,4 +1,4 @@
-"""What a picture file says about its picture, read from every format into one form."""
+"""Read what a picture file says about its picture, from every format into one form."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ import pyvips
 from tinct.media.image import photoshop, png, tags, xmp
 from tinct.media.image.tags import Exif, Tag
 
-_XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
-_MORE_XMP_IN_JPEG = b"http://ns.adobe.com/xmp/extension/\0"
-_XMP_IN_PNG = "XML:com.adobe.xmp"
+# What precedes XMP in a JPEG file's segment, and the extended part of a long packet.
+XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
+MORE_XMP_IN_JPEG = b"http://ns.adobe.com/xmp/extension/\0"
+# The name of the PNG text chunk that holds XMP.
+XMP_IN_PNG = "XML:com.adobe.xmp"
 _WIDTH, _HEIGHT, _COLOR_SPACE = 0xA002, 0xA003, 0xA001
 _RESOLUTION, _RESOLUTION_UNIT = (282, 283), 296
 _BEHIND = ("what lies behind the picture in its file (a film, a gain map, a second view) was left out",)
-# Pixels a millimetre: what is more is no resolution, and libvips cannot write it.
+# Pixels per millimetre; a higher value is not a real resolution, and libvips cannot write it.
 HIGHEST_RESOLUTION = 100_000.0
 
 
@@ -29,13 +31,13 @@ class Metadata:
     """What a file says about its picture.
 
     Attributes:
-        exif: EXIF's directories; of a TIFF file its own tags as well.
+        exif: EXIF's directories; for a TIFF file, its own tags as well.
         xmp: the XMP packet.
         iptc: IPTC's records.
         photoshop: Photoshop's other resources, such as clipping paths.
         comments: texts without a name.
         texts: texts with names, as PNG has them.
-        lost: what could not be read, a sentence each.
+        lost: what could not be read, one sentence each.
     """
 
     exif: Exif = field(default_factory=Exif)
@@ -53,7 +55,7 @@ def read_metadata(source: Path | bytes, image: pyvips.Image, *, directory: int =
     Args:
         source: the file, or its bytes.
         image: the same, opened by libvips.
-        directory: of a TIFF file, where the tags of the page lie; 0 for the first page's.
+        directory: where the tags of a TIFF file's page lie; 0 for the first page.
 
     Raises:
         OSError: the file cannot be read.
@@ -71,7 +73,7 @@ def read_metadata(source: Path | bytes, image: pyvips.Image, *, directory: int =
 
 
 def _comments(image: pyvips.Image) -> tuple[str, ...]:
-    """Return a GIF file's comments; none where names or texts of a file's fields are no UTF-8."""
+    """Return a GIF file's comments; none if names or texts of its fields are not UTF-8."""
     try:
         return tuple(str(image.get(name)) for name in image.get_fields() if name.startswith("gif-comment"))
     except UnicodeDecodeError:
@@ -79,13 +81,13 @@ def _comments(image: pyvips.Image) -> tuple[str, ...]:
 
 
 def for_result(metadata: Metadata, image: pyvips.Image, *, size: tuple[int, int], srgb: bool) -> Metadata:
-    """Return metadata that fit a result: upright, of its size, in its colours.
+    """Return metadata adjusted to a result: upright, with its size and its colour space.
 
     Args:
         metadata: what the picture's file says.
         image: the picture, opened by libvips.
         size: the result's width and height.
-        srgb: whether its colours are said to be sRGB's.
+        srgb: whether the result declares its colours as sRGB.
     """
     main, photo = dict(metadata.exif.main), dict(metadata.exif.photo)
     for number, edge in zip((_WIDTH, _HEIGHT), size, strict=True):
@@ -93,7 +95,7 @@ def for_result(metadata: Metadata, image: pyvips.Image, *, size: tuple[int, int]
             photo[number] = Tag(tags.LONG, 1, struct.pack("<I", edge))
     if srgb and _COLOR_SPACE in photo:
         photo[_COLOR_SPACE] = tags.shorts(1)
-    if _RESOLUTION[0] not in main and (image.xres, image.yres) != (1.0, 1.0):  # which libvips says where none is known
+    if _RESOLUTION[0] not in main and (image.xres, image.yres) != (1.0, 1.0):  # libvips' value for an unknown one
         for number, value in zip(_RESOLUTION, (image.xres, image.yres), strict=True):
             dots = round(min(value, HIGHEST_RESOLUTION) * 25400)
             main[number] = Tag(tags.RATIONAL, 1, struct.pack("<II", dots, 1000))
@@ -139,7 +141,7 @@ def _tag_bytes(tag: Tag | None) -> bytes:
 
 
 def _iptc(tag: Tag | None) -> bytes:
-    """Return IPTC's records; some files call them numbers of 4 bytes, whose order is then to be changed back."""
+    """Return IPTC's records; some files declare them as 4-byte numbers, whose byte order must then be changed back."""
     data = _tag_bytes(tag)
     if tag is not None and data[:1] != b"\x1c":
         turned = tags.swapped(data, tag.kind)
@@ -159,10 +161,10 @@ def _of_jpeg(file: BinaryIO) -> Metadata:
             comments.append(_decoded(data.rstrip(b"\0")))
         elif marker == 0xE1 and data.startswith(b"Exif\0"):
             block = block or data[6:]
-        elif marker == 0xE1 and data.startswith(_XMP_IN_JPEG):
-            packet = packet or data[len(_XMP_IN_JPEG) :]
-        elif marker == 0xE1 and data.startswith(_MORE_XMP_IN_JPEG):
-            rest = data[len(_MORE_XMP_IN_JPEG) :]
+        elif marker == 0xE1 and data.startswith(XMP_IN_JPEG):
+            packet = packet or data[len(XMP_IN_JPEG) :]
+        elif marker == 0xE1 and data.startswith(MORE_XMP_IN_JPEG):
+            rest = data[len(MORE_XMP_IN_JPEG) :]
             more.setdefault(rest[:32], {})[int.from_bytes(rest[36:40], "big")] = rest[40:]
         elif marker == 0xED and data.startswith(photoshop.SIGNATURE):
             resources += data[len(photoshop.SIGNATURE) :]
@@ -176,7 +178,7 @@ def _of_jpeg(file: BinaryIO) -> Metadata:
 
 
 def segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield the segments of a JPEG file before its pixels: marker, and what those hold that are not for the decoder."""
+    """Yield the marker and content of a JPEG file's segments before its pixels; those for the decoder come empty."""
     file.seek(2)
     while file.read(1) == b"\xff":
         while (marker := file.read(1)) == b"\xff":
@@ -192,7 +194,7 @@ def segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def webp_data(content: bytes) -> tuple[int, int]:
-    """Return where the data of a WebP file's only picture begin, and how many they say they are; zeros without them."""
+    """Return where the data of a WebP file's only picture begin, and their stated length; zeros if there are none."""
     place = 12
     while place + 8 <= len(content):
         size = int.from_bytes(content[place + 4 : place + 8], "little")
@@ -217,7 +219,7 @@ def _of_png(file: BinaryIO) -> Metadata:
             block = data
             continue
         name, words = png.text_of(kind, data)
-        if name == _XMP_IN_PNG:
+        if name == XMP_IN_PNG:
             packet = packet or words.encode()
         elif name in (f"{png.RAW_PROFILE}iptc", f"{png.RAW_PROFILE}8bim"):
             raw = photoshop.from_raw_profile(words)

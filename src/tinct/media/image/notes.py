@@ -21,9 +21,9 @@ _OUR_DESCRIPTION = re.compile(
 
 
 def with_note(metadata: Metadata, settings: Mapping[str, str]) -> Metadata:
-    """Return metadata that say, in EXIF and XMP, that the picture was colorized, by this version and with what.
+    """Return metadata that say, in EXIF and XMP, that the picture was colorized, by which version and settings.
 
-    `settings` are names, of letters only, and values, such as `model` and `temperature`.
+    `settings` are values by names, such as `model` and `temperature`; names consist of letters only.
     """
     note = _note(settings)
     before = metadata.exif.main.get(_SOFTWARE)
@@ -51,7 +51,7 @@ def _description(note: str, settings: Mapping[str, str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    return html.escape(text, quote=False)  # xml.sax does the same, but imports all of HTTP
+    return html.escape(text, quote=False)  # xml.sax.saxutils does the same, but imports Python's HTTP modules
 
 
 def xmp_with_note(packet: bytes | None, note: str, settings: Mapping[str, str]) -> bytes:

@@ -1,4 +1,4 @@
-"""Files of any name and kind, in and out of libvips; what its packages cannot read goes through `decoders`."""
+"""Open files of any name and kind by libvips, and write them; `decoders` reads what libvips' packages cannot."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from tinct.media.image.tiff_values import colors_alone, from_lab, in_sixteen_bit
 def open_image(source: Path | bytes, *, page: int = 0, most_pixels: int = MOST_PIXELS, **options: Any) -> pyvips.Image:
     """Open a picture of any kind that tinct reads, with `vips-loader` set.
 
-    Of a TIFF file's pictures whole ones are taken, not smaller copies. Values become those of 8 or 16 bits, sRGB where
-    a PNG file names another gamma or a TIFF file has Lab; the field `REMARK` says so.
+    Values are converted to 8 or 16 bits, and to sRGB if a PNG file names another gamma or a TIFF file has Lab; the
+    field `REMARK` says so.
 
     Args:
         source: the file, or its bytes.
-        page: of the pictures in a TIFF file, from 0.
-        most_pixels: what is larger by its header is refused before it is decoded.
-        options: for libvips' loader; what others read is decoded whole.
+        page: which of the pictures in a TIFF file, from 0; smaller copies of pictures are not counted.
+        most_pixels: a picture that is larger by its header is refused before it is decoded.
+        options: for libvips' loader; other decoders ignore them, and decode the whole picture.
 
     Raises:
         MissingExtraError: reading it needs an extra that is not installed.
         TooManyPixelsError: it has more than `most_pixels`.
-        pyvips.Error: it is no picture, or it is damaged.
+        pyvips.Error: it is not a picture, or it is damaged.
     """
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
@@ -70,7 +70,7 @@ def _of_tiff(
         return colors_alone(_decoded_tiff(file, page, kind, most_pixels), page)
     lab = page.photometric in (CIE_LAB, ICC_LAB)
     numbers = dict(page.mends)
-    if lab:  # of which libvips refuses some forms and misreads others; as RGB it leaves the values as they are
+    if lab:  # libvips refuses some forms of Lab and misreads others; it leaves the values of RGB as they are
         numbers[PHOTOMETRIC] = RGB
     if numbers:
         source = TagReader(file).with_numbers(_content(file), page.place, numbers)
@@ -84,7 +84,7 @@ def _decoded_tiff(file: BinaryIO, page: Page, kind: str, most_pixels: int) -> py
     """Decode a TIFF file's picture that libvips cannot read, with the profile and orientation that its tags name."""
     image = decode(_content(file)[page.jpeg :], kind, page=page.index, most_pixels=most_pixels).copy()
     if (image.width, image.height) != (page.width, page.height):
-        raise pyvips.Error("its pixels are of another size than it says")
+        raise pyvips.Error("its pixels have another size than its tags say")
     with suppress(ValueError):
         tags = TagReader(file).tags(page.place)[0]
         if ICC in tags:
@@ -95,7 +95,7 @@ def _decoded_tiff(file: BinaryIO, page: Page, kind: str, most_pixels: int) -> py
 
 
 def _heeding(image: pyvips.Image, facts: png.Facts) -> pyvips.Image:
-    """Return a picture of a PNG file with what the file says of its values, and of how it is to be shown."""
+    """Return a PNG file's picture with its gamma converted to sRGB, and its orientation and frames as fields."""
     if facts.gamma is not None:
         image = remarked(png.in_srgb(image, facts.gamma), f"converted from its gamma of {1 / facts.gamma:.2g} to sRGB")
     if facts.orientation > 1 or facts.frames > 1:
@@ -113,7 +113,7 @@ def _content(file: BinaryIO) -> bytes:
 
 
 def shrink_on_load(loader: str, factor: float) -> dict[str, Any]:
-    """Return the loader's option for a smaller picture, which leaves a factor of 2 to the better filter."""
+    """Return the loader's option for a smaller picture; at least a factor of 2 is left to the better filter."""
     if loader.startswith("jpegload"):
         return {"shrink": next((shrink for shrink in (8, 4, 2) if factor >= 2 * shrink), 1)}
     if loader.startswith("webpload") and factor > 2:
@@ -122,10 +122,10 @@ def shrink_on_load(loader: str, factor: float) -> dict[str, Any]:
 
 
 def page_of(file: BinaryIO, number: int) -> Page | None:
-    """Return one of a TIFF file's pictures, from 0; None where its directories are damaged.
+    """Return one of a TIFF file's pictures, counted from 0; None if its directories are damaged.
 
     Raises:
-        UnsupportedError: it has fewer, or ends before the directory that tells how to read it.
+        UnsupportedError: the file has fewer, or ends before the directory that tells how to read its first one.
     """
     try:
         pages = read_pages(file)
@@ -134,12 +134,13 @@ def page_of(file: BinaryIO, number: int) -> Page | None:
         with suppress(ValueError):
             if (place := missing_directory(file)) >= length - 2:
                 raise UnsupportedError(
-                    f"its file ends too soon: what tells how to read it should lie at byte {place} and is missing "
-                    f"(the file has {length}); copy it again"
+                    f"its file ends too soon: what tells how to read it should be at byte {place}, but the file has "
+                    f"only {length}; copy it again"
                 ) from None
         return None
     if number >= len(pages):
-        raise UnsupportedError(f"it has {len(pages)} pages and no page {number + 1}; name another")
+        has = "only 1 page" if len(pages) == 1 else f"only {len(pages)} pages"
+        raise UnsupportedError(f"it has {has}, no page {number + 1}; choose another")
     return pages[number]
 
 
@@ -153,7 +154,7 @@ def page_count(source: Path | bytes) -> int:
 
 
 def left_out(source: Path | bytes, image: pyvips.Image) -> str:
-    """Return what a person should know of pages and frames that are left out; empty where there are none."""
+    """Return what the user should be told about pages and frames that are left out; empty if there are none."""
     paged = bool(image.get_typeof("vips-loader")) and str(image.get("vips-loader")).startswith("tiffload")
     if paged:
         pages = page_count(source)
@@ -172,7 +173,7 @@ def lacks_pages(source: Path | bytes) -> bool:
 
 
 def directory_of(source: Path | bytes, page: int) -> int:
-    """Return where the tags of one of a TIFF file's pictures lie; 0 where they are the first, or for other files."""
+    """Return where the tags of one of a TIFF file's pictures lie; 0 for the first one, and for other files."""
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
             chosen = page_of(file, page) if is_tiff(file.read(4)) else None
@@ -184,7 +185,7 @@ def directory_of(source: Path | bytes, page: int) -> int:
 def _by_libvips(source: Path | bytes, options: dict[str, Any]) -> pyvips.Image:
     if isinstance(source, bytes):
         return pyvips.Image.new_from_buffer(source, "", **options)
-    # A file name ending in ] would be taken for libvips' options.
+    # libvips takes what is in [ ] at the end of a file name for options.
     if str(source).endswith("]") or not encodes(source):
         return pyvips.Image.new_from_source(open_source(source), "", **options)
     return pyvips.Image.new_from_file(str(source), **options)
@@ -218,7 +219,7 @@ def open_source(path: Path) -> pyvips.Source:
 
 
 def save(image: pyvips.Image, saver: str, path: Path, options: dict[str, Any]) -> None:
-    """Write an image by one of libvips' savers, called without `save`, to an existing file of any name.
+    """Write an image to an existing file of any name, by the libvips saver of this name without `save`.
 
     Raises:
         pyvips.Error: it cannot be written.

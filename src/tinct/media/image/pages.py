@@ -1,27 +1,30 @@
-"""Which pictures a TIFF file has: pages, without smaller copies of them, wherever the whole ones lie."""
+"""Find the pictures of a TIFF file: the full-size one of each page, wherever it lies, without smaller copies."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from tinct.media.image.tags import Tag, TagReader
+from tinct.media.image.tags import HEADS, Tag, TagReader
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, PHOTOMETRIC, _SUBDIRECTORIES = 254, 256, 257, 258, 259, 262, 330
 _CHANNELS, _PLANAR, _TILES, _OTHERS, _JPEG = 277, 284, 322, 338, 513
-# Values of the photometric interpretation, and how many channels of colour those have that libvips leaves as they are.
+# Values of the photometric interpretation.
 GREY, RGB, CIE_LAB, ICC_LAB = 1, 2, 8, 9
+# The number of colour channels, by photometric interpretation, for those whose values libvips leaves as they are.
 _COLORS = {0: 1, GREY: 1, RGB: 3, 5: 4, 6: 3, CIE_LAB: 3, ICC_LAB: 3}
 _OLD_JPEG = 6
-# Tags of one value, what it may be, and what stands for another, for which libtiff refuses the picture: the order of
-# bits, the orientation, channels beside each other, the unit of resolution, and the kind of numbers.
+# Tags, their allowed values, and the usual one; libtiff refuses pictures with other values. The tags are the order of
+# bits, the orientation, the arrangement of channels, the unit of resolution, and the kind of numbers.
 _ALLOWED = ((266, (1, 2), 1), (274, range(1, 9), 1), (_PLANAR, (1, 2), 1), (296, (1, 2, 3), 2), (339, range(1, 7), 1))
-# Bits of NewSubfileType: a smaller copy of another picture, a mask of transparency.
-_REDUCED, _MASK = 1, 4
-# A mosaic of coloured filters, and what is left of one after it was interpolated: what a camera's sensor saw.
+# The bit of NewSubfileType that marks a smaller copy of another picture.
+_REDUCED = 1
+# The bit that marks a mask of transparency.
+_MASK = 4
+# Photometric interpretations of a camera's raw data: a mosaic of coloured filters, and one that was interpolated.
 _SENSOR = (32803, 34892)
 _MOST_PAGES = 10_000
-# Compressions by the numbers TIFF has for them, where libvips' packages cannot read them.
+# Compressions that libvips' packages cannot read, by TIFF's numbers.
 _COMPRESSIONS = {
     _OLD_JPEG: "an old form of JPEG, in pieces",
     32766: "NeXT's 2 bits",
@@ -44,21 +47,21 @@ class Page:
     """One picture in a TIFF file.
 
     Attributes:
-        index: of its page, from 0, smaller copies counted, as libvips counts.
-        below: of its place among the page's subdirectories, -1 where it is the page itself.
-        place: where its directory lies.
+        index: of its page, from 0, as libvips counts: smaller copies are counted too.
+        below: its index among the page's subdirectories; -1 if it is the page itself.
+        place: where its directory lies in the file.
         width, height: in pixels, as stored.
         bits: of each channel.
-        compression: its name where libvips cannot read it, else empty.
-        raw: whether it is what a camera's sensor saw.
+        compression: the name of one that libvips cannot read, else empty.
+        raw: whether it holds a camera's raw data.
         reduced: whether it is a smaller copy, or a mask.
         photometric: what its values mean, by TIFF's numbers.
         channels: how many it has.
-        colors: how many of them are colours; 0 where libvips makes others of them.
-        others: what its further channels are: 0 for unknown, 1 and 2 for transparency; empty where the file is silent.
+        colors: how many of them are colours; 0 if libvips converts them.
+        others: what its further channels are: 0 for unknown, 1 and 2 for transparency; empty if the file does not say.
         planes_of_tiles: whether its channels are stored apart, in tiles.
-        jpeg: where the JPEG file in it begins, of compression 6; 0 elsewhere.
-        mends: tags whose value is none that there is, and the usual one.
+        jpeg: where the JPEG file in it begins, for compression 6; else 0.
+        mends: tags whose value is not allowed, each with its usual value.
     """
 
     index: int
@@ -80,21 +83,21 @@ class Page:
 
     @property
     def options(self) -> dict[str, int]:
-        """What tells libvips' loader to read this one."""
+        """Return the options with which libvips' loader reads this picture."""
         chosen = {"page": self.index} if self.index else {}
         return chosen if self.below < 0 else {**chosen, "subifd": self.below}
 
 
 def is_tiff(head: bytes) -> bool:
     """Return whether a file's first bytes are those of a TIFF file."""
-    return head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+    return head[:4] in HEADS
 
 
 def missing_directory(file: BinaryIO) -> int:
-    """Return where a TIFF file's next directory should lie that the file is too short for; 0 where none is missing.
+    """Return where a directory should lie that a TIFF file is too short to hold; 0 if none is missing.
 
     Raises:
-        ValueError: it is no TIFF file, or its header is cut short.
+        ValueError: it is not a TIFF file, or its header is cut short.
     """
     reader = TagReader(file)
     place, seen = reader.first, set[int]()
@@ -108,12 +111,12 @@ def missing_directory(file: BinaryIO) -> int:
 
 
 def read_pages(file: BinaryIO) -> list[Page]:
-    """Read which pictures a TIFF file has: of each page the whole one, without smaller copies and masks.
+    """Read which pictures a TIFF file has: the full-size one of each page, without smaller copies and masks.
 
-    A file of nothing but smaller copies has its largest one.
+    If all are marked as smaller copies, the largest is returned.
 
     Raises:
-        ValueError: it is none, or damaged.
+        ValueError: it is not a TIFF file, or it is damaged.
     """
     reader = TagReader(file)
     place, seen = reader.first, set[int]()
@@ -177,12 +180,12 @@ def _area(page: Page) -> int:
 
 
 def _whole(group: list[Page]) -> Page:
-    """Return the largest of a page and its subdirectories, those that are no smaller copies first."""
+    """Return the largest of a page and its subdirectories; those marked as smaller copies come last."""
     return max(group, key=lambda page: (not page.reduced, _area(page), -page.below))
 
 
 def _without_pyramid(pages: list[Page]) -> list[Page]:
-    """Leave out pages that halve the one before, as pyramids have that do not mark them."""
+    """Leave out pages half as large as the one before: smaller copies of a pyramid that are not marked as such."""
     kept: list[Page] = []
     before = None
     for page in pages:

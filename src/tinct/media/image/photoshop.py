@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 SIGNATURE = b"Photoshop 3.0\0"
 _IPTC = 0x0404
-# Resources that belong to the pixels as they were or are carried in other ways: resolution of a print, thumbnails,
-# profile, EXIF, XMP, and the digest of the IPTC block.
+# Resources that describe the old pixels or are carried in other ways: print resolution, thumbnails, profile, EXIF, XMP,
+# and the digest of the IPTC block.
 _DROPPED = frozenset({_IPTC, 0x0409, 0x040C, 0x040F, 0x0422, 0x0423, 0x0424})
 
 
 def parts(block: bytes) -> tuple[bytes, bytes]:
-    """Return the IPTC records in a block of resources, and the block without them and without what is not carried."""
+    """Return the IPTC records in a block of resources, and the other resources that are kept."""
     iptc, others = b"", b""
     for number, whole, data in _resources(block.removeprefix(SIGNATURE)):
         if number == _IPTC and not iptc:
@@ -56,7 +56,7 @@ def raw_profile(name: str, data: bytes) -> str:
 
 
 def from_raw_profile(text: str) -> bytes:
-    """Return the bytes that such a text holds; empty where it is damaged."""
+    """Return the bytes that such a text holds; empty if it is damaged."""
     lines = text.strip().splitlines()  # the name, the length, and the digits
     try:
         return bytes.fromhex("".join(lines[2:]))[: int(lines[1])]

@@ -1,4 +1,4 @@
-"""Photographs in and out of files, by libvips, in streams: nothing full-size is ever held.
+"""Read and write photographs by libvips, as streams of rows: a full-size picture is never held in memory.
 
 A picture is opened (`open_picture`), looked at small (`Picture.small`), and written once more from its own rows
 (`Picture.write`), with a function that makes colours from grey rows.
@@ -50,14 +50,14 @@ class Picture:
         height: likewise.
         deep: whether it has 16 bits a channel.
         alpha: whether it has transparency.
-        loader: libvips' name for what reads it.
-        read_as: what a person should know of how it is read, such as pages left out or colours converted.
-        quality: JPEG quality it was written with; None where that is unknown.
+        loader: the name of the libvips loader that reads it.
+        read_as: what the user should be told about how it is read, such as pages left out or colours converted.
+        quality: the JPEG quality it was written with; None if unknown.
         lossless: whether its pixels are known to be stored without loss.
         page: which of a TIFF file's pictures it is, from 0.
-        directory: where that one's tags lie in the file; 0 where it is the first or no TIFF file.
-        saved: the file made whole, where it ends too soon; see `tinct.media.image.cut_short`.
-        place: where on the file's picture it lies; None where it is all of it.
+        directory: where its tags lie in a TIFF file; 0 for the first picture, and for other files.
+        saved: the completed file, if the file ends too soon; see `tinct.media.image.cut_short`.
+        place: where on the file's picture it lies; None if it is all of it.
         negative: whether its values are inverted when they are read; transparency never is.
         strict: whether a damaged picture is refused; else what its decoder can save is used, and `remarks` say so.
     """
@@ -82,11 +82,11 @@ class Picture:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What a person should know, such as pages left out; of damage what readings until now have found."""
+        """Return what the user should be told, such as pages left out, or damage that was found so far."""
         return (*self.read_as, *(f"{damage}; --strict refuses such pictures" for damage in self._damage if damage))
 
     def cropped(self, place: Place) -> Picture:
-        """Return what lies at a place, as a picture of its own to be written."""
+        """Return what lies at a place, as a picture of its own that can be written."""
         box = place.box_on(self.width, self.height)
         height, width = place.size_on(self.width, self.height) if box is None else (box[3] - box[1], box[2] - box[0])
         return replace(self, width=width, height=height, place=place)
@@ -96,7 +96,7 @@ class Picture:
         return open_image(content or self.saved or self.source, page=self.page, access="sequential", **options)
 
     def _saved(self, error: pyvips.Error) -> None:
-        """Find out what can be saved after a reading failed; raise UnreadableError where that is nothing."""
+        """Find out what can be saved after a reading failed; raise UnreadableError if nothing can."""
         known = self._damage or isinstance(error, UnsupportedError)
         damage = None if known else found_damage(self.source, self.loader, self._open)
         if damage is None:
@@ -104,13 +104,13 @@ class Picture:
         self._note(damage)
 
     def _note(self, damage: str) -> None:
-        """Keep in mind what is damaged; raise UnreadableError where that is refused."""
+        """Record what is damaged; raise UnreadableError if damaged pictures are refused."""
         if damage and self.strict:
             raise UnreadableError(f"{self.name}: {damage}; replace it")
         self._damage.append(damage)
 
     def small(self, *, size: float) -> FloatArray:
-        """Read a small copy, by shrinking while decoding where the format can.
+        """Read a small copy, reduced while it is decoded if the format allows that.
 
         Args:
             size: root of height x width of the copy; smaller pictures are not enlarged.
@@ -119,7 +119,7 @@ class Picture:
             (h, w, 1) grey or (h, w, 3) sRGB, float32 in 0..1, orientation applied.
 
         Raises:
-            UnreadableError: the file is truncated or damaged, and nothing can be saved, or nothing is to be.
+            UnreadableError: the file is cut short or damaged, and nothing can be saved, or `strict` is set.
         """
         shrunk = small_size(self.height, self.width, size=size)
         try:
@@ -145,10 +145,10 @@ class Picture:
 
     @cached_property
     def metadata(self) -> Metadata:
-        """What the file says about its picture.
+        """Return what the file says about its picture.
 
         Raises:
-            UnreadableError: the file cannot be read any more.
+            UnreadableError: the file can no longer be read.
         """
         try:
             return read_metadata(self.saved or self.source, self._open(), directory=self.directory)
@@ -158,9 +158,9 @@ class Picture:
             raise UnreadableError(f"{self.name}: cannot be read ({error.strerror or error})") from error
 
     def default_target(self, *, folder: Path | None = None) -> Path:
-        """Return where a result goes if nobody says: NAME_color.EXT beside the input, or in a folder."""
+        """Return the usual place of a result: NAME_color.EXT beside the input, or in a folder."""
         if isinstance(self.source, bytes):
-            raise OutputError("a picture given as bytes has no place beside it; say where to write the result")
+            raise OutputError("a picture given as bytes has no folder; say where to write the result")
         suffix = formats.suffix_for(self.loader, self.source.suffix)
         return (folder or self.source.parent) / f"{self.source.stem}_color{suffix}"
 
@@ -169,7 +169,7 @@ class Picture:
 
         Args:
             function: makes (n, W, 3 or 4) sRGB from (n, W, k) rows and the first row's number; k is 1 or 3, and one
-                more where the picture has alpha. The rows' type is that of `result_type`.
+                more if the picture has alpha. The rows' type is that of `result_type`.
             target: the file to write; its folder must exist.
             settings: for the note in the metadata.
             threads: how many strips are computed at once.
@@ -188,17 +188,17 @@ class Picture:
         return self._stream(function, form, None, name="the result", settings=settings, threads=threads)
 
     def losses(self, form: formats.Format) -> tuple[str, ...]:
-        """Return what a result in a format lacks of the picture, a sentence each."""
+        """Return what of the picture a result in a format lacks, one sentence each."""
         kind = form.suffixes[0][1:].upper()
         lost = []
         if self.alpha and not form.alpha:
             lost.append(f"{kind} has no transparency: transparent parts became white")
         if self.deep and form.bits < 16 and not (form.deep and self.loader.startswith(form.name)):
-            lost.append(f"{kind} has no 16 bits a channel: they became {form.bits}")
+            lost.append(f"{kind} does not hold 16 bits a channel: they became {form.bits}")
         return (*lost, *fitted(self.metadata, form).lost)
 
     def result_type(self, form: formats.Format) -> type[np.generic]:
-        """Return the type of a result's values: uint16 where picture and format have 16 bits, else uint8."""
+        """Return the type of a result's values: uint16 if the picture and the format have more than 8 bits."""
         return np.uint16 if self.deep and form.deep else np.uint8
 
     def _stream(
@@ -212,7 +212,7 @@ class Picture:
         threads: int,
     ) -> bytes:
         if form.longest and max(self.width, self.height) > form.longest:
-            raise OutputError(f"{name}: {form.name} holds at most {form.longest} pixels an edge; write .png or .tif")
+            raise OutputError(f"{name}: {form.name} holds at most {form.longest} pixels per edge; write .png or .tif")
         dtype = self.result_type(form)
         strips: StripPicture | None = None
         try:
@@ -234,7 +234,7 @@ class Picture:
                 data = getattr(result, f"{form.name}save_buffer")(**options)
             else:
                 save(result, form.name, path, options)
-            if strips.error is not None:  # a saver need not notice that rows were missing
+            if strips.error is not None:  # a saver may not notice that rows are missing
                 raise pyvips.Error("rows are missing")
             with io.BytesIO(data) if path is None else path.open("r+b") as file:
                 ours = notes.description(settings)
@@ -252,7 +252,7 @@ class Picture:
                 strips.close()
 
     def _pixels(self) -> tuple[pyvips.Image, pyvips.Image, bytes | None]:
-        """Return the rows to stream (grey or RGB, then alpha), the image whose metadata they had, and the profile."""
+        """Return the rows to stream (grey or RGB, then alpha), the image with the metadata, and the profile."""
         source = self._open()
         pixels, alpha, profile, _ = to_srgb(source, name=self.name, negative=self.negative)
         if alpha is not None:
@@ -275,18 +275,18 @@ def open_picture(
 
     Args:
         source: a file, or a file's bytes.
-        page: which of the pages of a TIFF file, from 0; reduced copies of pages are none.
+        page: which page of a TIFF file, from 0; smaller copies of pages are not counted.
         negative: invert it.
-        strict: refuse damaged pictures when they are read, instead of saving what can be.
+        strict: refuse damaged pictures when they are read, instead of using what can be saved.
         most_pixels: refuse larger ones, before they are decoded.
 
     Returns:
-        The picture; without `page`, of several pages or frames the first, and its remarks say so.
+        The picture; without `page` the first of several pages or frames, and its remarks say so.
 
     Raises:
-        UnreadableError: missing, empty, or no picture.
-        TooLargeError: more than `most_pixels`, or an edge of more than a million.
-        InputError: narrower than `LEAST_EDGE` of `tinct.media.image.sizes`.
+        UnreadableError: it is missing, empty, or not a picture.
+        TooLargeError: it has more than `most_pixels`, or an edge of more than a million.
+        InputError: an edge is shorter than `LEAST_EDGE` of `tinct.media.image.sizes`.
         MissingExtraError: reading it needs an extra that is not installed.
     """
     _set_up_vips()
@@ -329,7 +329,7 @@ def check_target(target: Path, source: Path | bytes, *, overwrite: bool) -> None
     """Refuse a target that cannot or must not be written, before any work is done.
 
     Raises:
-        OutputError: of an unknown kind, already there, a folder, or the source itself.
+        OutputError: it is of an unknown kind, exists already, is a folder, or is the source itself.
     """
     formats.format_of(target)
     files.check_target(target, source=source if isinstance(source, Path) else None, overwrite=overwrite)
@@ -338,12 +338,12 @@ def check_target(target: Path, source: Path | bytes, *, overwrite: bool) -> None
 def _described(
     image: pyvips.Image, source: pyvips.Image, profile: bytes | None, metadata: Metadata | None
 ) -> pyvips.Image:
-    """Return a result with the resolution and the profile that libvips writes, and `metadata`, where it has to."""
+    """Return a result with the resolution, the profile, and the `metadata` if any, that libvips is to write."""
     xres, yres = (min(value, HIGHEST_RESOLUTION) for value in (source.xres, source.yres))
     result = image.copy(xres=xres, yres=yres)
     if profile is not None:
         result.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
-    if metadata is not None:  # an EXIF block is made, which `embed` replaces
+    if metadata is not None:  # libvips makes an EXIF block of the first field, which `embed` replaces
         result.set_type(pyvips.GValue.gstr_type, "exif-ifd0-Software", f"{notes.MARK} (text)")
         result.set_type(pyvips.GValue.blob_type, "xmp-data", metadata.xmp)
     return result
@@ -379,19 +379,19 @@ def _not_opened(name: str, error: MissingExtraError | pyvips.Error, head: bytes)
 def _unreadable(name: str, error: pyvips.Error) -> TinctError:
     if isinstance(error, UnsupportedError):
         return UnreadableError(f"{name}: {error.message}")
-    # Without what libvips says: it keeps one text for all threads, which may be about another thread's file.
-    return UnreadableError(f"{name}: no picture that can be read, or damaged; check or replace it")
+    # libvips' own message is left out: it keeps one for all threads, which may be about another thread's file.
+    return UnreadableError(f"{name}: is not a picture that can be read, or is damaged; check or replace it")
 
 
 def _line(error: pyvips.Error) -> str:
-    """Return the telling line of what libvips says."""
+    """Return the first line of libvips' message."""
     lines = [line.strip() for line in str(getattr(error, "detail", "") or error).splitlines() if line.strip()]
     return lines[0] if lines else "no reason given"
 
 
 @cache
 def _set_up_vips() -> None:
-    # libvips keeps the results of its last 100 operations otherwise; files may change, and memory is for one picture.
+    # Otherwise libvips keeps the results of its last 100 operations: files may change, and the memory is needed.
     pyvips.cache_set_max(0)
-    # What it warns of is told by remarks and errors, not on the console.
+    # Remarks and errors say what libvips warns of; it need not print it.
     logging.getLogger("pyvips").addFilter(lambda record: record.levelno >= logging.ERROR)

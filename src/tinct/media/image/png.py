@@ -1,4 +1,4 @@
-"""What a PNG file says in its chunks beside the pixels: texts, EXIF, gamma, orientation, frames."""
+"""Read what a PNG file says in its chunks besides the pixels: texts, EXIF, gamma, orientation, frames."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _GAMMA_OF_SRGB = 1 / 2.2
 
 @dataclass(frozen=True)
 class Facts:
-    """What a PNG file says of its pixels that libvips does not heed.
+    """What a PNG file says about its pixels that libvips ignores.
 
     Attributes:
-        gamma: of its values, where it is another than sRGB's and nothing better says what they mean; else None.
-        orientation: as EXIF counts it, where an old text chunk says so and no EXIF chunk; else 1.
-        frames: how many an animated one has.
+        gamma: of its values, if it differs from sRGB's and no other chunk says better what they mean; else None.
+        orientation: as EXIF counts it, if an old text chunk states it and there is no EXIF chunk; else 1.
+        frames: how many an animated picture has; else 1.
     """
 
     gamma: float | None = None
@@ -38,7 +38,7 @@ class Facts:
 
     @classmethod
     def of(cls, file: BinaryIO) -> Facts:
-        """Read them from a file; of a damaged one, as far as it is whole.
+        """Read them from a file; from a damaged one, as far as it is whole.
 
         Source: PNG specification, third edition, 11.3.2.2, 11.3.5 and 13.13; raw profiles are ImageMagick's.
         """
@@ -57,7 +57,7 @@ class Facts:
 
 
 def chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the chunks of a PNG file, kind and content; of pixels, profiles and chunks that are too long nothing."""
+    """Yield the kind and content of a PNG file's chunks; pixels, profiles and chunks that are too long come empty."""
     file.seek(8)
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
@@ -70,7 +70,7 @@ def chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
 
 
 def text_of(kind: bytes, data: bytes) -> tuple[str, str]:
-    """Return a text chunk's name and text; both empty where it is damaged, or another chunk.
+    """Return a text chunk's name and text; both empty if it is damaged, or another chunk.
 
     Source: PNG specification, third edition, 11.3.3.
     """
@@ -96,7 +96,7 @@ def exif_in(name: str, words: str) -> bytes:
 
 
 def in_srgb(image: pyvips.Image, gamma: float) -> pyvips.Image:
-    """Return a picture of a gamma in sRGB's values, transparency as it is."""
+    """Convert a picture's values from a gamma to sRGB; transparency stays as it is."""
     steps = 256 if image.format == "uchar" else 65536
     linear = (np.arange(steps) / (steps - 1)) ** (1 / gamma)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
@@ -108,7 +108,7 @@ def in_srgb(image: pyvips.Image, gamma: float) -> pyvips.Image:
 
 
 def _orientation_in(name: str, words: str) -> int:
-    """Return the orientation that a text chunk's EXIF block names; 0 where there is none."""
+    """Return the orientation that a text chunk's EXIF block names; 0 if there is none."""
     block = exif_in(name, words)
     try:
         main = read_exif(io.BytesIO(block.removeprefix(b"Exif\0\0")))[1] if block else {}

@@ -1,4 +1,4 @@
-"""Pixels of any colour space to sRGB or grey values, 8 or 16 bits, without holding the picture."""
+"""Convert pixels of any colour space to sRGB or grey values of 8 or 16 bits, without holding the picture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Converted(NamedTuple):
         pixels: 1 (grey) or 3 bands of uchar or ushort.
         alpha: one band of the same format, or None.
         profile: the ICC profile to attach to a result in sRGB, or None.
-        remark: what a person should know about the conversion; empty where there is nothing.
+        remark: what the user should be told about the conversion; empty if nothing.
     """
 
     pixels: pyvips.Image
@@ -33,10 +33,10 @@ class Converted(NamedTuple):
 
 
 def to_srgb(image: pyvips.Image, *, name: str, negative: bool = False) -> Converted:
-    """Turn any picture into sRGB or grey values, lazily, a negative inverted; `name` is the file's, for messages.
+    """Convert any picture to sRGB or grey values, lazily, and invert a negative; `name` is the file's, for messages.
 
     Raises:
-        UnreadableError: its pixels have a form that tinct does not use.
+        UnreadableError: its pixels have a form that tinct cannot use.
     """
     alpha = None
     if image.bands > 1 and image.hasalpha():
@@ -70,17 +70,17 @@ def is_srgb(profile: bytes) -> bool:
     cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(1, -1, 3)
     probe = pyvips.Image.new_from_array(np.ascontiguousarray(cube), interpretation="srgb").copy()
     probe.set_type(pyvips.GValue.blob_type, _PROFILE, profile)
-    # In place of a profile that it cannot use libvips takes another, and says so in no way a program hears.
+    # If libvips cannot use the profile, it takes `input_profile` without an error: then the two results differ.
     results = [
         probe.icc_transform("srgb", embedded=True, input_profile=other, depth=8).numpy() for other in ("srgb", "p3")
     ]
     if not _fits(profile, b"RGB ") or not np.array_equal(*results):
-        raise pyvips.Error("no profile of RGB")
+        raise pyvips.Error("not a profile of RGB")
     return bool(np.abs(results[0].astype(np.float32) - cube).max() <= _SAME)
 
 
 def _fits(profile: bytes, *kinds: bytes) -> bool:
-    """Return, from a profile's header, whether it is whole and of one of these kinds of colours.
+    """Return whether a profile is whole and for one of these colour spaces, by its header.
 
     Source: ICC.1:2022, section 7.2.
     """
@@ -89,12 +89,12 @@ def _fits(profile: bytes, *kinds: bytes) -> bool:
 
 
 def _converted(image: pyvips.Image) -> tuple[pyvips.Image, bytes | None, str]:
-    """Apply the embedded profile, where there is one that matters."""
+    """Apply the embedded profile, if there is one that matters."""
     embedded = image.get(_PROFILE) if image.get_typeof(_PROFILE) else None
     deep = image.format == "ushort"
     srgb: bytes = pyvips.Image.profile_load("srgb")
     if image.interpretation == "cmyk":
-        # Without a profile of its own libvips takes its general one for CMYK.
+        # A picture without a profile gets libvips' general one for CMYK.
         fallback = {} if embedded else {"input_profile": "cmyk"}
         converted = image.icc_transform("srgb", embedded=True, depth=16 if deep else 8, **fallback)
         return converted, srgb, "converted from CMYK to sRGB"
@@ -113,8 +113,8 @@ def _converted(image: pyvips.Image) -> tuple[pyvips.Image, bytes | None, str]:
         if image.bands == 3:
             return image.icc_transform("srgb", embedded=True, depth=16 if deep else 8), srgb, _CONVERTED
     except pyvips.Error:
-        pass  # said below
-    return image, None, "its colour profile is damaged or does not fit and was ignored: its values count as sRGB"
+        pass  # the remark says so
+    return image, None, "its colour profile is damaged or does not fit and was ignored: its values are taken as sRGB"
 
 
 def _grey_curve(image: pyvips.Image, *, deep: bool) -> pyvips.Image:

@@ -1,4 +1,4 @@
-"""How many pixels a picture says it has, read before anything is decoded: a file of a few bytes may claim billions."""
+"""Check how many pixels a picture says it has before anything is decoded: a file of a few bytes may claim billions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tinct.errors import InputError
 
 # More pixels than this are refused: a billion take a minute, and files that claim more are mostly traps.
 MOST_PIXELS = 1_000_000_000
-# A row of more is refused: what streams by rows would hold gigabytes.
+# A picture with a longer edge is refused: streaming it by rows would take gigabytes.
 LONGEST_EDGE = 1_000_000
-# Pictures narrower than this hold nothing to colour.
+# A picture with a shorter edge shows nothing to colour.
 LEAST_EDGE = 8
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _PNM = re.compile(rb"P[1-6]" + _GAP + rb"(\d{1,20})" + _GAP + rb"(\d{1,20})")
@@ -29,21 +29,20 @@ def check_least_edge(name: str, width: int, height: int) -> None:
     """Raise InputError for a picture of too few pixels to colour; `name` is for the message."""
     if min(width, height) < LEAST_EDGE:
         raise InputError(
-            f"{name}: {width} x {height} pixels are too few to colour; it takes at least {LEAST_EDGE} an edge"
+            f"{name}: {width} x {height} pixels are too few to colour; each edge needs at least {LEAST_EDGE}"
         )
 
 
 def check_pixels(width: int, height: int, most: int) -> None:
-    """Raise TooManyPixelsError for a picture of more than `most` pixels, or of a longer edge than `LONGEST_EDGE`."""
+    """Raise TooManyPixelsError for a picture of more than `most` pixels, or with an edge above `LONGEST_EDGE`."""
     if max(width, height) > LONGEST_EDGE:
-        raise TooManyPixelsError(f"{width} x {height} pixels: an edge is longer than the million that are opened here")
+        raise TooManyPixelsError(f"{width} x {height} pixels: an edge is longer than a million pixels, the limit here")
     if width * height > most:
-        allowed = f"{most / 1e6:g} megapixels"
-        raise TooManyPixelsError(f"{width} x {height} pixels are more than the {allowed} that are opened here")
+        raise TooManyPixelsError(f"{width} x {height} pixels are more than {most / 1e6:g} megapixels, the limit here")
 
 
 def stated_size(content: bytes, kind: str) -> tuple[int, int] | None:
-    """Return width and height as the header of a BMP, PNM or JPEG 2000 file has them; None where it is damaged.
+    """Return width and height as the header of a BMP, PNM or JPEG 2000 file states them; None if it is damaged.
 
     Args:
         content: the file.

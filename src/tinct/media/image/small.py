@@ -1,7 +1,9 @@
-"""Photographs, and arrays of numbers, read small: what learning, measuring and recognising work on."""
+"""Read photographs and arrays of numbers at small sizes, for learning, measuring and recognising."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -18,14 +20,14 @@ from tinct.media.image.opening import open_image
 
 
 def read_small(content: bytes, *, longest: int | None = None, name: str) -> NDArray[np.uint8]:
-    """Decode a photograph as (H, W, 3) sRGB, upright, transparent parts white, by a Lanczos kernel.
+    """Decode a photograph as (H, W, 3) sRGB, upright, with transparent parts white.
 
-    Its longest edge becomes `longest` pixels; smaller photographs, and all without it, keep their size.
+    A longest edge of more than `longest` pixels is reduced to that by a Lanczos kernel; without it the size is kept.
 
     Raises:
-        UnreadableError: the bytes are no picture, or one that is cut short or damaged.
+        UnreadableError: the bytes are not a picture, or it is cut short or damaged.
     """
-    try:
+    with _named(name):
         image = _open(content, longest)
         edge = longest or max(image.width, image.height)
         options = {"export_profile": "srgb"} if _managed(image) else {}
@@ -33,15 +35,22 @@ def read_small(content: bytes, *, longest: int | None = None, name: str) -> NDAr
         if image.hasalpha():
             image = image.flatten(background=255)
         pixels: NDArray[np.uint8] = np.ascontiguousarray(image.extract_band(0, n=3).cast("uchar").numpy())
+    return pixels
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Turn errors of reading into UnreadableError with the picture's name."""
+    try:
+        yield
     except MissingExtraError as error:
         raise UnreadableError(f"{name}: {error}") from error
     except pyvips.Error as error:
         raise UnreadableError(f"{name}: not a picture, or a damaged one; leave it out") from error
-    return pixels
 
 
 def reduce_small(pixels: NDArray[np.uint8], *, longest: int) -> NDArray[np.uint8]:
-    """Fit pixels (H, W, 3) into a square as `read_small` does a file's; smaller ones stay as they are."""
+    """Reduce pixels (H, W, 3) to a longest edge, as `read_small` does; smaller ones stay as they are."""
     if max(pixels.shape[:2]) <= longest:
         return pixels
     image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation="srgb")
@@ -53,32 +62,28 @@ def size_of(content: bytes, *, name: str) -> tuple[int, int]:
     """Return a photograph's own height and width in pixels, upright, from its header alone.
 
     Raises:
-        UnreadableError: the bytes are no picture.
+        UnreadableError: the bytes are not a picture.
     """
-    try:
+    with _named(name):
         image = open_image(content, access="sequential")
-    except MissingExtraError as error:
-        raise UnreadableError(f"{name}: {error}") from error
-    except pyvips.Error as error:
-        raise UnreadableError(f"{name}: not a picture, or a damaged one; leave it out") from error
     lies = image.get_typeof("orientation") and image.get("orientation") >= 5
     return (image.width, image.height) if lies else (image.height, image.width)
 
 
 def _managed(image: pyvips.Image) -> bool:
-    """Return whether colours need a profile; setting one up takes longer than all else for a small picture without."""
+    """Return whether colours need a profile; for a small picture, setting one up takes longer than all the rest."""
     return bool(image.get_typeof("icc-profile-data")) or image.interpretation == "cmyk"
 
 
 def _open(content: bytes, longest: int | None) -> pyvips.Image:
     """Open for reading once; a JPEG much larger than needed is decoded at a half, a quarter or an eighth.
 
-    libvips' own `thumbnail_buffer` would do all this, but takes files cut short for whole ones.
+    libvips' own `thumbnail_buffer` would do all this, but it accepts files that are cut short.
     """
     image = open_image(content, access="sequential", fail_on="error")
     if longest is None or not str(image.get("vips-loader")).startswith("jpegload"):
         return image
-    # The factor leaves twice the size, so that the reduction that is seen is the Lanczos kernel's.
+    # The factor leaves at least twice the size, so that the Lanczos kernel does the last, visible reduction.
     factor = max((part for part in (8, 4, 2) if max(image.width, image.height) >= 2 * longest * part), default=1)
     return pyvips.Image.new_from_buffer(content, "", access="sequential", fail_on="error", shrink=factor)
 
@@ -99,7 +104,7 @@ def read_pixels(path: str | Path, *, size: tuple[int, int], kind: str = PICTURE)
         content = path.read_bytes()
     except OSError as error:
         raise UnreadableError(f"{path}: cannot be read ({error.strerror})") from error
-    # Twice the size leaves the last reduction to one and the same filter.
+    # Reading at twice the size leaves the last reduction to the same filter for all files.
     return resized(read_small(content, longest=2 * max(size), name=str(path)), size)
 
 
@@ -107,13 +112,13 @@ def read_array(path: Path) -> FloatArray:
     """Read a .npy file: (H, W, channels) float32.
 
     Raises:
-        UnreadableError: the file is missing or damaged, or holds no finite real numbers of two or three axes.
+        UnreadableError: the file is missing or damaged, or does not hold finite real numbers in two or three axes.
     """
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, TypeError, EOFError, SyntaxError, TokenError, MemoryError) as error:
         reason = (str(error).splitlines() or ["damaged"])[0][:120]
-        raise UnreadableError(f"{path}: no .npy file of numbers, or a damaged one ({reason})") from error
+        raise UnreadableError(f"{path}: is not a .npy file of numbers, or is damaged ({reason})") from error
     if (
         not isinstance(array, np.ndarray)
         or array.dtype.kind not in "iuf"
@@ -123,5 +128,5 @@ def read_array(path: Path) -> FloatArray:
         raise UnreadableError(f"{path}: needs real numbers of the shape (H, W) or (H, W, channels)")
     values = np.asarray(array if array.ndim == 3 else array[..., None], dtype=np.float32)
     if not np.isfinite(values).all():
-        raise UnreadableError(f"{path}: holds values that are no finite numbers")
+        raise UnreadableError(f"{path}: holds values that are not finite; replace them, or leave the file out")
     return values

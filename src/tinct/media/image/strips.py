@@ -36,7 +36,7 @@ class StripPicture:
     ) -> None:
         """Describe the result of a function of (n, W, k) rows and the first one's number; no pixel is computed yet.
 
-        The source is read in order; `threads` strips are computed at once, into 3 `bands`, or 4 with alpha, of a type.
+        The source is read in order; `threads` strips are computed at once. The result has 3 `bands`, or 4 with alpha.
         """
         self.error: BaseException | None = None
         self._source: Any = source
@@ -67,7 +67,7 @@ class StripPicture:
         self._workers.shutdown(wait=True, cancel_futures=True)
         self._reader.shutdown(wait=True, cancel_futures=True)
         # This object and its stream refer to each other, so they wait for the garbage collector. The source must not:
-        # where it is damaged, libvips warns when it is freed, and does not survive that inside another warning.
+        # if it is damaged, libvips warns when it is freed, and crashes if that happens inside another warning.
         self._region = self._source = None
 
     def _fetch(self, top: int, rows: int) -> NDArray[Any]:
@@ -90,7 +90,7 @@ class StripPicture:
             self._next_row += rows
 
     def _read(self, size: int) -> bytes:
-        """Return libvips the next bytes; nothing after an error, which its loader then reports as an early end."""
+        """Return the next bytes to libvips; nothing after an error, which its loader then reports as an early end."""
         try:
             if self.error is not None or self._place >= self._length:
                 return b""

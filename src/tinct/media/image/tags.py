@@ -12,22 +12,25 @@ from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
-# Bytes of one value of each type, and of the numbers in it, which byte order concerns.
+# Bytes of one value, by its type.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+# Bytes of each number in a value, to which the byte order applies: a rational number has two.
 _UNITS = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 ASCII, SHORT, LONG, RATIONAL, UNDEFINED, IFD8 = 2, 3, 4, 5, 7, 18
+# The first bytes of TIFF and BigTIFF, in both byte orders.
+HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 EXIF_POINTER, GPS_POINTER, INTEROP_POINTER = 0x8769, 0x8825, 0xA005
 MAKER_NOTE = 0x927C
 XMP, IPTC, PHOTOSHOP, LAYERS = 700, 33723, 34377, 37724
 ORIENTATION, ICC = 274, 34675
-# How pixels are stored, where they lie, and what is carried in other ways: never copied from one file to another.
+# Tags on how and where pixels are stored, and those carried in other ways: never copied from one file to another.
 _OF_THE_FILE = frozenset(
     {*range(254, 260), 262, *range(263, 267), 273, ORIENTATION, *range(277, 282), 284, *range(288, 294), 301, 317}
     | {318, 319, *range(320, 326), 330, *range(332, 348), *range(512, 522), *range(529, 533), 559, XMP, IPTC}
     | {PHOTOSHOP, LAYERS, ICC, EXIF_POINTER, GPS_POINTER, INTEROP_POINTER, 40965, 42112, 42113, 50784, 50838, 50839}
 )
-# Where strips and tiles lie and how long they are: long lists that nobody here reads.
+# Where strips and tiles lie and how long they are: long lists that are not needed here.
 _PLACES = frozenset({273, 279, 324, 325})
 _MOST_TAGS, _MOST_BYTES = 4096, 64 << 20
 
@@ -41,7 +44,7 @@ class Tag(NamedTuple):
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """Its values as whole numbers; none for types that hold others."""
+        """Return its values if they are whole numbers; else none."""
         unit = _SIZES.get(self.kind, 0)
         if self.kind not in (1, 3, 4, 13, 16, 18):
             return ()
@@ -52,7 +55,7 @@ Tags = Mapping[int, Tag]
 
 
 def text(words: str) -> Tag:
-    """Return a text as a tag; in UTF-8, as most programs write what ASCII does not hold."""
+    """Return a text as a tag, in UTF-8, as most programs write text that is not ASCII."""
     data = words.encode() + b"\0"
     return Tag(ASCII, len(data), data)
 
@@ -68,10 +71,10 @@ class Exif:
 
     Attributes:
         main: the first directory, without what only describes the file.
-        photo: exposure, lens, times and the like.
+        photo: exposure, lens, times and so on.
         gps: the place.
-        interop: which rules the file keeps to.
-        maker_place: where the camera's own notes lay in their block; their own offsets count from its beginning.
+        interop: which rules the file follows.
+        maker_place: where the camera's own notes lay in their block; offsets in them count from its beginning.
     """
 
     main: Tags = field(default_factory=dict)
@@ -82,7 +85,7 @@ class Exif:
 
 
 class TagReader:
-    """Reads directories of a TIFF file or an EXIF block; a ValueError says that it is none."""
+    """Reads directories of a TIFF file or an EXIF block; ValueError if it is neither."""
 
     def __init__(self, file: BinaryIO) -> None:
         """Read the header at the file's beginning."""
@@ -90,7 +93,7 @@ class TagReader:
         self._size = file.seek(0, 2)
         file.seek(0)
         head = file.read(16)
-        if head[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        if head[:4] not in HEADS:
             raise ValueError("no TIFF header")
         self._order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
         self.big = b"+" in head[2:4]
@@ -111,7 +114,7 @@ class TagReader:
         return numbered, self._number(block[count * entry :])
 
     def tags(self, place: int) -> tuple[dict[int, Tag], dict[int, int], int]:
-        """Return a directory's tags, where the value of each lies, and where the next directory lies (0: nowhere).
+        """Return a directory's tags, where the value of each lies, and where the next directory lies (0 if none).
 
         Tags whose values are missing or of unknown types are left out, and so are lists of strips and tiles.
         """
@@ -136,7 +139,7 @@ class TagReader:
         return tags, places, following
 
     def with_numbers(self, content: bytes, place: int, numbers: Mapping[int, int]) -> bytes:
-        """Return a file's content with other values for short numbers in the directory at a place."""
+        """Return a file's content with other values for 16-bit numbers in the directory at a place."""
         start, entry, value = (8, 20, 12) if self.big else (2, 12, 8)
         result = bytearray(content)
         for index, number in enumerate(self.raw(place)[0]):
@@ -147,7 +150,7 @@ class TagReader:
 
     def _read(self, place: int, length: int) -> bytes:
         if place + length > self._size:
-            raise ValueError("a tag lies outside")
+            raise ValueError("a tag lies outside the file")
         self._file.seek(place)
         return self._file.read(length)
 
@@ -169,7 +172,7 @@ def read_exif(file: BinaryIO, place: int = 0) -> tuple[Exif, dict[int, Tag]]:
 
     Args:
         file: the file or block.
-        place: where the main directory lies, 0 for the first one. What it lacks is taken from the first.
+        place: where the main directory lies; 0 for the first one. What it lacks is taken from the first.
 
     Raises:
         ValueError: it is neither, or damaged.
@@ -200,7 +203,7 @@ def read_exif(file: BinaryIO, place: int = 0) -> tuple[Exif, dict[int, Tag]]:
 
 
 def exif_block(exif: Exif) -> bytes:
-    """Return an EXIF block; the camera's own notes lie where they lay, since they may count from its beginning."""
+    """Return an EXIF block; the camera's own notes keep their place, since offsets in them count from its beginning."""
     head = struct.pack("<2sHI", b"II", 42, 0)
     note = exif.photo.get(MAKER_NOTE)
     fixed: dict[int, int] = {}
@@ -214,7 +217,7 @@ def exif_block(exif: Exif) -> bytes:
 def add_to_tiff(file: BinaryIO, exif: Exif) -> None:
     """Add tags to the first directory of a little-endian TIFF file, in place of those it has already.
 
-    The directory is written anew behind everything else, since there is no room where it lies.
+    The directory is written again at the file's end, since there is no room where it lies.
     """
     reader = TagReader(file)
     entries, following = reader.raw(reader.first)
@@ -237,7 +240,7 @@ def _directories(
     given: Mapping[int, bytes] | None = None,
     following: int = 0,
 ) -> tuple[bytes, int]:
-    """Return EXIF's directories for a place in a file, the main one last, and where that lies."""
+    """Return EXIF's directories for a place in a file, the main one last, and where the main one lies."""
     body = b""
 
     def add(tags: Tags, **more: object) -> int:
@@ -270,7 +273,7 @@ def _directory(
     given: Mapping[int, bytes] | None = None,
     following: int = 0,
 ) -> bytes:
-    """Return one directory for a place, its longer values behind it.
+    """Return one directory for a place, followed by its longer values.
 
     Args:
         tags: what it holds.

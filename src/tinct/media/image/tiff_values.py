@@ -1,4 +1,4 @@
-"""Values of TIFF files that libvips reads but leaves as they are: Lab, floats, long integers, and other channels."""
+"""Convert values of TIFF files that libvips leaves as they are: Lab, floats, long integers, and other channels."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from tinct.media.image.decoders import UnsupportedError, remarked
 from tinct.media.image.pages import CIE_LAB, Page
 
 _INTEGERS = {"char": 127, "short": 32767, "int": 2**31 - 1, "uint": 2**32 - 1}
-# White of floats, and how much brighter the brightest may be: sharpening and resampling overshoot, lights do more.
+# Usual floats for white, and the brightest value that fits each: sharpening overshoots a little, lights do more.
 _WHITES = ((1.0, 4.0), (255.0, 320.0), (65535.0, 70_000.0))
 
 
 def colors_alone(image: pyvips.Image, page: Page) -> pyvips.Image:
     """Leave out channels that are neither colours nor transparency: infrared of film scanners, saved selections.
 
-    Source: TIFF 6.0, "ExtraSamples"; where a file does not say what its only other channel is, it is transparency.
+    Source: TIFF 6.0, "ExtraSamples"; if a file does not say what its only other channel is, it is transparency.
     """
-    if page.colors == page.channels < image.bands:  # libtiff made the last, of a form that libvips does not read
+    if page.colors == page.channels < image.bands:  # libtiff added the last when it converted a form unknown to libvips
         return image.extract_band(0, n=page.colors)
     others = image.bands - page.colors
     if not page.colors or others <= 0 or (others == 1 and page.others[:1] in ((), (1,), (2,))):
         return image
     alpha = page.others[:1] in ((1,), (2,))
     result = image.extract_band(0, n=page.colors + alpha)
-    what = "is no colour" if others - alpha == 1 else "are no colours"
-    return remarked(result, f"{others - alpha} of its {image.bands} channels {what} (infrared, say) and left out")
+    count, verb = others - alpha, "is" if others - alpha == 1 else "are"
+    return remarked(result, f"{count} of its {image.bands} channels {verb} left out: not a colour (infrared, say)")
 
 
 def from_lab(image: pyvips.Image, page: Page) -> pyvips.Image:
-    """Return sRGB of the three bands that a picture in Lab stores, one more with alpha.
+    """Convert the three bands of a picture in Lab to sRGB; a fourth, alpha, stays as it is.
 
     Source: TIFF 6.0, section 23, for CIE L*a*b*; TIFF technical note 4 for ICC L*a*b*, whose a and b are not signed.
     """
@@ -54,20 +54,20 @@ def in_sixteen_bits(image: pyvips.Image, again: Callable[[], pyvips.Image]) -> p
     """Return floats and long integers as 16 bits; `again` opens the picture once more, to find the largest value.
 
     Raises:
-        UnsupportedError: nobody can tell which of its floats is white.
+        UnsupportedError: it cannot be told which of its floats is white.
     """
     if image.format in _INTEGERS:
         largest = float(_INTEGERS[image.format])
         if image.format in ("int", "uint") and again().max() <= 65535:
             largest = 65535.0
-        said = ""
+        remark = ""
     else:
         peak = float(again().max())
         largest = next((white for white, most in _WHITES if 0 < peak <= most), 0.0)
         if not largest:
-            raise UnsupportedError(f"its floats reach to {peak:g}; bring them to 0..1")
-        said = f"its floats became 16 bits: {largest:g} is white"
-        said += f", and what is brighter (up to {peak:.3g}) was cut" * (peak > 1.0001 * largest)
+            raise UnsupportedError(f"its floats reach up to {peak:g}; scale them to 0..1")
+        remark = f"its floats became 16 bits: {largest:g} is white"
+        remark += f", and brighter values (up to {peak:.3g}) were clipped" * (peak > 1.0001 * largest)
     result = (image * (65535 / largest)).rint().cast("ushort")
     result = result.copy(interpretation="grey16" if image.bands < 3 else "rgb16")
-    return remarked(result, said)
+    return remarked(result, remark)

@@ -1,4 +1,4 @@
-"""Pixels as they are shown: turned as a camera's orientation says, and cut out where a scan's photograph lies."""
+"""Turn pixels as a camera's orientation says, and cut out the place of a scan's photograph."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def upright(pixels: pyvips.Image, orientation: int) -> pyvips.Image:
     """Return pixels as they are shown; those that need no other order of rows are still streamed."""
     if orientation == 2:
         return pixels.fliphor()
-    # What is below comes first then, so the rows cannot be streamed from the file.
+    # Lower rows come first then, so the rows cannot be streamed from the file.
     return _held(pixels).autorot() if orientation > 2 else pixels
 
 
@@ -31,7 +31,7 @@ def cut(pixels: pyvips.Image, place: Place) -> pyvips.Image:
         return pixels.crop(left, top, right - left, bottom - top)
     height, width = place.size_on(pixels.width, pixels.height)
     matrix = place.transform(pixels.width, pixels.height, (height, width))
-    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5  # libvips, too, takes pixels at their middles
+    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5  # libvips, too, samples pixels at their centres
     return _held(pixels).affine(
         [float(value) for value in matrix[:, :2].ravel()],
         oarea=[0, 0, width, height],

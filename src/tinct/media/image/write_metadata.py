@@ -1,6 +1,7 @@
-"""Metadata into finished files, each format its own way, and what a format has no place for.
+"""Write metadata into finished files, in each format's own way, and name what a format has no place for.
 
-libvips writes the pixels, the profile and the resolution; its own way with the rest cuts and drops too much.
+libvips writes the pixels, the profile and the resolution. The rest is written here, because libvips truncates or drops
+too much of it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from tinct.media.image import photoshop, tags, xmp
+from tinct.media.image import photoshop, png, tags, xmp
 from tinct.media.image.formats import Format
-from tinct.media.image.metadata import Metadata
+from tinct.media.image.metadata import MORE_XMP_IN_JPEG, XMP_IN_JPEG, XMP_IN_PNG, Metadata
 from tinct.media.image.tags import Exif, Tag
 
 _USER_COMMENT, _EXIF_VERSION = 0x9286, 0x9000
@@ -24,7 +25,7 @@ _COPIED_AT_ONCE = 1 << 20
 
 
 def fitted(metadata: Metadata, form: Format) -> Metadata:
-    """Return what a format has a place for, moved to that place; what it has none for is named in `lost`."""
+    """Return the metadata that a format has a place for, moved to that place; `lost` names the rest."""
     if form.name == "png":
         return replace(
             metadata, comments=(), texts=(*metadata.texts, *(("Comment", words) for words in metadata.comments))
@@ -43,7 +44,7 @@ def fitted(metadata: Metadata, form: Format) -> Metadata:
         lost += [f"{kind} holds at most 64 kB of EXIF: the longest entries were left out"] * dropped
         return replace(metadata, exif=exif, comments=tuple(comments), texts=(), lost=tuple(lost))
     if comments and _USER_COMMENT in exif.photo:
-        lost.append(f"{kind} has no place for comments beside EXIF's own: they were left out")
+        lost.append(f"{kind} has no place for comments besides EXIF's own: they were left out")
     elif comments:
         exif = replace(exif, photo={_EXIF_VERSION: _version(), **exif.photo, _USER_COMMENT: _comment(comments)})
     metadata = replace(metadata, exif=exif, comments=(), texts=())
@@ -88,12 +89,12 @@ def embed(
         metadata: what `fitted` returned for this format.
         size: the picture's width and height.
         alpha: whether it has transparency.
-        ours: tinct's own description in `metadata.xmp`, which is to stay where every program looks.
+        ours: tinct's own description in `metadata.xmp`, which must stay where every program looks.
     """
     if form.name == "jpeg":
         _insert(file, _behind_jfif(file), b"".join(_jpeg_segments(metadata, ours)))
     elif form.name == "png":
-        _insert(file, 33, b"".join(_png_chunks(metadata)))  # behind the signature and the header
+        _insert(file, 33, b"".join(_png_chunks(metadata)))  # after the signature and the header
     elif form.name == "tiff":
         _into_tiff(file, metadata)
     elif form.name == "webp":
@@ -103,7 +104,7 @@ def embed(
 
 
 def _insert(file: BinaryIO, place: int, data: bytes) -> None:
-    """Insert bytes into a file, moving what follows from its end on."""
+    """Insert bytes into a file; what follows is moved, beginning at its end."""
     end = file.seek(0, 2)
     while end > place:
         start = max(place, end - _COPIED_AT_ONCE)
@@ -129,9 +130,9 @@ def _jpeg_segments(metadata: Metadata, ours: str) -> Iterator[bytes]:
     yield segment(0xE1, b"Exif\0\0" + tags.exif_block(metadata.exif))
     if metadata.xmp:
         main, more, name = xmp.split(metadata.xmp, ours=ours)
-        yield segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + main)
+        yield segment(0xE1, XMP_IN_JPEG + main)
         for place in range(0, len(more), 65_400):
-            head = b"http://ns.adobe.com/xmp/extension/\0" + name + struct.pack(">II", len(more), place)
+            head = MORE_XMP_IN_JPEG + name + struct.pack(">II", len(more), place)
             yield segment(0xE1, head + more[place : place + 65_400])
     resources = photoshop.joined(metadata.iptc, metadata.photoshop)
     longest = _LONGEST_SEGMENT - len(photoshop.SIGNATURE)
@@ -149,11 +150,11 @@ def _png_chunks(metadata: Metadata) -> Iterator[bytes]:
 
     yield chunk(b"eXIf", tags.exif_block(metadata.exif))
     if metadata.xmp:
-        yield chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
+        yield chunk(b"iTXt", XMP_IN_PNG.encode() + bytes(5) + metadata.xmp)
     resources = photoshop.joined(metadata.iptc, metadata.photoshop)
     if resources:
         words = photoshop.raw_profile("iptc", resources)
-        yield chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(words.encode()))
+        yield chunk(b"zTXt", f"{png.RAW_PROFILE}iptc\0\0".encode() + zlib.compress(words.encode()))
     for name, words in metadata.texts:
         key = name.encode("latin-1", "replace")[:79]
         if words.isascii():
@@ -171,7 +172,7 @@ def _into_tiff(file: BinaryIO, metadata: Metadata) -> None:
 
 
 def _into_webp(file: BinaryIO, metadata: Metadata, *, size: tuple[int, int], alpha: bool) -> None:
-    """Put EXIF and XMP behind the pixels, where the format wants them.
+    """Put EXIF and XMP after the pixels, where the format wants them.
 
     Source: RFC 9649, 2.7.
     """
@@ -193,7 +194,7 @@ def _into_webp(file: BinaryIO, metadata: Metadata, *, size: tuple[int, int], alp
 
 
 def _into_heif(file: BinaryIO, block: bytes) -> None:
-    """Put an EXIF block behind everything else, and let the file's own EXIF item point there.
+    """Append an EXIF block to the file, and make the file's own EXIF item point to it.
 
     Source: ISO/IEC 14496-12, 8.11.3 and 8.11.6; ISO/IEC 23008-12, annex A.2.1.
     """
@@ -230,7 +231,7 @@ def _exif_item(head: bytes, start: int, end: int) -> int:
 
 
 def _location(head: bytes, start: int, item: int, at: int, length: int) -> Iterator[tuple[int, int, int]]:
-    """Yield what to write where, and in how many bytes, so that an item's one piece lies elsewhere."""
+    """Yield where to write which number, in how many bytes, so that an item's only piece lies at `at`."""
     version = head[start]
     offset_width, length_width = head[start + 4] >> 4, head[start + 4] & 15
     base_width, index_width = head[start + 5] >> 4, (head[start + 5] & 15) if version else 0

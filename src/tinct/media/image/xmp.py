@@ -1,18 +1,18 @@
-"""XMP packets: marking them upright, and the two parts that a JPEG file splits long ones into."""
+"""Change XMP packets: mark them upright, and split and join the two parts of long ones in JPEG files."""
 
 from __future__ import annotations
 
 import re
 from hashlib import md5
 
-# What one segment of a JPEG file holds behind its own beginning.
+# The most bytes of XMP that one segment of a JPEG file holds.
 LONGEST_IN_JPEG = 65_502
 _ORIENTATION = re.compile(rb"(\btiff:Orientation\s*=\s*[\"']\s*|<tiff:Orientation>\s*)[2-8](?=\s*[\"'<])")
 _PADDING = re.compile(rb"\s+(?=<\?xpacket end=)")
 _POINTER = re.compile(
     rb"\s*xmpNote:HasExtendedXMP\s*=\s*([\"'])[^\"']*\1|<xmpNote:HasExtendedXMP>[^<]*</xmpNote:HasExtendedXMP>"
 )
-# What phones say of a film, a gain map or a depth map behind the picture, which no result has.
+# What phones say about a film, a gain map or a depth map that follows the picture in its file; results have none.
 _BEHIND = re.compile(
     rb"\s(?:G?Camera:(?:Motion|Micro)\w+|hdrgm:\w+)\s*=\s*(?:\"[^\"]*\"|'[^']*')"
     rb"|<(G?Container:Directory|(?:G?Camera:(?:Motion|Micro)|hdrgm:)\w+)\b(?:[^>]*/>|.*?</\1>)",
@@ -36,7 +36,7 @@ def upright(packet: bytes) -> bytes:
 
 
 def alone(packet: bytes) -> bytes:
-    """Return a packet without what it says of a film, a gain map or other data behind the picture in its file.
+    """Return a packet without what it says about a film, a gain map or other data after the picture in its file.
 
     Source: Google's Motion Photo format 1.0 and Ultra HDR image format 1.1.
     """
@@ -44,11 +44,11 @@ def alone(packet: bytes) -> bytes:
 
 
 def merged(main: bytes, extended: bytes) -> bytes:
-    """Return the packet that a JPEG file keeps in two parts as one; the main one alone where they do not fit.
+    """Return the packet that a JPEG file keeps in two parts as one; the main one alone if they do not fit.
 
     Source: XMP specification part 3 (Adobe, 2020), 1.1.3.1.
     """
-    inner, end = _RDF.search(extended), main.rfind(b"</rdf:RDF>")
+    inner = _RDF.search(extended)
     main = _POINTER.sub(b"", main)
     end = main.rfind(b"</rdf:RDF>")
     if inner is None or end < 0:

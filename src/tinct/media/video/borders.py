@@ -15,14 +15,19 @@ from tinct.media.video.probe import sample_lumas
 
 Levels = NDArray[np.uint8]
 
-# Frames, spread over the film, in which black borders are looked for.
+# Number of frames, spread over the film, that are searched for black borders.
 _BORDER_FRAMES = 24
-# Borders are no brighter than this, and even within the second (8-bit steps); the picture beside them is brighter by
-# the third, somewhere in the film, along the fourth of their length.
-_BLACK, _EVEN, _BRIGHTER, _ALONG = 40, 8, 24, 0.6
-# Of a line at most so many pixels, spread evenly, tell whether it is black.
+# The darkest line of a border is at most this bright, in 8-bit steps.
+_BLACK = 40
+# Its other lines are brighter by at most this many steps.
+_EVEN = 8
+# The picture beside a border is brighter than the border by this many steps, in some frame,
+_BRIGHTER = 24
+# along at least this share of the border.
+_ALONG = 0.6
+# At most this many pixels of a line, spread evenly, tell whether it is black.
 _LINE_PIXELS = 480
-# Less than this of the height or width is never left.
+# Borders that would leave less than this share of the height or width count as picture.
 _LEAST_LEFT = 0.3
 
 
@@ -38,10 +43,10 @@ def active_area(lumas: Iterable[Levels]) -> tuple[int, int, int, int]:
     """Find the picture between black borders, above and below (letterbox) or at the sides (pillarbox).
 
     A border must be black in all frames, hairs and specks aside, and end in a straight line beside which the picture
-    gets clearly brighter in some frames, so a dark film is not cropped. What is not sure is picture.
+    gets clearly brighter in some frames, so a dark film is not cropped. In doubt it counts as picture.
 
     Args:
-        lumas: (h, w) uint8, some dozens of frames from all over the film; only one is held at once.
+        lumas: (h, w) uint8, some dozens of frames spread over the film; only one is held at once.
 
     Returns:
         Top, bottom, left and right, for `luma[top:bottom, left:right]`: even, or the frame's own edges.
@@ -77,7 +82,7 @@ def _lit(lines: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def _confirmed(start: int, end: int, brightest: Levels) -> tuple[int, int]:
-    """Return where the picture begins and ends among the rows of (h, w), black borders left out where they are sure."""
+    """Return where the picture begins and ends among the rows of (h, w); only borders that are sure are left out."""
     count = len(brightest)
     edge = max(3, count // 40)  # a border's last rows are mixed with the picture's first
 

@@ -18,17 +18,18 @@ class Codec:
 
     Attributes:
         encoder: FFmpeg's name of the encoder.
-        forms: FFmpeg's pixel format for each number of bits, at the usual size of chroma.
+        forms: FFmpeg's pixel format for each number of bits, at the usual chroma subsampling.
         suffixes: of the containers that hold it, the usual one first.
-        crf: least, usual and greatest constant rate factor: less is better and larger; None where there is none.
-        presets: from quick to thorough, or whatever else the encoder has.
+        crf: lowest, usual and highest constant rate factor: a lower one gives better and larger files; None if it has
+            none.
+        presets: from fast to thorough, or what else the encoder offers.
         preset: the usual one.
-        preset_option: what the encoder calls it.
-        options: always set.
-        even: whether both sides must be even.
-        ranged: whether it can say that codes use all values.
-        samplings: sizes of chroma that it has, such as 422 for 4:2:2; the usual one first.
-        lossless: whether codes stay as they are.
+        preset_option: the encoder's name for this option.
+        options: that are always set.
+        even: whether width and height must be even.
+        ranged: whether a file can say that it has full range.
+        samplings: chroma subsamplings that it supports, such as 422 for 4:2:2; the usual one first.
+        lossless: whether all codes are kept exactly.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Codec:
     lossless: bool = False
 
     def form(self, bits: int, sampling: str) -> str:
-        """Return FFmpeg's pixel format for codes of some bits and a size of chroma, both of those that it has."""
+        """Return FFmpeg's pixel format for a number of bits and a chroma subsampling that the codec has."""
         return self.forms[bits].replace(self.samplings[0], sampling)
 
 
@@ -55,12 +56,12 @@ class Container:
     """A kind of file.
 
     Attributes:
-        muxer: FFmpeg's name for it; `IMAGES` for pictures, one a frame.
-        codec: the usual one of its pictures.
+        muxer: FFmpeg's name for it; `IMAGES` for pictures, one for each frame.
+        codec: the usual one for pictures.
         sound: FFmpeg's encoder for sound that it cannot hold as it is.
-        captions: FFmpeg's encoder for written subtitles that it cannot hold as they are.
-        refused: beginnings of the names of codecs that FFmpeg would put in and hardly any player knows there.
-        options: always set.
+        captions: FFmpeg's encoder for text subtitles that it cannot hold as they are.
+        refused: prefixes of the names of codecs that FFmpeg would write but hardly any player reads there.
+        options: that are always set.
     """
 
     suffix: str
@@ -74,7 +75,7 @@ class Container:
 
 @dataclass(frozen=True)
 class Named:
-    """Settings for a purpose; those that are None are the codec's or the film's own."""
+    """Settings for a purpose; for those that are None, the codec's or the film's own are used."""
 
     codec: str
     suffix: str
@@ -102,8 +103,8 @@ CODECS = {
             presets=_X26_PRESETS,
             preset="medium",
             # Otherwise x264 with AVX-512 reads past rows of macroblocks when it looks ahead, and the same frames give
-            # other bytes each time. Looking 40 frames ahead, as `medium` does, takes 140 MB more at 1080p than 20, and
-            # makes no smaller films.
+            # different bytes each time. Looking 40 frames ahead, as `medium` does, takes 140 MB more at 1080p than 20,
+            # and does not make films smaller.
             options={"x264-params": "cpu-independent=1:rc-lookahead=20"},
             even=True,
             samplings=("420", "422", "444"),
@@ -116,7 +117,7 @@ CODECS = {
             crf=(0, 20, 51),
             presets=_X26_PRESETS,
             preset="medium",
-            # Segments begin with a frame on which all others depend; `info` would write thread counts into headers.
+            # Closed GOPs, so that a segment depends on no other; `info` would write thread counts into headers.
             options={"x265-params": "log-level=none:info=0:open-gop=0"},
             even=True,
             samplings=("420", "422", "444"),
@@ -159,7 +160,7 @@ CODECS = {
             "ffv1",
             {8: "yuv420p", 10: "yuv420p10le", 12: "yuv420p12le", 16: "yuv420p16le"},
             (".mkv",),
-            # Each frame for itself, and with checksums, as archives want it.
+            # Every frame stands alone and has checksums, as archives want it.
             options={"level": "3", "g": "1", "slicecrc": "1", "context": "1"},
             samplings=("420", "422", "444"),
             lossless=True,
@@ -180,13 +181,13 @@ CONTAINERS = {
 
 NAMED = {
     "archive": Named("ffv1", ".mkv", "lossless, for keeping"),
-    "master": Named("hevc", ".mkv", "hardly a loss, to make other copies from", crf=12, preset="slow", bits=10),
+    "master": Named("hevc", ".mkv", "nearly lossless, for making other copies", crf=12, preset="slow", bits=10),
     "edit": Named("prores", ".mov", "for editing programs"),
     "share": Named("h264", ".mp4", "plays everywhere", crf=20, bits=8, sampling="420"),
-    "small": Named("av1", ".mp4", "for little space", crf=36),
+    "small": Named("av1", ".mp4", "takes little space", crf=36),
 }
 
-# Pictures, one a frame.
+# Formats of pictures, one for each frame.
 PICTURES = {
     codec.name: codec
     for codec in (
@@ -205,7 +206,7 @@ PICTURES = {
             "mjpeg",
             {8: "yuvj444p"},
             (".jpg", ".jpeg"),
-            options={"flags": "+qscale", "global_quality": "236"},  # twice FFmpeg's unit: hardly a loss
+            options={"flags": "+qscale", "global_quality": "236"},  # twice FFmpeg's unit: nearly lossless
             samplings=("rgb",),
         ),
         Codec(
@@ -228,7 +229,7 @@ PICTURES = {
     )
 }
 
-# Kinds that people name and that cannot hold a film as it is.
+# Formats that users may ask for, but that cannot hold a film as it is.
 _REFUSED = {
     ".avi": "AVI keeps no times of frames",
     ".gif": "GIF has 256 colours a frame and no sound",
@@ -238,14 +239,14 @@ _REFUSED = {
 
 
 def codec_named(name: str) -> Codec:
-    """Return the codec of a name; SettingError where there is none."""
+    """Return the codec of a name; SettingError if there is none."""
     if name not in CODECS:
         raise SettingError(f"there is no codec {name}; choose one of {', '.join(CODECS)}")
     return CODECS[name]
 
 
 def container_of(target: str | Path) -> Container:
-    """Return the container that a file's suffix names; OutputError where films are not written as that."""
+    """Return the container that a file's suffix names; OutputError if films are not written as that."""
     suffix = Path(target).suffix.lower()
     pictures = next((codec for codec in PICTURES.values() if suffix in codec.suffixes), None)
     if pictures is not None:

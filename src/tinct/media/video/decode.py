@@ -1,4 +1,4 @@
-"""Decode a film's file: its frames at the times that the film gives them, on after what is damaged."""
+"""Decode a film's file: its frames at the times that the film gives them, continuing after damaged parts."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ from tinct.media.video.sequence import decode_image
 from tinct.media.video.source import opened
 from tinct.media.video.timeline import packets_on_line
 
-# A film that ends earlier than it says by more than both is cut off.
-_EARLY_SECONDS, _EARLY_FRAMES = Fraction(1, 2), 3
-# Where nothing came for longer than this (seconds), a picture may have been held.
+# A film is cut off if it ends earlier than it says by more than this many seconds
+_EARLY_SECONDS = Fraction(1, 2)
+# and by more than this many frames.
+_EARLY_FRAMES = 3
+# A longer gap between frames (in seconds) may be a picture that was held, so no frames count as missing.
 _MOST_LOST = 10
 
 
@@ -45,13 +47,13 @@ def decode(film: Film, *, place: int | None, since: int | None, problems: Proble
 
     Args:
         film: the film.
-        place: pts before which to begin, at a key frame; the film's beginning without it. Where a file cannot be
-            read from a place on, nothing comes.
+        place: pts before which to begin, at a key frame; the film's beginning without it. If a file cannot be read
+            from there on, nothing is yielded.
         since: note only what goes wrong from this pts on.
         problems: where to note it.
 
     Raises:
-        UnreadableError: the file is gone or another one.
+        UnreadableError: the file is gone, or another film has taken its place.
     """
     if film.images:
         return _decode_images(film, place or 0, problems)
@@ -72,7 +74,7 @@ def _decode_file(film: Film, place: int | None, times: _Times) -> Generator[Deco
         stream = container.streams[film.stream] if film.stream < len(container.streams) else None
         if not isinstance(stream, VideoStream):
             raise UnreadableError(f"{film.path}: is another film than before; open it again")
-        # In files that keep no times the packet that failed must be known, which several frames at once would hide.
+        # In files without times it must be known which packet failed; decoding several frames at once would hide that.
         stream.thread_type = ThreadType.SLICE if film.counted else ThreadType.AUTO
         if film.counted:
             container.flags &= ~cast(int, Flags.gen_pts.value)
@@ -99,9 +101,9 @@ def _decode_file(film: Film, place: int | None, times: _Times) -> Generator[Deco
 
 
 def _last_frames(film: Film, times: _Times) -> Iterator[VideoFrame]:
-    """Decode again what is behind the last frame that came, one frame at a time.
+    """Decode again what follows the last frame that came, one frame at a time.
 
-    Where a file is damaged at its end, a decoder that has several frames in work loses those before the damage as well.
+    If a file is damaged at its end, a decoder that works on several frames at once loses those before the damage too.
     """
     with opened(film.path) as container:
         stream = cast(VideoStream, container.streams[film.stream])
@@ -145,7 +147,7 @@ class _Times:
 
     @property
     def waiting(self) -> int:
-        """Return how many packets are behind the last frame that came; 0 before the first."""
+        """Return how many packets have not given a frame yet; 0 before the first frame."""
         return 0 if self._last is None else len(self._waiting)
 
     def given(self, packet: Packet[Stream]) -> None:
@@ -174,7 +176,7 @@ class _Times:
             time = heapq.heappop(self._waiting)
             if time < pts:
                 lost.append(time)
-        if self._last is None and lost:  # decoders pass frames over, without a word, until they can begin
+        if self._last is None and lost:  # decoders silently skip frames until they can begin
             self._note(UNKEYED, lost[0], len(lost))
             self._failures = 0
         else:
@@ -195,7 +197,7 @@ class _Times:
             self._note(CUT_OFF, self._next, 1)
 
     def _missing(self, pts: int, lost: int) -> None:
-        """Note frames of which nothing came, in a film whose frames come at a constant rate."""
+        """Note frames without a packet, in a film of a constant rate."""
         film, last = self._film, self._last
         if last is None or not (film.even and film.broadcast):
             return
@@ -205,7 +207,7 @@ class _Times:
             self._note(MISSING, last + usual, count)
 
     def _lost(self, times: list[int]) -> int:
-        # Not every packet makes a frame (a field may be one of its own), so only failures tell that one is missing.
+        # Not every packet makes a frame (a field may have its own), so only failures tell that one is missing.
         count = min(self._failures, len(times))
         if count:
             self._note(LOST, times[0], count)

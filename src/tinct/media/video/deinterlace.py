@@ -4,8 +4,8 @@ An interlaced frame holds two moments, one in its even and one in its odd lines.
 smear the colours of one over the other, and a network sees combs where edges are.
 
 Film of 24 frames a second is spread over 60 fields a second by showing its frames for three fields and two in turns
-(3:2 pulldown): of five frames of video two hold fields of two film frames. Its fields are put together as they were,
-and of five frames the one that is double is left out.
+(3:2 pulldown): of every five frames of video, two hold fields of two different film frames. The fields are put together
+as they were, and of every five frames the one that appears twice is left out.
 """
 
 from __future__ import annotations
@@ -26,18 +26,21 @@ from tinct.media.video.filters import PlanesFilter
 from tinct.media.video.fit import fitted_planes
 from tinct.media.video.planes import planes_of
 
-Planes = tuple[NDArray[Any], ...]
-_Shown = Generator[tuple[Decoded, Planes], None, None]
+# A frame's planes: Y alone, or Y, U and V.
+FlatPlanes = tuple[NDArray[Any], ...]
+_Shown = Generator[tuple[Decoded, FlatPlanes], None, None]
 
-# Frames of video in a cycle of 3:2 pulldown, and of film.
-_VIDEO, _FILM = 5, 4
+# Video frames in a cycle of 3:2 pulldown.
+_VIDEO = 5
+# Film frames in it.
+_FILM = 4
 
 
 def progressive(film: Film, decoded: Generator[Decoded, None, None]) -> _Shown:
-    """Yield each frame as it is to be shown and its planes: Y alone, or Y, U and V.
+    """Yield each frame as it is to be shown, and its planes: Y alone, or Y, U and V.
 
     Raises:
-        InputError: the film changes its form in the middle, to one that cannot be brought to its own.
+        InputError: the film changes its form in the middle, and its frames cannot be converted back.
     """
     with closing(decoded):
         stored = ((item, _planes(film, item)) for item in decoded)
@@ -49,20 +52,20 @@ def progressive(film: Film, decoded: Generator[Decoded, None, None]) -> _Shown:
             yield from _deinterlaced(film, stored)
 
 
-def _deinterlaced(film: Film, stored: Iterator[tuple[Decoded, Planes]]) -> _Shown:
-    """Yield a frame for each, or one for each field; frames that say that they are progressive stay as they are."""
+def _deinterlaced(film: Film, stored: Iterator[tuple[Decoded, FlatPlanes]]) -> _Shown:
+    """Yield one frame for each, or one for each field; frames marked or found as progressive stay as they are."""
     double = film.fields.way == "double"
     deinterlacer = Deinterlacer(film.fields, depth=film.depth)
     finder = FrameFinder() if film.fields.mixed else None
-    waiting: deque[tuple[Decoded, Planes]] = deque()
-    made: deque[Planes] = deque()
+    waiting: deque[tuple[Decoded, FlatPlanes]] = deque()
+    made: deque[FlatPlanes] = deque()
     whole: deque[bool] = deque()
 
-    def chosen(planes: Planes | None) -> Iterator[tuple[Decoded, Planes]]:
+    def chosen(planes: FlatPlanes | None) -> Iterator[tuple[Decoded, FlatPlanes]]:
         made.extend(deinterlacer.feed(planes))
         whole.extend([] if finder is None else finder.feed(None if planes is None else planes[0]))
-        each = 2 if double else 1
-        while len(made) >= each and (finder is None or whole):
+        per_frame = 2 if double else 1
+        while len(made) >= per_frame and (finder is None or whole):
             item, own = waiting.popleft()
             kept = whole.popleft() if finder is not None else film.fields.flagged and not item.frame.interlaced_frame
             for moment in _halves(film, item, waiting) if double else (item,):
@@ -75,8 +78,8 @@ def _deinterlaced(film: Film, stored: Iterator[tuple[Decoded, Planes]]) -> _Show
     yield from chosen(None)
 
 
-def _halves(film: Film, item: Decoded, following: deque[tuple[Decoded, Planes]]) -> tuple[Decoded, Decoded]:
-    """Return a frame's two moments, half a usual frame apart, or less where the next one comes sooner."""
+def _halves(film: Film, item: Decoded, following: deque[tuple[Decoded, FlatPlanes]]) -> tuple[Decoded, Decoded]:
+    """Return a frame's two moments, half a usual frame apart, or less if the next frame comes sooner."""
     half = film.frame_ticks
     if following:
         half = max(1, min(half, (following[0][0].pts - item.pts) // 2))
@@ -84,20 +87,20 @@ def _halves(film: Film, item: Decoded, following: deque[tuple[Decoded, Planes]])
     return replace(item, duration=half), replace(item, pts=item.pts + half, duration=rest)
 
 
-def _untelecined(film: Film, stored: Iterator[tuple[Decoded, Planes]]) -> _Shown:
-    """Yield four frames, evenly apart, for five; what is over at the end as it is."""
+def _untelecined(film: Film, stored: Iterator[tuple[Decoded, FlatPlanes]]) -> _Shown:
+    """Yield four evenly spaced frames for every five; frames left over at the end come as they are."""
     fields = Untelecine((film.width, film.height), film.fields, depth=film.depth)
     waiting: deque[Decoded] = deque()
     place = 0
 
-    def shown(ready: list[Planes]) -> Iterator[tuple[Decoded, Planes]]:
+    def shown(ready: list[FlatPlanes]) -> Iterator[tuple[Decoded, FlatPlanes]]:
         nonlocal place
         for planes in ready:
             if len(waiting) < _VIDEO:
                 yield waiting.popleft(), planes
                 continue
             cycle = [waiting[number] for number in range(_VIDEO)]
-            item = next((one for one in cycle if one.frame.is_corrupt), cycle[0])
+            item = next((decoded for decoded in cycle if decoded.frame.is_corrupt), cycle[0])
             yield replace(item, pts=cycle[0].pts + round(place / film.rate / film.time_base), duration=None), planes
             place += 1
             if place == _FILM:
@@ -111,25 +114,25 @@ def _untelecined(film: Film, stored: Iterator[tuple[Decoded, Planes]]) -> _Shown
     yield from shown(fields.feed(None))
 
 
-def _planes(film: Film, item: Decoded) -> Planes:
+def _planes(film: Film, item: Decoded) -> FlatPlanes:
     luma, chroma = fitted_planes(film, item)
     return (luma,) if chroma is None else (luma, *chroma)
 
 
 class Deinterlacer:
-    """Makes progressive frames of interlaced ones: of each the earlier moment, or both (`double`), in their order.
+    """Makes progressive frames of interlaced ones: the earlier moment of each, or both (`double`), in their order.
 
-    What becomes of a frame comes out when the next has gone in, since both are looked at.
+    A frame's results come out when the next frame has gone in, since the filter looks at both.
     """
 
     def __init__(self, fields: Fields, *, depth: int) -> None:
-        """Begin a film; `depth` bits of the codes."""
+        """Begin a film whose codes have `depth` bits."""
         mode = "send_field" if fields.way == "double" else "send_frame"
         self._arguments = f"mode={mode}:parity={'tff' if fields.top_first else 'bff'}:deint=all"
         self._most = (1 << depth) - 1
         self._filters: list[PlanesFilter] = []
 
-    def feed(self, planes: Planes | None) -> list[Planes]:
+    def feed(self, planes: FlatPlanes | None) -> list[FlatPlanes]:
         """Put in a frame's planes, or None after the last; return those that are ready."""
         if planes is not None and not self._filters:
             self._filters = [PlanesFilter.of_plane("bwdif", self._arguments, plane) for plane in planes]
@@ -140,19 +143,19 @@ class Deinterlacer:
         return list(zip(*ready, strict=True))
 
     def _codes(self, codes: NDArray[Any]) -> NDArray[Any]:
-        # Codes of 10 bits travel in planes of 16, which leave room to overshoot.
+        # FlatPlanes of 10 bits are filtered as planes of 16, where results may overshoot.
         return np.asarray(np.minimum(codes, self._most), codes.dtype)
 
 
 class Untelecine:
-    """Makes four film frames of five of video; combs that are left, as of titles made on video, are deinterlaced.
+    """Makes four film frames of five video frames; combs that remain, as in titles made on video, are deinterlaced.
 
-    FFmpeg's filters decide by luma of 8 bits which fields belong together and which frame of five is double, and planes
-    of any depth and size follow.
+    FFmpeg's filters decide by luma of 8 bits which fields belong together and which frame of five appears twice; the
+    same is then done to planes of any depth and size.
     """
 
     def __init__(self, size: tuple[int, int], fields: Fields, *, depth: int) -> None:
-        """Begin a film of a width and height, and `depth` bits."""
+        """Begin a film of a width and height whose codes have `depth` bits."""
         self._fields = fields
         self._depth = depth
         parity = "tff" if fields.top_first else "bff"
@@ -160,12 +163,12 @@ class Untelecine:
         self._matcher = PlanesFilter((matching,), "yuv420p", size)
         self._decimator = PlanesFilter((("decimate", "chroma=0"),), "gray", size)
         self._blank = (np.full((-(-size[1] // 2), -(-size[0] // 2)), 128, np.uint8),) * 2
-        self._stored: deque[tuple[NDArray[Any], Planes]] = deque()
+        self._stored: deque[tuple[NDArray[Any], FlatPlanes]] = deque()
         self._begun = False
-        self._woven: deque[tuple[NDArray[Any], Planes]] = deque()
+        self._woven: deque[tuple[NDArray[Any], FlatPlanes]] = deque()
         self._kept: deque[NDArray[Any]] = deque()
 
-    def feed(self, planes: Planes | None) -> list[Planes]:
+    def feed(self, planes: FlatPlanes | None) -> list[FlatPlanes]:
         """Put in a frame's planes, or None after the last; return those that are ready."""
         given = None
         if planes is not None:
@@ -179,7 +182,7 @@ class Untelecine:
             made += self._thinned((self._woven[-1][0],))
         return made if planes is not None else [*made, *self._thinned(None)]
 
-    def _weave(self, matched: NDArray[Any], *, combed: bool) -> tuple[NDArray[Any], Planes]:
+    def _weave(self, matched: NDArray[Any], *, combed: bool) -> tuple[NDArray[Any], FlatPlanes]:
         """Put together the fields that were matched for the next frame; return its luma of 8 bits, and its planes."""
         if self._begun and len(self._stored) > 1:
             before, now, after = self._stored[0], self._stored[1], self._stored[min(2, len(self._stored) - 1)]
@@ -196,14 +199,14 @@ class Untelecine:
                 return matched, tuple(_joined(*pair) for pair in zip(even[1], odd[1], strict=True))
         return now
 
-    def _thinned(self, luma: Planes | None) -> list[Planes]:
-        """Leave out of each five frames the one that FFmpeg leaves out; what is over at the end stays."""
+    def _thinned(self, luma: FlatPlanes | None) -> list[FlatPlanes]:
+        """Leave out the one of every five frames that FFmpeg leaves out; frames left over at the end stay."""
         self._kept.extend(planes_of(frame)[0] for frame in self._decimator.feed(luma))
         made = []
         while len(self._kept) >= _FILM and len(self._woven) >= _VIDEO:
             kept = [self._kept.popleft() for _ in range(_FILM)]
             cycle = [self._woven.popleft() for _ in range(_VIDEO)]
-            same = [np.array_equal(luma, one) for luma, (one, _) in zip(kept, cycle, strict=False)]
+            same = [np.array_equal(luma, given) for luma, (given, _) in zip(kept, cycle, strict=False)]
             double = same.index(False) if False in same else _FILM
             made += [planes for number, (_, planes) in enumerate(cycle) if number != double]
         if luma is None:

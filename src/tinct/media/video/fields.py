@@ -1,7 +1,7 @@
 """Find out whether a film is interlaced, or film spread over fields (3:2 pulldown), by looking at its frames.
 
-FFmpeg's `idet` compares lines with those beside them in the frames before and after. Two things fool it, and are
-looked for: frames whose lines are doubled, and fine lines of a picture that gets brighter or darker.
+FFmpeg's `idet` compares lines with those beside them in the frames before and after. Two things mislead it, and are
+detected here: frames whose lines are doubled, and fine lines of a picture that gets brighter or darker.
 """
 
 from __future__ import annotations
@@ -18,32 +18,41 @@ from numpy.typing import NDArray
 from tinct.media.video.film import Fields
 from tinct.media.video.filters import PlanesFilter
 
-# At least this many frames, and this share of all that are looked at, must show which kind they are before that
-# outweighs the file.
+# Frames outweigh what the file says if at least this many of them show which kind they are,
 _LEAST_FRAMES = 8
+# at least this share of all that are looked at,
 _LEAST_SHARE = 0.4
-# At most this many may show the contrary, as a share of those that show the one.
+# and at most this share of their number show the contrary.
 _MOST_AGAINST = 0.1
-# A frame's lines are doubled where those of a pair differ by less than the first share of what pairs differ by, and
-# those by at least so many 8-bit steps. Up to the second share it must differ so from the lines of the next frame as
-# well: in interlaced films that move up or down, neighbouring lines are alike too, and in the next field as much.
-_PAIRED, _PERHAPS_PAIRED, _LEAST_STEPS = 0.15, 0.4, 0.5
-# This share of a film's frames has doubled lines, or none counts; of a stretch's frames, combs.
+# A frame's lines are doubled if the lines of a pair differ by less than this share of the difference between pairs.
+_PAIRED = 0.15
+# Up to this share, they must also differ by less than this share of the difference from the next frame's lines: in
+# interlaced films that move up or down, neighbouring lines are alike too, but those of the next field just as much.
+_PERHAPS_PAIRED = 0.4
+# If pairs differ by less than this many 8-bit steps, a frame does not tell whether its lines are doubled.
+_LEAST_STEPS = 0.5
+# Doubled lines count only if at least this share of the frames has them; a stretch is combed if more than this share of
+# its frames is.
 _MOSTLY = 0.8
-# Combs of two moments move; lines of the picture stay: where it changes, by more than so many 8-bit steps in so many
-# pixels, theirs are as alike in two frames as this.
-_CHANGED, _LEAST_PIXELS, _SAME_COMBS = 2, 20, 0.97
-# Frames are looked at for both in at most so many columns.
+# Combs of two moments move, but lines of the picture stay. Pixels count that change by more than this many 8-bit steps.
+_CHANGED = 2
+# Fewer changed pixels than this do not tell which of the two it is.
+_LEAST_PIXELS = 20
+# From this correlation between two frames on, what differs from line to line has stayed.
+_SAME_COMBS = 0.97
+# At most this many columns of a frame are looked at for both.
 _COLUMNS = 480
-# How much nearer to the frame before one field is than the other where it repeats: coding makes both differ.
+# A field repeats if it is this many times nearer to the frame before than the other field; coding makes both differ.
 _REPEAT_THRESHOLD = 2
-# Of 3:2 pulldown, in a stretch of frames: the share of those where a field must repeat that does, and that of others.
-_REPEATED, _MOST_OTHERS = 0.6, 0.25
-# A cycle of frames; of the two that repeat a field each, one comes two frames after the other.
+# A stretch of frames is in 3:2 pulldown if a field repeats in at least this share of the frames where one must
+_REPEATED = 0.6
+# and in at most this share of the other frames.
+_MOST_OTHERS = 0.25
+# A cycle of 3:2 pulldown, in frames; two of them repeat a field each, one two frames after the other.
 _CYCLE = 5
-# Of a film of which only parts are interlaced, at least so many stretches are, all with the same lines first.
+# A film is interlaced in parts if at least this many stretches are, all with the same lines first.
 _LEAST_STRETCHES = 2
-# The rate of video that film is spread over, give or take a hundredth.
+# The rate of video that film is spread over, within one per cent.
 _PULLDOWN_RATE = 30
 
 
@@ -55,11 +64,11 @@ class Votes:
         frames: number of frames.
         top: number that are interlaced, with the even lines first.
         bottom: number that are interlaced, with the odd lines first.
-        progressive: number that hold one moment. The others show neither, as still pictures do.
-        drawn: number that show enough for doubled lines to be told.
-        doubled: number of them whose lines are doubled.
-        telecined: of the stretches that were looked at, those in 3:2 pulldown.
-        combed: those that are interlaced and not.
+        progressive: number that hold one moment. The remaining frames, such as still pictures, do not tell.
+        drawn: number with enough detail to tell whether their lines are doubled.
+        doubled: number of those whose lines are doubled.
+        telecined: number of stretches in 3:2 pulldown.
+        combed: number of stretches that are interlaced, and not in 3:2 pulldown.
     """
 
     frames: int = 0
@@ -72,7 +81,7 @@ class Votes:
     combed: int = 0
 
     def count(self, lumas: Iterable[NDArray[Any]]) -> None:
-        """Look at a stretch of frames that follow each other: (H, W) luma, uint8 or uint16."""
+        """Examine a stretch of consecutive frames: (H, W) luma, uint8 or uint16."""
         graph: PlanesFilter | None = None
         shown: list[VideoFrame] = []
         fooled: list[bool] = []
@@ -101,8 +110,8 @@ class Votes:
         """Decide whether a film is interlaced.
 
         Args:
-            flagged: whether the file says that it is; believed unless frames clearly show the contrary.
-            top_first: which lines it says come first; believed unless frames clearly show the contrary.
+            flagged: whether the file says that it is; this is believed unless frames clearly show the contrary.
+            top_first: which lines it says come first; this, too, is believed unless frames clearly show the contrary.
             rate: frames a second.
         """
         if self.drawn >= _LEAST_FRAMES and self.doubled >= _MOSTLY * self.drawn:
@@ -149,7 +158,7 @@ def _thin(luma: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _combs_stay(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
-    """Check whether what differs from line to line is the same in two frames, wherever they differ."""
+    """Check whether the differences from line to line stay the same where two frames differ."""
     changed = np.abs(now[1:-1] - before[1:-1]) > _CHANGED
     if changed.sum() < _LEAST_PIXELS:
         return False
@@ -177,7 +186,7 @@ def _repeats(fields: list[str | None]) -> bool:
 
 
 class FrameFinder:
-    """Tells of each frame whether it holds one moment, by the frames beside it, when the next one is in."""
+    """Tells whether each frame holds one moment, by the frames before and after it, when the next one is in."""
 
     def __init__(self) -> None:
         self._graph: PlanesFilter | None = None

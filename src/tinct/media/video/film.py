@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-# Codes of ISO/IEC 23091-2 (and of FFmpeg) that matter here.
+# Codes of ISO/IEC 23091-2 (and of FFmpeg) that are used here.
 UNSPECIFIED = 2
 MATRIX_RGB = 0
 MATRIX_BT601 = 5
 RANGE_LIMITED, RANGE_FULL = 1, 2
+# FFmpeg's codes for the orders in which interlaced films store and show fields.
+FIELD_ORDERS = (2, 3, 4, 5)
+# Those of them that show the odd lines first.
+BOTTOM_FIRST_ORDERS = (3, 4)
 # Names of the matrices that tinct computes chroma for.
 MATRIX_NAMES = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020"}
 MATRIX_CODES = {"bt709": 1, "bt601": MATRIX_BT601, "bt2020": 9}
@@ -19,7 +23,7 @@ MATRIX_CODES = {"bt709": 1, "bt601": MATRIX_BT601, "bt2020": 9}
 
 @dataclass(frozen=True)
 class ColorTags:
-    """How a film's codes are to be shown, as it says: codes of ISO/IEC 23091-2, with 2 for unspecified.
+    """How a film says that its codes are to be shown: codes of ISO/IEC 23091-2, with 2 for unspecified.
 
     Attributes:
         matrix: coefficients of luma and chroma.
@@ -36,12 +40,12 @@ class ColorTags:
 
 @dataclass(frozen=True)
 class Track:
-    """A stream of a film's file beside its pictures.
+    """A stream of a film's file besides its pictures.
 
     Attributes:
         index: of the stream in the file.
         kind: `audio`, `subtitle`, `attachment`, `data` or `video`.
-        codec: its name, `unknown` where FFmpeg does not know it.
+        codec: its name; `unknown` if FFmpeg does not know it.
         language: as the file says, such as `deu`.
         cover: whether it is a cover picture.
     """
@@ -65,14 +69,14 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Jump:
-    """A place where a stream's clock starts anew.
+    """A place where a stream's clock starts again.
 
     Attributes:
         stream: index of the stream in the file.
         packet: the first one on the new clock, counted in its stream from 0.
-        shift: seconds by which times are less from there on, so that they go on where they were.
-        by: seconds by which the clock jumped, where this stream was the first to show it; 0 in the others.
-        at: where on the film's line it is, in seconds of the file's clock before any jump.
+        shift: seconds subtracted from times from there on, so that they continue where they were.
+        by: seconds by which the clock jumped, for the stream that showed it first; 0 for the others.
+        at: its time in seconds, on the clock that the film has before any jump.
     """
 
     stream: int
@@ -82,7 +86,7 @@ class Jump:
     at: Fraction
 
 
-# How many frames each way makes of one.
+# How many frames each way of deinterlacing makes of one.
 GAINS = {"single": Fraction(1), "double": Fraction(2), "film": Fraction(4, 5)}
 
 
@@ -93,10 +97,10 @@ class Fields:
     Attributes:
         interlaced: whether it does.
         top_first: whether the even lines (0, 2, ...) are the earlier moment.
-        flagged: whether frames say so themselves, so that those that do not are progressive.
-        mixed: whether only parts of the film are interlaced, so that each frame is looked at.
-        way: what is made of them: `single` is a frame for each, `double` one for each field, `film` four frames of five
-            in which film was spread over fields (3:2 pulldown).
+        flagged: whether interlaced frames are marked as such, so that all others are progressive.
+        mixed: whether only parts of the film are interlaced, so that each frame is examined.
+        way: what is made of them: `single` is one frame for each, `double` one for each field, `film` four frames of
+            every five over whose fields film was spread (3:2 pulldown).
     """
 
     interlaced: bool = False
@@ -122,36 +126,36 @@ class Film:
         width: of the Y plane, in pixels; `height` likewise.
         depth: bits of the Y codes: 8, 10, 12, or another up to 16.
         pixel_format: FFmpeg's name for how pixels are stored.
-        rgb: whether pixels are stored as red, green and blue, or by a palette; Y is computed then.
+        rgb: whether pixels are stored as red, green and blue, or by a palette; Y is then computed.
         grey: whether the format holds no chroma.
         full_range: whether codes use all values; otherwise black is 16 and white 235, times 2^(depth - 8).
-        tags: as the file says; what it leaves unspecified stays so.
-        sampling: the size of its chroma, such as 422 for 4:2:2; None for films without, and where it is computed.
-        matrix_name: `bt601`, `bt709` or `bt2020`: what its chroma is to be computed with.
-        fields: whether it is interlaced; Y planes are deinterlaced then, and else as they are stored.
+        tags: what the file says about its colours; what it leaves unspecified stays so.
+        sampling: the chroma subsampling, such as 422 for 4:2:2; None for grey and RGB.
+        matrix_name: `bt601`, `bt709` or `bt2020`: the matrix by which its chroma is computed.
+        fields: whether it is interlaced; if so, Y planes are deinterlaced, otherwise they are as stored.
         sample_aspect: width of a pixel divided by its height.
         rotation: degrees counter-clockwise by which players turn the picture.
-        display_matrix: nine integers (16.16 and 2.30 fixed point) that say so; None without.
-        rate: average frames a second, of those that are made of interlaced ones.
+        display_matrix: nine integers (16.16 and 2.30 fixed point) that say so; None if there are none.
+        rate: average frames a second, after deinterlacing.
         time_base: seconds of one unit of `pts`.
-        units: how many of them are one of the file's own.
-        stretch: by what the file's times are multiplied, where another rate was asked for.
-        frames: about how many frames there are; None if nothing says.
+        units: how many of these units are one of the file's own.
+        stretch: the factor by which the file's times are multiplied, if another rate was asked for.
+        frames: about how many frames there are; None if unknown.
         start: of the file's clock, in seconds: what a player shows as 0:00:00.
         start_pts: of the first frame, as far as the file says.
-        duration: in seconds; None if nothing says.
-        video_end: when the last frame ends, in seconds on the file's clock, where the file says so for sure.
-        usual: how long a frame is shown as it is stored, in seconds, as most are; None where nothing says.
-        longest: likewise, the frame that is shown longest.
+        duration: in seconds; None if unknown.
+        video_end: when the last frame ends, in seconds on the file's clock; None if the file does not state it.
+        usual: how long most frames are shown before deinterlacing, in seconds; None if unknown.
+        longest: how long the frame that is shown longest is shown, likewise.
         even: whether almost all frames are shown for equally long.
-        pulldown: whether they are shown for two and three fields in turns, by flags, and are meant to be 24 a second.
-        jumps: places where the file's clock jumps; times are given as if it did not.
+        pulldown: whether frames are shown for two and three fields in turns, by flags, and are meant to be 24 a second.
+        jumps: places where the file's clock jumps; frames have times as if it did not.
         counted: whether the file keeps no times of frames, so that they are counted.
         seekable: whether reading can begin in the middle.
         others: tracks of attachments, data, cover pictures and further films.
-        images: of a folder, the pictures in order.
+        images: the pictures of a folder, in order.
         keyed: whether its notes are QuickTime's, under names such as com.apple.quicktime.make.
-        beside: what its frames hold beside pixels that no result holds, in words.
+        beside: what its frames hold besides pixels that results do not hold, in words.
     """
 
     path: Path
@@ -203,7 +207,7 @@ class Film:
 
     @property
     def turns(self) -> int:
-        """Return by how many quarters, counter-clockwise, players turn the picture: 0 to 3."""
+        """Return by how many quarter turns, counter-clockwise, players turn the picture: 0 to 3."""
         return round(self.rotation / 90) % 4
 
     @property
@@ -224,12 +228,12 @@ class Film:
 
     @property
     def broadcast(self) -> bool:
-        """Return whether its format is sent as it comes: clocks start anywhere, and packets may be lost."""
+        """Return whether its format is made for broadcasts: clocks start anywhere, and packets may be lost."""
         return self.container in ("mpegts", "mpeg")
 
     def pts_at(self, seconds: Fraction | float) -> int:
         """Return the first pts at or after a time, in seconds from the beginning as a player counts them."""
-        # 2.2 is meant exactly, although no float is.
+        # A float such as 2.2 stands for exactly this decimal number.
         return math.ceil((self.start + Fraction(seconds).limit_denominator(10**6)) / self.time_base)
 
     def seconds_at(self, pts: int) -> Fraction:

@@ -28,7 +28,7 @@ class PlanesFilter:
         self._form, self._size = form, size
         self._graph = Graph()
         self._graph.threads = 1
-        # Some filters need a constant rate; which does not matter.
+        # Some filters need a constant rate; any will do.
         source = f"video_size={size[0]}x{size[1]}:pix_fmt={form}:time_base=1/25:frame_rate=25"
         names = [("buffer", source), *steps, ("buffersink", "")]
         self._graph.link_nodes(*[self._graph.add(name, arguments) for name, arguments in names]).configure()

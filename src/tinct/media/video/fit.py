@@ -1,4 +1,4 @@
-"""Bring frames that come at another size or depth, in the middle of a film, to the film's own."""
+"""Convert frames that come with another size or depth, in the middle of a film, to the film's own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def is_fitting(film: Film, frame: VideoFrame) -> bool:
 def note_others(
     film: Film, decoded: Generator[Decoded, None, None], since: int | None, problems: Problems
 ) -> Generator[Decoded, None, None]:
-    """Pass frames on; note those of another form from a pts on."""
+    """Pass frames on, and from a pts on note those of another form."""
     with closing(decoded):
         for item in decoded:
             if not is_fitting(film, item.frame) and (since is None or item.pts >= since):
@@ -45,10 +45,10 @@ def note_others(
 def fitted_planes(film: Film, item: Decoded) -> Planes:
     """Return a frame's planes in the film's form.
 
-    One of another size is enlarged or shrunk; one of other proportions gets black borders.
+    A frame of another size is scaled; one with other proportions also gets black borders.
 
     Raises:
-        InputError: FFmpeg cannot do that.
+        InputError: FFmpeg cannot convert it.
     """
     frame = item.frame
     if is_fitting(film, frame):
@@ -83,7 +83,7 @@ def _inner_size(film: Film, frame: VideoFrame) -> tuple[int, int]:
 
 
 def _between(plane: NDArray[Any], shape: tuple[int, int], place: tuple[int, int], value: int) -> NDArray[Any]:
-    """Return a plane at a place of a larger one of a single value."""
+    """Return a larger plane of a single value, with this plane at a place in it."""
     if plane.shape == shape:
         return plane
     whole = np.full(shape, value, plane.dtype)

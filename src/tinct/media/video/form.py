@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tinct.color.spaces import FloatArray
 from tinct.media.video.film import Film
 
-# How much of luma red and blue make in each matrix: ITU-R BT.601-7, BT.709-6, BT.2020-2.
+# The weights of red and blue in luma, for each matrix: ITU-R BT.601-7, BT.709-6, BT.2020-2.
 LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 
 # Top, bottom, left and right.
@@ -83,7 +83,7 @@ class FrameForm:
         return levels
 
     def rgb_codes(self, luma: NDArray[Any], chroma: tuple[NDArray[Any], NDArray[Any]], *, bits: int) -> NDArray[Any]:
-        """Return the same as codes of red, green and blue of some bits: (h, w, 3) uint8, or uint16 for more than 8."""
+        """Return the same as red, green and blue of this many bits: (h, w, 3) uint8, or uint16 for more than 8."""
         scale = 1 << (self.chroma_depth - 8)
         span = 256 * scale - 1 if self.full_range else 224 * scale
         grey = self.unit(luma)
@@ -100,7 +100,7 @@ class FrameForm:
 
     @property
     def chroma_type(self) -> type[np.generic]:
-        """The type of the planes of U and V."""
+        """Return the type of the planes of U and V."""
         return np.uint8 if self.chroma_depth == 8 else np.uint16
 
     def neutral(self) -> NDArray[Any]:

@@ -1,8 +1,8 @@
 """Write into Matroska and WebM files what PyAV cannot: the shape of pixels, and sound of Windows' kinds.
 
 FFmpeg's muxer takes the shape from a field of the stream that PyAV does not set, and PyAV refuses sound that Matroska
-holds under the name of Windows' codec manager. So the track is given a long name first, and in the finished file the
-room that the name took holds what belongs there.
+holds under the name of Windows' codec manager. So the track gets a long name first, and what belongs there takes the
+name's place in the finished file.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import BinaryIO
 
 from tinct.errors import OutputError
 
-# What stands behind the track's name until `set_display_size` removes it.
+# Appended to the track's name until `set_display_size` removes it.
 PLACEHOLDER = " - to be replaced by the size at which it is shown"
-# What stands behind a sound's name, with the header in base 64 after it, until `set_wave_headers` removes it.
+# Appended to a sound's name, followed by the header in base 64, until `set_wave_headers` removes it.
 _WAVE = " - to be replaced by its header: "
 
 _SEGMENT, _TRACKS = bytes.fromhex("18538067"), bytes.fromhex("1654ae6b")
@@ -54,17 +54,17 @@ def set_display_size(path: Path, *, width: int, height: int, sample_aspect: Frac
 
 
 def wave_name(name: str, header: bytes) -> str:
-    """Return the name that a track of 16-bit PCM needs for `set_wave_headers` to make another sound of it.
+    """Return the name that a track declared as 16-bit PCM needs, so that `set_wave_headers` declares another sound.
 
     Args:
-        name: which it is to have.
-        header: WAVEFORMATEX, as in a WAV file, of the sound that its packets are.
+        name: its final name.
+        header: WAVEFORMATEX, as in a WAV file, of the sound in its packets.
     """
     return name + _WAVE + base64.b64encode(header).decode()
 
 
 def set_wave_headers(path: Path) -> None:
-    """Write into a finished file, in the place of names that `wave_name` made, which sound those tracks hold.
+    """Declare in a finished file which sound its tracks hold, in the place of names that `wave_name` made.
 
     Source: RFC 9559, and Matroska's codec mappings: A_MS/ACM.
     """
@@ -110,7 +110,7 @@ def _as_wave(track: bytes) -> bytes:
 
 
 def _shown_at(track: bytes, display: list[tuple[bytes, bytes]]) -> bytes:
-    """Return a track's elements with a display size and the name it is to have, as many bytes as before."""
+    """Return a track's elements with a display size and its final name."""
     parts = []
     for _, name, content in _elements(track):
         if name == _NAME:
@@ -124,7 +124,7 @@ def _shown_at(track: bytes, display: list[tuple[bytes, bytes]]) -> bytes:
 
 
 def _filled(content: bytes, length: int, path: Path) -> bytes:
-    """Return elements with an element that means nothing behind them: its name, its size, and zeros."""
+    """Return elements followed by a void element (its name, its size, and zeros) that fills them to a length."""
     empty = length - len(content)
     if empty == 0:
         return content
@@ -145,7 +145,7 @@ def _find(file: BinaryIO, path: Path) -> tuple[int, bytes]:
         if name == _TRACKS:
             file.seek(place + length)
             return place + length, file.read(size)
-        # What is in the segment is looked through, all else is passed.
+        # The segment's content is searched, other elements are skipped.
         place += length if name == _SEGMENT else length + size
     raise _not_noted(path)
 
@@ -173,4 +173,4 @@ def _element(name: bytes, content: bytes) -> bytes:
 
 
 def _not_noted(path: Path) -> OutputError:
-    return OutputError(f"{path}: its pixels' shape cannot be noted; write .mp4 or .mov")
+    return OutputError(f"{path}: the shape of its pixels cannot be recorded; write .mp4 or .mov")

@@ -34,10 +34,12 @@ _NANOSECOND = Fraction(1, 10**9)
 # Packets come in order, so that the muxer need not hold back more than this (microseconds) to sort them; films for
 # editing have a hundred megabytes a second.
 _HELD_BACK = "1000000"
-# Broadcasts, whose clocks start anywhere, and films that start further from zero than this (seconds) are moved to zero.
+# Broadcasts, whose clocks start anywhere, and films that start this far from zero (seconds) or farther are moved to it.
 _FAR_START = 1
-# MP4 and MOV count how long a frame is shown in 31 bits, in units of at most this many seconds.
-_COARSEST, _MOST_UNITS = Fraction(1, 10_000), 1 << 31
+# The longest unit, in seconds, in which MP4 and MOV count how long a frame is shown.
+_COARSEST = Fraction(1, 10_000)
+# They count in 31 bits.
+_MOST_UNITS = 1 << 31
 
 
 def check_target(
@@ -49,11 +51,11 @@ def check_target(
         film: the film.
         target: the file to write.
         recipe: how its pictures are encoded.
-        sound: `copy`, `encode` where the container cannot hold it as it is, or `none`.
-        overwrite: whether a file that is there may be replaced.
+        sound: `copy`, `encode` if the container cannot hold it as it is, or `none`.
+        overwrite: whether an existing file may be replaced.
 
     Returns:
-        What the result will lack of the film, a sentence each.
+        What of the film the result will lack, one sentence each.
 
     Raises:
         OutputError: see `files.check_target`, or it cannot hold the film's sound.
@@ -68,7 +70,7 @@ def check_target(
     _check_longest(film, place, recipe)
     with ExitStack() as stack:
         output = av.open(io.BytesIO(), "w", format=recipe.container.muxer)
-        # It was never begun, cannot be ended, and is of no use.
+        # It may not have been started; closing it may then fail, and does not matter.
         stack.callback(_forget, output)
         tracks = _lay_out(stack, output, film, recipe, extradata=None, sound=sound, window=Window(), note="")
         try:
@@ -95,22 +97,22 @@ def assemble(
 ) -> tuple[str, ...]:
     """Write a film from its segments, beside the target and then renamed into place. Memory does not grow with it.
 
-    Sound, subtitles, attachments and covers are copied packet by packet (written subtitles of another kind than the
-    container has are rewritten); chapters, notes, languages, the picture's turn and its pixels' shape are kept.
+    Sound, subtitles, attachments and covers are copied packet by packet (text subtitles are converted if the container
+    needs another kind); chapters, notes, languages, the picture's rotation and its pixels' shape are kept.
 
     Args:
         film: the film.
         segments: files that `SegmentWriter` wrote, in their order.
         target: the file to write.
         recipe: what the segments were encoded with.
-        start_pts: where the film was cut at the beginning; the result's clock starts at its first frame then.
+        start_pts: where the film was cut at the beginning; the result's clock then starts at its first frame.
         end_pts: where the film was cut at the end.
-        sound: `copy`, `encode` where the container cannot hold it as it is, or `none`.
+        sound: `copy`, `encode` if the container cannot hold it as it is, or `none`.
         note: a comment for the file on how it was made.
-        overwrite: replace a file that is there.
+        overwrite: replace an existing file.
 
     Returns:
-        What the result lacks of the film, a sentence each.
+        What of the film the result lacks, one sentence each.
 
     Raises:
         OutputError: it cannot be written; nothing is left behind.
@@ -162,7 +164,7 @@ def _mux(
 
 
 def _check_longest(film: Film, target: Path, recipe: Recipe) -> None:
-    """Refuse a frame that is shown for longer than the container can say."""
+    """Refuse a frame that is shown for longer than the container can record."""
     unit = film.time_base
     while unit > _COARSEST:  # as FFmpeg does
         unit /= 2
@@ -197,8 +199,8 @@ def _lay_out(
     if _shaped_later(film, recipe):
         stream.metadata["title"] = title + PLACEHOLDER
     if note:
-        said = next((text for name, text in output.metadata.items() if name.lower() == "comment"), "")
-        output.metadata["comment"] = f"{said}\n{note}" if said else note
+        comment = next((text for name, text in output.metadata.items() if name.lower() == "comment"), "")
+        output.metadata["comment"] = f"{comment}\n{note}" if comment else note
     output.set_chapters(
         [
             {
@@ -215,7 +217,7 @@ def _lay_out(
 
 
 def _chapters(film: Film, recipe: Recipe, window: Window) -> list[Chapter]:
-    """Return the result's chapters. Those of MP4 and MOV begin at 0: one without a title stands there if need be."""
+    """Return the result's chapters. Those of MP4 and MOV must begin at 0, so one without a title is added if needed."""
     chapters = window.chapters(film.chapters)
     if chapters and chapters[0].start > 0 and recipe.container.muxer in ("mp4", "mov"):
         return [Chapter(Fraction(0), chapters[0].start), *chapters]
@@ -223,13 +225,13 @@ def _chapters(film: Film, recipe: Recipe, window: Window) -> list[Chapter]:
 
 
 def _add_pictures(output: OutputContainer, film: Film, recipe: Recipe, extradata: bytes | None) -> VideoStream:
-    """Add the stream of pictures: described by an encoder that is set up like the segments' and then not used."""
+    """Add the stream of pictures, described by an encoder that is set up like the segments' but encodes nothing."""
     stream = cast(VideoStream, output.add_stream(recipe.codec.encoder))
     context = stream.codec_context
     configure(context, film, recipe, threads=1)
     stream.time_base = film.time_base
     if recipe.codec.name == "hevc" and recipe.container.muxer in ("mp4", "mov"):
-        context.codec_tag = "hvc1"  # the one of two that Apple's players know
+        context.codec_tag = "hvc1"  # the only one of HEVC's two tags that Apple's players know
     if film.display_matrix is not None:
         stream.set_display_matrix(film.display_matrix)
     start(context)
@@ -244,8 +246,8 @@ class _Clock:
 
     Attributes:
         unit: in seconds.
-        frame: how many of them a frame is shown, usually.
-        exact: of films of a constant rate whose own times are rounded: each pts, and its true time in units.
+        frame: how many units a frame is usually shown.
+        exact: the true time in units of each pts, for films of a constant rate whose own times are rounded.
     """
 
     unit: Fraction
@@ -258,7 +260,7 @@ class _Clock:
 
 
 def _clock_of(film: Film, parts: Sequence[Segment], recipe: Recipe) -> _Clock:
-    """Choose the clock: the film's own, or an exact one where a format of milliseconds has rounded a constant rate."""
+    """Choose the clock: the film's own, or an exact one if a format of milliseconds has rounded a constant rate."""
     own, frame = _Clock(film.time_base, film.frame_ticks), 1 / film.rate
     times = sorted(pts for part in parts for pts, _, _ in part.times)
     begin, tick = times[0] * film.time_base, film.time_base
@@ -267,7 +269,7 @@ def _clock_of(film: Film, parts: Sequence[Segment], recipe: Recipe) -> _Clock:
     # Frames may be missing, or held.
     numbers = [round((pts * tick - begin) / frame) for pts in times]
     off = max(abs(pts * tick - begin - number * frame) for pts, number in zip(times, numbers, strict=True))
-    slack = tick * (2 * film.units - 1)  # a field's time is half of two that are rounded
+    slack = tick * (2 * film.units - 1)  # a field's time lies midway between two that are rounded
     if off > max(slack, film.pulldown * frame / 4) or len(set(numbers)) < len(numbers):
         return own
     unit = Fraction(1, film.rate.numerator)
@@ -311,9 +313,9 @@ def _opened_parts(segments: Sequence[str | Path], film: Film, recipe: Recipe) ->
     for part, before in zip(parts, [None, *parts], strict=False):
         same = part.extradata == first.extradata and part.settings == first.settings
         if part.codec != recipe.codec.name or part.time_base != film.time_base or not same:
-            raise InputError(f"{part.path}: was encoded with other settings; delete it, and it is made anew")
+            raise InputError(f"{part.path}: was encoded with other settings; delete it, and it will be made again")
         if before is not None and part.first_pts <= before.last_pts:
-            raise InputError(f"{part.path}: does not follow {before.path}; delete it, and it is made anew")
+            raise InputError(f"{part.path}: does not follow {before.path}; delete it, and it will be made again")
     return parts
 
 

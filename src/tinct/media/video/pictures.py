@@ -1,6 +1,6 @@
-"""Write a film as pictures, one a frame: `f_0001.dpx`, `f_0002.dpx` and so on.
+"""Write a film as pictures, one for each frame: `f_0001.dpx`, `f_0002.dpx` and so on.
 
-Pictures of a folder or a pattern keep the numbers in their names; frames of a film, and those that are made of the
+Pictures of a folder or a pattern keep the numbers in their names. Frames of a film, and those that are made of the
 fields of pictures, are counted from 1.
 """
 
@@ -25,16 +25,16 @@ def check_pictures(film: Film, target: Path, *, sound: str, overwrite: bool) -> 
     """Refuse, before any work is done, pictures that cannot or must not be written; make their folder.
 
     Raises:
-        OutputError: some are there already, or are the film's own; or the film has sound, which is not to be left out.
+        OutputError: some exist already, or are the film's own; or the film has sound that is not to be left out.
     """
     there = find_pictures(target)
     own = {path.resolve() for path in film.images}
     if any(path.resolve() in own for path in there):
         raise OutputError(f"{target}: names pictures of the input itself; choose another name with -o")
     if there and not overwrite:
-        raise OutputError(f"{there[0]}: is there already; allow replacing it with --overwrite (overwrite=True)")
+        raise OutputError(f"{there[0]}: already exists; replace it with --overwrite (overwrite=True)")
     if film.audio and sound != "none":
-        raise OutputError(f"{film.path}: pictures cannot hold its sound; let it be left out (--sound none)")
+        raise OutputError(f"{film.path}: pictures cannot hold its sound; leave it out with --sound none")
     make_folder(target.parent)
 
 
@@ -47,12 +47,12 @@ def write_pictures(film: Film, parts: Sequence[Segment], target: Path) -> list[s
         target: the pattern of their names.
 
     Returns:
-        What is there beside them that does not belong to them, a sentence.
+        How many other pictures have such names, one sentence.
 
     Raises:
         OutputError: they cannot be written; nothing is left behind.
     """
-    # Where frames are made of fields, there are more or fewer of them than pictures.
+    # If frames are made of fields, there are more or fewer of them than pictures.
     numbers = None if film.fields.gain != 1 else numbers_of(film.images)
     written: list[str] = []
     with _folder_beside(target) as beside:
@@ -64,18 +64,19 @@ def write_pictures(film: Film, parts: Sequence[Segment], target: Path) -> list[s
         for name in written:
             (beside / name).replace(target.with_name(name))
     others = len(find_pictures(target)) - len(written)
-    return [f"{others} other pictures are still there under such names"] if others > 0 else []
+    return [f"{others} other pictures with such names are still there"] if others > 0 else []
 
 
 @contextmanager
 def _folder_beside(target: Path) -> Iterator[Path]:
-    """Yield an empty hidden folder beside pictures, which is gone after the block."""
+    """Yield an empty hidden folder beside pictures, which is deleted after the block."""
     beside = check_place(target).with_name(f".{target.name}{UNFINISHED}")
     try:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
         yield beside
     except OSError as error:
-        raise OutputError(f"{target}: cannot be written ({error.strerror or error}); free or choose space") from error
+        why = error.strerror or error
+        raise OutputError(f"{target}: cannot be written ({why}); free some space, or write elsewhere") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)

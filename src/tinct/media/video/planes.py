@@ -1,4 +1,4 @@
-"""Turn FFmpeg's frames into planes of Y, U and V and back: no value is changed where the format has a Y plane."""
+"""Turn FFmpeg's frames into planes of Y, U and V and back: no value is changed if the format has a Y plane."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from tinct.errors import InputError
 
-# Formats whose planes can be taken as they are: planar YUV and grey of up to 16 bits, lowest bit first.
+# Formats whose planes can be taken as they are: planar YUV and grey of up to 16 bits, little-endian.
 _PLANAR = re.compile(r"(yuv[aj]?4\d\dp|gray)(9|1[0246])?(le)?")
-# Those with 8-bit U and V in turns in one plane, and which of the two comes first.
+# Formats with 8-bit U and V in turns in one plane, and the places of U and V in a pair.
 _PAIRED = {"nv12": (0, 1), "nv16": (0, 1), "nv24": (0, 1), "nv21": (1, 0), "nv42": (1, 0)}
-# Luma pixels for one of chroma, across and down, of planar formats by their names.
+# Luma pixels for each chroma pixel, across and down, by the subsampling in a format's name.
 CHROMA_STEPS = {"444": (1, 1), "422": (2, 1), "420": (2, 2), "440": (1, 2), "411": (4, 1), "410": (4, 4)}
 _SAMPLING = {steps: name for name, steps in CHROMA_STEPS.items()}
 
@@ -28,7 +28,7 @@ Planes = tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]] | None]
 
 
 def is_rgb(form: VideoFormat) -> bool:
-    """Check whether pixels are stored as colours of which luma has to be computed."""
+    """Check whether pixels are stored as colours, from which luma has to be computed."""
     return form.is_rgb or form.has_palette or form.is_bayer or form.name.startswith("xyz")
 
 
@@ -48,7 +48,7 @@ def depth_of(form: VideoFormat) -> int:
 
 
 def sampling_of(form: VideoFormat) -> str | None:
-    """Return the size of a format's chroma, such as 420 for 4:2:0; None where it holds none, or RGB."""
+    """Return a format's chroma subsampling, such as 420 for 4:2:0; None for grey and RGB."""
     if is_rgb(form) or is_grey(form):
         return None
     chroma = form.components[1]
@@ -63,7 +63,7 @@ def has_alpha(name: str) -> bool:
 def planes_of(frame: VideoFrame) -> Planes:
     """Return a frame's planes.
 
-    RGB becomes full-range BT.601 luma, so that pixels that are grey keep their value.
+    RGB becomes full-range BT.601 luma, so that grey pixels keep their value.
 
     Returns:
         (H, W) luma, and (h, w) U and V or None; uint8, or uint16 for more than 8 bits (`depth_of`).
@@ -82,7 +82,7 @@ def frame_of(planes: tuple[NDArray[Any], ...], form: str, size: tuple[int, int])
     """Put planes into a frame, as they are.
 
     Args:
-        planes: as many as the format has; where one is smaller than the frame's, its last row and column are repeated.
+        planes: as many as the format has; if one is smaller than the frame's, its last row and column are repeated.
         form: FFmpeg's name of a planar format.
         size: width and height.
     """
@@ -101,8 +101,8 @@ def rgb_frame(colors: NDArray[Any], form: str) -> VideoFrame:
 
     Args:
         colors: (H, W, 3) codes of red, green and blue, uint8 or uint16.
-        form: FFmpeg's name of a format of RGB, of as many bits, packed or planar; of one of JPEG's YUV; or of planar
-            floats, which are light, linear in 0..1, by the curve of sRGB (IEC 61966-2-1).
+        form: FFmpeg's name of a format: RGB of as many bits, packed or planar; one of JPEG's YUV formats; or planar
+            floats, which become linear light in 0..1 by the curve of sRGB (IEC 61966-2-1).
     """
     height, width = colors.shape[:2]
     if form.startswith("yuvj"):
@@ -126,13 +126,13 @@ def _is_deep_planar_rgb(form: VideoFormat) -> bool:
 
 
 def _from_deep_rgb(frame: VideoFrame) -> Planes:
-    """Return planes of RGB of 9 to 14 bits, of as many bits."""
+    """Return planes of as many bits as RGB of 9 to 14 bits has."""
     bits = depth_of(frame.format)
     dtype = np.dtype(">u2" if frame.format.name.endswith("be") else "<u2")
     green, blue, red = (_rows(plane, dtype).astype(np.uint16) for plane in frame.planes[:3])
     luma, red, blue = cv2.split(cv2.cvtColor(cv2.merge([red, green, blue]), cv2.COLOR_RGB2YCrCb))
     middle, most = 1 << (bits - 1), (1 << bits) - 1
-    # OpenCV puts the middle of chroma at that of 16 bits.
+    # OpenCV centres chroma at the middle of 16 bits.
     red, blue = (
         np.clip(plane.astype(np.int32) - (1 << 15) + middle, 0, most).astype(np.uint16) for plane in (red, blue)
     )

@@ -25,6 +25,8 @@ from tinct.errors import InputError, SettingError, UnreadableError
 from tinct.media.video import DEINTERLACE
 from tinct.media.video.fields import Votes
 from tinct.media.video.film import (
+    BOTTOM_FIRST_ORDERS,
+    FIELD_ORDERS,
     MATRIX_BT601,
     MATRIX_NAMES,
     MATRIX_RGB,
@@ -43,21 +45,22 @@ from tinct.media.video.sequence import decode_image, names_pictures, open_images
 from tinct.media.video.source import opened, readable, reason, video_stream
 from tinct.media.video.timeline import read_times
 
-# Pictures narrower than this hold nothing to colour, and encoders refuse them.
+# A film with a shorter edge shows nothing to colour, and encoders refuse it.
 LEAST_EDGE = 16
-# Lines from which on a film without a word about it is taken for high definition, with BT.709's luma.
+# A film of at least this many lines that names no matrix is taken for high definition, with BT.709's luma.
 _HIGH_DEFINITION = 720
 # A film's first frame comes among this many packets of its stream, or not at all.
 _MOST_PACKETS = 1000
-# Places (shares of the duration) where frames are looked at for interlacing, and how many at each.
+# Places, as shares of the duration, where frames are examined for interlacing.
 _PLACES = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8)
+# Number of frames that are examined at each place.
 _FRAMES_EACH = 12
-# Rates that differ by less than this share are one, written with other decimals.
+# Rates that differ by less than this share are the same, rounded to different decimals.
 _SAME_RATE = Fraction(1, 10_000)
 # The display matrix that changes nothing; its last number is 1 in its own fixed point.
 _ONE = 1 << 30
 _UPRIGHT = (65536, 0, 0, 0, 65536, 0, 0, 0, _ONE)
-# What frames hold beside pixels, by PyAV's names.
+# What frames hold besides pixels, by PyAV's names.
 _BESIDE = {
     "A53_CC": "closed captions",
     "MASTERING_DISPLAY_METADATA": "HDR metadata",
@@ -66,9 +69,9 @@ _BESIDE = {
     "DOVI_METADATA": "Dolby Vision metadata",
     "DOVI_RPU_BUFFER": "Dolby Vision metadata",
     "STEREO3D": "the note that it is stereoscopic",
-    "SPHERICAL": "the note that it is a view all around",
+    "SPHERICAL": "the note that it is a 360-degree view",
 }
-# Codecs that take a missing word about the range of grey codes for limited; for others grey is full.
+# Codecs whose grey codes have limited range unless the file says otherwise; for others they have full range.
 _LIMITED_GREY = {"hevc", "av1", "vp9", "h264"}
 
 
@@ -78,13 +81,13 @@ def open_film(path: str | Path, *, rate: Fraction | float | None = None, deinter
     Args:
         path: a file; or a folder of pictures (PNG, JPEG, TIFF, DPX, EXR, BMP, TGA) of one size, or a pattern of their
             names, in the order of the numbers in them.
-        rate: frames a second of pictures, 24 without it; or of a file's frames, its own without it.
+        rate: frames a second; without it 24 for pictures, and a file's own rate.
         deinterlace: one of `DEINTERLACE`.
 
     Raises:
-        UnreadableError: it is missing, empty, no film, or nothing in it can be decoded.
+        UnreadableError: it is missing, empty, not a film, or nothing in it can be decoded.
         InputError: it holds no moving pictures, or too small ones.
-        SettingError: the rate is not above 0; `deinterlace` is none of the ways.
+        SettingError: the rate is not above 0; `deinterlace` is not one of the ways.
     """
     place = Path(path)
     if deinterlace not in DEINTERLACE:
@@ -138,7 +141,7 @@ def _pictures(path: Path, rate: Fraction | float | None, deinterlace: str) -> Fi
 
 
 def decoded_some(container: InputContainer, stream: VideoStream, *, packets: int) -> Iterator[VideoFrame]:
-    """Yield the frames of a limited number of packets, from where the file stands, past what is damaged."""
+    """Yield the frames of a limited number of packets, from the file's current place, skipping what is damaged."""
     demuxed = container.demux(stream)
     try:
         for packet in islice(demuxed, packets):
@@ -166,11 +169,11 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
 
 
 def _pixels(path: Path, first: VideoFrame, codec: str) -> dict[str, Any]:
-    """Return what the first frame tells of all."""
+    """Return the fields of `Film` that the first frame tells."""
     if min(first.width, first.height) < LEAST_EDGE:
         raise InputError(
             f"{path}: {first.width} x {first.height} pixels are too few to colour; "
-            f"it takes at least {LEAST_EDGE} an edge"
+            f"each edge needs at least {LEAST_EDGE}"
         )
     try:
         planes_of(first)
@@ -204,7 +207,7 @@ def _colors(frame: VideoFrame, codec: str) -> tuple[ColorTags, str]:
     full = form.name.startswith("yuvj") or is_rgb(form)
     grey_alone = is_grey(form) and span == 0 and codec not in _LIMITED_GREY
     if full or grey_alone:
-        # The result states it, since it has chroma, and such films without a word are taken for limited.
+        # The result must state it, since it has chroma, and players assume limited range if nothing is said.
         span = RANGE_FULL
     if is_rgb(form):
         matrix = MATRIX_BT601
@@ -221,14 +224,14 @@ def _display(frame: VideoFrame) -> tuple[tuple[int, ...] | None, float]:
         side_data: Any = frame.side_data
         data = side_data.get(SideDataType.DISPLAYMATRIX)
         matrix = None if data is None else struct.unpack("=9i", bytes(data)[:36])
-    except ValueError:  # PyAV knows no Exif beside the matrix; the angle it gives all the same
+    except ValueError:  # PyAV fails if there is Exif beside the matrix, but still gives the angle
         cosine, sine = (round(65536 * part(math.radians(rotation))) for part in (math.cos, math.sin))
         matrix = (cosine, -sine, 0, sine, cosine, 0, 0, 0, _ONE)
     return (None, 0.0) if matrix in (None, _UPRIGHT) else (matrix, rotation)
 
 
 def _beside(frame: VideoFrame) -> Iterator[str]:
-    """Yield, in words, what a frame holds beside its pixels that no result holds."""
+    """Yield, in words, what a frame holds besides its pixels that no result holds."""
     with suppress(ValueError):  # PyAV does not know all kinds
         side_data: Any = frame.side_data
         for data in side_data:
@@ -246,7 +249,7 @@ def _fields(film: Film, container: InputContainer, stream: VideoStream, wanted: 
     start = container.start_time or 0
     places = [start + int(place * duration) for place in _PLACES] if duration else [None]
     for place in places:
-        # Where seeking is not possible, the frames after the first one are looked at.
+        # If seeking is not possible, the frames after the first one are examined.
         with suppress(av.FFmpegError):
             container.seek(start if place is None else place)
         frames: list[NDArray[Any]] = []
@@ -256,17 +259,16 @@ def _fields(film: Film, container: InputContainer, stream: VideoStream, wanted: 
                 flags += frame.interlaced_frame
                 frames.append(planes_of(frame)[0])
         votes.count(frames)
-    # 2 to 5: top or bottom lines stored first, then which are shown first; 2 and 5 show the top first.
-    flagged = flags > 0 or order in (2, 3, 4, 5)
-    fields = votes.decide(flagged=flagged, top_first=order not in (3, 4), rate=film.rate)
+    top_first = order not in BOTTOM_FIRST_ORDERS
+    fields = votes.decide(flagged=flags > 0 or order in FIELD_ORDERS, top_first=top_first, rate=film.rate)
     if wanted == "auto":
         return replace(fields, flagged=fields.interlaced and flags > 0 and fields.way == "single")
-    top_first = votes.top >= votes.bottom if votes.top or votes.bottom else order not in (3, 4)
+    top_first = votes.top >= votes.bottom if votes.top or votes.bottom else top_first
     return Fields(interlaced=True, top_first=top_first, way=wanted)
 
 
 def _with_fields(film: Film, fields: Fields) -> Film:
-    """Return a film as it is shown when frames are made of its fields."""
+    """Return a film with the rate and times that it has after deinterlacing."""
     gain = fields.gain
     units = 2 if gain > 1 else 1
     frames = None if film.frames is None else round(film.frames * gain)
@@ -300,7 +302,7 @@ def _with_rate(film: Film, rate: Fraction) -> Film:
         video_end=stretched(film.video_end),
         usual=stretched(film.usual),
         longest=stretched(film.longest),
-        chapters=tuple(replace(one, start=one.start * by, end=one.end * by) for one in film.chapters),
+        chapters=tuple(replace(item, start=item.start * by, end=item.end * by) for item in film.chapters),
     )
 
 
@@ -332,9 +334,9 @@ def _chapters(container: InputContainer) -> tuple[Chapter, ...]:
     return tuple(sorted(chapters, key=lambda chapter: chapter.start))
 
 
-# Shorter films (in frames) are read from the beginning: they have too few key frames.
+# Films of at most this many frames are read from the beginning: they have too few key frames.
 _SHORT = 300
-# Packets after a place among which a key frame is looked for.
+# Number of packets after a place that are searched for a key frame.
 _KEY_PACKETS = 100
 
 
@@ -347,7 +349,7 @@ def sample_lumas(film: Film, count: int) -> Iterator[NDArray[Any]]:
 def sample_frames(film: Film, count: int) -> Iterator[tuple[NDArray[Any], float]]:
     """Yield at most `count` frames spread over a film: the Y plane (H, W) as it is stored, and its time in seconds.
 
-    Long films give key frames, which need no others to be decoded: fewer where they have few.
+    From long films key frames are taken, which need no others to be decoded: fewer if they have few.
     """
     if film.images:
         step = max(1, len(film.images) // count)

@@ -1,4 +1,4 @@
-"""What goes wrong while a film is read, gathered and put into sentences."""
+"""Collect what goes wrong while a film is read, and put it into sentences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Problem:
     """Something that went wrong, in seconds from the film's beginning.
 
     Attributes:
-        kind: a sentence's end with `{}` where the number of frames stands.
+        kind: the end of a sentence, with `{}` in the place of the number of frames.
         count: how many frames.
     """
 
@@ -35,11 +35,11 @@ class Problem:
 
 LOST = "{} could not be decoded (the file is damaged there)"
 BROKEN = "{} decoded with errors (the file is damaged there)"
-MOVED = "{} had the same time as the one before, or an earlier one, and came a moment later"
-MISSING = "{} are missing (the file lost packets there)"
-UNKEYED = "{} could not be decoded (what they build on is missing: the file begins in the middle of a film)"
-RESIZED = "{} are of another form ({form}) and were brought to the film's own"
-CUT_OFF = "the film ends here, before its time: the file is cut off"
+MOVED = "{} had the same time as the one before, or an earlier one, and got a slightly later time"
+MISSING = "{} missing (the file lost packets there)"
+UNKEYED = "{} could not be decoded (the frames they depend on are missing: the file begins in the middle of a film)"
+RESIZED = "{} had another form ({form}): converted to the film's own"
+CUT_OFF = "the film ends here, earlier than it says: the file is cut off"
 
 
 class Problems:

@@ -1,4 +1,4 @@
-"""Rates of films: the usual ones, and what one that was written with two or three decimals means."""
+"""Rates of films: the usual ones, and the exact one that is meant by two or three decimals."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from fractions import Fraction
 from tinct.errors import SettingError
 
 SLOWED_FILM = Fraction(24_000, 1001)
-# Rates of films and broadcasts, for files that name none that their times agree with.
+# Rates of films and broadcasts, for files that name none with which their times agree.
 USUAL_RATES = (
     *(Fraction(rate) for rate in (24, 25, 30, 50, 60, 18, 16, 15, 12, 48, 100, 120)),
     *(Fraction(1000 * rate, 1001) for rate in (24, 30, 60, 120)),
 )
-# Rates are written with two or three decimals.
+# Rates written with two or three decimals differ by less than this from the exact one.
 _SLIGHT = Fraction(1, 2000)
 
 
 def checked_rate(rate: Fraction | float) -> Fraction:
-    """Return a rate as it is meant: 23.976, 29.97 and the like are 24 and 30 by 1.001.
+    """Return the exact rate that is meant: 23.976 and 29.97 mean 24 and 30 divided by 1.001.
 
     Raises:
         SettingError: it is not above 0, or above 1000 frames a second.

@@ -1,6 +1,6 @@
 """Read a film's frames one after the other: Y planes as they are stored, at the times that the film gives them.
 
-Reading goes on after what is damaged. It may begin in the middle, and yields exactly the frames then that reading from
+Reading continues after damaged parts. It may begin in the middle, and then yields exactly the frames that reading from
 the beginning yields.
 """
 
@@ -21,12 +21,13 @@ from tinct.media.video.film import Film, clock
 from tinct.media.video.fit import note_others
 from tinct.media.video.problems import MOVED, Problems
 
-# Seconds before a place in the middle from which decoding begins; the next where that was too close.
+# To read from a place in the middle, decoding begins this many seconds before it; if that is too close, the next value
+# is tried.
 _BEFORE = (4, 30, 180)
 # Number of key frames that must have been decoded before that place: frames after the second depend on nothing before
 # the first, whatever the codec.
 _KEY_FRAMES = 2
-# Frames before that place which the deinterlacer sees.
+# Number of frames before that place that the deinterlacer needs.
 _CONTEXT = 2
 
 
@@ -35,12 +36,12 @@ class Frame:
     """A frame.
 
     Attributes:
-        number: from 0, or from where the caller counts.
+        number: from 0, or from the caller's `start_number`.
         pts: when it is shown, in units of the film's `time_base`; rises from frame to frame.
-        duration: likewise, where the film says.
+        duration: how long it is shown, in the same units; None if the film does not say.
         luma: (H, W) uint8 or uint16 codes of Y, of the film's depth and range.
-        chroma: (h, w) codes of U and V at the size the film has them; None for films without.
-        damaged: it was decoded with errors, and what it shows is not to be relied on.
+        chroma: (h, w) codes of U and V at the film's own size of chroma; None if it has none.
+        damaged: whether it was decoded with errors, so that what it shows is not reliable.
     """
 
     number: int
@@ -63,18 +64,18 @@ def read_frames(
 
     Args:
         film: the film.
-        start_pts: leave out the frames before; the others come exactly as from a run from the beginning.
+        start_pts: leave out the frames before; the others come exactly as when reading from the beginning.
         start_number: number of the first frame that is yielded.
         end_pts: leave out the frames from there on.
-        problems: gathers what goes wrong from the first frame yielded on.
+        problems: collects what goes wrong from the first yielded frame on.
 
     Yields:
-        The frames. Those of interlaced films are made progressive (`Fields.way`), except those that the film says are
-        progressive; all other Y planes are as they are stored, but for those of another form than the film's first
-        (`fit.fitted_planes`), and those of RGB are computed (`planes.planes_of`).
+        The frames. Interlaced ones are made progressive (`Fields.way`), but not those that the film marks as
+        progressive. All other Y planes are as they are stored, except that frames of another form than the first are
+        converted (`fit.fitted_planes`), and that the luma of RGB is computed (`planes.planes_of`).
 
     Raises:
-        InputError: the film changes its form in the middle, to one that cannot be brought to its own.
+        InputError: the film changes its form in the middle, and its frames cannot be converted back.
         UnreadableError: the file is gone, or its times jump back.
     """
     noted = Problems() if problems is None else problems
@@ -135,8 +136,8 @@ def _rising(
             if last is not None and item.pts <= last:
                 if (last - item.pts) * film.time_base > 1:
                     raise UnreadableError(
-                        f"{film.path}: its times jump back at {clock(film.seconds_at(last))}; give it one time line "
-                        "first, with  mkvmerge  or  ffmpeg -i IN -c copy OUT.mkv"
+                        f"{film.path}: its times jump back at {clock(film.seconds_at(last))}; give it a continuous "
+                        "time line first, with  mkvmerge  or  ffmpeg -i IN -c copy OUT.mkv"
                     )
                 if since is None or last >= since:
                     problems.add(MOVED, film, last + 1)

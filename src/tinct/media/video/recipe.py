@@ -1,4 +1,4 @@
-"""How one film is encoded: what is asked for, what the film is, and what codecs and containers can do, put together."""
+"""Choose how a film is encoded, by what is asked for, what the film is, and what codecs and containers can do."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tinct.media.video.planes import CHROMA_STEPS, has_alpha
 from tinct.media.video.sequence import place_of
 
 _CHROMA_STEPS = {**CHROMA_STEPS, "rgb": (1, 1)}
-# Primaries and transfer of pictures that say nothing (IEC 61966-2-1), by ISO/IEC 23091-2.
+# The codes (ISO/IEC 23091-2) of sRGB's primaries and transfer curve (IEC 61966-2-1), for pictures that name none.
 _SRGB = (1, 13)
 
 
@@ -45,12 +45,12 @@ class Recipe:
     Attributes:
         bits: of the codes.
         form: FFmpeg's pixel format.
-        width: of the Y plane as it is encoded: the film's, made even where the codec needs that; `height` likewise.
+        width: of the Y plane as it is encoded: the film's, made even if the codec needs that; `height` likewise.
         chroma_shape: (h, w) of the planes of U and V.
         full_range: whether codes use all values in the file; planes are always given in the film's own range.
-        tags: what the file says of its colours.
+        tags: what the file says about its colours.
         options: of the encoder, pairs of names and values.
-        remarks: what the result lacks of the film, a sentence each.
+        remarks: what of the film the result lacks, one sentence each.
     """
 
     codec: Codec
@@ -86,16 +86,16 @@ def choose_recipe(
     sampling: str | None = None,
     named: str | None = None,
 ) -> Recipe:
-    """Decide how a film is encoded; 8-bit luma becomes 10-bit luma by two zero bits (with full range by 1023 / 255).
+    """Decide how a film is encoded; 8-bit luma becomes 10-bit luma by two zero bits (at full range, times 1023 / 255).
 
     Args:
         film: the film.
-        target: the file to write; its suffix names the container. A pattern of pictures, such as `f_%04d.dpx`.
+        target: the file to write, whose suffix names the container; or a pattern of pictures, such as `f_%04d.dpx`.
         codec: `h264`, `hevc`, `vp9`, `av1`, `prores` or `ffv1`; the container's usual one without it.
         crf: constant rate factor; the codec's usual one without it.
         preset: the codec's usual one without it.
         bits: of the codes; without it as few as hold the film's, or the most that the codec has.
-        sampling: size of chroma: 420, 422 or 444; without it the film's own where the codec has it.
+        sampling: chroma subsampling: 420, 422 or 444; without it the film's own if the codec has it.
         named: a purpose of `NAMED`, whose settings the other arguments may change.
 
     Raises:
@@ -117,7 +117,7 @@ def choose_recipe(
     bits = _checked_bits(chosen, bits, film.depth)
     form = chosen.form(bits, sampling)
     width, height = (side + side % 2 if chosen.even else side for side in (film.width, film.height))
-    # Pictures have the full range; as a film they get the one that all players expect, unless nothing is to be lost.
+    # Pictures have full range; as a film they get the limited range that all players expect, unless it is lossless.
     full_range = film.full_range and chosen.ranged and (chosen.lossless or not film.images)
     across, down = _CHROMA_STEPS[sampling]
     return Recipe(
@@ -142,8 +142,8 @@ def default_target(
 ) -> Path:
     """Return the usual place of a result: NAME_color.EXT beside the film, or in a folder.
 
-    EXT is the film's own where that can be written and holds the codec; else the codec's usual one, and .mkv for films
-    with sound or subtitles, which holds all kinds.
+    EXT is the film's own if it can be written and holds the codec; else the codec's usual one, or .mkv for films with
+    sound or subtitles, since it holds all kinds of them.
 
     Raises:
         SettingError: there is no codec or purpose of that name.
@@ -194,19 +194,19 @@ def _checked_bits(codec: Codec, bits: int | None, depth: int) -> int:
     if bits not in codec.forms:
         known = " or ".join(str(number) for number in codec.forms)
         others = ", ".join(name for name, other in CODECS.items() if bits in other.forms)
-        rest = f"; {bits} bits have {others}" if others else ""
-        raise SettingError(f"{codec.name} has {known} bits here, not {bits}{rest}")
+        rest = f"; codecs with {bits} bits: {others}" if others else ""
+        raise SettingError(f"{codec.name} takes {known} bits here, not {bits}{rest}")
     return bits
 
 
 def _chosen_codec(
     target: str | Path, container: Container, codec: str | None, purpose: Named | None, named: str | None
 ) -> Codec:
-    """Return the codec that was asked for, the purpose's, or else the container's usual one, where it holds that."""
+    """Return the codec that was asked for, the purpose's, or else the container's usual one; the container holds it."""
     if container.muxer == IMAGES and (codec, purpose) != (None, None):
         raise SettingError(f"{target}: pictures are not encoded as a film; leave {codec or named} out")
     if purpose is not None and codec not in (None, purpose.codec):
-        raise SettingError(f"{named} means the codec {purpose.codec}, not {codec}; name one of the two")
+        raise SettingError(f"{named} means the codec {purpose.codec}, not {codec}; name only one of the two")
     chosen = PICTURES.get(container.codec) or codec_named(codec or (purpose.codec if purpose else container.codec))
     if container.suffix not in chosen.suffixes:
         others = ", ".join(name for name, other in CODECS.items() if container.suffix in other.suffixes)
@@ -218,13 +218,13 @@ def _chosen_codec(
 
 
 def _chosen_sampling(codec: Codec, film: Film, asked: str | None, preset: str | None) -> str:
-    """Return the size of chroma: what was asked for, the film's, or else the codec's usual one."""
+    """Return the chroma subsampling: what was asked for, the film's, or else the codec's usual one."""
     usual = codec.samplings[0]
     if asked is not None and asked not in codec.samplings:
-        raise SettingError(f"{codec.name} has chroma of {' or '.join(codec.samplings)} here, not {asked}")
+        raise SettingError(f"{codec.name} takes chroma of {' or '.join(codec.samplings)} here, not {asked}")
     if codec.name == "prores" and preset is not None:
         if asked is not None and (asked == "444") != (preset == PRORES_444):
-            raise SettingError(f"prores has chroma of 444 with the preset {PRORES_444}, and of 422 with the others")
+            raise SettingError(f"prores has 444 chroma with the preset {PRORES_444}, and 422 with the others")
         return "444" if preset == PRORES_444 else usual
     own = film.sampling if film.sampling in codec.samplings else usual
     return asked or own
@@ -245,11 +245,11 @@ def _options(
 
 
 def _tags(film: Film, *, full_range: bool, rgb: bool) -> ColorTags:
-    """Return what the result says of its colours: what the film said, except what was changed."""
+    """Return what the result says about its colours: what the film stated, except what was changed."""
     matrix, span = film.tags.matrix, film.tags.range
     if matrix != UNSPECIFIED and MATRIX_NAMES.get(matrix) != film.matrix_name:
         matrix = MATRIX_CODES[film.matrix_name]
-    if rgb:  # which have neither matrix nor range, and the film's own curve
+    if rgb:  # pictures of RGB have no matrix, and keep the film's own curve
         return ColorTags(range=RANGE_FULL)
     if full_range:
         span = RANGE_FULL
@@ -258,8 +258,8 @@ def _tags(film: Film, *, full_range: bool, rgb: bool) -> ColorTags:
     if not film.images:
         return ColorTags(matrix, film.tags.primaries, film.tags.transfer, span)
     usual = (MATRIX_CODES[film.matrix_name], *_SRGB)
-    said = (matrix, film.tags.primaries, film.tags.transfer)
-    known = [default if own == UNSPECIFIED else own for own, default in zip(said, usual, strict=True)]
+    stated = (matrix, film.tags.primaries, film.tags.transfer)
+    known = [default if own == UNSPECIFIED else own for own, default in zip(stated, usual, strict=True)]
     return ColorTags(known[0], known[1], known[2], span)
 
 
@@ -270,23 +270,23 @@ def _remarks(film: Film, codec: Codec, bits: int, sampling: str, *, even: bool) 
     if film.sampling is not None and prod(_CHROMA_STEPS[film.sampling]) < prod(_CHROMA_STEPS[sampling]):
         own, became = (":".join(name) for name in (film.sampling, sampling))
         remarks.append(f"its {own} chroma became {became}")
-    remarks += [f"what its frames hold beside pixels is left out: {what}" for what in sorted(film.beside)]
+    remarks += [f"what its frames hold besides pixels is left out: {what}" for what in sorted(film.beside)]
     if film.codec != "gif" and has_alpha(film.pixel_format):
         remarks.append("its transparency is left out")
     if not even:
-        remarks.append(f"{codec.name} needs even sides: its last column or row is repeated")
+        remarks.append(f"{codec.name} needs an even width and height: its last column or row is repeated")
     if film.full_range and not codec.ranged and not film.images:
-        remarks.append(f"{codec.name} has no full range: luma was scaled to the limited one")
+        remarks.append(f"{codec.name} cannot mark full range: luma was scaled to limited range")
     return (*remarks, *(_lost_in_pictures(film) if sampling == "rgb" else ()))
 
 
 def _lost_in_pictures(film: Film) -> list[str]:
-    """Return what pictures do not hold of a film, a sentence each."""
+    """Return what of a film pictures do not hold, one sentence each."""
     lost = []
     if not film.images:
         lost.append(f"pictures hold no times: the film has {film.rate} frames a second")
     if film.display_matrix is not None:
-        lost.append(f"pictures are not turned, as players turn the film by {film.rotation:g} degrees")
+        lost.append(f"pictures are not turned, whereas players turn the film by {film.rotation:g} degrees")
     if film.sample_aspect != 1:
         lost.append(f"the film's pixels are {film.sample_aspect.numerator}:{film.sample_aspect.denominator} wide")
     kinds = {"subtitles": film.subtitles, "chapters": film.chapters, "attachments, data or covers": film.others}

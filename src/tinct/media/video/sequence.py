@@ -1,7 +1,7 @@
-"""Pictures that are a film's frames: which files a folder or a pattern names, in which order, and how they are read.
+"""Find and read pictures that are a film's frames: the files that a folder or a pattern names, in their order.
 
-A pattern is a name with a number's place in it, as `f_%d.png`, or `f_%04d.png` for four digits at least, or with `*` or
-`?` in it.
+A pattern is a name with the place of a number in it, such as `f_%d.png`, or `f_%04d.png` for at least four digits; or
+with `*` or `?` in it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ from tinct.media.video.planes import depth_of
 from tinct.media.video.rates import checked_rate
 from tinct.media.video.source import reason
 
-# Frames a second, as films have, where nobody says otherwise.
+# Frames a second if no other rate is given: that of most films.
 FILM_RATE = Fraction(24)
 
-# Names whose numbers are farther apart are no count of frames.
+# Numbers that span more than this many times their count do not count frames.
 _MOST_APART = 10
 
-# Those that libvips decodes, and FFmpeg's decoder of each other kind.
+# Suffixes of files that libvips decodes, because FFmpeg decodes some of them wrongly.
 _TIFF = (".tif", ".tiff")
+# FFmpeg's decoder for each suffix.
 _DECODERS = {
     ".png": "png",
     ".jpg": "mjpeg",
@@ -50,10 +51,11 @@ _DECODERS = {
     ".tga": "targa",
 }
 FRAME_SUFFIXES = frozenset(_DECODERS)
-# Linear light becomes codes by the curve of sRGB; what is brighter than white becomes white.
+# Linear light becomes codes by the curve of sRGB; values brighter than white become white.
 _DECODER_OPTIONS = {"exr": {"apply_trc": "iec61966_2_1"}}
-# The place of a number in a pattern, and the number at the end of a picture's name.
+# The place of a number in a pattern.
 _PLACE = re.compile(r"%(?:0(\d))?d")
+# The number at the end of a picture's name.
 _NUMBER = re.compile(r"(\d+)$")
 
 
@@ -63,7 +65,7 @@ def is_pattern(path: str | Path) -> bool:
 
 
 def names_pictures(path: Path) -> bool:
-    """Check whether a path is a folder of pictures, or a pattern that no file has for its name."""
+    """Check whether a path is a folder of pictures, or a pattern; a file of exactly this name is neither."""
     return path.is_dir() or (not path.exists() and (is_pattern(path) or _is_glob(path)))
 
 
@@ -96,9 +98,10 @@ def find_pictures(path: Path) -> tuple[Path, ...]:
 
 
 def place_of(path: Path) -> tuple[Path, str]:
-    """Return where the result of pictures lies, beside a folder, and what it is named after.
+    """Return the folder for a result that is made of pictures, and the name that it is named after.
 
-    That is the folder, or a pattern without the number's place; the pattern's folder where nothing is left of it then.
+    The name is the pictures' folder's, or the pattern's without its placeholders; if nothing is left of that, its
+    folder's.
     """
     # Not resolved: the result of a link lies beside the link.
     whole = Path(os.path.abspath(path))  # noqa: PTH100
@@ -109,9 +112,9 @@ def place_of(path: Path) -> tuple[Path, str]:
 
 
 def numbers_of(paths: Sequence[Path]) -> list[int] | None:
-    """Return the numbers that pictures' names end with; None where one has none, or two have the same."""
-    found = [_NUMBER.search(path.stem) for path in paths]
-    numbers = [int(match[1]) for match in found if match]
+    """Return the numbers that pictures' names end with; None if one has none, or two have the same."""
+    matches = [_NUMBER.search(path.stem) for path in paths]
+    numbers = [int(match[1]) for match in matches if match]
     return numbers if len(set(numbers)) == len(paths) else None
 
 
@@ -129,14 +132,14 @@ class Images:
 
 
 def open_images(path: Path, *, rate: Fraction | float | None) -> Images:
-    """Check the pictures of a folder or a pattern: frame-0001.png, frame-0002.png and so on, of which each is a frame.
+    """Check the pictures of a folder or a pattern: frame-0001.png, frame-0002.png and so on, each of which is a frame.
 
     Raises:
         InputError: there are none, or pictures of several sizes.
         UnreadableError: the folder or the first picture cannot be read.
         SettingError: the rate is not above 0.
     """
-    chosen = FILM_RATE if rate is None else checked_rate(rate)
+    frame_rate = FILM_RATE if rate is None else checked_rate(rate)
     paths = find_pictures(path)
     if not paths:
         kinds = ", ".join(_DECODERS)
@@ -147,17 +150,17 @@ def open_images(path: Path, *, rate: Fraction | float | None) -> Images:
     form = _Form.of(first)
     seen = {paths[0].suffix.lower()}
     for picture in paths:
-        known = _header(picture)
+        picture_form = _header(picture)
         if picture.suffix.lower() not in seen:  # the header of a DPX file is read by its decoder alone
             seen.add(picture.suffix.lower())
             with suppress(UnreadableError):
-                known = _Form.of(decode_image(picture))
-        if known is not None and known != form:
+                picture_form = _Form.of(decode_image(picture))
+        if picture_form is not None and picture_form != form:
             raise InputError(
-                f"{picture}: is {known} and the first picture, {paths[0].name}, {form}; give all of a film's pictures "
-                "one size and as many bits, or name those of one kind by a pattern, such as '*.png'"
+                f"{picture}: has {picture_form}, but the first picture, {paths[0].name}, has {form}; give all pictures "
+                "of a film the same size and bits, or name those of one kind by a pattern, such as '*.png'"
             )
-    return Images(paths, first, chosen)
+    return Images(paths, first, frame_rate)
 
 
 def decode_image(path: Path) -> VideoFrame:
@@ -174,26 +177,25 @@ def decode_image(path: Path) -> VideoFrame:
         context.options = _DECODER_OPTIONS.get(context.name, {})
         frames = [*context.decode(Packet(path.read_bytes())), *context.decode(None)]
     except (av.FFmpegError, OSError) as error:
-        raise UnreadableError(
-            f"{path}: no picture that can be read, or damaged ({reason(error)}); check or replace it"
-        ) from error
+        raise _unreadable(path, reason(error)) from error
     if not frames:
-        raise UnreadableError(f"{path}: no picture that can be read, or damaged; check or replace it")
+        raise _unreadable(path, "nothing in it can be decoded")
     return frames[0]
 
 
+def _unreadable(path: Path, why: str) -> UnreadableError:
+    return UnreadableError(f"{path}: is not a picture that can be read, or is damaged ({why}); check or replace it")
+
+
 def _decode_tiff(path: Path) -> VideoFrame:
-    """Decode a TIFF file by libvips: of tiles and of JPEG within, FFmpeg makes other pictures without a word."""
+    """Decode a TIFF file by libvips: FFmpeg decodes tiles, and JPEG within, wrongly and without an error."""
     try:
         image = open_image(path, fail_on="error")
         if image.interpretation not in ("b-w", "grey16", "srgb", "rgb16"):
             image = image.colourspace("rgb16" if image.format == "ushort" else "srgb")
         pixels = image.numpy()
     except (pyvips.Error, TinctError) as error:
-        why = " ".join(str(error).split())[:200]
-        raise UnreadableError(
-            f"{path}: no picture that can be read, or damaged ({why}); check or replace it"
-        ) from error
+        raise _unreadable(path, " ".join(str(error).split())[:200]) from error
     pixels = pixels.reshape(image.height, image.width, -1)
     grey = pixels.shape[2] < 3
     form = "gray" if grey else "rgb24" if pixels.shape[2] == 3 else "rgba"
@@ -209,7 +211,7 @@ def _natural(path: Path) -> tuple[list[str | int], str]:
 
 
 def missing_numbers(paths: Sequence[Path]) -> list[int]:
-    """Return which numbers are missing between those that pictures' names end with: f_0004.png, f_0006.png lacks 5."""
+    """Return which numbers are missing between those that pictures' names end with: f_0004.png, f_0006.png lack 5."""
     numbers = set(numbers_of(paths) or ())
     if not numbers or max(numbers) - min(numbers) > _MOST_APART * len(numbers):
         return []

@@ -1,4 +1,4 @@
-"""What sound becomes when it is encoded anew: the nearest form that an encoder has, stretched in time if need be."""
+"""Prepare sound for encoding: in the nearest form that an encoder takes, and stretched in time if needed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from av.audio.stream import AudioStream
 from av.codec.context import CodecContext
 from av.filter import Graph
 
-# For encoders that take neither the source's rate nor its arrangement of channels.
+# The sample rate for encoders that do not take the source's.
 _COMMON_RATE = 48_000
+# The arrangements of this many channels for encoders that do not take the source's; `stereo` for other numbers.
 _COMMON_LAYOUTS = {1: "mono", 6: "5.1", 8: "7.1"}
-# The slowest that one filter can make sound.
+# The lowest tempo that one `atempo` filter takes.
 _SLOWEST = Fraction(1, 2)
 
 
@@ -28,7 +29,7 @@ class Stretcher:
     """
 
     def __init__(self, stretch: Fraction) -> None:
-        """Begin a track; by `stretch` it becomes longer."""
+        """Begin a track that is made longer by the factor `stretch`."""
         tempo = 1 / stretch
         self._tempos = []
         while tempo < _SLOWEST:

@@ -14,9 +14,9 @@ from av.video.stream import VideoStream
 
 from tinct.errors import InputError, UnreadableError
 
-# After this many failures in a row to read on, a file has no more that can be read.
+# After this many failures in a row, nothing more of a file can be read.
 _MOST_FAILURES = 100
-# Formats that FFmpeg gives pictures of although they are text, or lists of other files.
+# Formats that FFmpeg shows as pictures although they are text, or lists of other files.
 _NO_FILMS = {"tty", "concat", "hls", "dash", "sdp", "lavfi", "bin", "xbin", "adf", "idf", "lrc"}
 
 
@@ -25,24 +25,24 @@ def opened(path: Path) -> Iterator[InputContainer]:
     """Open a film's file, closed after the block.
 
     Raises:
-        UnreadableError: it is missing, empty, or nothing that can be read.
+        UnreadableError: it is missing, empty, or cannot be read.
     """
     try:
         if path.stat().st_size == 0:
             raise UnreadableError(f"{path}: is empty; copy it again from where it came")
-        # The protocol is named so that no file name is taken for another one, and allowed alone so that no file can
-        # make FFmpeg fetch things elsewhere. Old files name things in any encoding.
+        # `file:` prevents FFmpeg from taking a file name for another protocol, and the whitelist prevents files from
+        # making it fetch things elsewhere. Old files name things in any encoding.
         container = av.open(
             f"file:{path}", "r", options={"protocol_whitelist": "file"}, metadata_errors="surrogateescape"
         )
     except OSError as error:
         raise UnreadableError(f"{path}: cannot be opened ({error.strerror or error}); check the name") from error
     except (av.FFmpegError, ValueError) as error:
-        why = f"no film that can be read, or damaged ({reason(error)}); check or replace it"
+        why = f"is not a film that can be read, or is damaged ({reason(error)}); check or replace it"
         if _lacks_index(path):
             why = (
-                "was cut off before its index (moov) was written, without which nothing of it can be read; copy it "
-                "again, or let untrunc repair it by another film of the same camera"
+                "was cut off before its index (moov) was written, and cannot be read without it; copy it again, or let "
+                "untrunc repair it by another film of the same camera"
             )
         raise UnreadableError(f"{path}: {why}") from error
     with container:
@@ -78,11 +78,11 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
 
     Raises:
         UnreadableError: it is text, or its codec is unknown.
-        InputError: it is a picture, or holds none.
+        InputError: it is a picture, or holds no moving pictures.
     """
     name = container.format.name
     if name in _NO_FILMS:
-        raise UnreadableError(f"{path}: no film that can be read, but a file of the kind {name}; check or replace it")
+        raise UnreadableError(f"{path}: is not a film, but a file of the kind {name}; check or replace it")
     if name == "webp_pipe" and _is_animated(path):
         raise InputError(
             f"{path}: animated WebP is not read as a film; make pictures of it first:  "
@@ -91,7 +91,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     if name.endswith("_pipe") or name == "image2":
         digits = len(path.stem) - len(path.stem.rstrip("0123456789"))
         series = f"{path.stem[: len(path.stem) - digits]}%0{digits}d{path.suffix}"
-        others = f", or name all pictures of its film:  tinct video '{series}'" if digits else ""
+        others = f", or name all pictures of a film:  tinct video '{series}'" if digits else ""
         raise InputError(f"{path}: is a picture, not a film; colour it with  tinct colorize{others}")
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
@@ -101,18 +101,18 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     best = container.streams.best("video")
     stream = next((stream for stream in streams if best is not None and stream.index == best.index), streams[0])
     if stream.codec_context is None:
-        raise UnreadableError(f"{path}: its pictures have a codec that is not known here; convert it to H.264 first")
+        raise UnreadableError(f"{path}: its pictures have an unknown codec; convert it to H.264 first")
     return stream
 
 
 def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[Stream]]:
-    """Yield the packets of some streams that hold anything, past places that cannot be read."""
+    """Yield the packets of some streams that are not empty, skipping places that cannot be read."""
     failures = 0
     while failures < _MOST_FAILURES:
         try:
             for packet in container.demux(*streams):
                 failures = 0
-                # Empty ones would end a decoder's work: AVI has them where frames were dropped.
+                # An empty one would end a decoder's work: AVI has one for each frame that was dropped.
                 if packet.size:
                     yield packet
             return
@@ -123,7 +123,7 @@ def packets_of(container: InputContainer, *streams: Stream) -> Iterator[Packet[S
 
 
 def readable(text: str) -> str:
-    """Return what a file says as text: UTF-8, or else the encoding of Windows before that."""
+    """Return what a file says as text: in UTF-8, or else in the older encoding of Windows."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,7 +1,8 @@
-"""When a film's frames are shown: its rate and its length by the time stamps of its packets, and jumps in them.
+"""Find out when a film's frames are shown: its rate and length by the time stamps of its packets, and jumps in them.
 
-What a header says of the rate may be wrong, and a clock may start anew in the middle, where broadcasts or parts of
-them were joined. So all packets are read once, and none decoded. Times that jump are moved, so that one line remains.
+What a header says about the rate may be wrong, and a clock may start again in the middle, where broadcasts or parts of
+them were joined. So all packets are read once, without decoding them. Times after a jump are moved, so that all lie on
+one line.
 """
 
 from __future__ import annotations
@@ -23,36 +24,40 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from tinct.media.video.film import Film, Jump
+from tinct.media.video.film import FIELD_ORDERS, Film, Jump
 from tinct.media.video.rates import SLOWED_FILM, USUAL_RATES
 from tinct.media.video.source import opened, packets_of
 
-# FFmpeg's codes of how fields are stored and shown.
-_FIELD_ORDERS = (2, 3, 4, 5)
-# Formats whose frames build on all before them.
+# Formats whose frames depend on all frames before them.
 _WITHOUT_PLACES = {"gif", "apng"}
-# A clock jumps where the times at which neighbouring packets are decoded are farther apart (seconds): back, and
-# ahead in formats whose clocks may start anew, unless such steps are usual there (this many times the one before), as
-# where each picture is shown for long.
-_BACK, _AHEAD, _UNUSUAL = 0.2, 10.0, 20
-# A step ahead that another stream has shown to be a jump already may be as small as this.
+# A clock jumps if a packet is decoded this many seconds before the packet stored before it,
+_BACK = 0.2
+# or, in formats whose clocks may start again, this many seconds after it,
+_AHEAD = 10.0
+# unless that is at most this many times the step before, as in films that show each picture for long.
+_UNUSUAL = 20
+# A step ahead is a jump from this many seconds on if another stream has shown the new clock already.
 _ODD_STEP = 1.5
-# Streams that are this near to each other (seconds) are on one clock.
+# Streams whose times differ by at most this many seconds are on one clock.
 _NEAR = 10.0
-# Pictures go on without a gap where two clocks meet, and sound may miss or double so much (seconds) for it.
+# Where two clocks meet, pictures continue without a gap; for that, sound may lack or repeat this many seconds.
 _MOVED = 0.5
 # Clocks of broadcasts have 33 bits, and 90,000 units a second.
 _WRAP = (1 << 33) / 90_000
-# This share of all frames is shown for equally long in a film of a constant rate.
+# A film has a constant rate if at least this share of its frames is shown for equally long.
 _MOSTLY = 0.9
-# Where 24 frames a second are shown for two and three fields of 60 in turns (3:2 pulldown by flags), steps are of two
-# lengths, the longer this many times the shorter, give or take; each makes up so much of all.
-_LONGER, _GIVE, _SHARE = 1.5, 0.1, 0.35
+# With 3:2 pulldown by flags, 24 frames a second are shown for two and three of 60 fields in turns: the longer step is
+# this many times the shorter one,
+_LONGER = 1.5
+# within this tolerance,
+_GIVE = 0.1
+# and each of the two makes up at least this share of all steps.
+_SHARE = 0.35
 
 
 @dataclass
 class _Clock:
-    """One clock of a file: what its times are less by on the film's line, and when it was seen, in its own seconds."""
+    """One clock of a file: seconds to subtract from its times, and the earliest and latest time that it showed."""
 
     shift: Fraction
     first: float
@@ -73,13 +78,13 @@ class _Hand:
     packets: int = 0
 
     def decoded_at(self, packet: Packet[Stream]) -> float | None:
-        """Return when the next packet is decoded, in seconds, where that is known."""
+        """Return when the next packet is decoded, in seconds; None if unknown."""
         if packet.dts is None:
             return None
         unit = float(packet.time_base)
         time = packet.dts * unit
         delay = 0.0 if packet.pts is None else packet.pts * unit - time
-        if abs(delay) > _NEAR:  # a clock starts anew here, and FFmpeg has counted on from the one before
+        if abs(delay) > _NEAR:  # a clock starts again here, and FFmpeg has continued the one before
             return time + delay - self.delay
         self.delay = delay
         return time
@@ -91,7 +96,7 @@ class _Joiner:
 
     Attributes:
         video: index of the stream whose frames go on without a gap.
-        may_leap: whether the format's clocks may start anew, so that a long step ahead is a jump as well.
+        may_leap: whether the format's clocks may start again, so that a long step ahead is a jump too.
     """
 
     video: int
@@ -109,7 +114,7 @@ class _Joiner:
         ]
 
     def shift(self, packet: Packet[Stream]) -> Fraction:
-        """Take the next packet; return how many seconds less its times are on the film's line."""
+        """Take the next packet; return the seconds to subtract from its times, so that they lie on the film's line."""
         hand = self._hands.setdefault(packet.stream_index, _Hand())
         hand.packets += 1
         now = hand.decoded_at(packet)
@@ -144,13 +149,13 @@ class _Joiner:
             now - hand.last <= max(_AHEAD, _UNUSUAL * hand.step if hand.step else now)
             or self._clocks[hand.clock].latest >= now - _NEAR
         ):
-            hand.step = now - hand.last  # a gap, perhaps in this stream alone: the others have been there
+            hand.step = now - hand.last  # a gap, perhaps in this stream alone, since others have shown these times
         elif packet.stream.type in ("video", "audio"):
             self._clocks.append(_Clock(shift, now, now))
             self._move(hand, packet, len(self._clocks) - 1, by=by)
 
     def _newer(self, now: float, *, after: int) -> int | None:
-        """Return the newest clock that shows about this time."""
+        """Return the newest clock after a given one that has shown about this time; None if there is none."""
         for number in range(len(self._clocks) - 1, after, -1):
             if self._clocks[number].first - _NEAR <= now <= self._clocks[number].latest + _NEAR:
                 return number
@@ -164,7 +169,7 @@ class _Joiner:
             hand.clock = clock
 
     def _wrapped(self, by: float) -> Fraction:
-        """Return by how much a clock jumped that begins anew after 33 bits."""
+        """Return by how much a clock jumped, which itself starts again after 33 bits."""
         wrapped = (by + _WRAP / 2) % _WRAP - _WRAP / 2 if self.may_leap else by
         return Fraction(wrapped).limit_denominator(90_000)
 
@@ -211,7 +216,7 @@ class _Steps:
         )
 
     def rate(self, named: Sequence[Fraction]) -> Fraction:
-        """Return the rate: of those that a file names the first that its times agree with, else a usual one near."""
+        """Return the first rate named by the file that its times agree with, else a usual one or the measured one."""
         if self.pulldown:
             return SLOWED_FILM
         if not self.even:
@@ -238,7 +243,7 @@ def _is_pulldown(steps: NDArray[np.int64], unit: float) -> bool:
 
 
 def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame, path: Path) -> dict[str, Any]:
-    """Read what a file says about time, as fields of `Film`; the file is read once to its end for it.
+    """Read what a file says about time, as fields of `Film`; files without an index are read once to their end.
 
     Args:
         container: the file, open.
@@ -248,7 +253,7 @@ def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame
     """
     unit = stream.time_base or Fraction(1, 90_000)
     raw = bool(container.format.flags & cast(int, Flags.no_timestamps.value))
-    # AVI counts frames; what FFmpeg makes of that for frames stored out of order is wrong.
+    # AVI counts frames; the times that FFmpeg makes of that are wrong for frames stored out of order.
     counted = raw or container.format.name == "avi"
     start = Fraction(container.start_time or 0, av.time_base)
     start_pts = (stream.start_time if stream.start_time is not None else first.pts) or 0
@@ -292,9 +297,9 @@ def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame
 
 
 def _are_fields(steps: _Steps, stream: VideoStream) -> bool:
-    """Check whether packets hold a field each, as broadcasts in H.264 may, of which two make a frame."""
+    """Check whether each packet holds a field, two of which make a frame, as in some broadcasts in H.264."""
     average = stream.average_rate
-    interlaced = stream.codec_context.field_order in _FIELD_ORDERS
+    interlaced = stream.codec_context.field_order in FIELD_ORDERS
     return bool(interlaced and steps.even and average and abs(1 / steps.mean / float(average) - 2) < 0.01)
 
 
@@ -320,7 +325,7 @@ def _read_all(container: InputContainer, video: int) -> tuple[list[int], float, 
 def packets_on_line(film: Film, container: InputContainer, *streams: Stream) -> Iterator[Packet[Stream]]:
     """Yield the packets of some streams of a film from its beginning, with times that do not jump.
 
-    They are stretched where another rate was asked for. Sound that two clocks have for one time is yielded once.
+    They are stretched if another rate was asked for. If two clocks have sound for the same time, it is yielded once.
     """
     jumps = {stream.index: [jump for jump in film.jumps if jump.stream == stream.index] for stream in streams}
     counts = dict.fromkeys(jumps, 0)
@@ -344,7 +349,7 @@ def packets_on_line(film: Film, container: InputContainer, *streams: Stream) -> 
 
 
 def _video_end(container: InputContainer, stream: VideoStream, start_pts: int, unit: Fraction) -> Fraction | None:
-    """Return when the last frame ends, where that is written down and not guessed."""
+    """Return when the last frame ends, if the file states it; FFmpeg's own guesses do not count."""
     if container.format.name.startswith("mov") and stream.duration:
         return (start_pts + stream.duration) * unit
     if container.format.name == "avi" and stream.frames and stream.average_rate:

@@ -1,6 +1,6 @@
-"""Copy everything in a film's file beside its pictures to another file: in sync, cut where the film is cut.
+"""Copy everything in a film's file besides its pictures to another file: in sync, and cut where the film is cut.
 
-Packets of sound and subtitles are copied, or encoded anew where the container cannot hold them.
+Packets of sound and subtitles are copied, or encoded again if the container cannot hold them.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from tinct.media.video.sound import Stretcher, nearest
 from tinct.media.video.source import opened, packets_of, readable
 from tinct.media.video.timeline import packets_on_line
 
-# What may be done with sound: passed on as it is, encoded anew where the container cannot hold it, or left out.
+# What may be done with sound: copy it as it is, encode it again if the container cannot hold it, or leave it out.
 SOUND = ("copy", "encode", "none")
-# Packets that are written to find out whether a container can hold them; those of subtitles may be far away.
+# Number of packets that are written to find out whether a container can hold them; those of subtitles may be far away.
 _TRIED = {"audio": 8, "video": 1}
 # What Matroska calls cover pictures, by their codecs: file names and kinds.
 _COVERS = {
@@ -53,7 +53,7 @@ class Window:
     Attributes:
         start: in seconds on the film's clock; None for the beginning.
         end: likewise; None for the end.
-        shift: seconds by which all times become less.
+        shift: seconds subtracted from all times.
     """
 
     start: Fraction | None = None
@@ -61,7 +61,7 @@ class Window:
     shift: Fraction = Fraction(0)
 
     def fitted(self, packet: Packet[Stream], *, text: bool) -> Packet[Stream] | None:
-        """Move a packet to the result's clock; return None if it lies outside. Text is shortened to what is inside."""
+        """Move a packet to the result's clock; None if it lies outside the window. Text is shortened to the window."""
         time = packet.pts if packet.pts is not None else packet.dts
         if time is None:
             return packet
@@ -103,8 +103,8 @@ class Tracks:
         """Add the streams to the other file.
 
         Raises:
-            OutputError: the container cannot hold the sound, which is to be copied.
-            SettingError: `sound` is something else than one of `SOUND`.
+            OutputError: the container cannot hold the sound that is to be copied.
+            SettingError: `sound` is not one of `SOUND`.
         """
         if sound not in SOUND:
             raise SettingError(f"sound is one of {', '.join(SOUND)}, not {sound}")
@@ -123,7 +123,7 @@ class Tracks:
         for track in (*film.audio, *film.subtitles):
             if track.index in self._routes and not spelled(track.language, output.format.name):
                 which = f"stream {track.index}, {track.codec}"
-                self.remarks.append(f"the language {track.language} ({which}) cannot be said in {container.suffix}")
+                self.remarks.append(f"the language {track.language} ({which}) cannot be recorded in {container.suffix}")
 
     def packets(self, window: Window) -> Iterator[Packet[Stream]]:
         """Yield the packets of all streams in the order they are stored in, on the result's clock."""
@@ -154,8 +154,8 @@ class Tracks:
             return SoundEncoder(self._output, source, self._container.sound, stretch=stretch)
         if stretch != 1:
             raise OutputError(
-                f"{self._film.path}: its sound goes with {float(self._film.rate * stretch):g} frames a second, not "
-                f"{float(self._film.rate):g}; let it be stretched, its pitch kept (--sound encode), or left out "
+                f"{self._film.path}: its sound is timed for {float(self._film.rate * stretch):g} frames a second, not "
+                f"{float(self._film.rate):g}; stretch it at the same pitch (--sound encode), or leave it out "
                 "(--sound none)"
             )
         others = [
@@ -166,11 +166,11 @@ class Tracks:
         write = f"write {' or '.join(others)}, or " if others else ""
         raise OutputError(
             f"{self._film.path}: its sound ({track.codec}, stream {track.index}) cannot be held by "
-            f"{self._container.suffix}; {write}let it be encoded (--sound encode) or left out (--sound none)"
+            f"{self._container.suffix}; {write}encode it (--sound encode) or leave it out (--sound none)"
         )
 
     def _other(self, track: Track) -> Route | None:
-        """Return the way of a track that the container can hold; note what is left out."""
+        """Return the route of a track that the container can hold; note what is left out."""
         source = self._source.streams[track.index]
         which = f"stream {track.index}, {track.codec}"
         if track.cover and self._container.suffix == ".mkv" and track.codec in _COVERS:
@@ -181,7 +181,7 @@ class Tracks:
         elif track.kind == "video" and not track.cover:
             self.remarks.append(f"a further film in the file ({which}) is left out")
         elif track.kind == "data":
-            # Chapters and time codes, which MOV keeps as streams as well, are written anew from what else says them.
+            # Chapters and time codes, which MOV also keeps as streams, are written again from where else they are.
             if not self._film.chapters and "timecode" not in source.metadata:
                 self.remarks.append(f"data ({which}) is left out")
         elif holds(self._container, self._film, track):
@@ -200,12 +200,12 @@ def holds(container: Container, film: Film, track: Track) -> bool:
     if track.kind == "attachment":
         return container.suffix == ".mkv"
     if track.codec.startswith(container.refused) or (track.cover and container.suffix == ".mov"):
-        return False  # FFmpeg takes a cover for .mov, and writes none
+        return False  # FFmpeg accepts a cover for .mov, but does not write it
     return _beginning(container.muxer, film, track, packets=_TRIED.get(track.kind, 0)) is not None
 
 
 def _beginning(muxer: str, film: Film, track: Track, *, packets: int) -> bytes | None:
-    """Return a file of one track with its first packets, copied; None where such files cannot hold it."""
+    """Return a file of one track with its first packets, copied; None if such files cannot hold it."""
     content = io.BytesIO()
     with opened(film.path) as source, suppress(ValueError, av.FFmpegError):
         with av.open(content, "w", format=muxer) as output:
@@ -222,7 +222,7 @@ def wave_header(container: Container, film: Film, track: Track) -> bytes | None:
     """Return the header, WAVEFORMATEX, of sound that Matroska holds as Windows does, such as WMA and ADPCM.
 
     Returns:
-        None for another container, or other sound: WAV files cannot hold it either.
+        None for another container, and for sound that WAV files cannot hold.
     """
     if container.suffix != ".mkv" or track.kind != "audio":
         return None
@@ -237,12 +237,12 @@ def _first_packet(film: Film, track: Track) -> bytes:
         return next((bytes(packet) for packet in packets_of(source, source.streams[track.index])), b"")
 
 
-# Bits a second for each channel: enough that nobody hears a difference.
+# Bits a second for each channel: enough that no difference is heard.
 _CHANNEL_RATE = 96_000
 
 
 class Route(Protocol):
-    """The way of one stream's packets into another file."""
+    """A route of one stream's packets into another file."""
 
     def packets(self, packet: Packet[Stream] | None) -> list[Packet[Stream]]:
         """Take a packet, or None after the last; return those that are ready, of the other file's stream."""
@@ -250,10 +250,10 @@ class Route(Protocol):
 
 
 class Copy:
-    """Passes packets on as they are; their times are made to rise where a damaged file has them fall."""
+    """Passes packets on as they are, but makes times rise that fall in a damaged file."""
 
     def __init__(self, output: OutputContainer, source: Stream) -> None:
-        """Add a stream like the source's; ValueError where the container cannot hold it."""
+        """Add a stream like the source's; ValueError if the container cannot hold it."""
         self._stream: Stream = output.add_stream_from_template(source, opaque=True)
         self._next: int | None = None
         describe(self._stream, source, output)
@@ -273,7 +273,7 @@ class Copy:
 
 
 class WaveCopy(Copy):
-    """Passes packets on to a track that `set_wave_headers` makes what they are, since PyAV does not."""
+    """Passes packets on to a track declared as PCM; `set_wave_headers` declares the real sound, since PyAV cannot."""
 
     def __init__(self, output: OutputContainer, source: Stream, header: bytes) -> None:
         """Add a stream of the source's rate and channels, with a header of WAV files in its name."""
@@ -287,10 +287,10 @@ class WaveCopy(Copy):
 
 
 class SoundEncoder:
-    """Decodes sound and encodes it anew, stretched where a film gets another rate; damaged packets are left out."""
+    """Decodes sound and encodes it again, stretched if the film gets another rate; damaged packets are left out."""
 
     def __init__(self, output: OutputContainer, source: Stream, encoder: str, *, stretch: Fraction) -> None:
-        """Add a stream of sound like the source's, or the nearest that the encoder has; ValueError where that fails."""
+        """Add a stream of sound like the source's, or the nearest that the encoder has; ValueError if that fails."""
         self._source = cast(AudioStream, source)
         rate, layout = nearest(encoder, self._source)
         stream = cast(AudioStream, output.add_stream(encoder, rate=rate))
@@ -308,7 +308,7 @@ class SoundEncoder:
             return []
         made = []
         for frame in frames:
-            # The time base goes with packets, of which there is none at the end.
+            # Frames have the time base of a packet, and there is none at the end.
             frame.time_base = frame.time_base or self._source.time_base
         if self._stretcher is not None:
             frames = [ready for frame in frames for ready in self._stretcher.feed(frame)]
@@ -321,10 +321,10 @@ class SoundEncoder:
 
 
 class CaptionEncoder:
-    """Writes text subtitles as another kind of them."""
+    """Converts text subtitles to another kind of text subtitles."""
 
     def __init__(self, output: OutputContainer, source: Stream, encoder: str) -> None:
-        """Add a stream of subtitles like the source's; ValueError where they are pictures or not held."""
+        """Add a stream of subtitles like the source's; ValueError if they are pictures, or cannot be held."""
         self._source = cast(SubtitleStream, source)
         if not source.codec_context.codec.text_sub:
             raise ValueError("subtitles that are pictures cannot be written as text")
@@ -353,7 +353,7 @@ class CaptionEncoder:
         return made
 
 
-# Beginnings of notes on a stream that are true of the source's file alone.
+# Prefixes of the names of notes that are true only of the source's file.
 _STALE = (
     "BPS",
     "DURATION",
@@ -368,7 +368,7 @@ _STALE = (
 
 
 def lasting(notes: dict[str, str]) -> dict[str, str]:
-    """Return what remains true of a stream or a file when it is written anew: its language, its title and the like."""
+    """Return the notes on a stream or a file that stay true when it is written again, such as language and title."""
     return {name: readable(value) for name, value in notes.items() if not name.upper().startswith(_STALE)}
 
 

@@ -1,9 +1,9 @@
-"""Encode a film's part into a file of its own: planes of Y, U and V in, exactly as they are.
+"""Encode a part of a film into a segment file, from planes of Y, U and V exactly as they are.
 
-The file is a zip archive of the packets and of what is known of them, read by `mux` alone. None of FFmpeg's containers
-keeps packets of all codecs at the times of any film: NUT holds no ProRes and forgets how long the last frame lasts, MOV
-holds neither FFV1 nor VP9, Matroska rounds to milliseconds. Zip keeps a checksum of each packet, and an unfinished
-archive has no directory.
+The file is a zip archive of the packets and of what is known about them, read only by `mux`. No container of FFmpeg
+keeps packets of all codecs at any times: NUT holds no ProRes and forgets how long the last frame lasts, MOV holds
+neither FFV1 nor VP9, Matroska rounds to milliseconds. Zip keeps a checksum of each packet, and an unfinished archive
+lacks its directory.
 
     0, 1, 2 ...    the packets in the order of decoding
     about          JSON: codec, settings, time base, extradata, and each packet's pts, duration and whether it is a key
@@ -39,11 +39,14 @@ from tinct.media.video.planes import frame_of, rgb_frame
 from tinct.media.video.recipe import Recipe
 from tinct.media.video.source import reason
 
-# FFmpeg's flags: headers beside the packets and not within, and durations passed from frames to packets.
-_GLOBAL_HEADER, _FRAME_DURATION = 1 << 22, 1 << 8
-# Seconds between key frames, which is how exactly players can seek, and frames at most.
-_KEY_SECONDS, _MOST_BETWEEN_KEYS = 5, 250
-# Encoders refuse frame rates beyond these; they use them only to spread bits, times are kept as they are.
+# FFmpeg's flag for headers beside the packets, not within them.
+_GLOBAL_HEADER = 1 << 22
+# FFmpeg's flag for durations that are passed from frames to packets.
+_FRAME_DURATION = 1 << 8
+# Seconds between key frames: players can seek this exactly.
+_KEY_SECONDS = 5
+_MOST_BETWEEN_KEYS = 250  # frames
+# Encoders refuse lower and higher frame rates. They use them only to distribute bits; times are kept as they are.
 _LEAST_RATE, _MOST_RATE = Fraction(1), Fraction(240)
 
 
@@ -51,7 +54,7 @@ def open_encoder(film: Film, recipe: Recipe, *, threads: int) -> VideoCodecConte
     """Open the encoder of a recipe.
 
     Raises:
-        SettingError: it is not there, or refuses the recipe.
+        SettingError: it is missing, or refuses the recipe.
     """
     try:
         context = cast(VideoCodecContext, CodecContext.create(recipe.codec.encoder, "w"))
@@ -59,20 +62,20 @@ def open_encoder(film: Film, recipe: Recipe, *, threads: int) -> VideoCodecConte
         start(context)
     except (av.FFmpegError, ValueError) as error:
         raise SettingError(
-            f"the encoder {recipe.codec.encoder} is not there, or refuses {recipe.describe()} at {recipe.width} x "
+            f"the encoder {recipe.codec.encoder} is missing, or refuses {recipe.describe()} at {recipe.width} x "
             f"{recipe.height} pixels ({reason(error)}); choose another codec"
         ) from error
     return context
 
 
 def configure(context: VideoCodecContext, film: Film, recipe: Recipe, *, threads: int) -> None:
-    """Set an encoder that is not open yet to a recipe."""
+    """Configure an encoder that is not open yet for a recipe."""
     options = dict(recipe.options)
     if recipe.codec.name == "hevc":
         options["x265-params"] += f":pools={threads}"
     elif recipe.codec.name == "av1":
         options["svtav1-params"] = f"lp={threads}"
-        # SVT-AV1 writes its settings to stderr unless this asks for errors alone.
+        # SVT-AV1 writes its settings to stderr unless this asks for errors only.
         os.environ.setdefault("SVT_LOG", "1")
     context.options = options
     context.width, context.height, context.pix_fmt = recipe.width, recipe.height, recipe.form
@@ -83,7 +86,7 @@ def configure(context: VideoCodecContext, film: Film, recipe: Recipe, *, threads
     context.color_primaries, context.color_trc = recipe.tags.primaries, recipe.tags.transfer
     context.flags |= _GLOBAL_HEADER | _FRAME_DURATION
     context.thread_count = threads
-    # Slices alone, PyAV's default, would make x264 encode worse.
+    # Slice threads, PyAV's default, would make x264 encode worse.
     context.thread_type = ThreadType.AUTO
     if "g" not in options:
         context.gop_size = max(1, min(round(_KEY_SECONDS * film.rate), _MOST_BETWEEN_KEYS))
@@ -99,8 +102,8 @@ def start(context: VideoCodecContext) -> None:
 def _priority_kept() -> Iterator[None]:
     """Undo real-time scheduling that the block gives to this process's threads.
 
-    SVT-AV1, when root runs it, puts the thread that opens it and all its own before everything else on the machine
-    (SCHED_FIFO, priority 99), and threads started from there inherit that: other programs come to a stand.
+    SVT-AV1, when root runs it, gives its threads and the one that opens it priority over all other programs
+    (SCHED_FIFO, priority 99), which then stand still.
     """
     if sys.platform != "linux":
         yield
@@ -140,9 +143,9 @@ class Segment:
     """A finished segment.
 
     Attributes:
-        settings: in words; segments of one film have the same.
-        extradata: what decoders need beforehand.
-        times: pts, duration and whether it is a key frame, of each packet in the order of decoding.
+        settings: in words; all segments of a film have the same.
+        extradata: what decoders need before the first packet.
+        times: pts, duration, and whether it is a key frame, for each packet in the order of decoding.
     """
 
     path: Path
@@ -178,7 +181,7 @@ class Segment:
         return max((number - place[pts] for number, (pts, _, _) in enumerate(self.times)), default=0)
 
     def check(self) -> None:
-        """Read all packets once, which have checksums.
+        """Read all packets once to compare them with their checksums.
 
         Raises:
             UnreadableError: the file was changed since it was written.
@@ -209,7 +212,7 @@ class SegmentFile:
         """Write to an empty archive."""
         self._archive = archive
         self._times: list[tuple[int, int, bool]] = []
-        base = [time_base.numerator, time_base.denominator]
+        base = time_base.as_integer_ratio()
         self._about = {"codec": codec, "settings": settings, "time_base": base, "extradata": extradata.hex()}
 
     def add(self, packet: Coded) -> None:
@@ -218,16 +221,16 @@ class SegmentFile:
         self._times.append(packet[:3])
 
     def finish(self) -> None:
-        """Write what is known of the packets, and the archive's directory."""
+        """Write what is known about the packets, and the archive's directory."""
         self._archive.writestr(zipfile.ZipInfo(_ABOUT), json.dumps(self._about | {"times": self._times}))
         self._archive.close()
 
 
 def open_segment(path: str | Path) -> Segment:
-    """Read what is known of a segment's packets.
+    """Read what is known about a segment's packets.
 
     Raises:
-        UnreadableError: it is missing, unfinished, or something else.
+        UnreadableError: it is missing, unfinished, or not a segment.
     """
     place = Path(path)
     try:
@@ -237,13 +240,13 @@ def open_segment(path: str | Path) -> Segment:
         extradata = bytes.fromhex(about["extradata"])
         return Segment(place, about["codec"], about["settings"], Fraction(*about["time_base"]), extradata, times)
     except OSError as error:
-        raise UnreadableError(f"{place}: cannot be opened ({error.strerror or error}); let it be made anew") from error
+        raise UnreadableError(f"{place}: cannot be opened ({error.strerror or error}); make it again") from error
     except (zipfile.BadZipFile, ValueError, LookupError, TypeError) as error:
         raise _unfinished(place) from error
 
 
 def _unfinished(path: Path) -> UnreadableError:
-    return UnreadableError(f"{path}: is no finished part of a film, or damaged; delete it, and it is made anew")
+    return UnreadableError(f"{path}: is not a finished part of a film, or is damaged; delete it to make it again")
 
 
 class SegmentWriter:
@@ -263,8 +266,8 @@ class SegmentWriter:
         self._path = Path(path)
         self._recipe = recipe
         self._rgb = recipe.container.muxer == IMAGES
-        self._luma = None if self._rgb else _luma_table(film, recipe)
-        self._chroma = None if self._rgb else _chroma_table(film, recipe)
+        chroma_table = _chroma_table(film, recipe)
+        self._tables = (_luma_table(film, recipe), chroma_table, chroma_table)
         self._form = FrameForm.of(film, chroma_shape=recipe.chroma_shape, chroma_depth=recipe.bits)
         self._shapes = ((film.height, film.width), recipe.chroma_shape, recipe.chroma_shape)
         self._types = (_code_type(film.depth), *[_code_type(recipe.bits)] * 2)
@@ -298,7 +301,7 @@ class SegmentWriter:
 
         Raises:
             OutputError: it cannot be encoded or written; nothing is left behind.
-            SettingError: the planes have another form, or the time does not rise.
+            SettingError: a plane has another shape or type, or the time does not rise.
         """
         with _cleared(self._stack):
             for plane, shape, dtype in zip((luma, u, v), self._shapes, self._types, strict=True):
@@ -309,7 +312,8 @@ class SegmentWriter:
             if self._rgb:
                 frame = rgb_frame(self._form.rgb_codes(luma, (u, v), bits=self._recipe.bits), self._recipe.form)
             else:
-                planes = (_through(luma, self._luma), _through(u, self._chroma), _through(v, self._chroma))
+                paired = zip((luma, u, v), self._tables, strict=True)
+                planes = tuple(plane if table is None else table[plane] for plane, table in paired)
                 frame = frame_of(planes, self._recipe.form, (self._recipe.width, self._recipe.height))
             tags = self._recipe.tags
             frame.colorspace, frame.color_range = tags.matrix, tags.range
@@ -357,7 +361,7 @@ class SegmentWriter:
 
 @contextmanager
 def _cleared(stack: ExitStack) -> Iterator[None]:
-    """Close what is open, and clear it away, when the block fails."""
+    """Close and delete what was begun if the block fails."""
     try:
         yield
     except BaseException as error:
@@ -369,12 +373,8 @@ def _code_type(bits: int) -> type[np.unsignedinteger[Any]]:
     return np.uint8 if bits == 8 else np.uint16
 
 
-def _through(plane: NDArray[Any], table: NDArray[Any] | None) -> NDArray[Any]:
-    return plane if table is None else table[plane]
-
-
 def _luma_table(film: Film, recipe: Recipe) -> NDArray[Any] | None:
-    """Return the code that each of the film's codes of Y is written as; None where it stays."""
+    """Return the code that each of the film's codes of Y is written as; None if all stay."""
     if film.depth == recipe.bits and film.full_range == recipe.full_range:
         return None
     codes = np.arange(1 << film.depth, dtype=np.float64)
@@ -390,7 +390,7 @@ def _luma_table(film: Film, recipe: Recipe) -> NDArray[Any] | None:
 
 
 def _chroma_table(film: Film, recipe: Recipe) -> NDArray[Any] | None:
-    """Return the code that each code of U and V is written as; None where it stays."""
+    """Return the code that each code of U and V is written as; None if all stay."""
     if film.full_range == recipe.full_range:
         return None
     codes = np.arange(1 << recipe.bits, dtype=np.float64)

@@ -24,9 +24,9 @@ class Model(BaseModel):
     description: str
     network: str
     licence: str
-    temperature: float | None = Field(default=None, description="The model's default; null where it has none.")
-    caution: float | None = Field(default=None, description="The model's default; null where it has none.")
-    saturation: float | None = Field(default=None, description="The server's default; null where it has none.")
+    temperature: float | None = Field(default=None, description="The model's default; null if it has none.")
+    caution: float | None = Field(default=None, description="The model's default; null if it has none.")
+    saturation: float | None = Field(default=None, description="The server's default; null if it has none.")
     size: int | None = Field(default=None, description="Default size in pixels at which the network looks.")
     references: bool = Field(default=False, description="Whether it takes colours from references.")
     classes: list[str] = Field(default=[], description="Classes that it recognises; empty for colorizing.")
@@ -38,8 +38,8 @@ class Health(BaseModel):
     status: str = Field(examples=["ok"])
     version: str = Field(examples=["0.1.0"])
     working: int = Field(description="Number of requests that are being worked on.")
-    inside: int = Field(description="Number of requests that are being worked on, wait or come in.")
-    room: bool = Field(description="Whether whoever asks could open a photograph now.")
+    inside: int = Field(description="Number of requests that are being worked on, are waiting, or are arriving.")
+    room: bool = Field(description="Whether the client could open a photograph now.")
 
 
 class About(BaseModel):

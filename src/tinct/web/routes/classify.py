@@ -32,7 +32,7 @@ async def classify(
     file: Annotated[UploadFile, File(description="A picture in any format that /v1/colorize takes.")],
     model: Annotated[
         str,
-        Form(max_length=200, description="Name of the model; the server's first without it.", examples=["cars"]),
+        Form(max_length=200, description="Name of the model; without it, the server's first.", examples=["cars"]),
     ] = "",
 ) -> Recognised:
     """Recognise a picture with a model that `tinct classify train` wrote."""
@@ -55,7 +55,7 @@ def _chosen(service: Service, model: str) -> tuple[str, Classifier]:
         raise Problem(404, "This server recognises nothing: it was started without --classifier FILE.")
     name = model or next(iter(known))
     if name not in known:
-        raise Problem(404, f"There is no such model here. There are: {', '.join(known)}.")
+        raise Problem(404, f"There is no such model here. The models are: {', '.join(known)}.")
     if known[name].card.kind != PICTURE:
         raise Problem(422, f"The model {name} takes arrays of numbers, not pictures.")
     return name, known[name]

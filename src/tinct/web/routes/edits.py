@@ -1,6 +1,6 @@
 """`/v1/edits`: open a photograph once, then try settings and hints, each in a moment, and save it at full size.
 
-This is what the page works with; programs may too.
+The page works with these routes; other programs may too.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ from tinct.web.service import Leave, Service, Shared, Visitor, own_values
 
 router = APIRouter(prefix="/v1/edits", tags=["editing"])
 
-_JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
-_PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
+JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
+PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 _ERRORS = described(404, 503)
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 
-# Ids of references, as they were told when these were sent.
+# Ids of references, as returned when these were sent.
 ReferenceName = Annotated[str, Field(pattern="^[0-9a-f]{16}$", examples=["5f2b8c0d1e3a4f67"])]
 ReferenceNames = Annotated[list[ReferenceName], Field(max_length=MOST_REFERENCES)]
 
@@ -61,7 +61,7 @@ class HintValue(BaseModel):
     points: list[tuple[Percent, Percent]] = Field(min_length=1, max_length=2000, examples=[[[25.0, 60.0]]])
     color: str = Field(pattern="^#[0-9a-fA-F]{6}$", examples=["#b03020"])
     width: float = Field(default=0, ge=0, le=100, description="Width of a stroke, in per cent of the picture's width.")
-    darken: bool = Field(default=False, description="Lower the luma there to the colour's own, where that is darker.")
+    darken: bool = Field(default=False, description="Lower the luma there to the colour's own, if that is darker.")
 
     def hint(self) -> Hint:
         color = parse_color(self.color, name="color")
@@ -83,7 +83,7 @@ class Settings(BaseModel):
     )
 
     def values(self, references: References) -> dict[str, Any]:
-        """Return them as the editor takes them; the references are those of the photograph."""
+        """Return them as the editor takes them; `references` are those of the photograph."""
         hints = tuple(hint.hint() for hint in self.hints)
         plain = self.model_dump(include={"temperature", "caution", "saturation", "reading"})
         return plain | {"hints": hints, "references": references.paths(self.references)}
@@ -92,7 +92,7 @@ class Settings(BaseModel):
 class Preview(Settings):
     """Settings of a preview."""
 
-    edge: int | None = Field(default=None, ge=16, le=4096, description="Longest edge in pixels; smaller is quicker.")
+    edge: int | None = Field(default=None, ge=16, le=4096, description="Longest edge in pixels; smaller is faster.")
 
 
 class Save(Settings):
@@ -176,7 +176,7 @@ async def open_photograph(
     )
 
 
-@router.get("/{name}/before", response_class=Response, responses={**_JPEG, **_ERRORS})
+@router.get("/{name}/before", response_class=Response, responses={**JPEG, **_ERRORS})
 async def before(request: Request, service: Shared, name: str) -> Response:
     """Show the photograph as it was sent, small."""
     return await _shown(
@@ -184,27 +184,27 @@ async def before(request: Request, service: Shared, name: str) -> Response:
     )
 
 
-@router.post("/{name}/preview", response_class=Response, responses={**_JPEG, **_ERRORS})
+@router.post("/{name}/preview", response_class=Response, responses={**JPEG, **_ERRORS})
 async def preview(request: Request, service: Shared, name: str, settings: Preview) -> Response:
     """Show the photograph in colours, small, with these settings, hints and references.
 
-    `X-Tinct-Remarks` tells what to know; `X-Tinct-Pale` numbers, from 0, the hints whose place is too bright for them.
+    `X-Tinct-Remarks` holds notes on it; `X-Tinct-Pale` lists, by numbers from 0, hints whose place is too bright.
     """
 
     def work(edit: Edit) -> tuple[bytes, dict[str, str]]:
         values = settings.values(edit.references)
         shown = pictures.jpeg(edit.editor.preview(**values), edge=settings.edge)
-        told = {
+        headers = {
             "X-Tinct-Remarks": "; ".join(edit.editor.notices(values["hints"])),
             "X-Tinct-Pale": ",".join(map(str, edit.editor.pale(values["hints"]))),
         }
-        return shown, {name: text for name, text in told.items() if text}
+        return shown, {name: text for name, text in headers.items() if text}
 
-    data, headers = await service.work(request, lambda: service.edits.work(name, work))
+    data, headers = await service.work_on(request, name, work)
     return Response(data, media_type="image/jpeg", headers=headers)
 
 
-@router.get("/{name}/confidence", response_class=Response, responses={**_PNG, **_ERRORS})
+@router.get("/{name}/confidence", response_class=Response, responses={**PNG, **_ERRORS})
 async def confidence(request: Request, service: Shared, name: str) -> Response:
     """Show where the network is unsure of the hue, as a veil to lay over the photograph."""
     return await _shown(request, service, name, lambda edit: _veil(edit.editor), media_type="image/png")
@@ -215,39 +215,31 @@ async def suggestions(
     request: Request, service: Shared, name: str, count: Annotated[int, Query(ge=1, le=20)] = 4
 ) -> list[Suggestion]:
     """List the points where hints would help most, with likely colours."""
-
-    def work() -> list[Suggestion]:
-        return service.edits.work(name, lambda edit: [_suggestion(item, edit) for item in edit.editor.suggest(count)])
-
-    return await service.work(request, work)
+    return await service.work_on(
+        request, name, lambda edit: [_suggestion(item, edit) for item in edit.editor.suggest(count)]
+    )
 
 
 @router.get("/{name}/readings", responses=_ERRORS)
 async def readings(
     request: Request, service: Shared, name: str, references: Annotated[ReferenceNames | None, Query()] = None
 ) -> list[Reading]:
-    """List other colourings that the network finds plausible and that differ to the eye; none where it is sure.
+    """List other colourings that the network finds plausible and that differ visibly; none if it is sure.
 
-    With ids of `references`, those that it finds plausible beside them.
+    With ids of `references`, those that it finds plausible together with them.
     """
 
     def work(edit: Edit) -> list[Reading]:
-        found = enumerate(edit.editor.readings(edit.references.paths(references)), start=1)
-        return [Reading(number=number, name=item.name, likelihood=round(item.likelihood, 3)) for number, item in found]
+        items = enumerate(edit.editor.readings(edit.references.paths(references)), start=1)
+        return [Reading(number=number, name=item.name, likelihood=round(item.likelihood, 3)) for number, item in items]
 
-    return await service.work(request, lambda: service.edits.work(name, work))
+    return await service.work_on(request, name, work)
 
 
 @router.get("/{name}/colors", responses=_ERRORS)
-async def colors(
-    request: Request,
-    service: Shared,
-    name: str,
-    x: FromLeft,
-    y: FromTop,
-) -> Suggestion:
+async def colors(request: Request, service: Shared, name: str, x: FromLeft, y: FromTop) -> Suggestion:
     """List the plausible colours at a point."""
-    return await service.work(request, lambda: service.edits.work(name, lambda edit: colors_at(edit.editor, x, y)))
+    return await service.work_on(request, name, lambda edit: colors_at(edit.editor, x, y))
 
 
 def colors_at(editor: Editor, x: float, y: float) -> Suggestion:
@@ -258,20 +250,20 @@ def colors_at(editor: Editor, x: float, y: float) -> Suggestion:
 
 @router.post("/{name}/save", response_class=Response, responses={200: {"content": {}}, **described(404, 503, 507)})
 async def save(request: Request, service: Shared, name: str, settings: Save) -> Response:
-    """Save the photograph in colours, at its full resolution, its metadata kept."""
+    """Save the photograph in colours, at its full resolution, and with its metadata."""
     with service.store.made() as folder:
 
         def work(edit: Edit) -> PhotoResult:
             target = folder / f"colorized{result_suffix(edit.picture, settings.format)}"
             return edit.editor.save(target, **settings.values(edit.references))
 
-        result = await service.work(request, lambda: service.edits.work(name, work))
+        result = await service.work_on(request, name, work)
     return BorrowedFile(result, service.store)
 
 
 @router.delete("/{name}", status_code=204, responses=described())
 async def close(service: Shared, name: str, after: Leave = 0) -> None:
-    """Close the photograph and delete its files; closing it twice is no error."""
+    """Close the photograph and delete its files; closing it twice is not an error."""
     if after:
         service.edits.leave(name, seconds=after)
     else:
@@ -286,8 +278,7 @@ async def _shown(
     *,
     media_type: Literal["image/jpeg", "image/png"] = "image/jpeg",
 ) -> Response:
-    data = await service.work(request, lambda: service.edits.work(name, function))
-    return Response(data, media_type=media_type)
+    return Response(await service.work_on(request, name, function), media_type=media_type)
 
 
 def _veil(editor: Editor) -> bytes:

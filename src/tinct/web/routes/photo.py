@@ -36,12 +36,12 @@ Size = Annotated[
 Photograph = Annotated[UploadFile, File(description="JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF or another common format.")]
 ReferencePictures = Annotated[
     list[UploadFile],
-    File(description=f"{help_of('references')} At most {MOST_REFERENCES}; those that come later have the last word."),
+    File(description=f"{help_of('references')} At most {MOST_REFERENCES}; later ones take precedence."),
 ]
 Recolor = Annotated[bool, Form(description="Colour it even if it has colours already.")]
 Frames = Annotated[Literal["auto", "off"], Form(description=help_of("frames"))]
 Negative = Annotated[bool, Form(description=help_of("negative"))]
-Crop = Annotated[bool, Form(description="Send back the photograph found on a scan alone, without frame and page.")]
+Crop = Annotated[bool, Form(description="Return only the photograph found on a scan, without frame and page.")]
 FormatName = Literal["same", "jpeg", "png", "tiff", "webp", "avif"]
 
 
@@ -56,12 +56,12 @@ class Colorized(BaseModel):
     model: str = Field(description="Name of the model that coloured it.", examples=["photo"])
     temperature: float | None = Field(description="Temperature used for decoding; null for a model without bins.")
     seconds: float = Field(description="Seconds that the work took.")
-    remarks: list[str] = Field(description="Notes on what changed beside the colours, such as lost transparency.")
+    remarks: list[str] = Field(description="Notes on what changed besides the colours, such as lost transparency.")
     kept_seconds: int = Field(description="Seconds without a request after which it is deleted.")
 
 
 class BorrowedFile(FileResponse):
-    """A file as an answer; its folder is deleted once it is sent, or when whoever asked has gone."""
+    """A file as an answer; its folder is deleted once it is sent, or when the client has disconnected."""
 
     def __init__(self, result: PhotoResult, store: Store) -> None:
         """Answer with a result that lies in a folder of the store."""
@@ -123,15 +123,15 @@ async def colorize(
         "image"
     ),
 ) -> Response:
-    """Colour a photograph, at its full resolution, its metadata kept.
+    """Colour a photograph, at its full resolution, and keep its metadata.
 
-    The image comes back at once, or with `reply=json` a link to it.
+    The image is returned at once, or with `reply=json` a link to it.
     """
     check_size(size, service.limits)
     strength = service.colorizer.saturation if saturation is None else saturation
     plain = service.colorizer.changed(temperature=temperature, caution=caution, saturation=strength, size=size)
     check_count(len(reference))
-    known = read_hints(hints)
+    points = read_hints(hints)
     with service.store.made() as folder:
 
         def work() -> PhotoResult:
@@ -140,11 +140,15 @@ async def colorize(
             references.add_all([item.file for item in reference], service.limits)
             colorizer = plain.changed(frames=frames, negative=negative, references=references.paths(None))
             target = folder / f"colorized{result_suffix(picture, format)}"
-            # A damaged picture is most likely a broken upload, and a program reads no remarks.
-            result = colorizer.photo(path, target, recolor=recolor, hints=known, overwrite=True, crop=crop, strict=True)
+            # A damaged picture is most likely a broken upload, and programs do not read remarks.
+            result = colorizer.photo(
+                path, target, recolor=recolor, hints=points, overwrite=True, crop=crop, strict=True
+            )
             if len(result.targets) > 1:
                 count = len(result.targets)
-                raise Problem(409, f"{count} photographs lie on this scan, and one can be sent back. Send crop=false.")
+                raise Problem(
+                    409, f"There are {count} photographs on this scan; only one can be returned. Send crop=false."
+                )
             for sent in (path, *map(Path, references.paths(None))):
                 sent.unlink()
             return result

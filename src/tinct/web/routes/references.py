@@ -1,9 +1,8 @@
-"""References of photographs that are open and of films: sent, shown, and what was taken from where."""
+"""Send and show references of open photographs and of films, and list what was taken from where."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, File, Request, UploadFile
@@ -16,20 +15,22 @@ from tinct.media.image.picture import open_picture
 from tinct.web import pictures
 from tinct.web.problems import described
 from tinct.web.references import References
-from tinct.web.routes.edits import ReferenceNames
+from tinct.web.routes.edits import JPEG, PNG, ReferenceNames
 from tinct.web.service import Service, Shared
 
 router = APIRouter(prefix="/v1", tags=["references"])
 
 Sent = Annotated[UploadFile, File(description="A colour picture of the same thing, or of one of its kind.")]
-_JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}}}
-_PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 _ERRORS = described(404, 415, 503, 507)
 
 # Longest edge at which a reference is shown.
 _SHOWN_EDGE = 480
-# Places that are marked in a picture, how far apart at least, and how surely at least something is taken there.
-_MOST_MATCHES, _APART, _SUREST = 5, 0.2, 0.3
+# The most places that are marked in a picture.
+_MOST_MATCHES = 5
+# Their least distance, as a share of the picture's edges.
+_APART = 0.2
+# The least confidence of a marked place.
+_LEAST_SURE = 0.3
 
 
 class SentReference(BaseModel):
@@ -43,7 +44,9 @@ class Chosen(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    references: ReferenceNames | None = Field(default=None, description="Their ids; without it, those sent at first.")
+    references: ReferenceNames | None = Field(
+        default=None, description="Their ids; without it, those sent with the photograph or film."
+    )
 
 
 class MatchedPlace(BaseModel):
@@ -62,8 +65,8 @@ class TakenFrom(BaseModel):
 
     id: str = Field(description="Id of the reference.")
     color: str = Field(description="Colour that marks it in the veil.", examples=[pictures.MARKS[0]])
-    same: float = Field(description="Share of the picture whose colours are those of the same thing, 0..1.")
-    kind: float = Field(description="Share of it where those of a thing of its kind count, 0..1.")
+    same: float = Field(description="Share of the picture that takes colours of the same thing, 0..1.")
+    kind: float = Field(description="Share of the picture that takes colours of a thing of its kind, 0..1.")
     matches: list[MatchedPlace] = Field(description="The surest places, far from each other.")
 
 
@@ -79,13 +82,13 @@ async def add_to_job(request: Request, service: Shared, name: str, reference: Se
     return await _added(request, service, service.jobs.find(name).references, reference)
 
 
-@router.get("/edits/{name}/references/{reference}", response_class=Response, responses={**_JPEG, **_ERRORS})
+@router.get("/edits/{name}/references/{reference}", response_class=Response, responses={**JPEG, **_ERRORS})
 async def of_edit(request: Request, service: Shared, name: str, reference: str) -> Response:
     """Show a reference of a photograph, small."""
     return await _shown(request, service, service.edits.work(name, lambda edit: edit.references), reference)
 
 
-@router.get("/jobs/{name}/references/{reference}", response_class=Response, responses={**_JPEG, **_ERRORS})
+@router.get("/jobs/{name}/references/{reference}", response_class=Response, responses={**JPEG, **_ERRORS})
 async def of_job(request: Request, service: Shared, name: str, reference: str) -> Response:
     """Show a reference of a film, small."""
     return await _shown(request, service, service.jobs.find(name).references, reference)
@@ -94,21 +97,14 @@ async def of_job(request: Request, service: Shared, name: str, reference: str) -
 @router.post("/edits/{name}/taken", responses=_ERRORS)
 async def taken_by_edit(request: Request, service: Shared, name: str, chosen: Chosen) -> list[TakenFrom]:
     """List what a photograph takes from each reference, and from where."""
-
-    def work() -> list[TakenFrom]:
-        return service.edits.work(name, lambda edit: _told(edit.editor, edit.references, chosen))
-
-    return await service.work(request, work)
+    return await service.work_on(request, name, lambda edit: _taken_from(edit.editor, edit.references, chosen))
 
 
-@router.post("/edits/{name}/taken/veil", response_class=Response, responses={**_PNG, **_ERRORS})
+@router.post("/edits/{name}/taken/veil", response_class=Response, responses={**PNG, **_ERRORS})
 async def veil_of_edit(request: Request, service: Shared, name: str, chosen: Chosen) -> Response:
-    """Show where a photograph takes colours, as a veil to lay over it: of each reference in its colour."""
-
-    def work() -> bytes:
-        return service.edits.work(name, lambda edit: _veil(edit.editor, edit.references, chosen))
-
-    return await _png(request, service, work)
+    """Show where a photograph takes colours, as a veil to lay over it: each reference in its own colour."""
+    veil = await service.work_on(request, name, lambda edit: _veil(edit.editor, edit.references, chosen))
+    return Response(veil, media_type="image/png")
 
 
 @router.post("/jobs/{name}/stills/{number}/taken", responses=_ERRORS)
@@ -117,20 +113,20 @@ async def taken_by_still(request: Request, service: Shared, name: str, number: i
     job = service.jobs.find(name)
 
     def work() -> list[TakenFrom]:
-        return service.jobs.with_still(job, number, lambda still: _told(still, job.references, chosen))
+        return service.jobs.with_still(job, number, lambda still: _taken_from(still, job.references, chosen))
 
     return await service.work(request, work)
 
 
-@router.post("/jobs/{name}/stills/{number}/taken/veil", response_class=Response, responses={**_PNG, **_ERRORS})
+@router.post("/jobs/{name}/stills/{number}/taken/veil", response_class=Response, responses={**PNG, **_ERRORS})
 async def veil_of_still(request: Request, service: Shared, name: str, number: int, chosen: Chosen) -> Response:
-    """Show where a still of a film takes colours, as a veil to lay over it: of each reference in its colour."""
+    """Show where a still of a film takes colours, as a veil to lay over it: each reference in its own colour."""
     job = service.jobs.find(name)
 
     def work() -> bytes:
         return service.jobs.with_still(job, number, lambda still: _veil(still, job.references, chosen))
 
-    return await _png(request, service, work)
+    return Response(await service.work(request, work), media_type="image/png")
 
 
 async def _added(request: Request, service: Service, references: References, sent: UploadFile) -> SentReference:
@@ -145,15 +141,11 @@ async def _shown(request: Request, service: Service, references: References, nam
     return Response(await service.work(request, work), media_type="image/jpeg")
 
 
-async def _png(request: Request, service: Service, work: Callable[[], bytes]) -> Response:
-    return Response(await service.work(request, work), media_type="image/png")
-
-
 def _veil(editor: Editor, references: References, chosen: Chosen) -> bytes:
     return pictures.taken_overlay(editor.taken(references.paths(chosen.references)))
 
 
-def _told(editor: Editor, references: References, chosen: Chosen) -> list[TakenFrom]:
+def _taken_from(editor: Editor, references: References, chosen: Chosen) -> list[TakenFrom]:
     names = references.sent if chosen.references is None else chosen.references
     return [
         TakenFrom(
@@ -168,19 +160,19 @@ def _told(editor: Editor, references: References, chosen: Chosen) -> list[TakenF
 
 
 def _matches(part: Taken) -> list[MatchedPlace]:
-    """Return the surest places, the same thing before one of its kind, none near another."""
+    """Return the surest places, those of the same thing first, and none near another."""
     height, width = part.same.shape
     weight = np.maximum(part.same, part.kind / 2)
-    found: list[MatchedPlace] = []
+    matches: list[MatchedPlace] = []
     for place in np.argsort(-weight, axis=None, kind="stable"):
         row, column = divmod(int(place), width)
         sure = float(max(part.same[row, column], part.kind[row, column]))
-        if len(found) == _MOST_MATCHES or sure < _SUREST:
+        if len(matches) == _MOST_MATCHES or sure < _LEAST_SURE:
             break
         x, y = round(100 * (column + 0.5) / width, 2), round(100 * (row + 0.5) / height, 2)
-        if all(np.hypot(x - other.x, y - other.y) >= 100 * _APART for other in found):
+        if all(np.hypot(x - other.x, y - other.y) >= 100 * _APART for other in matches):
             from_x, from_y = (round(100 * float(value), 2) for value in part.places[row, column])
             same = bool(part.same[row, column] >= part.kind[row, column])
             match = MatchedPlace(x=x, y=y, from_x=from_x, from_y=from_y, same=same, confidence=round(sure, 3))
-            found.append(match)
-    return found
+            matches.append(match)
+    return matches

@@ -17,7 +17,16 @@ from tinct.web.jobs import Job, State
 from tinct.web.problems import Problem, described
 from tinct.web.receive import MEDIA_TYPES, check_size, read_film_hints, receive_film
 from tinct.web.references import MOST_REFERENCES, References, check_count
-from tinct.web.routes.edits import FromLeft, FromTop, HintValue, ReferenceName, ReferenceNames, Suggestion, colors_at
+from tinct.web.routes.edits import (
+    JPEG,
+    FromLeft,
+    FromTop,
+    HintValue,
+    ReferenceName,
+    ReferenceNames,
+    Suggestion,
+    colors_at,
+)
 from tinct.web.routes.photo import Caution, Recolor, ReferencePictures, Saturation, Size, Temperature
 from tinct.web.service import Leave, Shared, Visitor
 
@@ -28,7 +37,7 @@ _ERRORS = described(404)
 
 Purpose = Annotated[
     Literal["archive", "master", "edit", "share", "small"] | None,
-    Form(description="Purpose that decides codec and quality; without it, the film's own container does."),
+    Form(description="Purpose that decides codec and quality; without it, the film's own container decides."),
 ]
 
 
@@ -38,8 +47,8 @@ SmoothingWay = Annotated[
 ]
 FieldsWay = Literal["auto", "off", "single", "double", "film"]
 Sound = Literal["copy", "encode", "none"]
-_SOUND = "Copy the sound, encode it anew (and stretch it to another rate), or leave it out."
-_RATE = "Frames a second to show the film's frames at; times stay those of the film as it was sent."
+_SOUND = "Copy the sound, encode it again (and stretch it to another rate), or leave it out."
+_RATE = "Frames a second at which to show the film's frames; times still count on the film as it was sent."
 
 
 class JobInfo(BaseModel):
@@ -50,10 +59,12 @@ class JobInfo(BaseModel):
         description="`held` until it is started, then `waiting`, `running`, then `done`, `failed` or `cancelled`."
     )
     frames: int = Field(description="Number of frames that are coloured so far.")
-    total: int | None = Field(description="Estimated number of frames; null where the file does not say.")
+    total: int | None = Field(description="Estimated number of frames; null if unknown.")
     seconds: float = Field(description="Seconds that the work has taken so far.")
-    error: str | None = Field(description="What went wrong; null where nothing did.")
-    notices: list[str] = Field(description="Notes on what was done beside the colours, such as shots that kept theirs.")
+    error: str | None = Field(description="What went wrong; null if nothing did.")
+    notices: list[str] = Field(
+        description="Notes on what was done besides the colours, such as shots that kept their own."
+    )
     link: str = Field(description="Address of this job.", examples=["/v1/jobs/q2V0pO3kq1yQ7aS8Z5n1Xg"])
     result: str | None = Field(description="Address to fetch the result from; null until it is done.")
     media_type: str | None = Field(description="Media type of the result.", examples=["video/mp4"])
@@ -82,7 +93,7 @@ class FilmReference(BaseModel):
         ge=0,
         le=1e6,
         allow_inf_nan=False,
-        description="When a frame of the shot that it is for is shown, in seconds; null for all that it resembles.",
+        description="A time within the shot that it is for, in seconds; null for all shots that it resembles.",
     )
 
 
@@ -90,7 +101,7 @@ class Still(BaseModel):
     """A frame of a film to try settings on."""
 
     number: int
-    seconds: float = Field(description="When it is shown; a hint's `time` for a hint in this frame.")
+    seconds: float = Field(description="When it is shown; also the `time` of a hint in this frame.")
 
 
 class StillSettings(BaseModel):
@@ -108,7 +119,7 @@ class StillSettings(BaseModel):
 
 
 class Start(BaseModel):
-    """Settings of a film that is held or over; what is left out stays as it was."""
+    """Settings of a film that is held or has ended; what is left out stays as it was."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -165,7 +176,7 @@ async def colorize_film(
         saturation=service.colorizer.saturation if saturation is None else saturation,
         size=size,
         purpose=purpose,
-        chroma="420" if purpose is None else None,  # which browsers show
+        chroma="420" if purpose is None else None,  # the one that all browsers show
         smoothing=smoothing,
         deinterlace=deinterlace,
         rate=rate,
@@ -184,9 +195,9 @@ async def colorize_film(
             references.add_all([item.file for item in reference], service.limits)
             return film, read_film_hints(hints, folder)
 
-        film, known = await service.keep(request, work)
-        told = replace(settings, hints=known, references=references.paths(None))
-        return _info(service.jobs.add(folder, film, told, hold=hold, references=references, visitor=visitor))
+        film, film_hints = await service.keep(request, work)
+        settings = replace(settings, hints=film_hints, references=references.paths(None))
+        return _info(service.jobs.add(folder, film, settings, hold=hold, references=references, visitor=visitor))
 
 
 @router.get("/jobs/{name}", responses=_ERRORS)
@@ -197,7 +208,7 @@ async def job(service: Shared, name: str) -> JobInfo:
 
 @router.post("/jobs/{name}/start", status_code=202, responses=described(404, 409))
 async def start_job(service: Shared, name: str, start: Start) -> JobInfo:
-    """Start a film that is held, or start it anew with other settings."""
+    """Start a film that is held, or start it again with other settings."""
     film = service.jobs.find(name)
     changes = start.model_dump(exclude_none=True, exclude={"hints", "references"})
     if start.rate is not None:
@@ -222,7 +233,7 @@ async def cancel_job(service: Shared, name: str) -> JobInfo:
 
 @router.delete("/jobs/{name}", status_code=204, responses=_ERRORS)
 async def delete_job(service: Shared, name: str, after: Leave = 0) -> None:
-    """Stop a film if it runs, and delete everything kept of it."""
+    """Stop a film if it runs, and delete everything that is kept of it."""
     film = service.jobs.find(name)
     if after:
         service.jobs.leave(film, seconds=after)
@@ -236,15 +247,11 @@ async def job_result(service: Shared, name: str) -> Response:
     film = service.jobs.find(name)
     if film.target is None or film.state != "done":
         raise Problem(409, film.error or f"The film is not done: it is {film.state}.")
-    # Without a name of its own, a browser takes the one that the page gives.
+    # The answer names no file, so that browsers take the name that the page gives.
     return FileResponse(film.target, media_type=MEDIA_TYPES.get(film.target.suffix, "application/octet-stream"))
 
 
-@router.get(
-    "/jobs/{name}/stills/{number}",
-    response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}}}, **described(404, 409, 503)},
-)
+@router.get("/jobs/{name}/stills/{number}", response_class=Response, responses={**JPEG, **described(404, 409, 503)})
 async def still(
     request: Request,
     service: Shared,
@@ -272,17 +279,13 @@ async def still(
 
 @router.get("/jobs/{name}/stills", responses=described(404, 503))
 async def stills(request: Request, service: Shared, name: str) -> list[Still]:
-    """List frames from all over the film, to try settings and hints on."""
+    """List frames spread over the film, to try settings and hints on."""
     film = service.jobs.find(name)
     times = await service.work(request, lambda: service.jobs.still_times(film))
     return [Still(number=number, seconds=seconds) for number, seconds in enumerate(times)]
 
 
-@router.post(
-    "/jobs/{name}/stills/{number}",
-    response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}}}, **described(404, 503)},
-)
+@router.post("/jobs/{name}/stills/{number}", response_class=Response, responses={**JPEG, **described(404, 503)})
 async def hinted_still(request: Request, service: Shared, name: str, number: int, settings: StillSettings) -> Response:
     """Show a still in colours with hints, whose points are in per cent of it."""
     film = service.jobs.find(name)
@@ -309,13 +312,9 @@ async def still_colors(
     return await service.work(request, work)
 
 
-@router.get(
-    "/jobs/{name}/newest",
-    response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}}}, **described(404, 409)},
-)
+@router.get("/jobs/{name}/newest", response_class=Response, responses={**JPEG, **described(404, 409)})
 async def newest(service: Shared, name: str) -> Response:
-    """Show the frame that was coloured last, small, while the film is in work; it changes about once a second."""
+    """Show the frame that was coloured last, small, while the film is worked on; it changes about once a second."""
     film = service.jobs.find(name)
     if film.newest is None:
         raise Problem(409, f"No frame is coloured yet: the film is {film.state}.")

@@ -1,4 +1,4 @@
-// Talking to the server: words for errors, patience when it is busy, progress of uploads.
+// Talk to the server: put errors into words, wait when it is busy, and report the progress of uploads.
 
 const token = new URLSearchParams(globalThis.location?.hash.slice(1) ?? "").get("token");
 const MOST_TRIES = 20;
@@ -18,12 +18,12 @@ function headers(more = {}) {
 
 export const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-/** What a person is told of an error; the server's own words are for programs, too. */
+/** What the user is told about an error; the server's own words are for programs, too. */
 export function plain(status, text) {
   if (status === 401) return "This page's address lacks its token. Open the whole address that tinct serve printed.";
   const told = text ?? `The server answered with an error (${status}).`;
   return told
-    .replace(/ Send recolor=true to colour it anew\.$/, "")
+    .replace(/ Send recolor=true to replace them\.$/, "")
     .replace(/,? or use {2}tinct [a-z]+ {2}on the command line/, "");
 }
 
@@ -32,7 +32,7 @@ async function words(response) {
   try {
     text = (await response.json()).error;
   } catch {
-    // no JSON: the status must do
+    // not JSON: the status has to do
   }
   return plain(response.status, text);
 }
@@ -69,21 +69,21 @@ export const getBlob = async (path, more) => (await ask("GET", path, more)).blob
 export const postJson = async (path, json, more) => (await ask("POST", path, { json, ...more })).json();
 export const postBlob = async (path, json, more) => (await ask("POST", path, { json, ...more })).blob();
 
-/** Send a file alone, as this field of a form. */
+/** Send only a file, as this field of a form. */
 export async function postFile(path, field, file) {
   const form = new FormData();
   form.append(field, file, "file"); // its own name stays here
   return (await ask("POST", path, { form })).json();
 }
 
-/** Delete, even while the page is being left; with `after`, unless it is asked for within so many seconds. */
+/** Delete, even while the page is being left; with `after`, unless it is asked for within this many seconds. */
 export function forget(path, after = 0) {
   fetch(after ? `${path}?after=${after}` : path, { method: "DELETE", headers: headers(), keepalive: true }).catch(() => {});
 }
 
 /**
- * Send a file with fields; `onProgress` gets 0..1. Where the server has no place, `onBusy(tries, seconds)` is awaited
- * before the file is sent again.
+ * Send a file with fields; `onProgress` gets 0..1. If the server has no room, `onBusy(tries, seconds)` is awaited before
+ * the file is sent again.
  */
 export async function upload(path, file, fields, { onProgress, onBusy, signal }) {
   for (let tries = 1; ; tries += 1) {
@@ -94,7 +94,7 @@ export async function upload(path, file, fields, { onProgress, onBusy, signal })
       try {
         message = JSON.parse(text).error;
       } catch {
-        // no JSON: the status must do
+        // not JSON: the status has to do
       }
       throw new ApiError(status, plain(status, message));
     }

@@ -15,7 +15,7 @@ import { References } from "./references.js";
 import { restore, store } from "./session.js";
 import { Stage } from "./stage.js";
 
-// What was sent is deleted so many seconds after the page was left, unless it comes back, as after a reload.
+// What was sent is deleted this many seconds after the page was left, unless it comes back, as after a reload.
 const LEFT_SECONDS = 60;
 
 let model = { temperature: null, caution: null, saturation: 1, references: false };
@@ -33,7 +33,7 @@ const hints = new Hints({ current: () => work, stage, change, preview: () => ref
 const references = new References({ current: () => work, stage, change, careful });
 const readings = new Readings({ current: () => work, choose: (reading) => change({ reading }), careful });
 
-/** Run something that asks the server; say in words what went wrong. */
+/** Wrap an action that asks the server, so that what goes wrong is said in words. */
 function careful(action) {
   return async (...values) => {
     try {
@@ -60,7 +60,7 @@ function careful(action) {
 let shownItem = null;
 let storing = 0;
 
-/** States have changed: bring what is shown of them up to date. */
+/** Update what is shown after states have changed. */
 function updated() {
   const item = files.chosen;
   const pending = item !== null && !item.work?.opened;
@@ -153,7 +153,7 @@ const refresh = careful(async () => {
   }
 });
 
-// People know vividness, 0..100; the server takes the temperature that it comes from, which falls as it rises.
+// Users set vividness, 0..100; the server takes a temperature, which falls as vividness rises.
 const MOST_TEMPERATURE = 1.2;
 const LEAST_TEMPERATURE = 0.05;
 const toVividness = (temperature) => (100 * (MOST_TEMPERATURE - temperature)) / (MOST_TEMPERATURE - LEAST_TEMPERATURE);
@@ -168,7 +168,7 @@ const SLIDERS = {
   caution: { name: "caution", of: (settings) => settings.caution, to: (value) => value, digits: 2 },
 };
 
-/** Bring every control to what is set. */
+/** Update every control to the settings. */
 function controls() {
   if (work === null) return;
   const settings = work.settings;
@@ -193,7 +193,7 @@ function change(settings, kind = null) {
   follow();
 }
 
-/** Settings have changed for good. */
+/** Update everything that follows the settings, after they were changed and not only tried. */
 function follow() {
   controls();
   refresh();
@@ -221,7 +221,7 @@ for (const [id, slider] of Object.entries(SLIDERS)) {
     work.try({ [slider.name]: slider.to(value) });
     refresh();
   });
-  // A drag is a step of its own for undo; arrow keys in a row are one together.
+  // Each drag is one step for undo; arrow keys in a row are one step together.
   $(id).addEventListener("pointerdown", () => work && (work.kind = null));
   $(id).addEventListener("change", () => change({ [slider.name]: slider.to(Number($(id).value)) }, id));
 }
@@ -259,7 +259,7 @@ const steps = { undo: () => work.undo(), redo: () => work.redo(), reset: () => w
 function step(name) {
   if (!work || $(name).disabled) return;
   steps[name]();
-  say({ undo: "Undone.", redo: "Done again.", reset: "As at the beginning." }[name]);
+  say({ undo: "Undone.", redo: "Redone.", reset: "Reset." }[name]);
   follow();
 }
 for (const name of Object.keys(steps)) $(name).addEventListener("click", () => step(name));
@@ -291,6 +291,6 @@ $("alert-close").addEventListener("click", () => ($("alert").hidden = true));
 known.then(
   careful(async () => {
     const missing = await restore(files);
-    if (missing) warn(`${missing} ${missing === 1 ? "file is" : "files are"} not here any more. Add the same files again: their settings and colours are kept.`);
+    if (missing) warn(`${missing} ${missing === 1 ? "file is" : "files are"} no longer here. Add the same files again: their settings and colours are kept.`);
   }),
 );

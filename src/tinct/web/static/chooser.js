@@ -1,4 +1,4 @@
-// The little window that asks for a colour at a place: the likely ones first, shown on the picture while one picks.
+// The small window that asks for a colour at a place: likely ones first, shown on the picture while the user chooses.
 
 import { distinctNames, shownAt, swatch } from "./colors.js";
 import { $ } from "./dom.js";
@@ -23,8 +23,8 @@ export class Chooser {
 
   /**
    * Ask for a colour at a place in per cent of the picture, whose luma is `luma` (0..1, or null). `onTry(color, darken)`
-   * is told of each that is looked at, and of null when it is over; then `onChosen(color, darken)`, if one was chosen.
-   * Where the place is too bright for a colour, it may be darkened, if `mayDarken`.
+   * is called for each colour that is tried, and with null at the end; `onChosen(color, darken)` if one was chosen. If
+   * the place is too bright for a colour, darkening it is offered, if `mayDarken`.
    */
   open({ x, y, colors, luma, mayDarken, onTry, onChosen, onClosed }) {
     this.close();
@@ -63,7 +63,7 @@ export class Chooser {
     this.onTry?.(color, this.darken);
   }
 
-  /** Whether the place is to be darkened, which is offered where it is too bright for the colour. */
+  /** Whether the place is to be darkened, which is offered if it is too bright for the colour. */
   get darken() {
     return !$("chooser-darken-label").hidden && $("chooser-darken").checked;
   }
@@ -77,8 +77,8 @@ export class Chooser {
     const bright = left < 0.6 && this.luma > 0.5;
     $("chooser-darken-label").hidden = !(bright && this.mayDarken);
     $("chooser-sample").style.backgroundColor = this.darken ? color : shown;
-    const pale = this.luma > 0.5 ? "This place is too bright for more of it." : "This place is too dark for more of it.";
-    $("chooser-note").textContent = left < 0.6 && !this.darken ? pale : "So it looks here.";
+    const pale = `This place is too ${this.luma > 0.5 ? "bright" : "dark"} to show more of it.`;
+    $("chooser-note").textContent = left < 0.6 && !this.darken ? pale : "This is how it looks here.";
   }
 
   place(x, y) {

@@ -4,7 +4,7 @@ import { element } from "./dom.js";
 
 const HUES = ["red", "orange", "yellow", "yellow-green", "green", "sea green", "turquoise", "sky blue", "blue", "violet", "magenta", "pink"];
 
-/** A colour's name for people who cannot see it. */
+/** A colour's name, for users who cannot see it. */
 export function colorName(hex) {
   const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255);
   const most = Math.max(r, g, b);
@@ -26,7 +26,7 @@ const channels = (hex) => /** @type {[number, number, number]} */ ([1, 3, 5].map
 const lumaOf = ([r, g, b]) => 0.299 * r + 0.587 * g + 0.114 * b;
 const strength = (rgb) => Math.max(...rgb) - Math.min(...rgb);
 
-/** Names of colours, no two of them alike. */
+/** Names of colours, all of them different. */
 export function distinctNames(colors) {
   const names = colors.map(colorName);
   return names.map((name, index) => {
@@ -46,7 +46,7 @@ export function distinctNames(colors) {
 
 /**
  * What a place of this luma (0..1) shows of a colour: the photograph keeps its light and dark, so that only the tint is
- * taken, faded as far as the screen's range asks for. `left` is the share of the tint that is left.
+ * taken, faded as far as needed to stay in the screen's range. `left` is the share of the tint that is left.
  */
 export function shownAt(hex, luma) {
   const rgb = channels(hex);

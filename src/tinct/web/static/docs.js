@@ -1,4 +1,4 @@
-// The page of the HTTP API, made of the server's own OpenAPI document, so that it works without a network.
+// The page of the HTTP API, made from the server's own OpenAPI document, so that it works without a network.
 
 import { getJson } from "./api.js";
 import { $, element } from "./dom.js";
@@ -12,29 +12,29 @@ function resolved(schema) {
 
 /** A schema's type and range in a few words. */
 export function kindOf(schema) {
-  const found = resolved(schema);
-  const options = (found.anyOf ?? found.oneOf)?.filter((option) => option.type !== "null");
+  const full = resolved(schema);
+  const options = (full.anyOf ?? full.oneOf)?.filter((option) => option.type !== "null");
   if (options) return options.map(kindOf).join(" or ");
-  if (found.enum) return found.enum.join(", ");
-  if (found.type === "array") return found.prefixItems ? "pair of numbers" : `list of ${kindOf(found.items)}`;
-  if (found.contentMediaType || found.format === "binary") return "file";
-  const least = found.minimum ?? found.exclusiveMinimum;
-  const most = found.maximum ?? found.exclusiveMaximum;
+  if (full.enum) return full.enum.join(", ");
+  if (full.type === "array") return full.prefixItems ? "pair of numbers" : `list of ${kindOf(full.items)}`;
+  if (full.contentMediaType || full.format === "binary") return "file";
+  const least = full.minimum ?? full.exclusiveMinimum;
+  const most = full.maximum ?? full.exclusiveMaximum;
   const range = least === undefined && most === undefined ? "" : ` ${least ?? ""}..${most ?? ""}`;
-  return `${found.type ?? "anything"}${range}`;
+  return `${full.type ?? "anything"}${range}`;
 }
 
-/** What a schema is for; where it may be null, its other part says so. */
+/** A schema's description; if it may be null, that of its other part. */
 const textOf = (schema) => schema.description ?? schema.anyOf?.find((option) => option.description)?.description;
 
 function table(rows) {
-  const head = element("tr", {}, ...["Name", "Kind", "What it is"].map((text) => element("th", { textContent: text })));
+  const head = element("tr", {}, ...["Name", "Kind", "Description"].map((text) => element("th", { textContent: text })));
   const body = rows.map(({ name, schema, required, text }) =>
     element(
       "tr",
       {},
       element("td", {}, element("code", { textContent: name })),
-      element("td", { textContent: kindOf(schema) + (required ? ", needed" : "") }),
+      element("td", { textContent: kindOf(schema) + (required ? ", required" : "") }),
       element("td", { textContent: text ?? "" }),
     ),
   );
@@ -42,16 +42,16 @@ function table(rows) {
 }
 
 function fieldsOf(schema) {
-  const found = resolved(schema);
-  return Object.entries(found.properties ?? {}).map(([name, field]) => ({
+  const full = resolved(schema);
+  return Object.entries(full.properties ?? {}).map(([name, field]) => ({
     name,
     schema: field,
-    required: found.required?.includes(name),
+    required: full.required?.includes(name),
     text: textOf(field),
   }));
 }
 
-/** A command line that asks for an operation. */
+/** A command line that requests an operation. */
 function curl(method, path, body) {
   const words = ["curl"];
   if (method !== "GET") words.push("-X", method);

@@ -1,7 +1,7 @@
-// Small helpers for the page, and words for colours.
+// Small helpers for the page.
 
 /**
- * The element of an id, of whatever kind the page gives it.
+ * The element with an id, of any type.
  * @returns {any}
  */
 export const $ = (id) => document.getElementById(id);
@@ -23,7 +23,7 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
-/** Say something to who looks, and to who listens. */
+/** Show a message that screen readers read aloud, too. */
 export function say(text) {
   $("status").textContent = text;
 }
@@ -33,7 +33,7 @@ export function warn(text) {
   $("alert").hidden = false;
 }
 
-/** Show a blob in an image, and let go of what it showed before. */
+/** Show a blob in an image, and release the one that it showed before. */
 export function show(image, blob) {
   const old = image.dataset.blob;
   image.src = URL.createObjectURL(blob);

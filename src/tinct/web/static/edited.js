@@ -6,16 +6,16 @@ import { ask, getBlob, postBlob, postFile, postJson } from "./api.js";
 // Steps of one kind that follow each other within this many milliseconds are one step for undo.
 const TOGETHER = 3000;
 const LONGEST_HISTORY = 200;
-// As much of the history is kept over a reload.
+// This much of the history is kept over a reload.
 const KEPT_HISTORY = 20;
 
 /** @typedef {{points: number[][], color: string, width: number, time?: number, darken?: boolean}} Hint */
 /**
- * A picture to take colours from; `time` is of films alone: of the shot that it is for, or null.
+ * A picture to take colours from; only films have a `time`: that of a still in the shot that it is for, or null.
  * @typedef {{id: string, name: string, time?: ?number}} Reference
  */
 /**
- * `temperature` and `caution` are null where the model has none; `reading` is of photographs alone.
+ * `temperature` and `caution` are null if the model has none; only photographs have a `reading`.
  * @typedef {{temperature: ?number, caution: ?number, saturation: number, reading?: number, hints: Hint[], references: Reference[]}} Settings
  */
 /** @typedef {{now?: Settings, past?: Settings[], future?: Settings[], savedAs?: ?Settings, info?: any, fields?: string, rate?: string}} Kept */
@@ -26,12 +26,12 @@ export class Edited {
   /**
    * @param {string} name of the file
    * @param {Settings} usual what it begins with
-   * @param {?Kept} kept what an earlier one was `toJson`
+   * @param {?Kept} kept what `toJson` of an earlier one returned
    */
   constructor(name, usual, kept) {
     this.name = name;
     this.usual = usual;
-    // What was kept before an update of the page may lack settings that are new.
+    // What was kept before an update of the page may lack new settings.
     const whole = (list) => (list ?? []).map((settings) => ({ ...usual, ...settings }));
     /** @type {Settings[]} */
     this.past = whole(kept?.past);
@@ -39,7 +39,7 @@ export class Edited {
     this.future = whole(kept?.future);
     /** @type {Settings} */
     this.now = { ...usual, ...kept?.now };
-    /** Where the server has it. @type {string} */
+    /** Its address on the server. @type {string} */
     this.path = "";
     // References that the server holds, those that can be sent again, and how they look.
     /** @type {Set<string>} */
@@ -48,7 +48,7 @@ export class Edited {
     this.pictures = new Map();
     /** @type {Map<string, Promise<Blob>>} */
     this.small = new Map();
-    // Numbers of the hints whose places are too bright for them, in the picture that is shown.
+    // Numbers of the hints whose places are too bright for their colours, in the picture that is shown.
     /** @type {number[]} */
     this.pale = [];
     /** @type {?Settings} */
@@ -59,7 +59,7 @@ export class Edited {
     this.opened = true;
     /** @type {?Promise<void>} */
     this.running = null;
-    // What was asked for last, and the picture that came.
+    // The last request, and the picture that it returned.
     /** @type {?string} */
     this.shown = null;
     /** @type {?Blob} */
@@ -67,14 +67,14 @@ export class Edited {
   }
 
   /**
-   * Where the picture that is set is asked for, and with what.
+   * The address and the body of the request for the picture with the present settings.
    * @returns {Promise<[string, object]>}
    */
   async request() {
-    throw new Error("each kind says where its picture is asked for");
+    throw new Error("subclasses define this");
   }
 
-  /** Ask until the picture that is shown is the one that is set; `onShown(blob)` gets each. Over when it is there. */
+  /** Request pictures until the one that is shown has the present settings; `onShown(blob)` gets each of them. */
   refresh(onShown) {
     this.running ??= this.catchUp(onShown);
     return this.running;
@@ -98,7 +98,7 @@ export class Edited {
     }
   }
 
-  /** The server has opened it anew and knows no references yet, or has held it and all that was sent. */
+  /** The server has opened it again and has no references yet; or, if `held`, it still has all that were sent. */
   opensAnew(held = false) {
     const all = [this.now, ...this.past, ...this.future].flatMap(({ references }) => (references ?? []).map(({ id }) => id));
     this.sent = new Set(held ? all : []);
@@ -121,7 +121,7 @@ export class Edited {
     return settings.references.filter(({ id }) => this.hasReference(id));
   }
 
-  /** Ids of references, all of them known to the server. */
+  /** Ids of references; those that the server lacks are sent first. */
   async ids(references = this.shownReferences()) {
     for (const { id } of references) {
       if (!this.sent.has(id)) await this.sendReference(this.pictures.get(id));
@@ -138,7 +138,7 @@ export class Edited {
     return this.small.get(id);
   }
 
-  /** Where the server tells what was taken of the picture that is shown. */
+  /** The address at which the server tells what the picture that is shown takes from where. */
   get takenPath() {
     return `${this.path}/taken`;
   }
@@ -155,12 +155,12 @@ export class Edited {
     return { now: this.now, past: this.past.slice(-KEPT_HISTORY), future: this.future.slice(-KEPT_HISTORY) };
   }
 
-  /** Change settings for a moment, as while a slider moves; null goes back. */
+  /** Try settings for a moment, as while a slider moves; null ends that. */
   try(change) {
     this.trial = change && { ...this.now, ...change };
   }
 
-  /** Change settings for good: undo goes back to what was before. Changes of one `kind` in a row are one step. */
+  /** Change settings; undo returns to what was before. Changes of one `kind` in a row are one step. */
   set(change, kind = null) {
     const next = { ...this.now, ...change };
     this.trial = null;

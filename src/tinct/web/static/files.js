@@ -1,8 +1,8 @@
 // The queue of files: they are sent and opened one after the other, and only a few are open at one time.
 //
-// The server has room for few open photographs, a page may have hundreds. So the ones that were not looked at for the
-// longest are parked: the server drops them, while the page keeps the file, its settings and its thumbnail, and sends it
-// again only when it is chosen or saved.
+// The server has room for few open photographs, while a page may have hundreds. So those that were not looked at for the
+// longest time are parked: the server closes them, while the page keeps the file, its settings and its thumbnail, and
+// sends it again only when it is chosen or saved.
 
 import { ApiError, getJson, pause, upload } from "./api.js";
 import { $, say, show, warn } from "./dom.js";
@@ -19,8 +19,8 @@ export function isFilm(file) {
 
 export class Files {
   /**
-   * `known` is fulfilled when the server's model is known; `usual` gives a film's settings; `onChosen(item)` is told which
-   * file is to be shown, and again when it is ready; `onUpdate` that states have changed.
+   * `known` is fulfilled when the server's model is known; `usual` returns a film's settings; `onChosen(item)` is called
+   * with the file to show, and again when it is ready; `onUpdate` when states have changed.
    */
   constructor({ known, usual, onChosen, onUpdate }) {
     this.known = known;
@@ -71,7 +71,7 @@ export class Files {
     this.work();
   }
 
-  /** Open a photograph anew, inverted or not; its settings stay. */
+  /** Open a photograph again, inverted or not; its settings stay. */
   invert(item, negative) {
     item.negative = negative;
     item.work.forgetLooks();
@@ -82,7 +82,7 @@ export class Files {
     this.work();
   }
 
-  /** The next to open: the one that is looked at, then those that something waits for, then in order. */
+  /** The next file to open: the chosen one, then those that something waits for, then the others in order. */
   next() {
     const waiting = this.items.filter((item) => item.state === "waiting");
     return waiting.find((item) => item === this.chosen) ?? waiting.find((item) => item.waiters.length) ?? waiting[0];
@@ -148,8 +148,8 @@ export class Files {
   }
 
   failed(item, error) {
-    const told = item.waiters.splice(0);
-    for (const { reject } of told) reject(error);
+    const waiters = item.waiters.splice(0);
+    for (const { reject } of waiters) reject(error);
     if (error.name === "AbortError") return;
     item.state = "failed";
     item.error = error.message;
@@ -159,10 +159,10 @@ export class Files {
       this.chosen = this.items.find((other) => other.state === "ready" || other.state === "waiting") ?? null;
       this.onChosen(this.chosen);
     }
-    if (!told.length) warn(`${item.name}: ${item.error}`);
+    if (!waiters.length) warn(`${item.name}: ${item.error}`);
   }
 
-  /** Wait until the server may have room, without sending the file to see. */
+  /** Wait until the server may have room, without sending the file to find out. */
   async untilRoom(item, tries, seconds) {
     item.state = "busy";
     this.update();
@@ -186,11 +186,11 @@ export class Files {
     return oldest !== undefined;
   }
 
-  /** Have a photograph open on the server; fulfilled when it is. */
+  /** Make sure that a photograph is open on the server; fulfilled when it is. */
   async ensureOpen(item) {
     item.used = this.uses += 1;
     if (item.work?.opened) return;
-    if (!item.file) throw new ApiError(0, `${item.name} is not here any more. Choose it again.`);
+    if (!item.file) throw new ApiError(0, `${item.name} is no longer here. Choose it again.`);
     if (item.state === "ready" || item.state === "failed") item.state = "waiting";
     const done = new Promise((resolve, reject) => item.waiters.push({ resolve, reject }));
     this.update();

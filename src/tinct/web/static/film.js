@@ -3,18 +3,18 @@
 import { ApiError, ask, forget, getBlob, getJson, pause, postBlob, postJson } from "./api.js";
 import { Edited } from "./edited.js";
 
-// The newest frame is asked for at every so many looks at the state.
+// The newest frame is asked for whenever the state has been asked for this many times.
 const LOOKS = 3;
 
 export class Film extends Edited {
-  /** `info` is what the server said of the film; `usual` the settings it begins with; `kept` what it was `toJson`. */
+  /** `info` is what the server said about the film; `usual` its first settings; `kept` what its `toJson` returned. */
   constructor(info, name, usual, kept = null) {
     super(name, { ...usual, hints: [], references: [] }, kept);
     this.still = 0;
     /** @type {?number[]} */
     this.times = null;
     this.watched = this.saved = false;
-    // Whether the whole film is looked at, or its newest frame, instead of a still; and what was fetched of it.
+    // Whether the whole film or its newest frame is shown, instead of a still; and what was fetched of it.
     this.whole = false;
     /** @type {?string} */
     this.fetched = null;
@@ -24,7 +24,7 @@ export class Film extends Edited {
     this.told = null;
     /** @type {?Blob} */
     this.newest = null;
-    // What becomes of its fields, and its rate; an empty one is its own.
+    // What is made of its fields, and its rate; if empty, it is the film's own.
     this.fields = kept?.fields ?? "auto";
     this.rate = kept?.rate ?? "";
     this.open(info);
@@ -42,12 +42,12 @@ export class Film extends Edited {
     this.opened = true;
   }
 
-  /** Whether work would be lost if the page was left. */
+  /** Whether work would be lost if the page were left. */
   get unsaved() {
     return this.busy || (this.state === "done" && !this.saved) || (this.state === "held" && this.now.hints.length + this.now.references.length > 0);
   }
 
-  /** Seconds that are left, or null while nobody can tell. */
+  /** Seconds that are left, or null while they are unknown. */
   get left() {
     const { frames, total, seconds } = this.info;
     return frames > 3 && total ? Math.max(0, (seconds / frames) * (total - frames)) : null;
@@ -85,7 +85,7 @@ export class Film extends Edited {
     return { hints: [...others, ...hints.map((hint) => ({ ...hint, time: this.time }))] };
   }
 
-  /** Settings as the server takes them; null where the model has none. */
+  /** Settings as the server takes them, without those that the model does not have. */
   values(settings = this.settings) {
     const values = { saturation: settings.saturation };
     for (const name of ["temperature", "caution"]) if (settings[name] !== null) values[name] = settings[name];
@@ -154,7 +154,7 @@ export class Film extends Edited {
     this.info = await (await ask("POST", `${this.path}/cancel`)).json();
   }
 
-  /** Let the server drop it, at once or after some seconds in which nobody asks for it. */
+  /** Let the server delete it, at once or after this many seconds in which it is not asked for. */
   park(after = 0) {
     if (this.opened) forget(this.path, after);
     this.opened = false;

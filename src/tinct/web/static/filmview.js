@@ -7,8 +7,8 @@ const SUFFIXES = { "video/mp4": ".mp4", "video/quicktime": ".mov", "video/x-matr
 
 export class FilmView {
   /**
-   * `current()` is the photograph or film that is shown; `refresh()` shows it anew, `controls()` brings its controls to what
-   * is set; `careful` puts failures into words.
+   * `current()` is the photograph or film that is shown; `refresh()` shows it again, `controls()` updates its controls to
+   * the settings; `careful` puts failures into words.
    */
   constructor({ current, files, stage, careful, refresh, controls }) {
     this.current = current;
@@ -80,7 +80,7 @@ export class FilmView {
     this.controls();
   }
 
-  /** Bring the film's box to the state of its work. */
+  /** Update the film's box to the state of its work. */
   update() {
     const film = this.current();
     const { state, frames, total, error, notices, result } = film.info;
@@ -130,7 +130,7 @@ export class FilmView {
     if (this.current() !== film) return;
     if ($("film-video").getAttribute("src") !== film.address) $("film-video").src = film.address;
     $("film-save").href = film.address;
-    // Its luma is the original's, so that without colour it is what was sent; unless it came with colours of its own.
+    // Its luma is the original's, so without its colours it is what was sent; but not if that had colours of its own.
     $("film-grey").hidden = film.info.notices.some((text) => text.includes("colours already"));
   }
 
@@ -147,7 +147,7 @@ export class FilmView {
   }
 }
 
-/** Names of stills: their times as players show them, or in seconds where two would be the same. */
+/** Names of stills: their times as players show them, or in seconds if two would be the same. */
 export function stillNames(times) {
   const whole = times.map(clockWords);
   return new Set(whole).size === times.length ? whole : times.map((seconds) => `${seconds.toFixed(1)} s`);

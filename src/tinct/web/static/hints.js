@@ -1,4 +1,4 @@
-// Colours that a person sets: at places that are clicked, along strokes, at the places that are worth it, and their list.
+// Colours that the user sets: at clicked places, along strokes, and at suggested places; and their list.
 
 import { Chooser } from "./chooser.js";
 import { colorName, distinctNames, swatch } from "./colors.js";
@@ -6,8 +6,8 @@ import { $, element, say } from "./dom.js";
 
 export class Hints {
   /**
-   * `current()` is the photograph or film that is shown; `change(settings, kind)` changes its settings for good,
-   * `preview()` shows what it is trying; `setTool` chooses what a click does; `careful` puts failures into words.
+   * `current()` is the photograph or film that is shown; `change(settings, kind)` changes its settings, `preview()` shows
+   * those that are tried; `setTool` chooses what a click does; `careful` puts failures into words.
    */
   constructor({ current, stage, change, preview, setTool, careful }) {
     this.current = current;
@@ -26,7 +26,7 @@ export class Hints {
     $("suggestions").replaceChildren();
   }
 
-  /** Bring list and marks to the photograph's hints. */
+  /** Update the list and the marks to the photograph's hints. */
   update() {
     const work = this.current();
     if (!work) return;
@@ -35,7 +35,7 @@ export class Hints {
     this.pale = String(work.pale);
   }
 
-  /** Say of which hints the picture that came shows no colour; marks stay as they are, for one may be on its way. */
+  /** Update in the list for which hints the new picture shows no colour; marks stay, since one may be being dragged. */
   updatePale() {
     const work = this.current();
     if (!work || String(work.pale) === this.pale) return;
@@ -88,7 +88,7 @@ export class Hints {
     );
   }
 
-  /** Where a place is too bright for a colour: what to do about it. */
+  /** The check box that darkens a place that is too bright for a colour. */
   darkening(hint, index) {
     const box = element("input", {
       type: "checkbox",
@@ -105,9 +105,9 @@ export class Hints {
   /** List the places where knowing the colour helps most. */
   async suggest(mine) {
     if (mine.usual.temperature === null) return;
-    const found = await mine.suggestions();
+    const places = await mine.suggestions();
     if (this.current() !== mine) return;
-    const rows = found.map((item, index) => {
+    const rows = places.map((item, index) => {
       const number = element("button", {
         type: "button",
         className: "number",
@@ -129,7 +129,7 @@ export class Hints {
     });
     $("suggestions").replaceChildren(...rows);
     $("suggest-box").hidden = !rows.length;
-    const likely = [...new Set(found.flatMap((item) => item.colors.slice(0, 2)))].slice(0, 6);
+    const likely = [...new Set(places.flatMap((item) => item.colors.slice(0, 2)))].slice(0, 6);
     const names = distinctNames(likely);
     $("brush-swatches").replaceChildren(
       ...likely.map((color, at) => swatch(color, `Brush with ${names[at]}`, () => ($("brush-color").value = color))),

@@ -2,7 +2,7 @@
 
 import { $ } from "./dom.js";
 
-/** Hand every file that comes in to `files.add`, and what is dropped beside the picture to `references.add`. */
+/** Hand every file that comes in to `files.add`, but files dropped on the panel to `references.add`. */
 export function listen(files, references) {
   for (const id of ["pick", "add"]) $(id).addEventListener("click", () => $("file-input").click());
   $("camera").addEventListener("click", () => $("camera-input").click());

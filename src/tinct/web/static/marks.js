@@ -1,4 +1,4 @@
-// Marks on the picture: numbered places that are worth a colour, and dots where colours were set, which can be moved.
+// Marks on the picture: numbers at suggested places, and dots where colours were set, which can be moved.
 
 import { colorName } from "./colors.js";
 import { $, element } from "./dom.js";
@@ -18,9 +18,9 @@ export function shifted(hint, across, down) {
 }
 
 /**
- * Draw them. `at(event)` is a pointer's place in per cent. `on.suggestion(index)` is told of a number that was clicked,
- * `on.moving(index, hint)` of a dot on its way (null when it is called off), `on.moved(index, hint, kind)` of its end, and
- * `on.removed(index)` of a dot that was deleted.
+ * Draw them. `at(event)` is a pointer's place in per cent. `on.suggestion(index)` is called when a number was clicked,
+ * `on.moving(index, hint)` while a dot is dragged (with null if that is cancelled), `on.moved(index, hint, kind)` at its
+ * end, and `on.removed(index)` when a dot was deleted.
  */
 export function drawMarks({ suggestions, hints, at, on }) {
   const focused = /** @type {?HTMLElement} */ (document.activeElement?.closest("#marks .set"))?.dataset.index;

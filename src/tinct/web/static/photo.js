@@ -4,11 +4,11 @@ import { forget, getBlob, getJson, postBlob } from "./api.js";
 import { Edited, same } from "./edited.js";
 
 export class Photo extends Edited {
-  /** `info` is what the server said when the photograph was opened; `kept` what an earlier one was `toJson`. */
+  /** `info` is what the server said when the photograph was opened; `kept` what `toJson` of an earlier one returned. */
   constructor(info, name, kept = null) {
     super(name, usualOf(info), kept);
     this.savedAs = kept?.savedAs ?? null;
-    // What the server was asked for, once each.
+    // What the server was asked for only once.
     /** @type {?Blob} */
     this.grey = null;
     /** @type {?Blob} */
@@ -20,7 +20,7 @@ export class Photo extends Edited {
     this.open(info);
   }
 
-  /** The server is to look at it in another way: what it said until now does not hold any more. */
+  /** Forget what the server said, since the network is to look at the photograph in another way. */
   forgetLooks() {
     this.grey = this.veilImage = this.suggested = null;
     this.others = new Map();
@@ -36,7 +36,7 @@ export class Photo extends Edited {
     this.shown = null;
   }
 
-  /** Let the server drop it; settings stay, and `open` goes on with them. */
+  /** Let the server close it; settings stay, and `open` continues with them. */
   park(after = 0) {
     if (this.opened) forget(this.path, after);
     this.opened = false;
@@ -46,12 +46,12 @@ export class Photo extends Edited {
     return { info: this.info, savedAs: this.savedAs, ...this.history() };
   }
 
-  /** Whether work would be lost if the page was left. */
+  /** Whether work would be lost if the page were left. */
   get unsaved() {
     return this.changed && !same(this.now, this.savedAs);
   }
 
-  /** What the server takes of settings. */
+  /** The settings as the server takes them. */
   async body(settings = this.settings) {
     const { hints, saturation, reading } = settings;
     /** @type {Record<string, any>} */
@@ -91,7 +91,7 @@ export class Photo extends Edited {
 
   /** The usual colours, and others that the network finds plausible, too. */
   async readings() {
-    const { others } = this; // looked at in another way meanwhile, there are new ones
+    const { others } = this; // `forgetLooks` may put a new one in its place meanwhile
     const query = (await this.ids(this.shownReferences(this.now))).map((id) => `references=${id}`).join("&");
     if (!others.has(query)) others.set(query, await getJson(`${this.path}/readings?${query}`));
     return [{ number: 0, name: "Usual" }, ...others.get(query)];

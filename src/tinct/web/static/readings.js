@@ -2,7 +2,7 @@
 
 import { $, element, show } from "./dom.js";
 
-// Milliseconds after a change of settings until the small pictures follow it.
+// Milliseconds from a change of settings until the small pictures follow it.
 const LATER = 900;
 
 export class Readings {
@@ -25,10 +25,10 @@ export class Readings {
   async makeList(photo) {
     if (photo.usual.temperature === null) return;
     const wanted = JSON.stringify(photo.now.references);
-    const found = await photo.readings();
+    const readings = await photo.readings();
     if (this.current() !== photo) return;
-    $("readings-box").hidden = found.length < 2;
-    const buttons = found.map(({ number, name }) => {
+    $("readings-box").hidden = readings.length < 2;
+    const buttons = readings.map(({ number, name }) => {
       const image = element("img", { alt: "" });
       const button = element("button", { type: "button", onclick: () => this.choose(number) }, image, element("span", { textContent: name }));
       button.dataset.reading = String(number);
@@ -47,7 +47,7 @@ export class Readings {
     }
   }
 
-  /** Settings or hints have changed for good: the small pictures follow in a moment; with other references, others do. */
+  /** Settings have changed: draw the small pictures again in a moment; with other references, list others. */
   changed(photo) {
     clearTimeout(this.timer);
     const others = JSON.stringify(photo.now.references) !== this.listed;

@@ -8,8 +8,8 @@ const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 export class References {
   /**
-   * `current()` is the photograph or film that is shown; `change(settings)` changes its settings for good; `careful` puts
-   * failures into words.
+   * `current()` is the photograph or film that is shown; `change(settings)` changes its settings; `careful` puts failures
+   * into words.
    */
   constructor({ current, stage, change, careful }) {
     this.current = current;
@@ -54,12 +54,12 @@ export class References {
     }
   }
 
-  /** Use these for good; other readings are plausible beside them. */
+  /** Use these from now on; with them, other readings are plausible. */
   use(work, references) {
     this.change(work.times === undefined ? { references, reading: 0 } : { references });
   }
 
-  /** Bring the list to the settings. */
+  /** Update the list to the settings. */
   update() {
     const work = this.current();
     $("references-box").hidden = !this.possible || !work;
@@ -89,12 +89,12 @@ export class References {
     const row = element("li", {}, small, element("div", { className: "beside" }, ...parts, remove));
     row.dataset.reference = reference.id;
     if (work.hasReference(reference.id)) this.picture(work, reference.id, image);
-    else note.textContent = "Not here any more: add the same picture again.";
+    else note.textContent = "No longer here: add the same picture again.";
     if (work.hasReference(reference.id) && !work.shownReferences().includes(reference)) note.textContent = "Not for this still.";
     return row;
   }
 
-  /** What of a film a reference is for: all of it, or the shot in which a still lies. */
+  /** The choice of what a reference is for: the whole film, or the shot of a still. */
   span(work, reference) {
     const names = ["all that it resembles", ...stillNames(work.times).map((name) => `the shot at ${name}`)];
     const choices = [null, ...work.times].map((time, index) =>
@@ -119,7 +119,7 @@ export class References {
 
   remove(work, reference) {
     this.use(work, work.now.references.filter((other) => other.id !== reference.id));
-    say(`${reference.name} is used no more.`);
+    say(`${reference.name} is no longer used.`);
     $("reference-pick").focus({ preventScroll: true });
   }
 
@@ -128,7 +128,7 @@ export class References {
     if (image.isConnected) show(image, blob);
   }
 
-  /** Show how much was taken from each and, if that is asked for, where, and from where. */
+  /** Show how much was taken from each and, if the box is checked, where, and from where. */
   async tellTaken() {
     const work = this.current();
     const wanted = this.told;
@@ -138,11 +138,11 @@ export class References {
       this.stage.setPairs([]);
       return;
     }
-    const [found, veil] = await Promise.all([work.taken(), marked ? work.takenVeil() : null]);
+    const [parts, veil] = await Promise.all([work.taken(), marked ? work.takenVeil() : null]);
     if (this.current() !== work || this.told !== wanted || $("taken").checked !== marked) return;
     let letter = 0;
     const pairs = [];
-    for (const part of found) {
+    for (const part of parts) {
       const own = part.matches.map((match) => ({ ...match, letter: LETTERS[letter++ % LETTERS.length], color: part.color }));
       pairs.push(...own);
       this.describe(part, marked ? own : []);
@@ -164,7 +164,7 @@ export class References {
 /** How much was taken, in words. */
 export function takenWords({ same, kind }) {
   const [exact, like] = [same, kind].map((share) => Math.round(100 * share));
-  if (exact + like === 0) return "Nothing here is alike: it changes nothing.";
+  if (exact + like === 0) return "Nothing here looks like it: it changes nothing.";
   const parts = [exact ? `the same thing in ${exact} %` : "", like ? `its kind in ${like} %` : ""].filter(Boolean);
   return `Found ${parts.join(", ")} of the picture.`;
 }

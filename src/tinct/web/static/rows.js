@@ -23,7 +23,7 @@ export function makeRow(name, on) {
   return { box, image, open, state, bar, anyway, retry, again, remove };
 }
 
-/** Bring a row to its file's state. */
+/** Update a row to its file's state. */
 export function updateRow(item, chosen) {
   const { box, open, state, bar, anyway, retry, again, remove } = item.row;
   const going = GOING.includes(item.state);
@@ -43,7 +43,7 @@ export function updateRow(item, chosen) {
 
 export function stateWords(item) {
   if (item.state === "failed") return item.error;
-  if (item.state === "missing") return "not here any more; its settings are";
+  if (item.state === "missing") return "no longer here; its settings are kept";
   if (item.state === "busy") return "waits for the server";
   if (item.state === "sending") return `sending ${Math.round(100 * (item.progress ?? 0))} %`;
   if (item.work instanceof Film) return FILM_STATES[item.work.state];

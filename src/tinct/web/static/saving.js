@@ -1,10 +1,10 @@
-// Results out of the page: one photograph, or all of them as one zip.
+// Save results: one photograph, or all of them as a zip.
 
 import { $, download, resultName, say } from "./dom.js";
 import { Zip, unlike } from "./zip.js";
 
 const SUFFIXES = { jpeg: ".jpg", png: ".png", tiff: ".tif", webp: ".webp", avif: ".avif" };
-// Larger results are divided among several zip files, so that any program opens them.
+// Results of more bytes are divided among several zip files, so that any program can open them.
 const MOST_IN_ZIP = 2e9;
 
 const nameOf = (photo, format) => resultName(photo.name, SUFFIXES[format] ?? photo.info.suffix);

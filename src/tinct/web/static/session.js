@@ -1,4 +1,4 @@
-// What outlives a reload: settings, hints and their history, in this tab alone; pictures stay where they are.
+// Keep settings, hints and their history over a reload, in this tab only; pictures stay where they are.
 
 import { ApiError, getJson, ask } from "./api.js";
 import { Film } from "./film.js";
@@ -32,7 +32,7 @@ function stored() {
   }
 }
 
-/** Bring back what the page had: at once where the server holds it still, else as rows that ask for the file. */
+/** Restore what the page had: at once if the server still holds it, else as rows that ask for the file. */
 export async function restore(files) {
   const list = stored();
   if (files.items.length) return 0;

@@ -12,13 +12,13 @@ const HELP = {
 };
 const KEYS = " With the keyboard: arrow keys move a cross, Enter sets the colour there, + and - zoom.";
 const STEP = 2; // per cent that an arrow key moves
-const GRAB = 26; // pixels beside the line in which it is taken
-const SLOP = 6; // pixels that a pointer moves before a click is a drag
+const GRAB = 26; // pixels from the line within which a pointer takes hold of it
+const SLOP = 6; // pixels that a pointer may move before a click becomes a drag
 // Larger files are not decoded for the screen while they are sent.
 const MOST_SHOWN = 40e6;
 
 export class Stage {
-  /** `onPlace(points)` is told of a click ([[x, y]]) or a stroke, in per cent of the picture. */
+  /** `onPlace(points)` is called with a click ([[x, y]]) or a stroke, in per cent of the picture. */
   constructor({ onPlace }) {
     this.onPlace = onPlace;
     this.tool = "compare";
@@ -40,7 +40,7 @@ export class Stage {
     const hints = tool !== "compare";
     $("tool-help").textContent = HELP[tool] + (hints && matchMedia("(pointer: fine)").matches ? KEYS : "");
     $("cross").hidden = true;
-    // Whoever sets a colour looks at the colours.
+    // While colours are set, only the picture in colours is shown.
     $("before").hidden = hints;
     $("line").hidden = hints;
     $("divide-label").hidden = hints;
@@ -103,7 +103,7 @@ export class Stage {
     this.clearPaint();
   }
 
-  /** Numbered places that are worth a colour, and dots where colours were set; see `drawMarks`. */
+  /** Numbers at suggested places, and dots where colours were set; see `drawMarks`. */
   setMarks(suggestions, hints, on) {
     drawMarks({ suggestions, hints, at: (event) => this.at(event), on });
   }
@@ -126,7 +126,7 @@ export class Stage {
     return [clip((100 * (event.clientX - box.left)) / box.width), clip((100 * (event.clientY - box.top)) / box.height)];
   }
 
-  /** The luma, 0..1, of the picture at a place; null where it is not known. */
+  /** The luma, 0..1, of the picture at a place; null if it is not known. */
   lumaAt(x, y) {
     const image = $("before");
     if (!image.naturalWidth) return null;
@@ -137,7 +137,7 @@ export class Stage {
     return (0.299 * r + 0.587 * g + 0.114 * b) / 255;
   }
 
-  /** Show the place that is talked about, or none. */
+  /** Mark the place whose colour is being chosen; null for none. */
   point(x, y) {
     this.held = x !== null;
     if (this.held) {

@@ -1,4 +1,4 @@
-// Which one is real? Pairs are loaded before they are shown, so that each picture is seen for just its time.
+// Which one is real? Pairs are loaded before they are shown, so that each picture is seen for exactly its time.
 
 import { ApiError, getBlob, postJson } from "./api.js";
 import { $, say, warn } from "./dom.js";
@@ -83,7 +83,7 @@ const answer = careful(async (chosen) => {
   number += 1;
   if (told.over) {
     only("end");
-    $("score").textContent = `You told ${told.score} of ${told.pairs} pairs rightly.`;
+    $("score").textContent = `You got ${told.score} of ${told.pairs} pairs right.`;
     $("score").focus();
     return;
   }

@@ -6,7 +6,7 @@ const MOST = 12;
 // Small pictures are not enlarged further than this to fit.
 const MOST_FIT = 4;
 
-/** Keep a picture's edge where it covers the frame, or in the middle where it is smaller. */
+/** Keep a picture over the whole frame, or in its middle if it is smaller. */
 export function clamped(offset, size, frame) {
   if (size <= frame) return (frame - size) / 2;
   return Math.min(0, Math.max(frame - size, offset));
@@ -31,7 +31,7 @@ export class Viewport {
     if (!width || !height) return;
     const ratio = this.size.width / this.size.height;
     this.size = { width, height };
-    // The same picture at another size, such as the preview of what was shown before, is no reason to move.
+    // The same picture at another size, such as the preview of the one shown before, is not a reason to move.
     if (Math.abs(width / height / ratio - 1) > 0.02) this.fit();
     else this.place();
   }
@@ -46,7 +46,7 @@ export class Viewport {
     this.place();
   }
 
-  /** Zoom about a point in pixels of the frame; its middle without one. */
+  /** Zoom about a point in pixels of the frame; without one, about its middle. */
   zoomBy(factor, at = null) {
     const [x, y] = at ?? [this.frame.clientWidth / 2, this.frame.clientHeight / 2];
     const next = Math.min(MOST, Math.max(1, this.zoom * factor));

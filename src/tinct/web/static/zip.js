@@ -12,7 +12,7 @@ export function crc32(bytes) {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** Names in a zip file, of which no two may be alike. */
+/** Return a name that differs from those already taken in a zip file. */
 export function unlike(name, taken) {
   const [, stem, suffix] = name.match(/^(.*?)(\.[^.]*)?$/);
   let chosen = name;

@@ -16,7 +16,7 @@ from tinct.errors import InputError, OutputError
 from tinct.runtime.scores import wilson
 from tinct.web.turing.trials import Trial
 
-# Marks the file as ours ("tinc"), in SQLite's own place for that.
+# SQLite's application id that marks the file as one of answers: "tinc".
 _MARK = 0x74696E63
 _TABLES = """
 CREATE TABLE IF NOT EXISTS session (
@@ -39,12 +39,12 @@ class Outcome:
     Attributes:
         temperature: of decoding; None for a model without bins.
         caution: likewise.
-        sessions: number that counts: finished, with at most `MOST_WRONG_CHECKS` attention checks wrong.
-        unfinished: number that does not count, since it was not finished.
-        inattentive: number that does not count, since more attention checks were wrong.
+        sessions: number that count: finished, with at most `MOST_WRONG_CHECKS` attention checks wrong.
+        unfinished: number that do not count, since they were not finished.
+        inattentive: number that do not count, since more attention checks were wrong.
         pairs: number of answers that count.
         fooled: number of them that took tinct's colours for the real ones.
-        share: `fooled` / `pairs`, 0..1; at 0.5 nobody can tell. None without answers.
+        share: `fooled` / `pairs`, 0..1; 0.5 means that people cannot tell them apart. None without answers.
         low: lower end of its 95 % binomial interval (Wilson).
         high: upper end.
         pictures: by a photograph's digest, how often it was shown, and how often it fooled.
@@ -72,10 +72,10 @@ class Answers:
     """A file of answers. Several threads may use it at once."""
 
     def __init__(self, path: Path, *, create: bool) -> None:
-        """Open a file of answers; with `create`, make it where it is absent.
+        """Open a file of answers; with `create`, make it if it is missing.
 
         Raises:
-            InputError: it is absent, or something else.
+            InputError: it is missing, or not a file of answers.
             OutputError: it cannot be made or written.
         """
         self.path = path
@@ -86,7 +86,7 @@ class Answers:
             if not path.absolute().parent.is_dir():
                 raise OutputError(f"{path}: the folder does not exist; make it first")
         elif path.stat().st_size and not path.read_bytes()[:16].startswith(b"SQLite format 3"):
-            raise InputError(f"{path}: holds no answers, but something else; name another file with --answers")
+            raise InputError(f"{path}: is not a file of answers; name another file with --answers")
         with self._connection(write=create) as database:
             (mark,) = database.execute("PRAGMA application_id").fetchone()
             (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -99,7 +99,7 @@ class Answers:
                 raise InputError(f"{path}: holds no answers yet")
 
     def begin(self, *, model: str, temperature: float | None, caution: float | None, planned: int) -> str:
-        """Note a new session of `planned` pairs; return its random name.
+        """Record a new session of `planned` pairs; return its random name.
 
         Raises:
             OutputError: the file cannot be written.
@@ -112,7 +112,7 @@ class Answers:
         return name
 
     def add(self, session: str, number: int, trial: Trial, *, picture: str, chosen: int, seconds: float | None) -> None:
-        """Note an answer.
+        """Record an answer.
 
         Args:
             session: its name.

@@ -1,4 +1,4 @@
-"""The page "which one is real?" and what it asks of the server."""
+"""The page "which one is real?" and the routes that it uses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tinct.web.settings import Design
 from tinct.web.turing.answers import Answers
 from tinct.web.turing.trials import Pairs, Trial, plan
 
-# Sessions that can go on; the oldest ones end, and their answers so far stay.
+# The most sessions at one time; beyond that the oldest ones end, but their answers are kept.
 _MOST_SESSIONS = 500
 _SMALL_BODY = 10_000
 _PATIENCE = 30.0
@@ -66,14 +66,14 @@ class Room:
         return session
 
     def find(self, name: str) -> Session:
-        """Return a session; raise Problem (404) where there is none of that name."""
+        """Return a session; raise Problem (404) if there is none of that name."""
         session = self._sessions.get(name)
         if session is None:
             raise Problem(404, "This session is over. Begin again.")
         return session
 
     def answer(self, session: Session, given: Given) -> Verdict:
-        """Note an answer; raise Problem (409) where it is another pair's turn."""
+        """Record an answer; raise Problem (409) if it is another pair's turn."""
         with session.guard:
             if given.number != session.answered:
                 raise Problem(409, f"It is pair {session.answered}'s turn, counted from 0.")
@@ -195,7 +195,7 @@ def create_turing_app(
         answers: the file of answers.
         colorizer: makes the false pictures.
         design: how a session goes.
-        names: host names the server answers to; any without them.
+        names: host names that the server answers to; without them, any.
     """
     app = FastAPI(title="tinct turing", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
     gate = Gate(at_once=2, waiting=64)

@@ -1,8 +1,8 @@
 """Make pairs of a photograph with its true colours and with those of tinct, and choose their order.
 
 The test is that of Zhang, Isola & Efros 2016 (section 3.1): both pictures of a pair are shown for one second, one after
-the other, in random order, and then a person names the real one; the first pairs are for practice, with the answer
-told. Attention checks are added: pairs whose false picture has all its hues turned round.
+the other, in random order, and then a person names the real one; the first pairs are for practice, and their answers
+are told. Attention checks are added: pairs whose false picture has all its hues reversed.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from tinct.web.settings import Design
 Kind = Literal["practice", "test", "check"]
 # Root of height x width at which pairs are shown.
 SHOWN_SIZE = 320
-# Pairs kept ready.
+# Number of pairs that are kept ready.
 _READY = 48
-# In an attention check, chroma is turned round and made stronger.
+# In an attention check, chroma is multiplied by this: reversed and made stronger.
 _TURNED = -1.6
 
 
@@ -94,14 +94,14 @@ class Pairs:
         self._guard = threading.Lock()
 
     def digest(self, picture: int) -> str:
-        """Return a name that a photograph has by its content, so that no file name is stored."""
+        """Return a photograph's name that is made from its content, so that no file name is stored."""
         return digest(self.paths[picture])
 
     def shown(self, trial: Trial, place: int) -> bytes:
         """Return a picture of a pair as JPEG: place 0 the first, 1 the second.
 
         Raises:
-            InputError: the photograph cannot be read any more.
+            InputError: the photograph can no longer be read.
         """
         true, false = self._pair(trial.picture, check=trial.kind == "check")
         return true if place == trial.real else false
@@ -141,7 +141,7 @@ def plan(pictures: int, design: Design) -> list[Trial]:
 
 
 def turned(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Turn all hues of a picture round, so that anybody who looks sees it."""
+    """Reverse all hues of a picture, so that everybody who looks notices it."""
     yuv = rgb_to_yuv(rgb.astype(np.float32) / np.float32(255))
     yuv[..., 1:] *= np.float32(_TURNED)
     result: NDArray[np.uint8] = np.rint(np.clip(yuv_to_rgb(yuv), 0, 1) * 255).astype(np.uint8)
@@ -177,5 +177,5 @@ def named_pictures(folder: Path) -> dict[str, Path]:
 
 def _pictures(folder: Path, remedy: str) -> list[Path]:
     if not folder.is_dir():
-        raise InputError(f"{folder}: is no folder; {remedy}")
+        raise InputError(f"{folder}: is not a folder; {remedy}")
     return [path for path in walk(folder, PICTURE_SUFFIXES) if path.is_file()]
