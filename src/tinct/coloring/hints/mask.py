@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray, rgb_to_yuv, yuv_to_rgb
-from tinct.errors import InputError, MissingExtraError, UnreadableError
+from tinct.errors import InputError, MissingExtraError, UnreadableError, one_line
 from tinct.media.image.opening import open_image
 
 # Larger masks are shrunk to this longest edge, since a mask is kept in memory as a whole.
@@ -112,7 +112,7 @@ def read_mask(path: str | Path) -> Mask:
     except MissingExtraError as error:
         raise UnreadableError(f"{place}: {error}") from error
     except pyvips.Error as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise UnreadableError(f"{place}: cannot be read as a picture ({reason}); save the mask as PNG") from error
     painted = bands.shape[2] in (2, 4) and int(bands[..., -1].min()) < 255
     levels = bands[..., -1] if painted else bands[..., : min(3, bands.shape[2])].mean(axis=2)

@@ -14,7 +14,7 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.plan import extra_path
 from tinct.coloring.photo.row import Row
 from tinct.coloring.photo.sheet import compare_sheet
-from tinct.errors import MissingExtraError, OutputError
+from tinct.errors import MissingExtraError, OutputError, one_line
 from tinct.files import make_folder, written_beside
 from tinct.media.image.opening import save
 from tinct.runtime import DEFAULT_MODEL
@@ -98,5 +98,5 @@ def _write_grey(original: Path, target: Path) -> bool:
         with written_beside(target) as beside:
             save(image, "png", beside, {})
     except pyvips.Error as error:
-        raise OutputError(f"{target}: cannot be written ({' '.join(str(error).split())})") from error
+        raise OutputError(f"{target}: cannot be written ({one_line(error)})") from error
     return bool(colored)

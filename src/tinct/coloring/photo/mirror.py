@@ -28,7 +28,7 @@ from tinct.coloring.photo.plan import EXTRAS, extra_path
 from tinct.coloring.photo.row import Outcome, Row, known
 from tinct.coloring.photo.verdict import Step
 from tinct.coloring.settings import PhotoSettings
-from tinct.errors import OutputError, SettingError, TinctError, UnreadableError
+from tinct.errors import OutputError, SettingError, TinctError, UnreadableError, one_line
 from tinct.media.image.formats import PICTURE_SUFFIXES, WRITABLE
 from tinct.remote import file_system, is_address, is_http
 
@@ -318,7 +318,7 @@ def _told_of(address: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise OutputError(f"{address}: no longer exists; run again") from error
     except Exception as error:  # each kind of bucket has errors of its own
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = one_line(error) or type(error).__name__
         message = f"{address}: cannot be read or written ({reason:.200}); check the address, credentials and network"
         raise OutputError(message) from error
 

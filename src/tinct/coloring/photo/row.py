@@ -17,7 +17,7 @@ from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.photo.sheet import compare_sheet, confidence_sheet
 from tinct.coloring.photo.verdict import KEEP, REPLACE, SKIP, Step
 from tinct.coloring.settings import PhotoSettings
-from tinct.errors import AlreadyColorError, OutputError, TinctError
+from tinct.errors import AlreadyColorError, OutputError, TinctError, one_line
 from tinct.files import make_folder
 
 
@@ -159,7 +159,7 @@ def failure(source: Path, error: Exception) -> str:
         return str(error)
     if isinstance(error, MemoryError):
         return f"{source}: not enough memory"
-    return f"{source}: unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+    return f"{source}: unexpected {type(error).__name__}: {one_line(error)}"
 
 
 def _wanted_extras(colorizer: Colorizer, target: Path, settings: PhotoSettings, *, keep: bool) -> dict[str, Path]:
