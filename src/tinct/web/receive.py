@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from tinct.coloring.hints.hint import FilmHint, Hint, hints_from_json, load_film_hints, parse_hint
-from tinct.errors import InputError, TooLargeError, UnreadableError
+from tinct.errors import InputError, TooLargeError, UnreadableError, one_line
 from tinct.media.image import formats
 from tinct.media.image.foreign import named
 from tinct.media.image.picture import Picture, open_picture
@@ -174,7 +174,7 @@ def read_hints(text: str) -> tuple[Hint, ...]:
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"hints: not valid JSON ({' '.join(str(error).split())})") from error
+            raise InputError(f"hints: not valid JSON ({one_line(error)})") from error
         hints = () if value in ([], {"hints": []}) else tuple(hints_from_json(value, name="hints"))
     else:
         hints = tuple(parse_hint(line) for line in text.splitlines() if line.strip())

@@ -23,7 +23,7 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from tinct.errors import InputError, TinctError, UnreadableError
+from tinct.errors import InputError, TinctError, UnreadableError, one_line
 from tinct.files import walk
 from tinct.media.image.opening import open_image, open_source
 from tinct.media.video.planes import depth_of
@@ -195,7 +195,7 @@ def _decode_tiff(path: Path) -> VideoFrame:
             image = image.colourspace("rgb16" if image.format == "ushort" else "srgb")
         pixels = image.numpy()
     except (pyvips.Error, TinctError) as error:
-        raise _unreadable(path, " ".join(str(error).split())[:200]) from error
+        raise _unreadable(path, one_line(error)[:200]) from error
     pixels = pixels.reshape(image.height, image.width, -1)
     grey = pixels.shape[2] < 3
     form = "gray" if grey else "rgb24" if pixels.shape[2] == 3 else "rgba"
