@@ -232,7 +232,7 @@ def test_refusals(folder, dataset, tmp_path):
     with pytest.raises(DataError, match="the shard is missing"):
         evaluate([], dataset)
     (dataset / "dataset.json").unlink()
-    with pytest.raises(DataError, match="not finished"):
+    with pytest.raises(DataError, match="is unfinished"):
         evaluate([], dataset)
 
 
