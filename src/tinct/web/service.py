@@ -9,11 +9,12 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Query, Request
 
 from tinct.coloring.photo.colorizer import Colorizer
+from tinct.coloring.photo.editor import Editor
 from tinct.errors import TinctError
 from tinct.recognize.classifier import Classifier
 from tinct.web.edits import Edit, Edits
 from tinct.web.gate import Gate, gone
-from tinct.web.jobs import Jobs
+from tinct.web.jobs import Job, Jobs
 from tinct.web.problems import problem_of
 from tinct.web.settings import Limits
 from tinct.web.store import Store
@@ -55,6 +56,10 @@ class Service:
     async def work_on(self, request: Request, name: str, function: Callable[[Edit], T]) -> T:
         """Run a function on an open photograph, as `work` does; for errors see there and `Edits.work`."""
         return await self.work(request, lambda: self.edits.work(name, function))
+
+    async def work_on_still(self, request: Request, job: Job, number: int, function: Callable[[Editor], T]) -> T:
+        """Run a function on a still of a film, as `work` does; for errors see there and `Jobs.with_still`."""
+        return await self.work(request, lambda: self.jobs.with_still(job, number, function))
 
     async def keep(self, request: Request, function: Callable[[], T]) -> T:
         """Run a function whose result is kept for later requests; fail if the client, who would send them, has gone.

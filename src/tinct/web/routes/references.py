@@ -111,22 +111,15 @@ async def veil_of_edit(request: Request, service: Shared, name: str, chosen: Cho
 async def taken_by_still(request: Request, service: Shared, name: str, number: int, chosen: Chosen) -> list[TakenFrom]:
     """List what a still of a film takes from each reference, and from where."""
     job = service.jobs.find(name)
-
-    def work() -> list[TakenFrom]:
-        return service.jobs.with_still(job, number, lambda still: _taken_from(still, job.references, chosen))
-
-    return await service.work(request, work)
+    return await service.work_on_still(request, job, number, lambda still: _taken_from(still, job.references, chosen))
 
 
 @router.post("/jobs/{name}/stills/{number}/taken/veil", response_class=Response, responses={**PNG, **_ERRORS})
 async def veil_of_still(request: Request, service: Shared, name: str, number: int, chosen: Chosen) -> Response:
     """Show where a still of a film takes colours, as a veil to lay over it: each reference in its own colour."""
     job = service.jobs.find(name)
-
-    def work() -> bytes:
-        return service.jobs.with_still(job, number, lambda still: _veil(still, job.references, chosen))
-
-    return Response(await service.work(request, work), media_type="image/png")
+    veil = await service.work_on_still(request, job, number, lambda still: _veil(still, job.references, chosen))
+    return Response(veil, media_type="image/png")
 
 
 async def _added(request: Request, service: Service, references: References, sent: UploadFile) -> SentReference:

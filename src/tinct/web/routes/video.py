@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tinct.coloring.hints.hint import FilmHint
+from tinct.coloring.photo.editor import Editor
 from tinct.coloring.settings import VideoSettings
 from tinct.media.video.film import Film
 from tinct.web import pictures
@@ -265,16 +266,12 @@ async def still(
     """Show one of four frames of the film in colours, to try settings before it is started."""
     film = service.jobs.find(name)
 
-    def work() -> bytes:
-        return service.jobs.with_still(
-            film,
-            number,
-            lambda shown: pictures.jpeg(
-                shown.grey() if grey else shown.preview(temperature=temperature, caution=caution, saturation=saturation)
-            ),
+    def work(shown: Editor) -> bytes:
+        return pictures.jpeg(
+            shown.grey() if grey else shown.preview(temperature=temperature, caution=caution, saturation=saturation)
         )
 
-    return Response(await service.work(request, work), media_type="image/jpeg")
+    return Response(await service.work_on_still(request, film, number, work), media_type="image/jpeg")
 
 
 @router.get("/jobs/{name}/stills", responses=described(404, 503))
@@ -291,12 +288,11 @@ async def hinted_still(request: Request, service: Shared, name: str, number: int
     film = service.jobs.find(name)
     plain = settings.model_dump(exclude={"hints", "references"})
 
-    def work() -> bytes:
+    def work(shown: Editor) -> bytes:
         hints, references = [hint.hint() for hint in settings.hints], film.references.paths(settings.references)
-        values = plain | {"hints": hints, "references": references}
-        return service.jobs.with_still(film, number, lambda shown: pictures.jpeg(shown.preview(**values)))
+        return pictures.jpeg(shown.preview(**plain, hints=hints, references=references))
 
-    return Response(await service.work(request, work), media_type="image/jpeg")
+    return Response(await service.work_on_still(request, film, number, work), media_type="image/jpeg")
 
 
 @router.get("/jobs/{name}/stills/{number}/colors", responses=described(404, 503))
@@ -305,11 +301,7 @@ async def still_colors(
 ) -> Suggestion:
     """List the plausible colours at a point of a still."""
     film = service.jobs.find(name)
-
-    def work() -> Suggestion:
-        return service.jobs.with_still(film, number, lambda shown: colors_at(shown, x, y))
-
-    return await service.work(request, work)
+    return await service.work_on_still(request, film, number, lambda shown: colors_at(shown, x, y))
 
 
 @router.get("/jobs/{name}/newest", response_class=Response, responses={**JPEG, **described(404, 409)})
