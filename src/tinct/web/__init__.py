@@ -19,8 +19,7 @@ from importlib.util import find_spec
 
 from tinct.errors import MissingExtraError
 
-# The packages of the extra, by the names they are imported by.
-_NEEDED = ("fastapi", "uvicorn", "python_multipart")
+_NEEDED = ("fastapi", "uvicorn", "python_multipart")  # the packages of the extra, by the names they are imported by
 
 
 def check_extra(what: str) -> None:

@@ -41,8 +41,7 @@ readable sentence. If the server has a token, send `Authorization: Bearer TOKEN`
 _SMALL_BODY = 2_000_000
 _PHOTOS = ("/v1/colorize", "/v1/edits", "/v1/classify")
 _FILMS = ("/v1/video",)
-# The end of addresses to which references are sent, for an open photograph or a film.
-_REFERENCE = "/references"
+_REFERENCE = "/references"  # the end of addresses to which references are sent, for an open photograph or a film
 # The upload of a film may take this many times as long as that of a photograph.
 _FILM_PATIENCE = 10
 _SWEEP_SECONDS = 30.0

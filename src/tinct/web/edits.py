@@ -19,10 +19,8 @@ from tinct.web.store import Store
 from tinct.web.visitors import most_each
 
 T = TypeVar("T")
-# If no more can be open, one that was not used for this many seconds is closed to make room.
-_IDLE = 600.0
-# Longest edge of what the page shows while a photograph is edited.
-PREVIEW_EDGE = 1200
+_IDLE = 600.0  # if no more can be open, one that was not used for this many seconds is closed to make room
+PREVIEW_EDGE = 1200  # longest edge of what the page shows while a photograph is edited
 
 
 @dataclass(eq=False)

@@ -26,10 +26,8 @@ _WITH_BODY = {"POST", "PUT", "PATCH"}
 _DRAIN_SECONDS = 3.0
 # and for at most this many bytes.
 _DRAIN_BYTES = 200_000_000
-# A file lies on disk twice while it arrives: as it is received, and as it is stored.
-_COPIES = 2
-# A body of unknown length has room reserved in steps of this many bytes.
-_STEP = 4_000_000
+_COPIES = 2  # a file lies on disk twice while it arrives: as it is received, and as it is stored
+_STEP = 4_000_000  # a body of unknown length has room reserved in steps of this many bytes
 
 
 class Gate:

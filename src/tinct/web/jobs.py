@@ -28,10 +28,8 @@ from tinct.web.visitors import most_each
 T = TypeVar("T")
 State = Literal["held", "waiting", "running", "done", "failed", "cancelled"]
 
-# Least seconds between two pictures of the newest frame.
-_NEWEST_SECONDS = 1.0
-# Their size: the root of height x width.
-_NEWEST_SIZE = 640
+_NEWEST_SECONDS = 1.0  # least seconds between two pictures of the newest frame
+_NEWEST_SIZE = 640  # their size: the root of height x width
 
 
 class _CancelledError(Exception):

@@ -18,16 +18,12 @@ from tinct.media.video.film import Film
 from tinct.media.video.form import FrameForm
 from tinct.media.video.probe import sample_frames
 
-# Number of stills of a film that are shown.
-STILLS = 4
-# Number of frames they are chosen from, since some are black.
-_LOOKED_AT = 7
-# A still whose luma (0..1) has a smaller standard deviation shows nothing.
-_LEAST_SPREAD = 0.03
+STILLS = 4  # number of stills of a film that are shown
+_LOOKED_AT = 7  # number of frames they are chosen from, since some are black
+_LEAST_SPREAD = 0.03  # a still whose luma (0..1) has a smaller standard deviation shows nothing
 # Colours that mark references, in their order.
 MARKS = ("#00a8c6", "#f08a00", "#8f4de0", "#3fa31f", "#e0245e", "#1f6fe0", "#b8a000", "#7a4a1e")
-# The highest opacity of the veil of references, of 255.
-_MOST_VEILED = 185
+_MOST_VEILED = 185  # the highest opacity of the veil of references, of 255
 
 
 def jpeg(pixels: NDArray[np.uint8], *, edge: int | None = None) -> bytes:

@@ -23,8 +23,7 @@ from tinct.web.settings import Limits
 
 Kind = Literal["photo", "film"]
 
-# Number of bytes at a file's beginning that tell every kind.
-HEAD_BYTES = 1024
+HEAD_BYTES = 1024  # number of bytes at a file's beginning that tell every kind
 
 _PHOTO_STARTS = (
     b"\xff\xd8\xff",  # JPEG
@@ -74,10 +73,8 @@ _EXPECTED = {
     "photo": "This is not a photograph of a kind that is read here: JPEG, PNG, TIFF, WebP, AVIF, HEIC, GIF.",
     "film": "This is not a film of a kind that is read here: MP4, MOV, MKV, WebM, AVI, MPEG, WMV, FLV, MXF.",
 }
-# The most hints in a request.
-_MOST_HINTS = 1000
-# The most points in all their strokes.
-_MOST_POINTS = 50_000
+_MOST_HINTS = 1000  # the most hints in a request
+_MOST_POINTS = 50_000  # the most points in all their strokes
 
 
 def receive_photo(file: BinaryIO, folder: Path, limits: Limits) -> tuple[Path, Picture]:

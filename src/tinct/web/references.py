@@ -18,8 +18,7 @@ from tinct.web.problems import Problem, problem_of
 from tinct.web.receive import receive_picture
 from tinct.web.settings import Limits
 
-# The most references that are used at one time.
-MOST_REFERENCES = 8
+MOST_REFERENCES = 8  # the most references that are used at one time
 # The most that are kept, since settings may return to earlier ones.
 MOST_KEPT = 24
 _DIGITS = 16

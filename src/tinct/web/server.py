@@ -16,10 +16,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from tinct.errors import OutputError, SettingError
 from tinct.web.security import LOCAL_NAMES
 
-# A connection that has not sent the whole head of a request within this many seconds is closed.
-HEAD_SECONDS = 15.0
-# Uvicorn itself answers connections beyond this number with 503.
-_MOST_CONNECTIONS = 1000
+HEAD_SECONDS = 15.0  # a connection that has not sent the whole head of a request within this many seconds is closed
+_MOST_CONNECTIONS = 1000  # Uvicorn itself answers connections beyond this number with 503
 
 
 class PatientOnce(H11Protocol):

@@ -22,8 +22,7 @@ from tinct.media.image.metadata import webp_data
 from tinct.media.image.opening import open_image
 from tinct.media.image.sizes import TooManyPixelsError
 
-# Rows are the same if their mean difference is at most this, in 8-bit steps.
-_ALIKE = 0.5
+_ALIKE = 0.5  # rows are the same if their mean difference is at most this, in 8-bit steps
 # Larger files are not completed.
 _MOST_BYTES = 256 << 20
 _SEED = 0

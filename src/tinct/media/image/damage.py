@@ -10,22 +10,14 @@ import pyvips
 
 from tinct.media.image.metadata import segments, webp_data
 
-# Rows decoded at once: as many as the blocks that most JPEG files store together are high.
-_ROWS = 16
-# A picture is saved only if at least this many per cent of its rows are whole.
-LEAST_WHOLE = 10
-# The marker at the end of a JPEG file.
-_END = b"\xff\xd9"
-# The marker of a JPEG file with restart markers.
-_RESTARTS = 0xDD
-# The marker of a JPEG file in several passes.
-_PASSES = 0xC2
-# The markers of the segment that holds the size of a JPEG file in one pass.
-_SIZES = (0xC0, 0xC1)
-# Where the height lies in that segment, in bytes from its beginning.
-_HEIGHT = 5
-# The most rows that the JPEG decoder accepts.
-_MOST_ROWS = 65500
+_ROWS = 16  # rows decoded at once: as many as the blocks that most JPEG files store together are high
+LEAST_WHOLE = 10  # a picture is saved only if at least this many per cent of its rows are whole
+_END = b"\xff\xd9"  # the marker at the end of a JPEG file
+_RESTARTS = 0xDD  # the marker of a JPEG file with restart markers
+_PASSES = 0xC2  # the marker of a JPEG file in several passes
+_SIZES = (0xC0, 0xC1)  # the markers of the segment that holds the size of a JPEG file in one pass
+_HEIGHT = 5  # where the height lies in that segment, in bytes from its beginning
+_MOST_ROWS = 65500  # the most rows that the JPEG decoder accepts
 # The last rows of a sound file depend on this many bytes at the end of its data; some writers add a few fill bytes.
 _LAST = 16
 # Larger files are not searched for data left over.

@@ -22,8 +22,7 @@ from tinct.media.image.pages import Page
 from tinct.media.image.sizes import MOST_PIXELS, check_pixels, stated_size
 from tinct.media.image.xmp import upright
 
-# A field of a libvips image: what the user should be told about how it was read.
-REMARK = "tinct-remark"
+REMARK = "tinct-remark"  # a field of a libvips image: what the user should be told about how it was read
 
 # First bytes, and a name for what begins so, like those of libvips' loaders.
 _KINDS = (

@@ -17,10 +17,8 @@ PICTURE_SUFFIXES = frozenset(
     {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jxl", ".pbm", ".pgm"}
     | {".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
 )
-# The lowest JPEG, WebP and AVIF quality written, whatever the input had.
-LEAST_QUALITY = 90
-# The quality written if the input's is unknown: differences stay within a few 8-bit steps.
-UNKNOWN_QUALITY = 98
+LEAST_QUALITY = 90  # the lowest JPEG, WebP and AVIF quality written, whatever the input had
+UNKNOWN_QUALITY = 98  # the quality written if the input's is unknown: differences stay within a few 8-bit steps
 # Loaders of formats that may be lossy; all other formats store their pixels exactly.
 _LOSSY_LOADERS = ("jpeg", "webp", "heif", "jp2k", "jxl")
 

@@ -17,8 +17,7 @@ from tinct.media.image.tags import Exif, Tag
 # What precedes XMP in a JPEG file's segment, and the extended part of a long packet.
 XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 MORE_XMP_IN_JPEG = b"http://ns.adobe.com/xmp/extension/\0"
-# The name of the PNG text chunk that holds XMP.
-XMP_IN_PNG = "XML:com.adobe.xmp"
+XMP_IN_PNG = "XML:com.adobe.xmp"  # the name of the PNG text chunk that holds XMP
 _WIDTH, _HEIGHT, _COLOR_SPACE = 0xA002, 0xA003, 0xA001
 _RESOLUTION, _RESOLUTION_UNIT = (282, 283), 296
 _BEHIND = ("what lies behind the picture in its file (a film, a gain map, a second view) was left out",)

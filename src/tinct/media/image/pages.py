@@ -17,10 +17,8 @@ _OLD_JPEG = 6
 # Tags, their allowed values, and the usual one; libtiff refuses pictures with other values. The tags are the order of
 # bits, the orientation, the arrangement of channels, the unit of resolution, and the kind of numbers.
 _ALLOWED = ((266, (1, 2), 1), (274, range(1, 9), 1), (_PLANAR, (1, 2), 1), (296, (1, 2, 3), 2), (339, range(1, 7), 1))
-# The bit of NewSubfileType that marks a smaller copy of another picture.
-_REDUCED = 1
-# The bit that marks a mask of transparency.
-_MASK = 4
+_REDUCED = 1  # the bit of NewSubfileType that marks a smaller copy of another picture
+_MASK = 4  # the bit that marks a mask of transparency
 # Photometric interpretations of a camera's raw data: a mosaic of coloured filters, and one that was interpolated.
 _SENSOR = (32803, 34892)
 _MOST_PAGES = 10_000

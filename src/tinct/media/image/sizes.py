@@ -11,10 +11,8 @@ from tinct.errors import InputError
 
 # More pixels than this are refused: a billion take a minute, and files that claim more are mostly traps.
 MOST_PIXELS = 1_000_000_000
-# A picture with a longer edge is refused: streaming it by rows would take gigabytes.
-LONGEST_EDGE = 1_000_000
-# A picture with a shorter edge shows nothing to colour.
-LEAST_EDGE = 8
+LONGEST_EDGE = 1_000_000  # a picture with a longer edge is refused: streaming it by rows would take gigabytes
+LEAST_EDGE = 8  # a picture with a shorter edge shows nothing to colour
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _PNM = re.compile(rb"P[1-6]" + _GAP + rb"(\d{1,20})" + _GAP + rb"(\d{1,20})")
 # The header of a JPEG 2000 codestream: its start, the marker of the image's size, its length and its profile.

@@ -17,8 +17,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-# Pixels of a strip that are read, computed and handed on at once.
-STRIP_PIXELS = 1 << 18
+STRIP_PIXELS = 1 << 18  # pixels of a strip that are read, computed and handed on at once
 
 StripFunction = Callable[[NDArray[Any], int], NDArray[Any]]
 

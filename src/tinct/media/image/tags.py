@@ -17,8 +17,7 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 # Bytes of each number in a value, to which the byte order applies: a rational number has two.
 _UNITS = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 ASCII, SHORT, LONG, RATIONAL, UNDEFINED, IFD8 = 2, 3, 4, 5, 7, 18
-# The first bytes of TIFF and BigTIFF, in both byte orders.
-HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the first bytes of TIFF and BigTIFF, in both byte orders
 
 EXIF_POINTER, GPS_POINTER, INTEROP_POINTER = 0x8769, 0x8825, 0xA005
 MAKER_NOTE = 0x927C

@@ -15,20 +15,13 @@ from tinct.media.video.probe import sample_lumas
 
 Levels = NDArray[np.uint8]
 
-# Number of frames, spread over the film, that are searched for black borders.
-_BORDER_FRAMES = 24
-# The darkest line of a border is at most this bright, in 8-bit steps.
-_BLACK = 40
-# Its other lines are brighter by at most this many steps.
-_EVEN = 8
-# The picture beside a border is brighter than the border by this many steps, in some frame,
-_BRIGHTER = 24
-# along at least this share of the border.
-_ALONG = 0.6
-# At most this many pixels of a line, spread evenly, tell whether it is black.
-_LINE_PIXELS = 480
-# Borders that would leave less than this share of the height or width count as picture.
-_LEAST_LEFT = 0.3
+_BORDER_FRAMES = 24  # number of frames, spread over the film, that are searched for black borders
+_BLACK = 40  # the darkest line of a border is at most this bright, in 8-bit steps
+_EVEN = 8  # its other lines are brighter by at most this many steps
+_BRIGHTER = 24  # the picture beside a border is brighter than the border by this many steps, in some frame,
+_ALONG = 0.6  # along at least this share of the border
+_LINE_PIXELS = 480  # at most this many pixels of a line, spread evenly, tell whether it is black
+_LEAST_LEFT = 0.3  # borders that would leave less than this share of the height or width count as picture
 
 
 def picture_area(film: Film) -> Area:

@@ -25,10 +25,8 @@ from tinct.media.video.sequence import decode_image
 from tinct.media.video.source import opened
 from tinct.media.video.timeline import packets_on_line
 
-# A film is cut off if it ends earlier than it says by more than this many seconds
-_EARLY_SECONDS = Fraction(1, 2)
-# and by more than this many frames.
-_EARLY_FRAMES = 3
+_EARLY_SECONDS = Fraction(1, 2)  # a film is cut off if it ends earlier than it says by more than this many seconds
+_EARLY_FRAMES = 3  # and by more than this many frames
 # A longer gap between frames (in seconds) may be a picture that was held, so no frames count as missing.
 _MOST_LOST = 10
 

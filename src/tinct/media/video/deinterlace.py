@@ -30,10 +30,8 @@ from tinct.media.video.planes import planes_of
 FlatPlanes = tuple[NDArray[Any], ...]
 _Shown = Generator[tuple[Decoded, FlatPlanes], None, None]
 
-# Video frames in a cycle of 3:2 pulldown.
-_VIDEO = 5
-# Film frames in it.
-_FILM = 4
+_VIDEO = 5  # video frames in a cycle of 3:2 pulldown
+_FILM = 4  # film frames in it
 
 
 def progressive(film: Film, decoded: Generator[Decoded, None, None]) -> _Shown:

@@ -12,8 +12,7 @@ from tinct.errors import SettingError
 _MANY_SLICES = 640 * 360
 # Numbers of slices to try if the usual one does not fit, as with some odd sizes; 0 leaves it to FFmpeg.
 _OTHER_SLICES = (16, 4, 24, 30, 0)
-# x265 writes beyond its memory, or refuses, if an edge is shorter than its coding unit of 64 pixels.
-_LEAST_HEVC = 64
+_LEAST_HEVC = 64  # x265 writes beyond its memory, or refuses, if an edge is shorter than its coding unit of 64 pixels
 
 
 def ffv1_slices(width: int, height: int, form: str) -> str:

@@ -18,12 +18,9 @@ from numpy.typing import NDArray
 from tinct.media.video.film import Fields
 from tinct.media.video.filters import PlanesFilter
 
-# Frames outweigh what the file says if at least this many of them show which kind they are,
-_LEAST_FRAMES = 8
-# at least this share of all that are looked at,
-_LEAST_SHARE = 0.4
-# and at most this share of their number show the contrary.
-_MOST_AGAINST = 0.1
+_LEAST_FRAMES = 8  # frames outweigh what the file says if at least this many of them show which kind they are,
+_LEAST_SHARE = 0.4  # at least this share of all that are looked at,
+_MOST_AGAINST = 0.1  # and at most this share of their number show the contrary
 # A frame's lines are doubled if the lines of a pair differ by less than this share of the difference between pairs.
 _PAIRED = 0.15
 # Up to this share, they must also differ by less than this share of the difference from the next frame's lines: in
@@ -36,24 +33,18 @@ _LEAST_STEPS = 0.5
 _MOSTLY = 0.8
 # Combs of two moments move, but lines of the picture stay. Pixels count that change by more than this many 8-bit steps.
 _CHANGED = 2
-# Fewer changed pixels than this do not tell which of the two it is.
-_LEAST_PIXELS = 20
-# From this correlation between two frames on, what differs from line to line has stayed.
-_SAME_COMBS = 0.97
-# At most this many columns of a frame are looked at for both.
-_COLUMNS = 480
+_LEAST_PIXELS = 20  # fewer changed pixels than this do not tell which of the two it is
+_SAME_COMBS = 0.97  # from this correlation between two frames on, what differs from line to line has stayed
+_COLUMNS = 480  # at most this many columns of a frame are looked at for both
 # A field repeats if it is this many times nearer to the frame before than the other field; coding makes both differ.
 _REPEAT_THRESHOLD = 2
 # A stretch of frames is in 3:2 pulldown if a field repeats in at least this share of the frames where one must
 _REPEATED = 0.6
 # and in at most this share of the other frames.
 _MOST_OTHERS = 0.25
-# A cycle of 3:2 pulldown, in frames; two of them repeat a field each, one two frames after the other.
-_CYCLE = 5
-# A film is interlaced in parts if at least this many stretches are, all with the same lines first.
-_LEAST_STRETCHES = 2
-# The rate of video that film is spread over, within one per cent.
-_PULLDOWN_RATE = 30
+_CYCLE = 5  # a cycle of 3:2 pulldown, in frames; two of them repeat a field each, one two frames after the other
+_LEAST_STRETCHES = 2  # a film is interlaced in parts if at least this many stretches are, all with the same lines first
+_PULLDOWN_RATE = 30  # the rate of video that film is spread over, within one per cent
 
 
 @dataclass

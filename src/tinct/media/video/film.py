@@ -12,10 +12,8 @@ UNSPECIFIED = 2
 MATRIX_RGB = 0
 MATRIX_BT601 = 5
 RANGE_LIMITED, RANGE_FULL = 1, 2
-# FFmpeg's codes for the orders in which interlaced films store and show fields.
-FIELD_ORDERS = (2, 3, 4, 5)
-# Those of them that show the odd lines first.
-BOTTOM_FIRST_ORDERS = (3, 4)
+FIELD_ORDERS = (2, 3, 4, 5)  # FFmpeg's codes for the orders in which interlaced films store and show fields
+BOTTOM_FIRST_ORDERS = (3, 4)  # those of them that show the odd lines first
 # Names of the matrices that tinct computes chroma for.
 MATRIX_NAMES = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020"}
 MATRIX_CODES = {"bt709": 1, "bt601": MATRIX_BT601, "bt2020": 9}

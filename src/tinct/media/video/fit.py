@@ -17,10 +17,8 @@ from tinct.media.video.film import Film, clock
 from tinct.media.video.planes import CHROMA_STEPS, Planes, depth_of, is_grey, is_rgb, planes_of, sampling_of
 from tinct.media.video.problems import RESIZED, Problems
 
-# Proportions that differ by less than this share are the same.
-_SAME_PROPORTIONS = 0.02
-# A picture between black borders begins at a multiple of this, so that its chroma begins on a whole pixel.
-_STEP = 4
+_SAME_PROPORTIONS = 0.02  # proportions that differ by less than this share are the same
+_STEP = 4  # a picture between black borders begins at a multiple of this, so that its chroma begins on a whole pixel
 
 
 def is_fitting(film: Film, frame: VideoFrame) -> bool:

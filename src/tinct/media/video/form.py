@@ -14,8 +14,7 @@ from tinct.media.video.film import Film
 # The weights of red and blue in luma, for each matrix: ITU-R BT.601-7, BT.709-6, BT.2020-2.
 LUMA_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 
-# Top, bottom, left and right.
-Area = tuple[int, int, int, int]
+Area = tuple[int, int, int, int]  # top, bottom, left and right
 
 
 @dataclass(frozen=True)

@@ -29,17 +29,14 @@ from tinct.media.video.source import opened, reason
 from tinct.media.video.tracks import Tracks, Window, lasting
 from tinct.media.video.write import Segment, configure, open_encoder, open_segment, start
 
-# Chapters are written in these units, which every container rounds to its own.
-_NANOSECOND = Fraction(1, 10**9)
+_NANOSECOND = Fraction(1, 10**9)  # chapters are written in these units, which every container rounds to its own
 # Packets come in order, so that the muxer need not hold back more than this (microseconds) to sort them; films for
 # editing have a hundred megabytes a second.
 _HELD_BACK = "1000000"
 # Broadcasts, whose clocks start anywhere, and films that start this far from zero (seconds) or farther are moved to it.
 _FAR_START = 1
-# The longest unit, in seconds, in which MP4 and MOV count how long a frame is shown.
-_COARSEST = Fraction(1, 10_000)
-# They count in 31 bits.
-_MOST_UNITS = 1 << 31
+_COARSEST = Fraction(1, 10_000)  # the longest unit, in seconds, in which MP4 and MOV count how long a frame is shown
+_MOST_UNITS = 1 << 31  # they count in 31 bits
 
 
 def check_target(

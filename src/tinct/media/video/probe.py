@@ -45,16 +45,13 @@ from tinct.media.video.sequence import decode_image, names_pictures, open_images
 from tinct.media.video.source import opened, readable, reason, video_stream
 from tinct.media.video.timeline import read_times
 
-# A film with a shorter edge shows nothing to colour, and encoders refuse it.
-LEAST_EDGE = 16
+LEAST_EDGE = 16  # a film with a shorter edge shows nothing to colour, and encoders refuse it
 # A film of at least this many lines that names no matrix is taken for high definition, with BT.709's luma.
 _HIGH_DEFINITION = 720
-# A film's first frame comes among this many packets of its stream, or not at all.
-_MOST_PACKETS = 1000
+_MOST_PACKETS = 1000  # a film's first frame comes among this many packets of its stream, or not at all
 # Places, as shares of the duration, where frames are examined for interlacing.
 _PLACES = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8)
-# Number of frames that are examined at each place.
-_FRAMES_EACH = 12
+_FRAMES_EACH = 12  # number of frames that are examined at each place
 # Rates that differ by less than this share are the same, rounded to different decimals.
 _SAME_RATE = Fraction(1, 10_000)
 # The display matrix that changes nothing; its last number is 1 in its own fixed point.
@@ -334,10 +331,8 @@ def _chapters(container: InputContainer) -> tuple[Chapter, ...]:
     return tuple(sorted(chapters, key=lambda chapter: chapter.start))
 
 
-# Films of at most this many frames are read from the beginning: they have too few key frames.
-_SHORT = 300
-# Number of packets after a place that are searched for a key frame.
-_KEY_PACKETS = 100
+_SHORT = 300  # films of at most this many frames are read from the beginning: they have too few key frames
+_KEY_PACKETS = 100  # number of packets after a place that are searched for a key frame
 
 
 def sample_lumas(film: Film, count: int) -> Iterator[NDArray[Any]]:

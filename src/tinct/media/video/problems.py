@@ -7,8 +7,7 @@ from fractions import Fraction
 
 from tinct.media.video.film import Film, clock
 
-# Problems of one kind less than this apart (seconds) become one.
-_NEAR = 2
+_NEAR = 2  # problems of one kind less than this apart (seconds) become one
 
 
 @dataclass(frozen=True)

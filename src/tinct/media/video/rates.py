@@ -12,8 +12,7 @@ USUAL_RATES = (
     *(Fraction(rate) for rate in (24, 25, 30, 50, 60, 18, 16, 15, 12, 48, 100, 120)),
     *(Fraction(1000 * rate, 1001) for rate in (24, 30, 60, 120)),
 )
-# Rates written with two or three decimals differ by less than this from the exact one.
-_SLIGHT = Fraction(1, 2000)
+_SLIGHT = Fraction(1, 2000)  # rates written with two or three decimals differ by less than this from the exact one
 
 
 def checked_rate(rate: Fraction | float) -> Fraction:

@@ -27,8 +27,7 @@ _BEFORE = (4, 30, 180)
 # Number of key frames that must have been decoded before that place: frames after the second depend on nothing before
 # the first, whatever the codec.
 _KEY_FRAMES = 2
-# Number of frames before that place that the deinterlacer needs.
-_CONTEXT = 2
+_CONTEXT = 2  # number of frames before that place that the deinterlacer needs
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,14 +30,11 @@ from tinct.media.video.planes import depth_of
 from tinct.media.video.rates import checked_rate
 from tinct.media.video.source import reason
 
-# Frames a second if no other rate is given: that of most films.
-FILM_RATE = Fraction(24)
+FILM_RATE = Fraction(24)  # frames a second if no other rate is given: that of most films
 
-# Numbers that span more than this many times their count do not count frames.
-_MOST_APART = 10
+_MOST_APART = 10  # numbers that span more than this many times their count do not count frames
 
-# Suffixes of files that libvips decodes, because FFmpeg decodes some of them wrongly.
-_TIFF = (".tif", ".tiff")
+_TIFF = (".tif", ".tiff")  # suffixes of files that libvips decodes, because FFmpeg decodes some of them wrongly
 # FFmpeg's decoder for each suffix.
 _DECODERS = {
     ".png": "png",
@@ -53,10 +50,8 @@ _DECODERS = {
 FRAME_SUFFIXES = frozenset(_DECODERS)
 # Linear light becomes codes by the curve of sRGB; values brighter than white become white.
 _DECODER_OPTIONS = {"exr": {"apply_trc": "iec61966_2_1"}}
-# The place of a number in a pattern.
-_PLACE = re.compile(r"%(?:0(\d))?d")
-# The number at the end of a picture's name.
-_NUMBER = re.compile(r"(\d+)$")
+_PLACE = re.compile(r"%(?:0(\d))?d")  # the place of a number in a pattern
+_NUMBER = re.compile(r"(\d+)$")  # the number at the end of a picture's name
 
 
 def is_pattern(path: str | Path) -> bool:

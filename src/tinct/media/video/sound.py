@@ -14,12 +14,10 @@ from av.audio.stream import AudioStream
 from av.codec.context import CodecContext
 from av.filter import Graph
 
-# The sample rate for encoders that do not take the source's.
-_COMMON_RATE = 48_000
+_COMMON_RATE = 48_000  # the sample rate for encoders that do not take the source's
 # The arrangements of this many channels for encoders that do not take the source's; `stereo` for other numbers.
 _COMMON_LAYOUTS = {1: "mono", 6: "5.1", 8: "7.1"}
-# The lowest tempo that one `atempo` filter takes.
-_SLOWEST = Fraction(1, 2)
+_SLOWEST = Fraction(1, 2)  # the lowest tempo that one `atempo` filter takes
 
 
 class Stretcher:

@@ -14,8 +14,7 @@ from av.video.stream import VideoStream
 
 from tinct.errors import InputError, UnreadableError
 
-# After this many failures in a row, nothing more of a file can be read.
-_MOST_FAILURES = 100
+_MOST_FAILURES = 100  # after this many failures in a row, nothing more of a file can be read
 # Formats that FFmpeg shows as pictures although they are text, or lists of other files.
 _NO_FILMS = {"tty", "concat", "hls", "dash", "sdp", "lavfi", "bin", "xbin", "adf", "idf", "lrc"}
 

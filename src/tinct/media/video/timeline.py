@@ -28,31 +28,21 @@ from tinct.media.video.film import FIELD_ORDERS, Film, Jump
 from tinct.media.video.rates import SLOWED_FILM, USUAL_RATES
 from tinct.media.video.source import opened, packets_of
 
-# Formats whose frames depend on all frames before them.
-_WITHOUT_PLACES = {"gif", "apng"}
-# A clock jumps if a packet is decoded this many seconds before the packet stored before it,
-_BACK = 0.2
-# or, in formats whose clocks may start again, this many seconds after it,
-_AHEAD = 10.0
-# unless that is at most this many times the step before, as in films that show each picture for long.
-_UNUSUAL = 20
-# A step ahead is a jump from this many seconds on if another stream has shown the new clock already.
-_ODD_STEP = 1.5
-# Streams whose times differ by at most this many seconds are on one clock.
-_NEAR = 10.0
+_WITHOUT_PLACES = {"gif", "apng"}  # formats whose frames depend on all frames before them
+_BACK = 0.2  # a clock jumps if a packet is decoded this many seconds before the packet stored before it,
+_AHEAD = 10.0  # or, in formats whose clocks may start again, this many seconds after it,
+_UNUSUAL = 20  # unless that is at most this many times the step before, as in films that show each picture for long
+_ODD_STEP = 1.5  # a step ahead is a jump from this many seconds on if another stream has shown the new clock already
+_NEAR = 10.0  # streams whose times differ by at most this many seconds are on one clock
 # Where two clocks meet, pictures continue without a gap; for that, sound may lack or repeat this many seconds.
 _MOVED = 0.5
-# Clocks of broadcasts have 33 bits, and 90,000 units a second.
-_WRAP = (1 << 33) / 90_000
-# A film has a constant rate if at least this share of its frames is shown for equally long.
-_MOSTLY = 0.9
+_WRAP = (1 << 33) / 90_000  # clocks of broadcasts have 33 bits, and 90,000 units a second
+_MOSTLY = 0.9  # a film has a constant rate if at least this share of its frames is shown for equally long
 # With 3:2 pulldown by flags, 24 frames a second are shown for two and three of 60 fields in turns: the longer step is
 # this many times the shorter one,
 _LONGER = 1.5
-# within this tolerance,
-_GIVE = 0.1
-# and each of the two makes up at least this share of all steps.
-_SHARE = 0.35
+_GIVE = 0.1  # within this tolerance,
+_SHARE = 0.35  # and each of the two makes up at least this share of all steps
 
 
 @dataclass

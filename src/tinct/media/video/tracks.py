@@ -237,8 +237,7 @@ def _first_packet(film: Film, track: Track) -> bytes:
         return next((bytes(packet) for packet in packets_of(source, source.streams[track.index])), b"")
 
 
-# Bits a second for each channel: enough that no difference is heard.
-_CHANNEL_RATE = 96_000
+_CHANNEL_RATE = 96_000  # bits a second for each channel: enough that no difference is heard
 
 
 class Route(Protocol):

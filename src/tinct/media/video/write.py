@@ -39,12 +39,9 @@ from tinct.media.video.planes import frame_of, rgb_frame
 from tinct.media.video.recipe import Recipe
 from tinct.media.video.source import reason
 
-# FFmpeg's flag for headers beside the packets, not within them.
-_GLOBAL_HEADER = 1 << 22
-# FFmpeg's flag for durations that are passed from frames to packets.
-_FRAME_DURATION = 1 << 8
-# Seconds between key frames: players can seek this exactly.
-_KEY_SECONDS = 5
+_GLOBAL_HEADER = 1 << 22  # FFmpeg's flag for headers beside the packets, not within them
+_FRAME_DURATION = 1 << 8  # FFmpeg's flag for durations that are passed from frames to packets
+_KEY_SECONDS = 5  # seconds between key frames: players can seek this exactly
 _MOST_BETWEEN_KEYS = 250  # frames
 # Encoders refuse lower and higher frame rates. They use them only to distribute bits; times are kept as they are.
 _LEAST_RATE, _MOST_RATE = Fraction(1), Fraction(240)

@@ -23,14 +23,10 @@ router = APIRouter(prefix="/v1", tags=["references"])
 Sent = Annotated[UploadFile, File(description="A colour picture of the same thing, or of one of its kind.")]
 _ERRORS = described(404, 415, 503, 507)
 
-# Longest edge at which a reference is shown.
-_SHOWN_EDGE = 480
-# The most places that are marked in a picture.
-_MOST_MATCHES = 5
-# Their least distance, as a share of the picture's edges.
-_APART = 0.2
-# The least confidence of a marked place.
-_LEAST_SURE = 0.3
+_SHOWN_EDGE = 480  # longest edge at which a reference is shown
+_MOST_MATCHES = 5  # the most places that are marked in a picture
+_APART = 0.2  # their least distance, as a share of the picture's edges
+_LEAST_SURE = 0.3  # the least confidence of a marked place
 
 
 class SentReference(BaseModel):

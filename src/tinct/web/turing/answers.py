@@ -28,8 +28,7 @@ CREATE TABLE IF NOT EXISTS answer (
     real INTEGER NOT NULL, chosen INTEGER NOT NULL, seconds REAL, PRIMARY KEY (session, number)
 );
 """
-# A session with more wrong answers to attention checks does not count.
-MOST_WRONG_CHECKS = 1
+MOST_WRONG_CHECKS = 1  # a session with more wrong answers to attention checks does not count
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,9 @@ from tinct.web.pictures import jpeg
 from tinct.web.settings import Design
 
 Kind = Literal["practice", "test", "check"]
-# Root of height x width at which pairs are shown.
-SHOWN_SIZE = 320
-# Number of pairs that are kept ready.
-_READY = 48
-# In an attention check, chroma is multiplied by this: reversed and made stronger.
-_TURNED = -1.6
+SHOWN_SIZE = 320  # root of height x width at which pairs are shown
+_READY = 48  # number of pairs that are kept ready
+_TURNED = -1.6  # in an attention check, chroma is multiplied by this: reversed and made stronger
 
 
 @dataclass(frozen=True)
