@@ -5,10 +5,9 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging
-from torch.nn.modules.batchnorm import _BatchNorm
 
+from tinct.learn.batch_norm import norms_measured_anew
 from tinct.learn.tasks import ColorizeTask
 
 # Steps between updates of the moving average; one at every step would cost 4 % of the time for no gain.
@@ -37,22 +36,12 @@ class AveragedWeights(EMAWeightAveraging):
 
 def measure_batch_norms(task: ColorizeTask, trainer: Any) -> None:
     """Measure what comes to batch norms on an epoch's first squares; those that measure nothing stay as they are."""
-    norms: list[Any] = [part for part in task.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]
-    if not norms:
-        return
-    before = [(norm.momentum, {name: value.clone() for name, value in norm.named_buffers()}) for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the mean of all batches
-        norm.train()
-    batches = islice(trainer.datamodule.train_dataloader(), min(MEASURED_ON, trainer.num_training_batches))
-    with torch.no_grad(), trainer.precision_plugin.forward_context():
+    with norms_measured_anew(task) as norms, trainer.precision_plugin.forward_context():
+        if not norms:
+            return
+        batches = islice(trainer.datamodule.train_dataloader(), min(MEASURED_ON, trainer.num_training_batches))
         for batch in batches:
             task(task.shown(trainer.strategy.batch_to_device(batch)).seen)
-    for norm, (momentum, buffers) in zip(norms, before, strict=True):
-        norm.momentum = momentum
-        norm.eval()
-        if not norm.num_batches_tracked:
-            norm.load_state_dict(buffers, strict=False)
+    for norm in norms:
         for measured in (norm.running_mean, norm.running_var):  # of all processes alike
             measured.copy_(trainer.strategy.reduce(measured, reduce_op="mean"))

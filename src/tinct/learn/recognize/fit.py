@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from torch import nn
 from tinct.color.decoding import softmax
 from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
+from tinct.learn.batch_norm import norms_measured_anew
 from tinct.learn.networks.recognizers import PRETRAINED, PerImage, Pretrained, build
 from tinct.learn.recognize.augment import Augmentation, augment
 from tinct.learn.recognize.statistics import LOGISTIC, LinearHead, class_weights, fit_head
@@ -29,6 +31,7 @@ from tinct.runtime.classifier import channels_of, standardized
 MEASURED = 400  # pictures that the channels' means and spreads are taken of
 MEASURING_BATCH = 64
 TIMED = 8  # pictures by which the time of a pretrained backbone is estimated
+NORMS_MEASURED_ON = 16  # batches; what comes to the batch norms of an average of weights
 FIRST_STEPS = 3  # after which the pace of a training is known
 SCHEDULES = ("cosine", "constant")
 OPTIMIZERS = ("adamw", "adam", "sgd")
@@ -221,6 +224,8 @@ def _descend(
             break
     if len(trained.losses) < fewest:
         _check_pace((time.monotonic() - began) / len(trained.losses), seconds, fewest)
+    if average is not None:
+        _measure_norms(trained, average, pixels, fitting, random)
     trained.network = (average if average is not None else network).eval()
 
 
@@ -338,16 +343,34 @@ def _loss(
     random: np.random.Generator,
 ) -> torch.Tensor:
     """Compute the mean weighted cross-entropy of a batch, changed and mixed."""
-    mixup = fitting.augmentation.mixup
-    values = trained.channels(augment(pixels, fitting.augmentation, random))
+    values, other, share = _mixed(trained, pixels, fitting, random)
     truth = torch.from_numpy(np.asarray(labels, dtype=np.int64))
-    share = float(random.beta(mixup, mixup)) if mixup else 1.0
-    other = torch.from_numpy(random.permutation(len(labels)))
-    logits = trained.network(share * values + (1 - share) * values[other] if share < 1 else values)
+    logits = trained.network(values)
     loss = share * _cross_entropy(logits, truth, weights, fitting.smoothing)
     if share < 1:
         loss = loss + (1 - share) * _cross_entropy(logits, truth[other], weights, fitting.smoothing)
     return loss
+
+
+def _mixed(
+    trained: Trained, pixels: NDArray[Any], fitting: Fitting, random: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """Return what a step sees of pictures (N, C, H, W), changed and mixed; with which other (N,); and its own share."""
+    mixup = fitting.augmentation.mixup
+    values = trained.channels(augment(pixels, fitting.augmentation, random))
+    share = float(random.beta(mixup, mixup)) if mixup else 1.0
+    other = torch.from_numpy(random.permutation(len(pixels)))
+    return share * values + (1 - share) * values[other] if share < 1 else values, other, share
+
+
+def _measure_norms(
+    trained: Trained, average: nn.Module, pixels: NDArray[Any], fitting: Fitting, random: np.random.Generator
+) -> None:
+    """Measure what comes to the batch norms of an average of weights, on pictures as steps see them."""
+    with norms_measured_anew(average.eval()) as norms:
+        if norms:
+            for chosen in islice(_batches(len(pixels), fitting.batch_size, random), NORMS_MEASURED_ON):
+                average(_mixed(trained, pixels[chosen], fitting, random)[0])
 
 
 def _cross_entropy(logits: torch.Tensor, truth: torch.Tensor, weights: torch.Tensor, smoothing: float) -> torch.Tensor:
