@@ -27,12 +27,13 @@ from tinct.learn.recognize.folds import Fold, leaks, stratified_folds
 from tinct.learn.recognize.grey import learned_in_grey
 from tinct.learn.recognize.statistics import BOOSTING, JOINED
 from tinct.learn.recognize.trial import Judged, Notebook, Outcome, StatisticsCache, judge, run_trial, unfit
+from tinct.learn.recognize.yardstick import statistics_ahead
 from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.modelfile import check_model_target
 from tinct.runtime.scores import Scores
 
 FEW = 5  # a class of fewer pictures is warned of
-GREY_SECONDS = 5.0  # that learning anew in grey may take where no time is left
+BESIDE_SECONDS = 5.0  # that statistics in grey, or beside networks, may take where no time is left
 FEWEST_EPOCHS = 3  # a network that comes to fewer in its share of the time is not judged
 # Up to these numbers of pictures there are five folds, or three; above, one.
 FIVE_FOLDS_TO, THREE_FOLDS_TO = 600, 2000
@@ -124,6 +125,7 @@ def train_classifier(
         report=report,
     )
     table, learned_grey = _quick_first(tasks, attempt, loaded, folds, choices, deadline=deadline, report=report)
+    warnings += statistics_ahead(table, loaded, folds, seed=choices.seed, seconds=_left(deadline))
     picked = table[0].outcome.candidate
     card, test = finish(
         table,
@@ -171,7 +173,12 @@ def _learned_in_grey(loaded: Loaded, folds: list[Fold], choices: Choices, *, dea
     """Return how well grey pictures are learned anew; None for arrays, or where the time was too short."""
     if loaded.labelled.kind != PICTURE:
         return None
-    return learned_in_grey(loaded, folds, seed=choices.seed, seconds=max(deadline - time.monotonic(), GREY_SECONDS))
+    return learned_in_grey(loaded, folds, seed=choices.seed, seconds=_left(deadline))
+
+
+def _left(deadline: float) -> float:
+    """Return the seconds that statistics beside the candidates may take."""
+    return max(deadline - time.monotonic(), BESIDE_SECONDS)
 
 
 def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) -> tuple[Loaded, list[str]]:
