@@ -296,9 +296,16 @@ def named_rightly(
         truth: (M,) theirs.
         classes: how many there are; without it those that are among `labels`, which may be any numbers.
     """
+    return named_by_statistics(values, labels, others, classes=classes) == truth
+
+
+def named_by_statistics(
+    values: FloatArray, labels: NDArray[np.intp], others: FloatArray, *, classes: int | None = None
+) -> NDArray[np.intp]:
+    """Return the class (M,) that plain statistics name for each of others; arguments as for `named_rightly`."""
     present = np.unique(labels) if classes is None else np.arange(classes)
     head = fit_head(LOGISTIC, values, np.searchsorted(present, labels), classes=len(present))
-    return np.asarray(present[head.logits(others).argmax(axis=1)] == truth)
+    return np.asarray(present[head.logits(others).argmax(axis=1)])
 
 
 def interval(right: NDArray[np.bool_]) -> tuple[float, float]:

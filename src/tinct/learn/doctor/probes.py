@@ -231,7 +231,7 @@ def dead_units(network: nn.Module, values: torch.Tensor) -> list[UnitFacts]:
 
 def born_dead(units: Sequence[UnitFacts]) -> list[UnitFacts]:
     """Return the ReLUs, measured before the first step, that pass nothing on."""
-    return [each for each in units if each.dead >= DEAD]
+    return [unit for unit in units if unit.dead >= DEAD]
 
 
 @dataclass(frozen=True)
@@ -261,12 +261,12 @@ def gradients(probe: Probe) -> list[LayerFacts]:
 
 def explode(layers: Sequence[LayerFacts]) -> bool:
     """Return whether a gradient is no number, or far larger than its weights; weights of 0 are no measure of it."""
-    return any(not math.isfinite(each.gradient) or (each.weights > 0 and each.ratio > EXPLODING) for each in layers)
+    return any(not math.isfinite(layer.gradient) or (layer.weights > 0 and layer.ratio > EXPLODING) for layer in layers)
 
 
 def vanish(layers: Sequence[LayerFacts]) -> bool:
     """Return whether the first layer stands still beside the one that learns most, of those that do not start at 0."""
-    ratios = [each.ratio for each in layers if each.weights > 0]
+    ratios = [layer.ratio for layer in layers if layer.weights > 0]
     return bool(ratios) and ratios[0] < VANISHING * max(ratios)
 
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from tinct.learn.doctor.evidence import Evidence
 from tinct.learn.doctor.findings import percent
-from tinct.learn.doctor.own.answers import POSITIVE
+from tinct.learn.doctor.own.answers import FREE, POSITIVE, THROUGH, UNIT, reaches
 from tinct.learn.doctor.own.case import Case
 from tinct.learn.doctor.own.suspect import Looked, Suspect
-from tinct.learn.doctor.own.undone import Undone
-from tinct.learn.doctor.plain import SIGNIFICANT, chance_p, named_rightly
+from tinct.learn.doctor.own.undone import CLAMPS
+from tinct.learn.doctor.plain import SIGNIFICANT, chance_p, clearly_better, named_rightly
 from tinct.learn.doctor.probes import relu_outputs
 
 # Answers that differ by less than this share of their spread over the samples are the same.
 SAME = 1e-3
+# Numbers of an input that plain statistics look at, at most.
+NUMBERS = 1000
+# From this share of answers at the bounds of a clamp on, it may be what keeps a network from learning.
+AT_BOUNDS = 0.1
 
 
 def _differ(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -30,23 +39,41 @@ def _differ(one: torch.Tensor, other: torch.Tensor) -> float:
 
 def cut_off(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
     """Parameters that answers depend on get no gradient: something in `forward` cuts them off."""
-    network = case.make()
-    case.value(network, looked.some.inputs, looked.some.targets).sum().backward()  # type: ignore[no-untyped-call]
-    named = list(network.named_parameters())
-    without = {name: each for name, each in named if each.requires_grad and each.grad is None}
+    mended = replace(case, undone=replace(case.undone, cuts=True))
+    network, named = _with_gradients(case, looked)
+    passed = dict(_with_gradients(mended, looked)[1])
+    # A gradient of 0 is a cut where it is none with cuts undone; dead units have it either way.
+    without = {
+        name: weight
+        for name, weight in named
+        if weight.requires_grad and (weight.grad is None or (not weight.grad.any() and _reached(passed[name])))
+    }
     with torch.no_grad():
         before = case.answer(network.eval(), looked.some.inputs)
-        for each in without.values():
-            each.mul_(-1.5).add_(0.1)
+        for weight in without.values():
+            weight.mul_(-1.5).add_(0.1)
         apart = _differ(before, case.answer(network, looked.some.inputs))
     if not without or not apart:
         return
     yield Suspect(
         "cut-off", 95, f"no gradient reaches {len(without)} of {len(named)} parameters, though answers depend on them",
         [f"without gradient: {', '.join(list(without)[:4])}", f"changed, they move the answers by {apart:.2g} spreads"],
-        "look for torch.no_grad(), .detach(), .data or numpy() in forward",
+        "look for torch.no_grad(), .detach(), .data or numpy() in forward, and for round, sign, floor or comparisons, "
+        "whose gradient is 0",
         lambda one: replace(one, undone=replace(one.undone, cuts=True)), failing=60,
     )  # fmt: skip
+
+
+def _with_gradients(case: Case, looked: Looked) -> tuple[nn.Module, list[tuple[str, nn.Parameter]]]:
+    """Return a copy of the network after one backward pass, and its parameters by name."""
+    network = case.make()
+    case.value(network, looked.some.inputs, looked.some.targets).sum().backward()  # type: ignore[no-untyped-call]
+    return network, list(network.named_parameters())
+
+
+def _reached(weight: nn.Parameter) -> bool:
+    """Return whether a gradient reached a parameter."""
+    return weight.grad is not None and bool(weight.grad.any())
 
 
 def unsteady(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
@@ -91,7 +118,7 @@ def mixed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
 def blind(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
     """The classes differ in the level of a channel, and answers stay the same whatever the level."""
     values, held = case.train.inputs, case.held.inputs
-    labels, truth = (case.reading.labels(each.targets) for each in (case.train, case.held))
+    labels, truth = (case.reading.labels(sample.targets) for sample in (case.train, case.held))
     if not case.train.is_picture or labels is None or truth is None or len(np.unique(labels)) < 2:
         return
     some = looked.some.inputs
@@ -102,7 +129,7 @@ def blind(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         one, other = case.answer(network, some), case.answer(network, some + shift.to(some))
         if _differ(one, other) or _differ(one, case.answer(network, some.flip(0))) == 0:
             return
-    means, others = (each.mean(dim=(2, 3)).cpu().numpy() for each in (values, held))
+    means, others = (pictures.mean(dim=(2, 3)).cpu().numpy() for pictures in (values, held))
     right = named_rightly(means, labels, others, truth)
     chance = float(np.bincount(truth).max() / len(truth))
     if chance_p(right, chance) >= SIGNIFICANT:
@@ -114,6 +141,49 @@ def blind(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         "leave out what standardises each picture by itself: instance norm on the input, or x - x.mean() in forward",
         lambda one: one, failing=89,
     )  # fmt: skip
+
+
+def unseen(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+    """The answer depends on a part of the input only, and the rest tells the classes apart better."""
+    values, held = case.train.inputs, case.held.inputs
+    labels, truth = (case.reading.labels(sample.targets) for sample in (case.train, case.held))
+    if labels is None or truth is None or not values.is_floating_point() or values.shape[1:] != held.shape[1:]:
+        return
+    reached = _reached_inputs(case, looked)
+    if bool(reached.all()) or not bool(reached.any()) or len(np.unique(labels)) < 2:
+        return
+    seen, rest = (
+        named_rightly(_plain(values, part), labels, _plain(held, part), truth) for part in (reached, ~reached)
+    )
+    if not clearly_better(rest, seen):
+        return
+    share = float((~reached).float().mean())
+    yield Suspect(
+        "part-unseen", 93, f"the answer does not depend on {percent(share)} of each input, and what tells the classes "
+        "apart lies there",
+        [f"plain statistics of the part it depends on are right in {percent(float(seen.mean()))}, of the rest in "
+         f"{percent(float(rest.mean()))}"],
+        "look for indices and slices in forward, such as out[:, 0] of a sequence or a crop of a picture, and for masks",
+        lambda one: one, failing=93,
+    )  # fmt: skip
+
+
+def _reached_inputs(case: Case, looked: Looked) -> torch.Tensor:
+    """Return which numbers of an input (...) an answer depends on, of any of some samples."""
+    inputs = looked.some.inputs.detach().clone().requires_grad_()
+    answers = case.answer(case.make().eval(), inputs)
+    weights = torch.randn(answers.shape, generator=torch.Generator().manual_seed(case.seed)).to(answers)
+    if not answers.requires_grad:
+        return torch.ones(inputs.shape[1:], dtype=torch.bool)
+    (gradient,) = torch.autograd.grad((answers * weights).sum(), inputs, allow_unused=True)
+    return torch.zeros(inputs.shape[1:], dtype=torch.bool) if gradient is None else (gradient != 0).any(dim=0).cpu()
+
+
+def _plain(values: torch.Tensor, part: torch.Tensor) -> NDArray[np.float32]:
+    """Return some numbers of a part of inputs (N, ...), and the mean of them all."""
+    numbers = values.detach().cpu()[:, part].float()
+    kept = torch.linspace(0, numbers.shape[1] - 1, min(numbers.shape[1], NUMBERS)).long()
+    return np.asarray(torch.cat([numbers[:, kept], numbers.mean(dim=1, keepdim=True)], dim=1).numpy())
 
 
 def rectified(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
@@ -129,5 +199,40 @@ def rectified(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]
         ["with the last weights 30 times as large, and turned round, no answer is below 0",
          "answers are what the last ReLU gives"],
         "return the last layer's numbers as they are",
-        lambda one: replace(one, undone=Undone(one.undone.cuts, one.undone.dropout, len(relus) - 1)),
+        lambda one: replace(one, undone=replace(one.undone, relu=len(relus) - 1)),
     )  # fmt: skip
+
+
+def clamped(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+    """Answers are what a clamp gives, and lie at its bounds, where no gradient comes back."""
+    network, watch = case.make().eval(), _Clamped()
+    with torch.no_grad(), watch:
+        network(case.feed(looked.some.inputs))
+    if not watch.outputs or watch.outputs[-1].shape != looked.outputs.shape:
+        return
+    answers = watch.outputs[-1]
+    low, high = float(answers.min()), float(answers.max())
+    at_bounds = float(((answers == low) | (answers == high)).float().mean())
+    if not torch.equal(answers, looked.outputs) or at_bounds < AT_BOUNDS:
+        return
+    free = math.isfinite(reaches(case.loss, looked.some.targets, looked.outputs, FREE))
+    yield Suspect(
+        "clamp-on-output", 95, "a clamp stands behind the last layer: where it cuts, no gradient comes back",
+        [f"{percent(at_bounds)} of the answers are its bounds, {low:g} or {high:g}"],
+        "leave it out" if free else "use a sigmoid, or leave both out and take BCEWithLogitsLoss",
+        lambda one: replace(one, undone=replace(one.undone, clamps=True), read=THROUGH[FREE if free else UNIT]),
+    )  # fmt: skip
+
+
+class _Clamped(TorchFunctionMode):
+    """Notes what every clamp gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outputs: list[torch.Tensor] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func in CLAMPS:
+            self.outputs.append(result.detach().clone())
+        return result

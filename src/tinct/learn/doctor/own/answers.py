@@ -93,7 +93,7 @@ def kind_of_answers(network: nn.Module, inputs: torch.Tensor) -> str:
     with torch.no_grad():
         for factor in (1.0, AMPLIFIED, -AMPLIFIED):
             changed = copy.deepcopy(network).eval()
-            last = [each for each in changed.parameters() if each.ndim > 1][-1:]
+            last = [weight for weight in changed.parameters() if weight.ndim > 1][-1:]
             for weight in last:
                 weight.mul_(factor)
             rows.append(changed(inputs).float())

@@ -84,19 +84,20 @@ def _judge(network: nn.Module, value: torch.Tensor, outputs: torch.Tensor) -> It
             'use reduction="mean", or call .mean() on it',
         )  # fmt: skip
         return
-    trainable = [each for each in network.parameters() if each.requires_grad]
+    trainable = [weight for weight in network.parameters() if weight.requires_grad]
     if not trainable:
         yield Finding(
             "all-frozen", 98, "no parameter is trained: requires_grad is off for all of them, or there are none",
             [f"{sum(1 for _ in network.parameters())} parameters, 0 with requires_grad"],
             "set requires_grad_(True) on the layers to be trained; keep layers as attributes or in nn.ModuleList",
         )  # fmt: skip
-    elif not value.requires_grad or all(each.grad is None for each in trainable):
+    elif not value.requires_grad or all(weight.grad is None for weight in trainable):
         where = "the model's output has none" if not outputs.requires_grad else "the output has one, the loss has not"
         yield Finding(
             "no-gradient", 98, "no gradient comes back from the loss to any parameter of the model",
             [where, f"{len(trainable)} parameters have requires_grad, and none gets a gradient"],
-            "look for .detach(), .data, .item(), numpy(), argmax, round or torch.no_grad() on the way to the loss",
+            "look for .detach(), .data, .item(), numpy(), argmax, torch.tensor(loss) or torch.no_grad() on the way to "
+            "the loss",
         )  # fmt: skip
 
 

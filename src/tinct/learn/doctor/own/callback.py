@@ -66,7 +66,7 @@ class DoctorCallback(Callback):
             pl_module._trainer = kept
         if trainer.is_global_zero:
             print(self.diagnosis)
-        serious = [each.title for each in self.diagnosis.findings if each.level == "serious"]
+        serious = [finding.title for finding in self.diagnosis.findings if finding.level == "serious"]
         if self.strict and serious:
             raise SettingError(f"the training is stopped by DoctorCallback: {serious[0]}")
 

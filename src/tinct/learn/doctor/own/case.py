@@ -152,13 +152,13 @@ class Case:
             made = copy.deepcopy(self.optimizer, memo)
             made.state.clear()
         else:
-            wanted = [each for each in network.parameters() if each.requires_grad] or list(network.parameters())
+            wanted = [weight for weight in network.parameters() if weight.requires_grad] or list(network.parameters())
             made = self.optimizer(wanted) if self.optimizer else torch.optim.Adam(wanted, lr=USUAL_RATE)
         if self.whole:
-            held = {id(each) for group in made.param_groups for each in group["params"]}
+            held = {id(weight) for group in made.param_groups for weight in group["params"]}
             values = self.feed(self.train.inputs[:2])
             taking_part = [*network.parameters(), *(leaves(network(values)) if self.train.batch_size > 1 else [])]
-            missing = {id(each): each for each in taking_part if id(each) not in held and each.requires_grad}
+            missing = {id(weight): weight for weight in taking_part if id(weight) not in held and weight.requires_grad}
             if missing:
                 made.add_param_group({"params": list(missing.values()), "lr": made.param_groups[0]["lr"]})
         for group in made.param_groups:
@@ -271,7 +271,7 @@ class Case:
 
 def leaves(output: torch.Tensor) -> list[torch.Tensor]:
     """Return the tensors that an output was computed from and that gradients are gathered in."""
-    found: dict[int, torch.Tensor] = {}
+    gathered: dict[int, torch.Tensor] = {}
     todo, seen = [output.grad_fn], set()
     while todo:
         node = todo.pop()
@@ -279,6 +279,6 @@ def leaves(output: torch.Tensor) -> list[torch.Tensor]:
             continue
         seen.add(node)
         if hasattr(node, "variable"):
-            found[id(node.variable)] = node.variable
-        todo += [each for each, _ in node.next_functions]
-    return list(found.values())
+            gathered[id(node.variable)] = node.variable
+        todo += [parent for parent, _ in node.next_functions]
+    return list(gathered.values())

@@ -24,7 +24,7 @@ from tinct.learn.doctor.plain import (
     check_labels,
     feature_sets,
     interval,
-    named_rightly,
+    named_by_statistics,
     paired_p,
     side_by_side,
 )
@@ -53,7 +53,8 @@ class Examined:
         held: (M,) those of the samples held out.
         test: whether anything plain tells the classes apart.
         held_test: the same of the samples held out, where they came from a loader of their own.
-        reference: of each sample held out, whether plain statistics are right.
+        named: of each sample held out, the class that plain statistics name.
+        reference: of each sample held out, whether they are right.
         groups: (N + M,) near-duplicates among both, those trained on first.
         probed: what the probes measured.
         seen: how much the network sees of a picture.
@@ -73,6 +74,7 @@ class Examined:
     held: NDArray[np.intp] | None
     test: LabelTest | None = None
     held_test: LabelTest | None = None
+    named: NDArray[np.intp] | None = None
     reference: NDArray[np.bool_] | None = None
     groups: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
     probed: Evidence = field(default_factory=Evidence)
@@ -141,37 +143,38 @@ class Examined:
             "sees": self.seen.pixels,
             **self.probed.to_json(),
             "trials": [
-                {"name": name, "accuracy": each.accuracy, "learned": each.learned,
-                 "interval": list(interval(each.right)), "broken": each.broken}
-                for name, each in trials.items() if each is not None
+                {"name": name, "accuracy": outcome.accuracy, "learned": outcome.learned,
+                 "interval": list(interval(outcome.right)), "broken": outcome.broken}
+                for name, outcome in trials.items() if outcome is not None
             ],
         }  # fmt: skip
 
 
-def look_at_samples(found: Examined) -> None:
+def look_at_samples(examined: Examined) -> None:
     """Measure what needs no network: copies, plain statistics, and whether they tell the classes apart."""
-    train, held = found.case.train, found.case.held
+    train, held = examined.case.train, examined.case.held
     both = torch.cat([train.inputs, held.inputs]) if train.inputs.shape[1:] == held.inputs.shape[1:] else train.inputs
     values = both.detach().float().cpu()
-    found.groups = _copies(values, picture=train.is_picture)
-    if found.labels is None or len(np.unique(found.labels)) < 2 or not train.inputs.is_floating_point():
+    examined.groups = _copies(values, picture=train.is_picture)
+    if examined.labels is None or len(np.unique(examined.labels)) < 2 or not train.inputs.is_floating_point():
         return
     sets = _features(values, picture=train.is_picture)
-    count, classes = len(train.inputs), len(found.classes)
+    count, classes = len(train.inputs), len(examined.classes)
     # Copies of one another would be told by each other.
-    alone = np.flatnonzero(found.groups[:count] == np.arange(count))
-    if len(alone) < 2 * classes or len(np.unique(found.labels[alone])) < 2:
+    alone = np.flatnonzero(examined.groups[:count] == np.arange(count))
+    if len(alone) < 2 * classes or len(np.unique(examined.labels[alone])) < 2:
         return
-    found.test = check_labels(_rows(sets, alone), found.labels[alone], classes=classes)
-    if found.given and found.held is not None and not found.telling and len(np.unique(found.held)) > 1:
-        found.held_test = check_labels(_rows(sets, np.arange(count, len(values))), found.held, classes=classes)
-    if found.held is not None and len(values) > count:
+    examined.test = check_labels(_rows(sets, alone), examined.labels[alone], classes=classes)
+    if examined.given and examined.held is not None and not examined.telling and len(np.unique(examined.held)) > 1:
+        examined.held_test = check_labels(_rows(sets, np.arange(count, len(values))), examined.held, classes=classes)
+    if examined.held is not None and len(values) > count:
         joined = side_by_side(sets)
-        found.reference = named_rightly(joined[:count], found.labels, joined[count:], found.held)
+        examined.named = named_by_statistics(joined[:count], examined.labels, joined[count:])
+        examined.reference = examined.named == examined.held
 
 
 def _rows(sets: list[FeatureSet], chosen: NDArray[np.intp]) -> list[FeatureSet]:
-    return [FeatureSet(each.name, each.extent, each.values[chosen]) for each in sets]
+    return [FeatureSet(features.name, features.extent, features.values[chosen]) for features in sets]
 
 
 def pixels_of(values: torch.Tensor) -> NDArray[np.uint8]:
@@ -186,7 +189,7 @@ def _copies(values: torch.Tensor, *, picture: bool) -> NDArray[np.intp]:
     if picture and min(values.shape[2:]) >= 16:
         return near_duplicates(pixels_of(values))
     first: dict[bytes, int] = {}
-    return np.array([first.setdefault(each.numpy().tobytes(), index) for index, each in enumerate(values)], np.intp)
+    return np.array([first.setdefault(value.numpy().tobytes(), index) for index, value in enumerate(values)], np.intp)
 
 
 def _features(values: torch.Tensor, *, picture: bool) -> list[FeatureSet]:
@@ -199,7 +202,7 @@ def _features(values: torch.Tensor, *, picture: bool) -> list[FeatureSet]:
     scale = EDGE / max(height, width)
     if scale < 1:
         size = (max(4, round(width * scale)), max(4, round(height * scale)))
-        small = [cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in arrays]
+        small = [cv2.resize(array, size, interpolation=cv2.INTER_AREA) for array in arrays]
         arrays = np.stack(small).reshape(len(arrays), size[1], size[0], -1)
     return feature_sets(arrays) if arrays.shape[-1] == 3 else feature_sets(np.repeat(arrays, 3, axis=-1))
 

@@ -55,14 +55,14 @@ def scaling(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
 
 def pretrained(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
     """Compare what the first batch norm gets with what it has seen before, for several forms of the input."""
-    first = next((name for name, each in case.model.named_modules() if isinstance(each, BATCH_NORM)), None)
+    first = next((name for name, module in case.model.named_modules() if isinstance(module, BATCH_NORM)), None)
     values = looked.some.inputs
     if first is None or not looked.some.is_picture or values.shape[1] != 3:
         return
     norm: Any = case.model.get_submodule(first)
     if norm.running_mean is None or not bool(norm.running_mean.abs().max() > 1e-3):  # it has seen nothing yet
         return
-    middle, scale = (torch.tensor(each, device=values.device).view(1, 3, 1, 1) for each in IMAGENET)
+    middle, scale = (torch.tensor(figures, device=values.device).view(1, 3, 1, 1) for figures in IMAGENET)
     forms: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
         "as it is": lambda given: given,
         "divided by 255": lambda given: given / 255,

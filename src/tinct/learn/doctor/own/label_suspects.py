@@ -94,7 +94,7 @@ def turned_round(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspe
     labels = case.reading.labels(targets)
     if kind in (CLASSES, ROWS) and labels is not None and looked.answers in (FREE, SHARES, LOGARITHMS, POSITIVE):
         sure = 8.0 * torch.nn.functional.one_hot(torch.as_tensor(labels), outputs.shape[1]).to(outputs)
-        right, wrong = (THROUGH[looked.answers](each) for each in (sure, sure.roll(1, dims=1)))
+        right, wrong = (THROUGH[looked.answers](answer) for answer in (sure, sure.roll(1, dims=1)))
     elif kind == BINARY and labels is not None and looked.answers in (FREE, UNIT):
         sure = (torch.as_tensor(labels) * 8.0 - 4.0).to(outputs).reshape(outputs.shape)
         right, wrong = THROUGH[looked.answers](sure), THROUGH[looked.answers](-sure)

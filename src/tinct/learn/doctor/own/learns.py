@@ -43,6 +43,7 @@ def assert_learns(
     check_parts(model, optimizer)
     inputs, targets = pair(batch)
     device = next(model.parameters(), torch.zeros(0)).device
-    found = by_heart(model, (inputs.to(device), targets.to(device)), loss, optimizer=optimizer, steps=steps, seed=seed)
-    if found.findings:
-        raise AssertionError(f"the model does not learn this batch\n{found}")
+    pairs = inputs.to(device), targets.to(device)
+    diagnosis = by_heart(model, pairs, loss, optimizer=optimizer, steps=steps, seed=seed)
+    if diagnosis.findings:
+        raise AssertionError(f"the model does not learn this batch\n{diagnosis}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -16,6 +16,8 @@ from tinct.learn.doctor.own.suspect import Looked, Suspect
 
 # A perfect network's loss that stays this far above the loss's own lowest is a floor.
 FLOOR = 0.05
+# What a loss adds of the weights is too much where its gradient is this many times that of the answers.
+OUTWEIGHS = 10.0
 
 
 def squashed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
@@ -31,14 +33,6 @@ def squashed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         )  # fmt: skip
         return
     best, held = reaches(case.loss, targets, outputs, FREE), reaches(case.loss, targets, outputs, answers)
-    if answers == FREE and best == -math.inf and math.isfinite(reaches(case.loss, targets, outputs, LOGARITHMS)):
-        yield Suspect(
-            "loss-wants-logarithms", 93, "the loss falls without end: it wants logarithms of shares, and gets logits",
-            ["with free answers it gets below -1000; with log_softmax before it, it ends at "
-             f"{reaches(case.loss, targets, outputs, LOGARITHMS):.3g}"],
-            "use CrossEntropyLoss on the logits, or log_softmax before NLLLoss",
-            lambda one: replace(one, read=lambda values: torch.log_softmax(values, dim=1)), alone=88,
-        )  # fmt: skip
     if answers not in (SHARES, UNIT):
         return
     name = "softmax" if answers == SHARES else "sigmoid"
@@ -71,6 +65,33 @@ def squashed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
             lambda one: replace(one, read=undone, loss=entropy, reading=replace(one.reading, loss=entropy,
                                 threshold=0.0)),
         )  # fmt: skip
+
+
+def unlogged(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+    """The loss falls without end on free answers, and has a lowest value on logarithms of shares: it wants these."""
+    targets, outputs, answers = looked.some.targets, looked.outputs, looked.answers
+    if answers not in (FREE, SHARES) or reaches(case.loss, targets, outputs, FREE) > -math.inf:
+        return
+    with_logarithms = reaches(case.loss, targets, outputs, LOGARITHMS)
+    if not math.isfinite(with_logarithms):
+        return
+    ends = f"with log_softmax before it, it ends at {with_logarithms:.3g}"
+    if answers == FREE:
+        yield Suspect(
+            "loss-wants-logarithms", 93, "the loss falls without end: it wants logarithms of shares, and gets logits",
+            [f"with free answers it gets below -1000; {ends}"],
+            "use CrossEntropyLoss on the logits, or log_softmax before NLLLoss",
+            lambda one: replace(one, read=lambda values: torch.log_softmax(values, dim=1)), alone=88,
+        )  # fmt: skip
+        return
+    yield Suspect(
+        "loss-wants-logarithms", 93, "the loss wants logarithms of shares, and gets shares: NLLLoss behind softmax",
+        [f"with free answers it gets below -1000; {ends}",
+         f"with shares a perfect network's is {reaches(case.loss, targets, outputs, SHARES):.3g}, and one that is sure "
+         "and wrong costs no more than 1 above it"],
+        "use log_softmax for softmax, or leave it out and use CrossEntropyLoss",
+        lambda one: replace(one, read=lambda values: values.clamp(min=1e-6).log()), alone=66,
+    )  # fmt: skip
 
 
 def _is_square(case: Case, looked: Looked) -> bool:
@@ -125,3 +146,30 @@ def summed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         [f"{once:.4g} on {len(targets)} samples, {twice:.4g} on them twice"],
         'use reduction="mean", or a rate divided by the batch size', lambda one: replace(one, loss=mean), alone=25,
     )  # fmt: skip
+
+
+def penalised(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+    """The loss adds something of the model's own weights, which pulls at them harder than its answers do."""
+    value = case.loss(looked.outputs.detach(), looked.some.targets).sum()
+    weights = [weight for weight in case.model.parameters() if weight.requires_grad]
+    if not value.requires_grad or not weights:
+        return
+    added = _norm(torch.autograd.grad(value, weights, allow_unused=True))
+    network = case.make()
+    trained = [weight for weight in network.parameters() if weight.requires_grad]
+    loss = case.value(network, looked.some.inputs, looked.some.targets).sum()
+    wanted = _norm(torch.autograd.grad(loss, trained, allow_unused=True))
+    if added < OUTWEIGHS * wanted:
+        return
+    yield Suspect(
+        "penalty-outweighs", 90, "what the loss adds of the weights outweighs what it says of the answers",
+        [f"gradient of what is added: {added:.3g}; of the answers: {wanted:.3g}",
+         "the short trainings here go without it, since they train copies"],
+        "give it a much smaller factor, or leave it out and give the optimizer a weight_decay of 1e-4",
+        lambda one: one, alone=72,
+    )  # fmt: skip
+
+
+def _norm(gradients: Sequence[torch.Tensor | None]) -> float:
+    """Return the norm of all gradients together."""
+    return math.sqrt(sum(float(gradient.square().sum()) for gradient in gradients if gradient is not None))

@@ -55,8 +55,8 @@ def undisturbed(*loaders: Any) -> Iterator[None]:
     python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002
     owners = [owner for loader in loaders for owner in (loader, getattr(loader, "sampler", None))]
     own = [getattr(owner, "generator", None) for owner in owners]
-    generators = [each for each in own if isinstance(each, torch.Generator)]
-    states = [each.get_state() for each in generators]
+    generators = [generator for generator in own if isinstance(generator, torch.Generator)]
+    states = [generator.get_state() for generator in generators]
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
     try:
         with torch.random.fork_rng(devices=devices):
@@ -66,6 +66,19 @@ def undisturbed(*loaders: Any) -> Iterator[None]:
         np.random.set_state(numbers)  # noqa: NPY002
         for generator, state in zip(generators, states, strict=True):
             generator.set_state(state)
+
+
+@contextmanager
+def gradients_kept(model: torch.nn.Module) -> Iterator[None]:
+    """Leave a model's gradients as they were, though a loss may hold terms of its weights."""
+    before = [(weight, weight.grad) for weight in model.parameters()]
+    for weight, _ in before:
+        weight.grad = None
+    try:
+        yield
+    finally:
+        for weight, gradient in before:
+            weight.grad = gradient
 
 
 def read_sample(loader: Iterable[Any], device: torch.device) -> Sample:

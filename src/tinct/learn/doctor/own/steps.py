@@ -75,18 +75,18 @@ def _take(case: Case, *, times: int = 1, rate: float | None = None) -> _Stepped:
     optimizer = case.begin(network)
     for group in optimizer.param_groups if rate is not None else ():
         group["lr"] = rate
-    before = [each.detach().clone() for each in network.parameters()]
+    before = [weight.detach().clone() for weight in network.parameters()]
     came: list[bool] = []
-    for each in network.parameters():
-        if each.requires_grad:
-            each.register_post_accumulate_grad_hook(lambda _: came.append(True))  # type: ignore[no-untyped-call]
+    for weight in network.parameters():
+        if weight.requires_grad:
+            weight.register_post_accumulate_grad_hook(lambda _: came.append(True))  # type: ignore[no-untyped-call]
     steps: list[int] = []
     optimizer.register_step_pre_hook(lambda *_: steps.append(1))
-    inputs, targets = (each[: case.batch_size] for each in (case.train.inputs, case.train.targets))
+    inputs, targets = (values[: case.batch_size] for values in (case.train.inputs, case.train.targets))
     for _ in range(times):
         torch.manual_seed(case.seed)
         case.take(network, optimizer, inputs, targets)
     pairs = zip(before, network.parameters(), strict=True)
     moved = torch.cat([(other.detach() - one).flatten() for one, other in pairs])
-    norms = [each.grad.norm() for each in network.parameters() if each.grad is not None]
+    norms = [weight.grad.norm() for weight in network.parameters() if weight.grad is not None]
     return _Stepped(moved, float(torch.stack(norms).norm()) if norms else 0.0, any(came), len(steps))

@@ -13,11 +13,11 @@ from torch import nn
 
 from tinct.learn.doctor.evidence import Evidence, heart_lines, range_line
 from tinct.learn.doctor.findings import percent
-from tinct.learn.doctor.own.answer_suspects import blind, cut_off, mixed, rectified, unsteady
+from tinct.learn.doctor.own.answer_suspects import blind, clamped, cut_off, mixed, rectified, unseen, unsteady
 from tinct.learn.doctor.own.case import Case, leaves
 from tinct.learn.doctor.own.input_suspects import BATCH_NORM, pretrained, rearranged, scaling
 from tinct.learn.doctor.own.label_suspects import deaf, half_deaf, turned_round, unscaled_targets
-from tinct.learn.doctor.own.loss_suspects import pairs, squashed, summed
+from tinct.learn.doctor.own.loss_suspects import pairs, penalised, squashed, summed, unlogged
 from tinct.learn.doctor.own.suspect import Looked, Suspect
 from tinct.learn.doctor.probes import explode, vanish
 
@@ -60,22 +60,23 @@ def _parameters(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspec
     """Look for parameters that take part and are not trained."""
     network = case.make()
     named = list(network.named_parameters())
-    frozen = [name for name, each in named if not each.requires_grad]
-    held = {id(each) for group in case.begin(network).param_groups for each in group["params"]}
-    outside = [name for name, each in named if each.requires_grad and id(each) not in held]
-    own = {id(each) for _, each in named}
-    hidden = [each for each in leaves(case.value(network, looked.some.inputs, looked.some.targets))
-              if id(each) not in own]  # fmt: skip
+    frozen = [name for name, weight in named if not weight.requires_grad]
+    held = {id(weight) for group in case.begin(network).param_groups for weight in group["params"]}
+    outside = [name for name, weight in named if weight.requires_grad and id(weight) not in held]
+    # The loss may look at the model that was given, and not at its copy.
+    own = {id(weight) for weight in (*network.parameters(), *case.model.parameters())}
+    hidden = [weight for weight in leaves(case.value(network, looked.some.inputs, looked.some.targets))
+              if id(weight) not in own]  # fmt: skip
     if hidden:
         yield Suspect(
             "unregistered", 94, "there are weights that the model does not know of: no optimizer gets them",
             [f"{len(hidden)} tensors with gradients take part and are not in model.parameters(): "
-             + ", ".join(str(tuple(each.shape)) for each in hidden[:4])],
+             + ", ".join(str(tuple(weight.shape)) for weight in hidden[:4])],
             "keep layers as attributes, in nn.ModuleList or nn.ModuleDict, and tensors as nn.Parameter",
             lambda one: replace(one, whole=True), alone=60,
         )  # fmt: skip
     if outside:
-        none = len(outside) == sum(each.requires_grad for _, each in named)
+        none = len(outside) == sum(weight.requires_grad for _, weight in named)
         yield Suspect(
             "optimizer-holds-others", 96 if none else 92,
             f"the optimizer holds {'none' if none else 'only some'} of the model's parameters",
@@ -92,7 +93,7 @@ def _parameters(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspec
 
 
 def _modes(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    norms = [name for name, each in case.model.named_modules() if isinstance(each, BATCH_NORM)]
+    norms = [name for name, module in case.model.named_modules() if isinstance(module, BATCH_NORM)]
     if not norms:
         return
     if not case.model.training:
@@ -102,8 +103,8 @@ def _modes(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
             "call model.train() before the training steps of each epoch, and model.eval() before measuring",
             lambda one: replace(one, training=True),
         )  # fmt: skip
-    odd = {name: each.momentum for name in norms if (each := _norm(case.model, name)).momentum is not None
-           and not SMALLEST_MOMENTUM <= each.momentum <= LARGEST_MOMENTUM}  # fmt: skip
+    odd = {name: norm.momentum for name in norms if (norm := _norm(case.model, name)).momentum is not None
+           and not SMALLEST_MOMENTUM <= norm.momentum <= LARGEST_MOMENTUM}  # fmt: skip
     if odd:
 
         def steadied(network: nn.Module) -> None:
@@ -139,13 +140,13 @@ def _restraints(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspec
             "weight-decay", 91, f"a weight decay of {decay:g} pulls weights to 0 faster than they learn", [],
             "1e-4 to 1e-2 is usual", lambda one: replace(one, groups={**one.groups, "weight_decay": 0.0}),
         )  # fmt: skip
-    dropped = {name: each.p for name, each in case.model.named_modules() if isinstance(each, DROPOUT)}
+    dropped = {name: module.p for name, module in case.model.named_modules() if isinstance(module, DROPOUT)}
     if max(dropped.values(), default=0.0) > LARGEST_DROPOUT:
 
         def kept(network: nn.Module) -> None:
-            for each in network.modules():
-                if isinstance(each, DROPOUT):
-                    each.p = 0.0
+            for module in network.modules():
+                if isinstance(module, DROPOUT):
+                    module.p = 0.0
 
         yield Suspect(
             "dropout", 91, f"dropout takes {percent(max(dropped.values()))} of what a layer passes on",
@@ -213,7 +214,7 @@ def _order(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
 def _start(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
     """Weights that a training cannot begin from: no numbers, or far from those that PyTorch starts with."""
     weights = dict(case.make().named_parameters())
-    if not all(bool(torch.isfinite(each).all()) for each in weights.values()):
+    if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
         yield Suspect(
             "weights-not-finite", 97, "the weights hold NaN or infinity: an earlier training has broken them", [],
             "make the model anew", lambda one: replace(one, fresh=True), alone=97,
@@ -223,9 +224,9 @@ def _start(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         return
     usual = dict(replace(case, fresh=True).make().named_parameters())
     odd = {
-        name: float(each.std() / usual[name].std())
-        for name, each in weights.items()
-        if each.ndim > 1 and not 1 / ODD <= float(each.std() / usual[name].std().clamp(min=1e-9)) <= ODD
+        name: float(weight.std() / usual[name].std())
+        for name, weight in weights.items()
+        if weight.ndim > 1 and not 1 / ODD <= float(weight.std() / usual[name].std().clamp(min=1e-9)) <= ODD
     }
     if odd:
         yield Suspect(
@@ -237,7 +238,7 @@ def _start(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
 
 
 LOOKS = (
-    *(deaf, half_deaf, turned_round, unscaled_targets, squashed, pairs, summed),
-    *(scaling, pretrained, rearranged, cut_off, unsteady, mixed, blind, rectified),
+    *(deaf, half_deaf, turned_round, unscaled_targets, squashed, unlogged, pairs, summed, penalised),
+    *(scaling, pretrained, rearranged, cut_off, unsteady, mixed, blind, unseen, rectified, clamped),
     *(_parameters, _modes, _restraints, _optimizer, _order, _start),
 )

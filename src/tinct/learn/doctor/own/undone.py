@@ -15,6 +15,15 @@ from tinct.learn.doctor.probes import ReluMode
 _set_grad_enabled: Any = torch._C._set_grad_enabled
 _data: Any = torch.Tensor.data
 _CUTS = (torch.Tensor.detach, torch.Tensor.detach_, _data.__get__)
+# Steps, whose gradient is 0 wherever they have one.
+_STEPS = {
+    getattr(place, name) for name in ("round", "sign", "floor", "ceil", "trunc") for place in (torch, torch.Tensor)
+}
+# Functions that cut numbers off at bounds; their gradient is 0 beyond.
+CLAMPS = {
+    *(getattr(place, name) for name in ("clamp", "clip", "clamp_", "clip_") for place in (torch, torch.Tensor)),
+    nn.functional.hardtanh,
+}
 
 
 @dataclass(frozen=True)
@@ -22,13 +31,15 @@ class Undone:
     """What is undone in each forward pass.
 
     Attributes:
-        cuts: `no_grad`, `detach` and `.data` do nothing.
+        cuts: `no_grad`, `detach` and `.data` do nothing, and gradients pass through rounding as if it did nothing.
         dropout: `dropout` lets everything pass.
+        clamps: `clamp` lets everything pass.
         relu: the ReLU of this number, in the order of the calls, lets everything pass; None: none does.
     """
 
     cuts: bool = False
     dropout: bool = False
+    clamps: bool = False
     relu: int | None = None
 
     def running(self) -> AbstractContextManager[Any]:
@@ -52,7 +63,12 @@ class _Mode(ReluMode):
                 return args[0]
             if func is _set_grad_enabled and not args[0]:
                 return func(self.learning)
+            if func in _STEPS:
+                values = args[0] if args else given["input"]
+                return values + (func(*args, **given) - values).detach()
         if self.undone.dropout and func is nn.functional.dropout:
+            return args[0] if args else given["input"]
+        if self.undone.clamps and func in CLAMPS:
             return args[0] if args else given["input"]
         return super().__torch_function__(func, types, args, kwargs)
 
