@@ -18,6 +18,9 @@ from scipy.spatial import cKDTree
 
 EDGE, COARSE, CELLS = 48, 16, 4  # pixels along an edge: of what is compared, of the check before it, of the search
 ALIKE = 0.4  # correlation from which on two pictures are one: JPEG at 75 gives 0.63 and more, different ones up to 0.17
+# Of curves in one plot some are nearly alike by chance, by degrees: where this many pairs or more are no copies, copies
+# agree this many times better than 99 in 100 of these do, or better than the last figure.
+MANY_PAIRS, BEYOND, MOST_ALIKE = 100, 2.5, 0.8
 # Fewer than `FEW` pictures cannot show what they share, and up to `SOME` not all of it: fine detail has to agree, too.
 FEW, SOME, FINE_ALIKE = 10, 30, 0.5
 COARSE_LEVELS = 10.0  # of 255: copies differ by less in 98 of 100 coarse pixels
@@ -128,7 +131,8 @@ class Layout:
         """Return which pairs (P, 2) are one picture, of `vectors` and of `others` (M, 2304), or of `vectors` alone."""
         if not len(pairs):
             return np.zeros(0, dtype=bool)
-        copies: NDArray[np.bool_] = self.correlations(pairs, others) >= ALIKE
+        agree = self.correlations(pairs, others)
+        copies: NDArray[np.bool_] = agree >= _least_of_copies(agree)
         if self._distinct < SOME:
             one = self._vectors[pairs[:, 0]]
             other = (self._vectors if others is None else others)[pairs[:, 1]]
@@ -153,6 +157,14 @@ class Layout:
             known = np.stack([known[side] for known, side in zip(learned, pairs[some].T, strict=True)], axis=1)
             found[some] = _left_out(forms / (RIDGE * EDGE**2), known)
         return found
+
+
+def _least_of_copies(correlations: NDArray[np.float64]) -> float:
+    """Return the correlation from which on pairs (P,) are one picture."""
+    apart = correlations[correlations < ALIKE]
+    if len(apart) < MANY_PAIRS:
+        return ALIKE
+    return float(np.clip(BEYOND * np.quantile(apart, 0.99), ALIKE, MOST_ALIKE))
 
 
 def _left_out(forms: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
