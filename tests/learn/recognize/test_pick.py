@@ -59,7 +59,7 @@ def test_statistics_that_were_not_asked_for_and_do_better_are_told(tmp_path):
     assert done.table[0].scores.accuracy < 0.8
     assert any(
         warning.startswith("plain statistics, which were not asked for, are right in ")
-        and warning.endswith("; without --network they are tried too")
+        and warning.endswith("; to try them too, leave out --network")
         for warning in done.warnings
     )
     both = replace(slow, networks=["small_cnn", "color_statistics"], color_spaces=["lab"])
@@ -364,7 +364,7 @@ def test_folders_that_are_not_what_they_seem_are_told(tmp_path):
     (tmp_path / "few" / "high" / "same.png").write_bytes((tmp_path / "few" / "low" / "0.png").read_bytes())
     (tmp_path / "few" / "low" / "walk.webm").write_bytes(b"film")
     done = train_classifier(tmp_path / "few", target, choices=QUICK)
-    assert any("a film lies beside the pictures and is not looked at" in warning for warning in done.warnings)
+    assert any("a film lies beside the pictures and is not read" in warning for warning in done.warnings)
     assert any("'low': fewer than 5 pictures" in warning for warning in done.warnings)
     assert any("1 file is in two classes at once" in warning for warning in done.warnings)
 

@@ -1,4 +1,4 @@
-"""What plain statistics would have done, where networks alone were asked for."""
+"""Compare networks with plain statistics, if only networks were asked for."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tinct.runtime.scores import balanced
 def statistics_ahead(
     table: Sequence[Judged], loaded: Loaded, folds: Sequence[Fold], *, seed: int = 0, seconds: float | None = None
 ) -> list[str]:
-    """Return a warning where plain statistics, which nobody asked for, do better than the best of a table.
+    """Return a warning if plain statistics, which were not asked for, are better than the best candidate.
 
     Args:
-        table: what was asked for, the best first.
+        table: the candidates, the best first.
         loaded: the pictures or arrays.
-        folds: what the table was measured on.
+        folds: on which the candidates were measured.
         seed: of the forest.
-        seconds: give up where measuring the pictures would take longer.
+        seconds: give up if measuring the pictures would take longer.
     """
     best = table[0]
     if best.scores is None or any(judged.outcome.candidate.network == COLOR_STATISTICS for judged in table):
@@ -44,6 +44,6 @@ def statistics_ahead(
     if reached <= best.scores.balanced + error:
         return []
     return [
-        f"plain statistics, which were not asked for, are right in {100 * reached:.1f} %, and "
-        f"{best.outcome.candidate.name} in {100 * best.scores.balanced:.1f} %; without --network they are tried too"
+        f"plain statistics, which were not asked for, are right in {100 * reached:.1f} %, but "
+        f"{best.outcome.candidate.name} in {100 * best.scores.balanced:.1f} %; to try them too, leave out --network"
     ]
