@@ -1,7 +1,7 @@
-"""What batch norms know of their input, measured anew: for weights that they have not been measured with.
+"""Measure the statistics of batch norms again, for weights with which they were not gathered.
 
-Mean and variance were gathered while the weights changed; the average of the weights gets quite another input (Izmailov
-et al. 2018, "Averaging weights leads to wider optima", section 3.2).
+The running statistics were gathered while the weights changed; for averaged weights, the input of batch norms can be
+very different (Izmailov et al. 2018, "Averaging weights leads to wider optima", section 3.2).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 @contextmanager
 def norms_measured_anew(network: nn.Module) -> Iterator[list[Any]]:
-    """Measure what comes to a network's batch norms within the context, as the mean of all batches.
+    """Measure the statistics of a network's batch norms within the context, as the mean over all batches that are run.
 
-    Everything else of the network stays in its mode; batch norms end in inference mode. Those that nothing comes to, or
-    that measure nothing, stay as they are.
+    All other modules keep their mode; batch norms end in inference mode. Batch norms without running statistics, or
+    through which no batch is run, do not change.
 
     Yields:
-        The batch norms that are measured; nothing has to be run where there are none.
+        The batch norms that are measured; if there are none, nothing needs to be run.
     """
     norms: list[Any] = [part for part in network.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]
     before = [(norm.momentum, {name: value.clone() for name, value in norm.named_buffers()}) for norm in norms]

@@ -82,7 +82,7 @@ def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
             load_backbone(file, "squeezenet1_1")
         assert "\n" not in str(error.value)
     torch.save(os.system, file)
-    with pytest.raises(ModelError, match=r"no file of weights.*can run programs.*give a state_dict") as error:
+    with pytest.raises(ModelError, match=r"is not a file of weights.*can run programs.*give a state_dict") as error:
         load_backbone(file, "vgg16")
     assert "\x1b" not in str(error.value)
     for name in ("w.pth", "w.safetensors", "w.npz"):
