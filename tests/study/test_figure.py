@@ -101,7 +101,7 @@ def test_what_cannot_be_drawn_is_refused(trained, photos, tiny_model, tiny_chrom
     target = tmp_path / "x.png"
     for kind, places, kind_of_error, told in (
         ("hands", [trained], SettingError, "no figure 'hands'; there are: bins, temperatures"),
-        ("against", [trained], SettingError, "of 2 trainings, not of 1"),
+        ("against", [trained], SettingError, "needs 2 trainings, not 1"),
         ("loss", [tiny_model], SettingError, "is not a training's folder"),
         ("colors", [tiny_model], SettingError, "name some with --data"),
     ):

@@ -168,7 +168,7 @@ def test_categories_by_number_are_the_largest_and_too_many_are_refused():
     plan = planned(recipe(GOOD, arms=arms))
     assert plan.trainings["two", 0].categories == ("kind0", "kind1")
     assert plan.trainings["named", 0].categories == ("kind3",)
-    with pytest.raises(SettingError, match=r"asks for 9 categories, and the dataset has 4 .* --arms"):
+    with pytest.raises(SettingError, match=r"asks for 9 categories, but the dataset has 4 .* --arms"):
         planned(recipe(GOOD, arms=[{"name": "all"}, {"name": "nine", "categories": 9}]))
 
 

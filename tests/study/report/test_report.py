@@ -242,7 +242,7 @@ def test_the_report_says_whose_training_pictures_it_shows(copied, no_figures):
         file.write_text(json.dumps(plain))
     (copied / "study.json").write_text(json.dumps(record))
     write_report(copied)
-    assert "of which chroma learned from a part only" in section(copied, "learning-and-overfitting")
+    assert "but chroma learned from a part of it only" in section(copied, "learning-and-overfitting")
 
 
 def test_the_mean_colour_is_that_of_training_pictures_however_few_are_measured(study, dataset):
