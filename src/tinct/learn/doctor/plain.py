@@ -296,7 +296,7 @@ def named_rightly(
         truth: (M,) their classes.
         classes: number of classes; default: those that occur in `labels`, which may be any numbers.
     """
-    return named_by_statistics(values, labels, others, classes=classes) == truth
+    return np.asarray(named_by_statistics(values, labels, others, classes=classes) == truth)
 
 
 def named_by_statistics(
