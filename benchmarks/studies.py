@@ -1,21 +1,26 @@
-"""What a study saves by sharing: photographs decoded once, and a frozen encoder's features kept.
+"""What a study saves by sharing (photographs decoded once, a frozen encoder's features kept), and what it adds.
 
-    python benchmarks/studies.py [--photographs 160] [--arms 5] [--epochs 4]
+    python benchmarks/studies.py [--photographs 160] [--arms 5] [--epochs 4] [--parts reading training overhead]
 
 `reading` is the time of getting batches ready, in one process: so many arms, each so many epochs, from the shards as
 `tinct prepare` writes them, and from the photographs decoded once, the decoding counted. `training` is that of whole
 trainings of `squeezenet1_1` with its encoder frozen (random weights: their values do not matter here) and nothing
 augmented, each on its own and sharing a cache as a study's arms do, what fills the cache counted. A ratio above 1 says
-how many times longer it takes without sharing. The pictures are those of benchmarks/training.py.
+how many times longer it takes without sharing. `overhead` is a whole `tinct study` of two arms, two seeds and 60 steps
+each: the seconds of its trainings, and how much of them passes outside the steps (setting up, validations, sheets,
+checkpoints) beside the steps, reading counted; and the seconds of the whole study. Parts that are not asked for stay as
+they were. The pictures are those of benchmarks/training.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from safetensors.torch import save_file
@@ -26,17 +31,39 @@ from tinct.learn.networks.backbones import BACKBONES
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
 from tinct.learn.settings import Training
 from tinct.learn.train import train
+from tinct.study.arms import run_study
+from tinct.study.folder import TRAINED_FILE
 from tinct.study.plan import NO_AUGMENTATION
+from tinct.study.train import _Meter
 from training import make_dataset
 
 SEED = 1
 CROP, BATCH = 128, 16
 TRAINED = 3  # arms of `training`
+PARTS = ("reading", "training", "overhead")
 OPTIONS: tuple[dict[str, Any], ...] = (
     {"regularization": "none"},
     {"regularization": "batchnorm"},
     {"regularization": "dropout"},
 )
+STEPS, SEEDS = 60, 2
+RECIPE = f"""title = "What a study adds to its trainings"
+question = "How long does it take beside its steps?"
+
+[shared]
+network = "tinct"
+steps = {STEPS}
+seeds = {SEEDS}
+crop = {CROP}
+batch_size = {BATCH}
+
+[[arms]]
+name = "as it is"
+
+[[arms]]
+name = "lambda 0.2"
+rebalance = 0.2
+"""
 
 
 def read(source: Source, *, arms: int, epochs: int) -> float:
@@ -100,29 +127,73 @@ def training(data: Path, folder: Path, *, epochs: int) -> dict[str, Any]:
     }
 
 
+class _Clock(_Meter):
+    """Notes how long the steps of a training take, from the first of an epoch to its last, reading between included."""
+
+    stepping = 0.0  # seconds of all trainings
+    began = 0.0
+
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, number: int) -> None:
+        """Note when an epoch's first step begins."""
+        if number == 0:
+            type(self).began = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: Any, *rest: Any) -> None:
+        """Count the steps of an epoch when its last is done."""
+        super().on_train_batch_end(trainer, *rest)
+        if rest[-1] + 1 == trainer.num_training_batches:
+            type(self).stepping += time.perf_counter() - self.began
+
+
+def overhead(folder: Path) -> dict[str, Any]:
+    """Run a small study, and compare its steps with its trainings, and with the whole."""
+    recipe, out = folder / "overhead.toml", folder / "overhead"
+    recipe.write_text(RECIPE)
+    start = time.perf_counter()
+    with mock.patch("tinct.study.train._Meter", _Clock):
+        run_study(recipe, data=folder / "photos", out=out)
+    whole = time.perf_counter() - start
+    trained = [json.loads(path.read_text()) for path in sorted(out.rglob(TRAINED_FILE))]
+    seconds = 60 * sum(row["minutes"] for row in trained)
+    return {
+        "trainings": len(trained),
+        "steps": [row["steps"] for row in trained],
+        "epochs": [row["epochs"] for row in trained],
+        "steps_seconds": round(_Clock.stepping, 1),
+        "trainings_seconds": round(seconds, 1),
+        "overhead_of_trainings": round(seconds / _Clock.stepping - 1, 3),
+        "study_seconds": round(whole, 1),
+    }
+
+
 def main() -> None:
-    """Measure both."""
+    """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photographs", type=int, default=160)
     parser.add_argument("--arms", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
     parser.add_argument("--to", type=Path)
     given = parser.parse_args()
+    kept = common.HERE / "studies.json"
+    results: dict[str, Any] = json.loads(kept.read_text())["results"] if kept.is_file() else {}
+    results["settings"] = {
+        "photographs": given.photographs,
+        "arms_reading": given.arms,
+        "arms_training": TRAINED,
+        "epochs": given.epochs,
+        "crop": CROP,
+        "batch_size": BATCH,
+    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = make_dataset(folder, given.photographs)
-        results = {
-            "settings": {
-                "photographs": given.photographs,
-                "arms_reading": given.arms,
-                "arms_training": TRAINED,
-                "epochs": given.epochs,
-                "crop": CROP,
-                "batch_size": BATCH,
-            },
-            "reading": reading(data, folder, arms=given.arms, epochs=given.epochs),
-            "training": training(data, folder, epochs=given.epochs),
-        }
+        if "reading" in given.parts:
+            results["reading"] = reading(data, folder, arms=given.arms, epochs=given.epochs)
+        if "training" in given.parts:
+            results["training"] = training(data, folder, epochs=given.epochs)
+        if "overhead" in given.parts:
+            results["overhead"] = overhead(folder)
     common.write("studies", results, seed=SEED, to=given.to)
 
 

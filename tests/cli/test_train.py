@@ -80,8 +80,8 @@ def test_failures_are_one_line(workshop: Path, tmp_path: Path) -> None:
     for arguments, word in (
         (("prepare", workshop / "nothing", "-o", tmp_path / "x"), "no such folder"),
         (("train", workshop / "nothing", "--out", tmp_path / "y"), "no such dataset"),
-        (("train", workshop / "photos", "--out", tmp_path / "y", "--resume"), "no training run"),
-        (("export", workshop / "photos", "-o", tmp_path / "z.onnx"), "no training run"),
+        (("train", workshop / "photos", "--out", tmp_path / "y", "--resume"), "is not a training run"),
+        (("export", workshop / "photos", "-o", tmp_path / "z.onnx"), "is not a training run"),
     ):
         with pytest.raises(TinctError, match=word) as caught:
             tinct(*arguments)

@@ -210,6 +210,28 @@ def test_independent_plots_are_no_copies_and_jpegs_of_them_are(plots):
     assert all(int(pair.first) == 5 * (int(pair.second) - 120) for pair in pairs)
 
 
+def curve(index: int) -> np.ndarray:
+    """A plot of peaks at a nearly even pace, from a phase of chance: some are nearly alike."""
+    random = np.random.default_rng(index)
+    place = np.linspace(0, 4, 600) * (1.2 + 0.05 * random.normal()) + random.uniform()
+    height = np.exp(-(((place % 1 - 0.3) / 0.02) ** 2)) + 0.2 * np.exp(-(((place % 1 - 0.55) / 0.05) ** 2))
+    rows = 150 - 100 * (height + random.normal(0, 0.02, 600))
+    picture = np.full((192, 256, 3), 255, np.uint8)
+    cv2.rectangle(picture, (30, 16), (244, 166), (0, 0, 0), 1)
+    cv2.putText(picture, "Time [s]", (100, 186), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    points = np.stack([np.linspace(36, 238, 600), rows], axis=-1)
+    cv2.polylines(picture, [np.rint(points).astype(np.int32)], False, (51, 102, 204), 1, cv2.LINE_AA)
+    return picture
+
+
+def test_curves_that_are_nearly_alike_by_chance_are_no_copies_and_jpegs_of_them_are():
+    pictures = [curve(index) for index in range(300)]
+    again = [as_jpeg(picture) for picture in pictures[::15]]
+    groups = near_duplicates(np.stack([*pictures, *again]))
+    assert np.array_equal(groups[:300], np.arange(300))
+    assert (groups[300:] == np.arange(0, 300, 15)).sum() >= 19
+
+
 def test_the_same_shapes_in_another_colour_are_another_picture(plots):
     hsv = [cv2.cvtColor(picture, cv2.COLOR_RGB2HSV) for picture in plots[2:60:4]]
     turned = [cv2.cvtColor(each + np.array([4, 0, 0], np.uint8), cv2.COLOR_HSV2RGB) for each in hsv]

@@ -17,7 +17,7 @@ def test_a_network_worse_than_grey_in_its_last_epoch_is_told(tmp_path, last, wor
     (tmp_path / "metrics.csv").write_text(f"{HEAD}\n0,5,3,3.1,0.3,0.1\n1,10,2,2.2,{last},0.1\n")
     told = worse_than_grey(tmp_path)
     assert (told is not None) == worse
-    assert not worse or f"chroma error {float(last):.4g} in validation, 0.1 without" in told
+    assert not worse or f"chroma error {float(last):.4g} in validation, 0.1 for grey" in told
 
 
 def test_a_training_that_came_to_no_epoch_has_no_word_and_no_drawing(tmp_path):

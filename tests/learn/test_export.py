@@ -253,7 +253,7 @@ def test_nothing_is_overwritten_or_left_behind(runs: Runs, model: Callable[..., 
 def test_bad_requests_are_named(runs: Runs, model: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"\.onnx"):
         export(runs["flat"], tmp_path / "m.pt")
-    with pytest.raises(DataError, match="no training run"):
+    with pytest.raises(DataError, match="is not a training run"):
         export(tmp_path, tmp_path / "m.onnx")
     with pytest.raises(SettingError, match="unweigh must lie"):
         Export(unweigh=1.5)

@@ -248,7 +248,7 @@ def test_a_run_is_neither_overwritten_nor_resumed_as_something_else(dataset: str
         train(Training(data=dataset, **SMALL), tmp_path / "run")
     with pytest.raises(SettingError, match="another network"):
         train(Training(data=dataset, **{**SMALL, "network": "flat", "options": {}}), tmp_path / "run", resume=True)
-    with pytest.raises(DataError, match="no training run"):
+    with pytest.raises(DataError, match="is not a training run"):
         train(Training(data=dataset, **SMALL), tmp_path / "none", resume=True)
 
 

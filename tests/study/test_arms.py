@@ -364,7 +364,7 @@ def test_every_recipe_runs(name, dataset, weights, tmp_path):
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()
         assert f"encoder from {weights.name} (SHA-256 {digest}), frozen" in text
     if name in ("transfer", "regularization"):
-        assert "encoder from scratch, learned along" in text
+        assert "encoder trained from scratch" in text
     if name == "bins":
         rows = [row for row in table(out, "quantisation") if row["metric"] == "psnr"]
         quantised = {int(row["bins"]): float(row["mean"]) for row in rows}

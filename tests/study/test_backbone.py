@@ -183,7 +183,7 @@ def test_what_cannot_judge_is_named(weights, pictures, tmp_path):
     with pytest.raises(ModelError, match=r"absent\.pth: no such file"):
         Judge(tmp_path / "absent.pth")
     (tmp_path / "broken.pth").write_bytes(b"no weights")
-    with pytest.raises(ModelError, match=r"broken\.pth: no file of weights"):
+    with pytest.raises(ModelError, match=r"broken\.pth: is not a file of weights"):
         Judge(tmp_path / "broken.pth")
     torch.save({"layer.weight": torch.zeros(3)}, tmp_path / "other.pth")
     with pytest.raises(ModelError, match=r"other\.pth: neither squeezenet1_1 nor vgg16"):

@@ -101,8 +101,8 @@ def test_what_cannot_be_drawn_is_refused(trained, photos, tiny_model, tiny_chrom
     target = tmp_path / "x.png"
     for kind, places, kind_of_error, told in (
         ("hands", [trained], SettingError, "no figure 'hands'; there are: bins, temperatures"),
-        ("against", [trained], SettingError, "of 2 trainings, not of 1"),
-        ("loss", [tiny_model], SettingError, "no training's folder"),
+        ("against", [trained], SettingError, "needs 2 trainings, not 1"),
+        ("loss", [tiny_model], SettingError, "is not a training's folder"),
         ("colors", [tiny_model], SettingError, "name some with --data"),
     ):
         with pytest.raises(kind_of_error, match=told):

@@ -81,17 +81,17 @@ def test_ten_lines_are_a_recipe():
         ({"title": 3}, "title must be text in quotes"),
         ({"question": ""}, "question is missing; add a line"),
         ({"arms": []}, "arms is missing; add at least two"),
-        ({"arms": [{"name": "a"}]}, r"one arm compares nothing; add a second \[\[arms\]\]"),
-        ({"arms": [{"name": "a"}, {"name": "A"}]}, "two arms are called"),
+        ({"arms": [{"name": "a"}]}, r"with one arm there is nothing to compare; add a second \[\[arms\]\]"),
+        ({"arms": [{"name": "a"}, {"name": "A"}]}, "two arms have the name"),
         ({"arms": [{"name": "a"}, {"nam": "b"}]}, "number 2: has no name"),
-        ({"arms": [{"name": "a"}, {"name": "b, c"}]}, "has no comma"),
+        ({"arms": [{"name": "a"}, {"name": "b, c"}]}, "may not contain a comma"),
         (
             {"arms": [{"name": "a"}, {"name": "b", "epoch": 3}]},
             "arm 'b': there is no setting 'epoch'; did you mean epoch",
         ),
         ({"arms": [{"name": "a"}, {"name": "b", "bins": "many"}]}, "arm 'b': bins must be a whole number, not 'many'"),
-        ({"arms": [{"name": "a"}, {"name": "b", "of": "c"}]}, "of = 'c' is no arm before it that trains"),
-        ({"arms": [{"name": "a"}, {"name": "b", "of": "a", "bins": 8}]}, "cannot have bins of its own"),
+        ({"arms": [{"name": "a"}, {"name": "b", "of": "c"}]}, "of = 'c' is not an earlier arm with its own training"),
+        ({"arms": [{"name": "a"}, {"name": "b", "of": "a", "bins": 8}]}, "cannot set bins"),
         ({"arms": [{"name": "a"}, {"name": "b", "of": "a", "temperature": 0}]}, "temperature must be a number above 0"),
         (
             {"arms": [{"name": "a"}, {"name": "b", "of": "a", "temperature": float("inf")}]},
@@ -99,13 +99,13 @@ def test_ten_lines_are_a_recipe():
         ),
         ({"shared": {"caution": -5}}, r"\[shared\]: caution must be a number of at least 0"),
         ({"evaluation": {"size": 100000}}, r"\[evaluation\]: size must be a whole number of at most 4096"),
-        ({"arms": [{"name": "a", "epochs": 3, "steps": 4}, {"name": "b"}]}, "steps and epochs say the same"),
+        ({"arms": [{"name": "a", "epochs": 3, "steps": 4}, {"name": "b"}]}, "steps and epochs both set the length"),
         ({"shared": {"seeds": 0}}, "seeds must be a number from 1 on"),
         ({"shared": {"seeds": [1, 1]}}, "different numbers"),
         ({"shared": {"flip": 1}}, r"\[shared\]: flip must be true or false"),
-        ({"reference": "z"}, "reference = 'z' is no arm; name one of: narrow, wide"),
+        ({"reference": "z"}, "reference = 'z' is not an arm; name one of: narrow, wide"),
         ({"plots": ["pie"]}, "plots must be a list in which each item is one of curves"),
-        ({"axis": "heigth"}, "axis = 'heigth' is no setting"),
+        ({"axis": "heigth"}, "axis = 'heigth' is not a setting"),
         ({"evaluation": {"by": "colour"}}, "by must be one of category, source"),
     ],
 )
@@ -136,7 +136,7 @@ def test_settings_that_only_a_training_can_judge_name_the_arm():
 def test_files_that_are_no_recipe(tmp_path):
     broken = tmp_path / "broken.toml"
     broken.write_text("title = 'x'\nsteps 5\n")
-    with pytest.raises(SettingError, match=r"broken\.toml: no valid TOML .*line 2"):
+    with pytest.raises(SettingError, match=r"broken\.toml: is not valid TOML .*line 2"):
         read_recipe(broken)
     with pytest.raises(SettingError, match=r"no such file, and no recipe of that name .* there are: architectures"):
         read_recipe("no_such")
@@ -168,7 +168,7 @@ def test_categories_by_number_are_the_largest_and_too_many_are_refused():
     plan = planned(recipe(GOOD, arms=arms))
     assert plan.trainings["two", 0].categories == ("kind0", "kind1")
     assert plan.trainings["named", 0].categories == ("kind3",)
-    with pytest.raises(SettingError, match=r"asks for 9 categories, and the dataset has 4 .* --arms"):
+    with pytest.raises(SettingError, match=r"asks for 9 categories, but the dataset has 4 .* --arms"):
         planned(recipe(GOOD, arms=[{"name": "all"}, {"name": "nine", "categories": 9}]))
 
 

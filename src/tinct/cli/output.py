@@ -160,7 +160,7 @@ def print_findings(findings: Sequence[Finding], *, none: str) -> None:
     if not findings:
         console.print(none)
     for number, finding in enumerate(findings, start=1):
-        doubt = "" if finding.sure else " (this fits best, and is not proven)"
+        doubt = "" if finding.sure else " (likely, but not proven)"
         style = "bold red" if finding.level == "serious" else "bold"
         console.print(f"\n{number}. {finding.title}{doubt}", style=style)
         for line in finding.evidence:

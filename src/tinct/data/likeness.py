@@ -20,6 +20,12 @@ EDGE = 48  # pixels along an edge of the pictures that are compared
 COARSE = 16  # along an edge in the quick check before that
 CELLS = 4  # along an edge in the search for candidates
 ALIKE = 0.4  # least correlation of copies; JPEG at 75 leaves 0.63 or more, different pictures reach up to 0.17
+# Of curves in one plot some are nearly alike by chance. Where at least this many pairs are not copies,
+MANY_PAIRS = 100
+# copies agree this many times better than 99 in 100 of these do,
+BEYOND = 2.5
+# or better than this correlation.
+MOST_ALIKE = 0.8
 FEW = 10  # fewer different pictures than this do not show what they share
 SOME = 30  # with fewer different pictures than this, copies must agree in fine detail, too
 FINE_ALIKE = 0.5  # least correlation of that fine detail
@@ -138,7 +144,8 @@ class Layout:
         """
         if not len(pairs):
             return np.zeros(0, dtype=bool)
-        copies: NDArray[np.bool_] = self.correlations(pairs, others) >= ALIKE
+        agree = self.correlations(pairs, others)
+        copies: NDArray[np.bool_] = agree >= _least_of_copies(agree)
         if self._distinct < SOME:
             one = self._vectors[pairs[:, 0]]
             other = (self._vectors if others is None else others)[pairs[:, 1]]
@@ -163,6 +170,14 @@ class Layout:
             used = np.stack([flags[side] for flags, side in zip(learned, pairs[batch].T, strict=True)], axis=1)
             correlations[batch] = _left_out(forms / (RIDGE * EDGE**2), used)
         return correlations
+
+
+def _least_of_copies(correlations: NDArray[np.float64]) -> float:
+    """Return the least correlation of copies, from the correlations (P,) of all pairs."""
+    apart = correlations[correlations < ALIKE]
+    if len(apart) < MANY_PAIRS:
+        return ALIKE
+    return float(np.clip(BEYOND * np.quantile(apart, 0.99), ALIKE, MOST_ALIKE))
 
 
 def _left_out(forms: NDArray[np.float64], learned: NDArray[np.bool_]) -> NDArray[np.float64]:

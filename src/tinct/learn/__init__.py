@@ -1,4 +1,4 @@
-"""Training, which needs PyTorch: `pip install 'tinct[learn]'`. The public names load on first use."""
+"""Training, which needs PyTorch: `pip install 'tinct[learn]'`. The public names are imported on first use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tinct.learn.doctor.own.diagnose import diagnose as diagnose
     from tinct.learn.doctor.own.learns import assert_learns as assert_learns
 
-# Where each public name lives.
+# Public name -> the module that defines it.
 _HOMES = {
     "Diagnosis": "tinct.learn.doctor.findings",
     "DoctorCallback": "tinct.learn.doctor.own.callback",

@@ -1,4 +1,4 @@
-"""Changes to training pictures that keep their colours right: photographs from other times vary in light and grain."""
+"""Change training pictures in light and grain, as old photographs vary in them, and keep their colours."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Augmenter(nn.Module):
     def geometry(
         self, rgb: torch.Tensor, mask: torch.Tensor, forms: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mirror pictures (N, 3, H, W) in 0..1 together with their masks (N, 1, H, W).
+        """Mirror half of the pictures (N, 3, H, W) in 0..1, together with their masks (N, 1, H, W).
 
-        With their forms (N,), see `tinct.learn.sevenfold`, those are mirrored whose form it is.
+        With forms (N,), pictures of the mirrored form are mirrored too; see `tinct.learn.sevenfold`.
         """
         if forms is not None:
             rgb, mask = sevenfold.mirror(rgb, forms), sevenfold.mirror(mask, forms)
@@ -55,9 +55,9 @@ class Augmenter(nn.Module):
     def luma(
         self, luma: torch.Tensor, rgb: torch.Tensor | None = None, forms: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Vary light and grain of luma (N, 1, H, W) in 0..1; chroma stays as it was.
+        """Vary light and grain of luma (N, 1, H, W) in 0..1.
 
-        With its picture, sRGB (N, 3, H, W) in 0..1, it may also be seen as an early film saw it.
+        With the pictures, sRGB (N, 3, H, W) in 0..1, luma may also become that of early film.
         """
         if rgb is not None and self.augmentation.film > 0:
             luma = _as_film(luma, rgb, share=self.augmentation.film)
@@ -73,7 +73,7 @@ class Augmenter(nn.Module):
         return varied
 
     def grain(self, luma: torch.Tensor, forms: torch.Tensor | None = None) -> torch.Tensor:
-        """Add noise to some of luma (N, 1, H, W) in 0..1; with their forms (N,), to those whose form it is too."""
+        """Add noise to some pictures of luma (N, 1, H, W) in 0..1; with forms (N,), also to those of a grainy form."""
         if forms is not None:
             luma = sevenfold.grain(luma, forms)
         varied = luma.clone()
@@ -87,29 +87,29 @@ class Augmenter(nn.Module):
         return limited
 
 
-# Shares of red, green and blue in what an orthochromatic plate sees, in sRGB numbers; luma's are RGB_TO_YUV's first.
+# Shares of red, green and blue (sRGB values) in the luma of an orthochromatic plate; those of luma are RGB_TO_YUV[0].
 ORTHOCHROMATIC = (0.02, 0.53, 0.45)
 
 
 def _chosen(luma: torch.Tensor, share: float) -> torch.Tensor:
-    """Draw which pictures are changed: (N, 1, 1, 1), 1 or 0."""
+    """Return (N, 1, 1, 1), at random 1 for pictures to be changed and 0 for others."""
     return (torch.rand(len(luma), 1, 1, 1, device=luma.device) < share).to(luma.dtype)
 
 
 def _between(luma: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    """Draw a number for each picture: (N, 1, 1, 1) in low..high."""
+    """Return a random number for each picture, (N, 1, 1, 1) in low..high."""
     return low + (high - low) * torch.rand(len(luma), 1, 1, 1, device=luma.device)
 
 
 def _as_film(luma: torch.Tensor, rgb: torch.Tensor, *, share: float) -> torch.Tensor:
-    """Move luma towards what an orthochromatic emulsion sees, by a drawn amount."""
+    """Move luma towards that of an orthochromatic emulsion, by a random amount."""
     change = torch.tensor(ORTHOCHROMATIC) - torch.as_tensor(RGB_TO_YUV[0])
     difference = torch.einsum("c,nchw->nhw", change.to(rgb), rgb)[:, None]
     return (luma + _chosen(luma, share) * _between(luma, 0.0, 1.0) * difference).clamp(0, 1)
 
 
 def _faded(luma: torch.Tensor, *, share: float) -> torch.Tensor:
-    """Bend luma by a drawn gamma and squeeze it between a drawn black and white."""
+    """Apply a random gamma to luma, and squeeze it between a random black and white."""
     gamma = torch.exp(_between(luma, -0.5, 0.5))
     black, white = _between(luma, 0.0, 0.3), _between(luma, 0.7, 1.0)
     squeezed = black + (white - black) * luma.clamp(1e-4, 1) ** gamma
@@ -117,7 +117,7 @@ def _faded(luma: torch.Tensor, *, share: float) -> torch.Tensor:
 
 
 def _blurred(luma: torch.Tensor, *, share: float) -> torch.Tensor:
-    """Show some pictures out of focus: halved in size and enlarged again."""
+    """Put some pictures out of focus: halve their size and enlarge them again."""
     size = luma.shape[-2:]
     soft = functional.interpolate(functional.avg_pool2d(luma, 2), size=size, mode="bilinear", align_corners=False)
     return torch.lerp(luma, soft, _chosen(luma, share) * _between(luma, 0.3, 1.0))

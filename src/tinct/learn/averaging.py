@@ -1,58 +1,45 @@
-"""The moving average of the weights, whose batch norms are measured anew before it is judged or kept."""
+"""The moving average of the weights; its batch norm statistics are measured before it is validated or saved."""
 
 from __future__ import annotations
 
 from itertools import islice
 from typing import Any
 
-import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging
-from torch.nn.modules.batchnorm import _BatchNorm
 
+from tinct.learn.batch_norm import norms_measured_anew
 from tinct.learn.tasks import ColorizeTask
 
-# Steps between updates of the moving average; one at every step would cost 4 % of the time for no gain.
-AVERAGE_EVERY = 5
-# Batches of an epoch that batch norms are measured on.
-MEASURED_ON = 64
+AVERAGE_EVERY = 5  # steps between updates; updating at every step would cost 4 % of the time without a gain
+MEASURED_ON = 64  # batches on which batch norm statistics are measured
 
 
 class AveragedWeights(EMAWeightAveraging):
     """Lightning's exponential moving average of the weights, validated and saved in place of the last weights.
 
-    What a batch norm knows of its input, mean and variance, was measured with other weights than the average's; at a
-    high rate with quite other ones, and a loss of 3.81 became 3.98. So it is measured anew before each validation
-    (Izmailov et al. 2018, "Averaging weights leads to wider optima", section 3.2).
+    The running statistics of batch norms were measured with other weights than the averaged ones. At a high rate these
+    differ a lot: a loss of 3.81 became 3.98. So the statistics are measured again before each validation (Izmailov et
+    al. 2018, "Averaging weights leads to wider optima", section 3.2).
     """
 
     def __init__(self, average: float) -> None:
-        """Set up; `average` is the share of the average that one step keeps."""
+        """Set up; `average` is the decay of the average in one step."""
         super().__init__(decay=average**AVERAGE_EVERY, update_every_n_steps=AVERAGE_EVERY, use_buffers=True)
 
     def on_validation_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        """Put the average in the place of the weights, and measure its batch norms."""
+        """Replace the weights by their average, and measure its batch norm statistics."""
         super().on_validation_epoch_start(trainer, pl_module)
         measure_batch_norms(pl_module, trainer)
 
 
 def measure_batch_norms(task: ColorizeTask, trainer: Any) -> None:
-    """Measure what comes to batch norms on an epoch's first squares; those that measure nothing stay as they are."""
-    norms: list[Any] = [part for part in task.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]
-    if not norms:
-        return
-    before = [(norm.momentum, {name: value.clone() for name, value in norm.named_buffers()}) for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the mean of all batches
-        norm.train()
-    batches = islice(trainer.datamodule.train_dataloader(), min(MEASURED_ON, trainer.num_training_batches))
-    with torch.no_grad(), trainer.precision_plugin.forward_context():
+    """Measure the running statistics of batch norms on an epoch's first batches; fixed norms keep theirs."""
+    with norms_measured_anew(task) as norms, trainer.precision_plugin.forward_context():
+        if not norms:
+            return
+        batches = islice(trainer.datamodule.train_dataloader(), min(MEASURED_ON, trainer.num_training_batches))
         for batch in batches:
             task(task.shown(trainer.strategy.batch_to_device(batch)).seen)
-    for norm, (momentum, buffers) in zip(norms, before, strict=True):
-        norm.momentum = momentum
-        norm.eval()
-        if not norm.num_batches_tracked:
-            norm.load_state_dict(buffers, strict=False)
-        for measured in (norm.running_mean, norm.running_var):  # of all processes alike
+    for norm in norms:
+        for measured in (norm.running_mean, norm.running_var):  # the same in all processes
             measured.copy_(trainer.strategy.reduce(measured, reduce_op="mean"))

@@ -1,4 +1,4 @@
-"""How a training to colorize went, from its metrics.csv: a line an epoch, a word at the end, and a drawing."""
+"""Report how a training to colorize went: a line for each epoch, a warning at the end, and a drawing."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SHOWN = {"train_loss": "loss", "val_loss": "in validation", "val_chroma_error":
 
 
 class EpochLines(Callback):
-    """Prints a line after each epoch, for logs and pipes, in which a bar would be noise."""
+    """Prints a line after each epoch, for logs and pipes, where there is no progress bar."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
-        """Name what prints."""
+        """Set the function that prints a line."""
         super().__init__()
         self._write = write
         self._began = time.monotonic()
@@ -39,19 +39,19 @@ class EpochLines(Callback):
 
 
 def worse_than_grey(run: Path) -> str | None:
-    """Return a sentence if the network's colours were farther from the truth than none in the last epoch."""
+    """Return a sentence if, in the last epoch, the network's colours were no nearer to the truth than grey."""
     rows = epoch_rows(run / METRICS)
     error, grey = (_number(rows[-1], name) if rows else None for name in ("val_chroma_error", "val_grey_error"))
     if error is None or grey is None or error < grey:
         return None
     return (
-        f"its colours are no nearer the truth than grey: chroma error {error:.4g} in validation, {grey:.4g} without "
-        "colours; train longer, or look for the reason with  tinct train --doctor"
+        f"its colours are no nearer to the truth than grey: chroma error {error:.4g} in validation, {grey:.4g} for "
+        "grey; train longer, or look for the cause with  tinct train --doctor"
     )
 
 
 def draw_losses(run: Path) -> Path | None:
-    """Draw losses and chroma error over the steps into loss.png; None where there is no epoch.
+    """Draw losses and chroma error over the steps into loss.png, and return it; None if no epoch is finished.
 
     Raises:
         OutputError: it cannot be written.

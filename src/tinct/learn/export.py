@@ -1,4 +1,4 @@
-"""From a run to a model file: an ONNX graph with its card, and a `.safetensors` twin to train on from."""
+"""Export a run as a model file (an ONNX graph with its card), and as a `.safetensors` twin to train further from."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ from tinct.runtime.session import Session
 if TYPE_CHECKING:
     import onnx
 
-# By how much ONNX Runtime's output may differ from PyTorch's; in half precision more, since weights into which batch
-# norms were folded are rounded after that.
-TOLERANCE, HALF_TOLERANCE = 1e-3, 5e-3
+TOLERANCE = 1e-3  # largest difference between the outputs of ONNX Runtime and PyTorch
+# The same in half precision: larger, since weights are rounded after batch norms were folded into them.
+HALF_TOLERANCE = 5e-3
 
 
 @dataclass(frozen=True)
 class Export:
-    """What becomes of a run as a model file.
+    """The settings of a model file.
 
     Attributes:
-        name: the model's name; the file's without it.
+        name: the model's name; default: the file's.
         checkpoint: `last` or `best` (by validation loss).
-        working_size: the size at which the network looks at pictures, see `Card.working_size`.
-        temperature: the default temperature of decoding.
-        caution: the default caution of decoding, 0..4; see `tinct.color.decoding.annealed_mean`.
-        unweigh: share of the bins' weights that is taken back from the logits, 0..1: the training made rare colours
-            weigh more; 0 leaves it at that, which is vivid, 1 gives colours as likely as they are, which is cautious.
-            The logit adjustment of Menon et al. 2021, the other way round.
-        risk: how bins are decoded: 0 by the annealed mean, above it by the least expected CIEDE2000; see
+        working_size: see `Card.working_size`.
+        temperature: default temperature of decoding.
+        caution: default caution of decoding, 0..4; see `tinct.color.decoding.annealed_mean`.
+        unweigh: how far the loss's weighting of rare colours is undone in the logits, 0..1. With 0, rare colours keep
+            their higher weight, which is vivid; with 1, they are as likely as they occur, which is cautious. (The
+            inverse of the logit adjustment of Menon et al. 2021.)
+        risk: how bins are decoded: 0 by the annealed mean, above 0 by the lowest expected CIEDE2000; see
             `ColorBins.risk`.
-        views: the default number of views of a photograph that are averaged: 1, 2 or 4.
+        views: default number of views of a photograph that are averaged: 1, 2 or 4.
         half: store the weights in half precision, which halves the files.
-        description: one sentence for a person.
-        licence: under which terms the weights may be used; MIT without it, or, of a model that holds an encoder's
-            pretrained weights, theirs, by the name of their file.
+        description: one sentence for people.
+        licence: of the weights; default: MIT or, if the encoder started from pretrained weights, a note that names
+            their file.
         metrics: figures of an evaluation, for the card.
     """
 
@@ -83,7 +83,7 @@ class Export:
         if not 0 <= self.unweigh <= 1:
             raise SettingError(f"unweigh must lie in 0..1, not {self.unweigh}")
         if self.views not in VIEWS:
-            raise SettingError(f"there can be 1, 2 or 4 views, not {self.views}")
+            raise SettingError(f"views must be 1, 2 or 4, not {self.views}")
         if self.working_size < 1:
             raise SettingError(f"the size must be at least 1, not {self.working_size}")
         check_decoding(temperature=self.temperature, caution=self.caution, risk=self.risk)
@@ -92,22 +92,22 @@ class Export:
 def export(run: str | Path, out: str | Path, settings: Export | None = None, *, overwrite: bool = False) -> Card:
     """Write a run's network as a model file and its twin.
 
-    The file is tried on noise and on validation photographs of several sizes before it gets its name.
+    Before the file gets its name, it is tested on noise and on validation photographs of several sizes.
 
     Args:
         run: the folder of a training.
         out: the model file, ending in `.onnx`; the twin beside it ends in `.safetensors`.
-        settings: what goes into it; the defaults without.
-        overwrite: replace files that are there already.
+        settings: of the model file; default: `Export()`.
+        overwrite: replace existing files.
 
     Returns:
         The card.
 
     Raises:
         SettingError: a setting makes no sense for this run, or the file does not end in `.onnx`.
-        DataError: the run is none, or has no checkpoint yet.
-        OutputError: a file is there already, or cannot be written.
-        ModelError: ONNX Runtime and PyTorch do not agree.
+        DataError: the folder is not a run, or has no checkpoint yet.
+        OutputError: a file exists already, or cannot be written.
+        ModelError: the outputs of ONNX Runtime and PyTorch differ.
     """
     settings, target, opened = settings or Export(), Path(out), Run.open(run)
     twin = target.with_suffix(".safetensors")
@@ -115,7 +115,7 @@ def export(run: str | Path, out: str | Path, settings: Export | None = None, *, 
     check_model_target(target, overwrite=overwrite)
     check_target(twin, overwrite=overwrite)
     if (settings.unweigh or settings.risk) and opened.bins is None:
-        raise SettingError(f"{run}: trained by regression, there are no bins; leave --unweigh and --risk out")
+        raise SettingError(f"{run}: trained without bins; leave --unweigh and --risk out")
     network, finished = trained_network(opened, checkpoint=settings.checkpoint)
     if settings.half:
         _round_to_half(network)
@@ -140,21 +140,21 @@ def export(run: str | Path, out: str | Path, settings: Export | None = None, *, 
 
 
 def trained_network(run: Run, *, checkpoint: str = "last") -> tuple[Network, dict[str, Any]]:
-    """Load a run's network, in inference mode, with its averaged weights where the training kept an average.
+    """Load a run's network in inference mode, with averaged weights if the training averaged them.
 
     Args:
         run: the run.
         checkpoint: `last` or `best`.
 
     Returns:
-        The network, and the training's finished `epochs` and `steps`.
+        The network, and the numbers of finished `epochs` and `steps`.
 
     Raises:
         DataError: the run has no such checkpoint.
     """
     file = run.path / "checkpoints" / f"{checkpoint}.ckpt"
     if not file.is_file():
-        raise DataError(f"{run.path}: no finished epoch yet; let the training run on")
+        raise DataError(f"{run.path}: no finished epoch yet; continue the training")
     state = torch.load(file, map_location="cpu", weights_only=False)
     prefix = "network."
     weights = {key.removeprefix(prefix): value for key, value in state["state_dict"].items() if key.startswith(prefix)}
@@ -184,7 +184,7 @@ class _Output(nn.Module):
 
 
 def _graph(output: _Output, card: Card, *, half: bool) -> onnx.ModelProto:
-    # Twice the multiple, so that no dimension is 1 and taken for fixed.
+    # Twice the multiple, so that no dimension is 1, which would be taken as fixed.
     example = torch.zeros(2, 1, 2 * card.multiple * 2, 3 * card.multiple * 2)
     batch = torch.export.Dim("batch", min=1)
     rows, columns = (torch.export.Dim(name, min=1, max=512) for name in ("rows", "columns"))
@@ -197,7 +197,7 @@ def _graph(output: _Output, card: Card, *, half: bool) -> onnx.ModelProto:
     )
     if half:
         store_half(model)
-    # What the exporter derives of the dimensions reads as formulas; these are plain names.
+    # Plain names instead of the exporter's formulas for dimensions.
     prefixes = ("", "output_", *(f"{name}_" for name in card.features))
     for value, prefix in zip((model.graph.input[0], *model.graph.output), prefixes, strict=True):
         batch_size, _, *edges = value.type.tensor_type.shape.dim
@@ -268,11 +268,11 @@ def _card(run: Run, network: Network, state: dict[str, Any], settings: Export, *
 def _licence(run: Run) -> str:
     if run.encoder is None:
         return "MIT"
-    return f"holds weights of others, from {run.encoder['name']}: their terms apply; MIT for the rest"
+    return f"contains pretrained weights from {run.encoder['name']}, whose terms apply; MIT for the rest"
 
 
 def _trial_pictures(run: Run, card: Card) -> list[NDArray[np.float32]]:
-    """Return luma pictures (H, W) to compare on: noise, and validation photographs, of several sizes."""
+    """Return luma pictures (H, W) of several sizes to compare outputs on: noise and photographs."""
     rng = np.random.default_rng(0)
     trials = [
         rng.random((rows * card.multiple, columns * card.multiple), np.float32) for rows, columns in ((1, 1), (3, 2))
@@ -291,12 +291,12 @@ def read_metrics(path: str | Path) -> dict[str, Any]:
     """Read figures for a card from a JSON file.
 
     Raises:
-        DataError: the file is missing or holds no JSON object.
+        DataError: the file is missing, or is not a JSON object.
     """
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: no readable JSON ({error})") from error
+        raise DataError(f"{path}: is not valid JSON ({error}); give the output of `tinct evaluate --json`") from error
     if not isinstance(values, dict):
-        raise DataError(f"{path}: must hold a JSON object, as `tinct evaluate --json` prints")
+        raise DataError(f"{path}: is not a JSON object; give the output of `tinct evaluate --json`")
     return values

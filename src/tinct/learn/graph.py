@@ -1,6 +1,6 @@
-"""Writing a trained network: the exporter of both halves, and the comparison that every model file passes.
+"""Write a trained network, a colorizer or a recogniser, as a model file.
 
-A model file is tried before it gets its name: ONNX Runtime must give what was trained.
+A model file is tested before it gets its name: ONNX Runtime must give the same output as PyTorch.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from tinct.runtime.modelfile import METADATA_KEY, BaseCard
 if TYPE_CHECKING:
     import onnx
 
-# Tensors larger than this many numbers are stored in half precision; what is computed stays single precision.
-HALF_FROM = 1024
+HALF_FROM = 1024  # larger tensors are stored in half precision; computing stays in single precision
 
 
 def network_graph(
@@ -41,14 +40,13 @@ def network_graph(
 
     Args:
         network: in inference mode.
-        example: its inputs.
-        input_names: the graph's, as many as there are inputs.
-        output_names: the graph's, as many as the network gives.
-        dynamic_shapes: for each parameter of `forward` the axes that may have another length, as `torch.export` takes
-            them.
+        example: inputs for `forward`.
+        input_names: a name for each input of the graph.
+        output_names: a name for each output of the graph.
+        dynamic_shapes: for each parameter of `forward`, the axes whose length may vary, as for `torch.export`.
 
     Raises:
-        ModelError: PyTorch cannot.
+        ModelError: PyTorch cannot convert it.
     """
     with quiet("torch.onnx", "onnxscript", "onnx_ir"):
         program = torch.onnx.export(
@@ -62,16 +60,16 @@ def network_graph(
             verbose=False,
         )
     if program is None:
-        raise ModelError("PyTorch gave no ONNX graph")
+        raise ModelError("PyTorch returned no ONNX graph")
     model: onnx.ModelProto = program.model_proto
-    # The exporter notes where in which file each node comes from: paths of this machine, of no use to anyone else.
+    # The exporter records the source file of each node, with paths of this machine, which are of no use elsewhere.
     for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output, model.graph):
         del part.metadata_props[:]
     return model
 
 
 def store_half(model: onnx.ModelProto) -> None:
-    """Store large weights as float16, each turned to float32 by a Cast, which runtimes do once when they load."""
+    """Store large weights as float16, each followed by a Cast to float32, which runtimes apply once on loading."""
     import onnx
     from onnx import helper, numpy_helper
 
@@ -96,17 +94,17 @@ def write_model(
     trials: Callable[[Path], Iterable[tuple[NDArray[Any], NDArray[Any]]]],
     tolerance: float,
 ) -> None:
-    """Write a graph with its card, if its output is what was trained.
+    """Write a graph with its card, if it gives the expected output.
 
     Args:
         model: the graph.
         card: the card.
         target: the file.
-        trials: run the file at a path; yields what is expected and what the file gives.
-        tolerance: by how much they may differ, relative to the largest expected value where that is above 1.
+        trials: runs the file at a path, and yields pairs of expected and actual output.
+        tolerance: largest difference, relative to the largest expected value if that is above 1.
 
     Raises:
-        ModelError: they differ by more, or the graph is none; nothing is kept.
+        ModelError: they differ by more; nothing is kept.
         OutputError: the file cannot be written; nothing is left behind.
     """
     import onnx
@@ -119,13 +117,13 @@ def write_model(
             difference = float(np.abs(given - expected).max()) / max(1.0, float(np.abs(expected).max()))
             if not difference <= tolerance:
                 raise ModelError(
-                    f"{target}: the file's outputs differ by {difference:.2g} from what was trained, more than "
-                    f"{tolerance}: not kept"
+                    f"{target}: the file's outputs differ by {difference:.2g} from those of the trained network, more "
+                    f"than {tolerance}; it was not kept"
                 )
 
 
 def write_twin(network: nn.Module, card: BaseCard, path: Path, *, half: bool) -> None:
-    """Write a network's weights with its card, large ones in half precision where asked for.
+    """Write a network's weights with its card; with `half`, large ones in half precision.
 
     Raises:
         OutputError: the file cannot be written; nothing is left behind.
@@ -141,7 +139,7 @@ def write_twin(network: nn.Module, card: BaseCard, path: Path, *, half: bool) ->
 
 @contextmanager
 def quiet(*loggers: str, module: str = "") -> Iterator[None]:
-    """Keep loggers' advice, and warnings of a module (of all without it), off the screen."""
+    """Silence loggers below errors, and the warnings of a module, or of all modules."""
     levels = {logging.getLogger(name): logging.getLogger(name).level for name in loggers}
     try:
         for logger in levels:

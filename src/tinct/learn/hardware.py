@@ -1,4 +1,4 @@
-"""What a training runs on: devices and precision."""
+"""Choose the devices and the precision of a training."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from tinct.learn.ranks import by_torchrun
 
 @dataclass(frozen=True)
 class Devices:
-    """What a training runs on: Lightning's accelerator, devices (or processes) of each machine, and machines."""
+    """The devices that a training runs on."""
 
-    accelerator: str
-    count: int = 1
-    nodes: int = 1
+    accelerator: str  # Lightning's name: `cpu` or `gpu`
+    count: int = 1  # devices, or processes, on each machine
+    nodes: int = 1  # machines
 
     @property
     def processes(self) -> int:
-        """All that work at one step."""
+        """Number of processes on all machines."""
         return self.count * self.nodes
 
 
 def choose_devices(wanted: str, *, nodes: int | None = None) -> Devices:
-    """Return what to train on.
+    """Return the devices to train on.
 
     Args:
-        wanted: `auto` (all accelerators, or the processor), `cpu`, `cpu:N` (N processes on the processor), or a number
-            of accelerators of each machine. Under torchrun, `auto` and `cpu` are as many as it started.
-        nodes: machines; those that torchrun started it on without it.
+        wanted: `auto` (all accelerators, or else the processor), `cpu`, `cpu:N` (N processes on the processor), or a
+            number of accelerators on each machine. Under torchrun, `auto` and `cpu` mean the processes that it started.
+        nodes: number of machines; default: those on which torchrun started the training.
 
     Raises:
-        SettingError: fewer accelerators are there, the word is another, or torchrun started another number.
+        SettingError: there are fewer accelerators, the value is not allowed, or torchrun started another number.
     """
     there = torch.accelerator.device_count()
     kind, number = wanted, ""
@@ -60,7 +60,11 @@ def _is_count(text: str) -> bool:
 
 
 def _as_started(accelerator: str, count: int | None, nodes: int | None) -> Devices:
-    """Return the processes that torchrun started, where these are those asked for."""
+    """Return the processes that torchrun started.
+
+    Raises:
+        SettingError: another number was asked for.
+    """
     here, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
     started = Devices(accelerator, here, everywhere // here)
     wanted = Devices(accelerator, here if count is None else count, started.nodes if nodes is None else nodes)
@@ -82,11 +86,11 @@ def choose_precision(wanted: str, *, accelerator: str) -> Any:
     """Return Lightning's precision.
 
     Args:
-        wanted: `auto` (bfloat16 where it is fast), `bf16` or `float32`.
+        wanted: `auto` (bfloat16 if it is fast), `bf16` or `float32`.
         accelerator: `cpu` or `gpu`.
 
     Raises:
-        SettingError: the word is another.
+        SettingError: another value.
     """
     if wanted not in {"auto", "bf16", "float32"}:
         raise SettingError(f"precision must be auto, bf16 or float32, not '{wanted}'")
@@ -96,7 +100,7 @@ def choose_precision(wanted: str, *, accelerator: str) -> Any:
 
 
 def has_bfloat16(accelerator: str = "cpu") -> bool:
-    """Return whether the processor, or the accelerator, computes in bfloat16 by itself."""
+    """Return whether the processor, or the accelerator, has instructions for bfloat16."""
     if accelerator != "cpu":
         return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
     return bool(

@@ -1,4 +1,4 @@
-"""The learning rate's course over a training."""
+"""The schedule of the learning rate."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 
 class Schedule:
-    """The learning rate over a training: a short rise, a plateau, and a straight fall to nearly nothing.
+    """The learning rate over a training: a short rise, a plateau, and a linear fall to nearly 0.
 
-    Or two steps, as Billaut et al. 2018 trained: the whole rate from the start, then a lower one at once. A training
-    resumed with another number of steps keeps its plateau and falls, or takes its second step, at its new end.
+    Or, as in Billaut et al. 2018, two steps: the full rate from the start, then a lower one. A training that is resumed
+    with another number of steps falls, or takes its second step, at its new end.
     """
 
     def __init__(
@@ -26,10 +26,10 @@ class Schedule:
 
         Args:
             steps: of the whole training.
-            decay: share of them over which the rate falls, or that the second of two steps takes, 0..1.
-            warmup: steps over which it rises; a tenth of all at most.
-            second_rate: factor in the second of two steps; without it the rate rises first and falls straight.
-            spent: returns the share of the time that is over, where time may end the training before its steps.
+            decay: share of the steps, 0..1, over which the rate falls, or which the second of two steps takes.
+            warmup: steps over which the rate rises; a tenth of all at most.
+            second_rate: factor in the second of two steps; None: the rate rises first, and falls linearly.
+            spent: returns the share of the time that is over, if time may end the training before its steps.
         """
         self.steps = steps
         self.decay = decay

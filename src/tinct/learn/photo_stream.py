@@ -1,7 +1,7 @@
-"""Photographs streamed into training, cut to squares.
+"""Stream photographs into a training, cropped to squares.
 
-Shards and photographs are shuffled anew each epoch, from the seed and the epoch alone; each worker of each device reads
-its own part, and holds one buffer of compressed photographs, however large the dataset.
+Shards and photographs are shuffled in each epoch, by the seed and the epoch only. Each worker of each device reads its
+own part, with one buffer of compressed photographs, however large the dataset is.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tinct.learn.sevenfold import in_forms, piece
 from tinct.parallel import unheard
 from tinct.remote import is_address, is_http
 
-SHUFFLE_BUFFER = 1000
+SHUFFLE_BUFFER = 1000  # photographs
 
 
 def shuffled(samples: Iterable[Sample], rng: random.Random, size: int = SHUFFLE_BUFFER) -> Iterator[Sample]:
@@ -47,17 +47,17 @@ def shuffled(samples: Iterable[Sample], rng: random.Random, size: int = SHUFFLE_
 
 @dataclass(frozen=True)
 class Crop:
-    """How a photograph is cut for training.
+    """How a photograph is cropped for training.
 
     Attributes:
-        size: edge of the square that comes out, in pixels.
-        zoom: the shorter edge is scaled to between `size` and `zoom` times `size`; at 1 each crop holds the
-            whole shorter edge.
-        random: where the crop lies: anywhere, or in the middle.
+        size: edge of the resulting square, in pixels.
+        zoom: the shorter edge is scaled to between `size` and `zoom` times `size`; at 1, the crop contains the whole
+            shorter edge.
+        random: crop at a random place and scale, instead of in the middle at scale 1.
         enlarge: the largest scale; at 1 no photograph is enlarged.
-        whole: fit the whole photograph into the middle of the square, in place of a crop; `zoom` and `random` then say
-            nothing.
-        lanczos: make photographs smaller by a Lanczos kernel, not by averaging over areas.
+        whole: fit the whole photograph into the middle of the square instead of cropping; `zoom` and `random` are then
+            ignored.
+        lanczos: make photographs smaller with a Lanczos kernel instead of averaging over areas.
     """
 
     size: int = 128
@@ -69,7 +69,7 @@ class Crop:
 
     @classmethod
     def of(cls, training: Training, split: str) -> Crop:
-        """Return how a training cuts the photographs of a split, `train` or `val`."""
+        """Return how a training crops the photographs of a split, `train` or `val`."""
         how = cls(training.crop, whole=training.letterbox, lanczos=training.scaling == "lanczos")
         if split == "val":
             return replace(how, zoom=1.0, random=False)
@@ -78,15 +78,15 @@ class Crop:
 
 
 def cut(picture: NDArray[np.uint8], crop: Crop, rng: random.Random) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Cut a square from a photograph; what is too small for it is padded.
+    """Crop a square from a photograph; a photograph that is too small is padded.
 
     Args:
         picture: (H, W, 3) sRGB uint8.
-        crop: how.
+        crop: how to crop.
         rng: draws scale and place.
 
     Returns:
-        (size, size, 3) uint8 and (size, size) bool, true where the photograph is.
+        The square (size, size, 3) uint8, and its mask (size, size) bool, true inside the photograph.
     """
     zoom = crop.zoom ** rng.random() if crop.random and not crop.whole else 1.0
     edge = max(picture.shape[:2]) if crop.whole else min(picture.shape[:2])
@@ -109,12 +109,11 @@ def cut(picture: NDArray[np.uint8], crop: Crop, rng: random.Random) -> tuple[NDA
 
 
 def _scaled(picture: NDArray[np.uint8], scale: float, crop: Crop) -> NDArray[np.uint8]:
-    """Return a photograph at another size, of at least a pixel."""
     if scale == 1:
         return picture
     height, width = (max(1, round(edge * scale)) for edge in picture.shape[:2])
     if crop.lanczos and scale < 1:
-        # Not by libvips, whose threads do not survive the fork of workers.
+        # Not with libvips, whose threads do not survive the fork of workers.
         return np.array(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
     kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, (width, height), interpolation=kind), dtype=np.uint8)
@@ -122,13 +121,13 @@ def _scaled(picture: NDArray[np.uint8], scale: float, crop: Crop) -> NDArray[np.
 
 @dataclass(frozen=True)
 class FeatureFile:
-    """A frozen encoder's features of the squares that are cut from a source's photographs in the same way each time.
+    """A file of a frozen encoder's features of the squares of a source's photographs, which are always the same.
 
     Attributes:
         path: the file of numbers, one photograph after the other.
-        shape: (channels, h, w) of one photograph's.
-        places: (n,) place in the file of each of the source's photographs; -1 where it has none.
-        half: whether they are bfloat16, as mixed precision gives them; float32 otherwise.
+        shape: (channels, h, w) of a photograph's features.
+        places: (n,) place of each of the source's photographs in the file; -1 if it is not there.
+        half: whether the numbers are bfloat16, as from mixed precision, instead of float32.
     """
 
     path: str
@@ -137,7 +136,7 @@ class FeatureFile:
     half: bool
 
     def read(self, indices: list[int]) -> torch.Tensor:
-        """Return the features (N, channels, h, w) of photographs by their numbers in the source."""
+        """Return the features (N, channels, h, w) of photographs, given by their indices in the source."""
         mapped = _mapped(self.path, self.half).reshape(-1, *self.shape)
         features = torch.from_numpy(mapped[[self.places[index] for index in indices]])
         return features.view(torch.bfloat16) if self.half else features
@@ -150,34 +149,35 @@ def _mapped(path: str, half: bool) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class Share:
-    """Which part of the photographs one of several processes reads: the `rank`-th of `ranks`, the first is 0."""
+    """The part of the photographs that one of several processes reads: number `rank` of `ranks`, from 0."""
 
     rank: int = 0
     ranks: int = 1
 
     def batches(self, count: int, batch_size: int) -> int:
-        """Return into how many batches each process divides its part of `count` photographs, `ranks` or more."""
+        """Return the number of batches into which each process divides its part of `count` photographs (>= `ranks`)."""
         most, least = -(-count // self.ranks), count // self.ranks
         return max(1, min(-(-most // batch_size), least))
 
     def places(self, count: int, *, of: int = 1, part: int = 0) -> range:
-        """Return the places of its photographs among `count`; with `of` readers, those that its `part`-th one reads.
+        """Return the indices of its photographs among `count`; with `of` readers, those that reader `part` reads.
 
-        Places of different shares and parts do not overlap, are equally many but for one, and together are all.
+        The indices of all shares and parts are disjoint, cover all photographs, and differ in number by one at most.
         """
         reader, readers = self.rank * of + part, self.ranks * of
         return range(count * reader // readers, count * (reader + 1) // readers)
 
 
 class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
-    """Batches of cut photographs: `rgb` (N, size, size, 3) uint8 and `mask` (N, size, size) bool.
+    """Batches of cropped photographs: `rgb` (N, size, size, 3) uint8 and `mask` (N, size, size) bool.
 
-    In training it never ends by itself: the caller takes as many batches as make an epoch, and each photograph comes as
-    often as `Source.draws` says. Each reader (a worker of a rank) then has shards of its own, drawn anew each epoch; an
-    epoch takes equally much from each reader, so that with few shards some photographs come twice and others not, which
-    evens out from epoch to epoch. In validation every photograph comes once, each reader having a range of
-    places of its own. With a file of features there is also `features`, the encoder's of each square. In training with
-    `sevenfold` each photograph comes in seven forms, and `form` (N,) says in which.
+    In training (`endless`) the stream never ends: the caller takes the batches of an epoch, and each photograph comes
+    as often as `Source.draws` says. Each reader (a worker of a rank) has its own shards, drawn anew in each epoch. An
+    epoch takes equally much from each reader, so that with few shards some photographs come twice and others not at
+    all; this evens out over epochs. In validation every photograph comes once, and each reader has its own range.
+
+    With a file of features there is also `features`, those of each square. With `sevenfold`, each photograph comes in
+    seven forms, and `form` (N,) is the index of each one's.
     """
 
     def __init__(
@@ -194,7 +194,7 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
         features: FeatureFile | None = None,
         sevenfold: bool = False,
     ) -> None:
-        """Take what to read; `batches` divides a share that ends into as many, nearly equal, instead of full ones."""
+        """Set what to read; with `batches`, a finite share is divided into so many nearly equal batches."""
         super().__init__()
         self.share = share
         self.batches = batches
@@ -208,7 +208,7 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
         self.sevenfold = sevenfold
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        """Read this reader's part."""
+        """Yield the batches of this reader."""
         info = get_worker_info()
         if info is not None:
             cv2.setNumThreads(0)
@@ -251,7 +251,7 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
         reader, readers = self.share.rank * workers + worker, self.share.ranks * workers
         for turn in count():
             parts = list(self.source.parts)
-            # The same order for every reader, so that each part has one reader only.
+            # In the same order for every reader, so that each part has one reader.
             random.Random(f"{self.seed} {self.epoch} {turn}").shuffle(parts)
             if len(parts) >= readers:
                 samples = read_samples(parts[reader::readers], self.source)
@@ -259,7 +259,7 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
                 samples = islice(read_samples(parts, self.source), reader, None, readers)
             samples = _repeated(samples, self.source, rng)
             if self.sevenfold:
-                # A photograph's forms share its bytes, so that the larger buffer is no heavier.
+                # The forms of a photograph share its bytes, so that the larger buffer takes no more memory.
                 yield from shuffled(in_forms(samples), rng, SHUFFLE_BUFFER * FORMS)
             else:
                 yield from shuffled(samples, rng)
@@ -268,7 +268,7 @@ class PhotoStream(IterableDataset[dict[str, torch.Tensor]]):
 
 
 def _between(source: Source, places: range) -> Iterator[Sample]:
-    """Read the photographs at a range of places of a source, from the parts that hold them."""
+    """Read the photographs of a range of indices of a source, from the parts that hold them."""
     ends = list(accumulate(source.counts))
     parts = [
         part
@@ -279,7 +279,7 @@ def _between(source: Source, places: range) -> Iterator[Sample]:
 
 
 def _repeated(samples: Iterator[Sample], source: Source, rng: random.Random) -> Iterator[Sample]:
-    """Return each photograph as often as the source draws it, on average."""
+    """Yield each photograph as often as the source draws it, on average."""
     for sample in samples:
         share = 1.0 if source.draws is None else source.draws[sample[1]["index"]]
         whole = int(share)
@@ -288,18 +288,18 @@ def _repeated(samples: Iterator[Sample], source: Source, rng: random.Random) -> 
 
 
 class _Loader(DataLoader[Any]):
-    """A DataLoader whose workers do not hear Ctrl-C."""
+    """A DataLoader whose workers ignore Ctrl-C."""
 
     def __iter__(self) -> Any:
-        with unheard():  # here they are begun
+        with unheard():  # the workers are started here
             return super().__iter__()
 
 
 def loader(stream: PhotoStream, *, workers: int) -> DataLoader[Any]:
-    """Return a DataLoader of ready-made batches.
+    """Return a DataLoader of the stream's batches.
 
-    The files of a plain folder are decoded by libvips, whose threads do not survive a fork: its workers start anew. So
-    do those of buckets, since fsspec has threads, too.
+    For a plain folder, whose files libvips decodes, and for buckets, which fsspec reads, workers are spawned, since the
+    threads of libvips and fsspec do not survive a fork.
     """
     source = stream.source
     in_bucket = is_address(source.place) and not is_http(source.place)
@@ -315,5 +315,5 @@ def loader(stream: PhotoStream, *, workers: int) -> DataLoader[Any]:
 
 
 def _leave_at_once(worker: int) -> None:
-    """End a worker without the clean-up of libvips and codecs, which sometimes aborts over their threads."""
+    """Make a worker exit without the clean-up of libvips and codecs, which sometimes aborts due to their threads."""
     atexit.register(os._exit, 0)

@@ -1,6 +1,6 @@
-"""The processes of one training: which of them this is, what the first does for all, and what they share.
+"""The processes of one training: which one this is, what the first does for all, and what they share.
 
-Lightning starts the others itself, or torchrun starts all of them, on one machine or on several.
+Either Lightning starts the other processes, or torchrun starts all of them, on one machine or on several.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tinct.errors import TinctError
 
 Value = TypeVar("Value")
 
-# The others wait as long for the first, which may be decoding a whole dataset.
+# How long the other processes wait for the first one, which may be decoding a whole dataset.
 PATIENCE = timedelta(hours=6)
 
 
@@ -28,18 +28,18 @@ def by_torchrun() -> bool:
 
 
 def rank() -> int:
-    """Return this process's number among those of the training: 0 for the first, and for one alone."""
+    """Return this process's number among those of the training: 0 for the first or the only one."""
     return int(os.environ.get("RANK" if by_torchrun() else "LOCAL_RANK", "0"))
 
 
 def is_follower() -> bool:
-    """Return whether Lightning started this process, which the first did after all that it does for all of them."""
+    """Return whether Lightning started this process; the first process had then prepared everything for it."""
     return not by_torchrun() and rank() > 0
 
 
 @contextmanager
 def joined(accelerator: str) -> Iterator[None]:
-    """Let processes that torchrun started at once find each other, as long as the block runs; on `cpu` or `gpu`."""
+    """Join the processes that torchrun started, on `cpu` or `gpu`, as long as the block runs."""
     if not by_torchrun() or distributed.is_initialized():
         yield
         return
@@ -52,7 +52,7 @@ def joined(accelerator: str) -> Iterator[None]:
 
 
 def _device() -> torch.device:
-    """Choose this process's accelerator, for what it sends too."""
+    """Select this process's accelerator, also for communication, and return it."""
     torch.accelerator.set_device_index(int(os.environ["LOCAL_RANK"]))
     device = torch.accelerator.current_accelerator()
     assert device is not None
@@ -60,14 +60,14 @@ def _device() -> torch.device:
 
 
 def process_count() -> int:
-    """Return how many processes are joined: 1 where none are."""
+    """Return the number of joined processes; 1 if they are not joined."""
     return int(distributed.get_world_size()) if distributed.is_initialized() else 1
 
 
 def first_alone(make: Callable[[], Value]) -> Value:
-    """Let the first of several joined processes make something, and return it in all of them; so with its TinctError.
+    """Call `make` in the first of several joined processes, and return its value, or raise its TinctError, in all.
 
-    What is made is pickled. Where processes are not joined, each makes it.
+    The value is pickled. If processes are not joined, each calls `make` itself.
     """
     if not distributed.is_initialized():
         return make()
@@ -85,7 +85,7 @@ def first_alone(make: Callable[[], Value]) -> Value:
 
 
 def mean_over_ranks(value: torch.Tensor) -> torch.Tensor:
-    """Return the mean of a tensor over all processes; its gradient is not followed."""
+    """Return the mean of a tensor over all processes, without gradient."""
     if not distributed.is_initialized():
         return value
     total = value.detach().clone()

@@ -1,4 +1,4 @@
-"""What a training notes after each epoch: figures, and sheets of validation photographs."""
+"""Write a training's records after each epoch: a table of figures, and a sheet of validation photographs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 METRICS = "metrics.csv"
 _SHOWN = 12  # photographs of a sheet
-# Its columns; those that a task does not measure stay empty. `ColorizeTask` says what the accuracies are.
+# Columns of metrics.csv; those that a task does not measure stay empty. `ColorizeTask` explains the accuracies.
 COLUMNS = (
     "epoch",
     "step",
@@ -40,8 +40,7 @@ COLUMNS = (
     "val_grey_error",
     "val_chroma_ratio",
 )
-_OLD_COLUMNS = {"val_accuracy_bins": "val_accuracy"}  # names of columns in older runs
-# What the accuracies of metrics.csv are shares of; see `ColorizeTask`.
+_OLD_COLUMNS = {"val_accuracy_bins": "val_accuracy"}  # column -> its name in older runs
 _ACCURACIES = {
     "accuracy_10": "lie within 10 Lab units of the truth (CIE 1976)",
     "accuracy_bins": "have the right bin as their likeliest",
@@ -49,7 +48,7 @@ _ACCURACIES = {
 
 
 def epoch_rows(table: Path) -> list[dict[str, str]]:
-    """Read the rows of a metrics.csv, one an epoch; none where there is no such file yet.
+    """Read the rows of a metrics.csv, one for each epoch; none if there is no such file yet.
 
     Raises:
         DataError: it cannot be read.
@@ -60,11 +59,11 @@ def epoch_rows(table: Path) -> list[dict[str, str]]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise DataError(f"{table}: cannot be read ({error.strerror}); train on") from error
+        raise DataError(f"{table}: cannot be read ({error.strerror}); check its permissions, or delete it") from error
 
 
 def last_accuracies(run: Path) -> list[str]:
-    """Return sentences on how often a training was right in its last epoch; none where it noted no accuracy.
+    """Return sentences about the accuracies of a training's last epoch; none if it has none.
 
     Args:
         run: the training's folder.
@@ -86,13 +85,13 @@ class MetricsTable(Callback):
     """Writes metrics.csv, one row per finished epoch."""
 
     def __init__(self, path: Path) -> None:
-        """Name the file; it is continued where it exists."""
+        """Set the file; if it exists, it is continued."""
         super().__init__()
         self._path = path
         self._rows: list[dict[str, str]] = []
 
     def on_train_start(self, trainer: Trainer, task: LightningModule) -> None:
-        """Take over the rows of the epochs that the checkpoint holds; later ones are trained again."""
+        """Keep the rows of the epochs before the checkpoint; later ones are trained again."""
         self._rows = [
             {name: row.get(name) or row.get(_OLD_COLUMNS.get(name, "")) or "" for name in COLUMNS}
             for row in epoch_rows(self._path)
@@ -118,9 +117,13 @@ class SampleSheets(Callback):
     """Writes `epoch-NNN.png`, one row per photograph: grey, predicted, true."""
 
     def __init__(self, source: Source, folder: Path, *, multiple: int, letterbox: bool = False) -> None:
-        """Choose the first photographs of a source, shown at about 160 pixels, a multiple of `multiple`.
+        """Choose the first photographs of a source.
 
-        With `letterbox` they are shown whole.
+        Args:
+            source: the photographs.
+            folder: for the sheets.
+            multiple: photographs are shown at the multiple of this nearest to 160 pixels.
+            letterbox: show them whole.
         """
         super().__init__()
         self._folder = folder
@@ -130,7 +133,7 @@ class SampleSheets(Callback):
         self._squares, self._masks = [square for square, _ in cuts], [mask for _, mask in cuts] if letterbox else None
 
     def on_validation_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
-        """Draw the sheet."""
+        """Write the sheet."""
         if trainer.is_global_zero and not trainer.sanity_checking:
             content = cv2.imencode(".png", draw(task, self._squares, self._masks)[..., ::-1])[1].tobytes()
             with written_beside(make_folder(self._folder) / f"epoch-{trainer.current_epoch:03d}.png") as partial:
@@ -143,7 +146,7 @@ def draw(task: ColorizeTask, squares: list[np.ndarray], masks: list[np.ndarray] 
     Args:
         task: the training, whose network predicts.
         squares: pictures (size, size, 3) sRGB uint8, size a multiple of the network's.
-        masks: (size, size) bool each, true where the photograph is; the rest is drawn black.
+        masks: (size, size) bool each, true inside the photograph; the rest is drawn black.
 
     Returns:
         (rows, columns, 3) sRGB uint8.

@@ -1,9 +1,9 @@
-"""A training's folder: begun, opened, gone on with.
+"""A training's folder: begin one, open it, resume it.
 
-config.json           what was asked for, and the colour bins
-resample.npy          how often each photograph is drawn, where those of rare colours are drawn more often
-checkpoints/last.ckpt the state after the last finished epoch, or later within one that takes more than ten minutes;
-                      best.ckpt the one with the lowest validation loss
+config.json           the settings and the colour bins
+resample.npy          how often each photograph is drawn, if those with rare colours are drawn more often
+checkpoints/last.ckpt the state after the last finished epoch, or later within an epoch of more than ten minutes;
+                      best.ckpt is the one with the lowest validation loss
 metrics.csv           one row per epoch; tensorboard/ holds the same
 samples/epoch-003.png validation photographs: grey, predicted, true
 """
@@ -30,7 +30,7 @@ from tinct.learn.tasks import CHROMA_SCALES
 from tinct.learn.weights import Encoder, read_initial_card
 from tinct.runtime.modelfile import OUTPUT_CHANNELS
 
-# Scales of chroma in runs and cards that do not note theirs, which are older than `CHROMA_SCALES` of tasks.py.
+# Scales of chroma in old runs and cards, which do not record theirs.
 OLD_CHROMA_SCALES = {"yuv": 1.0, "lab": 110.0}
 
 
@@ -41,9 +41,9 @@ class Run:
     Attributes:
         path: the folder.
         training: its settings.
-        bins: its colour bins, or None for other tasks.
-        chroma_scale: what chroma is divided by to be learned outright.
-        encoder: where the encoder's weights come from: the file's `name` and `sha256`; None for weights of its own.
+        bins: its colour bins; None for other tasks.
+        chroma_scale: what chroma is divided by for the squared error.
+        encoder: `name` and `sha256` of the file of the encoder's initial weights; None if there is none.
     """
 
     path: Path
@@ -57,11 +57,11 @@ class Run:
         """Read a run's settings.
 
         Raises:
-            DataError: the folder is no run.
+            DataError: the folder is not a run, or is damaged.
         """
         file = Path(path) / "config.json"
         if not file.is_file():
-            raise DataError(f"{path}: no training run (it has no config.json); give the folder that --out named")
+            raise DataError(f"{path}: is not a training run (it has no config.json); give the folder that --out named")
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
             bins = ColorBins.from_card(values["bins"]) if values["bins"] else None
@@ -69,10 +69,10 @@ class Run:
             scale = float(values.get("chroma_scale", OLD_CHROMA_SCALES[training.space]))
             return cls(Path(path), training, bins, scale, values.get("encoder"))
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{file}: damaged ({error})") from error
+            raise DataError(f"{file}: damaged ({error}); give another run, or train again") from error
 
     def network(self) -> Network:
-        """Build the run's network with fresh weights."""
+        """Return the run's network with random weights."""
         outputs = self.bins.count if self.bins is not None else OUTPUT_CHANNELS[self.training.task]
         return build(self.training.network, outputs=outputs, options=self.training.options)
 
@@ -89,12 +89,12 @@ class Run:
 
 
 def finished_epochs(state: dict[str, Any]) -> int:
-    """Count the finished epochs of a loaded checkpoint."""
+    """Return the number of finished epochs of a loaded checkpoint."""
     return int(state["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
 
 
 def steps_within(state: dict[str, Any]) -> int:
-    """Count the steps of a loaded checkpoint's epoch that was under way; 0 where it was made at the end of one."""
+    """Return the number of steps done of a loaded checkpoint's unfinished epoch; 0 if it was written at an end."""
     loops = state["loops"]["fit_loop"]
     if loops["epoch_progress"]["current"]["ready"] == finished_epochs(state):
         return 0
@@ -102,16 +102,16 @@ def steps_within(state: dict[str, Any]) -> int:
 
 
 def begin_run(folder: Path, training: Training, source: Source, encoder: Encoder | None) -> Run:
-    """Start a run's folder: learn the bins and write config.json.
+    """Begin a run's folder: learn the bins and write config.json.
 
     Raises:
-        SettingError: the folder holds a training already, or the model to start from is for something else.
+        SettingError: the folder already holds a training, or the initial model has another network or task.
     """
     if (folder / "config.json").exists():
-        raise SettingError(f"{folder} holds a training already; add --resume to go on with it, or name another folder")
+        raise SettingError(f"{folder} already holds a training; continue it with --resume, or give another folder")
     bins = None
     scale = CHROMA_SCALES[training.space]
-    told = None if encoder is None else {"name": encoder.name, "sha256": encoder.sha256}
+    origin = None if encoder is None else {"name": encoder.name, "sha256": encoder.sha256}
     if training.initial is not None:
         card = read_initial_card(training.initial)
         if (card.network, card.task, card.space) != (training.network, training.task, training.space):
@@ -120,20 +120,20 @@ def begin_run(folder: Path, training: Training, source: Source, encoder: Encoder
             )
         bins = card.color_bins()
         scale = float(card.training.get("chroma_scale") or OLD_CHROMA_SCALES[training.space])
-        told = card.training.get("encoder")
+        origin = card.training.get("encoder")
     elif training.task == "bins":
         bins = learn_bins(training, source)
     make_folder(folder)
-    run = Run(folder, training, bins, scale, told)
+    run = Run(folder, training, bins, scale, origin)
     run.save()
     return run
 
 
 def learn_bins(training: Training, source: Source) -> ColorBins:
-    """Learn colour bins from a training's photographs, as its settings say.
+    """Learn colour bins from a training's photographs, with its settings.
 
     Raises:
-        SettingError: the weights cannot have the amplitude that was asked for.
+        SettingError: the bins' weights cannot have the amplitude asked for.
     """
     bins = ColorBins.learn(
         pictures(source, limit=training.bins_from),
@@ -146,11 +146,11 @@ def learn_bins(training: Training, source: Source) -> ColorBins:
 
 
 def resume_run(folder: Path, training: Training, encoder: Encoder | None) -> Run:
-    """Open a run to go on with, and take over what may have changed.
+    """Open a run to continue it, with the settings that may change.
 
     Raises:
-        SettingError: something changed that may not.
-        DataError: the folder is no run.
+        SettingError: a setting differs that may not change.
+        DataError: the folder is not a run.
     """
     run = Run.open(folder)
     before, now = run.training.to_json(), training.to_json()
@@ -159,7 +159,8 @@ def resume_run(folder: Path, training: Training, encoder: Encoder | None) -> Run
         *("amplitude", "from_scratch", "subset", "categories", "resample"),
     )
     if (before["average"] > 0) != (now["average"] > 0):
-        raise SettingError(f"{folder} was begun {'with' if before['average'] else 'without'} an average; keep it so")
+        how = "above 0" if before["average"] else "0"
+        raise SettingError(f"{folder} was begun with an average {how}; resume with such a value")
     if changed := [name for name in fixed if before[name] != now[name]]:
         raise SettingError(f"{folder} was begun with another {', '.join(changed)}; resume with the same, or start anew")
     if encoder is not None and run.encoder is not None and encoder.sha256 != run.encoder["sha256"]:
@@ -172,9 +173,9 @@ def resume_run(folder: Path, training: Training, encoder: Encoder | None) -> Run
 
 
 def resampled(source: Source, run: Run) -> Source:
-    """Return a source that draws photographs of rare colours more often, as a run's `resample` says.
+    """Return a source that draws photographs with rare colours more often, by the run's `resample`.
 
-    This is the other way to rebalance, beside the bins' weights in the loss. The shares are kept in the run's folder.
+    This is an alternative to the bins' weights in the loss. The shares are kept in the run's folder.
     """
     file = run.path / "resample.npy"
     if file.is_file():
@@ -188,16 +189,16 @@ def resampled(source: Source, run: Run) -> Source:
 
 
 def draw_shares(source: Source, bins: ColorBins, *, strength: float) -> NDArray[np.float64]:
-    """Return how often each photograph is to be drawn.
+    """Return how often each photograph is drawn.
 
     Args:
         source: photographs; those that are never drawn stay so.
         bins: colour bins with their frequencies.
-        strength: 0..1; a photograph's share is the mean weight of its pixels, with the weights of Billaut et al. 2018
-            for a lambda of 1 - strength: at 0 all are alike, at 1 a pixel counts as much as its colour is rare.
+        strength: 0..1. A photograph's share is the mean weight of its pixels, with the weights of Billaut et al. 2018
+            for a lambda of 1 - strength: at 0 all weights are equal, at 1 they are inverse frequencies.
 
     Returns:
-        (n,) shares in the source's order, with a mean of 1 over those that are drawn.
+        (n,) shares in the source's order, with a mean of 1 over the photographs that are drawn.
     """
     space = chroma_space(bins.space)
     weights = replace(bins, rebalance=1 - strength).weights

@@ -1,7 +1,7 @@
-"""Each photograph in seven forms, as Billaut, de Rochemonteix & Thibault 2018 augment (section 3.2).
+"""Show each photograph in seven forms, as Billaut, de Rochemonteix & Thibault 2018 do (section 3.2).
 
-As it is, mirrored, with grain of three strengths, and two pieces of it cut at random: "the size of our training set is
-dilated sevenfold". Contrast and brightness stay as they are. Only the luma that the network sees has grain.
+The forms are: unchanged, mirrored, with grain of three strengths, and two random crops: "the size of our training set
+is dilated sevenfold". Contrast and brightness do not change. Only the luma that the network sees has grain.
 """
 
 from __future__ import annotations
@@ -16,22 +16,21 @@ from numpy.typing import NDArray
 from tinct.data.source import Sample
 from tinct.learn.settings import FORMS
 
-MIRRORED = 1
-# Variances of the grain on luma in 0..1, by the form's number.
-GRAINS = {2: 1e-4, 3: 2e-4, 4: 3e-4}
-PIECES = (5, 6)
-PIECE = 0.7  # of both edges
+MIRRORED = 1  # index of the mirrored form
+GRAINS = {2: 1e-4, 3: 2e-4, 4: 3e-4}  # index of a grainy form -> variance of the grain on luma in 0..1
+PIECES = (5, 6)  # indices of the cropped forms
+PIECE = 0.7  # edges of the crops, as a share of the photograph's
 
 
 def in_forms(samples: Iterable[Sample]) -> Iterator[Sample]:
-    """Return each photograph seven times, its description's `form` counting from 0."""
+    """Yield each photograph seven times, with `form` 0 to 6 in its card."""
     for content, card in samples:
         for form in range(FORMS):
             yield content, {**card, "form": form}
 
 
 def piece(picture: NDArray[np.uint8], form: int, rng: random.Random) -> NDArray[np.uint8]:
-    """Return a piece (H, W, 3) of a photograph at a random place where its form is one, else the whole."""
+    """Return a random crop (H, W, 3) of a photograph if `form` is a cropped form, otherwise the whole photograph."""
     if form not in PIECES:
         return picture
     height, width = (max(1, round(PIECE * edge)) for edge in picture.shape[:2])
@@ -40,7 +39,7 @@ def piece(picture: NDArray[np.uint8], form: int, rng: random.Random) -> NDArray[
 
 
 def mirror(values: torch.Tensor, forms: torch.Tensor) -> torch.Tensor:
-    """Return values (N, C, H, W), mirrored left to right where the form (N,) is the mirrored one."""
+    """Return values (N, C, H, W), mirrored left to right if their form (N,) is the mirrored one."""
     return torch.where((forms == MIRRORED).view(-1, 1, 1, 1), values.flip(-1), values)
 
 

@@ -1,4 +1,4 @@
-"""A training's two streams of squares, to learn from and to validate on, and a frozen encoder's features of them."""
+"""A training's streams of squares, for training and for validation, and a frozen encoder's features of them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tinct.learn.photo_stream import Crop, FeatureFile, PhotoStream, Share, load
 from tinct.learn.settings import AUGMENTATIONS, Augmentation, Training
 from tinct.learn.tasks import split_rgb, unit_rgb
 
-_BATCH = 16
+_BATCH = 16  # squares encoded at once
 
 
 class Streams(lightning.LightningDataModule):
-    """The training's photographs, streamed anew for each epoch.
+    """The training's photographs, streamed for each epoch.
 
     Attributes:
-        train_source: the photographs to learn from.
-        val_source: those to validate on.
-        features: a frozen encoder's features of the squares of `train` and of `val`, where they are stored.
+        train_source: the photographs to train on.
+        val_source: the photographs to validate on.
+        features: `train` and `val` -> a frozen encoder's features of the squares, if they are stored.
     """
 
     def __init__(self, training: Training, train_source: Source, val_source: Source) -> None:
@@ -42,17 +42,17 @@ class Streams(lightning.LightningDataModule):
     def stored_features(
         self, network: Network, folder: Path, *, seen: int, half: bool, device: torch.device
     ) -> dict[str, FeatureFile]:
-        """Store a frozen encoder's features of each square, or find them stored, where that saves work.
+        """Store a frozen encoder's features of each square, unless they are stored already, if that saves work.
 
         Args:
-            network: the network; nothing is done where it has no frozen encoder, or where squares are augmented.
-            folder: where caches are kept.
-            seen: photographs that the training will look at; nothing is done if it looks at none twice.
-            half: whether the training is in mixed precision.
-            device: where the encoder is run.
+            network: nothing is stored if it has no frozen encoder, or if squares are augmented.
+            folder: of caches.
+            seen: number of photographs that the training will see; nothing is stored if it sees none twice.
+            half: whether the training uses mixed precision.
+            device: on which the encoder runs.
 
         Returns:
-            What `features` is to hold.
+            The value for `features`.
         """
         training = self._training
         if not can_store(network, training.augmentation) or seen <= self.train_source.count:
@@ -84,7 +84,7 @@ class Streams(lightning.LightningDataModule):
         return loader(stream, workers=training.workers)
 
     def val_dataloader(self) -> Any:
-        """Stream the validation squares, each once; all processes have as many batches, since they wait for another."""
+        """Stream each validation square once; all processes get as many batches, since they wait for one another."""
         source, batch_size, share = self.val_source, self._training.batch_size, self._share()
         if not source.count:
             return []
@@ -108,7 +108,7 @@ class Streams(lightning.LightningDataModule):
 
 
 def can_store(network: torch.nn.Module, augmentation: Augmentation) -> bool:
-    """Return whether an encoder gives the same for a photograph each time: it is frozen, and nothing is augmented."""
+    """Return whether a network's encoder is frozen and nothing is augmented, so that its features never change."""
     return isinstance(network, TransferNetwork) and network.frozen and augmentation == AUGMENTATIONS["none"]
 
 
@@ -122,19 +122,18 @@ def store_features(
     half: bool,
     device: torch.device,
 ) -> FeatureFile:
-    """Store a frozen encoder's features of all photographs that a source draws, or find them stored.
+    """Store a frozen encoder's features of all photographs that a source draws, unless they are stored already.
 
-    Trainings on the same photographs share them: the file's name is a hash of the source, the encoder's weights and how
-    squares are cut. Features are those that the encoder gives, but for rounding.
+    Trainings on the same photographs share them: the name is a hash of the source, the encoder's weights and the crop.
 
     Args:
-        network: whose encoder is run.
+        network: whose encoder is used.
         source: the photographs.
-        folder: where caches are kept.
-        crop: how the squares are cut; never at random.
-        space: `yuv` or `lab`, which luma the encoder sees.
-        half: run it in mixed precision, in bfloat16.
-        device: where it is run.
+        folder: of caches.
+        crop: of the squares; not random.
+        space: `yuv` or `lab`, whose luma the encoder sees.
+        half: use mixed precision (bfloat16).
+        device: on which the encoder runs.
 
     Returns:
         The file.
@@ -168,7 +167,7 @@ def store_features(
 def _encoded(
     network: TransferNetwork, source: Source, *, crop: Crop, space: str, half: bool, device: torch.device
 ) -> Iterator[torch.Tensor]:
-    """Return features (N, channels, h, w) of a source's photographs in their order."""
+    """Yield features (N, channels, h, w) of a source's photographs, in their order."""
     stream = PhotoStream(source, crop=crop, batch_size=_BATCH, seed=0, epoch=0, endless=False)
     training = network.training
     network.eval().to(device)

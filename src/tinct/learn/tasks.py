@@ -1,4 +1,4 @@
-"""What a network is trained for: choosing colour bins, giving chroma outright, or giving the whole picture."""
+"""The tasks that a network is trained for: colour bins, chroma itself, or the whole picture."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ from tinct.learn.ranks import mean_over_ranks, process_count
 from tinct.learn.settings import Training
 
 Batch = dict[str, torch.Tensor]
-# Chroma is learned in about ±1, in Lab as Hultgren et al. scale it.
+# Chroma is divided by this, so that it is learned in about ±1; that of Lab is as in Hultgren et al.
 CHROMA_SCALES = {"yuv": 1.0, "lab": 128.0}
-# A pixel is right, for `accuracy_10`, within this distance in Lab (CIE 1976).
-RIGHT_WITHIN = 10.0
+RIGHT_WITHIN = 10.0  # for `accuracy_10`, a pixel is right within this distance in Lab (CIE 1976)
 
 
 def unit_rgb(squares: torch.Tensor) -> torch.Tensor:
@@ -39,9 +38,9 @@ def split_rgb(rgb: torch.Tensor, space: str) -> tuple[torch.Tensor, torch.Tensor
         space: `yuv` or `lab`.
 
     Returns:
-        Luma (N, 1, H, W) in 0..1 and chroma (N, 2, H, W) in the space's units, as `ChromaSpace.split` gives them.
+        Luma (N, 1, H, W) in 0..1 and chroma (N, 2, H, W) in the space's units, as from `ChromaSpace.split`.
     """
-    # Never in bfloat16: its rounding alone would move greys into a neighbouring bin.
+    # Never in bfloat16, whose rounding alone would move greys into a neighbouring bin.
     with torch.autocast(rgb.device.type, enabled=False):
         if space == "yuv":
             yuv = torch.einsum("ij,njhw->nihw", torch.as_tensor(RGB_TO_YUV, device=rgb.device), rgb.float())
@@ -54,12 +53,12 @@ def join_lab(luma: torch.Tensor, chroma: torch.Tensor, space: str) -> torch.Tens
     """Return pictures in Lab.
 
     Args:
-        luma: (N, 1, H, W) in 0..1, as `split_rgb` gives it.
+        luma: (N, 1, H, W) in 0..1, as from `split_rgb`.
         chroma: (N, 2, H, W) in the space's units.
         space: `yuv` or `lab`.
 
     Returns:
-        (N, 3, H, W); of YUV colours that do not exist in sRGB, the nearest that do.
+        (N, 3, H, W); YUV colours outside of sRGB are clipped to it.
     """
     if space == "lab":
         return torch.cat([luma * 100, chroma], dim=1)
@@ -70,7 +69,7 @@ def join_lab(luma: torch.Tensor, chroma: torch.Tensor, space: str) -> torch.Tens
 
 
 def rgb_to_lab(rgb: torch.Tensor) -> torch.Tensor:
-    """Turn sRGB (N, 3, H, W) in 0..1 to Lab, white D65."""
+    """Return Lab (N, 3, H, W), white D65, of sRGB (N, 3, H, W) in 0..1."""
     from kornia.color import rgb_to_lab as convert
 
     with torch.autocast(rgb.device.type, enabled=False):
@@ -79,24 +78,24 @@ def rgb_to_lab(rgb: torch.Tensor) -> torch.Tensor:
 
 
 def shrink(values: torch.Tensor, mask: torch.Tensor, stride: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Average values (N, C, H, W) where the mask (N, 1, H, W) is 1 over blocks; blocks partly outside do not count."""
+    """Return values (N, C, H, W) and mask (N, 1, H, W) averaged over blocks; blocks partly outside get mask 0."""
     if stride == 1:
         return values, mask
     return functional.avg_pool2d(values, stride), (functional.avg_pool2d(mask, stride) > 0.999).to(mask.dtype)
 
 
 def _count(mask: torch.Tensor) -> torch.Tensor:
-    """Return how many pixels count, at least 1: of several processes the mean, so that means over processes are right.
+    """Return the number of pixels inside the mask, at least 1; with several processes, its mean over them.
 
-    A mean of each process's own mean would weigh pixels of a batch with much padding more than those of another.
+    Dividing by each process's own number would give more weight to the pixels of batches with much padding.
     """
     return mean_over_ranks(mask.sum()).clamp(min=1)
 
 
 def _weight(pictures: torch.Tensor) -> int:
-    """Return what a batch's figures count in the mean of an epoch.
+    """Return the weight of a batch's figures in the mean of an epoch.
 
-    Lightning divides the sum over processes by their number, and rounds it: a multiple of that leaves nothing over.
+    Lightning divides the sum over processes by their number and rounds it; a multiple of that number avoids rounding.
     """
     return len(pictures) * process_count()
 
@@ -104,7 +103,7 @@ def _weight(pictures: torch.Tensor) -> int:
 class BinTable:
     """`ColorBins` on tensors: encoding by look-up table, decoding by annealed mean.
 
-    It is no `nn.Module`, since averaging the weights would average, and round down, its whole numbers too.
+    It is not an `nn.Module`, since averaging the weights would then also average, and round, its integers.
     """
 
     def __init__(self, bins: ColorBins, *, softness: float = 0.0) -> None:
@@ -112,8 +111,8 @@ class BinTable:
 
         Args:
             bins: the bins.
-            softness: width of the Gaussian that spreads each cell of the grid over its five nearest bins, in cells
-                (Zhang et al. 2016 take a half); 0 keeps each cell's one bin.
+            softness: width, in cells, of the Gaussian that spreads each cell of the grid over its five nearest bins
+                (half a cell in Zhang et al. 2016); 0: one bin for each cell.
         """
         self.soft = torch.from_numpy(_soft_cells(bins, softness)) if softness > 0 else None
         self.low = torch.tensor(bins.low).view(1, 2, 1, 1)
@@ -130,7 +129,7 @@ class BinTable:
         return self
 
     def cross_entropy(self, logits: torch.Tensor, chroma: torch.Tensor) -> torch.Tensor:
-        """Return the cross-entropy (N, h, w) of logits (N, n, h, w) for chroma (N, 2, h, w), weighed by its bins."""
+        """Return the cross-entropy (N, h, w) of logits (N, n, h, w) for chroma (N, 2, h, w), weighted by its bins."""
         cells = self._cells(chroma)
         bins = self.lookup.flatten()[cells]
         weights = self.weights[bins]
@@ -173,8 +172,8 @@ class Shown(NamedTuple):
         rgb: (N, 3, H, W) sRGB in 0..1.
         luma: (N, 1, H, W) in 0..1.
         chroma: (N, 2, H, W) in the space's units.
-        mask: (N, 1, H, W), 1 where there is a photograph.
-        seen: the luma that the network sees, with grain, faded and so on.
+        mask: (N, 1, H, W), 1 inside the photograph.
+        seen: (N, 1, H, W) augmented luma, which the network sees.
     """
 
     rgb: torch.Tensor
@@ -187,13 +186,13 @@ class Shown(NamedTuple):
 class ColorizeTask(lightning.LightningModule):
     """One training: network, loss and optimiser.
 
-    With bins the loss is the cross-entropy weighed by the bins' weights (Billaut et al. 2018); for chroma and for whole
-    pictures it is the squared error. All are averaged over the pixels that belong to photographs, not over padding.
+    With bins the loss is the cross-entropy, weighted by the bins' weights (Billaut et al. 2018); for chroma and for
+    whole pictures it is the squared error. It is averaged over the pixels of photographs, without padding.
 
-    Two accuracies are noted, of the same pixels: `accuracy_bins`, the share whose likeliest bin is the right one, for
-    bins; and `accuracy_10`, the share within 10 units of the truth in Lab (CIE 1976), for all tasks (of a training with
-    bins in validation only, decoded at the temperature). In training they are measured on augmented pictures, with the
-    weights of each step.
+    Two accuracies are measured on the same pixels: `accuracy_bins`, for bins, is the share whose likeliest bin is
+    right; `accuracy_10`, for all tasks, is the share within 10 units of the truth in Lab (CIE 1976). With bins, the
+    latter is measured in validation only, after decoding at `temperature`. In training they are measured on augmented
+    pictures, with the weights of each step.
     """
 
     def __init__(
@@ -209,12 +208,12 @@ class ColorizeTask(lightning.LightningModule):
         """Set up.
 
         Args:
-            network: what is trained.
-            training: the settings; a rate of `auto` is set as `learning_rate` before the training starts.
+            network: to be trained.
+            training: the settings; with a rate of `auto`, `learning_rate` must be set before the training starts.
             bins: the colour bins; None for other tasks.
             schedule: the rate's factor at each step.
-            temperature: at which bins are decoded for the figures.
-            chroma_scale: what chroma is divided by for the squared error; the space's without it.
+            temperature: at which bins are decoded to measure accuracy.
+            chroma_scale: what chroma is divided by for the squared error; default: that of the colour space.
         """
         super().__init__()
         self.network = network
@@ -231,12 +230,12 @@ class ColorizeTask(lightning.LightningModule):
         self.chroma_scale = chroma_scale or CHROMA_SCALES[training.space]
 
     def on_fit_start(self) -> None:
-        """Bring the bins to where the network is."""
+        """Move the bins to the network's device."""
         if self.table is not None:
             self.table.to(self.device)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Draw noise and mirroring from seed, step and rank alone, so that a resumed training draws the same."""
+        """Seed noise and mirroring by seed, step and rank only, so that a resumed training draws the same."""
         torch.manual_seed((self.seed * 1_000_003 + self.global_step) * 1009 + self.global_rank)
 
     def forward(self, luma: torch.Tensor) -> torch.Tensor:
@@ -245,7 +244,7 @@ class ColorizeTask(lightning.LightningModule):
         return self.network.finish(output, self.task)
 
     def _answer(self, batch: Batch, luma: torch.Tensor) -> torch.Tensor:
-        """Return the network's output for a batch, from its encoder's features where they are there already."""
+        """Return the network's output for a batch, computed from stored features of its encoder if there are any."""
         if "features" not in batch:
             output: torch.Tensor = self(luma)
             return output
@@ -257,9 +256,12 @@ class ColorizeTask(lightning.LightningModule):
         return unit_rgb(batch["rgb"]), batch["mask"][:, None].float()
 
     def loss(self, output: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Return the loss of an output for the truth and mask (N, 1, h, w) of the output's size.
+        """Return the loss of an output.
 
-        The truth is chroma (N, 2, h, w) in the space's units, or sRGB (N, 3, h, w) for whole pictures.
+        Args:
+            output: (N, outputs, h, w).
+            truth: chroma (N, 2, h, w) in the space's units or, for whole pictures, sRGB (N, 3, h, w).
+            mask: (N, 1, h, w), 1 inside the photograph.
         """
         valid = _count(mask)
         if self.table is None:
@@ -269,10 +271,10 @@ class ColorizeTask(lightning.LightningModule):
         return (self.table.cross_entropy(output.float(), truth) * mask[:, 0]).sum() / valid
 
     def shown(self, batch: Batch) -> Shown:
-        """Change a batch's squares as the augmentation says."""
+        """Return a batch's squares after augmentation."""
         forms = batch.get("form")
         rgb, mask = self.augmenter.geometry(*self._pictures(batch), forms)
-        if self.task == "rgb":  # what the network gives has the light that it was shown
+        if self.task == "rgb":  # the network's picture must have the light of its input
             with torch.autocast(rgb.device.type, enabled=False):
                 rgb = self.augmenter.light(rgb)
         luma, chroma = split_rgb(rgb, self.space)
@@ -303,7 +305,7 @@ class ColorizeTask(lightning.LightningModule):
         *,
         lab: bool,
     ) -> dict[str, torch.Tensor]:
-        """Return the loss and the accuracies of an output; `accuracy_10` where `lab`."""
+        """Return the loss and the accuracies of an output; `accuracy_10` only if `lab`."""
         stride = self.network.stride
         truth, inside = shrink(rgb if self.task == "rgb" else chroma, mask, stride)
         values = {"loss": self.loss(output, truth, inside)}
@@ -324,7 +326,7 @@ class ColorizeTask(lightning.LightningModule):
         return values
 
     def decode(self, output: torch.Tensor) -> torch.Tensor:
-        """Return chroma (N, 2, h, w) in the space's units from the network's output, of whole pictures theirs."""
+        """Return chroma (N, 2, h, w) in the space's units from the network's output."""
         if self.task == "rgb":
             return split_rgb(output.float(), self.space)[1]
         if self.table is None:
@@ -351,14 +353,14 @@ class ColorizeTask(lightning.LightningModule):
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
-        """Clip the gradient's norm. Lightning's own way refuses fused optimisers, for the sake of half precision."""
+        """Clip the gradient's norm; Lightning's own way refuses fused optimisers because of half precision."""
         if gradient_clip_val:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), gradient_clip_val)
 
     def configure_optimizers(self) -> Any:
-        """Return AdamW, decaying weights of convolutions only, with the schedule's rate for each step.
+        """Return AdamW with the schedule's rate at each step; only weights of convolutions decay.
 
-        Frozen weights are left out: they get neither a gradient nor a decay.
+        Frozen weights are left out, so that they do not decay either.
         """
         groups = []
         for encoder, factor in ((False, 1.0), (True, self.encoder_rate)):
@@ -372,7 +374,7 @@ class ColorizeTask(lightning.LightningModule):
             groups.append({"params": decayed, "weight_decay": self.weight_decay, "lr": factor})
             groups.append({"params": plain, "weight_decay": 0.0, "lr": factor})
         optimizer = torch.optim.AdamW([group for group in groups if group["params"]], lr=1.0, fused=True)
-        # The whole rate comes from a plain function, of which checkpoints keep nothing: a training resumed with another
-        # rate or length follows the new plan.
+        # The rate comes from a plain function, which checkpoints do not store, so that a training that is resumed with
+        # another rate or length follows the new plan.
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.learning_rate * self.schedule(step))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

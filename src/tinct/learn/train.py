@@ -1,4 +1,4 @@
-"""Training: from a dataset and a network's name to a run that can be resumed, looked at and exported."""
+"""Train a network on a dataset, into a run that can be resumed, examined and exported."""
 
 from __future__ import annotations
 
@@ -37,8 +37,7 @@ from tinct.learn.tasks import ColorizeTask
 from tinct.learn.weights import load_start, read_encoder
 from tinct.stopping import kept_if_stopped
 
-# The state is kept as often within an epoch, beside at its end.
-KEPT_EVERY = timedelta(minutes=10)
+KEPT_EVERY = timedelta(minutes=10)  # a checkpoint is written this often within an epoch, in addition to its end
 
 
 def train(
@@ -52,22 +51,21 @@ def train(
     """Train a network.
 
     Args:
-        training: what to do.
+        training: the settings.
         out: the run's folder; must be new unless `resume`.
-        resume: go on from the last state that the run kept, at the end of an epoch or `KEPT_EVERY` within it;
-            `training` may then ask for more or fewer epochs, and for another rate, decay, crop or batch size, but not
-            for another network, task or bins.
+        resume: continue from the run's last checkpoint. `training` may then ask for more or fewer epochs, and for
+            another rate, decay, crop or batch size, but not for another network, task or bins.
         cache: folder in which decoded photographs, and a frozen encoder's features, are kept for this and other
-            trainings; results do not depend on it, but for rounding. Nothing is kept without it.
-        progress: makes a Lightning callback that shows progress; none is shown without it.
+            trainings; without it nothing is kept. Results do not depend on it, except for rounding.
+        progress: returns a Lightning callback that shows progress; default: none is shown.
 
     Returns:
         The finished run.
 
     Raises:
-        SettingError: a setting makes no sense, or `out` holds a run already and `resume` was not asked for.
-        DataError: no photographs, or no run to resume.
-        ModelError: the weights to start from cannot be used.
+        SettingError: a setting makes no sense, or `out` already holds a run and `resume` is not set.
+        DataError: there are no photographs, or there is no run to resume.
+        ModelError: the initial weights cannot be used.
     """
     training.check()
     folder = Path(out)
@@ -78,10 +76,10 @@ def train(
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keep other trainings out of a run's folder; several devices' processes are one training.
+    """Lock a run's folder against other trainings; the processes of one training share the lock.
 
     Raises:
-        OutputError: another training is at work there, or it cannot be written.
+        OutputError: another training is running there, or the folder cannot be written.
     """
     if rank() > 0:
         yield
@@ -92,20 +90,20 @@ def _alone(folder: Path) -> Iterator[None]:
         with locked(lock, target=folder):
             yield
     except OSError as error:
-        if error.errno is None:  # no fault of the disk, but a call that was broken off
+        if error.errno is None:  # not from the disk, but from an interrupted call
             raise
         fault = f"{error.filename or folder}: cannot be read or written ({error.strerror or error})"
-        raise OutputError(f"{fault}; free or choose space") from error
+        raise OutputError(f"{fault}; free some space, or choose another folder") from error
     finally:
-        if new and [*folder.iterdir()] == [lock]:  # refused before anything was begun
+        if new and [*folder.iterdir()] == [lock]:  # refused before anything was written
             lock.unlink()
             folder.rmdir()
 
 
 def _kept(folder: Path) -> str:
     if (folder / "checkpoints" / "last.ckpt").is_file():
-        return f"all finished epochs, and the state of every ten minutes, are kept in {folder}, --resume goes on"
-    return f"no epoch was finished, --resume begins {folder} anew"
+        return f"the last checkpoint, at most ten minutes old, is kept in {folder}, --resume goes on"
+    return f"no checkpoint was written yet, --resume begins {folder} anew"
 
 
 def _train(
@@ -122,7 +120,7 @@ def _train(
 
     def begin() -> Run:
         if is_follower():
-            return Run.open(folder)  # begun or resumed by the first
+            return Run.open(folder)  # begun or resumed by the first process
         if resume:
             return resume_run(folder, training, encoder)
         return begin_run(folder, training, train_source, encoder)
@@ -130,7 +128,7 @@ def _train(
     run = first_alone(begin)
     if training.resample > 0:
         train_source = first_alone(lambda: resampled(train_source, run))
-    # Lightning advises on its own settings.
+    # Without Lightning's advice about its own settings.
     with quiet("lightning.pytorch", "lightning.fabric", module="lightning"):
         lightning.seed_everything(training.seed, workers=True, verbose=False)
         network = run.network()
@@ -144,13 +142,12 @@ def _train(
         except RuntimeError as error:
             if "DataLoader worker" not in str(error):
                 raise
-            fault = "a process that reads photographs died, perhaps for want of memory"
-            raise DataError(f"{folder}: {fault}; go on with --resume and fewer --workers") from error
+            fault = "a process that reads photographs died, perhaps because memory ran out"
+            raise DataError(f"{folder}: {fault}; continue with --resume and fewer --workers") from error
     return Run.open(folder)
 
 
 def _sources(training: Training, cache: str | Path | None) -> tuple[Source, Source]:
-    """Open the photographs to train on and to validate on."""
     train_source, val_source = (
         open_source(training.data, split=split, val=training.val, seed=training.seed) for split in ("train", "val")
     )
@@ -163,7 +160,7 @@ def _sources(training: Training, cache: str | Path | None) -> tuple[Source, Sour
 
 
 def _unwrapped(error: TinctError) -> TinctError:
-    """Return the one line of an error that a worker process wrapped in its traceback."""
+    """Return an error without the traceback that a worker process put around its message."""
     lines = str(error).strip().splitlines()
     if len(lines) <= 1:
         return error
@@ -201,7 +198,7 @@ def _fit(
 
         streams.features = first_alone(stored)
     if training.learning_rate == "auto":
-        # Noted in the run, so that a resumed training goes on at the rate that was found.
+        # Saved in the run, so that a resumed training continues at the rate that was found.
         task.learning_rate = of_first(find_learning_rate(task, streams, common), device)
         if rank() == 0:
             replace(run, training=replace(training, learning_rate=task.learning_rate)).save()
@@ -213,7 +210,7 @@ def _fit(
         logger=TensorBoardLogger(run.path, name="tensorboard", version=""),
         log_every_n_steps=min(50, steps),
         reload_dataloaders_every_n_epochs=1,
-        # Lightning draws a bar of its own otherwise.
+        # Otherwise Lightning draws its own bar.
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
         num_sanity_val_steps=0,
     )
@@ -221,7 +218,6 @@ def _fit(
 
 
 def _settings_of_trainer(run: Run, devices: Devices, *, steps: int) -> dict[str, Any]:
-    """Return what the training, and the search for its rate, tell Lightning."""
     training = run.training
     return {
         "accelerator": devices.accelerator,
@@ -241,12 +237,12 @@ def _settings_of_trainer(run: Run, devices: Devices, *, steps: int) -> dict[str,
 def _callbacks(
     run: Run, val_source: Source, progress: Callable[[], Callback] | None, *, multiple: int, timer: Timer | None
 ) -> list[Callback]:
-    """Return what happens at the end of each epoch: row of figures, sheet, average, and last the checkpoint."""
+    """Return what runs at the end of each epoch: table of figures, sheet, average, progress, and last checkpoints."""
     callbacks: list[Callback] = [MetricsTable(run.path / METRICS)]
     if timer is not None:
         callbacks.append(timer)
     if val_source.count:
-        # Before the average, which steps back when validation ends: the sheets show what is exported.
+        # Before the average, which puts the plain weights back when validation ends: sheets show the averaged ones.
         letterbox = run.training.letterbox
         callbacks.append(SampleSheets(val_source, run.path / "samples", multiple=multiple, letterbox=letterbox))
     if run.training.average > 0:
@@ -255,7 +251,7 @@ def _callbacks(
         callbacks.append(progress())
     folder = run.path / "checkpoints"
     last = ModelCheckpoint(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)
-    # Within a long epoch, too: resumed, its other steps see the photographs that come first in it.
+    # Also within long epochs; after resuming, the rest of such an epoch sees the photographs from its beginning again.
     within = ModelCheckpoint(folder, filename="last", enable_version_counter=False, train_time_interval=KEPT_EVERY)
     if not val_source.count:
         return [*callbacks, within, last]
@@ -266,18 +262,18 @@ def _callbacks(
 
 
 def _schedule(training: Training, *, steps: int, timer: Timer | None, device: torch.device) -> Schedule:
-    """Plan the learning rate; where time may end the training first, by the share of it that is over."""
+    """Return the schedule of the rate; if minutes may end the training first, it follows the share of time spent."""
     second = training.second_rate if training.schedule == "two-step" else None
     if timer is None or training.minutes is None:
         return Schedule(steps=steps, decay=training.decay, second_rate=second)
     seconds = 60 * training.minutes
-    # Of one clock, since processes with different rates would drift apart.
+    # By the first process's clock, since processes with different rates would drift apart.
     spent = lambda: of_first(float(timer.time_elapsed()) / seconds, device)  # noqa: E731
     return Schedule(steps=steps, decay=training.decay, second_rate=second, spent=spent)
 
 
 def _planned_steps(checkpoint: Path | None, *, steps: int, epochs: int) -> int:
-    """Count the steps of the whole training, those done already as they were done."""
+    """Return the steps of the whole training: those done before the checkpoint, and those still planned."""
     if checkpoint is None:
         return steps * epochs
     state = torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=True)
@@ -285,29 +281,30 @@ def _planned_steps(checkpoint: Path | None, *, steps: int, epochs: int) -> int:
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
-    """Writes checkpoints beside their place and renames them into it, so that a kill never costs the last one."""
+    """Writes checkpoints beside their target and renames them, so that a kill never destroys the last one."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Save; see Lightning's class."""
+        """Write a checkpoint; see Lightning's class."""
         beside = Path(f"{path}.part")
         beside.parent.mkdir(parents=True, exist_ok=True)
         try:
             torch.save(checkpoint, beside)
             beside.replace(path)
-        except (OSError, RuntimeError) as error:  # PyTorch's own writer tells of a full disk by the latter
+        except (OSError, RuntimeError) as error:  # PyTorch's own writer reports a full disk by the latter
             beside.unlink(missing_ok=True)
-            raise OutputError(f"{path}: the state cannot be saved; free space, and go on with --resume") from error
+            raise OutputError(f"{path}: cannot be written; free some space, and continue with --resume") from error
 
 
 def find_learning_rate(task: ColorizeTask, streams: Streams, common: dict[str, Any]) -> float:
-    """Look for a learning rate by raising it from 1e-6 to 0.1 over 125 steps; the weights are put back afterwards.
+    """Search for a learning rate by raising it from 1e-6 to 0.1 over 125 steps; the weights are restored afterwards.
 
     Returns:
-        A tenth of the rate at which the smoothed loss was lowest (Smith 2017's range test, with the margin that is
-        usual for Adam).
+        A tenth of the rate at which the smoothed loss was lowest (the usual margin for Adam).
 
     Raises:
         DataError: the loss was never finite.
+
+    Source: Smith 2017, "Cyclical learning rates for training neural networks", section 3.3.
     """
     from lightning.pytorch.tuner import Tuner
 
@@ -318,7 +315,7 @@ def find_learning_rate(task: ColorizeTask, streams: Streams, common: dict[str, A
         enable_checkpointing=False,
         enable_progress_bar=False,
     )
-    # Lightning draws a bar of its own, which has no business in a file.
+    # Lightning draws its own bar, which does not belong into a file.
     screen = contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(io.StringIO())
     with screen:
         search = Tuner(trainer).lr_find(
@@ -328,6 +325,6 @@ def find_learning_rate(task: ColorizeTask, streams: Streams, common: dict[str, A
     if not np.isfinite(losses).any():
         raise DataError("no learning rate could be found from this dataset; give one with --lr (1e-3 is a good start)")
     smooth = gaussian_filter1d(np.where(np.isfinite(losses), losses, np.nanmax(losses)), sigma=4)
-    # Lightning's running mean starts too low; its first quarter says nothing.
+    # Lightning's running mean of the loss starts too low, so its first quarter is ignored.
     start = len(smooth) // 4
     return float(search.results["lr"][start + int(smooth[start:].argmin())]) / 10

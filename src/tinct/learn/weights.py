@@ -1,8 +1,8 @@
-"""The weights that a training starts from: a model file's, its `.safetensors` twin's, or a pretrained encoder's.
+"""Load a training's initial weights: from a model file, its `.safetensors` twin, or a pretrained encoder.
 
-A model file holds a network as it is run: batch norms are folded into the convolutions before them. They are unfolded
-again on photographs: each norm is given the statistics that it meets there, and the scale and shift with which it
-changes nothing. The twin holds the network as it was trained, and the same card.
+In a model file, batch norms are folded into the convolutions before them. They are unfolded with the help of
+photographs: each norm gets the statistics of its input there, and the scale and shift that undo them. The twin holds
+the network as it was trained, with the same card.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tinct.runtime.modelfile import METADATA_KEY, Card, find_model, list_models,
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """A pretrained encoder, loaded, with the name and the SHA-256 of its file of weights."""
+    """A pretrained encoder, with the name and the SHA-256 of its file of weights."""
 
     backbone: Backbone
     name: str
@@ -37,12 +37,12 @@ class Encoder:
 
 
 def read_encoder(training: Training) -> Encoder | None:
-    """Load the pretrained encoder that a training starts from; None where it starts otherwise, or has no encoder.
+    """Load the pretrained encoder that a training starts from; None if it has no encoder, or starts otherwise.
 
-    Where the training names no file, the weights of an installed package are taken.
+    If the training names no file, the weights of an installed package are used.
 
     Raises:
-        ModelError: the file is missing, damaged, or another network's.
+        ModelError: the file is missing or damaged, or belongs to another network.
     """
     family = FAMILIES[training.network].build
     if not (isinstance(family, type) and issubclass(family, EncoderNetwork)):
@@ -57,7 +57,7 @@ def read_encoder(training: Training) -> Encoder | None:
 
 
 def load_start(network: Network, training: Training, source: Source, encoder: Encoder | None) -> None:
-    """Put the weights that a training starts from into its network."""
+    """Load a training's initial weights into its network."""
     if training.initial is not None:
         load_weights(network, training.initial, training_luma(training, source))
     elif encoder is not None and isinstance(network, EncoderNetwork):
@@ -73,25 +73,25 @@ def training_luma(training: Training, source: Source) -> Iterator[torch.Tensor]:
 
 
 def read_initial_card(initial: str | Path) -> Card:
-    """Read the card of what a training starts from.
+    """Read the card of a training's initial weights.
 
     Args:
         initial: the name of a model that comes with tinct, a model file, or a `.safetensors` twin.
 
     Raises:
-        ModelError: the file is missing, damaged, or not one of tinct's.
+        ModelError: the file is missing, damaged, or not from tinct.
     """
     return _read_twin_card(Path(initial)) if _is_twin(initial) else read_card(initial)
 
 
 def load_weights(network: Network, initial: str | Path, pictures: Iterable[torch.Tensor]) -> None:
-    """Load weights into a network of the same make.
+    """Load weights into a network of the same kind.
 
     Args:
         network: is changed in place.
         initial: as for `read_initial_card`.
-        pictures: luma (N, 1, H, W) in 0..1, of sides that the network takes; one is drawn, and only for a model file
-            with folded batch norms. Some dozens of photographs do.
+        pictures: yields luma (N, 1, H, W) in 0..1, in a size that the network takes. One batch of some dozens of
+            photographs is used, and only for a model file with folded batch norms.
 
     Raises:
         ModelError: the file is missing or damaged, or belongs to another network.
@@ -108,8 +108,8 @@ def load_weights(network: Network, initial: str | Path, pictures: Iterable[torch
     norms = {f"{name}.{key}" for name, module, _ in folded for key in module.state_dict()}
     if unknown or set(missing) - norms:
         raise ModelError(
-            f"{initial}: the weights belong to another network than '{card.network}' with these options, or were "
-            f"folded in a way that cannot be undone ({[*unknown, *sorted(set(missing) - norms)][0]}); "
+            f"{initial}: the weights belong to another network than '{card.network}' with these options, or their "
+            f"batch norms cannot be unfolded ({[*unknown, *sorted(set(missing) - norms)][0]}); "
             "start from the .safetensors file that `tinct export` wrote beside it"
         )
     if folded:
@@ -125,14 +125,14 @@ def _is_twin(initial: str | Path) -> bool:
 
 def _read_twin_card(file: Path) -> Card:
     if not file.is_file():
-        raise ModelError(f"{file}: no such file of weights")
+        raise ModelError(f"{file}: no such file of weights; check the path")
     try:
         with safe_open(file, framework="pt") as weights:
             metadata = weights.metadata() or {}
     except Exception as error:  # safetensors' own error class is not public
-        raise ModelError(f"{file}: no .safetensors file, or a damaged one ({error})") from error
+        raise ModelError(f"{file}: is not a .safetensors file, or is damaged ({error}); get it again") from error
     if METADATA_KEY not in metadata:
-        raise ModelError(f"{file}: weights without a tinct card; use the twin that `tinct export` wrote")
+        raise ModelError(f"{file}: has weights, but no tinct card; use the file that `tinct export` wrote")
     return Card.from_json(metadata[METADATA_KEY], source=str(file))
 
 
@@ -143,7 +143,7 @@ def _twin_weights(file: Path) -> dict[str, torch.Tensor]:
 
 
 def _graph_weights(file: Path) -> dict[str, torch.Tensor]:
-    """Return a graph's named weights; those of folded batch norms are called `<convolution>.weight_bias`."""
+    """Return a graph's named weights; the shifts of folded batch norms are named `<convolution>.weight_bias`."""
     import onnx
     from onnx import numpy_helper
 
@@ -159,7 +159,7 @@ def _graph_weights(file: Path) -> dict[str, torch.Tensor]:
 
 
 def _take_folded_norms(network: Network, state: dict[str, torch.Tensor]) -> list[_Folded]:
-    """Take the shifts of folded batch norms out of the weights; each goes with the norm after its convolution."""
+    """Move the shifts of folded batch norms out of the weights; return them with the norms after their convolutions."""
     folded = []
     convolution = None
     for name, module in network.named_modules():
@@ -173,7 +173,7 @@ def _take_folded_norms(network: Network, state: dict[str, torch.Tensor]) -> list
 
 
 def _unfold(network: Network, folded: list[_Folded], luma: torch.Tensor) -> None:
-    """Set each norm's statistics to those of what reaches it, its scale and shift so that it only adds its shift."""
+    """Set each norm's statistics to those of its input, and its scale and bias so that it only adds its shift."""
 
     def meet(norm: nn.BatchNorm2d, shift: torch.Tensor, values: torch.Tensor) -> None:
         variance, mean = torch.var_mean(values, dim=(0, 2, 3), correction=0)

@@ -1,1 +1,1 @@
-"""Metrics, comparison and reports."""
+"""Metrics, evaluation, studies that compare several trainings, and their reports."""

@@ -1,7 +1,7 @@
-"""Run a study: every arm trained with every seed, written as a model and measured on the same pictures.
+"""Run a study: train every arm with every seed, export it as a model, and measure it on the same pictures.
 
-Run again after an interruption, even a killed one, it goes on: finished arms are not touched, and a training goes on
-from the state it kept last.
+If it is run again after an interruption, even a kill, it continues: finished arms are kept, and a training continues
+from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -24,11 +24,10 @@ from tinct.study.method import Method
 from tinct.study.plan import Budget, Choices, check_trainings
 from tinct.study.recipe import Arm, Recipe, read_recipe
 from tinct.study.report.page import write_report
-from tinct.study.train import Progress, export_arm, train_arm, weigh_arm
+from tinct.study.train import Progress, export_arm, measure_cost, train_arm
 from tinct.study.values import plain_json, read_json, write_json
 
-# The study's own bins, in which every arm's colours are counted, are learned from this many pictures.
-_BINS_FROM = 500
+_BINS_FROM = 500  # pictures from which the study's own bins are learned
 
 
 @dataclass(frozen=True)
@@ -38,9 +37,9 @@ class ArmRow:
     Attributes:
         arm: its name.
         seed: of its training.
-        status: `done`, or `kept` for what an earlier run had finished.
+        status: `done`, or `kept` if an earlier run had finished it.
         steps: of its training.
-        minutes: that its training took.
+        minutes: of its training.
         metrics: metric -> mean over the validation pictures.
     """
 
@@ -70,20 +69,20 @@ def run_study(
     told: Callable[[ArmRow], None] | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Run a study, or go on with one, and write its report.
+    """Run a study, or continue one, and write its report.
 
     Args:
-        recipe: a TOML file, the name of a recipe that comes with tinct, or one that was read.
-        data: a dataset that `tinct prepare` made, or a folder of photographs, prepared into the study's folder.
+        recipe: a TOML file, the name of a recipe that comes with tinct, or a `Recipe`.
+        data: a dataset made by `tinct prepare`, or a folder of photographs, which is prepared into the study's folder.
         out: the study's folder; see `tinct.study.folder`.
-        budget: `full`: as the recipe says; `small`: ends within 30 minutes on two cores; or one of one's own.
-        seeds: how many, in place of the recipe's.
-        arms: only these arms; all without it.
+        budget: `full`: as the recipe says; `small`: ends within 30 minutes on two cores; or your own.
+        seeds: number of seeds, in place of the recipe's.
+        arms: only these arms; default: all.
         encoder_weights: file of the pretrained encoder, for networks that have one.
         from_scratch: start such encoders from random weights instead.
-        backbone: weights of VGG-16 or SqueezeNet 1.1, for the metrics of `tinct.study.backbone`; of a study that was
-            measured without, or with another, all is measured again, and nothing trained. A study that goes on without
-            it keeps what it has of them.
+        backbone: weights of VGG-16 or SqueezeNet 1.1, for the metrics of `tinct.study.backbone`. A study that was
+            measured without it, or with another, is measured again, but not trained again. A study that is continued
+            without it keeps those metrics that it has.
         told: called for each arm and seed that is finished.
         progress: called with (what, done, total).
 
@@ -92,7 +91,7 @@ def run_study(
 
     Raises:
         SettingError: the recipe makes no sense, or `out` holds something else.
-        DataError: the dataset cannot be used, or a picture is in training and in validation.
+        DataError: the dataset cannot be used, or a picture is both in training and in validation.
         ModelError: the backbone or the encoder weights cannot be used.
     """
     chosen = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
@@ -128,7 +127,7 @@ def _run_arms(
 
 
 def _yardstick(study: Study, dataset: Path, judge: Judge | None, show: Progress) -> Yardstick:
-    """Return what all arms are measured on, and measure the baselines on it."""
+    """Return the yardstick for all arms, and measure the baselines by it if that is not done."""
     record = study.record
     file = study.path / BINS_FILE
     pictures = {
@@ -159,12 +158,12 @@ def _summary(folder: Path) -> Summary | None:
 
 
 def _judged(summary: Summary, judge: Judge | None) -> bool:
-    """Return whether a summary has the figures of the backbone, where there is one."""
+    """Return whether a summary has the figures of the backbone, if there is a backbone."""
     return judge is None or (summary.backbone or {}).get("sha256") == judge.sha256
 
 
 def _note_backbone(study: Study, judge: Judge | None, *, done: bool) -> Study:
-    """Note what measures the backbone's metrics once it has measured everything, and until then nothing."""
+    """Record the backbone once it has measured everything; until then, record that there is none."""
     before = study.record.backbone
     if judge is None or (before and before["sha256"] == judge.sha256):
         return study
@@ -172,7 +171,6 @@ def _note_backbone(study: Study, judge: Judge | None, *, done: bool) -> Study:
 
 
 def _run_arm(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Progress) -> ArmRow:
-    """Train, export and measure one arm with one seed, as far as that is not done."""
     status = "kept"
     if arm.of is None and not (study.run(arm, seed) / TRAINED_FILE).is_file():
         status = "done"
@@ -181,14 +179,13 @@ def _run_arm(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Prog
     if summary is None or not _judged(summary, yardstick.judge) or not study.model(arm, seed).is_file():
         status = "done"
         summary = _measure(study, yardstick, arm, seed, show)
-    if seed == study.seeds[0]:  # with another seed it would cost the same
-        weigh_arm(study, arm, seed)
+    if seed == study.seeds[0]:  # the cost is the same with every seed
+        measure_cost(study, arm, seed)
     trained = study.trained(arm, seed)
     return ArmRow(arm.name, seed, status, trained.steps, trained.minutes, summary.metrics["val"])
 
 
 def _measure(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Progress) -> Summary:
-    """Measure one arm with one seed on the study's pictures."""
     what = f"measuring {arm.name}, seed {seed}"
     show(what, 0, 1)
     export_arm(study, arm, seed)

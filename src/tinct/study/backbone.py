@@ -1,20 +1,20 @@
-"""What a network that recognises things makes of colorized pictures: how far they look from the truth, and as what.
+"""Judge colorized pictures by a pretrained recogniser: how far its features are from the truth's, and what it sees.
 
 | metric           | unit     | better | what it says                                                              |
 |------------------|----------|--------|---------------------------------------------------------------------------|
-| perceptual       | 0 and up | less   | distance of the backbone's features from the truth's, over several depths |
-| recognition_top1 | per cent | more   | pictures of which the likeliest class is still that of the true picture   |
-| recognition_top5 | per cent | more   | pictures of which the true picture's likeliest class is among the five    |
+| perceptual       | 0 and up | less   | distance of the backbone's features from the truth's, at several depths   |
+| recognition_top1 | per cent | more   | pictures whose likeliest class is still that of the true picture          |
+| recognition_top5 | per cent | more   | pictures whose five likeliest classes include that of the true picture    |
 
-**The perceptual distance** is of the kind of LPIPS (Zhang, Isola, Efros, Shechtman & Wang 2018, equation 1), but
-uncalibrated: at each depth both pictures' features are scaled to length 1 at every place, the squared difference is
-summed over channels and averaged over places, and the depths are added, all with the weight 1. The published LPIPS
-weighs channels by people's judgements; its figures are smaller and cannot be compared with these, nor can those of two
-backbones.
+**The perceptual distance** is similar to LPIPS (Zhang, Isola, Efros, Shechtman & Wang 2018, equation 1), but
+uncalibrated: at each depth the features of both pictures are scaled to length 1 at every place, the squared difference
+is summed over channels and averaged over places, and the depths are added with equal weights. The published LPIPS
+weights channels by people's judgements; its figures are smaller and cannot be compared with these. Figures of different
+backbones cannot be compared either.
 
-**Recognition kept** asks whether colours help a machine see what there is (Zhang, Isola & Efros 2016, section 3.1). It
-compares with what the backbone says of the true picture, right or wrong, so that no labels are needed. Greys are
-recognised too: read it beside the grey baseline.
+**Recognition kept** asks whether colours help a machine recognise things (Zhang, Isola & Efros 2016, section 3.1). It
+compares with the backbone's answer for the true picture, right or wrong, so that no labels are needed. Grey pictures
+are recognised too: read it beside the grey baseline.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 METRICS = ("perceptual", "recognition_top1", "recognition_top5")
 NAMES = ("squeezenet1_1", "vgg16")
-LONGEST = 256  # pixels; pictures are fitted into this before their features are compared
-_SHORTEST = 32
+LONGEST = 256  # pixels: the longer edge of larger pictures is reduced to this before their features are compared
+_SHORTEST = 32  # pixels: the shorter edge of smaller pictures is enlarged to this
 _TINY = 1e-10
 WHY_ABSENT = (
     "perceptual distance and recognition kept need a pretrained backbone: give --backbone FILE "
@@ -50,7 +50,7 @@ WHY_NO_CLASSES = "the backbone's file has features only and cannot name things"
 
 
 class Judge:
-    """A pretrained backbone that looks at true and colorized pictures.
+    """A pretrained backbone that compares true and colorized pictures.
 
     Attributes:
         name: `squeezenet1_1` or `vgg16`.
@@ -59,7 +59,7 @@ class Judge:
     """
 
     def __init__(self, file: str | Path) -> None:
-        """Open the weights.
+        """Read the weights.
 
         Args:
             file: of VGG-16 or SqueezeNet 1.1; see `tinct.learn.networks.backbones.load_backbone`.
@@ -74,11 +74,11 @@ class Judge:
 
     @property
     def absent(self) -> dict[str, str]:
-        """Metric -> why it cannot be given with this file."""
+        """Metric -> why it cannot be measured with this file."""
         return {} if self._backbone.classifier is not None else dict.fromkeys(METRICS[1:], WHY_NO_CLASSES)
 
     def describe(self) -> dict[str, str]:
-        """Return what judged, in plain values."""
+        """Return name, file and SHA-256 of the backbone."""
         return {"name": self.name, "file": str(self.file), "sha256": self.sha256}
 
     def compare(self, truth: NDArray[Any], pictures: Sequence[NDArray[Any]]) -> list[dict[str, float]]:
@@ -89,7 +89,7 @@ class Judge:
             pictures: colorized ones of the same size.
 
         Returns:
-            metric -> value of each picture: the distance, and 100 or 0 for recognised as before or not.
+            For each picture, metric -> value: the distance, and 100 or 0 for recognised as the truth or not.
 
         Raises:
             InputError: the sizes differ.
@@ -111,7 +111,7 @@ class Judge:
     def _distances(self, rgbs: list[FloatArray]) -> list[float]:
         import torch
 
-        # One picture at a time, the truth's features kept: memory does not grow with the number of methods.
+        # One picture at a time, so that memory does not grow with the number of methods.
         with torch.inference_mode():
             true = [_unit(stage) for stage in self._backbone.stages(_batch([rgbs[0]]))]
             distances = []
@@ -125,7 +125,7 @@ class Judge:
         return distances
 
     def _ranks(self, rgbs: list[FloatArray]) -> list[list[int]]:
-        """Return the five likeliest of ImageNet's 1000 classes of each picture, the likeliest first."""
+        """Return the five likeliest of ImageNet's 1000 classes for each picture, the likeliest first."""
         import torch
 
         with torch.inference_mode():
@@ -134,7 +134,7 @@ class Judge:
 
 
 def _open(file: Path) -> tuple[str, Backbone, str]:
-    """Load the weights as whichever backbone they fit."""
+    """Load the weights for that backbone of `NAMES` that they fit."""
     try:
         from tinct.learn.networks.backbones import load_backbone
     except ImportError as error:
@@ -147,7 +147,7 @@ def _open(file: Path) -> tuple[str, Backbone, str]:
             if not file.is_file() or file.suffix.lower() == ".npz":
                 raise
             complaints.append(str(error))
-    if complaints[0] == complaints[1]:  # nothing to do with which network it is
+    if complaints[0] == complaints[1]:  # the fault does not depend on the network
         raise ModelError(complaints[0])
     raise ModelError(f"{file}: neither {' nor '.join(NAMES)} in torchvision's layout ({complaints[1]})")
 
@@ -159,7 +159,7 @@ def _fitted(rgb: FloatArray) -> FloatArray:
 
 
 def _square(rgb: FloatArray, size: int) -> FloatArray:
-    """Fit the shorter edge and cut the middle out."""
+    """Scale the shorter edge to `size`, and crop the middle square."""
     height, width = rgb.shape[:2]
     factor = size / min(height, width)
     whole: FloatArray = resized(rgb, (max(size, round(height * factor)), max(size, round(width * factor))))

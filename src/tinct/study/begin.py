@@ -1,4 +1,4 @@
-"""How a study begins: its folder, its dataset, its plan; and what it refuses before anything is trained."""
+"""Begin a study: check its folder, prepare its dataset, make its plan, and refuse what makes no sense."""
 
 from __future__ import annotations
 
@@ -26,15 +26,18 @@ from tinct.study.plan import Choices, Plan, make_plan
 from tinct.study.recipe import Recipe
 from tinct.study.train import Progress, check_same
 
-# A plain folder is prepared with this share of its photographs kept for validation.
-_VAL = 0.2
+_VAL = 0.2  # share of a plain folder's photographs that is kept for validation
 _NAMED = 3  # leaking pictures that a message names
-# Training pictures that all arms learn from: this many are enough to measure on, where the recipe wants more.
+# If all arms learn from at least this many common training pictures, these are measured, even if the recipe wants more.
 _ENOUGH = 20
 
 
 def check_folder(folder: Path, recipe: Recipe) -> None:
-    """Refuse a folder that holds something else, or another recipe's study."""
+    """Check that a folder is empty, or holds a study of the same recipe.
+
+    Raises:
+        SettingError: it does not.
+    """
     if folder.exists() and not folder.is_dir():
         raise SettingError(f"{folder}: is a file; name a folder with --out")
     if (folder / STUDY_FILE).is_file():
@@ -42,14 +45,14 @@ def check_folder(folder: Path, recipe: Recipe) -> None:
         if begun.name != recipe.name:
             raise SettingError(f"{folder}: holds a study of the recipe '{begun.name}'; give another --out")
     elif folder.is_dir() and any(path.name not in (".lock", "dataset", "cache") for path in folder.iterdir()):
-        raise SettingError(f"{folder}: is not empty and holds no study; name a new folder with --out")
+        raise SettingError(f"{folder}: is not empty and holds no study; give a new folder with --out")
 
 
 def find_dataset(data: Path, folder: Path, show: Progress) -> Path:
-    """Return the prepared dataset; a plain folder is prepared into the study's.
+    """Return the prepared dataset; a plain folder is prepared into the study's folder.
 
     Raises:
-        DataError: it has no pictures to train on or none to validate on, or splits of its own.
+        DataError: there are no pictures to train on or to validate on, or a plain folder has splits of its own.
         SettingError: the study was begun on another folder.
     """
     dataset = data if is_dataset(data) else _prepared(data, folder, show)
@@ -63,8 +66,8 @@ def find_dataset(data: Path, folder: Path, show: Progress) -> Path:
 def _prepared(data: Path, folder: Path, show: Progress) -> Path:
     if len(find_splits(data)) > 1:
         raise DataError(
-            f"{data}: has folders for training and validation of its own, which a study cannot follow; give one folder "
-            "of all photographs, which it splits by itself, or a dataset of  tinct prepare"
+            f"{data}: has its own folders for training and validation, which a study cannot use; give one folder of "
+            "all photographs, which the study splits itself, or a dataset of  tinct prepare"
         )
     target = folder / "dataset"
     if is_dataset(target) and (folder / STUDY_FILE).is_file():
@@ -83,18 +86,18 @@ def begin_study(
     *,
     show: Progress = lambda what, done, total: None,
 ) -> Study:
-    """Begin a study, or open the one that was begun: then its plan stays as it was made.
+    """Begin a study, or open one that was begun with the same choices and keep its plan.
 
     Args:
         recipe: what to compare.
-        dataset: what `tinct prepare` made.
+        dataset: made by `tinct prepare`.
         folder: the study's.
-        choices: the budget among them.
+        choices: with the budget.
         show: called with (what, done, total).
 
     Raises:
-        SettingError: the folder holds something that this does not go on with, or a training makes no sense.
-        DataError: a picture is in training and in validation.
+        SettingError: the folder holds another study, or a training makes no sense.
+        DataError: a picture is both in training and in validation.
     """
     asked = Asked(
         **structs.asdict(choices),
@@ -154,13 +157,13 @@ def seen_by_all(
 
     Args:
         trainings: of all arms and seeds.
-        dataset: what `tinct prepare` made.
+        dataset: made by `tinct prepare`.
         train: its training pictures, in its order.
-        count: how many are wanted.
+        count: number wanted.
 
     Returns:
-        Their names; None where every training learns from all pictures, or too few pictures are learned from by all:
-        then they are drawn from the whole training split.
+        Their names; None if every training learns from all pictures, or if too few are common to all trainings. They
+        are then drawn from the whole training split.
     """
     parts = {
         (training.subset, training.categories, training.seed)
@@ -187,15 +190,15 @@ def _refuse_leaks(dataset: Path, folder: Path, splits: dict[str, list[Picture]],
     remedy = (
         "prepare it again into a new folder with  tinct prepare , which leaves duplicates out, mirrored ones too"
         if dataset.parent != folder
-        else f"take one photograph of each pair out of the folder, and give another --out than {folder}"
+        else f"take one photograph of each pair out of the folder, and give an --out other than {folder}"
     ) + f" ( tinct data {dataset}  lists them)"
     named = "; ".join(f"{leak.second} is {leak.first} ({leak.kind})" for leak in leaks[:_NAMED])
     raise DataError(
-        f"{dataset}: {len(leaks)} validation picture{'s are' if len(leaks) > 1 else ' is'} in training too, so no arm "
-        f"could be told from one that learned by heart: {named}{' ...' if len(leaks) > _NAMED else ''}; {remedy}"
+        f"{dataset}: {len(leaks)} validation picture{'s are' if len(leaks) > 1 else ' is'} in training too, so that an "
+        f"arm that learns by heart would look good: {named}{' ...' if len(leaks) > _NAMED else ''}; {remedy}"
     )
 
 
 def now() -> str:
-    """Return the time, in UTC."""
+    """Return the current time, in UTC."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -1,9 +1,9 @@
-"""How far a network's probabilities hold: reliability, expected calibration error, and the temperature that mends them.
+"""Measure how reliable a network's probabilities are, and fit the temperature that makes them reliable.
 
-A network is calibrated when, of the pixels whose likeliest colour it gives a probability of 0.6, that colour is right
-in 60 of 100. Networks trained for colour are not: rare colours weighed more, targets were softened, and large networks
-are too sure anyway. One number mends most of it: the logits are divided by a temperature that is fitted. Guo et al.
-2017, "On Calibration of Modern Neural Networks".
+A network is calibrated if, among all pixels whose likeliest colour has a probability of 0.6, that colour is right in 60
+of 100. Networks trained for colour are not calibrated: rare colours had more weight, targets were softened, and large
+networks tend to be too sure. One number corrects most of it: the logits are divided by a fitted temperature (Guo et al.
+2017, "On Calibration of Modern Neural Networks").
 """
 
 from __future__ import annotations
@@ -30,21 +30,19 @@ from tinct.runtime.modelfile import find_model, rewrite_card
 from tinct.study.report.figures import check_figure, new_figure, save_figure
 from tinct.study.values import plain_json
 
-# Pixels of one photograph that count; neighbours say the same thing again.
-_PIXELS = 500
-# Intervals of confidence in which right and wrong are counted.
-INTERVALS = 15
-# Temperatures that are tried.
-LEAST, MOST = 0.1, 10.0
+_PIXELS = 500  # drawn from each photograph; more would add little, since neighbours are alike
+INTERVALS = 15  # of confidence, in which accuracy is measured
+LEAST = 0.1  # lowest temperature that is tried
+MOST = 10.0  # highest temperature that is tried
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """How often the likeliest colour is right, by how sure the network was.
+    """How often the likeliest colour is right, by how sure the network is.
 
     Attributes:
-        confidence: of each interval, the mean probability of the likeliest bin; NaN where no pixel fell.
-        accuracy: the share of pixels whose true bin it is.
+        confidence: mean probability of the likeliest bin in each interval; NaN for an interval without pixels.
+        accuracy: share of the pixels of each interval whose likeliest bin is the true one; NaN likewise.
         share: of all pixels, in each interval.
         error: expected calibration error: the mean over pixels of |confidence - accuracy| of their interval.
         log_loss: mean negative logarithm of the true bin's probability; lower is better.
@@ -68,10 +66,10 @@ class Calibration:
     Attributes:
         model: the model's name.
         data: the folder or dataset.
-        pictures: how many photographs were looked at.
-        temperature: what the logits must be divided by; above 1 the network was too sure.
-        before: with the logits as they are, on the half of the photographs that the temperature was not fitted on.
-        after: on the same half, with the logits divided by it.
+        pictures: number of photographs used.
+        temperature: what the logits must be divided by; above 1, the network was too sure.
+        before: without dividing, on the half of the photographs on which the temperature was not fitted.
+        after: with the logits divided by the temperature, on the same half.
         left_out: (picture, reason) of those that could not be read.
     """
 
@@ -100,19 +98,19 @@ def calibrate(
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Calibration:
-    """Measure a model's calibration on colour photographs and fit the temperature that mends it.
+    """Measure a model's calibration on colour photographs, and fit the temperature that corrects it.
 
-    The temperature is fitted on every second photograph, and both figures are those of the others.
+    The temperature is fitted on every second photograph; both results are measured on the others.
 
     Args:
-        model: the name of a model that comes with tinct, or a model file, with bins; or all settings at once.
-        data: a folder of colour photographs, or a dataset that `tinct prepare` made, none of them trained on.
+        model: a model with bins: the name of one that comes with tinct, or a file; or all settings at once.
+        data: a folder of colour photographs that the model was not trained on, or a dataset made by `tinct prepare`.
         split: `train` or `val`, for a dataset.
-        limit: take this many pictures, chosen at random; all without it.
-        seed: decides the choice of pictures and pixels.
-        figure: draw the reliability diagram into this .png, .svg or .pdf file.
-        out: write the model with the temperature in its card to this file.
-        overwrite: replace `out` where it is there already.
+        limit: number of pictures, chosen at random; default: all.
+        seed: of the choice of pictures and pixels.
+        figure: .png, .svg or .pdf file for the reliability diagram.
+        out: file for the model with the temperature in its card.
+        overwrite: replace `out` if it exists.
         progress: called with (done, total) after each picture.
 
     Raises:
@@ -159,7 +157,7 @@ def draw_reliability(curves: Sequence[tuple[str, Reliability]], target: str | Pa
     """Draw reliability diagrams beside each other: how often the likeliest colour is right, by how sure the network is.
 
     Args:
-        curves: a title and the figures of each.
+        curves: (title, figures) of each.
         target: a .png, .svg or .pdf file.
 
     Returns:
@@ -190,10 +188,10 @@ def draw_reliability(curves: Sequence[tuple[str, Reliability]], target: str | Pa
 
 
 def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
-    """Find what logits must be divided by, so that the likeliest bin is right as often as its probability says.
+    """Find the temperature that, dividing the logits, makes the likeliest bin right as often as its probability says.
 
-    What is made least is the log loss of "the likeliest bin is right". That of all bins would weigh how probability is
-    shared among the unlikely ones, and for small networks leaves the likeliest further from the truth than it was.
+    It minimises the log loss of "the likeliest bin is right". The log loss over all bins would also depend on how
+    probability is distributed among unlikely bins; for small networks it makes the likeliest bin's probability worse.
 
     Args:
         logits: (m, n).
@@ -221,13 +219,13 @@ def reliability(logits: NDArray[Any], labels: NDArray[Any], *, temperature: floa
         temperature: what the logits are divided by.
 
     Returns:
-        By intervals of confidence, all of one width.
+        The figures by intervals of confidence, which all have the same width.
 
     Source: Naeini et al. 2015; Guo et al. 2017, equations 1 to 3.
     """
     probabilities = softmax(logits, temperature=temperature)
     bins = scores.reliability(probabilities, labels, bins=INTERVALS)
-    # Of each interval: mean confidence, accuracy, and share of the pixels.
+    # A row for each interval: mean confidence, accuracy, and share of the pixels.
     table = np.tile([np.nan, np.nan, 0.0], (INTERVALS, 1))
     for row in bins:
         table[round(row.low * INTERVALS)] = row.confidence, row.accuracy, row.count / len(labels)
@@ -245,7 +243,7 @@ def reliability(logits: NDArray[Any], labels: NDArray[Any], *, temperature: floa
 
 @dataclass
 class _Answers:
-    """Of each photograph that could be read, logits (m, n) and true bins (m,) of some pixels."""
+    """Logits (m, n) and true bins (m,) of some pixels, for each photograph that could be read."""
 
     logits: list[FloatArray] = field(default_factory=list)
     labels: list[NDArray[np.int64]] = field(default_factory=list)
@@ -258,7 +256,7 @@ def _ask(
     bins = colorizer.session.bins
     if bins is None or bins.count < 2:
         model = colorizer.decoding.model
-        raise ModelError(f"{model}: gives chroma itself, and no probabilities to calibrate; give one that has bins")
+        raise ModelError(f"{model}: gives chroma itself, so it has no probabilities to calibrate; give one with bins")
     rng = np.random.default_rng(seed)
     answers = _Answers()
     for done, (picture, rgb) in enumerate(read_pictures(pictures, longest=1024, threads=1), start=1):
@@ -275,7 +273,7 @@ def _ask(
 
 
 def _compare(colorizer: Colorizer, bins: ColorBins, pixels: NDArray[np.uint8]) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Return the logits (m, n) of all of the network's pixels, and the bins of their true mean colours."""
+    """Return the logits (m, n) of all pixels of the network's output, and the bins of their true mean colours."""
     rgb = pixels.astype(np.float32) / np.float32(255)
     output = colorizer.predict(np.clip(rgb_to_yuv(rgb)[..., 0], 0, 1), rgb=rgb).output
     truth = bins.encode(chroma_space(bins.space).split(resized(rgb, output.shape[:2]))[1])

@@ -1,18 +1,21 @@
-"""Which arm is better, and by how much more than chance: over pictures and over seeds.
+"""Decide which arm is better, with intervals that account for chance over pictures and over seeds.
 
-An arm's figure is the mean over its seeds. Its variance has two parts. That over pictures is a bootstrap's in which
-all arms see the same resamples, so that differences are paired picture by picture; the bootstrap's variance is that of
-n + 1 pictures around the n there are, and is brought to that of a mean of n. That over seeds is the variance of the
-seeds' figures over their number: the arm's own, or that of all arms together (of differences: what is left of an
-analysis of variance by arm and seed) where that is larger, since two or three seeds may happen to agree. The interval
-is the figure plus and minus t times the standard error, t being the mean of Student's t for the pictures and for the
-seeds, each weighed by its part of the variance (Cochran 1964). Where all arms scatter alike over seeds it holds in 95
-of 100 cases or more; for one that scatters thrice as much as all others, in simulations, in 86 to 94, so that such an
-arm deserves more seeds. With one seed nothing is known of that part, and the interval holds for these very trainings
-only; of one picture there is no interval at all.
+An arm's figure is the mean over its seeds. Its variance has two parts:
 
-Differences from the reference are judged together: with m of them, each interval is made for 1 - 0.05 / m (Bonferroni),
-so that with 95 % confidence all of them hold. A difference whose interval holds 0 is called noise.
+- Over pictures: from a Bayesian bootstrap in which all arms use the same resamples, so that differences are paired
+  picture by picture. It underestimates the variance of a mean of n, and is multiplied by (n + 1) / (n - 1).
+- Over seeds: the variance of the seeds' figures, divided by their number. It is the arm's own, or that of all arms
+  pooled if that is larger, since two or three seeds may happen to agree. (For differences, the pooled variance is what
+  is left of an analysis of variance by arm and seed.)
+
+The interval is the figure plus and minus t standard errors, where t is the mean of Student's t for the pictures and for
+the seeds, weighted by their parts of the variance (Cochran 1964). If all arms scatter equally over seeds, the interval
+holds in 95 of 100 cases or more; for an arm that scatters three times as much as the others, it held in 86 to 94 of 100
+simulations: such an arm deserves more seeds. With one seed the variance over seeds is unknown, and the interval holds
+for these trainings only; with one picture, there is no interval.
+
+Differences from the reference are judged together: with m of them, each interval has the confidence 1 - 0.05 / m
+(Bonferroni), so that all of them hold with 95 % confidence. A difference whose interval includes 0 is called noise.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ Figures = NDArray[np.float64]
 NOISE = "within noise"
 VERDICTS = ("better", "worse", "more", "less", NOISE)
 CONFIDENCE = 0.95
-_AT_ONCE = 100  # resamples that are worked out together
+_AT_ONCE = 100  # resamples that are computed together
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Metric:
         name: in `tinct.study.metrics`.
         heading: for people.
         style: format of its figures.
-        better: 1 where more is better, -1 where less is, 0 where neither is.
+        better: 1 if more is better, -1 if less is, 0 if neither is.
     """
 
     name: str
@@ -77,9 +80,9 @@ class Estimate:
     """A set's figure and the interval that holds it with 95 % confidence.
 
     Attributes:
-        mean: the figure for the set as it is.
-        low: lower end of the interval; minus infinity for one picture alone, which says nothing of others.
-        high: upper end; infinity likewise.
+        mean: the set's own figure.
+        low: lower end of the interval; minus infinity for a single picture, which shows nothing about others.
+        high: upper end; infinity for a single picture.
     """
 
     mean: float
@@ -88,18 +91,18 @@ class Estimate:
 
 
 class Bootstrap:
-    """Figures of sets of pictures, resampled alike for every method, so that differences between methods are paired.
+    """Computes figures of sets of pictures with the same resamples for every method, so that differences are paired.
 
-    Resampling gives each picture an exponential weight (the Bayesian bootstrap, Rubin 1981) rather than a number
-    of draws: no rare colour ever drops out, which would shift the rebalanced AuC.
+    Resampling gives each picture an exponential weight (the Bayesian bootstrap, Rubin 1981) instead of a number of
+    draws, so that no rare colour ever drops out; that would shift the rebalanced AuC.
     """
 
     def __init__(self, pictures: int, *, resamples: int = 1000, seed: int = 0) -> None:
-        """Take the size of the sets.
+        """Set the size of the sets.
 
         Args:
             pictures: in each set, at least 1.
-            resamples: how many to draw, at least 2.
+            resamples: at least 2.
             seed: the same seed gives the same intervals.
 
         Raises:
@@ -119,7 +122,7 @@ class Bootstrap:
             comparisons: one for each picture.
 
         Returns:
-            metric -> (1 + resamples,): the set's own figure, then those of its resamples. The names are those of
+            metric -> (1 + resamples,): the set's own figure, then those of its resamples. The metrics are named as in
             `tinct.study.metrics.summarize`.
         """
         names = list(comparisons[0].values)
@@ -166,7 +169,7 @@ def estimate(figures: Figures, *, pictures: int) -> Estimate:
 
 @dataclass(frozen=True)
 class Spread(Estimate):
-    """A figure over pictures and seeds, with its interval, and the figure of each seed."""
+    """A figure over pictures and seeds with its interval, and the figure of each seed."""
 
     seeds: tuple[float, ...]
 
@@ -177,9 +180,9 @@ class Difference:
 
     Attributes:
         arm: its name.
-        reference: what it is compared with.
-        metric: which figure.
-        spread: the difference with its interval, made for all differences of the metric together.
+        reference: the arm or baseline that it is compared with.
+        metric: name of the figure.
+        spread: the difference and its interval, which accounts for all differences of the metric together.
         verdict: `better`, `worse`, `more`, `less` or `within noise`.
     """
 
@@ -192,7 +195,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Noise:
-    """A variance over seeds, of one training's figure, and its degrees of freedom."""
+    """The variance of one training's figure over seeds, and its degrees of freedom."""
 
     variance: float
     freedom: int
@@ -204,9 +207,9 @@ def spread(
     """Compute the interval of a figure over pictures and seeds.
 
     Args:
-        figures: of each seed, (1 + resamples,): its own figure, then those of the same resamples.
-        pictures: how many each figure is of; with one the interval is without end.
-        noise: over seeds, of all arms together.
+        figures: for each seed (1 + resamples,): its own figure, then those of the same resamples.
+        pictures: number of pictures; with one, the interval is infinite.
+        noise: over seeds, pooled over all arms.
         confidence: of the interval, 0..1.
     """
     table = np.stack(figures)
@@ -222,13 +225,13 @@ def spread(
             over_seeds = Noise(max(over_seeds.variance, noise.variance), noise.freedom)
         parts.append((over_seeds.variance / count, over_seeds.freedom))
     variance = sum(part for part, _ in parts)
-    weighed = sum(part * float(scipy.stats.t.ppf((1 + confidence) / 2, freedom)) for part, freedom in parts)
-    reach = weighed / math.sqrt(variance) if variance > 0 else 0.0
+    weighted = sum(part * float(scipy.stats.t.ppf((1 + confidence) / 2, freedom)) for part, freedom in parts)
+    reach = weighted / math.sqrt(variance) if variance > 0 else 0.0
     return Spread(mean, mean - reach, mean + reach, seeds)
 
 
 def noise_of_figures(table: Figures) -> Noise | None:
-    """Return the variance over seeds of arms' figures (arms, seeds), pooled; None where there are too few."""
+    """Return the pooled variance over seeds of arms' figures (arms, seeds); None with fewer than two seeds."""
     arms, seeds = table.shape
     if arms < 1 or seeds < 2:
         return None
@@ -236,9 +239,10 @@ def noise_of_figures(table: Figures) -> Noise | None:
 
 
 def noise_of_differences(table: Figures) -> Noise | None:
-    """Return the variance over seeds of a difference of two arms, from all arms' figures (arms, seeds); None as above.
+    """Return the variance over seeds of a difference of two arms, from all arms' figures (arms, seeds).
 
-    What a seed does to all arms alike cancels out in a difference, and is taken away before.
+    It is None with fewer than two arms or seeds. What a seed changes in all arms alike cancels out in a difference, and
+    is subtracted first.
     """
     arms, seeds = table.shape
     if arms < 2 or seeds < 2:
@@ -249,7 +253,7 @@ def noise_of_differences(table: Figures) -> Noise | None:
 
 
 class Comparer:
-    """The figures of several arms on the same pictures, resampled alike."""
+    """The figures of several arms on the same pictures, with the same resamples."""
 
     def __init__(
         self,
@@ -260,13 +264,13 @@ class Comparer:
         trained: Collection[str] = (),
         resamples: int = 1000,
     ) -> None:
-        """Work out the figures.
+        """Compute the figures.
 
         Args:
-            measured: arm -> what was measured of it, one for each seed in the same order; baselines have one.
+            measured: arm -> its measurements, one for each seed in the same order; baselines have one.
             split: `val` or `train`.
             group: only the validation pictures of this group.
-            trained: the arms with trainings of their own, from which the scatter over seeds is taken.
+            trained: the arms with their own trainings, from which the variance over seeds is estimated.
             resamples: of the bootstrap.
         """
         self._figures: dict[str, list[dict[str, Figures]]] = {}
@@ -283,7 +287,7 @@ class Comparer:
 
     @property
     def arms(self) -> list[str]:
-        """Whose figures there are."""
+        """The arms and baselines that have figures."""
         return list(self._figures)
 
     def spread(self, arm: str, metric: str) -> Spread:
@@ -292,7 +296,7 @@ class Comparer:
         return spread(figures, pictures=self._pictures, noise=noise_of_figures(self._seeds(metric)))
 
     def _seeds(self, metric: str) -> Figures:
-        """Return the figures of trained arms as (arms, seeds), without those that have none."""
+        """Return the figures of trained arms as (arms, seeds), without arms that lack some."""
         rows = [[float(figures[metric][0]) for figures in self._figures[arm]] for arm in self._trained]
         kept = [row for row in rows if np.isfinite(row).all() and len(row) == max(map(len, rows))]
         return np.array(kept, dtype=np.float64).reshape(len(kept), -1) if kept else np.zeros((0, 0))
@@ -301,10 +305,10 @@ class Comparer:
         """Compare an arm with another.
 
         Args:
-            arm: the one.
-            reference: the other; with as many seeds, or a baseline, which has one figure for all.
-            metric: which figure.
-            of: how many differences are judged together.
+            arm: whose figure is taken.
+            reference: the arm or baseline to compare with; it has as many seeds, or one figure for all.
+            metric: the figure.
+            of: number of differences that are judged together.
         """
         ours, theirs = self._figures[arm], self._figures[reference]
         if len(theirs) == 1 and len(ours) > 1:

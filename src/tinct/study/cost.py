@@ -1,4 +1,4 @@
-"""What a network costs: parameters, operations, time and memory."""
+"""Measure what a network costs: parameters, operations, time and memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from tinct.errors import ModelError
 
-_PICTURES = 5  # timed, after one that is not
+_PICTURES = 5  # that are timed, after one that is not
 
 
 def cost_of(run: Path, model: Path, *, size: int) -> dict[str, Any]:
@@ -22,13 +22,13 @@ def cost_of(run: Path, model: Path, *, size: int) -> dict[str, Any]:
 
     Args:
         run: the training's folder.
-        model: the model file that was written from it.
-        size: edge of the square that it looks at, in pixels.
+        model: the model file that was exported from it.
+        size: edge of the input square, in pixels.
 
     Returns:
-        `parameters`, of which `trained` were; `gflop` for one picture (a multiplication and an addition are two);
-        `seconds` for one picture (the median of five) and `memory_mb`, the most that a process of its own held with
-        Python, ONNX Runtime and the model; `megabytes` of the file.
+        `parameters` and, of these, `trained`; `gflop` for one picture (a multiplication and an addition count as two);
+        `seconds` for one picture (median of five); `memory_mb`, the peak memory of a separate process with Python, ONNX
+        Runtime and the model; `megabytes` of the file; and `size`, the edge that was used.
 
     Raises:
         ModelError: the model does not run.
@@ -58,7 +58,7 @@ def _in_own_process(model: Path, side: int) -> dict[str, float]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise ModelError(f"{model}: does not run in a process of its own ({last[0]})")
+        raise ModelError(f"{model}: does not run in a separate process ({last[0]})")
     values: dict[str, float] = json.loads(done.stdout)
     return values
 
@@ -80,9 +80,9 @@ def _measure(model: str, side: int) -> dict[str, float]:
 
 
 def _peak_memory() -> float:
-    """Return the most memory that this process has held, in megabytes."""
+    """Return the peak memory of this process, in megabytes."""
     try:
-        # Not getrusage: what it says of a child process begins at its parent's size.
+        # Not getrusage, whose value for a child process starts at its parent's size.
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024 / 1e6
@@ -97,7 +97,7 @@ def _peak_memory() -> float:
 
 
 def machine() -> dict[str, Any]:
-    """Return what machine this is, as far as it matters for time."""
+    """Return the machine's processor, number of cores and system."""
     name = platform.processor()
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -110,7 +110,7 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what a study's figures depend on."""
+    """Return the versions of the software that a study's figures depend on."""
     from importlib.metadata import PackageNotFoundError, version
 
     from tinct import __version__

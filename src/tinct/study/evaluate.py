@@ -1,4 +1,4 @@
-"""Compare models with the truth on pictures whose colours are known, beside the baselines."""
+"""Compare models and baselines with the truth, on pictures whose colours are known."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Score:
         method: its name.
         kind: `model` or `baseline`.
         group: the group of pictures; empty for all of them.
-        pictures: how many.
+        pictures: number of pictures.
         metrics: metric -> figure and interval; see `tinct.study.metrics`.
         over_grey: metric -> this method's figure minus the grey baseline's on the same pictures, with its interval.
     """
@@ -63,14 +63,14 @@ class Evaluation:
     Attributes:
         data: the folder or dataset.
         split: of the dataset; empty for a plain folder.
-        pictures: how many were measured.
-        near_grey: how many of them have next to no colour in truth; they are measured like the others.
-        left_out: (picture, reason) of those that could not be.
-        true_colorfulness: the mean of the truths.
-        scores: of all pictures, one for each method, baselines first.
-        groups: of each group of pictures, where asked for.
+        pictures: number of pictures measured.
+        near_grey: number of these that have almost no colour in truth; they are measured like the others.
+        left_out: (picture, reason) of those that could not be measured.
+        true_colorfulness: mean colourfulness of the true pictures.
+        scores: for all pictures, one for each method, baselines first.
+        groups: the same for each group of pictures, if asked for.
         settings: of decoding and measuring.
-        absent: metric -> why there are no figures of it.
+        absent: metric -> why it was not measured.
         seconds: how long it took.
     """
 
@@ -87,10 +87,10 @@ class Evaluation:
     seconds: float = 0.0
 
     def score(self, method: str, *, group: str = "") -> Score:
-        """Look up a method's figures by its name, and by the group where not those of all pictures are wanted.
+        """Return a method's figures on all pictures, or on a group of them.
 
         Raises:
-            SettingError: there are none of that name.
+            SettingError: there is no such method or group.
         """
         for score in self.scores + self.groups:
             if (score.method, score.group) == (method, group):
@@ -98,7 +98,7 @@ class Evaluation:
         raise SettingError(f"no figures of '{method}' {group}; there are: {', '.join(s.method for s in self.scores)}")
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything as plain JSON values; figures that do not exist (a ratio to grey) are null."""
+        """Return everything as plain JSON values; figures that do not exist (a ratio to 0) are null."""
         return plain_json(self)
 
 
@@ -124,18 +124,18 @@ def evaluate(
     The mean colour is that of the dataset's training split, or else that of the pictures measured.
 
     Args:
-        models: names of models that come with tinct, model files, or methods of one's own; may be empty.
-        data: a folder of photographs, searched to any depth, or a dataset that `tinct prepare` made.
-        decoding: how the models' answers become colours, its model set aside; each model's own settings without it.
+        models: names of models that come with tinct, model files, or your own methods; may be empty.
+        data: a folder of photographs, searched to any depth, or a dataset made by `tinct prepare`.
+        decoding: how the models' outputs become colours; its model is ignored; default: each model's own settings.
         split: `train` or `val`, for a dataset.
         by: `category` or `source`: figures for each of these too.
-        limit: take this many pictures, chosen at random; all without it.
-        longest: larger pictures are fitted into this many pixels first.
-        resamples: for the intervals, at least 2.
-        seed: decides the choice of pictures and the intervals.
-        backbone: weights of VGG-16 or SqueezeNet 1.1, for the metrics of `tinct.study.backbone`; absent without it.
-        workers: divide the pictures among this many processes, with the same figures; this one alone without it.
-        engine: what the processes are: of this machine, or Ray's, one a core without `workers`.
+        limit: number of pictures, chosen at random; default: all.
+        longest: pixels; the longer edge of larger pictures is reduced to this first.
+        resamples: of the bootstrap, for the intervals; at least 2.
+        seed: of the choice of pictures and of the intervals.
+        backbone: weights of VGG-16 or SqueezeNet 1.1, for the metrics of `tinct.study.backbone`; default: without.
+        workers: number of processes that share the pictures, with the same figures; default: only this process.
+        engine: where the processes run: on this machine, or in Ray; without `workers`, one for each core.
         progress: called with (done, total) after each picture.
 
     Raises:
@@ -150,7 +150,7 @@ def evaluate(
     decoding, processes = decoding or Decoding(), chosen_processes(workers, engine)
     chroma = _mean_chroma(data, pictures, seed=seed)
     opened = partial(_opened, models, chroma=chroma, longest=longest, backbone=backbone)
-    measurer = opened(decoding)  # where it fails, no process is begun
+    measurer = opened(decoding)  # before any process is started, in case it fails
     make = partial(_opened_apart, opened, decoding, processes.count) if processes else None
     rows, judge = measure(pictures, measurer, processes=processes, make=make, progress=progress), measurer.judge
     evaluation = _summed_up(rows, measurer.methods, data=data, by=by, resamples=resamples, seed=seed)
@@ -173,7 +173,6 @@ def _check(*, by: str | None, longest: int, resamples: int) -> None:
 
 
 def _settings(decoding: Decoding, chroma: FloatArray, judge: Judge | None, asked: dict[str, Any]) -> dict[str, Any]:
-    """Return what the figures depend on, as plain JSON values."""
     plain = {name: value for name, value in asdict(decoding).items() if name != "model"}
     return {**plain, **asked, "mean_chroma_uv": chroma.tolist(), "backbone": judge.describe() if judge else None}
 
@@ -186,7 +185,7 @@ def _opened(
     longest: int,
     backbone: str | Path | None,
 ) -> Measurer:
-    """Open models and backbone, beside the baselines, of which `chroma`, (2,) U and V, is the mean colour."""
+    """Open models and backbone, and add the baselines; `chroma`, (2,) U and V, is the mean colour."""
     methods = [
         model if isinstance(model, Method) else Method(str(model), Colorizer(replace(decoding, model=model)))
         for model in models
@@ -194,12 +193,12 @@ def _opened(
     names = [GREY, MEAN_COLOR, *(method.name for method in methods)]
     for name in names:
         if names.count(name) > 1:
-            raise SettingError(f"two methods are called '{name}'; give each model once, under a name of its own")
+            raise SettingError(f"two methods are called '{name}'; give each model once, with its own name")
     return Measurer([*baselines(chroma), *methods], longest, Judge(backbone) if backbone is not None else None)
 
 
 def _opened_apart(opened: Callable[[Decoding], Measurer], decoding: Decoding, processes: int) -> Measurer:
-    """Open all that in one of several processes, with its share of the cores."""
+    """Open the measurer of one of several processes, with its share of the cores."""
     threads = max(1, (decoding.threads or core_count()) // processes)
     measurer = opened(replace(decoding, threads=threads))
     if measurer.judge is not None:
@@ -210,7 +209,6 @@ def _opened_apart(opened: Callable[[Decoding], Measurer], decoding: Decoding, pr
 
 
 def _mean_chroma(data: str | Path, pictures: list[Picture], *, seed: int) -> FloatArray:
-    """Return the mean U and V, (2,), of the mean-colour baseline."""
     if is_dataset(data) and has_split(data, "train"):
         return mean_chroma(find_pictures(data, split="train", limit=PICTURES_FOR_MEAN, seed=seed))
     return mean_chroma(pictures[:: math.ceil(len(pictures) / PICTURES_FOR_MEAN)])

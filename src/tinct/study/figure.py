@@ -1,4 +1,4 @@
-"""The ColorUNet paper's figures 1, 4 and 7 to 10, drawn of any training (Billaut, de Rochemonteix & Thibault 2018)."""
+"""Draw figures 1, 4 and 7 to 10 of the ColorUNet paper (Billaut, de Rochemonteix & Thibault 2018) for any training."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from tinct.learn.run import Run
 
 Progress = Callable[[int, int], None]
-# Of a photograph that is shown or counted, in pixels; the paper's are as large.
-LONGEST = 256
+LONGEST = 256  # pixels: longer edge of photographs that are shown or counted, as in the paper
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,9 @@ class Kind:
 
     Attributes:
         number: in the paper.
-        shows: in a few words.
-        pictures: how many photographs it takes.
-        temperatures: at which it decodes, where it shows several.
+        shows: what it shows, in a few words.
+        pictures: number of photographs by default.
+        temperatures: at which it decodes by default, if it shows several.
     """
 
     number: int
@@ -70,12 +69,12 @@ def draw_figure(
 
     Args:
         kind: one of `KINDS`.
-        trained: a training's folder, or (but for `loss`) a model's name or file; two of them for `against`.
+        trained: a training's folder or, except for `loss`, a model's name or file; two of these for `against`.
         target: a .png, .svg or .pdf file.
-        data: a dataset or folder of photographs to show; without it, those that the training validates on.
-        split: `train` or `val`, of photographs of a dataset or of the training.
-        temperatures: at which to decode; the paper's without it, or the model's own where one is shown.
-        limit: photographs to take at most, drawn at random; as `KINDS` says without it.
+        data: a dataset or folder of photographs to show; default: the training's own photographs.
+        split: `train` or `val`, of the dataset or of the training's photographs.
+        temperatures: at which to decode; default: those of `KINDS`, or the model's own if the figure shows one.
+        limit: number of photographs, at most, drawn at random; default: that of `KINDS`.
         seed: of the draw.
         progress: called with (done, total) after each photograph.
 
@@ -83,7 +82,7 @@ def draw_figure(
         The file.
 
     Raises:
-        SettingError: there is no such figure, or it cannot be drawn of these.
+        SettingError: there is no such figure, or it cannot be drawn of these trainings.
         DataError: there are no photographs to show, or a run is damaged.
         ModelError: a model cannot be used, or has no bins.
     """
@@ -92,7 +91,7 @@ def draw_figure(
         raise SettingError(f"no figure '{kind}'; there are: {', '.join(KINDS)}")
     wanted = 2 if kind == "against" else 1
     if len(trained) != wanted:
-        raise SettingError(f"figure '{kind}' is of {wanted} training{'s' * (wanted > 1)}, not of {len(trained)}")
+        raise SettingError(f"figure '{kind}' needs {wanted} training{'s' * (wanted > 1)}, not {len(trained)}")
     if kind == "loss":
         return draw_loss(_run_of(trained[0]).path / "metrics.csv", path)
     if kind == "bins":
@@ -111,11 +110,11 @@ def draw_figure(
 
 
 def bins_of(place: str | Path) -> ColorBins:
-    """Return the bins of a training's folder, of a model's file, or of a model by its name.
+    """Return the bins of a training's folder, or of a model given by its file or name.
 
     Raises:
-        ModelError: it has none, or there is no such model.
-        DataError: the folder is no run.
+        ModelError: it has no bins, or there is no such model.
+        DataError: the folder is not a training's.
     """
     from tinct.data.colors import bins_of_model
 
@@ -123,13 +122,17 @@ def bins_of(place: str | Path) -> ColorBins:
         return bins_of_model(place)
     bins = _run_of(place).bins
     if bins is None:
-        raise ModelError(f"{place}: predicts chroma itself and has no colour bins; name a training that has")
+        raise _without_bins(place)
     return bins
+
+
+def _without_bins(place: str | Path) -> ModelError:
+    return ModelError(f"{place}: predicts chroma itself and has no colour bins; name a training with bins")
 
 
 def _decoding(colorizer: Colorizer, temperatures: tuple[float, ...]) -> Colorizer:
     if len(temperatures) > 1:
-        raise SettingError(f"this figure is decoded at one temperature, not at {len(temperatures)}")
+        raise SettingError(f"this figure is decoded at one temperature, not at {len(temperatures)}; give one")
     return colorizer.changed(temperature=temperatures[0]) if temperatures else colorizer
 
 
@@ -137,13 +140,13 @@ def _run_of(place: str | Path) -> Run:
     from tinct.learn.run import Run
 
     if not Path(place).is_dir():
-        raise SettingError(f"{place}: no training's folder; name the one that  tinct train --out  was given")
+        raise SettingError(f"{place}: is not a training's folder; name the one that  tinct train --out  was given")
     return Run.open(place)
 
 
 @contextmanager
 def _opened(place: str | Path) -> Iterator[Colorizer]:
-    """Open a model, or a run's last checkpoint as one."""
+    """Open a model, or the last checkpoint of a training as a model."""
     if not Path(place).is_dir():
         colorizer = Colorizer(place, runtime="onnxruntime")
         yield _with_bins(colorizer, place)
@@ -158,14 +161,14 @@ def _opened(place: str | Path) -> Iterator[Colorizer]:
 
 def _with_bins(colorizer: Colorizer, place: str | Path) -> Colorizer:
     if colorizer.session.bins is None:
-        raise ModelError(f"{place}: predicts chroma itself and has no colour bins; name a training that has")
+        raise _without_bins(place)
     return colorizer
 
 
 def _photographs(
     trained: Sequence[str | Path], data: str | Path | None, *, split: str, limit: int, seed: int
 ) -> Sequence[Pixels]:
-    """Return photographs (H, W, 3) drawn at random from what was named, or from what the trainings validate on."""
+    """Return photographs (H, W, 3) drawn at random from `data`, or from the trainings' own photographs."""
     if data is not None:
         return [picture.read(longest=LONGEST) for picture in find_pictures(data, split=split, limit=limit, seed=seed)]
     sources = [_own_source(place, split) for place in trained]
@@ -180,6 +183,6 @@ def _photographs(
 
 def _own_source(place: str | Path, split: str) -> Source:
     if not Path(place).is_dir():
-        raise SettingError(f"{place}: a model does not say where its photographs are; name some with --data")
+        raise SettingError(f"{place}: a model does not record where its photographs are; name some with --data")
     training = _run_of(place).training
     return open_source(training.data, split=split, val=training.val, seed=training.seed)

@@ -1,14 +1,14 @@
-"""How much a film's colours flicker: how far each frame is from the one before, moved along the motion.
+"""Measure how much a film's colours flicker: how far each frame's are from the last frame's, moved along the motion.
 
     error     mean over frames of the mean distance |c(t) - moved c(t-1)| of chroma, in 8-bit steps of U and V, over
-              the pixels where flow there and back agrees (elsewhere something else came into sight)
-    spread    how coloured the film is: the root of the mean variance of U plus that of V within a frame, same units
-    relative  error / spread: greying a film's colours out makes them no steadier by this measure
+              the pixels where forward and backward flow agree (elsewhere something else came into view)
+    spread    how colourful the film is, in 8-bit steps: the root of the mean variance of U plus V within a frame
+    relative  error / spread, which does not improve if all colours are made paler
 
-The true film has an error too, from noise, from light that really changes, and from flow that is not exact; a
-colorized one is to be held against it. The idea is the warping error of Lai, Huang, Wang, Shechtman, Yumer & Yang
-2018, "Learning blind video temporal consistency" (section 4.2), taken of chroma alone, since luma is the film's own,
-as a distance instead of its square, which a few pixels would decide, and over the chroma's spread.
+The true film has an error too, from noise, from light that really changes, and from inexact flow; compare a colorized
+film with it. The idea is the warping error of Lai, Huang, Wang, Shechtman, Yumer & Yang 2018, "Learning blind video
+temporal consistency" (section 4.2). Here it is computed on chroma only, since luma is the film's own; as a distance,
+not as its square, which a few pixels would dominate; and relative to the spread of chroma.
 """
 
 from __future__ import annotations
@@ -31,10 +31,8 @@ from tinct.media.video import read as video
 from tinct.media.video.form import FrameForm
 from tinct.media.video.probe import open_film
 
-# Root of height x width at which the flicker of a film's file is measured.
-_SIZE = 256
-# U and V of one unit of Cb and Cr.
-_UV = (0.436 / 0.5, 0.615 / 0.5)
+_SIZE = 256  # root of height x width at which the flicker of a film's file is measured
+_UV = (0.436 / 0.5, 0.615 / 0.5)  # U for one unit of Cb, V for one unit of Cr
 
 Frame = NDArray[Any] | tuple[NDArray[Any], NDArray[Any]]
 
@@ -46,8 +44,8 @@ class Flicker:
     Attributes:
         error: mean distance of chroma along the motion, in 8-bit steps.
         spread: of the film's chroma, in 8-bit steps.
-        pairs: how many pairs of frames were compared.
-        share: how much of the pictures was compared, 0..1.
+        pairs: number of pairs of frames compared.
+        share: share of the pixels compared, 0..1.
     """
 
     error: float
@@ -57,20 +55,20 @@ class Flicker:
 
     @property
     def relative(self) -> float:
-        """Error over spread; nan for a film without colours."""
+        """Error divided by spread; NaN for a film without colours."""
         return self.error / self.spread if self.spread > 0 else float("nan")
 
 
 def warping_error(frames: Iterable[Frame], *, cuts: Container[int] = ()) -> Flicker:
-    """Measure a film's flicker; two frames are held at a time.
+    """Measure a film's flicker; two frames are in memory at a time.
 
     Args:
         frames: sRGB (h, w, 3), uint8, uint16 or floats in 0..1; or pairs of luma (h, w), uint8 or floats in 0..1, and
             YUV chroma (h, w, 2).
-        cuts: numbers of the frames that begin another shot, from 0; they are not compared with those before.
+        cuts: indices of the frames that begin another shot, from 0; they are not compared with the previous frame.
 
     Raises:
-        InputError: the frames' sizes differ, or no two could be compared.
+        InputError: the frames' sizes differ, or no two frames could be compared.
     """
     errors, variances, shares = [], [], []
     before: tuple[NDArray[Any], FloatArray] | None = None
@@ -86,7 +84,7 @@ def warping_error(frames: Iterable[Frame], *, cuts: Container[int] = ()) -> Flic
                 errors.append(float(np.hypot(left[..., 0], left[..., 1])[trusted].mean(dtype=np.float64)))
         before = luma, chroma
     if not errors:
-        raise InputError("flicker is measured between frames of one shot, and there are no two such frames")
+        raise InputError("flicker is measured between frames of one shot, but there are no two such frames")
     spread = float(np.mean(variances)) ** 0.5
     return Flicker(255 * float(np.mean(errors)), 255 * spread, len(errors), float(np.mean(shares)))
 
@@ -99,7 +97,7 @@ def film_flicker(path: str | Path, *, cuts: Container[int] = ()) -> Flicker:
         cuts: as for `warping_error`.
 
     Raises:
-        InputError: it is no film, has no chroma, or no two frames could be compared.
+        InputError: the file is not a film, has no chroma, or no two frames could be compared.
     """
     film = open_film(Path(path))
     form = FrameForm.of(film, chroma_depth=film.depth)
@@ -108,7 +106,7 @@ def film_flicker(path: str | Path, *, cuts: Container[int] = ()) -> Flicker:
     def small(frames: Iterable[video.Frame]) -> Iterator[Frame]:
         for frame in frames:
             if frame.chroma is None:
-                raise InputError(f"{path}: has no chroma, and so nothing that could flicker")
+                raise InputError(f"{path}: has no chroma that could flicker; give a film in colour")
             planes = [
                 form.unit_chroma(resized(plane, size)) * scale for plane, scale in zip(frame.chroma, _UV, strict=True)
             ]
@@ -127,6 +125,6 @@ def _planes(frame: Frame) -> tuple[NDArray[Any], FloatArray]:
         luma, chroma = yuv[..., 0], yuv[..., 1:]
     if chroma.shape != (*luma.shape, 2):
         raise InputError(
-            f"a frame's luma (h, w) and chroma (h, w, 2) must be of one size, not {luma.shape} and {chroma.shape}"
+            f"a frame's luma (h, w) and chroma (h, w, 2) must have one size, not {luma.shape} and {chroma.shape}"
         )
     return luma, np.asarray(chroma, dtype=np.float32)

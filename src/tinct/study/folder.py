@@ -1,13 +1,13 @@
 """A study's folder.
 
 recipe.toml             as it was run
-study.json              what was planned and on what, versions and machine: a `Record`
-bins.json               the colours that every arm's pictures are counted in
+study.json              the plan, the dataset, versions and machine: a `Record`
+bins.json               the colour bins in which every arm's pictures are counted
 baselines/NAME/         evaluation of the grey picture and of the mean colour
-arms/ARM/seed-N/        a training's run, with model.onnx, exported.json (how that was made), trained.json, cost.json,
+arms/ARM/seed-N/        a training's run, with model.onnx, exported.json (its settings), trained.json, cost.json,
                         evaluation.json, comparisons.npz
 report.html             for people, all in one file
-figures/ tables/        what is in it: PNG and SVG, CSV and JSON
+figures/ tables/        the content of the report, as PNG and SVG, CSV and JSON
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ BASELINES = (GREY, MEAN_COLOR)
 
 
 class Dataset(msgspec.Struct):
-    """The dataset of a study: its place, its name for people, the SHA-256 of its card, and its numbers of pictures."""
+    """The dataset of a study."""
 
     place: str
-    name: str
-    digest: str
-    train: int
-    val: int
+    name: str  # for people
+    digest: str  # SHA-256 of its card
+    train: int  # number of training pictures
+    val: int  # number of validation pictures
 
 
 class Asked(Choices, frozen=True, kw_only=True):
-    """What a person asked for when a study was begun; asked for the same again, a study keeps its plan.
+    """What a person asked for when a study was begun; if the same is asked for again, the study keeps its plan.
 
     Attributes:
         recipe: SHA-256 of its text.
@@ -66,21 +66,21 @@ class Asked(Choices, frozen=True, kw_only=True):
 
     @property
     def settled(self) -> Asked:
-        """The same with a budget of the table as it is now, so that a study keeps its plan when the table changes."""
+        """The same with the current budget of that name, so that a study keeps its plan if `BUDGETS` changes."""
         return msgspec.structs.replace(self, budget=BUDGETS.get(self.budget.name, self.budget))
 
 
 class Record(Recipe, frozen=True, kw_only=True):
-    """What study.json holds: the recipe as it was run, its numbers of pictures and seeds those of the plan.
+    """The content of study.json: the recipe as it was run, with the plan's numbers of pictures and seeds.
 
     Attributes:
         budget: its name.
-        notes: what was changed to keep within the budget, in words.
-        train_keys: names of the training pictures to measure on; None where all arms learn from all.
+        notes: what was reduced to fit the budget, in words.
+        train_keys: names of the training pictures to measure on; None: draw them from the whole training split.
         trainings: arm -> seed -> its training.
-        begun: when, in UTC.
-        finished: when, in UTC; None while it is not.
-        backbone: `name`, `file` and `sha256` of what judged all pictures; None for nothing.
+        begun: time in UTC.
+        finished: time in UTC; None if it is not finished.
+        backbone: `name`, `file` and `sha256` of the backbone that judged all pictures; None: no backbone did.
     """
 
     format: int
@@ -98,15 +98,15 @@ class Record(Recipe, frozen=True, kw_only=True):
 
 
 class EvaluationSettings(msgspec.Struct):
-    """What an arm's evaluation depends on: how its pictures were made, on which pictures, and its training."""
+    """What an arm's evaluation depends on."""
 
-    made: dict[str, Any]
-    measured_on: dict[str, Any]
+    made: dict[str, Any]  # how its pictures were made
+    measured_on: dict[str, Any]  # which pictures
     training: Training
 
 
 class Trained(msgspec.Struct):
-    """What trained.json holds: how long a training took."""
+    """The content of trained.json: how long a training took."""
 
     minutes: float
     steps: int
@@ -114,7 +114,7 @@ class Trained(msgspec.Struct):
 
 
 class Exported(msgspec.Struct):
-    """What exported.json holds: which weights of a training a model file has."""
+    """The content of exported.json: which weights of a training a model file has."""
 
     checkpoint: str
     unweigh: float
@@ -132,11 +132,11 @@ class Study:
         """Read a study's record.
 
         Raises:
-            DataError: the folder is no study, or a newer tinct's.
+            DataError: the folder is not a study, is damaged, or was written by a newer tinct.
         """
         file = Path(path) / STUDY_FILE
         if not file.is_file():
-            raise DataError(f"{path}: no study (it has no {STUDY_FILE}); give the folder that --out named")
+            raise DataError(f"{path}: is not a study (it has no {STUDY_FILE}); give the folder that --out named")
         try:
             content = file.read_bytes()
             if msgspec.json.decode(content, type=dict[str, Any])["format"] > FORMAT:
@@ -150,7 +150,7 @@ class Study:
         write_json(self.path / STUDY_FILE, self.record)
 
     def noted(self, **changes: Any) -> Study:
-        """Write study.json with some of the record's attributes changed, and return the study with them."""
+        """Write study.json with some attributes of the record changed, and return the changed study."""
         study = Study(self.path, msgspec.structs.replace(self.record, **changes))
         study.save()
         return study
@@ -166,7 +166,7 @@ class Study:
         return self.record.seeds
 
     def training(self, arm: Arm, seed: int) -> Training:
-        """Return the training that an arm takes."""
+        """Return the training that an arm uses."""
         return self.record.trainings[arm.of or arm.name][seed]
 
     def folder(self, arm: Arm, seed: int) -> Path:
@@ -174,11 +174,11 @@ class Study:
         return self.path / "arms" / arm.folder / f"seed-{seed}"
 
     def run(self, arm: Arm, seed: int) -> Path:
-        """Return the folder of the training that an arm takes."""
+        """Return the folder of the training that an arm uses."""
         return self.path / "arms" / slug(arm.of or arm.name) / f"seed-{seed}"
 
     def model(self, arm: Arm, seed: int) -> Path:
-        """Return the model file of an arm: its own, or that of the arm whose training it takes."""
+        """Return the model file of an arm: its own, or that of the arm whose training it uses."""
         of = self.record.arm(arm.of) if arm.of else arm
         same = self.exported(arm) == self.exported(of)
         return (self.run(arm, seed) if same else self.folder(arm, seed)) / MODEL_FILE
@@ -198,7 +198,7 @@ class Study:
         return self.path / "baselines" / slug(name)
 
     def evaluated(self, arm: Arm, seed: int) -> Summary | None:
-        """Read the summary of an arm's evaluation; None where it is not finished, or not as it is planned now."""
+        """Read the summary of an arm's evaluation; None if it is missing, or was made with other settings."""
         try:
             summary = read_json(self.folder(arm, seed) / EVALUATION_FILE, Summary)
             done = msgspec.convert(summary.settings, EvaluationSettings)
@@ -207,7 +207,7 @@ class Study:
         return summary if done == self.evaluation_settings(arm, seed) else None
 
     def evaluation_settings(self, arm: Arm, seed: int) -> EvaluationSettings:
-        """Return all that an arm's evaluation depends on."""
+        """Return everything that an arm's evaluation depends on."""
         making = {**arm.evaluation.given(), "size": self.working_size(arm, seed)}
         measured_on = {**self.measured_on(), "data": self.record.data.digest}
         return EvaluationSettings(making, measured_on, self.training(arm, seed))
@@ -221,7 +221,7 @@ class Study:
         return values
 
     def train_pictures(self, dataset: str | Path, *, limit: int, seed: int = 0) -> list[Picture]:
-        """Draw training pictures: of those that all arms learn from, where the study has chosen such."""
+        """Draw training pictures: from those that all arms learn from, if the study has chosen such."""
         keys = self.record.train_keys
         if limit < 1 or not keys:
             return find_pictures(dataset, split="train", limit=limit, seed=seed) if limit else []
@@ -241,7 +241,7 @@ class Study:
         return read_json(self.run(arm, seed) / TRAINED_FILE, Trained)
 
     def curve(self, arm: Arm, seed: int) -> dict[str, list[float]]:
-        """Read a training's metrics.csv: column -> its figures, nan where there is none."""
+        """Read a training's metrics.csv: column -> its figures, NaN if there is none."""
         file = self.run(arm, seed) / METRICS
         rows = epoch_rows(file)
         if not rows:
@@ -254,7 +254,7 @@ class Study:
 
 
 def open_colorizer(study: Study, arm: Arm, seed: int) -> Colorizer:
-    """Open an arm's model as its pictures are made."""
+    """Open an arm's model with the settings of the recipe."""
     options = arm.evaluation.given() if study.training(arm, seed).task == "bins" else {}
     return Colorizer(
         study.model(arm, seed),
@@ -266,11 +266,11 @@ def open_colorizer(study: Study, arm: Arm, seed: int) -> Colorizer:
 
 
 def picture_maker(colorizer: Colorizer, arm: Arm) -> Callable[[Pixels], Pixels]:
-    """Return what makes an arm's pictures: luma (H, W) uint8 -> sRGB (H, W, 3) uint8.
+    """Return the function that makes an arm's pictures: luma (H, W) uint8 -> sRGB (H, W, 3) uint8.
 
-    Colours are put on the luma that is there, as `tinct colorize` does. With `drawn` in the recipe, the network's own
-    picture is taken as it is, its luma too: only that shows what drawing the whole picture costs. With `seeded`,
-    colours spread from the pixels the network is surest of. A network that diverged makes black pictures.
+    Colours are put on the given luma, as `tinct colorize` does. With `drawn` in the recipe, the network's own picture
+    is used, including its luma, which shows what drawing the whole picture costs. With `seeded`, colours spread from
+    the pixels of which the network is surest. A network that diverged makes black pictures.
     """
 
     def make(luma: Pixels) -> Pixels:

@@ -1,6 +1,6 @@
-"""Measure methods on pictures whose colours are known, and keep what was measured to compare it later.
+"""Measure methods on pictures whose colours are known, and store the results for later comparisons.
 
-Each picture is greyed, colorized and compared with the truth. Every method has to beat two baselines: leaving the
+Each picture is turned grey, colorized and compared with the truth. Every method has to beat two baselines: leaving the
 picture grey, and giving every pixel the same mean colour.
 """
 
@@ -30,14 +30,13 @@ from tinct.study.values import read_json, write_json
 
 Grouping = Literal["category", "source"]
 GREY, MEAN_COLOR = "grey", "mean colour"
-# The mean colour of a dataset is that of this many training pictures.
-PICTURES_FOR_MEAN = 500
+PICTURES_FOR_MEAN = 500  # training pictures from which the mean colour of a dataset is computed, at most
 SPLITS = ("val", "train")
 EVALUATION_FILE, COMPARISONS_FILE = "evaluation.json", "comparisons.npz"
 
 
 def baselines(chroma: NDArray[Any]) -> list[Method]:
-    """Return what any colorizer has to beat: the grey picture, and one colour, (2,) U and V, for every pixel."""
+    """Return the baselines: the grey picture, and one colour, (2,) U and V, for every pixel."""
     return [
         Method(GREY, leave_grey, "baseline"),
         Method(MEAN_COLOR, partial(one_color, chroma=chroma), "baseline"),
@@ -50,14 +49,14 @@ def leave_grey(luma: Pixels) -> Pixels:
 
 
 def one_color(luma: Pixels, chroma: NDArray[Any]) -> Pixels:
-    """Paint every pixel in the same chroma, as far as there is such a colour at its luma.
+    """Return a picture in which every pixel has the same chroma, as far as that exists at its luma.
 
     Args:
         luma: (H, W) uint8.
         chroma: (2,) U and V.
 
     Returns:
-        (H, W, 3) uint8 sRGB; where the colour would be out of gamut its chroma shrinks and its luma stays.
+        (H, W, 3) uint8 sRGB; a colour out of gamut has less chroma, and the same luma.
     """
     levels = np.arange(256, dtype=np.float32) / 255
     colors = yuv_colors(levels, np.broadcast_to(np.asarray(chroma, dtype=np.float32), (256, 2)))
@@ -66,20 +65,20 @@ def one_color(luma: Pixels, chroma: NDArray[Any]) -> Pixels:
 
 
 def mean_chroma(pictures: Sequence[Picture]) -> FloatArray:
-    """Return the mean U and V, (2,), of pictures, each counting alike; those that cannot be read are left out."""
+    """Return the mean U and V, (2,), of pictures, all weighted equally; those that cannot be read are left out."""
     means = []
     for _, rgb in read_pictures(pictures, longest=128):
-        if not isinstance(rgb, str):  # whoever evaluates reads it again, and says so
+        if not isinstance(rgb, str):  # a picture that cannot be read is reported when it is measured
             means.append(rgb_to_yuv(as_unit_rgb(rgb)).reshape(-1, 3)[:, 1:].mean(axis=0, dtype=np.float64))
     return np.mean(means, axis=0).astype(np.float32) if means else np.zeros(2, dtype=np.float32)
 
 
 class Summary(msgspec.Struct):
-    """What evaluation.json holds: a `Measured` without the figures of each picture.
+    """The content of evaluation.json: a `Measured` without the figures of each picture.
 
     Attributes:
-        pictures: split -> how many were measured.
-        metrics: split -> metric -> mean over its pictures; None for figures that do not exist.
+        pictures: split -> number of pictures measured.
+        metrics: split -> metric -> mean over its pictures; None if it does not exist.
     """
 
     name: str
@@ -98,12 +97,13 @@ class Measured:
 
     Attributes:
         name: the method.
-        seed: of the training; None for what has none.
+        seed: of the training; None for a baseline.
         comparisons: split -> one for each picture, the same pictures for every method.
         groups: the group of each validation picture.
         settings: what its figures depend on, as plain JSON values.
-        histograms: `truth` and `predicted` -> share of the validation pixels in each of the study's bins.
-        backbone: `name`, `file` and `sha256` of what measured the metrics of `tinct.study.backbone`; None without.
+        histograms: `predicted` -> share of the validation pixels in each of the study's bins.
+        backbone: `name`, `file` and `sha256` of the backbone that measured the metrics of `tinct.study.backbone`; None
+            without one.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Measured:
     backbone: dict[str, str] | None = None
 
     def save(self, folder: Path) -> None:
-        """Write the figures of each picture, and last the summary, which says that all is there."""
+        """Write the figures of each picture, then the summary, whose presence shows that both are complete."""
         with written_beside(make_folder(folder) / COMPARISONS_FILE) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **_packed(self.comparisons))  # type: ignore[arg-type]
         summary = Summary(
@@ -162,9 +162,9 @@ class Yardstick:
 
     Attributes:
         pictures: split -> its pictures.
-        bins: of the study, whatever bins an arm has of its own.
-        by: `category` or `source`, the groups of pictures; None for one group.
-        judge: measures further metrics, those of `tinct.study.backbone`; None for none.
+        bins: of the study, the same for every arm.
+        by: `category` or `source`: how pictures are grouped; None: they are not.
+        judge: measures the metrics of `tinct.study.backbone` too; None: they are not measured.
     """
 
     pictures: dict[str, list[Picture]]
@@ -219,13 +219,13 @@ class Yardstick:
         return [self.measure(method, settings=settings, progress=progress) for method in methods]
 
     def truth(self) -> list[float]:
-        """Return the share of the true validation pixels in each bin, each picture counting alike."""
+        """Return the share of the true validation pixels in each bin, all pictures weighted equally."""
         shares = [self._shares(picture.read(longest=LONGEST)) for picture in self.pictures["val"]]
         plain: list[float] = np.mean(shares, axis=0).tolist()
         return plain
 
     def quantised(self, bins: ColorBins) -> list[Comparison]:
-        """Measure the true validation pictures after their colours went through bins: what bins alone cost."""
+        """Measure the true validation pictures with their colours replaced by bins: what bins alone cost."""
         comparisons = []
         for picture in self.pictures["val"]:
             rgb = picture.read(longest=LONGEST)
@@ -244,7 +244,7 @@ def count_bins(bins: ColorBins, rgb: Pixels) -> NDArray[np.float64]:
 
 
 def through_bins(rgb: Pixels, bins: ColorBins) -> Pixels:
-    """Replace each pixel's chroma by its bin's; its luma is kept.
+    """Return a picture with each pixel's chroma replaced by that of its bin, and its luma kept.
 
     Args:
         rgb: (H, W, 3) uint8 sRGB.

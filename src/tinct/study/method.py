@@ -1,4 +1,4 @@
-"""Ways to colorize, and one picture measured with each of them: in this process, or in several."""
+"""Ways to colorize, and how pictures are measured with each of them, in this process or in several."""
 
 from __future__ import annotations
 
@@ -19,11 +19,9 @@ from tinct.study.backbone import Judge
 from tinct.study.metrics import Comparison, Truth, compare
 
 Pixels = NDArray[np.uint8]
-# Larger pictures are fitted into this many pixels before they are measured.
-LONGEST = 1024
-# A picture on its way: the true one, its luma, and why it cannot be measured.
-_Loaded = tuple[Picture, Truth | None, Pixels, str]
-_Colorized = tuple[Picture, Truth | None, list[Pixels], str]
+LONGEST = 1024  # pixels: the longer edge of larger pictures is reduced to this before they are measured
+_Loaded = tuple[Picture, Truth | None, Pixels, str]  # truth, luma, and why it cannot be measured
+_Colorized = tuple[Picture, Truth | None, list[Pixels], str]  # the same with the colorized pictures
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Method:
     """A way to colorize.
 
     Attributes:
-        name: how it is called in the results.
+        name: in the results.
         colorize: luma (H, W) uint8 -> sRGB (H, W, 3) uint8.
         kind: `model` or `baseline`.
     """
@@ -46,10 +44,10 @@ class MeasuredPicture:
     """One picture measured with every method.
 
     Attributes:
-        picture: which.
-        comparisons: one for each method; none where it could not be measured.
-        near_grey: whether it has next to no colour in truth.
-        reason: why it could not be measured; empty where it could.
+        picture: that was measured.
+        comparisons: one for each method; empty if it could not be measured.
+        near_grey: whether the true picture has almost no colour.
+        reason: why it could not be measured; empty if it could.
     """
 
     picture: Picture
@@ -60,12 +58,12 @@ class MeasuredPicture:
 
 @dataclass(frozen=True, eq=False)
 class Measurer:
-    """What measures pictures with some methods.
+    """Measures pictures with some methods.
 
     Attributes:
-        methods: what is measured.
-        longest: larger pictures are fitted into this many pixels first.
-        judge: measures further metrics, those of `tinct.study.backbone`; None for none.
+        methods: the ways to colorize.
+        longest: pixels; the longer edge of larger pictures is reduced to this first.
+        judge: measures the metrics of `tinct.study.backbone` too; None: they are not measured.
     """
 
     methods: Sequence[Method]
@@ -77,7 +75,7 @@ class Measurer:
         return self._compared(self._colorized(self._loaded(picture)))
 
     def rows(self, pictures: Sequence[Picture]) -> Generator[MeasuredPicture, None, None]:
-        """Measure pictures, in their order; the models run one at a time while others are read and measured."""
+        """Measure pictures, in their order; the models colorize one at a time while others are read and measured."""
         loaded = ordered_map(self._loaded, pictures, threads=1, ahead=2 * core_count())
         yield from ordered_map(self._compared, map(self._colorized, loaded))
 
@@ -119,10 +117,10 @@ def measure(
     """Read, colorize and measure pictures, in this process or in several.
 
     Args:
-        pictures: what to measure on.
-        measurer: what measures them here.
-        processes: what measures them instead, each one picture at a time: network and metrics; figures are the same.
-        make: makes what measures in a process; it is pickled.
+        pictures: to measure on.
+        measurer: used in this process.
+        processes: worker processes that measure instead, each one picture at a time, with the same figures.
+        make: makes the measurer of a worker process; it is pickled.
         progress: called with (done, total) after each picture.
 
     Returns:
@@ -152,8 +150,8 @@ def _check_sent(make: Callable[[], Measurer]) -> None:
         pickle.dumps(make)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise SettingError(
-            f"a method cannot be sent to another process ({error}); measure it in one, or let it colorize by a "
-            "function of a module"
+            f"a method cannot be sent to another process ({error}); measure in one process, or let the method colorize "
+            "by a function at the top of a module"
         ) from error
 
 
@@ -162,6 +160,6 @@ def _lost(picture: Picture) -> MeasuredPicture:
 
 
 def grey_of(rgb: Pixels) -> Pixels:
-    """Return a picture's BT.601 luma (H, W) uint8 from its sRGB (H, W, 3) uint8: what a colorizer is given."""
+    """Return the BT.601 luma (H, W) uint8 of a picture (H, W, 3) sRGB uint8, which a colorizer gets."""
     luma: Pixels = np.rint(rgb.astype(np.float32) @ RGB_TO_YUV[0]).astype(np.uint8)
     return luma

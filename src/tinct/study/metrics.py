@@ -1,25 +1,24 @@
-"""How near a colorized picture comes to the true one, and how colourful it is.
+"""Measure how near a colorized picture comes to the true one, and how colourful it is.
 
 | metric            | unit        | better | what it says                                                           |
 |-------------------|-------------|--------|------------------------------------------------------------------------|
-| ciede2000         | Delta E     | less   | mean visible difference; 1 is about the least one can see              |
+| ciede2000         | Delta E     | less   | mean visible difference; 1 is about the smallest one can see           |
 | psnr              | dB          | more   | of sRGB, at most `PSNR_LIMIT`                                           |
 | ssim              | -1..1       | more   | mean over the three sRGB channels, scikit-image's 7x7 window           |
 | auc               | per cent    | more   | area under the cumulative curve of the pixels' ab error, 0..150        |
-| auc_rebalanced    | per cent    | more   | the same, every 10x10 ab cell that occurs in the set counting alike    |
-| auc_within        | per cent    | more   | the same, every cell that occurs in a picture counting alike within it |
+| auc_rebalanced    | per cent    | more   | the same, all 10x10 ab cells that occur in the set weighted equally    |
+| auc_within        | per cent    | more   | the same, all ab cells that occur in a picture weighted equally        |
 | colorfulness      | 0..about 110| truth's| Hasler & Suesstrunk 2003                                                |
 | luma_change       | 8-bit steps | less   | mean absolute difference in BT.601 luma                                |
 
-Further ones, which need a pretrained network: `tinct.study.backbone`.
+For metrics that need a pretrained network, see `tinct.study.backbone`.
 
 **AuC** (Zhang, Isola & Efros 2016, section 3.1): the share of pixels whose ab error is at most t, integrated over t
-from 0 to 150 and divided by 150. The area under the cumulative curve of errors e is exactly the mean of
-1 - min(e, 150) / 150, so no thresholds need be stepped through. Rebalanced, each pixel weighs 1 / p of its true ab
-cell (their equation 4 with lambda = 0), p being the cell's share of the evaluated set, without smoothing. Then every
-cell that occurs counts alike: the metric is the mean over cells of the mean score within the cell. Each picture counts
-alike in p and in the scores, whatever its size. `auc_within` weighs by the picture's own cells instead, which makes it
-a mean over pictures, less strict on rare colours.
+from 0 to 150 and divided by 150. For errors e, that is exactly the mean of the scores 1 - min(e, 150) / 150. In
+`auc_rebalanced` each pixel has the weight 1 / p of its true ab cell (their equation 4 with lambda = 0), where p is the
+cell's share of the evaluated set, without smoothing. All cells that occur then have equal weight: the metric is the
+mean over cells of the mean score within the cell. All pictures have equal weight in p and in the scores, whatever their
+size. `auc_within` uses the cells of each picture instead: it is a mean over pictures, and less strict on rare colours.
 """
 
 from __future__ import annotations
@@ -40,17 +39,16 @@ from tinct.errors import InputError, MissingExtraError
 AUC_LIMIT = 150.0
 PSNR_LIMIT = 100.0
 SSIM_WINDOW = 7
-# A picture whose mean chroma in Lab lies below this looks grey or faintly toned.
+# A picture with a mean Lab chroma below this looks grey or faintly toned.
 NEAR_GREY_CHROMA = 4.0
-# Cells of 10 units whose centres are the multiples of 10, as in Zhang et al. 2016; -110..110 holds all of sRGB.
-CELL_WIDTH = 10.0
-CELLS_ACROSS = 23
+CELL_WIDTH = 10.0  # ab units; cell centres are the multiples of 10, as in Zhang et al. 2016
+CELLS_ACROSS = 23  # -110..110 holds all of sRGB
 CELLS = CELLS_ACROSS * CELLS_ACROSS
 
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """A true picture, with what comparing many colorized ones to it needs only once.
+    """A true picture, with everything that is computed once for comparing several colorized ones with it.
 
     Attributes:
         rgb: (H, W, 3) float32 sRGB in 0..1.
@@ -60,7 +58,7 @@ class Truth:
 
     @classmethod
     def of(cls, rgb: NDArray[Any]) -> Truth:
-        """Take a true picture.
+        """Return the truth from a picture.
 
         Args:
             rgb: (H, W, 3) sRGB: uint8, uint16 or floats in 0..1; both sides at least 7 pixels.
@@ -69,9 +67,9 @@ class Truth:
             InputError: the shape is wrong, or the picture is smaller than the window of SSIM.
         """
         if rgb.ndim != 3 or rgb.shape[-1] != 3:
-            raise InputError(f"a true picture has the shape (H, W, 3), not {rgb.shape}")
+            raise InputError(f"a true picture must have the shape (H, W, 3), not {rgb.shape}")
         if min(rgb.shape[:2]) < SSIM_WINDOW:
-            raise InputError(f"comparing pictures needs at least {SSIM_WINDOW} pixels a side, not {rgb.shape[:2]}")
+            raise InputError(f"pictures to compare need at least {SSIM_WINDOW} pixels a side, not {rgb.shape[:2]}")
         return cls(as_unit_rgb(rgb))
 
     @cached_property
@@ -86,12 +84,12 @@ class Truth:
 
     @cached_property
     def near_grey(self) -> bool:
-        """Whether the picture has next to no colour, so that it says little about a colorizer."""
+        """Whether the picture has almost no colour, so that it shows little about a colorizer."""
         return float(np.hypot(self.lab[:, 1], self.lab[:, 2]).mean()) < NEAR_GREY_CHROMA
 
     @cached_property
     def cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """The ab cells that occur, each pixel's place among them (pixels,), and each cell's share of the pixels."""
+        """The ab cells that occur (k,), each pixel's index among them (pixels,), and each cell's share (k,)."""
         places = np.clip(
             np.rint(self.lab[:, 1:] / CELL_WIDTH).astype(np.int64) + CELLS_ACROSS // 2, 0, CELLS_ACROSS - 1
         )
@@ -108,8 +106,8 @@ class Comparison:
     """One colorized picture measured against the truth; about 1 KB.
 
     Attributes:
-        values: metric name -> value, all of the table above but `auc_rebalanced`, which only a set has.
-        true_colorfulness: of the truth.
+        values: metric name -> value, for all metrics of the table above but `auc_rebalanced`, which only a set has.
+        true_colorfulness: colourfulness of the truth.
         cells: (k,) the ab cells that occur in the truth.
         shares: (k,) each cell's share of the pixels; they sum to 1.
         scores: (k,) each cell's part of the picture's AuC, 0..1; they sum to it.
@@ -126,11 +124,11 @@ def compare(truth: Truth, predicted: NDArray[Any]) -> Comparison:
     """Measure one colorized picture against the true one.
 
     Args:
-        truth: the true picture; make it once and compare every method's picture to it.
+        truth: the true picture; make it once and compare every method's picture with it.
         predicted: (H, W, 3) sRGB of the truth's size: uint8, uint16 or floats in 0..1.
 
     Returns:
-        The measures.
+        The metrics.
 
     Raises:
         InputError: the sizes differ.
@@ -157,7 +155,7 @@ def compare(truth: Truth, predicted: NDArray[Any]) -> Comparison:
 
 
 def psnr(truth: NDArray[Any], predicted: NDArray[Any]) -> float:
-    """Return the peak signal-to-noise ratio of two float arrays in 0..1, in dB; `PSNR_LIMIT` for equal ones."""
+    """Return the peak signal-to-noise ratio of two float arrays in 0..1, in dB; `PSNR_LIMIT` if they are equal."""
     error = float(np.square(truth - predicted, dtype=np.float64).mean())
     return PSNR_LIMIT if error == 0 else min(PSNR_LIMIT, float(-10 * np.log10(error)))
 
@@ -168,14 +166,14 @@ def _ssim(truth: FloatArray, rgb: FloatArray) -> float:
 
 
 def summarize(comparisons: Iterable[Comparison]) -> dict[str, float]:
-    """Compute the metrics of a set of pictures, each picture counting alike.
+    """Compute the metrics of a set of pictures, all weighted equally.
 
     Args:
-        comparisons: at least one; held one at a time, so memory does not grow with their number.
+        comparisons: at least one; only one is in memory at a time.
 
     Returns:
-        metric name -> mean, with `auc_rebalanced`, and with `colorfulness_ratio` (the set's mean colourfulness over the
-        truth's mean; nan where the truth is grey) and `colorfulness_difference` (the mean of theirs minus the truth's).
+        metric name -> mean, with `auc_rebalanced`, `colorfulness_ratio` (the mean colourfulness divided by that of the
+        truth; NaN if the truth is grey) and `colorfulness_difference` (the mean colourfulness minus that of the truth).
 
     Raises:
         InputError: there are none.
@@ -205,16 +203,16 @@ def combine(
     shares: NDArray[np.float64],
     scores: NDArray[np.float64],
 ) -> dict[str, NDArray[np.float64]]:
-    """Compute a set's metrics from sums over its pictures; several sets at once along the leading axes.
+    """Compute a set's metrics from means and sums over its pictures; leading axes are several sets.
 
     Args:
         means: metric -> (...) mean over the pictures.
         true_colorfulness: (...) mean over the pictures.
         shares: (..., CELLS) sum of the pictures' shares of each ab cell.
-        scores: (..., CELLS) sum of their scores in it.
+        scores: (..., CELLS) sum of their scores in each ab cell.
 
     Returns:
-        metric -> (...), named as `summarize` says.
+        metric -> (...), with the names of `summarize`.
     """
     used = shares > 0
     within = np.divide(scores, shares, out=np.zeros_like(scores), where=used)

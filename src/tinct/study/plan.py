@@ -1,4 +1,4 @@
-"""From a recipe to trainings: every setting settled, and the whole cut down to a budget."""
+"""Turn a recipe into trainings with all their settings, reduced to fit a budget."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.settings import Training
 from tinct.study.recipe import Arm, Recipe
 
-# How often a training given in steps notes its figures, at most: noting them may cost this share of its steps.
-POINTS, NOTING = 20, 0.2
-# A validation photograph costs as much as this share of one that is trained on, and an epoch's end as much as this many
-# steps beside it: the sheet, two checkpoints, and processes that start to read anew.
-_VALIDATED, _EPOCHS_END = 0.35, 2.0
-# A training given in minutes has no end but its time.
-_ENDLESS = 10_000
+POINTS = 20  # a training whose length is given in steps is validated this many times, at most
+NOTING = 0.2  # validations may cost this share of a training's steps
+_VALIDATED = 0.35  # a validation photograph costs this share of a training photograph
+# The end of an epoch costs this many steps beside the validation: a sheet, two checkpoints, and restarting the readers.
+_EPOCHS_END = 2.0
+_ENDLESS = 10_000  # epochs of a training whose length is given in minutes, which end it first
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How far a study is cut down; None leaves things as the recipe has them.
+    """How far a study is reduced; None leaves a value as in the recipe.
 
     Attributes:
         name: `full`, `small`, or another.
         minutes: for the whole study; half of them are for training, and each training stops after its share.
-        steps: of the longest training, at most; the others are cut by the same factor.
-        shared_steps: of all trainings together, at most, in steps of the network `tinct`; each gets the same number.
-        points: how often a training notes its figures, at most.
+        steps: of the longest training, at most; the others are shortened by the same factor.
+        shared_steps: of all trainings together, at most, counted in steps of the network `tinct`; each training gets
+            the same number.
+        points: validations of a training, at most.
         crop: edge of the training squares in pixels, at most.
         batch_size: photographs a step, at most.
         bins_from: photographs that bins are learned from, at most.
-        seeds: how many, at most.
+        seeds: number of seeds, at most.
         pictures: validation pictures to measure on, at most.
         train_pictures: training pictures to measure on, at most.
         workers: processes that read photographs.
@@ -58,7 +58,7 @@ class Budget:
     workers: int | None = None
 
 
-# `small` ends within 30 minutes on two cores that have nothing else to do.
+# `small` ends within 30 minutes on two idle cores.
 BUDGETS = {
     "full": Budget(),
     "small": Budget(
@@ -74,18 +74,18 @@ BUDGETS = {
         train_pictures=40,
     ),
 }
-# About how long a step takes beside one of `tinct`, on squares of 96 pixels; networks that are not here count as 1.
+# About how long a step takes relative to a step of `tinct`, on squares of 96 pixels; other networks count as 1.
 STEP_COST = {"flat": 0.25, "bottleneck": 0.4, "colorunet": 0.8, "squeezenet1_1": 0.4, "vgg16": 5.0}
-# More trainings than one in this many minutes keep to one seed, since each is exported and measured too.
+# With fewer minutes for each training, a study keeps to one seed, since each training is also exported and measured.
 _MINUTES_A_TRAINING = 1.5
 
 
 class Choices(Struct, frozen=True, kw_only=True):
-    """What a person chooses beside the recipe.
+    """What a person chooses in addition to the recipe.
 
     Attributes:
-        budget: how far the study is cut down.
-        seeds: how many, in place of the recipe's.
+        budget: how far the study is reduced.
+        seeds: number of seeds, in place of the recipe's.
         encoder_weights: file of the pretrained encoder, for networks that have one.
         from_scratch: start such encoders from random weights instead.
     """
@@ -122,11 +122,11 @@ class Plan:
     """The trainings of a study, and how many pictures they are measured on.
 
     Attributes:
-        trainings: (arm, seed) -> its training; none for arms that take another's.
+        trainings: (arm, seed) -> its training; none for arms that use another's.
         seeds: of the trainings.
         pictures: validation pictures to measure on, at most.
         train_pictures: training pictures to measure on.
-        notes: what was changed to keep within the budget, in words.
+        notes: what was reduced to fit the budget, in words.
     """
 
     trainings: dict[tuple[str, int], Training]
@@ -137,11 +137,11 @@ class Plan:
 
 
 def make_plan(recipe: Recipe, choices: Choices, *, data: str, train: Sequence[Picture], val: Sequence[Picture]) -> Plan:
-    """Settle every training of a study.
+    """Return all trainings of a study.
 
     Args:
         recipe: what to compare.
-        choices: the budget among them.
+        choices: with the budget.
         data: the prepared dataset.
         train: its training pictures.
         val: its validation pictures.
@@ -175,10 +175,10 @@ def make_plan(recipe: Recipe, choices: Choices, *, data: str, train: Sequence[Pi
 
 
 def check_trainings(recipe: Recipe, choices: Choices) -> None:
-    """Refuse settings of trainings that make no sense, as far as can be told without the photographs.
+    """Check the settings of all trainings, as far as that is possible without the photographs.
 
     Raises:
-        SettingError: naming recipe and arm.
+        SettingError: a setting makes no sense; recipe and arm are named.
     """
     for arm in recipe.arms:
         if arm.of is None:
@@ -188,24 +188,24 @@ def check_trainings(recipe: Recipe, choices: Choices) -> None:
 
 
 def _check_making(recipe: Recipe, trainings: dict[str, Training]) -> None:
-    """Refuse arms whose pictures cannot be made as the recipe says."""
     for arm in recipe.arms:
         task = trainings[arm.of or arm.name].task
         given = arm.evaluation.given()
         if given.get("drawn") and task != "rgb":
             raise SettingError(
-                f"{recipe.name}, arm '{arm.name}': drawn = true takes the picture of a network that gives the whole of "
-                f'it, and this one gives {task}; leave drawn out, or train with task = "rgb"'
+                f"{recipe.name}, arm '{arm.name}': drawn = true needs a network that outputs the whole picture, but "
+                f'this one gives {task}; leave drawn out, or train with task = "rgb"'
             )
         if arm.of is not None and task != "bins" and {"temperature", "caution", "unweigh", "seeded"} & set(given):
             raise SettingError(
-                f"{recipe.name}, arm '{arm.name}': '{arm.of}' gives colours itself and has no temperature, caution or "
-                f"weights to take back; leave the arm out, or train '{arm.of}' with task = \"bins\""
+                f"{recipe.name}, arm '{arm.name}': '{arm.of}' gives colours itself, without bins, so temperature, "
+                f"caution, unweigh and seeded have no effect; leave the arm out, or train '{arm.of}' with "
+                'task = "bins"'
             )
 
 
 def _seeds(recipe: Recipe, choices: Choices, *, trainings: int) -> tuple[tuple[int, ...], list[str]]:
-    """Return the seeds, and a note where they are fewer than asked for."""
+    """Return the seeds, and a note if they are fewer than asked for."""
     seeds = recipe.seeds if choices.seeds is None else tuple(range(choices.seeds))
     budget = choices.budget
     most = budget.seeds or len(seeds)
@@ -218,7 +218,7 @@ def _seeds(recipe: Recipe, choices: Choices, *, trainings: int) -> tuple[tuple[i
 
 @contextmanager
 def _named(recipe: Recipe, arm: str) -> Iterator[None]:
-    """Name recipe and arm in what is wrong with a training."""
+    """Add recipe and arm to errors about a training."""
     try:
         yield
     except SettingError as error:
@@ -226,7 +226,6 @@ def _named(recipe: Recipe, arm: str) -> Iterator[None]:
 
 
 def _training(arm: Arm, choices: Choices, *, data: str, train: Sequence[Picture]) -> Training:
-    """Turn an arm's settings into a training."""
     settings = dict(arm.settings)
     if settings.pop("augment", True) is False:
         settings["augmentation"] = "none"
@@ -262,14 +261,14 @@ def _largest_categories(pictures: Sequence[Picture], count: int) -> tuple[str, .
         sizes[picture.category] = sizes.get(picture.category, 0) + 1
     if not 1 <= count <= len(sizes):
         raise SettingError(
-            f"asks for {count} categories, and the dataset has {len(sizes)} ({', '.join(sorted(sizes))}); "
+            f"asks for {count} categories, but the dataset has {len(sizes)} ({', '.join(sorted(sizes))}); "
             "sort photographs into a subfolder for each category, or leave out that arm with --arms"
         )
     return tuple(sorted(sizes, key=lambda name: (-sizes[name], name))[:count])
 
 
 def _steps(training: Training, train: Sequence[Picture]) -> int:
-    """Count the steps of a training on its share of the pictures; of one given in minutes, more than it will do."""
+    """Return the steps of a training on its share of the pictures; too many if its length is given in minutes."""
     kept = sum(1 for picture in train if not training.categories or picture.category in training.categories)
     return training.epochs * training.steps_of_epoch(max(1, round(kept * training.subset)))
 
@@ -277,7 +276,7 @@ def _steps(training: Training, train: Sequence[Picture]) -> int:
 def _cut(
     whole: dict[str, Training], budget: Budget, train: Sequence[Picture], val: Sequence[Picture], *, seeds: int
 ) -> dict[str, Training]:
-    """Bring trainings within the budget, their steps all by one factor; (arm -> training) in and out."""
+    """Return trainings (arm -> training) that fit the budget, all shortened by the same factor."""
     totals = {name: _steps(training, train) for name, training in whole.items()}
     longest = max((totals[name] for name, training in whole.items() if training.epochs != _ENDLESS), default=1)
     most = budget.steps
@@ -291,7 +290,7 @@ def _cut(
         steps = totals[name] if most is None else max(1, round(most * min(1.0, totals[name] / max(longest, most))))
         points = _least(training.epochs, budget.points) or training.epochs
         if training.epochs == _ENDLESS:
-            if budget.steps is None:  # its time says how long it is
+            if budget.steps is None:  # its minutes end it
                 limits = [limit for limit in (training.minutes, minutes) if limit is not None]
                 cut[name] = replace(fitted, minutes=min(limits, default=None))
                 continue
@@ -303,7 +302,7 @@ def _cut(
 
 
 def _fitted(training: Training, budget: Budget) -> Training:
-    """Bring a training within the budget's limits of everything but its length."""
+    """Return a training that fits the budget in everything but its length."""
     crop = training.crop
     if budget.crop is not None and budget.crop < crop:
         multiple = build(training.network, outputs=2, options=training.options).multiple
@@ -323,7 +322,7 @@ def _of_steps(training: Training, steps: int, *, points: int) -> Training:
 
 
 def _spaced(training: Training, validated: int) -> Training:
-    """Make epochs longer where their ends, each with a validation, would cost too much."""
+    """Return a training with longer epochs, if their ends, each with a validation, would cost too much."""
     steps = training.epochs * (training.epoch_steps or 1)
     cost = _EPOCHS_END + _VALIDATED * validated / training.batch_size
     affordable = max(1, int(NOTING * steps / cost))
@@ -331,16 +330,16 @@ def _spaced(training: Training, validated: int) -> Training:
 
 
 def _divided(steps: int, points: int) -> tuple[int, int]:
-    """Divide steps into this number of equal epochs, or somewhat fewer where that leaves out fewer steps."""
+    """Return (epochs, steps of each): `points` equal epochs, or fewer, down to half, if that drops fewer steps."""
     fewest = max(1, min(points, steps) // 2)
     epochs = min(range(fewest, max(1, min(points, steps)) + 1), key=lambda count: (steps % count, -count))
     return epochs, steps // epochs
 
 
 def _averaged(training: Training, train: Sequence[Picture]) -> Training:
-    """Average the weights over a tenth of the steps at most.
+    """Return a training that averages its weights over a tenth of the steps at most.
 
-    The training's own average reaches 500 steps back: a short training would end with the weights it began with.
+    The default average reaches 500 steps back, which in a short training would give the initial weights.
     """
     if training.epochs == _ENDLESS:
         return training
@@ -349,7 +348,7 @@ def _averaged(training: Training, train: Sequence[Picture]) -> Training:
 
 
 def _differences(whole: dict[str, Training], cut: dict[str, Training], train: Sequence[Picture]) -> list[str]:
-    """Return in words what the budget changed in the trainings."""
+    """Say what the budget has changed in the trainings."""
     notes = []
     for setting, words in (
         ("crop", "squares of {} instead of {} pixels"),

@@ -1,4 +1,4 @@
-"""A study's recipe: a TOML file that says which trainings are compared, what they share and what is asked.
+"""A study's recipe: a TOML file with a question, the trainings that are compared, and the settings they share.
 
     title = "Does dropout help?"
     question = "Does it keep the network from learning its pictures by heart?"
@@ -15,8 +15,8 @@
     name = "dropout"
     options = { regularization = "dropout" }
 
-Every setting of `tinct.learn.settings.Training` and its augmentation can be shared or an arm's own. `docs/studies.md`
-tells the rest.
+Every setting of `tinct.learn.settings.Training` and its augmentation can be shared or an arm's own. See
+`docs/studies.md`.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from tinct.study.measure import Grouping
 from tinct.study.values import check_values
 
 SUFFIX = ".toml"
-# In a wheel the recipes lie in the package, in a checkout beside `src`.
+# A wheel has the recipes in the package, a checkout beside `src`.
 _FOLDERS = (Path(__file__).parent.parent / "recipes", Path(__file__).parents[3] / "recipes")
-_LENGTH = ("epochs", "epoch_steps", "limit")  # what `steps` stands for
+_LENGTH = ("epochs", "epoch_steps", "limit")  # the settings that `steps` replaces
 
 Plot = Literal[
     "curves", "metrics", "axis", "groups", "sheets", "temperature", "confidence", "histograms", "quantisation", "cost"
@@ -47,16 +47,16 @@ Plot = Literal[
 
 
 class Making(Struct, frozen=True, omit_defaults=True):
-    """How an arm's pictures are made from its network; what is UNSET is the model's own.
+    """How an arm's pictures are made with its network; for values that are UNSET, the model's own are used.
 
     Attributes:
         temperature: of decoding, above 0.
         caution: see `tinct.Colorizer`.
-        size: at which the network looks, in pixels.
-        unweigh: how far the loss's weights of rare colours are taken back, 0..1.
-        checkpoint: the weights of the last epoch, or of the one with the lowest validation loss.
-        drawn: take the whole picture that the network draws, its luma too.
-        seeded: spread colours from the pixels that the network is surest of.
+        size: working size of the network, in pixels.
+        unweigh: how far the loss's weighting of rare colours is undone, 0..1.
+        checkpoint: `last`: the weights of the last epoch; `best`: those with the lowest validation loss.
+        drawn: use the whole picture that the network outputs, including its luma.
+        seeded: spread colours from the pixels of which the network is surest.
     """
 
     temperature: Annotated[float, Meta(gt=0, le=100)] | UnsetType = UNSET
@@ -78,10 +78,10 @@ class Arm:
     """One of the things that are compared.
 
     Attributes:
-        name: how it is called.
-        of: the arm whose training it takes, for one that only differs in how pictures are made; None trains.
-        own: the training's settings that it has of its own.
-        settings: all its training's settings that the recipe names: the shared ones and its own.
+        name: for people.
+        of: the arm whose training it uses, if it differs only in how pictures are made; None: it has its own training.
+        own: the settings of the training in which it differs from the shared ones.
+        settings: all settings of the training in the recipe: the shared ones and its own.
         evaluation: how its pictures are made.
     """
 
@@ -98,22 +98,22 @@ class Arm:
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
-    """A study, as its file says it.
+    """The content of a recipe's file.
 
     Attributes:
         name: the file's name without its ending.
         title: of the report.
-        question: what is asked.
-        paper: what a paper found, to be set beside what is found here; may be empty.
+        question: what the study is to answer.
+        paper: what a paper found, shown in the report; may be empty.
         seeds: of the trainings; each arm is trained once with each.
         arms: what is compared.
         reference: the arm that the others are compared with.
-        axis: the setting along which the metrics are drawn; empty for none.
+        axis: a setting; the metrics are drawn over its values; empty for none.
         plots: what the report shows.
         pictures: validation pictures to measure on, at most; None for all.
-        train_pictures: training pictures to measure on, beside them.
-        by: metrics for each category or source too; None for neither.
-        text: the file as it is.
+        train_pictures: training pictures to measure on too.
+        by: `category` or `source`: also measure each of these; None for neither.
+        text: the file's content.
     """
 
     name: str
@@ -131,10 +131,10 @@ class Recipe(Struct, frozen=True, kw_only=True):
     text: str
 
     def arm(self, name: str) -> Arm:
-        """Look up an arm.
+        """Return the arm of a name.
 
         Raises:
-            SettingError: there is none of that name.
+            SettingError: there is none.
         """
         for arm in self.arms:
             if arm.name == name:
@@ -142,7 +142,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
         raise SettingError(f"recipe {self.name}: no arm '{name}'; there are: {', '.join(a.name for a in self.arms)}")
 
     def only(self, names: tuple[str, ...]) -> Recipe:
-        """Return the recipe with some of its arms, and those whose trainings they take.
+        """Return the recipe with only some of its arms, and those whose trainings they use.
 
         Raises:
             SettingError: there is no such arm.
@@ -153,7 +153,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
 
 class _File(Struct):
-    """The kinds of values at the top of a recipe's file."""
+    """The types of the values at the top of a recipe's file."""
 
     title: str
     question: str
@@ -167,7 +167,7 @@ class _File(Struct):
 
 
 class _Evaluation(Making, frozen=True):
-    """The kinds of values in a recipe's [evaluation]."""
+    """The types of the values in a recipe's [evaluation]."""
 
     pictures: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
     train_pictures: Annotated[int, Meta(ge=0)] = 100
@@ -180,13 +180,13 @@ def _kinds(*structs: type) -> dict[str, Any]:
 
 @functools.cache
 def _training_kinds() -> dict[str, Any]:
-    """Return the settings of a training that a recipe may name, with the kind of value that each takes."""
+    """Return the settings of a training that a recipe may have, with the type of each."""
     from tinct.learn.settings import Augmentation, Training
 
     kinds = _kinds(Training, Augmentation)
-    for name in ("data", "seed", "val"):  # the study sets them, or the recipe has other words for them
+    for name in ("data", "seed", "val"):  # the study sets these, or recipes have other names for them
         del kinds[name]
-    # A number of categories stands for the largest ones. `augment` set to false turns all augmentation off.
+    # `categories` may be a number: that many of the largest. `augment = false` turns all augmentation off.
     # `augmentation` is the name of a set.
     more = {
         "augmentation": str,
@@ -228,7 +228,7 @@ def read_recipe(recipe: str | Path) -> Recipe:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{path}: cannot be read ({error}); give a TOML file") from error
     except tomllib.TOMLDecodeError as error:
-        raise SettingError(f"{path}: no valid TOML ({error}); mend that line") from error
+        raise SettingError(f"{path}: is not valid TOML ({error}); correct that line") from error
     return parse_recipe(values, name=path.stem, text=text, file=str(path))
 
 
@@ -265,9 +265,9 @@ def parse_recipe(values: Mapping[str, Any], *, name: str, text: str = "", file: 
     reference, axis = values.get("reference", arms[0].name), values.get("axis", "")
     if reference not in {arm.name for arm in arms}:
         names = ", ".join(arm.name for arm in arms)
-        raise SettingError(f"{file}: reference = '{reference}' is no arm; name one of: {names}")
+        raise SettingError(f"{file}: reference = '{reference}' is not an arm; name one of: {names}")
     if axis and axis not in training | making:
-        raise SettingError(f"{file}: axis = '{axis}' is no setting; name one in which the arms differ, such as bins")
+        raise SettingError(f"{file}: axis = '{axis}' is not a setting; name one in which the arms differ, such as bins")
     return Recipe(
         name=name,
         title=values["title"],
@@ -286,7 +286,7 @@ def parse_recipe(values: Mapping[str, Any], *, name: str, text: str = "", file: 
 
 
 def slug(name: str) -> str:
-    """Return a name that any file system takes."""
+    """Return the name in a form that every file system allows."""
     return re.sub(r"[^a-z0-9.+]+", "-", name.lower()).strip("-.") or "arm"
 
 
@@ -305,21 +305,21 @@ def _arms(tables: list[Any], shared: dict[str, Any], making: dict[str, Any], *, 
             raise SettingError(f'{file}, [[arms]] number {number}: has no name; add a line  name = "..."')
         where = f"{file}, arm '{table['name']}'"
         if "," in table["name"]:
-            raise SettingError(f"{where}: a name has no comma, since --arms takes names with commas between")
+            raise SettingError(f"{where}: a name may not contain a comma, since --arms separates names by commas")
         arms.append(_arm(check_values(table, kinds, where=where), shared, making, arms, where=where))
     if len(arms) < 2:
-        raise SettingError(f"{file}: one arm compares nothing; add a second [[arms]]")
+        raise SettingError(f"{file}: with one arm there is nothing to compare; add a second [[arms]]")
     folders = [arm.folder for arm in arms]
     for arm in arms:
         if folders.count(arm.folder) > 1:
-            raise SettingError(f"{file}: two arms are called '{arm.name}' or alike; give each a name of its own")
+            raise SettingError(f"{file}: two arms have the name '{arm.name}', or almost; give each its own name")
     return tuple(arms)
 
 
 def _arm(
     table: dict[str, Any], shared: dict[str, Any], making: dict[str, Any], before: list[Arm], *, where: str
 ) -> Arm:
-    """Make an arm of its checked table; one with `of` takes the training of an arm before it."""
+    """Return the arm of a checked table; with `of`, it uses the training of an earlier arm."""
     own = {key: value for key, value in table.items() if key in _training_kinds()}
     making = {**making, **{key: value for key, value in table.items() if key in Making.__struct_fields__}}
     of = table.get("of")
@@ -327,29 +327,30 @@ def _arm(
         return Arm(table["name"], None, own, _merged(shared, own, where=where), Making(**making))
     if own:
         raise SettingError(
-            f"{where}: takes the training of '{of}' and cannot have {', '.join(own)} of its own; "
+            f"{where}: uses the training of '{of}', so it cannot set {', '.join(own)}; "
             f"only {', '.join(Making.__struct_fields__)} may differ"
         )
     trained = {arm.name: arm for arm in before if arm.of is None}
     if of not in trained:
         raise SettingError(
-            f"{where}: of = '{of}' is no arm before it that trains; name one of: {', '.join(trained) or '-'}"
+            f"{where}: of = '{of}' is not an earlier arm with its own training; "
+            f"name one of: {', '.join(trained) or '-'}"
         )
     evaluation = Making(**{**trained[of].evaluation.given(), **making})
     return Arm(table["name"], of, {}, trained[of].settings, evaluation)
 
 
 def _merged(shared: dict[str, Any], own: dict[str, Any], *, where: str) -> dict[str, Any]:
-    """Lay an arm's own settings over the shared ones; options of a network are joined where it is the same one."""
+    """Return the shared settings, overridden by an arm's own; options are merged if the network is the same."""
     settings = {**shared, **own}
     if "options" in shared and settings.get("network") == shared.get("network"):
         settings["options"] = {**shared["options"], **own.get("options", {})}
     elif "options" in shared and "options" not in own:
         del settings["options"]
-    if "steps" in own:  # an arm's own steps stand for the shared epochs, and the other way round
+    if "steps" in own:  # an arm's own steps replace the shared epochs, and the other way round
         settings = {key: value for key, value in settings.items() if key not in _LENGTH}
     elif any(key in own for key in _LENGTH):
         settings.pop("steps", None)
     if "steps" in settings and (doubled := [key for key in _LENGTH if key in {**settings, **own}]):
-        raise SettingError(f"{where}: steps and {doubled[0]} say the same; keep one of them")
+        raise SettingError(f"{where}: steps and {doubled[0]} both set the length; keep one of them")
     return settings

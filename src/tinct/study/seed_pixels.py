@@ -1,9 +1,9 @@
-"""Colours from seeds: the pixels the network is surest of, from which luma says how far each colour goes.
+"""Spread colours, guided by luma, from seeds: the pixels of which the network is surest.
 
-Billaut, de Rochemonteix & Thibault 2018 end with this wish: "using the confidence maps to automatically select seed
-pixels and apply the heuristics of [Levin et al. 2004] to diffuse those seeds". The picture is laid out in small cells;
-the surest pixel of each gives a seed, unless the network is less sure of it than of most of the picture. The seeds keep
-their colours, and all else follows from luma.
+Billaut, de Rochemonteix & Thibault 2018 suggest at their end "using the confidence maps to automatically select seed
+pixels and apply the heuristics of [Levin et al. 2004] to diffuse those seeds". The picture is divided into small cells;
+the surest pixel of each becomes a seed, unless the network is less sure of it than of most other cells' surest pixels.
+Seeds keep their colours; those of all other pixels follow from luma.
 """
 
 from __future__ import annotations
@@ -21,16 +21,13 @@ from tinct.color.upsample import fit_guide
 from tinct.coloring.photo.arrays import colored
 from tinct.coloring.photo.colorizer import Colorizer
 
-# Root of height x width at which seeds are chosen and spread.
-SEED_SIZE = 128
-# Edge of a cell, each of which gives one seed at most.
-_CELL = 6
-# Cells whose surest pixel is below this quantile of all of them give none.
-_LEAST_SURE = 0.4
+SEED_SIZE = 128  # root of height x width at which seeds are chosen and spread
+_CELL = 6  # pixels: edge of a cell, which gives one seed at most
+_LEAST_SURE = 0.4  # cells give no seed if their surest pixel is below this quantile of all cells' surest pixels
 
 
 def colored_from_seeds(colorizer: Colorizer, luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Colour (H, W) luma by a model with bins; return (H, W, 3) sRGB, from which studies compare the two ways."""
+    """Return the sRGB picture (H, W, 3) that a model with bins makes of luma (H, W) by spreading seeds."""
     prediction = colorizer.predict(luma.astype(np.float32) / 255)
     chroma = diffused(prediction.luma, prediction.output, prediction.chroma(), calibration=prediction.calibration)
     return colored(luma[..., None], None, fit_guide(prediction.luma, chroma), threads=1)
@@ -42,16 +39,16 @@ def diffused(luma: NDArray[Any], output: NDArray[Any], chroma: NDArray[Any], *, 
     Args:
         luma: (H, W) in 0..1.
         output: (k, l, n) logits.
-        chroma: (k, l, 2) what they were decoded to.
-        calibration: what the logits are divided by to make probabilities that hold.
+        chroma: (k, l, 2) decoded from them.
+        calibration: what the logits are divided by to give reliable probabilities.
 
     Returns:
-        (h, w, 2) chroma in the same units, at `SEED_SIZE` or the size of `luma` if that is less.
+        (h, w, 2) chroma in the same units, at `SEED_SIZE`, or at the size of `luma` if that is smaller.
     """
     height, width = small_size(*luma.shape, size=SEED_SIZE)
     small = resized(luma, (max(2, height), max(2, width)))
     sure, ratio = confidence(output, temperature=calibration)
-    # The paper shows both; what is likely and has no near rival is sure.
+    # The paper shows both: a pixel is sure if its likeliest bin is likely and has no close rival.
     surety = resized(sure * (1 - 1 / ratio), small.shape)
     places = choose_seeds(surety)
     colors = resized(chroma, small.shape)
@@ -59,10 +56,12 @@ def diffused(luma: NDArray[Any], output: NDArray[Any], chroma: NDArray[Any], *, 
 
 
 def choose_seeds(surety: NDArray[Any], *, cell: int = _CELL, least: float = _LEAST_SURE) -> NDArray[np.intp]:
-    """Choose the surest pixel of each cell of `cell` pixels, where it is sure enough.
+    """Return (k, 2) rows and columns, at least one, of the surest pixel of each cell.
 
-    Of cells whose surest pixel lies below the quantile `least` of all of them none is taken. Returns (k, 2) rows and
-    columns, at least one.
+    Args:
+        surety: (H, W) how sure the network is of each pixel.
+        cell: edge of a cell in pixels.
+        least: cells are left out if their surest pixel is below this quantile of all cells' surest pixels.
     """
     height, width = surety.shape
     rows, columns = -(-height // cell), -(-width // cell)

@@ -1,4 +1,4 @@
-"""One training of a study: the arm's network trained, exported as a model file, and weighed."""
+"""One training of a study: train the arm's network, export it as a model file, and measure its cost."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Progress = Callable[[str, int, int], None]
 
 
 def train_arm(study: Study, arm: Arm, seed: int, show: Progress) -> None:
-    """Train an arm with a seed, or go on from the state it kept last.
+    """Train an arm with a seed, or continue from its last checkpoint.
 
     Raises:
-        SettingError: it was begun with other settings.
+        SettingError: the training was begun with other settings.
     """
     training, run = study.training(arm, seed), study.run(arm, seed)
     begun = (run / "config.json").is_file()
@@ -43,10 +43,10 @@ def train_arm(study: Study, arm: Arm, seed: int, show: Progress) -> None:
 
 
 def check_same(run: Path, planned: Training) -> None:
-    """Refuse to go on with a training that was begun with other settings.
+    """Check that a training was begun with the planned settings.
 
     Raises:
-        SettingError: naming them.
+        SettingError: it was not; the settings that differ are named.
     """
     begun = Run.open(run).training
     if planned.learning_rate == "auto":
@@ -59,7 +59,7 @@ def check_same(run: Path, planned: Training) -> None:
 
 
 def export_arm(study: Study, arm: Arm, seed: int) -> None:
-    """Write an arm's model file where it is missing, or has other weights than the recipe now asks for."""
+    """Write an arm's model file, if it is missing or has other weights than the recipe now asks for."""
     model, wanted = study.model(arm, seed), study.exported(arm)
     note = model.with_name(EXPORTED_FILE)
     files = (model, model.with_suffix(".safetensors"), note)
@@ -76,15 +76,15 @@ def export_arm(study: Study, arm: Arm, seed: int) -> None:
     write_json(note, wanted)
 
 
-def weigh_arm(study: Study, arm: Arm, seed: int) -> None:
-    """Measure what an arm costs, where the report shows it."""
+def measure_cost(study: Study, arm: Arm, seed: int) -> None:
+    """Measure what an arm costs, if the report shows that and it is not measured yet."""
     run, model = study.run(arm, seed), study.model(arm, seed)
     if arm.of is None and "cost" in study.record.plots and not (run / COST_FILE).is_file():
         write_json(run / COST_FILE, cost_of(run, model, size=study.working_size(arm, seed)))
 
 
 class _Meter(ProgressBar):
-    """Shows a training's steps, and keeps the time it took in a file that outlives an interruption."""
+    """Shows the steps of a training, and records its time in a file, which survives an interruption."""
 
     def __init__(self, file: Path, show: Callable[[int, int], None]) -> None:
         super().__init__()
@@ -95,19 +95,19 @@ class _Meter(ProgressBar):
 
     @property
     def seconds(self) -> float:
-        """The training's time up to now, with that of earlier runs."""
+        """Seconds of training up to now, with those of earlier runs."""
         return self._before + time.perf_counter() - self._started
 
     def disable(self) -> None:
-        """Do nothing: there is nothing on the screen of its own."""
+        """Do nothing: this bar draws nothing on the screen itself."""
 
     def enable(self) -> None:
         """Do nothing either."""
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
-        """Show the step."""
+        """Show the number of steps."""
         self._show(trainer.global_step, int(trainer.num_training_batches) * (trainer.max_epochs or 1))
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
-        """Keep the time."""
+        """Record the time."""
         write_json(self._file, {"seconds": self.seconds})

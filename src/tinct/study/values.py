@@ -1,4 +1,4 @@
-"""Typed values in files: those a person wrote are checked one by one, those that tinct wrote are read as a whole."""
+"""Read and write typed values in files: a person's are checked one by one, tinct's own as a whole."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _WORDS = {
 
 
 def check_values(table: Mapping[str, Any], kinds: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-    """Check each value of a table against its kind.
+    """Check each value of a table against its type.
 
     Args:
-        table: the keys with their values.
-        kinds: the keys there are, each with the type of its value, `msgspec.Meta` saying its range.
+        table: key -> value.
+        kinds: allowed key -> type of its value, with its range as `msgspec.Meta`.
         where: the file and table, for the message.
 
     Returns:
-        The table; lists become tuples and whole numbers become fractions where such are wanted.
+        The table, with lists as tuples and whole numbers as floats where the type asks for these.
 
     Raises:
-        SettingError: naming the first key that is unknown, or whose value does not fit, and what would.
+        SettingError: a key is unknown, or a value does not fit; the key is named, and what would fit.
     """
     checked = {}
     for key, value in table.items():
@@ -58,7 +58,7 @@ def check_values(table: Mapping[str, Any], kinds: Mapping[str, Any], *, where: s
 
 
 def _wanted(message: str, kind: Any) -> str:
-    """Put msgspec's message, such as "Expected `int` >= 16" or "Invalid enum value 'x' - at `$[0]`", into words."""
+    """Turn msgspec's message, such as "Expected `int` >= 16" or "Invalid enum value 'x' - at `$[0]`", into words."""
     message, _, item = message.partition(" - at ")
     if message.startswith("Invalid enum"):
         choices = [choice for part in (kind, *typing.get_args(kind)) for choice in typing.get_args(part)]
@@ -85,7 +85,7 @@ def read_json(file: Path, kind: type[Value]) -> Value:
 
 
 def plain_json(record: Any) -> dict[str, Any]:
-    """Return a dataclass or Struct as plain JSON values; figures that are no numbers are null."""
+    """Return a dataclass or Struct as plain JSON values; figures that are not finite are null."""
     return msgspec.json.decode(msgspec.json.encode(record), type=dict[str, Any])
 
 

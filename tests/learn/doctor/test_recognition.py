@@ -189,7 +189,7 @@ def test_a_color_space_that_hides_the_difference(tmp_path):
     folder = write(tmp_path, pictures, labels)
     found = diagnose(folder, replace(SMALL, color_space="xyz"))
     assert found.kinds[0] == "color-space"
-    assert found.findings[0].title == "xyz is not the space to see these classes in"
+    assert found.findings[0].title == "xyz is not the colour space for these classes"
     assert any("in lab+hsv" in line for line in found.findings[0].evidence)
     assert "color-space" not in diagnose(folder, replace(SMALL, color_space="lab")).kinds
 

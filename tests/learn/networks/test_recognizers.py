@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.optim.swa_utils import update_bn
 
 from tinct.color.spaces import hsv_to_rgb
 from tinct.errors import SettingError
@@ -114,6 +115,20 @@ def test_standardisation_is_the_training_sets_or_turned_off():
     raw = Fitting(epochs=1, standardize=False, scale=255)
     fitted = fit_network("small_cnn", pixels, labels, classes=2, color_space="rgb", fitting=raw)
     assert (fitted.mean, fitted.std) == ([0, 0, 0], [1 / 255] * 3)
+
+
+def test_batch_norms_of_averaged_weights_are_measured_with_these_weights():
+    pixels, labels = plain_pictures(48)
+    unchanged = Augmentation(flip=False, shift=0, brightness=0, mixup=0)
+    fitting = Fitting(epochs=6, batch_size=48, learning_rate=0.05, schedule="constant", augmentation=unchanged)
+    fitted = fit_network(
+        "color_first", pixels, labels, classes=2, color_space="lab", options=SMALL["color_first"], fitting=fitting
+    )
+    measured = {name: value.clone() for name, value in fitted.network.state_dict().items() if "running" in name}
+    update_bn([fitted.channels(pixels)], fitted.network)
+    assert measured
+    for name, value in measured.items():
+        torch.testing.assert_close(value, fitted.network.state_dict()[name], rtol=1e-3, atol=1e-5, msg=name)
 
 
 def test_the_same_seed_gives_the_same_network():

@@ -117,8 +117,8 @@ def test_chroma_is_bounded_by_tanh() -> None:
         ({}, "--encoder-weights FILE, or --from-scratch; torchvision publishes them at https"),
         ({"from_scratch": True}, "frozen=false"),
         ({"from_scratch": True, "encoder_weights": "w.pth"}, "give one of them"),
-        ({"encoder_weights": "w.pth", "options": {"width": 8}}, "of full width"),
-        ({"encoder_weights": "w.pth", "network": "flat"}, "no encoder to be pretrained"),
+        ({"encoder_weights": "w.pth", "options": {"width": 8}}, "fit the full width only"),
+        ({"encoder_weights": "w.pth", "network": "flat"}, "has no pretrained encoder"),
     ],
 )
 def test_a_start_must_be_named(settings: dict[str, Any], message: str) -> None:

@@ -52,6 +52,21 @@ def fill(folder, *, count=12, hues=(0.58, 0.63), names=("low", "high"), seed=0):
     return folder
 
 
+def test_statistics_that_were_not_asked_for_and_do_better_are_told(tmp_path):
+    fill(tmp_path / "set", count=20)
+    slow = Choices(networks=["small_cnn"], folds=2, minutes=5, fitting=Fitting(epochs=1), given=frozenset({"epochs"}))
+    done = train_classifier(tmp_path / "set", tmp_path / "m.onnx", choices=slow)
+    assert done.table[0].scores.accuracy < 0.8
+    assert any(
+        warning.startswith("plain statistics, which were not asked for, are right in ")
+        and warning.endswith("; to try them too, leave out --network")
+        for warning in done.warnings
+    )
+    both = replace(slow, networks=["small_cnn", "color_statistics"], color_spaces=["lab"])
+    done = train_classifier(tmp_path / "set", tmp_path / "n.onnx", choices=both)
+    assert not any("not asked for" in warning for warning in done.warnings)
+
+
 def test_the_best_is_picked_told_calibrated_and_written(tmp_path):
     fill(tmp_path / "set")
     rows, stages = [], set()
@@ -349,7 +364,7 @@ def test_folders_that_are_not_what_they_seem_are_told(tmp_path):
     (tmp_path / "few" / "high" / "same.png").write_bytes((tmp_path / "few" / "low" / "0.png").read_bytes())
     (tmp_path / "few" / "low" / "walk.webm").write_bytes(b"film")
     done = train_classifier(tmp_path / "few", target, choices=QUICK)
-    assert any("a film lies beside the pictures and is not looked at" in warning for warning in done.warnings)
+    assert any("a film lies beside the pictures and is not read" in warning for warning in done.warnings)
     assert any("'low': fewer than 5 pictures" in warning for warning in done.warnings)
     assert any("1 file is in two classes at once" in warning for warning in done.warnings)
 

@@ -115,7 +115,7 @@ def test_a_histogram_is_seen_alone_and_joined_by_shares_and_the_file_says_the_sa
     assert np.abs(softmax(weighted.logits(others)) - mean).max() < 0.005
     session = onnxruntime.InferenceSession(head_graph(weighted).SerializeToString())
     assert np.abs(session.run(None, {"features": others})[0] - weighted.logits(others)).max() < 1e-4
-    with pytest.raises(SettingError, match="no histogram"):
+    with pytest.raises(SettingError, match="have no histogram"):
         fit_head("histogram", seen, labels, classes=classes)
 
 

@@ -174,7 +174,7 @@ def test_a_diverged_arm_is_named_and_gets_no_verdict(copied):
     write_report(copied)
     words = section(copied, "in-words")
     assert "<b>Diverged:</b> <i>bins</i> with seed 1; <i>vivid</i> with seed 1." in words
-    assert "The reference is among them: what follows is compared with <i>more bins</i>." in words
+    assert "The reference is among them: other arms are compared with <i>more bins</i>." in words
     assert not re.search("(better|worse|noise)[^;.]*<i>(bins|vivid)</i>", words)
     for name in ("differences", "metrics"):
         assert {row["arm"] for row in table(copied, name)} & {"bins", "more bins", "vivid"} == {"more bins"}
@@ -197,7 +197,7 @@ def test_means_are_over_all_seeds_or_there_are_none(copied, no_figures):
     assert "6 trainings: 3 arms with 2 seeds (0, 1), each 3 steps" in section(copied, "how-it-was-done")
     shutil.rmtree(copied / "arms" / "chroma" / "seed-1")
     write_report(copied)
-    assert "with seed 1 not all arms are finished, and what is compared is of seed 0" in section(copied, "in-words")
+    assert "with seed 1 not all arms are finished; figures are means over seed 0" in section(copied, "in-words")
 
 
 def test_training_pictures_are_those_that_every_arm_learns_from(dataset, tmp_path):
@@ -242,7 +242,7 @@ def test_the_report_says_whose_training_pictures_it_shows(copied, no_figures):
         file.write_text(json.dumps(plain))
     (copied / "study.json").write_text(json.dumps(record))
     write_report(copied)
-    assert "of which chroma learned from a part only" in section(copied, "learning-and-overfitting")
+    assert "but chroma learned from a part of it only" in section(copied, "learning-and-overfitting")
 
 
 def test_the_mean_colour_is_that_of_training_pictures_however_few_are_measured(study, dataset):
@@ -260,7 +260,7 @@ def test_losses_and_shares_of_different_units_have_axes_of_their_own(study):
     assert "have different units and cannot be compared" in learning
     assert "8 bins of 16x16, yuv<" in (study / "figures" / "accuracy_bins.svg").read_text()
     assert learning.count("<small>of 8 bins</small>") == learning.count("<small>of 12 bins</small>") == 2
-    assert "compare “right bin” of equal numbers of bins only" in learning
+    assert "compare “right bin” only for equal numbers of bins" in learning
     assert "share of valid pixels within 10 Lab units of the truth" in learning
     assert "draw its luma too" not in learning
 

@@ -1,4 +1,4 @@
-"""From what was measured of labelled pictures to findings about them."""
+"""Turn what was measured of labelled pictures into findings about them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,29 @@ from tinct.learn.doctor.examination import Examination
 from tinct.learn.doctor.findings import Finding, percent
 from tinct.learn.doctor.plain import CHANCE, SIGNIFICANT, chance_p
 
-# A folder with so large a share of grey pictures is a grey one; JPEG and borders spare a few.
-ALL_GREY, SOME_GREY = 0.9, 0.05
-# The largest class next to the smallest: from the second on, naming the largest is right in 10 of 11 pictures.
-UNEVEN, VERY_UNEVEN = 3.0, 10.0
-# With fewer pictures of a class nothing can be said of it: 10 to measure on leave an interval of 40 points.
+# A folder is grey from this share of grey pictures on; in a few, JPEG artefacts or borders have colour.
+ALL_GREY = 0.9
+# From this share of grey pictures on, they are mentioned.
+SOME_GREY = 0.05
+# Classes are uneven if the largest has this many times the pictures of the smallest.
+UNEVEN = 3.0
+# From here on, always naming the largest is right in 10 of 11 pictures.
+VERY_UNEVEN = 10.0
+# A class with fewer pictures cannot be judged: 10 to measure on give an interval of 40 percentage points.
 FEWEST_OF_A_CLASS = 20
-# What doubling the pictures brought, at least, for more to be worth their while.
+# More pictures would help if doubling their number brought at least this much accuracy.
 STILL_RISING = 0.03
-# A share of copies or contradictions that can be seen in figures.
+# From this share on, copies or contradictions change the accuracy visibly.
 MANY = 0.01
-# Fewer colours in a whole picture, or one colour in more of its pixels, are a palette that collapsed.
-FEW_COLORS, ONE_COLOR = 32, 0.6
-# A picture may have few colours since it is plain; where these lie so many levels apart, others were there once.
+# A palette has collapsed if a picture has at most this many colours, at least `WIDE_GAP` levels apart.
+FEW_COLORS = 32
+# A plain picture has few colours too, but close together.
 WIDE_GAP = 4.0
+# A palette has also collapsed if one colour fills this share of a picture.
+ONE_COLOR = 0.6
+# Pictures are saturated if this share of their pixels has a channel at the end of its range.
 CUT_OFF = 0.3
-# Plain statistics this good leave nothing to be wanted of the pictures.
+# If plain statistics are this accurate, the pictures are good enough.
 FINE = 0.9
 
 
@@ -42,7 +49,7 @@ def _contradictions(examined: Examination) -> Iterator[Finding]:
     if examined.twins:
         count, total = len(examined.twins), len(examined.loaded.labelled.paths)
         pixels = examined.loaded.compared
-        # What looks alike by hash and detail may still be two pictures.
+        # Pictures that look alike by hash and detail may still differ.
         same = all(np.array_equal(pixels[one], pixels[other]) for one, other in examined.twins)
         yield Finding(
             "contradictions",
@@ -53,8 +60,8 @@ def _contradictions(examined: Examination) -> Iterator[Finding]:
             names_of(examined.loaded.labelled.paths, examined.twins),
             "look at each pair and delete it from the class that it does not belong to"
             if same
-            else "look at each pair: where both show one picture, keep it in the class that it belongs to; "
-            "where they differ, keep both",
+            else "look at each pair: if both are the same picture, keep it only in the class that it belongs to; "
+            "if they differ, keep both",
             sure=same,
         )
 
@@ -64,9 +71,9 @@ def _leaks(examined: Examination) -> Iterator[Finding]:
         yield Finding(
             "leak",
             80,
-            f"{_pictures(examined.leaks)} of val/ or test/ {'are' if examined.leaks > 1 else 'is'} in train/ too",
-            ["copies, told by what other pictures do not share; figures measured on them are too good"],
-            "put both of a pair on one side, or all pictures into one folder and let tinct split it",
+            f"{_pictures(examined.leaks)} of val/ or test/ {'are' if examined.leaks > 1 else 'is'} also in train/",
+            ["found by the details that set them apart from other pictures; scores measured on them are too high"],
+            "put both pictures of a pair on one side, or put all pictures into one folder and let tinct split it",
         )
     inside = examined.copies - examined.leaks
     total = len(examined.groups)
@@ -75,8 +82,8 @@ def _leaks(examined: Examination) -> Iterator[Finding]:
             "copies",
             20,
             f"{_pictures(inside)} of {total} are copies of others",
-            ["tinct keeps copies on one side when it splits; a split at random does not, and its figures are too good"],
-            "split with tinct classify train, or keep both of a pair on one side",
+            ["when tinct splits, it keeps copies on one side; a random split does not, and scores get too high"],
+            "split with tinct classify train, or keep both pictures of a pair on one side",
         )
 
 
@@ -89,7 +96,7 @@ def _unreadable(examined: Examination) -> Iterator[Finding]:
             60 if share > 5 * MANY else 25,
             f"{_pictures(len(left_out))} cannot be read ({percent(share)})",
             [f"{path}: {reason}" for path, reason in left_out[:4]],
-            "fetch the files again, or delete them",
+            "copy or download the files again, or delete them",
         )
 
 
@@ -100,8 +107,8 @@ def _empty(examined: Examination) -> Iterator[Finding]:
             "empty-class",
             25,
             f"{len(empty)} {'subfolders hold' if len(empty) > 1 else 'subfolder holds'} no pictures",
-            [f"no class of its own: {name}" for name in empty[:6]],
-            "put pictures of a kind that tinct reads into it, or move it away",
+            [f"not a class, since it is empty: {name}" for name in empty[:6]],
+            "put pictures in a format that tinct reads into it, or move it away",
         )
 
 
@@ -111,14 +118,14 @@ def _films(examined: Examination) -> Iterator[Finding]:
         yield Finding(
             "films",
             25,
-            f"{len(films)} {'films lie' if len(films) > 1 else 'film lies'} beside the pictures, and are not looked at",
+            f"{len(films)} {'films' if len(films) > 1 else 'film'} among the pictures, not read",
             [str(path) for path in films[:4]],
             "save single frames as pictures: ffmpeg -i FILM -vf fps=1 frame-%04d.png",
         )
 
 
 def is_grey(examined: Examination) -> bool:
-    """Return whether practically all pictures are without colour."""
+    """Return whether practically all pictures are grey."""
     return bool(examined.grey.mean() >= ALL_GREY)
 
 
@@ -133,24 +140,24 @@ def _grey(examined: Examination) -> Iterator[Finding]:
     }
     evidence = [f"{name}: {percent(value)} without colour" for name, value in by_class.items()]
     if is_grey(examined):
-        # Where light and shape tell the classes, a training that fails does so for another reason.
+        # If brightness and shapes tell the classes apart, a failing training has another cause.
         hopeless = not examined.telling or (examined.failing and float(examined.reference.mean()) < FINE)
         evidence.append(_tell(examined))
         yield Finding(
             "grey-pictures",
             95 if hopeless else 40,
-            "the pictures are grey: " + ("what could tell the classes apart by colour is gone" if hopeless else
-                                         "classes are told apart by light and shape alone"),
+            "the pictures are grey: " + ("any difference in colour between the classes is lost" if hopeless else
+                                         "classes can only be told apart by brightness and shapes"),
             evidence,
-            "make the pictures anew in colour; draw spectrograms in a colour map, or train on the arrays (.npy)",
+            "make the pictures again in colour; draw spectrograms with a colour map, or train on the arrays (.npy)",
         )  # fmt: skip
     elif max(by_class.values()) - min(by_class.values()) > 0.5:
         yield Finding(
             "grey-by-class",
             55,
-            "some classes are grey and others are not: a network need not look at anything else",
+            "some classes are grey and others are not: a network needs to learn nothing else",
             evidence,
-            "find out whether that is the class itself or how its pictures were made; if the latter, make all alike",
+            "find out whether the class itself is grey, or its pictures were made so; if so, make all pictures alike",
             sure=False,
         )
     else:
@@ -159,7 +166,7 @@ def _grey(examined: Examination) -> Iterator[Finding]:
             45 if examined.failing else 25,
             f"{percent(share)} of the pictures are grey",
             evidence,
-            "leave them out, if colour is what the classes differ in",
+            "leave them out if the classes differ in colour",
         )
 
 
@@ -167,8 +174,9 @@ def _tell(examined: Examination) -> str:
     test = examined.test
     best = test.names[int(np.argmax(test.accuracies))]
     return (
-        f"best of {len(test.names)} plain classifiers ({best}): right in {percent(test.best)} of {test.count} pictures "
-        f"left out in turn; with shuffled labels up to {percent(test.detectable)} in 95 of 100 cases (p = {test.p:.3f})"
+        f"the best of {len(test.names)} plain classifiers ({best}) is right in {percent(test.best)} of {test.count} "
+        f"pictures (leave-one-out); with shuffled labels, 95 of 100 tries reach at most {percent(test.detectable)} "
+        f"(p = {test.p:.3f})"
     )
 
 
@@ -181,19 +189,19 @@ def _labels(examined: Examination) -> Iterator[Finding]:
         evidence = [_tell(examined)]
         if examined.asked is not None:
             evidence.append(
-                f"the network is right in {percent(examined.asked.accuracy)}, chance is {percent(examined.chance)}"
+                f"the network is right in {percent(examined.asked.accuracy)}; chance is {percent(examined.chance)}"
             )
         if any(heart.accuracy >= 0.95 for heart in examined.probed.hearts):
-            evidence.append("the network can learn one batch by heart: it is not the network that fails")
-        # Where pictures are few, or their files have lost something, that is the likelier reason, and comes first.
+            evidence.append("the network can learn one batch by heart, so the network is not at fault")
+        # If pictures are few, or their files have lost something, that is likelier, and comes first.
         lost = examined.files is not None and _collapsed(examined.files)
         yield Finding(
             "random-labels",
             55 if lost or min(examined.counts.values()) < FEWEST_OF_A_CLASS else 90,
-            "nothing tells the classes apart: labels may be random, or mixed up on the way",
+            "no simple test tells the classes apart: labels may be random, or were mixed up",
             evidence,
-            "look at ten pictures of each class beside their labels; where labels are right, what classes differ in "
-            "is subtler than colours, layout and textures, or lost before the pictures were made",
+            "look at ten pictures of each class with their labels; if the labels are right, the classes differ in "
+            "something subtler than colours, layout and textures, or in something that the pictures do not show",
             sure=False,
         )
     elif test.best < 0.5 * (1 + 1 / examined.classes) and float(examined.reference.mean()) < FINE:
@@ -202,7 +210,7 @@ def _labels(examined: Examination) -> Iterator[Finding]:
             40,
             f"the classes overlap: plain classifiers reach {percent(test.best)}, better than chance but not by much",
             [_tell(examined)],
-            "more may not be there to be had; look at pictures that are named wrongly, and at how labels were made",
+            "more may be impossible; look at the pictures that are named wrongly, and at how labels were made",
             sure=False,
         )
 
@@ -222,9 +230,9 @@ def _balance(examined: Examination) -> Iterator[Finding]:
         f"{most} has {ratio:.0f} times as many pictures as {least}",
         [
             f"{most}: {examined.counts[most]}, {least}: {examined.counts[least]}",
-            f"always naming {most} is right in {percent(share)}: an accuracy near that is no achievement",
+            f"always naming {most} is right in {percent(share)}: an accuracy near that means nothing",
         ],
-        "tinct weighs classes alike in training; judge by the balanced accuracy, and give more of the rare classes",
+        "tinct weights classes equally in training; judge by the balanced accuracy, and add pictures of rare classes",
     )
 
 
@@ -240,7 +248,7 @@ def _few(examined: Examination) -> Iterator[Finding]:
             f"{len(few)} of {examined.classes} classes {'have' if len(few) > 1 else 'has'} fewer than "
             f"{FEWEST_OF_A_CLASS} pictures",
             [*(f"{name}: {count}" for name, count in list(few.items())[:6]), f"plain classifier: {line} pictures"],
-            f"give at least {FEWEST_OF_A_CLASS} of each class, better 100",
+            f"give at least {FEWEST_OF_A_CLASS} pictures of each class, better 100",
         )
     elif rising:
         yield Finding(
@@ -248,7 +256,7 @@ def _few(examined: Examination) -> Iterator[Finding]:
             35 if whole.accuracy < FINE else 10,
             "more pictures would help: accuracy still rises with their number",
             [f"plain classifier: {line} pictures"],
-            "give more pictures, or let the ones there are vary more (mirrored, moved, lighter and darker)",
+            "add pictures, or augment those you have more (mirrored, moved, lighter and darker)",
         )
 
 
@@ -263,17 +271,21 @@ def _files(examined: Examination) -> Iterator[Finding]:
         return
     evidence = [
         f"{percent(facts.jpeg)} of {facts.count} files are JPEG, {percent(facts.halved)} with chroma at half size",
-        f"a block's mean chroma is stored in steps of {facts.chroma_step:.1f} of 255 levels; the classes' mean chroma "
-        f"is {facts.chroma_apart:.1f} apart",
-        f"colours tell the classes in {percent(colors)}",
+        f"the mean chroma of a block is stored in steps of {facts.chroma_step:.1f} levels (of 255); the mean chroma of "
+        f"the classes differs by {facts.chroma_apart:.1f} levels",
+        f"by colours alone, {percent(colors)} are right",
     ]
     yield Finding(
         "jpeg-chroma",
         75 if lost else 45,
         "JPEG may have erased the difference in colour: "
-        + ("its steps of chroma are coarser than it" if coarse else "it halves chroma, and takes fine stripes with it"),
+        + (
+            "its chroma steps are larger than the difference"
+            if coarse
+            else "chroma is stored at half resolution, without fine stripes"
+        ),
         evidence,
-        "save as PNG, or as JPEG of quality 95 with 4:4:4 chroma; what is gone from these files cannot be had back",
+        "save as PNG, or as JPEG of quality 95 with 4:4:4 chroma; what these files have lost cannot be recovered",
         sure=False,
     )
 
@@ -293,7 +305,7 @@ def _palette(examined: Examination) -> Iterator[Finding]:
                 f"median of {facts.count} files: {facts.colors} colours, the commonest in {percent(facts.commonest)} "
                 "of the pixels"
             ],
-            "draw with all the colours of the map and a range that the values fill, and save as PNG in full colour",
+            "use all colours of the colour map and a range that the values fill, and save as PNG in full colour",
             sure=False,
         )
     elif facts.cut >= CUT_OFF:
@@ -301,7 +313,7 @@ def _palette(examined: Examination) -> Iterator[Finding]:
             "saturated",
             45,
             f"in {percent(facts.cut)} of the pixels one channel or two are at the end of their range",
-            [f"median of {facts.count} files; what lies beyond the end is lost, and hues with it"],
+            [f"median of {facts.count} files; values beyond the range are lost, and hues with them"],
             "lower the exposure or the saturation, or widen the range of the colour map",
             sure=False,
         )

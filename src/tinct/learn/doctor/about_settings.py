@@ -1,4 +1,4 @@
-"""From what was measured of a training to findings about its settings."""
+"""Turn what was measured of a training into findings about its settings."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from tinct.learn.doctor.plain import CHANCE, MARGIN, interval
 from tinct.learn.doctor.trials import Trial
 from tinct.learn.networks.recognizers import NETWORKS
 
-# Weights are drawn at the start so that inputs of a size of about 1 stay so (He et al. 2015): ten times as large or as
-# small, and the first steps go wrong.
-LARGEST_INPUT, SMALLEST_INPUT = 10.0, 0.1
-# A space in which plain means and spreads tell less than in another, by this, is the wrong one.
+# Initial weights suit inputs whose root mean square is about 1 (He et al. 2015). If it is ten times as large or as
+# small, the first steps go wrong.
+LARGEST_INPUT = 10.0
+SMALLEST_INPUT = 0.1
+# A colour space is wrong if, with channel means and deviations in another space, accuracy is higher by this.
 SPACE_MARGIN = 0.05
 CHANGES = {
     "hue": "hue jitter", "saturation": "saturation jitter", "grey": "turning pictures grey", "flip": "mirroring",
     "per_image": "standardising each picture by itself", "brightness": "brightness jitter", "all": "all together",
 }  # fmt: skip
-# Where the classes' means are apart by less than this share of what the network gets, it sees nothing but offset.
+# Contrast is low if the classes' means differ by less than this share of the input's root mean square.
 FAINT = 0.05
 
 
@@ -42,7 +43,8 @@ def _changes(examined: Examination) -> Iterator[Finding]:
     what = [CHANGES[name] for name in blamed] or ["what is done to the pictures"]
 
     def line(change: ChangeFacts) -> str:
-        return f"{CHANGES[change.name]}: plain statistics fall from {percent(change.before)} to {percent(change.after)}"
+        fall = f"from {percent(change.before)} to {percent(change.after)}"
+        return f"{CHANGES[change.name]}: the accuracy of plain statistics falls {fall}"
 
     evidence = [f"{line(change)} (p = {change.p:.2g})" for change in guilty]
     if examined.changes[0] not in guilty and not any(change.destroys for change in guilty):
@@ -63,7 +65,7 @@ def _changes(examined: Examination) -> Iterator[Finding]:
 
 
 def _likely(examined: Examination) -> bool:
-    """Whether a training that fails changes colours, at some cost that is measured on too few pictures for a proof."""
+    """Return whether a failing training changes colours and this costs accuracy, if less clearly than as a proof."""
     if not examined.failing or not examined.setup.fitting.augmentation.destroys_color:
         return False
     return any(change.before - change.after >= WORTH and change.p < CHANCE for change in examined.changes)
@@ -89,15 +91,15 @@ def _input(examined: Examination) -> Iterator[Finding]:
         return
     best = max(examined.others, key=lambda channel: channel.ratio)
     evidence = [
-        f"{channel.name}: mean {channel.mean:.4g}, spread {channel.spread:.3g}; the classes' means are "
-        f"{channel.signal:.2g} apart: {percent(channel.ratio)} of what the network gets"
+        f"{channel.name}: mean {channel.mean:.4g}, standard deviation {channel.spread:.3g}; the classes' means differ "
+        f"by {channel.signal:.2g}, {percent(channel.ratio)} of the root mean square"
         for channel in examined.channels[:4]
     ]
     evidence.append(
-        f"standardised, {strongest.name} would have {percent(strongest.signal / max(strongest.spread, 1e-9))}"
+        f"standardised, it would be {percent(strongest.signal / max(strongest.spread, 1e-9))} in {strongest.name}"
     )
     if best.ratio > 2 * strongest.ratio:
-        evidence.append(f"most would be in {best.name}: {percent(best.ratio)} of its size")
+        evidence.append(f"without standardising, it is largest in {best.name}: {percent(best.ratio)}")
     alone, together = examined.helps("standardised"), examined.helps("all of these")
     if alone is not None:
         evidence.append(_gain(examined, alone, "with each channel standardised"))
@@ -105,15 +107,15 @@ def _input(examined: Examination) -> Iterator[Finding]:
         evidence.append(_gain(examined, together, "standardised and with all else that was changed"))
     weight = 30 if not examined.failing else 95 if alone else 85 if together else 80 if unscaled else 60
     if not examined.failing:
-        evidence.append("this training got away with it; with another seed or rate it may not")
+        evidence.append("this training learns in spite of it; with another seed or rate it may not")
     yield Finding(
         "unscaled-input" if unscaled else "low-contrast",
         weight,
-        f"the input is unscaled: of a size of {max(sizes):.3g} instead of about 1"
+        f"the input is unscaled: its root mean square is {max(sizes):.3g} instead of about 1"
         if unscaled
-        else "the classes differ by next to nothing beside the input's mean",
+        else "the classes hardly differ beside the input's mean",
         evidence,
-        "standardise each channel by the training pictures (tinct's default: leave --no-standardize and --scale out)",
+        "standardise each channel by the training pictures (the default: leave out --no-standardize and --scale)",
         sure=alone is not None or together is not None,
     )
 
@@ -133,7 +135,7 @@ def _rate(examined: Examination) -> Iterator[Finding]:
     evidence = [f"asked for: {asked:g}", range_line(rates)]
     evidence += heart_lines([heart for heart in examined.probed.hearts if heart.rate in (asked, other)])
     if broken:
-        evidence.append("the loss is no number any more")
+        evidence.append("the loss became NaN or infinite")
     if helped is not None and other is not None:
         evidence.append(_gain(examined, helped, f"at a rate of {other:.1g}"))
     elif together is not None:
@@ -158,18 +160,18 @@ def _space(examined: Examination) -> Iterator[Finding]:
     helped = examined.helps("colour space")
     if helped is None or examined.spaces is None:
         return
-    # Where something else helps as much, the space is not what is wrong.
+    # If something else helps as much, the colour space is not the cause.
     others = [examined.helps(name) for name in ("augmentation", "standardised", "rate")]
     if any(trial is not None and trial.accuracy >= helped.accuracy - MARGIN for trial in others):
         return
     named = dict(zip(examined.spaces.names, examined.spaces.accuracies, strict=True))
-    evidence = [f"means and spreads in {name}: {percent(value)}" for name, value in named.items()]
+    evidence = [f"means and standard deviations in {name}: {percent(value)} right" for name, value in named.items()]
     own = max((value for name, value in named.items() if name in examined.setup.color_space.split("+")), default=0.0)
     worse = max(named.values()) - own >= SPACE_MARGIN
     yield Finding(
         "color-space",
         75 if worse else 35,
-        f"{examined.setup.color_space} is not the space to see these classes in" if worse
+        f"{examined.setup.color_space} is not the colour space for these classes" if worse
         else f"in lab+hsv it learns faster than in {examined.setup.color_space}",
         [_gain(examined, helped, "in lab+hsv"), *evidence],
         "use --color-space lab+hsv, or let tinct try them all",

@@ -1,4 +1,4 @@
-"""What the changes made to training pictures take away, measured by plain statistics before and after them."""
+"""Measure by plain statistics what the augmentation of training pictures takes away."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tinct.learn.doctor.plain import SIGNIFICANT, feature_sets, named_rightly, p
 from tinct.learn.recognize.augment import Augmentation, augment
 
 NOTHING = Augmentation(flip=False, shift=0.0, brightness=0.0, mixup=0.0)
-# Mixing and moving leave colours and their shapes as they are; these may not.
+# Changes that may destroy colours or their shapes; mixing and moving do not.
 TRIED = ("hue", "saturation", "grey", "per_image", "brightness", "flip")
-# A smaller loss than this is worth the variety that changes bring.
+# A loss of accuracy below this is a fair price for the variety that changes bring.
 WORTH = 0.05
 
 
@@ -25,9 +25,9 @@ class ChangeFacts:
 
     Attributes:
         name: `all` or one of `TRIED`.
-        before: accuracy of plain statistics on pictures as they are.
-        after: the same on changed pictures, fitted to changed pictures.
-        p: for both being alike.
+        before: accuracy of plain statistics on unchanged pictures.
+        after: the same on changed pictures, after fitting to changed pictures.
+        p: p-value for both accuracies being equal.
     """
 
     name: str
@@ -37,13 +37,13 @@ class ChangeFacts:
 
     @property
     def destroys(self) -> bool:
-        """Whether more than chance, and more than it is worth, is lost."""
+        """Whether the loss of accuracy is significant, and at least `WORTH`."""
         return self.p < SIGNIFICANT and self.before - self.after >= WORTH
 
 
 @dataclass(frozen=True)
 class Split:
-    """Some of the pictures, to fit on and to measure on: indices into the loaded ones."""
+    """Indices of the loaded pictures to fit on and to measure on."""
 
     train: NDArray[np.intp]
     val: NDArray[np.intp]
@@ -58,18 +58,18 @@ def try_changes(
     classes: int,
     plain: NDArray[np.bool_],
 ) -> list[ChangeFacts]:
-    """Measure what changes take away: first all that are asked for, and, where that is much, each alone.
+    """Measure what augmentation takes away: first all changes together and, if they destroy much, each alone.
 
     Args:
         pixels: (N, H, W, 3) uint8, or (N, H, W, C) float32.
-        labels: (N,).
-        split: which to fit on and to measure on.
-        change: what is asked for.
-        classes: how many there are.
-        plain: of each picture to measure on, whether plain statistics are right as it is.
+        labels: (N,) classes.
+        split: pictures to fit on and to measure on.
+        change: the augmentation asked for.
+        classes: number of classes.
+        plain: whether plain statistics are right on each unchanged picture to measure on.
     """
     active = [name for name in TRIED if getattr(change, name)]
-    if pixels.dtype != np.uint8:  # numbers without colours are only mirrored, or standardised
+    if pixels.dtype != np.uint8:  # arrays have no colours to change
         active = [name for name in active if name in ("flip", "per_image")]
     if not active:
         return []
@@ -87,15 +87,15 @@ def try_changes(
 
 
 def suspects(tried: list[ChangeFacts], change: Augmentation) -> list[str]:
-    """Name the changes that may be what takes the label away.
+    """Name the changes that may destroy what tells the classes apart.
 
     Args:
-        tried: as `try_changes` gives them.
-        change: what was asked for.
+        tried: as `try_changes` returns them.
+        change: the augmentation asked for.
 
     Returns:
-        Those that alone cost plain statistics much; otherwise all that change colours: what some statistics get over
-        may still be too much for a network.
+        Those that alone cost plain statistics much accuracy. If none does, all that change colours: a network may not
+        cope with what plain statistics cope with.
     """
     return [facts.name for facts in tried[1:] if facts.destroys] or change.destroys_color
 
@@ -105,14 +105,14 @@ def _only(change: Augmentation, names: list[str]) -> Augmentation:
 
 
 def _changed(pixels: NDArray[Any], split: Split, change: Augmentation) -> NDArray[Any]:
-    """Change the pictures of a split; the others stay."""
+    """Return the pictures with those of a split changed."""
     changed = pixels.copy()
     some = np.concatenate([split.train, split.val])
     values: FloatArray = np.asarray(augment(pixels[some], change, np.random.default_rng(0)), dtype=np.float32)
     if change.per_image:
         mean, spread = values.mean(axis=(1, 2), keepdims=True), values.std(axis=(1, 2), keepdims=True)
         values = (values - mean) / np.maximum(spread, 1e-4)
-        if pixels.dtype == np.uint8:  # three spreads either way fit into the range
+        if pixels.dtype == np.uint8:  # three standard deviations either way fit into the range
             values = np.clip(0.5 + values / 6, 0, 1)
     changed[some] = np.rint(255 * values).astype(np.uint8) if pixels.dtype == np.uint8 else values
     return changed

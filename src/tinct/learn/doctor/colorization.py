@@ -1,7 +1,7 @@
-"""The examination of a training to colorize: the experiments that apply there.
+"""The examination of a training to colorize, with those experiments that apply to it.
 
-Networks that colorize take luma in 0..1 and standardise inside, so that nothing is looked for in the input; there are
-no labels to be random. What is wrong with the photographs, the survey of `tinct data` finds.
+Networks that colorize take luma in 0..1 and standardise it inside, so their input is not examined, and there are no
+labels. The survey of `tinct data` finds what is wrong with the photographs.
 """
 
 from __future__ import annotations
@@ -44,39 +44,38 @@ from tinct.learn.tasks import Batch, ColorizeTask, shrink, split_rgb, unit_rgb
 from tinct.learn.weights import load_start, read_encoder
 from tinct.runtime.modelfile import OUTPUT_CHANNELS
 
-# Experiments are made on squares of this size, so many at a time, and so many steps: a quarter of a minute each.
-CROP, BATCH, STEPS = 64, 8, 60
-BINS_FROM = 400
-# Of more photographs in a split only this many are looked at: what spoils a training shows in them.
+CROP = 64  # pixels: edge of the squares that experiments use
+BATCH = 8  # squares in a batch
+STEPS = 60  # of each experiment; they take about a quarter of a minute
+BINS_FROM = 400  # photographs that colour bins are learned from
+# At most this many photographs of a split are surveyed: what spoils a training shows in them.
 LOOKED_AT = 400
-# One batch counts as learned by heart when its loss is this share of that of the best single answer for all pixels.
-# Colours are not decided by light: less would ask a network to remember every pixel.
+# A batch is learned by heart if its loss is below this share of that of the best single answer for all pixels. Luma
+# does not determine colours, so a lower share would require the network to remember every pixel.
 KNOWN = 0.75
-# A loss above this share of it is no better than that answer.
+# A training is stuck if its loss is above this share of that of the best single answer.
 STUCK = 0.98
-ALIKE_RATES = 5.0
+ALIKE_RATES = 5.0  # a rate within this factor of the suggested one is as good
 
 
 @dataclass
 class _Examined:
-    """What was measured."""
-
     probed: Evidence
     steps: int
-    losses: list[float] = field(default_factory=list)
-    reached: float = math.nan
-    held_out: float = math.nan
+    losses: list[float] = field(default_factory=list)  # of the short training
+    reached: float = math.nan  # loss on held-out photographs after it
+    held_out: float = math.nan  # loss of the best single answer on the same photographs
 
     @property
     def failing(self) -> bool:
-        """Whether the short training is no better than one answer for all pixels, or the batch was not learned."""
+        """Whether the short training is no better than a single answer, or the batch was not learned by heart."""
         return not self.reached < STUCK * self.held_out or not _known(self.probed.hearts[0], self.probed.guess)
 
 
 def examine_training(
     training: Training, *, steps: int = STEPS, progress: Callable[[int, int], None] | None = None
 ) -> Diagnosis:
-    """Find out why a training to colorize does not learn, or that it does; nothing is written.
+    """Find out whether a training to colorize learns and, if it does not, why; nothing is written.
 
     Args:
         training: the training in question; its photographs are read from its dataset or folder.
@@ -111,15 +110,15 @@ def examine_training(
 
 
 def examine_with_data(training: Training, *, progress: Callable[[int, int], None] | None = None) -> Diagnosis:
-    """Find out why a training to colorize does not learn: its photographs first, then experiments.
+    """Find out why a training to colorize does not learn, by experiments and by a survey of its photographs.
 
     Args:
         training: the training in question.
-        progress: called with (done, total).
+        progress: called with (done, total) experiments.
 
     Returns:
-        The diagnosis; warnings of `tinct.data.survey` are findings among the others. A dataset at an address is not
-        looked at, only trained on.
+        The diagnosis, with the warnings of `tinct.data.survey` among the findings. A dataset at an address is not
+        surveyed, only trained on.
 
     Raises:
         SettingError: settings that make no sense.
@@ -134,7 +133,7 @@ def examine_with_data(training: Training, *, progress: Callable[[int, int], None
     warnings = [
         warning
         for warning in report.warnings
-        # What says nothing of a training is left to `tinct data`.
+        # These matter to `tinct data`, but not to a training.
         if warning.kind not in ("squeezed", "rare-bins", "foreign-bins")
     ]
     return replace(examined, findings=in_order([*examined.findings, *warnings]))
@@ -143,7 +142,7 @@ def examine_with_data(training: Training, *, progress: Callable[[int, int], None
 def _measure(
     training: Training, source: Source, bins: ColorBins | None, most: int, progress: Callable[[int, int], None]
 ) -> _Examined:
-    """Make all experiments on squares of the training's own photographs."""
+    """Run all experiments on squares of the training's own photographs."""
     encoder = read_encoder(training)
 
     def make() -> Network:
@@ -206,7 +205,7 @@ def _short_training(
     optimizer: Callable[[nn.Module, float], torch.optim.Optimizer],
     clip: float,
 ) -> None:
-    """Train on fresh squares for some steps, and measure on those of `others`."""
+    """Train on new squares for some steps, and measure on those of `others`."""
     moves = optimizer(network, rate)
     network.train()
     for batch in batches:
@@ -225,7 +224,7 @@ def _short_training(
 
 
 def _truth(task: ColorizeTask, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return luma, what is to be learned, and the mask, the latter two of the network's size."""
+    """Return luma, what is to be learned, and the mask; the latter two in the size of the network's output."""
     rgb = unit_rgb(batch["rgb"])
     luma, chroma = split_rgb(rgb, task.space)
     truth, mask = shrink(rgb if task.task == "rgb" else chroma, batch["mask"][:, None].float(), task.network.stride)
@@ -240,7 +239,7 @@ def _loss(task: ColorizeTask, network: nn.Module, batch: Batch) -> torch.Tensor:
 def _guess(task: ColorizeTask, batches: list[Batch]) -> float:
     """Return the loss of the best single answer for all pixels.
 
-    For bins that is the distribution in which each counts with its weight; otherwise the mean.
+    For bins that is their weighted distribution; otherwise the mean.
     """
     rows = []
     for batch in batches:
@@ -250,12 +249,12 @@ def _guess(task: ColorizeTask, batches: list[Batch]) -> float:
             rows.append(task.table.encode(truth)[inside])
         else:
             rows.append(truth.permute(0, 2, 3, 1)[inside] / (1.0 if task.task == "rgb" else task.chroma_scale))
-    examined = torch.cat(rows)
+    truth = torch.cat(rows)
     if task.table is None:
-        return float(examined.var(dim=0, correction=0).mean())
-    weighed = torch.bincount(examined, minlength=len(task.table.weights)).double() / len(examined) * task.table.weights
-    shares = weighed / weighed.sum()
-    return float(-(weighed * torch.log(shares.clamp(min=1e-12))).sum())
+        return float(truth.var(dim=0, correction=0).mean())
+    weighted = torch.bincount(truth, minlength=len(task.table.weights)).double() / len(truth) * task.table.weights
+    shares = weighted / weighted.sum()
+    return float(-(weighted * torch.log(shares.clamp(min=1e-12))).sum())
 
 
 def _known(heart: ByHeart, guess: float) -> bool:
@@ -263,11 +262,11 @@ def _known(heart: ByHeart, guess: float) -> bool:
 
 
 def _heart_lines(examined: Evidence) -> list[str]:
-    return [f"{line}; one answer for all pixels has {examined.guess:.3g}" for line in heart_lines(examined.hearts)]
+    return [f"{line}; the best single answer has {examined.guess:.3g}" for line in heart_lines(examined.hearts)]
 
 
 def _about_network(examined: _Examined) -> Iterator[Finding]:
-    remedy = "lower the rate, or take a network with batch norm (--network tinct)"
+    remedy = "lower the rate, or use a network with batch norm (--network tinct)"
     yield from unit_findings(examined.probed, failing=examined.failing, learns=False, remedy=remedy)
     yield from gradient_findings(examined.probed, failing=examined.failing)
 
@@ -279,16 +278,16 @@ def _about_learning(examined: _Examined) -> Iterator[Finding]:
         yield Finding(
             "no-overfit", 50 if rescued else 65, "as asked for, it cannot even learn one batch by heart",
             _heart_lines(examined.probed),
-            f"at a rate of {hearts[1].rate:.1g} it can" if rescued else
-            "take a larger network; where that fails as well, look at the photographs with tinct data",
+            f"use a rate of {hearts[1].rate:.1g}: there it can" if rescued else
+            "use a larger network; if that fails too, look at the photographs with tinct data",
             sure=examined.steps >= STEPS,
         )  # fmt: skip
     if not examined.reached < STUCK * examined.held_out:
         yield Finding(
-            "stuck", 45, "it is no better than one answer for all pixels",
-            [f"loss on other photographs {examined.reached:.4g} after {len(examined.losses)} steps; one answer for all "
-             f"pixels has {examined.held_out:.4g}"],
-            "this is how it shows, not why: see the other findings",
+            "stuck", 45, "it is no better than a single answer for all pixels",
+            [f"loss on held-out photographs {examined.reached:.4g} after {len(examined.losses)} steps; the best single "
+             f"answer has {examined.held_out:.4g}"],
+            "this is a symptom; for the cause, see the other findings",
             sure=examined.steps >= STEPS,
         )  # fmt: skip
 
@@ -316,8 +315,8 @@ def _about_rate(examined: _Examined) -> Iterator[Finding]:
 
 def _verdict(examined: _Examined, findings: list[Finding]) -> str:
     reached = (
-        f"loss {examined.reached:.3g} on other photographs after {len(examined.losses)} steps; one answer for all "
-        f"pixels has {examined.held_out:.3g}"
+        f"loss {examined.reached:.3g} on held-out photographs after {len(examined.losses)} steps; the best single "
+        f"answer for all pixels has {examined.held_out:.3g}"
     )
     if not examined.failing:
         return f"it learns: {reached}"
@@ -326,9 +325,9 @@ def _verdict(examined: _Examined, findings: list[Finding]) -> str:
 
 def _facts(examined: _Examined, count: int) -> list[str]:
     return [
-        f"{count:,} photographs to train on; experiments on squares of {CROP} pixels, {BATCH} at a time, "
-        f"{examined.steps} steps each",
-        "luma comes in 0..1 and is standardised inside the network: there is nothing to scale",
+        f"{count:,} photographs to train on; experiments take {examined.steps} steps each, on batches of {BATCH} "
+        f"squares of {CROP} pixels",
+        "luma is in 0..1 and is standardised inside the network, so its scale cannot be wrong",
         *([f"rates: {range_line(examined.probed.range)}"] if examined.probed.range else []),
         *_heart_lines(examined.probed),
     ]

@@ -1,4 +1,4 @@
-"""The one engine of all examinations: probes fill the evidence, rules make findings of it, and those a diagnosis."""
+"""The engine of all examinations: probes give evidence, rules turn it into findings, and these make a diagnosis."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ from tinct.learn.doctor.probes import (
     vanish,
 )
 
-# What suits standardised input and Adam more often than any other rate.
-USUAL_RATE = 1e-3
+USUAL_RATE = 1e-3  # the learning rate that suits Adam on standardised input most often
 
 Examined = TypeVar("Examined")
 Rule = Callable[[Examined], Iterable[Finding]]
@@ -41,13 +40,13 @@ class Evidence:
     """What the probes of a network measured.
 
     Attributes:
-        rate: that was asked for; None where it is looked for.
-        guess: the loss of the best answer that does not look at the input.
+        rate: the learning rate asked for; None if the training searches for it.
+        guess: the loss of the best constant answer.
         alike: a rate within this factor of the suggested one is as good.
         before: ReLUs before the first step.
-        layers: weights and gradients before it.
-        range: the range of rates.
-        hearts: attempts to learn one batch by heart: as asked, then others until one knows it.
+        layers: weights and gradients before the first step.
+        range: result of the range test of rates.
+        hearts: attempts to learn one batch by heart: as asked first, then others until one succeeds.
         after: ReLUs after a short training.
     """
 
@@ -62,14 +61,14 @@ class Evidence:
 
     @property
     def better_rate(self) -> float | None:
-        """The rate to try instead of the one asked for; None where that is as good, or is looked for anyway."""
+        """The rate to try instead of the one asked for; None if that is as good, or if none was asked for."""
         if self.rate is None:
             return None
         suggested = (self.range.suggested if self.range else None) or USUAL_RATE
         return None if 1 / self.alike <= self.rate / suggested <= self.alike else suggested
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values; losses that are no numbers are None."""
+        """Return plain values; losses that are not finite are None."""
         return {
             "range": asdict(self.range) if self.range else None,
             "by_heart": [heart_json(heart) for heart in self.hearts],
@@ -92,22 +91,22 @@ def run_probes(
     alike: float = 3.0,
     tick: Callable[[], None] = lambda: None,
 ) -> Evidence:
-    """Make the experiments that are the same for every network.
+    """Run the experiments that are the same for every network.
 
     Args:
-        probe: the training in small.
-        values: some dozen inputs, as the network takes them.
-        rate: that was asked for; None: the suggested one is used.
-        known: whether a batch was learned by heart.
-        stop: the loss below which a batch is known, and learning it ends.
-        range_steps: through the range of rates.
-        heart_steps: by heart, at most.
-        accuracy: share of the batch that a network has right; NaN where there is no right or wrong.
+        probe: the training, reduced to one batch.
+        values: (N, ...) some dozen inputs, as the network takes them.
+        rate: the learning rate asked for; None: use the suggested one.
+        known: tells whether an attempt has learned its batch by heart.
+        stop: learning by heart ends when the loss is below this.
+        range_steps: of the range test of rates.
+        heart_steps: of learning by heart, at most.
+        accuracy: share of the batch on which a network is right; NaN if there is no right or wrong.
         alike: a rate within this factor of the suggested one is as good.
-        tick: called after the units and gradients, the range of rates, and learning by heart.
+        tick: called after ReLUs and gradients, after the range test, and after learning by heart.
 
     Returns:
-        The evidence; `hearts` has the attempt as asked and, where it failed, one at another rate.
+        The evidence; `hearts` holds the attempt as asked and, if it failed, one at another rate.
     """
     evidence = Evidence(rate, probe.guess, alike, dead_units(probe.make(), values), gradients(probe))
     tick()
@@ -118,7 +117,7 @@ def run_probes(
         heart = learn_by_heart(probe, name=name, rate=rate, steps=heart_steps, accuracy=accuracy, stop=stop)
         evidence.hearts.append(heart)
 
-    attempt("as asked" if rate else "at the rate found", rate or evidence.range.suggested or USUAL_RATE)
+    attempt("as asked" if rate else "at the suggested rate", rate or evidence.range.suggested or USUAL_RATE)
     if not known(evidence.hearts[0]) and evidence.better_rate is not None:
         attempt("at another rate", evidence.better_rate)
     tick()
@@ -136,16 +135,16 @@ def conclude(
     measurements: dict[str, Any],
     began: float,
 ) -> Diagnosis:
-    """Put what was measured before the rules, and their findings in order.
+    """Apply the rules to what was measured, and return the diagnosis.
 
     Args:
         examined: what was measured.
-        rules: of each finding, or several that belong together.
-        subject: what was looked at.
+        rules: each returns the findings of one kind.
+        subject: what was examined.
         setup: the training in question, as plain values.
-        verdict: the whole in a sentence, from the evidence and the findings in order.
-        facts: what was measured whether it was bad or not.
-        measurements: as plain values.
+        verdict: returns the result in one sentence, from what was measured and the sorted findings.
+        facts: what was measured, whether good or bad.
+        measurements: the same as plain values.
         began: `time.perf_counter()` at the start.
     """
     findings = in_order([finding for rule in rules for finding in rule(examined)])
@@ -154,15 +153,15 @@ def conclude(
 
 
 def unit_findings(evidence: Evidence, *, failing: bool, learns: bool, remedy: str) -> Iterator[Finding]:
-    """Judge ReLUs before and after a training that is failing, or learns a little all the same."""
+    """Judge the ReLUs before and after a training; `learns`: a failing training learns something."""
     born = born_dead(evidence.before)
     if born:
         yield Finding(
             "dead-network",
             95,
-            f"the network is dead before the first step: {born[0].name} gives 0 for every picture",
-            [f"{relu.name}: {percent(relu.dead)} of {relu.units} units never answer" for relu in evidence.before],
-            "look at how its weights and biases start (He et al. 2015), and at the size of its input",
+            f"the network is dead before the first step: {born[0].name} outputs 0 for every input",
+            [f"{relu.name}: {percent(relu.dead)} of {relu.units} units are always 0" for relu in evidence.before],
+            "check the initial weights and biases (He et al. 2015), and the scale of the input",
         )
         return
     worst = max(evidence.after, key=lambda relu: relu.dead, default=None)
@@ -170,27 +169,28 @@ def unit_findings(evidence: Evidence, *, failing: bool, learns: bool, remedy: st
         return
     before = {relu.name: relu for relu in evidence.before}
     lines = [
-        f"{relu.name}: {percent(relu.dead)} of {relu.units} units never answer any more, "
-        f"{percent(before[relu.name].dead)} before the first step"
+        f"{relu.name}: {percent(relu.dead)} of {relu.units} units are always 0 after the training, "
+        f"{percent(before[relu.name].dead)} before it"
         for relu in evidence.after
         if relu.name in before
     ]
     yield Finding(
         "dead-units",
         70 if worst.dead >= DEAD else 20 if learns else 45,
-        f"training killed {percent(worst.dead)} of {worst.name}: what gives 0 for every picture learns no more",
+        f"training killed {percent(worst.dead)} of {worst.name}: a unit that is 0 for every input learns no more",
         lines,
         remedy,
     )
 
 
 def gradient_findings(evidence: Evidence, *, failing: bool) -> Iterator[Finding]:
-    """Judge the gradients of a training that is failing; those of a dead network say nothing."""
+    """Judge the gradients of a failing training; those of a dead network show nothing."""
     if not failing or born_dead(evidence.before):
         return
     ratios = [layer.ratio for layer in evidence.layers]
     lines = [
-        f"{layer.name}: gradient {layer.gradient:.2g}, weights {layer.weights:.2g}: {layer.ratio:.2g}"
+        f"{layer.name}: norm of the gradient {layer.gradient:.2g}, of the weights {layer.weights:.2g}; "
+        f"ratio {layer.ratio:.2g}"
         for layer in evidence.layers
     ]
     if explode(evidence.layers):
@@ -198,7 +198,7 @@ def gradient_findings(evidence: Evidence, *, failing: bool) -> Iterator[Finding]
         yield Finding(
             "exploding-gradients",
             55,
-            f"gradients explode: {highest:.2g} times the weights themselves",
+            f"gradients explode: up to {highest:.2g} times as large as the weights",
             lines,
             "standardise the input; clip gradients; add batch norm between layers",
         )
@@ -206,8 +206,8 @@ def gradient_findings(evidence: Evidence, *, failing: bool) -> Iterator[Finding]
         yield Finding(
             "vanishing-gradients",
             80,
-            f"gradients vanish on the way back: {evidence.layers[0].name} gets {ratios[0] / max(*ratios, 1e-30):.1g} "
-            "of what the layer that learns most gets",
+            f"gradients vanish on the way back: relative to its weights, that of {evidence.layers[0].name} is "
+            f"{ratios[0] / max(*ratios, 1e-30):.1g} times that of the layer that learns most",
             lines,
             "use ReLU instead of sigmoid or tanh, batch norm, or fewer layers",
         )
@@ -216,23 +216,23 @@ def gradient_findings(evidence: Evidence, *, failing: bool) -> Iterator[Finding]
 def heart_lines(hearts: Iterable[ByHeart]) -> list[str]:
     """Return a line for each attempt to learn a batch by heart."""
     return [
-        f"one batch by heart, {heart.name} ({heart.rate:.1g}): "
+        f"one batch by heart, {heart.name} (rate {heart.rate:.1g}): "
         + ("" if math.isnan(heart.accuracy) else f"{percent(heart.accuracy)} right after ")
-        + f"{len(heart.losses)} steps, loss {heart.losses[0]:.3g} to {heart.losses[-1]:.3g}"
+        + f"{len(heart.losses)} steps, loss from {heart.losses[0]:.3g} to {heart.losses[-1]:.3g}"
         for heart in hearts
         if heart.losses
     ]
 
 
 def range_line(rates: RateRange) -> str:
-    """Return the range of rates in a line."""
+    """Return the result of the range test in one line."""
     if rates.lowest is None:
         return "the loss on one batch did not fall at any rate"
-    end = f", breaks at {rates.breaks:.2g}" if rates.breaks is not None else ""
-    return f"the loss is lowest at {rates.lowest:.2g}{end}; {rates.suggested:.1g} suggested"
+    end = f", and learning breaks at {rates.breaks:.2g}" if rates.breaks is not None else ""
+    return f"the loss is lowest at a rate of {rates.lowest:.2g}{end}; {rates.suggested:.1g} is suggested"
 
 
 def heart_json(heart: ByHeart) -> dict[str, Any]:
-    """Return plain values; losses that are no numbers are None."""
+    """Return plain values; losses that are not finite are None."""
     losses = [loss if math.isfinite(loss) else None for loss in heart.losses]
     return {**asdict(heart), "losses": losses, "accuracy": None if math.isnan(heart.accuracy) else heart.accuracy}

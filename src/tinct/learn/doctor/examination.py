@@ -1,4 +1,4 @@
-"""Everything that is measured of labelled pictures and of a training on them."""
+"""Everything that is measured of labelled pictures and of a recogniser's training on them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class ChannelFacts:
     """A channel as a network gets it.
 
     Attributes:
-        name: as `rgb.red`.
-        mean: over all pixels: the offset.
+        name: such as `rgb.red`.
+        mean: over all pixels.
         spread: standard deviation over all pixels.
         signal: standard deviation of the classes' means.
     """
@@ -37,12 +37,12 @@ class ChannelFacts:
 
     @property
     def size(self) -> float:
-        """The root mean square of what the network gets."""
+        """The root mean square over all pixels."""
         return math.hypot(self.mean, self.spread)
 
     @property
     def ratio(self) -> float:
-        """The signal next to that size: signal to offset."""
+        """The signal divided by the root mean square."""
         return self.signal / max(self.size, 1e-9)
 
 
@@ -54,28 +54,28 @@ class Examination:
         loaded: the pictures.
         setup: the training in question.
         counts: pictures of each class, before some were chosen.
-        groups: near-duplicates, as `near_duplicates` gives them.
-        twins: pairs of pictures that stand in two classes.
-        leaks: pictures of val or test with a near-duplicate in train.
-        copies: pictures that are near-duplicates of an earlier one.
-        grey: which pictures are without colour.
-        files: what the files have lost.
-        test: whether anything plain tells the classes apart.
-        spaces: the same with the moments of each colour space's channels alone.
+        groups: near-duplicates, as `near_duplicates` returns them.
+        twins: pairs of the same picture in two classes.
+        leaks: number of pictures of val or test with a near-duplicate in train.
+        copies: number of pictures that are near-duplicates of an earlier one.
+        grey: (N,) which pictures are grey.
+        files: what the files have lost; None for arrays.
+        split: pictures that the short trainings use.
+        test: whether plain statistics tell the classes apart.
+        spaces: the same with only the channels' means and deviations in each colour space; None for arrays.
         curve: accuracy with more and more pictures.
-        reference: of each picture to measure on, whether plain statistics are right, fitted to those trained on.
-        changes: what changes to the training pictures cost.
-        split: which pictures the trainings use.
-        channels: what the network gets, channel by channel, in the space asked for.
-        others: the same, unscaled, in every space.
-        most: steps of each short training that were asked for.
-        steps: of each, as few as the network's cost makes them.
-        operations: that one picture costs, there and back.
+        reference: whether plain statistics, fitted to the training pictures, are right on each picture to measure on.
+        changes: what augmentation costs.
+        channels: the channels that the network gets, in the colour space asked for.
+        others: the same, unscaled, in every colour space.
+        most: steps of each short training, as asked for.
+        steps: steps of each short training; fewer if the network is costly.
+        operations: that one picture costs, forward and backward.
         probed: what the probes measured of the network.
         seen: how much of a picture the network sees at once.
-        wider: the same by a wider network, where none knew it.
+        wider: a wider network's attempt to learn the batch by heart, if the network itself cannot.
         asked: the short training as asked for.
-        trials: those with something changed, and their settings.
+        trials: short trainings with something changed, and their settings.
     """
 
     loaded: Loaded
@@ -106,18 +106,18 @@ class Examination:
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """Number of classes."""
         return len(self.loaded.labelled.classes)
 
     @property
     def chance(self) -> float:
-        """Accuracy of always naming the commonest class of those measured on."""
+        """Accuracy of always naming the commonest class, on the pictures to measure on."""
         truth = self.loaded.labelled.labels[self.split.val]
         return float(np.bincount(truth).max() / len(truth))
 
     @property
     def telling(self) -> bool:
-        """Whether anything plain tells the classes apart."""
+        """Whether plain statistics tell the classes apart."""
         return self.test.p <= CHANCE
 
     def falls_short(self, trial: Trial) -> bool:
@@ -126,11 +126,11 @@ class Examination:
 
     @property
     def failing(self) -> bool:
-        """Whether the training as it was asked for falls short."""
+        """Whether the training as asked for falls short."""
         return self.asked is not None and self.falls_short(self.asked)
 
     def helps(self, name: str) -> Trial | None:
-        """Return the trial with one thing changed, if it did clearly better than the training as asked."""
+        """Return the trial of this name, if it did clearly better than the training as asked for."""
         for trial, _ in self.trials:
             if trial.name == name and self.asked is not None:
                 return trial if clearly_better(trial.right, self.asked.right) else None
@@ -138,7 +138,7 @@ class Examination:
 
 
 def channels_as_seen(examined: Examination, mean: list[float], std: list[float]) -> list[ChannelFacts]:
-    """Return the channels as the network gets them: less `mean`, divided by `std`."""
+    """Return the channels as the network gets them: minus `mean`, divided by `std`."""
     rows = _moments(examined, examined.setup.color_space)
     return [
         ChannelFacts(row.name, (row.mean - one) / other, row.spread / other, row.signal / other)

@@ -1,4 +1,4 @@
-"""The experiments on a recogniser's training: rates, one batch by heart, short trainings with one thing changed."""
+"""Experiments on a recogniser's training: range of rates, one batch by heart, short trainings with one change each."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from tinct.learn.doctor.probes import ByHeart, learn_by_heart, receptive_field
 from tinct.learn.doctor.trials import PROBED, Bench, Setup, steps_for
 from tinct.learn.recognize.fit import Fitting
 
-# Steps through the range of rates, and by heart; costly networks get fewer, but not below the last.
-RANGE_STEPS, HEART_STEPS, FEWEST = 60, 80, 20
-# The batch is known by heart once its loss is this share of that of guessing, or nearly all of it is right.
-BY_HEART, KNOWN = 0.1, 0.95
-# A rate within this factor of the suggested one is as good.
-ALIKE_RATES = 3.0
-# Four times the usual width of each network that has one.
+RANGE_STEPS = 60  # of the range test; costly networks get fewer
+HEART_STEPS = 80  # of learning one batch by heart; costly networks get fewer
+FEWEST = 20  # but at least this many of each
+BY_HEART = 0.1  # learning by heart ends at this share of the loss of guessing
+KNOWN = 0.95  # a batch is known by heart from this accuracy on
+
+# Four times the default width of each network that has one.
 WIDER: dict[str, float] = {"small_cnn": 64, "long_kernels": 64, "two_branch": 1.0, "color_first": 128}
 STACKED = "lab+hsv"
 
 
 def experiment(examined: Examination, *, steps: int, tick: Callable[[], None]) -> None:
-    """Do everything that needs the network, and note it in the examination.
+    """Run everything that needs the network, and add the results to the examination.
 
     Args:
         examined: what was measured of the data.
@@ -59,7 +59,7 @@ def experiment(examined: Examination, *, steps: int, tick: Callable[[], None]) -
 
 
 def _probe(examined: Examination, bench: Bench, values: torch.Tensor, *, share: float) -> None:
-    """Raise the rate, and learn one batch by heart: as asked and, where that fails, otherwise."""
+    """Run the range test, and learn one batch by heart: as asked for and, if that fails, with changes."""
     setup = examined.setup
     turns = max(FEWEST, round(HEART_STEPS * share))
     stop = BY_HEART * math.log(examined.classes)
@@ -74,7 +74,6 @@ def _probe(examined: Examination, bench: Bench, values: torch.Tensor, *, share: 
         range_steps=max(FEWEST, round(RANGE_STEPS * share)),
         heart_steps=turns,
         accuracy=right,
-        alike=ALIKE_RATES,
     )
     hearts = examined.probed.hearts
 
@@ -89,7 +88,7 @@ def _probe(examined: Examination, bench: Bench, values: torch.Tensor, *, share: 
         wider = replace(setup, options={**setup.options, "width": WIDER[setup.network]})
         try:
             examined.wider = attempt(f"with a width of {WIDER[setup.network]:g}", wider, min(rate, USUAL_RATE))
-        except SettingError:  # it does not go with the other options
+        except SettingError:  # the width does not go with the other options
             examined.wider = None
 
 
@@ -99,7 +98,7 @@ def knows(heart: ByHeart) -> bool:
 
 
 def _vary(examined: Examination, bench: Bench, tick: Callable[[], None]) -> None:
-    """Train again with one setting changed at a time, then all of them, then another network, until one learns."""
+    """Train again with one setting changed at a time; if none learns, with all changed, then with another network."""
     setup = examined.setup
     changes = _changes(examined)
 
@@ -114,7 +113,7 @@ def _vary(examined: Examination, bench: Bench, tick: Callable[[], None]) -> None
     sound = setup
     for change in changes.values():
         sound = change(sound)
-    if not setup.fitting.standardize:  # the rate that suits unscaled numbers need not suit others
+    if not setup.fitting.standardize:  # the rate that suits unscaled input may not suit standardised input
         sound = _fitted(sound, learning_rate=USUAL_RATE)
     if len(changes) > 1:
         run("all of these", sound)
@@ -124,7 +123,7 @@ def _vary(examined: Examination, bench: Bench, tick: Callable[[], None]) -> None
 
 
 def _changes(examined: Examination) -> dict[str, Callable[[Setup], Setup]]:
-    """Say what is changed: everything that may be why nothing is learned."""
+    """Return the changes to try: everything that may be why nothing is learned."""
     setup = examined.setup
     fitting = setup.fitting
     changes: dict[str, Callable[[Setup], Setup]] = {}

@@ -1,4 +1,4 @@
-"""What a doctor finds, and what it reports."""
+"""What the doctor reports: a diagnosis with its findings."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["SERIOUS", "Diagnosis", "Finding", "in_order", "percent"]
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What came of an examination.
+    """The result of an examination.
 
     Attributes:
-        subject: the data that were looked at.
+        subject: the data or the model that was examined.
         setup: the settings of the training in question, as plain values.
-        verdict: the whole in one sentence.
-        facts: what was measured whether it was bad or not, a sentence each.
+        verdict: the result in one sentence.
+        facts: what was measured, whether good or bad, one sentence each.
         findings: what is wrong, the weightiest first.
-        measurements: the numbers behind it, as plain values; what charts are drawn from.
-        seconds: it took.
+        measurements: the numbers behind it, as plain values; charts are drawn from them.
+        seconds: how long the examination took.
     """
 
     subject: str
@@ -51,21 +51,21 @@ class Diagnosis:
 
 
 def in_order(findings: list[Finding]) -> list[Finding]:
-    """Put the weightiest first; of equal ones the surer."""
+    """Return the findings, the weightiest first; among equal weights, those that are sure first."""
     return sorted(findings, key=lambda finding: (-finding.weight, not finding.sure))
 
 
 def percent(share: float) -> str:
-    """Write a share as 98.5 %, or 98 % where it is nearly whole."""
+    """Write a share as 98.5 %, or as 98 % if it is about a whole number."""
     value = 100 * share
     return f"{value:.0f} %" if abs(value - round(value)) < 0.05 else f"{value:.1f} %"
 
 
 def findings_text(findings: Sequence[Finding]) -> list[str]:
-    """Return numbered findings with evidence and remedy, line by line; an empty line before each."""
+    """Return the lines of numbered findings with evidence and remedy, an empty line before each."""
     lines: list[str] = []
     for number, finding in enumerate(findings, start=1):
-        doubt = "" if finding.sure else " (this fits best, and is not proven)"
+        doubt = "" if finding.sure else " (likely, but not proven)"
         lines += ["", f"{number}. {finding.title}{doubt}", *(f"   {line}" for line in finding.evidence)]
         lines.append(f"   remedy: {finding.remedy}")
     return lines

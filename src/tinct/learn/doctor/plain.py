@@ -1,8 +1,8 @@
-"""Whether pictures tell their classes, by tests that no training can spoil.
+"""Test whether pictures tell their classes apart, without any training that could go wrong.
 
-Plain features (colours, and shapes of any size) go to a ridge regression on the classes' indicators, whose
-leave-one-out answers come in closed form; since what costs time in it does not depend on the labels, labels can be
-shuffled some hundred times in a second.
+Plain features (colours, and shapes of several sizes) are given to a ridge regression on class indicators. Its
+leave-one-out answers have a closed form, and the costly part of it does not depend on the labels. So some hundred
+shufflings of the labels take only a second.
 """
 
 from __future__ import annotations
@@ -22,22 +22,16 @@ from tinct.color.spaces import FloatArray, rgb_to_lab
 from tinct.learn.recognize.statistics import LOGISTIC, fit_head, measure_all
 from tinct.runtime.scores import wilson
 
-# Random kernels of 3x3 whose points lie so many pixels apart see so far: 3, 9, 25 and 65 pixels.
-SPACINGS = (1, 4, 12, 32)
-KERNELS = 48
-# The coarse layout: this many cells along each edge.
-CELLS = 6
-# With so many shuffles the smallest p is 0.0033: well below any threshold that is used.
-SHUFFLES = 299
-# Strengths of the ridge next to the mean eigenvalue; the best one counts, for shuffled labels as well.
-RIDGES = (0.01, 0.1, 1.0)
-# A difference counts as no chance from here on; and as chance while p is above `CHANCE`.
-SIGNIFICANT = 0.01
-CHANCE = 0.05
-# A difference of accuracies below this is not worth a word, whether it is chance or not.
-MARGIN = 0.1
-CURVE_SHARES = (0.25, 0.5, 1.0)
-CURVE_REPEATS = 6
+SPACINGS = (1, 4, 12, 32)  # dilations of random 3x3 kernels, which then cover 3, 9, 25 and 65 pixels
+KERNELS = 48  # random kernels of each dilation
+CELLS = 6  # along each edge of the coarse layout
+SHUFFLES = 299  # the smallest possible p is then 0.0033, well below every threshold in use
+RIDGES = (0.01, 0.1, 1.0)  # ridge strengths relative to the mean eigenvalue; the best counts, for shuffled labels too
+SIGNIFICANT = 0.01  # a difference is real if p is below this
+CHANCE = 0.05  # a difference may be chance if p is above this
+MARGIN = 0.1  # a smaller difference of accuracies is not reported, even if it is real
+CURVE_SHARES = (0.25, 0.5, 1.0)  # shares of the pictures in a learning curve
+CURVE_REPEATS = 6  # random draws of each share
 
 
 @dataclass(frozen=True)
@@ -45,8 +39,8 @@ class FeatureSet:
     """Features of some pictures.
 
     Attributes:
-        name: `colors`, `layout`, `space lab` or `shapes of 9 pixels`.
-        extent: how many pixels across a feature looks; 1 for plain colours, 0 where it looks at the whole.
+        name: such as `colors`, `layout`, `lab` or `shapes of 9 pixels`.
+        extent: pixels across that a feature sees; 1 for plain colours, 0 for the whole picture.
         values: (N, features).
     """
 
@@ -56,13 +50,13 @@ class FeatureSet:
 
 
 def feature_sets(pixels: NDArray[Any]) -> list[FeatureSet]:
-    """Measure pictures in every way.
+    """Compute every set of features of pictures.
 
     Args:
         pixels: (N, H, W, 3) sRGB uint8, or (N, H, W, C) float32.
 
     Returns:
-        Plain colours (or plain statistics of arrays), shapes of growing size, and the coarse layout.
+        Plain colours (or plain statistics of arrays), shapes of increasing size, and the coarse layout.
     """
     picture = pixels.dtype == np.uint8
     plain = ColorFeatures(center=False) if picture else ArrayFeatures(channels=int(pixels.shape[-1]))
@@ -82,14 +76,14 @@ def side_by_side(sets: Sequence[FeatureSet]) -> FloatArray:
 
 
 def space_sets(pixels: NDArray[np.uint8]) -> list[FeatureSet]:
-    """Return mean and spread of each channel, space by space, for pictures (N, H, W, 3)."""
+    """Return mean and standard deviation of each channel in each colour space, for pictures (N, H, W, 3)."""
     return [
         FeatureSet(name, 1, np.concatenate(channel_moments(pixels, color_space=name), axis=1)) for name in INPUT_SPACES
     ]
 
 
 def channel_moments(pixels: NDArray[Any], *, color_space: str) -> tuple[FloatArray, FloatArray]:
-    """Return mean and standard deviation (N, C) of each picture's channels; an empty space changes nothing."""
+    """Return mean and standard deviation (N, C) of each picture's channels; without a space, of the pixels as given."""
     means, spreads = [], []
     for picture in pixels:
         values = input_space(color_space).from_rgb(picture) if color_space else picture.astype(np.float32)
@@ -99,14 +93,14 @@ def channel_moments(pixels: NDArray[Any], *, color_space: str) -> tuple[FloatArr
 
 
 def _kernel_features(values: FloatArray, spacing: int) -> FloatArray:
-    """Compute, for random kernels of sum 0, the share of places where each answers, and how strongly.
+    """Compute, for random kernels of sum 0, the share of places where each responds, and how strongly.
 
     Source: Dempster, Petitjean & Webb 2020, "ROCKET" (the share of positive values), here in two dimensions.
     """
     generator = torch.Generator().manual_seed(0)
     channels = values.shape[-1]
     kernels = torch.randn(KERNELS, channels, 3, 3, generator=generator)
-    # Without their mean they see no plain colour, only how it changes from place to place.
+    # With a mean of 0 they see only how colours change from place to place, not the colours themselves.
     kernels -= kernels.mean(dim=(2, 3), keepdim=True)
     spread = torch.from_numpy(np.maximum(values.std(axis=(0, 1, 2)), 1e-6)).view(1, -1, 1, 1)
     features = []
@@ -122,17 +116,17 @@ def _kernel_features(values: FloatArray, spacing: int) -> FloatArray:
 
 
 def _layout(values: FloatArray) -> FloatArray:
-    """Return a picture (H, W, C) as a few coarse cells less its mean."""
+    """Return a picture (H, W, C) as a few coarse cells, minus its mean."""
     small = cv2.resize(values, (CELLS, CELLS), interpolation=cv2.INTER_AREA).reshape(CELLS * CELLS, -1)
     less: FloatArray = (small - small.mean(axis=0)).ravel()
     return less
 
 
 class LeaveOneOut:
-    """Answers for each picture by a ridge regression that was fitted to all others."""
+    """Classifies each picture by a ridge regression fitted to all other pictures."""
 
     def __init__(self, values: FloatArray) -> None:
-        """Prepare for features (N, F); each counts alike."""
+        """Prepare for features (N, F), which are standardised."""
         wide = values.astype(np.float64)
         spread = wide.std(axis=0)
         kept = spread > 1e-9
@@ -147,11 +141,11 @@ class LeaveOneOut:
             self._hats.append((hat, np.minimum(np.diag(hat), 0.999)))
 
     def named(self, labels: NDArray[np.intp], classes: int) -> NDArray[np.intp]:
-        """Return the class named for each picture, (strengths, N)."""
+        """Return the class (strengths, N) named for each picture, with each ridge strength."""
         return self._named(labels[:, None], classes)[:, :, 0]
 
     def accuracies(self, labels: NDArray[np.intp], classes: int) -> NDArray[np.float64]:
-        """Return the best balanced accuracy over the strengths, for each of some labellings (N, labellings)."""
+        """Return the best balanced accuracy over the ridge strengths, for each column of labels (N, labellings)."""
         named = self._named(labels, classes)
         recalls = []
         for label in range(classes):
@@ -168,25 +162,25 @@ class LeaveOneOut:
         for hat, own in self._hats:
             fitted = (hat @ indicator.reshape(count, -1)).reshape(count, labellings, classes)
             without = (fitted - own[:, None, None] * indicator) / (1 - own)[:, None, None]
-            # A rare class's indicator is near 0 everywhere; in units of its own spread all classes count alike.
+            # The indicator of a rare class is near 0 everywhere; divided by its standard deviation, all count equally.
             named.append(((without - share) / np.sqrt(share * (1 - share) + 1e-9)).argmax(axis=-1))
         return np.stack(named)
 
 
 @dataclass(frozen=True)
 class LabelTest:
-    """Whether anything plain tells the classes apart.
+    """Whether plain features tell the classes apart.
 
     Attributes:
         names: of the feature sets.
-        extents: how far each looks, in pixels.
+        extents: pixels across that each sees.
         accuracies: balanced leave-one-out accuracy of each.
-        values: p of each: the share of shuffled labellings on which it does as well.
-        shuffled: the best accuracy of all sets on each shuffled labelling.
+        values: p-value of each: the share of shuffled labellings on which it does as well.
+        shuffled: the best accuracy of all sets, for each shuffled labelling.
         best: the best accuracy on the true labels.
-        p: the share of shuffled labellings on which the best is as good.
-        right: set -> whether each picture was right, by the best strength.
-        count: pictures.
+        p: the share of shuffled labellings on which the best accuracy is as high.
+        right: name of a set -> (N,) whether each picture is named rightly, with the best ridge strength.
+        count: number of pictures.
     """
 
     names: tuple[str, ...]
@@ -201,7 +195,7 @@ class LabelTest:
 
     @property
     def detectable(self) -> float:
-        """The accuracy from which on labels would have been told from shuffled ones."""
+        """The accuracy from which on the true labels would be told from shuffled ones."""
         return float(np.quantile(self.shuffled, 1 - CHANCE))
 
     def to_json(self) -> dict[str, Any]:
@@ -211,15 +205,15 @@ class LabelTest:
 
 
 def check_labels(sets: Sequence[FeatureSet], labels: NDArray[np.intp], *, classes: int, seed: int = 0) -> LabelTest:
-    """Compare the accuracy on the labels with that on shuffled ones.
+    """Compare the accuracy on the labels with that on shuffled labels.
 
-    The best of all feature sets is compared with the best of all on shuffled labels, so that trying several is paid
-    for.
+    The best of all feature sets is compared with the best of all on shuffled labels, which corrects for trying several
+    sets.
 
     Args:
-        sets: features of the same pictures, none of them copies of one another.
-        labels: (N,).
-        classes: how many there are.
+        sets: features of the same pictures, without copies.
+        labels: (N,) classes.
+        classes: number of classes.
         seed: of the shuffles.
 
     Source: Ojala & Garriga 2010, "Permutation tests for studying classifier performance", test 1; Westfall & Young
@@ -250,7 +244,7 @@ def check_labels(sets: Sequence[FeatureSet], labels: NDArray[np.intp], *, classe
 
 
 def paired_p(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Return p for two classifiers being right equally often, from whether each was right on the same pictures.
+    """Return the p-value for two classifiers being equally accurate, from whether each is right on the same pictures.
 
     Source: McNemar 1947, the exact form.
     """
@@ -261,19 +255,25 @@ def paired_p(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
 
 def clearly_better(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
-    """Return whether the one classifier is ahead by `MARGIN` and by more than chance; arguments as for `paired_p`."""
+    """Return whether classifier `one` is ahead by `MARGIN` and by more than chance; arguments as for `paired_p`."""
     return paired_p(one, other) < SIGNIFICANT and float(one.mean()) - float(other.mean()) >= MARGIN
 
 
 def chance_p(right: NDArray[np.bool_], chance: float) -> float:
-    """Return p for being right as often as chance, 0..1, or less."""
+    """Return the p-value for being right no more often than `chance`, 0..1."""
     from scipy.stats import binomtest
 
     return float(binomtest(int(right.sum()), len(right), min(max(chance, 0.0), 1.0), alternative="greater").pvalue)
 
 
 def how_it_fails(right: NDArray[np.bool_], chance: float, *, measured_on: str) -> str:
-    """Return how a training falls short, from whether it was right on each of the `measured_on`, in a few words."""
+    """Say how a training falls short.
+
+    Args:
+        right: whether it is right on each sample.
+        chance: accuracy of always naming the commonest class.
+        measured_on: what the samples are called, such as `pictures`.
+    """
     if chance_p(np.ones_like(right), chance) > CHANCE:  # even if all were right
         return f"too few {measured_on} to say whether it learns"
     return "it learns less than it could" if chance_p(right, chance) <= CHANCE else "it does not learn"
@@ -287,28 +287,35 @@ def named_rightly(
     *,
     classes: int | None = None,
 ) -> NDArray[np.bool_]:
-    """Fit plain statistics to some pictures, and return of each of others whether they name it rightly.
+    """Fit a logistic regression on plain features, and return whether it is right on each of some other pictures.
 
     Args:
         values: (N, features) of the pictures to fit to.
-        labels: (N,) theirs.
+        labels: (N,) their classes.
         others: (M, features) of the pictures to measure on.
-        truth: (M,) theirs.
-        classes: how many there are; without it those that are among `labels`, which may be any numbers.
+        truth: (M,) their classes.
+        classes: number of classes; default: those that occur in `labels`, which may be any numbers.
     """
+    return np.asarray(named_by_statistics(values, labels, others, classes=classes) == truth)
+
+
+def named_by_statistics(
+    values: FloatArray, labels: NDArray[np.intp], others: FloatArray, *, classes: int | None = None
+) -> NDArray[np.intp]:
+    """Return the class (M,) that plain statistics name for each other picture; arguments as for `named_rightly`."""
     present = np.unique(labels) if classes is None else np.arange(classes)
     head = fit_head(LOGISTIC, values, np.searchsorted(present, labels), classes=len(present))
-    return np.asarray(present[head.logits(others).argmax(axis=1)] == truth)
+    return np.asarray(present[head.logits(others).argmax(axis=1)])
 
 
 def interval(right: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the 95 % interval of the share that is right."""
+    """Return the 95 % interval of the accuracy."""
     return wilson(int(right.sum()), len(right))
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """The accuracy with a number of pictures: its mean over draws, and its standard error."""
+    """The accuracy with `count` pictures: mean over random draws, and its standard error."""
 
     count: int
     accuracy: float
@@ -330,6 +337,6 @@ def learning_curve(values: FloatArray, labels: NDArray[np.intp], *, classes: int
             )
             accuracies.append(float(LeaveOneOut(values[some]).accuracies(labels[some, None], classes)[0]))
         mean = float(np.mean(accuracies))
-        # Draws of half the pictures overlap: what remains uncertain is the pictures themselves.
+        # Draws of half the pictures overlap, so that their scatter is too small: this is the error of all pictures.
         points.append(CurvePoint(len(some), mean, float(np.sqrt(max(mean * (1 - mean), 1e-4) / len(labels)))))
     return tuple(points)

@@ -1,4 +1,4 @@
-"""Experiments on a network that are the same whatever it is trained for."""
+"""Experiments on a network that do not depend on what it is trained for."""
 
 from __future__ import annotations
 
@@ -13,34 +13,35 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-# The range of rates that is tried: below, nothing moves in so few steps; above, everything breaks.
-LOWEST_RATE, HIGHEST_RATE = 1e-6, 1.0
-# A rate this much below the one at which the loss was lowest leaves a margin: the usual choice for Adam.
+LOWEST_RATE = 1e-6  # of the range test: below, nothing changes in so few steps
+HIGHEST_RATE = 1.0  # of the range test: above, every training breaks
+# The suggested rate is this many times below the one with the lowest loss; usual for Adam.
 MARGIN = 10.0
-# Learning is broken once the loss has taken back so much of its gain over guessing, or has risen so much above it.
-TAKEN_BACK, RISEN = 0.5, 0.25
-# A fall by less than this share of the loss of guessing is no fall.
+# If the loss fell, learning is broken once the loss has risen again by this share of the fall.
+TAKEN_BACK = 0.5
+# If the loss did not fall, learning is broken once the loss has risen by this share of the initial loss.
+RISEN = 0.25
+# A fall counts from this share of the initial loss on, or of the loss of guessing if that is lower.
 SMALLEST_FALL = 0.05
-# A layer of which this share of units is dead passes nothing on; from the second share on, it is crippled.
-DEAD, CRIPPLED = 0.95, 0.5
-# Below this share of the gradient of the layer that learns most, a layer stands still.
+DEAD = 0.95  # a layer with this share of dead units passes nothing on
+CRIPPLED = 0.5  # a layer with this share of dead units is crippled
+# A layer hardly learns if its gradient, relative to its weights, is below this share of that of the fastest layer.
 VANISHING = 1e-4
-# Of plain descent at the usual rate of 1e-2 a step would change a layer more than it weighs.
+# From this ratio of gradient to weights on, a step of plain descent at a rate of 1e-2 changes a layer completely.
 EXPLODING = 100.0
-# A unit whose output is 0 for every picture of a probe, at every place, is dead.
 _RELUS = {torch.relu, torch.relu_, torch.Tensor.relu, torch.Tensor.relu_, nn.functional.relu}
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A training in small.
+    """A training reduced to one batch.
 
     Attributes:
-        make: gives the network as it is before the first step; the same one each time.
-        loss: of a network on one fixed batch.
-        optimizer: for a network and a rate.
-        guess: the loss of the best answer that does not look at the input.
-        clip: the norm gradients are shortened to; None: never.
+        make: returns the network as it is before the first step; the same one each time.
+        loss: returns the loss of a network on one fixed batch.
+        optimizer: returns an optimizer for a network and a rate.
+        guess: the loss of the best constant answer.
+        clip: norm to which gradients are clipped; None: never.
     """
 
     make: Callable[[], nn.Module]
@@ -50,7 +51,7 @@ class Probe:
     clip: float | None = None
 
     def step(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> float:
-        """Take one step, and give the loss before it; infinite where it is no number."""
+        """Take one step, and return the loss before it; infinity if it is not finite."""
         loss = self.loss(network)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -63,14 +64,14 @@ class Probe:
 
 @dataclass(frozen=True)
 class RateRange:
-    """What became of the loss as the rate rose.
+    """The loss as the rate rises.
 
     Attributes:
-        rates: that were passed through.
-        losses: at each, smoothed; as long as the loss was a number.
-        lowest: the rate at which the loss was lowest; None where it never fell.
-        breaks: the rate at which learning breaks; None where none did.
-        suggested: the lowest's, divided by `MARGIN`; None where the loss never fell.
+        rates: that were tried, as long as the loss was finite.
+        losses: at each rate, smoothed.
+        lowest: the rate at which the loss was lowest; None if it never fell.
+        breaks: the rate at which learning breaks; None if it never does.
+        suggested: `lowest` divided by `MARGIN`; None if the loss never fell.
     """
 
     rates: tuple[float, ...]
@@ -81,7 +82,7 @@ class RateRange:
 
 
 def range_of_rates(probe: Probe, *, steps: int) -> RateRange:
-    """Raise the rate evenly in its logarithm, a step each, and watch the loss on one batch.
+    """Measure the loss on one batch while the rate rises exponentially from step to step (the range test).
 
     Source: Smith 2017, "Cyclical learning rates for training neural networks", section 3.3.
     """
@@ -104,13 +105,12 @@ def _judged(rates: tuple[float, ...], losses: list[float], *, guess: float, ende
         return RateRange(rates, tuple(losses), None, rates[-1] if rates else LOWEST_RATE, None)
     smooth = _smoothed(losses)
     bottom = int(smooth.argmin())
-    # A loss that is huge at the start (numbers of 0 to 255) falls for long without getting anywhere: what counts is how
-    # far it gets below guessing.
+    # A huge initial loss (inputs of 0 to 255) may fall for long without getting below that of guessing: it must.
     start = min(float(np.median(losses[: max(3, len(losses) // 8)])), guess)
     fell = float(smooth[bottom]) < (1 - SMALLEST_FALL) * start
     limit = start + RISEN * start if not fell else TAKEN_BACK * (start + float(smooth[bottom]))
     after = [index for index in range(bottom if fell else 0, len(smooth)) if smooth[index] > limit]
-    if not fell and after and after[0] == 0:  # it was above from the beginning
+    if not fell and after and after[0] == 0:  # the loss was above the limit from the beginning
         after = []
     breaks = rates[after[0]] if after else (rates[-1] if ended else None)
     lowest = rates[bottom] if fell else None
@@ -118,7 +118,7 @@ def _judged(rates: tuple[float, ...], losses: list[float], *, guess: float, ende
 
 
 def _smoothed(losses: list[float]) -> NDArray[np.float64]:
-    """Take the median of three, then the mean of three: one odd step decides nothing."""
+    """Return the losses after a median of three and a mean of three, so that no single step decides."""
     padded = np.pad(np.array(losses), 1, mode="edge")
     middle = np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
     padded = np.pad(middle, 1, mode="edge")
@@ -127,13 +127,13 @@ def _smoothed(losses: list[float]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class ByHeart:
-    """How well one batch was learned by heart.
+    """An attempt to learn one batch by heart.
 
     Attributes:
         name: what was tried.
-        rate: the rate.
+        rate: the learning rate.
         losses: before each step.
-        accuracy: share of the batch that was right in the end, in inference mode; NaN where there is no right or wrong.
+        accuracy: share of the batch that is right in the end, in inference mode; NaN if there is no right or wrong.
     """
 
     name: str
@@ -158,16 +158,16 @@ def learn_by_heart(
 
 @dataclass(frozen=True)
 class UnitFacts:
-    """The units of one ReLU: how many there are, the share that is dead, and the mean share of 0 among outputs."""
+    """The units of one ReLU."""
 
     name: str
     units: int
-    dead: float
-    zeros: float
+    dead: float  # share of units that are 0 for every input, at every place
+    zeros: float  # share of all outputs that are 0
 
 
 class ReluMode(TorchFunctionMode):
-    """Hands every call of a ReLU to `relu`, in the order of the calls."""
+    """Passes every call of a ReLU to `relu`, in the order of the calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -176,33 +176,33 @@ class ReluMode(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func not in _RELUS or self._inside:
             return func(*args, **(kwargs or {}))
-        self._inside = True  # one way of writing a ReLU calls another
+        self._inside = True  # since some of these functions call others of them
         try:
             return self.relu(func, args, kwargs or {})
         finally:
             self._inside = False
 
     def relu(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """Return what a call is to give; here what it gives."""
+        """Return the result of a call; subclasses change it."""
         return func(*args, **kwargs)
 
 
 class _Watch(ReluMode):
-    """Notes what every ReLU gives."""
+    """Records the output of every ReLU."""
 
     def __init__(self) -> None:
         super().__init__()
         self.outputs: list[torch.Tensor] = []
 
     def relu(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """Note what a call gives."""
+        """Record the result of a call."""
         result = super().relu(func, args, kwargs)
         self.outputs.append(result.detach().clone())
         return result
 
 
 def relu_outputs(network: nn.Module, values: torch.Tensor) -> list[torch.Tensor]:
-    """Return what each ReLU gives for inputs (N, ...) in inference mode, in the order of the calls."""
+    """Return the output of each ReLU for inputs (N, ...) in inference mode, in the order of the calls."""
     watch = _Watch()
     with torch.no_grad(), watch:
         network.eval()(values)
@@ -210,14 +210,14 @@ def relu_outputs(network: nn.Module, values: torch.Tensor) -> list[torch.Tensor]
 
 
 def dead_units(network: nn.Module, values: torch.Tensor) -> list[UnitFacts]:
-    """Count dead ReLUs.
+    """Count the dead units of each ReLU.
 
     Args:
-        network: in whichever state.
-        values: (N, C, H, W) a probe of at least some dozen pictures.
+        network: in any mode.
+        values: (N, C, H, W) at least some dozen pictures.
 
     Returns:
-        A row for each ReLU, in the order of the calls; none for a network without.
+        A row for each ReLU, in the order of the calls.
     """
     rows = []
     outputs = relu_outputs(network, values)
@@ -230,13 +230,13 @@ def dead_units(network: nn.Module, values: torch.Tensor) -> list[UnitFacts]:
 
 
 def born_dead(units: Sequence[UnitFacts]) -> list[UnitFacts]:
-    """Return the ReLUs, measured before the first step, that pass nothing on."""
-    return [each for each in units if each.dead >= DEAD]
+    """Return those ReLUs, measured before the first step, that pass nothing on."""
+    return [relu for relu in units if relu.dead >= DEAD]
 
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """A layer's weights at the first step: their norm, their gradient's, and the one divided by the other."""
+    """A layer before the first step: the norm of its weights, and that of their gradient."""
 
     name: str
     weights: float
@@ -244,12 +244,12 @@ class LayerFacts:
 
     @property
     def ratio(self) -> float:
-        """The gradient's norm next to the weights': how much a step of plain descent at a rate of 1 would change."""
+        """Gradient divided by weights: the relative change by a step of plain gradient descent at a rate of 1."""
         return self.gradient / max(self.weights, 1e-12)
 
 
 def gradients(probe: Probe) -> list[LayerFacts]:
-    """Measure each layer's gradient before the first step; biases, norms and what gets no gradient are left out."""
+    """Measure each layer's gradient before the first step, except for biases, norms and layers without gradient."""
     network = probe.make().train()
     probe.loss(network).backward()  # type: ignore[no-untyped-call]
     return [
@@ -260,23 +260,23 @@ def gradients(probe: Probe) -> list[LayerFacts]:
 
 
 def explode(layers: Sequence[LayerFacts]) -> bool:
-    """Return whether a gradient is no number, or far larger than its weights; weights of 0 are no measure of it."""
-    return any(not math.isfinite(each.gradient) or (each.weights > 0 and each.ratio > EXPLODING) for each in layers)
+    """Return whether a gradient is not finite, or far larger than its weights (unless these are all 0)."""
+    return any(not math.isfinite(layer.gradient) or (layer.weights > 0 and layer.ratio > EXPLODING) for layer in layers)
 
 
 def vanish(layers: Sequence[LayerFacts]) -> bool:
-    """Return whether the first layer stands still beside the one that learns most, of those that do not start at 0."""
-    ratios = [each.ratio for each in layers if each.weights > 0]
+    """Return whether the first layer hardly learns beside the fastest one, ignoring layers whose weights are all 0."""
+    ratios = [layer.ratio for layer in layers if layer.weights > 0]
     return bool(ratios) and ratios[0] < VANISHING * max(ratios)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """How much of the picture one place of the last convolution sees.
+    """The receptive field of one place of the last convolution.
 
     Attributes:
-        pixels: across, the longer way; 0 for a network without convolutions.
-        joined: dense layers after it look at all places at once, so that the network sees the whole.
+        pixels: its longer side; 0 for a network without convolutions.
+        joined: whether dense layers after it look at all places at once, so that the network sees the whole picture.
     """
 
     pixels: int = 0
@@ -284,9 +284,9 @@ class Seen:
 
 
 def receptive_field(network: nn.Module, values: torch.Tensor) -> Seen:
-    """Measure what the middle of the last convolution's output depends on, by its gradient.
+    """Measure the receptive field of the last convolution: the pixels on which the centre of its output depends.
 
-    Source: Luo et al. 2016, "Understanding the effective receptive field"; here every pixel with any gradient counts.
+    Source: Luo et al. 2016, "Understanding the effective receptive field"; here every pixel with a gradient counts.
     """
     convolutions: list[tuple[nn.Module, torch.Tensor]] = []
     dense: list[int] = []
@@ -317,5 +317,5 @@ def receptive_field(network: nn.Module, values: torch.Tensor) -> Seen:
     extents = [
         int(np.ptp(np.flatnonzero(touched.any(dim=axis).numpy())) + 1) if touched.any() else 0 for axis in (0, 1)
     ]
-    # Dense layers that get one number a channel come after pooling, and see no places.
+    # Dense layers that get one number a channel come after global pooling, and do not see places.
     return Seen(max(extents), bool(dense) and dense[0] >= 4 * last.shape[1])

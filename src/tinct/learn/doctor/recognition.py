@@ -1,4 +1,4 @@
-"""The examination of a labelled folder and of a training on it: what is measured, and what is concluded from it."""
+"""The examination of a labelled folder and of a training on it."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ from tinct.learn.doctor.plain import (
 from tinct.learn.doctor.trials import STEPS, Setup
 from tinct.learn.recognize.candidates import COLOR_STATISTICS
 
-# More pictures than this are not read: what is looked for shows in a part of them.
-READ = 3000
-# Pictures of a class, and in all, that a short training learns from and is measured on, at most.
-TRAINED, MOST_TRAINED = 200, 800
-MEASURED, MOST_MEASURED = 100, 300
+READ = 3000  # pictures read, at most: faults show in a part of the pictures too
+TRAINED = 200  # pictures of a class that a short training learns from, at most
+MOST_TRAINED = 800  # in all
+MEASURED = 100  # pictures of a class that it is measured on, at most
+MOST_MEASURED = 300  # in all
 
 
 def examine(
@@ -52,19 +52,19 @@ def examine(
     steps: int = STEPS,
     progress: Callable[[int, int], None] | None = None,
 ) -> Diagnosis:
-    """Find out why a training on labelled pictures does not learn, or that it does.
+    """Find out whether a training on labelled pictures learns and, if it does not, why.
 
     Args:
-        source: as `tinct.data.labelled.find_labelled` takes it.
+        source: the pictures, as for `tinct.data.labelled.find_labelled`.
         setup: the training in question.
         steps: of each short training, at most; costly networks get fewer.
         progress: called with (done, total) experiments.
 
     Returns:
-        What was found. The same seed gives the same diagnosis.
+        The diagnosis. The same seed gives the same diagnosis.
 
     Raises:
-        DataError: nothing to be examined: no pictures, one class, or a class of one picture.
+        DataError: there are no pictures, one class only, or a class with one picture only.
         SettingError: settings that make no sense.
         ModelError: pretrained weights cannot be read.
     """
@@ -90,8 +90,6 @@ def examine(
 
 
 class _Ticks:
-    """Counts experiments."""
-
     total = 14
 
     def __init__(self, progress: Callable[[int, int], None] | None) -> None:
@@ -104,7 +102,7 @@ class _Ticks:
 
 
 def look_at_data(source: str | Path, setup: Setup, *, tick: Callable[[], None]) -> Examination:
-    """Measure everything that needs no network; the rest as `examine`."""
+    """Measure everything that needs no network; arguments as for `examine`."""
     loaded, counts = _read(source, setup)
     labelled, classes = loaded.labelled, len(counts)
     if labelled.kind != PICTURE:
@@ -150,7 +148,7 @@ def look_at_data(source: str | Path, setup: Setup, *, tick: Callable[[], None]) 
 
 
 def _read(source: str | Path, setup: Setup) -> tuple[Loaded, dict[str, int]]:
-    """Read the pictures, or some of them; give how many there are of each class."""
+    """Read the pictures, at most `READ`; return them, and how many there are of each class."""
     labelled = find_labelled(source)
     counts = labelled.counts()
     if labelled.kind == PICTURE:
@@ -161,7 +159,7 @@ def _read(source: str | Path, setup: Setup) -> tuple[Loaded, dict[str, int]]:
 
 
 def _some(labelled: Labelled, count: int, random: np.random.Generator) -> NDArray[np.bool_]:
-    """Choose some pictures, of rare classes all."""
+    """Return which pictures to read: equally many of each class, all of a rare class."""
     chosen = np.zeros(len(labelled.paths), dtype=bool)
     share = math.ceil(count / len(labelled.classes))
     for label in range(len(labelled.classes)):
@@ -170,10 +168,10 @@ def _some(labelled: Labelled, count: int, random: np.random.Generator) -> NDArra
 
 
 def choose_split(loaded: Loaded, groups: NDArray[np.intp], random: np.random.Generator) -> Split:
-    """Choose pictures to train on and to measure on: the given splits or a third apart, classes alike, no copies.
+    """Choose pictures to train on and to measure on: by the given splits, or a third to measure on; without copies.
 
     Raises:
-        DataError: a class has not enough pictures that are no copies.
+        DataError: a class has too few pictures that are not copies.
     """
     labelled = loaded.labelled
     classes = len(labelled.classes)
@@ -192,14 +190,14 @@ def choose_split(loaded: Loaded, groups: NDArray[np.intp], random: np.random.Gen
             to_train, to_measure = list(inside[third:]), list(inside[:third])
         if not to_train or (not kept and len(inside) < 2):
             raise DataError(
-                f"{labelled.place}: class '{name}' has {len(inside)} picture{'s' * (len(inside) != 1)} that can be "
-                "trained on and are no copies; give it at least two, or leave it out"
+                f"{labelled.place}: class '{name}' has {len(inside)} picture{'s' * (len(inside) != 1)} to train on, "
+                "not counting copies; give it at least two, or leave it out"
             )
         train += to_train[:many]
         val += to_measure[:few]
     if not val:
         raise DataError(f"{labelled.place}: no pictures to measure on; put some into val/")
-    # Mixed, so that the first of them are of all classes.
+    # Shuffled, so that the first of them show all classes.
     return Split(random.permutation(np.array(train, dtype=np.intp)), random.permutation(np.array(val, dtype=np.intp)))
 
 
@@ -211,7 +209,7 @@ def _leaks(loaded: Loaded, groups: NDArray[np.intp]) -> int:
 
 def _verdict(examined: Examination, findings: list[Finding]) -> str:
     if examined.asked is None:
-        word = "colour statistics are fitted outright: there is nothing to go wrong in a training"
+        word = "colour statistics are fitted directly, without a training that could go wrong"
         return f"{word}; {findings[0].title}" if findings else f"{word}; the data are fine"
     low, high = interval(examined.asked.right)
     steps = f"in a training of {examined.steps} steps" if examined.steps else "in a short training"
@@ -220,33 +218,33 @@ def _verdict(examined: Examination, findings: list[Finding]) -> str:
         plain = f"plain statistics reach {percent(float(examined.reference.mean()))}"
         return f"it learns: {reached}; {plain}"
     start = how_it_fails(examined.asked.right, examined.chance, measured_on="pictures")
-    why = findings[0].title if findings else "and no experiment says why"
+    why = findings[0].title if findings else "no experiment shows why"
     return f"{start}: {reached}; {why}"
 
 
 def _facts(examined: Examination) -> list[str]:
     test = examined.test
     lines = [
-        f"{sum(examined.counts.values()):,} pictures, {examined.classes} classes; {len(examined.split.train)} were "
-        f"trained on here and {len(examined.split.val)} measured on, "
+        f"{sum(examined.counts.values()):,} pictures, {examined.classes} classes; short trainings used "
+        f"{len(examined.split.train)} pictures and were measured on {len(examined.split.val)} others, "
         f"at {examined.loaded.size[0]}x{examined.loaded.size[1]} pixels",
         f"chance is {percent(examined.chance)}; plain statistics, fitted to the same pictures, reach "
         f"{percent(float(examined.reference.mean()))}",
     ]
     best = sorted(zip(test.accuracies, test.names, strict=True), reverse=True)
     lines.append(
-        "left out in turn: " + ", ".join(f"{name} {percent(value)}" for value, name in best) + f" (p = {test.p:.3f})"
+        "leave-one-out: " + ", ".join(f"{name} {percent(value)}" for value, name in best) + f" (p = {test.p:.3f})"
     )
     if examined.probed.range is not None:
         lines.append(f"rates: {range_line(examined.probed.range)}")
     if examined.asked is not None and examined.setup.learns_by_steps:
         known = [heart for heart in examined.probed.hearts if knows(heart)]
         if known:
-            lines.append(f"one batch by heart: {known[0].name}, in {len(known[0].losses)} steps")
+            lines.append(f"one batch was learned by heart in {len(known[0].losses)} steps ({known[0].name})")
         elif examined.failing:
-            lines.append("one batch by heart: no attempt succeeded")
+            lines.append("no attempt learned one batch by heart")
         else:
-            lines.append("one batch by heart: not in so few steps; the training learns all the same")
-        place = "the whole picture" if examined.seen.joined else f"{examined.seen.pixels} pixels across, then pools"
+            lines.append("one batch was not learned by heart in so few steps, but the training learns")
+        place = "the whole picture" if examined.seen.joined else f"{examined.seen.pixels} pixels at once, then pools"
         lines.append(f"the network sees {place}")
     return lines

@@ -1,4 +1,4 @@
-"""Short trainings of a recogniser: as asked, and with one setting changed at a time."""
+"""Short trainings of a recogniser: as asked for, and with one setting changed at a time."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tinct.learn.doctor.probes import Probe, UnitFacts, dead_units
 from tinct.learn.networks.recognizers import NETWORKS
 from tinct.learn.recognize.fit import Fitting, Trained, begin_network, fit_network, make_optimizer
 
-# Steps of a short training: from about this many on, a sound set-up is well above chance on plain colours.
+# Steps of a short training. After about this many, a sound training is well above chance if classes differ in colour.
 STEPS = 100
-# A network that costs more gets fewer: this many floating-point operations take about 15 seconds on two cores.
+# A costly network gets fewer steps: this many floating-point operations take about 15 seconds on two cores.
 WORK = 1.2e12
-FEWEST_STEPS = 20
-# Pictures of a batch that is learned by heart, and of a probe for dead units.
-BATCH, PROBED = 24, 64
+FEWEST_STEPS = 20  # but at least this many
+BATCH = 24  # pictures in the batch that is learned by heart
+PROBED = 64  # pictures on which dead ReLUs are counted
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Setup:
     Attributes:
         network: `color_statistics` or a name in `tinct.learn.networks.recognizers.NETWORKS`.
         options: the network's own.
-        color_space: what it sees; nothing for arrays.
-        fitting: how it is trained; only the number of passes is the doctor's own.
-        size: height and width that pictures are brought to; their own, up to 128 pixels, without it.
+        color_space: of its input; empty for arrays.
+        fitting: how it is trained; the doctor sets only the number of passes itself.
+        size: height and width that pictures are scaled to; default: their own, up to 128 pixels.
     """
 
     network: str = "small_cnn"
@@ -48,7 +48,7 @@ class Setup:
 
     @property
     def learns_by_steps(self) -> bool:
-        """Whether gradients train it; statistics, and the last layer on pretrained features, are fitted outright."""
+        """Whether it is trained by gradients; statistics, and the layer on pretrained features, are fitted directly."""
         return self.network in NETWORKS and self.network != "pretrained"
 
     def to_json(self) -> dict[str, Any]:
@@ -60,16 +60,16 @@ class Setup:
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a short training.
+    """The result of a short training.
 
     Attributes:
-        name: what was changed; `as asked`.
+        name: what was changed, or `as asked`.
         losses: mean loss of each pass.
-        right: of each picture to measure on, whether it was right.
-        learned: share of the pictures trained on that were right.
-        named: how many different classes were named.
-        units: dead ReLUs after the training.
-        broken: the loss or the logits are no numbers.
+        right: whether it is right on each picture to measure on.
+        learned: share of the training pictures on which it is right.
+        named: number of different classes that it names.
+        units: facts about its ReLUs after the training.
+        broken: whether the loss or the logits are NaN or infinite.
     """
 
     name: str
@@ -82,11 +82,11 @@ class Trial:
 
     @property
     def accuracy(self) -> float:
-        """Share of the pictures to measure on that was right."""
+        """Share of the pictures to measure on that are right."""
         return float(self.right.mean())
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values; a loss that is no number is None."""
+        """Return plain values; a loss that is not finite is None."""
         low, high = interval(self.right)
         return {
             "name": self.name,
@@ -101,13 +101,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class Bench:
-    """Pictures to try trainings on.
+    """Pictures for short trainings.
 
     Attributes:
         pixels: (N, H, W, 3) uint8, or (N, H, W, C) float32.
-        labels: (N,).
-        classes: how many there are.
-        split: which to train on and to measure on.
+        labels: (N,) classes.
+        classes: number of classes.
+        split: pictures to train on and to measure on.
         steps: of each short training.
     """
 
@@ -124,14 +124,14 @@ class Bench:
         return picked
 
     def begin(self, setup: Setup) -> Trained:
-        """Return a set-up's network before its first step."""
+        """Return the network of a training before its first step."""
         random = np.random.default_rng(setup.fitting.seed)
         return begin_network(
             setup.network, self.train, self.classes, setup.color_space, setup.options, setup.fitting, random
         )
 
     def run(self, name: str, setup: Setup) -> Trial:
-        """Train a set-up for the bench's steps and measure it."""
+        """Train for the bench's steps, and measure the result."""
         truth = self.labels[self.split.train]
         fitting = setup.fitting
         passes = max(1, round(self.steps / math.ceil(len(truth) / fitting.batch_size)))
@@ -158,10 +158,10 @@ class Bench:
         )
 
     def probe(self, setup: Setup) -> tuple[Probe, Callable[[nn.Module], float]]:
-        """Make a set-up ready for experiments on one batch: pictures as they are, unmixed and unsmoothed.
+        """Prepare experiments on one batch, without augmentation and label smoothing.
 
         Returns:
-            The probe, and what measures the share of its batch that is right.
+            The probe, and a function that measures the share of its batch on which a network is right.
         """
         plain = replace(setup, fitting=replace(setup.fitting, augmentation=_still(setup.fitting), smoothing=0.0))
         chosen = self.split.train[batch_of_all(self.labels[self.split.train])]
@@ -185,7 +185,7 @@ class Bench:
 
 
 def batch_of_all(labels: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Choose a small batch, as indices of labels (N,), that has all classes alike, as far as they go."""
+    """Return indices into labels (N,) for a small batch with the same number of each class, as far as there are."""
     by_class = [list(np.flatnonzero(labels == label)) for label in np.unique(labels)]
     chosen: list[int] = []
     while len(chosen) < BATCH and any(by_class):
@@ -194,7 +194,7 @@ def batch_of_all(labels: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _still(fitting: Fitting) -> Any:
-    """Leave pictures unchanged, but for standardising each by itself, which is part of what the network sees."""
+    """Return an augmentation that changes nothing, except that it standardises each picture if the fitting does."""
     return replace(NOTHING, per_image=fitting.augmentation.per_image)
 
 
@@ -208,13 +208,13 @@ def steps_for(network: nn.Module, values: torch.Tensor, *, batch_size: int, most
         most: steps, at most.
 
     Returns:
-        The steps, and the operations that one picture costs, there and back.
+        The steps, and the floating-point operations that one picture costs, forward and backward.
     """
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network.eval()(values[:2])
-    operations = 3 * counter.get_total_flops() / 2  # the way back costs twice the way there
+    operations = 3 * counter.get_total_flops() / 2  # backward costs twice as much as forward; for two pictures
     return max(min(FEWEST_STEPS, most), min(most, int(WORK / max(operations * batch_size, 1)))), float(operations)
 
 
@@ -230,18 +230,18 @@ def setup_of(
     augmentation: dict[str, Any] | None = None,
     as_first_written: bool = False,
 ) -> Setup:
-    """Return the training that `tinct classify train` would do with such settings, and its defaults for the others.
+    """Return the training that `tinct classify train` would run with these settings, and its defaults for the others.
 
     Args:
-        network: which.
-        color_space: what it sees; that in which the network is tried first without it, or RGB as first written.
+        network: its name.
+        color_space: of its input; default: the one in which the network is tried first, or RGB if as first written.
         size: height and width of pictures.
-        weights: a file of pretrained weights.
-        backbone: what they belong to.
+        weights: file of pretrained weights.
+        backbone: name of the network that the weights belong to.
         options: the network's own.
-        values: of `Fitting`; None where a value was not asked for.
-        augmentation: of `Augmentation`.
-        as_first_written: begin with `Fitting.as_first_written`.
+        values: fields of `Fitting`; None for those not asked for.
+        augmentation: fields of `Augmentation`.
+        as_first_written: start from `Fitting.as_first_written`.
 
     Raises:
         SettingError: settings that make no sense.

@@ -1,1 +1,1 @@
-"""The networks, one file a family; `registry` lists them."""
+"""The networks, one file for each family; `registry` lists them."""

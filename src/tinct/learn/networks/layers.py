@@ -1,4 +1,4 @@
-"""The bases of all networks that give colour, and what several of them are built from."""
+"""Base classes of all networks that colorize, and layers that several of them share."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from tinct.learn.networks.backbone import Backbone
 
 
 class Network(nn.Module):
-    """Base of every network that gives colour to luma.
+    """Base class of every network that colorizes.
 
-    `forward` takes luma (N, 1, H, W) float in 0..1, H and W multiples of `multiple`, and gives
+    `forward` takes luma (N, 1, H, W) float in 0..1, H and W multiples of `multiple`, and returns
     (N, outputs, H / stride, W / stride): logits over bins, or chroma.
 
     Attributes:
-        stride: how much smaller than the input the output is: 1, 2 or 4.
-        multiple: what height and width must be multiples of.
-        bounded: chroma is the output's tanh, and so within ±1 of the scale it is learned in.
-        tapped: names of inner features that tell things apart, and how much smaller than the input each is.
+        stride: factor by which the output is smaller than the input: 1, 2 or 4.
+        multiple: of which height and width must be multiples.
+        bounded: chroma is the tanh of the output, and thus within ±1 of its scale.
+        tapped: name of inner features, which other networks use -> factor by which they are smaller than the input.
     """
 
     stride: int = 1
@@ -27,15 +27,15 @@ class Network(nn.Module):
     tapped: dict[str, int] = {}  # noqa: RUF012 - a constant of each class
 
     def forward_tapped(self, luma: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return what `forward` gives, and behind it the features named in `tapped`, (N, channels, h, w) each."""
+        """Return the output of `forward`, then the features named in `tapped`, each (N, channels, h, w)."""
         return (self(luma),)
 
     def finish(self, output: torch.Tensor, task: str) -> torch.Tensor:
-        """Bring what `forward` gave into the task's range.
+        """Return the output of `forward` in the task's range.
 
         Args:
             output: (N, outputs, h, w).
-            task: `bins` (logits stay as they are), `regression` (scaled chroma) or `rgb` (sRGB in 0..1).
+            task: `bins` (logits, unchanged), `regression` (scaled chroma) or `rgb` (sRGB in 0..1).
         """
         if task == "rgb":
             return torch.sigmoid(output.float())
@@ -50,8 +50,8 @@ class EncoderNetwork(Network):
     Attributes:
         backbone: the encoder's name in `tinct.learn.networks.backbones`.
         encoder: the recogniser without its classifier.
-        frozen: whether the encoder's weights stay as they are.
-        pretrainable: whether published weights fit it.
+        frozen: whether the encoder is not trained.
+        pretrainable: whether published weights fit the encoder.
     """
 
     backbone: str
@@ -70,7 +70,7 @@ def conv_norm_relu(inputs: int, outputs: int, *, stride: int = 1) -> nn.Sequenti
 
 
 def xavier(network: nn.Module) -> None:
-    """Initialise all convolutions as Glorot & Bengio 2010, biases at 0."""
+    """Initialise all convolutions as in Glorot & Bengio 2010, with biases of 0."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.xavier_uniform_(module.weight)
@@ -79,7 +79,7 @@ def xavier(network: nn.Module) -> None:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with batch norm around which the input is added (He et al. 2016)."""
+    """Two 3x3 convolutions with batch norm, whose output is added to the input (He et al. 2016)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ from tinct.learn.networks.backbones import load_backbone
 class SmallCNN(nn.Module):
     """Three 3x3 convolutions with max pooling, then two dense layers: the obvious first attempt.
 
-    `width` is the number of the first layer's filters; the next two have twice and four times as many.
+    `width` is the number of filters of the first layer; the next two have twice and four times as many.
     """
 
     def __init__(self, channels: int, classes: int, size: tuple[int, int], *, width: int = 16) -> None:
@@ -41,7 +41,7 @@ class SmallCNN(nn.Module):
 
 
 class LongKernels(nn.Module):
-    """Convolutions of `long` x `short` and `short` x `long` in turn, without padding."""
+    """Alternating convolutions of `long` x `short` and `short` x `long`, without padding."""
 
     def __init__(
         self,
@@ -112,8 +112,8 @@ class _Branch(nn.Module):
 class TwoBranch(nn.Module):
     """The vehicle-colour network of Rachmadi & Purnama 2015: two branches on one picture, joined by dense layers.
 
-    At a `width` of 1 it is theirs; filters and dense units are in proportion to it. Pictures are enlarged to the 227 x
-    227 that it was made for.
+    Filters and dense units are proportional to `width`; theirs has a width of 1. Pictures are scaled to its 227 x 227
+    pixels.
 
     Source: arXiv 1510.07391.
     """
@@ -138,10 +138,10 @@ class TwoBranch(nn.Module):
 
 
 class Pretrained(nn.Module):
-    """A frozen backbone trained on ImageNet, and a dense layer on the means of its features at several depths.
+    """A frozen backbone trained on ImageNet, and a dense layer on its pooled features at several depths.
 
-    The shallow ones still hold colour. Its input is sRGB in 0..1, since that is what it was trained on; pictures
-    smaller than `edge` are enlarged, so that something is left of them after all the pooling.
+    Shallow features still contain colour. The input is sRGB in 0..1, as for the backbone's training. Pictures smaller
+    than `edge` are enlarged, since pooling would leave nothing of them.
     """
 
     edge = 64
@@ -153,7 +153,7 @@ class Pretrained(nn.Module):
 
         Raises:
             SettingError: the colour space is not RGB, or there is no such backbone.
-            ModelError: the file holds no such weights.
+            ModelError: the file does not hold such weights.
         """
         super().__init__()
         if channels != 3:
@@ -164,14 +164,14 @@ class Pretrained(nn.Module):
         self.head = nn.Linear(2 * sum(stage.shape[1] for stage in stages), classes)
 
     def pooled(self, values: torch.Tensor) -> torch.Tensor:
-        """Return each map's mean and largest value, stage by stage: (N, features) for (N, 3, H, W)."""
+        """Return mean and maximum of each channel at each depth, (N, features), for sRGB (N, 3, H, W) in 0..1."""
         if min(values.shape[2:]) < self.edge:
             values = F.interpolate(values, size=(self.edge, self.edge), mode="bilinear", align_corners=False)
         stages = self.backbone.stages(values)
         return torch.cat([stage.mean(dim=(2, 3)) for stage in stages] + [stage.amax(dim=(2, 3)) for stage in stages], 1)
 
     def set_head(self, weights: NDArray[np.float64], bias: NDArray[np.float64]) -> None:
-        """Take a linear layer (features, classes) and (classes,) fitted elsewhere."""
+        """Set the dense layer's weights (features, classes) and bias (classes,), which were fitted elsewhere."""
         with torch.no_grad():
             self.head.weight.copy_(torch.from_numpy(weights.T.astype(np.float32)))
             self.head.bias.copy_(torch.from_numpy(bias.astype(np.float32)))
@@ -189,12 +189,12 @@ class Pretrained(nn.Module):
 
 
 class ColorFirst(nn.Module):
-    """Colour first, shape after: each pixel's colour is named by 1x1 convolutions, and names are counted.
+    """A network that counts colours first: 1x1 convolutions name each pixel's colour, and the names are counted.
 
-    The counts are soft histograms over learned colours, taken over the whole, over quarters, and over where a small
-    branch of strided 3x3 convolutions looks; that branch's own features are joined to them. `width` is the filters of
-    the 1x1 convolutions, `colors` the learned colours, `looks` the maps of where to look, `dropout` stands before the
-    last layer.
+    The counts are soft histograms over learned colours: over the whole picture, over its quarters, and over the places
+    to which a small branch of strided 3x3 convolutions attends. The features of that branch are added to them. `width`
+    is the number of filters of the 1x1 convolutions, `colors` that of learned colours, `looks` that of attention maps,
+    and `dropout` is applied before the last layer.
     """
 
     def __init__(
@@ -233,7 +233,7 @@ class ColorFirst(nn.Module):
         where = torch.softmax(logits.flatten(2), dim=2)
         looked = torch.einsum("nlp,ncp->nlc", where, named.flatten(2)).flatten(1)
         counts = [named.mean(dim=(2, 3)), *(part.mean(dim=(2, 3)) for part in _quarters(named)), looked]
-        # The root of a share, as in a Hellinger distance; the small constant keeps its gradient finite.
+        # The root of a share, as in the Hellinger distance; the small constant keeps its gradient finite.
         shares = torch.sqrt(torch.cat(counts, dim=1) + 1e-4)
         mean = color.mean(dim=(2, 3))
         spread = torch.sqrt((color - mean[:, :, None, None]).square().mean(dim=(2, 3)) + 1e-4)
@@ -242,7 +242,7 @@ class ColorFirst(nn.Module):
 
 
 class PerImage(nn.Module):
-    """A network whose pictures are first standardised each by itself, so that plain colours vanish."""
+    """A network for which each picture is first standardised separately, so that plain colours vanish."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -264,12 +264,12 @@ def _quarters(values: torch.Tensor) -> list[torch.Tensor]:
 
 @dataclass(frozen=True)
 class Recognizer:
-    """A network, and the settings that suit it where no others are given.
+    """A network with its default settings.
 
     Attributes:
         network: builds it from channels, classes, size (height, width) and its own options.
-        color_space: the one it did best in on the benchmarks.
-        epochs: passes over the pictures that are enough.
+        color_space: the one in which it did best in benchmarks.
+        epochs: number of passes over the pictures.
         learning_rate: the rate, or its peak.
         options: its own.
     """
@@ -287,8 +287,8 @@ class Recognizer:
 
 
 PRETRAINED = "pretrained"
-# In the order in which they are tried, the costliest last. At full width two_branch takes half an hour on two cores for
-# a thousand pictures.
+# In the order in which they are tried, the costliest last. At full width, two_branch takes half an hour on two cores
+# for a thousand pictures.
 NETWORKS: dict[str, Recognizer] = {
     PRETRAINED: Recognizer(Pretrained),
     "small_cnn": Recognizer(SmallCNN, "lab", 20, 1e-3),
@@ -299,12 +299,12 @@ NETWORKS: dict[str, Recognizer] = {
 
 
 def build(name: str, *, channels: int, classes: int, size: tuple[int, int], options: dict[str, Any]) -> nn.Module:
-    """Build a network by name, its weights at random.
+    """Build a network by name, with random weights.
 
     Args:
         name: in `NETWORKS`.
         channels: of the input.
-        classes: how many.
+        classes: number of classes.
         size: height and width of the input.
         options: the network's own.
 

@@ -1,4 +1,4 @@
-"""The list of networks: name, options, how to build."""
+"""The list of networks that colorize, and how they are built by name."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tinct.learn.networks.transfer import SqueezeNetTransfer, TransferOptions, V
 
 @dataclass(frozen=True)
 class Family:
-    """A kind of network.
+    """A family of networks.
 
     Attributes:
         options: a frozen dataclass whose fields all have defaults.
-        build: makes the network from the number of output channels and the options.
+        build: returns a network for a number of output channels and options.
     """
 
     options: type[Any]
@@ -46,17 +46,17 @@ FAMILIES: dict[str, Family] = {
 
 
 def options_of(name: str, values: dict[str, Any] | None = None) -> Any:
-    """Make a family's options from plain values.
+    """Return a family's options from plain values.
 
     Args:
         name: the family.
-        values: option names with values, as from JSON (lists stand for tuples); defaults for the rest.
+        values: option -> value, as from JSON (lists stand for tuples); default for the others.
 
     Returns:
         The frozen dataclass of options.
 
     Raises:
-        SettingError: no such family or no such option, or a value of another kind.
+        SettingError: no such family, no such option, or a value of another type.
     """
     if name not in FAMILIES:
         raise SettingError(f"no network '{name}'; there are: {', '.join(FAMILIES)}")
@@ -73,7 +73,7 @@ def options_of(name: str, values: dict[str, Any] | None = None) -> Any:
 
 
 def _fits(value: Any, default: Any) -> bool:
-    """Check that a value is of its default's kind; a whole number serves as a fraction too."""
+    """Return whether a value has the type of the default; an int is allowed for a float."""
     if isinstance(default, tuple):
         return isinstance(value, tuple) and all(_fits(entry, default[0]) for entry in value)
     if isinstance(value, bool) or isinstance(default, bool):
@@ -93,14 +93,14 @@ def build(name: str, *, outputs: int, options: dict[str, Any] | None = None) -> 
 
     Args:
         name: one of `FAMILIES`.
-        outputs: channels it gives: the number of bins, 2 for chroma, 3 for the whole picture.
+        outputs: number of output channels: the number of bins, 2 for chroma, 3 for the whole picture.
         options: plain values of the family's options.
 
     Returns:
-        The network with fresh weights, drawn from PyTorch's current seed.
+        The network with random weights, drawn with PyTorch's current seed.
 
     Raises:
-        SettingError: no such network or option, or a value it cannot be built with.
+        SettingError: no such network or option, or a value with which it cannot be built.
     """
     chosen = options_of(name, options)
     try:

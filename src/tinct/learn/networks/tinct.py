@@ -1,4 +1,4 @@
-"""tinct's own networks: residual decoders that see the whole picture, with an encoder of their own or EfficientNet."""
+"""tinct's own networks: residual decoders with global context, behind their own encoder or EfficientNet-Lite."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class TinctOptions:
     """Options of `tinct`.
 
     Attributes:
-        widths: channels at 1/2, 1/4, 1/8, ... of the size; each entry halves once more.
-        blocks: residual blocks at each size on the way down.
+        widths: channels at 1/2, 1/4, 1/8, ... of the size.
+        blocks: number of the encoder's residual blocks at each size.
     """
 
     widths: tuple[int, ...] = (32, 64, 128, 256, 448)
@@ -31,10 +31,10 @@ class TinctOptions:
 class Tinct(Network):
     """Strided encoder, global context at the bottom, decoder back to half size.
 
-    Most of its work is done at 1/8 to 1/32 of the size, where a photograph's contents are recognised; edges are left to
-    the guided upsampling that follows. Each size on the way up adds the encoder's features of that size (as LinkNet,
-    Chaurasia & Culurciello 2017, does), which costs half of what joining them would. Global context: the features'
-    average over the whole picture, through two linear layers, is added to every place.
+    Most of the computing is done at 1/8 to 1/32 of the size, where a photograph's contents are recognised; edges are
+    left to the guided upsampling that follows. The decoder adds the encoder's features of each size, as LinkNet does
+    (Chaurasia & Culurciello 2017), which costs half as much as concatenating them. For global context, the mean of the
+    deepest features over the whole picture goes through two linear layers and is added at every place.
     """
 
     stride = 2
@@ -85,9 +85,8 @@ class LiteOptions:
 
     Attributes:
         widths: the decoder's channels at 1/32, 1/16, 1/8 and 1/4 of the size.
-        encoder_width: the encoder's channels as a share of the published ones; pretrained weights are of width 1.
-        frozen: how many layers of the encoder, from the first on, keep their pretrained weights: its stem and its
-            blocks in order; 0 trains all of them.
+        encoder_width: the encoder's channels relative to the published ones; pretrained weights need 1.
+        frozen: number of the encoder's layers (stem, then blocks), from the first on, that are not trained.
     """
 
     widths: tuple[int, ...] = (256, 192, 128, 80)
@@ -98,8 +97,9 @@ class LiteOptions:
 class LiteNetwork(EncoderNetwork):
     """EfficientNet-Lite to 1/32 of the size, global context, and a decoder of residual blocks up to 1/4.
 
-    The decoder is `Tinct`'s, its context the 1280 features by which the recogniser names what is in a picture. Finer
-    than 1/4 the guided upsampling follows luma's edges; a network that looks for them costs twice as much.
+    The decoder is that of `Tinct`; its context are the 1280 features with which the recogniser names what is in a
+    picture. Below 1/4 of the size, guided upsampling follows the edges of luma; a network for this would cost twice as
+    much.
     """
 
     stride = 4
@@ -143,7 +143,7 @@ class LiteNetwork(EncoderNetwork):
         return self.forward_tapped(luma)[0]
 
     def forward_tapped(self, luma: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return what `forward` gives, and the encoder's last features at 1/8, 1/16 and 1/32 of the size."""
+        """Return the output of `forward`, and the encoder's last features at 1/8, 1/16 and 1/32 of the size."""
         _, *skips, deepest = self.encoder.stages(luma.expand(-1, 3, -1, -1))
         context = self.context(self.encoder.top(deepest).mean(dim=(2, 3)))
         features = self.deep(torch.relu(self.bottom(deepest) + context[:, :, None, None]))
@@ -153,13 +153,13 @@ class LiteNetwork(EncoderNetwork):
 
 
 class Lite0Network(LiteNetwork):
-    """On EfficientNet-Lite0."""
+    """`LiteNetwork` with EfficientNet-Lite0."""
 
     backbone = "efficientnet_lite0"
 
 
 class Lite2Network(LiteNetwork):
-    """On EfficientNet-Lite2."""
+    """`LiteNetwork` with EfficientNet-Lite2."""
 
     backbone = "efficientnet_lite2"
 
@@ -167,7 +167,7 @@ class Lite2Network(LiteNetwork):
 def _climb(
     features: torch.Tensor, skips: Iterable[torch.Tensor], narrow: nn.ModuleList, refine: nn.ModuleList
 ) -> torch.Tensor:
-    """Double features' size once for each of the encoder's, deepest first, which are added."""
+    """Return features after doubling their size and adding one of `skips`, for each of these, deepest first."""
     for skip, fewer, block in zip(skips, narrow, refine, strict=True):
         larger = functional.interpolate(fewer(features), scale_factor=2, mode="nearest")
         features = block(torch.relu(larger + skip))

@@ -1,6 +1,6 @@
-"""A recogniser's convolutions as encoder, and the decoder that Hultgren et al. learn behind them.
+"""A recogniser's convolutions as encoder, with the decoder of Hultgren et al.
 
-Their encoder is VGG-16; the same decoder stands behind SqueezeNet 1.1 here, for which pretrained weights are small.
+Their encoder is VGG-16. The same decoder is also available with SqueezeNet 1.1, whose pretrained weights are small.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class TransferOptions:
     """Options of `vgg16` and `squeezenet1_1`.
 
     Attributes:
-        regularization: what stands before each convolution of the decoder: `none`, `batchnorm` or `dropout`.
-        dropout: share of the activations that dropout leaves out while training, above 0 and below 1.
-        frozen: keep the encoder's weights as they are, as the paper does; else they are trained along.
-        width: filters of the encoder's first convolution, a multiple of 4; all others follow. Published weights are of
-            width 64.
+        regularization: `none`, `batchnorm` or `dropout` before each convolution of the decoder.
+        dropout: share of the activations that dropout removes in training, above 0 and below 1.
+        frozen: do not train the encoder, as in the paper.
+        width: filters of the encoder's first convolution, a multiple of 4; the others are in proportion. Published
+            weights have width 64.
     """
 
     regularization: str = "none"
@@ -38,14 +38,14 @@ class TransferOptions:
 
 
 class TransferNetwork(EncoderNetwork):
-    """Encoder and decoder; a frozen encoder stays in inference mode, and none of its weights gets a gradient.
+    """Encoder and decoder; a frozen encoder stays in inference mode, and its weights get no gradients.
 
-    The decoder's last doubling is left to what uses the network: `stride` is 2. For the squared error of an output that
-    repeats each value four times this is the same but for a constant.
+    The decoder's last doubling of the size is left out, so `stride` is 2. Since it would only repeat each value four
+    times, the squared error is the same except for a constant.
 
     Attributes:
-        decoder: what is always learned.
-        doublings: how many of the decoder's doublings come before its last convolution.
+        decoder: always trained.
+        doublings: number of times that the decoder doubles the size.
     """
 
     stride = 2
@@ -71,7 +71,7 @@ class TransferNetwork(EncoderNetwork):
         layers: list[nn.Module] = []
         before = self.encoder.channels
         for index, filters in enumerate((*(4 * options.width >> index for index in range(5)), outputs)):
-            # The first two convolutions are at the encoder's size.
+            # The first convolutions are at the encoder's size.
             if index >= 6 - self.doublings:
                 layers.append(nn.Upsample(scale_factor=2))
             layers += [*_regularized(before, options), nn.Conv2d(before, filters, 3, padding=1), nn.ReLU(inplace=True)]
@@ -83,18 +83,18 @@ class TransferNetwork(EncoderNetwork):
         self.train()
 
     def train(self, mode: bool = True) -> TransferNetwork:
-        """Go into training mode or back, all but a frozen encoder."""
+        """Switch training mode on or off, except for a frozen encoder."""
         super().train(mode)
         if self.frozen:
             self.encoder.eval()
         return self
 
     def encode(self, luma: torch.Tensor) -> torch.Tensor:
-        """Return the encoder's features of luma (N, 1, H, W) in 0..1, which it sees on all three channels."""
+        """Return the encoder's features of luma (N, 1, H, W) in 0..1, repeated on three channels."""
         return self.encoder.encode(luma.expand(-1, 3, -1, -1))
 
     def decode(self, features: torch.Tensor) -> torch.Tensor:
-        """Map what `encode` gave to (N, outputs, H / 2, W / 2)."""
+        """Map the features of `encode` to (N, outputs, H / 2, W / 2)."""
         result: torch.Tensor = self.decoder(features)
         return result
 
@@ -104,9 +104,9 @@ class TransferNetwork(EncoderNetwork):
 
 
 class VGG16Transfer(TransferNetwork):
-    """VGG-16 to 1/32 of the size, then convolutions to 256, 128, 64, 32, 16 and the outputs, doubled in between.
+    """VGG-16 to 1/32 of the size, then convolutions to 256, 128, 64, 32, 16 and the outputs, with doublings in between.
 
-    Source: Hultgren, Kaya & Ekman, tables 1 and 2. Table 1 lists twelve convolutions; VGG-16 has thirteen, as here.
+    Source: Hultgren, Kaya & Ekman, tables 1 and 2. Table 1 lists twelve convolutions, but VGG-16 has thirteen.
     """
 
     multiple = 32
@@ -115,10 +115,10 @@ class VGG16Transfer(TransferNetwork):
 
 
 class SqueezeNetTransfer(TransferNetwork):
-    """SqueezeNet 1.1 to 1/16 of the size, then the same convolutions, one doubling fewer between them.
+    """SqueezeNet 1.1 to 1/16 of the size, then the same convolutions with one doubling less.
 
-    SqueezeNet's features are a little smaller than 1/16 of what it sees; a margin of 7 and 8 reflected pixels makes
-    them 1/16 of the picture, and puts each in the middle of its 16 x 16 pixels.
+    SqueezeNet's features are a little smaller than 1/16 of its input. Padding by 7 and 8 reflected pixels makes them
+    exactly 1/16 of the picture, with each centred on its 16 x 16 pixels.
     """
 
     multiple = 16

@@ -1,1 +1,1 @@
-"""Training to recognise pictures by their colours: data, candidates, choice, model file."""
+"""Train to recognise pictures by their colours: candidates, choice of the best, model file."""

@@ -1,4 +1,4 @@
-"""Changes to training pictures, and refusing those that destroy what the classes differ in."""
+"""Augment training pictures, and refuse augmentation that destroys what the classes differ in."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tinct.errors import SettingError
 from tinct.learn.recognize.folds import Fold
 from tinct.learn.recognize.statistics import LOGISTIC, fit_head, measure_all
 
-LOOKED_AT = 800  # pictures
-# Colours separate the classes if they are ahead of grey by more standard errors, and by more accuracy, than this.
-ERRORS, LEAD = 2.0, 0.05
+LOOKED_AT = 800  # pictures on which separation is fitted, at most; half of that to measure it
+LEAD = 0.05  # colours separate the classes if they are more accurate than grey by more than this
+ERRORS = 2.0  # and by more than this number of standard errors
 WHAT = {
-    "hue": "turns hues",
+    "hue": "rotates hues",
     "saturation": "changes saturation",
-    "grey": "takes the colours of some pictures",
-    "per_image": "takes each picture's own mean and contrast away",
+    "grey": "makes some pictures grey",
+    "per_image": "removes each picture's own mean and contrast",
 }
 
 
@@ -33,17 +33,17 @@ WHAT = {
 class Augmentation:
     """How training pictures are changed.
 
-    The last four change colours, and so destroy the label where colour is what the classes differ in.
+    The last four change colours, and so destroy the label if the classes differ in colour.
 
     Attributes:
-        flip: mirror half of them, left to right.
-        shift: move them by up to this share of the edges; what enters is mirrored.
-        brightness: multiply red, green and blue alike by 1 ± this, which leaves hue and saturation.
-        mixup: mix pairs, labels too, by shares drawn from Beta(mixup, mixup); 0 for not at all.
-        hue: turn the hue by up to this share of the circle.
-        saturation: multiply saturation by 1 ± this.
-        grey: turn this share of the pictures grey.
-        per_image: standardise each picture by its own mean and spread.
+        flip: mirror half of the pictures, left to right.
+        shift: move pictures by up to this share of their edges; the gap is filled by reflection.
+        brightness: multiply red, green and blue by the same factor, 1 ± this, which keeps hue and saturation.
+        mixup: mix pairs of pictures and labels, with shares drawn from Beta(mixup, mixup); 0: do not mix.
+        hue: rotate the hue by up to this share of the circle.
+        saturation: multiply saturation by a factor of 1 ± this.
+        grey: make this share of the pictures grey.
+        per_image: standardise each picture by its own mean and standard deviation.
     """
 
     flip: bool = True
@@ -57,7 +57,7 @@ class Augmentation:
 
     @property
     def destroys_color(self) -> list[str]:
-        """The changes asked for that change colours."""
+        """Names of the changes asked for that change colours."""
         return [name for name in ("hue", "saturation", "grey", "per_image") if getattr(self, name)]
 
 
@@ -66,11 +66,11 @@ def augment(pixels: NDArray[Any], change: Augmentation, random: np.random.Genera
 
     Args:
         pixels: (N, H, W, 3) sRGB uint8, or (N, H, W, C) floats, which are only mirrored and moved.
-        change: how.
-        random: decides what is left to chance.
+        change: how to change them.
+        random: generator of random numbers.
 
     Returns:
-        The same shape: floats in 0..1 for pictures, floats as they were for arrays.
+        The same shape: floats in 0..1 for pictures, floats in their own range for arrays.
     """
     colored = pixels.dtype == np.uint8
     whole: FloatArray = pixels.astype(np.float32) / np.float32(255) if colored else pixels.astype(np.float32)
@@ -114,8 +114,8 @@ class Separation:
 
     Attributes:
         color: accuracy of a logistic regression on them.
-        grey: the same on grey pictures, fitted to grey pictures.
-        count: pictures both were measured on.
+        grey: the same for grey pictures, after fitting to grey pictures.
+        count: number of pictures on which both were measured.
     """
 
     color: float
@@ -124,7 +124,7 @@ class Separation:
 
     @property
     def by_color(self) -> bool:
-        """Whether colours separate the classes where grey pictures do not."""
+        """Whether colours separate the classes clearly better than grey pictures do."""
         error = math.sqrt(max(0.25 / self.count, 1e-12))
         return self.color - self.grey > max(LEAD, ERRORS * error)
 
@@ -133,9 +133,9 @@ def separation(loaded: Loaded, fold: Fold, *, seed: int = 0) -> Separation:
     """Measure whether colour is what separates the classes.
 
     Args:
-        loaded: pictures, no arrays.
-        fold: fitted to some of its one part, measured on some of the other.
-        seed: decides which.
+        loaded: pictures, not arrays.
+        fold: statistics are fitted to some of its training part, and measured on some of the other.
+        seed: of the choice of pictures.
     """
     random = np.random.default_rng(seed)
     train = random.permutation(fold.train)[:LOOKED_AT]
@@ -155,34 +155,34 @@ def separation(loaded: Loaded, fold: Fold, *, seed: int = 0) -> Separation:
 def check_augmentation(
     augmentation: Augmentation, loaded: Loaded, fold: Fold, *, force: bool = False, seed: int = 0
 ) -> str:
-    """Refuse changes to training pictures that take away what separates the classes.
+    """Check that augmentation does not destroy what separates the classes.
 
     Args:
         augmentation: the changes asked for.
         loaded: the pictures.
         fold: one fold of them.
         force: warn instead of refusing.
-        seed: of the pictures that are looked at.
+        seed: of the choice of pictures.
 
     Returns:
         A warning, or an empty text.
 
     Raises:
-        SettingError: a change destroys the label, and `force` is not set; or colours of arrays were to be changed.
+        SettingError: a change destroys the label, and `force` is not set; or it changes colours, but there are arrays.
     """
     asked = augmentation.destroys_color
     if not asked:
         return ""
     if loaded.labelled.kind == ARRAY:
         if asked == ["per_image"]:
-            return "per_image takes each array's own mean and spread away; if the level tells the class, it is lost"
+            return "per_image removes each array's own mean and deviation; if the classes differ in these, that is lost"
         raise SettingError(f"arrays have no colours to change; leave out --augment {asked[0]}")
     apart = separation(loaded, fold, seed=seed)
     what = " and ".join(f"--augment {name} {WHAT[name]}" for name in asked)
     if not apart.by_color:
         return f"{what}; colour does not seem to separate the classes here, so this may be harmless"
     evidence = (
-        f"{what}, and colour is what separates the classes: plain statistics are right in {100 * apart.color:.0f} % "
+        f"{what}, but colour is what separates the classes: plain statistics are right in {100 * apart.color:.0f} % "
         f"of the pictures, in {100 * apart.grey:.0f} % without colour"
     )
     if not force:

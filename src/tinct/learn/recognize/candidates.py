@@ -1,4 +1,4 @@
-"""What is tried to tell classes apart, as it was asked for, and fitting any of it the same way."""
+"""The candidates that are tried to tell classes apart, and one function that fits any of them."""
 
 from __future__ import annotations
 
@@ -23,18 +23,15 @@ from tinct.learn.recognize.statistics import HEADS, HISTOGRAM, SHARES, STRENGTH,
 COLOR_STATISTICS = "color_statistics"
 ALL_NETWORKS = (COLOR_STATISTICS, *NETWORKS)
 ALL_SPACES = "all"
-# Unless asked otherwise a training has this time, and more in proportion where there are more pictures than these.
-MINUTES, MINUTES_FOR = 0.4, 800
-MOST_MINUTES = 30.0
+MINUTES = 0.4  # default time of a training, for all candidates
+MINUTES_FOR = 800  # for more pictures than this, the default time grows in proportion
+MOST_MINUTES = 30.0  # of the default time
 MOST_FOLDS = 20
-# The colour space that colour statistics did best in on the benchmarks.
-STATISTICS_SPACE = "rgb+hsv+lab"
-# Statistics are taken of pictures of this edge: larger ones say the same of their colours, and take longer.
+STATISTICS_SPACE = "rgb+hsv+lab"  # the colour space in which colour statistics did best in benchmarks
+# Statistics are measured on pictures reduced to this edge: larger ones add nothing about colours, and take longer.
 STATISTICS_EDGE = 64
-# Along each channel of the histogram that is the plainest of the statistics.
-STATISTICS_CELLS = 8
-# A network sees at least this many batches: thirty pictures, thirty times, would be as many steps.
-FEWEST_STEPS = 200
+STATISTICS_CELLS = 8  # of the colour histogram, along each channel
+FEWEST_STEPS = 200  # a network gets at least this many steps: with few pictures, more passes over them
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class Candidate:
         network: `color_statistics` or a name in `NETWORKS`.
         color_space: its input; empty for arrays.
         head: `logistic`, `forest`, `histogram`, `joined` or `boosting` for colour statistics, otherwise empty.
-        options: of the network; for colour statistics `strength` and `shares`, where folds have chosen them.
+        options: of the network; for colour statistics `strength` and `shares`, once cross-validation has chosen them.
     """
 
     network: str
@@ -57,7 +54,7 @@ class Candidate:
     def name(self) -> str:
         """Its name in tables: network, head, colour space, options."""
         parts = [self.network, self.head, self.options.get("backbone", "")]
-        hidden = ("weights", "backbone", "strength", "shares")  # shown otherwise, or chosen and not asked for
+        hidden = ("weights", "backbone", "strength", "shares")  # shown elsewhere, or not asked for
         shown = [f" {key}={value}" for key, value in self.options.items() if key not in hidden]
         return f"{'/'.join(filter(None, parts))} {self.color_space or 'array'}{''.join(shown)}"
 
@@ -73,7 +70,7 @@ class Fitted:
 
     @property
     def epochs(self) -> int:
-        """Passes over the pictures; 0 for statistics and pretrained features, whose classifier is fitted outright."""
+        """Passes over the pictures; 0 for statistics and pretrained features, whose classifier is fitted directly."""
         return 0 if self.trained is None or self.candidate.network == PRETRAINED else len(self.trained.losses)
 
     def logits(self, pixels: NDArray[Any]) -> FloatArray:
@@ -99,13 +96,13 @@ def fit_candidate(
     """Fit a candidate.
 
     Args:
-        candidate: which.
+        candidate: to be fitted.
         pixels: (N, H, W, 3) uint8, or (N, H, W, C) float32 for arrays.
-        labels: (N,).
-        classes: how many there are.
-        fitting: how networks are trained; colour statistics take only its seed, and boosting its minutes.
-        measured: (N, features) of these pictures, where they are known already.
-        fewest: passes over the pictures that a network must come to in its time.
+        labels: (N,) classes.
+        classes: number of classes.
+        fitting: how networks are trained; colour statistics use only its seed, boosting also its minutes.
+        measured: (N, features) of these pictures, if they are known already.
+        fewest: passes over the pictures that a network must complete in its time.
         progress: called with (done, total) epochs.
 
     Raises:
@@ -142,12 +139,12 @@ def fit_candidate(
 
 
 def features_of(candidate: Candidate, pixels: NDArray[Any]) -> ColorFeatures | ArrayFeatures:
-    """Return what measures a candidate's statistics of pictures or arrays like these."""
+    """Return the statistics of a candidate, for pictures or arrays like these."""
     return statistics_of(candidate.color_space, pixels, cells=STATISTICS_CELLS)
 
 
 def statistics_of(space: str, pixels: NDArray[Any], *, cells: int = 0) -> ColorFeatures | ArrayFeatures:
-    """Return what measures statistics of pictures in a colour space; where that is empty, of arrays like these."""
+    """Return statistics of pictures in a colour space or, if that is empty, of arrays like these."""
     if not space:
         return ArrayFeatures(channels=int(pixels.shape[-1]))
     return ColorFeatures(space=space, texture=True, cells=cells, longest_edge=STATISTICS_EDGE)
@@ -158,18 +155,18 @@ class Choices:
     """What a training is asked for.
 
     Attributes:
-        networks: try only these; all that fit without it.
-        color_spaces: try only these, `all` for all six; those that suit each network without it.
-        weights: a file of pretrained weights; `pretrained` is not tried without it.
+        networks: try only these; default: all that fit.
+        color_spaces: try only these, or all six if `all`; default: the one that suits each network.
+        weights: a file of pretrained weights; without it, `pretrained` is not tried.
         backbone: the network of the weights, `squeezenet1_1` or `vgg16`.
-        options: of the one network that is tried.
-        size: height and width that pictures are brought to; their own, up to 128 pixels, without it.
-        folds: of the cross-validation; 1 measures on one fifth; chosen by the number of pictures without it.
-        minutes: for everything; by the number of pictures without it, as `time_for` says.
+        options: of the network, if only one is tried.
+        size: height and width to which pictures are scaled; default: their own, up to 128 pixels.
+        folds: of the cross-validation; 1: measure on one fifth; default: by the number of pictures.
+        minutes: for everything; default: by the number of pictures, see `time_for`.
         fitting: how networks are trained.
-        given: the names of those of `fitting`'s values that were asked for; others are chosen for each network.
-        force: warn of changes that destroy the label instead of refusing them.
-        seed: of everything that is random.
+        given: names of the fields of `fitting` that were asked for; the others are chosen for each network.
+        force: only warn of augmentation that destroys the label.
+        seed: of everything random.
     """
 
     networks: list[str] | None = None
@@ -194,18 +191,18 @@ class Choices:
         if self.minutes is not None and not self.minutes > 0:
             raise SettingError(f"--time needs more than 0 minutes, not {self.minutes:g}")
         if self.folds is not None and not 1 <= self.folds <= MOST_FOLDS:
-            raise SettingError(f"--folds needs 1, for one fifth kept apart, to {MOST_FOLDS}, not {self.folds}")
+            raise SettingError(f"--folds must be 1 (one fifth is held out) to {MOST_FOLDS}, not {self.folds}")
 
     def time_for(self, pictures: int) -> float:
-        """Return the minutes for everything: 0.4 up to 800 pictures, in proportion for more, unless asked otherwise."""
+        """Return the minutes for everything; by default 0.4 for up to 800 pictures, and more in proportion."""
         return self.minutes or min(MOST_MINUTES, max(MINUTES, MINUTES * pictures / MINUTES_FOR))
 
     def fitting_for(self, candidate: Candidate, *, pictures: int | None = None) -> Fitting:
-        """Return how a candidate is trained: with the epochs and the rate that suit it, where none were asked for.
+        """Return how a candidate is trained: with its own default epochs and rate, unless others were asked for.
 
         Args:
-            candidate: which.
-            pictures: to train on; of few, a network makes more passes over them.
+            candidate: to be trained.
+            pictures: number of pictures to train on; with few, a network makes more passes over them.
         """
         fitting = replace(self.fitting, seed=self.seed)
         if candidate.network not in NETWORKS:
@@ -220,18 +217,18 @@ class Choices:
 def fitting_of(
     values: dict[str, Any], *, augmentation: dict[str, Any], as_first_written: bool = False
 ) -> tuple[Fitting, frozenset[str]]:
-    """Return how networks are trained from what was asked for.
+    """Return how networks are trained, from what was asked for.
 
     Args:
-        values: of `Fitting`; None where a value was not asked for.
-        augmentation: of `Augmentation`.
-        as_first_written: begin with `Fitting.as_first_written` instead of the defaults.
+        values: fields of `Fitting`; None for those not asked for.
+        augmentation: fields of `Augmentation`.
+        as_first_written: start from `Fitting.as_first_written` instead of the defaults.
 
     Returns:
-        The settings, and the names of the values that were asked for.
+        The settings, and the names of the fields that were asked for.
 
     Raises:
-        SettingError: there is no such change to pictures, or a value makes no sense.
+        SettingError: there is no such augmentation, or a value makes no sense.
     """
     begin = Fitting.as_first_written() if as_first_written else Fitting()
     changes = vars(begin.augmentation).copy()
@@ -249,12 +246,12 @@ def fitting_of(
 def choose_candidates(
     kind: str, choices: Choices | None = None, *, size: tuple[int, int] | None = None
 ) -> list[Candidate]:
-    """List what is tried, in order.
+    """Return the candidates, in the order in which they are tried.
 
     Args:
         kind: `picture` or `array`.
         choices: what was asked for.
-        size: height and width of the pictures; long kernels are made to fit into it.
+        size: height and width of the pictures, to which long kernels are adapted.
 
     Raises:
         SettingError: no such network, space or file; options for several networks; pretrained without weights; colour
@@ -275,11 +272,11 @@ def choose_candidates(
             options |= {"weights": str(choices.weights), "backbone": choices.backbone}
         for space in _spaces(name, kind, choices.color_spaces):
             heads: tuple[str, ...] = HEADS if name == COLOR_STATISTICS else ("",)
-            if kind == ARRAY:  # which has no colours to count
+            if kind == ARRAY:  # arrays have no colours to count
                 heads = tuple(head for head in heads if head != HISTOGRAM)
             candidates += [Candidate(name, space, head, options) for head in heads]
     if not candidates:
-        raise SettingError("nothing is left to try; ask for other networks or colour spaces")
+        raise SettingError("no network goes with these colour spaces; choose others")
     return candidates
 
 
@@ -301,8 +298,8 @@ def _check_choices(kind: str, choices: Choices) -> None:
 
 
 def _kernels_that_fit(size: tuple[int, int]) -> dict[str, Any]:
-    """Return shorter kernels where two of 30 and two of 3 are longer than an edge, and no options otherwise."""
-    # Each edge loses 2 (long - 1) + 2 (3 - 1) pixels, and one has to be left.
+    """Return options for shorter kernels if the default ones do not fit; otherwise no options."""
+    # Each edge loses 2 (long - 1) + 2 (3 - 1) pixels, and at least one must be left.
     longest = (min(size) - 5) // 2 + 1
     return {} if longest >= 30 else {"long": max(3, longest)}
 
@@ -310,7 +307,7 @@ def _kernels_that_fit(size: tuple[int, int]) -> dict[str, Any]:
 def _spaces(network: str, kind: str, asked: list[str] | None) -> list[str]:
     if kind == ARRAY:
         return [""]
-    if network == PRETRAINED:  # it was trained on RGB and sees nothing else
+    if network == PRETRAINED:  # it was trained on RGB
         return ["rgb"] if asked is None or ALL_SPACES in asked or "rgb" in asked else []
     if asked is None:
         return [NETWORKS[network].color_space if network in NETWORKS else STATISTICS_SPACE]

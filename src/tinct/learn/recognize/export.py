@@ -1,4 +1,4 @@
-"""The candidate that was picked: fitted to everything there is to train on, measured, and written as a model file."""
+"""Fit the candidate that was picked to all training pictures, measure it, and write it as a model file."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from tinct.runtime.classifier import ClassifierCard, ClassifierSession
 from tinct.runtime.modelfile import check_model_target
 from tinct.runtime.scores import Scores, score
 
-TRIAL = 8  # pictures on which the file is compared with what was trained
-# By how much a file's logits may differ from those of a head on statistics, and of a network.
-AGREEMENT, NETWORK_AGREEMENT = 1e-5, 1e-3
+TRIAL = 8  # pictures on which the file's logits are compared with those of the trained classifier
+AGREEMENT = 1e-5  # largest difference for a head on statistics
+NETWORK_AGREEMENT = 1e-3  # largest difference for a network
 
 
 def finish(
@@ -47,23 +47,23 @@ def finish(
     """Fit the best to everything but the test split, measure it there, and write it.
 
     Args:
-        table: all candidates, the best, which is picked, first.
+        table: all candidates; the first is the best, and is picked.
         loaded: the pictures.
         path: the .onnx file.
         fitting: how the candidate was trained when it was measured.
-        learned_grey: balanced accuracy of statistics learned anew in grey, for the card.
+        learned_grey: balanced accuracy of statistics fitted to grey pictures, for the card.
 
     Returns:
         The card, and the scores on the test split if there is one.
 
     Raises:
-        OutputError: the file is there already, or cannot be written.
-        ModelError: the file's logits are not those of what was trained; it is not kept.
+        OutputError: the file exists already, or cannot be written.
+        ModelError: the file's logits differ from those of the trained classifier; it is not kept.
     """
     labelled, outcome = loaded.labelled, table[0].outcome
     rows = loaded.of(TRAIN, VAL, "")
     if outcome.epochs:
-        # As many passes as it had when it was measured, however long they take.
+        # As many passes as when it was measured, however long they take.
         fitting = replace(fitting, epochs=max(1, round(outcome.epochs)), minutes=None)
     began = time.monotonic()
     values = measured.of(outcome.candidate, loaded.pixels, progress)
@@ -96,7 +96,6 @@ def finish(
 
 
 def _network_settings(fitted: Fitted, fitting: Fitting) -> dict[str, Any]:
-    """Return what the card says about a network's training, or that of statistics."""
     if fitted.trained is None:
         return dict(fitted.candidate.options)
     changes = fitting.augmentation
@@ -121,8 +120,8 @@ def _card(
     from tinct import __version__
 
     candidate, labelled, best = fitted.candidate, loaded.labelled, table[0]
-    assert best.scores is not None  # what could not be measured is never picked
-    measured_on = "cross-validation" if best.outcome.folds > 1 else "a fifth kept apart"
+    assert best.scores is not None  # a candidate that could not be measured is never picked
+    measured_on = "cross-validation" if best.outcome.folds > 1 else "a held-out fifth"
     if VAL in labelled.splits and best.outcome.folds == 1:
         measured_on = "the validation split"
     metrics: dict[str, Any] = {
@@ -150,7 +149,7 @@ def _card(
         metrics=metrics,
         color_tests=best.color_tests,
         data={"place": Path(labelled.place).name, "counts": labelled.counts(), "left_out": len(loaded.left_out)},
-        licence="the weights given with --weights are part of this file; their licence holds"
+        licence="the weights given with --weights are part of this file; their licence applies"
         if candidate.network == PRETRAINED
         else "",
         description=f"tells {len(labelled.classes)} classes apart by {candidate.name}",
@@ -168,19 +167,19 @@ def write_classifier(
     expected: FloatArray,
     overwrite: bool = False,
 ) -> None:
-    """Write a model file, and compare its logits for some pictures with those of what was trained.
+    """Write a model file, if its logits for some pictures are those of the trained classifier.
 
     Args:
         trained: a head on statistics, or a network that takes standardised channels (N, C, H, W).
         card: the card.
         path: the .onnx file.
-        trial: pictures to compare on, as `tinct.runtime.classifier.graph_input` takes them.
+        trial: pictures to compare on, as for `tinct.runtime.classifier.graph_input`.
         expected: (N, classes) logits of `trained` on them.
-        overwrite: replace a file that is there.
+        overwrite: replace an existing file.
 
     Raises:
-        SettingError: it is no .onnx file.
-        OutputError: the file is there already, or cannot be written.
+        SettingError: the path does not end in .onnx.
+        OutputError: the file exists already, or cannot be written.
         ModelError: the logits differ; the file is not kept.
     """
     check_model_target(Path(path), overwrite=overwrite)

@@ -1,7 +1,7 @@
-"""Training a network to recognise.
+"""Train a network to recognise.
 
-A plain loop, and not Lightning's: a training takes seconds to minutes, is never resumed in its midst, stops by the
-clock, and several are done for each candidate; a Trainer would take longer to set up than many of them last.
+This is a plain loop instead of Lightning's: a training takes seconds to minutes, is never resumed, stops by the clock,
+and is repeated for each candidate and fold; setting up a Trainer would often take longer than the training.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,15 +22,17 @@ from torch import nn
 from tinct.color.decoding import softmax
 from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
+from tinct.learn.batch_norm import norms_measured_anew
 from tinct.learn.networks.recognizers import PRETRAINED, PerImage, Pretrained, build
 from tinct.learn.recognize.augment import Augmentation, augment
 from tinct.learn.recognize.statistics import LOGISTIC, LinearHead, class_weights, fit_head
 from tinct.runtime.classifier import channels_of, standardized
 
-MEASURED = 400  # pictures that the channels' means and spreads are taken of
-MEASURING_BATCH = 64
-TIMED = 8  # pictures by which the time of a pretrained backbone is estimated
-FIRST_STEPS = 3  # after which the pace of a training is known
+MEASURED = 400  # pictures on which the channels' means and deviations are measured, at most
+MEASURING_BATCH = 64  # pictures in a batch in inference
+TIMED = 8  # pictures on which the time of a pretrained backbone is estimated
+NORMS_MEASURED_ON = 16  # batches on which the batch norm statistics of averaged weights are measured
+FIRST_STEPS = 3  # steps after which the speed of a training is known
 SCHEDULES = ("cosine", "constant")
 OPTIMIZERS = ("adamw", "adam", "sgd")
 
@@ -42,17 +45,17 @@ class Fitting:
         epochs: passes over the pictures.
         batch_size: pictures a step.
         learning_rate: the rate, or its peak.
-        schedule: `cosine`: the rate rises over the first tenth of the steps and then falls to 0; `constant`.
+        schedule: `cosine`: the rate rises over the first tenth of the steps and then falls to 0; or `constant`.
         optimizer: `adamw`, `adam`, or `sgd` with a momentum of 0.9.
-        weight_decay: the optimizer's.
-        clip: gradients are shortened to this norm; None: never.
+        weight_decay: of the optimizer.
+        clip: norm to which gradients are clipped; None: never.
         smoothing: of the labels.
-        average: decay of the exponential moving average of the weights; 0 turns it off.
-        standardize: subtract each channel's mean and divide by its spread, from the training pictures.
-        scale: where they are not standardised, channels are multiplied by this: 255 gives 8-bit numbers.
-        minutes: when to stop; None: after all epochs.
+        average: decay of the exponential moving average of the weights; 0: no average.
+        standardize: subtract each channel's mean and divide by its standard deviation, both of the training pictures.
+        scale: factor of the channels if they are not standardised: 255 gives numbers of 0 to 255.
+        minutes: time after which the training stops; None: after all epochs.
         augmentation: changes to the pictures.
-        seed: of weights, order and changes.
+        seed: of weights, order and augmentation.
     """
 
     epochs: int = 30
@@ -79,11 +82,13 @@ class Fitting:
         if self.epochs < 1 or self.batch_size < 2 or not self.learning_rate > 0 or not self.scale > 0:
             raise SettingError("training needs at least 1 epoch, 2 pictures a step, and a rate and scale above 0")
         if self.schedule not in SCHEDULES or self.optimizer not in OPTIMIZERS:
-            raise SettingError(f"a schedule is one of {', '.join(SCHEDULES)}, an optimizer of {', '.join(OPTIMIZERS)}")
+            raise SettingError(
+                f"the schedule must be one of {', '.join(SCHEDULES)}, the optimizer of {', '.join(OPTIMIZERS)}"
+            )
 
     @classmethod
     def as_first_written(cls) -> Fitting:
-        """Return the training that one would write first: Adam at one rate on numbers of 0 to 255, and nothing else."""
+        """Return the training that one would write first: Adam at a constant rate, on inputs of 0 to 255."""
         return cls(
             epochs=10,
             learning_rate=1e-2,
@@ -104,10 +109,10 @@ class Trained:
     """A trained network and how its input is standardised.
 
     Attributes:
-        network: the network, from standardised channels to logits.
+        network: from standardised channels to logits.
         color_space: of its channels; empty for arrays.
-        mean: of each channel, subtracted.
-        std: of each channel, divided by.
+        mean: of each channel, which is subtracted.
+        std: of each channel, by which the result is divided.
         losses: mean loss of each pass over the pictures.
     """
 
@@ -118,16 +123,16 @@ class Trained:
     losses: list[float]
 
     def channels(self, pixels: NDArray[Any]) -> torch.Tensor:
-        """Return the network's input (N, C, H, W) for pictures as `tinct.runtime.classifier.channels_of` takes them."""
+        """Return the network's input (N, C, H, W) for pictures as in `tinct.runtime.classifier.channels_of`."""
         channels = channels_of(pixels, color_space=self.color_space)
         return torch.from_numpy(standardized(channels, mean=self.mean, std=self.std))
 
     def logits(self, pixels: NDArray[Any]) -> FloatArray:
-        """Compute (N, classes) for pictures as `tinct.runtime.classifier.channels_of` takes them."""
+        """Return logits (N, classes) for pictures as in `tinct.runtime.classifier.channels_of`."""
         return self.outputs(pixels, self.network)
 
     def outputs(self, pixels: NDArray[Any], module: Callable[[torch.Tensor], torch.Tensor]) -> FloatArray:
-        """Compute what the network, or a part of it, gives in inference mode: (N, ...) float32."""
+        """Return the output (N, ...) float32 of the network, or of a part of it, in inference mode."""
         self.network.eval()
         with torch.no_grad():
             starts = range(0, len(pixels), MEASURING_BATCH)
@@ -147,18 +152,24 @@ def fit_network(
     fewest: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Trained:
-    """Train a network of `tinct.learn.networks.recognizers.NETWORKS`; all classes count alike.
+    """Train a network of `tinct.learn.networks.recognizers.NETWORKS`; all classes have equal weight.
 
     Args:
+        name: of the network.
         pixels: (N, H, W, 3) sRGB uint8, or (N, H, W, C) float32 with an empty `color_space`.
-        labels: (N,).
-        fewest: passes over the pictures that it must come to in its time.
+        labels: (N,) classes.
+        classes: number of classes.
+        color_space: of the network's input.
+        options: the network's own.
+        fitting: how it is trained.
+        fewest: passes over the pictures that it must complete in its time.
+        progress: called with (done, total) epochs.
 
     Returns:
-        The network; its weights are the average's where there is one.
+        The network, with averaged weights if the fitting averages them.
 
     Raises:
-        SettingError: the time is too short for that many passes, as the first steps show.
+        SettingError: the first steps show that the time is too short for `fewest` passes.
     """
     fitting = fitting or Fitting()
     random = np.random.default_rng(fitting.seed)
@@ -181,7 +192,7 @@ def _descend(
     fewest: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    """Train by gradients until all epochs have passed or the time is over.
+    """Train by gradient descent until all epochs are done or the time is over.
 
     Raises:
         SettingError: the time is too short for `fewest` epochs.
@@ -210,7 +221,7 @@ def _descend(
             if average is not None:
                 _follow(average, network, min(fitting.average, done / (done + 9)))
             losses.append(float(loss.detach()))
-            if done >= FIRST_STEPS:  # the very first are slower
+            if done >= FIRST_STEPS:  # the very first steps are slower
                 _check_pace((time.monotonic() - began) / done * steps, seconds, fewest)
             if passed >= 1:
                 break
@@ -221,18 +232,22 @@ def _descend(
             break
     if len(trained.losses) < fewest:
         _check_pace((time.monotonic() - began) / len(trained.losses), seconds, fewest)
+    if average is not None:
+        _measure_norms(trained, average, pixels, fitting, random)
     trained.network = (average if average is not None else network).eval()
 
 
 def _check_pace(pass_seconds: float, seconds: float, fewest: int) -> None:
-    """Refuse a time in which there would be fewer passes than are needed.
+    """Check that the time is long enough for `fewest` passes.
 
     Raises:
-        SettingError: it is too short.
+        SettingError: it is not.
     """
     if pass_seconds * fewest > seconds:
         passes = seconds / pass_seconds
-        raise SettingError(f"only {passes:.1f} passes over the pictures in its share of the time; give more --time")
+        raise SettingError(
+            f"its share of the time is enough for {passes:.1f} passes over the pictures only; give more --time"
+        )
 
 
 def _fit_last_layer(
@@ -243,7 +258,7 @@ def _fit_last_layer(
     classes: int,
     fitting: Fitting,
 ) -> None:
-    """Fit a pretrained network's last layer: the backbone is run once over every picture and its mirror image.
+    """Fit a pretrained network's last layer: the backbone runs once on every picture, and on its mirror image.
 
     Raises:
         SettingError: the time is too short for that.
@@ -271,7 +286,7 @@ def begin_network(
     fitting: Fitting,
     random: np.random.Generator,
 ) -> Trained:
-    """Build a network as it is before the first step, and measure how to standardise its input."""
+    """Return a network before its first step, with the measured standardisation of its input."""
     torch.manual_seed(fitting.seed)
     mean, std = _standard(name, pixels, color_space, fitting, random)
     size = (int(pixels.shape[1]), int(pixels.shape[2]))
@@ -284,10 +299,10 @@ def begin_network(
 def _standard(
     name: str, pixels: NDArray[Any], color_space: str, fitting: Fitting, random: np.random.Generator
 ) -> tuple[list[float], list[float]]:
-    """Return what is subtracted from each channel, and what it is divided by."""
+    """Return the number to subtract from each channel, and the number to divide it by."""
     some = pixels[random.permutation(len(pixels))[:MEASURED]]
     channels = channels_of(some, color_space=color_space)
-    if name == PRETRAINED:  # it standardises inside, as it was trained
+    if name == PRETRAINED:  # it standardises its input itself
         return [0.0] * channels.shape[1], [1.0] * channels.shape[1]
     if not fitting.standardize:
         return [0.0] * channels.shape[1], [1 / fitting.scale] * channels.shape[1]
@@ -297,7 +312,7 @@ def _standard(
 
 
 def make_optimizer(network: nn.Module, fitting: Fitting) -> torch.optim.Optimizer:
-    """Return the optimizer of the weights that learn."""
+    """Return the optimizer of all trainable weights."""
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     rate, decay = fitting.learning_rate, fitting.weight_decay
     if fitting.optimizer == "sgd":
@@ -307,14 +322,14 @@ def make_optimizer(network: nn.Module, fitting: Fitting) -> torch.optim.Optimize
 
 
 def _rise_and_fall(passed: float) -> float:
-    """Return the share of the peak rate after a share of the steps."""
+    """Return the rate as a share of its peak, after a share of the steps."""
     if passed < 0.1:
         return 0.1 + 9 * passed
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (passed - 0.1) / 0.9)))
 
 
 def _batches(count: int, size: int, random: np.random.Generator) -> Iterator[NDArray[np.intp]]:
-    """Yield shuffled indices in batches of at least two, since one picture alone cannot be normalised."""
+    """Yield shuffled indices in batches of at least two, since batch norm cannot normalise a single picture."""
     order = random.permutation(count)
     parts = np.array_split(order, max(1, math.ceil(count / size)))
     yield from parts if len(order) > 1 else [np.repeat(order, 2)]
@@ -337,17 +352,35 @@ def _loss(
     fitting: Fitting,
     random: np.random.Generator,
 ) -> torch.Tensor:
-    """Compute the mean weighted cross-entropy of a batch, changed and mixed."""
-    mixup = fitting.augmentation.mixup
-    values = trained.channels(augment(pixels, fitting.augmentation, random))
+    """Return the mean weighted cross-entropy of a batch after augmentation and mixup."""
+    values, other, share = _mixed(trained, pixels, fitting, random)
     truth = torch.from_numpy(np.asarray(labels, dtype=np.int64))
-    share = float(random.beta(mixup, mixup)) if mixup else 1.0
-    other = torch.from_numpy(random.permutation(len(labels)))
-    logits = trained.network(share * values + (1 - share) * values[other] if share < 1 else values)
+    logits = trained.network(values)
     loss = share * _cross_entropy(logits, truth, weights, fitting.smoothing)
     if share < 1:
         loss = loss + (1 - share) * _cross_entropy(logits, truth[other], weights, fitting.smoothing)
     return loss
+
+
+def _mixed(
+    trained: Trained, pixels: NDArray[Any], fitting: Fitting, random: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """Return a step's input (N, C, H, W) after augmentation and mixup, the indices (N,) mixed in, and the own share."""
+    mixup = fitting.augmentation.mixup
+    values = trained.channels(augment(pixels, fitting.augmentation, random))
+    share = float(random.beta(mixup, mixup)) if mixup else 1.0
+    other = torch.from_numpy(random.permutation(len(pixels)))
+    return share * values + (1 - share) * values[other] if share < 1 else values, other, share
+
+
+def _measure_norms(
+    trained: Trained, average: nn.Module, pixels: NDArray[Any], fitting: Fitting, random: np.random.Generator
+) -> None:
+    """Measure the batch norm statistics of averaged weights, on pictures after augmentation and mixup."""
+    with norms_measured_anew(average.eval()) as norms:
+        if norms:
+            for chosen in islice(_batches(len(pixels), fitting.batch_size, random), NORMS_MEASURED_ON):
+                average(_mixed(trained, pixels[chosen], fitting, random)[0])
 
 
 def _cross_entropy(logits: torch.Tensor, truth: torch.Tensor, weights: torch.Tensor, smoothing: float) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Splitting labelled pictures so that near-duplicates never stand on both sides."""
+"""Split labelled pictures so that near-duplicates are never on both sides."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from tinct.errors import DataError, SettingError
 
 @dataclass(frozen=True)
 class Fold:
-    """One way of splitting: (N,) indices of the pictures to train on, and of those to measure on."""
+    """One way of splitting pictures."""
 
-    train: NDArray[np.intp]
-    val: NDArray[np.intp]
+    train: NDArray[np.intp]  # indices of the pictures to train on
+    val: NDArray[np.intp]  # indices of the pictures to measure on
 
 
 def stratified_folds(
     labels: NDArray[np.intp], groups: NDArray[np.intp], *, folds: int = 5, seed: int = 0
 ) -> list[Fold]:
-    """Split into folds that have the classes' shares and keep groups together.
+    """Split into folds with the same share of each class, and with groups kept together.
 
     Args:
         labels: (N,) class of each picture.
-        groups: (N,) as `tinct.data.duplicates.near_duplicates` gives them.
-        folds: how many, at least 2; fewer where a class has fewer pictures that are no copies of one another.
+        groups: (N,) as from `tinct.data.duplicates.near_duplicates`.
+        folds: number of folds, at least 2; there are fewer if a class has fewer pictures, not counting copies.
         seed: of the order.
 
     Returns:
-        The folds; every picture is measured once.
+        The folds; every picture is measured in one of them.
 
     Raises:
         SettingError: fewer than 2 folds.
-        DataError: a class has fewer than 2 pictures that are no copies.
+        DataError: a class has fewer than 2 pictures, not counting copies.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -48,5 +48,5 @@ def stratified_folds(
 
 
 def leaks(groups: NDArray[np.intp], train: NDArray[np.intp], val: NDArray[np.intp]) -> int:
-    """Count the pictures to measure on that have a near-duplicate among those to train on."""
+    """Return the number of pictures to measure on that have a near-duplicate among those to train on."""
     return int(np.isin(groups[val], groups[train]).sum())

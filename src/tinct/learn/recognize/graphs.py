@@ -1,4 +1,4 @@
-"""Classifiers on statistics as ONNX graphs: `features` (N, F) float32 to `logits` (N, classes)."""
+"""Convert classifiers on statistics to ONNX graphs, from `features` (N, F) float32 to `logits` (N, classes)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def head_graph(head: Head) -> onnx.ModelProto:
-    """Return a head as a graph."""
+    """Return a head as an ONNX graph."""
     nodes: list[Any] = []
     constants: list[Any] = []
     classes = _append(head, "logits", nodes, constants)
@@ -34,7 +34,7 @@ def _append(head: Head, output: str, nodes: list[Any], constants: list[Any]) -> 
 
 
 def _append_linear(head: LinearHead, output: str, nodes: list[Any], constants: list[Any]) -> int:
-    """Append a logistic regression as one matrix product, in double precision inside."""
+    """Append a logistic regression as one matrix product, computed in double precision."""
     from onnx import TensorProto, helper, numpy_helper
 
     nodes += [
@@ -68,7 +68,7 @@ def _append_joined(head: JoinedHead, output: str, nodes: list[Any], constants: l
 
 
 def _append_forest(head: ForestHead, output: str, nodes: list[Any], constants: list[Any]) -> int:
-    """Append a forest as one TreeEnsembleRegressor that averages the shares in the leaves, and its logarithm."""
+    """Append a forest as one TreeEnsembleRegressor that averages the class shares of leaves, and its logarithm."""
     classes = len(head.model.classes_)
     trees = [estimator.tree_ for estimator in head.model.estimators_]
     parts = [_forest_tree(tree, number, head.first) for number, tree in enumerate(trees)]
@@ -88,7 +88,7 @@ def _append_boosted(head: TreesHead, output: str, nodes: list[Any]) -> int:
     fails on these models with the current releases of onnx.
     """
     baseline = np.asarray(head.model._baseline_prediction, dtype=np.float32).ravel()
-    binary = len(baseline) == 1  # of two classes, scikit-learn keeps the second's alone
+    binary = len(baseline) == 1  # for two classes, scikit-learn has a logit for the second only
     parts: list[dict[str, list[Any]]] = []
     for step in head.model._predictors:
         for target, predictor in enumerate(step):
@@ -119,7 +119,6 @@ def _append_constant(name: str, value: float, constants: list[Any]) -> None:
 
 
 def _ensemble(parts: list[dict[str, list[Any]]], output: str, *, baseline: NDArray[np.float32]) -> Any:
-    """Return the sum of trees as one node."""
     from onnx import helper
 
     joined: dict[str, list[Any]] = {}
@@ -153,7 +152,7 @@ def _boosted_tree(nodes: Any, number: int, target: int) -> dict[str, list[Any]]:
 
 
 def _forest_tree(tree: Any, number: int, first: int) -> dict[str, list[Any]]:
-    """Return the attributes of one tree that sees features from `first` on; its leaves hold each class's share."""
+    """Return the attributes of one tree on features from `first` on; its leaves hold the share of each class."""
     leaf = tree.children_left < 0
     values = tree.value[:, 0, :]
     leaves, targets = np.nonzero(leaf[:, None] & (values > 0))
@@ -175,8 +174,7 @@ def _branches(
     right: NDArray[Any],
     number: int,
 ) -> dict[str, list[Any]]:
-    """Return the attributes that say how a tree branches."""
-    # Features are float32: a threshold rounded down to float32 sends each of them the same way.
+    # Features are float32, so a threshold that is rounded down to float32 sends each of them the same way.
     exact = thresholds.astype(np.float64)
     rounded = exact.astype(np.float32)
     down = np.where(rounded.astype(np.float64) > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded)

@@ -1,4 +1,4 @@
-"""Whether classes can be told apart without colour: statistics learned anew on the same pictures made grey."""
+"""Measure whether classes can be told apart without colour: fit statistics to the same pictures in grey."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from tinct.learn.recognize.folds import Fold
 from tinct.learn.recognize.statistics import JOINED, fit_head, measure_all, seconds_to_measure
 from tinct.runtime.scores import balanced
 
-GREY_SPACE = "lab"  # grey pictures say the same in every colour space
+GREY_SPACE = "lab"  # for grey pictures, all colour spaces are equivalent
 
 
 def learned_in_grey(loaded: Loaded, folds: list[Fold], *, seed: int = 0, seconds: float | None = None) -> float | None:
-    """Compute the balanced accuracy of statistics that are learned and measured on grey pictures.
+    """Return the balanced accuracy of statistics that are fitted to and measured on grey pictures.
 
-    A model that was learned in colour and is shown grey pictures fails on them even where grey tells the classes apart.
+    A model that was fitted to coloured pictures fails on grey ones even if grey pictures tell the classes apart.
 
     Args:
         loaded: pictures, not arrays.
-        folds: what to learn from and to measure on.
+        folds: pictures to fit to and to measure on.
         seed: of the forest.
-        seconds: give up where measuring the pictures would take longer.
+        seconds: give up if measuring the pictures would take longer.
 
     Returns:
-        0..1; None where the time was too short.
+        0..1; None if the time is too short.
     """
     features = statistics_of(GREY_SPACE, loaded.pixels)
     if seconds is not None and seconds_to_measure(loaded.pixels, features) > seconds:

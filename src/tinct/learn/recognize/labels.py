@@ -1,4 +1,4 @@
-"""Which pictures have labels that look wrong: confident learning on predictions for pictures that were left out."""
+"""Find pictures whose labels look wrong, by confident learning on predictions for held-out pictures."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Suspect:
 
     Attributes:
         path: the file.
-        label: what it is filed under.
+        label: its class.
         likely: the class that it looks like.
-        share: probability of its own label, 0..1.
-        likely_share: probability of the other, 0..1.
+        share: probability of its own class, 0..1.
+        likely_share: probability of the other class, 0..1.
     """
 
     path: Path
@@ -43,12 +43,12 @@ class Suspect:
 
 @dataclass(frozen=True)
 class LabelReport:
-    """What came of looking for wrong labels.
+    """The result of looking for wrong labels.
 
     Attributes:
         suspects: the likeliest first.
-        count: pictures that were looked at.
-        accuracy: share of them that is named as labelled, 0..1; where it is near chance, suspects mean little.
+        count: number of pictures examined.
+        accuracy: share of these whose predicted class is their label, 0..1; if it is near chance, suspects mean little.
         chance: share of the largest class.
         left_out: path and reason of each that could not be read.
     """
@@ -65,16 +65,16 @@ def find_wrong_labels(
 ) -> LabelReport:
     """Find pictures or arrays whose labels look wrong.
 
-    Each is judged by statistics learned from the others, copies of it left out as well. A network that has seen a wrong
-    label has learned it by heart; what has not seen it says what the picture looks like.
+    Each is judged by statistics that were fitted to others, without copies of it: a classifier that has seen a wrong
+    label may have learned it by heart.
 
     Args:
-        source: as `tinct.data.labelled.find_labelled` takes it; splits do not matter.
+        source: as for `tinct.data.labelled.find_labelled`; splits are ignored.
         seed: of the folds and the forest.
-        progress: called with (done, total) of what is read and measured.
+        progress: called with (done, total), first for reading, then for measuring.
 
     Raises:
-        DataError: no classes, one class, a class of one picture, nothing readable.
+        DataError: there are no classes, one class only, a class with one picture only, or no readable picture.
     """
     labelled = find_labelled(source)
     loaded = load(labelled, size=common_size(labelled), progress=progress)
@@ -101,13 +101,14 @@ def find_wrong_labels(
 
 
 def confident_errors(shares: FloatArray, labels: NDArray[np.intp]) -> list[tuple[int, int]]:
-    """Return the rows whose labels are confidently contradicted, and by which class, the clearest first.
+    """Return (row, class) for rows whose labels are confidently contradicted by another class, the clearest first.
 
-    A row counts for the likeliest of the classes that it is as sure of as rows of that class are on average.
+    A row is confidently of a class if its probability is at least the mean probability of rows with that label; if
+    there are several such classes, the likeliest counts.
 
     Args:
         shares: (N, classes) probabilities by models that have not seen the row.
-        labels: (N,).
+        labels: (N,) classes.
 
     Source: Northcutt, Jiang & Chuang 2021, "Confident learning", section 3.1 (the confident joint) and the ranking by
         normalised margin of section 3.2.

@@ -1,4 +1,4 @@
-"""From labelled pictures to a model file: try candidates, pick the best, fit it to everything, write it down."""
+"""Train a recogniser on labelled pictures: try candidates, pick the best, fit it to all pictures, and write it."""
 
 from __future__ import annotations
 
@@ -27,20 +27,21 @@ from tinct.learn.recognize.folds import Fold, leaks, stratified_folds
 from tinct.learn.recognize.grey import learned_in_grey
 from tinct.learn.recognize.statistics import BOOSTING, JOINED
 from tinct.learn.recognize.trial import Judged, Notebook, Outcome, StatisticsCache, judge, run_trial, unfit
+from tinct.learn.recognize.yardstick import statistics_ahead
 from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.modelfile import check_model_target
 from tinct.runtime.scores import Scores
 
-FEW = 5  # a class of fewer pictures is warned of
-GREY_SECONDS = 5.0  # that learning anew in grey may take where no time is left
-FEWEST_EPOCHS = 3  # a network that comes to fewer in its share of the time is not judged
-# Up to these numbers of pictures there are five folds, or three; above, one.
-FIVE_FOLDS_TO, THREE_FOLDS_TO = 600, 2000
+FEW = 5  # a class with fewer pictures gives a warning
+BESIDE_SECONDS = 5.0  # time for statistics in grey, or beside networks, even if no other time is left
+FEWEST_EPOCHS = 3  # a network that completes fewer in its share of the time is not judged
+FIVE_FOLDS_TO = 600  # below this number of pictures, there are five folds
+THREE_FOLDS_TO = 2000  # below this number, there are three; otherwise one
 
 
 @dataclass(frozen=True)
 class TrainedClassifier:
-    """What a training came to.
+    """The result of a training.
 
     Attributes:
         path: the model file.
@@ -48,7 +49,7 @@ class TrainedClassifier:
         table: all candidates, the best first.
         test: scores on the test split, if there is one.
         left_out: path and reason of each picture that could not be read.
-        warnings: what a person should know.
+        warnings: for the user.
     """
 
     path: Path
@@ -74,8 +75,7 @@ class TrainedClassifier:
         }
 
 
-# Called with what is being done, and (done, total) of it.
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]  # called with (what is being done, done, total)
 
 
 def train_classifier(
@@ -87,16 +87,16 @@ def train_classifier(
     progress: Progress | None = None,
     report: Callable[[Judged], None] | None = None,
 ) -> TrainedClassifier:
-    """Learn to tell classes of pictures, or of arrays, apart, and write a model file.
+    """Train a classifier of pictures or arrays, and write its model file.
 
-    Stopped and run again with the same settings, it goes on with the next candidate; outcomes lie in a folder beside
-    the target until the end. `source` is as `find_labelled` takes it; `report` gets each candidate's row as it comes.
+    After an interruption, the same settings continue with the next candidate; a folder beside the target keeps outcomes
+    until the end. `source` is as for `find_labelled`; `report` is called with each candidate's row.
 
     Raises:
-        DataError: no classes, one class, a class with one picture, nothing readable.
-        SettingError: settings that make no sense, or changes to pictures that destroy the label.
+        DataError: there are no classes, one class only, a class with one picture only, or no readable picture.
+        SettingError: settings make no sense, or augmentation destroys the label.
         ModelError: pretrained weights cannot be read.
-        OutputError: the file is there already, or cannot be written.
+        OutputError: the file exists already, or cannot be written.
     """
     began = time.monotonic()
     choices, path = choices or Choices(), Path(target)
@@ -124,6 +124,7 @@ def train_classifier(
         report=report,
     )
     table, learned_grey = _quick_first(tasks, attempt, loaded, folds, choices, deadline=deadline, report=report)
+    warnings += statistics_ahead(table, loaded, folds, seed=choices.seed, seconds=_left(deadline))
     picked = table[0].outcome.candidate
     card, test = finish(
         table,
@@ -140,7 +141,7 @@ def train_classifier(
 
 
 def _destroying(candidates: Sequence[Candidate], choices: Choices, loaded: Loaded, fold: Fold) -> list[str]:
-    """Return a warning where changes to pictures take the label away, from candidates that are shown any."""
+    """Return a warning if augmentation destroys the label of a candidate that uses it."""
     if all(candidate.network == COLOR_STATISTICS for candidate in candidates):
         return []
     change = choices.fitting.augmentation
@@ -158,7 +159,7 @@ def _quick_first(
     deadline: float,
     report: Callable[[Judged], None] | None,
 ) -> tuple[list[Judged], float | None]:
-    """Try plain statistics, then grey pictures, then what takes long, where it is needed; the best is first."""
+    """Try plain statistics, grey pictures and, if needed, slow candidates; return the table, the best first."""
     plain = sum(_is_plain(task.candidate, tasks[0].candidate) for task in tasks)
     table = attempt(tasks[:plain])
     learned_grey = _learned_in_grey(loaded, folds, choices, deadline=deadline)
@@ -168,14 +169,22 @@ def _quick_first(
 
 
 def _learned_in_grey(loaded: Loaded, folds: list[Fold], choices: Choices, *, deadline: float) -> float | None:
-    """Return how well grey pictures are learned anew; None for arrays, or where the time was too short."""
     if loaded.labelled.kind != PICTURE:
         return None
-    return learned_in_grey(loaded, folds, seed=choices.seed, seconds=max(deadline - time.monotonic(), GREY_SECONDS))
+    return learned_in_grey(loaded, folds, seed=choices.seed, seconds=_left(deadline))
+
+
+def _left(deadline: float) -> float:
+    """Return the seconds for statistics in addition to the candidates."""
+    return max(deadline - time.monotonic(), BESIDE_SECONDS)
 
 
 def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) -> tuple[Loaded, list[str]]:
-    """Read the pictures; complain of classes that have too few."""
+    """Read the pictures; return them with warnings about classes that have few.
+
+    Raises:
+        DataError: a class has fewer than two readable pictures.
+    """
     loaded = load(labelled, size=size, progress=_named(progress, "Reading"))
     counts = loaded.labelled.part(_is_trained(loaded.labelled)).counts()
     for name, count in counts.items():
@@ -184,29 +193,26 @@ def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) 
             raise DataError(
                 f"{labelled.place}: the class '{name}' has {few} to train on; add others, or move its folder away"
             )
-    warnings = [f"'{name}' holds no pictures and is no class" for name in labelled.empty]
+    warnings = [f"'{name}' holds no pictures, so it is not a class" for name in labelled.empty]
     if labelled.films:
         what = "a film lies" if len(labelled.films) == 1 else f"{len(labelled.films)} films lie"
         warnings.append(
-            f"{what} beside the pictures and {'is' if len(labelled.films) == 1 else 'are'} not looked at, such as "
-            f"{labelled.films[0]}; single frames saved as pictures would be"
+            f"{what} beside the pictures and {'is' if len(labelled.films) == 1 else 'are'} not read, such as "
+            f"{labelled.films[0]}; to use them, save single frames as pictures"
         )
     if small := [repr(name) for name, count in counts.items() if count < FEW]:
-        warnings.append(
-            f"{', '.join(small)}: fewer than {FEW} pictures to train on; what so few say is next to nothing"
-        )
+        warnings.append(f"{', '.join(small)}: fewer than {FEW} pictures to train on, which is too few to learn a class")
     warnings += _in_two_classes(loaded)
     if min(counts.values()) * 10 < max(counts.values()):
         least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
         warnings.append(
-            f"'{least}' has {counts[least]} pictures and '{most}' {counts[most]}: they are weighed to count alike, but "
-            "few pictures say little about a class"
+            f"'{least}' has {counts[least]} pictures and '{most}' {counts[most]}: classes are weighted equally, but "
+            "few pictures show little of a class"
         )
     return loaded, warnings
 
 
 def _in_two_classes(loaded: Loaded) -> list[str]:
-    """Return a warning of pictures that are the same to the last pixel, and labelled differently."""
     first: dict[bytes, int] = {}
     pairs = []
     labels, paths = loaded.labelled.labels, loaded.labelled.paths
@@ -222,24 +228,23 @@ def _in_two_classes(loaded: Loaded) -> list[str]:
 
 
 def _is_trained(labelled: Labelled) -> Any:
-    """Return which pictures belong to no test or validation split: (N,) bool."""
     return np.isin(np.array(labelled.splits), (TRAIN, ""))
 
 
 def _folds(loaded: Loaded, choices: Choices, warnings: list[str]) -> list[Fold]:
-    """Split: by the given validation split, or so that near-duplicates stay together."""
+    """Return the folds: the given validation split, or splits that keep near-duplicates together; add warnings."""
     labelled = loaded.labelled
     groups = near_duplicates(loaded.compared)
     train, val, test = (loaded.of(*names) for names in ((TRAIN, ""), (VAL,), (TEST,)))
     for name, part in (("validation", val), ("test", test)):
         if count := leaks(groups, train, part):
-            warnings.append(f"{count} of {len(part)} pictures of {name} have a copy among those to train on")
+            warnings.append(f"{count} of {len(part)} pictures of {name} have a copy among the training pictures")
     for name, part in (("val/", val), ("test/", test)):
         absent = [label for index, label in enumerate(labelled.classes) if index not in labelled.labels[part]]
         if len(part) and absent:
             raise DataError(
-                f"{labelled.place}: {name} has no readable picture of '{absent[0]}', so that it can be no measure of "
-                f"telling classes apart; add some, or move {name} away"
+                f"{labelled.place}: {name} has no readable picture of '{absent[0]}', so it cannot measure how well "
+                f"classes are told apart; add some, or move {name} away"
             )
     if len(val) and choices.folds is None:
         return [Fold(train, val)]
@@ -257,7 +262,7 @@ def _folds(loaded: Loaded, choices: Choices, warnings: list[str]) -> list[Fold]:
 
 
 def _digest(loaded: Loaded, folds: list[Fold]) -> str:
-    """Hash what outcomes depend on: the pictures as read, their labels, the folds."""
+    """Return a hash of what outcomes depend on: the pictures as read, their labels, the folds."""
     digest = hashlib.sha256(np.ascontiguousarray(loaded.pixels).tobytes())
     digest.update(repr((loaded.pixels.shape, loaded.labelled.classes, loaded.labelled.labels.tolist())).encode())
     for fold in folds:
@@ -267,15 +272,15 @@ def _digest(loaded: Loaded, folds: list[Fold]) -> str:
 
 @dataclass(frozen=True)
 class Task:
-    """A candidate, how it is trained, and its outcome where an earlier run has kept it."""
+    """A candidate to be tried."""
 
     candidate: Candidate
     fitting: Fitting
-    kept: Outcome | None
+    kept: Outcome | None  # its outcome in an earlier run
 
     @classmethod
     def of(cls, candidate: Candidate, choices: Choices, notebook: Notebook, *, pictures: int) -> Task:
-        """Make it, for a number of pictures to train on."""
+        """Return the task of a candidate, for a number of pictures to train on."""
         fitting = choices.fitting_for(candidate, pictures=pictures)
         return cls(candidate, fitting, notebook.find(candidate, fitting))
 
@@ -292,18 +297,18 @@ def _try_all(
     progress: Progress | None,
     report: Callable[[Judged], None] | None,
 ) -> list[Judged]:
-    """Measure candidates, or take what an earlier run has kept.
+    """Measure candidates, unless an earlier run has kept their outcomes.
 
     Args:
-        deadline: of the clock `time.monotonic`.
-        assured: seconds that the quick statistics have, however long reading took; the first of them is always done.
+        deadline: time of `time.monotonic`.
+        assured: seconds for quick statistics, however long reading took; the first candidate is always completed.
     """
     table: list[Judged] = []
     slow = sum(_is_slow(task.candidate) for task in tasks)
     for task in tasks:
         candidate, outcome = task.candidate, task.kept
         if outcome is None:
-            # The last share is for fitting the one that is picked to all pictures.
+            # The last share is for fitting the picked candidate to all pictures.
             left = max(0.0, deadline - time.monotonic()) / 60
             if _is_plain(candidate, tasks[0].candidate):
                 left = math.inf if task is tasks[0] else max(left, assured / 60)
@@ -328,14 +333,14 @@ def _try_all(
 
 
 def _all_right(table: list[Judged]) -> bool:
-    """Return whether a candidate was right in every picture, so that nothing could be measured to be better."""
+    """Return whether a candidate is right on every picture, so that no other can be better."""
     return any(judged.scores is not None and judged.scores.accuracy == 1 for judged in table)
 
 
 def _not_needed(tasks: list[Task], loaded: Loaded, report: Callable[[Judged], None] | None) -> list[Judged]:
-    """Return the rows of candidates that are not tried since statistics are right already."""
+    """Return the rows of candidates that are not tried, since statistics are already right on every picture."""
     labels, classes = loaded.labelled.labels, loaded.labelled.classes
-    reason = "not needed, statistics name every picture rightly; --network or --time tries it"
+    reason = "not needed, since statistics are right on every picture; to try it, use --network or --time"
     table = [judge(unfit(task.candidate, len(classes), reason), labels, classes) for task in tasks]
     if report:
         for judged in table:
@@ -344,10 +349,10 @@ def _not_needed(tasks: list[Task], loaded: Loaded, report: Callable[[Judged], No
 
 
 def _ranked(table: list[Judged]) -> list[Judged]:
-    """Sort candidates, the one to be picked first.
+    """Return the candidates, the one to be picked first.
 
     Raises:
-        SettingError: none could be measured.
+        SettingError: no candidate could be measured.
     """
     table = sorted(table, key=lambda judged: judged.rank)
     if table[0].scores is None or table[0].outcome.reason:
@@ -356,19 +361,19 @@ def _ranked(table: list[Judged]) -> list[Judged]:
 
 
 def _is_slow(candidate: Candidate) -> bool:
-    """Return whether a candidate takes a share of the time, and not the little that it needs."""
+    """Return whether a candidate needs a share of the time, not only a moment."""
     return candidate.network != COLOR_STATISTICS or candidate.head == BOOSTING
 
 
 def _is_plain(candidate: Candidate, first: Candidate) -> bool:
-    """Return whether a candidate is one of the quick ones on the statistics that are measured first."""
+    """Return whether a candidate is quick, and uses the statistics that are measured first."""
     return not _is_slow(candidate) and candidate.color_space == first.color_space
 
 
 def _steady_first(table: list[Judged]) -> list[Judged]:
-    """Put joined statistics before a candidate that was ahead of them by less than chance.
+    """Return the table with joined statistics first, if the best candidate is ahead of them by no more than chance.
 
-    Of few pictures the best of many candidates is the luckiest; what averages several is less so.
+    With few pictures, the best of many candidates is often only lucky; an average of several depends less on luck.
     """
     best = table[0].scores
     assert best is not None

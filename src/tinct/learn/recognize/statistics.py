@@ -1,4 +1,4 @@
-"""The plainest candidates: scikit-learn's logistic regression, forests and gradient boosting on colour statistics."""
+"""Classifiers on colour statistics: scikit-learn's logistic regression, forests and gradient boosting."""
 
 from __future__ import annotations
 
@@ -18,23 +18,20 @@ from tinct.errors import SettingError
 from tinct.parallel import core_count, ordered_map
 
 LOGISTIC, FOREST, HISTOGRAM, JOINED, BOOSTING = "logistic", "forest", "histogram", "joined", "boosting"
-# In the order in which they are tried: what answers soonest comes first.
-HEADS = (LOGISTIC, FOREST, HISTOGRAM, JOINED, BOOSTING)
-# What the joined head averages, and their shares in it: what folds choose from, the first where they do not.
-PARTS = (LOGISTIC, FOREST, HISTOGRAM)
+HEADS = (LOGISTIC, FOREST, HISTOGRAM, JOINED, BOOSTING)  # in the order in which they are tried, the quickest first
+PARTS = (LOGISTIC, FOREST, HISTOGRAM)  # the heads that the joined head averages
+# Their shares in the average, from which cross-validation chooses; the first is the default.
 SHARES = ((0.5, 0.5, 0.0), (0.5, 0.25, 0.25), (0.5, 0.0, 0.5))
-# Inverse strength of the ridge of the logistic regression, on standardised features: what folds choose from, and what
-# is taken where they do not.
+# Inverse strengths of the logistic regression's ridge on standardised features, from which cross-validation chooses.
 STRENGTHS = (0.003, 0.03, 0.3)
-STRENGTH = 0.3
-TIMED = 8  # pictures by which the time to measure all is estimated
+STRENGTH = 0.3  # the default of these
+TIMED = 8  # pictures on which the time to measure all is estimated
 TREES = 300  # of a forest
-ROUNDS, ROUNDS_AT_ONCE = 120, 20  # of boosting; the clock is looked at between
-# The largest forest that is worth its file: leaves hold at least one of this many of the pictures.
-MOST_LEAVES = 1000
-SURENESS = 1e-3  # a forest's share of a class is never below this, since its logarithm is the logit
-# Fewer numbers than this are fitted faster by one thread than by several.
-MANY_NUMBERS = 2_000_000
+ROUNDS = 120  # of boosting
+ROUNDS_AT_ONCE = 20  # rounds of boosting between two looks at the clock
+MOST_LEAVES = 1000  # of a tree, about: leaves hold at least this fraction of the pictures, which limits the file's size
+SURENESS = 1e-3  # lowest share of a class, since the logit is its logarithm
+MANY_NUMBERS = 2_000_000  # fewer numbers are fitted faster by one thread than by several
 
 
 @dataclass(frozen=True)
@@ -50,59 +47,59 @@ class LinearHead:
     bias: NDArray[np.float64]
 
     def logits(self, features: FloatArray) -> FloatArray:
-        """Compute (N, classes) for (N, features)."""
+        """Return logits (N, classes) for (N, features)."""
         logits: FloatArray = (features.astype(np.float64) @ self.weights + self.bias).astype(np.float32)
         return logits
 
 
 @dataclass(frozen=True)
 class TreesHead:
-    """Gradient-boosted trees, as scikit-learn's own model, which sees as many of the first features as it was given."""
+    """Gradient-boosted trees: a model of scikit-learn on the first features, as many as it was fitted to."""
 
     model: Any
 
     def logits(self, features: FloatArray) -> FloatArray:
-        """Compute (N, classes) for (N, features)."""
+        """Return logits (N, classes) for (N, features)."""
         logits = np.asarray(self.model.decision_function(features[:, : self.model.n_features_in_]))
-        if logits.ndim == 1:  # of two classes, scikit-learn gives the second's alone
+        if logits.ndim == 1:  # for two classes, scikit-learn has a logit for the second only
             logits = np.stack([np.zeros_like(logits), logits], axis=1)
         return logits.astype(np.float32)
 
 
 @dataclass(frozen=True)
 class ForestHead:
-    """A forest; logits are logarithms of the shares of its trees.
+    """A forest; logits are logarithms of the mean class shares of its trees.
 
     Attributes:
-        model: scikit-learn's own.
-        first: of the features that it sees; it sees as many as it was given.
+        model: of scikit-learn.
+        first: index of the first feature that it uses; it uses as many as it was fitted to.
     """
 
     model: Any
     first: int = 0
 
     def logits(self, features: FloatArray) -> FloatArray:
-        """Compute (N, classes) for (N, features)."""
+        """Return logits (N, classes) for (N, features)."""
         seen = features[:, self.first : self.first + self.model.n_features_in_]
-        # scikit-learn's threads change the filters of warnings, and may leave them empty: this puts them back.
+        # scikit-learn's threads change the filters of warnings, and may leave them empty; this restores them.
         with warnings.catch_warnings():
             return logarithm(np.asarray(self.model.predict_proba(seen)))
 
 
 @dataclass(frozen=True)
 class JoinedHead:
-    """Several classifiers whose probabilities are averaged; logits are the logarithm of that.
+    """Several classifiers whose probabilities are averaged; logits are the logarithm of the average.
 
     Attributes:
         parts: the classifiers.
-        shares: of each in the average; they add up to 1.
+        shares: weight of each in the average; they sum to 1.
     """
 
     parts: tuple[LinearHead | ForestHead, ...]
     shares: tuple[float, ...]
 
     def logits(self, features: FloatArray) -> FloatArray:
-        """Compute (N, classes) for (N, features)."""
+        """Return logits (N, classes) for (N, features)."""
         return join_logits([part.logits(features) for part in self.parts], self.shares)
 
 
@@ -110,21 +107,21 @@ Head = LinearHead | TreesHead | ForestHead | JoinedHead
 
 
 def logarithm(shares: NDArray[Any]) -> FloatArray:
-    """Return logits of shares (N, classes) in 0..1, mixed with a little of every class so that none is infinite."""
+    """Return logits of shares (N, classes) in 0..1, mixed with a little of every class so that all are finite."""
     mixed = SURENESS + (1 - SURENESS * shares.shape[1]) * shares
     logits: FloatArray = np.log(mixed).astype(np.float32)
     return logits
 
 
 def join_logits(logits: Sequence[FloatArray], shares: Sequence[float]) -> FloatArray:
-    """Return the logarithm of the weighted mean of classifiers' probabilities, (N, classes) like each of them."""
+    """Return (N, classes) the logarithm of the weighted mean of classifiers' probabilities, from their logits."""
     return logarithm(np.sum([share * softmax(part) for part, share in zip(logits, shares, strict=True)], axis=0))
 
 
 def class_weights(labels: NDArray[np.intp], classes: int) -> NDArray[np.float32]:
-    """Compute the weights (classes,) by which all classes count alike: 1 on average over the pictures.
+    """Return the weights (classes,) that make all classes count equally; their mean over the pictures is 1.
 
-    A class without pictures weighs 0.
+    A class without pictures has the weight 0.
     """
     counts = np.bincount(labels, minlength=classes)
     present = int((counts > 0).sum())
@@ -138,7 +135,7 @@ def measure_all(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> FloatArray:
-    """Measure every picture: (N, H, W, C) to (N, features) float32."""
+    """Return the statistics (N, features) float32 of pictures (N, H, W, C)."""
     rows = []
     for index, row in enumerate(ordered_map(features.measure, pixels)):
         rows.append(row)
@@ -148,7 +145,7 @@ def measure_all(
 
 
 def seconds_to_measure(pixels: NDArray[Any], features: ColorFeatures | ArrayFeatures) -> float:
-    """Estimate how long `measure_all` takes, by some of the pictures."""
+    """Estimate how long `measure_all` takes, from some of the pictures."""
     began = time.monotonic()
     timed = measure_all(pixels[:TIMED], features)
     return (time.monotonic() - began) / len(timed) * len(pixels)
@@ -166,24 +163,24 @@ def fit_head(
     shares: Sequence[float] = SHARES[0],
     seconds: float | None = None,
 ) -> Head:
-    """Fit a classifier to features; all classes count alike.
+    """Fit a classifier to features; all classes count equally.
 
     Args:
-        name: `logistic` or `forest`, on all but the cells of a histogram; `histogram`, a forest on these alone, which
-            of few pictures are lost among the other features; `joined`, several of them; or `boosting`, on what a
-            forest sees.
+        name: `logistic`, `forest` or `boosting`, on all features except the cells of the histogram; `histogram`, a
+            forest on these cells only, which are lost among the other features if pictures are few; or `joined`, an
+            average of several of these.
         features: (N, features).
-        labels: (N,) each class having at least one.
-        classes: how many there are.
-        seed: of what trees leave to chance.
-        strength: inverse strength of the ridge of a logistic regression.
-        cells: how many features at the end are the cells of a histogram.
-        shares: of each of `PARTS` in what is joined; one of 0 is left out.
-        seconds: boosting stops after them; the others take what they need.
+        labels: (N,) classes; for trees, each class must occur.
+        classes: number of classes.
+        seed: of trees.
+        strength: inverse strength of the logistic regression's ridge.
+        cells: number of features at the end that are cells of a histogram.
+        shares: weight of each of `PARTS` in the joined head; a part with weight 0 is left out.
+        seconds: after which boosting stops; the others take the time that they need.
 
     Raises:
-        SettingError: no such head; trees without pictures of every class; no cells to look at; or boosting has come to
-            nothing in its time.
+        SettingError: there is no such head; trees have no pictures of a class; there is no histogram; or the time is
+            too short for boosting.
     """
     if name not in HEADS:
         raise SettingError(f"no classifier '{name}' on statistics; there are {', '.join(HEADS)}")
@@ -201,7 +198,7 @@ def fit_head(
         return ForestHead(_fit_forest(features[:, :others], labels, seed))
     if name == HISTOGRAM:
         if not cells:
-            raise SettingError("these statistics hold no histogram to look at alone")
+            raise SettingError("these statistics have no histogram")
         return ForestHead(_fit_forest(features[:, others:], labels, seed), others)
     parts = [part for part, share in zip(PARTS, shares, strict=True) if share]
     heads: list[Any] = [
@@ -220,11 +217,11 @@ def _fit_logistic(
     spread = np.where(spread > 1e-9, spread, 1)
     model = LogisticRegression(C=strength, max_iter=2000)
     with warnings.catch_warnings(), _threads_for(features):
-        # Where classes can be told apart without error the weights grow for ever; where they stop does not matter.
+        # If classes can be told apart without error, the weights would grow forever; where they stop does not matter.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit((features - mean) / spread, labels, sample_weight=weights)
     slopes, bias = np.asarray(model.coef_, dtype=np.float64), np.asarray(model.intercept_, dtype=np.float64)
-    if len(slopes) == 1:  # of two classes, scikit-learn keeps the second's alone
+    if len(slopes) == 1:  # for two classes, scikit-learn has a logit for the second only
         slopes, bias = np.concatenate([np.zeros_like(slopes), slopes]), np.concatenate([[0.0], bias])
     # A class without pictures gets a logit that never wins.
     every, every_bias = np.zeros((classes, slopes.shape[1])), np.full(classes, -1e4)
@@ -247,7 +244,7 @@ def _fit_forest(features: FloatArray, labels: NDArray[np.intp], seed: int) -> An
 
 
 def _threads_for(features: NDArray[Any]) -> Any:
-    """Return a context in which few numbers are fitted by one thread, since several would wait for each other."""
+    """Return a context that fits few numbers with one thread, since several would wait for each other."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     return threadpool_limits(limits=1 if features.size < MANY_NUMBERS else core_count())
@@ -277,10 +274,10 @@ def _fit_boosting(
     with _threads_for(features):
         while model.fit(features, labels, sample_weight=weights).n_iter_ < ROUNDS:
             spent = time.monotonic() - began
-            # It is given up early where its first rounds show that twice its time would not do.
+            # Give up early if the first rounds show that even twice the time would not be enough.
             if seconds is not None and (spent >= seconds or spent / model.n_iter_ * ROUNDS > 2 * seconds):
                 raise SettingError(
-                    f"only {model.n_iter_} of {ROUNDS} rounds fit into its share of the time; give more --time"
+                    f"only {model.n_iter_} of {ROUNDS} rounds fitted into its share of the time; give more --time"
                 )
             model.max_iter += ROUNDS_AT_ONCE
     return TreesHead(model)

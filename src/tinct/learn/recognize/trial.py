@@ -1,4 +1,4 @@
-"""One candidate measured on pictures that it was not trained on, and what came out kept for a run that goes on."""
+"""Measure a candidate on pictures that it was not trained on, and keep the outcome for a run that is continued."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tinct.learn.recognize.statistics import (
 )
 from tinct.runtime.scores import Scores, balanced, fit_temperature, score
 
-COLOR_TESTED = 300  # pictures that are tried in grey and hue-turned, at most
+COLOR_TESTED = 300  # pictures that are also tried in grey and with rotated hues, at most
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,16 @@ class Outcome:
     """How good a candidate is.
 
     Attributes:
-        candidate: which.
-        rows: (M,) the pictures it was measured on, each by a fit that had not seen it; empty where it did not fit.
-        logits: (M, classes) on them.
-        tested: (T,) those that were tried without and with turned colours.
-        altered: logits (T, classes) on these: `plain`, `grey`, and `hue 30` and the like, in degrees.
-        folds: how many times it was fitted.
+        candidate: that was measured.
+        rows: (M,) indices of the pictures it was measured on, each by a fit that had not seen it; empty if it could not
+            be tried.
+        logits: (M, classes) of these pictures.
+        tested: (T,) indices of those also tried in grey and with hues rotated.
+        altered: `plain`, `grey`, or `hue 30` and so on (in degrees) -> logits (T, classes) of the latter.
+        folds: number of times it was fitted.
         epochs: passes over the pictures in one fit, on average; 0 for statistics.
-        seconds: all fits took.
-        reason: why it could not be tried; empty otherwise.
+        seconds: for all fits.
+        reason: why it could not be tried; empty if it could.
     """
 
     candidate: Candidate
@@ -65,26 +66,26 @@ class Outcome:
     reason: str = ""
 
     def temperature(self, labels: NDArray[np.intp]) -> float:
-        """Fit the temperature at which the measured logits are calibrated."""
+        """Return the temperature at which the measured logits are calibrated."""
         return fit_temperature(self.logits, labels[self.rows])
 
     def scores(self, labels: NDArray[np.intp], classes: tuple[str, ...]) -> Scores:
-        """Compute the scores at that temperature."""
+        """Return the scores at that temperature."""
         shares = softmax(self.logits, temperature=self.temperature(labels))
         return score(shares, labels[self.rows], classes)
 
     def color_tests(self, labels: NDArray[np.intp]) -> dict[str, float]:
-        """Compute the balanced accuracy on plain, grey and hue-turned pictures; empty where there were no colours."""
+        """Return the balanced accuracy on plain and grey pictures and with rotated hues; empty for arrays."""
         truth = labels[self.tested]
         return {name: balanced(logits.argmax(axis=1), truth) for name, logits in self.altered.items()}
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A row of the table: a candidate, its scores and colour tests; None where it could not be tried, with a reason."""
+    """A row of the table of candidates."""
 
     outcome: Outcome
-    scores: Scores | None
+    scores: Scores | None  # None if it could not be tried
     color_tests: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
@@ -105,26 +106,26 @@ class Judged:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """Sorts by balanced accuracy, then log loss, the best first; what was not tried comes last."""
+        """Key that sorts by balanced accuracy, then log loss, the best first; those that were not tried are last."""
         if self.scores is None or self.outcome.reason:
             return (1.0, 0.0)
         return (-round(self.scores.balanced, 4), self.scores.log_loss)
 
 
 def judge(outcome: Outcome, labels: NDArray[np.intp], classes: tuple[str, ...]) -> Judged:
-    """Score an outcome."""
+    """Return an outcome with its scores."""
     scores = outcome.scores(labels, classes) if len(outcome.rows) else None
     return Judged(outcome, scores, outcome.color_tests(labels))
 
 
 @dataclass
 class StatisticsCache:
-    """Statistics of pictures, measured once for all candidates that take them, and what came of those.
+    """Statistics of pictures, measured once for all candidates that use them, and the outcomes of these candidates.
 
     Attributes:
-        kept: (N, features) of all pictures, by colour space.
-        altered: (T, features) of some pictures with altered colours, by colour space, change and fold.
-        outcomes: of candidates on statistics, by colour space and head.
+        kept: colour space -> (N, features) of all pictures.
+        altered: (colour space, change, fold) -> (T, features) of some pictures with altered colours.
+        outcomes: (colour space, head) -> outcome of that candidate on statistics.
     """
 
     kept: dict[str, FloatArray] = field(default_factory=dict)
@@ -139,7 +140,7 @@ class StatisticsCache:
         *,
         seconds: float | None = None,
     ) -> FloatArray | None:
-        """Return (N, features) of all pictures for a candidate on statistics, None for another.
+        """Return (N, features) of all pictures for a candidate on statistics; None for other candidates.
 
         Raises:
             SettingError: measuring them would take longer than `seconds`.
@@ -161,22 +162,22 @@ class StatisticsCache:
         return self.altered[key]
 
     def keep(self, outcome: Outcome) -> None:
-        """Keep what came of a candidate, for one that is joined of it."""
+        """Keep a candidate's outcome, for candidates that join it with others."""
         self.outcomes[outcome.candidate.color_space, outcome.candidate.head] = outcome
 
     def joined(self, candidate: Candidate, loaded: Loaded) -> Outcome | None:
-        """Return the outcome of a candidate that joins others, from theirs; None where too few of them are there.
+        """Return the outcome of a candidate that joins others, from their outcomes; None if these are missing.
 
-        Of several shares that of the lowest log loss is taken.
+        Of all `SHARES`, those with the lowest log loss are used.
         """
         if candidate.head != JOINED:
             return None
         began = time.monotonic()
         parts = [self.outcomes.get((candidate.color_space, head)) for head in PARTS]
-        there = [None if part is None or part.reason else part for part in parts]
+        usable = [None if part is None or part.reason else part for part in parts]
         tried = []
         for shares in SHARES:
-            chosen = [(part, share) for part, share in zip(there, shares, strict=True) if share]
+            chosen = [(part, share) for part, share in zip(usable, shares, strict=True) if share]
             outcomes = [part for part, _ in chosen if part is not None]
             if len(outcomes) < len(chosen):
                 continue
@@ -208,14 +209,20 @@ def run_trial(
     fewest: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
-    """Fit a candidate to the training part of each fold and measure it on the rest, or say why it does not fit.
+    """Fit a candidate to the training part of each fold and measure it on the rest, or say why it could not be tried.
 
-    A logistic regression on statistics is measured at several strengths of its ridge, and the one of the lowest log
-    loss is the outcome. A joined candidate is put together from the outcomes that `measured` keeps.
+    A logistic regression on statistics is measured with several strengths of its ridge, of which the one with the
+    lowest log loss is used. A joined candidate is computed from the outcomes that `measured` keeps.
 
     Args:
-        minutes: for all its fits; those of statistics but boosting are not stopped in their midst.
-        fewest: passes over the pictures that a network must come to in that time to be judged.
+        candidate: to be measured.
+        loaded: the pictures.
+        folds: of the pictures.
+        fitting: how networks are trained.
+        measured: keeps statistics and outcomes.
+        minutes: for all its fits; of statistics, only boosting is stopped.
+        fewest: passes over the pictures that a network must complete in that time.
+        progress: called with (done, total).
     """
     classes = len(loaded.labelled.classes)
     if minutes is not None and minutes <= 0:
@@ -260,10 +267,10 @@ def _measure_folds(
     fewest: int,
     progress: Callable[[int, int], None] | None,
 ) -> Outcome:
-    """Return what came of a candidate in all folds.
+    """Return the outcome of a candidate in all folds.
 
     Raises:
-        SettingError: it does not fit, or not in its time.
+        SettingError: it cannot be fitted, or not in its time.
     """
     labels, classes = loaded.labelled.labels, len(loaded.labelled.classes)
     chosen = fitting if minutes is None else replace(fitting, minutes=minutes / len(folds))
@@ -303,7 +310,7 @@ def unfit(candidate: Candidate, classes: int, reason: str, *, seconds: float = 0
 def _measure_fold(
     fitted: Fitted, loaded: Loaded, fold: Fold, measured: StatisticsCache, *, number: int, count: int
 ) -> tuple[NDArray[np.intp], FloatArray, NDArray[np.intp], dict[str, FloatArray]]:
-    """Return a fold's rows and logits on them; for pictures, also some of the rows and logits of altered colours."""
+    """Return a fold's rows and their logits; for pictures, also some rows and their logits with altered colours."""
     values = measured.of(fitted.candidate, loaded.pixels, None)
 
     def logits(rows: NDArray[np.intp]) -> FloatArray:
@@ -332,20 +339,20 @@ def _part(progress: Callable[[int, int], None] | None, number: int, folds: int) 
 
 
 class Notebook:
-    """Outcomes on disk, so that a training that was stopped goes on with the next candidate."""
+    """Outcomes on disk, so that an interrupted training continues with the next candidate."""
 
     def __init__(self, folder: Path, *, of: str) -> None:
-        """Open it.
+        """Open a notebook.
 
         Args:
             folder: made when the first outcome is kept.
-            of: what the outcomes depend on (data, folds, settings), in words; those of another are not read.
+            of: what the outcomes depend on (data, folds, settings); only outcomes with the same text are found.
         """
         self.folder = folder
         self._of = of
 
     def find(self, candidate: Candidate, fitting: Fitting) -> Outcome | None:
-        """Read a candidate's outcome; None if it was not kept whole."""
+        """Read a candidate's outcome; None if it was not kept, or is damaged."""
         path = self._path(candidate, fitting)
         try:
             with np.load(path, allow_pickle=False) as stored:
@@ -357,7 +364,7 @@ class Notebook:
             return None
 
     def keep(self, outcome: Outcome, candidate: Candidate, fitting: Fitting) -> None:
-        """Write the outcome of a candidate, which may have been given options since.
+        """Write an outcome, under the candidate that was asked for; the outcome's candidate may have more options.
 
         Raises:
             OutputError: it cannot be written.

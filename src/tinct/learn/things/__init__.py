@@ -1,4 +1,4 @@
-"""Teaching a small network where the thing at a hint ends, from photographs with masks of things.
+"""Train a small network that tells where the thing at a hint ends, on photographs with masks of things.
 
 python -m tinct.learn.things prepare IMAGES MASKS SAMPLES --as NAME    # once for each set of masks
 python -m tinct.learn.things train SAMPLES -o things.onnx --minutes 40

@@ -1,4 +1,4 @@
-"""The two steps as commands; see the package's docstring."""
+"""Prepare samples, and train on them: the commands of the package."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tinct.learn.things.samples import SIZE, held, look, prepare
 from tinct.runtime.session import Session
 from tinct.runtime.thing import FEATURES
 
-# Samples that the features' means are taken of, and that the result is measured on, at most.
-_MEANS, _MEASURED = 75, 150
+_MEANS = 75  # samples from which the features' mean and deviation are computed, at most
+_MEASURED = 150  # samples that the result is measured on, at most
 
 
 def main() -> None:
@@ -27,23 +27,23 @@ def main() -> None:
     first.add_argument("images", type=Path)
     first.add_argument("masks", type=Path)
     first.add_argument("samples", type=Path)
-    first.add_argument("--as", dest="name", required=True, help="what the samples' names begin with")
-    first.add_argument("--no-rest", action="store_true", help="level 0 of a mask is a thing as the others")
+    first.add_argument("--as", dest="name", required=True, help="prefix of the samples' names")
+    first.add_argument("--no-rest", action="store_true", help="level 0 of a mask is a thing like the others")
     second = steps.add_parser("train", help="train on samples, and write the model file")
     second.add_argument("samples", type=Path)
     second.add_argument("-o", "--output", type=Path, required=True)
-    second.add_argument("--model", default="photo", help="the model that colorizes, whose features are used")
-    second.add_argument("--seen", type=Path, help="where these are kept; SAMPLES/seen without it")
-    second.add_argument("--minutes", type=float, default=40, help="for how long, after the features are there")
-    second.add_argument("--most", type=int, default=100_000, help="use at most this many of the samples")
-    second.add_argument("--rate", type=float, default=2e-3)
-    second.add_argument("--initial", type=Path, help="weights to go on from: the .safetensors of an earlier file")
-    second.add_argument("--parted", default="", help="kinds whose parts have colours of their own, as NAME:KIND,...")
-    second.add_argument("--certain", type=float, default=0.0, help="log odds from which a pixel is the thing's by half")
+    second.add_argument("--model", default="photo", help="colorizing model whose features are used")
+    second.add_argument("--seen", type=Path, help="folder for these features; default: SAMPLES/seen")
+    second.add_argument("--minutes", type=float, default=40, help="length of the training, without the features")
+    second.add_argument("--most", type=int, default=100_000, help="number of samples used, at most")
+    second.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    second.add_argument("--initial", type=Path, help="initial weights: the .safetensors of an earlier file")
+    second.add_argument("--parted", default="", help="kinds whose parts have different colours, as NAME:KIND,...")
     second.add_argument(
-        "--look", type=int, default=SIZE, help="root of height x width at which the file looks at pictures"
+        "--certain", type=float, default=0.0, help="log odds at which a pixel counts as half the thing's"
     )
-    second.add_argument("--licences", default="", help="of the photographs, for the card")
+    second.add_argument("--look", type=int, default=SIZE, help="root of height x width at which the model is used")
+    second.add_argument("--licences", default="", help="licences of the photographs, for the card")
     options = parser.parse_args()
     if options.step == "prepare":
         rest = not options.no_rest
@@ -86,7 +86,7 @@ def _pair(path: Path, seen: Path, parted: frozenset[int]) -> Pair:
 
 
 def _drawn(pairs: dict[str, list[Pair]], generator: np.random.Generator) -> Pair:
-    """Draw a picture: of each set as often as the root of its size says."""
+    """Draw a picture, from each set in proportion to the root of its size."""
     weights = np.sqrt([len(several) for several in pairs.values()])
     several = list(pairs.values())[generator.choice(len(weights), p=weights / weights.sum())]
     return several[generator.integers(len(several))]

@@ -1,4 +1,4 @@
-"""Made clicks on photographs with masks, and what each pixel then is: of the thing, not of it, or unknown."""
+"""Make clicks on photographs with masks, and the target for each pixel: of the thing, not of it, or unknown."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from tinct.color.spaces import FloatArray
 from tinct.runtime.thing import distance
 
-# Level of a region that is no thing of its own: what a mask leaves over.
-REST = -1
-# Of a thing whose parts have colours of their own, as a person in clothes has, pixels as like in colour as this belong
-# to what was clicked, and those as unlike do not; in 8-bit Lab. What lies between is not known.
-_ALIKE, _UNLIKE = 10.0, 22.0
-# A click needs a region of this share of the picture; this share of all clicks are strokes, of up to this many points.
-_LEAST = 0.003
-_STROKES, _MOST_POINTS = 0.15, 4
-# How much pixels count that are not of the thing but of its kind: the other shoe, the hands of a face.
-_SAME_KIND = 0.4
+REST = -1  # kind of a region that is not a thing: what a mask leaves over
+# If the parts of a thing have different colours, like a person's clothes, its pixels belong to what was clicked if
+# their colour is within this distance of the click's, in 8-bit Lab.
+_ALIKE = 10.0
+# From this distance on they do not belong to it; in between it is unknown.
+_UNLIKE = 22.0
+_LEAST = 0.003  # smallest region that is clicked, as a share of the picture
+_STROKES = 0.15  # share of clicks that are strokes
+_MOST_POINTS = 4  # of a stroke
+_SAME_KIND = 0.4  # weight of pixels of other things of the same kind, such as the other shoe
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +30,10 @@ class Sample:
 
     Attributes:
         luma: (h, w) uint8, height and width multiples of 32.
-        colors: (h / 2, w / 2, 3) float32, Lab in 8-bit steps, lightness counting a third.
+        colors: (h / 2, w / 2, 3) float32, Lab in 8-bit steps, with lightness divided by 3.
         regions: (h / 2, w / 2) uint16, numbers of regions from 1.
-        kinds: of each region, by number; `REST`, or the mask's level.
-        parted: kinds whose parts have colours of their own.
+        kinds: region's number -> `REST`, or the level of the mask.
+        parted: kinds whose parts have different colours.
     """
 
     luma: NDArray[np.uint8]
@@ -44,14 +44,14 @@ class Sample:
 
     @property
     def areas(self) -> NDArray[np.float64]:
-        """The share of the picture that each region takes, by its number."""
+        """Region's number -> its share of the picture."""
         areas = np.bincount(self.regions.ravel(), minlength=len(self.kinds)) / self.regions.size
         areas[0] = 0
         return areas
 
     @classmethod
     def read(cls, path: Path, *, parted: frozenset[int] = frozenset()) -> Sample:
-        """Read what `numpy.savez` wrote: luma, ab, regions (h, w) and kinds."""
+        """Read a sample written by `samples.prepare`: luma, ab, regions (h, w) and kinds."""
         with np.load(path) as file:
             luma, regions, kinds = file["luma"], file["regions"][1::2, 1::2].copy(), file["kinds"]
             lab = np.dstack([luma // 3, file["ab"]]).astype(np.float32)
@@ -61,11 +61,11 @@ class Sample:
 def clicks(
     sample: Sample, count: int, *, generator: np.random.Generator
 ) -> tuple[FloatArray, FloatArray, FloatArray] | None:
-    """Make clicks at random places of random things, larger ones rather; None where there is nothing to click.
+    """Make clicks at random places of random things, with a preference for larger ones.
 
     Returns:
-        Distance (n, 1, h / 4, w / 4) to each click, in pixels of that size; how far pixels are of the thing, 0..1, and
-        how much each of them counts, of the same shape.
+        Three arrays (n, 1, h / 4, w / 4): the distance to each click, in pixels of that size; the share of each pixel
+        that belongs to the thing, 0..1; and the weight of each pixel. None if there is nothing to click.
     """
     areas = sample.areas
     chance = np.where(areas >= _LEAST, np.sqrt(np.minimum(areas, 0.2)), 0)
@@ -78,13 +78,13 @@ def clicks(
 
 
 def deepest(region: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return the row and column of a region (h, w) that are farthest from its border."""
+    """Return the row and column of the point of a region (h, w) that is farthest from its border."""
     row, column = divmod(int(_depth(region).argmax()), region.shape[1])
     return row, column
 
 
 def _depth(region: NDArray[np.bool_]) -> FloatArray:
-    """Return how far each pixel of a region (h, w) is from its border."""
+    """Return the distance of each pixel of a region (h, w) from its border."""
     depth: FloatArray = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
     return depth
 
@@ -92,7 +92,7 @@ def _depth(region: NDArray[np.bool_]) -> FloatArray:
 def _click(sample: Sample, number: int, generator: np.random.Generator) -> tuple[FloatArray, ...]:
     region = sample.regions == number
     depth = _depth(region)
-    # People click into the middle of things rather than at their edges.
+    # People click in the middle of things rather than at their edges.
     chance = np.where(depth > 1, depth ** generator.choice([0.0, 1.0, 3.0]), 0).ravel()
     if not chance.any():
         chance = region.ravel().astype(np.float64)
@@ -108,7 +108,7 @@ def _click(sample: Sample, number: int, generator: np.random.Generator) -> tuple
 def _labels(
     sample: Sample, number: int, region: NDArray[np.bool_], places: NDArray[np.intp]
 ) -> tuple[NDArray[np.bool_], FloatArray]:
-    """Return which pixels belong to what was clicked, and how much each counts."""
+    """Return which pixels belong to what was clicked, and the weight of each."""
     kind = int(sample.kinds[number])
     alike = (sample.kinds == kind)[sample.regions] & ~region
     counts = np.where(alike, np.float32(_SAME_KIND), np.float32(1))

@@ -1,4 +1,4 @@
-"""From a trained head to a model file."""
+"""Write a trained head as a model file."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ from tinct.runtime.thing import FEATURES, MULTIPLE, ThingCard, pattern, sight
 if TYPE_CHECKING:
     import onnx
 
-# By how much ONNX Runtime's log odds may differ from PyTorch's; the weights are stored in half precision.
-_TOLERANCE = 0.02
+_TOLERANCE = 0.02  # largest difference between ONNX Runtime's log odds (half-precision weights) and PyTorch's
 _STRIDES = dict(zip(FEATURES, (8, 16, 32), strict=True))
 
 
@@ -38,16 +37,16 @@ def write(
     """Write a head as a model file, and its weights as `.safetensors` beside it.
 
     Args:
-        head: trained with what the session's model sees.
+        head: trained on features of the session's model.
         session: that model.
         target: the file.
-        size: root of height x width at which the file looks at pictures.
-        certain: log odds from which a pixel counts as the thing's by half.
-        data: names and licences of the sets, for the card.
+        size: root of height x width at which the model is used.
+        certain: log odds at which a pixel counts as half the thing's.
+        data: names and licences of the sets of photographs, for the card.
         metrics: how good it is, for the card.
 
     Raises:
-        ModelError: the file does not give what was trained.
+        ModelError: the file's outputs differ from those of the trained head.
         OutputError: it cannot be written.
     """
     card = ThingCard(
@@ -61,7 +60,7 @@ def write(
         training={"model": session.card.name},
         metrics=dict(metrics or {}),
         licence="MIT",
-        description="Where the thing at a click ends, by what the model that colorizes sees",
+        description="Tells where the thing at a click ends, from features of the model that colorizes",
         tinct=__version__,
         created=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )

@@ -1,4 +1,4 @@
-"""Training the head that tells things apart, for a given time."""
+"""Train the head that tells things apart, for a given time."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Fitting:
     """How the head is trained.
 
     Attributes:
-        minutes: for how long.
-        steps: how many at most.
-        rate: of Adam, at its highest.
+        minutes: length of the training.
+        steps: number of steps, at most.
+        rate: highest learning rate of AdamW.
         clicks: on each picture.
-        pictures: whose gradients make one step.
-        noise: standard deviation added to the features, in parts of their own: a model trained further sees a bit
-            otherwise.
+        pictures: in each step.
+        noise: standard deviation of noise added to the features, relative to theirs: the features of a model that is
+            trained further differ a little.
     """
 
     minutes: float = 30
@@ -51,7 +51,15 @@ def fit(
     seed: int = 0,
     report: Callable[[int, float, float], None] | None = None,
 ) -> None:
-    """Train a head on pictures that are drawn; `report` gets the step, the part of time that is over, and the loss."""
+    """Train a head.
+
+    Args:
+        head: to be trained.
+        draw: returns a random picture.
+        how: the settings.
+        seed: of everything random.
+        report: called every 50 steps with the step, the share of the time that is over, and the running loss.
+    """
     generator = np.random.default_rng(seed)
     torch.manual_seed(seed)
     optimizer = torch.optim.AdamW(head.parameters(), lr=how.rate, weight_decay=1e-3, betas=(0.9, 0.98))
@@ -78,7 +86,7 @@ def fit(
 
 
 def standardise(head: ThingHead, several: Sequence[Seen]) -> None:
-    """Bring features to mean 0 and deviation 1 over several pictures."""
+    """Set a head's standardisation so that features have mean 0 and deviation 1 over several pictures."""
     for name in several[0]:
         values = np.concatenate(
             [np.moveaxis(seen[name].astype(np.float32), 0, -1).reshape(-1, seen[name].shape[0]) for seen in several]
@@ -87,7 +95,7 @@ def standardise(head: ThingHead, several: Sequence[Seen]) -> None:
 
 
 def tell(head: ThingHead, sample: Sample, seen: Seen, places: NDArray[np.intp]) -> FloatArray:
-    """Return the log odds (h / 4, w / 4) of the thing at places (n, 2) in 0..1 of a picture."""
+    """Return the log odds (h / 4, w / 4) of the thing at points (n, 2), in 0..1 of the picture's height and width."""
     with torch.no_grad():
         away = torch.from_numpy(distance(places, sample.luma.shape))[None, None]
         result: FloatArray = head(*_given(sample, seen), away)[0, 0].numpy()
@@ -95,7 +103,12 @@ def tell(head: ThingHead, sample: Sample, seen: Seen, places: NDArray[np.intp]) 
 
 
 def measure(head: ThingHead, pairs: Sequence[Pair]) -> dict[str, float]:
-    """Return what is told of the largest things of pictures from a click into their middle: mean shares in percent."""
+    """Measure a head on the largest things of pictures, from a click into the middle of each.
+
+    Returns:
+        Mean percentages: `outside`, the part of the area found that is not the thing's; `inside`, the part of the thing
+        that is found; and `intersection_over_union`.
+    """
     rows = []
     for sample, seen in pairs:
         areas = sample.areas
@@ -128,7 +141,7 @@ def _loss(
     for number, (name, values) in enumerate(zip(seen, features, strict=True)):
         features[number] = values + how.noise * torch.randn_like(values) * getattr(head, f"deviation_{name}")
     odds = head(luma, *features, away)
-    # Pixels of either side weigh about as much as the root of their number, so that small things count too.
+    # Inside and outside have a weight of about the root of their number of pixels, so that small things count too.
     inside = (own * counts).sum(dim=(2, 3), keepdim=True)
     outside = ((1 - own) * counts).sum(dim=(2, 3), keepdim=True)
     weights = counts * (own / (inside + 1).sqrt() + (1 - own) / (outside + 1).sqrt())

@@ -1,8 +1,8 @@
-"""The network that tells which pixels belong to the thing at a click, by what an encoder sees in the picture.
+"""The network that tells which pixels belong to the thing at a click, from an encoder's features of the picture.
 
-Interactive segmentation in the manner of FocalClick (Chen et al. 2022) and SimpleClick (Liu et al. 2023): the encoder's
-features are computed once a picture, and a click only runs this small network on them. What is seen at the click is
-compared with what is seen everywhere, at 1/32 to 1/4 of the size, and the differences are joined from coarse to fine.
+This is interactive segmentation as in FocalClick (Chen et al. 2022) and SimpleClick (Liu et al. 2023): the encoder's
+features are computed once for a picture, and each click only runs this small network on them. Features at the click are
+compared with those everywhere, at 1/32 to 1/4 of the size, and the differences are combined from coarse to fine.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from torch.nn import functional
 
 from tinct.runtime.thing import DISTANCE, FEATURES, LUMA, ODDS
 
-# Channels of what is looked at: luma at 1/4, features at 1/8, 1/16 and 1/32; and of what is joined there.
-_LOOK = (12, 24, 32, 32)
-_JOIN = (16, 32, 48, 48)
-# How near a pixel counts as the click's place at each of the four, and how far nearness is told to the network, in
-# pixels of 1/4 of the size.
+_LOOK = (12, 24, 32, 32)  # channels of luma at 1/4 and of features at 1/8, 1/16 and 1/32, as they are compared
+_JOIN = (16, 32, 48, 48)  # channels of the combined differences at the same sizes
+# Width of the neighbourhood that counts as the click's place at each of these sizes, in pixels of 1/4 of the size.
 _PLACE = (1.0, 1.5, 3.0, 6.0)
+# Scales at which the network gets the nearness of the click, in pixels of 1/4 of the size.
 _NEAR = (2.0, 6.0, 20.0)
 
 
@@ -31,10 +30,10 @@ class ThingHead(nn.Module):
     output = ODDS
 
     def __init__(self, channels: Mapping[str, int]) -> None:
-        """Make the network, untrained.
+        """Build the network with random weights.
 
         Args:
-            channels: how many channels each of the features has, by name, from fine to coarse.
+            channels: name of features -> number of channels, from fine to coarse.
         """
         super().__init__()
         quarter, *looks = _LOOK
@@ -62,7 +61,7 @@ class ThingHead(nn.Module):
             self.register_buffer(f"deviation_{name}", torch.ones(1, count, 1, 1))
 
     def standardise(self, name: str, mean: torch.Tensor, deviation: torch.Tensor) -> None:
-        """Take mean and deviation (c,) of features, which are brought to 0 and 1."""
+        """Set mean and deviation (c,) of features, by which `forward` standardises them."""
         getattr(self, f"mean_{name}").copy_(mean[None, :, None, None])
         getattr(self, f"deviation_{name}").copy_(deviation[None, :, None, None])
 
@@ -71,8 +70,8 @@ class ThingHead(nn.Module):
 
         Args:
             luma: (1, 1, H, W) in 0..1, height and width multiples of 32.
-            rest: the features (1, c, H / s, W / s), from fine to coarse, and the distance (K, 1, H / 4, W / 4) to the
-                nearest point of each of K clicks, in pixels of its own size.
+            rest: the features (1, c, H / s, W / s), from fine to coarse; then the distance (K, 1, H / 4, W / 4) to the
+                nearest point of each of K clicks, in pixels of that size.
 
         Returns:
             (K, 1, H / 4, W / 4).
@@ -105,7 +104,7 @@ class ThingHead(nn.Module):
         return result
 
     def _shades(self, luma: torch.Tensor) -> torch.Tensor:
-        """Return what luma alone shows at 1/4 of the size, whatever its contrast."""
+        """Return features of luma at 1/4 of the size that do not depend on its contrast."""
         mean = luma.mean(dim=(2, 3), keepdim=True)
         spread = torch.square(luma - mean).mean(dim=(2, 3), keepdim=True).sqrt()
         shades: torch.Tensor = self.shades(torch.relu(self.edges((luma - mean) / (spread + 0.05))))
@@ -113,7 +112,7 @@ class ThingHead(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two convolutions, added to what they are given."""
+    """Two convolutions whose output is added to their input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -127,14 +126,14 @@ class _Block(nn.Module):
 
 
 def _at(values: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-    """Return the mean of values (1, c, h, w) at the places of K clicks (K, 1, h, w), (K, c, 1, 1)."""
+    """Return the mean (K, c, 1, 1) of values (1, c, h, w) around K clicks, weighted by `place` (K, 1, h, w)."""
     weights = (place + 1e-6).flatten(1)
     mean = (weights / weights.sum(dim=1, keepdim=True)) @ values[0].flatten(1).T
     return mean[:, :, None, None]
 
 
 def _differences(values: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-    """Return values (1, c, h, w) and how they differ from those at K clicks, (K, 2 c, h, w)."""
+    """Return (K, 2 c, h, w): values (1, c, h, w), and their differences from those at K clicks."""
     return torch.cat([values.expand(there.shape[0], -1, -1, -1), torch.abs(values - there)], dim=1)
 
 

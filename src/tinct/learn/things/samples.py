@@ -1,4 +1,4 @@
-"""Photographs with masks of things, made small and kept beside what a model sees in them."""
+"""Make small samples of photographs with masks of things, and store a model's features of them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,10 @@ from tinct.learn.things.clicks import REST
 from tinct.runtime.session import Session
 from tinct.runtime.thing import FEATURES, seen_shape
 
-# Root of height x width of the copies.
-SIZE = 224
-# One photograph in this many, by its name, is measured with and never trained on.
-_HELD = 16
-# Beside the photograph as it is there are this many parts of it, mirrored or not, in other tones.
-_PARTS = 1
-# The share of the picture's area that a part has at least.
-_SMALLEST_PART = 0.55
+SIZE = 224  # root of height x width of the samples
+_HELD = 16  # one photograph in this many, chosen by its name, is held out for measuring
+_PARTS = 1  # additional samples of a photograph: parts of it, some mirrored, in other tones
+_SMALLEST_PART = 0.55  # of the picture's area
 
 
 def prepare(images: Path, masks: Path, target: Path, *, name: str, rest: bool = True, seed: int = 0) -> int:
@@ -33,9 +29,9 @@ def prepare(images: Path, masks: Path, target: Path, *, name: str, rest: bool = 
     Args:
         images: a folder of photographs.
         masks: their masks, whose levels are kinds of things.
-        target: the folder of samples; those of several sets may lie in one.
-        name: what the samples' names begin with.
-        rest: level 0 is what is no thing; otherwise it is a kind as the others.
+        target: the folder for samples; several sets may share it.
+        name: prefix of the samples' names.
+        rest: level 0 is not a thing; if False, it is a kind like the others.
         seed: of the parts.
 
     Raises:
@@ -48,7 +44,7 @@ def prepare(images: Path, masks: Path, target: Path, *, name: str, rest: bool = 
         picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
         mask = cv2.imread(str(masks / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE)
         if picture is None or mask is None or mask.shape != picture.shape[:2]:
-            raise DataError(f"{path}: has no mask of its size in {masks}")
+            raise DataError(f"{path}: has no mask of its size in {masks}; add {path.stem}.png, or take it out")
         for part in range(1 + _PARTS):
             shown = (picture, mask) if not part else _part(picture, mask, generator)
             sample = _sample(*shown, rest=rest, generator=generator if part else None)
@@ -59,12 +55,12 @@ def prepare(images: Path, masks: Path, target: Path, *, name: str, rest: bool = 
 
 
 def held(path: Path) -> bool:
-    """Check whether a sample is one to measure with, as all of its photograph are."""
+    """Return whether a sample is held out for measuring, together with all samples of its photograph."""
     return zlib.crc32(path.stem.rpartition("_")[0].encode()) % _HELD == 0
 
 
 def look(samples: Sequence[Path], session: Session, target: Path) -> Iterator[Path]:
-    """Write what a model sees in samples, those that are not there yet, and yield their files."""
+    """Write a model's features of samples, unless they exist already, and yield their files."""
     make_folder(target)
     for path in samples:
         seen = target / path.name
@@ -81,7 +77,7 @@ def look(samples: Sequence[Path], session: Session, target: Path) -> Iterator[Pa
 def _part(
     picture: NDArray[np.uint8], mask: NDArray[np.uint8], generator: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return a part with a thing in it, mirrored or not."""
+    """Return a random part with a thing in it, mirrored in half of the cases."""
     height, width = mask.shape
     side = generator.uniform(_SMALLEST_PART, 1) ** 0.5
     high, wide = int(height * side), int(width * side)
@@ -97,7 +93,7 @@ def _part(
 def _sample(
     picture: NDArray[np.uint8], mask: NDArray[np.uint8], *, rest: bool, generator: np.random.Generator | None
 ) -> dict[str, Any]:
-    """Return luma, a and b of Lab, regions and kinds as `Sample.read` takes them."""
+    """Return luma, a and b of Lab, regions and kinds, as `Sample.read` reads them."""
     height, width = seen_shape(*mask.shape, size=SIZE)
     small = cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=cv2.INTER_AREA)
     level = cv2.resize(np.ascontiguousarray(mask), (width, height), interpolation=cv2.INTER_NEAREST)
@@ -119,7 +115,7 @@ def _sample(
 
 
 def _other_tones(luma: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
-    """Return luma (h, w) in 0..255 fainter, darker or brighter, and at times blurred or grainy."""
+    """Return luma (h, w) in 0..255 with less contrast, darker or brighter, and sometimes blurred or grainy."""
     low, high = generator.uniform(0, 0.12), generator.uniform(0.88, 1)
     toned = 255 * (low + (high - low) * (luma / 255) ** np.exp(generator.normal(0, 0.25)))
     if generator.random() < 0.3:

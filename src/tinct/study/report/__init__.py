@@ -1,1 +1,1 @@
-"""Pages, charts, tables and words about what was measured."""
+"""Pages, charts, tables and texts about what was measured."""

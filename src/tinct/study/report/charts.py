@@ -1,4 +1,4 @@
-"""A report's figures, drawn by matplotlib: as PNG and SVG files, and as SVG that follows the page's light or dark."""
+"""Draw a report's figures as PNG and SVG files, and as SVG for the page, which follows its light or dark style."""
 
 from __future__ import annotations
 
@@ -24,14 +24,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Eight colours that are told apart on white and on near-black, and by people who see fewer colours.
+# Eight colours that are distinct on white and on near-black, also for colour-blind people.
 PALETTE = ("#3182ce", "#dd7a1f", "#2a9d72", "#c2569b", "#a8890c", "#159fb5", "#d1453b", "#7a70c9")
-# What the page puts its own colours in place of.
-INK, _FAINT = "#1f2329", "#d5dae1"
-# Which way of a metric is good; see `Metric.better`.
-ARROWS = {1: "↑", -1: "↓", 0: "→ 1"}
-# Losses whose largest is more than this many times the smallest are drawn on a logarithmic axis.
-WIDE = 5.0
+INK = "#1f2329"  # of text and lines; the page replaces it by its own
+_FAINT = "#d5dae1"  # of grids; the page replaces it by its own
+ARROWS = {1: "↑", -1: "↓", 0: "→ 1"}  # `Metric.better` -> arrow
+WIDE = 5.0  # the axis is logarithmic if the largest loss is more than this many times the smallest
 
 
 @dataclass(frozen=True)
@@ -55,11 +53,11 @@ def color_of(index: int) -> str:
 
 
 def draw_charts(results: Results, folder: Path, *, quantisation: list[dict[str, Any]]) -> dict[str, Chart]:
-    """Draw all figures that the recipe wants and the results allow.
+    """Draw all figures that the recipe asks for and the results allow.
 
     Args:
-        results: what the study found.
-        folder: where the files go.
+        results: of the study.
+        folder: for the files.
         quantisation: rows of `Results.quantisation_rows`.
 
     Returns:
@@ -78,7 +76,7 @@ def draw_charts(results: Results, folder: Path, *, quantisation: list[dict[str, 
     if "metrics" in plots and results.arms:
         add("metrics", _METRICS_CAPTION, lambda: _metrics(results))
     if "axis" in plots and results.study.record.axis:
-        add("axis", "The metrics along the setting in question, with their intervals.", lambda: _axis(results))
+        add("axis", "The metrics for each value of the setting, with their intervals.", lambda: _axis(results))
     if "curves" in plots:
         add("loss", _LOSS_CAPTION, lambda: _curves(results, "loss"))
         add("accuracy_bins", _ACCURACY_CAPTION.format(_RIGHT_BINS), lambda: _curves(results, "accuracy_bins"))
@@ -93,35 +91,35 @@ def draw_charts(results: Results, folder: Path, *, quantisation: list[dict[str, 
 
 _METRICS_CAPTION = (
     "Each metric on the validation pictures: mean and 95 % interval. Vertical lines: the grey picture (dotted) and one "
-    "mean colour for every pixel (dashed). ↓ less is better, ↑ more is; colourfulness should be near 1."
+    "mean colour for every pixel (dashed). ↓ less is better, ↑ more is better; colourfulness should be near 1."
 )
 _LOSS_CAPTION = (
-    "Loss while training: training pictures dashed, validation pictures solid, mean of the seeds with their range. "
-    "Losses of different tasks, numbers of bins or weights have different units and cannot be compared between panels. "
-    "The axis is logarithmic where the largest loss is more than five times the smallest."
+    "Loss during training: training pictures dashed, validation pictures solid, mean of the seeds with their range. "
+    "Losses of different tasks, numbers of bins or weights have different units: do not compare them between panels. "
+    "The axis is logarithmic if the largest loss is more than five times the smallest."
 )
 _ACCURACY_CAPTION = (
-    "Accuracy while training: training pictures dashed where they are counted, validation pictures solid.{}"
+    "Accuracy during training: training pictures dashed, if it is measured on them; validation pictures solid.{}"
 )
-_ACCURACY_OF_BINS = " Networks with bins are decoded at the temperature 0.5 for it, on validation pictures only."
+_ACCURACY_OF_BINS = " For this, networks with bins are decoded at the temperature 0.5, on validation pictures only."
 _RIGHT_BINS = (
-    " Of more bins it is harder to find the right one: where their numbers differ, panels have axes of their own and "
-    "cannot be compared."
+    " The more bins there are, the harder it is to find the right one: if their numbers differ, each panel has its own "
+    "axis, and panels cannot be compared."
 )
 _GAP_CAPTION = (
-    "Overfitting gap: validation loss minus training loss. A gap that rises pass after "
-    "pass is what learning by heart looks like; in the first pass no photograph has been seen twice. Each panel holds "
-    "one kind of loss; gaps of different tasks, numbers of bins or weights have different units and cannot be compared."
+    "Overfitting gap: validation loss minus training loss. A gap that rises from pass to pass shows that pictures are "
+    "learned by heart; in the first pass, no photograph has been seen twice. Each panel shows one kind of loss; gaps "
+    "of different tasks, numbers of bins or weights have different units and cannot be compared."
 )
 _HISTOGRAM_CAPTION = (
     "How often each of the dataset's commonest colours occurs in the true validation pictures (bars), in the arm's "
-    "(dots), and in the training pictures (lines)."
+    "pictures (dots), and in the training pictures (lines)."
 )
-_QUANTISATION_CAPTION = "What bins alone cost: the truth put through the bins and back, without any network."
+_QUANTISATION_CAPTION = "What bins alone cost: the true colours replaced by those of their bins, without a network."
 
 
 def chart_style() -> Any:
-    """Return the context of matplotlib's settings in which all figures are drawn.
+    """Return a context with the matplotlib settings of all figures.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -152,7 +150,7 @@ def chart_style() -> Any:
 
 
 def _write(figure: Figure, stem: Path) -> str:
-    """Write PNG and SVG on white, and return the SVG for the page: without ground, its ink that of the text around."""
+    """Write PNG and SVG on white, and return the SVG for the page, without background and in the page's ink."""
     for suffix in (".png", ".svg"):
         save_figure(figure, stem.with_suffix(suffix), dpi=150)
     stream = io.StringIO()
@@ -161,7 +159,7 @@ def _write(figure: Figure, stem: Path) -> str:
 
 
 def for_page(svg: str) -> str:
-    """Turn a file's SVG into one that stands in a page."""
+    """Turn the SVG of a file into one that is part of a page."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     opening, rest = svg.split(">", 1)
@@ -206,7 +204,7 @@ def _bar(axes: Axes, spread: Spread, place: float, color: str) -> None:
 
 
 def axis_values(results: Results) -> dict[str, float]:
-    """Return the arms' values along the recipe's axis; arms without a number there are left out."""
+    """Return each arm's value of the recipe's axis; arms without a number are left out."""
     axis = results.study.record.axis
     values: dict[str, float] = {}
     for arm in results.arms:
@@ -269,7 +267,7 @@ def _curves(results: Results, name: str) -> Figure | None:
         axes.set(title=words, xlabel="steps")
         values = np.concatenate([middle for _, middle in middles.values()] or [np.ones(1)])
         if name == "loss" and 0 < WIDE * np.nanmin(values) < np.nanmax(values):
-            axes.set(yscale="log")  # else the first steps would leave the rest a flat line
+            axes.set(yscale="log")  # otherwise the first steps would flatten the rest to a line
         if axes is grid[0]:
             axes.set(ylabel=SHORT_ACCURACIES.get(name, name))
     return figure
@@ -287,7 +285,7 @@ def _gaps(results: Results) -> Figure | None:
         for name in names:
             steps, training, _, _ = _band(results, name, "train_loss")
             validated, validation, _, _ = _band(results, name, "val_loss")
-            both, these, those = np.intersect1d(steps, validated, return_indices=True)  # a diverged arm lacks some
+            both, these, those = np.intersect1d(steps, validated, return_indices=True)  # a diverged arm may lack some
             gap = validation[those] - training[these]
             axes.plot(both, gap, color=color_of(results.place(name)), label=name, linewidth=1.6)
         axes.axhline(0, color=INK, linewidth=0.8)
@@ -342,7 +340,7 @@ def _logarithmic(axes: Axes, values: list[float]) -> None:
 
 
 def _units(results: Results, arm: str, name: str) -> tuple[Any, ...]:
-    """Return what decides the units of an arm's loss, or what its accuracy is a share of."""
+    """Return the settings that must be equal for losses, or accuracies, of two arms to be comparable."""
     training = results.study.training(results.study.record.arm(arm), results.study.seeds[0])
     if name == "accuracy_10":
         return ()
@@ -354,7 +352,7 @@ def _units(results: Results, arm: str, name: str) -> tuple[Any, ...]:
 
 
 def _unit_words(units: tuple[Any, ...]) -> str:
-    """Put what `_units` returned into a few words."""
+    """Say what `_units` returned in a few words."""
     if units[0] != "bins":
         return "whole picture" if units[0] == "rgb" else f"chroma in {units[1]}"
     weights = f", {units[4]}" if len(units) > 4 else ""

@@ -1,4 +1,4 @@
-"""The report of `tinct data`: `templates/data.html` filled, and its tables and files."""
+"""Write the report of `tinct data`: a page from `templates/data.html`, with its tables and files."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from tinct.study.report.render import encoded, render
 PAGE_SUFFIXES = (".html", ".htm")
 _OTHER_SUFFIXES = (".png", ".jpg", ".svg", ".pdf", ".json", ".csv", ".txt", ".md")
 COVERAGE_LEGEND = (
-    f"unused: bins with less than {RARE:.2%} of the pixels; even: the number of equally frequent bins that would be "
-    "as varied; "
-    f"far: pixels more than {FAR} grid cells from their bin's centre; shift: pixels in other bins than where the bins "
-    "were learned."
+    f"unused: bins with less than {RARE:.2%} of the pixels; even: number of equally frequent bins with the same "
+    "variety; "
+    f"far: pixels more than {FAR} grid cells from their bin's centre; shift: share of pixels that would have to change "
+    "bins to get the frequencies with which the bins were learned."
 )
-_ACROSS = 8  # tiles of the sample sheet
+_ACROSS = 8  # tiles in a row of the sample sheet
 
 
 def write_report(report: DataReport, target: str | Path) -> list[Path]:
     """Write the report of a survey.
 
     Args:
-        report: of `tinct.data.survey.inspect_data`.
-        target: an .html file for the page alone; or a folder, made where missing, for report.html, samples.png,
-            data.json and duplicates.csv. Files of these names are replaced.
+        report: from `tinct.data.survey.inspect_data`.
+        target: an .html file for the page alone; or a folder, made if missing, for report.html, samples.png, data.json
+            and duplicates.csv. Files of these names are replaced.
 
     Returns:
         The files.
 
     Raises:
-        SettingError: the target is named like a file of another kind.
+        SettingError: the target has the suffix of another kind of file.
         OutputError: a file cannot be written.
     """
     path = Path(target)
@@ -109,7 +109,7 @@ def _page(report: DataReport) -> bytes:
 
 
 def _tiles(report: DataReport, warning: Finding) -> list[tuple[str, Pixels]]:
-    """Read the pictures that show what is wrong; those that are gone since the survey are left out."""
+    """Read the pictures that show what is wrong; those that have disappeared since the survey are left out."""
     tiles = []
     for name in warning.pictures:
         try:
@@ -123,7 +123,7 @@ def _shares(coverage: BinsCoverage) -> tuple[list[tuple[str, float, str]], str]:
     """Return each bin's colour, share and name, the largest first, and a caption."""
     names = [f"bin {index}" for index in range(coverage.count)]
     shares = sorted(zip(coverage.colors, coverage.shares, names, strict=True), key=lambda item: -item[1])
-    whose = "bins of its own" if coverage.bins == OWN else f"bins of {coverage.bins}"
+    whose = "bins learned from it" if coverage.bins == OWN else f"bins of {coverage.bins}"
     return shares, f"{NAMES[coverage.split]} in {coverage.count} {whose}, at middle luma."
 
 
@@ -169,7 +169,7 @@ def coverage_rows(report: DataReport) -> Iterator[list[str]]:
 
 
 def category_rows(report: DataReport) -> Iterator[list[str]]:
-    """Return the table of sources and categories, its headings first, the largest first."""
+    """Return the table of sources and categories: headings, then rows, the largest first."""
     names = [facts.split for facts in report.splits]
     counts: dict[tuple[str, str], dict[str, int]] = {}
     for group in report.groups:

@@ -1,4 +1,4 @@
-"""Figures that are files of their own: checked, drawn and written; that of colour bins."""
+"""Make, check and write figures that are separate files, and draw the figure of colour bins."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURE_SUFFIXES = (".png", ".svg", ".pdf")
-# What matplotlib is told so that the same figure is the same file.
+# Without a date, the same figure gives the same file.
 UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 _MAP_COLORS = "viridis"
 _AXES = {"yuv": ("U", "V"), "lab": ("a", "b")}
 
 
 def check_figure(target: str | Path) -> Path:
-    """Refuse what a figure cannot be written as.
+    """Check that a figure can be written to a file, and return its path.
 
     Raises:
-        SettingError: the ending is none of `FIGURE_SUFFIXES`.
+        SettingError: the suffix is not one of `FIGURE_SUFFIXES`.
         MissingExtraError: matplotlib is not installed.
     """
     path = Path(target)
@@ -40,7 +40,7 @@ def check_figure(target: str | Path) -> Path:
 def draw_bins(bins: ColorBins, target: str | Path) -> Path:
     """Draw colour bins: their colours, frequencies, inverse frequencies and weights, the last three on log scales.
 
-    Of each bin's cells the one nearest to its mean colour stands out, usually the one it was made from; the others are
+    In each bin, the cell nearest to its mean colour, usually the one it was made from, stands out; the others are
     faint. A dot marks each bin's mean colour.
 
     Args:
@@ -72,7 +72,7 @@ def draw_bins(bins: ColorBins, target: str | Path) -> Path:
 
 
 def _map(axes: Axes, bins: ColorBins, values: NDArray[Any], title: str, *, norm: Any = None) -> None:
-    """Show values (grid, grid) or colours (grid, grid, 3) over the chroma plane, the first axis to the right."""
+    """Draw values (grid, grid) or colours (grid, grid, 3) over the chroma plane, with the first axis to the right."""
     (left, bottom), (right, top) = bins.low, bins.high
     axes.imshow(
         np.swapaxes(values, 0, 1),
@@ -89,7 +89,7 @@ def _map(axes: Axes, bins: ColorBins, values: NDArray[Any], title: str, *, norm:
 
 
 def _nearest_cells(bins: ColorBins) -> NDArray[np.bool_]:
-    """Mark for each bin the one of its cells nearest to its mean colour; bins do not record which cell they kept."""
+    """Return (grid, grid) whether each cell is the one of its bin nearest to the bin's mean colour."""
     grid = bins.lookup.shape[0]
     low, high = np.array(bins.low), np.array(bins.high)
     steps = (np.stack(np.meshgrid(np.arange(grid), np.arange(grid), indexing="ij"), axis=-1) + 0.5) / grid
@@ -112,7 +112,7 @@ def _log_map(axes: Axes, bins: ColorBins, values: NDArray[np.float64], title: st
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure, width and height in inches, without touching matplotlib's global state."""
+    """Return an empty figure, width and height in inches, without changing matplotlib's global state."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -121,9 +121,9 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path, *, dpi: int = 110) -> None:
-    """Write a figure on white in the format of the file's suffix, without the date.
+    """Write a figure on white in the format of the file's suffix, without a date.
 
-    Its parts stay where they were drawn: working that out again for another file takes half of its time.
+    The layout is then fixed, since computing it again for another file would take half of that file's time.
     """
     kind = path.suffix.lower()[1:]
     with written_beside(path) as beside:

@@ -1,4 +1,4 @@
-"""The report of `tinct classify labels`: `templates/labels.html` filled, and its table."""
+"""Write the report of `tinct classify labels`: a page from `templates/labels.html`, and its table."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ TABLE, PAGE = "labels.csv", "labels.html"
 
 
 def write_label_report(report: LabelReport, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
-    """Write labels.csv and labels.html, a page with a thumbnail of each, which needs nothing beside it.
+    """Write labels.csv, and labels.html, a single page with a thumbnail of each suspect.
 
     Raises:
-        OutputError: they are there already, or cannot be written.
+        OutputError: one of them exists already, or cannot be written.
     """
     place = make_folder(folder)
     if not overwrite and (there := [name for name in (TABLE, PAGE) if (place / name).exists()]):
-        raise OutputError(f"{place / there[0]}: is there already; give another folder, or --overwrite")
+        raise OutputError(f"{place / there[0]}: already exists; give another folder, or --overwrite")
     table = io.StringIO(newline="")
     rows = csv.writer(table)
     rows.writerow(["path", "label", "likely", "share_of_label", "share_of_likely"])
@@ -46,7 +46,6 @@ def write_label_report(report: LabelReport, folder: str | Path, *, overwrite: bo
 
 
 def _thumbnail(path: Path) -> NDArray[np.uint8] | None:
-    """Read a picture (h, w, 3) small; None for an array, or where the file is gone."""
     try:
         return read_small(path.read_bytes(), longest=THUMBNAIL, name=str(path))
     except (InputError, OSError):

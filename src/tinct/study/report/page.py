@@ -1,4 +1,4 @@
-"""A study's report as one page of HTML that needs nothing else; `templates/study.html` has its order and words."""
+"""Write a study's report as a single page of HTML; `templates/study.html` has its order and texts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Cells = list[list[str]]
 
 
 def write_report(study: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Path:
-    """Write a study's report from what it has finished.
+    """Write a study's report from the arms that are finished.
 
     Args:
         study: the study's folder.
@@ -35,7 +35,7 @@ def write_report(study: str | Path, *, progress: Callable[[int, int], None] | No
         The page; `figures` and `tables` are beside it.
 
     Raises:
-        DataError: the folder is no study, or none of its arms is finished.
+        DataError: the folder is not a study's, or no arm is finished.
     """
     results = Results(Study.open(study))
     plots = results.study.record.plots
@@ -70,7 +70,6 @@ def _wants_quantisation(results: Results) -> bool:
 
 
 def _make_page(results: Results, charts: dict[str, Chart], sheets: dict[str, Sheet], tables: dict[str, Table]) -> str:
-    """Put a report together from a study's results, and the charts, sheets and tables that were written."""
     record = results.study.record
     return render(
         "study.html",
@@ -95,7 +94,6 @@ def _make_page(results: Results, charts: dict[str, Chart], sheets: dict[str, She
 
 
 def _conditions(results: Results) -> dict[str, Any]:
-    """Return how the arms were trained, and what was not alike between them."""
     study, rows = results.study, results.cost_rows()
     return {
         "count": sum(len(study.finished(arm)) for arm in results.trained),
@@ -109,7 +107,7 @@ def _conditions(results: Results) -> dict[str, Any]:
 
 
 def _starts(results: Results) -> dict[str, list[str]]:
-    """Return where weights come from that are not drawn by the seed, and which arms start so."""
+    """Return, for weights that are not drawn by the seed, where they come from, and which arms start from them."""
     arms: dict[str, list[str]] = {}
     for arm in results.trained:
         run = Run.open(results.study.run(arm, results.study.finished(arm)[0]))
@@ -117,17 +115,17 @@ def _starts(results: Results) -> dict[str, list[str]]:
         if run.training.initial is not None:
             words.append(f"the model {run.training.initial}")
         if run.encoder is not None:
-            frozen = "frozen" if run.training.options.get("frozen", True) else "learning on"
+            frozen = "frozen" if run.training.options.get("frozen", True) else "trained further"
             words.append(f"encoder from {run.encoder['name']} (SHA-256 {run.encoder['sha256']}), {frozen}")
         elif run.training.from_scratch:
-            words.append("encoder from scratch, learned along")
+            words.append("encoder trained from scratch")
         if words:
             arms.setdefault(", ".join(words), []).append(arm.name)
     return arms
 
 
 def _order(training: Training) -> tuple[object, ...]:
-    """Return what decides which photographs are seen, in which order, and how they are cut."""
+    """Return the settings that decide which photographs are seen, in which order, and how they are cropped."""
     return (
         training.batch_size,
         training.crop,
@@ -146,7 +144,7 @@ def _order(training: Training) -> tuple[object, ...]:
 
 
 def _arm(results: Results, arm: str) -> str:
-    """Return an arm's name behind a dot of its colour; that of a baseline, or of an unfinished arm, in italics."""
+    """Return an arm's name after a dot of its colour; the name of a baseline, or of an unfinished arm, in italics."""
     if arm not in [finished.name for finished in results.finished]:
         return Markup("<i>{}</i>").format(arm)
     dot = Markup('<span class="dot" style="background:{}"></span>').format(color_of(results.place(arm)))
@@ -166,7 +164,6 @@ def _of_row(row: dict[str, Any], style: str) -> str:
 
 
 def _settings(results: Results) -> Cells:
-    """List what each arm has of its own."""
     rows = []
     for arm in results.study.arms:
         own = ", ".join(f"{key} = {_value(value)}" for key, value in {**arm.own, **arm.evaluation.given()}.items())
@@ -198,7 +195,6 @@ def _metrics(results: Results) -> dict[str, Any]:
 
 
 def _differences(results: Results) -> list[tuple[list[str], Cells]]:
-    """Return headings and rows of the differences from the reference and from the grey picture."""
     tables = []
     for compared in (results.reference.name, BASELINES[0]):
         rows: dict[str, list[str]] = {}
@@ -299,7 +295,7 @@ def _number(value: float, style: str) -> str:
 
 
 def _short(value: float) -> str:
-    """Format a number from 0 on with two or three significant digits, however small it is."""
+    """Format a number from 0 on with two or three significant digits."""
     if 0 < value < 0.1:
         return f"{value:.2g}"
     return f"{value:,.{0 if value >= 100 else 1 if value >= 10 else 2}f}"

@@ -1,4 +1,4 @@
-"""Figures as in Billaut et al. 2018: temperatures, confidence, losses, and how often colours occur."""
+"""Draw figures as in Billaut et al. 2018: temperatures, confidence, losses, and frequencies of colours."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from matplotlib.patches import Rectangle
 
 Progress = Callable[[int, int], None]
-# The paper's colours: true or training, predicted, of the whole dataset, validation.
-BLUE, ORANGE, GREEN, RED = "#3182ce", "#dd7a1f", "#2a9d72", "#d1453b"
-_CELL = 2.3  # inches of a picture
+# The paper's colours:
+BLUE = "#3182ce"  # truth, or training
+ORANGE = "#dd7a1f"  # prediction
+GREEN = "#2a9d72"  # the whole dataset
+RED = "#d1453b"  # validation
+_CELL = 2.3  # inches: width of a picture
 
 
 def draw_temperatures(
@@ -35,9 +38,9 @@ def draw_temperatures(
     path: Path,
     progress: Progress | None = None,
 ) -> Path:
-    """Draw photographs (H, W, 3) in grey, by each network (name -> it) at each temperature, and as they are.
+    """Draw photographs (H, W, 3) in grey, colorized by each network (name -> it) at each temperature, and in truth.
 
-    Source: figure 4, and of two networks figure 10.
+    Source: figure 4; with two networks, figure 10.
     """
     rows = []
     for done, photograph in enumerate(photographs, start=1):
@@ -57,7 +60,10 @@ def draw_temperatures(
 def draw_confidence(
     colorizer: Colorizer, photographs: Sequence[Pixels], path: Path, *, progress: Progress | None = None
 ) -> Path:
-    """Draw photographs (H, W, 3), what a network makes of them, and how sure it is; source: figure 7."""
+    """Draw photographs (H, W, 3), a network's pictures of them, and how sure it is.
+
+    Source: figure 7.
+    """
     rows = []
     for done, photograph in enumerate(photographs, start=1):
         luma = grey_of(photograph)
@@ -75,16 +81,18 @@ def draw_confidence(
 
 
 def draw_loss(table: Path, path: Path) -> Path:
-    """Draw the losses of a training's metrics.csv along its steps: training blue, validation red; source: figure 8.
+    """Draw the losses of a training's metrics.csv over its steps, training in blue, validation in red.
 
     Raises:
         DataError: no epoch is finished.
+
+    Source: figure 8.
     """
     from tinct.learn.records import epoch_rows
 
     rows = epoch_rows(table)
     if not rows:
-        raise DataError(f"{table}: no epoch is finished yet; train on")
+        raise DataError(f"{table}: no epoch is finished yet; continue the training")
     with chart_style():
         figure = new_figure(7, 4)
         axes = figure.subplots()
@@ -101,7 +109,7 @@ def draw_loss(table: Path, path: Path) -> Path:
 def draw_colors(
     colorizer: Colorizer, photographs: Sequence[Pixels], path: Path, *, progress: Progress | None = None
 ) -> Path:
-    """Draw how often each bin occurs in photographs (H, W, 3), in a network's colours for them, and in its dataset.
+    """Draw how often each bin occurs in photographs (H, W, 3), in a network's pictures of them, and in its dataset.
 
     Source: figure 9.
     """
@@ -135,7 +143,6 @@ def _bars(axes: Axes, shares: Mapping[str, NDArray[np.float64]], colors: tuple[s
 
 
 def _swatches(axes: Axes, bins: ColorBins) -> None:
-    """Show each bin's colour below the axis."""
     axes.set_xticks(range(bins.count), [str(place) for place in range(bins.count)], fontsize=7)
     axes.tick_params(axis="x", length=0, pad=14)
     for place, color in enumerate(bin_colors(bins)):

@@ -1,4 +1,4 @@
-"""HTML pages from the templates beside: one frame and one style, each page in one file that loads nothing."""
+"""Render HTML pages from templates with a common frame and style; a page is one file that loads nothing else."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def render(template: str, **values: Any) -> str:
     """Fill a template.
 
     Args:
-        template: its file in `templates`; it extends `base.html`.
-        values: what it shows. Text is escaped; `markupsafe.Markup` stands as it is.
+        template: name of a file in `templates`; it extends `base.html`.
+        values: its variables. Text is escaped, but not `markupsafe.Markup`.
     """
     return _environment().get_template(template).render(**values)
 
@@ -41,12 +41,12 @@ def _environment() -> jinja2.Environment:
 
 
 def data_address(rgb: NDArray[np.uint8]) -> str:
-    """Return a picture (H, W, 3) sRGB as an address that holds it, for a page that loads nothing."""
+    """Return a picture (H, W, 3) sRGB as a data URL."""
     return "data:image/jpeg;base64," + base64.b64encode(encoded(rgb, ".jpg")).decode("ascii")
 
 
 def encoded(rgb: NDArray[np.uint8], suffix: str) -> bytes:
-    """Return a picture (H, W, 3) sRGB as the bytes of a file with this suffix.
+    """Return the bytes of a picture file with this suffix, from sRGB (H, W, 3).
 
     Raises:
         OutputError: it cannot be encoded.
@@ -54,5 +54,5 @@ def encoded(rgb: NDArray[np.uint8], suffix: str) -> bytes:
     options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if suffix == ".jpg" else []
     done, content = cv2.imencode(suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
     if not done:
-        raise OutputError("a picture of the page cannot be encoded; look for a damaged picture in the dataset")
+        raise OutputError("a picture for the page cannot be encoded; look for a damaged picture in the dataset")
     return bytes(content.tobytes())

@@ -1,4 +1,4 @@
-"""A report's pictures: what every arm made of the same photographs, at several temperatures, and how sure it was."""
+"""Make a report's pictures: the same photographs by every arm, at several temperatures, and how sure it was."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ from tinct.study.report.tables import Results
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LONGEST = 176  # of a picture on the page, in pixels
-VAL_SHOWN, TRAIN_SHOWN, DETAIL_SHOWN = 6, 4, 3
+LONGEST = 176  # pixels: longer edge of a picture on the page
+VAL_SHOWN = 6  # validation photographs on the sheet of predictions
+TRAIN_SHOWN = 4  # training photographs on the sheet of predictions
+DETAIL_SHOWN = 3  # photographs on the sheets of temperatures and of confidence
 TEMPERATURES = (0.05, 0.2, 0.4, 0.7, 1.0)
-# The paper's figure 7 goes to a ratio of about 10; more than that is as clear as can be.
-RATIO_TOP = 10.0
+RATIO_TOP = 10.0  # ratios of confidence above this look the same; the paper's figure 7 goes to about 10
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ class Sheet:
 
 
 def make_sheets(results: Results, *, progress: Callable[[int, int], None] | None = None) -> dict[str, Sheet]:
-    """Make the pictures that the recipe wants.
+    """Make the pictures that the recipe asks for.
 
     Args:
-        results: what the study found; the models of its first seed are shown.
+        results: of the study; the models of the first seed are shown.
         progress: called with (done, total) after each arm.
 
     Returns:
@@ -90,7 +91,7 @@ def _predictions(
             continue
         sheets[f"predictions-{split}"] = Sheet(
             f"predictions-{split}",
-            f"Photographs of the {words} split, drawn by chance and not by eye.",
+            f"Photographs of the {words} split, drawn at random.",
             ["truth", "grey", *made[split]],
             [
                 [truth, leave_grey(grey[split][index]), *(pictures[index] for pictures in made[split].values())]
@@ -101,7 +102,7 @@ def _predictions(
 
 
 def _chosen(results: Results, split: str) -> list[Pixels]:
-    """Draw photographs to show, the same for every run of the report."""
+    """Draw photographs to show, the same each time the report is written."""
     place = results.study.record.data.place
     pictures: list[Picture] = (
         find_pictures(place, split="val", limit=VAL_SHOWN, seed=1)
@@ -125,17 +126,17 @@ def _confidences(arm: Arm, colorizer: Colorizer, lumas: list[Pixels]) -> Sheet:
     rows = [[colorizer(luma), *maps] for luma in lumas if (maps := confidence_maps(colorizer, luma))]
     return Sheet(
         f"confidence-{arm.folder}",
-        f"{arm.name}: dark is unsure, light is sure. Probability of the likeliest bin, from 0 to 1; its ratio to the "
-        f"second likeliest, from 1 to {RATIO_TOP:g} and more.",
+        f"{arm.name}: dark is unsure, light is sure. Probability of the likeliest bin, from 0 to 1; its ratio to that "
+        f"of the second likeliest, from 1 to {RATIO_TOP:g} or more.",
         ["picture", "probability", "ratio"],
         rows,
     )
 
 
 def confidence_maps(colorizer: Colorizer, luma: Pixels) -> list[Pixels]:
-    """Return pictures (H, W, 3) of a network's confidence for luma (H, W) uint8; none of one without bins.
+    """Return two pictures (H, W, 3) of a network's confidence for luma (H, W) uint8; none if it has no bins.
 
-    Dark is unsure and light is sure: the likeliest bin's probability, and its ratio to the second's up to `RATIO_TOP`.
+    Dark is unsure, light is sure: the likeliest bin's probability, and its ratio to the second's, up to `RATIO_TOP`.
     """
     sure = colorizer.predict(luma.astype(np.float32) / 255).confidence
     if sure is None:
@@ -146,7 +147,7 @@ def confidence_maps(colorizer: Colorizer, luma: Pixels) -> list[Pixels]:
 
 
 def _heat(values: NDArray[Any], shape: tuple[int, ...]) -> Pixels:
-    """Colour values (h, w) in 0..1 from dark to light, at the size of a picture."""
+    """Return values (h, w) in 0..1 as a picture from dark to light, in the size `shape`."""
     from matplotlib import colormaps
 
     colors = (colormaps["inferno"](np.clip(values, 0, 1))[..., :3] * 255).round().astype(np.uint8)
@@ -154,7 +155,7 @@ def _heat(values: NDArray[Any], shape: tuple[int, ...]) -> Pixels:
 
 
 def write_sheet(sheet: Sheet, folder: Path) -> None:
-    """Write a sheet as one PNG and one SVG, its headings above the columns."""
+    """Write a sheet as a PNG and an SVG file."""
     if not sheet.rows:
         return
     figure = sheet_figure(sheet)
@@ -163,9 +164,9 @@ def write_sheet(sheet: Sheet, folder: Path) -> None:
 
 
 def sheet_figure(sheet: Sheet, *, cell: float = 1.5, tight: bool = False) -> Figure:
-    """Return a sheet as a figure, its headings above the columns, a picture `cell` inches wide.
+    """Return a sheet as a figure with the headings above the columns; a picture is `cell` inches wide.
 
-    Rows are as high as columns are wide, or with `tight` as high as their pictures.
+    Rows are as high as columns are wide or, if `tight`, as high as their pictures.
     """
     columns, rows = len(sheet.headings), len(sheet.rows)
     heights = [max(picture.shape[0] / picture.shape[1] for picture in row) if tight else 1.0 for row in sheet.rows]

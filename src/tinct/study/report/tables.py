@@ -1,4 +1,4 @@
-"""The figures of a study's report: as tables for programs, and the same as rows for people."""
+"""Compute the results of a study, and write them as tables."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from tinct.study.recipe import Arm
 from tinct.study.values import read_json, write_json
 
 Table = list[dict[str, Any]]
-# The metrics that arms are compared by in words and figures; the tables have all.
+# The metrics by which arms are compared in texts and figures; tables have all metrics.
 COMPARED = ("ciede2000", "auc_rebalanced", "auc_within", "colorfulness_ratio")
-COMPARED_DRAWN = ("ciede2000", "ssim", "luma_change", "auc_rebalanced", "colorfulness_ratio")
-COMPARED_JUDGED = ("perceptual", "recognition_top1")
+COMPARED_DRAWN = ("ciede2000", "ssim", "luma_change", "auc_rebalanced", "colorfulness_ratio")  # if luma is drawn too
+COMPARED_JUDGED = ("perceptual", "recognition_top1")  # in addition, with a backbone
 ACCURACIES = {
     "accuracy_bins": "share of valid pixels whose likeliest bin is right",
     "accuracy_10": "share of valid pixels within 10 Lab units of the truth (CIE 1976)",
@@ -49,12 +49,12 @@ class Results:
         """The arms that are finished with at least one seed."""
         finished = [arm for arm in self.study.arms if self.study.finished(arm)]
         if not finished:
-            raise DataError(f"{self.study.path}: no arm is finished yet; run the study on")
+            raise DataError(f"{self.study.path}: no arm is finished yet; run the study again to continue")
         return finished
 
     @cached_property
     def diverged(self) -> dict[str, list[int]]:
-        """Arm -> the seeds with which its losses or figures are not finite; such an arm is compared with nothing."""
+        """Arm -> the seeds with which its losses or figures are not finite; such an arm is not compared."""
         lost = {arm.name: [s for s in self.study.finished(arm) if self._lost(arm, s)] for arm in self.finished}
         return {name: seeds for name, seeds in lost.items() if seeds}
 
@@ -100,19 +100,19 @@ class Results:
 
     @cached_property
     def train(self) -> Comparer | None:
-        """Figures on training pictures; None where none were measured."""
+        """Figures on training pictures; None if none were measured."""
         if not self.measured[GREY][0].comparisons.get("train"):
             return None
         return Comparer(self.measured, split="train", trained=self._seeded)
 
     @cached_property
     def seeds(self) -> int:
-        """How many seeds the figures are means of."""
+        """Number of seeds over which figures are averaged."""
         return len(self.common) or 1
 
     @cached_property
     def compared(self) -> tuple[Metric, ...]:
-        """The metrics that arms are compared by; with clarity among them where an arm draws its luma itself."""
+        """The metrics by which arms are compared; with those of luma if an arm draws its luma itself."""
         drawn = any(arm.evaluation.given().get("drawn") for arm in self.arms)
         named = {metric.name: metric for metric in self.metrics}
         wanted = (*(COMPARED_DRAWN if drawn else COMPARED), *COMPARED_JUDGED)
@@ -120,23 +120,23 @@ class Results:
 
     @cached_property
     def metrics(self) -> tuple[Metric, ...]:
-        """All metrics that there are figures of; those of a backbone where it measured everything."""
+        """All metrics that have figures; those of a backbone only if it measured everything."""
         return (*METRICS, *(metric for metric in JUDGED if metric.name not in self.absent))
 
     @cached_property
     def backbone(self) -> dict[str, str] | None:
-        """What measured the metrics of `tinct.study.backbone`: `name`, `file` and `sha256`; None without one."""
+        """`name`, `file` and `sha256` of the backbone that measured everything; None without one."""
         return self.study.record.backbone if all(self._judged) else None
 
     @cached_property
     def _judged(self) -> list[bool]:
-        """Whether a backbone measured it, for each method and seed."""
+        """For each method and seed, whether a backbone measured it."""
         methods = [measured for of_arm in self.measured.values() for measured in of_arm]
         return [JUDGED[0].name in measured.comparisons["val"][0].values for measured in methods]
 
     @cached_property
     def absent(self) -> dict[str, str]:
-        """Metric -> why there are no figures of it."""
+        """Metric -> why it has no figures."""
         if self.backbone is None:
             why = f"not all arms were measured by the same backbone; {WHY_ABSENT}" if any(self._judged) else WHY_ABSENT
             return {metric.name: why for metric in JUDGED}
@@ -145,7 +145,7 @@ class Results:
 
     @cached_property
     def trained(self) -> list[Arm]:
-        """The arms that have a training of their own, diverged ones too."""
+        """The finished arms with a training of their own, including diverged ones."""
         return [arm for arm in self.finished if arm.of is None]
 
     @property
@@ -154,24 +154,24 @@ class Results:
 
     @cached_property
     def curves(self) -> dict[str, list[dict[str, list[float]]]]:
-        """Arm -> what its training noted, one for each finished seed."""
+        """Arm -> the figures of its metrics.csv, one for each finished seed."""
         return {arm.name: [self.study.curve(arm, s) for s in self.study.finished(arm)] for arm in self.trained}
 
     def differences(self, reference: str, metric: Metric) -> list[Difference]:
-        """Compare every arm with another, or with a baseline."""
+        """Compare every arm with the arm or baseline `reference`."""
         others = [arm.name for arm in self.arms if arm.name != reference]
         if reference in self.diverged:
             return []
         return [self.val.difference(name, reference, metric, of=len(others)) for name in others]
 
     def verdicts(self, reference: str, metric: Metric) -> dict[str, list[Difference]]:
-        """Return the differences from another arm, or a baseline, by their verdict."""
+        """Return the differences from the arm or baseline `reference`, by their verdict."""
         differences = self.differences(reference, metric)
         by_verdict = {verdict: [row for row in differences if row.verdict == verdict] for verdict in VERDICTS}
         return {verdict: rows for verdict, rows in by_verdict.items() if rows}
 
     def metric_rows(self) -> Table:
-        """One row for each method, split and metric."""
+        """Return a row for each method, split and metric."""
         return [
             {"arm": name, "split": split, "metric": metric.name, **_interval(figure), "seeds": list(figure.seeds)}
             for split, comparer in (("val", self.val), ("train", self.train))
@@ -182,7 +182,7 @@ class Results:
         ]
 
     def difference_rows(self) -> Table:
-        """One row for each arm, metric and what it is compared with: the reference, and the baselines."""
+        """Return a row for each arm and metric, compared with the reference and with the baselines."""
         return [
             {
                 "arm": difference.arm,
@@ -200,11 +200,11 @@ class Results:
         ]
 
     def absent_rows(self) -> Table:
-        """One row for each metric without figures: why."""
+        """Return a row for each metric without figures, with the reason."""
         return [{"metric": name, "why": why} for name, why in self.absent.items()]
 
     def curve_rows(self) -> Table:
-        """One row for each arm, seed and epoch."""
+        """Return a row for each arm, seed and epoch."""
         rows = []
         for arm in self.trained:
             for seed, curve in zip(self.study.finished(arm), self.curves[arm.name], strict=True):
@@ -215,7 +215,7 @@ class Results:
         return rows
 
     def overfitting_rows(self) -> Table:
-        """One row for each arm: where its training ended, on training and on validation pictures."""
+        """Return a row for each arm with its final figures on training and on validation pictures."""
         rows = []
         for arm in self.trained:
             bins = self.bins_of(arm)
@@ -236,23 +236,23 @@ class Results:
         return rows
 
     def bins_of(self, arm: Arm) -> ColorBins | None:
-        """The bins that an arm's training learned; None for one without."""
+        """Return the bins that an arm's training learned; None if it has none."""
         return Run.open(self.study.run(arm, self.study.finished(arm)[0])).bins
 
     def cost_rows(self) -> Table:
-        """One row for each arm with a training of its own."""
+        """Return a row for each arm with a training of its own."""
         rows = []
         for arm in self.trained:
             seeds = self.study.finished(arm)
             trained = [self.study.trained(arm, seed) for seed in seeds]
-            steps = _mean([float(one.steps) for one in trained])
+            steps = _mean([float(run.steps) for run in trained])
             training = self.study.training(arm, seeds[0])
             cost = self.study.run(arm, self.study.seeds[0]) / COST_FILE
             rows.append(
                 {
                     "arm": arm.name,
                     **(read_json(cost, dict[str, Any]) if cost.is_file() else {}),
-                    "minutes": _mean([one.minutes for one in trained]),
+                    "minutes": _mean([run.minutes for run in trained]),
                     "steps": steps,
                     "planned": training.epochs * training.epoch_steps if training.epoch_steps else None,
                     "photographs_seen": steps * training.batch_size,
@@ -261,7 +261,7 @@ class Results:
         return rows
 
     def histogram_rows(self) -> Table:
-        """One row for each bin: its share in the dataset, in the true pictures and in each arm's."""
+        """Return a row for each bin with its share in the dataset, in the true pictures and in each arm's."""
         truth = read_json(self.study.path / BINS_FILE, dict[str, Any])["truth"]
         bins = self.study.bins()
         rows = []
@@ -274,7 +274,7 @@ class Results:
         return rows
 
     def group_rows(self) -> Table:
-        """One row for each group of validation pictures, method and metric; none without groups."""
+        """Return a row for each group of validation pictures, method and metric."""
         groups = self.measured[GREY][0].groups
         rows = []
         for group in sorted(set(groups)):
@@ -287,7 +287,7 @@ class Results:
         return rows
 
     def quantisation_rows(self) -> Table:
-        """What bins alone cost: the true pictures' colours put through each arm's bins, without a network."""
+        """Return rows of what bins alone cost: the true colours replaced by each arm's bins, without a network."""
         rows: dict[tuple[str, int, int], Table] = {}
         record = self.study.record
         pictures = find_pictures(record.data.place, split="val", limit=record.pictures)
@@ -311,7 +311,7 @@ def _interval(figure: Spread) -> dict[str, float]:
 
 
 def write_tables(tables: dict[str, Table], folder: Path) -> None:
-    """Write each table as CSV and as JSON; figures that do not exist are empty there and null here."""
+    """Write each table as CSV and as JSON; figures that do not exist are empty in CSV and null in JSON."""
     make_folder(folder)
     for name, rows in tables.items():
         files = folder / f"{name}.json", folder / f"{name}.csv"
@@ -335,7 +335,7 @@ def _cell(value: Any) -> Any:
 
 
 def _mean(values: list[float]) -> float:
-    """Return the mean over all seeds; nan where one of them has no figure, never the mean of the others."""
+    """Return the mean over all seeds; NaN if any of them has no figure."""
     return sum(values) / len(values) if all(map(math.isfinite, values)) else math.nan
 
 

@@ -17,6 +17,7 @@ from torch import nn
 from learn.doctor.own.broken_trainings import ALONE, CROSS, HEALTHY, TWO, loader, net, pictures, training
 from learn.doctor.own.more_trainings import MORE, SOUND
 from learn.doctor.own.questions import QUESTIONS
+from learn.doctor.own.third_trainings import THIRD, THIRD_SOUND, penalised
 from tinct.errors import DataError, SettingError
 from tinct.learn import DoctorCallback, assert_learns, diagnose
 
@@ -55,10 +56,23 @@ def test_a_fault_of_the_second_set_is_named_first(name):
     assert found.kinds[0] in kinds, str(found)
 
 
+@pytest.mark.parametrize("name", THIRD)
+def test_a_fault_of_the_third_set_is_named_first(name):
+    make, kinds = THIRD[name]
+    found = diagnose(**make())
+    assert found.kinds[0] in kinds, str(found)
+
+
+def test_a_loss_that_holds_the_weights_leaves_no_gradient_behind():
+    given = penalised()
+    diagnose(**given, steps=5)
+    assert all(weight.grad is None for weight in given["model"].parameters())
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SOUND)
+@pytest.mark.parametrize("name", [*SOUND, *THIRD_SOUND])
 def test_nothing_is_named_in_sound_trainings_that_look_odd(name):
-    found = diagnose(**SOUND[name]())
+    found = diagnose(**{**SOUND, **THIRD_SOUND}[name]())
     assert found.kinds == [], str(found)
 
 

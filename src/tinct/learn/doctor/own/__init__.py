@@ -1,7 +1,8 @@
-"""The examination of anybody's own PyTorch training.
+"""Examine anybody's own PyTorch training.
 
-`diagnose` is where to begin. From below: `sample` reads the loaders; `answers` asks the loss what it wants and the
-network what it can give; `case` is the training, with whatever is changed in it; `broken` is what stops its first
-step; `suspects`, with `loss_suspects` and `steps`, are what may be wrong, each a `suspect` with its mend; `examined`
-holds what was measured; `rules` judge it. `callback` and `learns` bring it into Lightning and into tests.
+`diagnose` is the entry point. The other modules, lowest first: `sample` reads the loaders; `answers` finds out what the
+loss expects and what the network can output; `case` is the training, with any changes made to it; `broken` finds what
+stops its first step; `suspects`, the other `*_suspects` and `steps` list possible faults, each a `Suspect` with its
+mend; `examined` holds what was measured; `rules` turns it into findings. `callback` and `learns` offer all this in
+Lightning and in tests.
 """

@@ -1,71 +1,96 @@
-"""What may be wrong on the way from an input to its answer, told by what the network answers."""
+"""Possible faults on the way from an input to its answer, recognized from the network's answers."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from tinct.learn.doctor.evidence import Evidence
 from tinct.learn.doctor.findings import percent
-from tinct.learn.doctor.own.answers import POSITIVE
+from tinct.learn.doctor.own.answers import FREE, POSITIVE, THROUGH, UNIT, reaches
 from tinct.learn.doctor.own.case import Case
 from tinct.learn.doctor.own.suspect import Looked, Suspect
-from tinct.learn.doctor.own.undone import Undone
-from tinct.learn.doctor.plain import SIGNIFICANT, chance_p, named_rightly
+from tinct.learn.doctor.own.undone import CLAMPS
+from tinct.learn.doctor.plain import SIGNIFICANT, chance_p, clearly_better, named_rightly
 from tinct.learn.doctor.probes import relu_outputs
 
-# Answers that differ by less than this share of their spread over the samples are the same.
+# Answers are the same if they differ by less than this share of their standard deviation over the samples.
 SAME = 1e-3
+NUMBERS = 1000  # of each input, plain statistics use at most this many
+AT_BOUNDS = 0.1  # a clamp is suspect if this share of the answers is at its bounds
 
 
 def _differ(one: torch.Tensor, other: torch.Tensor) -> float:
-    """Return how far answers are apart, in their spreads over the samples; 0 where they are the same."""
+    """Return how much answers differ, in standard deviations over the samples; 0 if they are the same."""
     scale = max(float(one.std()), 1e-4 * float(one.abs().max()), 1e-12)
     apart = float((one - other).abs().max()) / scale
     return apart if apart > SAME else 0.0
 
 
 def cut_off(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Parameters that answers depend on get no gradient: something in `forward` cuts them off."""
-    network = case.make()
-    case.value(network, looked.some.inputs, looked.some.targets).sum().backward()  # type: ignore[no-untyped-call]
-    named = list(network.named_parameters())
-    without = {name: each for name, each in named if each.requires_grad and each.grad is None}
+    """Look for parameters that answers depend on, but that get no gradient: `forward` cuts them off."""
+    mended = replace(case, undone=replace(case.undone, cuts=True))
+    network, named = _with_gradients(case, looked)
+    passed = dict(_with_gradients(mended, looked)[1])
+    # A gradient of 0 is a cut if it is not 0 with cuts undone; that of dead units is 0 either way.
+    without = {
+        name: weight
+        for name, weight in named
+        if weight.requires_grad and (weight.grad is None or (not weight.grad.any() and _reached(passed[name])))
+    }
     with torch.no_grad():
         before = case.answer(network.eval(), looked.some.inputs)
-        for each in without.values():
-            each.mul_(-1.5).add_(0.1)
+        for weight in without.values():
+            weight.mul_(-1.5).add_(0.1)
         apart = _differ(before, case.answer(network, looked.some.inputs))
     if not without or not apart:
         return
     yield Suspect(
         "cut-off", 95, f"no gradient reaches {len(without)} of {len(named)} parameters, though answers depend on them",
-        [f"without gradient: {', '.join(list(without)[:4])}", f"changed, they move the answers by {apart:.2g} spreads"],
-        "look for torch.no_grad(), .detach(), .data or numpy() in forward",
+        [f"without gradient: {', '.join(list(without)[:4])}",
+         f"changing them changes the answers by up to {apart:.2g} standard deviations"],
+        "look for torch.no_grad(), .detach(), .data or numpy() in forward, and for round, sign, floor or comparisons, "
+        "whose gradient is 0",
         lambda one: replace(one, undone=replace(one.undone, cuts=True)), failing=60,
     )  # fmt: skip
 
 
+def _with_gradients(case: Case, looked: Looked) -> tuple[nn.Module, list[tuple[str, nn.Parameter]]]:
+    """Return a copy of the network after one backward pass, and its named parameters."""
+    network = case.make()
+    case.value(network, looked.some.inputs, looked.some.targets).sum().backward()  # type: ignore[no-untyped-call]
+    return network, list(network.named_parameters())
+
+
+def _reached(weight: nn.Parameter) -> bool:
+    return weight.grad is not None and bool(weight.grad.any())
+
+
 def unsteady(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """The same input gets another answer each time, in inference mode as well."""
+    """Look for answers that differ from call to call, even in inference mode."""
     network = case.make().eval()
     with torch.no_grad():
         apart = _differ(case.answer(network, looked.some.inputs), case.answer(network, looked.some.inputs))
     if not apart:
         return
     yield Suspect(
-        "random-answers", 94, "the same input gets another answer each time, in inference mode as well",
-        [f"two answers to the same inputs differ by up to {apart:.2g} spreads"],
+        "random-answers", 94, "the same input gets another answer each time, even in inference mode",
+        [f"two answers to the same inputs differ by up to {apart:.2g} standard deviations"],
         "give nn.functional.dropout training=self.training, or use nn.Dropout; make layers in __init__, not in forward",
         lambda one: replace(one, undone=replace(one.undone, dropout=True)), alone=45, failing=86,
     )  # fmt: skip
 
 
 def mixed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """An answer in inference mode depends on which other samples are in the batch."""
+    """Look for answers that, in inference mode, depend on which other samples are in the batch."""
     values, network = looked.some.inputs, case.make().eval()
     few = max(1, len(values) // 3)
     with torch.no_grad():
@@ -73,15 +98,16 @@ def mixed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         if len(whole) != len(values) or _differ(whole, case.answer(network, values)):
             return
         try:
-            # The last ones: what takes samples for steps of time goes on from the first to the last.
+            # The last ones: a recurrent network that takes samples for time steps depends on the earlier ones.
             apart = _differ(whole[-few:], case.answer(network, values[-few:]))
-        except RuntimeError:  # it takes batches of one size only
+        except RuntimeError:  # the network takes batches of one size only
             return
     if not apart:
         return
     yield Suspect(
-        "samples-mixed", 95, "a sample's answer depends on the others in its batch, in inference mode as well",
-        [f"the last {few} samples by themselves, and among {len(values)}: answers differ by {apart:.2g} spreads"],
+        "samples-mixed", 95, "a sample's answer depends on the other samples in its batch, even in inference mode",
+        [f"the answers to the last {few} samples alone, and in a batch of {len(values)}, differ by up to {apart:.2g} "
+         "standard deviations"],
         "look for softmax, norms or means along axis 0, for reshape and view that join samples, and for an RNN or "
         "attention without batch_first=True",
         lambda one: one, alone=95,
@@ -89,9 +115,9 @@ def mixed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
 
 
 def blind(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """The classes differ in the level of a channel, and answers stay the same whatever the level."""
+    """Look for classes that differ in the mean level of a channel, and a network whose answers ignore that level."""
     values, held = case.train.inputs, case.held.inputs
-    labels, truth = (case.reading.labels(each.targets) for each in (case.train, case.held))
+    labels, truth = case.reading.labels(case.train.targets), case.reading.labels(case.held.targets)
     if not case.train.is_picture or labels is None or truth is None or len(np.unique(labels)) < 2:
         return
     some = looked.some.inputs
@@ -102,22 +128,65 @@ def blind(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         one, other = case.answer(network, some), case.answer(network, some + shift.to(some))
         if _differ(one, other) or _differ(one, case.answer(network, some.flip(0))) == 0:
             return
-    means, others = (each.mean(dim=(2, 3)).cpu().numpy() for each in (values, held))
+    means, others = values.mean(dim=(2, 3)).cpu().numpy(), held.mean(dim=(2, 3)).cpu().numpy()
     right = named_rightly(means, labels, others, truth)
     chance = float(np.bincount(truth).max() / len(truth))
     if chance_p(right, chance) >= SIGNIFICANT:
         return
     yield Suspect(
-        "blind-to-level", 90, "the network does not see how light each channel is, and the classes differ in that",
-        [f"the means of each picture's channels alone tell {percent(float(right.mean()))} (chance: {percent(chance)})",
-         "with other numbers added to each channel of a picture, its answer stays the same"],
-        "leave out what standardises each picture by itself: instance norm on the input, or x - x.mean() in forward",
+        "blind-to-level", 90, "the network ignores how bright each channel is, but that is what the classes differ in",
+        [f"from the mean of each channel alone, {percent(float(right.mean()))} are right (chance: {percent(chance)})",
+         "adding a number to a channel of a picture does not change the answer"],
+        "leave out what standardises each picture separately: instance norm on the input, or x - x.mean() in forward",
         lambda one: one, failing=89,
     )  # fmt: skip
 
 
+def unseen(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+    """Look for answers that depend on a part of the input only, while the rest tells the classes apart better."""
+    values, held = case.train.inputs, case.held.inputs
+    labels, truth = (case.reading.labels(sample.targets) for sample in (case.train, case.held))
+    if labels is None or truth is None or not values.is_floating_point() or values.shape[1:] != held.shape[1:]:
+        return
+    reached = _reached_inputs(case, looked)
+    if bool(reached.all()) or not bool(reached.any()) or len(np.unique(labels)) < 2:
+        return
+    seen, rest = (
+        named_rightly(_plain(values, part), labels, _plain(held, part), truth) for part in (reached, ~reached)
+    )
+    if not clearly_better(rest, seen):
+        return
+    share = float((~reached).float().mean())
+    yield Suspect(
+        "part-unseen", 93, f"the answer does not depend on {percent(share)} of each input, but that part tells the "
+        "classes apart",
+        [f"plain statistics of the part that it depends on are right in {percent(float(seen.mean()))}, of the rest in "
+         f"{percent(float(rest.mean()))}"],
+        "look for indices and slices in forward, such as out[:, 0] of a sequence or a crop of a picture, and for masks",
+        lambda one: one, failing=93,
+    )  # fmt: skip
+
+
+def _reached_inputs(case: Case, looked: Looked) -> torch.Tensor:
+    """Return which numbers of an input (...) the answer depends on, in at least one of some samples."""
+    inputs = looked.some.inputs.detach().clone().requires_grad_()
+    answers = case.answer(case.make().eval(), inputs)
+    weights = torch.randn(answers.shape, generator=torch.Generator().manual_seed(case.seed)).to(answers)
+    if not answers.requires_grad:
+        return torch.ones(inputs.shape[1:], dtype=torch.bool)
+    (gradient,) = torch.autograd.grad((answers * weights).sum(), inputs, allow_unused=True)
+    return torch.zeros(inputs.shape[1:], dtype=torch.bool) if gradient is None else (gradient != 0).any(dim=0).cpu()
+
+
+def _plain(values: torch.Tensor, part: torch.Tensor) -> NDArray[np.float32]:
+    """Return some numbers of a part of inputs (N, ...), and the mean of all numbers of that part."""
+    numbers = values.detach().cpu()[:, part].float()
+    kept = torch.linspace(0, numbers.shape[1] - 1, min(numbers.shape[1], NUMBERS)).long()
+    return np.asarray(torch.cat([numbers[:, kept], numbers.mean(dim=1, keepdim=True)], dim=1).numpy())
+
+
 def rectified(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Answers that cannot be negative are what the last ReLU gives."""
+    """Look for answers that cannot be negative because they come out of a ReLU."""
     if looked.answers != POSITIVE:
         return
     network = case.make()
@@ -125,9 +194,44 @@ def rectified(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]
     if not relus or relus[-1].shape != looked.outputs.shape or not torch.equal(relus[-1], looked.outputs):
         return
     yield Suspect(
-        "relu-on-output", 95, "answers cannot be negative: ReLU stands behind the last layer",
-        ["with the last weights 30 times as large, and turned round, no answer is below 0",
-         "answers are what the last ReLU gives"],
-        "return the last layer's numbers as they are",
-        lambda one: replace(one, undone=Undone(one.undone.cuts, one.undone.dropout, len(relus) - 1)),
+        "relu-on-output", 95, "answers cannot be negative: a ReLU comes after the last layer",
+        ["with the last weights 30 times as large, and negated, no answer is below 0",
+         "the answers are exactly the output of the last ReLU"],
+        "return the last layer's output without a ReLU",
+        lambda one: replace(one, undone=replace(one.undone, relu=len(relus) - 1)),
     )  # fmt: skip
+
+
+def clamped(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+    """Look for answers that come out of a clamp and are often at its bounds, where the gradient is 0."""
+    network, watch = case.make().eval(), _Clamped()
+    with torch.no_grad(), watch:
+        network(case.feed(looked.some.inputs))
+    if not watch.outputs or watch.outputs[-1].shape != looked.outputs.shape:
+        return
+    answers = watch.outputs[-1]
+    low, high = float(answers.min()), float(answers.max())
+    at_bounds = float(((answers == low) | (answers == high)).float().mean())
+    if not torch.equal(answers, looked.outputs) or at_bounds < AT_BOUNDS:
+        return
+    free = math.isfinite(reaches(case.loss, looked.some.targets, looked.outputs, FREE))
+    yield Suspect(
+        "clamp-on-output", 95, "a clamp comes after the last layer: answers at its bounds get no gradient",
+        [f"{percent(at_bounds)} of the answers are at its bounds, {low:g} or {high:g}"],
+        "leave it out" if free else "use a sigmoid instead, or leave the clamp out and use BCEWithLogitsLoss",
+        lambda one: replace(one, undone=replace(one.undone, clamps=True), read=THROUGH[FREE if free else UNIT]),
+    )  # fmt: skip
+
+
+class _Clamped(TorchFunctionMode):
+    """Records the output of every clamp."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outputs: list[torch.Tensor] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func in CLAMPS:
+            self.outputs.append(result.detach().clone())
+        return result

@@ -1,4 +1,4 @@
-"""What a loss wants, what a network can answer, and when an answer is right: asked of both, not read from names."""
+"""Find out by trying, not from names, what a loss expects, which answers a network can give, and which are right."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ from numpy.typing import NDArray
 from torch import nn
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-# What answers are, whatever the weights: rows of shares, their logarithms, one number that is always 1, or in 0..1.
-SHARES, LOGARITHMS, ALWAYS_ONE, UNIT = "shares", "logarithms", "always one", "unit"
-# Or numbers never below 0, or any.
-POSITIVE, FREE = "positive", "free"
-# Kinds of what is learned: one of several classes, one of two by one number, a row of 0 and one 1, anything else.
-CLASSES, BINARY, ROWS, NUMBERS = "classes", "binary", "rows", "numbers"
-# The last layer's weights are multiplied by this, and by its negative, to see how far answers go.
+# Which answers a network can give, whatever its weights:
+SHARES = "shares"  # rows of probabilities
+LOGARITHMS = "logarithms"  # rows of log-probabilities
+ALWAYS_ONE = "always one"  # one number that is always 1
+UNIT = "unit"  # numbers in 0..1
+POSITIVE = "positive"  # numbers from 0 on
+FREE = "free"  # any numbers
+# What is learned:
+CLASSES = "classes"  # one of several classes
+BINARY = "binary"  # one of two classes, by one number
+ROWS = "rows"  # one of several classes, with one-hot targets
+NUMBERS = "numbers"  # anything else
+# The last layer's weights are multiplied by this, and by its negative, to see the range of the answers.
 AMPLIFIED = 30.0
 THROUGH: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     FREE: lambda values: values,
@@ -29,7 +35,7 @@ THROUGH: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     ALWAYS_ONE: torch.ones_like,
     POSITIVE: nn.functional.softplus,
 }
-# A number that is no class is right where its loss is below this share of that of the best constant.
+# An answer that is not a class is right if its loss is below this share of that of the best constant answer.
 HALF = 0.5
 
 
@@ -38,10 +44,10 @@ class Reading:
     """How outputs become answers.
 
     Attributes:
-        kind: of what is learned.
+        kind: what is learned: `CLASSES`, `BINARY`, `ROWS` or `NUMBERS`.
         loss: the user's.
-        threshold: between the two answers of one number.
-        guess: the loss of the best answer that does not look at the input.
+        threshold: for `BINARY`, the output above which the answer is the second class.
+        guess: the loss of the best constant answer.
     """
 
     kind: str
@@ -50,7 +56,7 @@ class Reading:
     guess: float = math.nan
 
     def labels(self, targets: torch.Tensor) -> NDArray[np.intp] | None:
-        """Return the class (N,) of each target; None where there are no classes."""
+        """Return the class (N,) of each target; None if there are no classes."""
         if self.kind == NUMBERS:
             return None
         flat = targets.argmax(dim=1) if self.kind == ROWS else targets.reshape(len(targets))
@@ -59,7 +65,7 @@ class Reading:
         return np.asarray(flat.cpu().numpy().astype(np.intp))
 
     def right(self, outputs: torch.Tensor, targets: torch.Tensor) -> NDArray[np.bool_]:
-        """Return of each sample (N,) whether its output is right."""
+        """Return (N,) whether each output is right."""
         labels = self.labels(targets)
         if labels is None:
             losses = [
@@ -73,7 +79,7 @@ class Reading:
 
 
 def kind_of_task(outputs: torch.Tensor, targets: torch.Tensor) -> str:
-    """Return what kind of thing is learned, from outputs and targets of some samples."""
+    """Return what is learned (`CLASSES`, `BINARY`, `ROWS` or `NUMBERS`), from outputs and targets of some samples."""
     whole = not targets.is_floating_point()
     if outputs.ndim == 2 and outputs.shape[1] > 1:
         if whole and targets.ndim == 1:
@@ -88,20 +94,19 @@ def kind_of_task(outputs: torch.Tensor, targets: torch.Tensor) -> str:
 
 
 def kind_of_answers(network: nn.Module, inputs: torch.Tensor) -> str:
-    """Ask a network, with its last weights much enlarged and turned round, what its answers can be."""
+    """Return which answers a network can give, by trying with its last weights much enlarged, and negated."""
     rows = []
     with torch.no_grad():
         for factor in (1.0, AMPLIFIED, -AMPLIFIED):
             changed = copy.deepcopy(network).eval()
-            last = [each for each in changed.parameters() if each.ndim > 1][-1:]
-            for weight in last:
+            for weight in [weight for weight in changed.parameters() if weight.ndim > 1][-1:]:
                 weight.mul_(factor)
             rows.append(changed(inputs).float())
     answers = torch.cat(rows).reshape(sum(map(len, rows)), -1)
     inside = bool(((answers >= 0) & (answers <= 1)).all())
     if answers.shape[1] == 1 and bool((answers == 1).all()):
         return ALWAYS_ONE
-    if torch.allclose(rows[0], rows[1]) and torch.allclose(rows[0], rows[2]):  # a dead network: nothing can be seen
+    if torch.allclose(rows[0], rows[1]) and torch.allclose(rows[0], rows[2]):  # a dead network shows nothing
         return FREE
     if answers.shape[1] == 1 and inside:
         return UNIT
@@ -112,17 +117,17 @@ def kind_of_answers(network: nn.Module, inputs: torch.Tensor) -> str:
 
 
 def reaches(loss: Loss, targets: torch.Tensor, outputs: torch.Tensor, through: str, *, constant: bool = False) -> float:
-    """Return the lowest loss that a perfect network could have, of which the answers go through something.
+    """Return the lowest loss that a perfect network could have if its answers were restricted.
 
     Args:
         loss: the user's.
         targets: of some samples.
         outputs: of the same samples; only their shape counts.
-        through: a key of `THROUGH`.
-        constant: the same answer for all samples: what guessing reaches.
+        through: the restriction, a key of `THROUGH`.
+        constant: give the same answer to all samples, as guessing does.
 
     Returns:
-        The loss; infinite where it refuses such answers, minus infinity where it falls without end.
+        The loss; infinity if the loss refuses such answers, minus infinity if it falls without bound.
     """
     free = torch.zeros_like(outputs[:1] if constant else outputs, requires_grad=True)
     search = torch.optim.LBFGS([free], max_iter=60, line_search_fn="strong_wolfe")
@@ -145,13 +150,13 @@ def reaches(loss: Loss, targets: torch.Tensor, outputs: torch.Tensor, through: s
 
 
 def make_reading(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor, answers: str) -> Reading:
-    """Find out how outputs are read, and what guessing reaches.
+    """Find out how outputs become answers, and what the loss of guessing is.
 
     Args:
         loss: the user's.
         outputs: of some samples.
-        targets: of the same.
-        answers: as `kind_of_answers` says.
+        targets: of the same samples.
+        answers: as `kind_of_answers` returns.
     """
     kind = kind_of_task(outputs, targets)
     guess = reaches(loss, targets, outputs, answers, constant=True)
@@ -161,7 +166,7 @@ def make_reading(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor, answe
 
 
 def _threshold(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> float:
-    """Return the output at which the loss takes either answer for equally wrong."""
+    """Return the output for which the loss is the same with either label."""
     low, high = torch.zeros_like(targets) + targets.min(), torch.zeros_like(targets) + targets.max()
     if bool((low == high).all()):
         return 0.0
@@ -170,7 +175,7 @@ def _threshold(loss: Loss, outputs: torch.Tensor, targets: torch.Tensor) -> floa
         answer = torch.full_like(outputs, float(value))
         try:
             gap = abs(float(loss(answer, low).mean()) - float(loss(answer, high).mean()))
-        except (RuntimeError, ValueError):  # it wants 0..1
+        except (RuntimeError, ValueError):  # the loss takes 0..1 only
             continue
         gaps.append((gap if math.isfinite(gap) else math.inf, float(value)))
     return min(gaps, default=(0.0, 0.5))[1]

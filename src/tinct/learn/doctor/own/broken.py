@@ -1,4 +1,4 @@
-"""What stops a training at its first step, or keeps that step from changing anything."""
+"""Find what stops a training at its first step, or keeps that step from changing anything."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ _ERRORS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError, NotI
 
 
 def not_numbers(sample: Sample) -> Iterator[Finding]:
-    """Look for NaN and infinity in everything that was read of a loader."""
+    """Look for NaN and infinity in everything that was read from a loader."""
     for kind, what, values in (("input", "inputs", sample.inputs), ("target", "targets", sample.targets)):
         if values.is_floating_point() and not bool(torch.isfinite(values).all()):
             rows = (~torch.isfinite(values)).reshape(len(values), -1).any(dim=1).nonzero().flatten().tolist()
             first = ", ".join(map(str, rows[:5]))
             yield Finding(
-                f"{kind}-not-finite", 99, f"the {what} hold numbers that are none",
-                [f"{len(rows)} of {len(values)} {what} hold NaN or infinity; those of number {first}"],
-                "look for divisions by 0 and logarithms of 0 in what prepares the data",
+                f"{kind}-not-finite", 99, f"some {what} are NaN or infinite",
+                [f"{len(rows)} of {len(values)} {what} hold NaN or infinity; the first have index {first}"],
+                "look for divisions by 0 and logarithms of 0 in the code that prepares the data",
             )  # fmt: skip
 
 
 def what_breaks(network: nn.Module, loss: Loss, sample: Sample) -> Iterator[Finding]:
-    """Take the first step's forward and backward pass on one batch, and say what stops it; nothing where nothing does.
+    """Run the forward and backward pass of the first step on one batch, and yield what stops it, if anything.
 
     Args:
         network: a copy of the model, in the modes of training.
@@ -76,65 +76,69 @@ def what_breaks(network: nn.Module, loss: Loss, sample: Sample) -> Iterator[Find
 
 
 def _judge(network: nn.Module, value: torch.Tensor, outputs: torch.Tensor) -> Iterator[Finding]:
-    """Judge a loss that was computed."""
+    """Judge a loss that could be computed."""
     if value.numel() != 1:
         yield Finding(
-            "loss-not-one-number", 97, f"the loss is {value.numel()} numbers, and backward() takes one",
+            "loss-not-one-number", 97, f"the loss is {value.numel()} numbers, but backward() needs a single one",
             [f"its shape on one batch is {tuple(value.shape)}; its mean is {float(value.detach().mean()):.4g}"],
             'use reduction="mean", or call .mean() on it',
         )  # fmt: skip
         return
-    trainable = [each for each in network.parameters() if each.requires_grad]
+    trainable = [weight for weight in network.parameters() if weight.requires_grad]
     if not trainable:
         yield Finding(
             "all-frozen", 98, "no parameter is trained: requires_grad is off for all of them, or there are none",
             [f"{sum(1 for _ in network.parameters())} parameters, 0 with requires_grad"],
-            "set requires_grad_(True) on the layers to be trained; keep layers as attributes or in nn.ModuleList",
+            "call requires_grad_(True) on the layers to be trained; keep layers as attributes or in nn.ModuleList",
         )  # fmt: skip
-    elif not value.requires_grad or all(each.grad is None for each in trainable):
-        where = "the model's output has none" if not outputs.requires_grad else "the output has one, the loss has not"
+    elif not value.requires_grad or all(weight.grad is None for weight in trainable):
+        where = "model's output" if not outputs.requires_grad else "loss" if not value.requires_grad else ""
+        lines = [f"the {where} has no grad_fn"] if where else []
         yield Finding(
-            "no-gradient", 98, "no gradient comes back from the loss to any parameter of the model",
-            [where, f"{len(trainable)} parameters have requires_grad, and none gets a gradient"],
-            "look for .detach(), .data, .item(), numpy(), argmax, round or torch.no_grad() on the way to the loss",
+            "no-gradient", 98, "no gradient gets from the loss to any parameter of the model",
+            [*lines, f"{len(trainable)} parameters have requires_grad, but none gets a gradient"],
+            "look for .detach(), .data, .item(), numpy(), argmax, torch.tensor(loss) or torch.no_grad() between model "
+            "and loss",
         )  # fmt: skip
 
 
 def _refused(network: nn.Module, error: Exception, inputs: torch.Tensor) -> Finding:
-    """The model refuses its input: find a form that it takes."""
+    """Return the finding for a model that refuses its input, with a form of the input that it takes."""
     line = f"{tuple(inputs.shape)} {str(inputs.dtype).removeprefix('torch.')}: {_first_line(error)}"
     if len(inputs) == 1 and _works(lambda: network(torch.cat([inputs, inputs]))):
         return Finding(
-            "batch-of-one", 97, "batch norm cannot learn from a batch of one", [line, "the same input twice is taken"],
-            "use larger batches, or drop_last=True where only the last one is so small",
+            "batch-of-one", 97, "batch norm cannot learn from a batch of one",
+            [line, "with the same input twice, the model works"],
+            "use larger batches, or drop_last=True if only the last batch is that small",
         )  # fmt: skip
     for name, change in _INPUTS:
         if _works(lambda change=change: network(change(inputs))):  # type: ignore[misc]
-            return Finding("input-form", 97, f"the model refuses its input, and takes {name}", [line], f"use {name}")
+            return Finding("input-form", 97, f"the model refuses its input, but takes {name}", [line], f"use {name}")
     remedy = "compare this shape and type with what the first layer takes"
     return Finding("input-form", 97, "the model refuses its input", [line], remedy)
 
 
 def _misfit(network: nn.Module, loss: Loss, error: Exception, sample: Sample) -> Finding:
-    """The loss refuses outputs and targets together: find a form of the targets that it takes."""
+    """Return the finding for a loss that refuses outputs and targets, with a form of the targets that it takes."""
     outputs = network(sample.inputs).detach().requires_grad_()
     targets = sample.targets
     lines = [f"outputs {tuple(outputs.shape)}, targets {tuple(targets.shape)} "
              f"{str(targets.dtype).removeprefix('torch.')}: {_first_line(error)}"]  # fmt: skip
     whole = not targets.is_floating_point() and targets.ndim == 1 and outputs.ndim == 2
     if whole and int(targets.max()) >= outputs.shape[1]:
-        lines.append(f"labels go from {int(targets.min())} to {int(targets.max())}; {outputs.shape[1]} outputs know "
-                     f"0 to {outputs.shape[1] - 1}")  # fmt: skip
+        lines.append(f"labels go from {int(targets.min())} to {int(targets.max())}; the {outputs.shape[1]} outputs "
+                     f"stand for 0 to {outputs.shape[1] - 1}")  # fmt: skip
         from_one = int(targets.min()) == 1 and int(targets.max()) == outputs.shape[1]
         return Finding(
-            "labels-out-of-range", 97, "there are labels without an output", lines,
+            "labels-out-of-range", 97, "some labels have no output", lines,
             "count labels from 0: use targets - 1" if from_one else "give the last layer an output for every class",
         )  # fmt: skip
     for name, change in _TARGETS:
         if _works(lambda change=change: loss(outputs, change(targets)).sum().backward()):  # type: ignore[misc, no-untyped-call]
-            title = f"the loss refuses the labels as they are, and takes {name}"
+            title = f"the loss refuses the labels as they are, but takes {name}"
             return Finding("label-form", 97, title, lines, f"use {name}")
-    return Finding("label-form", 97, "the loss refuses these outputs and labels", lines, "compare their shapes and types with what the loss takes")  # fmt: skip # noqa: E501
+    remedy = "compare their shapes and types with what the loss takes"
+    return Finding("label-form", 97, "the loss refuses these outputs and labels", lines, remedy)
 
 
 def _works(attempt: Callable[[], object]) -> bool:

@@ -1,4 +1,4 @@
-"""The doctor as a callback of Lightning."""
+"""The doctor as a Lightning callback."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class DoctorCallback(Callback):
     """Examines a training before its first step, and prints what is wrong with it.
 
     Attributes:
-        diagnosis: what was found; None before.
+        diagnosis: the result; None before the training starts.
 
     >>> from lightning.pytorch import Trainer
     >>> from torch import nn
@@ -32,7 +32,7 @@ class DoctorCallback(Callback):
         """Prepare.
 
         Args:
-            loss: of outputs and targets; without it the module's attribute `loss`, `criterion`, `loss_fn` or
+            loss: function of (outputs, targets); default: the module's attribute `loss`, `criterion`, `loss_fn` or
                 `loss_function`.
             strict: stop the training with SettingError if anything serious is found.
             steps: of each short training, at most.
@@ -44,14 +44,15 @@ class DoctorCallback(Callback):
         """Examine the module with the trainer's loaders and first optimizer.
 
         Raises:
-            SettingError: no loss is known; or strict, and something serious is found.
-            DataError: the loader gives nothing that can be examined.
+            SettingError: there is no loss; or, if strict, something serious is found.
+            DataError: the loader yields nothing that can be examined.
         """
         loss = self.loss or next((getattr(pl_module, name) for name in LOSSES if callable(getattr(pl_module, name, None))), None)  # fmt: skip # noqa: E501
         if loss is None:
-            raise SettingError(f"DoctorCallback needs the loss: pass it, or keep it as one of {', '.join(LOSSES)}")
+            raise SettingError("DoctorCallback needs the loss: pass it, or keep it as the module's attribute "
+                               + " or ".join(LOSSES))  # fmt: skip
         kept: Any = pl_module._trainer
-        pl_module._trainer = None  # a copy of the module shall not take the trainer along
+        pl_module._trainer = None  # otherwise each copy of the module would copy the trainer
         try:
             self.diagnosis = diagnose(
                 pl_module,
@@ -66,9 +67,9 @@ class DoctorCallback(Callback):
             pl_module._trainer = kept
         if trainer.is_global_zero:
             print(self.diagnosis)
-        serious = [each.title for each in self.diagnosis.findings if each.level == "serious"]
+        serious = [finding.title for finding in self.diagnosis.findings if finding.level == "serious"]
         if self.strict and serious:
-            raise SettingError(f"the training is stopped by DoctorCallback: {serious[0]}")
+            raise SettingError(f"DoctorCallback has stopped the training: {serious[0]}")
 
 
 def _plain(trainer: Trainer) -> torch.optim.Optimizer | None:

@@ -1,4 +1,4 @@
-"""Somebody's training as it is, or with something changed in it; only copies of the model are ever run."""
+"""A user's training as it is, or with something changed in it; only copies of the model are ever run."""
 
 from __future__ import annotations
 
@@ -25,25 +25,24 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Step = Callable[[nn.Module, torch.optim.Optimizer, tuple[torch.Tensor, torch.Tensor]], Any]
 Optimizer = torch.optim.Optimizer | Callable[[Any], torch.optim.Optimizer] | None
 Schedule = torch.optim.lr_scheduler.LRScheduler | Callable[[Any], torch.optim.lr_scheduler.LRScheduler] | None
-# Samples that are answered at once when a network is measured.
-AT_ONCE = 128
+AT_ONCE = 128  # samples in a batch when a network is measured
 
 
 def same(values: torch.Tensor) -> torch.Tensor:
-    """Change nothing."""
+    """Return the values unchanged."""
     return values
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a short training.
+    """The result of a short training.
 
     Attributes:
         losses: of each step.
-        right: of each sample held out, whether it was right, in inference mode.
-        learned: share of those trained on that was right, in inference mode.
+        right: (M,) whether the network is right on each held-out sample, in inference mode.
+        learned: share of the training samples on which it is right, in inference mode.
         learned_in_training: the same in the modes in which it was trained.
-        units: ReLUs after it.
+        units: facts about its ReLUs after the training.
     """
 
     losses: tuple[float, ...]
@@ -54,43 +53,43 @@ class Outcome:
 
     @property
     def accuracy(self) -> float:
-        """Share of those held out that was right."""
+        """Share of the held-out samples on which the network is right."""
         return float(self.right.mean())
 
     @property
     def broken(self) -> bool:
-        """Whether a loss is no number."""
+        """Whether a loss is NaN or infinite."""
         return not all(map(math.isfinite, self.losses))
 
 
 @dataclass(frozen=True)
 class Case:
-    """A training, with what is changed in it.
+    """A training, with any changes made to it.
 
     Attributes:
-        model: never run itself.
-        loss: of outputs and targets.
-        optimizer: as `diagnose` takes it.
+        model: the user's; never run itself.
+        loss: function of (outputs, targets).
+        optimizer: as for `diagnose`.
         train: samples to train on.
-        held: samples held out.
+        held: held-out samples.
         reading: how outputs become answers.
         steps: of a short training.
-        batch_size: of its batches.
+        batch_size: of a short training.
         step: the user's own step; None: the doctor's.
-        schedule: of the rate, as `diagnose` takes it; None: the rate stays.
+        schedule: of the rate, as for `diagnose`; None: the rate is constant.
         schedule_every: batches from one step of the schedule to the next.
-        rate: None: the optimizer's own.
-        feed: is done to inputs first.
-        read: is done to outputs before the loss.
-        shuffle: mix the samples; else they come as the loader gives them, if it gives the same order each time.
+        rate: learning rate; None: the optimizer's own.
+        feed: applied to inputs before the model.
+        read: applied to outputs before the loss.
+        shuffle: shuffle the samples; if False, they keep the loader's order, provided that it is the same in each pass.
         fresh: start from PyTorch's own initial weights.
         unfreeze: train every parameter.
         whole: give the optimizer every parameter that takes part.
-        undone: of what the forward pass does.
-        alter: each changes a copy of the model, its modules kept in number.
-        groups: values of all the optimizer's groups, instead of its own.
-        training: put every module into training mode; else modes are those of the model as it was given.
-        seed: of all chance.
+        undone: calls that do nothing in the forward pass.
+        alter: functions that change a copy of the model; they add and remove no module.
+        groups: values set in all the optimizer's parameter groups.
+        training: put every module into training mode; if False, modules keep the modes of the given model.
+        seed: of everything random.
     """
 
     model: nn.Module
@@ -127,7 +126,8 @@ class Case:
         try:
             network = copy.deepcopy(self.model)
         except (RuntimeError, TypeError) as error:
-            raise SettingError(f"the model cannot be copied ({error}); keep no results of a run in its attributes") from error  # fmt: skip # noqa: E501
+            remedy = "do not keep results of a forward pass in its attributes"
+            raise SettingError(f"the model cannot be copied ({error}); {remedy}") from error
         network.zero_grad(set_to_none=True)
         if self.fresh:
             for module in network.modules():
@@ -146,19 +146,19 @@ class Case:
         return network
 
     def begin(self, network: nn.Module, rate: float | None = None) -> torch.optim.Optimizer:
-        """Return the optimizer as it is before its first step, for a copy of the model."""
+        """Return the optimizer, in its state before the first step, for a copy of the model."""
         if isinstance(self.optimizer, torch.optim.Optimizer):
             memo = {id(one): other for one, other in zip(self.model.parameters(), network.parameters(), strict=True)}
             made = copy.deepcopy(self.optimizer, memo)
             made.state.clear()
         else:
-            wanted = [each for each in network.parameters() if each.requires_grad] or list(network.parameters())
+            wanted = [weight for weight in network.parameters() if weight.requires_grad] or list(network.parameters())
             made = self.optimizer(wanted) if self.optimizer else torch.optim.Adam(wanted, lr=USUAL_RATE)
         if self.whole:
-            held = {id(each) for group in made.param_groups for each in group["params"]}
+            held = {id(weight) for group in made.param_groups for weight in group["params"]}
             values = self.feed(self.train.inputs[:2])
             taking_part = [*network.parameters(), *(leaves(network(values)) if self.train.batch_size > 1 else [])]
-            missing = {id(each): each for each in taking_part if id(each) not in held and each.requires_grad}
+            missing = {id(weight): weight for weight in taking_part if id(weight) not in held and weight.requires_grad}
             if missing:
                 made.add_param_group({"params": list(missing.values()), "lr": made.param_groups[0]["lr"]})
         for group in made.param_groups:
@@ -170,7 +170,7 @@ class Case:
         return made
 
     def begin_schedule(self, optimizer: torch.optim.Optimizer) -> Any:
-        """Return the schedule as it is given, for a copy of the optimizer; None where the rate stays."""
+        """Return the schedule for a copy of the optimizer; None if the rate is constant."""
         if isinstance(self.schedule, torch.optim.lr_scheduler.LRScheduler):
             return copy.deepcopy(self.schedule, {id(self.schedule.optimizer): optimizer})
         return None if self.schedule is None else self.schedule(optimizer)
@@ -181,7 +181,7 @@ class Case:
         return max(float(group["lr"]) for group in self.begin(self.make()).param_groups)
 
     def answer(self, network: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the outputs (N, ...) of a copy in its present modes, as the loss gets them."""
+        """Return the outputs (N, ...) of a copy in its current modes, as the loss gets them."""
         with self.undone.running():
             outputs = network(self.feed(inputs))
         return self.read(outputs)
@@ -191,7 +191,7 @@ class Case:
         return self.loss(self.answer(self.set_modes(network), inputs), targets)
 
     def probe(self, chosen: NDArray[np.intp], guess: float) -> tuple[Probe, Callable[[nn.Module], float]]:
-        """Make this ready for experiments on one batch; with what measures the share of it that is right."""
+        """Return a probe of one batch, and a function that measures the share of the batch that is right."""
         batch = self.train.part(chosen)
 
         def right(network: nn.Module) -> float:
@@ -203,7 +203,7 @@ class Case:
         return Probe(self.make, loss, self.begin, guess), right
 
     def right(self, network: nn.Module, sample: Sample) -> NDArray[np.bool_]:
-        """Return of each sample whether a network in its present modes has it right."""
+        """Return (N,) whether a network, in its current modes, is right on each sample."""
         rows = []
         with torch.no_grad():
             for start in range(0, len(sample.inputs), AT_ONCE):
@@ -225,7 +225,7 @@ class Case:
                 by_loss = isinstance(schedule, torch.optim.lr_scheduler.ReduceLROnPlateau)
                 schedule.step(*([losses[-1]] if by_loss else []))
         some = self.train.part(np.arange(min(len(self.train.inputs), AT_ONCE)))
-        # Inference first: training mode changes what batch norm has seen.
+        # Inference first: training mode changes the running statistics of batch norm.
         right, learned = self.right(network.eval(), self.held), float(self.right(network, some).mean())
         units = tuple(dead_units(network, self.feed(some.inputs[:64])))
         in_training = float(self.right(self.set_modes(network), some).mean())
@@ -236,7 +236,7 @@ class Case:
     ) -> float:
         """Take one step; return the loss before it."""
         before = math.nan
-        if self.step is not None:  # it does not say its loss
+        if self.step is not None:  # the user's step does not return its loss
             with torch.no_grad():
                 before = float(self.loss(self.answer(network.eval(), inputs), targets))
         loss = self.take(network, optimizer, inputs, targets)
@@ -245,7 +245,7 @@ class Case:
     def take(
         self, network: nn.Module, optimizer: torch.optim.Optimizer, inputs: torch.Tensor, targets: torch.Tensor
     ) -> float | None:
-        """Take a step on a copy, the user's own where there is one; return the loss, None of the user's own."""
+        """Take the user's own step on a copy, or the doctor's if there is none; return the loss of the latter."""
         if self.step is not None:
             with self.undone.running():
                 self.step(self.set_modes(network), optimizer, (self.feed(inputs), targets))
@@ -270,8 +270,8 @@ class Case:
 
 
 def leaves(output: torch.Tensor) -> list[torch.Tensor]:
-    """Return the tensors that an output was computed from and that gradients are gathered in."""
-    found: dict[int, torch.Tensor] = {}
+    """Return the leaf tensors from which an output was computed, and which get gradients."""
+    tensors: dict[int, torch.Tensor] = {}
     todo, seen = [output.grad_fn], set()
     while todo:
         node = todo.pop()
@@ -279,6 +279,6 @@ def leaves(output: torch.Tensor) -> list[torch.Tensor]:
             continue
         seen.add(node)
         if hasattr(node, "variable"):
-            found[id(node.variable)] = node.variable
-        todo += [each for each, _ in node.next_functions]
-    return list(found.values())
+            tensors[id(node.variable)] = node.variable
+        todo += [function for function, _ in node.next_functions]
+    return list(tensors.values())

@@ -1,4 +1,4 @@
-"""Everything that is measured of somebody's training, and when it falls short."""
+"""Everything that is measured of a user's training, and when it falls short."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from tinct.learn.doctor.plain import (
     check_labels,
     feature_sets,
     interval,
-    named_rightly,
+    named_by_statistics,
     paired_p,
     side_by_side,
 )
 from tinct.learn.doctor.probes import ByHeart, Seen
 
-# Worse than plain statistics by so much, and by more than chance, is falling short.
+# A training falls short if its accuracy is below that of plain statistics by this, and by more than chance.
 MARGIN = 0.1
-# Where there are no classes: this share of answers must be clearly better than a constant.
+# Without classes, it falls short unless this share of its answers is clearly better than a constant.
 HALF_RIGHT = 0.5
-# Plain statistics are taken of pictures up to this edge, and of so many numbers of other inputs.
-EDGE, NUMBERS = 64, 2000
-# One batch is known by heart from this accuracy on, or below this share of the loss of guessing.
-KNOWN, BY_HEART = 0.95, 0.1
+EDGE = 64  # pixels: plain statistics are computed on pictures no larger than this
+NUMBERS = 2000  # of each input that is not a picture, plain statistics use at most this many
+KNOWN = 0.95  # one batch is known by heart from this accuracy on
+BY_HEART = 0.1  # without classes: below this share of the loss of the best constant answer
 
 
 @dataclass
@@ -47,22 +47,23 @@ class Examined:
     Attributes:
         case: the training as asked for.
         classes: their names.
-        looked: what was found out before any training.
-        given: whether samples to measure on came from a loader of their own.
-        labels: (N,) classes of the samples to train on; None where there are none.
-        held: (M,) those of the samples held out.
-        test: whether anything plain tells the classes apart.
-        held_test: the same of the samples held out, where they came from a loader of their own.
-        reference: of each sample held out, whether plain statistics are right.
-        groups: (N + M,) near-duplicates among both, those trained on first.
+        looked: what is known before any training.
+        given: whether the held-out samples came from a loader of their own.
+        labels: (N,) classes of the training samples; None if there are no classes.
+        held: (M,) classes of the held-out samples.
+        test: whether plain statistics tell the classes apart.
+        held_test: the same for the held-out samples, if they came from a loader of their own.
+        named: (M,) the class that plain statistics name for each held-out sample.
+        reference: (M,) whether they are right.
+        groups: (N + M,) near-duplicates among training and held-out samples, as `near_duplicates` returns them.
         probed: what the probes measured.
-        seen: how much the network sees of a picture.
+        seen: how much of a picture the network sees.
         asked: the short training as asked for.
-        suspects: what may be wrong.
-        tried: kind of a suspect -> what came of the training with its mend alone.
-        together: with all mends.
-        needed: kinds of which all others together are not enough.
-        plain_heart: a plain network's attempt to learn the batch by heart, where the user's cannot.
+        suspects: possible faults.
+        tried: kind of a suspect -> the training with its mend alone.
+        together: the training with all mends.
+        needed: kinds of the suspects without whose mend all the other mends are not enough.
+        plain_heart: a plain network's attempt to learn the batch by heart, if the user's network cannot.
     """
 
     case: Case
@@ -73,6 +74,7 @@ class Examined:
     held: NDArray[np.intp] | None
     test: LabelTest | None = None
     held_test: LabelTest | None = None
+    named: NDArray[np.intp] | None = None
     reference: NDArray[np.bool_] | None = None
     groups: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
     probed: Evidence = field(default_factory=Evidence)
@@ -86,12 +88,12 @@ class Examined:
 
     @property
     def chance(self) -> float:
-        """Accuracy of naming the commonest class of the samples held out; 0 where there are no classes."""
+        """Accuracy of always naming the commonest class of the held-out samples; 0 if there are no classes."""
         return 0.0 if self.held is None else float(np.bincount(self.held).max() / len(self.held))
 
     @property
     def telling(self) -> bool:
-        """Whether anything plain tells the classes apart; True where that cannot be asked."""
+        """Whether plain statistics tell the classes apart; True if that cannot be tested."""
         return self.test is None or self.test.p <= CHANCE
 
     def falls_short(self, outcome: Outcome) -> bool:
@@ -124,7 +126,7 @@ class Examined:
 
     @property
     def explained(self) -> bool:
-        """Whether a mend, or all of them together, make it work."""
+        """Whether a mend alone, or all of them together, make it work."""
         return any(map(self.works, self.tried)) or (self.together is not None and not self.falls_short(self.together))
 
     def to_json(self) -> dict[str, Any]:
@@ -141,41 +143,42 @@ class Examined:
             "sees": self.seen.pixels,
             **self.probed.to_json(),
             "trials": [
-                {"name": name, "accuracy": each.accuracy, "learned": each.learned,
-                 "interval": list(interval(each.right)), "broken": each.broken}
-                for name, each in trials.items() if each is not None
+                {"name": name, "accuracy": trial.accuracy, "learned": trial.learned,
+                 "interval": list(interval(trial.right)), "broken": trial.broken}
+                for name, trial in trials.items() if trial is not None
             ],
         }  # fmt: skip
 
 
-def look_at_samples(found: Examined) -> None:
+def look_at_samples(examined: Examined) -> None:
     """Measure what needs no network: copies, plain statistics, and whether they tell the classes apart."""
-    train, held = found.case.train, found.case.held
+    train, held = examined.case.train, examined.case.held
     both = torch.cat([train.inputs, held.inputs]) if train.inputs.shape[1:] == held.inputs.shape[1:] else train.inputs
     values = both.detach().float().cpu()
-    found.groups = _copies(values, picture=train.is_picture)
-    if found.labels is None or len(np.unique(found.labels)) < 2 or not train.inputs.is_floating_point():
+    examined.groups = _copies(values, picture=train.is_picture)
+    if examined.labels is None or len(np.unique(examined.labels)) < 2 or not train.inputs.is_floating_point():
         return
     sets = _features(values, picture=train.is_picture)
-    count, classes = len(train.inputs), len(found.classes)
-    # Copies of one another would be told by each other.
-    alone = np.flatnonzero(found.groups[:count] == np.arange(count))
-    if len(alone) < 2 * classes or len(np.unique(found.labels[alone])) < 2:
+    count, classes = len(train.inputs), len(examined.classes)
+    # A copy would be recognized by its original.
+    alone = np.flatnonzero(examined.groups[:count] == np.arange(count))
+    if len(alone) < 2 * classes or len(np.unique(examined.labels[alone])) < 2:
         return
-    found.test = check_labels(_rows(sets, alone), found.labels[alone], classes=classes)
-    if found.given and found.held is not None and not found.telling and len(np.unique(found.held)) > 1:
-        found.held_test = check_labels(_rows(sets, np.arange(count, len(values))), found.held, classes=classes)
-    if found.held is not None and len(values) > count:
+    examined.test = check_labels(_rows(sets, alone), examined.labels[alone], classes=classes)
+    if examined.given and examined.held is not None and not examined.telling and len(np.unique(examined.held)) > 1:
+        examined.held_test = check_labels(_rows(sets, np.arange(count, len(values))), examined.held, classes=classes)
+    if examined.held is not None and len(values) > count:
         joined = side_by_side(sets)
-        found.reference = named_rightly(joined[:count], found.labels, joined[count:], found.held)
+        examined.named = named_by_statistics(joined[:count], examined.labels, joined[count:])
+        examined.reference = examined.named == examined.held
 
 
 def _rows(sets: list[FeatureSet], chosen: NDArray[np.intp]) -> list[FeatureSet]:
-    return [FeatureSet(each.name, each.extent, each.values[chosen]) for each in sets]
+    return [FeatureSet(features.name, features.extent, features.values[chosen]) for features in sets]
 
 
 def pixels_of(values: torch.Tensor) -> NDArray[np.uint8]:
-    """Return inputs (N, C, H, W) as pictures (N, H, W, 3), all in one range."""
+    """Return inputs (N, C, H, W) as uint8 pictures (N, H, W, 3), all scaled alike to 0..255."""
     arrays = np.moveaxis(values.numpy(), 1, -1)
     low, high = np.quantile(arrays, (0.001, 0.999))
     scaled = np.clip(np.rint(255 * (arrays - low) / max(float(high - low), 1e-12)), 0, 255).astype(np.uint8)
@@ -186,7 +189,7 @@ def _copies(values: torch.Tensor, *, picture: bool) -> NDArray[np.intp]:
     if picture and min(values.shape[2:]) >= 16:
         return near_duplicates(pixels_of(values))
     first: dict[bytes, int] = {}
-    return np.array([first.setdefault(each.numpy().tobytes(), index) for index, each in enumerate(values)], np.intp)
+    return np.array([first.setdefault(row.numpy().tobytes(), index) for index, row in enumerate(values)], np.intp)
 
 
 def _features(values: torch.Tensor, *, picture: bool) -> list[FeatureSet]:
@@ -199,13 +202,13 @@ def _features(values: torch.Tensor, *, picture: bool) -> list[FeatureSet]:
     scale = EDGE / max(height, width)
     if scale < 1:
         size = (max(4, round(width * scale)), max(4, round(height * scale)))
-        small = [cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in arrays]
+        small = [cv2.resize(array, size, interpolation=cv2.INTER_AREA) for array in arrays]
         arrays = np.stack(small).reshape(len(arrays), size[1], size[0], -1)
     return feature_sets(arrays) if arrays.shape[-1] == 3 else feature_sets(np.repeat(arrays, 3, axis=-1))
 
 
 def sample_without_copies(sample: Sample, random: np.random.Generator) -> tuple[Sample, Sample]:
-    """Hold a third of the samples back, copies of one another on one side; those to train on keep their order."""
+    """Return training and held-out samples: a third is held out, copies stay on one side, the order is kept."""
     groups = _copies(sample.inputs.detach().float().cpu(), picture=sample.is_picture)
     heads = random.permutation(np.unique(groups))
     held = np.isin(groups, heads[: max(1, len(heads) // 3)])

@@ -1,4 +1,4 @@
-"""What may be wrong with the inputs, and their mends."""
+"""Possible faults of the inputs, and their mends."""
 
 from __future__ import annotations
 
@@ -13,76 +13,79 @@ from tinct.learn.doctor.evidence import Evidence
 from tinct.learn.doctor.own.case import Case
 from tinct.learn.doctor.own.suspect import Looked, Suspect
 
-# Inputs of such a size (root mean square) are unscaled; a mean this many spreads away from 0 hides small differences.
-LARGEST_INPUT, SMALLEST_INPUT, OFFSET = 10.0, 0.1, 2.0
-# A form of the input that is this many times nearer to what batch norm has seen is the one it was trained on.
+LARGEST_INPUT = 10.0  # inputs are unscaled if their root mean square is above this
+SMALLEST_INPUT = 0.1  # or below this
+# A mean this many standard deviations away from 0 hides small differences.
+OFFSET = 2.0
+# A network was trained on another form of the input if that is this many times nearer to batch norm's statistics.
 NEARER = 3.0
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
-# Read in another order, rows of a picture are this many times more alike: it was reshaped, not permuted.
+# Pictures were reshaped, not permuted, if their rows are this many times more alike when read as (H, W, C).
 SMOOTHER = 1.5
 
 
 def moments(values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return mean and spread of each channel, of a shape that goes with (N, C, ...)."""
+    """Return mean and standard deviation of each channel of (N, C, ...), in a shape that broadcasts with it."""
     dims = [axis for axis in range(values.ndim) if axis != 1]
     return values.mean(dim=dims, keepdim=True), values.std(dim=dims, keepdim=True).clamp(min=1e-6)
 
 
 def scaling(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Inputs are far larger or smaller than about 1, or far from 0 beside their differences."""
+    """Look for inputs far larger or smaller than 1, or with a mean that is large beside their differences."""
     values = case.train.inputs
     if not values.is_floating_point() or values.ndim < 2:
         return
     mean, spread = moments(values)
     size = float((mean**2 + spread**2).mean().sqrt())
     away = mean.abs() / spread
-    # Of many features some are nearly constant; of a picture's channels each counts.
+    # Among many features some are nearly constant, so their median counts; of a picture, every channel counts.
     offset = float(away.max() if case.train.is_picture else away.median())
     unscaled = size > LARGEST_INPUT or size < SMALLEST_INPUT
     if not unscaled and offset < OFFSET:
         return
-    lines = [f"channel {index}: mean {one:.4g}, spread {other:.3g}" for index, (one, other) in
+    lines = [f"channel {index}: mean {one:.4g}, standard deviation {other:.3g}" for index, (one, other) in
              enumerate(zip(mean.flatten()[:4].tolist(), spread.flatten()[:4].tolist(), strict=True))]  # fmt: skip
     yield Suspect(
         "unscaled-input" if unscaled else "low-contrast", 95 if unscaled else 86,
-        f"the input is unscaled: of a size of {size:.3g} instead of about 1" if unscaled
-        else f"the input lies {offset:.2g} spreads away from 0: differences are small beside the offset",
-        lines, "subtract each channel's mean and divide by its spread, both of the training set",
+        f"the input is unscaled: its root mean square is {size:.3g} instead of about 1" if unscaled
+        else f"the mean of the input is {offset:.2g} standard deviations away from 0: differences are small beside it",
+        lines, "subtract each channel's mean and divide by its standard deviation, both of the training set",
         lambda one: replace(one, feed=lambda given: (given - mean) / spread), alone=72 if size > LARGEST_INPUT else 0,
     )  # fmt: skip
 
 
 def pretrained(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Compare what the first batch norm gets with what it has seen before, for several forms of the input."""
-    first = next((name for name, each in case.model.named_modules() if isinstance(each, BATCH_NORM)), None)
+    """Look for an input that the network was not pretrained on, by the running statistics of its first batch norm."""
+    first = next((name for name, module in case.model.named_modules() if isinstance(module, BATCH_NORM)), None)
     values = looked.some.inputs
     if first is None or not looked.some.is_picture or values.shape[1] != 3:
         return
     norm: Any = case.model.get_submodule(first)
-    if norm.running_mean is None or not bool(norm.running_mean.abs().max() > 1e-3):  # it has seen nothing yet
+    if norm.running_mean is None or not bool(norm.running_mean.abs().max() > 1e-3):  # not trained yet
         return
-    middle, scale = (torch.tensor(each, device=values.device).view(1, 3, 1, 1) for each in IMAGENET)
+    middle, scale = (torch.tensor(numbers, device=values.device).view(1, 3, 1, 1) for numbers in IMAGENET)
     forms: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
         "as it is": lambda given: given,
         "divided by 255": lambda given: given / 255,
-        "with ImageNet's mean and spread taken out": lambda given: (given - middle) / scale,
-        "divided by 255, with ImageNet's mean and spread taken out": lambda given: (given / 255 - middle) / scale,
-        "with its channels in reverse order (BGR for RGB)": lambda given: given.flip(1),
+        "standardised by ImageNet's statistics": lambda given: (given - middle) / scale,
+        "divided by 255 and standardised by ImageNet's statistics": lambda given: (given / 255 - middle) / scale,
+        "with channels in reverse order (BGR for RGB)": lambda given: given.flip(1),
     }
     away = {name: _distance(case.make(), first, form(values)) for name, form in forms.items()}
     nearest = min(away, key=lambda name: away[name])
     if nearest == "as it is" or away["as it is"] < NEARER * away[nearest] or away["as it is"] < 0.3:
         return
     yield Suspect(
-        "not-the-pretrained-input", 96, f"the network was trained on another input: it wants this one {nearest}",
-        [f"{name}: {value:.2g} spreads away from what {first} has seen" for name, value in away.items()],
+        "not-the-pretrained-input", 96, f"the network was pretrained on other inputs; it needs these {nearest}",
+        [f"{name}: {value:.2g} standard deviations away from the running statistics of {first}"
+         for name, value in away.items()],
         f"give it the input {nearest}", lambda one: replace(one, feed=forms[nearest]), alone=80,
     )  # fmt: skip
 
 
 def _distance(network: nn.Module, name: str, values: torch.Tensor) -> float:
-    """Return how far the input of a batch norm lies from its running figures, in their spreads."""
+    """Return how far the input of a batch norm is from its running statistics, in their standard deviations."""
     seen: list[torch.Tensor] = []
     norm: Any = network.get_submodule(name)
     handle = norm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
@@ -96,7 +99,7 @@ def _distance(network: nn.Module, name: str, values: torch.Tensor) -> float:
 
 
 def rearranged(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Rows next to one another are more alike if read as (H, W, C): they were reshaped, not permuted."""
+    """Look for pictures that were reshaped, not permuted: adjacent rows are more alike when read as (H, W, C)."""
     values = case.train.inputs
     if not case.train.is_picture or values.shape[1] == 1:
         return
@@ -109,8 +112,8 @@ def rearranged(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect
     if as_it_is < SMOOTHER * otherwise:
         return
     yield Suspect(
-        "reshaped-for-permuted", 97, "pixels are out of order: (H, W, C) was brought to (C, H, W) by reshape or view",
-        [f"rows next to one another differ by {as_it_is:.2g} spreads; with the same numbers read as (H, W, C) by "
+        "reshaped-for-permuted", 97, "pixels are out of order: (H, W, C) was turned into (C, H, W) by reshape or view",
+        [f"adjacent rows differ by {as_it_is:.2g} standard deviations; if the same numbers are read as (H, W, C), by "
          f"{otherwise:.2g}"],
         "use permute(0, 3, 1, 2), or np.moveaxis(picture, -1, 0)",
         lambda one: replace(one, feed=permuted), failing=96,
@@ -118,5 +121,5 @@ def rearranged(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect
 
 
 def _roughness(values: torch.Tensor) -> float:
-    """Return how much pixels (N, C, H, W) differ from those below them, in spreads."""
+    """Return the mean difference of pixels (N, C, H, W) from those below them, in standard deviations."""
     return float((values[:, :, 1:] - values[:, :, :-1]).abs().mean() / values.std().clamp(min=1e-9))

@@ -1,4 +1,4 @@
-"""What may be wrong between a loss and its labels: whether it listens to them, to all of them, and the right way."""
+"""Possible faults between a loss and its labels: they are ignored, one class is, the sign is wrong, or the scale."""
 
 from __future__ import annotations
 
@@ -25,21 +25,23 @@ from tinct.learn.doctor.own.answers import (
 from tinct.learn.doctor.own.case import Case
 from tinct.learn.doctor.own.suspect import Looked, Suspect
 
-# A class whose samples pull at answers by less than this share of another's is as good as left out.
+# A class is ignored if the gradient of its samples is below this share of that of another class.
 IGNORED = 0.01
-# Targets this many spreads away from 0, or spread so widely, are out of reach of weights that start near 1.
-FAR, WIDE = 10.0, 30.0
+# Targets are unscaled if their mean is this many standard deviations away from 0.
+FAR = 10.0
+# So they are if their standard deviation is above this.
+WIDE = 30.0
 _REFUSED = (RuntimeError, ValueError, IndexError, TypeError)
 
 
 def _some_answers(looked: Looked, *, spread: float = 1.0) -> torch.Tensor:
-    """Return answers (N, ...) of the kind that the network gives, by chance."""
+    """Return random answers (N, ...) of the kind that the network gives."""
     random = torch.randn(looked.outputs.shape, generator=torch.Generator().manual_seed(0)).to(looked.outputs)
     return THROUGH[looked.answers if looked.answers in (UNIT, SHARES, LOGARITHMS, POSITIVE) else FREE](spread * random)
 
 
 def deaf(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """The loss of one sample stays the same whatever its label is."""
+    """Look for a loss that is the same whatever a sample's label is."""
     targets, answers = looked.some.targets, _some_answers(looked)
     flat = targets.reshape(len(targets), -1).cpu().numpy()
     first = np.unique(flat, axis=0, return_index=True)[1][:8].tolist()
@@ -55,17 +57,18 @@ def deaf(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         return
     yield Suspect(
         "loss-ignores-labels", 97, "the loss of a sample is the same whatever its label is",
-        [f"one answer with {len(first)} labels: {', '.join(f'{value:.6g}' for value in losses[0][:4])}"],
+        [f"loss of one answer with {len(first)} different labels: "
+         + ", ".join(f"{value:.6g}" for value in losses[0][:4])],
         "look for label_smoothing=1, a weight of 0, or a loss that never uses its targets", lambda one: one, alone=97,
     )  # fmt: skip
 
 
 def half_deaf(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Samples of one class hardly pull at answers."""
+    """Look for a class whose samples have almost no gradient."""
     labels = case.reading.labels(looked.some.targets)
     if labels is None or len(np.unique(labels)) < 2 or looked.outputs.ndim == 0:
         return
-    pulls: dict[int, float] = {}
+    gradients: dict[int, float] = {}
     try:
         for label in np.unique(labels):
             of_class = torch.as_tensor(labels == label)
@@ -74,27 +77,28 @@ def half_deaf(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]
             whole = torch.cat([answers, _some_answers(looked, spread=0.5)[rest]])
             given = torch.cat([looked.some.targets[of_class], looked.some.targets[rest]])
             (grown,) = torch.autograd.grad(case.loss(whole, given).sum(), answers)
-            pulls[int(label)] = float(grown.reshape(len(grown), -1).norm(dim=1).mean())
+            gradients[int(label)] = float(grown.reshape(len(grown), -1).norm(dim=1).mean())
     except _REFUSED:
         return
-    most = max(pulls.values())
-    quiet = [label for label, pull in pulls.items() if not pull >= IGNORED * most]
-    if not quiet or not most > 0:
+    most = max(gradients.values())
+    ignored = [label for label, gradient in gradients.items() if not gradient >= IGNORED * most]
+    if not ignored or not most > 0:
         return
     yield Suspect(
-        "class-ignored", 96, f"the loss hardly hears samples of class {', '.join(map(str, quiet))}",
-        [f"class {label}: a sample pulls at its answer by {pull:.2g}" for label, pull in list(pulls.items())[:8]],
-        "look at weight, pos_weight and ignore_index of the loss", lambda one: one, failing=96, alone=72,
+        "class-ignored", 96, f"the loss nearly ignores samples of class {', '.join(map(str, ignored))}",
+        [f"class {label}: gradient of the loss by a sample's answer {gradient:.2g}"
+         for label, gradient in list(gradients.items())[:8]],
+        "check weight, pos_weight and ignore_index of the loss", lambda one: one, failing=96, alone=72,
     )  # fmt: skip
 
 
 def turned_round(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Right answers have a higher loss than wrong ones."""
+    """Look for a loss that is higher for right answers than for wrong ones."""
     targets, outputs, kind = looked.some.targets, looked.outputs, case.reading.kind
     labels = case.reading.labels(targets)
     if kind in (CLASSES, ROWS) and labels is not None and looked.answers in (FREE, SHARES, LOGARITHMS, POSITIVE):
         sure = 8.0 * torch.nn.functional.one_hot(torch.as_tensor(labels), outputs.shape[1]).to(outputs)
-        right, wrong = (THROUGH[looked.answers](each) for each in (sure, sure.roll(1, dims=1)))
+        right, wrong = THROUGH[looked.answers](sure), THROUGH[looked.answers](sure.roll(1, dims=1))
     elif kind == BINARY and labels is not None and looked.answers in (FREE, UNIT):
         sure = (torch.as_tensor(labels) * 8.0 - 4.0).to(outputs).reshape(outputs.shape)
         right, wrong = THROUGH[looked.answers](sure), THROUGH[looked.answers](-sure)
@@ -109,9 +113,9 @@ def turned_round(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspe
     if not (math.isfinite(good) and math.isfinite(bad)) or good <= bad + 1e-6:
         return
     yield Suspect(
-        "wrong-sign", 97, "right answers have a higher loss than wrong ones: what is learned is to be wrong",
-        [f"the loss of sure and right answers is {good:.3g}, of sure and wrong ones {bad:.3g}"],
-        "turn the sign of the loss round; a similarity or likelihood to be made larger is minimised as its negative",
+        "wrong-sign", 97, "right answers have a higher loss than wrong ones: it learns to be wrong",
+        [f"the loss of confident right answers is {good:.3g}, of confident wrong answers {bad:.3g}"],
+        "flip the sign of the loss; to maximise a similarity or likelihood, minimise its negative",
         lambda one: replace(one, loss=lambda out, truth: -case.loss(out, truth),
                             reading=replace(one.reading, loss=lambda out, truth: -case.loss(out, truth))),
         failing=97, alone=75,
@@ -119,7 +123,7 @@ def turned_round(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspe
 
 
 def unscaled_targets(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Numbers to be answered are far from what a network with usual weights can give."""
+    """Look for targets far from what a network with usual initial weights outputs."""
     truth, outputs = case.train.targets, looked.outputs
     if case.reading.kind != NUMBERS or not truth.is_floating_point() or looked.some.targets.shape != outputs.shape:
         return
@@ -128,9 +132,11 @@ def unscaled_targets(case: Case, looked: Looked, probed: Evidence) -> Iterator[S
     if far < FAR and wide < WIDE:
         return
     yield Suspect(
-        "unscaled-targets", 95, "the numbers to be answered are unscaled: answers begin near 0 and have far to go",
-        [f"targets: mean {float(middle.mean()):.4g}, spread {float(spread.mean()):.3g}; "
-         f"answers before the first step: mean {float(outputs.mean()):.3g}, spread {float(outputs.std()):.3g}"],
-        "learn (target - mean) / spread, both of the training set, and turn answers back for use",
+        "unscaled-targets", 95, "the targets are unscaled: the outputs start near 0, far from the targets",
+        [f"targets: mean {float(middle.mean()):.4g}, standard deviation {float(spread.mean()):.3g}; "
+         f"outputs before the first step: mean {float(outputs.mean()):.3g}, standard deviation "
+         f"{float(outputs.std()):.3g}"],
+        "learn (target - mean) / standard deviation, both of the training set, and scale the outputs back when using "
+        "the network",
         lambda one: replace(one, read=lambda values: values * spread + middle),
     )  # fmt: skip

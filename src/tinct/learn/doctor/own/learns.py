@@ -1,4 +1,4 @@
-"""A check for tests: a model learns one batch by heart."""
+"""A check for tests: does a model learn one batch by heart?"""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def assert_learns(
     itself is left as it was.
 
     Args:
-        model: any, in the mode in which it is trained.
+        model: in the mode in which it is trained.
         batch: (inputs, targets), 4 to 32 samples of several classes.
-        loss: of outputs and targets.
-        optimizer: as `tinct.learn.diagnose` takes it.
+        loss: function of (outputs, targets).
+        optimizer: as for `tinct.learn.diagnose`.
         steps: at most.
-        seed: of dropout and the like.
+        seed: of everything random, such as dropout.
 
     Raises:
-        AssertionError: it does not; its text is the diagnosis.
-        DataError: the batch holds no two tensors.
-        SettingError: model or optimizer are not of PyTorch.
+        AssertionError: it does not; the message is the diagnosis.
+        DataError: the batch does not hold two tensors.
+        SettingError: the model is not a PyTorch module, or the optimizer is a Keras optimizer.
 
     >>> import torch
     >>> from torch import nn
@@ -43,6 +43,7 @@ def assert_learns(
     check_parts(model, optimizer)
     inputs, targets = pair(batch)
     device = next(model.parameters(), torch.zeros(0)).device
-    found = by_heart(model, (inputs.to(device), targets.to(device)), loss, optimizer=optimizer, steps=steps, seed=seed)
-    if found.findings:
-        raise AssertionError(f"the model does not learn this batch\n{found}")
+    given = inputs.to(device), targets.to(device)
+    diagnosis = by_heart(model, given, loss, optimizer=optimizer, steps=steps, seed=seed)
+    if diagnosis.findings:
+        raise AssertionError(f"the model does not learn this batch\n{diagnosis}")

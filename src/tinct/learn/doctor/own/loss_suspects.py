@@ -1,9 +1,9 @@
-"""What may be wrong with a loss, or between a loss and the answers that it gets."""
+"""Possible faults of a loss, or between a loss and the answers that it gets."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -14,46 +14,39 @@ from tinct.learn.doctor.own.answers import ALWAYS_ONE, BINARY, CLASSES, FREE, LO
 from tinct.learn.doctor.own.case import Case
 from tinct.learn.doctor.own.suspect import Looked, Suspect
 
-# A perfect network's loss that stays this far above the loss's own lowest is a floor.
+# Answers do not fit the loss if a perfect network's loss stays this far above the lowest that the loss can have.
 FLOOR = 0.05
+# A penalty on the weights is too large if its gradient is this many times that of the answers.
+OUTWEIGHS = 10.0
 
 
 def squashed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """The answers and the loss do not fit: ask the loss how low it could get with such answers, and with free ones."""
+    """Look for answers that do not fit the loss: compare its lowest value with such answers and with free ones."""
     targets, outputs, answers = looked.some.targets, looked.outputs, looked.answers
     if answers == ALWAYS_ONE:
         yield Suspect(
             "softmax-on-one-output", 97, "the answer is 1 for every input, whatever the weights",
-            ["with the last weights 30 times as large, and turned round, every answer is still exactly 1: softmax over "
-             "one output"],
+            ["with the last weights 30 times as large, and negated, every answer is still exactly 1: softmax over one "
+             "output"],
             "leave softmax out and use BCEWithLogitsLoss, or give the last layer two outputs and use CrossEntropyLoss",
             lambda one: one, alone=97,
         )  # fmt: skip
         return
     best, held = reaches(case.loss, targets, outputs, FREE), reaches(case.loss, targets, outputs, answers)
-    if answers == FREE and best == -math.inf and math.isfinite(reaches(case.loss, targets, outputs, LOGARITHMS)):
-        yield Suspect(
-            "loss-wants-logarithms", 93, "the loss falls without end: it wants logarithms of shares, and gets logits",
-            ["with free answers it gets below -1000; with log_softmax before it, it ends at "
-             f"{reaches(case.loss, targets, outputs, LOGARITHMS):.3g}"],
-            "use CrossEntropyLoss on the logits, or log_softmax before NLLLoss",
-            lambda one: replace(one, read=lambda values: torch.log_softmax(values, dim=1)), alone=88,
-        )  # fmt: skip
     if answers not in (SHARES, UNIT):
         return
     name = "softmax" if answers == SHARES else "sigmoid"
 
     def undone(values: torch.Tensor) -> torch.Tensor:
-        # As far as float32 tells shares apart.
-        kept = values.clamp(1e-6, 1 - 1e-6)
+        kept = values.clamp(1e-6, 1 - 1e-6)  # about what float32 can tell apart
         return kept.log() if answers == SHARES else torch.logit(kept)
 
     if math.isfinite(best) and held > best + FLOOR:
         yield Suspect(
-            f"{name}-before-loss", 94, f"{name} stands before a loss that has its own: it is applied twice",
-            [f"answers lie in 0..1 whatever the weights; with them a perfect network's loss would be {held:.3g}, with "
-             f"free answers {best:.3g}"],
-            f"return the last layer's numbers without {name}; apply it where answers are shown",
+            f"{name}-before-loss", 94, f"{name} is applied twice: in the network, and again in the loss",
+            [f"answers lie in 0..1 whatever the weights; with such answers the loss of a perfect network would be "
+             f"{held:.3g}, with free answers {best:.3g}"],
+            f"return the last layer's output without {name}; apply {name} only when showing answers",
             lambda one: replace(one, read=undone), alone=66,
         )  # fmt: skip
         return
@@ -65,16 +58,43 @@ def squashed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
             return cross(values, wanted) if answers == UNIT else nn.functional.cross_entropy(values, wanted)
 
         yield Suspect(
-            f"{name}-with-squares", 93, f"squared errors behind {name}: where it is wrong and sure, nothing comes back",
-            ["answers lie in 0..1 whatever the weights, and the loss is the square of the distance"],
-            "use cross-entropy on the numbers before it (BCEWithLogitsLoss, CrossEntropyLoss)",
+            f"{name}-with-squares", 93, f"squared error after {name}: confident wrong answers get almost no gradient",
+            ["answers lie in 0..1 whatever the weights, and the loss is the squared distance"],
+            f"use cross-entropy on the output before {name} (BCEWithLogitsLoss, CrossEntropyLoss)",
             lambda one: replace(one, read=undone, loss=entropy, reading=replace(one.reading, loss=entropy,
                                 threshold=0.0)),
         )  # fmt: skip
 
 
+def unlogged(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+    """Look for a loss that expects log-probabilities: it falls without bound on free answers, but not on these."""
+    targets, outputs, answers = looked.some.targets, looked.outputs, looked.answers
+    if answers not in (FREE, SHARES) or reaches(case.loss, targets, outputs, FREE) > -math.inf:
+        return
+    with_logarithms = reaches(case.loss, targets, outputs, LOGARITHMS)
+    if not math.isfinite(with_logarithms):
+        return
+    ends = f"after log_softmax, its lowest value is {with_logarithms:.3g}"
+    if answers == FREE:
+        yield Suspect(
+            "loss-wants-logarithms", 93, "the loss falls without bound: it expects log-probabilities, but gets logits",
+            [f"with free answers it falls below -1000; {ends}"],
+            "use CrossEntropyLoss on the logits, or log_softmax before NLLLoss",
+            lambda one: replace(one, read=lambda values: torch.log_softmax(values, dim=1)), alone=88,
+        )  # fmt: skip
+        return
+    yield Suspect(
+        "loss-wants-logarithms", 93, "the loss expects log-probabilities but gets probabilities: NLLLoss after softmax",
+        [f"with free answers it falls below -1000; {ends}",
+         f"with probabilities, its lowest value is {reaches(case.loss, targets, outputs, SHARES):.3g}, and a confident "
+         "wrong answer costs no more than 1 above it"],
+        "use log_softmax instead of softmax, or leave softmax out and use CrossEntropyLoss",
+        lambda one: replace(one, read=lambda values: values.clamp(min=1e-6).log()), alone=66,
+    )  # fmt: skip
+
+
 def _is_square(case: Case, looked: Looked) -> bool:
-    """Whether twice the distance costs four times as much."""
+    """Return whether the loss is the squared distance: twice the distance costs four times as much."""
     truth = looked.some.targets
     try:
         wanted = truth.to(looked.outputs.dtype).reshape(looked.outputs.shape)
@@ -85,7 +105,7 @@ def _is_square(case: Case, looked: Looked) -> bool:
 
 
 def pairs(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """A loss that stays the same when labels change places does not compare each answer with its own label."""
+    """Look for a loss that compares each answer with every label: it is the same if labels change places."""
     targets, outputs = looked.some.targets, looked.outputs
     random = torch.Generator().manual_seed(0)
     answers = torch.rand(outputs.shape, generator=random).to(outputs)
@@ -99,9 +119,9 @@ def pairs(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         return
     fits = outputs.numel() == targets.numel()
     yield Suspect(
-        "loss-of-all-pairs", 96, "the loss compares every answer with every label: shapes are spread over one another",
+        "loss-of-all-pairs", 96, "the loss compares every answer with every label, because shapes are broadcast",
         [f"outputs {tuple(outputs.shape)} against targets {tuple(targets.shape)}",
-         f"with the labels in another order it is the same: {before:.6g} and {after:.6g}"],
+         f"with the labels in another order, the loss is the same: {before:.6g} and {after:.6g}"],
         "bring both to one shape: outputs.squeeze(1), or targets.unsqueeze(1)",
         (lambda one: replace(one, read=lambda values: values.reshape(len(values), *targets.shape[1:])))
         if fits else (lambda one: one), alone=90,
@@ -109,7 +129,7 @@ def pairs(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
 
 
 def summed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """A loss that doubles with the batch is a sum."""
+    """Look for a loss that is a sum over the batch: it doubles with the batch."""
     targets, outputs = looked.some.targets, looked.outputs
     with torch.no_grad():
         once = float(case.loss(outputs, targets))
@@ -121,7 +141,34 @@ def summed(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         return case.loss(values, truth) / len(values)
 
     yield Suspect(
-        "loss-is-a-sum", 93, f"the loss is a sum over the batch: each step is {case.batch_size} times as large",
-        [f"{once:.4g} on {len(targets)} samples, {twice:.4g} on them twice"],
+        "loss-is-a-sum", 93, f"the loss is a sum over the batch, which makes steps {case.batch_size} times as large",
+        [f"the loss is {once:.4g} on {len(targets)} samples, and {twice:.4g} on the same samples twice"],
         'use reduction="mean", or a rate divided by the batch size', lambda one: replace(one, loss=mean), alone=25,
     )  # fmt: skip
+
+
+def penalised(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
+    """Look for a penalty on the weights in the loss whose gradient is far larger than that of the answers."""
+    value = case.loss(looked.outputs.detach(), looked.some.targets).sum()
+    weights = [weight for weight in case.model.parameters() if weight.requires_grad]
+    if not value.requires_grad or not weights:
+        return
+    added = _norm(torch.autograd.grad(value, weights, allow_unused=True))
+    network = case.make()
+    trained = [weight for weight in network.parameters() if weight.requires_grad]
+    loss = case.value(network, looked.some.inputs, looked.some.targets).sum()
+    wanted = _norm(torch.autograd.grad(loss, trained, allow_unused=True))
+    if added < OUTWEIGHS * wanted:
+        return
+    yield Suspect(
+        "penalty-outweighs", 90, "the loss's penalty on the weights outweighs the error of the answers",
+        [f"norm of the penalty's gradient {added:.3g}, of the answers' {wanted:.3g}",
+         "the short trainings here run without the penalty, since they train copies"],
+        "give it a much smaller factor, or leave it out and give the optimizer a weight_decay of 1e-4",
+        lambda one: one, alone=72,
+    )  # fmt: skip
+
+
+def _norm(gradients: Sequence[torch.Tensor | None]) -> float:
+    """Return the common norm of all gradients."""
+    return math.sqrt(sum(float(gradient.square().sum()) for gradient in gradients if gradient is not None))

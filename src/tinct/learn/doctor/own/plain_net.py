@@ -1,4 +1,4 @@
-"""A network that learns any batch by heart, to tell a network's fault from the data's."""
+"""A network that learns any batch by heart, to tell a fault of the network from one of the data."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ UNITS = 256
 
 
 class PlainNet(nn.Module):
-    """Two dense layers, from inputs (N, ...) to outputs of the shape of somebody's."""
+    """Two dense layers that map inputs (N, ...) to outputs of the same shape as another network's."""
 
     def __init__(self, inputs: torch.Tensor, outputs: torch.Tensor, *, seed: int = 0) -> None:
-        """Take the shapes of some inputs and outputs, whose first axis is the sample."""
+        """Take the shapes from some inputs (N, ...) and outputs (N, ...)."""
         super().__init__()
         torch.manual_seed(seed)
         self.shape = outputs.shape[1:]
@@ -21,6 +21,6 @@ class PlainNet(nn.Module):
         self.layers = nn.Sequential(nn.Flatten(), first, nn.ReLU(), nn.Linear(UNITS, count)).to(inputs.device)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Return (N, ...) of the shape of the outputs."""
+        """Return (N, ...) outputs."""
         answers: torch.Tensor = self.layers(values)
         return answers.reshape(len(values), *self.shape)

@@ -1,11 +1,13 @@
-"""From what was measured of somebody's training to findings."""
+"""Turn what was measured of a user's training into findings."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 
 from tinct.learn.doctor.about_network import sight_findings
 from tinct.learn.doctor.evidence import gradient_findings, heart_lines, unit_findings
@@ -16,79 +18,87 @@ from tinct.learn.doctor.own.input_suspects import moments
 from tinct.learn.doctor.plain import SIGNIFICANT, chance_p, interval, paired_p
 from tinct.learn.doctor.probes import born_dead, explode, vanish
 
-# One class next to another: from here on, always naming the larger is right in 10 of 11 samples.
+# If the larger of two classes has this many times the samples, always naming it is right in 10 of 11 of them.
 VERY_UNEVEN = 10.0
-# Between training and measuring: this many spreads apart, or this much wider or narrower, is another input.
-SHIFTED, RESCALED = 1.0, 2.0
-# Pixels of which the channels differ by less than this share of their spread are grey.
+# Training and validation get different inputs if a channel's means are this many standard deviations apart.
+SHIFTED = 1.0
+# So they do if a channel's standard deviations differ by this factor.
+RESCALED = 2.0
+# Pictures are grey if standardised channels differ by less than this.
 GREYISH = 0.02
-# Training mode and inference mode disagree from this difference of accuracies on.
-DISAGREE, GAP, BY_HEART = 0.2, 0.2, 0.95
-SHORTER = 0.03
+# Training mode and inference mode disagree if their accuracies differ by this.
+DISAGREE = 0.2
+# A network that overfits has at least this accuracy on training samples.
+BY_HEART = 0.95
+# Its accuracy on held-out samples is lower by this.
+GAP = 0.2
+# The loss is still falling if it falls by this share from one quarter of the training to the next.
+STILL_FALLING = 0.03
 
 
-def mended(found: Examined) -> Iterator[Finding]:
-    """Judge each suspect by what its mend brought."""
-    for each in found.suspects:
-        lines, outcome = list(each.evidence), found.tried.get(each.kind)
-        works, needed = found.works(each.kind), each.kind in found.needed
-        helps = outcome is not None and found.failing and _helps(found, outcome)
-        if outcome is not None and found.failing and (works or helps):
-            lines.append(gain(found, outcome, "with this mended alone"))
-        elif needed and found.together is not None:
-            lines.append(gain(found, found.together, "with this and the other findings mended, not without this one"))
-        weight = each.weight if works and found.failing else each.weight - 2 if needed else 0
-        # Numbers of 0 to 255 make rates too high that would be none: where both mends help, scaling comes first.
-        upstream = each.kind == "unscaled-input" and found.works("rate-high")
-        seen = max(each.alone, each.failing if found.failing else 0)
-        weight = max(weight, each.weight - (0 if upstream else 20) if helps else 0, seen)
+def mended(examined: Examined) -> Iterator[Finding]:
+    """Judge each suspect by what its mend brings."""
+    for suspect in examined.suspects:
+        lines, outcome = list(suspect.evidence), examined.tried.get(suspect.kind)
+        works, needed = examined.works(suspect.kind), suspect.kind in examined.needed
+        helps = outcome is not None and examined.failing and _helps(examined, outcome)
+        if outcome is not None and examined.failing and (works or helps):
+            lines.append(gain(examined, outcome, "with only this mended"))
+        elif needed and examined.together is not None:
+            lines.append(gain(examined, examined.together, "with all findings mended"))
+            lines.append("without this mend, the others were not enough")
+        weight = suspect.weight if works and examined.failing else suspect.weight - 2 if needed else 0
+        # A rate may be too high only because inputs are 0 to 255: if both mends help, scaling comes first.
+        upstream = suspect.kind == "unscaled-input" and examined.works("rate-high")
+        seen = max(suspect.alone, suspect.failing if examined.failing else 0)
+        weight = max(weight, suspect.weight - (0 if upstream else 20) if helps else 0, seen)
         if weight:
             sure = works or needed or helps or bool(seen)
-            yield Finding(each.kind, weight, each.title, lines, each.remedy, sure=sure)
+            yield Finding(suspect.kind, weight, suspect.title, lines, suspect.remedy, sure=sure)
 
 
-def _helps(found: Examined, outcome: Outcome) -> bool:
-    asked = found.asked
+def _helps(examined: Examined, outcome: Outcome) -> bool:
+    asked = examined.asked
     if asked is None or outcome.accuracy - asked.accuracy < MARGIN:
         return False
     return paired_p(outcome.right, asked.right) < SIGNIFICANT
 
 
-def _helped(found: Examined, kind: str) -> bool:
-    return kind in found.tried and _helps(found, found.tried[kind])
+def _helped(examined: Examined, kind: str) -> bool:
+    return kind in examined.tried and _helps(examined, examined.tried[kind])
 
 
-def gain(found: Examined, outcome: Outcome, how: str) -> str:
-    """Return what a change brought, in a line."""
+def gain(examined: Examined, outcome: Outcome, how: str) -> str:
+    """Return the accuracy after a change, and before it, in one line."""
     low, high = interval(outcome.right)
-    before = f" instead of {percent(found.asked.accuracy)}" if found.asked else ""
+    before = f" instead of {percent(examined.asked.accuracy)}" if examined.asked else ""
     return f"the same training {how}: right in {percent(outcome.accuracy)} ({percent(low)} to {percent(high)}){before}"
 
 
-def data(found: Examined) -> Iterator[Finding]:
+def data(examined: Examined) -> Iterator[Finding]:
     """Judge the samples."""
-    for rule in (_one_class, _blank, _grey, _copies, _shifted, _random, _uneven):
-        yield from rule(found)
+    for rule in (_one_class, _blank, _grey, _copies, _shifted, _other_order, _random, _uneven):
+        yield from rule(examined)
 
 
-def _one_class(found: Examined) -> Iterator[Finding]:
-    if found.labels is not None and len(np.unique(found.labels)) == 1:
+def _one_class(examined: Examined) -> Iterator[Finding]:
+    if examined.labels is not None and len(np.unique(examined.labels)) == 1:
         yield Finding(
-            "one-class", 98, "all samples are of one class: there is nothing to tell apart",
-            [f"{len(found.labels)} labels, all {found.labels[0]}"],
-            "look at how labels are made; a DataLoader without shuffle may give one class for long",
+            "one-class", 98, "all samples belong to one class: there is nothing to tell apart",
+            [f"{len(examined.labels)} labels, all {examined.labels[0]}"],
+            "check how labels are made; if the samples are sorted by class, use DataLoader(..., shuffle=True)",
         )  # fmt: skip
 
 
-def _blank(found: Examined) -> Iterator[Finding]:
-    values = found.case.train.inputs
+def _blank(examined: Examined) -> Iterator[Finding]:
+    values = examined.case.train.inputs
     if len(values) > 1 and bool((values == values[:1]).all()):
-        yield Finding("blank-input", 98, "all inputs are the same", [f"{len(values)} inputs, no difference among them"],
-                      "look at what the transforms leave of a sample")  # fmt: skip
+        yield Finding("blank-input", 98, "all inputs are the same", [f"{len(values)} inputs, all identical"],
+                      "check what the transforms leave of a sample")  # fmt: skip
 
 
 def is_grey(values: torch.Tensor) -> bool:
-    """Return whether three channels (N, 3, H, W) are one, each perhaps scaled and shifted."""
+    """Return whether inputs (N, 3, H, W) have three equal channels, apart from the scale and offset of each."""
     if values.ndim != 4 or values.shape[1] != 3 or not values.is_floating_point():
         return False
     mean, spread = moments(values)
@@ -96,165 +106,194 @@ def is_grey(values: torch.Tensor) -> bool:
     return bool(spread.min() > 1e-5) and float((unit - unit[:, :1]).std()) < GREYISH
 
 
-def _grey(found: Examined) -> Iterator[Finding]:
-    train, held = is_grey(found.case.train.inputs), is_grey(found.case.held.inputs)
-    lines = [f"the three channels of the samples to {what} are {'one' if grey else 'different'}"
-             for what, grey in (("train on", train), ("measure on", held))]  # fmt: skip
+def _grey(examined: Examined) -> Iterator[Finding]:
+    train, held = is_grey(examined.case.train.inputs), is_grey(examined.case.held.inputs)
+    lines = [f"the three channels of the {what} samples are {'equal' if grey else 'different'}"
+             for what, grey in (("training", train), ("held-out", held))]  # fmt: skip
     if train != held:
-        yield Finding("grey-in-one", 94, f"pictures are grey in {'training' if train else 'validation'} alone", lines,
+        yield Finding("grey-in-one", 94, f"pictures are grey only in {'training' if train else 'validation'}", lines,
                       "use the same conversion for both")  # fmt: skip
-    elif train and found.failing and not found.telling:
+    elif train and examined.failing and not examined.telling:
         yield Finding(
-            "grey-pictures", 92, "the loader turns pictures grey, and nothing in their light tells the classes apart",
-            lines, 'look for Grayscale, convert("L") or IMREAD_GRAYSCALE in what reads the files', sure=False,
+            "grey-pictures", 92, "pictures come out grey, and their brightness alone does not tell the classes apart",
+            lines, 'look for Grayscale, convert("L") or IMREAD_GRAYSCALE in the code that reads the files', sure=False,
         )  # fmt: skip
 
 
-def _copies(found: Examined) -> Iterator[Finding]:
-    count = len(found.case.train.inputs)
-    ours, theirs = found.groups[:count], found.groups[count:]
+def _copies(examined: Examined) -> Iterator[Finding]:
+    count = len(examined.case.train.inputs)
+    ours, theirs = examined.groups[:count], examined.groups[count:]
     leaks = int(np.isin(theirs, ours).sum())
-    if found.given and leaks:
+    if examined.given and leaks:
         yield Finding(
             "leak", 90 if leaks > 0.05 * len(theirs) else 70,
-            f"{leaks} of {len(theirs)} samples of the validation are among those trained on",
-            ["told to the pixel, and pictures by what others do not share; figures measured on them are too good"],
-            "split before samples are copied or augmented, and by what they show",
+            f"{leaks} of {len(theirs)} validation samples are also among the training samples",
+            ["found by comparing every pixel; pictures also by the details that set them apart from the rest",
+             "scores measured on them are too high"],
+            "split before samples are copied or augmented, and keep samples that show the same thing on one side",
         )  # fmt: skip
-    if found.labels is None:
+    labels = examined.labels
+    if labels is None:
         return
-    twice = [index for index in range(count) if found.labels[index] != found.labels[ours[index]]]
+    twice = [index for index in range(count) if labels[index] != labels[ours[index]]]
     if twice:
         yield Finding(
             "contradictions", 85 if len(twice) > 0.05 * count else 60,
-            f"{len(twice)} of {count} samples are the same as one of another class",
-            [f"sample {index} (class {found.labels[index]}) = sample {ours[index]} (class {found.labels[ours[index]]})"
+            f"{len(twice)} of {count} samples are the same as a sample of another class",
+            [f"sample {index} (class {labels[index]}) = sample {ours[index]} (class {labels[ours[index]]})"
              for index in twice[:4]],
-            "look at each pair, and keep the label that is right",
+            "look at each pair: if both are the same, keep the label that is right",
         )  # fmt: skip
     copies = int((ours != np.arange(count)).sum())
     if copies > 0.5 * count:
         yield Finding(
-            "copies", 84, f"the same samples come again and again: {count - copies} different ones among {count}",
+            "copies", 84, f"the same samples come again and again: only {count - copies} of {count} are different",
             [f"{copies} samples of the loader are copies of earlier ones"],
-            "look whether the data set uses the index that it is given, and whether each step takes a new batch",
+            "check whether the dataset uses the index that it is given, and whether each step takes a new batch",
         )  # fmt: skip
     elif copies > 0.05 * count and not twice:
         yield Finding("copies", 20, f"{copies} of {count} samples are copies of others", [],
                       "keep copies on one side of every split")  # fmt: skip
 
 
-def _shifted(found: Examined) -> Iterator[Finding]:
-    one, other = found.case.train.inputs, found.case.held.inputs
-    if not found.given or not one.is_floating_point() or one.ndim < 2 or one.shape[1:] != other.shape[1:]:
+def _shifted(examined: Examined) -> Iterator[Finding]:
+    one, other = examined.case.train.inputs, examined.case.held.inputs
+    if not examined.given or not one.is_floating_point() or one.ndim < 2 or one.shape[1:] != other.shape[1:]:
         return
     (mean, spread), (middle, width) = moments(one), moments(other)
     far = float(((mean - middle).abs() / torch.maximum(spread, width)).max())
     wide = float((width / spread).log().abs().max().exp())
     if far < SHIFTED and wide < RESCALED:
         return
-    lines = [f"channel {index}: mean {a:.3g}, spread {b:.3g} in training; {c:.3g} and {d:.3g} in validation"
-             for index, (a, b, c, d) in enumerate(zip(*(each.flatten()[:4].tolist() for each in
+    lines = [f"channel {index}: mean {a:.3g}, standard deviation {b:.3g} in training; {c:.3g}, {d:.3g} in validation"
+             for index, (a, b, c, d) in enumerate(zip(*(values.flatten()[:4].tolist() for values in
                                                        (mean, spread, middle, width)), strict=True))]  # fmt: skip
     turned = other.flip(1) if one.ndim == 4 and one.shape[1] == 3 else other
     reverse = float(((mean - moments(turned)[0]).abs() / spread).max()) < far / 3
     if reverse:
-        lines.append("with the validation's channels in reverse order, the means agree")
+        lines.append("with the channels of the validation samples in reverse order, the means agree")
     yield Finding(
-        "validation-differs", 93, "the samples to measure on are another input than those to train on", lines,
+        "validation-differs", 93, "the inputs of validation differ from those of training", lines,
         "use the same channel order" if reverse else "use the same normalisation for both",
-        sure=found.failing,
+        sure=examined.failing,
     )  # fmt: skip
 
 
-def _random(found: Examined) -> Iterator[Finding]:
-    test = found.test
-    if test is None or not found.failing or found.telling or found.explained:
+def _other_order(examined: Examined) -> Iterator[Finding]:
+    """Look for validation classes in another order than the training classes, by plain statistics."""
+    named, held, right = examined.named, examined.held, examined.reference
+    if not examined.given or named is None or held is None or right is None:
         return
-    if is_grey(found.case.train.inputs) or any(each.kind == "reshaped-for-permuted" for each in found.suspects):
+    count = len(examined.classes)
+    together = np.zeros((count, count))
+    np.add.at(together, (held, named), 1)
+    turned = linear_sum_assignment(together, maximize=True)[1]
+    # The best of all orders may only be lucky, so p is multiplied by their number.
+    p = math.factorial(min(count, 100)) * paired_p(turned[held] == named, right)
+    gained = float((turned[held] == named).mean()) - float(right.mean())
+    moved = [index for index in np.unique(held) if turned[index] != index]
+    if p >= SIGNIFICANT or gained < MARGIN or not moved:
         return
-    remedy = "look at some inputs with their labels; files and labels may have been sorted or shuffled apart"
-    lines = []
-    if found.held_test is not None and found.held_test.p < SIGNIFICANT:
-        lines.append(
-            f"in the samples to measure on, classes are told apart in {percent(found.held_test.best)} "
-            f"(p = {found.held_test.p:.2g}): the fault lies in what is done to training samples alone"
-        )
-        remedy = "look at augmentation and shuffling, which only training samples go through"
+    names = examined.classes
     yield Finding(
-        "random-labels", 90, "labels have nothing to do with the inputs, as far as anything plain can tell",
-        [f"plain statistics tell the classes apart in {percent(test.best)}, as well as shuffled labels "
-         f"(p = {test.p:.2g}); {percent(test.detectable)} would have been noticed", *lines],
+        "class-order-differs", 96, "the classes of validation are in another order than those of training",
+        [f"{names[index]} in validation looks like {names[turned[index]]} in training" for index in moved[:4]]
+        + [f"plain statistics fitted to training samples are right in {percent(float(right.mean()))} of the validation "
+           f"samples; with the classes in that order, in {percent(float((turned[held] == named).mean()))}"],
+        "use one list of classes for both: sort the names of folders, and give both the same class_to_idx",
+    )  # fmt: skip
+
+
+def _random(examined: Examined) -> Iterator[Finding]:
+    test = examined.test
+    if test is None or not examined.failing or examined.telling or examined.explained:
+        return
+    kinds = {suspect.kind for suspect in examined.suspects}
+    if is_grey(examined.case.train.inputs) or "reshaped-for-permuted" in kinds:
+        return
+    remedy = "look at some inputs with their labels; files and labels may have been sorted or shuffled separately"
+    lines = []
+    if examined.held_test is not None and examined.held_test.p < SIGNIFICANT:
+        lines.append(
+            f"on the validation samples, simple statistics are right in {percent(examined.held_test.best)} "
+            f"(p = {examined.held_test.p:.2g}): the fault lies in what is done to training samples only"
+        )
+        remedy = "check augmentation and shuffling, which only training samples go through"
+    yield Finding(
+        "random-labels", 90, "labels have nothing to do with the inputs, as far as simple tests can tell",
+        [f"simple statistics are right in {percent(test.best)}, no better than with shuffled labels "
+         f"(p = {test.p:.2g}); an accuracy of {percent(test.detectable)} or more would have been detected", *lines],
         remedy,
         sure=False,
     )  # fmt: skip
 
 
-def _uneven(found: Examined) -> Iterator[Finding]:
-    if found.labels is None:
+def _uneven(examined: Examined) -> Iterator[Finding]:
+    if examined.labels is None:
         return
-    counts = np.bincount(found.labels, minlength=len(found.classes))
+    counts = np.bincount(examined.labels, minlength=len(examined.classes))
     present = counts[counts > 0]
     if len(present) > 1 and present.max() > VERY_UNEVEN * present.min():
         yield Finding(
             "unbalanced", 50, f"the largest class has {present.max() / present.min():.0f} times as many samples",
             [f"always naming it is right in {percent(float(present.max() / present.sum()))}"],
-            "weigh the loss by class, and measure balanced accuracy",
+            "weight the loss by class, and measure balanced accuracy",
         )  # fmt: skip
 
 
-def network(found: Examined) -> Iterator[Finding]:
-    """Judge the network, where no mend explains what is wrong."""
-    asked = found.asked
+def network(examined: Examined) -> Iterator[Finding]:
+    """Judge the network, if no mend explains what is wrong."""
+    asked = examined.asked
     if asked is None:
         return
-    learns = found.held is not None and chance_p(asked.right, found.chance) < SIGNIFICANT
-    yield from unit_findings(found.probed, failing=found.failing and found.telling, learns=learns,
-                             remedy="take smaller steps: lower the rate, and standardise the input")  # fmt: skip
-    yield from gradient_findings(found.probed, failing=found.failing)
-    if not found.failing or found.explained:
+    learns = examined.held is not None and chance_p(asked.right, examined.chance) < SIGNIFICANT
+    yield from unit_findings(examined.probed, failing=examined.failing and examined.telling, learns=learns,
+                             remedy="lower the rate, and standardise the input")  # fmt: skip
+    yield from gradient_findings(examined.probed, failing=examined.failing)
+    if not examined.failing or examined.explained:
         return
-    if found.test is not None:
-        yield from sight_findings(found.test, found.seen)
-    if found.telling:
-        yield from _heart(found)
+    if examined.test is not None:
+        yield from sight_findings(examined.test, examined.seen)
+    if examined.telling:
+        yield from _heart(examined)
     if abs(asked.learned_in_training - asked.learned) >= DISAGREE:
         yield Finding(
             "modes-disagree", 75, "training mode and inference mode do not agree",
-            [f"right in {percent(asked.learned_in_training)} of the samples trained on in training mode, in "
+            [f"it is right on {percent(asked.learned_in_training)} of the training samples in training mode, on "
              f"{percent(asked.learned)} in inference mode"],
-            "look at batch norm (larger batches, higher momentum) and at dropout that eval() does not reach",
+            "check batch norm (try larger batches or a higher momentum), and look for dropout that ignores eval()",
         )  # fmt: skip
-    if found.held is not None and asked.learned >= BY_HEART and asked.learned - asked.accuracy >= GAP:
+    if examined.held is not None and asked.learned >= BY_HEART and asked.learned - asked.accuracy >= GAP:
         yield Finding(
-            "overfitting", 45, f"it learns by heart: {percent(asked.learned)} of the samples trained on are right, "
-            f"{percent(asked.accuracy)} of others", [], "more samples, a smaller network, or augmentation", sure=False,
+            "overfitting", 45, f"it learns by heart: it is right on {percent(asked.learned)} of the training samples, "
+            f"on {percent(asked.accuracy)} of others", [], "use more samples, a smaller network, or augmentation",
+            sure=False,
         )  # fmt: skip
     quarter = max(1, len(asked.losses) // 4)
     last, before = np.mean(asked.losses[-quarter:]), np.mean(asked.losses[-2 * quarter : -quarter])
-    if len(asked.losses) >= 8 and last < (1 - SHORTER) * before:
-        line = f"from {before:.3g} to {last:.3g} in its last quarter"
+    if len(asked.losses) >= 8 and last < (1 - STILL_FALLING) * before:
+        line = f"from {before:.3g} in the third quarter of the training to {last:.3g} in the last"
         title = "the loss still falls when the short training ends"
         yield Finding("still-falling", 35, title, [line], "train for longer", sure=False)
 
 
-def _heart(found: Examined) -> Iterator[Finding]:
-    hearts = found.probed.hearts
-    if not hearts or born_dead(found.probed.before) or any(map(found.knows, hearts)):
+def _heart(examined: Examined) -> Iterator[Finding]:
+    hearts = examined.probed.hearts
+    if not hearts or born_dead(examined.probed.before) or any(map(examined.knows, hearts)):
         return
-    lines = heart_lines([*hearts, *([found.plain_heart] if found.plain_heart else [])])
-    if found.plain_heart is not None and found.knows(found.plain_heart):
-        count = sum(each.numel() for each in found.case.model.parameters())
-        if explode(found.probed.layers) or vanish(found.probed.layers):
+    lines = heart_lines([*hearts, *([examined.plain_heart] if examined.plain_heart else [])])
+    if examined.plain_heart is not None and examined.knows(examined.plain_heart):
+        count = sum(weight.numel() for weight in examined.case.model.parameters())
+        if explode(examined.probed.layers) or vanish(examined.probed.layers):
             return
-        # What helps a little may only hide it; what is certain comes first.
-        certain = any(each.alone >= SERIOUS for each in found.suspects)
-        helped = any(_helped(found, each.kind) for each in found.suspects)
+        # A mend that helps a little may only hide the cause; a certain fault comes first.
+        certain = any(suspect.alone >= SERIOUS for suspect in examined.suspects)
+        helped = any(_helped(examined, suspect.kind) for suspect in examined.suspects)
         yield Finding(
             "too-small", 60 if certain else 72 if helped else 85,
-            f"the network ({count:,} parameters) cannot learn a batch by heart, and a plain one can",
-            lines, "give it more filters or units, or look for a layer so narrow that little passes",
+            f"the network ({count:,} parameters) cannot learn one batch by heart, but a plain network can",
+            lines, "give it more filters or units, or look for a layer so narrow that it passes too little on",
         )  # fmt: skip
         return
     yield Finding("no-overfit", 65, "it cannot even learn one batch by heart", lines,
-                  "look at the loss and the labels: not even a plain network can learn them")  # fmt: skip
+                  "check the loss and the labels: not even a plain network can learn them")  # fmt: skip

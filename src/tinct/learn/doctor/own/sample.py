@@ -1,4 +1,4 @@
-"""What comes out of somebody's loader, read without disturbing it."""
+"""Read samples from somebody's loader without disturbing it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import torch
 
 from tinct.errors import DataError
 
-# A loader is read up to this many batches and numbers; of what was read, this many samples are kept.
-MOST_BATCHES, MOST_NUMBERS, KEPT = 200, 1 << 26, 480
-# Batches whose labels are compared between two passes.
-COMPARED = 4
+MOST_BATCHES = 200  # read from a loader, at most
+MOST_NUMBERS = 1 << 26  # of the inputs read, about at most
+KEPT = 480  # samples kept of those read, at most
+COMPARED = 4  # batches whose labels are compared between two passes
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Sample:
         inputs: (N, ...) as the model takes them.
         targets: (N, ...) as the loss takes them.
         batch_size: of the first batch.
-        batches: in the loader, as far as it says or was read.
-        same_order: two passes gave the same labels in the same order.
+        batches: number of batches in the loader; if it has no length, in the part that was read.
+        same_order: whether two passes gave the same labels in the same order.
     """
 
     inputs: torch.Tensor
@@ -44,19 +44,19 @@ class Sample:
 
     @property
     def is_picture(self) -> bool:
-        """Whether the inputs are pictures (N, 1 or 3 channels, H, W) of numbers with a point."""
+        """Whether the inputs are floating-point pictures (N, 1 or 3 channels, H, W)."""
         shape = self.inputs.shape
         return len(shape) == 4 and shape[1] in (1, 3) and min(shape[2:]) >= 4 and self.inputs.is_floating_point()
 
 
 @contextmanager
 def undisturbed(*loaders: Any) -> Iterator[None]:
-    """Leave every state of chance as it was: Python's, NumPy's, PyTorch's, and the loaders' own."""
+    """Restore the state of every random generator in the end: Python's, NumPy's, PyTorch's, and the loaders' own."""
     python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002
     owners = [owner for loader in loaders for owner in (loader, getattr(loader, "sampler", None))]
     own = [getattr(owner, "generator", None) for owner in owners]
-    generators = [each for each in own if isinstance(each, torch.Generator)]
-    states = [each.get_state() for each in generators]
+    generators = [generator for generator in own if isinstance(generator, torch.Generator)]
+    states = [generator.get_state() for generator in generators]
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
     try:
         with torch.random.fork_rng(devices=devices):
@@ -68,14 +68,27 @@ def undisturbed(*loaders: Any) -> Iterator[None]:
             generator.set_state(state)
 
 
+@contextmanager
+def gradients_kept(model: torch.nn.Module) -> Iterator[None]:
+    """Restore a model's gradients in the end, since a loss may have terms of the model's own weights."""
+    before = [(weight, weight.grad) for weight in model.parameters()]
+    for weight, _ in before:
+        weight.grad = None
+    try:
+        yield
+    finally:
+        for weight, gradient in before:
+            weight.grad = gradient
+
+
 def read_sample(loader: Iterable[Any], device: torch.device) -> Sample:
     """Read some batches of a loader.
 
     Raises:
-        DataError: nothing comes out of it, it can be gone through once only, or its batches are no pairs of tensors.
+        DataError: it yields nothing, it allows one pass only, or its batches are not pairs of tensors.
     """
     if iter(loader) is loader:
-        raise DataError("the loader can be gone through only once; give a DataLoader or a list of batches")
+        raise DataError("the loader can be iterated only once; give a DataLoader or a list of batches")
     inputs, targets, numbers = [], [], 0
     for batch in loader:
         one, other = pair(batch)
@@ -85,14 +98,15 @@ def read_sample(loader: Iterable[Any], device: torch.device) -> Sample:
         if len(inputs) >= MOST_BATCHES or numbers > MOST_NUMBERS:
             break
     if not inputs:
-        raise DataError("the loader gives no batch; is its data set empty, or drop_last set with few samples?")
+        raise DataError("the loader yields no batch; check that its dataset is not empty, nor smaller than one batch "
+                        "with drop_last=True")  # fmt: skip
     again = [pair(batch)[1] for _, batch in zip(range(COMPARED), loader, strict=False)]
     same = all(torch.equal(one, other) for one, other in zip(targets, again, strict=False))
     size, batches = len(inputs[0]), len(loader) if isinstance(loader, Sized) else len(inputs)
     try:
         whole = Sample(torch.cat(inputs).to(device), torch.cat(targets).to(device), size, batches, same)
     except RuntimeError as error:
-        raise DataError(f"the loader's batches differ in shape ({error}); bring them to one size") from error
+        raise DataError(f"the loader's samples differ in shape ({error}); bring them to one shape") from error
     count = len(whole.inputs)
     if count <= KEPT:
         return whole
@@ -100,18 +114,18 @@ def read_sample(loader: Iterable[Any], device: torch.device) -> Sample:
 
 
 def pair(batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return inputs and targets of a batch: the first two of a sequence, or of a mapping's values.
+    """Return inputs and targets of a batch: the first two items of a sequence, or of a mapping's values.
 
     Raises:
-        DataError: it has no such two.
+        DataError: there are fewer than two, they are not tensors, or the batch is empty.
     """
     values = list(batch.values()) if isinstance(batch, Mapping) else batch
     if not isinstance(values, (tuple, list)) or len(values) < 2:
-        raise DataError("a batch of the loader must be (inputs, targets); wrap the loader in one that gives them")
+        raise DataError("each batch of the loader must be (inputs, targets); wrap the loader in one that yields them")
     try:
         one, other = torch.as_tensor(values[0]), torch.as_tensor(values[1])
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"a batch must hold tensors, inputs first and targets second ({error})") from error
     if not one.ndim or not len(one):
-        raise DataError("a batch of the loader is empty")
+        raise DataError("a batch of the loader is empty; leave it out")
     return one, other

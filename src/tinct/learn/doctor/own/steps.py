@@ -1,4 +1,4 @@
-"""Whether somebody's own training step does what a step has to: tried on copies, beside the doctor's own step."""
+"""Check whether the user's own training step does what it must: it is compared, on copies, with the doctor's step."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tinct.learn.doctor.own.suspect import Suspect
 
 @dataclass(frozen=True)
 class _Stepped:
-    """What one step did: how weights moved, the gradient that is left, and what was called on the way."""
+    """What some steps did."""
 
-    moved: torch.Tensor
-    gradient: float
-    gradients_came: bool
-    steps: int
+    moved: torch.Tensor  # change of all weights, flat
+    gradient: float  # norm of the gradient that is left
+    gradients_came: bool  # whether any weight got a gradient
+    steps: int  # calls of optimizer.step()
 
 
 def step_suspects(case: Case) -> Iterator[Suspect]:
-    """Look for a missing `optimizer.step()`, `zero_grad()` or `backward()` in the user's step; none without one."""
+    """Look for a missing `optimizer.step()`, `zero_grad()` or `backward()` in the user's own step, if there is one."""
     if case.step is None:
         return
     once, twice = _take(case), _take(case, times=2, rate=0.0)
@@ -35,15 +35,16 @@ def step_suspects(case: Case) -> Iterator[Suspect]:
         kind, what, remedy = _why_nothing_moves(once)
         yield Suspect(
             kind, 98, f"the step changes no weight: {what}",
-            [f"after a step all {len(once.moved)} weights are as before; their gradients' norm is {once.gradient:.3g}"],
+            [f"after a step, all {len(once.moved)} weights are as before; the norm of their gradient is "
+             f"{once.gradient:.3g}"],
             remedy, mend, alone=98,
         )  # fmt: skip
         return
     if left > 0 and twice.gradient > 1.5 * left:
         yield Suspect(
             "no-zero-grad", 96, "gradients add up from step to step",
-            [f"with a rate of 0, the gradient's norm is {left:.4g} after one step on a batch, {twice.gradient:.4g} "
-             "after two on the same"],
+            [f"with a rate of 0, the norm of the gradient is {left:.4g} after one step on a batch, and "
+             f"{twice.gradient:.4g} after two steps on the same batch"],
             "call optimizer.zero_grad() before loss.backward()", mend, alone=75,
         )  # fmt: skip
         return
@@ -51,9 +52,11 @@ def step_suspects(case: Case) -> Iterator[Suspect]:
     ratio = float(once.moved.norm() / plain.moved.norm().clamp(min=1e-30))
     same_way = float(torch.nn.functional.cosine_similarity(once.moved, plain.moved, dim=0))
     yield Suspect(
-        "step-differs", 94, "the step does something else than loss.backward() and optimizer.step() would",
-        [f"on one batch it moves the weights {ratio:.2g} times as far, cosine of the two ways {same_way:.2f}",
-         "shorter: gradients are clipped or scaled; another way: other labels, inputs or mode than those of the batch"],
+        "step-differs", 94, "the step does not do what loss.backward() and optimizer.step() would do",
+        [f"on one batch, it moves the weights {ratio:.2g} times as far as a plain step; the cosine between both moves "
+         f"is {same_way:.2f}",
+         "a shorter move: gradients are clipped or scaled; another direction: the step uses other labels, inputs or "
+         "another mode"],
         "look at what the step does besides model(inputs), loss, backward() and step()", mend,
     )  # fmt: skip
 
@@ -63,30 +66,30 @@ def _why_nothing_moves(once: _Stepped) -> tuple[str, str, str]:
         return "no-backward", "no gradient is computed", "call loss.backward() on the loss of this batch"
     if once.steps:
         return (
-            "gradients-emptied", "gradients are computed, and emptied before they are used",
+            "gradients-emptied", "gradients are computed, but emptied before they are used",
             "call optimizer.zero_grad() before loss.backward(), not between it and optimizer.step()",
         )  # fmt: skip
-    return "no-step", "gradients come and go unused", "call optimizer.step() after loss.backward()"
+    return "no-step", "gradients are computed, but never used", "call optimizer.step() after loss.backward()"
 
 
 def _take(case: Case, *, times: int = 1, rate: float | None = None) -> _Stepped:
-    """Take steps on one batch, the doctor's own where the case has none."""
+    """Take steps on one batch: the case's own step, or the doctor's if there is none."""
     network = case.set_modes(case.make())
     optimizer = case.begin(network)
     for group in optimizer.param_groups if rate is not None else ():
         group["lr"] = rate
-    before = [each.detach().clone() for each in network.parameters()]
+    before = [weight.detach().clone() for weight in network.parameters()]
     came: list[bool] = []
-    for each in network.parameters():
-        if each.requires_grad:
-            each.register_post_accumulate_grad_hook(lambda _: came.append(True))  # type: ignore[no-untyped-call]
+    for weight in network.parameters():
+        if weight.requires_grad:
+            weight.register_post_accumulate_grad_hook(lambda _: came.append(True))  # type: ignore[no-untyped-call]
     steps: list[int] = []
     optimizer.register_step_pre_hook(lambda *_: steps.append(1))
-    inputs, targets = (each[: case.batch_size] for each in (case.train.inputs, case.train.targets))
+    inputs, targets = case.train.inputs[: case.batch_size], case.train.targets[: case.batch_size]
     for _ in range(times):
         torch.manual_seed(case.seed)
         case.take(network, optimizer, inputs, targets)
     pairs = zip(before, network.parameters(), strict=True)
-    moved = torch.cat([(other.detach() - one).flatten() for one, other in pairs])
-    norms = [each.grad.norm() for each in network.parameters() if each.grad is not None]
+    moved = torch.cat([(after.detach() - start).flatten() for start, after in pairs])
+    norms = [weight.grad.norm() for weight in network.parameters() if weight.grad is not None]
     return _Stepped(moved, float(torch.stack(norms).norm()) if norms else 0.0, any(came), len(steps))

@@ -1,4 +1,4 @@
-"""What may be wrong with a training, with its mend; and what suspicions are made of."""
+"""A possible fault of a training, with its mend; and the facts from which faults are suspected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tinct.learn.doctor.own.sample import Sample
 
 @dataclass(frozen=True)
 class Suspect:
-    """Something that may be wrong.
+    """A possible fault.
 
     Attributes:
         kind: of the finding.
@@ -21,9 +21,9 @@ class Suspect:
         title: what is wrong.
         evidence: what raised the suspicion.
         remedy: what to do.
-        mend: of the training.
-        alone: weight of the finding where no training proves it; 0: it is no finding then.
-        failing: the same, of a training that falls short.
+        mend: returns the training without the fault.
+        alone: weight of the finding if no training proves it; 0: it is not a finding then.
+        failing: the same, if the training as asked for falls short.
     """
 
     kind: str
@@ -38,13 +38,13 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Looked:
-    """What was found out before any training.
+    """What is known before any training.
 
     Attributes:
-        answers: what the network's answers can be, as `kind_of_answers` says.
-        outputs: (N, ...) of some samples.
+        answers: which answers the network can give; see `kind_of_answers`.
+        outputs: (N, ...) of some samples, before the first step.
         some: those samples.
-        planned: steps that the user plans; None: unknown.
+        planned: number of steps that the user plans; None: unknown.
     """
 
     answers: str

@@ -1,4 +1,4 @@
-"""What may be wrong with a training, and its mend: whether it is, a short training with the mend shows."""
+"""Possible faults of a training and their mends; a short training with the mend shows whether a fault is real."""
 
 from __future__ import annotations
 
@@ -13,30 +13,29 @@ from torch import nn
 
 from tinct.learn.doctor.evidence import Evidence, heart_lines, range_line
 from tinct.learn.doctor.findings import percent
-from tinct.learn.doctor.own.answer_suspects import blind, cut_off, mixed, rectified, unsteady
+from tinct.learn.doctor.own.answer_suspects import blind, clamped, cut_off, mixed, rectified, unseen, unsteady
 from tinct.learn.doctor.own.case import Case, leaves
 from tinct.learn.doctor.own.input_suspects import BATCH_NORM, pretrained, rearranged, scaling
 from tinct.learn.doctor.own.label_suspects import deaf, half_deaf, turned_round, unscaled_targets
-from tinct.learn.doctor.own.loss_suspects import pairs, squashed, summed
+from tinct.learn.doctor.own.loss_suspects import pairs, penalised, squashed, summed, unlogged
 from tinct.learn.doctor.own.suspect import Looked, Suspect
 from tinct.learn.doctor.probes import explode, vanish
 
-# Batches this small leave batch norm's running figures unsteady; the mend takes batches of this size.
-SMALL_BATCH, LARGER_BATCH = 4, 32
-# What a training that was too short gets instead.
-LONGER = 8
-# Weights this many times larger or smaller than PyTorch's own start are odd.
-ODD = 4.0
-# More than this is out of the usual.
-LARGEST_DECAY, LARGEST_DROPOUT = 0.05, 0.7
-SMALLEST_MOMENTUM, USUAL_MOMENTUM, LARGEST_MOMENTUM = 0.005, 0.1, 0.9
-# A group of parameters with less than this share of another's rate stands still beside it.
-UNEVEN = 1e-3
+SMALL_BATCH = 4  # up to this size, the running statistics of batch norm are unsteady
+LARGER_BATCH = 32  # the batch size of the mend
+LONGER = 8  # a training that may be too short is tried with this many times as many steps
+ODD = 4.0  # initial weights this many times larger or smaller than PyTorch's are suspect
+LARGEST_DECAY = 0.05  # usual weight decay is below this
+LARGEST_DROPOUT = 0.7  # usual dropout is below this
+SMALLEST_MOMENTUM = 0.005  # usual momentum of batch norm is above this
+LARGEST_MOMENTUM = 0.9  # and below this
+USUAL_MOMENTUM = 0.1  # PyTorch's default for batch norm
+UNEVEN = 1e-3  # with less than this share of another group's rate, a group of parameters hardly moves
 DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
 
 def suspects(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Look for everything that may be wrong and could be mended."""
+    """Look for every possible fault that could be mended."""
     for look in LOOKS:
         yield from look(case, looked, probed)
     other = probed.better_rate
@@ -49,61 +48,62 @@ def suspects(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
         )  # fmt: skip
     if looked.planned is not None and looked.planned == case.steps:
         yield Suspect(
-            "too-few-epochs", 92, f"{looked.planned} steps are too few: it learns, and is stopped too early",
-            [f"a training of {LONGER} times as many steps"],
+            "too-few-epochs", 92, f"{looked.planned} steps are too few: it learns, but is stopped too early",
+            [f"tried: {LONGER} times as many steps"],
             "train for more epochs, and stop when the loss on held-out samples no longer falls",
             lambda one: replace(one, steps=LONGER * one.steps),
         )  # fmt: skip
 
 
 def _parameters(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Look for parameters that take part and are not trained."""
+    """Look for parameters that take part but are not trained."""
     network = case.make()
     named = list(network.named_parameters())
-    frozen = [name for name, each in named if not each.requires_grad]
-    held = {id(each) for group in case.begin(network).param_groups for each in group["params"]}
-    outside = [name for name, each in named if each.requires_grad and id(each) not in held]
-    own = {id(each) for _, each in named}
-    hidden = [each for each in leaves(case.value(network, looked.some.inputs, looked.some.targets))
-              if id(each) not in own]  # fmt: skip
+    frozen = [name for name, weight in named if not weight.requires_grad]
+    held = {id(weight) for group in case.begin(network).param_groups for weight in group["params"]}
+    outside = [name for name, weight in named if weight.requires_grad and id(weight) not in held]
+    # The loss may use the given model instead of its copy.
+    own = {id(weight) for weight in (*network.parameters(), *case.model.parameters())}
+    hidden = [tensor for tensor in leaves(case.value(network, looked.some.inputs, looked.some.targets))
+              if id(tensor) not in own]  # fmt: skip
     if hidden:
         yield Suspect(
-            "unregistered", 94, "there are weights that the model does not know of: no optimizer gets them",
-            [f"{len(hidden)} tensors with gradients take part and are not in model.parameters(): "
-             + ", ".join(str(tuple(each.shape)) for each in hidden[:4])],
+            "unregistered", 94, "some weights are not registered with the model, so that no optimizer trains them",
+            [f"{len(hidden)} tensors with gradients take part but are not in model.parameters(); their shapes: "
+             + ", ".join(str(tuple(tensor.shape)) for tensor in hidden[:4])],
             "keep layers as attributes, in nn.ModuleList or nn.ModuleDict, and tensors as nn.Parameter",
             lambda one: replace(one, whole=True), alone=60,
         )  # fmt: skip
     if outside:
-        none = len(outside) == sum(each.requires_grad for _, each in named)
+        none = len(outside) == sum(weight.requires_grad for _, weight in named)
         yield Suspect(
             "optimizer-holds-others", 96 if none else 92,
             f"the optimizer holds {'none' if none else 'only some'} of the model's parameters",
             [f"not in it: {len(outside)} of {len(named)}: {', '.join(outside[:4])}"],
-            "make the optimizer after the model has its last form, from model.parameters()",
+            "make the optimizer from model.parameters(), after the last change of the model's layers",
             lambda one: replace(one, whole=True), alone=96 if none else 0,
         )  # fmt: skip
     if frozen:
         yield Suspect(
-            "frozen", 90, f"{len(frozen)} of {len(named)} parameters are frozen, and what is left cannot learn this",
-            [f"requires_grad is off: {', '.join(frozen[:4])}"], "set requires_grad_(True) on more layers",
+            "frozen", 90, f"{len(frozen)} of {len(named)} parameters are frozen, and the others cannot learn this",
+            [f"requires_grad is off: {', '.join(frozen[:4])}"], "call requires_grad_(True) on more layers",
             lambda one: replace(one, unfreeze=True, whole=True),
         )  # fmt: skip
 
 
 def _modes(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    norms = [name for name, each in case.model.named_modules() if isinstance(each, BATCH_NORM)]
+    norms = [name for name, module in case.model.named_modules() if isinstance(module, BATCH_NORM)]
     if not norms:
         return
     if not case.model.training:
         yield Suspect(
-            "eval-mode", 91, "the model is in eval() mode: batch norm works with figures it has never gathered",
-            [f"{len(norms)} batch norm layers, handed over in inference mode"],
+            "eval-mode", 91, "the model is in eval() mode: batch norm uses running statistics that it never gathered",
+            [f"{len(norms)} batch norm layers; the model was given in eval() mode"],
             "call model.train() before the training steps of each epoch, and model.eval() before measuring",
             lambda one: replace(one, training=True),
         )  # fmt: skip
-    odd = {name: each.momentum for name in norms if (each := _norm(case.model, name)).momentum is not None
-           and not SMALLEST_MOMENTUM <= each.momentum <= LARGEST_MOMENTUM}  # fmt: skip
+    odd = {name: norm.momentum for name in norms if (norm := _norm(case.model, name)).momentum is not None
+           and not SMALLEST_MOMENTUM <= norm.momentum <= LARGEST_MOMENTUM}  # fmt: skip
     if odd:
 
         def steadied(network: nn.Module) -> None:
@@ -111,18 +111,19 @@ def _modes(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
                 _norm(network, name).momentum = USUAL_MOMENTUM
 
         yield Suspect(
-            "batch-norm-momentum", 94, f"batch norm with a momentum of {next(iter(odd.values())):g} gathers no figures "
-            "to work with in inference mode",
-            [f"{name}: momentum {value:g}, the share of the newest batch" for name, value in odd.items()],
-            f"use {USUAL_MOMENTUM:g}; Keras's 0.99 is PyTorch's 0.01",
+            "batch-norm-momentum", 94, f"with a momentum of {next(iter(odd.values())):g}, batch norm does not gather "
+            "running statistics that inference mode could use",
+            [f"{name}: momentum {value:g}; in PyTorch, this is the share of the newest batch"
+             for name, value in odd.items()],
+            f"use {USUAL_MOMENTUM:g}; 0.99 in Keras is 0.01 in PyTorch",
             lambda one: replace(one, alter=(*one.alter, steadied)),
         )  # fmt: skip
     if case.batch_size <= SMALL_BATCH:
         yield Suspect(
-            "small-batches", 90, f"batch norm with batches of {case.batch_size}: what it gathers is unsteady",
+            "small-batches", 90, f"with batches of {case.batch_size}, the statistics of batch norm are unsteady",
             [f"{len(norms)} batch norm layers; the mean of a batch of {case.batch_size} is off by "
-             f"{percent(1 / math.sqrt(case.batch_size))} of the spread"],
-            "use batches of 16 and more, or GroupNorm",
+             f"{percent(1 / math.sqrt(case.batch_size))} of the standard deviation"],
+            "use batches of 16 or more, or GroupNorm",
             lambda one: replace(one, batch_size=LARGER_BATCH),
         )  # fmt: skip
 
@@ -132,34 +133,34 @@ def _norm(network: nn.Module, name: str) -> Any:
 
 
 def _restraints(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Look for what holds a network back: weight decay, dropout."""
+    """Look for too much weight decay or dropout."""
     decay = max(float(group.get("weight_decay", 0)) for group in case.begin(case.make()).param_groups)
     if decay > LARGEST_DECAY:
         yield Suspect(
             "weight-decay", 91, f"a weight decay of {decay:g} pulls weights to 0 faster than they learn", [],
             "1e-4 to 1e-2 is usual", lambda one: replace(one, groups={**one.groups, "weight_decay": 0.0}),
         )  # fmt: skip
-    dropped = {name: each.p for name, each in case.model.named_modules() if isinstance(each, DROPOUT)}
+    dropped = {name: module.p for name, module in case.model.named_modules() if isinstance(module, DROPOUT)}
     if max(dropped.values(), default=0.0) > LARGEST_DROPOUT:
 
         def kept(network: nn.Module) -> None:
-            for each in network.modules():
-                if isinstance(each, DROPOUT):
-                    each.p = 0.0
+            for module in network.modules():
+                if isinstance(module, DROPOUT):
+                    module.p = 0.0
 
         yield Suspect(
-            "dropout", 91, f"dropout takes {percent(max(dropped.values()))} of what a layer passes on",
+            "dropout", 91, f"dropout removes {percent(max(dropped.values()))} of what a layer passes on",
             [f"{name}: p = {p:g}" for name, p in dropped.items()], "0.1 to 0.5 is usual",
             lambda one: replace(one, alter=(*one.alter, kept)),
         )  # fmt: skip
 
 
 def _optimizer(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Look for an optimizer that climbs, hardly moves some of the parameters, or has its rate taken away."""
+    """Look for an optimizer that maximises, hardly moves some parameters, or whose rate falls too soon."""
     groups = case.begin(case.make()).param_groups
     if any(group.get("maximize") for group in groups):
         yield Suspect(
-            "wrong-sign", 96, "the optimizer climbs: maximize=True makes the loss larger", [], "leave it out",
+            "wrong-sign", 96, "the optimizer makes the loss larger, because of maximize=True", [], "leave it out",
             lambda one: replace(one, groups={**one.groups, "maximize": False}), alone=90,
         )  # fmt: skip
     rates = [float(group["lr"]) for group in groups]
@@ -172,16 +173,16 @@ def _optimizer(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect
         )  # fmt: skip
     if case.schedule is not None:
         yield Suspect(
-            "schedule", 95, "the schedule takes the rate away before anything is learned",
-            ["rate after steps: " + ", ".join(f"{step}: {rate:.2g}" for step, rate in scheduled_rates(case)
-                                              if step in (0, 1, 5, 20, case.steps))],
-            "call scheduler.step() once an epoch, not once a batch, or let it fall more slowly",
+            "schedule", 95, "the schedule lowers the rate to almost nothing before anything is learned",
+            ["rate after step " + ", ".join(f"{step}: {rate:.2g}" for step, rate in scheduled_rates(case)
+                                            if step in (0, 1, 5, 20, case.steps))],
+            "call scheduler.step() once an epoch, not once a batch, or let the rate fall more slowly",
             lambda one: replace(one, schedule=None),
         )  # fmt: skip
 
 
 def scheduled_rates(case: Case) -> list[tuple[int, float]]:
-    """Return the highest rate of the groups after each number of steps, from 0 to the case's, as scheduled."""
+    """Return (step, highest scheduled rate of all groups) from step 0 to the case's last."""
     optimizer = case.begin(case.make())
     schedule = case.begin_schedule(optimizer)
     rates = []
@@ -193,7 +194,7 @@ def scheduled_rates(case: Case) -> list[tuple[int, float]]:
 
 
 def _order(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Labels that come in runs, in the same order each time."""
+    """Look for samples sorted by class, in the same order in each pass."""
     labels = case.reading.labels(case.train.targets)
     if labels is None or not case.train.same_order or len(np.unique(labels)) < 2:
         return
@@ -203,41 +204,41 @@ def _order(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
     if runs >= min(chance):
         return
     yield Suspect(
-        "no-shuffling", 93, "samples come sorted by class, in the same order each time",
-        [f"the class changes {runs} times along {len(labels)} samples; mixed, it would {int(np.median(chance))} times; "
-         "sorted, each batch unlearns the last"],
+        "no-shuffling", 93, "samples come sorted by class, in the same order in each pass",
+        [f"the class changes {runs} times along {len(labels)} samples; shuffled, it would change "
+         f"{int(np.median(chance))} times", "on sorted samples, each batch undoes what the last one taught"],
         "use DataLoader(..., shuffle=True)", lambda one: replace(one, shuffle=True), alone=45,
     )  # fmt: skip
 
 
 def _start(case: Case, looked: Looked, probed: Evidence) -> Iterator[Suspect]:
-    """Weights that a training cannot begin from: no numbers, or far from those that PyTorch starts with."""
+    """Look for initial weights that are NaN or infinite, or of another size than PyTorch's."""
     weights = dict(case.make().named_parameters())
-    if not all(bool(torch.isfinite(each).all()) for each in weights.values()):
+    if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
         yield Suspect(
             "weights-not-finite", 97, "the weights hold NaN or infinity: an earlier training has broken them", [],
-            "make the model anew", lambda one: replace(one, fresh=True), alone=97,
+            "create the model anew", lambda one: replace(one, fresh=True), alone=97,
         )  # fmt: skip
         return
     if not (explode(probed.layers) or vanish(probed.layers)):
         return
     usual = dict(replace(case, fresh=True).make().named_parameters())
     odd = {
-        name: float(each.std() / usual[name].std())
-        for name, each in weights.items()
-        if each.ndim > 1 and not 1 / ODD <= float(each.std() / usual[name].std().clamp(min=1e-9)) <= ODD
+        name: float(weight.std() / usual[name].std())
+        for name, weight in weights.items()
+        if weight.ndim > 1 and not 1 / ODD <= float(weight.std() / usual[name].std().clamp(min=1e-9)) <= ODD
     }
     if odd:
         yield Suspect(
-            "bad-start", 95, "the weights it starts from are of the wrong size: gradients explode or vanish",
+            "bad-start", 95, "the initial weights are of the wrong size: gradients explode or vanish",
             [f"{name}: {ratio:.2g} times as large as PyTorch's own" for name, ratio in list(odd.items())[:6]],
-            "leave weights and biases as PyTorch starts them, or start them as He et al. 2015 do",
+            "keep PyTorch's initial weights and biases, or initialise them as He et al. 2015 do",
             lambda one: replace(one, fresh=True),
         )  # fmt: skip
 
 
 LOOKS = (
-    *(deaf, half_deaf, turned_round, unscaled_targets, squashed, pairs, summed),
-    *(scaling, pretrained, rearranged, cut_off, unsteady, mixed, blind, rectified),
+    *(deaf, half_deaf, turned_round, unscaled_targets, squashed, unlogged, pairs, summed, penalised),
+    *(scaling, pretrained, rearranged, cut_off, unsteady, mixed, blind, unseen, rectified, clamped),
     *(_parameters, _modes, _restraints, _optimizer, _order, _start),
 )

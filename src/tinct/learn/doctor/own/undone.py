@@ -1,4 +1,4 @@
-"""What a forward pass does by functions, undone while it runs: what cuts it off from its gradient, dropout, a ReLU."""
+"""Suspend function calls in a forward pass: those that cut off gradients, dropout, clamps, or one ReLU."""
 
 from __future__ import annotations
 
@@ -15,20 +15,31 @@ from tinct.learn.doctor.probes import ReluMode
 _set_grad_enabled: Any = torch._C._set_grad_enabled
 _data: Any = torch.Tensor.data
 _CUTS = (torch.Tensor.detach, torch.Tensor.detach_, _data.__get__)
+# Step functions, whose gradient is 0 wherever it exists.
+_STEPS = {
+    getattr(place, name) for name in ("round", "sign", "floor", "ceil", "trunc") for place in (torch, torch.Tensor)
+}
+# Functions that limit numbers to bounds; beyond these, their gradient is 0.
+CLAMPS = {
+    *(getattr(place, name) for name in ("clamp", "clip", "clamp_", "clip_") for place in (torch, torch.Tensor)),
+    nn.functional.hardtanh,
+}
 
 
 @dataclass(frozen=True)
 class Undone:
-    """What is undone in each forward pass.
+    """The calls that do nothing in each forward pass.
 
     Attributes:
-        cuts: `no_grad`, `detach` and `.data` do nothing.
-        dropout: `dropout` lets everything pass.
-        relu: the ReLU of this number, in the order of the calls, lets everything pass; None: none does.
+        cuts: `no_grad`, `detach` and `.data` do nothing, and rounding passes gradients through unchanged.
+        dropout: `nn.functional.dropout` returns its input.
+        clamps: `clamp` returns its input.
+        relu: index of the ReLU, in the order of the calls, that returns its input; None: no ReLU does.
     """
 
     cuts: bool = False
     dropout: bool = False
+    clamps: bool = False
     relu: int | None = None
 
     def running(self) -> AbstractContextManager[Any]:
@@ -52,7 +63,12 @@ class _Mode(ReluMode):
                 return args[0]
             if func is _set_grad_enabled and not args[0]:
                 return func(self.learning)
+            if func in _STEPS:
+                values = args[0] if args else given["input"]
+                return values + (func(*args, **given) - values).detach()
         if self.undone.dropout and func is nn.functional.dropout:
+            return args[0] if args else given["input"]
+        if self.undone.clamps and func in CLAMPS:
             return args[0] if args else given["input"]
         return super().__torch_function__(func, types, args, kwargs)
 
