@@ -25,8 +25,8 @@ EPSILON = 5e-4
 _PURE = 1e-3
 # Luma variance below which coarse colours are trusted in every detail.
 _CALM = 2e-2
-# Windows are looked at every few pixels: each cell of these is as wide as the half of a network's pixel over this.
-_CELLS_NEAR = 3
+# How often windows are looked at along three quarters of a network's pixel.
+_CELLS = 3
 # Half the width of the windows in which smooth places get even colours, as a share of the picture's shorter edge.
 _EVEN_WINDOW = 0.07
 _SMOOTH = 3e-3  # luma variance in these windows below which a place is smooth
@@ -142,7 +142,12 @@ class _Enlarger:
 
 
 def fit_guide(
-    luma: NDArray[Any], chroma: NDArray[Any], *, radius: int | None = None, epsilon: float = EPSILON
+    luma: NDArray[Any],
+    chroma: NDArray[Any],
+    *,
+    radius: int | None = None,
+    epsilon: float = EPSILON,
+    cells: int = _CELLS,
 ) -> ChromaGuide:
     """Fit chroma as a local linear function of luma.
 
@@ -152,6 +157,7 @@ def fit_guide(
         radius: half the window's width in pixels of `luma`; default: 1.5 pixels of `chroma`, since its colours may lie
             that far beside an edge.
         epsilon: luma variance below which a window counts as flat, so that chroma is averaged there.
+        cells: windows are looked at this often along three quarters of a network's pixel, or at every pixel.
 
     Returns:
         The guide, at the size of `luma`.
@@ -172,7 +178,7 @@ def fit_guide(
     if radius < 1 or not epsilon > 0:
         raise SettingError(f"the guided filter's radius must be at least 1 ({radius}) and epsilon above 0 ({epsilon})")
     near = max(1, round(0.75 * coarseness))
-    step = max(1, near // _CELLS_NEAR)
+    step = max(1, near // cells)
     size = (max(1, round(luma.shape[1] / step)), max(1, round(luma.shape[0] / step)))
     full = np.ascontiguousarray(luma, dtype=np.float32)
     guide, square = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (full, full * full))

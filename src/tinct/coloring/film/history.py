@@ -43,25 +43,26 @@ _LAST_RESORT = 1e-4
 _REMEMBERED = 0.9
 
 
-def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> FloatArray:
-    """Move a history to the next frame and keep of it what agrees with that frame.
+def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Move a history's weights and luma to the next frame and keep of them what agrees with that frame.
 
     Args:
-        sums: (k, l, n + 2): weighted sums of values, the weights, and the weighted sum of luma.
+        sums: (k, l, 2): the weights, and the weighted sum of luma.
         motion: (k, l, 2) flow from the next frame to the history's.
         luma: (k, l) of the next frame, in 0..1.
 
     Returns:
-        (k, l, n + 2): the sums, weighted anew, at the next frame's places and exposure.
+        (k, l, 2): the sums, weighted anew, at the next frame's places and exposure; and (k, l), what other sums that
+        are moved there are to be multiplied with.
     """
     moved = warp(sums, motion)
-    weights = np.ascontiguousarray(moved[..., -2])  # planes of their own: arithmetic over a stride takes twice as long
-    remembered: FloatArray = np.divide(moved[..., -1], np.maximum(weights, np.float32(1e-6)))
+    weights = np.ascontiguousarray(moved[..., 0])  # planes of their own: arithmetic over a stride takes twice as long
+    remembered: FloatArray = np.divide(moved[..., 1], np.maximum(weights, np.float32(1e-6)))
     gain, offset, kept = agreement(np.ascontiguousarray(luma), remembered)
-    moved[..., -1] = (gain * remembered + offset) * weights
+    moved[..., 1] = (gain * remembered + offset) * weights
     kept *= np.float32(DECAY)
     moved *= kept[..., None]
-    return moved
+    return moved, kept
 
 
 def agreement(luma: FloatArray, remembered: FloatArray) -> tuple[np.float32, np.float32, FloatArray]:
@@ -129,7 +130,7 @@ class GrainCleaner:
         if self._sums is None or self._luma is None:
             self._sums = sample
         else:
-            self._sums = carry(self._sums, flow(luma, self._luma), luma)
+            self._sums = carry(self._sums, flow(luma, self._luma), luma)[0]
             self._sums += sample
         self._luma = luma
         weight = self._sums[..., 0]

@@ -198,7 +198,7 @@ class _Steps:
     @classmethod
     def of(cls, times: Iterable[int], unit: Fraction) -> _Steps | None:
         """Measure frames shown at these times, in any order; None for fewer than three."""
-        shown = np.unique(np.fromiter(times, np.int64))
+        shown = np.array(sorted(set(times)), dtype=np.int64)  # NumPy's own way imports all of its masked arrays
         if len(shown) < 3:
             return None
         steps = np.diff(shown)
