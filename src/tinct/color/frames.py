@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tinct.color.places import Place
 from tinct.color.resize import shrunk
 from tinct.color.spaces import FloatArray
+from tinct.color.statistics import median
 
 _SIZE = 480  # root of height x width at which photographs are sought
 _RIM = 0.012  # width of the scan's rim, as a share of its shorter edge
@@ -168,14 +169,14 @@ def _page(values: FloatArray) -> tuple[NDArray[np.bool_], FloatArray] | None:
     known = np.stack([np.ones(len(rows)), across[columns], down[rows]], axis=1)
     wanted = values[rows, columns].astype(np.float64)
     plane = np.zeros((3, bands))
-    plane[0] = np.median(wanted, axis=0)
+    plane[0] = median(wanted, axis=0)
     off = np.abs(wanted - plane[0]).max(axis=1)
     for _ in range(4):
-        near = off <= max(_LEAST_STEP, 2.5 * float(np.median(off)))
+        near = off <= max(_LEAST_STEP, 2.5 * float(median(off)))
         chosen = (known * near[:, None]).T
         plane = np.linalg.lstsq(chosen @ known, chosen @ wanted, rcond=None)[0]
         off = np.abs(wanted - known @ plane).max(axis=1)
-    step = float(np.clip(4 * np.median(off), _LEAST_STEP, _MOST_STEP))
+    step = float(np.clip(4 * median(off), _LEAST_STEP, _MOST_STEP))
     sides = (rows < rim, rows >= height - rim, columns < rim, columns >= width - rim)
     even = sorted(float(np.mean(off[side] <= step)) for side in sides)
     if even[0] < _LEAST_EVEN or even[1] < _EVEN:
@@ -183,9 +184,10 @@ def _page(values: FloatArray) -> tuple[NDArray[np.bool_], FloatArray] | None:
     level, right, below = plane.astype(np.float32)
     distance = np.abs(values - (level + across[:, None] * right + down[:, None, None] * below)).max(axis=-1)
     like = distance <= step
-    _, labels = cv2.connectedComponents(like.astype(np.uint8), connectivity=4)
-    outside = np.unique(labels[edge & like])
-    return like & np.isin(labels, outside), distance
+    count, labels = cv2.connectedComponents(like.astype(np.uint8), connectivity=4)
+    outside = np.zeros(count, dtype=bool)
+    outside[labels[edge & like]] = True
+    return outside[labels], distance
 
 
 def _rectangle(thing: NDArray[np.uint8]) -> Place | None:
@@ -270,10 +272,8 @@ def _crossing(one: Any, other: Any) -> tuple[float, float]:
 
 
 def _extent(filled: NDArray[Any]) -> tuple[int, int]:
-    """Return the first line, and the last plus one, that a thing fills at least half as far as its median line."""
-    lines = np.flatnonzero(
-        filled >= 0.5 * float(np.median(filled[filled > 0.2])) if (filled > 0.2).any() else filled > 0
-    )
+    """Return the first and the last line, plus one, of which a thing fills half of what it fills of most."""
+    lines = np.flatnonzero(filled >= 0.5 * float(median(filled[filled > 0.2])) if (filled > 0.2).any() else filled > 0)
     return (int(lines[0]), int(lines[-1]) + 1) if len(lines) else (0, len(filled))
 
 
@@ -315,7 +315,7 @@ def _bar(most: FloatArray, least: FloatArray) -> tuple[int, float]:
         least: (h, w) its smallest. These are two arrays because NumPy is many times slower over a last axis of 2.
     """
     first, thin = max(2, round(_LEAST_BAR * len(most))), math.ceil(_LEAST_BAR * len(most))
-    level = float(np.median([most[:first], least[:first]]))
+    level = float(median(np.stack([most[:first], least[:first]])))
     if _unlike(_away(most[:thin], least[:thin], level)).any():  # most have no border, and no more is looked at
         return 0, level
     away = _away(most, least, level)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
+from tinct.color.statistics import median
 
 PIECE = 96  # edge, in pixels, of the pieces of a picture at full resolution in which a halftone screen is sought
 _FINEST = 2.1  # dots closer to each other than this, in pixels, cannot be told from grain
@@ -57,7 +58,7 @@ def dots_apart(pieces: Sequence[NDArray[Any]]) -> float | None:
         return None
     flat = np.log(strength[:, looked_at] + np.float32(1e-3 * PIECE**2)) + steepness
     ratio = np.full(power.shape, -np.inf)
-    ratio[looked_at] = (flat - np.median(flat, axis=1, keepdims=True)).mean(axis=0)
+    ratio[looked_at] = (flat - median(flat, axis=1)[:, None]).mean(axis=0)
     row, column = np.unravel_index(ratio.argmax(), ratio.shape)
     y, x = float(down[row, 0]), float(across[0, column])
     beside = np.minimum(np.hypot(down + x, across - y), np.hypot(down - x, across + y)) <= 1.6 / PIECE
@@ -105,7 +106,9 @@ def _spectral_grid() -> tuple[NDArray[Any], ...]:
     and by how much pictures' power falls towards each of these (its logarithm).
     """
     window = np.outer(np.hanning(PIECE), np.hanning(PIECE)).astype(np.float32)
-    down, across = np.fft.fftfreq(PIECE)[:, None], np.fft.rfftfreq(PIECE)[None]
+    places = np.arange(PIECE)
+    down = (np.where(places < PIECE // 2, places, places - PIECE) / PIECE)[:, None]
+    across = (places[: PIECE // 2 + 1] / PIECE)[None]
     frequency = np.hypot(down, across)
     looked_at = (frequency >= 1 / _COARSEST) & (frequency <= 1 / _FINEST)
     return window, down, across, looked_at, (2 * np.log(frequency[looked_at])).astype(np.float32)
@@ -113,8 +116,7 @@ def _spectral_grid() -> tuple[NDArray[Any], ...]:
 
 @cache
 def _weights() -> FloatArray:
-    with (files("tinct.color") / "negatives.npy").open("rb") as file:
-        weights: FloatArray = np.load(file).astype(np.float32)
+    weights: FloatArray = np.load(Path(__file__).with_name("negatives.npy")).astype(np.float32)
     return weights
 
 

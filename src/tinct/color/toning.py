@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tinct.color.resize import shrunk
 from tinct.color.spaces import RGB_TO_YUV, rgb_to_yuv
+from tinct.color.statistics import median
 
 # A picture counts as coloured if 1 pixel of 20 has more chroma off the tone than this, in 8-bit steps; measured in
 # benchmarks/tone.json.
@@ -247,7 +248,7 @@ def _beside_stains(look: _Look) -> Array:
         leftover = rest - stain
         weights = _weights(leftover)
         if step < 5:
-            warm = leftover @ _STAINS[3] > np.median(np.hypot(leftover[:, 0], leftover[:, 1]))
+            warm = left @ _STAINS[3] > median(np.hypot(left[:, 0], left[:, 1]))
             weights = np.where(warm, np.float32(_STAIN_WEIGHT) * weights, weights)
     return leftover
 
@@ -263,9 +264,9 @@ def _stain(look: _Look, leftover: Array) -> Array:
     return result
 
 
-def _weights(leftover: Array) -> Array:
-    size = np.hypot(leftover[:, 0], leftover[:, 1])
-    return (1 / np.maximum(size, max(1.0, float(np.median(size))))).astype(np.float32)
+def _weights(left: Array) -> Array:
+    size = np.hypot(left[:, 0], left[:, 1])
+    return (1 / np.maximum(size, max(1.0, float(median(size))))).astype(np.float32)
 
 
 def _averaged(values: NDArray[Any], size: tuple[int, int]) -> Array:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tinct.color.denoise import TOLERATED_NOISE, denoised, estimate_noise
 from tinct.color.motion import flow, warp
 from tinct.color.spaces import FloatArray
+from tinct.color.statistics import median
 from tinct.coloring.settings import checked_denoise
 
 # A history's weights are multiplied by this each frame, so that it reaches back about 10 frames.
@@ -74,12 +75,12 @@ def agreement(luma: FloatArray, remembered: FloatArray) -> tuple[np.float32, np.
     """
     gain, offset, correlation = _exposure(luma, remembered, None)
     left = np.abs(luma - gain * remembered - offset)
-    scale = np.float32(1.5) * np.median(left[::2, ::2]) + np.float32(2 / 255)
+    scale = np.float32(1.5) * median(left[::2, ::2]) + np.float32(2 / 255)
     # Once more without what moved or was damaged, which must not be taken for a change of exposure.
     gain, offset, _ = _exposure(luma, remembered, 1 / (1 + np.square(left / scale)))
     left = luma - gain * remembered - offset
     error = cv2.blur(left * left, (_WINDOW, _WINDOW))
-    grain = min(float(np.median(error[::2, ::2])), (_MOST_GRAIN / 255) ** 2)
+    grain = min(float(median(error[::2, ::2])), (_MOST_GRAIN / 255) ** 2)
     mean = cv2.blur(luma, (_WINDOW, _WINDOW))
     contrast = np.maximum(cv2.blur(luma * luma, (_WINDOW, _WINDOW)) - mean * mean, 0)
     misfit = np.maximum(error - np.float32(grain), 0) / (contrast + np.float32((_TOLERANCE / 255) ** 2))
@@ -134,7 +135,7 @@ class GrainCleaner:
             self._sums += sample
         self._luma = luma
         weight = self._sums[..., 0]
-        left = noise / float(np.median(weight)) ** 0.5
+        left = noise / float(median(weight)) ** 0.5
         clean = np.ascontiguousarray(self._sums[..., 1] / weight)
         return denoised(clean, denoise=left)[0] if left > TOLERATED_NOISE else clean
 
