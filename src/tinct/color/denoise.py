@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
+from tinct.color.statistics import quantiles
 
 # In films, grain with a standard deviation above this, in 8-bit steps, is smoothed, along the motion.
 TOLERATED_NOISE = 6.0
@@ -37,7 +38,7 @@ def estimate_noise(luma: NDArray[Any]) -> float:
     # Grain vanishes in pure black and white, so blocks at the ends of the scale tell nothing.
     level = _block_means(values[1:-1, 1:-1])
     telling = noise[(level > 12) & (level < 243)]
-    return float(np.quantile(telling, 0.2)) if telling.size >= 8 else 0.0
+    return quantiles(telling, [0.2])[0] if telling.size >= 8 else 0.0
 
 
 def _block_means(values: FloatArray) -> FloatArray:

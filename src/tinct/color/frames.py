@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tinct.color.places import Place
 from tinct.color.resize import shrunk
 from tinct.color.spaces import FloatArray
-from tinct.color.statistics import median
+from tinct.color.statistics import median, quantiles
 
 _SIZE = 480  # root of height x width at which photographs are sought
 _RIM = 0.012  # width of the scan's rim, as a share of its shorter edge
@@ -226,7 +226,7 @@ def _fitted(place: Place, distance: FloatArray) -> Place:
     around = Place.box(-x, -y, 1 + x, 1 + y).within(place, width=width, height=height)
     flat = around.cut_turned(distance)
     depth = max(4, round(2 * wide) + 2)
-    clear = flat > max(_CLEAR, 0.25 * float(np.quantile(flat, 0.9)))
+    clear = flat > max(_CLEAR, 0.25 * quantiles(flat, [0.9])[0])
     turned = (clear, clear[:, ::-1].T, clear[::-1], clear.T)  # from above, the right, below and the left
     lines = [_edge(side[:depth]) or (wide, 0.0) for side in turned]
     (above, tilt_a), (right, tilt_r), (below, tilt_b), (left, tilt_l) = lines

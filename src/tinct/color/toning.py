@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tinct.color.resize import shrunk
 from tinct.color.spaces import RGB_TO_YUV, rgb_to_yuv
-from tinct.color.statistics import median
+from tinct.color.statistics import median, quantiles
 
 # A picture counts as coloured if 1 pixel of 20 has more chroma off the tone than this, in 8-bit steps; measured in
 # benchmarks/tone.json.
@@ -217,8 +217,8 @@ def _spotted(look: _Look, leftover: Array) -> NDArray[np.bool_]:
     return spots
 
 
-def _strength(look: _Look, leftover: Array) -> float:
-    return float(np.percentile(np.hypot(leftover[:, 0], leftover[:, 1]) * look.calm, 95))
+def _strength(look: _Look, left: Array) -> float:
+    return quantiles(np.hypot(left[:, 0], left[:, 1]) * look.calm, [0.95])[0]
 
 
 def _beside_uneven_light(look: _Look) -> Array:
