@@ -10,12 +10,9 @@ from numpy.typing import NDArray
 from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
 
-# At temperatures below this, powers of probabilities may leave float32's range.
-_COLD = 0.1
-# Below this only exact ties still share; dividing by less could overflow float32.
-_COLDEST = 1e-6
-# Powers of e down to minus this are well within float32's range.
-_MOST_POWER = 80.0
+_COLD = 0.1  # at temperatures below this, powers of probabilities may leave float32's range
+_COLDEST = 1e-6  # here only exact ties still share the probability; a smaller divisor could overflow float32
+_MOST_POWER = 80.0  # e to the power of minus this is well within float32's range
 
 CAUTIOUS = 2.0  # the caution that the option `cautious` stands for
 
@@ -88,7 +85,7 @@ def least_risk(shares: NDArray[Any], risks: FloatArray) -> FloatArray:
 
 
 def _likeness(weights: NDArray[Any], risks: FloatArray) -> FloatArray:
-    """Return what `least_risk` does, not made to sum to 1, of weights (..., n) that need not do so either."""
+    """Return `least_risk` of weights (..., n), neither of which is normalised."""
     values: FloatArray = weights @ -risks
     values /= _sum(weights)
     if risks.max() > _MOST_POWER:
@@ -111,12 +108,10 @@ def check_decoding(*, temperature: float, caution: float = 0.0, risk: float = 0.
 
 
 def _colors(weights: FloatArray, centers: FloatArray, risks: FloatArray | None) -> FloatArray:
-    """Return the mean colour (..., 2) of bins of weights (..., n), or of those by `least_risk`.
-
-    The sum of the weights is found with the sums of the colours, and they themselves are never divided by it.
-    """
+    """Return the mean colour (..., 2) of the bins by weights (..., n), or by their `least_risk`; not normalised."""
     if risks is not None:
         weights = _likeness(weights, risks)
+    # One product gives the sums of the colours and of the weights, so that only the results need a division.
     sums: FloatArray = weights @ np.concatenate([centers, np.ones((len(centers), 1), dtype=np.float32)], axis=1)
     return sums[..., :2] / sums[..., 2:]
 
@@ -125,7 +120,7 @@ def agreement(shares: NDArray[Any], centers: FloatArray) -> FloatArray:
     """Measure how well the colours of a distribution agree in hue.
 
     Args:
-        shares: (..., n) float32 probabilities, or weights that sum to anything.
+        shares: (..., n) float32 probabilities, normalised or not.
         centers: (n, 2) bin colours.
 
     Returns:

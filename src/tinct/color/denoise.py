@@ -35,7 +35,7 @@ def estimate_noise(luma: NDArray[Any]) -> float:
     values = np.asarray(luma, dtype=np.float32) * 255
     response = cv2.filter2D(values, -1, _LAPLACIAN)[1:-1, 1:-1]
     noise = np.sqrt(_block_means(response * response)) / 6
-    # Grain vanishes in pure black and white, so blocks at the ends of the scale tell nothing.
+    # Clipping removes grain from black and white, so that dark and light blocks say nothing about it.
     level = _block_means(values[1:-1, 1:-1])
     telling = noise[(level > 12) & (level < 243)]
     return quantiles(telling, [0.2])[0] if telling.size >= 8 else 0.0

@@ -272,7 +272,7 @@ def _crossing(one: Any, other: Any) -> tuple[float, float]:
 
 
 def _extent(filled: NDArray[Any]) -> tuple[int, int]:
-    """Return the first and the last line, plus one, of which a thing fills half of what it fills of most."""
+    """Return the first line, and the last plus one, that a thing fills at least half as far as its median line."""
     lines = np.flatnonzero(filled >= 0.5 * float(median(filled[filled > 0.2])) if (filled > 0.2).any() else filled > 0)
     return (int(lines[0]), int(lines[-1]) + 1) if len(lines) else (0, len(filled))
 
@@ -290,7 +290,7 @@ def _ordered(points: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _between_bars(values: FloatArray) -> list[Place]:
-    """Find a photograph between even borders on two opposite sides, or on three, of one level."""
+    """Find a photograph between even borders of one level, on two opposite sides or on three."""
     grey = values.shape[2] == 1  # NumPy takes long over a last axis of 1
     luma, low = (values[..., 0],) * 2 if grey else (values.max(axis=-1), values.min(axis=-1))
     depths = [

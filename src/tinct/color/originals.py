@@ -121,9 +121,9 @@ def _weights() -> FloatArray:
 
 
 def _features(luma: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return what is common to photographs and otherwise in negatives: shares of a picture (96, 96) in 0..1.
+    """Return the features (n,) of a picture (96, 96) in 0..1 that differ between photographs and negatives.
 
-    Those of its inverse come second; most of them are the same shares in another order.
+    Those of its inverse come second; most of them are the same numbers in another order.
     """
     both: tuple[list[NDArray[Any]], list[NDArray[Any]]] = ([], [])
     ways = [luma, 1 - luma]
@@ -150,7 +150,7 @@ def _steps(luma: FloatArray, count: int) -> NDArray[np.int32]:
 
 
 def _shares_at(luma: FloatArray, inverse: FloatArray) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-    """Return shares of luma (h, w) at one scale: patterns of 3 x 3 pixels, spots and contrast by level, turns.
+    """Return histograms of luma (h, w) at one scale: 3 x 3 patterns, spots, local contrast, edge directions.
 
     Those of its inverse come second.
     """

@@ -217,8 +217,8 @@ def _spotted(look: _Look, leftover: Array) -> NDArray[np.bool_]:
     return spots
 
 
-def _strength(look: _Look, left: Array) -> float:
-    return quantiles(np.hypot(left[:, 0], left[:, 1]) * look.calm, [0.95])[0]
+def _strength(look: _Look, leftover: Array) -> float:
+    return quantiles(np.hypot(leftover[:, 0], leftover[:, 1]) * look.calm, [0.95])[0]
 
 
 def _beside_uneven_light(look: _Look) -> Array:
@@ -248,7 +248,7 @@ def _beside_stains(look: _Look) -> Array:
         leftover = rest - stain
         weights = _weights(leftover)
         if step < 5:
-            warm = left @ _STAINS[3] > median(np.hypot(left[:, 0], left[:, 1]))
+            warm = leftover @ _STAINS[3] > median(np.hypot(leftover[:, 0], leftover[:, 1]))
             weights = np.where(warm, np.float32(_STAIN_WEIGHT) * weights, weights)
     return leftover
 
@@ -264,8 +264,8 @@ def _stain(look: _Look, leftover: Array) -> Array:
     return result
 
 
-def _weights(left: Array) -> Array:
-    size = np.hypot(left[:, 0], left[:, 1])
+def _weights(leftover: Array) -> Array:
+    size = np.hypot(leftover[:, 0], leftover[:, 1])
     return (1 / np.maximum(size, max(1.0, float(median(size))))).astype(np.float32)
 
 

@@ -20,13 +20,9 @@ from tinct.errors import InputError, SettingError
 
 # Luma differences well above the square root of this are edges that chroma follows; smaller ones are texture and grain.
 EPSILON = 5e-4
-# A coarse pixel with less luma variance than this holds one thing only; with more, its colour is a mixture of several
-# and says little about any of them.
-_PURE = 1e-3
-# Luma variance below which coarse colours are trusted in every detail.
-_CALM = 2e-2
-# How often windows are looked at along three quarters of a network's pixel.
-_CELLS = 3
+_PURE = 1e-3  # a coarse pixel with this luma variance counts half as much as an even one, since its colour is a mixture
+_CALM = 2e-2  # luma variance below which coarse colours are trusted in every detail
+_CELLS = 3  # how many windows are fitted along three quarters of a coarse pixel
 # Half the width of the windows in which smooth places get even colours, as a share of the picture's shorter edge.
 _EVEN_WINDOW = 0.07
 _SMOOTH = 3e-3  # luma variance in these windows below which a place is smooth
@@ -157,7 +153,7 @@ def fit_guide(
         radius: half the window's width in pixels of `luma`; default: 1.5 pixels of `chroma`, since its colours may lie
             that far beside an edge.
         epsilon: luma variance below which a window counts as flat, so that chroma is averaged there.
-        cells: windows are looked at this often along three quarters of a network's pixel, or at every pixel.
+        cells: how many windows are fitted along three quarters of a coarse pixel, and at most one for each pixel.
 
     Returns:
         The guide, at the size of `luma`.
@@ -166,9 +162,9 @@ def fit_guide(
         InputError: the arrays have other shapes.
         SettingError: `radius` is below 1 or `epsilon` not above 0.
 
-    Source: He & Sun 2015, section 3, with two additions of tinct's own: pixels whose coarse colour is a mixture count
-    less in the fit, and one step of back-projection (Irani & Peleg 1991) returns what the windows averaged away. As in
-    that section windows are looked at every few pixels; but all pixels count in each, or texture would be lost.
+    Source: He & Sun 2015, section 3, with two additions: pixels whose coarse colour is a mixture count less in the
+    fit, and one step of back-projection (Irani & Peleg 1991) restores what the windows averaged away. As there, windows
+    are fitted every few pixels; but all pixels count in each.
     """
     if luma.ndim != 2 or chroma.ndim != 3 or chroma.shape[2] != 2 or 0 in luma.shape or 0 in chroma.shape:
         raise InputError(f"luma must be (h, w) and chroma (k, l, 2), not {luma.shape} and {chroma.shape}")
@@ -189,12 +185,12 @@ def fit_guide(
     calm = np.float32(_CALM) / (contrast + np.float32(_CALM))
     coarse = (min(chroma.shape[1], size[0]), min(chroma.shape[0], size[1]))
     planes = np.empty((4, *luma.shape), dtype=np.float32)
-    # One channel at a time: NumPy and OpenCV take twice as long over a last axis of 2.
+    # One channel at a time: NumPy and OpenCV take twice as long over two interleaved channels.
     for index, (channel, factor) in enumerate(((1, _RED_PER_V), (0, _BLUE_PER_U))):
         small = np.ascontiguousarray(chroma[..., channel], dtype=np.float32) * np.float32(factor)
         colors = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
         slope, offset = (window_mean(plane, near_wide) for plane in window.fit(colors))
-        # What the windows averaged away is put back at the chroma's own size, so that no small thing loses its colour;
+        # What the windows averaged away is added back at the chroma's own size, so that small things keep their colour;
         # but hardly beside edges, where it would be the neighbour's colour.
         lost = cv2.resize((colors - slope * guide - offset) * calm, coarse, interpolation=cv2.INTER_AREA)
         offset += cv2.resize(lost, size, interpolation=cv2.INTER_LINEAR)

@@ -117,7 +117,7 @@ def read_graph(path: Path) -> openvino.Model:
 
 
 def _checked_core(path: Path) -> openvino.Core:
-    """Return OpenVINO, and check that a file may be one for it; raise as `read_graph`."""
+    """Return OpenVINO after checking that a file may be an ONNX model; errors are those of `read_graph`."""
     if not installed():
         raise MissingExtraError("openvino", "the runtime openvino")
     try:

@@ -228,9 +228,9 @@ def averaged(
 ) -> tuple[FloatArray, FloatArray]:
     """Run a network, from (h, w) luma to (k, l, n), on one, two or four views of a picture.
 
-    `look` returns the picture's luma (h, w) with sqrt(h x w) of at most a size. A picture too small to be looked at
-    from nearer has two views at most. Where the network can run on several pictures of one size at once (N, h, w), by
-    `run_batch`, a view and its mirror take a little less time.
+    `look` returns the picture's luma (h, w) with sqrt(h x w) of at most the size it is given. A picture too small for
+    the nearer views has two views at most. With `run_batch`, which takes several pictures (N, h, w), a view and its
+    mirror are one run, which is a little faster.
 
     Returns:
         (k, l, n) mean of the outputs at the size of the largest (a mean of logits is a geometric mean of shares), and

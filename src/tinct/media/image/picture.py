@@ -240,7 +240,7 @@ class Picture:
                 data = getattr(result, f"{form.name}save_buffer")(**options)
             else:
                 save(result, form.name, path, options)
-            if strips is not None and strips.error is not None:  # a saver need not notice that rows were missing
+            if strips is not None and strips.error is not None:  # a saver may not notice that rows are missing
                 raise pyvips.Error("rows are missing")
             with io.BytesIO(data) if path is None else path.open("r+b") as file:
                 ours = notes.description(settings)
@@ -332,7 +332,7 @@ def open_picture(
 
 
 def check_target(target: Path, source: Path | bytes, *, overwrite: bool) -> None:
-    """Raise OutputError for a target of an unknown kind, that is there already, a folder, or the source itself."""
+    """Raise OutputError for a target of an unknown kind, one that exists already, a folder, or the source itself."""
     formats.format_of(target)
     files.check_target(target, source=source if isinstance(source, Path) else None, overwrite=overwrite)
 

@@ -93,7 +93,7 @@ def _fits(profile: bytes, *kinds: bytes) -> bool:
 
 
 def _converted(image: pyvips.Image) -> tuple[pyvips.Image, bytes | None, str]:
-    """Apply the embedded profile, where there is one that matters."""
+    """Apply the embedded profile, if there is one that matters."""
     embedded: bytes = image.get(_PROFILE) if image.get_typeof(_PROFILE) else b""
     if not embedded and image.interpretation != "cmyk":
         return image, None, ""

@@ -25,7 +25,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from tinct.color.statistics import median
-from tinct.media.video.film import Film, Jump
+from tinct.media.video.film import FIELD_ORDERS, Film, Jump
 from tinct.media.video.rates import SLOWED_FILM, USUAL_RATES
 from tinct.media.video.source import opened, packets_of
 
@@ -199,7 +199,7 @@ class _Steps:
     @classmethod
     def of(cls, times: Iterable[int], unit: Fraction) -> _Steps | None:
         """Measure frames shown at these times, in any order; None for fewer than three."""
-        shown = np.array(sorted(set(times)), dtype=np.int64)  # NumPy's own way imports all of its masked arrays
+        shown = np.array(sorted(set(times)), dtype=np.int64)  # np.unique imports NumPy's masked arrays
         if len(shown) < 3:
             return None
         steps = np.diff(shown)
