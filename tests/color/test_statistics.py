@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from reference import slow_metrics as slow
-from tinct.color.statistics import as_unit_rgb, colorfulness
+from tinct.color.statistics import as_unit_rgb, colorfulness, median, quantiles
 
 
 def solid(color, shape=(8, 8)):
@@ -30,3 +33,27 @@ def test_as_unit_rgb_scales_by_the_types_range():
     assert as_unit_rgb(np.array([0, 255], dtype=np.uint8)).tolist() == [0, 1]
     assert as_unit_rgb(np.array([0, 65535], dtype=np.uint16)).tolist() == [0, 1]
     assert as_unit_rgb(np.array([0.0, 0.5])).dtype == np.float32
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 500])
+def test_medians_and_quantiles_are_numpys(size: int) -> None:
+    values = np.random.default_rng(size).random((size, 6), dtype=np.float32)
+    assert median(values) == np.median(values)
+    assert (median(values, axis=0) == np.median(values, axis=0)).all()
+    shares = [0, 0.01, 0.2, 0.5, 0.95, 0.99, 1]
+    assert quantiles(values, shares) == pytest.approx(np.quantile(values, shares), abs=1e-6)
+
+
+def test_a_photographs_way_imports_no_masked_arrays() -> None:
+    lines = [
+        "import sys",
+        "import numpy as np",
+        "from tinct.color import denoise, frames, originals, tones, toning",
+        "rgb = np.random.default_rng(0).random((96, 96, 3), np.float32)",
+        "luma = rgb[..., 0]",
+        "tones.normal_tones(luma), toning.OwnColors.of(rgb).off_tone, frames.find_photographs(rgb)",
+        "originals.is_negative(luma), originals.dots_apart([luma * 255]), denoise.estimate_noise(luma)",
+        "sys.exit('numpy.ma' in sys.modules)",
+    ]
+    code = "\n".join(lines)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

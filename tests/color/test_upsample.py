@@ -130,6 +130,22 @@ def test_yuv_colors_keep_luma():
     assert (rgb <= 1).all()
 
 
+@pytest.mark.parametrize(("height", "width"), [(480, 640), (427, 641)])
+def test_a_fit_every_few_pixels_is_that_at_every_pixel(chelsea_png, height, width):
+    yuv = rgb_to_yuv(cv2.imread(str(chelsea_png))[..., ::-1].astype(np.float32) / 255)
+    luma = np.ascontiguousarray(cv2.resize(yuv, (width, height), interpolation=cv2.INTER_AREA)[..., 0])
+    chroma = cv2.resize(yuv[..., 1:], (width // 12, height // 12), interpolation=cv2.INTER_AREA)
+    chroma += np.random.default_rng(9).normal(0, 0.01, chroma.shape).astype(np.float32)
+    few, every = (
+        color_rows(luma, guide, top=0, height=height, dtype=np.uint8).astype(int)
+        for guide in (fit_guide(luma, chroma), fit_guide(luma, chroma, cells=1000))
+    )
+    apart = np.abs(few - every)
+    assert 0 < np.mean(apart > 0) < 0.2
+    assert np.mean(apart > 1) < 1e-3
+    assert apart.max() <= 6
+
+
 def test_wrong_arguments_are_named():
     luma, chroma = np.zeros((8, 8), np.float32), np.zeros((4, 4, 2), np.float32)
     with pytest.raises(InputError, match="chroma"):

@@ -47,6 +47,17 @@ def test_what_was_compiled_once_is_opened_again(
     assert answer(moved) == first
 
 
+def test_a_file_is_checked_before_it_is_compiled_and_not_again(
+    cache: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[Path] = []
+    monkeypatch.setattr(openvino, "check_file", checked.append)
+    assert answer(tiny_model) == answer(tiny_model)
+    assert checked == [tiny_model]
+    answer(tiny_model, threads=2)  # other settings
+    assert checked == [tiny_model] * 2
+
+
 def test_another_model_or_setting_is_compiled(
     cache: Path, tiny_model: Path, diverged_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

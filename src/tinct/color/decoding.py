@@ -11,6 +11,8 @@ from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
 
 _COLD = 0.1  # at temperatures below this, powers of probabilities may leave float32's range
+_COLDEST = 1e-6  # here only exact ties still share the probability; a smaller divisor could overflow float32
+_MOST_POWER = 80.0  # e to the power of minus this is well within float32's range
 
 CAUTIOUS = 2.0  # the caution that the option `cautious` stands for
 
@@ -49,9 +51,11 @@ def annealed_mean(
     [0.09, 0.34]
     """
     check_decoding(temperature=temperature, caution=caution)
-    chroma = _colors(softmax(logits, temperature=temperature), centers, risks)
+    powers = _below_largest(logits)
+    weights = np.exp(powers * np.float32(1 / max(temperature, _COLDEST)))
+    chroma = _colors(weights, centers, risks)
     if caution:
-        chroma *= (agreement(softmax(logits), centers) ** np.float32(caution))[..., None]
+        chroma *= (agreement(np.exp(powers, out=powers), centers) ** np.float32(caution))[..., None]
     return chroma
 
 
@@ -76,14 +80,16 @@ def least_risk(shares: NDArray[Any], risks: FloatArray) -> FloatArray:
     [0.45, 0.45, 0.1]
     """
     values = _likeness(shares, risks)
-    values /= values @ np.ones((len(risks), 1), dtype=np.float32)
+    values /= _sum(values)
     return values
 
 
-def _likeness(shares: NDArray[Any], risks: FloatArray) -> FloatArray:
-    """Return `least_risk`, not normalised."""
-    values: FloatArray = shares @ -risks
-    values -= _largest(values)
+def _likeness(weights: NDArray[Any], risks: FloatArray) -> FloatArray:
+    """Return `least_risk` of weights (..., n), neither of which is normalised."""
+    values: FloatArray = weights @ -risks
+    values /= _sum(weights)
+    if risks.max() > _MOST_POWER:
+        values -= values.max(axis=-1, keepdims=True)
     return np.exp(values, out=values)
 
 
@@ -101,13 +107,12 @@ def check_decoding(*, temperature: float, caution: float = 0.0, risk: float = 0.
         raise SettingError(f"risk must lie in 0..100, not {risk}")
 
 
-def _colors(shares: FloatArray, centers: FloatArray, risks: FloatArray | None) -> FloatArray:
-    if risks is None:
-        mean: FloatArray = shares @ centers
-        return mean
+def _colors(weights: FloatArray, centers: FloatArray, risks: FloatArray | None) -> FloatArray:
+    """Return the mean colour (..., 2) of the bins by weights (..., n), or by their `least_risk`; not normalised."""
+    if risks is not None:
+        weights = _likeness(weights, risks)
     # One product gives the sums of the colours and of the weights, so that only the results need a division.
-    ones = np.ones((len(centers), 1), dtype=np.float32)
-    sums: FloatArray = _likeness(shares, risks) @ np.concatenate([centers, ones], axis=1)
+    sums: FloatArray = weights @ np.concatenate([centers, np.ones((len(centers), 1), dtype=np.float32)], axis=1)
     return sums[..., :2] / sums[..., 2:]
 
 
@@ -115,7 +120,7 @@ def agreement(shares: NDArray[Any], centers: FloatArray) -> FloatArray:
     """Measure how well the colours of a distribution agree in hue.
 
     Args:
-        shares: (..., n) float32 probabilities.
+        shares: (..., n) float32 probabilities, normalised or not.
         centers: (n, 2) bin colours.
 
     Returns:
@@ -127,7 +132,8 @@ def agreement(shares: NDArray[Any], centers: FloatArray) -> FloatArray:
     [1.0, 0.5, 0.0]
     """
     lengths = np.linalg.norm(centers, axis=1, keepdims=True).astype(np.float32)
-    ratio = np.linalg.norm(shares @ centers, axis=-1) / np.maximum((shares @ lengths)[..., 0], np.float32(1e-6))
+    sums = shares @ np.concatenate([centers, lengths], axis=1)
+    ratio = np.hypot(sums[..., 0], sums[..., 1]) / np.maximum(sums[..., 2], np.float32(1e-6))
     result: FloatArray = np.clip(ratio, 0, 1)
     return result
 
@@ -162,8 +168,7 @@ def annealed_shares(
         return annealed_mean(logits, centers, temperature=temperature, caution=caution, risks=risks)
     # This is exp(log(p) / T) without the logarithm.
     sharpened = positive if temperature == 1 else np.power(positive, np.float32(1 / temperature))
-    weights = sharpened @ np.ones((shares.shape[-1], 1), dtype=np.float32)
-    chroma = _colors(sharpened / weights, centers, risks)
+    chroma = _colors(sharpened, centers, risks)
     if caution:
         chroma *= (agreement(positive, centers) ** np.float32(caution))[..., None]
     return chroma
@@ -197,17 +202,21 @@ def softmax(logits: NDArray[Any], *, temperature: float = 1.0) -> FloatArray:
     Returns:
         (..., n) float32, summing to 1 over the last axis.
     """
-    values: FloatArray = np.array(logits, dtype=np.float32)
-    count = values.shape[-1]
-    values -= _largest(values)
-    # At 1e-6 only exact ties still share the probability; a smaller divisor could overflow float32.
-    values *= np.float32(1 / max(temperature, 1e-6))
+    values = _below_largest(logits)
+    values *= np.float32(1 / max(temperature, _COLDEST))
     np.exp(values, out=values)
-    values /= values @ np.ones((count, 1), dtype=np.float32)
+    values /= _sum(values)
     return values
 
 
-def _largest(values: FloatArray) -> FloatArray:
-    """Return the maximum over the last axis, (..., 1); NumPy is three times slower when reducing a short last axis."""
-    largest: FloatArray = values.reshape(-1, values.shape[-1]).T.copy().max(axis=0)
-    return largest.reshape(*values.shape[:-1], 1)
+def _below_largest(logits: NDArray[Any]) -> FloatArray:
+    """Return a copy of logits (..., n) less the largest of the last axis."""
+    values: FloatArray = np.array(logits, dtype=np.float32)
+    values -= values.max(axis=-1, keepdims=True)
+    return values
+
+
+def _sum(values: FloatArray) -> FloatArray:
+    """Return the sum over the last axis, (..., 1)."""
+    total: FloatArray = values @ np.ones((values.shape[-1], 1), dtype=np.float32)
+    return total

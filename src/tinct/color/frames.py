@@ -7,6 +7,7 @@ photograph is worse than a coloured frame.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from tinct.color.places import Place
 from tinct.color.resize import shrunk
 from tinct.color.spaces import FloatArray
+from tinct.color.statistics import median, quantiles
 
 _SIZE = 480  # root of height x width at which photographs are sought
 _RIM = 0.012  # width of the scan's rim, as a share of its shorter edge
@@ -160,29 +162,32 @@ def _page(values: FloatArray) -> tuple[NDArray[np.bool_], FloatArray] | None:
     """
     height, width, bands = values.shape
     rim = max(2, round(_RIM * min(height, width)))
-    sides = (np.s_[:rim], np.s_[-rim:], np.s_[:, :rim], np.s_[:, -rim:])
-    across, down = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
-    basis = np.stack([np.ones_like(across), across, down], axis=-1).astype(np.float32)
-    edge = np.zeros((height, width), dtype=bool)
-    for side in sides:
-        edge[side] = True
-    known, wanted = basis[edge].astype(np.float64), values[edge].astype(np.float64)
+    edge = np.ones((height, width), dtype=bool)
+    edge[rim : height - rim, rim : width - rim] = False
+    rows, columns = np.divmod(np.flatnonzero(edge), width)
+    down, across = (np.linspace(-1, 1, length, dtype=np.float32) for length in (height, width))
+    known = np.stack([np.ones(len(rows)), across[columns], down[rows]], axis=1)
+    wanted = values[rows, columns].astype(np.float64)
     plane = np.zeros((3, bands))
-    plane[0] = np.median(wanted, axis=0)
+    plane[0] = median(wanted, axis=0)
     off = np.abs(wanted - plane[0]).max(axis=1)
     for _ in range(4):
-        near = off <= max(_LEAST_STEP, 2.5 * float(np.median(off)))
-        plane = np.linalg.lstsq(known[near], wanted[near], rcond=None)[0]
+        near = off <= max(_LEAST_STEP, 2.5 * float(median(off)))
+        chosen = (known * near[:, None]).T
+        plane = np.linalg.lstsq(chosen @ known, chosen @ wanted, rcond=None)[0]
         off = np.abs(wanted - known @ plane).max(axis=1)
-    step = float(np.clip(4 * np.median(off), _LEAST_STEP, _MOST_STEP))
-    distance = np.abs(values - basis @ plane.astype(np.float32)).max(axis=-1)
-    like = distance <= step
-    even = sorted(float(like[side].mean()) for side in sides)
+    step = float(np.clip(4 * median(off), _LEAST_STEP, _MOST_STEP))
+    sides = (rows < rim, rows >= height - rim, columns < rim, columns >= width - rim)
+    even = sorted(float(np.mean(off[side] <= step)) for side in sides)
     if even[0] < _LEAST_EVEN or even[1] < _EVEN:
         return None
-    _, labels = cv2.connectedComponents(like.astype(np.uint8), connectivity=4)
-    outside = np.unique(labels[edge & like])
-    return like & np.isin(labels, outside), distance
+    level, right, below = plane.astype(np.float32)
+    distance = np.abs(values - (level + across[:, None] * right + down[:, None, None] * below)).max(axis=-1)
+    like = distance <= step
+    count, labels = cv2.connectedComponents(like.astype(np.uint8), connectivity=4)
+    outside = np.zeros(count, dtype=bool)
+    outside[labels[edge & like]] = True
+    return outside[labels], distance
 
 
 def _rectangle(thing: NDArray[np.uint8]) -> Place | None:
@@ -221,7 +226,7 @@ def _fitted(place: Place, distance: FloatArray) -> Place:
     around = Place.box(-x, -y, 1 + x, 1 + y).within(place, width=width, height=height)
     flat = around.cut_turned(distance)
     depth = max(4, round(2 * wide) + 2)
-    clear = flat > max(_CLEAR, 0.25 * float(np.quantile(flat, 0.9)))
+    clear = flat > max(_CLEAR, 0.25 * quantiles(flat, [0.9])[0])
     turned = (clear, clear[:, ::-1].T, clear[::-1], clear.T)  # from above, the right, below and the left
     lines = [_edge(side[:depth]) or (wide, 0.0) for side in turned]
     (above, tilt_a), (right, tilt_r), (below, tilt_b), (left, tilt_l) = lines
@@ -268,9 +273,7 @@ def _crossing(one: Any, other: Any) -> tuple[float, float]:
 
 def _extent(filled: NDArray[Any]) -> tuple[int, int]:
     """Return the first line, and the last plus one, that a thing fills at least half as far as its median line."""
-    lines = np.flatnonzero(
-        filled >= 0.5 * float(np.median(filled[filled > 0.2])) if (filled > 0.2).any() else filled > 0
-    )
+    lines = np.flatnonzero(filled >= 0.5 * float(median(filled[filled > 0.2])) if (filled > 0.2).any() else filled > 0)
     return (int(lines[0]), int(lines[-1]) + 1) if len(lines) else (0, len(filled))
 
 
@@ -288,8 +291,8 @@ def _ordered(points: NDArray[Any]) -> NDArray[np.float64]:
 
 def _between_bars(values: FloatArray) -> list[Place]:
     """Find a photograph between even borders of one level, on two opposite sides or on three."""
-    luma = values.max(axis=-1)
-    low = values.min(axis=-1)
+    grey = values.shape[2] == 1  # NumPy takes long over a last axis of 1
+    luma, low = (values[..., 0],) * 2 if grey else (values.max(axis=-1), values.min(axis=-1))
     depths = [
         _bar(most, least)
         for most, least in ((luma, low), (luma[::-1], low[::-1]), (luma.T, low.T), (luma.T[::-1], low.T[::-1]))
@@ -311,17 +314,30 @@ def _bar(most: FloatArray, least: FloatArray) -> tuple[int, float]:
         most: (h, w) each pixel's greatest channel, in 8-bit steps.
         least: (h, w) its smallest. These are two arrays because NumPy is many times slower over a last axis of 2.
     """
-    first = max(2, round(_LEAST_BAR * len(most)))
-    level = float(np.median([most[:first], least[:first]]))
-    away = np.maximum(np.abs(most - level), np.abs(least - level))
-    other = np.flatnonzero(np.mean(away <= _ALIKE, axis=1) < 0.97)
+    first, thin = max(2, round(_LEAST_BAR * len(most))), math.ceil(_LEAST_BAR * len(most))
+    level = float(median(np.stack([most[:first], least[:first]])))
+    if _unlike(_away(most[:thin], least[:thin], level)).any():  # most have no border, and no more is looked at
+        return 0, level
+    away = _away(most, least, level)
+    other = np.flatnonzero(_unlike(away))
     depth = int(other[0]) if len(other) else 0
-    if not _LEAST_BAR * len(most) <= depth <= _MOST_BAR * len(most):
+    if not thin <= depth <= _MOST_BAR * len(most):
         return 0, level
     # Columns that are border over the whole height belong to the borders at the sides.
     open_ = away.max(axis=0) > _ALIKE
     sharp = away[depth : depth + max(3, len(most) // 100)].max(axis=0)[open_] > _SHARP
     return (depth, level) if open_.mean() >= 0.5 and sharp.mean() >= _SEEN else (0, level)
+
+
+def _away(most: FloatArray, least: FloatArray, level: float) -> FloatArray:
+    away: FloatArray = np.maximum(np.abs(most - level), np.abs(least - level))
+    return away
+
+
+def _unlike(away: FloatArray) -> NDArray[np.bool_]:
+    """Return which lines (h, w) are not of one level, by how far each pixel is from it."""
+    unlike: NDArray[np.bool_] = np.mean(away <= _ALIKE, axis=1) < 0.97
+    return unlike
 
 
 def _is_photograph(values: FloatArray) -> bool:

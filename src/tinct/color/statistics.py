@@ -1,7 +1,8 @@
-"""Statistics of a picture's colours."""
+"""Statistics of a picture's colours, and of numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,3 +38,31 @@ def colorfulness(rgb: NDArray[Any]) -> float:
     spread = np.hypot(red_green.std(dtype=np.float64), yellow_blue.std(dtype=np.float64))
     shift = np.hypot(red_green.mean(dtype=np.float64), yellow_blue.mean(dtype=np.float64))
     return float(spread + 0.3 * shift)
+
+
+def median(values: NDArray[Any], *, axis: int | None = None) -> Any:
+    """Return the median of numbers, none of which is NaN: of all, or along an axis.
+
+    NumPy's own, and its quantiles, import its masked arrays first, a twentieth of a short run, and take several times
+    as long over a thousand numbers.
+
+    >>> float(median(np.array([3.0, 1.0, 2.0, 10.0])))
+    2.5
+    """
+    count = values.size if axis is None else values.shape[axis]
+    middle = [(count - 1) // 2, count // 2]
+    return np.partition(values, middle, axis=axis).take(middle, axis=axis).mean(axis=axis)
+
+
+def quantiles(values: NDArray[Any], shares: Sequence[float]) -> list[float]:
+    """Return the quantiles of all numbers, none of which is NaN, at shares in 0..1, interpolated linearly.
+
+    >>> quantiles(np.array([3.0, 1.0, 2.0, 10.0]), [0, 0.5, 0.75, 1])
+    [1.0, 2.5, 4.75, 10.0]
+    """
+    places = [share * (values.size - 1) for share in shares]
+    below = [int(place) for place in places]
+    above = [min(place + 1, values.size - 1) for place in below]
+    ordered = np.partition(values, sorted({*below, *above}), axis=None)
+    pairs = ((float(ordered[low]), float(ordered[high])) for low, high in zip(below, above, strict=True))
+    return [low + (high - low) * (place % 1) for (low, high), place in zip(pairs, places, strict=True)]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import FloatArray
+from tinct.color.statistics import quantiles
 
 # Quantiles of luma that count as black and as white; what lies beyond them are specks.
 _BLACK_SHARE, _WHITE_SHARE = 0.01, 0.99
@@ -61,9 +62,7 @@ def normal_tones(luma: NDArray[Any]) -> Tones:
         luma: (h, w) in 0..1.
     """
     step = max(1, round((luma.size / _ENOUGH) ** 0.5))
-    black, middle, white = (
-        float(value) for value in np.quantile(luma[::step, ::step], [_BLACK_SHARE, 0.5, _WHITE_SHARE])
-    )
+    black, middle, white = quantiles(luma[::step, ::step], [_BLACK_SHARE, 0.5, _WHITE_SHARE])
     if white - black < _LEAST_CONTRAST:
         return Tones()
     low, high = min(black, _BRIGHTEST_BLACK), max(white, _DARKEST_WHITE)

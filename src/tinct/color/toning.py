@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tinct.color.resize import shrunk
 from tinct.color.spaces import RGB_TO_YUV, rgb_to_yuv
+from tinct.color.statistics import median, quantiles
 
 # A picture counts as coloured if 1 pixel of 20 has more chroma off the tone than this, in 8-bit steps; measured in
 # benchmarks/tone.json.
@@ -217,7 +218,7 @@ def _spotted(look: _Look, leftover: Array) -> NDArray[np.bool_]:
 
 
 def _strength(look: _Look, leftover: Array) -> float:
-    return float(np.percentile(np.hypot(leftover[:, 0], leftover[:, 1]) * look.calm, 95))
+    return quantiles(np.hypot(leftover[:, 0], leftover[:, 1]) * look.calm, [0.95])[0]
 
 
 def _beside_uneven_light(look: _Look) -> Array:
@@ -247,7 +248,7 @@ def _beside_stains(look: _Look) -> Array:
         leftover = rest - stain
         weights = _weights(leftover)
         if step < 5:
-            warm = leftover @ _STAINS[3] > np.median(np.hypot(leftover[:, 0], leftover[:, 1]))
+            warm = leftover @ _STAINS[3] > median(np.hypot(leftover[:, 0], leftover[:, 1]))
             weights = np.where(warm, np.float32(_STAIN_WEIGHT) * weights, weights)
     return leftover
 
@@ -265,7 +266,7 @@ def _stain(look: _Look, leftover: Array) -> Array:
 
 def _weights(leftover: Array) -> Array:
     size = np.hypot(leftover[:, 0], leftover[:, 1])
-    return (1 / np.maximum(size, max(1.0, float(np.median(size))))).astype(np.float32)
+    return (1 / np.maximum(size, max(1.0, float(median(size))))).astype(np.float32)
 
 
 def _averaged(values: NDArray[Any], size: tuple[int, int]) -> Array:

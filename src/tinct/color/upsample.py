@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.spaces import RGB_TO_YUV, YUV_TO_RGB, FloatArray, yuv_to_rgb
+from tinct.color.windows import Window, window_mean
 from tinct.errors import InputError, SettingError
 
 # Luma differences well above the square root of this are edges that chroma follows; smaller ones are texture and grain.
 EPSILON = 5e-4
 _PURE = 1e-3  # a coarse pixel with this luma variance counts half as much as an even one, since its colour is a mixture
 _CALM = 2e-2  # luma variance below which coarse colours are trusted in every detail
+_CELLS = 3  # how many windows are fitted along three quarters of a coarse pixel
 # Half the width of the windows in which smooth places get even colours, as a share of the picture's shorter edge.
 _EVEN_WINDOW = 0.07
 _SMOOTH = 3e-3  # luma variance in these windows below which a place is smooth
@@ -136,7 +138,12 @@ class _Enlarger:
 
 
 def fit_guide(
-    luma: NDArray[Any], chroma: NDArray[Any], *, radius: int | None = None, epsilon: float = EPSILON
+    luma: NDArray[Any],
+    chroma: NDArray[Any],
+    *,
+    radius: int | None = None,
+    epsilon: float = EPSILON,
+    cells: int = _CELLS,
 ) -> ChromaGuide:
     """Fit chroma as a local linear function of luma.
 
@@ -146,6 +153,7 @@ def fit_guide(
         radius: half the window's width in pixels of `luma`; default: 1.5 pixels of `chroma`, since its colours may lie
             that far beside an edge.
         epsilon: luma variance below which a window counts as flat, so that chroma is averaged there.
+        cells: how many windows are fitted along three quarters of a coarse pixel, and at most one for each pixel.
 
     Returns:
         The guide, at the size of `luma`.
@@ -155,7 +163,8 @@ def fit_guide(
         SettingError: `radius` is below 1 or `epsilon` not above 0.
 
     Source: He & Sun 2015, section 3, with two additions: pixels whose coarse colour is a mixture count less in the
-    fit, and one step of back-projection (Irani & Peleg 1991) restores what the windows averaged away.
+    fit, and one step of back-projection (Irani & Peleg 1991) restores what the windows averaged away. As there, windows
+    are fitted every few pixels; but all pixels count in each.
     """
     if luma.ndim != 2 or chroma.ndim != 3 or chroma.shape[2] != 2 or 0 in luma.shape or 0 in chroma.shape:
         raise InputError(f"luma must be (h, w) and chroma (k, l, 2), not {luma.shape} and {chroma.shape}")
@@ -164,25 +173,29 @@ def fit_guide(
         radius = max(2, round(1.5 * coarseness))
     if radius < 1 or not epsilon > 0:
         raise SettingError(f"the guided filter's radius must be at least 1 ({radius}) and epsilon above 0 ({epsilon})")
-    guide = np.ascontiguousarray(luma, dtype=np.float32)
     near = max(1, round(0.75 * coarseness))
-    mean = _mean(guide, near)
-    contrast = np.maximum(_mean(guide * guide, near) - mean * mean, 0)
-    window = _Window.around(guide, np.float32(_PURE) / (contrast + np.float32(_PURE)), radius, epsilon)
+    step = max(1, near // cells)
+    size = (max(1, round(luma.shape[1] / step)), max(1, round(luma.shape[0] / step)))
+    full = np.ascontiguousarray(luma, dtype=np.float32)
+    guide, square = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (full, full * full))
+    wide, near_wide = ((2 * half + 1) / step for half in (radius, near))
+    mean = window_mean(guide, near_wide)
+    contrast = np.maximum(window_mean(square, near_wide) - mean * mean, 0)
+    window = Window.around(guide, square, np.float32(_PURE) / (contrast + np.float32(_PURE)), wide, epsilon)
     calm = np.float32(_CALM) / (contrast + np.float32(_CALM))
-    size = guide.shape[::-1]
     coarse = (min(chroma.shape[1], size[0]), min(chroma.shape[0], size[1]))
-    planes = np.empty((4, *guide.shape), dtype=np.float32)
+    planes = np.empty((4, *luma.shape), dtype=np.float32)
     # One channel at a time: NumPy and OpenCV take twice as long over two interleaved channels.
     for index, (channel, factor) in enumerate(((1, _RED_PER_V), (0, _BLUE_PER_U))):
         small = np.ascontiguousarray(chroma[..., channel], dtype=np.float32) * np.float32(factor)
         colors = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
-        slope, offset = (_mean(plane, near) for plane in window.fit(colors))
+        slope, offset = (window_mean(plane, near_wide) for plane in window.fit(colors))
         # What the windows averaged away is added back at the chroma's own size, so that small things keep their colour;
         # but hardly beside edges, where it would be the neighbour's colour.
         lost = cv2.resize((colors - slope * guide - offset) * calm, coarse, interpolation=cv2.INTER_AREA)
-        planes[2 * index] = slope
-        planes[2 * index + 1] = offset + cv2.resize(lost, size, interpolation=cv2.INTER_LINEAR)
+        offset += cv2.resize(lost, size, interpolation=cv2.INTER_LINEAR)
+        for plane, fitted in zip(planes[2 * index :], (slope, offset), strict=False):
+            cv2.resize(fitted, luma.shape[::-1], plane, interpolation=cv2.INTER_LINEAR)
     return ChromaGuide(planes)
 
 
@@ -213,47 +226,14 @@ def even_out(luma: NDArray[Any], chroma: NDArray[Any]) -> FloatArray:
     size = chroma.shape[1::-1]
     guide = np.asarray(cv2.resize(np.asarray(luma, dtype=np.float32), size, interpolation=cv2.INTER_AREA))
     radius = max(1, round(_EVEN_WINDOW * min(size)))
-    window = _Window.around(guide, np.ones_like(guide), radius, _EVEN_EDGE)
+    wide = 2 * radius + 1
+    window = Window.around(guide, guide * guide, np.ones_like(guide), wide, _EVEN_EDGE)
     smooth = np.float32(_SMOOTH) / (window.variance - np.float32(_EVEN_EDGE) + np.float32(_SMOOTH))
     result = np.array(chroma, dtype=np.float32)
     for channel in range(2):
-        slope, offset = (_mean(plane, radius) for plane in window.fit(np.ascontiguousarray(result[..., channel])))
+        slope, offset = (window_mean(plane, wide) for plane in window.fit(np.ascontiguousarray(result[..., channel])))
         result[..., channel] += smooth * (slope * guide + offset - result[..., channel])
     return result
-
-
-def _mean(values: NDArray[Any], radius: int) -> FloatArray:
-    window = (2 * radius + 1, 2 * radius + 1)
-    result: FloatArray = cv2.blur(values, window, borderType=cv2.BORDER_REPLICATE)
-    return result
-
-
-@dataclass(frozen=True, eq=False)
-class _Window:
-    """The part of the guided filter's fit around each pixel (h, w) that depends on the guide only."""
-
-    weights: FloatArray
-    weighted_guide: FloatArray
-    share: FloatArray
-    mean: FloatArray
-    variance: FloatArray
-    radius: int
-
-    @classmethod
-    def around(cls, guide: FloatArray, weights: FloatArray, radius: int, epsilon: float) -> _Window:
-        """Average a guide (h, w) over the window around each pixel, with weights (h, w)."""
-        share: FloatArray = np.float32(1) / _mean(weights, radius)
-        weighted = weights * guide
-        mean = _mean(weighted, radius) * share
-        spread: FloatArray = np.maximum(_mean(weighted * guide, radius) * share - mean * mean, 0)
-        return cls(weights, weighted, share, mean, spread + np.float32(epsilon), radius)
-
-    def fit(self, colors: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return slope and offset (h, w) of colours (h, w) over the guide."""
-        mean_color = _mean(self.weights * colors, self.radius) * self.share
-        covariance = _mean(self.weighted_guide * colors, self.radius) * self.share - self.mean * mean_color
-        slope: FloatArray = covariance / self.variance
-        return slope, mean_color - slope * self.mean
 
 
 def color_rows(

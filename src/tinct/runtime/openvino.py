@@ -89,7 +89,8 @@ def open_model(path: Path, *, threads: int | None, cores: int, precision: str | 
     settings = _settings(threads=threads, cores=cores, precision=precision)
     kept = KeptNetwork(_imported(), core, path, settings)
     compiled = kept.load()
-    if compiled is None:
+    if compiled is None:  # one of the same bytes that is kept was checked before it was compiled
+        check_file(path)
         compiled = _compiled(_read(core, path), path, settings)
         kept.store(compiled)
     # Opening the file in ONNX Runtime just for its card would cost time and 30 MB.
@@ -110,11 +111,13 @@ def read_graph(path: Path) -> openvino.Model:
         MissingExtraError: OpenVINO is not installed.
         ModelError: the file is damaged or not an ONNX graph, OpenVINO cannot use it, or OpenVINO itself is broken.
     """
-    return _read(_checked_core(path), path)
+    core = _checked_core(path)
+    check_file(path)
+    return _read(core, path)
 
 
 def _checked_core(path: Path) -> openvino.Core:
-    """Return OpenVINO after checking that a file may be opened in it; errors are those of `read_graph`."""
+    """Return OpenVINO after checking that a file may be an ONNX model; errors are those of `read_graph`."""
     if not installed():
         raise MissingExtraError("openvino", "the runtime openvino")
     try:
@@ -125,7 +128,6 @@ def _checked_core(path: Path) -> openvino.Core:
         # OpenVINO would try its other formats on a file that is not ONNX, and complain about each on stderr.
         if file.read(1) != _ONNX_BEGINS:
             read_card(path)
-    check_file(path)
     return core
 
 

@@ -14,6 +14,7 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.prediction import anchored, averaged
 from tinct.errors import SettingError
 from tinct.runtime.modelfile import Card, read_card
+from tinct.runtime.session import Session
 
 
 def ramp(size: int) -> np.ndarray:
@@ -38,6 +39,21 @@ def test_every_view_is_put_back_in_its_place(views: int, sizes: list[int]) -> No
     np.testing.assert_allclose(output[..., 0], ramp(len(output)), atol=0.02)
     np.testing.assert_allclose(output[..., 1], np.mean(range(1, views + 1)), atol=1e-6)
     assert [luma[0, 0] > 0.5 for luma in seen] == [False, True, False, True][:views]
+
+
+@pytest.mark.parametrize("views", [1, 2, 4])
+def test_a_view_and_its_mirror_in_one_run_are_those_in_two(tiny_model: Path, views: int) -> None:
+    session = Session(tiny_model)
+    batches: list[int] = []
+
+    def run_batch(lumas: np.ndarray) -> np.ndarray:
+        batches.append(len(lumas))
+        return session.run_batch(lumas)
+
+    alone, _ = averaged(session.run, ramp, size=48, views=views)
+    together, _ = averaged(session.run, ramp, size=48, views=views, run_batch=run_batch)
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert batches == [2] * (views // 2)
 
 
 def test_a_picture_too_small_to_be_looked_at_from_nearer_has_two_views() -> None:

@@ -31,6 +31,29 @@ def test_many_strips_arrive_in_order(tmp_path):
     np.testing.assert_array_equal(result, tinted(pixels, 0))
 
 
+@pytest.mark.parametrize(("suffix", "dtype"), [(".jpg", np.uint8), (".png", np.uint16), (".tif", np.uint8)])
+@pytest.mark.parametrize("orientation", [1, 2, 6])
+def test_what_was_looked_at_small_comes_out_the_same(tmp_path, suffix, dtype, orientation):
+    fields = [(pyvips.GValue.gint_type, "orientation", orientation)]
+    source = write(tmp_path / f"in{suffix}", scene(bands=3, dtype=dtype), fields=fields)
+    results = []
+    for size in (None, 50, 10_000):
+        opened = open_picture(source)
+        if size is not None:
+            opened.small(size=size)
+        results.append(opened.encode(tinted, suffix, settings={}, threads=2))
+    assert results[0] == results[1] == results[2]
+
+
+def test_a_picture_as_small_as_its_small_copy_is_decoded_once(tmp_path):
+    source = write(tmp_path / "in.jpg", scene(400, 300))
+    whole = open_picture(source).encode(tinted, ".png", settings={}, threads=2)
+    opened = open_picture(source)
+    opened.small(size=640)
+    source.write_bytes(source.read_bytes()[:2000])
+    assert opened.encode(tinted, ".png", settings={}, threads=2) == whole
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".avif"])
 def test_lossy_formats_come_out_like_they_went_in(tmp_path, suffix):
     pixels = scene(bands=3)

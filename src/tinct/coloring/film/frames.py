@@ -29,6 +29,8 @@ from tinct.media.video.read import Frame
 # sqrt(height x width) at which a film's chroma is fitted to luma, at most that of its chroma planes: less than for a
 # photograph, since a film's chroma is stored at half size and each frame is seen only for a moment.
 GUIDE_SIZE = 400
+# How finely: see `fit_guide`; of stored chroma one value in 10,000 differs then by more than a step from the finest.
+_CELLS = 2
 # Root of height x width at which hints spread over a frame: every frame needs a factorisation of its own, whose
 # time grows with the fourth power.
 SPREAD_SIZE = 64
@@ -144,7 +146,7 @@ class FrameColorizer:
             chroma = yuv_chroma(guide, chroma, space=self._space)
         if carried is not None:
             chroma = chroma * (1 - carried[..., 2:]) + carried[..., :2]
-        fitted = fit_guide(guide, even_out(guide, chroma))
+        fitted = fit_guide(guide, even_out(guide, chroma), cells=_CELLS)
         if hints is not None:
             spreader = HintSpreader(guide, shares=self._calibrated(answer), size=SPREAD_SIZE)
             fitted = spreader.added(fitted, spreader.shares(hints))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tinct.color.denoise import TOLERATED_NOISE, denoised, estimate_noise
 from tinct.color.motion import flow, warp
 from tinct.color.spaces import FloatArray
+from tinct.color.statistics import median
 from tinct.coloring.settings import checked_denoise
 
 # A history's weights are multiplied by this each frame, so that it reaches back about 10 frames.
@@ -43,25 +44,26 @@ _LAST_RESORT = 1e-4
 _REMEMBERED = 0.9
 
 
-def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> FloatArray:
-    """Move a history to the next frame and keep of it what agrees with that frame.
+def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Move a history's weights and luma to the next frame and keep of them what agrees with that frame.
 
     Args:
-        sums: (k, l, n + 2): weighted sums of values, the weights, and the weighted sum of luma.
+        sums: (k, l, 2): the weights, and the weighted sum of luma.
         motion: (k, l, 2) flow from the next frame to the history's.
         luma: (k, l) of the next frame, in 0..1.
 
     Returns:
-        (k, l, n + 2): the sums, weighted anew, at the next frame's places and exposure.
+        (k, l, 2): the sums, weighted anew, at the next frame's places and exposure; and (k, l), what other sums that
+        are moved there are to be multiplied with.
     """
     moved = warp(sums, motion)
-    weights = np.ascontiguousarray(moved[..., -2])  # planes of their own: arithmetic over a stride takes twice as long
-    remembered: FloatArray = np.divide(moved[..., -1], np.maximum(weights, np.float32(1e-6)))
+    weights = np.ascontiguousarray(moved[..., 0])  # planes of their own: arithmetic over a stride takes twice as long
+    remembered: FloatArray = np.divide(moved[..., 1], np.maximum(weights, np.float32(1e-6)))
     gain, offset, kept = agreement(np.ascontiguousarray(luma), remembered)
-    moved[..., -1] = (gain * remembered + offset) * weights
+    moved[..., 1] = (gain * remembered + offset) * weights
     kept *= np.float32(DECAY)
     moved *= kept[..., None]
-    return moved
+    return moved, kept
 
 
 def agreement(luma: FloatArray, remembered: FloatArray) -> tuple[np.float32, np.float32, FloatArray]:
@@ -73,12 +75,12 @@ def agreement(luma: FloatArray, remembered: FloatArray) -> tuple[np.float32, np.
     """
     gain, offset, correlation = _exposure(luma, remembered, None)
     left = np.abs(luma - gain * remembered - offset)
-    scale = np.float32(1.5) * np.median(left[::2, ::2]) + np.float32(2 / 255)
+    scale = np.float32(1.5) * median(left[::2, ::2]) + np.float32(2 / 255)
     # Once more without what moved or was damaged, which must not be taken for a change of exposure.
     gain, offset, _ = _exposure(luma, remembered, 1 / (1 + np.square(left / scale)))
     left = luma - gain * remembered - offset
     error = cv2.blur(left * left, (_WINDOW, _WINDOW))
-    grain = min(float(np.median(error[::2, ::2])), (_MOST_GRAIN / 255) ** 2)
+    grain = min(float(median(error[::2, ::2])), (_MOST_GRAIN / 255) ** 2)
     mean = cv2.blur(luma, (_WINDOW, _WINDOW))
     contrast = np.maximum(cv2.blur(luma * luma, (_WINDOW, _WINDOW)) - mean * mean, 0)
     misfit = np.maximum(error - np.float32(grain), 0) / (contrast + np.float32((_TOLERANCE / 255) ** 2))
@@ -129,11 +131,11 @@ class GrainCleaner:
         if self._sums is None or self._luma is None:
             self._sums = sample
         else:
-            self._sums = carry(self._sums, flow(luma, self._luma), luma)
+            self._sums = carry(self._sums, flow(luma, self._luma), luma)[0]
             self._sums += sample
         self._luma = luma
         weight = self._sums[..., 0]
-        left = noise / float(np.median(weight)) ** 0.5
+        left = noise / float(median(weight)) ** 0.5
         clean = np.ascontiguousarray(self._sums[..., 1] / weight)
         return denoised(clean, denoise=left)[0] if left > TOLERATED_NOISE else clean
 

@@ -109,8 +109,9 @@ class SceneMemory:
                 carried += kept[..., None] * moved[..., -3:]
                 moved = moved[..., :-3]
             shares += kept
-            sums += np.float32(PULL) * kept[..., None] * moved
-            weights += np.float32(PULL) * kept
+            kept *= np.float32(PULL)
+            weights += kept
+            sums += kept[..., None] * moved
         drawn: FloatArray = sums / weights[..., None]
         return np.concatenate([drawn, carried / shares[..., None]], axis=-1) if self._carries else drawn
 

@@ -257,6 +257,8 @@ class _Timeline:
         self._cleaner = network.colorizer.cleaner()
         self._grain = self._cleaner.state()
         self._cuts = CutFinder()
+        # Whoever went through the film for its key frames has found the cuts, too.
+        self._starts = None if network.memory is None else frozenset(network.memory.starts)
         self._smoother: Smoother = smoothing.start()
         self._undecided: deque[_Seen] = deque()
         self._decided: deque[_Seen] = deque()
@@ -291,7 +293,8 @@ class _Timeline:
         answers = []
         if item.frame.number >= self._facts.looked_to:
             self._facts.looked_to += 1
-            answers = self._cuts.push(item.look.levels)
+            known = self._starts
+            answers = self._cuts.push(item.look.levels) if known is None else [item.frame.pts in known]
         if item.frame.number < self._facts.decided_to:
             self._decided.append(item)
             return

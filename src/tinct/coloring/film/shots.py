@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tinct.color.motion import flow, warp
 from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray
+from tinct.color.statistics import median
 from tinct.errors import InputError
 from tinct.media.video.read import Frame
 
@@ -113,7 +114,7 @@ class CutFinder:
         if self._blanks >= _BLANK_RUN:
             return True
         score = difference(frame, self._before[-1])
-        usual = float(np.median(self._scores)) if self._scores else 0.0
+        usual = float(median(np.array(self._scores))) if self._scores else 0.0
         self._scores.append(score)
         if score < max(_CUT, _STANDS_OUT * usual) or self._since_cut < _AROUND - 1:
             return False
@@ -182,7 +183,7 @@ def difference(current: Levels, previous: Levels) -> float:
     correlation = product / max(1e-6, (spread * spread_now) ** 0.5)
     left = now - np.float32(np.clip((product + 0.01) / (spread + 0.01), 0.3, 3)) * moved
     error = cv2.blur(left * left, (5, 5))
-    grain = min(float(np.median(error)), 0.3**2)
+    grain = min(float(median(error)), 0.3**2)
     contrast = np.maximum(cv2.blur(now * now, (5, 5)) - cv2.blur(now, (5, 5)) ** 2, 0)
     alike = np.exp(-np.maximum(error - np.float32(grain), 0) / (contrast + np.float32(0.15**2)))
     return float(1 - (alike.mean() + correlation) / 2)

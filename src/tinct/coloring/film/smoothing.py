@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.motion import flow, inverse, levels, resized
+from tinct.color.motion import flow, inverse, levels, resized, warp
 from tinct.color.spaces import FloatArray
 from tinct.coloring.film.history import carry
 from tinct.errors import InputError, SettingError
@@ -35,6 +35,8 @@ LONGEST_SPAN = 250  # each frame of a kernel's span takes about 1 MB of memory
 ASKED = 3
 BLOCK = 6  # frames that are returned at once
 LOOK_AHEAD = 3  # later frames that they are averaged with as well
+
+_ALIKE = 5  # as many channels as this, or more, are interpolated alike
 
 FOREIGN_STATE = "the saved state belongs to another kind of smoothing; start the film anew, or use the same settings"
 
@@ -201,20 +203,63 @@ class KernelSmoother(Smoother):
 
 
 @dataclass(frozen=True, eq=False)
+class _History:
+    """What is known about each place; two arrays, since OpenCV moves `MOST_CHANNELS` at once, as bins there are.
+
+    Attributes:
+        values: (k, l, n) weighted sums of values.
+        sums: (k, l, 2) the weights, and the weighted sum of luma.
+    """
+
+    values: FloatArray
+    sums: FloatArray
+
+    @classmethod
+    def of(cls, values: FloatArray, luma: FloatArray) -> _History:
+        """Begin with a frame's own values, and its luma (k, l)."""
+        return cls(values, np.stack([np.ones_like(luma), luma], axis=-1))
+
+    def with_more(self, other: _History | None) -> _History:
+        """Return both together."""
+        return self if other is None else _History(self.values + other.values, self.sums + other.sums)
+
+    def carried(self, motion: FloatArray, luma: FloatArray) -> _History:
+        """Return the history at the places of a frame of this luma (k, l), from which the flow leads here."""
+        sums, kept = carry(self.sums, motion, luma)
+        count = self.values.shape[-1]
+        # OpenCV interpolates 1, 3 and 4 channels otherwise than 2, or more; values and weights must go one way.
+        few = count < _ALIKE and count != 2
+        padded = np.pad(self.values, ((0, 0), (0, 0), (0, _ALIKE - count))) if few else self.values
+        values = warp(padded, motion)[..., :count]
+        values *= kept[..., None]
+        return _History(values, sums)
+
+    def mean(self) -> FloatArray:
+        """Return the mean of the values (k, l, n)."""
+        mean: FloatArray = self.values / self.sums[..., :1]
+        return mean
+
+
+@dataclass(frozen=True, eq=False)
 class _Frame:
     """A frame held back.
 
     Attributes:
         luma: (k, l) in 0..1.
-        sample: (k, l, n + 2): its own values, the weight 1, its luma; None where the network was not asked.
-        carried: (k, l, n + 2): weighted sums over the frames before, at this frame's places; None for a shot's first.
+        values: (k, l, n) its own values; None where the network was not asked.
+        carried: of the frames before, at this frame's places; None for a shot's first.
         motion: (k, l, 2) flow from this frame to the one before; None for a shot's first.
     """
 
     luma: FloatArray
-    sample: FloatArray | None
-    carried: FloatArray | None
+    values: FloatArray | None
+    carried: _History | None
     motion: FloatArray | None
+
+    @property
+    def own(self) -> _History | None:
+        """What the frame itself tells; None where the network was not asked."""
+        return None if self.values is None else _History.of(self.values, self.luma)
 
 
 class MotionSmoother(Smoother):
@@ -233,7 +278,7 @@ class MotionSmoother(Smoother):
         self._block = block
         self._shape: tuple[int, int] | None = None
         self._luma: NDArray[np.uint8] | None = None
-        self._sums: FloatArray | None = None
+        self._history: _History | None = None
         self._held: list[_Frame | None] = []
 
     def push(
@@ -250,81 +295,83 @@ class MotionSmoother(Smoother):
 
     def flush(self) -> list[FloatArray | None]:
         ready = self._give(len(self._held))
-        self._luma = self._sums = None
+        self._luma = self._history = None
         return ready
 
     def _take(self, values: FloatArray | None, luma: NDArray[np.uint8]) -> None:
         """Add a frame, and what earlier frames tell about it."""
         if values is not None:
-            if self._sums is not None:
-                check_size(values, (*self._sums.shape[:2], self._sums.shape[2] - 2))
+            if self._history is not None:
+                check_size(values, self._history.values.shape)
             self._shape = values.shape[:2]
         assert self._shape is not None
         small = cv2.resize(luma, self._shape[::-1], interpolation=cv2.INTER_AREA).reshape(self._shape)
         plane: FloatArray = np.divide(small, np.float32(255), dtype=np.float32)
-        sample = None if values is None else _sample(values, plane)
         motion = None if self._luma is None else resized(flow(luma, self._luma), self._shape)
-        carried = None if self._sums is None or motion is None else carry(self._sums, motion, plane)
+        carried = None if self._history is None or motion is None else self._history.carried(motion, plane)
+        frame = _Frame(plane, values, carried, motion)
         self._luma = luma
-        self._sums = _added(carried, sample)
-        self._held.append(_Frame(plane, sample, carried, motion))
+        self._history = _together(carried, frame.own)
+        self._held.append(frame)
 
     def _give(self, count: int) -> list[FloatArray | None]:
         """Return the first `count` frames held, with what all later ones tell about them."""
         results: list[FloatArray | None] = []
-        sums: FloatArray | None = None
+        history: _History | None = None
         motion: FloatArray | None = None
         for index in reversed(range(len(self._held))):
             frame = self._held[index]
             if frame is not None:
-                if sums is not None and motion is not None:
-                    sums = carry(sums, inverse(motion), frame.luma)
-                sums = _added(sums, frame.sample)
+                if history is not None and motion is not None:
+                    history = history.carried(inverse(motion), frame.luma)
+                history = _together(history, frame.own)
                 motion = frame.motion
             if index < count:
-                results.append(None if frame is None else _average(frame.carried, sums))
+                known = None if frame is None else _together(frame.carried, history)
+                results.append(None if known is None else known.mean())
         del self._held[:count]
         return results[::-1]
 
     def state(self) -> dict[str, NDArray[Any]]:
         state: dict[str, NDArray[Any]] = {"blank": np.array([frame is None for frame in self._held], dtype=bool)}
-        now = {"luma": self._luma, "sums": self._sums, "shape": self._shape and np.array(self._shape)}
+        now = {"luma": self._luma, "shape": self._shape and np.array(self._shape), **_arrays(self._history)}
         state |= {name: value for name, value in now.items() if value is not None}
         for number, frame in enumerate(self._held):
-            parts = {} if frame is None else vars(frame)
-            state |= {f"{number}.{name}": value for name, value in parts.items() if value is not None}
+            if frame is not None:
+                parts = {"luma": frame.luma, "own": frame.values, "motion": frame.motion, **_arrays(frame.carried)}
+                state |= {f"{number}.{name}": value for name, value in parts.items() if value is not None}
         return state
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        if "blank" not in state or ("sums" in state and "luma" not in state):
+        if "blank" not in state or ("sums" in state and not {"luma", "values"} <= state.keys()):
             raise InputError(FOREIGN_STATE)
         held: list[_Frame | None] = []
         for number, blank in enumerate(state["blank"]):
-            sample, carried, motion = (state.get(f"{number}.{name}") for name in ("sample", "carried", "motion"))
             if not blank and f"{number}.luma" not in state:
                 raise InputError(FOREIGN_STATE)
-            held.append(None if blank else _Frame(state[f"{number}.luma"], sample, carried, motion))
+            own, motion = (state.get(f"{number}.{name}") for name in ("own", "motion"))
+            carried = _history(state, f"{number}.")
+            held.append(None if blank else _Frame(state[f"{number}.luma"], own, carried, motion))
         self._held = held
-        self._luma, self._sums = state.get("luma"), state.get("sums")
+        self._luma, self._history = state.get("luma"), _history(state, "")
         self._shape = (int(state["shape"][0]), int(state["shape"][1])) if "shape" in state else None
+
+
+def _together(first: _History | None, second: _History | None) -> _History | None:
+    return second if first is None else first.with_more(second)
+
+
+def _arrays(history: _History | None) -> dict[str, NDArray[Any] | None]:
+    return {} if history is None else {"values": history.values, "sums": history.sums}
+
+
+def _history(state: Mapping[str, NDArray[Any]], begins: str) -> _History | None:
+    """Return the history whose arrays' names in a state begin so; None where there is none."""
+    values, sums = state.get(f"{begins}values"), state.get(f"{begins}sums")
+    return None if values is None or sums is None else _History(values, sums)
 
 
 def check_size(values: FloatArray | None, shape: tuple[int, ...]) -> None:
     """Check that a frame has the size of those before; InputError if not."""
     if values is not None and values.shape != shape:
         raise InputError(f"a film's frames must be of one size; this one gives {values.shape}, those before {shape}")
-
-
-def _sample(values: FloatArray, luma: FloatArray) -> FloatArray:
-    return np.concatenate([values, np.ones_like(luma)[..., None], luma[..., None]], axis=-1, dtype=np.float32)
-
-
-def _added(first: FloatArray | None, second: FloatArray | None) -> FloatArray | None:
-    if first is None or second is None:
-        return second if first is None else first
-    return first + second
-
-
-def _average(first: FloatArray | None, second: FloatArray | None) -> FloatArray | None:
-    sums = _added(first, second)
-    return None if sums is None else sums[..., :-2] / sums[..., -2, None]

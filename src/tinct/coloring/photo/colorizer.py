@@ -317,7 +317,9 @@ class Colorizer:
             noise.append(strength)
             return clean
 
-        output, seen = averaged(self.asking(), look, size=self.size, views=self.views)
+        run = self.asking()
+        batch = self.session.run_batch if run == self.session.run else None
+        output, seen = averaged(run, look, size=self.size, views=self.views, run_batch=batch)
         return Prediction(
             output=output,
             luma=guide_luma,

@@ -219,25 +219,37 @@ def native_luma(luma: NDArray[Any], *, space: str) -> FloatArray:
 
 
 def averaged(
-    run: Callable[[FloatArray], FloatArray], look: Callable[[int], FloatArray], *, size: int, views: int
+    run: Callable[[FloatArray], FloatArray],
+    look: Callable[[int], FloatArray],
+    *,
+    size: int,
+    views: int,
+    run_batch: Callable[[FloatArray], FloatArray] | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Run a network, from (h, w) luma to (k, l, n), on one, two or four views of a picture.
 
     `look` returns the picture's luma (h, w) with sqrt(h x w) of at most the size it is given. A picture too small for
-    the nearer views has two views at most.
+    the nearer views has two views at most. With `run_batch`, which takes several pictures (N, h, w), a view and its
+    mirror are one run, which is a little faster.
 
     Returns:
         (k, l, n) mean of the outputs at the size of the largest (a mean of logits is a geometric mean of shares), and
         the luma (h, w) of the first view.
     """
+
+    def run_both(view: FloatArray) -> FloatArray:
+        mirror = np.ascontiguousarray(view[:, ::-1])
+        own, mirrored = (run(view), run(mirror)) if run_batch is None else run_batch(np.stack([view, mirror]))
+        mean: FloatArray = np.divide(own + mirrored[:, ::-1], np.float32(2))
+        return mean
+
     seen = look(size)
-    first = run(seen)
     if views == 1:
-        return first, seen
-    output = (first + _mirrored(run, seen)) / np.float32(2)
+        return run(seen), seen
+    output = run_both(seen)
     nearer = look(round(NEARER * size)) if views == 4 else seen
     if nearer.shape != seen.shape:
-        finer = (run(nearer) + _mirrored(run, nearer)) / np.float32(2)
+        finer = run_both(nearer)
         output = (resized(output, finer.shape[:2]) + finer) / np.float32(2)
     return output, seen
 
@@ -259,7 +271,3 @@ def anchored(run: Callable[[FloatArray], FloatArray], *, size: int) -> Callable[
         return detailed
 
     return look_twice
-
-
-def _mirrored(run: Callable[[FloatArray], FloatArray], seen: FloatArray) -> FloatArray:
-    return run(np.ascontiguousarray(seen[:, ::-1]))[:, ::-1]

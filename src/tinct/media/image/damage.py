@@ -209,7 +209,8 @@ class WatchedJpeg:
         stream.on_seek(self._seek)
         options = {"shrink": shrink, "access": "sequential", "fail_on": fail_on("jpegload")}
         image = pyvips.Image.jpegload_source(stream, **options).copy_memory()
-        return image.crop(0, 0, image.width, max(1, height // shrink))
+        rows = max(1, height // shrink)
+        return image if rows == image.height else image.crop(0, 0, image.width, rows)
 
     @property
     def has_data_left(self) -> bool:

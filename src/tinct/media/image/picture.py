@@ -34,7 +34,7 @@ from tinct.media.image.metadata import HIGHEST_RESOLUTION, Metadata, for_result,
 from tinct.media.image.opening import directory_of, lacks_pages, left_out, open_image, save, shrink_on_load
 from tinct.media.image.profile import to_srgb
 from tinct.media.image.sizes import MOST_PIXELS, TooManyPixelsError, check_least_edge
-from tinct.media.image.strips import StripFunction, StripPicture
+from tinct.media.image.strips import StripFunction, StripPicture, computed
 from tinct.media.image.turning import cut, orientation_of, upright
 from tinct.media.image.write_metadata import embed, fitted
 
@@ -79,6 +79,7 @@ class Picture:
     negative: bool = False
     strict: bool = False
     _damage: list[str] = field(default_factory=list, repr=False)  # filled when a reading fails
+    _held: list[pyvips.Image] = field(default_factory=list, repr=False)  # all pixels, where the small copy has them
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -139,8 +140,13 @@ class Picture:
         watched = None if self._damage else WatchedJpeg.of(self.source, self.loader)
         image = self._open(**options) if watched is None else watched.decoded(**options)
         height, width = shrunk[::-1] if orientation_of(image) >= 5 else shrunk
-        pixels = to_srgb(image, name=self.name, negative=self.negative).pixels
-        pixels = pixels.resize(width / pixels.width, vscale=height / pixels.height).copy_memory().autorot()
+        pixels, alpha, _, _ = to_srgb(image, name=self.name, negative=self.negative)
+        whole = (width, height) == (pixels.width, pixels.height)
+        if not whole:
+            pixels = pixels.resize(width / pixels.width, vscale=height / pixels.height)
+        pixels = upright(pixels.copy_memory(), orientation_of(image))
+        if whole and alpha is None:  # so small that it need not be decoded again
+            self._held[:] = [pixels]
         return pixels.numpy(), watched
 
     @cached_property
@@ -218,15 +224,15 @@ class Picture:
         try:
             pixels, source, profile = self._pixels()
             bands = 3 + (pixels.bands in (2, 4))
-            strips = StripPicture(pixels, function, bands=bands, dtype=dtype, threads=threads)
+            if not self._held:
+                strips = StripPicture(pixels, function, bands=bands, dtype=dtype, threads=threads)
+            image = computed(pixels, function) if strips is None else strips.image
             metadata = for_result(self.metadata, source, size=(self.width, self.height), srgb=profile is not None)
             metadata = fitted(notes.with_note(metadata, settings), form)
-            result = _described(strips.image, source, profile, metadata if form.name == "heif" else None)
+            result = _described(image, source, profile, metadata if form.name == "heif" else None)
+            huge = self.width * self.height * bands * np.dtype(dtype).itemsize > 3_500_000_000
             deep = dtype is np.uint16
-            size = self.width * self.height * bands * np.dtype(dtype).itemsize
-            options = formats.save_options(
-                form, quality=self.quality, lossless=self.lossless, deep=deep, huge=size > 3_500_000_000
-            )
+            options = formats.save_options(form, quality=self.quality, lossless=self.lossless, deep=deep, huge=huge)
             if form.name != "heif":
                 options["keep"] = "icc"
             data = b""
@@ -234,7 +240,7 @@ class Picture:
                 data = getattr(result, f"{form.name}save_buffer")(**options)
             else:
                 save(result, form.name, path, options)
-            if strips.error is not None:  # a saver may not notice that rows are missing
+            if strips is not None and strips.error is not None:  # a saver may not notice that rows are missing
                 raise pyvips.Error("rows are missing")
             with io.BytesIO(data) if path is None else path.open("r+b") as file:
                 ours = notes.description(settings)
@@ -257,7 +263,7 @@ class Picture:
         pixels, alpha, profile, _ = to_srgb(source, name=self.name, negative=self.negative)
         if alpha is not None:
             pixels = pixels.bandjoin(alpha)
-        pixels = upright(pixels, orientation_of(source))
+        pixels = self._held[0] if self._held else upright(pixels, orientation_of(source))
         if self.place is not None:
             pixels = cut(pixels, self.place)
         return pixels, source, profile
@@ -326,11 +332,7 @@ def open_picture(
 
 
 def check_target(target: Path, source: Path | bytes, *, overwrite: bool) -> None:
-    """Refuse a target that cannot or must not be written, before any work is done.
-
-    Raises:
-        OutputError: it is of an unknown kind, exists already, is a folder, or is the source itself.
-    """
+    """Raise OutputError for a target of an unknown kind, one that exists already, a folder, or the source itself."""
     formats.format_of(target)
     files.check_target(target, source=source if isinstance(source, Path) else None, overwrite=overwrite)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -57,9 +58,12 @@ def to_srgb(image: pyvips.Image, *, name: str, negative: bool = False) -> Conver
         image = image.invert()
     grey = image.bands == 1
     names = ("b-w", "srgb") if image.format == "uchar" else ("grey16", "rgb16")
-    return Converted(image.copy(interpretation=names[0] if grey else names[1]), alpha, profile, remark)
+    meaning = names[0] if grey else names[1]
+    pixels = image if image.interpretation == meaning else image.copy(interpretation=meaning)
+    return Converted(pixels, alpha, profile, remark)
 
 
+@lru_cache(maxsize=16)  # pictures of a folder have few
 def is_srgb(profile: bytes) -> bool:
     """Return whether an ICC profile of RGB means the colours of sRGB, whatever it is called.
 
@@ -90,7 +94,9 @@ def _fits(profile: bytes, *kinds: bytes) -> bool:
 
 def _converted(image: pyvips.Image) -> tuple[pyvips.Image, bytes | None, str]:
     """Apply the embedded profile, if there is one that matters."""
-    embedded = image.get(_PROFILE) if image.get_typeof(_PROFILE) else None
+    embedded: bytes = image.get(_PROFILE) if image.get_typeof(_PROFILE) else b""
+    if not embedded and image.interpretation != "cmyk":
+        return image, None, ""
     deep = image.format == "ushort"
     srgb: bytes = pyvips.Image.profile_load("srgb")
     if image.interpretation == "cmyk":
@@ -98,8 +104,6 @@ def _converted(image: pyvips.Image) -> tuple[pyvips.Image, bytes | None, str]:
         fallback = {} if embedded else {"input_profile": "cmyk"}
         converted = image.icc_transform("srgb", embedded=True, depth=16 if deep else 8, **fallback)
         return converted, srgb, "converted from CMYK to sRGB"
-    if embedded is None:
-        return image, None, ""
     if image.bands == 3 and _fits(embedded, b"GRAY"):  # AVIF stores grey pictures as colours
         image = image.extract_band(0)
     try:

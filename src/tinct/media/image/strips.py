@@ -22,6 +22,13 @@ STRIP_PIXELS = 1 << 18  # pixels of a strip that are read, computed and handed o
 StripFunction = Callable[[NDArray[Any], int], NDArray[Any]]
 
 
+def computed(source: pyvips.Image, function: StripFunction) -> pyvips.Image:
+    """Return the result of a function of a small picture's rows, all of them at once; see `StripPicture`."""
+    rows = source.numpy().reshape(source.height, source.width, -1)
+    result = np.ascontiguousarray(function(rows, 0))
+    return pyvips.Image.new_from_array(result, interpretation="srgb" if result.dtype == np.uint8 else "rgb16")
+
+
 class StripPicture:
     """A result computed from a source's rows, from top to bottom, once.
 

@@ -151,11 +151,12 @@ def _thin(luma: NDArray[Any]) -> NDArray[np.float32]:
 def _combs_stay(before: NDArray[np.float32], now: NDArray[np.float32]) -> bool:
     """Check whether the differences from line to line stay the same where two frames differ."""
     changed = np.abs(now[1:-1] - before[1:-1]) > _CHANGED
-    if changed.sum() < _LEAST_PIXELS:
+    if np.count_nonzero(changed) < _LEAST_PIXELS:
         return False
-    first, second = ((rows[1:-1] - (rows[:-2] + rows[2:]) / 2)[changed] for rows in (before, now))
-    size = float(np.sqrt((first * first).sum() * (second * second).sum()))
-    return size > 0 and float((first * second).sum()) >= _SAME_COMBS * size
+    first, second = (rows[1:-1] - (rows[:-2] + rows[2:]) / 2 for rows in (before, now))
+    first *= changed  # several times as fast as taking these alone out
+    size = float(np.sqrt(np.vdot(first, first) * np.vdot(second * changed, second)))
+    return size > 0 and float(np.vdot(first, second)) >= _SAME_COMBS * size
 
 
 def _repeats(fields: list[str | None]) -> bool:

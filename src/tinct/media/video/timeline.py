@@ -24,6 +24,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from tinct.color.statistics import median
 from tinct.media.video.film import FIELD_ORDERS, Film, Jump
 from tinct.media.video.rates import SLOWED_FILM, USUAL_RATES
 from tinct.media.video.source import opened, packets_of
@@ -188,11 +189,11 @@ class _Steps:
     @classmethod
     def of(cls, times: Iterable[int], unit: Fraction) -> _Steps | None:
         """Measure frames shown at these times, in any order; None for fewer than three."""
-        shown = np.unique(np.fromiter(times, np.int64))
+        shown = np.array(sorted(set(times)), dtype=np.int64)  # np.unique imports NumPy's masked arrays
         if len(shown) < 3:
             return None
         steps = np.diff(shown)
-        usual = int(np.median(steps))
+        usual = int(median(steps))
         regular = steps[np.abs(steps - usual) <= max(1, usual // 100)]
         return cls(
             usual=usual * unit,
@@ -227,7 +228,7 @@ def _is_pulldown(steps: NDArray[np.int64], unit: float) -> bool:
     short, long = steps[steps < middle], steps[steps >= middle]
     if min(len(short), len(long)) < max(2, _SHARE * len(steps)):
         return False
-    ratio, rate = np.median(long) / np.median(short), 1 / (middle * unit)
+    ratio, rate = median(long) / median(short), 1 / (middle * unit)
     spread = max(np.ptp(short), np.ptp(long))
     return bool(abs(ratio - _LONGER) <= _GIVE and abs(rate / SLOWED_FILM - 1) <= 0.02 and spread <= 0.1 * middle)
 
