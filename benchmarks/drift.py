@@ -5,7 +5,10 @@
 Each film is made grey where it has colours, and colorized with each `--memory`. Writes benchmarks/drift.json:
 
     drift_v, drift_u  50th, 95th percentile and maximum over the cells of 16 x 16 pixels in which luma stands still
-                      through the shot: the range of their V (U) in 8-bit steps, averaged over half a second each
+                      through the shot: the range of their V (U) in 8-bit steps, averaged over half a second each.
+                      Of films that have colours only cells count in which those stand still, too: an animal as bright
+                      as the wall behind it does not stand still when it leaps through
+    cells             how many there are
     between_v, _u     the same over the shots of one scene, of the film that two clips cut by turns make: the range over
                       its shots of the mean V (U) of a cell, where luma is the same in all of them. A shot lasts
                       `TURN` seconds and goes on where the clip's last one ended, after as long a gap
@@ -58,9 +61,14 @@ def read(path: Path) -> tuple[FloatArray, FloatArray, list[NDArray[np.uint8]], f
     return np.array(luma), np.array(chroma), frames, rate
 
 
-def drift(luma: FloatArray, chroma: FloatArray, starts: list[int], rate: float) -> dict[str, list[float]]:
-    """Return percentiles of how far the chroma of still cells wanders within shots of two seconds and more."""
-    span, ranges = max(1, round(SPAN * rate)), []
+def drift(
+    luma: FloatArray, chroma: FloatArray, starts: list[int], rate: float, true: FloatArray | None = None
+) -> dict[str, Any]:
+    """Return percentiles of how far the chroma of still cells wanders within shots of two seconds and more.
+
+    `true` is the film's own chroma, of which cells stand still too.
+    """
+    ranges = []
     bounds = [*(start for start in starts if start < len(luma)), len(luma)]
     for begin, end in pairwise(bounds):
         if end - begin < 2 * rate:
@@ -69,15 +77,24 @@ def drift(luma: FloatArray, chroma: FloatArray, starts: list[int], rate: float) 
         still = cv2.resize(moves, chroma.shape[:1:-1], interpolation=cv2.INTER_NEAREST) < STILL
         if still.sum() < LEAST_CELLS:
             continue
-        means = [chroma[at : at + span].mean(axis=0) for at in range(begin, end - span + 1, max(1, span // 2))]
-        ranges.append(np.ptp(np.array(means), axis=0)[:, still])
+        if true is not None:
+            still &= wandering(true[begin:end], rate).max(axis=0) < STILL
+        ranges.append(wandering(chroma[begin:end], rate)[:, still])
     if not ranges:
         return {}
     found = np.concatenate(ranges, axis=1)
-    return {
+    return {"cells": found.shape[1]} | {
         name: [round(float(value), 2) for value in np.percentile(values, (50, 95, 100))]
         for name, values in zip(("drift_v", "drift_u"), found, strict=True)
     }
+
+
+def wandering(chroma: FloatArray, rate: float) -> FloatArray:
+    """Return the range of chroma (frames, 2, k, l), averaged over half a second each: (2, k, l)."""
+    span = max(1, round(SPAN * rate))
+    means = [chroma[at : at + span].mean(axis=0) for at in range(0, len(chroma) - span + 1, max(1, span // 2))]
+    found: FloatArray = np.ptp(np.array(means), axis=0)
+    return found
 
 
 def by_turns(one: Path, other: Path, target: Path) -> list[tuple[int, int]]:
@@ -141,9 +158,11 @@ def measure(film: Path, memory: str, folder: Path, *, model: str, seconds: float
     tinct.colorize_video(film, target, settings=settings)
     after = resource.getrusage(resource.RUSAGE_SELF)
     luma, chroma, colored, rate = read(target)
-    found: dict[str, Any] = drift(luma, chroma, [shot.frame for shot in list_shots(film)], rate)
     _, own, true, _ = read(film)
-    if np.ptp(own) > 40:
+    has_colors = np.ptp(own) > 40
+    starts = [shot.frame for shot in list_shots(film)]
+    found = drift(luma, chroma, starts, rate, own[: len(chroma)] if has_colors else None)
+    if has_colors:
         pairs = zip(true, colored, strict=False)
         errors = [compare(Truth.of(rgb), result).values["ciede2000"] for rgb, result in pairs]
         found["ciede2000"] = round(float(np.mean(errors)), 3)

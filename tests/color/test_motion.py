@@ -1,10 +1,26 @@
 """Flow points back to where things were, and what is moved along it arrives."""
 
+import cv2
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from tinct.color.motion import consistent, flow, inverse, levels, resized, warp
+from tinct.color.motion import (
+    STILL,
+    camera_at,
+    camera_motion,
+    consistent,
+    flow,
+    inverse,
+    joined,
+    levels,
+    motion_of_camera,
+    resized,
+    reverse,
+    seen_before,
+    turned,
+    warp,
+)
 from tinct.errors import InputError
 
 
@@ -99,3 +115,28 @@ def test_inverse_turns_flow_round():
     # Going there and back ends where it began, away from the border.
     np.testing.assert_allclose((back + warp(motion, back))[10:-10, 10:-10], 0, atol=0.15)
     assert np.abs(back + motion)[10:-10, 10:-10].max() > 0.5  # which merely changing the sign does not do
+
+
+def test_a_cameras_shift_turn_and_zoom_are_found_and_undone():
+    earlier = (255 * texture(192, 256, scale=3)).astype(np.uint8)
+    camera = cv2.getRotationMatrix2D((128, 96), 3, 1.05).astype(np.float32)
+    camera[:, 2] += (6, -4)
+    later = turned(earlier, camera)
+    found = camera_motion(later, earlier)
+    inside = seen_before(camera, later.shape) == 1
+    assert np.abs(motion_of_camera(found, later.shape) - motion_of_camera(camera, later.shape))[inside].max() < 0.3
+    np.testing.assert_allclose(joined(camera, reverse(camera)), STILL, atol=1e-4)
+    moved = warp(earlier, motion_of_camera(camera, later.shape))
+    assert np.abs(moved - later)[inside].mean() < 1  # OpenCV's own drawing agrees
+
+
+def test_a_cameras_motion_at_another_size_is_the_same_motion():
+    camera = np.array([[1.02, 0.05, 6], [-0.05, 1.02, -4]], dtype=np.float32)
+    small = motion_of_camera(camera_at(camera, (192, 256), (48, 64)), (48, 64))
+    expected = resized(motion_of_camera(camera, (192, 256)), (48, 64))
+    np.testing.assert_allclose(small, expected, atol=1e-3)
+
+
+def test_a_camera_before_a_blank_wall_stands_still():
+    blank = np.full((96, 128), 90, dtype=np.uint8)
+    assert camera_motion(blank, blank) is STILL

@@ -18,6 +18,11 @@ from tinct.errors import InputError
 # OpenCV searches patches of 8 pixels and needs several across; smaller pictures are enlarged.
 _LEAST_SIDE = 32
 MOST_CHANNELS = 128  # that OpenCV 5 allows in one picture
+# The motion of a camera that stands still.
+STILL: FloatArray = np.eye(2, 3, dtype=np.float32)
+# Corners by which a camera's motion is found, how many must follow it, and how near (pixels) each comes back to itself.
+_CORNERS, _FEWEST_CORNERS, _RETURNS = 120, 8, 0.7
+_FOLLOWING: dict[str, Any] = {"winSize": (15, 15), "maxLevel": 2, "criteria": (3, 10, 0.03)}
 
 
 def flow(current: NDArray[Any], previous: NDArray[Any], *, fine: bool = False) -> FloatArray:
@@ -126,6 +131,82 @@ def inverse(motion: NDArray[Any]) -> FloatArray:
     for _ in range(2):
         turned = -warp(motion, turned)
     return turned
+
+
+def camera_motion(current: NDArray[np.uint8], previous: NDArray[np.uint8]) -> FloatArray:
+    """Find how the camera moved between two frames: shift, turn and zoom that most of their corners follow.
+
+    Args:
+        current: (h, w) luma.
+        previous: (h, w) luma of the other frame.
+
+    Returns:
+        (2, 3) float32: what is at (x, y) in `current` was at `camera @ (x, y, 1)` in `previous`; `STILL` where too few
+        corners follow one motion.
+
+    Source: corners followed both ways (Shi & Tomasi 1994; Kalal, Mikolajczyk & Matas 2010, "Forward-backward error"),
+    and RANSAC, as video stabilisers do.
+    """
+    corners: Any = cv2.goodFeaturesToTrack(current, _CORNERS, 0.01, 5)
+    if corners is None:
+        return STILL
+    nothing: Any = None
+    there, found, _ = cv2.calcOpticalFlowPyrLK(current, previous, corners, nothing, **_FOLLOWING)
+    back, returned, _ = cv2.calcOpticalFlowPyrLK(previous, current, there, nothing, **_FOLLOWING)
+    sure = (found[:, 0] & returned[:, 0]).astype(bool) & (np.abs(back - corners).max(axis=(1, 2)) < _RETURNS)
+    if sure.sum() < _FEWEST_CORNERS:
+        return STILL
+    camera, inside = cv2.estimateAffinePartial2D(corners[sure], there[sure], ransacReprojThreshold=1.0)
+    return STILL if camera is None or inside.sum() < _FEWEST_CORNERS else camera.astype(np.float32)
+
+
+def joined(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Return the motion (2, 3) of a camera that moved by one and then by another."""
+    whole: FloatArray = second[:, :2] @ first
+    whole[:, 2] += second[:, 2]
+    return whole
+
+
+def reverse(camera: FloatArray) -> FloatArray:
+    """Return the motion (2, 3) of a camera that goes back."""
+    back: FloatArray = cv2.invertAffineTransform(camera).astype(np.float32)
+    return back
+
+
+def camera_at(camera: FloatArray, shape: tuple[int, int], other: tuple[int, int]) -> FloatArray:
+    """Return a camera's motion (2, 3), in pixels of frames of `shape`, in pixels of the same frames at size `other`."""
+    scale = np.array([other[1] / shape[1], other[0] / shape[0]], dtype=np.float32)
+    middle = (scale - 1) / 2  # pixels' centres lie between their edges
+    linear = scale[:, None] * camera[:, :2] / scale
+    scaled: FloatArray = np.column_stack([linear, scale * camera[:, 2] + middle - linear @ middle]).astype(np.float32)
+    return scaled
+
+
+def motion_of_camera(camera: FloatArray, shape: tuple[int, int]) -> FloatArray:
+    """Return the flow (h, w, 2) that a camera's motion (2, 3) makes of a frame of `shape`."""
+    (across, by_row, right), (by_column, down, below) = camera - STILL
+    columns, rows = np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32)[:, None]
+    motion: FloatArray = np.stack(
+        [across * columns + (by_row * rows + right), by_column * columns + (down * rows + below)], axis=-1
+    )
+    return motion
+
+
+def turned(picture: NDArray[Any], camera: FloatArray) -> NDArray[Any]:
+    """Draw an earlier frame (h, w) as a camera that moved so (2, 3) shows it later; its border goes on outside."""
+    return _turned(picture, camera, cv2.BORDER_REPLICATE)
+
+
+def seen_before(camera: FloatArray, shape: tuple[int, int]) -> FloatArray:
+    """Return which places of a frame of `shape` lay inside the earlier one, (h, w) in 0..1."""
+    inside: FloatArray = _turned(np.ones(shape, dtype=np.float32), camera, cv2.BORDER_CONSTANT)
+    return inside
+
+
+def _turned(picture: NDArray[Any], camera: FloatArray, border: int) -> NDArray[Any]:
+    way = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    shown: NDArray[Any] = cv2.warpAffine(picture, camera, picture.shape[::-1], flags=way, borderMode=border)
+    return shown
 
 
 def resized(motion: NDArray[Any], shape: tuple[int, int]) -> FloatArray:

@@ -104,7 +104,7 @@ def test_without_frames_around_them_segments_would_have_seams(
     parts = paint(film, tmp_path / "parts.mkv", tiny_model, workers=2)
     mean, most = seam(whole.target, parts.target)
     assert mean > 0.1
-    assert most > 3
+    assert most > 2
 
 
 def test_a_killed_run_goes_on_with_the_segments_that_are_left(

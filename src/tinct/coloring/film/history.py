@@ -30,6 +30,8 @@ DECAY = 0.9
 _WINDOW = 5
 # Luma differs without meaning anything by about this (8-bit steps), beside the grain and the local contrast.
 _TOLERANCE = 8.0
+# And by about this, where what stands still is compared in its place.
+_STRICTLY = 5.0
 # Differences all over the picture up to this (8-bit steps) are taken for grain.
 _MOST_GRAIN = 8.0
 # A change of exposure by a factor e^0.3 costs history most of its weight: fades tell the network something else.
@@ -38,6 +40,8 @@ _EXPOSURE = 0.3
 _FOREIGN, _FAMILIAR = 0.4, 0.7
 # Luma variance that tells nothing: (2 / 255)^2.
 _FAINT = 6e-5
+# How often exposure is fitted to what stays.
+_ROUNDS = 3
 # What is kept of a history that does not agree at all: it counts only where nothing else is known.
 _LAST_RESORT = 1e-4
 # Weight of earlier estimates of a film's grain, which changes slowly and is hard to measure in single frames.
@@ -78,17 +82,49 @@ def agreement(luma: FloatArray, remembered: FloatArray) -> tuple[np.float32, np.
     scale = np.float32(1.5) * median(left[::2, ::2]) + np.float32(2 / 255)
     # Once more without what moved or was damaged, which must not be taken for a change of exposure.
     gain, offset, _ = _exposure(luma, remembered, 1 / (1 + np.square(left / scale)))
+    kept = _kept(luma - gain * remembered - offset, _contrast(luma), _TOLERANCE) * _trust(gain, correlation)
+    return gain, offset, np.maximum(kept, np.float32(_LAST_RESORT), out=kept)
+
+
+def standing(luma: FloatArray, remembered: FloatArray, inside: FloatArray) -> FloatArray:
+    """Return where luma (k, l) in 0..1 and a history's show the same, (k, l) in 0..1, even if most shows other things.
+
+    Exposure is fitted to what stays, from no change on; `inside` (k, l) tells in 0..1 what of the history there is.
+    """
+    here, there, counts = luma[::2, ::2], remembered[::2, ::2], inside[::2, ::2]
+    left = here - there
+    left -= median(left)
+    gain = offset = correlation = np.float32(1)
+    for _ in range(_ROUNDS):
+        scale = np.float32(1.5) * median(np.abs(left)) + np.float32(2 / 255)
+        gain, offset, correlation = _exposure(here, there, counts / np.square(1 + np.square(left / scale)))
+        left = here - gain * there - offset
     left = luma - gain * remembered - offset
+    # Both must have the texture: fur before a plain wall has its luma in places.
+    contrast = np.minimum(_contrast(luma), np.square(gain) * _contrast(remembered))
+    return _kept(left, contrast, _STRICTLY) * inside * _trust(gain, correlation)
+
+
+def _contrast(luma: FloatArray) -> FloatArray:
+    """Return the variance of luma (k, l) around each place."""
+    mean = cv2.blur(luma, (_WINDOW, _WINDOW))
+    variance: FloatArray = np.maximum(cv2.blur(luma * luma, (_WINDOW, _WINDOW)) - mean * mean, 0)
+    return variance
+
+
+def _kept(left: FloatArray, contrast: FloatArray, tolerance: float) -> FloatArray:
+    """Return how much each place agrees, (k, l) in 0..1, by what is left when exposure is evened."""
     error = cv2.blur(left * left, (_WINDOW, _WINDOW))
     grain = min(float(median(error[::2, ::2])), (_MOST_GRAIN / 255) ** 2)
-    mean = cv2.blur(luma, (_WINDOW, _WINDOW))
-    contrast = np.maximum(cv2.blur(luma * luma, (_WINDOW, _WINDOW)) - mean * mean, 0)
-    misfit = np.maximum(error - np.float32(grain), 0) / (contrast + np.float32((_TOLERANCE / 255) ** 2))
-    trust = np.clip((correlation - _FOREIGN) / (_FAMILIAR - _FOREIGN), 0, 1)
-    trust *= math.exp(-((math.log(gain) / _EXPOSURE) ** 2))
+    misfit = np.maximum(error - np.float32(grain), 0) / (contrast + np.float32((tolerance / 255) ** 2))
     kept: FloatArray = np.exp(-misfit)
-    kept *= np.float32(trust)
-    return gain, offset, np.maximum(kept, np.float32(_LAST_RESORT), out=kept)
+    return kept
+
+
+def _trust(gain: np.float32, correlation: np.float32) -> np.float32:
+    """Return how much of a history may be believed at all, 0..1, by its exposure and how well it correlates."""
+    familiar = np.clip((correlation - _FOREIGN) / (_FAMILIAR - _FOREIGN), 0, 1)
+    return np.float32(familiar * math.exp(-((math.log(gain) / _EXPOSURE) ** 2)))
 
 
 def _exposure(luma: FloatArray, remembered: FloatArray, weights: FloatArray | None) -> tuple[Any, Any, Any]:

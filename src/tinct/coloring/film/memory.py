@@ -3,9 +3,9 @@
 A network judges each frame anew, and its answers drift: a wall wanders from red to blue while nothing moves. So before
 a film is coloured it is gone through once, and key frames of each shot are kept. Shots that show the same place from
 the same side, as when a film goes back and forth between two people, share theirs. What the network says of the key
-frames is averaged among them, each moved onto the others along the flow and only where it looks the same; and every
-frame's answer is drawn towards that of the key frames next to it. Where nothing agrees, as on what moves or comes in,
-the frame's own answer stays.
+frames is averaged among them wherever they show the same (`tinct.coloring.film.agreed`); and every frame's answer is
+drawn towards that of the key frames next to it, and of others where only they show a place. Where nothing agrees, as on
+what is seen for a moment, the frame's own answer stays.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Lock
 
 import numpy as np
 
 from tinct.color import resize
-from tinct.color.motion import flow, resized, warp
 from tinct.color.spaces import FloatArray
-from tinct.coloring.film.history import agreement
+from tinct.coloring.film.agreed import Agreed, Told
 from tinct.coloring.film.keys import Key, KeyedShot, Levels, dimming
 from tinct.coloring.film.references import Carrier, Still, surer
 from tinct.coloring.film.scenes import find_scenes
@@ -42,16 +41,6 @@ _DOUBT = np.float32(0.05)
 Answer = Callable[[Levels, tuple[int, ...] | None], FloatArray | None]
 
 
-@dataclass(frozen=True, eq=False)
-class _Told:
-    """A key frame unpacked: its pts, luma (h, w) uint8, and (k, l, n) what is said of it."""
-
-    pts: int
-    levels: Levels
-    values: FloatArray
-    carried: FloatArray | None = None
-
-
 class SceneMemory:
     """What the key frames of a film's shots agree on. Several threads may use one at once."""
 
@@ -60,7 +49,7 @@ class SceneMemory:
         self._shots = shots
         self._starts = [shot.pts for shot in shots]
         self._answer = answer
-        self._known: OrderedDict[int, list[_Told]] = OrderedDict()
+        self._known: OrderedDict[int, Agreed] = OrderedDict()
         self._lock = Lock()
         self._carries = any(key.carried is not None for shot in shots for key in shot.keys)
         for shot in shots:  # key frames in a fade are left out, since they teach nothing
@@ -101,17 +90,13 @@ class SceneMemory:
         shape = answer.shape[:2]
         sums, weights = answer.astype(np.float32, copy=True), np.ones(shape, dtype=np.float32)
         carried, shares = np.zeros((*shape, 3), dtype=np.float32), np.full(shape, _DOUBT)
-        for told, share in _nearest(known, pts):
-            values = told.values if told.carried is None else np.concatenate([told.values, told.carried], axis=-1)
-            moved, kept = _moved(replace(told, values=values), levels)
-            kept *= kept * kept * np.float32(share)  # what half agrees is most often another thing
+        for told, kept in known.at(pts, levels) if known is not None else ():
             if told.carried is not None:
-                carried += kept[..., None] * moved[..., -3:]
-                moved = moved[..., :-3]
+                carried += kept[..., None] * told.carried
             shares += kept
             kept *= np.float32(PULL)
             weights += kept
-            sums += kept[..., None] * moved
+            sums += kept[..., None] * told.values
         drawn: FloatArray = sums / weights[..., None]
         return np.concatenate([drawn, carried / shares[..., None]], axis=-1) if self._carries else drawn
 
@@ -137,10 +122,10 @@ class SceneMemory:
             return 1.0
         return dimming((float(levels.mean()), float(levels.std())), self._shots[index])
 
-    def _of_shot(self, index: int) -> list[_Told]:
-        """Return a shot's key frames with what they, and those of shots like it, agree on."""
+    def _of_shot(self, index: int) -> Agreed | None:
+        """Return what a shot's key frames, and those of shots like it, agree on."""
         if index < 0:
-            return []
+            return None
         with self._lock:
             if index not in self._known:
                 self._known[index] = self._agreed(index)
@@ -148,21 +133,21 @@ class SceneMemory:
                     self._known.popitem(last=False)
             return self._known[index]
 
-    def _agreed(self, index: int) -> list[_Told]:
+    def _agreed(self, index: int) -> Agreed:
         shot = self._shots[index]
         alike = [self._shots[other] for other in shot.alike if other != index]
         own = [told for key in shot.keys if (told := self._told(key, shot)) is not None]
         others = [told for one in alike if (told := self._told(one.keys[len(one.keys) // 2], one)) is not None]
-        return [replace(told, values=_mean(told, [*own, *others])) for told in own]
+        return Agreed(own, others)
 
-    def _told(self, key: Key, shot: KeyedShot) -> _Told | None:
+    def _told(self, key: Key, shot: KeyedShot) -> Told | None:
         """Unpack a key frame and ask the network about it; None where it fails."""
         levels = key.levels
         values = self._answer(levels, shot.references)
         if values is None:
             return None
         carried = None if key.carried is None else resize.resized(key.carried.astype(np.float32), values.shape[:2])
-        return _Told(key.pts, levels, values, carried)
+        return Told(key.pts, levels, values, carried)
 
 
 def remember(
@@ -236,42 +221,3 @@ def _hand_out(shots: Sequence[KeyedShot], carriers: Sequence[Carrier], stills: S
         for still in stills:
             if still.number in of_scene - carriers[index].placed:
                 shot.keys = [replace(key, carried=surer(key.carried, still.seen_in(key.levels))) for key in shot.keys]
-
-
-def _nearest(known: Sequence[_Told], pts: int) -> list[tuple[_Told, float]]:
-    """Return the key frames before and after a time, and how much each counts; together 1."""
-    after = bisect_right([told.pts for told in known], pts)
-    if not known or after == 0:
-        return [(told, 1.0) for told in known[:1]]
-    if after == len(known):
-        return [(known[-1], 1.0)]
-    begin, end = known[after - 1].pts, known[after].pts
-    share = (pts - begin) / (end - begin)
-    return [(known[after - 1], 1 - share), (known[after], share)]
-
-
-def _mean(told: _Told, all_told: Sequence[_Told]) -> FloatArray:
-    """Return the mean of all key frames' values at one's places, each where it looks the same there."""
-    sums, weights = told.values.copy(), np.ones(told.values.shape[:2], dtype=np.float32)
-    for other in all_told:
-        if other is told or other.values.shape != told.values.shape:
-            continue
-        moved, kept = _moved(other, told.levels)
-        sums += kept[..., None] * moved
-        weights += kept
-    mean: FloatArray = sums / weights[..., None]
-    return mean
-
-
-def _moved(told: _Told, here: Levels) -> tuple[FloatArray, FloatArray]:
-    """Return a key frame's values (k, l, n) at another frame's places, and (k, l) how much it looks the same there."""
-    shape = told.values.shape[:2]
-    motion = resized(flow(here, told.levels), shape)
-    luma, remembered = (_at_size(levels, shape) for levels in (here, told.levels))
-    kept = agreement(luma, warp(remembered, motion))[2]
-    return warp(told.values, motion), kept
-
-
-def _at_size(levels: Levels, shape: tuple[int, int]) -> FloatArray:
-    unit: FloatArray = np.divide(resize.resized(levels, shape), np.float32(255), dtype=np.float32)
-    return unit
