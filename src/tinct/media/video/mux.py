@@ -25,8 +25,9 @@ from tinct.media.video.film import Chapter, Film, clock
 from tinct.media.video.matroska import PLACEHOLDER, set_display_size, set_wave_headers
 from tinct.media.video.pictures import check_pictures, write_pictures
 from tinct.media.video.recipe import Recipe
+from tinct.media.video.routes import lasting
 from tinct.media.video.source import opened, reason
-from tinct.media.video.tracks import Tracks, Window, lasting
+from tinct.media.video.tracks import Tracks, Window
 from tinct.media.video.write import Segment, configure, open_encoder, open_segment, start
 
 _NANOSECOND = Fraction(1, 10**9)  # chapters are written in these units, which every container rounds to its own
