@@ -66,9 +66,11 @@ class Agreed:
     def __init__(self, own: Sequence[Told], others: Sequence[Told]) -> None:
         """Take a shot's key frames in their order, and such of other shots."""
         every = [*own, *(told for told in others if own and told.values.shape == own[0].values.shape)]
-        steps = [camera_motion(here.levels, there.levels) for here, there in pairwise(own)]
+        ways = _ways([told.levels for told in own], [told.levels for told in every[len(own) :]])
         stills = {
-            (here, there): standing_still(told.levels, other.levels, (_between(steps, here, there), STILL), told.shape)
+            (here, there): standing_still(
+                told.levels, other.levels, (joined(reverse(ways[here]), ways[there]), STILL), told.shape
+            )
             for here, told in enumerate(own)
             for there, other in enumerate(every)
             if here != there
@@ -121,14 +123,12 @@ def _sharpened(kept: FloatArray) -> FloatArray:
     return kept * kept * kept
 
 
-def _between(steps: Sequence[FloatArray], here: int, there: int) -> FloatArray:
-    """Return the camera's motion between two key frames, from one to the next; none to those of other shots."""
-    if max(here, there) > len(steps):
-        return STILL
-    way = STILL
-    for step in steps[min(here, there) : max(here, there)]:
-        way = joined(way, step)
-    return way if here < there else reverse(way)
+def _ways(own: Sequence[Levels], others: Sequence[Levels]) -> list[FloatArray]:
+    """Return the camera's motion from a shot's first key frame to each: from one to the next, and to other shots'."""
+    ways = [STILL] if own else []
+    for here, there in pairwise(own):
+        ways.append(joined(ways[-1], camera_motion(here, there)))
+    return ways + [camera_motion(own[0], other) for other in others]
 
 
 def _nearest(known: Sequence[int], pts: int) -> dict[int, float]:
