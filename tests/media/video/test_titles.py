@@ -131,6 +131,14 @@ def read(path: Path) -> list[tuple[Fraction, bytes]]:
         return [(packet.dts * packet.time_base, bytes(packet)) for packet in container.demux(stream) if packet.size]
 
 
+def test_attachments_that_are_left_out_are_named(tmp_path):
+    source = clips.write_clip(
+        tmp_path / "in.mkv", before=lambda container, _: container.add_attachment("a.ttf", "x/y", b"f")
+    )
+    _, remarks = colored(source, tmp_path / "out.mp4")
+    assert remarks == ("attachment (stream 1, a.ttf) cannot be held by .mp4 and is left out",)
+
+
 def test_what_a_camera_measured_comes_along_or_is_told(tmp_path):
     source = measured(tmp_path / "in.mp4")
     result, remarks = colored(source, tmp_path / "out.mp4")
@@ -138,4 +146,4 @@ def test_what_a_camera_measured_comes_along_or_is_told(tmp_path):
     assert len(read(source)) >= 15
     assert read(result.path) == read(source)
     _, remarks = colored(source, tmp_path / "out.mkv")
-    assert remarks == ("data (stream 1, unknown, GoPro MET) cannot be held by .mkv and is left out",)
+    assert remarks == ("data (stream 1, GoPro MET) cannot be held by .mkv and is left out",)

@@ -61,7 +61,7 @@ def test_sound_subtitles_chapters_and_notes_come_along(tmp_path, suffix):
         shown = [(float(time), data[2:].split(b"\0")[0]) for time, data in texts if len(data) > 2]
         assert shown == [(0.1, b"Hallo Welt"), (0.7, b"Zwei\nZeilen")]
         assert [track.codec for track in result.subtitles] == ["mov_text"]
-        assert remarks == (f"attachment (stream 4, unknown) cannot be held by {suffix} and is left out",)
+        assert remarks == (f"attachment (stream 4, font.ttf) cannot be held by {suffix} and is left out",)
 
 
 def test_sound_that_a_container_cannot_hold_is_refused_with_a_way_out(tmp_path):

@@ -22,7 +22,7 @@ from tinct.media.video.codecs import CONTAINERS, Container
 from tinct.media.video.film import Chapter, Film, Track
 from tinct.media.video.languages import spelled
 from tinct.media.video.routes import CaptionEncoder, Copy, Route, SoundEncoder, WaveCopy
-from tinct.media.video.source import opened, packets_of
+from tinct.media.video.source import opened, packets_of, readable
 from tinct.media.video.timeline import packets_on_line
 
 # What may be done with sound: copy it as it is, encode it again if the container cannot hold it, or leave it out.
@@ -184,7 +184,8 @@ class Tracks:
     def _other(self, track: Track) -> Route | None:
         """Return the route of a track that the container can hold; note what is left out."""
         source = self._source.streams[track.index]
-        which = f"stream {track.index}, {track.codec}"
+        name = source.metadata.get("filename", source.metadata.get("handler_name", ""))
+        which = f"stream {track.index}, {readable(name) if name and track.codec == 'unknown' else track.codec}"
         if track.cover and self._container.suffix == ".mkv" and track.codec in _COVERS:
             # As a stream it would become a second film.
             name, kind = _COVERS[track.codec]
@@ -198,10 +199,7 @@ class Tracks:
                 return None
             if holds(self._container, self._film, track):  # such as what a GoPro measures
                 return Copy(self._output, source)
-            name = source.metadata.get("handler_name", "")
-            self.remarks.append(
-                f"data ({which}{name and f', {name}'}) cannot be held by {self._container.suffix} and is left out"
-            )
+            self.remarks.append(f"data ({which}) cannot be held by {self._container.suffix} and is left out")
         elif holds(self._container, self._film, track):
             return Copy(self._output, source)
         else:
