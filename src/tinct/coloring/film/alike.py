@@ -81,7 +81,7 @@ def followed(levels: Levels, other: Levels, still: Alike) -> Alike:
     moved = warp(remembered, motion)
     follows = agreement(luma, moved)[2]
     far = np.abs(resized(beside, shape)).max(axis=-1) >= _LITTLE * max(shape)
-    if far.any():  # what does not come back was not found
+    if (far & (follows > still.kept + np.float32(_STANDS))).any():  # what does not come back was not found
         follows *= np.where(far, resize.resized(consistent(flow(there, levels), beside).astype(np.float32), shape), 1)
     follows = np.maximum(follows, np.where(far, np.float32(0), standing(luma, moved, np.ones_like(luma))))
     flows = follows > still.kept + np.float32(_STANDS)
