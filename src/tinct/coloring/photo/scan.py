@@ -42,6 +42,7 @@ class Scan:
     Attributes:
         found: the place of each; none if the whole picture is one photograph.
         off_tone: how much colour each of them, or the whole picture, has beside its tone; see `tinct.color.toning`.
+        colored: whether each of them, or the whole picture, counts as coloured.
         chosen: the places of those to be coloured; the others have colours already.
         anew: whether those that have colours are coloured, too.
         spots: which share of each one that counts as grey, or of the whole picture, has colours nevertheless.
@@ -50,6 +51,7 @@ class Scan:
 
     found: tuple[Place, ...]
     off_tone: tuple[float, ...]
+    colored: tuple[bool, ...]
     chosen: tuple[Place, ...]
     anew: bool = False
     spots: tuple[float, ...] = ()
@@ -99,7 +101,8 @@ def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str, inverte
         )
     chosen = tuple(place for place, wanted in zip(found, grey, strict=False) if wanted)
     spots = () if recolor else tuple(colors.spots for colors, wanted in zip(own, grey, strict=True) if wanted)
-    return Scan(found, tuple(colors.off_tone for colors in own), chosen, recolor, spots, negative)
+    off_tone, colored = tuple(colors.off_tone for colors in own), tuple(colors.are_some for colors in own)
+    return Scan(found, off_tone, colored, chosen, recolor, spots, negative)
 
 
 def predict_each(predict: Callable[[FloatArray], Prediction], small: FloatArray, scan: Scan) -> Prediction:
