@@ -75,7 +75,15 @@ class Scan:
         return size * min(_CLOSER, 1 / math.sqrt(max(largest, 1e-3)))
 
 
-def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str, inverted: bool = False) -> Scan:
+def look_at(
+    small: FloatArray,
+    *,
+    frames: str,
+    recolor: bool,
+    name: str,
+    inverted: bool = False,
+    looks_negative: Callable[[FloatArray], bool] = is_negative,
+) -> Scan:
     """Find the photographs on a small copy (h, w, 1 or 3), and those that have no colours yet.
 
     Args:
@@ -84,6 +92,7 @@ def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str, inverte
         recolor: take those that have colours, too.
         name: of the picture, for the error.
         inverted: it is the positive of a negative.
+        looks_negative: tells whether luma (h, w) in 0..1 is a negative's.
 
     Raises:
         AlreadyColorError: all of them have colours, and `recolor` is not set.
@@ -93,7 +102,7 @@ def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str, inverte
     own = [OwnColors.of(place.cut(small)) for place in places]
     grey = [recolor or not colors.are_some for colors in own]
     luma = luma_of(small)
-    negative = not inverted and all(is_negative(place.cut(luma)) for place in places)
+    negative = not inverted and all(looks_negative(place.cut(luma)) for place in places)
     if not any(grey):
         raise AlreadyColorError(
             f"{name}: has colours already; if it is a stained black-and-white picture, colour it with --recolor "
