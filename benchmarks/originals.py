@@ -2,7 +2,8 @@
 
     python benchmarks/originals.py ORDINARY... --ordinary-limit 900 --limit 100
 
-The folders hold ordinary photographs, of which none may be used for the weights of `tinct.color.originals`. All are
+The folders hold ordinary photographs, of which none may be used for the weights of `tinct.color.originals` and
+`tinct.coloring.photo.negative`, nor to train `photo`. All are
 looked at at their own size, as rows are while they are coloured, and small. Of the first `--limit`, made grey, the
 others are made by code: inverses, photographs in two levels (by one threshold, by a threshold that follows the place,
 by error diffusion), and halftones whose dots lie 3 to 10 pixels apart at any angle; some are saved as JPEG. Writes
@@ -23,9 +24,10 @@ import numpy as np
 from PIL import Image
 
 from common import write
-from tinct.color.originals import is_negative
 from tinct.color.toning import is_colored
+from tinct.coloring.photo.negative import looks_negative
 from tinct.coloring.photo.watch import Watch
+from tinct.runtime.session import Session
 
 SEED = 5
 LEAST_EDGE = 200
@@ -71,14 +73,14 @@ KINDS: dict[str, tuple[str, Callable[[Levels, np.random.Generator], Levels]]] = 
 }
 
 
-def told(levels: Levels) -> set[str]:
-    """Return what is said of a grey picture (H, W) uint8."""
+def told(levels: Levels, session: Session) -> set[str]:
+    """Return what is said of a grey picture (H, W) uint8, of negatives by what a model sees."""
     luma = levels.astype(np.float32) / 255
     watch = Watch(luma.shape[1], luma.shape[0])
     watch.see(luma, 0)
     said = " ".join(watch.remarks)
     kinds = {kind for kind in ("bilevel", "halftone") if f"looks {kind}" in said or f"like a {kind}" in said}
-    return kinds | ({"negative"} if is_negative(luma) else set())
+    return kinds | ({"negative"} if looks_negative(session, luma) else set())
 
 
 def photographs(folders: list[Path], *, limit: int) -> list[np.ndarray]:
@@ -108,8 +110,9 @@ def main() -> None:
     chosen = parser.parse_args()
     cv2.setNumThreads(1)
     ordinary = photographs(chosen.folder, limit=chosen.ordinary_limit)
+    session = Session(threads=1)
     start = time.process_time()
-    said = [told(levels) for levels in ordinary]
+    said = [told(levels, session) for levels in ordinary]
     spent = (time.process_time() - start) / len(ordinary)
     alarms = {kind: sum(kind in kinds for kinds in said) for kind in ("negative", "bilevel", "halftone")}
     rng = np.random.default_rng(SEED)
@@ -121,10 +124,9 @@ def main() -> None:
             if rng.uniform() < 0.5:
                 quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.choice([75, 90]))]
                 picture = cv2.imdecode(cv2.imencode(".jpg", picture, quality)[1], cv2.IMREAD_GRAYSCALE)
-            hits += kind in told(picture)
+            hits += kind in told(picture, session)
         recognised[name] = {"made": min(len(ordinary), chosen.limit), "recognised": hits}
-    # A picture and its inverse have opposite scores, so all ordinary ones serve for negatives.
-    inverted = sum(is_negative((255 - levels).astype(np.float32) / 255) for levels in ordinary)
+    inverted = sum(looks_negative(session, (255 - levels).astype(np.float32) / 255) for levels in ordinary)
     results = {
         "ordinary": {"photographs": len(ordinary), "taken_for": alarms, "milliseconds_of_processor": 1e3 * spent},
         "all_inverted": {"made": len(ordinary), "recognised": inverted},

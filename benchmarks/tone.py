@@ -4,7 +4,7 @@ The folders hold photographs, nearly all in colour. Of 113, drawn by the seed, g
 unevenly lit, stained, with channels a line apart, and together) and saved as JPEG of quality 75 to 92. Of the others,
 colour photographs are looked at, the most muted, misty, bright, dark and single-hued tenths apart. The former rule,
 which fitted the tone by luma alone, is measured beside. Pictures that are toned in truth (less than 4 steps by the
-former rule) count as neither. The thresholds were chosen on other draws. Writes benchmarks/tone.json.
+former rule) count as neither. Weights and thresholds were chosen on other draws. Writes benchmarks/tone.json.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 import common
 from tinct.color.spaces import rgb_to_yuv
-from tinct.color.toning import COLOR_OFF_TONE, color_off_tone
+from tinct.color.toning import OwnColors
 from tinct.data.screening import OFF_TONE
 
 SEED = 23
@@ -162,7 +162,7 @@ def taken_for_colored(paths: list[Path]) -> dict[str, dict[str, int]]:
     for kind in KINDS:
         rng = np.random.default_rng(SEED)
         greys = [made(kind, picture, rng) for picture in pictures]
-        now = sum(color_off_tone(picture) > COLOR_OFF_TONE for picture in greys)
+        now = sum(OwnColors.of(picture).are_some for picture in greys)
         counts[kind] = {"now": now, "formerly": sum(former_off_tone(picture) > FORMER for picture in greys)}
     return counts
 
@@ -173,23 +173,34 @@ def told_as_colored(paths: list[Path]) -> dict[str, Any]:
     for path in paths:
         rgb = read(path)
         start = time.process_time()
-        now = color_off_tone(rgb)
+        colors = OwnColors.of(rgb)
+        now = colors.are_some
         middle = time.process_time()
         former = former_off_tone(rgb)
         spent = [spent[0] + middle - start, spent[1] + time.process_time() - middle]
         yuv = rgb_to_yuv(rgb).reshape(-1, 3)
         spread = np.linalg.eigvalsh(np.cov(yuv[:, 1:].T))[0] ** 0.5
-        rows.append((now, former, np.hypot(yuv[:, 1], yuv[:, 2]).mean(), yuv[:, 0].std(), yuv[:, 0].mean(), spread))
+        rows.append(
+            (
+                now,
+                former,
+                colors.off_tone,
+                np.hypot(yuv[:, 1], yuv[:, 2]).mean(),
+                yuv[:, 0].std(),
+                yuv[:, 0].mean(),
+                spread,
+            )
+        )
     table = np.array(rows)
-    screened = {"now": float((table[:, 0] < OFF_TONE).mean()), "formerly": float((table[:, 1] < FORMERLY_TONED).mean())}
+    screened = {"now": float((table[:, 2] < OFF_TONE).mean()), "formerly": float((table[:, 1] < FORMERLY_TONED).mean())}
     colored = table[table[:, 1] >= FORMERLY_TONED]
     tenth = len(colored) // 10
-    orders = {"muted": colored[:, 2], "misty": colored[:, 3], "bright": -colored[:, 4], "dark": colored[:, 4]}
+    orders = {"muted": colored[:, 3], "misty": colored[:, 4], "bright": -colored[:, 5], "dark": colored[:, 5]}
     groups = {"all": np.arange(len(colored))}
-    groups |= {name: np.argsort(values)[:tenth] for name, values in {**orders, "single-hued": colored[:, 5]}.items()}
+    groups |= {name: np.argsort(values)[:tenth] for name, values in {**orders, "single-hued": colored[:, 6]}.items()}
     told = {
         name: {
-            "now": round(float((colored[chosen, 0] > COLOR_OFF_TONE).mean()), 4),
+            "now": round(float(colored[chosen, 0].mean()), 4),
             "formerly": round(float((colored[chosen, 1] > FORMER).mean()), 4),
         }
         for name, chosen in groups.items()
@@ -218,7 +229,6 @@ def main() -> None:
     order = [paths[place] for place in np.random.default_rng(SEED).permutation(len(paths))]
     greys = [path for path in order[: 2 * GREYS] if former_off_tone(read(path)) > FORMER][:GREYS]
     results: dict[str, Any] = {
-        "threshold": COLOR_OFF_TONE,
         "greys_of_each_kind": len(greys),
         "taken_for_colored": taken_for_colored(greys),
         **told_as_colored(order[2 * GREYS :][: wanted.colored]),

@@ -99,6 +99,25 @@ def test_greys_in_uneven_light_with_stains_or_fringes_are_none(name, spoiling):
     assert [color_off_tone(as_jpeg(rgb, 85)) for rgb in spoiled if is_colored(as_jpeg(rgb, 85))] == []
 
 
+def silvered(luma: np.ndarray) -> np.ndarray:
+    """Sepia, with a bluish sheen in the dark towards the edges, as silver leaves it."""
+    y, x = np.meshgrid(*(np.linspace(-1, 1, count) for count in luma.shape), indexing="ij")
+    sheen = np.maximum(np.abs(x), np.abs(y)) ** 4 * (1 - luma) ** 2
+    return luma[..., None] * [1, 0.86, 0.66] + [0.05, 0.02, 0] + sheen[..., None] * [0, 0.06, 0.14]
+
+
+@pytest.mark.parametrize("name", ["astronaut", "rocket", "flower"])
+def test_silver_that_shines_in_the_dark_is_none(name):
+    grey = photograph(name) / 255 @ [0.299, 0.587, 0.114]
+    assert not is_colored(as_jpeg(silvered(grey), 85))
+
+
+@pytest.mark.parametrize("name", ["coffee", "china"])
+def test_muted_photographs_have_colors(name):
+    rgb = photograph(name) / 255
+    assert is_colored(as_jpeg(0.75 * (rgb @ [0.299, 0.587, 0.114])[..., None] + 0.25 * rgb, 85))
+
+
 @pytest.mark.parametrize("size", [(9, 9), (16, 40), (24, 24)])
 def test_small_pictures_have_colors_too(size):
     rgb = np.zeros((*size, 3))

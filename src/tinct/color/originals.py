@@ -26,7 +26,7 @@ _BETWEEN = 0.02  # in a bilevel picture at most this share of the pixels is near
 _NEAR = 20  # pixels within this many 8-bit steps of a level are near it
 _APART = 100  # least difference of the two levels, in 8-bit steps
 _LOOK = 96  # edge, in pixels, of the square that a picture is resized to before it is compared with its negative
-_NEGATIVE = 3.3  # a picture with a higher score than this counts as a negative
+NEGATIVE = 3.3  # log odds above which a picture counts as a negative by its luma alone
 # Numbers of bins of the features of negatives: of luma, of spots' contrast, of local spread, of edges' directions,
 # and of a picture's height.
 _LEVELS, _SIGNS, _SPREADS, _TURNS, _THIRDS = 6, 9, 8, 8, 3
@@ -86,16 +86,24 @@ def is_bilevel(histogram: NDArray[Any]) -> bool:
 
 
 def is_negative(luma: NDArray[Any]) -> bool:
-    """Return whether a picture looks like a negative; few positives do, but by far not every negative.
+    """Return whether a picture looks like a negative; few positives do, but only about half of the negatives.
 
-    Luma (h, w) in 0..1 is compared with its inverse by what photographs have in common: light comes from above, shadows
-    hold less detail than lights, and edges and spots have typical shapes. A logistic regression was fitted to 16,000
-    photographs and their inverses; a picture and its inverse have opposite scores.
+    `tinct.coloring.photo.negative` recognises more of them.
+    """
+    return negative_odds(luma) > NEGATIVE
+
+
+def negative_odds(luma: NDArray[Any]) -> float:
+    """Return the log odds that luma (h, w) in 0..1 is that of a negative.
+
+    Luma is compared with its inverse by what photographs have in common: light comes from above, shadows hold less
+    detail than lights, and edges and spots have typical shapes. A logistic regression was fitted to 16,000 photographs
+    and their inverses; a picture and its inverse have opposite scores.
     """
     seen = cv2.resize(np.asarray(luma, dtype=np.float32), (_LOOK, _LOOK), interpolation=cv2.INTER_AREA)
     seen = np.rint(np.clip(seen, 0, 1) * 255).astype(np.float32) / 255
     features, inverted = _features(seen)
-    return float((inverted - features) @ _weights()) > _NEGATIVE
+    return float((inverted - features) @ _weights())
 
 
 @cache

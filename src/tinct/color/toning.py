@@ -18,13 +18,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color.evidence import Left
 from tinct.color.resize import shrunk
 from tinct.color.spaces import RGB_TO_YUV, rgb_to_yuv
 from tinct.color.statistics import median, quantiles
 
-# A picture counts as coloured if 1 pixel of 20 has more chroma off the tone than this, in 8-bit steps; measured in
-# benchmarks/tone.json.
+# A picture that is too small to tell more counts as coloured if 1 pixel of 20 has more chroma off the tone than this, in
+# 8-bit steps; others are weighed (`tinct.color.evidence`).
 COLOR_OFF_TONE = 3.5
+_PLAIN = 1.2  # a picture in which fewer pixels than 1 of 20 have more than this is grey
 _SPOT = 15.0  # a pixel of the small copy with more chroma off the tone than this, in 8-bit steps, is a spot of colour
 _LEAST_SPOTS = 4  # fewer spots than this may be dust or noise, and count as none
 # In any photograph, brown patches explain part of the colours; in a stained, toned one they explain most of what the
@@ -156,13 +158,28 @@ class OwnColors:
         uneven = _strength(look, self._uneven)
         if uneven <= COLOR_OFF_TONE or not look.place.shape[1]:
             return uneven
-        stained = _strength(look, self._stained)
+        stained = _strength(look, self._stained[0])
         return stained if stained <= _STAINED * uneven else uneven
 
-    @property
+    @cached_property
     def are_some(self) -> bool:
         """Whether the picture counts as coloured."""
-        return self.off_tone > COLOR_OFF_TONE
+        look = self._look
+        if look is None or _strength(look, self._uneven) <= _PLAIN:
+            return False
+        if not look.place.shape[1]:
+            return self.off_tone > COLOR_OFF_TONE
+        left, stain = self._stained
+        beside = Left(
+            shape=look.shape,
+            luma=look.luma,
+            chroma=look.chroma,
+            beside_light=self._uneven,
+            beside_stains=left,
+            stains=(np.hypot(stain[:, 0], stain[:, 1]) / np.maximum(look.luma, _DARK)).astype(np.float32),
+            calm=look.calm,
+        )
+        return beside.odds() > 0
 
     @cached_property
     def spots(self) -> float:
@@ -180,7 +197,7 @@ class OwnColors:
             return None
         spots = _spotted(look, self._uneven)
         if spots.any() and look.place.shape[1]:
-            spots &= _spotted(look, self._stained)
+            spots &= _spotted(look, self._stained[0])
         return spots.reshape(look.shape) if spots.sum() >= _LEAST_SPOTS else None
 
     @property
@@ -197,7 +214,7 @@ class OwnColors:
         return _beside_uneven_light(self._look)
 
     @cached_property
-    def _stained(self) -> Array:
+    def _stained(self) -> tuple[Array, Array]:
         assert self._look is not None
         return _beside_stains(self._look)
 
@@ -233,8 +250,8 @@ def _beside_uneven_light(look: _Look) -> Array:
     return leftover
 
 
-def _beside_stains(look: _Look) -> Array:
-    """Return the chroma (n, 2) that the tone, stains, and then slow changes from warm to cool do not explain."""
+def _beside_stains(look: _Look) -> tuple[Array, Array]:
+    """Return the chroma (n, 2) that the tone, stains and slow changes do not explain, and the chroma of the stains."""
     weights = np.ones(len(look.luma), dtype=np.float32)
     axis, stain = None, np.zeros_like(look.chroma)
     leftover = look.chroma
@@ -250,7 +267,7 @@ def _beside_stains(look: _Look) -> Array:
         if step < 5:
             warm = leftover @ _STAINS[3] > median(np.hypot(leftover[:, 0], leftover[:, 1]))
             weights = np.where(warm, np.float32(_STAIN_WEIGHT) * weights, weights)
-    return leftover
+    return leftover, stain
 
 
 def _stain(look: _Look, leftover: Array) -> Array:

@@ -98,7 +98,8 @@ class Decoding:
     )
     denoise: str | float = described(
         "auto",
-        "Denoise the copy that the network sees, never the picture itself; N is the grain's strength in 8-bit steps.",
+        "Denoise the copy that the network sees, never the picture itself; N is the grain's strength in 8-bit steps. "
+        "Of photographs, auto fills scratches, too.",
         "auto|off|N",
         ge=0,
         le=100,

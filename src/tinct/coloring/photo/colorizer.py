@@ -10,6 +10,7 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.decoding import CAUTIOUS
-from tinct.color.denoise import denoised
+from tinct.color.denoise import denoised, mended
 from tinct.color.resize import shrunk, small_size
 from tinct.color.spaces import FloatArray, rgb_to_lab
 from tinct.color.tones import Tones, normal_tones
@@ -29,6 +30,7 @@ from tinct.coloring.hints.spreading import place_hints
 from tinct.coloring.photo import arrays
 from tinct.coloring.photo.crops import numbered, parts_of
 from tinct.coloring.photo.explain import Stage, Trace, stages_of
+from tinct.coloring.photo.negative import looks_negative
 from tinct.coloring.photo.prediction import Prediction, anchored, averaged, native_luma
 from tinct.coloring.photo.result import PhotoResult
 from tinct.coloring.photo.scan import Scan, look_at, predict_each
@@ -268,8 +270,7 @@ class Colorizer:
         height, width = pixels.shape[:2]
         small = arrays.small_copy(pixels, small_size(height, width, size=chosen.guide_size))
         small = greyed(small, chosen.kept, width=width, height=height)
-        decoding = chosen.decoding
-        scan = look_at(small, frames=decoding.frames, recolor=recolor, name="the picture", inverted=decoding.negative)
+        scan = chosen._look_at(small, recolor=recolor, name="the picture", inverted=chosen.decoding.negative)
         placed = place_hints(hints, width=width, height=height) if hints else None
         guide = predict_each(chosen.predict, small, scan).chosen(hints=placed).guide()
         return arrays.colored(pixels, alpha, guide, places=scan.chosen, kept=chosen.kept, threads=self._threads)
@@ -305,6 +306,9 @@ class Colorizer:
         if rgb is not None and lightness:
             values = rgb_to_lab(shrunk(rgb, self.guide_size))[..., 0] / np.float32(100)
         noise: list[float] = []
+        filled = 0.0
+        if self.decoding.denoise == "auto":
+            values, filled = mended(shrunk(values, self.guide_size))
         tones = normal_tones(values) if self.decoding.tones == "auto" else Tones()
         denoise = self.decoding.denoise
 
@@ -330,6 +334,7 @@ class Colorizer:
             caution=self.caution,
             saturation=self.saturation,
             denoised=noise[0],
+            mended=filled,
             calibration=self.session.card.calibration,
             tones=tones,
             sight=lambda luma: look_for_things(self.session, native_luma(luma, space=space)),
@@ -363,13 +368,23 @@ class Colorizer:
         return Trace(self.decoding, self.used, opened, small, scan, answer, answer.guide(), self.kept)
 
     def _seen(self, opened: Picture, *, recolor: bool) -> tuple[FloatArray, Scan, Prediction]:
-        frames, inverted, size = self.decoding.frames, opened.negative, {"width": opened.width, "height": opened.height}
+        size = {"width": opened.width, "height": opened.height}
         small = greyed(opened.small(size=self.guide_size), self.kept, **size)
-        scan = look_at(small, frames=frames, recolor=recolor, name=opened.name, inverted=inverted)
+        scan = self._look_at(small, recolor=recolor, name=opened.name, inverted=opened.negative)
         closer = scan.size(self.guide_size)
         if closer > self.guide_size:
             small = greyed(opened.small(size=closer), self.kept, **size)
         return small, scan, predict_each(self.predict, small, scan)
+
+    def _look_at(self, small: FloatArray, *, recolor: bool, name: str, inverted: bool) -> Scan:
+        return look_at(
+            small,
+            frames=self.decoding.frames,
+            recolor=recolor,
+            name=name,
+            inverted=inverted,
+            looks_negative=partial(looks_negative, self.session),
+        )
 
     def _result(
         self, trace: Trace, form: formats.Format, target: Path | None, *, confidence: bool, started: float

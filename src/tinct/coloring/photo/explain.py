@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from tinct.color.places import framed
 from tinct.color.spaces import FloatArray, yuv_to_rgb
-from tinct.color.toning import COLOR_OFF_TONE
 from tinct.color.upsample import ChromaGuide, color_rows, yuv_colors
 from tinct.coloring.hints.mask import Mask
 from tinct.coloring.photo.arrays import row_function
@@ -178,12 +177,12 @@ def _toning(trace: Trace) -> str:
     if trace.small.shape[2] == 1:
         return "grey values only"
     told = []
-    for off_tone in trace.scan.off_tone:
-        kind = "colours of its own, coloured anew" if off_tone > COLOR_OFF_TONE else "grey or toned"
-        if off_tone > COLOR_OFF_TONE and not trace.scan.anew:
+    for off_tone, colored in zip(trace.scan.off_tone, trace.scan.colored, strict=True):
+        kind = "colours of its own, coloured anew" if colored else "grey or toned"
+        if colored and not trace.scan.anew:
             kind = "colours of its own, kept"
         told.append(f"{kind}: {off_tone:.1f} steps of colour beside its tone")
-    return f"{'; '.join(told)}, {COLOR_OFF_TONE:g} would be coloured"
+    return "; ".join(told)
 
 
 def _tones(trace: Trace) -> str:
@@ -197,6 +196,9 @@ def _tones(trace: Trace) -> str:
 def _denoise(trace: Trace) -> str:
     strength = trace.prediction.denoised
     done = f"smoothed for grain of {strength:.1f} steps" if strength else "left as it is"
+    if trace.prediction.mended:
+        filled = f"filled at scratches, dust and single thin lines ({100 * trace.prediction.mended:.1f} % of it)"
+        done = f"{filled} and {done}" if strength else filled
     return f"the network's copy {done} (denoise {trace.used.denoise})"
 
 

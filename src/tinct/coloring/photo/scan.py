@@ -42,6 +42,7 @@ class Scan:
     Attributes:
         found: the place of each; none if the whole picture is one photograph.
         off_tone: how much colour each of them, or the whole picture, has beside its tone; see `tinct.color.toning`.
+        colored: whether each of them, or the whole picture, counts as coloured.
         chosen: the places of those to be coloured; the others have colours already.
         anew: whether those that have colours are coloured, too.
         spots: which share of each one that counts as grey, or of the whole picture, has colours nevertheless.
@@ -50,6 +51,7 @@ class Scan:
 
     found: tuple[Place, ...]
     off_tone: tuple[float, ...]
+    colored: tuple[bool, ...]
     chosen: tuple[Place, ...]
     anew: bool = False
     spots: tuple[float, ...] = ()
@@ -73,7 +75,15 @@ class Scan:
         return size * min(_CLOSER, 1 / math.sqrt(max(largest, 1e-3)))
 
 
-def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str, inverted: bool = False) -> Scan:
+def look_at(
+    small: FloatArray,
+    *,
+    frames: str,
+    recolor: bool,
+    name: str,
+    inverted: bool = False,
+    looks_negative: Callable[[FloatArray], bool] = is_negative,
+) -> Scan:
     """Find the photographs on a small copy (h, w, 1 or 3), and those that have no colours yet.
 
     Args:
@@ -82,6 +92,7 @@ def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str, inverte
         recolor: take those that have colours, too.
         name: of the picture, for the error.
         inverted: it is the positive of a negative.
+        looks_negative: tells whether luma (h, w) in 0..1 is a negative's.
 
     Raises:
         AlreadyColorError: all of them have colours, and `recolor` is not set.
@@ -91,7 +102,7 @@ def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str, inverte
     own = [OwnColors.of(place.cut(small)) for place in places]
     grey = [recolor or not colors.are_some for colors in own]
     luma = luma_of(small)
-    negative = not inverted and all(is_negative(place.cut(luma)) for place in places)
+    negative = not inverted and all(looks_negative(place.cut(luma)) for place in places)
     if not any(grey):
         raise AlreadyColorError(
             f"{name}: has colours already; if it is a stained black-and-white picture, colour it with --recolor "
@@ -99,7 +110,8 @@ def look_at(small: FloatArray, *, frames: str, recolor: bool, name: str, inverte
         )
     chosen = tuple(place for place, wanted in zip(found, grey, strict=False) if wanted)
     spots = () if recolor else tuple(colors.spots for colors, wanted in zip(own, grey, strict=True) if wanted)
-    return Scan(found, tuple(colors.off_tone for colors in own), chosen, recolor, spots, negative)
+    off_tone, colored = tuple(colors.off_tone for colors in own), tuple(colors.are_some for colors in own)
+    return Scan(found, off_tone, colored, chosen, recolor, spots, negative)
 
 
 def predict_each(predict: Callable[[FloatArray], Prediction], small: FloatArray, scan: Scan) -> Prediction:
