@@ -313,7 +313,7 @@ def test_what_is_no_film_is_refused(paint: Paint, tmp_path: Path) -> None:
         ("out.mp4", {"codec": "prores"}, "cannot hold prores"),
         ("out.mkv", {"codec": "xvid"}, "there is no codec xvid"),
         ("out.mkv", {"crf": 99}, "must lie in 0..51"),
-        ("out.mkv", {"bits": 9}, "has 8 or 10 bits"),
+        ("out.mkv", {"bits": 9}, "takes 8 or 10 bits"),
         ("out.mkv", {"purpose": "cinema"}, "there are no settings named cinema"),
         ("out.mkv", {"start": 2.0, "end": 1.0}, "the end after the start"),
         ("out.mkv", {"start": 3600.0}, "before the start at 3600 s"),

@@ -73,7 +73,7 @@ def test_train_doctor_reports_data_too(training, monkeypatch):
     arguments += ["--option", "widths=[8, 16, 24]", "--option", "blocks=[0, 1, 1]"]
     done = CliRunner().invoke(build_cli(), arguments)
     assert done.exit_code == 0, done.output
-    assert "remedy: give more photographs" in done.stdout  # 48 are few, says `tinct data`
+    assert "remedy: add photographs, or start from" in done.stdout  # 48 are few, says `tinct data`
 
 
 def test_without_doctor_a_folder_is_needed(training):
