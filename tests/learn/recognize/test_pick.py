@@ -302,7 +302,10 @@ def test_candidates_are_restricted_and_refused(tmp_path):
         ({"networks": ["pretrained"]}, "--weights FILE"),
         ({"options": {"width": 3}}, "belong to one network"),
         ({"color_spaces": ["cmyk"]}, "no colour space 'cmyk'"),
-        ({"networks": ["pretrained"], "weights": str(weights), "color_spaces": ["lab"]}, "no network goes with these colour spaces"),
+        (
+            {"networks": ["pretrained"], "weights": str(weights), "color_spaces": ["lab"]},
+            "no network goes with these colour spaces",
+        ),
     ):
         with pytest.raises(SettingError, match=message):
             choose_candidates("picture", Choices(**options))
