@@ -7,9 +7,9 @@
 trainings of `squeezenet1_1` with its encoder frozen (random weights: their values do not matter here) and nothing
 augmented, each on its own and sharing a cache as a study's arms do, what fills the cache counted. A ratio above 1 says
 how many times longer it takes without sharing. `overhead` is a whole `tinct study` of two arms, two seeds and 60 steps
-each: the seconds of its trainings, and how much of them passes outside the steps (setting up, validations, sheets,
-checkpoints) beside the steps, reading counted; and the seconds of the whole study. Parts that are not asked for stay as
-they were. The pictures are those of benchmarks/training.py.
+each, in one process: the processor seconds of its trainings, and how much of them passes outside the steps (setting up,
+validations, sheets, checkpoints) beside the steps, reading counted; and the seconds of the whole study. Parts that are
+not asked for stay as they were. The pictures are those of benchmarks/training.py.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from tinct.learn.settings import Training
 from tinct.learn.train import train
 from tinct.study.arms import run_study
 from tinct.study.folder import TRAINED_FILE
-from tinct.study.plan import NO_AUGMENTATION
 from tinct.study.train import _Meter
 from training import make_dataset
 
@@ -46,16 +45,17 @@ OPTIONS: tuple[dict[str, Any], ...] = (
     {"regularization": "batchnorm"},
     {"regularization": "dropout"},
 )
-STEPS, SEEDS = 60, 2
+STEPS, SEEDS, STUDIED_CROP = 60, 2, 64
 RECIPE = f"""title = "What a study adds to its trainings"
 question = "How long does it take beside its steps?"
 
 [shared]
-network = "tinct"
+network = "colorunet"
 steps = {STEPS}
 seeds = {SEEDS}
-crop = {CROP}
+crop = {STUDIED_CROP}
 batch_size = {BATCH}
+workers = 0
 
 [[arms]]
 name = "as it is"
@@ -102,7 +102,7 @@ def training(data: Path, folder: Path, *, epochs: int) -> dict[str, Any]:
     save_file({name: value.contiguous() for name, value in encoder.items()}, weights)
     plain = Training(data=str(data), network="squeezenet1_1", encoder_weights=str(weights)).changed(
         {
-            **NO_AUGMENTATION,
+            "augmentation": "none",
             "task": "regression",
             "space": "lab",
             "crop": CROP,
@@ -130,38 +130,51 @@ def training(data: Path, folder: Path, *, epochs: int) -> dict[str, Any]:
 class _Clock(_Meter):
     """Notes how long the steps of a training take, from the first of an epoch to its last, reading between included."""
 
-    stepping = 0.0  # seconds of all trainings
-    began = 0.0
+    stepping, training = 0.0, 0.0  # processor seconds of all trainings
+    began, made = 0.0, 0.0
+
+    def __init__(self, *given: Any) -> None:
+        """Note when a training begins."""
+        super().__init__(*given)
+        self.made = time.process_time()
+
+    def on_train_end(self, *_: Any) -> None:
+        """Count the training."""
+        type(self).training += time.process_time() - self.made
 
     def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, number: int) -> None:
         """Note when an epoch's first step begins."""
         if number == 0:
-            type(self).began = time.perf_counter()
+            type(self).began = time.process_time()
 
     def on_train_batch_end(self, trainer: Any, *rest: Any) -> None:
         """Count the steps of an epoch when its last is done."""
         super().on_train_batch_end(trainer, *rest)
         if rest[-1] + 1 == trainer.num_training_batches:
-            type(self).stepping += time.perf_counter() - self.began
+            type(self).stepping += time.process_time() - self.began
 
 
 def overhead(folder: Path) -> dict[str, Any]:
     """Run a small study, and compare its steps with its trainings, and with the whole."""
     recipe, out = folder / "overhead.toml", folder / "overhead"
     recipe.write_text(RECIPE)
-    start = time.perf_counter()
+    start, processor = time.perf_counter(), time.process_time()
     with mock.patch("tinct.study.train._Meter", _Clock):
         run_study(recipe, data=folder / "photos", out=out)
-    whole = time.perf_counter() - start
+    whole, spent = time.perf_counter() - start, time.process_time() - processor
     trained = [json.loads(path.read_text()) for path in sorted(out.rglob(TRAINED_FILE))]
-    seconds = 60 * sum(row["minutes"] for row in trained)
     return {
+        "network": "colorunet",
+        "crop": STUDIED_CROP,
+        "batch_size": BATCH,
         "trainings": len(trained),
         "steps": [row["steps"] for row in trained],
         "epochs": [row["epochs"] for row in trained],
-        "steps_seconds": round(_Clock.stepping, 1),
-        "trainings_seconds": round(seconds, 1),
-        "overhead_of_trainings": round(seconds / _Clock.stepping - 1, 3),
+        "steps_processor_seconds": round(_Clock.stepping, 1),
+        "trainings_processor_seconds": round(_Clock.training, 1),
+        "overhead_of_trainings": round(_Clock.training / _Clock.stepping - 1, 3),
+        "trainings_seconds": round(60 * sum(row["minutes"] for row in trained), 1),
+        "study_processor_seconds": round(spent, 1),
         "study_seconds": round(whole, 1),
     }
 
@@ -177,14 +190,15 @@ def main() -> None:
     given = parser.parse_args()
     kept = common.HERE / "studies.json"
     results: dict[str, Any] = json.loads(kept.read_text())["results"] if kept.is_file() else {}
-    results["settings"] = {
-        "photographs": given.photographs,
-        "arms_reading": given.arms,
-        "arms_training": TRAINED,
-        "epochs": given.epochs,
-        "crop": CROP,
-        "batch_size": BATCH,
-    }
+    if {"reading", "training"} & set(given.parts):
+        results["settings"] = {
+            "photographs": given.photographs,
+            "arms_reading": given.arms,
+            "arms_training": TRAINED,
+            "epochs": given.epochs,
+            "crop": CROP,
+            "batch_size": BATCH,
+        }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = make_dataset(folder, given.photographs)
@@ -193,7 +207,7 @@ def main() -> None:
         if "training" in given.parts:
             results["training"] = training(data, folder, epochs=given.epochs)
         if "overhead" in given.parts:
-            results["overhead"] = overhead(folder)
+            results["overhead"] = {"photographs": given.photographs, **overhead(folder)}
     common.write("studies", results, seed=SEED, to=given.to)
 
 

@@ -163,6 +163,13 @@ def test_noting_figures_costs_a_fifth_of_the_steps_at_most(steps, validated):
     assert training.epochs == POINTS or 2 * (cost + cost / training.epochs) > steps / 5
 
 
+def test_noting_figures_counts_the_batch_norms_that_are_measured_anew():
+    """They look at 8 batches; the averaged weights of a network that has some are validated with them."""
+    shared = {"network": "colorunet", "steps": 500, "batch_size": 20}
+    training = planned(recipe(GOOD, shared=shared), val=pictures(20)).trainings["narrow", 0]
+    assert training.epochs * (2 + 0.35 * (20 / 20 + 8)) <= 500 / 5
+
+
 def test_categories_by_number_are_the_largest_and_too_many_are_refused():
     arms = [{"name": "all"}, {"name": "two", "categories": 2}, {"name": "named", "categories": ["kind3"]}]
     plan = planned(recipe(GOOD, arms=arms))

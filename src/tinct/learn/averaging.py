@@ -11,7 +11,8 @@ from tinct.learn.batch_norm import norms_measured_anew
 from tinct.learn.tasks import ColorizeTask
 
 AVERAGE_EVERY = 5  # steps between updates; updating at every step would cost 4 % of the time without a gain
-MEASURED_ON = 64  # batches on which batch norm statistics are measured
+# Batch norm statistics are measured on this share of an epoch's batches, but on no fewer and no more than these.
+MEASURED_SHARE, FEWEST_MEASURED, MOST_MEASURED = 1 / 8, 8, 64
 
 
 class AveragedWeights(EMAWeightAveraging):
@@ -37,8 +38,9 @@ def measure_batch_norms(task: ColorizeTask, trainer: Any) -> None:
     with norms_measured_anew(task) as norms, trainer.precision_plugin.forward_context():
         if not norms:
             return
-        batches = islice(trainer.datamodule.train_dataloader(), min(MEASURED_ON, trainer.num_training_batches))
-        for batch in batches:
+        count = int(trainer.num_training_batches)
+        most = min(count, MOST_MEASURED, max(FEWEST_MEASURED, round(MEASURED_SHARE * count)))
+        for batch in islice(trainer.datamodule.train_dataloader(), most):
             task(task.shown(trainer.strategy.batch_to_device(batch)).seen)
     for norm in norms:
         for measured in (norm.running_mean, norm.running_var):  # the same in all processes

@@ -15,6 +15,15 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
+def has_norms(network: nn.Module) -> bool:
+    """Return whether a network has batch norms that measure what comes to them."""
+    return bool(_norms(network))
+
+
+def _norms(network: nn.Module) -> list[Any]:
+    return [part for part in network.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]
+
+
 @contextmanager
 def norms_measured_anew(network: nn.Module) -> Iterator[list[Any]]:
     """Measure the statistics of a network's batch norms within the context, as the mean over all batches that are run.
@@ -25,7 +34,7 @@ def norms_measured_anew(network: nn.Module) -> Iterator[list[Any]]:
     Yields:
         The batch norms that are measured; if there are none, nothing needs to be run.
     """
-    norms: list[Any] = [part for part in network.modules() if isinstance(part, _BatchNorm) and part.track_running_stats]
+    norms = _norms(network)
     before = [(norm.momentum, {name: value.clone() for name, value in norm.named_buffers()}) for norm in norms]
     for norm in norms:
         norm.reset_running_stats()

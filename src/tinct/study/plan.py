@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from tinct.data.pictures import Picture
 from tinct.errors import SettingError
+from tinct.learn.averaging import FEWEST_MEASURED
+from tinct.learn.batch_norm import has_norms
 from tinct.learn.networks.registry import build
 from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.settings import Training
@@ -18,7 +20,7 @@ from tinct.study.recipe import Arm, Recipe
 
 POINTS = 20  # a training whose length is given in steps is validated this many times, at most
 NOTING = 0.2  # validations may cost this share of a training's steps
-_VALIDATED = 0.35  # a validation photograph costs this share of a training photograph
+_VALIDATED = 0.35  # a photograph that is only looked at costs this share of a training photograph
 # The end of an epoch costs this many steps beside the validation: a sheet, two checkpoints, and restarting the readers.
 _EPOCHS_END = 2.0
 _ENDLESS = 10_000  # epochs of a training whose length is given in minutes, which end it first
@@ -324,7 +326,9 @@ def _of_steps(training: Training, steps: int, *, points: int) -> Training:
 def _spaced(training: Training, validated: int) -> Training:
     """Return a training with longer epochs, if their ends, each with a validation, would cost too much."""
     steps = training.epochs * (training.epoch_steps or 1)
-    cost = _EPOCHS_END + _VALIDATED * validated / training.batch_size
+    network = build(training.network, outputs=2, options=training.options)
+    measured = FEWEST_MEASURED if training.average > 0 and has_norms(network) else 0
+    cost = _EPOCHS_END + _VALIDATED * (validated / training.batch_size + measured)
     affordable = max(1, int(NOTING * steps / cost))
     return training if affordable >= training.epochs else _of_steps(training, steps, points=affordable)
 

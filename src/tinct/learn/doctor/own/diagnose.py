@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -33,7 +32,7 @@ from tinct.learn.doctor.own.examined import BY_HEART, Examined, look_at_samples,
 from tinct.learn.doctor.own.input_suspects import moments
 from tinct.learn.doctor.own.keras_parts import check_parts, torch_loss
 from tinct.learn.doctor.own.plain_net import PlainNet
-from tinct.learn.doctor.own.sample import Sample, gradients_kept, read_sample, undisturbed
+from tinct.learn.doctor.own.sample import Sample, read_sample, undisturbed
 from tinct.learn.doctor.own.steps import step_suspects
 from tinct.learn.doctor.own.suspect import Looked, Suspect
 from tinct.learn.doctor.own.suspects import scheduled_rates, suspects
@@ -97,9 +96,7 @@ def diagnose(
         raise SettingError("steps, scheduler_every and epochs must be above 0")
     check_parts(model, optimizer)
     loss = torch_loss(loss)
-    apart = undisturbed(train_loader, val_loader), gradients_kept(model)
-    with apart[0], apart[1], warnings.catch_warnings(), torch.enable_grad():
-        warnings.simplefilter("ignore")
+    with undisturbed(model, train_loader, val_loader):
         device = next(model.parameters(), torch.zeros(0)).device
         train = read_sample(train_loader, device)
         given = None if val_loader is None else read_sample(val_loader, device)
@@ -349,8 +346,7 @@ def by_heart(
     """Find out whether a model learns one batch by heart; there are findings only if it does not. See `diagnose`."""
     began = time.perf_counter()
     loss = torch_loss(loss)
-    with undisturbed(), gradients_kept(model), warnings.catch_warnings(), torch.enable_grad():
-        warnings.simplefilter("ignore")
+    with undisturbed(model):
         sample = Sample(*batch, len(batch[0]), 1, same_order=True)
         bare = Case(model, loss, optimizer, sample, sample, Reading(NUMBERS, loss), steps, len(batch[0]), seed=seed)
         if broken := _breaks(bare):

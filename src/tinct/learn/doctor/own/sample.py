@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,8 +51,12 @@ class Sample:
 
 
 @contextmanager
-def undisturbed(*loaders: Any) -> Iterator[None]:
-    """Restore the state of every random generator in the end: Python's, NumPy's, PyTorch's, and the loaders' own."""
+def undisturbed(model: torch.nn.Module, *loaders: Any) -> Iterator[None]:
+    """Restore a model's gradients and the state of every random generator in the end.
+
+    The generators are those of Python, NumPy, PyTorch and the loaders. In the context gradients are computed, and
+    warnings are not shown.
+    """
     python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002
     owners = [owner for loader in loaders for owner in (loader, getattr(loader, "sampler", None))]
     own = [getattr(owner, "generator", None) for owner in owners]
@@ -59,7 +64,13 @@ def undisturbed(*loaders: Any) -> Iterator[None]:
     states = [generator.get_state() for generator in generators]
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
     try:
-        with torch.random.fork_rng(devices=devices):
+        with (
+            torch.random.fork_rng(devices=devices),
+            _gradients_kept(model),
+            warnings.catch_warnings(),
+            torch.enable_grad(),
+        ):
+            warnings.simplefilter("ignore")
             yield
     finally:
         random.setstate(python)
@@ -69,7 +80,7 @@ def undisturbed(*loaders: Any) -> Iterator[None]:
 
 
 @contextmanager
-def gradients_kept(model: torch.nn.Module) -> Iterator[None]:
+def _gradients_kept(model: torch.nn.Module) -> Iterator[None]:
     """Restore a model's gradients in the end, since a loss may have terms of the model's own weights."""
     before = [(weight, weight.grad) for weight in model.parameters()]
     for weight, _ in before:
