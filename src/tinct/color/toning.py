@@ -23,8 +23,8 @@ from tinct.color.resize import shrunk
 from tinct.color.spaces import RGB_TO_YUV, rgb_to_yuv
 from tinct.color.statistics import median, quantiles
 
-# A picture that is too small to tell more counts as coloured if 1 pixel of 20 has more chroma off the tone than this, in
-# 8-bit steps; the evidence of others is weighed (`tinct.color.evidence`).
+# A picture that is too small to tell more counts as coloured if 1 pixel of 20 has more chroma off the tone than this,
+# in 8-bit steps; the evidence of others is weighed (`tinct.color.evidence`).
 COLOR_OFF_TONE = 3.5
 _PLAIN = 1.2  # a picture in which fewer pixels than 1 of 20 have more than this is grey
 _SPOT = 15.0  # a pixel of the small copy with more chroma off the tone than this, in 8-bit steps, is a spot of colour
