@@ -2,7 +2,7 @@
 
     python benchmarks/originals.py ORDINARY... --ordinary-limit 900 --limit 100
 
-The folders hold ordinary photographs, of which none may be used for the weights of `tinct.color.originals` and
+The folders hold ordinary photographs, of which none may be used for the weights of `tinct.color.scan_kinds` and
 `tinct.coloring.photo.negative`, nor to train `photo`. All are
 looked at at their own size, as rows are while they are coloured, and small. Of the first `--limit`, made grey, the
 others are made by code: inverses, photographs in two levels (by one threshold, by a threshold that follows the place,

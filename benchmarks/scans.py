@@ -29,7 +29,7 @@ import numpy as np
 from common import write
 from scan_pages import LIGHT, Page, album, bordered, pages_of
 from tinct import Colorizer
-from tinct.color.frames import find_photographs
+from tinct.color.page_layout import find_photographs
 from tinct.color.places import inside
 from tinct.color.resize import shrunk
 from tinct.color.spaces import rgb_to_lab, rgb_to_yuv

@@ -25,9 +25,9 @@ from tinct.coloring.photo.demo import PHOTOS, photo_file
 from tinct.data.prepare import prepare
 from tinct.data.source import open_source, pictures
 from tinct.learn.hardware import has_bfloat16
-from tinct.learn.learning_rate import Schedule
 from tinct.learn.networks.registry import FAMILIES, build
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
+from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
 from tinct.learn.tasks import ColorizeTask
 

@@ -48,11 +48,11 @@ def test_a_photographs_way_imports_no_masked_arrays() -> None:
     lines = [
         "import sys",
         "import numpy as np",
-        "from tinct.color import denoise, frames, originals, tones, toning",
+        "from tinct.color import denoise, page_layout, scan_kinds, tonal_range, toning",
         "rgb = np.random.default_rng(0).random((96, 96, 3), np.float32)",
         "luma = rgb[..., 0]",
-        "tones.normal_tones(luma), toning.OwnColors.of(rgb).off_tone, frames.find_photographs(rgb)",
-        "originals.is_negative(luma), originals.dots_apart([luma * 255]), denoise.estimate_noise(luma)",
+        "tonal_range.normal_tones(luma), toning.OwnColors.of(rgb).off_tone, page_layout.find_photographs(rgb)",
+        "scan_kinds.is_negative(luma), scan_kinds.dots_apart([luma * 255]), denoise.estimate_noise(luma)",
         "sys.exit('numpy.ma' in sys.modules)",
     ]
     code = "\n".join(lines)

@@ -9,8 +9,8 @@ import torch
 from tinct.color.bins import ColorBins
 from tinct.color.spaces import chroma_space
 from tinct.learn.augment import Augmenter
-from tinct.learn.learning_rate import Schedule
 from tinct.learn.networks.registry import build
+from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Augmentation, Training
 from tinct.learn.tasks import BinTable, ColorizeTask, shrink, split_rgb
 

@@ -26,10 +26,10 @@ from tinct.data.prepare import prepare
 from tinct.data.source import open_source, pictures
 from tinct.errors import DataError, SettingError
 from tinct.learn.export import trained_network
-from tinct.learn.learning_rate import Schedule
 from tinct.learn.photo_stream import Crop, cut
 from tinct.learn.records import draw
 from tinct.learn.run import Run, finished_epochs, steps_within
+from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
 from tinct.learn.tasks import ColorizeTask
 from tinct.learn.train import _planned_steps, train

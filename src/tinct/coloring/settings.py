@@ -57,8 +57,8 @@ class Decoding:
     `tinct.color.decoding.CAUTIOUS` and the model's own caution. The network sees a copy of the picture whose
     sqrt(height x width) is at most `size` pixels. `views` of a photograph are: as it is, mirrored, and both enlarged.
     `denoise` is `auto`, `off`, or the grain's standard deviation in 8-bit steps; the picture itself is never denoised.
-    `tones` is `auto` or `off`; see `tinct.color.tones.normal_tones`. `frames` is `auto` or
-    `off`; see `tinct.color.frames`. `negative` is for photographs; films cannot be inverted.
+    `tones` is `auto` or `off`; see `tinct.color.tonal_range.normal_tones`. `frames` is `auto` or
+    `off`; see `tinct.color.page_layout`. `negative` is for photographs; films cannot be inverted.
 
     Raises:
         SettingError: a value is out of range.

@@ -25,12 +25,12 @@ from tinct.files import locked, make_folder
 from tinct.learn.averaging import AveragedWeights
 from tinct.learn.graph import quiet
 from tinct.learn.hardware import Devices, choose_devices, choose_precision, torch_device
-from tinct.learn.learning_rate import Schedule
 from tinct.learn.networks.layers import Network
 from tinct.learn.photo_stream import FeatureFile
 from tinct.learn.ranks import first_alone, is_follower, joined, of_first, rank
 from tinct.learn.records import METRICS, MetricsTable, SampleSheets
 from tinct.learn.run import Run, begin_run, finished_epochs, resampled, resume_run, steps_within
+from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
 from tinct.learn.streams import Streams
 from tinct.learn.tasks import ColorizeTask

@@ -15,7 +15,7 @@ import pytest
 from coloring.film.films import film_of
 from media.video import clips
 from tinct.actors import Processes
-from tinct.coloring.film import segments, spread
+from tinct.coloring.film import among_processes, segments
 from tinct.coloring.film.folder import is_folder_of_films
 from tinct.coloring.film.many import colorize_videos
 from tinct.coloring.film.row import FilmRow
@@ -102,7 +102,7 @@ def test_processes_make_the_films_of_one(
     (tmp_path / "out").rename(tmp_path / "one")
     monkeypatch.setattr(segments, "SEGMENT_FRAMES", 20)
     monkeypatch.setattr(segments, "BEFORE", 4)
-    monkeypatch.setattr(spread, "SEGMENT_FRAMES", 20)
+    monkeypatch.setattr(among_processes, "SEGMENT_FRAMES", 20)
     met: list[object] = []
 
     def in_order(
@@ -182,5 +182,5 @@ def test_beside_their_films_results_are_no_films_and_two_of_one_name_are_told(
 
 def test_a_film_that_cannot_be_read_from_the_middle_is_not_divided(tmp_path: Path) -> None:
     film = replace(open_film(film_of(tmp_path / "f.mkv", 8)), duration=Fraction(3600))
-    assert spread._is_long(film, VideoSettings())
-    assert not spread._is_long(replace(film, fields=Fields(interlaced=True, way="film")), VideoSettings())
+    assert among_processes._is_long(film, VideoSettings())
+    assert not among_processes._is_long(replace(film, fields=Fields(interlaced=True, way="film")), VideoSettings())

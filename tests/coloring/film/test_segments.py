@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from coloring.film.films import film_of, stored, texture, times
-from tinct.coloring.film import apart, segments
-from tinct.coloring.film.apart import Facts, Processes
+from tinct.coloring.film import segment_workers, segments
 from tinct.coloring.film.colorize import VideoResult, colorize_video
+from tinct.coloring.film.segment_workers import Facts, Processes
 from tinct.coloring.film.segments import Segment, Task, disagree, divide, joined
 from tinct.coloring.film.smoothing import Smoothing
 from tinct.coloring.settings import VideoSettings
@@ -48,7 +48,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
     ) -> Generator[Facts, None, None]:
         yield from map(make(), tasks)
 
-    monkeypatch.setattr(apart.Processes, "map", one_by_one)
+    monkeypatch.setattr(segment_workers.Processes, "map", one_by_one)
 
 
 def paint(source: Path, target: Path, model: Path, *, workers: int | None = None, **options: Any) -> VideoResult:
@@ -118,7 +118,7 @@ def test_a_killed_run_goes_on_with_the_segments_that_are_left(
             yield from map(make(), tasks[:2])
             raise KeyboardInterrupt
 
-        patched.setattr(apart.Processes, "map", two_and_no_more)
+        patched.setattr(segment_workers.Processes, "map", two_and_no_more)
         with pytest.raises(KeyboardInterrupt):
             paint(film, tmp_path / "parts.mkv", tiny_model, workers=2)
     result = paint(film, tmp_path / "parts.mkv", tiny_model, workers=3)
@@ -163,6 +163,6 @@ def test_neighbours_agree_on_the_shot_that_both_are_in() -> None:
 
 def test_hints_are_refused(tiny_model: Path) -> None:
     hinted = VideoSettings(model=tiny_model, hints=(object(),))  # type: ignore[arg-type]
-    assert apart.segment_processes(hinted, 1, None) is None
+    assert segment_workers.segment_processes(hinted, 1, None) is None
     with pytest.raises(SettingError, match="hints are carried along"):
-        apart.segment_processes(hinted, 2, None)
+        segment_workers.segment_processes(hinted, 2, None)

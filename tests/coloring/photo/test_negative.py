@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from photographs import COLORED, GREY, photograph
-from tinct.color.originals import is_negative
+from tinct.color.scan_kinds import is_negative
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.negative import looks_negative
 from tinct.runtime.session import Session

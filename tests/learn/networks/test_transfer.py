@@ -19,11 +19,11 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.prepare import prepare
 from tinct.errors import SettingError
 from tinct.learn.export import Export, export, trained_network
-from tinct.learn.learning_rate import Schedule
 from tinct.learn.networks.backbones import SqueezeNet
 from tinct.learn.networks.registry import build
 from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.run import Run
+from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
 from tinct.learn.tasks import ColorizeTask
 from tinct.learn.train import train

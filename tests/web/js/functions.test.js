@@ -4,7 +4,7 @@ import test from "node:test";
 
 import { plain } from "../../../src/tinct/web/static/api.js";
 import { colorName, distinctNames, shownAt } from "../../../src/tinct/web/static/colors.js";
-import { Edited } from "../../../src/tinct/web/static/edited.js";
+import { Edited } from "../../../src/tinct/web/static/history.js";
 import { Film } from "../../../src/tinct/web/static/film.js";
 import { clockWords, leftWords } from "../../../src/tinct/web/static/filmview.js";
 import { isFilm } from "../../../src/tinct/web/static/files.js";

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from tinct import __version__
 from tinct.actors import Engine
 from tinct.color.resize import resized, small_size
-from tinct.coloring.film.apart import paint_apart, segment_processes
 from tinct.coloring.film.parts import WorkFolder, clear_finished, work_folder
 from tinct.coloring.film.pipeline import Progress
+from tinct.coloring.film.segment_workers import paint_apart, segment_processes
 from tinct.coloring.film.shots import Shot, looked_at
 from tinct.coloring.film.smoothing import Smoothing
 from tinct.coloring.film.work import OnFrame, OnPicture, Work, open_as, recipe_of, span_of

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tinct.actors import Engine, Processes, chosen_processes
+from tinct.coloring.film.among_processes import spread
 from tinct.coloring.film.folder import find_films, with_targets
 from tinct.coloring.film.row import FilmRow, film_done
-from tinct.coloring.film.spread import spread
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.manifest import opened
 from tinct.coloring.photo.row import Outcome, Row

@@ -22,8 +22,8 @@ from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray, rgb_to_yuv
 from tinct.color.upsample import ChromaGuide, fit_dimming, fit_guide, yuv_colors
 from tinct.coloring.hints.hint import Hint
-from tinct.coloring.hints.learned_things import PointedThings
-from tinct.coloring.hints.things import Things
+from tinct.coloring.hints.things_by_features import Things
+from tinct.coloring.hints.things_by_network import PointedThings
 from tinct.errors import InputError, SettingError
 
 # sqrt(height x width) at which hints spread: a factorisation takes half a second there, and a hint milliseconds.
@@ -184,8 +184,8 @@ class HintSpreader:
             luma: (H, W) in 0..1, as chroma is fitted to it.
             shares: (k, l, n) the network's calibrated distribution; without it, colours spread by luma alone.
             features: (i, j, c) the network's features, which show with the distribution where things end (see
-                `tinct.coloring.hints.things`), or a finder of things (see `learned_things` there). Without it, only
-                the distribution shows it.
+                `tinct.coloring.hints.things_by_features`), or a finder of things (see `learned_things` there). Without
+                it, only the distribution shows it.
             size: sqrt(height x width) at which hints spread.
         """
         self._full_luma = np.ascontiguousarray(luma, dtype=np.float32)

@@ -21,12 +21,12 @@ from tinct.color.decoding import CAUTIOUS
 from tinct.color.denoise import denoised, mended
 from tinct.color.resize import shrunk, small_size
 from tinct.color.spaces import FloatArray, rgb_to_lab
-from tinct.color.tones import Tones, normal_tones
+from tinct.color.tonal_range import Tones, normal_tones
 from tinct.coloring.hints.hint import Hint, as_hints
-from tinct.coloring.hints.learned_things import look_for_things
 from tinct.coloring.hints.mask import Mask, greyed, read_mask
 from tinct.coloring.hints.reference import Reference, consulting, read_references
 from tinct.coloring.hints.spreading import place_hints
+from tinct.coloring.hints.things_by_network import look_for_things
 from tinct.coloring.photo import arrays
 from tinct.coloring.photo.crops import numbered, parts_of
 from tinct.coloring.photo.explain import Stage, Trace, stages_of

@@ -3,7 +3,7 @@
 A recogniser that saw photographs knows faces, trees and skies as they are, and sees little in their negatives. What
 `photo` sees at 1/8, 1/16 and 1/32 of the size is averaged over the picture, and logistic regression, fitted to 2,500
 photographs and their inverses (`tinct.learn.negatives`), weighs the difference. It is asked only where what is common
-to photographs (`tinct.color.originals`) leaves doubt, and only of models that see as `photo` does.
+to photographs (`tinct.color.scan_kinds`) leaves doubt, and only of models that see as `photo` does.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import cache
 
 import numpy as np
 
-from tinct.color.originals import NEGATIVE, negative_odds
 from tinct.color.resize import shrunk
+from tinct.color.scan_kinds import NEGATIVE, negative_odds
 from tinct.color.spaces import FloatArray
 from tinct.runtime.modelfile import MODELS
 from tinct.runtime.session import Session

@@ -20,11 +20,11 @@ from tinct.color.decoding import check_decoding, confidence, softmax
 from tinct.color.places import Place, inside
 from tinct.color.resize import resized, shrunk
 from tinct.color.spaces import FloatArray, chroma_space, rgb_to_lab, rgb_to_yuv
-from tinct.color.tones import Tones
+from tinct.color.tonal_range import Tones
 from tinct.color.upsample import ChromaGuide, even_out, fit_guide
 from tinct.coloring.hints.hint import DARKEN
-from tinct.coloring.hints.learned_things import PointedThings
 from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
+from tinct.coloring.hints.things_by_network import PointedThings
 from tinct.errors import SettingError
 
 # Remarks are given on at most this many hints; a painted layer may have hundreds.

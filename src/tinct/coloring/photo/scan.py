@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.frames import find_photographs
-from tinct.color.originals import is_negative
+from tinct.color.page_layout import find_photographs
 from tinct.color.places import Place, inside
+from tinct.color.scan_kinds import is_negative
 from tinct.color.spaces import FloatArray
 from tinct.color.toning import OwnColors
 from tinct.coloring.photo.arrays import luma_of

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.originals import PIECE, dots_apart, is_bilevel
+from tinct.color.scan_kinds import PIECE, dots_apart, is_bilevel
 
 _PIECES = 3  # square pieces examined along each edge of the picture
 _EVERY = 4  # levels are counted for every fourth pixel of every fourth row

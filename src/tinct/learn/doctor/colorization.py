@@ -34,11 +34,11 @@ from tinct.learn.doctor.evidence import (
 from tinct.learn.doctor.findings import Diagnosis, Finding, in_order
 from tinct.learn.doctor.probes import ByHeart, Probe, dead_units
 from tinct.learn.doctor.trials import steps_for
-from tinct.learn.learning_rate import Schedule
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.registry import build
 from tinct.learn.photo_stream import Crop, PhotoStream
 from tinct.learn.run import learn_bins
+from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
 from tinct.learn.tasks import Batch, ColorizeTask, shrink, split_rgb, unit_rgb
 from tinct.learn.weights import load_start, read_encoder

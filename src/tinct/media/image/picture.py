@@ -26,7 +26,7 @@ from tinct.color.statistics import as_unit_rgb
 from tinct.errors import MissingExtraError, OutputError, TinctError, TooLargeError, UnreadableError
 from tinct.files import written_beside
 from tinct.media.image import formats, notes
-from tinct.media.image.cut_short import open_or_complete
+from tinct.media.image.completing import open_or_complete
 from tinct.media.image.damage import WatchedJpeg, fail_on, found_damage, unnoticed_damage
 from tinct.media.image.decoders import REMARK, UnsupportedError
 from tinct.media.image.foreign import named
@@ -56,7 +56,7 @@ class Picture:
         lossless: whether its pixels are known to be stored without loss.
         page: which of a TIFF file's pictures it is, from 0.
         directory: where its tags lie in a TIFF file; 0 for the first picture, and for other files.
-        saved: the completed file, if the file ends too soon; see `tinct.media.image.cut_short`.
+        saved: the completed file, if the file ends too soon; see `tinct.media.image.completing`.
         place: where on the file's picture it lies; None if it is all of it.
         negative: whether its values are inverted when they are read; transparency never is.
         strict: whether a damaged picture is refused; else what its decoder can save is used, and `remarks` say so.

@@ -1,7 +1,7 @@
 // One film: stills to try settings on, then a job that is watched.
 
 import { ApiError, ask, forget, getBlob, getJson, pause, postBlob, postJson } from "./api.js";
-import { Edited } from "./edited.js";
+import { Edited } from "./history.js";
 
 // The newest frame is asked for whenever the state has been asked for this many times.
 const LOOKS = 3;

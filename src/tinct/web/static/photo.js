@@ -1,7 +1,7 @@
 // One photograph open for editing: its settings, their history, and previews that follow them.
 
 import { forget, getBlob, getJson, postBlob } from "./api.js";
-import { Edited, same } from "./edited.js";
+import { Edited, same } from "./history.js";
 
 export class Photo extends Edited {
   /** `info` is what the server said when the photograph was opened; `kept` what `toJson` of an earlier one returned. */

@@ -6,7 +6,7 @@ import pytest
 
 from photographs import COLORED, photograph
 from scans import BLACK, DARK, WHITE, YELLOWED, bordered, laid, paper, strip
-from tinct.color.frames import find_photographs
+from tinct.color.page_layout import find_photographs
 
 
 def found(scan, longest=640):

@@ -5,7 +5,7 @@ import pytest
 from skimage import data
 
 from tinct.color.spaces import rgb_to_yuv
-from tinct.color.tones import Tones, normal_tones
+from tinct.color.tonal_range import Tones, normal_tones
 from tinct.color.upsample import fit_guide
 from tinct.coloring.photo.colorizer import Colorizer
 

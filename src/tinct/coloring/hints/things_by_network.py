@@ -2,8 +2,8 @@
 
 Its inputs are luma and the features of the photo model's encoder at 1/8 to 1/32 of the size; `tinct.runtime.thing`
 describes the file, `tinct.learn.things` how it was trained. If it fits the model that colorizes, the regression in
-`tinct.coloring.hints.things` is only added to its answer, with a smaller weight: that knows the borders between a pixel
-and the hint, so less colour gets outside.
+`tinct.coloring.hints.things_by_features` is only added to its answer, with a smaller weight: that knows the borders
+between a pixel and the hint, so less colour gets outside.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tinct.color.resize import resized, shrunk
 from tinct.color.spaces import FloatArray
-from tinct.coloring.hints.things import FEATURES, KEPT, Things
+from tinct.coloring.hints.things_by_features import FEATURES, KEPT, Things
 from tinct.runtime.session import Session
 from tinct.runtime.thing import ThingModel, distance
 

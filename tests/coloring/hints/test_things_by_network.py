@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tinct.coloring.hints.hint import parse_hint
-from tinct.coloring.hints.learned_things import PointedThings, look_for_things
 from tinct.coloring.hints.spreading import HintSpreader, place_hints
+from tinct.coloring.hints.things_by_network import PointedThings, look_for_things
 from tinct.runtime.session import Session
 from tinct.runtime.thing import FEATURES
 

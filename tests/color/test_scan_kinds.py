@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from photographs import COLORED, GREY, photograph
-from tinct.color.originals import PIECE, dots_apart, is_bilevel, is_negative
+from tinct.color.scan_kinds import PIECE, dots_apart, is_bilevel, is_negative
 
 
 def grey(name: str) -> np.ndarray:
