@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from photographs import photograph
-from tinct.color.denoise import denoised, estimate_noise, mended
+from tinct.color.denoise import denoised, estimate_noise
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import checked_denoise
 from tinct.errors import SettingError
@@ -70,50 +69,3 @@ def test_grain_stays_in_the_picture_and_its_colors_have_fewer_blotches(tiny_mode
     clean = Colorizer(tiny_model, runtime="onnxruntime", denoise="off", size=256).predict(smooth_scene()).chroma()
     error = {option: np.square(found - clean).mean() for option, found in chroma.items()}
     assert error["auto"] < 0.7 * error["off"]
-
-
-def scratched(luma: np.ndarray, *, scratches: int = 15, specks: int = 100) -> np.ndarray:
-    levels = np.rint(luma * 255).astype(np.uint8)
-    height, width = levels.shape
-    rng = np.random.default_rng(6)
-    for _ in range(scratches):
-        ends = rng.uniform(0, 1, (2, 2)) * (width, height)
-        cv2.line(
-            levels, *(tuple(int(value) for value in end) for end in ends), int(rng.choice([6, 250])), 1, cv2.LINE_AA
-        )
-    for x, y in rng.uniform(0, 1, (specks, 2)) * (width, height):
-        cv2.circle(levels, (int(x), int(y)), 2, int(rng.choice([6, 250])), -1, cv2.LINE_AA)
-    return levels.astype(np.float32) / 255
-
-
-@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
-def test_scratches_and_dust_are_filled_as_it_was_there(name):
-    luma = cv2.cvtColor(photograph(name), cv2.COLOR_RGB2GRAY)[:400, :500].astype(np.float32) / 255
-    scan = scratched(luma)
-    damage = np.abs(scan - luma) > 0.3
-    clean, share = mended(scan)
-    assert 0.06 < share < 0.2
-    assert np.abs(clean - luma)[damage].mean() < 0.25 * np.abs(scan - luma)[damage].mean()
-
-
-def test_a_few_thin_things_dense_lines_and_even_places_stay():
-    luma = cv2.cvtColor(photograph("coffee"), cv2.COLOR_RGB2GRAY)[:400, :500].astype(np.float32) / 255
-    wires = scratched(luma, scratches=2, specks=0)
-    np.testing.assert_array_equal(mended(wires)[0], wires)
-    rows, columns = np.mgrid[:200, :240]
-    grid = np.where((rows % 7 == 0) | (columns % 9 == 0), 0.1, 0.9).astype(np.float32)
-    np.testing.assert_array_equal(mended(grid)[0], grid)
-    grass = cv2.cvtColor(photograph("grass"), cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    np.testing.assert_array_equal(mended(grass)[0], grass)
-    assert mended(np.full((64, 80), 0.4, dtype=np.float32))[1] == 0
-
-
-def test_scratches_move_no_colors_unless_denoise_is_off():
-    luma = cv2.cvtColor(photograph("astronaut"), cv2.COLOR_RGB2GRAY)[:400, :500].astype(np.float32) / 255
-    scan = scratched(luma)
-    moved = {}
-    for denoise in ("auto", "off"):
-        colorizer = Colorizer("photo", denoise=denoise, threads=1)
-        clean, seen = (colorizer.predict(values).native_chroma() for values in (luma, scan))
-        moved[denoise] = np.hypot(*np.moveaxis(seen - clean, -1, 0)).mean()
-    assert moved["auto"] < 0.7 * moved["off"]

@@ -1,4 +1,4 @@
-"""Removing grain, scratches and dust from the network's small copy, since networks colour them; results keep them."""
+"""Removing grain from the network's small copy, since networks colour grain in blotches; results keep their grain."""
 
 from __future__ import annotations
 
@@ -21,13 +21,6 @@ MORE_IN_STILLS = 1.5
 _STRENGTH_PER_NOISE = 0.8  # strength of non-local means divided by the noise's standard deviation
 _LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
 _BLOCK = 8  # pixels, edge of the blocks that noise is estimated in
-_NARROW = 9  # pixels, window of the median; scratches and specks are narrower than half of it
-_STANDS_OUT = 40  # least difference of a scratch from this median, in 8-bit steps
-_TIMES = 6.0  # and this many times the mean difference around
-_AROUND = 41  # pixels, width of what is around
-_COUNTS = 40  # greatest difference, in 8-bit steps, that counts in this mean
-_DENSE = 0.12  # if a greater share of what is around stands out, it is a texture
-_DAMAGED = 0.06  # if a smaller share of the picture would be filled, it is thin things and no damage
 
 
 def estimate_noise(luma: NDArray[Any]) -> float:
@@ -82,30 +75,3 @@ def denoised(luma: NDArray[Any], *, denoise: str | float, still: bool = False) -
         levels, h=_STRENGTH_PER_NOISE * more * noise, templateWindowSize=5, searchWindowSize=15
     )
     return smooth.astype(np.float32) / np.float32(255), noise
-
-
-def mended(luma: NDArray[Any]) -> tuple[FloatArray, float]:
-    """Fill scratches and dust of a small picture by the median of what lies around.
-
-    Thin things that stand alone, such as a wire before the sky, look alike. So pictures with few of them stay as they
-    are, and so does what is dense: twigs, print and grass.
-
-    Args:
-        luma: (h, w) in 0..1.
-
-    Returns:
-        Luma (h, w) float32, and which share of it was filled; 0 means untouched.
-    """
-    values = np.asarray(luma, dtype=np.float32)
-    levels = np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
-    median = cv2.medianBlur(levels, _NARROW)
-    beside = cv2.absdiff(levels, median)
-    around = (_AROUND, _AROUND)
-    usual = cv2.blur(np.minimum(beside, _COUNTS).astype(np.float32), around)
-    found = beside > np.maximum(np.float32(_STANDS_OUT), np.float32(_TIMES) * usual)
-    found &= cv2.blur(found.astype(np.float32), around) < _DENSE
-    # Their soft edges stand out less.
-    filled = cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    if filled.mean() < _DAMAGED:
-        return values, 0.0
-    return np.where(filled, median / np.float32(255), values).astype(np.float32), float(filled.mean())

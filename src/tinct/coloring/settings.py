@@ -98,8 +98,7 @@ class Decoding:
     )
     denoise: str | float = described(
         "auto",
-        "Denoise the copy that the network sees, never the picture itself; N is the grain's strength in 8-bit steps. "
-        "Of photographs, auto fills scratches, too.",
+        "Denoise the copy that the network sees, never the picture itself; N is the grain's strength in 8-bit steps.",
         "auto|off|N",
         ge=0,
         le=100,

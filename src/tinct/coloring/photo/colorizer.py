@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.decoding import CAUTIOUS
-from tinct.color.denoise import denoised, mended
+from tinct.color.denoise import denoised
 from tinct.color.resize import shrunk, small_size
 from tinct.color.spaces import FloatArray, rgb_to_lab
 from tinct.color.tonal_range import Tones, normal_tones
@@ -306,9 +306,6 @@ class Colorizer:
         if rgb is not None and lightness:
             values = rgb_to_lab(shrunk(rgb, self.guide_size))[..., 0] / np.float32(100)
         noise: list[float] = []
-        filled = 0.0
-        if self.decoding.denoise == "auto":
-            values, filled = mended(shrunk(values, self.guide_size))
         tones = normal_tones(values) if self.decoding.tones == "auto" else Tones()
         denoise = self.decoding.denoise
 
@@ -334,7 +331,6 @@ class Colorizer:
             caution=self.caution,
             saturation=self.saturation,
             denoised=noise[0],
-            mended=filled,
             calibration=self.session.card.calibration,
             tones=tones,
             sight=lambda luma: look_for_things(self.session, native_luma(luma, space=space)),

@@ -196,9 +196,6 @@ def _tones(trace: Trace) -> str:
 def _denoise(trace: Trace) -> str:
     strength = trace.prediction.denoised
     done = f"smoothed for grain of {strength:.1f} steps" if strength else "left as it is"
-    if trace.prediction.mended:
-        filled = f"filled at scratches, dust and single thin lines ({100 * trace.prediction.mended:.1f} % of it)"
-        done = f"{filled} and {done}" if strength else filled
     return f"the network's copy {done} (denoise {trace.used.denoise})"
 
 

@@ -46,7 +46,6 @@ class Prediction:
         bins: the colour bins; None for a network that predicts chroma, or the whole picture, directly.
         temperature, caution: of decoding; see `tinct.color.decoding.annealed_mean`.
         denoised: standard deviation of the grain (8-bit steps) the network's copy was smoothed for, 0 if it was not.
-        mended: the share of the network's copy that was filled where scratches and dust are.
         calibration: divides the logits to make calibrated probabilities; not used for decoding.
         tones: the correction of tones with which the network saw luma.
         places: where the photographs lie that it is for; none if the whole picture is one.
@@ -68,7 +67,6 @@ class Prediction:
     temperature: float
     denoised: float
     caution: float = 0.0
-    mended: float = 0.0
     calibration: float = 1.0
     tones: Tones = Tones()  # noqa: RUF009 - frozen
     places: tuple[Place, ...] = ()
