@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -230,6 +231,7 @@ def _spread(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(0.5 + 0.5 * np.copysign(part, chroma))
 
 
+@cache
 def _numbered(name: str, shape: tuple[int, ...]) -> list[str]:
     return [f"{name}{'_'.join(map(str, index))}" for index in np.ndindex(*shape)]
 
