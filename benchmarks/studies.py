@@ -45,7 +45,7 @@ OPTIONS: tuple[dict[str, Any], ...] = (
     {"regularization": "batchnorm"},
     {"regularization": "dropout"},
 )
-STEPS, SEEDS, STUDIED_CROP = 60, 2, 64
+STEPS, SEEDS, STUDIED_CROP = 60, 2, 96
 RECIPE = f"""title = "What a study adds to its trainings"
 question = "How long does it take beside its steps?"
 
