@@ -128,10 +128,11 @@ class CaptionEncoder:
         if titles is None:
             return []
         # Closed captions are known when they end: what decodes them tells when they began, and how long they lasted.
-        unit = packet.time_base
-        begin = packet.pts if titles.pts is None else round(Fraction(titles.pts, 1_000_000) / unit)
+        # It counts in the source's units, whatever rate the film gets.
+        unit, source_unit = packet.time_base, cast(Fraction, self._source.time_base)
+        begin = packet.pts if titles.pts is None else round(Fraction(titles.pts, 1_000_000) / source_unit)
         lasted = titles.end_display_time - titles.start_display_time
-        span = round(Fraction(lasted, 1000) / unit) if 0 < lasted < _ENDLESS else packet.duration or 0
+        span = round(Fraction(lasted, 1000) / source_unit) if 0 < lasted < _ENDLESS else packet.duration or 0
         made: list[Packet[Stream]] = []
         for title in titles:
             if isinstance(title, AssSubtitle):
