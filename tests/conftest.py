@@ -76,9 +76,9 @@ def seeing_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let forests have a tenth of their trees, which take most of the time that is spent on a dozen pictures."""
-    from tinct.learn.recognize import statistics  # it imports PyTorch
+    from tinct.learn.recognize import heads  # it imports PyTorch
 
-    monkeypatch.setattr(statistics, "TREES", 30)
+    monkeypatch.setattr(heads, "TREES", 30)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import numpy as np
 from tinct.color.features import ColorFeatures
 from tinct.color.spaces import hsv_to_rgb
 from tinct.learn.recognize.export import write_classifier
-from tinct.learn.recognize.statistics import LOGISTIC, fit_head, measure_all
+from tinct.learn.recognize.heads import LOGISTIC, fit_head, measure_all
 from tinct.runtime.classifier import ClassifierCard
 
 SIZE = (16, 20)

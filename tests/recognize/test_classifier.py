@@ -19,7 +19,7 @@ from tinct.color.inputs import without_color
 from tinct.color.spaces import hsv_to_rgb
 from tinct.errors import DataError, DivergedError, InputError, ModelError, OutputError, UnreadableError
 from tinct.learn.recognize.export import write_classifier
-from tinct.learn.recognize.statistics import fit_head
+from tinct.learn.recognize.heads import fit_head
 from tinct.recognize.classifier import Classifier, find_inputs, write_table
 from tinct.recognize.evaluate import confusion_picture, draw_confusion, evaluate_classifier
 from tinct.runtime.classifier import ClassifierCard

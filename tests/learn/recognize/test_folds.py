@@ -12,7 +12,7 @@ from tinct.data.duplicates import near_duplicates
 from tinct.data.labelled import common_size, find_labelled, load
 from tinct.errors import DataError, SettingError
 from tinct.learn.recognize.folds import leaks, stratified_folds
-from tinct.learn.recognize.statistics import class_weights
+from tinct.learn.recognize.heads import class_weights
 
 
 def write(path, pixels=None, seed=0):

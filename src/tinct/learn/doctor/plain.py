@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tinct.color.features import ArrayFeatures, ColorFeatures
 from tinct.color.inputs import INPUT_SPACES, input_space
 from tinct.color.spaces import FloatArray, rgb_to_lab
-from tinct.learn.recognize.statistics import LOGISTIC, fit_head, measure_all
+from tinct.learn.recognize.heads import LOGISTIC, fit_head, measure_all
 from tinct.runtime.scores import wilson
 
 SPACINGS = (1, 4, 12, 32)  # dilations of random 3x3 kernels, which then cover 3, 9, 25 and 65 pixels

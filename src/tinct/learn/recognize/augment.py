@@ -16,7 +16,7 @@ from tinct.color.spaces import FloatArray, hsv_to_rgb, rgb_to_hsv
 from tinct.data.labelled import Loaded
 from tinct.errors import SettingError
 from tinct.learn.recognize.folds import Fold
-from tinct.learn.recognize.statistics import LOGISTIC, fit_head, measure_all
+from tinct.learn.recognize.heads import LOGISTIC, fit_head, measure_all
 
 LOOKED_AT = 800  # pictures on which separation is fitted, at most; half of that to measure it
 LEAD = 0.05  # colours separate the classes if they are more accurate than grey by more than this

@@ -18,7 +18,7 @@ from tinct.errors import SettingError
 from tinct.learn.networks.recognizers import NETWORKS, PRETRAINED
 from tinct.learn.recognize.augment import Augmentation
 from tinct.learn.recognize.fit import Fitting, Trained, fit_network
-from tinct.learn.recognize.statistics import HEADS, HISTOGRAM, SHARES, STRENGTH, Head, fit_head, measure_all
+from tinct.learn.recognize.heads import HEADS, HISTOGRAM, SHARES, STRENGTH, Head, fit_head, measure_all
 
 COLOR_STATISTICS = "color_statistics"
 ALL_NETWORKS = (COLOR_STATISTICS, *NETWORKS)

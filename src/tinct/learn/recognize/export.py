@@ -22,7 +22,7 @@ from tinct.learn.networks.recognizers import PRETRAINED
 from tinct.learn.recognize.candidates import Fitted, fit_candidate
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.graphs import head_graph
-from tinct.learn.recognize.statistics import Head
+from tinct.learn.recognize.heads import Head
 from tinct.learn.recognize.trial import Judged, StatisticsCache
 from tinct.runtime.classifier import ClassifierCard, ClassifierSession
 from tinct.runtime.modelfile import check_model_target

@@ -25,7 +25,7 @@ from tinct.errors import SettingError
 from tinct.learn.batch_norm import norms_measured_anew
 from tinct.learn.networks.recognizers import PRETRAINED, PerImage, Pretrained, build
 from tinct.learn.recognize.augment import Augmentation, augment
-from tinct.learn.recognize.statistics import LOGISTIC, LinearHead, class_weights, fit_head
+from tinct.learn.recognize.heads import LOGISTIC, LinearHead, class_weights, fit_head
 from tinct.runtime.classifier import channels_of, standardized
 
 MEASURED = 400  # pictures on which the channels' means and deviations are measured, at most

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.learn.recognize.statistics import SURENESS, ForestHead, Head, JoinedHead, LinearHead, TreesHead
+from tinct.learn.recognize.heads import SURENESS, ForestHead, Head, JoinedHead, LinearHead, TreesHead
 
 if TYPE_CHECKING:
     import onnx
@@ -100,7 +100,7 @@ def _append_boosted(head: TreesHead, output: str, nodes: list[Any]) -> int:
 
 
 def _append_logarithm(shares: str, output: str, classes: int, nodes: list[Any], constants: list[Any]) -> None:
-    """Append `tinct.learn.recognize.statistics.logarithm`."""
+    """Append `tinct.learn.recognize.heads.logarithm`."""
     from onnx import helper
 
     _append_constant(f"{shares}_scale", 1 - SURENESS * classes, constants)

@@ -9,7 +9,7 @@ from tinct.color.inputs import COLOR_TESTS
 from tinct.data.labelled import Loaded
 from tinct.learn.recognize.candidates import statistics_of
 from tinct.learn.recognize.folds import Fold
-from tinct.learn.recognize.statistics import JOINED, fit_head, measure_all, seconds_to_measure
+from tinct.learn.recognize.heads import JOINED, fit_head, measure_all, seconds_to_measure
 from tinct.runtime.scores import balanced
 
 GREY_SPACE = "lab"  # for grey pictures, all colour spaces are equivalent

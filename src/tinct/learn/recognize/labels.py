@@ -16,7 +16,7 @@ from tinct.data.duplicates import near_duplicates
 from tinct.data.labelled import common_size, find_labelled, load
 from tinct.learn.recognize.candidates import STATISTICS_SPACE, statistics_of
 from tinct.learn.recognize.folds import stratified_folds
-from tinct.learn.recognize.statistics import JOINED, fit_head, measure_all
+from tinct.learn.recognize.heads import JOINED, fit_head, measure_all
 from tinct.runtime.scores import fit_temperature
 
 FOLDS = 5

@@ -25,7 +25,7 @@ from tinct.learn.recognize.export import finish
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.folds import Fold, leaks, stratified_folds
 from tinct.learn.recognize.grey import learned_in_grey
-from tinct.learn.recognize.statistics import BOOSTING, JOINED
+from tinct.learn.recognize.heads import BOOSTING, JOINED
 from tinct.learn.recognize.trial import Judged, Notebook, Outcome, StatisticsCache, judge, run_trial, unfit
 from tinct.learn.recognize.yardstick import statistics_ahead
 from tinct.runtime.classifier import ClassifierCard

@@ -23,7 +23,7 @@ from tinct.files import make_folder, written_beside
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, Fitted, features_of, fit_candidate
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.folds import Fold
-from tinct.learn.recognize.statistics import (
+from tinct.learn.recognize.heads import (
     JOINED,
     LOGISTIC,
     PARTS,

@@ -10,7 +10,7 @@ import numpy as np
 from tinct.data.labelled import Loaded
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, STATISTICS_SPACE, Candidate, features_of
 from tinct.learn.recognize.folds import Fold
-from tinct.learn.recognize.statistics import JOINED, fit_head, measure_all, seconds_to_measure
+from tinct.learn.recognize.heads import JOINED, fit_head, measure_all, seconds_to_measure
 from tinct.learn.recognize.trial import Judged
 from tinct.runtime.scores import balanced
 

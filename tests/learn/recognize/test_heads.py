@@ -16,7 +16,7 @@ from tinct.color.features import ArrayFeatures
 from tinct.errors import ModelError, OutputError, SettingError
 from tinct.learn.recognize.export import write_classifier
 from tinct.learn.recognize.graphs import head_graph
-from tinct.learn.recognize.statistics import HEADS, PARTS, fit_head, measure_all
+from tinct.learn.recognize.heads import HEADS, PARTS, fit_head, measure_all
 from tinct.runtime.classifier import ClassifierCard, ClassifierSession
 
 CLASSES = {2: ["a", "b"], 4: ["a", "b", "c", "d"]}
@@ -71,7 +71,7 @@ def test_what_was_fitted_says_the_same_from_its_file(task, name, tmp_path):
 def test_logits_are_scikit_learns_own_decision(task):
     from sklearn.linear_model import LogisticRegression
 
-    from tinct.learn.recognize.statistics import STRENGTH, class_weights
+    from tinct.learn.recognize.heads import STRENGTH, class_weights
 
     classes, arrays, labels, options = task
     features = measure_all(arrays, options).astype(np.float64)
