@@ -19,7 +19,7 @@ from tinct.data.prepare import prepare
 from tinct.data.source import open_source
 from tinct.errors import DataError, ModelError, OutputError, SettingError
 from tinct.learn import export as exporting
-from tinct.learn.export import Export, export, trained_network
+from tinct.learn.export import HALF_TOLERANCE, Export, export, trained_network
 from tinct.learn.networks.registry import FAMILIES, build
 from tinct.learn.run import Run
 from tinct.learn.settings import Training
@@ -205,7 +205,10 @@ def test_a_model_file_goes_on_training(runs: Runs, model: Callable[..., Path], n
     for sides in ((64, 96), (128, 64)):
         seen = torch.rand(2, 1, *sides, generator=torch.Generator().manual_seed(1))
         with torch.no_grad():
-            torch.testing.assert_close(network(seen), before(seen), rtol=1e-3, atol=2e-2 if half else 1e-3)
+            expected = before(seen)
+            # Rounding to half precision is judged as the export judges it: by the size of the outputs.
+            most = HALF_TOLERANCE * float(expected.abs().max()) if half else 1e-3
+            torch.testing.assert_close(network(seen), expected, rtol=1e-3, atol=most)
     if name == "tinct":  # whose norms all follow convolutions, and so all were folded
         # In training mode norms use the statistics of what they meet: the same, on the photographs they were set on.
         network.train()
