@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from photographs import COLORED, GREY, photograph
-from tinct.color.scan_kinds import PIECE, dots_apart, is_bilevel, is_negative
+from tinct.color.scan_kinds import NEGATIVE, PIECE, dots_apart, is_bilevel, negative_odds
 
 
 def grey(name: str) -> np.ndarray:
@@ -59,5 +59,5 @@ def test_two_levels_are_bilevel_as_they_are_and_as_jpeg():
 
 def test_negatives_are_told_and_positives_are_not():
     pictures = [grey(name) / 255 for name in (*COLORED, "camera", "coins")]
-    assert not any(is_negative(picture) for picture in pictures)
-    assert sum(is_negative(1 - picture) for picture in pictures) >= 4
+    assert not any(negative_odds(picture) > NEGATIVE for picture in pictures)
+    assert sum(negative_odds(1 - picture) > NEGATIVE for picture in pictures) >= 4

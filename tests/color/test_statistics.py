@@ -51,8 +51,9 @@ def test_a_photographs_way_imports_no_masked_arrays() -> None:
         "from tinct.color import denoise, page_layout, scan_kinds, tonal_range, toning",
         "rgb = np.random.default_rng(0).random((96, 96, 3), np.float32)",
         "luma = rgb[..., 0]",
-        "tonal_range.normal_tones(luma), toning.OwnColors.of(rgb).off_tone, page_layout.find_photographs(rgb)",
-        "scan_kinds.is_negative(luma), scan_kinds.dots_apart([luma * 255]), denoise.estimate_noise(luma)",
+        "own = toning.OwnColors.of(rgb)",
+        "tonal_range.normal_tones(luma), own.off_tone, own.are_some, page_layout.find_photographs(rgb)",
+        "scan_kinds.negative_odds(luma), scan_kinds.dots_apart([luma * 255]), denoise.estimate_noise(luma)",
         "sys.exit('numpy.ma' in sys.modules)",
     ]
     code = "\n".join(lines)

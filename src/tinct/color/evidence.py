@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tinct.color.statistics import median, quantiles
+
 # By the name of each value of `evidence`; the log odds begin at the first.
 _AT_NOTHING = -2.72
 _WEIGHTS: dict[str, float] = {
@@ -104,7 +106,7 @@ class Left:
         counts = np.bincount(level, minlength=_LEVELS)
         seen = np.flatnonzero(counts >= _LEAST_OF_LEVEL)
         at = (seen + 0.5) / _LEVELS
-        curve = np.stack([np.median(fitted[level == number], axis=0) for number in seen])
+        curve = np.stack([median(fitted[level == number], axis=0) for number in seen])
         share = counts[seen] / counts[seen].sum()
         bend = 0.0
         if len(seen) > 2:
@@ -120,15 +122,20 @@ def _of_left(left: Array, calm: Array, shape: tuple[int, int]) -> dict[str, floa
     """Describe what is left (n, 2): how strong it is, in which direction, in patches or as noise."""
     size = np.hypot(left[:, 0], left[:, 1])
     heeded = size * calm
-    found = {f"at {share} %": np.log(np.percentile(heeded, share) + _LEAST) for share in _QUANTILES}
-    strong = (left * calm[:, None])[heeded >= np.percentile(heeded, _STRONGEST)]
+    *shown, strongest = quantiles(heeded, [percent / 100 for percent in (*_QUANTILES, _STRONGEST)])
+    found = {f"at {percent} %": np.log(value + _LEAST) for percent, value in zip(_QUANTILES, shown, strict=True)}
+    strong = (left * calm[:, None])[heeded >= strongest]
     spread, directions = np.linalg.eigh(strong.T @ strong / len(strong))
     angle = np.arctan2(directions[1, 1], directions[0, 1])
     found["across"] = 0.5 * np.log(spread[0] + 0.1)
     found["warm"] = np.cos(2 * (angle - _WARM))
     patches = cv2.blur(left.reshape(*shape, 2), (_PATCH, _PATCH)).reshape(-1, 2)
     smooth = np.hypot(patches[:, 0], patches[:, 1])
-    found |= {f"patches at {share} %": np.log(np.percentile(smooth, share) + _LEAST) for share in _BLURRED_QUANTILES}
+    shown = quantiles(smooth, [percent / 100 for percent in _BLURRED_QUANTILES])
+    found |= {
+        f"patches at {percent} %": np.log(value + _LEAST)
+        for percent, value in zip(_BLURRED_QUANTILES, shown, strict=True)
+    }
     found["in patches"] = 0.5 * np.log(((smooth**2).mean() + _LEAST_SQUARE) / ((size**2).mean() + _LEAST_SQUARE))
     return {name: float(value) for name, value in found.items()}
 
@@ -138,7 +145,7 @@ def _common_edges(plane: NDArray[np.floating], luma: NDArray[np.floating]) -> tu
     edges, others = (np.sqrt(_slope(values)) for values in (plane, luma))
     if min(edges.std(), others.std()) < 1e-3:
         return 0.0, 0.0
-    strongest = edges >= np.percentile(edges, 90)
+    strongest = edges >= quantiles(edges, [0.9])[0]
     more = (others[strongest].mean() + 1e-4) / (others.mean() + 1e-4)
     return float(np.corrcoef(edges, others)[0, 1]), float(np.log(more))
 

@@ -85,16 +85,10 @@ def is_bilevel(histogram: NDArray[Any]) -> bool:
     return light - dark >= _APART and counts[~near].sum() <= _BETWEEN * total
 
 
-def is_negative(luma: NDArray[Any]) -> bool:
-    """Return whether a picture looks like a negative; few positives do, but only about half of the negatives.
-
-    `tinct.coloring.photo.negative` recognises more of them.
-    """
-    return negative_odds(luma) > NEGATIVE
-
-
 def negative_odds(luma: NDArray[Any]) -> float:
-    """Return the log odds that luma (h, w) in 0..1 is that of a negative.
+    """Return the log odds that luma (h, w) in 0..1 is that of a negative: above `NEGATIVE` for about half of them.
+
+    `tinct.coloring.photo.negative` recognises more.
 
     Luma is compared with its inverse by what photographs have in common: light comes from above, shadows hold less
     detail than lights, and edges and spots have typical shapes. A logistic regression was fitted to 16,000 photographs
@@ -145,10 +139,11 @@ def _features(luma: FloatArray) -> tuple[FloatArray, FloatArray]:
     for found, values, places in zip(both, (luma, 1 - luma), (coarse, -coarse), strict=True):
         found += [places, np.bincount(_steps(values, 24).ravel(), minlength=24) / luma.size]
     features, inverted = (np.concatenate(found) for found in both)
-    return _rooted(features), _rooted(inverted)
+    return rooted(features), rooted(inverted)
 
 
-def _rooted(values: NDArray[Any]) -> FloatArray:
+def rooted(values: NDArray[Any]) -> FloatArray:
+    """Return the square roots of the absolute values, with the signs of the values."""
     return np.asarray(np.sqrt(np.abs(values)) * np.sign(values), dtype=np.float32)
 
 

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from tinct.color.resize import shrunk
-from tinct.color.scan_kinds import NEGATIVE, negative_odds
+from tinct.color.scan_kinds import NEGATIVE, negative_odds, rooted
 from tinct.color.spaces import FloatArray
 from tinct.runtime.modelfile import MODELS
 from tinct.runtime.session import Session
@@ -49,8 +49,7 @@ def _described(features: Mapping[str, FloatArray]) -> FloatArray:
         half = max(1, seen.shape[0] // 2)
         above, below = (part.mean(axis=(0, 1)) for part in (seen[:half], seen[-half:]))
         found += [seen.mean(axis=(0, 1)), seen.std(axis=(0, 1)), above - below]
-    values = np.concatenate(found)
-    return np.asarray(np.sqrt(np.abs(values)) * np.sign(values), dtype=np.float32)
+    return rooted(np.concatenate(found))
 
 
 @cache

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from tinct.color.page_layout import find_photographs
 from tinct.color.places import Place, inside
-from tinct.color.scan_kinds import is_negative
 from tinct.color.spaces import FloatArray
 from tinct.color.toning import OwnColors
 from tinct.coloring.photo.arrays import luma_of
@@ -81,8 +80,8 @@ def look_at(
     frames: str,
     recolor: bool,
     name: str,
-    inverted: bool = False,
-    looks_negative: Callable[[FloatArray], bool] = is_negative,
+    inverted: bool,
+    looks_negative: Callable[[FloatArray], bool],
 ) -> Scan:
     """Find the photographs on a small copy (h, w, 1 or 3), and those that have no colours yet.
 
