@@ -372,9 +372,9 @@ class Colorizer:
             small = greyed(opened.small(size=closer), self.kept, **size)
         return small, scan, predict_each(self.predict, small, scan)
 
-    def _look_at(self, small: FloatArray, **known: Any) -> Scan:
-        telling = partial(looks_negative, self.session)
-        return look_at(small, frames=self.decoding.frames, looks_negative=telling, **known)
+    def _look_at(self, small: FloatArray, *, recolor: bool, name: str, inverted: bool) -> Scan:
+        frames, negative = self.decoding.frames, partial(looks_negative, self.session)
+        return look_at(small, frames=frames, recolor=recolor, name=name, inverted=inverted, looks_negative=negative)
 
     def _result(
         self, trace: Trace, form: formats.Format, target: Path | None, *, confidence: bool, started: float
