@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -106,12 +109,24 @@ def files(tmp_path_factory: pytest.TempPathFactory, film_mp4: Path, color_png: b
     return {key: folder / name for key, (name, _) in made.items()}
 
 
+def wait_for_room(server: Process) -> None:
+    """Wait until the photographs of earlier tests' pages are closed, which is some seconds after their pages are."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with urllib.request.urlopen(f"{server.url}healthz") as answer:
+            if json.load(answer)["room"]:
+                return
+        time.sleep(0.2)
+    pytest.fail("photographs of earlier tests are still open after a minute")
+
+
 @pytest.fixture
 def open_page(browser: Any, server: Process) -> Iterator[Open]:
     """Open the page; after the test, nothing was on its console and nothing asked of other machines."""
     opened: list[Any] = []
 
     def make(path: str = "", **options: Any) -> Any:
+        wait_for_room(server)
         context = browser.new_context(**({"viewport": WIDE} | options))
         context.set_default_timeout(60_000)
         page = context.new_page()

@@ -127,7 +127,6 @@ def test_examples_are_grey_and_tried_by_a_click(open_page: Open) -> None:
         assert path.stat().st_size < 60_000
         assert path.name in (STATIC / "examples" / "LICENCES.md").read_text()
     page = open_page()
-    page.seen.allowed += ["status of 429"]  # the photographs of an earlier test may not be closed yet
     page.get_by_role("button", name="Try a cat").click()
     ready(page)
     assert page.locator("#size-note").inner_text().startswith("451 × 300 pixels")
