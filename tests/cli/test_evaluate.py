@@ -67,6 +67,15 @@ def test_evaluate_prints_json_and_names_on_stderr_what_was_left_out(folder, tiny
     assert done.stderr.startswith("left out: broken.jpg")
 
 
+def test_evaluate_decodes_as_the_options_of_colorize_say(folder, tiny_model):
+    options = {"temperature": 0.7, "caution": 2.0, "saturation": 0.0, "views": 1, "denoise": "off", "tones": "off"}
+    given = [word for name, value in options.items() for word in (f"--{name}", value)]
+    result = json.loads(run("evaluate", tiny_model, "--data", folder, "--json", "--resamples", 5, *given).stdout)
+    assert options.items() <= result["settings"].items()
+    grey, _, model = (score["metrics"]["ciede2000"]["mean"] for score in result["scores"])
+    assert model == pytest.approx(grey, abs=0.02)  # without saturation nothing but grey is left
+
+
 def test_bins_draws_prints_a_card_and_a_table(folder, tiny_model, tmp_path):
     figure = tmp_path / "bins.png"
     done = run("bins", folder, "-o", figure, "--space", "lab", "--grid", 8, "--bins", 6, "--rebalance", 0.2)

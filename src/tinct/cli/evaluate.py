@@ -49,12 +49,19 @@ tinct evaluate photo --data album/
 
 tinct evaluate photo run/model.onnx --data dataset/ --by source
 
+tinct evaluate photo --data album/ --temperature 1.1 --caution 0
+
 tinct evaluate photo --data dataset/ --backbone vgg16.pth
 
 tinct evaluate photo --data dataset/ --workers 8"""
 
 
-@takes(decoding_options("temperature", "size", "runtime"))
+DECODING = decoding_options(
+    "temperature", "caution", "saturation", "size", "views", "denoise", "tones", "runtime", "threads"
+)
+
+
+@takes(DECODING)
 def evaluate(
     models: Annotated[
         list[str], typer.Argument(metavar="MODEL...", help="Models: names that `tinct models` lists, or model files.")
