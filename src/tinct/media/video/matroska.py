@@ -16,9 +16,9 @@ from typing import BinaryIO
 
 from tinct.errors import OutputError
 
-# Appended to the track's name until `set_display_size` removes it.
+# A mark appended to the track's name until `set_display_size` removes it.
 PLACEHOLDER = " - to be replaced by the size at which it is shown"
-# Appended to a sound's name, followed by the header in base 64, until `set_wave_headers` removes it.
+# A mark appended to a sound's name, followed by the header in base 64, until `set_wave_headers` removes both.
 _WAVE = " - to be replaced by its header: "
 
 _SEGMENT, _TRACKS = bytes.fromhex("18538067"), bytes.fromhex("1654ae6b")
@@ -28,7 +28,8 @@ _DISPLAY = (_DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT)
 _CODEC, _PRIVATE, _SOUND, _BITS = b"\x86", b"\x63\xa2", b"\xe1", b"\x62\x64"
 _CRC, _VOID = b"\xbf", b"\xec"
 
-Change = Callable[[bytes], bytes | None]
+# Returns what takes the place of a track's element, by its name, its content, and what followed the mark in its name.
+Change = Callable[[bytes, bytes, bytes], bytes]
 
 
 def set_display_size(path: Path, *, width: int, height: int, sample_aspect: Fraction) -> None:
@@ -45,11 +46,14 @@ def set_display_size(path: Path, *, width: int, height: int, sample_aspect: Frac
 
     Source: RFC 8794 (EBML), RFC 9559 (Matroska), sections 5.1.4.1.28.8 and following.
     """
-    display = [
-        (_DISPLAY_WIDTH, round(width * sample_aspect).to_bytes(4, "big")),
-        (_DISPLAY_HEIGHT, height.to_bytes(4, "big")),
-    ]
-    if not _change_tracks(path, lambda track: _shown_at(track, display) if PLACEHOLDER.encode() in track else None):
+    shown_width = round(width * sample_aspect)
+    display = _element(_DISPLAY_WIDTH, shown_width.to_bytes(4, "big"))
+    display += _element(_DISPLAY_HEIGHT, height.to_bytes(4, "big"))
+
+    def change(name: bytes, content: bytes, _: bytes) -> bytes:
+        return _element(name, _without(content, *_DISPLAY) + display if name == _VIDEO else content)
+
+    if not _change_tracks(path, PLACEHOLDER.encode(), change):
         raise _not_noted(path)
 
 
@@ -68,18 +72,24 @@ def set_wave_headers(path: Path) -> None:
 
     Source: RFC 9559, and Matroska's codec mappings: A_MS/ACM.
     """
-    _change_tracks(path, lambda track: _as_wave(track) if _WAVE.encode() in track else None)
+
+    def change(name: bytes, content: bytes, header: bytes) -> bytes:
+        if name == _CODEC:  # the codec's own header follows its name
+            return _element(_CODEC, b"A_MS/ACM") + _element(_PRIVATE, base64.b64decode(header))
+        return _element(name, _without(content, _BITS) if name == _SOUND else content)
+
+    _change_tracks(path, _WAVE.encode(), change)
 
 
-def _change_tracks(path: Path, change: Change) -> int:
-    """Change tracks' elements in place, except where `change` returns None; return how many were changed."""
+def _change_tracks(path: Path, mark: bytes, change: Change) -> int:
+    """Change the elements of tracks with a mark in their names in place; return how many tracks have one."""
     with path.open("r+b") as file:
         start, tracks = _find(file, path)
         count = 0
         for place, name, content in list(_elements(tracks)):
-            changed = change(content) if name == _TRACK else None
-            if changed is not None:
-                tracks = tracks[:place] + _filled(changed, len(content), path) + tracks[place + len(content) :]
+            if name == _TRACK and mark in content:
+                changed = _filled(_changed(content, mark, change), len(content), path)
+                tracks = tracks[:place] + changed + tracks[place + len(content) :]
                 count += 1
         if not count:
             return 0
@@ -92,35 +102,16 @@ def _change_tracks(path: Path, change: Change) -> int:
     return count
 
 
-def _as_wave(track: bytes) -> bytes:
-    """Return a track's elements with the header in its name as the codec's own, and the name without it."""
-    parts = []
-    for _, name, content in _elements(track):
-        if name == _NAME:
-            title, _, header = content.rstrip(b"\0").partition(_WAVE.encode())
-            parts.append(_element(_PRIVATE, base64.b64decode(header)))
-            content = title
-        elif name == _CODEC:
-            content = b"A_MS/ACM"
-        elif name == _SOUND:
-            content = b"".join(_element(*part[1:]) for part in _elements(content) if part[1] != _BITS)
-        if content or name != _NAME:
-            parts.append(_element(name, content))
-    return b"".join(parts)
+def _changed(track: bytes, mark: bytes, change: Change) -> bytes:
+    """Return a track's changed elements; its name ends before the mark, and is left out if nothing is before that."""
+    elements = [(name, content) for _, name, content in _elements(track)]
+    title, _, rest = dict(elements)[_NAME].rstrip(b"\0").partition(mark)
+    elements = [(name, title if name == _NAME else content) for name, content in elements]
+    return b"".join(change(name, content, rest) for name, content in elements if content or name != _NAME)
 
 
-def _shown_at(track: bytes, display: list[tuple[bytes, bytes]]) -> bytes:
-    """Return a track's elements with a display size and its final name."""
-    parts = []
-    for _, name, content in _elements(track):
-        if name == _NAME:
-            content = content.rstrip(b"\0").removesuffix(PLACEHOLDER.encode())
-        elif name == _VIDEO:
-            kept = [part[1:] for part in _elements(content) if part[1] not in _DISPLAY]
-            content = b"".join(_element(*part) for part in kept + display)
-        if content or name != _NAME:
-            parts.append(_element(name, content))
-    return b"".join(parts)
+def _without(content: bytes, *left_out: bytes) -> bytes:
+    return b"".join(_element(name, part) for _, name, part in _elements(content) if name not in left_out)
 
 
 def _filled(content: bytes, length: int, path: Path) -> bytes:
