@@ -17,8 +17,7 @@ from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.editor import Editor
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import TinctError
-from tinct.media.video.film import GAINS, Film
-from tinct.media.video.rates import checked_rate
+from tinct.media.video.film import GAINS, Film, checked_rate
 from tinct.web import pictures
 from tinct.web.problems import Problem, problem_of
 from tinct.web.references import References

@@ -17,8 +17,7 @@ from tinct.coloring.hints.hint import FilmHint, load_film_hints, parse_film_hint
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import InputError, SettingError
-from tinct.media.video.borders import picture_area
-from tinct.media.video.form import FrameForm
+from tinct.media.video.form import FrameForm, picture_area
 from tinct.media.video.probe import open_film
 
 HEIGHT, WIDTH = clips.HEIGHT, clips.WIDTH

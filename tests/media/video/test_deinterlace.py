@@ -12,8 +12,7 @@ from media.video import clips
 from media.video.coloring import colored
 from media.video.test_timeline import shown
 from photographs import photograph
-from tinct.media.video.filters import PlanesFilter
-from tinct.media.video.planes import planes_of
+from tinct.media.video.planes import PlanesFilter, planes_of
 from tinct.media.video.probe import open_film
 from tinct.media.video.read import read_frames
 

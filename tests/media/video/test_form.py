@@ -6,7 +6,7 @@ import pytest
 
 from photographs import photograph_file
 from tinct.errors import InputError
-from tinct.media.video.borders import active_area
+from tinct.media.video.form import active_area
 
 SIZE = (128, 80)
 NAMES = ("camera", "chelsea", "coins", "coffee", "astronaut", "motorcycle_left")

@@ -12,9 +12,8 @@ import pyvips
 
 from media.video import clips
 from tinct.errors import InputError, SettingError, UnreadableError
-from tinct.media.video.film import clock
+from tinct.media.video.film import checked_rate, clock
 from tinct.media.video.probe import open_film
-from tinct.media.video.rates import checked_rate
 
 H, W = clips.HEIGHT, clips.WIDTH
 INTERLACED_FLAGS = (1 << 18) | (1 << 29)

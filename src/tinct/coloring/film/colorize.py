@@ -27,9 +27,8 @@ from tinct.coloring.film.smoothing import Smoothing
 from tinct.coloring.film.work import OnFrame, OnPicture, Work, open_as, recipe_of, span_of
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import VideoSettings
-from tinct.media.video.borders import picture_area
 from tinct.media.video.film import Film
-from tinct.media.video.form import FrameForm
+from tinct.media.video.form import FrameForm, picture_area
 from tinct.media.video.mux import assemble, check_target
 from tinct.media.video.probe import open_film
 from tinct.media.video.read import Frame, read_frames

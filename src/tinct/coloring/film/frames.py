@@ -208,12 +208,7 @@ class FrameColorizer:
         if kept is not None:
             others = 1 - resized(kept, (height, width))
             blue, red = blue * others, red * others
-        red_weight, blue_weight = LUMA_WEIGHTS[self.form.matrix]
-        rgb = np.empty((height, width, 3), dtype=np.float32)
-        rgb[..., 0] = luma + 2 * (1 - red_weight) * red
-        rgb[..., 2] = luma + 2 * (1 - blue_weight) * blue
-        rgb[..., 1] = (luma - red_weight * rgb[..., 0] - blue_weight * rgb[..., 2]) / (1 - red_weight - blue_weight)
-        return OwnColors.of(np.clip(rgb, 0, 1, out=rgb))
+        return OwnColors.of(self.form.rgb(luma, blue, red))
 
     def own_planes(self, chroma: tuple[NDArray[Any], NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return a frame's own planes of U and V in the result's form."""

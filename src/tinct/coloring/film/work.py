@@ -26,9 +26,8 @@ from tinct.coloring.film.smoothing import Smoothing
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import KEEP_AUTO, VideoSettings
 from tinct.errors import InputError, SettingError
-from tinct.media.video.borders import picture_area
 from tinct.media.video.film import Film, clock
-from tinct.media.video.form import FrameForm
+from tinct.media.video.form import FrameForm, picture_area
 from tinct.media.video.probe import open_film
 from tinct.media.video.problems import Problems
 from tinct.media.video.read import Frame, read_frames
@@ -236,7 +235,7 @@ class Work:
 
     def _drawn(self, item: Painted, size: tuple[int, int]) -> NDArray[np.uint8]:
         luma, *chroma = (resized(plane, size) for plane in (item.frame.luma, *item.planes))
-        return self._form.picture(luma, (chroma[0], chroma[1]))
+        return self._form.rgb_codes(luma, (chroma[0], chroma[1]), bits=8)
 
     @property
     def _memory(self) -> str:

@@ -22,9 +22,7 @@ from numpy.typing import NDArray
 from tinct.media.video.decode import Decoded
 from tinct.media.video.fields import FrameFinder
 from tinct.media.video.film import Fields, Film
-from tinct.media.video.filters import PlanesFilter
-from tinct.media.video.fit import fitted_planes
-from tinct.media.video.planes import planes_of
+from tinct.media.video.planes import PlanesFilter, fitted_planes, planes_of
 
 # A frame's planes: Y alone, or Y, U and V.
 FlatPlanes = tuple[NDArray[Any], ...]
@@ -113,7 +111,7 @@ def _untelecined(film: Film, stored: Iterator[tuple[Decoded, FlatPlanes]]) -> _S
 
 
 def _planes(film: Film, item: Decoded) -> FlatPlanes:
-    luma, chroma = fitted_planes(film, item)
+    luma, chroma = fitted_planes(film, item.frame, item.pts)
     return (luma,) if chroma is None else (luma, *chroma)
 
 

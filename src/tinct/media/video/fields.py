@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from tinct.media.video.film import Fields
-from tinct.media.video.filters import PlanesFilter
+from tinct.media.video.planes import PlanesFilter
 
 _LEAST_FRAMES = 8  # frames outweigh what the file says if at least this many of them show which kind they are,
 _LEAST_SHARE = 0.4  # at least this share of all that are looked at,

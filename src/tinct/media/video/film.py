@@ -1,4 +1,4 @@
-"""A film as its file describes it."""
+"""A film as its file describes it, and how rates and times are written."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+
+from tinct.errors import SettingError
 
 # Codes of ISO/IEC 23091-2 (and of FFmpeg) that are used here.
 UNSPECIFIED = 2
@@ -17,6 +19,8 @@ BOTTOM_FIRST_ORDERS = (3, 4)  # those of them that show the odd lines first
 # Names of the matrices that tinct computes chroma for.
 MATRIX_NAMES = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020"}
 MATRIX_CODES = {"bt709": 1, "bt601": MATRIX_BT601, "bt2020": 9}
+
+_SLIGHT = Fraction(1, 2000)  # rates written with two or three decimals differ by less than this from the exact one
 
 
 @dataclass(frozen=True)
@@ -245,3 +249,16 @@ def clock(seconds: Fraction | float) -> str:
     tenths = round(abs(Fraction(seconds)) * 10)
     minutes, rest = divmod(tenths, 600)
     return f"{sign}{minutes // 60}:{minutes % 60:02d}:{rest // 10:02d}.{rest % 10}"
+
+
+def checked_rate(rate: Fraction | float) -> Fraction:
+    """Return the exact rate that is meant: 23.976 and 29.97 mean 24 and 30 divided by 1.001.
+
+    Raises:
+        SettingError: it is not above 0, or above 1000 frames a second.
+    """
+    exact = Fraction(rate)
+    if not 0 < exact <= 1000:
+        raise SettingError(f"the rate must lie above 0 and not above 1000 frames a second, not {rate}")
+    slowed = Fraction(round(exact * 1001 / 1000) * 1000, 1001)
+    return slowed if abs(exact - slowed) < _SLIGHT else exact.limit_denominator(1001)

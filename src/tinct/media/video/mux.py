@@ -23,9 +23,9 @@ from tinct.files import written_beside
 from tinct.media.video.codecs import IMAGES
 from tinct.media.video.film import Chapter, Film, clock
 from tinct.media.video.matroska import PLACEHOLDER, set_display_size, set_wave_headers
-from tinct.media.video.pictures import check_pictures, write_pictures
 from tinct.media.video.recipe import Recipe
 from tinct.media.video.routes import lasting
+from tinct.media.video.sequence import check_pictures, write_pictures
 from tinct.media.video.source import opened, reason
 from tinct.media.video.tracks import Tracks, Window
 from tinct.media.video.write import Segment, configure, open_encoder, open_segment, start
@@ -122,7 +122,8 @@ def assemble(
     parts = _opened_parts(segments, film, recipe)
     if recipe.container.muxer == IMAGES:
         check_pictures(film, place, sound=sound, overwrite=overwrite)
-        return (*recipe.remarks, *write_pictures(film, parts, place))
+        pictures = ((coded.pts, coded.data) for part in parts for coded in part.packets())
+        return (*recipe.remarks, *write_pictures(film, pictures, place))
     files.check_target(place, source=film.path, overwrite=overwrite)
     window = _window(film, parts[0], start_pts, end_pts)
     with written_beside(place) as beside:

@@ -1,13 +1,18 @@
-"""Turn FFmpeg's frames into planes of Y, U and V and back: no value is changed if the format has a Y plane."""
+"""Turn FFmpeg's frames into planes of Y, U and V and back, and feed its filters with planes.
+
+No value is changed if the format has a Y plane.
+"""
 
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import Any
 
 import av
 import cv2
 import numpy as np
+from av.filter import Graph
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
@@ -15,6 +20,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
 from tinct.errors import InputError
+from tinct.media.video.film import Film, clock
 
 # Formats whose planes can be taken as they are: planar YUV and grey of up to 16 bits, little-endian.
 _PLANAR = re.compile(r"(yuv[aj]?4\d\dp|gray)(9|1[0246])?(le)?")
@@ -23,6 +29,8 @@ _PAIRED = {"nv12": (0, 1), "nv16": (0, 1), "nv24": (0, 1), "nv21": (1, 0), "nv42
 # Luma pixels for each chroma pixel, across and down, by the subsampling in a format's name.
 CHROMA_STEPS = {"444": (1, 1), "422": (2, 1), "420": (2, 2), "440": (1, 2), "411": (4, 1), "410": (4, 4)}
 _SAMPLING = {steps: name for name, steps in CHROMA_STEPS.items()}
+_SAME_PROPORTIONS = 0.02  # proportions that differ by less than this share are the same
+_STEP = 4  # a picture between black borders begins at a multiple of this, so that its chroma begins on a whole pixel
 
 Planes = tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]] | None]
 
@@ -76,6 +84,44 @@ def planes_of(frame: VideoFrame) -> Planes:
         return _from_rgb(frame) if is_rgb(form) else _from_planes(frame)
     except (av.FFmpegError, ValueError, LookupError) as error:
         raise InputError(f"pixels of the format {form.name} cannot be read; convert the film to H.264 first") from error
+
+
+def is_fitting(film: Film, frame: VideoFrame) -> bool:
+    """Return whether a frame has the film's size, depth and kind of chroma."""
+    form = frame.format
+    kind = (frame.width, frame.height, depth_of(form), is_rgb(form), is_grey(form), sampling_of(form))
+    return kind == (film.width, film.height, film.depth, film.rgb, film.grey, film.sampling)
+
+
+def fitted_planes(film: Film, frame: VideoFrame, pts: int) -> Planes:
+    """Return a frame's planes in the film's form.
+
+    A frame of another size is scaled; one with other proportions also gets black borders.
+
+    Raises:
+        InputError: FFmpeg cannot convert it; the message names its time.
+    """
+    if is_fitting(film, frame):
+        return planes_of(frame)
+    width, height = _inner_size(film, frame)
+    try:
+        # The same range on both sides, or FFmpeg would convert one into the other.
+        small = frame.reformat(width, height, film.pixel_format, src_color_range="JPEG", dst_color_range="JPEG")
+    except (av.FFmpegError, ValueError) as error:
+        raise InputError(
+            f"{film.path}: changes at {clock(film.seconds_at(pts))} from {film.width} x {film.height} pixels of "
+            f"{film.pixel_format} to {frame.width} x {frame.height} of {frame.format.name}; cut it there first"
+        ) from error
+    luma, chroma = planes_of(small)
+    top, left = ((whole - part) // 2 // _STEP * _STEP for whole, part in ((film.height, height), (film.width, width)))
+    scale = 1 << (film.depth - 8)
+    luma = _between(luma, (film.height, film.width), (top, left), 0 if film.full_range else 16 * scale)
+    if chroma is None:
+        return luma, None
+    across, down = CHROMA_STEPS.get(film.sampling or "", (1, 1))
+    shape, place = (-(-film.height // down), -(-film.width // across)), (top // down, left // across)
+    blue, red = (_between(plane, shape, place, 128 * scale) for plane in chroma)
+    return luma, (blue, red)
 
 
 def frame_of(planes: tuple[NDArray[Any], ...], form: str, size: tuple[int, int]) -> VideoFrame:
@@ -184,3 +230,64 @@ def _planar(frame: VideoFrame) -> VideoFrame:
         name = f"yuv{sampling}p" + ("" if bits == 8 else f"{bits}le")
     # The same range on both sides, or FFmpeg would convert one into the other.
     return frame.reformat(format=name, src_color_range="JPEG", dst_color_range="JPEG")
+
+
+def _inner_size(film: Film, frame: VideoFrame) -> tuple[int, int]:
+    if abs(frame.width * film.height / (frame.height * film.width) - 1) < _SAME_PROPORTIONS:
+        return film.width, film.height
+    factor = min(film.width / frame.width, film.height / frame.height)
+    width, height = (max(_STEP, round(edge * factor / _STEP) * _STEP) for edge in (frame.width, frame.height))
+    return min(width, film.width), min(height, film.height)
+
+
+def _between(plane: NDArray[Any], shape: tuple[int, int], place: tuple[int, int], value: int) -> NDArray[Any]:
+    """Return a larger plane of a single value, with this plane at a place in it."""
+    if plane.shape == shape:
+        return plane
+    whole = np.full(shape, value, plane.dtype)
+    (height, width), (top, left) = plane.shape, place
+    whole[top : top + height, left : left + width] = plane[: shape[0] - top, : shape[1] - left]
+    return whole
+
+
+class PlanesFilter:
+    """A chain of FFmpeg's filters for frames of one form and size."""
+
+    def __init__(self, steps: tuple[tuple[str, str], ...], form: str, size: tuple[int, int]) -> None:
+        """Set up filters.
+
+        Args:
+            steps: their names and arguments, in order.
+            form: FFmpeg's name of a planar format that all of them take as it is.
+            size: width and height.
+        """
+        self._form, self._size = form, size
+        self._graph = Graph()
+        self._graph.threads = 1
+        # Some filters need a constant rate; any will do.
+        source = f"video_size={size[0]}x{size[1]}:pix_fmt={form}:time_base=1/25:frame_rate=25"
+        names = [("buffer", source), *steps, ("buffersink", "")]
+        self._graph.link_nodes(*[self._graph.add(name, arguments) for name, arguments in names]).configure()
+        self._fed = 0
+
+    @classmethod
+    def of_plane(cls, name: str, arguments: str, plane: NDArray[Any]) -> PlanesFilter:
+        """Return one filter for planes like this one, as if they were grey pictures."""
+        form = "gray" if plane.dtype == np.uint8 else "gray16le"
+        return cls(((name, arguments),), form, (plane.shape[1], plane.shape[0]))
+
+    def feed(self, planes: tuple[NDArray[Any], ...] | None) -> list[VideoFrame]:
+        """Put in a frame's planes, or None after the last; return what is ready."""
+        if planes is None:
+            self._graph.vpush(None)
+        else:
+            frame = frame_of(planes, self._form, self._size)
+            frame.pts, frame.time_base = self._fed, Fraction(1, 25)
+            self._fed += 1
+            self._graph.vpush(frame)
+        ready = []
+        while True:
+            try:
+                ready.append(self._graph.vpull())
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return ready

@@ -37,10 +37,9 @@ from tinct.media.video.film import (
     Fields,
     Film,
     Track,
+    checked_rate,
 )
-from tinct.media.video.fit import is_fitting
-from tinct.media.video.planes import depth_of, is_grey, is_rgb, planes_of, sampling_of
-from tinct.media.video.rates import checked_rate
+from tinct.media.video.planes import depth_of, is_fitting, is_grey, is_rgb, planes_of, sampling_of
 from tinct.media.video.sequence import decode_image, names_pictures, open_images
 from tinct.media.video.source import opened, readable, reason, video_stream
 from tinct.media.video.timeline import read_times

@@ -18,8 +18,8 @@ from tinct.errors import UnreadableError
 from tinct.media.video.decode import Decoded, decode
 from tinct.media.video.deinterlace import progressive
 from tinct.media.video.film import Film, clock
-from tinct.media.video.fit import note_others
-from tinct.media.video.problems import MOVED, Problems
+from tinct.media.video.planes import is_fitting
+from tinct.media.video.problems import MOVED, RESIZED, Problems
 
 # To read from a place in the middle, decoding begins this many seconds before it; if that is too close, the next value
 # is tried.
@@ -71,14 +71,14 @@ def read_frames(
     Yields:
         The frames. Interlaced ones are made progressive (`Fields.way`), but not those that the film marks as
         progressive. All other Y planes are as they are stored, except that frames of another form than the first are
-        converted (`fit.fitted_planes`), and that the luma of RGB is computed (`planes.planes_of`).
+        converted (`planes.fitted_planes`), and that the luma of RGB is computed (`planes.planes_of`).
 
     Raises:
         InputError: the film changes its form in the middle, and its frames cannot be converted back.
         UnreadableError: the file is gone, or its times jump back.
     """
     noted = Problems() if problems is None else problems
-    decoded = note_others(film, _rising(film, _exact(film, start_pts, noted), start_pts, noted), start_pts, noted)
+    decoded = _checked(film, _exact(film, start_pts, noted), start_pts, noted)
     number = start_number
     with closing(progressive(film, decoded)) as frames:
         for item, planes in frames:
@@ -125,10 +125,13 @@ def _exact(film: Film, start_pts: int | None, problems: Problems) -> Generator[D
         yield from decoded
 
 
-def _rising(
+def _checked(
     film: Film, decoded: Generator[Decoded, None, None], since: int | None, problems: Problems
 ) -> Generator[Decoded, None, None]:
-    """Make times rise: a frame at the same time as the one before, or earlier, comes one tick after it."""
+    """Pass frames on, and note from a pts on those of another form.
+
+    Times are made to rise: a frame at the same time as the one before, or earlier, comes one tick after it.
+    """
     last: int | None = None
     with closing(decoded):
         for item in decoded:
@@ -140,8 +143,9 @@ def _rising(
                     )
                 if since is None or last >= since:
                     problems.add(MOVED, film, last + 1)
-                last += 1
-                yield replace(item, pts=last)
-            else:
-                last = item.pts
-                yield item
+                item = replace(item, pts=last + 1)
+            last = item.pts
+            if not is_fitting(film, item.frame) and (since is None or last >= since):
+                form = f"{item.frame.width} x {item.frame.height} pixels, {item.frame.format.name}"
+                problems.add(RESIZED.format("{}", form=form), film, last)
+            yield item

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 from pathlib import Path
+
+import av
 
 from tinct.errors import SettingError
 from tinct.media.video.codecs import (
@@ -20,7 +23,6 @@ from tinct.media.video.codecs import (
     codec_named,
     container_of,
 )
-from tinct.media.video.encoders import check_size, ffv1_slices
 from tinct.media.video.film import (
     MATRIX_CODES,
     MATRIX_NAMES,
@@ -36,6 +38,11 @@ from tinct.media.video.sequence import place_of
 _CHROMA_STEPS = {**CHROMA_STEPS, "rgb": (1, 1)}
 # The codes (ISO/IEC 23091-2) of sRGB's primaries and transfer curve (IEC 61966-2-1), for pictures that name none.
 _SRGB = (1, 13)
+# FFV1 cuts frames with at least this many pixels into 16 slices, which are encoded in parallel, and others into 4.
+_MANY_SLICES = 640 * 360
+# Numbers of slices to try if the usual one does not fit, as with some odd sizes; 0 leaves it to FFmpeg.
+_OTHER_SLICES = (16, 4, 24, 30, 0)
+_LEAST_HEVC = 64  # x265 writes beyond its memory, or refuses, if an edge is shorter than its coding unit of 64 pixels
 
 
 @dataclass(frozen=True)
@@ -233,15 +240,33 @@ def _chosen_sampling(codec: Codec, film: Film, asked: str | None, preset: str | 
 def _options(
     codec: Codec, crf: int | None, preset: str | None, width: int, height: int, form: str
 ) -> tuple[tuple[str, str], ...]:
-    check_size(codec.name, width, height)
+    if codec.name == "hevc" and min(width, height) < _LEAST_HEVC:
+        least = f"hevc needs edges of at least {_LEAST_HEVC} pixels"
+        raise SettingError(f"{least}, and the film has {width} x {height}; choose another codec, such as h264")
     options = dict(codec.options)
     if crf is not None:
         options["crf"] = str(crf)
     if preset is not None:
         options[codec.preset_option] = preset
     if codec.name == "ffv1":
-        options["slices"] = ffv1_slices(width, height, form)
+        options["slices"] = _ffv1_slices(width, height, form)
     return tuple(sorted(options.items()))
+
+
+def _ffv1_slices(width: int, height: int, form: str) -> str:
+    """Return a number of slices for FFV1 that FFmpeg does not refuse at this size and pixel format."""
+    usual = 16 if width * height >= _MANY_SLICES else 4
+    for count in (usual, *_OTHER_SLICES):
+        context = av.CodecContext.create("ffv1", "w")
+        context.width, context.height, context.pix_fmt = width, height, form
+        context.time_base = Fraction(1, 25)
+        context.options = {"level": "3", "slices": str(count)}
+        try:
+            context.open()
+        except av.FFmpegError:
+            continue
+        return str(count)
+    return str(usual)
 
 
 def _tags(film: Film, *, full_range: bool, rgb: bool) -> ColorTags:

@@ -1,25 +1,37 @@
-"""The ways of one stream's packets into another file: copied, or encoded anew where it cannot hold them."""
+"""The ways of one stream's packets into another file: copied, or encoded anew where it cannot hold them.
+
+What the source says of the stream goes with them. Languages are spelled as the file's format wants it: by ISO 639, by
+the Macintosh's codes, or not at all.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
+from itertools import product
 from typing import Protocol, cast
 
 import av
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.frame import AudioFrame
 from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
+from av.codec.context import CodecContext
 from av.container import OutputContainer
+from av.filter import Graph
 from av.packet import Packet
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
-from tinct.media.video.languages import spelled
 from tinct.media.video.matroska import wave_name
-from tinct.media.video.sound import Stretcher, nearest
 from tinct.media.video.source import readable
 
 _CHANNEL_RATE = 96_000  # bits a second for each channel: enough that no difference is heard
+_COMMON_RATE = 48_000  # the sample rate for encoders that do not take the source's
+# The arrangements of this many channels for encoders that do not take the source's; `stereo` for other numbers.
+_COMMON_LAYOUTS = {1: "mono", 6: "5.1", 8: "7.1"}
+_SLOWEST = Fraction(1, 2)  # the lowest tempo that one `atempo` filter takes
 
 
 class Route(Protocol):
@@ -73,13 +85,13 @@ class SoundEncoder:
     def __init__(self, output: OutputContainer, source: Stream, encoder: str, *, stretch: Fraction) -> None:
         """Add a stream of sound like the source's, or the nearest that the encoder has; ValueError if that fails."""
         self._source = cast(AudioStream, source)
-        rate, layout = nearest(encoder, self._source)
+        rate, layout = _nearest(encoder, self._source)
         stream = cast(AudioStream, output.add_stream(encoder, rate=rate))
         stream.layout = layout
         stream.codec_context.bit_rate = _CHANNEL_RATE * AudioLayout(layout).nb_channels
         stream.codec_context.time_base = Fraction(1, rate)
         self._stream = stream
-        self._stretcher = Stretcher(stretch) if stretch != 1 else None
+        self._stretcher = _Stretcher(stretch) if stretch != 1 else None
         describe(stream, source, output)
 
     def packets(self, packet: Packet[Stream] | None) -> list[Packet[Stream]]:
@@ -99,6 +111,74 @@ class SoundEncoder:
         if packet is None:
             made += self._stream.encode(None)
         return cast("list[Packet[Stream]]", made)
+
+
+class _Stretcher:
+    """Makes sound longer or shorter, by FFmpeg's `atempo`, which keeps its pitch.
+
+    It begins at the first frame's time, and the rest follows without gaps.
+    """
+
+    def __init__(self, stretch: Fraction) -> None:
+        """Begin a track that is made longer by the factor `stretch`."""
+        tempo = 1 / stretch
+        self._tempos = []
+        while tempo < _SLOWEST:
+            self._tempos.append(_SLOWEST)
+            tempo /= _SLOWEST
+        self._tempos.append(tempo)
+        self._graph: Graph | None = None
+        self._rate = 0
+        self._next = 0
+
+    def feed(self, frame: AudioFrame | None) -> list[AudioFrame]:
+        """Put in a frame whose time is stretched already, or None after the last; return what is ready."""
+        if frame is not None and self._graph is None:
+            self._begin(frame)
+        if self._graph is None:
+            return []
+        if frame is not None:
+            frame.pts = None  # the filter counts samples
+        self._graph.push(frame)
+        ready: list[AudioFrame] = []
+        while True:
+            try:
+                made = self._graph.pull()
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return ready
+            assert isinstance(made, AudioFrame)
+            made.pts, made.time_base = self._next, Fraction(1, self._rate)
+            self._next += made.samples
+            ready.append(made)
+
+    def _begin(self, frame: AudioFrame) -> None:
+        self._rate = frame.sample_rate
+        self._next = round((frame.pts or 0) * (frame.time_base or Fraction(1, self._rate)) * self._rate)
+        self._graph = Graph()
+        self._graph.threads = 1
+        source = self._graph.add_abuffer(
+            format=frame.format.name,
+            sample_rate=frame.sample_rate,
+            layout=frame.layout.name,
+            time_base=Fraction(1, self._rate),
+        )
+        filters = [self._graph.add("atempo", f"{float(tempo):.9f}") for tempo in self._tempos]
+        self._graph.link_nodes(source, *filters, self._graph.add("abuffersink")).configure()
+
+
+def _nearest(encoder: str, source: AudioStream) -> tuple[int, str]:
+    """Return the rate and the channels nearest to a source's that an encoder takes, by trying."""
+    common = _COMMON_LAYOUTS.get(source.channels, "stereo")
+    for rate, layout in product((source.rate, _COMMON_RATE), (source.layout.name, common, "stereo")):
+        context = cast(AudioCodecContext, CodecContext.create(encoder, "w"))
+        context.sample_rate, context.layout = rate, layout
+        if not context.codec.audio_formats:
+            break
+        context.format = context.codec.audio_formats[0]
+        with suppress(av.FFmpegError, ValueError):
+            context.open()
+            return rate, layout
+    return _COMMON_RATE, "stereo"
 
 
 # Duration, in milliseconds, that FFmpeg gives to a title if it does not know it.
@@ -174,3 +254,51 @@ def describe(stream: Stream, source: Stream, output: OutputContainer) -> None:
         notes["language"] = spelled(notes["language"], output.format.name) or notes["language"]
     stream.metadata.update(notes)
     stream.disposition = source.disposition
+
+
+# Codes of two letters (ISO 639-1), and of three (ISO 639-2).
+_LONG = {
+    "ar": "ara", "bg": "bul", "ca": "cat", "cs": "ces", "da": "dan", "de": "deu", "el": "ell", "en": "eng",
+    "es": "spa", "et": "est", "fa": "fas", "fi": "fin", "fo": "fao", "fr": "fra", "he": "heb", "hi": "hin",
+    "hr": "hrv", "hu": "hun", "is": "isl", "it": "ita", "ja": "jpn", "ko": "kor", "lt": "lit", "lv": "lav",
+    "nl": "nld", "no": "nor", "pa": "pan", "pl": "pol", "pt": "por", "ro": "ron", "ru": "rus", "sk": "slk",
+    "sl": "slv", "sr": "srp", "sv": "swe", "th": "tha", "tr": "tur", "uk": "ukr", "vi": "vie", "zh": "zho",
+}  # fmt: skip
+# FFmpeg's codes for the languages of the Macintosh, the only ones that QuickTime files can name.
+_QUICKTIME = (
+    " alb amh ara arm asm aym aze baq bel ben bul bur cat ces chi dan dut dzo eng epo est fin fo fra geo ger "
+    "gre grn guj heb hin hr hun ice ind iri ita jav jpn kan kas kaz khm kin kir kor kur lao lat lav lit mac "
+    "mal mar may mlg mlt mol mon nep nor nya ori orm pa per pol por pus que ron run rus san sin slk slv snd "
+    "som spa sr sve swa tam tat tel tgk tgl tha tib tir tuk tur uig ukr urd uzb vie wel yid "
+)
+# Languages that have another code there.
+_OTHERWISE = {
+    "bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq", "fao": "fo ", "fas": "per",
+    "fre": "fra", "gle": "iri", "hrv": "hr ", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac", "msa": "may",
+    "mya": "bur", "nld": "dut", "nob": "nor", "pan": "pa ", "rum": "ron", "slo": "slk", "sqi": "alb", "srp": "sr ",
+    "swe": "sve", "zho": "chi",
+}  # fmt: skip
+# Codes that are used nowhere else, and the usual ones.
+_PLAIN = {"fo ": "fao", "hr ": "hrv", "iri": "gle", "pa ": "pan", "sr ": "srp", "sve": "swe"}
+
+
+def spelled(language: str | None, muxer: str) -> str | None:
+    """Return how a language is spelled in a file.
+
+    Args:
+        language: as another file says, such as `deu`; None if it does not say.
+        muxer: FFmpeg's name of the file's format.
+
+    Returns:
+        None if the format has no code for it; `und`, undetermined, is always known.
+    """
+    if language is None or language == "und":
+        return "und"
+    plain = _PLAIN.get(language, language)
+    if muxer not in ("mov", "mp4"):
+        return plain
+    long = _LONG.get(plain, plain)
+    if muxer == "mp4":
+        return long if len(long) == 3 and long.isascii() and long.isalpha() and long.islower() else None
+    code = _OTHERWISE.get(long, long)
+    return code if f" {code.strip()} " in _QUICKTIME else None

@@ -1,4 +1,4 @@
-"""Find and read pictures that are a film's frames: the files that a folder or a pattern names, in their order.
+"""Find, read and write pictures that are a film's frames: the files that a folder or a pattern names, in their order.
 
 A pattern is a name with the place of a number in it, such as `f_%d.png`, or `f_%04d.png` for at least four digits; or
 with `*` or `?` in it.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from contextlib import suppress
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -23,11 +24,11 @@ from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from tinct.errors import InputError, TinctError, UnreadableError, one_line
-from tinct.files import walk
+from tinct.errors import InputError, OutputError, TinctError, UnreadableError, one_line
+from tinct.files import UNFINISHED, check_place, make_folder, walk
 from tinct.media.image.opening import open_image, open_source
+from tinct.media.video.film import Film, checked_rate
 from tinct.media.video.planes import depth_of
-from tinct.media.video.rates import checked_rate
 from tinct.media.video.source import reason
 
 FILM_RATE = Fraction(24)  # frames a second if no other rate is given: that of most films
@@ -235,3 +236,66 @@ def _header(path: Path) -> _Form | None:
     except pyvips.Error:
         return None
     return _Form(image.width, image.height, 16 if image.format == "ushort" else 8)
+
+
+def check_pictures(film: Film, target: Path, *, sound: str, overwrite: bool) -> None:
+    """Refuse, before any work is done, pictures that cannot or must not be written; make their folder.
+
+    Raises:
+        OutputError: some exist already, or are the film's own; or the film has sound that is not to be left out.
+    """
+    there = find_pictures(target)
+    own = {path.resolve() for path in film.images}
+    if any(path.resolve() in own for path in there):
+        raise OutputError(f"{target}: names pictures of the input itself; choose another name with -o")
+    if there and not overwrite:
+        raise OutputError(f"{there[0]}: already exists; replace it with --overwrite (overwrite=True)")
+    if film.audio and sound != "none":
+        raise OutputError(f"{film.path}: pictures cannot hold its sound; leave it out with --sound none")
+    make_folder(target.parent)
+
+
+def write_pictures(film: Film, pictures: Iterable[tuple[int, bytes]], target: Path) -> list[str]:
+    """Write a film as pictures beside their places, and then rename them into place: `f_0001.dpx`, `f_0002.dpx`, ...
+
+    Pictures of a folder or a pattern keep the numbers in their names. Frames of a film, and those that are made of the
+    fields of pictures, are counted from 1.
+
+    Args:
+        film: the film.
+        pictures: the pts of each frame, in order, and the content of its file.
+        target: the pattern of their names.
+
+    Returns:
+        How many other pictures have such names, one sentence.
+
+    Raises:
+        OutputError: they cannot be written; nothing is left behind.
+    """
+    # If frames are made of fields, there are more or fewer of them than pictures.
+    numbers = None if film.fields.gain != 1 else numbers_of(film.images)
+    written: list[str] = []
+    with _folder_beside(target) as beside:
+        for pts, content in pictures:
+            number = numbers[pts] if numbers else len(written) + 1
+            written.append(numbered(target, number).name)
+            (beside / written[-1]).write_bytes(content)
+        for name in written:
+            (beside / name).replace(target.with_name(name))
+    others = len(find_pictures(target)) - len(written)
+    return [f"{others} other pictures with such names are still there"] if others > 0 else []
+
+
+@contextmanager
+def _folder_beside(target: Path) -> Iterator[Path]:
+    """Yield an empty hidden folder beside pictures, which is deleted after the block."""
+    beside = check_place(target).with_name(f".{target.name}{UNFINISHED}")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        yield beside
+    except OSError as error:
+        why = error.strerror or error
+        raise OutputError(f"{target}: cannot be written ({why}); free some space, or write elsewhere") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)

@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 
 from tinct.color.statistics import median
 from tinct.media.video.film import FIELD_ORDERS, Film, Jump
-from tinct.media.video.rates import SLOWED_FILM, USUAL_RATES
 from tinct.media.video.source import opened, packets_of
 
 _WITHOUT_PLACES = {"gif", "apng"}  # formats whose frames depend on all frames before them
@@ -44,6 +43,12 @@ _MOSTLY = 0.9  # a film has a constant rate if at least this share of its frames
 _LONGER = 1.5
 _GIVE = 0.1  # within this tolerance,
 _SHARE = 0.35  # and each of the two makes up at least this share of all steps
+_SLOWED_FILM = Fraction(24_000, 1001)
+# Rates of films and broadcasts, for files that name none with which their times agree.
+_USUAL_RATES = (
+    *(Fraction(rate) for rate in (24, 25, 30, 50, 60, 18, 16, 15, 12, 48, 100, 120)),
+    *(Fraction(1000 * rate, 1001) for rate in (24, 30, 60, 120)),
+)
 
 
 @dataclass
@@ -209,7 +214,7 @@ class _Steps:
     def rate(self, named: Sequence[Fraction]) -> Fraction:
         """Return the first rate named by the file that its times agree with, else a usual one or the measured one."""
         if self.pulldown:
-            return SLOWED_FILM
+            return _SLOWED_FILM
         if not self.even:
             average = (self.frames - 1) / self.span
             known = (rate for rate in named if abs(rate / average - 1) < 0.02)
@@ -218,7 +223,7 @@ class _Steps:
         def agrees(rate: Fraction) -> bool:
             return abs(float(1 / rate) - self.mean) <= self.slack + self.mean / 5000
 
-        near = sorted(USUAL_RATES, key=lambda rate: abs(float(1 / rate) - self.mean))
+        near = sorted(_USUAL_RATES, key=lambda rate: abs(float(1 / rate) - self.mean))
         chosen = next((rate for rate in (*named, near[0]) if agrees(rate)), None)
         return chosen or Fraction(1 / self.mean).limit_denominator(1001)
 
@@ -230,7 +235,7 @@ def _is_pulldown(steps: NDArray[np.int64], unit: float) -> bool:
         return False
     ratio, rate = median(long) / median(short), 1 / (middle * unit)
     spread = max(np.ptp(short), np.ptp(long))
-    return bool(abs(ratio - _LONGER) <= _GIVE and abs(rate / SLOWED_FILM - 1) <= 0.02 and spread <= 0.1 * middle)
+    return bool(abs(ratio - _LONGER) <= _GIVE and abs(rate / _SLOWED_FILM - 1) <= 0.02 and spread <= 0.1 * middle)
 
 
 def read_times(container: InputContainer, stream: VideoStream, first: VideoFrame, path: Path) -> dict[str, Any]:

@@ -20,8 +20,7 @@ from av.stream import Discard, Stream
 from tinct.errors import OutputError, SettingError
 from tinct.media.video.codecs import CONTAINERS, Container
 from tinct.media.video.film import Chapter, Film, Track
-from tinct.media.video.languages import spelled
-from tinct.media.video.routes import CaptionEncoder, Copy, Route, SoundEncoder, WaveCopy
+from tinct.media.video.routes import CaptionEncoder, Copy, Route, SoundEncoder, WaveCopy, spelled
 from tinct.media.video.source import opened, packets_of, readable
 from tinct.media.video.timeline import packets_on_line
 
