@@ -129,7 +129,7 @@ def video(
     from tinct.actors import Engine
     from tinct.coloring.directions import load_shots
     from tinct.coloring.film.colorize import colorize_video
-    from tinct.coloring.film.folder import is_folder_of_films
+    from tinct.coloring.film.many import is_folder_of_films
     from tinct.coloring.hints.hint import gather_film_hints
 
     way = Engine(name=engine, ray_address=ray_address)

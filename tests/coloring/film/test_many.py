@@ -16,8 +16,7 @@ from coloring.film.films import film_of
 from media.video import clips
 from tinct.actors import Processes
 from tinct.coloring.film import among_processes, segments
-from tinct.coloring.film.folder import is_folder_of_films
-from tinct.coloring.film.many import colorize_videos
+from tinct.coloring.film.many import colorize_videos, is_folder_of_films
 from tinct.coloring.film.row import FilmRow
 from tinct.coloring.photo.manifest import opened
 from tinct.coloring.photo.status import read_manifest, summarize

@@ -11,10 +11,9 @@ from functools import partial
 
 from tinct.actors import Processes
 from tinct.coloring.film.colorize import Begun, VideoResult, begin, finish
-from tinct.coloring.film.folder import FilmJob
 from tinct.coloring.film.parts import WorkFolder, work_folder
 from tinct.coloring.film.pipeline import Progress
-from tinct.coloring.film.row import FilmRow, failed, film_done, looked, made, needs_no_look
+from tinct.coloring.film.row import FilmJob, FilmRow, failed, film_done, looked, made, needs_no_look
 from tinct.coloring.film.segment_workers import Facts, known_before, put_together, segment_painter, segment_tasks
 from tinct.coloring.film.segments import SEGMENT_FRAMES, Task
 from tinct.coloring.film.work import open_as

@@ -156,7 +156,7 @@ def finish(
 ) -> VideoResult:
     """Join a film's finished parts with its sound, and write the result."""
     work = begun.work
-    lost: Sequence[str] = assemble(
+    lost = assemble(
         work.written,
         parts,
         begun.place,
@@ -167,8 +167,20 @@ def finish(
         note=f"colorized by tinct {__version__}, model {work.model}, smoothing {work.smoothing}",
         overwrite=work.settings.overwrite,
     )
-    lost, seconds = (*lost, *folder.notices), time.perf_counter() - begun.started
-    return _result(work, begun.source, begun.place, since=since, done=done, lost=lost, seconds=seconds)
+    return VideoResult(
+        source=begun.source,
+        target=begun.place,
+        width=work.recipe.width,
+        height=work.recipe.height,
+        frames=done.facts["given_to"],
+        seconds=time.perf_counter() - begun.started,
+        resumed=since.facts["given_to"] if since is not None else 0,
+        model=work.model,
+        codec=work.recipe.codec.name,
+        shots=tuple(Shot(**shot) for shot in done.facts["shots"]),
+        notices=(*work.notices(done), *dict.fromkeys((*work.recipe.remarks, *lost, *folder.notices))),
+        problems=tuple(done.facts["problems"]),
+    )
 
 
 def list_shots(source: str | Path, *, rate: float | None = None, deinterlace: str = "auto") -> list[Shot]:
@@ -191,29 +203,3 @@ def list_shots(source: str | Path, *, rate: float | None = None, deinterlace: st
         for index, (frame, _, cut) in enumerate(looked_at(read_frames(film), look))
         if cut or index == 0
     ]
-
-
-def _result(
-    work: Work,
-    source: Path,
-    target: Path,
-    *,
-    since: Progress | None,
-    done: Progress,
-    lost: Sequence[str],
-    seconds: float,
-) -> VideoResult:
-    return VideoResult(
-        source=source,
-        target=target,
-        width=work.recipe.width,
-        height=work.recipe.height,
-        frames=done.facts["given_to"],
-        seconds=seconds,
-        resumed=since.facts["given_to"] if since is not None else 0,
-        model=work.model,
-        codec=work.recipe.codec.name,
-        shots=tuple(Shot(**shot) for shot in done.facts["shots"]),
-        notices=(*work.notices(done), *dict.fromkeys((*work.recipe.remarks, *lost))),
-        problems=tuple(done.facts["problems"]),
-    )

@@ -1,9 +1,12 @@
-"""Colorize many films; every film gets a row, even if it fails, and a manifest is kept beside the results."""
+"""Colorize the films of a folder; every film gets a row, even if it fails.
+
+With an output folder, a manifest is kept beside the results.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, fields
 from functools import partial
@@ -12,20 +15,42 @@ from typing import Any
 
 from tinct.actors import Engine, Processes, chosen_processes
 from tinct.coloring.film.among_processes import spread
-from tinct.coloring.film.folder import find_films, with_targets
-from tinct.coloring.film.row import FilmRow, film_done
+from tinct.coloring.film.row import FilmJob, FilmRow, film_done
+from tinct.coloring.film.work import open_as
 from tinct.coloring.photo.colorizer import Colorizer
-from tinct.coloring.photo.manifest import opened
+from tinct.coloring.photo.manifest import Manifest, Run, look, opened
+from tinct.coloring.photo.plan import RESULT, Job, claim, closed_folder
 from tinct.coloring.photo.row import Outcome, Row
 from tinct.coloring.photo.run import NO_SETTINGS, decided_steps, kept_so_far, note_outcome, run_of
 from tinct.coloring.photo.verdict import Step
 from tinct.coloring.settings import Decoding, VideoSettings
-from tinct.errors import SettingError
-from tinct.files import make_folder
+from tinct.errors import SettingError, TinctError, UnreadableError
+from tinct.files import make_folder, walk
+from tinct.media.video import FILM_SUFFIXES
+from tinct.media.video.film import Film
+from tinct.media.video.recipe import default_target
+from tinct.media.video.sequence import FRAME_SUFFIXES
 from tinct.stopping import kept_if_stopped
 
 # Not recorded for films: settings without effect on their pictures, or not for several films.
 _NO_SETTINGS = (*NO_SETTINGS, "views", "hints", "shots", "update", "overwrite")
+
+
+def is_folder_of_films(source: str | Path, output: str | Path | None, *, recursive: bool = False) -> bool:
+    """Check whether a folder is one of films, rather than of pictures that are a film's frames.
+
+    It is one of films if it holds films and no such pictures, or if subfolders are asked for. If it holds both, it is
+    one of films if the output is a folder.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        return False
+    if recursive:
+        return True
+    if next(walk(folder, FILM_SUFFIXES, recursive=False), None) is None:
+        return False
+    frames = next(walk(folder, FRAME_SUFFIXES, recursive=False), None)
+    return frames is None or (output is not None and not _is_file_name(Path(output)))
 
 
 def colorize_videos(
@@ -68,7 +93,7 @@ def colorize_videos(
     settings = settings or VideoSettings()
     place = None if output is None else Path(output)
     _check(settings, place)
-    jobs = find_films(source, output, recursive=recursive)
+    jobs = _find_films(source, output, recursive=recursive)
     processes = chosen_processes(workers, engine)
     colorizer = Colorizer(settings, threads=1)  # one thread, since several frames are processed at once
     rows: list[FilmRow] = []
@@ -78,7 +103,7 @@ def colorize_videos(
         if place is not None:
             run = run_of(colorizer, _made_with(colorizer, settings), engine or Engine())
             manifest = kept.enter_context(opened(make_folder(place), run))
-        placed = with_targets(jobs, Path(source), place, settings, manifest=manifest, run=run)
+        placed = _with_targets(jobs, Path(source), place, settings, manifest=manifest, run=run)
         steps = decided_steps(placed, settings, manifest, run)
         outcomes = _outcomes(steps, settings, colorizer, processes, on_frame)
         for outcome in kept.enter_context(closing(outcomes)):
@@ -128,3 +153,86 @@ def _outcomes(
 def _film_row(row: Row) -> FilmRow:
     assert isinstance(row, FilmRow)
     return row
+
+
+def _find_films(source: str | Path, output: str | Path | None, *, recursive: bool) -> list[Job]:
+    """List the films of a folder as jobs without targets; folders that cannot be read become failed jobs.
+
+    Files below the output folder are left out, and so are tinct's own results beside their films.
+
+    Raises:
+        SettingError: the output is a file's name.
+        UnreadableError: there are none.
+    """
+    folder = Path(source)
+    if output is not None and _is_file_name(Path(output)):
+        raise SettingError(f"{output} names one file, but several films may be colorized; name a folder")
+    closed: list[OSError] = []
+    paths = list(walk(folder, FILM_SUFFIXES, recursive=recursive, closed=closed.append))
+    results = None if output is None or Path(output).resolve() == folder.resolve() else Path(output).resolve()
+    inside = results is not None and folder.resolve() in results.parents
+    names = {path.with_suffix("") for path in paths}
+    films = [
+        path
+        for path in paths
+        if not (inside and results is not None and results in path.resolve().parents) and not _is_result(path, names)
+    ]
+    if not films and not closed:
+        remedy = "" if recursive else "; to look into subfolders, add --recursive"
+        raise UnreadableError(f"{source}: no films in this folder{remedy}")
+    jobs = [Job(path, None) for path in films]
+    return [*jobs, *map(closed_folder, closed)]
+
+
+def _with_targets(
+    jobs: Iterable[Job],
+    source: Path,
+    output: Path | None,
+    settings: VideoSettings,
+    *,
+    manifest: Manifest | None,
+    run: Run | None,
+) -> Iterator[Job]:
+    """Yield jobs with the paths of their results, each when its turn comes, since the film may have to be opened."""
+    taken: dict[str, Path] = {}
+    for job in jobs:
+        if job.status:
+            yield job
+            continue
+        path = job.source
+        try:
+            film, target = None, _known_target(path, manifest, run)
+            if target is None:
+                film, target = _opened(path, source, output, settings)
+        except TinctError as error:
+            yield Job(path, None, "failed", str(error))
+            continue
+        if clash := claim(target, path, taken):
+            yield Job(path, target, "failed", clash)
+        else:
+            yield FilmJob(path, target, film=film)
+
+
+def _opened(path: Path, source: Path, output: Path | None, settings: VideoSettings) -> tuple[Film, Path]:
+    folder = None if output is None else output / path.parent.relative_to(source)
+    film = open_as(path, settings)
+    return film, default_target(film, folder=folder, codec=settings.codec, named=settings.purpose)
+
+
+def _known_target(path: Path, manifest: Manifest | None, run: Run | None) -> Path | None:
+    """Return the path of a film's result if film and settings are those of the last run, so that it stays closed."""
+    entry = manifest.entry(path) if manifest is not None else None
+    seen = look(path)
+    if entry is None or run is None or seen is None or entry.target is None or entry.result is None:
+        return None
+    return entry.target if entry.settings == run.settings and seen.same_date(entry.picture) else None
+
+
+def _is_file_name(output: Path) -> bool:
+    return not output.is_dir() and (output.is_file() or output.suffix.lower() in FILM_SUFFIXES | FRAME_SUFFIXES)
+
+
+def _is_result(path: Path, names: set[Path]) -> bool:
+    """Check whether a film is tinct's result of another one beside it."""
+    stem = path.stem.removesuffix(RESULT)
+    return stem not in ("", path.stem) and path.with_name(stem) in names

@@ -11,10 +11,19 @@ from tinct.coloring.film.parts import clear_finished
 from tinct.coloring.film.work import OnFrame
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.manifest import look_whole
+from tinct.coloring.photo.plan import Job
 from tinct.coloring.photo.row import Outcome, Row, failure
 from tinct.coloring.photo.verdict import KEEP, REPLACE, Step
 from tinct.coloring.settings import VideoSettings
 from tinct.files import make_folder
+from tinct.media.video.film import Film
+
+
+@dataclass(frozen=True)
+class FilmJob(Job):
+    """A film to colorize; `film` is set if it had to be opened to find the path of its result."""
+
+    film: Film | None = None
 
 
 @dataclass(frozen=True)
