@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinct.color.toning import OwnColors
-from tinct.coloring.film.spots import spot_share
+from tinct.coloring.film.frames import spot_share
 
 
 @pytest.mark.parametrize("toned", [False, True])

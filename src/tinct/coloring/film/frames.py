@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Unpack
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,9 +15,8 @@ from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray
 from tinct.color.toning import OwnColors
 from tinct.color.upsample import chroma_planes, even_out, fit_guide
-from tinct.coloring.film.history import GrainCleaner
+from tinct.coloring.film.history import GrainCleaner, unit
 from tinct.coloring.film.references import Still
-from tinct.coloring.film.spots import spot_share
 from tinct.coloring.hints.spreading import HintSpreader, PlacedHints
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.prediction import native_luma, picture_chroma, yuv_chroma
@@ -40,6 +40,9 @@ _SPREAD_COLORS = 31
 _COLOR_SIZE = 96
 # Spots that cover more than this share of a frame count as its own colours.
 _MOSTLY = 0.4
+# From the first chroma beside the tone, in 8-bit steps, a pixel near a spot belongs to it a little, from the second
+# entirely.
+_SPOT_CHROMA = (6.0, 14.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +119,7 @@ class FrameColorizer:
 
     def answer_to(self, levels: NDArray[np.uint8], references: tuple[int, ...] | None = None) -> FloatArray | None:
         """Run the network on a frame's luma (k, l) uint8, denoised as a single picture; None if it fails."""
-        luma: FloatArray = np.divide(levels, np.float32(255), dtype=np.float32)
-        seen = denoised(native_luma(luma, space=self._space), denoise=self._colorizer.decoding.denoise)[0]
+        seen = denoised(native_luma(unit(levels), space=self._space), denoise=self._colorizer.decoding.denoise)[0]
         try:
             return self.answer(seen, references)
         except TinctError:
@@ -253,3 +255,28 @@ def _fewer(shares: FloatArray, most: int) -> FloatArray:
         return shares
     chosen = shares[..., np.argsort(-shares.mean(axis=(0, 1)), kind="stable")[:most]]
     return np.concatenate([chosen, np.maximum(1 - chosen.sum(axis=-1, keepdims=True), 0)], axis=-1)
+
+
+def spot_share(colors: OwnColors, blue: FloatArray, red: FloatArray) -> FloatArray | None:
+    """Find the spots of colour in a frame that is otherwise grey: captions, inserts, a hand-painted rose.
+
+    Args:
+        colors: of a small copy of the frame.
+        blue: (h, w) the frame's own Cb in -0.5..0.5.
+        red: (h, w) the frame's own Cr in -0.5..0.5.
+
+    Returns:
+        (h, w) in 0..1, how far each pixel belongs to a spot; None if there are none.
+    """
+    spots = colors.spot_map
+    if spots is None:
+        return None
+    # The small copy misses spots of fine detail, and half of each spot's edge.
+    near = resized(cv2.dilate(spots.astype(np.float32), np.ones((5, 5), np.float32)), blue.shape)
+    tone = resized(colors.tone / np.float32(255), blue.shape)
+    beside = np.hypot(blue - tone[..., 0], red - tone[..., 1]) * np.float32(255)
+    # The codec makes the chroma of single pixels noisy.
+    beside = cv2.blur(beside, (3, 3))
+    least, full = _SPOT_CHROMA
+    share: FloatArray = np.clip((beside - least) / (full - least), 0, 1) * np.minimum(2 * near, 1)
+    return share.astype(np.float32)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tinct.color.motion import consistent, flow
 from tinct.coloring.film.frames import FrameColorizer
-from tinct.coloring.film.shots import looked_at
+from tinct.coloring.film.shots import Levels, looked_at
 from tinct.coloring.hints.hint import FilmHint, Hint
 from tinct.coloring.hints.spreading import PlacedHints, place_hints
 from tinct.errors import InputError
@@ -30,7 +30,6 @@ REACH = 750
 # A point is moved by the flow in a window of this half side, in pixels of the small frame.
 _WINDOW = 3
 
-Levels = NDArray[np.uint8]
 Points = NDArray[np.float64]
 
 

@@ -1,11 +1,11 @@
-"""Carry a history along the motion, so that what is known about a thing moves with it and stays nowhere else.
+"""Carry a history along the motion, so that what is known about a thing moves with the thing and stays nowhere else.
 
-A history holds, for each pixel, a weighted sum of what was known (the network's answers, or only luma), the sum of the
-weights, and the luma that belongs to it. Flow moves it to the next frame, where each pixel keeps its history as far as
-its luma agrees with the remembered luma. So things that move leave no trail; an unnoticed cut, a dissolve or a fade
-drops the old history, but flickering exposure or grain does not.
+A history holds, for each pixel, a weighted sum of values (the network's answers, or only luma), the sum of the weights,
+and the luma that the values belong to. The flow moves it to the next frame, where each pixel keeps its history as far
+as its luma agrees with the remembered luma. So things that move leave no trail. A cut that was not found, a dissolve or
+a fade drops the old history; flickering exposure and grain do not.
 
-`tinct.coloring.film.smoothing` carries answers this way, and the film's grain is averaged away here.
+`tinct.coloring.film.smoothing` carries the network's answers this way; here, a film's grain is averaged away.
 """
 
 from __future__ import annotations
@@ -24,32 +24,38 @@ from tinct.color.spaces import FloatArray
 from tinct.color.statistics import median
 from tinct.coloring.settings import checked_denoise
 
-# A history's weights are multiplied by this each frame, so that it reaches back about 10 frames.
+# Every frame multiplies a history's weights by this, so that it reaches back about 10 frames.
 DECAY = 0.9
-# Side of the windows in which luma is compared, in pixels of the distribution.
+# Luma is compared in windows with sides of this many pixels of the distribution.
 _WINDOW = 5
-# Luma differs without meaning anything by about this (8-bit steps), beside the grain and the local contrast.
+# Luma may differ by about this many 8-bit steps, in addition to the grain and the local contrast.
 _TOLERANCE = 8.0
-# And by about this, where what stands still is compared in its place.
-_STRICTLY = 5.0
-# Differences all over the picture up to this (8-bit steps) are taken for grain.
+# And by about this many where what stands still is compared in its place.
+_STILL_TOLERANCE = 5.0
+# A difference all over the picture counts as grain up to this many 8-bit steps.
 _MOST_GRAIN = 8.0
-# A change of exposure by a factor e^0.3 costs history most of its weight: fades tell the network something else.
+# A change of exposure by a factor of e^0.3 costs a history most of its weight: in a fade, earlier answers are wrong.
 _EXPOSURE = 0.3
-# Correlation of the luma with the remembered luma from which nothing, and from which all, of the history is believed.
+# Nothing of a history is believed if its luma correlates with the frame's by less than the first, all from the second.
 _FOREIGN, _FAMILIAR = 0.4, 0.7
-# Luma variance that tells nothing: (2 / 255)^2.
+# A variance of luma that means nothing: (2 / 255)^2.
 _FAINT = 6e-5
-# How often exposure is fitted to what stays.
+# How many times exposure is fitted to what stays the same.
 _ROUNDS = 3
-# What is kept of a history that does not agree at all: it counts only where nothing else is known.
+# This share is kept of a history that does not agree at all, so that it counts only where nothing else is known.
 _LAST_RESORT = 1e-4
-# Weight of earlier estimates of a film's grain, which changes slowly and is hard to measure in single frames.
+# The weight of earlier estimates of a film's grain, which changes slowly and is hard to measure in a single frame.
 _REMEMBERED = 0.9
 
 
+def unit(levels: NDArray[Any]) -> FloatArray:
+    """Return luma of 8 bits as floats in 0..1."""
+    luma: FloatArray = np.divide(levels, np.float32(255), dtype=np.float32)
+    return luma
+
+
 def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Move a history's weights and luma to the next frame and keep of them what agrees with that frame.
+    """Move a history's weights and luma to the next frame, and keep what agrees with that frame.
 
     Args:
         sums: (k, l, 2): the weights, and the weighted sum of luma.
@@ -57,8 +63,8 @@ def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> tuple[Float
         luma: (k, l) of the next frame, in 0..1.
 
     Returns:
-        (k, l, 2): the sums, weighted anew, at the next frame's places and exposure; and (k, l), what other sums that
-        are moved there are to be multiplied with.
+        (k, l, 2) the sums at the next frame's places and exposure, with their new weights; and (k, l) the factor for
+        other sums that are moved there.
     """
     moved = warp(sums, motion)
     weights = np.ascontiguousarray(moved[..., 0])  # planes of their own: arithmetic over a stride takes twice as long
@@ -71,25 +77,33 @@ def carry(sums: FloatArray, motion: FloatArray, luma: FloatArray) -> tuple[Float
 
 
 def agreement(luma: FloatArray, remembered: FloatArray) -> tuple[np.float32, np.float32, FloatArray]:
-    """Compare luma (k, l) in 0..1 with a history's luma, moved onto the same pixels.
+    """Compare luma (k, l) in 0..1 with a history's luma, moved to the same places.
 
     Returns:
-        Gain and offset that bring the remembered exposure to the frame's, and (k, l) in 0..1: how much of the history
-        each pixel may keep.
+        The gain and the offset that bring the remembered exposure to the frame's, and (k, l) in 0..1 how much of its
+        history each pixel keeps.
     """
     gain, offset, correlation = _exposure(luma, remembered, None)
     left = np.abs(luma - gain * remembered - offset)
     scale = np.float32(1.5) * median(left[::2, ::2]) + np.float32(2 / 255)
-    # Once more without what moved or was damaged, which must not be taken for a change of exposure.
+    # Fitted again without what moved or was damaged, which is no change of exposure.
     gain, offset, _ = _exposure(luma, remembered, 1 / (1 + np.square(left / scale)))
     kept = _kept(luma - gain * remembered - offset, _contrast(luma), _TOLERANCE) * _trust(gain, correlation)
     return gain, offset, np.maximum(kept, np.float32(_LAST_RESORT), out=kept)
 
 
-def standing(luma: FloatArray, remembered: FloatArray, inside: FloatArray) -> FloatArray:
-    """Return where luma (k, l) in 0..1 and a history's show the same, (k, l) in 0..1, even if most shows other things.
+def still_agreement(luma: FloatArray, remembered: FloatArray, inside: FloatArray) -> FloatArray:
+    """Compare luma (k, l) in 0..1 with remembered luma in its place, even if most of the picture shows other things.
 
-    Exposure is fitted to what stays, from no change on; `inside` (k, l) tells in 0..1 what of the history there is.
+    Exposure is fitted to what stays the same, beginning with no change.
+
+    Args:
+        luma: of the frame.
+        remembered: (k, l) the other luma.
+        inside: (k, l) in 0..1, where there is other luma.
+
+    Returns:
+        (k, l) in 0..1, how far each place shows the same.
     """
     here, there, counts = luma[::2, ::2], remembered[::2, ::2], inside[::2, ::2]
     left = here - there
@@ -100,9 +114,9 @@ def standing(luma: FloatArray, remembered: FloatArray, inside: FloatArray) -> Fl
         gain, offset, correlation = _exposure(here, there, counts / np.square(1 + np.square(left / scale)))
         left = here - gain * there - offset
     left = luma - gain * remembered - offset
-    # Both must have the texture: fur before a plain wall has its luma in places.
+    # Both must have the texture: fur in front of a plain wall has the wall's luma in some places.
     contrast = np.minimum(_contrast(luma), np.square(gain) * _contrast(remembered))
-    return _kept(left, contrast, _STRICTLY) * inside * _trust(gain, correlation)
+    return _kept(left, contrast, _STILL_TOLERANCE) * inside * _trust(gain, correlation)
 
 
 def _contrast(luma: FloatArray) -> FloatArray:
@@ -113,7 +127,7 @@ def _contrast(luma: FloatArray) -> FloatArray:
 
 
 def _kept(left: FloatArray, contrast: FloatArray, tolerance: float) -> FloatArray:
-    """Return how much each place agrees, (k, l) in 0..1, by what is left when exposure is evened."""
+    """Return how far each place agrees, (k, l) in 0..1, by the difference `left` that remains at equal exposure."""
     error = cv2.blur(left * left, (_WINDOW, _WINDOW))
     grain = min(float(median(error[::2, ::2])), (_MOST_GRAIN / 255) ** 2)
     misfit = np.maximum(error - np.float32(grain), 0) / (contrast + np.float32((tolerance / 255) ** 2))
@@ -122,7 +136,7 @@ def _kept(left: FloatArray, contrast: FloatArray, tolerance: float) -> FloatArra
 
 
 def _trust(gain: np.float32, correlation: np.float32) -> np.float32:
-    """Return how much of a history may be believed at all, 0..1, by its exposure and how well it correlates."""
+    """Return how far a history is believed at all, in 0..1, by its exposure and its correlation with the frame."""
     familiar = np.clip((correlation - _FOREIGN) / (_FAMILIAR - _FOREIGN), 0, 1)
     return np.float32(familiar * math.exp(-((math.log(gain) / _EXPOSURE) ** 2)))
 
@@ -140,11 +154,11 @@ def _exposure(luma: FloatArray, remembered: FloatArray, weights: FloatArray | No
 
 
 class GrainCleaner:
-    """Removes grain from one film's small luma, frame by frame. Only the network sees it; the film keeps its luma.
+    """Removes grain from the small luma that the network sees of a film, frame by frame; the film keeps its own.
 
-    If the film is grainy, each frame is averaged with those before along the motion, which keeps detail that denoising
-    a single picture would take for grain; the grain that is left is then smoothed within the picture. Films without
-    grain pass unchanged.
+    Each frame of a grainy film is averaged with those before it along the motion, which keeps details that denoising a
+    single picture takes for grain. The grain that is left is then smoothed within the picture. Films without grain pass
+    unchanged.
     """
 
     def __init__(self, *, denoise: str | float = "auto") -> None:
@@ -157,7 +171,7 @@ class GrainCleaner:
     def push(self, luma: FloatArray) -> FloatArray:
         """Return the next frame (k, l) in 0..1 as the network should see it; all frames are of one size.
 
-        Cuts need not be told: a history that does not agree with the frame is dropped.
+        It need not know of cuts: a history that does not agree with the frame is dropped.
         """
         noise = self._grain(luma)
         if noise <= 0:

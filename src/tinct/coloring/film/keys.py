@@ -1,18 +1,20 @@
-"""Key frames of a film's shots: about one a second, packed as JPEG."""
+"""Key frames of a film's shots, about one a second, packed as JPEG; and which shots show the same place by them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from tinct.color.spaces import FloatArray
 from tinct.coloring.film.references import Carried
+from tinct.coloring.film.shots import Levels, correlation, difference, smaller, thumbnail
 
 # Seconds between a shot's key frames; doubled each time that a shot has too many.
-SPACING = 1.0
+_SPACING = 1.0
 # The most key frames of a shot.
 MOST_KEYS = 12
 # A frame is dimmed if mean and contrast of its luma fall by about the same factor:
@@ -22,7 +24,14 @@ _DIMMED = 0.92  # and their mean must be below this
 # JPEG quality of packed key frames: about 10 kB each, 30 MB for an hour of film.
 _QUALITY = 95
 
-Levels = NDArray[np.uint8]
+# A shot uses the key frames of at most about this many shots of its scene.
+_MOST_SHARED = 6
+# Shots of the same scene are looked for this many shots back.
+_REACH = 40
+# Two shots are of one scene if a key frame of each differs by less than this; see `shots.difference`.
+_ALIKE = 0.28
+# Key frames whose thumbnails correlate less than this are not compared any further.
+_LOOKS_ALIKE = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +75,7 @@ class KeyedShot:
     keys: list[Key] = field(default_factory=list)
     alike: list[int] = field(default_factory=list)
     references: tuple[int, ...] | None = None
-    spacing: float = SPACING
+    spacing: float = _SPACING
 
     def is_due(self, seconds: float) -> bool:
         """Check whether a frame shown at this time would be kept."""
@@ -99,3 +108,34 @@ def dimming(light: tuple[float, float], shot: KeyedShot) -> float:
     dim = min(1.0, sum(ratios) / 2)
     alike = abs(ratios[0] - ratios[1]) <= _EVENLY * dim + _FAINT
     return dim if alike and dim < _DIMMED else 1.0
+
+
+def find_scenes(shots: Sequence[KeyedShot]) -> None:
+    """Note in each shot which ones show the same place from the same side; all shots of a scene get the same list."""
+    scene = list(range(len(shots)))
+    thumbnails = [[thumbnail(key.levels) for key in _ends(shot)] for shot in shots]
+    for later in range(len(shots)):
+        for earlier in range(max(0, later - _REACH), later):
+            if scene[earlier] != scene[later] and _same_place(shots, thumbnails, earlier, later):
+                first, second = sorted((scene[earlier], scene[later]))
+                scene = [first if number == second else number for number in scene]
+    for number in set(scene):
+        members = [index for index, own in enumerate(scene) if own == number and shots[index].keys]
+        step = max(1, -(-len(members) // _MOST_SHARED))
+        for index in members:
+            shots[index].alike = members[::step] if len(members) > 1 else []
+
+
+def _same_place(
+    shots: Sequence[KeyedShot], thumbnails: Sequence[Sequence[FloatArray]], first: int, second: int
+) -> bool:
+    return any(
+        correlation(one, other) > _LOOKS_ALIKE and difference(smaller(key.levels), smaller(like.levels)) < _ALIKE
+        for one, key in zip(thumbnails[first], _ends(shots[first]), strict=True)
+        for other, like in zip(thumbnails[second], _ends(shots[second]), strict=True)
+    )
+
+
+def _ends(shot: KeyedShot) -> list[Key]:
+    """Return a shot's first and last key frames, which are most like the shots before and after."""
+    return shot.keys[:1] + (shot.keys[-1:] if len(shot.keys) > 1 else [])

@@ -1,55 +1,57 @@
-"""Remember what a film shows, so that one thing has one colour: through a shot, and in every shot of a scene.
+"""Remember what a film shows, so that each thing has one colour throughout a shot, and in all shots of a scene.
 
-A network judges each frame anew, and its answers drift: a wall wanders from red to blue while nothing moves. So before
-a film is coloured it is gone through once, and key frames of each shot are kept. Shots that show the same place from
-the same side, as when a film goes back and forth between two people, share theirs. What the network says of the key
-frames is averaged among them wherever they show the same (`tinct.coloring.film.agreed`); and every frame's answer is
-drawn towards that of the key frames next to it, and of others where only they show a place. Where nothing agrees, as on
-what is seen for a moment, the frame's own answer stays.
+The network judges each frame anew, and its answers drift: a wall turns from red to blue while nothing moves. So a film
+is gone through once before it is coloured, and key frames of each shot are kept. Shots that show the same place from
+the same side share theirs, as when a film goes back and forth between two people. The network's answers for key frames
+are averaged wherever these show the same (`tinct.coloring.film.agreed`). Then each frame's answer is drawn towards
+those of the nearest key frames, and of others where only they show a place. Where no key frame agrees, as for what is
+seen for a moment only, the frame keeps its own answer.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import lru_cache
 from threading import Lock
 
 import numpy as np
 
 from tinct.color import resize
 from tinct.color.spaces import FloatArray
-from tinct.coloring.film.agreed import Agreed, Told
-from tinct.coloring.film.keys import Key, KeyedShot, Levels, dimming
+from tinct.coloring.film.agreed import Agreed, KeyAnswer
+from tinct.coloring.film.keys import Key, KeyedShot, dimming, find_scenes
 from tinct.coloring.film.references import Carrier, Still, surer
-from tinct.coloring.film.scenes import find_scenes
-from tinct.coloring.film.shots import is_blank, looked_at
+from tinct.coloring.film.shots import Levels, is_blank, looked_at
 from tinct.errors import SettingError
 from tinct.media.video.read import Frame
 
-# Weight of the key frames' answers, relative to a frame's own, where the frame looks as they do.
+# The weight of the key frames' answers where the frame looks as they do; a frame's own answer has the weight 1.
 PULL = 20.0
 # The key frames' answers are kept for this many shots: the current one, and those whose frames are still in process.
 _HELD = 3
-
-# Weight of taking nothing from references, compared with how well the key frames agree.
+# The weight of taking nothing from references, compared with how far the key frames agree.
 _DOUBT = np.float32(0.05)
 
-# Runs the network on luma, with the references of these numbers; None for all.
+# Runs the network on luma, with the references of these numbers, or with all for None; returns None if it fails.
 Answer = Callable[[Levels, tuple[int, ...] | None], FloatArray | None]
 
 
 class SceneMemory:
-    """What the key frames of a film's shots agree on. Several threads may use one at once."""
+    """What the key frames of a film's shots agree on. Several threads may use one at once.
+
+    Attributes:
+        starts: the pts of each shot's first frame.
+    """
 
     def __init__(self, shots: Sequence[KeyedShot], answer: Answer) -> None:
-        """Take a film's shots, and a function that runs the network on a key frame's luma; it may return None."""
+        """Take a film's shots, and what runs the network on a key frame's luma."""
         self._shots = shots
-        self._starts = [shot.pts for shot in shots]
+        self.starts = [shot.pts for shot in shots]
         self._answer = answer
-        self._known: OrderedDict[int, Agreed] = OrderedDict()
+        self._agreed = lru_cache(_HELD)(self._agreed_in)
         self._lock = Lock()
         self._carries = any(key.carried is not None for shot in shots for key in shot.keys)
         for shot in shots:  # key frames in a fade are left out, since they teach nothing
@@ -57,22 +59,17 @@ class SceneMemory:
 
     def around(self, begin: int | None, end: int | None) -> list[KeyedShot]:
         """Return all shots, but only with the key frames that frames from one pts up to another may need."""
-        ends = [*self._starts[1:], None]
+        ends = [*self.starts[1:], None]
         asked = {
             index
-            for index, (start, stop) in enumerate(zip(self._starts, ends, strict=True))
+            for index, (start, stop) in enumerate(zip(self.starts, ends, strict=True))
             if (end is None or start < end) and (begin is None or stop is None or stop > begin)
         }
         shared = {other for index in asked for other in self._shots[index].alike} - asked
         return [
-            shot if index in asked else replace(shot, keys=[shot.keys[len(shot.keys) // 2]] if index in shared else [])
+            shot if index in asked else replace(shot, keys=[_middle(shot)] if index in shared else [])
             for index, shot in enumerate(self._shots)
         ]
-
-    @property
-    def starts(self) -> list[int]:
-        """The pts of each shot's first frame."""
-        return self._starts
 
     def recall(self, pts: int, levels: Levels, answer: FloatArray) -> FloatArray:
         """Draw a frame's answer (k, l, n) towards those of its shot's key frames for the same things.
@@ -86,29 +83,34 @@ class SceneMemory:
             (k, l, n); in a film through which references are carried (k, l, n + 3): followed by U and V from references
             times their certainty, and the certainty, 0..1.
         """
-        known = self._of_shot(bisect_right(self._starts, pts) - 1)
+        index = self._index(pts)
+        found = []
+        if index is not None:
+            with self._lock:
+                agreed = self._agreed(index)
+            found = agreed.at(pts, levels)
         shape = answer.shape[:2]
         sums, weights = answer.astype(np.float32, copy=True), np.ones(shape, dtype=np.float32)
         carried, shares = np.zeros((*shape, 3), dtype=np.float32), np.full(shape, _DOUBT)
-        for told, kept in known.at(pts, levels) if known is not None else ():
-            if told.carried is not None:
-                carried += kept[..., None] * told.carried
-            shares += kept
-            kept *= np.float32(PULL)
-            weights += kept
-            sums += kept[..., None] * told.values
+        for key, counts in found:
+            if key.carried is not None:
+                carried += counts[..., None] * key.carried
+            shares += counts
+            counts *= np.float32(PULL)
+            weights += counts
+            sums += counts[..., None] * key.values
         drawn: FloatArray = sums / weights[..., None]
         return np.concatenate([drawn, carried / shares[..., None]], axis=-1) if self._carries else drawn
 
     def references(self, pts: int) -> tuple[int, ...] | None:
         """Return the numbers of the references that a frame is compared with; None for all of them."""
-        index = bisect_right(self._starts, pts) - 1
-        return self._shots[index].references if index >= 0 else None
+        index = self._index(pts)
+        return None if index is None else self._shots[index].references
 
     def is_colored(self, pts: int) -> bool | None:
         """Return whether most key frames of a shot have colours of their own; None if it has no key frames."""
-        index = bisect_right(self._starts, pts) - 1
-        keys = self._shots[index].keys if index >= 0 else []
+        index = self._index(pts)
+        keys = [] if index is None else self._shots[index].keys
         return 2 * sum(key.colored for key in keys) > len(keys) if keys else None
 
     def dimming(self, pts: int, levels: Levels) -> float:
@@ -117,37 +119,36 @@ class SceneMemory:
         In a fade from or to black, mean and contrast of luma fall by the same factor; otherwise the frame shows other
         things, and counts as not dimmed.
         """
-        index = bisect_right(self._starts, pts) - 1
-        if index < 0 or not self._shots[index].keys:
+        index = self._index(pts)
+        if index is None or not self._shots[index].keys:
             return 1.0
         return dimming((float(levels.mean()), float(levels.std())), self._shots[index])
 
-    def _of_shot(self, index: int) -> Agreed | None:
-        """Return what a shot's key frames, and those of shots like it, agree on."""
-        if index < 0:
-            return None
-        with self._lock:
-            if index not in self._known:
-                self._known[index] = self._agreed(index)
-                while len(self._known) > _HELD:
-                    self._known.popitem(last=False)
-            return self._known[index]
+    def _index(self, pts: int) -> int | None:
+        """Return the number of a frame's shot; None before the first one."""
+        after = bisect_right(self.starts, pts)
+        return after - 1 if after else None
 
-    def _agreed(self, index: int) -> Agreed:
+    def _agreed_in(self, index: int) -> Agreed:
+        """Return what a shot's key frames agree on, with those of shots like it."""
         shot = self._shots[index]
         alike = [self._shots[other] for other in shot.alike if other != index]
-        own = [told for key in shot.keys if (told := self._told(key, shot)) is not None]
-        others = [told for one in alike if (told := self._told(one.keys[len(one.keys) // 2], one)) is not None]
-        return Agreed(own, others)
+        own = [self._answered(key, shot) for key in shot.keys]
+        others = [self._answered(_middle(one), one) for one in alike]
+        return Agreed([key for key in own if key is not None], [key for key in others if key is not None])
 
-    def _told(self, key: Key, shot: KeyedShot) -> Told | None:
-        """Unpack a key frame and ask the network about it; None where it fails."""
+    def _answered(self, key: Key, shot: KeyedShot) -> KeyAnswer | None:
+        """Unpack a key frame and run the network on it; None if it fails."""
         levels = key.levels
         values = self._answer(levels, shot.references)
         if values is None:
             return None
         carried = None if key.carried is None else resize.resized(key.carried.astype(np.float32), values.shape[:2])
-        return Told(key.pts, levels, values, carried)
+        return KeyAnswer(key.pts, levels, values, carried)
+
+
+def _middle(shot: KeyedShot) -> Key:
+    return shot.keys[len(shot.keys) // 2]
 
 
 def remember(
@@ -209,7 +210,7 @@ def remember(
 
 
 def _hand_out(shots: Sequence[KeyedShot], carriers: Sequence[Carrier], stills: Sequence[Still]) -> None:
-    """Note for each shot which references it is compared with, and for its key frames what they take from them."""
+    """Note for each shot which references its frames are compared with, and what its key frames take from them."""
     if not stills:
         return
     anywhere = {still.number for still in stills if not still.is_placed}

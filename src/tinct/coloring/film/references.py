@@ -22,12 +22,11 @@ from numpy.typing import NDArray
 from tinct.color.motion import flow, warp
 from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray, rgb_to_yuv
-from tinct.coloring.film.history import agreement
-from tinct.coloring.film.shots import correlation, difference, smaller, thumbnail
+from tinct.coloring.film.history import agreement, unit
+from tinct.coloring.film.shots import Levels, correlation, difference, smaller, thumbnail
 from tinct.coloring.hints.reference import Reference
 from tinct.media.video.film import Film
 
-Levels = NDArray[np.uint8]
 # What a frame takes from a reference, (h, w, 3): U and V times their certainty, and the certainty, 0..1.
 Carried = NDArray[np.float16]
 
@@ -121,10 +120,10 @@ class Still:
             The ways corrected by the luma of both, and (h, w) in 0..1 how well each pixel agrees.
         """
         start = _places(self.levels.shape) if ways is None else ways
-        here = _unit(levels)
+        here = unit(levels)
         moved = np.clip(_sampled(self.levels, start), 0, 255).astype(np.uint8)
         mended = warp(start, flow(levels, moved))
-        tries = [(way, agreement(here, _unit(_sampled(self.levels, way)))[2]) for way in (start, mended)]
+        tries = [(way, agreement(here, unit(_sampled(self.levels, way)))[2]) for way in (start, mended)]
         return max(tries, key=lambda attempt: float(attempt[1].mean()))
 
     def seen_in(self, levels: Levels) -> Carried | None:
@@ -255,8 +254,3 @@ def _sampled(values: NDArray[Any], ways: FloatArray) -> FloatArray:
         values.astype(np.float32), columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return sampled
-
-
-def _unit(levels: NDArray[Any]) -> FloatArray:
-    unit: FloatArray = np.divide(levels, np.float32(255), dtype=np.float32)
-    return unit

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from tinct.color.motion import flow, inverse, levels, resized, warp
 from tinct.color.spaces import FloatArray
-from tinct.coloring.film.history import carry
+from tinct.coloring.film.history import carry, unit
 from tinct.errors import InputError, SettingError
 
 PAPER_ALPHA = 0.2  # decay a frame of the paper's kernel
@@ -219,10 +219,6 @@ class _History:
         """Begin with a frame's own values, and its luma (k, l)."""
         return cls(values, np.stack([np.ones_like(luma), luma], axis=-1))
 
-    def with_more(self, other: _History | None) -> _History:
-        """Return both together."""
-        return self if other is None else _History(self.values + other.values, self.sums + other.sums)
-
     def carried(self, motion: FloatArray, luma: FloatArray) -> _History:
         """Return the history at the places of a frame of this luma (k, l), from which the flow leads here."""
         sums, kept = carry(self.sums, motion, luma)
@@ -306,7 +302,7 @@ class MotionSmoother(Smoother):
             self._shape = values.shape[:2]
         assert self._shape is not None
         small = cv2.resize(luma, self._shape[::-1], interpolation=cv2.INTER_AREA).reshape(self._shape)
-        plane: FloatArray = np.divide(small, np.float32(255), dtype=np.float32)
+        plane = unit(small)
         motion = None if self._luma is None else resized(flow(luma, self._luma), self._shape)
         carried = None if self._history is None or motion is None else self._history.carried(motion, plane)
         frame = _Frame(plane, values, carried, motion)
@@ -358,7 +354,9 @@ class MotionSmoother(Smoother):
 
 
 def _together(first: _History | None, second: _History | None) -> _History | None:
-    return second if first is None else first.with_more(second)
+    if first is None or second is None:
+        return second if first is None else first
+    return _History(first.values + second.values, first.sums + second.sums)
 
 
 def _arrays(history: _History | None) -> dict[str, NDArray[Any] | None]:

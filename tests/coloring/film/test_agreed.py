@@ -9,9 +9,8 @@ import skimage.data
 from numpy.typing import NDArray
 
 from tinct.color.motion import STILL, camera_motion
-from tinct.coloring.film.agreed import Agreed, Told
-from tinct.coloring.film.alike import followed, standing_still
-from tinct.coloring.film.history import standing
+from tinct.coloring.film.agreed import Agreed, KeyAnswer, match_moving, match_still
+from tinct.coloring.film.history import still_agreement
 
 Levels = NDArray[np.uint8]
 SHAPE = (48, 64)
@@ -41,7 +40,7 @@ def answer(left: int | None) -> NDArray[np.float32]:
 
 def test_what_stands_still_is_known_behind_what_fills_most_of_the_frame() -> None:
     small = [cv2.resize(levels, SHAPE[::-1]) / np.float32(255) for levels in (wall(), passing(wall(light=0.9), 30))]
-    kept = standing(small[1], small[0], np.ones(SHAPE, dtype=np.float32))
+    kept = still_agreement(small[1], small[0], np.ones(SHAPE, dtype=np.float32))
     assert np.median(kept[:, 42:]) > 0.8
     assert np.median(kept[10:40, 12:34]) < 0.05
 
@@ -50,32 +49,32 @@ def test_a_camera_that_moved_is_followed_back() -> None:
     here, there = passing(wall(right=9), 20), passing(wall(), 90)
     camera = camera_motion(here, there)
     assert camera[0, 2] == pytest.approx(9, abs=0.5)
-    still = standing_still(here, there, (STILL, camera), SHAPE)
+    still = match_still(here, there, (STILL, camera), SHAPE)
     assert still.camera is camera
-    assert np.median(still.kept[:, 53:60]) > 0.9
-    assert np.median(still.kept[10:38, 8:20]) < 0.1
+    assert np.median(still.alike[:, 53:60]) > 0.9
+    assert np.median(still.alike[10:38, 8:20]) < 0.1
     assert np.median(still.motion[..., 0]) == pytest.approx(9 / 4, abs=0.2)
 
 
-def test_what_moves_is_followed() -> None:
+def test_what_moves_is_match_moving() -> None:
     here, there = passing(wall(), 60), passing(wall(), 72)
-    alike = followed(here, there, standing_still(here, there, (STILL,), SHAPE))
+    match = match_moving(here, there, match_still(here, there, (STILL,), SHAPE))
     inside = slice(14, 34), slice(20, 38)
-    assert np.median(alike.kept[inside]) > 0.5
-    assert np.median(alike.motion[inside][..., 0]) == pytest.approx(3, abs=0.4)
-    assert not alike.motion[:, 52:].any()
+    assert np.median(match.alike[inside]) > 0.5
+    assert np.median(match.motion[inside][..., 0]) == pytest.approx(3, abs=0.4)
+    assert not match.motion[:, 52:].any()
 
 
-def told(*lefts: int | None) -> list[Told]:
+def answered(*lefts: int | None) -> list[KeyAnswer]:
     """Key frames with somebody at some places, or nobody."""
     return [
-        Told(10 * number, wall() if left is None else passing(wall(), left), answer(left))
+        KeyAnswer(10 * number, wall() if left is None else passing(wall(), left), answer(left))
         for number, left in enumerate(lefts)
     ]
 
 
 def test_a_wall_keeps_its_colour_beside_who_passes() -> None:
-    agreed = Agreed(told(None, None, 130), [])
+    agreed = Agreed(answered(None, None, 130), [])
     (near, kept), *_ = agreed.at(20, passing(wall(), 130))
     assert kept[:, 12:26].mean() > 0.8
     assert np.abs(near.values[10:40, 29:31] - WALL).mean() < 0.1  # its own answer spreads; a mean of three has 0.13
@@ -84,7 +83,7 @@ def test_a_wall_keeps_its_colour_beside_who_passes() -> None:
 
 def test_who_leaps_away_leaves_no_ghost() -> None:
     """The wall where somebody was takes the colour that it has in key frames without them, even if none is near."""
-    agreed = Agreed(told(None, 60, 60, 60), [])
+    agreed = Agreed(answered(None, 60, 60, 60), [])
     found = agreed.at(25, wall())
     values = sum(kept[..., None] * near.values for near, kept in found)
     weights = sum(kept for _, kept in found)
