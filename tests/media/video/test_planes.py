@@ -31,7 +31,7 @@ def test_frames_of_another_size_are_brought_to_the_films_own_and_told(tmp_path: 
     problems = Problems()
     frames = [frame.luma for frame in read_frames(film, problems=problems)]
     assert (film.width, film.height, len(frames)) == (96, 64, 15)
-    assert [line.split(": ", 1)[1] for line in problems.lines] == [
+    assert [line.split(": ", 1)[1] for line in map(str, problems.noted)] == [
         f"5 frames had another form ({form} pixels, yuv420p): converted to the film's own"
         for form in ("48 x 32", "192 x 64")
     ]

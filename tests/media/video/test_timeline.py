@@ -246,7 +246,7 @@ def test_frames_whose_packets_are_lost_are_counted(tmp_path, codec, options):
     lost = sum(problem.count for problem in problems.noted if "missing" in problem.kind)
     # The decoder of H.264 leaves out what refers to lost frames, too.
     assert (len(frames), lost) == ((137, 13) if codec == "mpeg2video" else (150 - lost, max(lost, 13)))
-    assert any(f"{lost} frames missing (the file lost packets there)" in line for line in problems.lines)
+    assert any(f"{lost} frames missing (the file lost packets there)" in line for line in map(str, problems.noted))
     assert film.rate == 25
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tinct.actors import Processes
-from tinct.coloring.film.colorize import Begun, VideoResult, begin, finish
+from tinct.coloring.film.colorize import VideoResult, begin, finish
 from tinct.coloring.film.parts import WorkFolder, work_folder
 from tinct.coloring.film.pipeline import Progress
 from tinct.coloring.film.row import FilmJob, FilmRow, failed, film_done, looked, made, needs_no_look
 from tinct.coloring.film.segment_workers import Facts, known_before, put_together, segment_painter, segment_tasks
 from tinct.coloring.film.segments import SEGMENT_FRAMES, Task
-from tinct.coloring.film.work import open_as
+from tinct.coloring.film.work import Work, open_as
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.row import Outcome, failure
 from tinct.coloring.photo.verdict import REPLACE, Step
@@ -45,14 +45,14 @@ class _Film:
     Attributes:
         outcome: the film's, if it needs no process; without a status if there are items.
         items: for processes.
-        long: for a film in segments: what is begun, its work folder, and what was finished before.
+        long: for a film in segments: the work on it, its work folder, and what was finished before.
         stack: what stays open until all segments are done.
     """
 
     outcome: Outcome
     items: list[_Item] = field(default_factory=list)
     answers: list[_Answer] = field(default_factory=list)
-    long: tuple[Begun, WorkFolder, Progress] | None = None
+    long: tuple[Work, WorkFolder, Progress] | None = None
     stack: ExitStack = field(default_factory=ExitStack)
 
     def ended(self) -> Outcome:
@@ -67,7 +67,7 @@ class _Film:
         except Exception as error:  # no failure of one film may stop the others
             return replace(self.outcome, row=failed(self.outcome.step, error))
 
-    def _joined(self, begun: Begun, folder: WorkFolder, before: Progress) -> VideoResult:
+    def _joined(self, work: Work, folder: WorkFolder, before: Progress) -> VideoResult:
         facts = []
         for answer in self.answers:
             if isinstance(answer, _Failed):
@@ -75,8 +75,8 @@ class _Film:
             assert isinstance(answer, dict)
             facts.append(answer)
         tasks = [item for item in self.items if isinstance(item, Task)]
-        done, parts = put_together(begun.work, tasks, folder, facts)
-        return finish(begun, folder, since=before, done=done, parts=parts)
+        done, parts = put_together(work, tasks, folder, facts)
+        return finish(work, folder, since=before, done=done, parts=parts)
 
 
 def spread(
@@ -157,10 +157,10 @@ def _begin_long(
     job = step.job
     assert job.target is not None
     make_folder(job.target.parent)
-    begun = begin(job.source, job.target, settings, colorizer, film=known)
-    folder = film.stack.enter_context(work_folder(begun.place, begun.work.plan(apart=True)))
-    tasks = segment_tasks(begun.work, begun.source, begun.place, folder, processes)
-    film.long = begun, folder, known_before(tasks)
+    work = begin(job.source, job.target, settings, colorizer, film=known)
+    folder = film.stack.enter_context(work_folder(work.target, work.plan(apart=True)))
+    tasks = segment_tasks(work, folder, processes)
+    film.long = work, folder, known_before(tasks)
     film.items.extend(tasks)
 
 

@@ -104,25 +104,15 @@ def colorize_video(
         SettingError: an option is out of range, or the container cannot hold what was asked for.
         ModelError: the model cannot be used.
     """
-    begun = begin(Path(source), target, settings or VideoSettings(), colorizer)
-    work, processes = begun.work, segment_processes(begun.work.settings, workers, engine)
-    with work_folder(begun.place, work.plan(apart=processes is not None)) as folder:
+    work = begin(Path(source), target, settings or VideoSettings(), colorizer)
+    processes = segment_processes(work.settings, workers, engine)
+    with work_folder(work.target, work.plan(apart=processes is not None)) as folder:
         if processes is None:
             since = folder.progress()
             done, parts = work.paint(folder, since, on_frame, on_picture), folder.parts()
         else:
-            since, done, parts = paint_apart(work, begun.source, begun.place, folder, processes, on_frame)
-        return finish(begun, folder, since=since, done=done, parts=parts)
-
-
-@dataclass(frozen=True, eq=False)
-class Begun:
-    """A film about to be made: it and the path of its result have been checked, and nothing is written yet."""
-
-    work: Work
-    source: Path
-    place: Path
-    started: float
+            since, done, parts = paint_apart(work, folder, processes, on_frame)
+        return finish(work, folder, since=since, done=done, parts=parts)
 
 
 def begin(
@@ -132,7 +122,7 @@ def begin(
     colorizer: Colorizer | None,
     *,
     film: Film | None = None,
-) -> Begun:
+) -> Work:
     """Open a film, and settle how and where its result is written; errors are those of `colorize_video`.
 
     `film` is the film if it is already open with these settings, since opening a long file may read it to its end.
@@ -147,19 +137,18 @@ def begin(
         clear_finished(place)
     check_target(film, place, recipe, sound=settings.sound, overwrite=settings.overwrite)
     # The network gets one thread, since several frames are processed at once.
-    work = Work(film, written, recipe, settings, colorizer or Colorizer(settings, threads=1), smoothing, span)
-    return Begun(work, source, place, started)
+    colorizer = colorizer or Colorizer(settings, threads=1)
+    return Work(film, place, written, recipe, settings, colorizer, smoothing, span, started)
 
 
 def finish(
-    begun: Begun, folder: WorkFolder, *, since: Progress | None, done: Progress, parts: Sequence[Path]
+    work: Work, folder: WorkFolder, *, since: Progress | None, done: Progress, parts: Sequence[Path]
 ) -> VideoResult:
     """Join a film's finished parts with its sound, and write the result."""
-    work = begun.work
     lost = assemble(
         work.written,
         parts,
-        begun.place,
+        work.target,
         work.recipe,
         start_pts=work.span[0],
         end_pts=work.span[1],
@@ -168,12 +157,12 @@ def finish(
         overwrite=work.settings.overwrite,
     )
     return VideoResult(
-        source=begun.source,
-        target=begun.place,
+        source=work.film.path,
+        target=work.target,
         width=work.recipe.width,
         height=work.recipe.height,
         frames=done.facts["given_to"],
-        seconds=time.perf_counter() - begun.started,
+        seconds=time.perf_counter() - work.started,
         resumed=since.facts["given_to"] if since is not None else 0,
         model=work.model,
         codec=work.recipe.codec.name,

@@ -23,46 +23,44 @@ class PlacedShot:
     settings: ShotSettings
 
 
-@dataclass(frozen=True, eq=False)
 class Directed:
-    """A film's shots that have settings of their own, in order, and the colorizer for each."""
+    """The colorizers of a film's frames, by the shots that have settings of their own."""
 
-    shots: tuple[PlacedShot, ...]
-    colorizers: tuple[FrameColorizer, ...]
-
-    @classmethod
-    def of(cls, shots: Sequence[PlacedShot], colorizer: FrameColorizer) -> Directed:
-        """Make the colorizer for each shot.
+    def __init__(self, shots: Sequence[PlacedShot], colorizer: FrameColorizer) -> None:
+        """Take these shots in order, and the colorizer for all other frames.
 
         Raises:
             SettingError: the model does not have a setting.
         """
-        return cls(tuple(shots), tuple(colorizer.changed(**shot.settings.options) for shot in shots))
+        self._shots, self._usual = shots, colorizer
+        self._colorizers = [colorizer.changed(**shot.settings.options) for shot in shots]
 
     def keeps(self, pts: int) -> bool | None:
         """Return True if a frame is left as it is, False if it is coloured in any case; None if no setting says."""
         index = self._index(pts)
-        return None if index is None else self.shots[index].settings.keep
+        return None if index is None else self._shots[index].settings.keep
 
-    def colorizer(self, pts: int) -> FrameColorizer | None:
-        """Return the colorizer for a frame; None if it is the film's own."""
+    def colorizer(self, pts: int) -> FrameColorizer:
+        """Return the colorizer for a frame."""
         index = self._index(pts)
-        return None if index is None else self.colorizers[index]
+        return self._usual if index is None else self._colorizers[index]
 
     def _index(self, pts: int) -> int | None:
-        index = bisect_right([shot.start for shot in self.shots], pts) - 1
+        index = bisect_right([shot.start for shot in self._shots], pts) - 1
         if index < 0:
             return None
-        end = self.shots[index].end
+        end = self._shots[index].end
         return index if end is None or pts < end else None
 
 
 def place_shots(film: Film, shots: Sequence[ShotSettings]) -> list[PlacedShot]:
-    """Find the times of shots' frames, by going through the film as far as the last of them.
+    """Find the times of shots' frames, by going through the film as far as the last of them; if there are any.
 
     Raises:
         InputError: the film ends before a shot begins; the message names its frame.
     """
+    if not shots:
+        return []
     wanted = {shot.frame for shot in shots} | {shot.end for shot in shots if shot.end is not None}
     times: dict[int, int] = {}
     count = 0

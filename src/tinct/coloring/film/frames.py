@@ -128,7 +128,7 @@ class FrameColorizer:
     def planes(
         self, look: Look, answer: FloatArray, *, hints: PlacedHints | None = None, strength: float = 1.0
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return a frame's U and V of `chroma_shape` and `chroma_type`, neutral outside the picture's area.
+        """Return a frame's planes of U and V in the result's form, neutral outside the picture's area.
 
         Args:
             look: of this frame.

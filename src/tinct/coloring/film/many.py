@@ -20,7 +20,7 @@ from tinct.coloring.film.work import open_as
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.manifest import Manifest, Run, look, opened
 from tinct.coloring.photo.plan import RESULT, Job, claim, closed_folder
-from tinct.coloring.photo.row import Outcome, Row
+from tinct.coloring.photo.row import Outcome
 from tinct.coloring.photo.run import NO_SETTINGS, decided_steps, kept_so_far, note_outcome, run_of
 from tinct.coloring.photo.verdict import Step
 from tinct.coloring.settings import Decoding, VideoSettings
@@ -109,7 +109,8 @@ def colorize_videos(
         for outcome in kept.enter_context(closing(outcomes)):
             if manifest is not None:
                 note_outcome(manifest, outcome)
-            rows.append(_film_row(outcome.row))
+            assert isinstance(outcome.row, FilmRow)
+            rows.append(outcome.row)
             if on_row is not None:
                 on_row(rows[-1], len(rows), len(jobs))
     return rows
@@ -148,11 +149,6 @@ def _outcomes(
     for step in steps:
         show = None if on_frame is None else partial(on_frame, step.job.source)
         yield film_done(step, settings, colorizer, on_frame=show)
-
-
-def _film_row(row: Row) -> FilmRow:
-    assert isinstance(row, FilmRow)
-    return row
 
 
 def _find_films(source: str | Path, output: str | Path | None, *, recursive: bool) -> list[Job]:

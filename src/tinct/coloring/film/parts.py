@@ -17,7 +17,8 @@ import shutil
 import zipfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -197,57 +198,51 @@ def work_folder(target: Path, plan: Mapping[str, Any]) -> Iterator[WorkFolder]:
         raise OutputError(message) from error
 
 
-@dataclass(frozen=True)
-class PartEncoder:
-    """How a film's parts are encoded: all alike, since they are joined without encoding them again.
+def encode_parts(
+    painted: Iterator[Painted | Progress],
+    folder: WorkFolder,
+    film: Film,
+    recipe: Recipe,
+    *,
+    compare: bool,
+    threads: int,
+) -> Generator[int | Progress, None, None]:
+    """Encode frames into parts, each up to a state from which a run can continue.
 
-    Attributes:
+    Args:
+        painted: frames, with states between them and after the last.
+        folder: where the parts are written.
         film: as it is written.
-        recipe: how its pictures are encoded.
+        recipe: how pictures are encoded: all alike, since parts are joined without encoding them again.
         compare: show the original film beside the result.
         threads: of the encoder.
+
+    Yields:
+        After each frame the number of frames done, and after each finished part the state there.
     """
+    for item in painted:
+        if isinstance(item, Painted):
+            part = folder.next_part()
+            ends: list[Progress] = []
+            frames = _up_to_end(item, painted, ends)
+            with SegmentWriter(part, film, recipe, threads=threads) as writer:
+                write = partial(_write, writer, film, recipe, compare)
+                with closing(ordered_map(write, frames, threads=1, ahead=_AHEAD)) as written:
+                    yield from written
+            item = replace(ends[0], facts=ends[0].facts | {"threads": threads})
+            folder.finish(part, item)
+        yield item
 
-    film: Film
-    recipe: Recipe
-    compare: bool
-    threads: int
 
-    def encode(
-        self, painted: Iterator[Painted | Progress], folder: WorkFolder
-    ) -> Generator[int | Progress, None, None]:
-        """Encode frames into parts, each up to a state from which a run can continue; one follows the last frame.
-
-        Yields:
-            After each frame the number of frames done, and after each finished part the state there.
-        """
-        for item in painted:
-            if isinstance(item, Painted):
-                part = folder.next_part()
-                ends: list[Progress] = []
-                yield from self._frames(part, _up_to_end(item, painted, ends))
-                item = replace(ends[0], facts=ends[0].facts | {"threads": self.threads})
-                folder.finish(part, item)
-            yield item
-
-    def _frames(self, part: Path, frames: Iterator[Painted]) -> Iterator[int]:
-        with SegmentWriter(part, self.film, self.recipe, threads=self.threads) as writer:
-
-            def write(item: Painted) -> int:
-                self._write(writer, item)
-                return item.frame.number + 1
-
-            with closing(ordered_map(write, frames, threads=1, ahead=_AHEAD)) as written:
-                yield from written
-
-    def _write(self, writer: SegmentWriter, item: Painted) -> None:
-        luma, (u, v) = item.frame.luma, item.planes
-        if self.compare:
-            width, half = self.film.width // 2, self.recipe.chroma_shape[1] // 2
-            luma = np.hstack([luma[:, :width], luma[:, :width]])
-            grey = np.full_like(u[:, :half], 1 << (self.recipe.bits - 1))
-            u, v = (np.hstack([grey, plane[:, :half]]) for plane in (u, v))
-        writer.write(luma, u, v, pts=item.frame.pts, duration=item.frame.duration)
+def _write(writer: SegmentWriter, film: Film, recipe: Recipe, compare: bool, item: Painted) -> int:
+    luma, (u, v) = item.frame.luma, item.planes
+    if compare:
+        width, half = film.width // 2, recipe.chroma_shape[1] // 2
+        luma = np.hstack([luma[:, :width], luma[:, :width]])
+        grey = np.full_like(u[:, :half], 1 << (recipe.bits - 1))
+        u, v = (np.hstack([grey, plane[:, :half]]) for plane in (u, v))
+    writer.write(luma, u, v, pts=item.frame.pts, duration=item.frame.duration)
+    return item.frame.number + 1
 
 
 def _up_to_end(first: Painted, rest: Iterator[Painted | Progress], ends: list[Progress]) -> Iterator[Painted]:

@@ -120,6 +120,7 @@ def paint_film(
     Yields:
         The frames in order; after every `PART_FRAMES` of them, and at the end, the state there.
     """
+    directed = directed or Directed((), colorizer)
     asked = _Network(colorizer, memory, directed)
     timeline = _Timeline(film, asked, smoothing, recolor=recolor, since=since, problems=problems)
 
@@ -138,7 +139,7 @@ def paint_film(
             return Painted(item.frame, colorizer.with_kept(item.paint, item.frame))
         here = hints.at(item.frame.pts) if hints is not None else None
         strength = asked.dimming(item.frame, item.look)
-        painter = asked.painter(item.frame.pts)
+        painter = directed.colorizer(item.frame.pts)
         planes = painter.planes(item.look, item.paint, hints=here, strength=strength)
         return Painted(item.frame, colorizer.with_kept(planes, item.frame))
 
@@ -155,16 +156,7 @@ class _Network:
 
     colorizer: FrameColorizer
     memory: SceneMemory | None
-    directed: Directed | None = None
-
-    def painter(self, pts: int) -> FrameColorizer:
-        """Return the colorizer for a frame, with the settings of its shot."""
-        own = None if self.directed is None else self.directed.colorizer(pts)
-        return self.colorizer if own is None else own
-
-    def keeps(self, pts: int) -> bool | None:
-        """Return True if a frame is left as it is, False if it is coloured in any case; None if no setting says."""
-        return None if self.directed is None else self.directed.keeps(pts)
+    directed: Directed
 
     def about(self, item: _Seen) -> _Seen:
         """Return a frame with its answer, or without one if the network failed."""
@@ -308,7 +300,7 @@ class _Timeline:
             self._facts.shots.append(Shot(frame.number, float(self._film.seconds_at(frame.pts))))
         shot = self._facts.shots[-1]
         blank = is_blank(levels)
-        keeps = self._network.keeps(frame.pts)
+        keeps = self._network.directed.keeps(frame.pts)
         if shot.colored is None and not (blank or frame.damaged):
             shot.colored = not (self._recolor or keeps is False) and self._network.is_colored(frame)
         own = blank or bool(shot.colored if keeps is None else keeps)
@@ -343,7 +335,7 @@ class _Timeline:
         if number in self._facts.failed and self._last is not None:  # the network failed on all frames near it, too
             return self._last
         shot = next(shot for shot in reversed(self._facts.shots) if shot.frame <= number)
-        own = bool(shot.colored or self._network.keeps(item.frame.pts))
+        own = bool(shot.colored or self._network.directed.keeps(item.frame.pts))
         if own and item.frame.chroma is not None:
             return self._colorizer.own_planes(item.frame.chroma)
         return self._colorizer.form.neutral(), self._colorizer.form.neutral()

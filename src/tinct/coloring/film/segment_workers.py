@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tinct.actors import Engine, Processes, chosen_processes
+from tinct.coloring.film.directed import place_shots
 from tinct.coloring.film.parts import WorkFolder
 from tinct.coloring.film.pipeline import Progress
 from tinct.coloring.film.segments import Task, disagree, divide, joined
@@ -40,10 +41,10 @@ def segment_processes(settings: VideoSettings, workers: int | None, engine: Engi
 
 
 def paint_apart(
-    work: Work, source: Path, place: Path, folder: WorkFolder, processes: Processes, on_frame: OnFrame | None
+    work: Work, folder: WorkFolder, processes: Processes, on_frame: OnFrame | None
 ) -> tuple[Progress, Progress, list[Path]]:
     """Colour a film's segments in several processes; return the state before, the state now, and all parts."""
-    tasks = segment_tasks(work, source, place, folder, processes)
+    tasks = segment_tasks(work, folder, processes)
     before = known_before(tasks)
     facts: list[Facts] = []
     done = 0
@@ -57,17 +58,17 @@ def paint_apart(
     return before, *put_together(work, tasks, folder, facts)
 
 
-def segment_tasks(work: Work, source: Path, place: Path, folder: WorkFolder, processes: Processes) -> list[Task]:
+def segment_tasks(work: Work, folder: WorkFolder, processes: Processes) -> list[Task]:
     """Go through a film once for its shots, and divide it into segments for processes."""
-    placed = work.placed()
+    placed = place_shots(work.film, work.settings.shots)
     memory = work.remembered()
     segments = divide(work.film, work.span, cuts=memory.starts if memory is not None else (), smoothing=work.smoothing)
     threads = max(1, (work.settings.threads or core_count()) // processes.count)
     return [
         Task(
             segment,
-            source.absolute(),
-            place.absolute(),
+            work.film.path.absolute(),
+            work.target.absolute(),
             replace(work.settings, threads=threads),
             None if memory is None else memory.around(segment.read_from, segment.read_to),
             folder.segment(segment.number).path.absolute(),
@@ -117,7 +118,7 @@ def segment_painter(colorizer: Colorizer | None = None) -> Callable[[Task], Fact
         film = films[task.source]
         written, recipe = recipe_of(film, task.place, settings)
         smoothing = Smoothing.parse(settings.smoothing)
-        work = Work(film, written, recipe, settings, colorizers[0], smoothing, span_of(film, settings))
+        work = Work(film, task.place, written, recipe, settings, colorizers[0], smoothing, span_of(film, settings))
         folder = WorkFolder(task.folder)
         return work.paint(folder, folder.progress(), task=task).facts
 

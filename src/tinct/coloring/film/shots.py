@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.motion import flow, warp
-from tinct.color.resize import resized
+from tinct.color.resize import resized, small_size
 from tinct.color.spaces import FloatArray
 from tinct.color.statistics import median
 from tinct.errors import InputError
@@ -26,8 +26,9 @@ from tinct.media.video.read import Frame
 
 Levels = NDArray[np.uint8]
 
-# Frames are compared at this many pixels: grain and small motion vanish, and flow takes a fraction of a millisecond.
-_AREA = 64 * 48
+# sqrt(height x width) at which frames are compared: grain and small motion vanish, and flow takes a fraction of a
+# millisecond.
+_SIZE = (64 * 48) ** 0.5
 # A difference of at least this much may be a cut; different pictures differ by 0.4 to 0.9, frames of one shot by 0.15
 # at most, unless the picture moves by a tenth of its width a frame.
 _CUT = 0.33
@@ -89,7 +90,7 @@ class CutFinder:
             Whether a frame begins another shot, for each frame that can be decided now, oldest first: one for every
             frame pushed, `delay` frames late. The film's first frame does not.
         """
-        self._waiting.append(None if is_blank(luma) else _shrunk(luma))
+        self._waiting.append(None if is_blank(luma) else resized(luma, small_size(*luma.shape, size=_SIZE)))
         return [self._decide()] if len(self._waiting) == _AROUND else []
 
     def flush(self) -> list[bool]:
@@ -213,15 +214,6 @@ def is_blank(luma: Levels) -> bool:
     cells = np.sort(resized(luma, (min(_BLANK_CELLS[0], len(luma)), min(_BLANK_CELLS[1], luma.shape[1]))), axis=None)
     specks = min(_SPECKS, (cells.size - 1) // 2)
     return int(cells[-1 - specks]) - int(cells[specks]) <= _BLANK_RANGE
-
-
-def _shrunk(luma: Levels) -> Levels:
-    height, width = luma.shape
-    factor = (_AREA / (height * width)) ** 0.5
-    if factor >= 1:
-        return luma.copy()
-    size = (max(1, round(height * factor)), max(1, round(width * factor)))
-    return resized(luma, size)
 
 
 def _even(levels: Levels) -> FloatArray:

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from tinct import __version__
 from tinct.color.resize import resized
-from tinct.coloring.film.directed import Directed, PlacedShot, place_shots
+from tinct.coloring.film.directed import Directed, place_shots
 from tinct.coloring.film.frames import FrameColorizer
 from tinct.coloring.film.hints import HintTracks, follow_hints
 from tinct.coloring.film.memory import SceneMemory, remember
-from tinct.coloring.film.parts import PartEncoder, WorkFolder
+from tinct.coloring.film.parts import WorkFolder, encode_parts
 from tinct.coloring.film.pipeline import Painted, Progress, paint_film
 from tinct.coloring.film.segments import SEGMENT_FRAMES, Task, before_segment, own_frames
 from tinct.coloring.film.smoothing import Smoothing
@@ -92,17 +92,29 @@ def _marks(film: Film) -> list[int | str]:
 
 @dataclass(eq=False)
 class Work:
-    """One film being made."""
+    """One film being made: it and its target have been checked, and nothing is written yet.
+
+    Attributes:
+        film: as it is read.
+        target: the path of its result.
+        written: the film as it is written, see `recipe_of`.
+        span: the first pts to take and the first to leave out.
+        started: when the work on it began, by `time.perf_counter`.
+        tracks: where hints are in each frame.
+        spotted: pts of grey key frames that have colours in some places.
+    """
 
     film: Film
+    target: Path
     written: Film
     recipe: Recipe
     settings: VideoSettings
     colorizer: Colorizer
     smoothing: Smoothing
     span: tuple[int | None, int | None]
+    started: float = 0.0
     tracks: HintTracks | None = None
-    spotted: list[int] = field(default_factory=list)  # pts of grey key frames that have colours in some places
+    spotted: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._threads = min(self.settings.threads or core_count(), _MOST_THREADS)
@@ -189,7 +201,7 @@ class Work:
             memory = self.remembered()
         else:
             memory = SceneMemory(task.shots, colorizer.answer_to) if task.shots else None
-        directed = Directed.of(self.placed() if task is None else task.placed, colorizer)
+        shots = place_shots(self.film, self.settings.shots) if task is None else task.placed
         frames = read_frames(
             self.film,
             start_pts=since.facts["next_pts"] if since is not None else begin,
@@ -208,15 +220,17 @@ class Work:
             problems=problems,
             hints=self.tracks,
             memory=memory,
-            directed=directed,
+            directed=Directed(shots, colorizer),
         )
         if task is not None:
             painted = own_frames(painted, task.segment, since)
         # Parts that were encoded with different numbers of threads would not fit together.
         threads = 1 if task is not None else since.facts["threads"] if since is not None else self._threads
-        encoder = PartEncoder(self.written, self.recipe, compare=self.settings.compare, threads=threads)
         shown = painted if on_picture is None else self._shown(painted, on_picture)
-        with closing(painted), closing(encoder.encode(shown, folder)) as encoded:
+        encoding = encode_parts(
+            shown, folder, self.written, self.recipe, compare=self.settings.compare, threads=threads
+        )
+        with closing(painted), closing(encoding) as encoded:
             for done in encoded:
                 if isinstance(done, Progress):
                     since = done
@@ -263,10 +277,6 @@ class Work:
             memory=self._memory,
             stills=colorizer.stills(self.film),
         )
-
-    def placed(self) -> list[PlacedShot]:
-        """Find where the settings of single shots apply."""
-        return place_shots(self.film, self.settings.shots) if self.settings.shots else []
 
     def _check_references(self) -> None:
         """Check that references for single frames can be carried; SettingError if not."""

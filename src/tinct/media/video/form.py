@@ -33,6 +33,11 @@ _LINE_PIXELS = 480  # at most this many pixels of a line, spread evenly, tell wh
 _LEAST_LEFT = 0.3  # borders that would leave less than this share of the height or width count as picture
 
 
+def code_type(bits: int) -> type[np.unsignedinteger[Any]]:
+    """Return the type of codes of this many bits."""
+    return np.uint8 if bits == 8 else np.uint16
+
+
 @dataclass(frozen=True)
 class FrameForm:
     """What all frames of a film have in common.
@@ -86,7 +91,7 @@ class FrameForm:
         codes = chroma * np.float32(self._chroma_span(self.chroma_depth))
         codes += np.float32(1 << (self.chroma_depth - 1))
         np.rint(codes, out=codes)
-        return np.clip(codes, 0, (1 << self.chroma_depth) - 1, out=codes).astype(self.chroma_type)
+        return np.clip(codes, 0, (1 << self.chroma_depth) - 1, out=codes).astype(code_type(self.chroma_depth))
 
     def rgb(self, luma: FloatArray, blue: FloatArray, red: FloatArray) -> FloatArray:
         """Return luma in 0..1 and Cb and Cr in -0.5..0.5, all (h, w), as sRGB (h, w, 3) in 0..1."""
@@ -106,16 +111,11 @@ class FrameForm:
         """
         rgb = self.rgb(self.unit(luma), *(self._centred(plane, self.chroma_depth) for plane in chroma))
         rgb *= np.float32((1 << bits) - 1)
-        return np.rint(rgb, out=rgb).astype(np.uint8 if bits == 8 else np.uint16)
-
-    @property
-    def chroma_type(self) -> type[np.generic]:
-        """Return the type of the planes of U and V."""
-        return np.uint8 if self.chroma_depth == 8 else np.uint16
+        return np.rint(rgb, out=rgb).astype(code_type(bits))
 
     def neutral(self) -> NDArray[Any]:
         """Return a plane of U or V without colour."""
-        return np.full(self.chroma_shape, 1 << (self.chroma_depth - 1), dtype=self.chroma_type)
+        return np.full(self.chroma_shape, 1 << (self.chroma_depth - 1), dtype=code_type(self.chroma_depth))
 
     def _chroma_span(self, depth: int) -> int:
         return (1 << depth) - 1 if self.full_range else 224 << (depth - 8)

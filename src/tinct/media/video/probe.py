@@ -44,9 +44,10 @@ from tinct.media.video.sequence import decode_image, names_pictures, open_images
 from tinct.media.video.source import opened, readable, reason, video_stream
 from tinct.media.video.timeline import read_times
 
-LEAST_EDGE = 16  # a film with a shorter edge shows nothing to colour, and encoders refuse it
+_LEAST_EDGE = 16  # a film with a shorter edge shows nothing to colour, and encoders refuse it
 # A film of at least this many lines that names no matrix is taken for high definition, with BT.709's luma.
 _HIGH_DEFINITION = 720
+_FILM_RATE = Fraction(24)  # frames a second of pictures if no other rate is given: that of most films
 _MOST_PACKETS = 1000  # a film's first frame comes among this many packets of its stream, or not at all
 # Places, as shares of the duration, where frames are examined for interlacing.
 _PLACES = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8)
@@ -88,9 +89,9 @@ def open_film(path: str | Path, *, rate: Fraction | float | None = None, deinter
     place = Path(path)
     if deinterlace not in DEINTERLACE:
         raise SettingError(f"deinterlace is one of {', '.join(DEINTERLACE)}, not {deinterlace!r}")
-    if names_pictures(place):
-        return _pictures(place, rate, deinterlace)
     asked = None if rate is None else checked_rate(rate)
+    if names_pictures(place):
+        return _pictures(place, asked or _FILM_RATE, deinterlace)
     with opened(place) as container:
         stream = video_stream(container, place)
         first = _first_frame(container, stream, place)
@@ -113,26 +114,26 @@ def open_film(path: str | Path, *, rate: Fraction | float | None = None, deinter
         return film if asked is None else _with_rate(film, asked)
 
 
-def _pictures(path: Path, rate: Fraction | float | None, deinterlace: str) -> Film:
-    images = open_images(path, rate=rate)
+def _pictures(path: Path, rate: Fraction, deinterlace: str) -> Film:
+    images, first = open_images(path)
     film = Film(
-        **_pixels(path, images.first, "images"),
+        **_pixels(path, first, "images"),
         container="images",
         stream=0,
         fields=Fields(),
         sample_aspect=Fraction(1),
-        rate=images.rate,
-        time_base=1 / images.rate,
-        frames=len(images.paths),
+        rate=rate,
+        time_base=1 / rate,
+        frames=len(images),
         start=Fraction(0),
         start_pts=0,
-        duration=len(images.paths) / images.rate,
-        images=images.paths,
+        duration=len(images) / rate,
+        images=images,
     )
     if deinterlace in ("auto", "off"):
         return film
     votes = Votes()
-    votes.count(planes_of(decode_image(picture))[0] for picture in images.paths[: len(_PLACES) * _FRAMES_EACH])
+    votes.count(planes_of(decode_image(picture))[0] for picture in images[: len(_PLACES) * _FRAMES_EACH])
     return _with_fields(film, Fields(interlaced=True, top_first=votes.top >= votes.bottom, way=deinterlace))
 
 
@@ -166,10 +167,10 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
 
 def _pixels(path: Path, first: VideoFrame, codec: str) -> dict[str, Any]:
     """Return the fields of `Film` that the first frame tells."""
-    if min(first.width, first.height) < LEAST_EDGE:
+    if min(first.width, first.height) < _LEAST_EDGE:
         raise InputError(
             f"{path}: {first.width} x {first.height} pixels are too few to colour; "
-            f"each edge needs at least {LEAST_EDGE}"
+            f"each edge needs at least {_LEAST_EDGE}"
         )
     try:
         planes_of(first)

@@ -61,8 +61,3 @@ class Problems:
     def noted(self) -> tuple[Problem, ...]:
         """Return the problems so far, in the film's order."""
         return tuple(self._noted)
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """Return the problems so far, as sentences."""
-        return tuple(str(problem) for problem in self._noted)

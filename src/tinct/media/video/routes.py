@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from fractions import Fraction
 from itertools import product
-from typing import Protocol, cast
+from typing import cast
 
 import av
 from av.audio.codeccontext import AudioCodecContext
@@ -32,14 +32,6 @@ _COMMON_RATE = 48_000  # the sample rate for encoders that do not take the sourc
 # The arrangements of this many channels for encoders that do not take the source's; `stereo` for other numbers.
 _COMMON_LAYOUTS = {1: "mono", 6: "5.1", 8: "7.1"}
 _SLOWEST = Fraction(1, 2)  # the lowest tempo that one `atempo` filter takes
-
-
-class Route(Protocol):
-    """A route of one stream's packets into another file."""
-
-    def packets(self, packet: Packet[Stream] | None) -> list[Packet[Stream]]:
-        """Take a packet, or None after the last; return those that are ready, of the other file's stream."""
-        ...
 
 
 class Copy:
@@ -225,6 +217,9 @@ class CaptionEncoder:
                 made.append(written)
         return made
 
+
+# The ways of packets: each takes a packet, or None after the last, and returns those that are ready for the other file.
+Route = Copy | SoundEncoder | CaptionEncoder
 
 # Prefixes of the names of notes that are true only of the source's file.
 _STALE = (

@@ -11,8 +11,6 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple, Self, cast
 
@@ -27,11 +25,9 @@ from av.video.frame import VideoFrame
 from tinct.errors import InputError, OutputError, TinctError, UnreadableError, one_line
 from tinct.files import UNFINISHED, check_place, make_folder, walk
 from tinct.media.image.opening import open_image, open_source
-from tinct.media.video.film import Film, checked_rate
+from tinct.media.video.film import Film
 from tinct.media.video.planes import depth_of
 from tinct.media.video.source import reason
-
-FILM_RATE = Fraction(24)  # frames a second if no other rate is given: that of most films
 
 _MOST_APART = 10  # numbers that span more than this many times their count do not count frames
 
@@ -118,24 +114,16 @@ def _is_glob(path: Path) -> bool:
     return any(mark in path.name for mark in "*?[")
 
 
-@dataclass(frozen=True, eq=False)
-class Images:
-    """A folder's pictures: their paths in order, the first one, and frames a second."""
-
-    paths: tuple[Path, ...]
-    first: VideoFrame
-    rate: Fraction
-
-
-def open_images(path: Path, *, rate: Fraction | float | None) -> Images:
+def open_images(path: Path) -> tuple[tuple[Path, ...], VideoFrame]:
     """Check the pictures of a folder or a pattern: frame-0001.png, frame-0002.png and so on, each of which is a frame.
+
+    Returns:
+        Their paths in order, and the first one.
 
     Raises:
         InputError: there are none, or pictures of several sizes.
         UnreadableError: the folder or the first picture cannot be read.
-        SettingError: the rate is not above 0.
     """
-    frame_rate = FILM_RATE if rate is None else checked_rate(rate)
     paths = find_pictures(path)
     if not paths:
         kinds = ", ".join(_DECODERS)
@@ -156,7 +144,7 @@ def open_images(path: Path, *, rate: Fraction | float | None) -> Images:
                 f"{picture}: has {picture_form}, but the first picture, {paths[0].name}, has {form}; give all pictures "
                 "of a film the same size and bits, or name those of one kind by a pattern, such as '*.png'"
             )
-    return Images(paths, first, frame_rate)
+    return paths, first
 
 
 def decode_image(path: Path) -> VideoFrame:

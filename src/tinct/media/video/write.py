@@ -34,7 +34,7 @@ from tinct.errors import OutputError, SettingError, UnreadableError
 from tinct.files import written_beside
 from tinct.media.video.codecs import IMAGES
 from tinct.media.video.film import Film
-from tinct.media.video.form import FrameForm
+from tinct.media.video.form import FrameForm, code_type
 from tinct.media.video.planes import frame_of, rgb_frame
 from tinct.media.video.recipe import Recipe
 from tinct.media.video.source import reason
@@ -267,7 +267,7 @@ class SegmentWriter:
         self._tables = (_luma_table(film, recipe), chroma_table, chroma_table)
         self._form = FrameForm.of(film, chroma_shape=recipe.chroma_shape, chroma_depth=recipe.bits)
         self._shapes = ((film.height, film.width), recipe.chroma_shape, recipe.chroma_shape)
-        self._types = (_code_type(film.depth), *[_code_type(recipe.bits)] * 2)
+        self._types = (code_type(film.depth), *[code_type(recipe.bits)] * 2)
         self._time_base = film.time_base
         self._usual = film.frame_ticks
         self._durations: dict[int, int] = {}
@@ -366,10 +366,6 @@ def _cleared(stack: ExitStack) -> Iterator[None]:
         raise
 
 
-def _code_type(bits: int) -> type[np.unsignedinteger[Any]]:
-    return np.uint8 if bits == 8 else np.uint16
-
-
 def _luma_table(film: Film, recipe: Recipe) -> NDArray[Any] | None:
     """Return the code that each of the film's codes of Y is written as; None if all stay."""
     if film.depth == recipe.bits and film.full_range == recipe.full_range:
@@ -382,7 +378,7 @@ def _luma_table(film: Film, recipe: Recipe) -> NDArray[Any] | None:
         values = black + codes * span / (codes.size - 1)
     else:
         values = codes * 2.0 ** (recipe.bits - film.depth)
-    table: NDArray[Any] = np.clip(np.rint(values), 0, most).astype(_code_type(recipe.bits))
+    table: NDArray[Any] = np.clip(np.rint(values), 0, most).astype(code_type(recipe.bits))
     return table
 
 
@@ -393,5 +389,5 @@ def _chroma_table(film: Film, recipe: Recipe) -> NDArray[Any] | None:
     codes = np.arange(1 << recipe.bits, dtype=np.float64)
     scale = 1 << recipe.bits - 8
     values = 128 * scale + (codes - 128 * scale) * 224 * scale / (codes.size - 1)
-    table: NDArray[Any] = np.rint(values).astype(_code_type(recipe.bits))
+    table: NDArray[Any] = np.rint(values).astype(code_type(recipe.bits))
     return table
