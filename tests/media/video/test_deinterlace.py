@@ -39,7 +39,7 @@ def telecined(pictures, *, top_first=True, form="yuv420p"):
     first = pictures[0]
     size = (first[0].shape[1], first[0].shape[0])
     order = "top" if top_first else "bottom"
-    graph = PlanesFilter((("telecine", f"pattern=23:first_field={order}"),), form, size)
+    graph = PlanesFilter("telecine", f"pattern=23:first_field={order}", form, size)
     frames = [frame for planes in [*pictures, None] for frame in graph.feed(planes)]
     return [(luma, *chroma) for luma, chroma in map(planes_of, frames)]
 

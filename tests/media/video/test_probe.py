@@ -1,4 +1,4 @@
-"""What a film is, and every kind of file that is none."""
+"""What a film is, every kind of file that is none, and some frames from all over a film."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyvips
 from media.video import clips
 from tinct.errors import InputError, SettingError, UnreadableError
 from tinct.media.video.film import checked_rate, clock
-from tinct.media.video.probe import open_film
+from tinct.media.video.probe import open_film, sample_frames
 
 H, W = clips.HEIGHT, clips.WIDTH
 INTERLACED_FLAGS = (1 << 18) | (1 << 29)
@@ -226,3 +226,42 @@ def test_times_read_as_people_write_them():
         "1:02:03.5",
         "-0:00:01.0",
     ]
+
+
+def shades(path, frames, **options):
+    """A film of which each frame has a luma of its own."""
+    planes = lambda number: (np.full((H, W), 20 + number // 2, np.uint8),)  # noqa: E731
+    return clips.write_clip(path, frames=frames, planes=planes, options={"crf": "1", "sc_threshold": "0"}, **options)
+
+
+def levels(path, count):
+    return [round(float(luma.mean())) for luma, _ in sample_frames(open_film(path), count)]
+
+
+def test_a_long_film_gives_its_key_frames_once_each(tmp_path):
+    path = shades(tmp_path / "long.mp4", 400, gop_size=50)
+    assert levels(path, 24) == [20 + 25 * number for number in range(8)]
+    assert levels(path, 4) == [20, 70, 120, 170]
+
+
+def test_a_short_film_is_read_from_the_beginning(tmp_path):
+    path = shades(tmp_path / "short.mp4", 48, gop_size=250)
+    assert levels(path, 12) == [20 + 2 * number for number in range(12)]
+    assert len(levels(path, 100)) == 48
+
+
+def test_a_damaged_film_gives_what_there_is(tmp_path):
+    path = shades(tmp_path / "cut.mkv", 48, gop_size=8)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    found = levels(path, 12)
+    assert 1 <= len(found) < 12
+    assert found[0] == 20
+
+
+def test_a_folder_of_pictures_gives_some(tmp_path):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for number in range(10):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((40, 60), 10 * number, np.uint8))
+    (folder / "4.png").write_bytes((folder / "4.png").read_bytes()[:30])
+    assert levels(folder, 5) == [0, 20, 60, 80]

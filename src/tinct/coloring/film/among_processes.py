@@ -120,7 +120,8 @@ def _begun(step: Step, settings: VideoSettings, colorizer: Colorizer, processes:
         if needs_no_look(step):
             film.outcome = looked(step)[1]
             return film
-        known = _opened(step, settings)
+        known = step.job.film if isinstance(step.job, FilmJob) else None
+        known = known or open_as(step.job.source, settings)
         if not _is_long(known, settings):
             film.items.append(step)  # the process that takes it looks at it
             return film
@@ -134,11 +135,6 @@ def _begun(step: Step, settings: VideoSettings, colorizer: Colorizer, processes:
         film.stack.__exit__(*sys.exc_info())
         film.long, film.items, film.stack = None, [], ExitStack()
     return film
-
-
-def _opened(step: Step, settings: VideoSettings) -> Film:
-    known = step.job.film if isinstance(step.job, FilmJob) else None
-    return known or open_as(step.job.source, settings)
 
 
 def _is_long(film: Film, settings: VideoSettings) -> bool:

@@ -41,7 +41,6 @@ class Directed:
         return None if index is None else self._shots[index].settings.keep
 
     def colorizer(self, pts: int) -> FrameColorizer:
-        """Return the colorizer for a frame."""
         index = self._index(pts)
         return self._usual if index is None else self._colorizers[index]
 

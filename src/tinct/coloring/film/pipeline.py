@@ -105,7 +105,6 @@ def paint_film(
     """Colour a film's frames, several at once.
 
     Args:
-        film: the film.
         frames: of the film, from the state `since` on.
         colorizer: for one frame.
         smoothing: over time.

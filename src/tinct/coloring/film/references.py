@@ -68,7 +68,6 @@ class Still:
         Args:
             number: of the reference.
             reference: the reference as read.
-            film: the film.
             area: top, bottom, left and right of the picture in a frame.
             shape: (h, w) of the frames as the network sees them.
         """

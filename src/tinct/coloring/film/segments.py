@@ -72,7 +72,6 @@ def divide(
     """Divide a film, or a part of it, into segments of about `SEGMENT_FRAMES`; into one if its length is unknown.
 
     Args:
-        film: the film.
         span: the first pts to colour, and the first not to; None for the film's own.
         cuts: pts at which shots begin, in order.
         smoothing: over time; a kernel may reach back further than `BEFORE`.

@@ -89,7 +89,6 @@ class Smoothing:
         return ASKED if self.way == "motion" else 1
 
     def start(self) -> Smoother:
-        """Begin a film."""
         if self.way == "motion":
             return MotionSmoother()
         return KernelSmoother(alpha=self.alpha, span=self.span if self.way == "kernel" else 0)
@@ -141,13 +140,12 @@ class KernelSmoother(Smoother):
 
     Its time does not depend on the span: with d = e^-alpha, the sum is S(t) = p(t) + d S(t-1) - d^(span+1) p(t-span-1),
     in double precision, so that the subtraction's errors stay below single precision even in a film that lasts days and
-    without any decay. It ignores cuts and motion.
+    without any decay. It ignores cuts and motion. Neither `alpha` nor `span` is below 0.
 
     Source: Billaut, de Rochemonteix & Thibault 2018, section 4.3.
     """
 
     def __init__(self, *, alpha: float = PAPER_ALPHA, span: int = PAPER_SPAN) -> None:
-        """Begin a film; `alpha` at least 0, `span` at least 0 frames."""
         self._decay = math.exp(-alpha)
         self._leaving = math.exp(-alpha * (span + 1))
         self._span = span
@@ -231,7 +229,6 @@ class _History:
         return _History(values, sums)
 
     def mean(self) -> FloatArray:
-        """Return the mean of the values (k, l, n)."""
         mean: FloatArray = self.values / self.sums[..., :1]
         return mean
 

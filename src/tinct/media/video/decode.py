@@ -44,7 +44,6 @@ def decode(film: Film, *, place: int | None, since: int | None, problems: Proble
     """Decode a film.
 
     Args:
-        film: the film.
         place: pts before which to begin, at a key frame; the film's beginning without it. If a file cannot be read
             from there on, nothing is yielded.
         since: note only what goes wrong from this pts on.
@@ -140,7 +139,6 @@ class _Times:
 
     @property
     def last(self) -> int:
-        """Return the pts of the last frame that came."""
         return self._film.start_pts if self._last is None else self._last
 
     @property

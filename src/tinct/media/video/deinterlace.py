@@ -118,11 +118,10 @@ def _planes(film: Film, item: Decoded) -> FlatPlanes:
 class Deinterlacer:
     """Makes progressive frames of interlaced ones: the earlier moment of each, or both (`double`), in their order.
 
-    A frame's results come out when the next frame has gone in, since the filter looks at both.
+    A frame's results come out when the next frame has gone in, since the filter looks at both. Codes have `depth` bits.
     """
 
     def __init__(self, fields: Fields, *, depth: int) -> None:
-        """Begin a film whose codes have `depth` bits."""
         mode = "send_field" if fields.way == "double" else "send_frame"
         self._arguments = f"mode={mode}:parity={'tff' if fields.top_first else 'bff'}:deint=all"
         self._most = (1 << depth) - 1
@@ -139,7 +138,7 @@ class Deinterlacer:
         return list(zip(*ready, strict=True))
 
     def _codes(self, codes: NDArray[Any]) -> NDArray[Any]:
-        # FlatPlanes of 10 bits are filtered as planes of 16, where results may overshoot.
+        # Planes of 10 bits are filtered as planes of 16, where results may overshoot.
         return np.asarray(np.minimum(codes, self._most), codes.dtype)
 
 
@@ -147,17 +146,15 @@ class Untelecine:
     """Makes four film frames of five video frames; combs that remain, as in titles made on video, are deinterlaced.
 
     FFmpeg's filters decide by luma of 8 bits which fields belong together and which frame of five appears twice; the
-    same is then done to planes of any depth and size.
+    same is then done to planes of any depth, in bits, and size: width and height.
     """
 
     def __init__(self, size: tuple[int, int], fields: Fields, *, depth: int) -> None:
-        """Begin a film of a width and height whose codes have `depth` bits."""
         self._fields = fields
         self._depth = depth
         parity = "tff" if fields.top_first else "bff"
-        matching = ("fieldmatch", f"order={parity}:combmatch=full:mchroma=0")
-        self._matcher = PlanesFilter((matching,), "yuv420p", size)
-        self._decimator = PlanesFilter((("decimate", "chroma=0"),), "gray", size)
+        self._matcher = PlanesFilter("fieldmatch", f"order={parity}:combmatch=full:mchroma=0", "yuv420p", size)
+        self._decimator = PlanesFilter("decimate", "chroma=0", "gray", size)
         self._blank = (np.full((-(-size[1] // 2), -(-size[0] // 2)), 128, np.uint8),) * 2
         self._stored: deque[tuple[NDArray[Any], FlatPlanes]] = deque()
         self._begun = False

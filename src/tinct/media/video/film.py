@@ -204,7 +204,6 @@ class Film:
 
     @property
     def interlaced(self) -> bool:
-        """Return whether each frame holds two moments."""
         return self.fields.interlaced
 
     @property

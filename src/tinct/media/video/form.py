@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tinct.color.spaces import FloatArray
 from tinct.errors import InputError
 from tinct.media.video.film import Film
-from tinct.media.video.probe import sample_lumas
+from tinct.media.video.probe import sample_frames
 
 Area = tuple[int, int, int, int]  # top, bottom, left and right
 Levels = NDArray[np.uint8]
@@ -34,7 +34,6 @@ _LEAST_LEFT = 0.3  # borders that would leave less than this share of the height
 
 
 def code_type(bits: int) -> type[np.unsignedinteger[Any]]:
-    """Return the type of codes of this many bits."""
     return np.uint8 if bits == 8 else np.uint16
 
 
@@ -127,7 +126,7 @@ class FrameForm:
 def picture_area(film: Film) -> Area:
     """Find a film's picture between black borders."""
     form = FrameForm.of(film)
-    lumas = (np.rint(form.unit(luma) * 255).astype(np.uint8) for luma in sample_lumas(film, _BORDER_FRAMES))
+    lumas = (np.rint(form.unit(luma) * 255).astype(np.uint8) for luma, _ in sample_frames(film, _BORDER_FRAMES))
     first = next(lumas, None)
     return active_area(chain([first], lumas)) if first is not None else (0, film.height, 0, film.width)
 

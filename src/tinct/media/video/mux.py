@@ -45,12 +45,7 @@ def check_target(
 ) -> tuple[str, ...]:
     """Refuse, before any work is done, a target that cannot or must not be written, and settings an encoder refuses.
 
-    Args:
-        film: the film.
-        target: the file to write.
-        recipe: how its pictures are encoded.
-        sound: `copy`, `encode` if the container cannot hold it as it is, or `none`.
-        overwrite: whether an existing file may be replaced.
+    Arguments are those of `assemble`.
 
     Returns:
         What of the film the result will lack, one sentence each.
@@ -99,9 +94,7 @@ def assemble(
     needs another kind); chapters, notes, languages, the picture's rotation and its pixels' shape are kept.
 
     Args:
-        film: the film.
         segments: files that `SegmentWriter` wrote, in their order.
-        target: the file to write.
         recipe: what the segments were encoded with.
         start_pts: where the film was cut at the beginning; the result's clock then starts at its first frame.
         end_pts: where the film was cut at the end.

@@ -251,14 +251,15 @@ def _between(plane: NDArray[Any], shape: tuple[int, int], place: tuple[int, int]
 
 
 class PlanesFilter:
-    """A chain of FFmpeg's filters for frames of one form and size."""
+    """One of FFmpeg's filters for frames of one form and size."""
 
-    def __init__(self, steps: tuple[tuple[str, str], ...], form: str, size: tuple[int, int]) -> None:
-        """Set up filters.
+    def __init__(self, name: str, arguments: str, form: str, size: tuple[int, int]) -> None:
+        """Set up a filter.
 
         Args:
-            steps: their names and arguments, in order.
-            form: FFmpeg's name of a planar format that all of them take as it is.
+            name: of the filter.
+            arguments: as FFmpeg writes them.
+            form: FFmpeg's name of a planar format that the filter takes as it is.
             size: width and height.
         """
         self._form, self._size = form, size
@@ -266,15 +267,15 @@ class PlanesFilter:
         self._graph.threads = 1
         # Some filters need a constant rate; any will do.
         source = f"video_size={size[0]}x{size[1]}:pix_fmt={form}:time_base=1/25:frame_rate=25"
-        names = [("buffer", source), *steps, ("buffersink", "")]
-        self._graph.link_nodes(*[self._graph.add(name, arguments) for name, arguments in names]).configure()
+        nodes = (("buffer", source), (name, arguments), ("buffersink", ""))
+        self._graph.link_nodes(*[self._graph.add(*node) for node in nodes]).configure()
         self._fed = 0
 
     @classmethod
     def of_plane(cls, name: str, arguments: str, plane: NDArray[Any]) -> PlanesFilter:
-        """Return one filter for planes like this one, as if they were grey pictures."""
+        """Return a filter for planes like this one, as if they were grey pictures."""
         form = "gray" if plane.dtype == np.uint8 else "gray16le"
-        return cls(((name, arguments),), form, (plane.shape[1], plane.shape[0]))
+        return cls(name, arguments, form, (plane.shape[1], plane.shape[0]))
 
     def feed(self, planes: tuple[NDArray[Any], ...] | None) -> list[VideoFrame]:
         """Put in a frame's planes, or None after the last; return what is ready."""

@@ -335,12 +335,6 @@ _SHORT = 300  # films of at most this many frames are read from the beginning: t
 _KEY_PACKETS = 100  # number of packets after a place that are searched for a key frame
 
 
-def sample_lumas(film: Film, count: int) -> Iterator[NDArray[Any]]:
-    """Yield at most `count` Y planes (H, W) of frames spread over a film, as they are stored; see `sample_frames`."""
-    for luma, _ in sample_frames(film, count):
-        yield luma
-
-
 def sample_frames(film: Film, count: int) -> Iterator[tuple[NDArray[Any], float]]:
     """Yield at most `count` frames spread over a film: the Y plane (H, W) as it is stored, and its time in seconds.
 

@@ -59,5 +59,4 @@ class Problems:
 
     @property
     def noted(self) -> tuple[Problem, ...]:
-        """Return the problems so far, in the film's order."""
         return tuple(self._noted)

@@ -62,7 +62,6 @@ def read_frames(
     """Read a film's frames. The file is closed when the generator is, or has yielded its last frame.
 
     Args:
-        film: the film.
         start_pts: leave out the frames before; the others come exactly as when reading from the beginning.
         start_number: number of the first frame that is yielded.
         end_pts: leave out the frames from there on.

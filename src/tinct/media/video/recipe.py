@@ -96,7 +96,6 @@ def choose_recipe(
     """Decide how a film is encoded; 8-bit luma becomes 10-bit luma by two zero bits (at full range, times 1023 / 255).
 
     Args:
-        film: the film.
         target: the file to write, whose suffix names the container; or a pattern of pictures, such as `f_%04d.dpx`.
         codec: `h264`, `hevc`, `vp9`, `av1`, `prores` or `ffv1`; the container's usual one without it.
         crf: constant rate factor; the codec's usual one without it.

@@ -58,7 +58,7 @@ def is_pattern(path: str | Path) -> bool:
 
 def names_pictures(path: Path) -> bool:
     """Check whether a path is a folder of pictures, or a pattern; a file of exactly this name is neither."""
-    return path.is_dir() or (not path.exists() and (is_pattern(path) or _is_glob(path)))
+    return path.is_dir() or (not path.exists() and (is_pattern(path) or any(mark in path.name for mark in "*?[")))
 
 
 def numbered(pattern: Path, number: int) -> Path:
@@ -108,10 +108,6 @@ def numbers_of(paths: Sequence[Path]) -> list[int] | None:
     matches = [_NUMBER.search(path.stem) for path in paths]
     numbers = [int(match[1]) for match in matches if match]
     return numbers if len(set(numbers)) == len(paths) else None
-
-
-def _is_glob(path: Path) -> bool:
-    return any(mark in path.name for mark in "*?[")
 
 
 def open_images(path: Path) -> tuple[tuple[Path, ...], VideoFrame]:
@@ -250,7 +246,6 @@ def write_pictures(film: Film, pictures: Iterable[tuple[int, bytes]], target: Pa
     fields of pictures, are counted from 1.
 
     Args:
-        film: the film.
         pictures: the pts of each frame, in order, and the content of its file.
         target: the pattern of their names.
 

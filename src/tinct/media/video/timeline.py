@@ -103,7 +103,6 @@ class _Joiner:
 
     @property
     def jumps(self) -> list[Jump]:
-        """Return the jumps so far."""
         return [
             Jump(stream, packet, self._clocks[clock].shift, self._wrapped(by), at)
             for stream, packet, clock, by, at in self._changes

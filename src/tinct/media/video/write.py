@@ -158,17 +158,14 @@ class Segment:
 
     @property
     def frames(self) -> int:
-        """Return the number of frames."""
         return len(self.times)
 
     @property
     def first_pts(self) -> int:
-        """Return when its first frame is shown."""
         return self._shown[0][0]
 
     @property
     def last_pts(self) -> int:
-        """Return when its last frame is shown."""
         return self._shown[-1][0]
 
     @property
@@ -201,19 +198,17 @@ class Segment:
 
 
 class SegmentFile:
-    """Writes a segment."""
+    """Writes a segment to an empty archive, packet by packet in the order of decoding."""
 
     def __init__(
         self, archive: zipfile.ZipFile, *, codec: str, settings: str, time_base: Fraction, extradata: bytes
     ) -> None:
-        """Write to an empty archive."""
         self._archive = archive
         self._times: list[tuple[int, int, bool]] = []
         base = time_base.as_integer_ratio()
         self._about = {"codec": codec, "settings": settings, "time_base": base, "extradata": extradata.hex()}
 
     def add(self, packet: Coded) -> None:
-        """Write the packet that is decoded next."""
         self._archive.writestr(zipfile.ZipInfo(str(len(self._times))), packet.data)
         self._times.append(packet[:3])
 
