@@ -1,17 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from coloring.film.films import Paint
 from tinct.coloring.film.colorize import VideoResult, colorize_video
 from tinct.coloring.settings import VideoSettings
 
 
 @pytest.fixture
-def paint(tiny_model: Path) -> Callable[..., VideoResult]:
+def paint(tiny_model: Path) -> Paint:
     """Colorizes a film with the tiny model; settings are keywords."""
 
     def run(source: Path, target: Path | None = None, on_frame: Any = None, **settings: Any) -> VideoResult:

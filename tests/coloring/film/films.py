@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
 
 from media.video import clips
 
+if TYPE_CHECKING:
+    from tinct.coloring.film.colorize import VideoResult
+
 HEIGHT, WIDTH = clips.HEIGHT, clips.WIDTH
+Paint = Callable[..., "VideoResult"]  # the fixture `paint`
 
 
 def texture(number: int, *, seed: int = 1, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from coloring.film.films import HEIGHT, WIDTH, film_of, has_colors, same, stored, texture, times
+from coloring.film.films import HEIGHT, WIDTH, Paint, film_of, has_colors, same, stored, texture, times
 from media.video import clips
-from tinct.coloring.film.colorize import VideoResult, list_shots
+from tinct.coloring.film.colorize import list_shots
 from tinct.errors import InputError, OutputError, SettingError, TinctError, UnreadableError
-
-Paint = Callable[..., VideoResult]
 
 
 def fine(number: int) -> np.ndarray:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from coloring.film.films import film_of, has_colors, same, stored, texture
+from coloring.film.films import Paint, film_of, has_colors, same, stored, texture
 from media.video import clips
 from tinct.coloring.directions import ShotSettings
-from tinct.coloring.film.colorize import VideoResult, colorize_video
+from tinct.coloring.film.colorize import colorize_video
 from tinct.coloring.settings import VideoSettings
 from tinct.errors import InputError, SettingError
-
-Paint = Callable[..., VideoResult]
 
 
 @pytest.fixture

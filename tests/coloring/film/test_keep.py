@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from coloring.film.films import film_of, stored, texture
+from coloring.film.films import Paint, film_of, stored, texture
 from media.video import clips
-from tinct.coloring.film.colorize import VideoResult
 from tinct.errors import InputError
 from tinct.media.video.probe import open_film
 
-Paint = Callable[..., VideoResult]
 HEIGHT, WIDTH = 96, 128
 # In pixels of chroma.
 CAPTION = np.s_[38:42, 16:40]

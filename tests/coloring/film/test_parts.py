@@ -12,16 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from coloring.film.films import film_of, same, stored, texture, times
+from coloring.film.films import Paint, film_of, same, stored, texture, times
 from media.video import clips
 from tinct.coloring.film import colorize as video_module
 from tinct.coloring.film import pipeline as film_module
-from tinct.coloring.film.colorize import VideoResult
 from tinct.coloring.film.parts import Progress, work_folder
 from tinct.errors import OutputError
 from tinct.media.video.write import Coded, SegmentFile, open_segment
 
-Paint = Callable[..., VideoResult]
 PLAN = {"source": "film.mp4", "size": 192}
 
 

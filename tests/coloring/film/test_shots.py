@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from photographs import photograph, photograph_file
+from media.video.clips import greys, pan
+from photographs import photograph
 from tinct.coloring.film.shots import CutFinder, difference, is_blank
 from tinct.errors import InputError
 
@@ -17,13 +18,7 @@ NAMES = ("camera", "chelsea", "coins", "coffee", "astronaut", "motorcycle_left",
 
 @pytest.fixture(scope="module")
 def pictures() -> list[np.ndarray]:
-    greys = [cv2.imread(str(photograph_file(name)), cv2.IMREAD_GRAYSCALE) for name in NAMES]
-    return [cv2.resize(grey, (256, 160), interpolation=cv2.INTER_AREA) for grey in greys]
-
-
-def pan(picture: np.ndarray, count: int = 12, *, speed: float = 3) -> list[np.ndarray]:
-    places = [(SIZE[0] / 2 + speed * index, SIZE[1] / 2 + 0.4 * speed * index) for index in range(count)]
-    return [cv2.getRectSubPix(picture, SIZE, place) for place in places]
+    return greys(*NAMES)
 
 
 def aged(frames: list[np.ndarray], *, flicker: float = 0.12, grain: float = 10, seed: int = 1) -> list[np.ndarray]:

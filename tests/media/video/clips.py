@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
+
+from photographs import photograph_file
 
 HEIGHT, WIDTH = 64, 96
 RATE = 25
@@ -38,6 +41,18 @@ def uneven(number: int) -> int:
 def noise(number: int, shape: tuple[int, int], bits: int = 8, *, low: int = 0) -> np.ndarray:
     kind = np.uint8 if bits == 8 else np.uint16
     return np.random.default_rng(number).integers(low, 1 << bits, shape).astype(kind)
+
+
+def greys(*names: str) -> list[np.ndarray]:
+    """Photographs, in grey, at 160 x 256."""
+    pictures = [cv2.imread(str(photograph_file(name)), cv2.IMREAD_GRAYSCALE) for name in names]
+    return [cv2.resize(picture, (256, 160), interpolation=cv2.INTER_AREA) for picture in pictures]
+
+
+def pan(picture: np.ndarray, count: int = 12, *, speed: float = 3) -> list[np.ndarray]:
+    """Frames of 80 x 128 pixels, of a camera that moves over a picture by so many pixels a frame."""
+    places = [(64 + speed * index, 40 + 0.4 * speed * index) for index in range(count)]
+    return [cv2.getRectSubPix(picture, (128, 80), place) for place in places]
 
 
 def fill(frame: av.VideoFrame, planes: Iterable[np.ndarray]) -> None:

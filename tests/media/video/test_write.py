@@ -242,3 +242,30 @@ def test_encoders_refuse_in_one_line(tmp_path):
     with pytest.raises(SettingError, match=r"libx264 is missing, or refuses h264, 8 bits.*16 x 16"):
         SegmentWriter(tmp_path / "0.part", film, recipe, threads=1)
     assert not (tmp_path / "0.part").exists()
+
+
+SIZES = ((33, 17), (34, 34), (65, 65), (101, 75), (133, 101))
+
+
+def small_film(folder, size):
+    def planes(number):
+        return (clips.scene(number, width=size[0], height=size[1]),)
+
+    path = clips.write_clip(folder / "in.mkv", codec="ffv1", form="gray", frames=4, planes=planes, size=size)
+    return open_film(path)
+
+
+@pytest.mark.parametrize(
+    ("codec", "size"), [(codec, size) for codec in TARGETS for size in SIZES if codec != "hevc" or min(size) >= 64]
+)
+def test_all_codecs_take_odd_and_small_sizes(codec, size, tmp_path):
+    film = small_film(tmp_path, size)
+    recipe = choose_recipe(film, f"a{TARGETS[codec]}", **quick(codec))
+    assert open_segment(encode(film, tmp_path / "0.part", recipe)).frames == 4
+
+
+@pytest.mark.parametrize("size", [size for size in SIZES if min(size) < 64])
+def test_hevc_refuses_what_it_would_spoil_memory_at(size, tmp_path):
+    film = small_film(tmp_path, size)
+    with pytest.raises(SettingError, match=r"hevc needs edges of at least 64 pixels, .*; choose another codec"):
+        choose_recipe(film, "a.mp4", **quick("hevc"))
