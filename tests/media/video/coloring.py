@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import numpy as np
 
 from tinct.media.video.mux import assemble, check_target
 from tinct.media.video.probe import open_film
 from tinct.media.video.read import read_frames
 from tinct.media.video.recipe import choose_recipe
-from tinct.media.video.write import SegmentWriter
+from tinct.media.video.write import new_segment
 
 
 def make_segments(film, folder, recipe, *, cuts=(7, 8, 21), start_pts=None, end_pts=None):
     """Encode a film, with colours that change, in segments that end before the frames of these numbers."""
-    paths, writer = [], None
+    paths = []
     dtype = np.uint8 if recipe.bits == 8 else np.uint16
-    for frame in read_frames(film, start_pts=start_pts, end_pts=end_pts):
-        if writer is None or frame.number in cuts:
-            if writer is not None:
-                writer.close()
-            paths.append(folder / f"{len(paths)}.part")
-            writer = SegmentWriter(paths[-1], film, recipe, threads=2)
-        u = np.full(recipe.chroma_shape, (80 + frame.number) << recipe.bits - 8, dtype)
-        writer.write(frame.luma, u, u + 20, pts=frame.pts, duration=frame.duration)
-    writer.close()
+    frames = read_frames(film, start_pts=start_pts, end_pts=end_pts)
+    for _, part in groupby(frames, lambda frame: sum(frame.number >= cut for cut in cuts)):
+        paths.append(folder / f"{len(paths)}.part")
+        with new_segment(paths[-1], film, recipe, threads=2) as writer:
+            for frame in part:
+                u = np.full(recipe.chroma_shape, (80 + frame.number) << recipe.bits - 8, dtype)
+                writer.write(frame.luma, u, u + 20, pts=frame.pts, duration=frame.duration)
     return paths
 
 

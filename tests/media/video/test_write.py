@@ -16,7 +16,7 @@ from tinct.errors import OutputError, SettingError, UnreadableError
 from tinct.media.video.probe import open_film
 from tinct.media.video.read import read_frames
 from tinct.media.video.recipe import choose_recipe
-from tinct.media.video.write import SegmentWriter, open_segment
+from tinct.media.video.write import new_segment, open_segment
 
 H, W = clips.HEIGHT, clips.WIDTH
 TARGETS = {"h264": ".mp4", "hevc": ".mp4", "vp9": ".webm", "av1": ".mkv", "prores": ".mov", "ffv1": ".mkv"}
@@ -38,7 +38,7 @@ def quick(codec):
 
 
 def encode(film, path, recipe, *, threads=2, frames=None):
-    with SegmentWriter(path, film, recipe, threads=threads) as writer:
+    with new_segment(path, film, recipe, threads=threads) as writer:
         for frame in frames or read_frames(film):
             u = np.full(recipe.chroma_shape, (90 + frame.number) << recipe.bits - 8)
             dtype = np.uint8 if recipe.bits == 8 else np.uint16
@@ -149,7 +149,7 @@ def test_prores_gets_full_range_scaled_to_the_limited_one(tmp_path):
     path = clips.write_clip(tmp_path / "in.mkv", codec="ffv1", form="gray", frames=1, planes=lambda _: (codes,))
     film = open_film(path)
     recipe = choose_recipe(film, "a.mov", codec="prores")
-    with SegmentWriter(tmp_path / "0.part", film, recipe, threads=1) as writer:
+    with new_segment(tmp_path / "0.part", film, recipe, threads=1) as writer:
         blue = np.full(recipe.chroma_shape, 1023, np.uint16)
         writer.write(codes, blue, blue // 2 + 1, pts=0)
     (frame,) = decoded(open_segment(tmp_path / "0.part"))
@@ -164,7 +164,7 @@ def test_odd_sides_are_made_even_by_repeating(tmp_path):
     path = clips.write_clip(tmp_path / "in.mkv", codec="ffv1", size=(97, 65), frames=1, planes=lambda _: planes)
     film = open_film(path)
     recipe = choose_recipe(film, "a.mp4", crf=0)
-    with SegmentWriter(tmp_path / "0.part", film, recipe, threads=1) as writer:
+    with new_segment(tmp_path / "0.part", film, recipe, threads=1) as writer:
         writer.write(*planes, pts=0)
     (frame,) = decoded(open_segment(tmp_path / "0.part"))
     luma = np.frombuffer(frame.planes[0], np.uint8).reshape(66, -1)[:, :98]
@@ -176,25 +176,25 @@ def test_a_failure_leaves_nothing_behind(film, tmp_path):
     first = next(read_frames(film))
     chroma = np.zeros(recipe.chroma_shape, np.uint8)
 
-    def fail_elsewhere():
-        with SegmentWriter(tmp_path / "0", film, recipe, threads=1) as writer:
-            writer.write(first.luma, chroma, chroma, pts=0)
+    def write(*frames, path=tmp_path / "0"):
+        with new_segment(path, film, recipe, threads=1) as writer:
+            for planes, pts in frames:
+                writer.write(*planes, pts=pts)
             raise RuntimeError("elsewhere")
 
+    whole = (first.luma, chroma, chroma)
     with pytest.raises(RuntimeError, match="elsewhere"):
-        fail_elsewhere()
+        write((whole, 0))
     for planes, pts, words in [
         ((first.luma[1:], chroma, chroma), 5, r"uint8 \(64, 96\), not uint8 \(63, 96\)"),
         ((first.luma, chroma.astype(np.uint16), chroma), 5, "not uint16"),
-        ((first.luma, chroma, chroma), 0, "must be after 0, not 0"),
+        (whole, 0, "must be after 0, not 0"),
     ]:
-        writer = SegmentWriter(tmp_path / "0", film, recipe, threads=1)
-        writer.write(first.luma, chroma, chroma, pts=0)
         with pytest.raises(SettingError, match=words):
-            writer.write(*planes, pts=pts)
+            write((whole, 0), (planes, pts))
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OutputError, match="folder does not exist"):
-        SegmentWriter(tmp_path / "no" / "0", film, recipe, threads=1)
+        write(path=tmp_path / "no" / "0")
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(film, tmp_path):
@@ -204,13 +204,13 @@ import numpy as np
 from tinct.errors import OutputError
 from tinct.media.video.probe import open_film
 from tinct.media.video.recipe import choose_recipe
-from tinct.media.video.write import SegmentWriter
+from tinct.media.video.write import new_segment
 film = open_film({str(film.path)!r})
 recipe = choose_recipe(film, "a.mkv", codec="ffv1")
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 chroma = np.zeros(recipe.chroma_shape, np.uint8)
 try:
-    with SegmentWriter({str(tmp_path / "0.part")!r}, film, recipe, threads=1) as writer:
+    with new_segment({str(tmp_path / "0.part")!r}, film, recipe, threads=1) as writer:
         for number in range(50):
             writer.write(np.random.default_rng(number).integers(0, 255, (64, 96), np.uint8), chroma, chroma, pts=number)
 except OutputError as error:
@@ -240,7 +240,7 @@ def test_encoders_refuse_in_one_line(tmp_path):
     film = open_film(clips.write_clip(tmp_path / "in.mkv", codec="ffv1", size=(16, 16), frames=1, planes=lambda _: ()))
     recipe = replace(choose_recipe(film, "a.mp4"), form="yuv410p")
     with pytest.raises(SettingError, match=r"libx264 is missing, or refuses h264, 8 bits.*16 x 16"):
-        SegmentWriter(tmp_path / "0.part", film, recipe, threads=1)
+        encode(film, tmp_path / "0.part", recipe)
     assert not (tmp_path / "0.part").exists()
 
 

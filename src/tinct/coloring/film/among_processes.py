@@ -26,16 +26,8 @@ from tinct.files import make_folder
 from tinct.media.video.film import Film
 from tinct.parallel import core_count
 
-
-@dataclass(frozen=True)
-class _Failed:
-    """Why a segment could not be coloured."""
-
-    message: str
-
-
 _Item = Step | Task  # a whole film or a segment, for one process
-_Answer = Outcome | Facts | _Failed
+_Answer = Outcome | Facts | TinctError  # the last says why a segment could not be coloured
 
 
 @dataclass
@@ -70,8 +62,8 @@ class _Film:
     def _joined(self, work: Work, folder: WorkFolder, before: Progress) -> VideoResult:
         facts = []
         for answer in self.answers:
-            if isinstance(answer, _Failed):
-                raise TinctError(answer.message)
+            if isinstance(answer, TinctError):
+                raise answer
             assert isinstance(answer, dict)
             facts.append(answer)
         tasks = [item for item in self.items if isinstance(item, Task)]
@@ -171,7 +163,7 @@ def _painter(settings: VideoSettings) -> Callable[[_Item], _Answer]:
         try:
             return paint(item)
         except Exception as error:  # no failure of one film may stop the others
-            return _Failed(failure(item.source, error))
+            return TinctError(failure(item.source, error))
 
     return do
 
@@ -181,4 +173,4 @@ def _lost(item: _Item) -> _Answer:
     message = f"{source}: every worker that took it, or a segment of it, died; give them more memory, and run again"
     if isinstance(item, Step):
         return Outcome(item, FilmRow(source, None, "failed", message))
-    return _Failed(message)
+    return TinctError(message)

@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tinct.actors import Engine, Processes, chosen_processes
 from tinct.coloring.film.among_processes import spread
@@ -109,8 +109,7 @@ def colorize_videos(
         for outcome in kept.enter_context(closing(outcomes)):
             if manifest is not None:
                 note_outcome(manifest, outcome)
-            assert isinstance(outcome.row, FilmRow)
-            rows.append(outcome.row)
+            rows.append(cast(FilmRow, outcome.row))
             if on_row is not None:
                 on_row(rows[-1], len(rows), len(jobs))
     return rows

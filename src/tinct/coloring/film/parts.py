@@ -29,7 +29,7 @@ from tinct.errors import OutputError, TinctError
 from tinct.files import hidden_name, locked, written_beside
 from tinct.media.video.film import Film
 from tinct.media.video.recipe import Recipe
-from tinct.media.video.write import SegmentWriter, open_segment
+from tinct.media.video.write import SegmentWriter, new_segment, open_segment
 from tinct.parallel import ordered_map
 from tinct.stopping import kept_if_stopped
 
@@ -225,7 +225,7 @@ def encode_parts(
             part = folder.next_part()
             ends: list[Progress] = []
             frames = _up_to_end(item, painted, ends)
-            with SegmentWriter(part, film, recipe, threads=threads) as writer:
+            with new_segment(part, film, recipe, threads=threads) as writer:
                 write = partial(_write, writer, film, recipe, compare)
                 with closing(ordered_map(write, frames, threads=1, ahead=_AHEAD)) as written:
                     yield from written

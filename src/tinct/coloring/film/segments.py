@@ -54,7 +54,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class Task:
-    """A segment for a process: all that it needs to colour it, except pixels. `colored` as for `before_segment`."""
+    """A segment for a process: all that it needs to colour it, except pixels.
+
+    `colored` says whether the shot in which it begins has colours of its own, if an earlier segment found out.
+    """
 
     segment: Segment
     source: Path
@@ -114,17 +117,12 @@ def _in_step(pts: int, cuts: Sequence[int], ticks: int) -> int:
     return pts if shot is None else pts - round((pts - shot) / ticks) % BLOCK * ticks
 
 
-def before_segment(
-    segment: Segment, film: Film, colorizer: FrameColorizer, smoothing: Smoothing, *, colored: bool | None
-) -> Progress | None:
-    """Return the state in which a segment begins; None at the film's beginning.
-
-    `colored` says whether the shot in which it begins has colours of its own, if an earlier segment found out.
-    """
+def before_segment(task: Task, film: Film, colorizer: FrameColorizer, smoothing: Smoothing) -> Progress | None:
+    """Return the state in which a segment begins; None at the film's beginning."""
+    segment, pts = task.segment, task.segment.read_from or 0
     if segment.first == 0:
         return None
-    pts = segment.read_from or 0
-    shots = [] if colored is None else [Shot(segment.first, float(film.seconds_at(pts)), colored)]
+    shots = [] if task.colored is None else [Shot(segment.first, float(film.seconds_at(pts)), task.colored)]
     return first_progress(colorizer, smoothing, number=segment.first, pts=pts, shots=shots)
 
 

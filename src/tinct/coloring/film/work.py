@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tinct import __version__
 from tinct.color.resize import resized
-from tinct.coloring.film.directed import Directed, place_shots
+from tinct.coloring.film.directed import Directed, PlacedShot, place_shots
 from tinct.coloring.film.frames import FrameColorizer
 from tinct.coloring.film.hints import HintTracks, follow_hints
 from tinct.coloring.film.memory import SceneMemory, remember
@@ -191,17 +191,15 @@ class Work:
             return since
         problems = Problems()
         colorizer = self._frame_colorizer()
-        begin, end = self.span
-        if task is not None:
-            begin, end = task.segment.read_from, task.segment.read_to
-            since = since or before_segment(task.segment, self.film, colorizer, self.smoothing, colored=task.colored)
         hints = self.settings.hints
         self.tracks = follow_hints(self.film, hints, colorizer) if hints else None
         if task is None:
-            memory = self.remembered()
+            (begin, end), memory = self.span, self.remembered()
+            shots: Sequence[PlacedShot] = place_shots(self.film, self.settings.shots)
         else:
+            begin, end, shots = task.segment.read_from, task.segment.read_to, task.placed
             memory = SceneMemory(task.shots, colorizer.answer_to) if task.shots else None
-        shots = place_shots(self.film, self.settings.shots) if task is None else task.placed
+            since = since or before_segment(task, self.film, colorizer, self.smoothing)
         frames = read_frames(
             self.film,
             start_pts=since.facts["next_pts"] if since is not None else begin,
@@ -227,9 +225,8 @@ class Work:
         # Parts that were encoded with different numbers of threads would not fit together.
         threads = 1 if task is not None else since.facts["threads"] if since is not None else self._threads
         shown = painted if on_picture is None else self._shown(painted, on_picture)
-        encoding = encode_parts(
-            shown, folder, self.written, self.recipe, compare=self.settings.compare, threads=threads
-        )
+        compare = self.settings.compare
+        encoding = encode_parts(shown, folder, self.written, self.recipe, compare=compare, threads=threads)
         with closing(painted), closing(encoding) as encoded:
             for done in encoded:
                 if isinstance(done, Progress):

@@ -1,7 +1,7 @@
 """Read and write films by PyAV (FFmpeg): Y planes are read as they are stored, and written as they are given.
 
 A film is opened (`probe.open_film`), read frame by frame (`read.read_frames`), encoded in segments, a file each
-(`write.SegmentWriter`), and the segments are joined with the film's own sound, subtitles and chapters (`mux.assemble`).
+(`write.new_segment`), and the segments are joined with the film's own sound, subtitles and chapters (`mux.assemble`).
 """
 
 # Suffixes of the files in a folder that count as films; a film that is named by itself may have any.

@@ -94,7 +94,7 @@ def assemble(
     needs another kind); chapters, notes, languages, the picture's rotation and its pixels' shape are kept.
 
     Args:
-        segments: files that `SegmentWriter` wrote, in their order.
+        segments: files of `write.new_segment`, in their order.
         recipe: what the segments were encoded with.
         start_pts: where the film was cut at the beginning; the result's clock then starts at its first frame.
         end_pts: where the film was cut at the end.

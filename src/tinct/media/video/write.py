@@ -16,13 +16,12 @@ import os
 import sys
 import zipfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple, cast
 
 import av
 import numpy as np
@@ -209,8 +208,9 @@ class SegmentFile:
         self._about = {"codec": codec, "settings": settings, "time_base": base, "extradata": extradata.hex()}
 
     def add(self, packet: Coded) -> None:
-        self._archive.writestr(zipfile.ZipInfo(str(len(self._times))), packet.data)
+        # Noted first, since frames that wait come even after a failure: names must not come twice.
         self._times.append(packet[:3])
+        self._archive.writestr(zipfile.ZipInfo(str(len(self._times) - 1)), packet.data)
 
     def finish(self) -> None:
         """Write what is known about the packets, and the archive's directory."""
@@ -241,43 +241,41 @@ def _unfinished(path: Path) -> UnreadableError:
     return UnreadableError(f"{path}: is not a finished part of a film, or is damaged; delete it to make it again")
 
 
-class SegmentWriter:
-    """Encodes frames that follow each other into a file; finished and renamed into place when it is closed.
+@contextmanager
+def new_segment(path: str | Path, film: Film, recipe: Recipe, *, threads: int) -> Iterator[SegmentWriter]:
+    """Encode frames that follow each other into a file, which is finished and renamed into place after the block.
 
-    As a context manager it is closed after the block, and leaves nothing behind if the block fails. The same frames,
-    settings and threads give the same bytes.
+    The same frames, settings and threads give the same bytes.
+
+    Raises:
+        OutputError: the file cannot be written, or the block fails to; nothing is left behind.
+        SettingError: the encoder refuses the recipe.
     """
+    encoder = open_encoder(film, recipe, threads=threads)
+    with written_beside(path) as beside, zipfile.ZipFile(beside, "w") as archive:
+        file = SegmentFile(
+            archive,
+            codec=recipe.codec.name,
+            settings=f"{recipe.describe()}, {recipe.width} x {recipe.height}",
+            time_base=film.time_base,
+            extradata=encoder.extradata or b"",
+        )
+        writer = SegmentWriter(Path(path), film, recipe, encoder, file)
+        yield writer
+        writer.finish()
 
-    def __init__(self, path: str | Path, film: Film, recipe: Recipe, *, threads: int) -> None:
-        """Begin a segment.
 
-        Raises:
-            OutputError: the file cannot be written.
-            SettingError: the encoder refuses the recipe.
-        """
-        self._path = Path(path)
-        self._recipe = recipe
-        self._rgb = recipe.container.muxer == IMAGES
-        chroma_table = _chroma_table(film, recipe)
-        self._tables = (_luma_table(film, recipe), chroma_table, chroma_table)
+class SegmentWriter:
+    """Encodes frames into the file of a segment, see `new_segment`."""
+
+    def __init__(self, path: Path, film: Film, recipe: Recipe, encoder: VideoCodecContext, file: SegmentFile) -> None:
+        self._path, self._film, self._recipe, self._encoder, self._file = path, film, recipe, encoder, file
         self._form = FrameForm.of(film, chroma_shape=recipe.chroma_shape, chroma_depth=recipe.bits)
-        self._shapes = ((film.height, film.width), recipe.chroma_shape, recipe.chroma_shape)
-        self._types = (code_type(film.depth), *[code_type(recipe.bits)] * 2)
-        self._time_base = film.time_base
-        self._usual = film.frame_ticks
+        chroma = recipe.chroma_shape, code_type(recipe.bits), _chroma_table(film, recipe)
+        # The shape of each plane, the type of its codes, and the codes that they are written as.
+        self._planes = (((film.height, film.width), code_type(film.depth), _luma_table(film, recipe)), chroma, chroma)
         self._durations: dict[int, int] = {}
         self._last: int | None = None
-        self._encoder = open_encoder(film, recipe, threads=threads)
-        self._stack = ExitStack()
-        beside = self._stack.enter_context(written_beside(self._path))
-        with _cleared(self._stack):
-            self._file = SegmentFile(
-                self._stack.enter_context(zipfile.ZipFile(beside, "w")),
-                codec=recipe.codec.name,
-                settings=f"{recipe.describe()}, {recipe.width} x {recipe.height}",
-                time_base=film.time_base,
-                extradata=self._encoder.extradata or b"",
-            )
 
     def write(
         self, luma: NDArray[Any], u: NDArray[Any], v: NDArray[Any], *, pts: int, duration: int | None = None
@@ -292,40 +290,32 @@ class SegmentWriter:
             duration: how long; an average frame's without it.
 
         Raises:
-            OutputError: it cannot be encoded or written; nothing is left behind.
+            OutputError: it cannot be encoded.
             SettingError: a plane has another shape or type, or the time does not rise.
         """
-        with _cleared(self._stack):
-            for plane, shape, dtype in zip((luma, u, v), self._shapes, self._types, strict=True):
-                if plane.shape != shape or plane.dtype != dtype:
-                    raise SettingError(f"a plane must be {dtype.__name__} {shape}, not {plane.dtype} {plane.shape}")
-            if self._last is not None and pts <= self._last:
-                raise SettingError(f"a frame's time must be after {self._last}, not {pts}")
-            if self._rgb:
-                frame = rgb_frame(self._form.rgb_codes(luma, (u, v), bits=self._recipe.bits), self._recipe.form)
-            else:
-                paired = zip((luma, u, v), self._tables, strict=True)
-                planes = tuple(plane if table is None else table[plane] for plane, table in paired)
-                frame = frame_of(planes, self._recipe.form, (self._recipe.width, self._recipe.height))
-            tags = self._recipe.tags
-            frame.colorspace, frame.color_range = tags.matrix, tags.range
-            frame.color_primaries, frame.color_trc = tags.primaries, tags.transfer
-            frame.pts, frame.time_base = pts, self._time_base
-            frame.duration = duration or self._usual
-            self._durations[pts] = frame.duration
-            self._last = pts
-            self._encode(frame)
+        recipe, planes = self._recipe, []
+        for plane, (shape, dtype, table) in zip((luma, u, v), self._planes, strict=True):
+            if plane.shape != shape or plane.dtype != dtype:
+                raise SettingError(f"a plane must be {dtype.__name__} {shape}, not {plane.dtype} {plane.shape}")
+            planes.append(plane if table is None else table[plane])
+        if self._last is not None and pts <= self._last:
+            raise SettingError(f"a frame's time must be after {self._last}, not {pts}")
+        if recipe.container.muxer == IMAGES:
+            frame = rgb_frame(self._form.rgb_codes(luma, (u, v), bits=recipe.bits), recipe.form)
+        else:
+            frame = frame_of(tuple(planes), recipe.form, (recipe.width, recipe.height))
+        frame.colorspace, frame.color_range = recipe.tags.matrix, recipe.tags.range
+        frame.color_primaries, frame.color_trc = recipe.tags.primaries, recipe.tags.transfer
+        frame.pts, frame.time_base = pts, self._film.time_base
+        frame.duration = duration or self._film.frame_ticks
+        self._durations[pts] = frame.duration
+        self._last = pts
+        self._encode(frame)
 
-    def close(self) -> None:
-        """Encode what is still waiting, finish the file and rename it into place.
-
-        Raises:
-            OutputError: it cannot be written; nothing is left behind.
-        """
-        with _cleared(self._stack):
-            self._encode(None)
-            self._file.finish()
-        self._stack.close()
+    def finish(self) -> None:
+        """Encode what is still waiting, and finish the file; OutputError if that fails."""
+        self._encode(None)
+        self._file.finish()
 
     def _encode(self, frame: av.VideoFrame | None) -> None:
         try:
@@ -338,27 +328,6 @@ class SegmentWriter:
             assert packet.pts is not None
             duration = self._durations.pop(packet.pts)
             self._file.add(Coded(packet.pts, duration, packet.is_keyframe, bytes(packet)))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self.close()
-        else:
-            self._stack.__exit__(kind, error, trace)
-
-
-@contextmanager
-def _cleared(stack: ExitStack) -> Iterator[None]:
-    """Close and delete what was begun if the block fails."""
-    try:
-        yield
-    except BaseException as error:
-        stack.__exit__(type(error), error, error.__traceback__)
-        raise
 
 
 def _luma_table(film: Film, recipe: Recipe) -> NDArray[Any] | None:
