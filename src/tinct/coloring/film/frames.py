@@ -29,7 +29,7 @@ from tinct.media.video.read import Frame
 # sqrt(height x width) at which a film's chroma is fitted to luma, at most that of its chroma planes: less than for a
 # photograph, since a film's chroma is stored at half size and each frame is seen only for a moment.
 GUIDE_SIZE = 400
-# How finely: see `fit_guide`; of stored chroma one value in 10,000 differs then by more than a step from the finest.
+# How finely, see `fit_guide`: one stored value of chroma in 10,000 differs by more than a step from the finest fit.
 _CELLS = 2
 # Root of height x width at which hints spread over a frame: every frame needs a factorisation of its own, whose
 # time grows with the fourth power.

@@ -105,9 +105,9 @@ class _Walk:
             self._under_way.clear()
         before = self._shot[-1][1] if self._shot else None
         if before is not None and self._under_way:
-            moved = _step(before, levels, {number: points for number, (points, _) in self._under_way.items()})
-            gone = {number: steps + 1 for number, (_, steps) in self._under_way.items()}
-            self._under_way = {n: (points, gone[n]) for n, points in moved.items() if gone[n] <= REACH}
+            known = {number: points for number, (points, steps) in self._under_way.items() if steps < REACH}
+            moved = _step(before, levels, known)
+            self._under_way = {number: (points, self._under_way[number][1] + 1) for number, points in moved.items()}
             for number, (points, _) in self._under_way.items():
                 self.places.setdefault(frame.pts, []).append((number, points))
         self._shot.append((frame.pts, levels))

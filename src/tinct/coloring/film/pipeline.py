@@ -248,7 +248,7 @@ class _Timeline:
         self._cleaner = network.colorizer.cleaner()
         self._grain = self._cleaner.state()
         self._cuts = CutFinder()
-        # Whoever went through the film for its key frames has found the cuts, too.
+        # The pass that collects key frames has found the cuts as well.
         self._starts = None if network.memory is None else frozenset(network.memory.starts)
         self._smoother: Smoother = smoothing.start()
         self._undecided: deque[_Seen] = deque()

@@ -202,7 +202,9 @@ class KernelSmoother(Smoother):
 
 @dataclass(frozen=True, eq=False)
 class _History:
-    """What is known about each place; two arrays, since OpenCV moves `MOST_CHANNELS` at once, as bins there are.
+    """What is known about each place.
+
+    These are two arrays, since OpenCV moves no more channels at once than there are bins (`MOST_CHANNELS`).
 
     Attributes:
         values: (k, l, n) weighted sums of values.

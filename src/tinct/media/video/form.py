@@ -147,20 +147,18 @@ def active_area(lumas: Iterable[Levels]) -> Area:
         InputError: there are no frames, or they are of several sizes.
     """
     brightest: Levels | None = None
-    rows, columns = np.zeros(0), np.zeros(0)
+    across, down = [], []
     for luma in lumas:
         brightest = luma if brightest is None else brightest
         if luma.shape != brightest.shape:
             raise InputError(f"a film's frames must be of one size, not {luma.shape} and {brightest.shape}")
         brightest = np.maximum(brightest, luma)
         height_step, width_step = (-(-edge // _LINE_PIXELS) for edge in luma.shape)
-        across = np.quantile(luma[:, ::width_step], 0.98, axis=1)
-        down = np.quantile(luma[::height_step], 0.98, axis=0)
-        rows = np.maximum(rows, across) if rows.size else across
-        columns = np.maximum(columns, down) if columns.size else down
+        across.append(np.quantile(luma[:, ::width_step], 0.98, axis=1))
+        down.append(np.quantile(luma[::height_step], 0.98, axis=0))
     if brightest is None:
         raise InputError("finding black borders needs at least one frame")
-    (top, bottom), (left, right) = _lit(rows), _lit(columns)
+    (top, bottom), (left, right) = _lit(np.max(across, axis=0)), _lit(np.max(down, axis=0))
     inner_rows = _confirmed(top, bottom, brightest[:, left:right])
     return *inner_rows, *_confirmed(left, right, brightest[top:bottom].T)
 
