@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tinct.errors import OutputError, SettingError
@@ -86,41 +87,39 @@ class Named:
     sampling: str | None = None
 
 
-_X26_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 # The kind of ProRes that holds 4:4:4.
 PRORES_444 = "4444"
+_SAMPLINGS = ("420", "422", "444")
 _FAST_START = {"movflags": "+faststart"}
+_x26 = partial(
+    Codec,
+    suffixes=(".mp4", ".mov", ".m4v", ".mkv"),
+    presets=("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"),
+    preset="medium",
+    even=True,
+    samplings=_SAMPLINGS,
+)
 
 CODECS = {
     codec.name: codec
     for codec in (
-        Codec(
+        _x26(
             "h264",
             "libx264",
             {8: "yuv420p", 10: "yuv420p10le"},
-            (".mp4", ".mov", ".m4v", ".mkv"),
             crf=(0, 18, 51),
-            presets=_X26_PRESETS,
-            preset="medium",
             # Otherwise x264 with AVX-512 reads past rows of macroblocks when it looks ahead, and the same frames give
             # different bytes each time. Looking 40 frames ahead, as `medium` does, takes 140 MB more at 1080p than 20,
             # and does not make films smaller.
             options={"x264-params": "cpu-independent=1:rc-lookahead=20"},
-            even=True,
-            samplings=("420", "422", "444"),
         ),
-        Codec(
+        _x26(
             "hevc",
             "libx265",
             {8: "yuv420p", 10: "yuv420p10le", 12: "yuv420p12le"},
-            (".mp4", ".mov", ".m4v", ".mkv"),
             crf=(0, 20, 51),
-            presets=_X26_PRESETS,
-            preset="medium",
             # Closed GOPs, so that a segment depends on no other; `info` would write thread counts into headers.
             options={"x265-params": "log-level=none:info=0:open-gop=0"},
-            even=True,
-            samplings=("420", "422", "444"),
         ),
         Codec(
             "vp9",
@@ -132,7 +131,7 @@ CODECS = {
             preset="2",
             preset_option="cpu-used",
             options={"b": "0", "deadline": "good", "row-mt": "1"},
-            samplings=("420", "422", "444"),
+            samplings=_SAMPLINGS,
         ),
         Codec(
             "av1",
@@ -162,7 +161,7 @@ CODECS = {
             (".mkv",),
             # Every frame stands alone and has checksums, as archives want it.
             options={"level": "3", "g": "1", "slicecrc": "1", "context": "1"},
-            samplings=("420", "422", "444"),
+            samplings=_SAMPLINGS,
             lossless=True,
         ),
     )
@@ -187,45 +186,20 @@ NAMED = {
     "small": Named("av1", ".mp4", "takes little space", crf=36),
 }
 
+_rgb = partial(Codec, samplings=("rgb",))
+_TIFF = {8: "rgb24", 16: "rgb48le"}
+_DPX = {8: "rgb24", 10: "gbrp10be", 12: "gbrp12be", 16: "rgb48be"}
+_EXR = {"format": "half", "compression": "zip16"}
+_NEARLY_LOSSLESS = {"flags": "+qscale", "global_quality": "236"}  # twice FFmpeg's unit
 # Formats of pictures, one for each frame.
 PICTURES = {
     codec.name: codec
     for codec in (
-        Codec("png", "png", {8: "rgb24", 16: "rgb48be"}, (".png",), samplings=("rgb",), lossless=True),
-        Codec(
-            "tiff",
-            "tiff",
-            {8: "rgb24", 16: "rgb48le"},
-            (".tif", ".tiff"),
-            options={"compression_algo": "deflate"},
-            samplings=("rgb",),
-            lossless=True,
-        ),
-        Codec(
-            "jpeg",
-            "mjpeg",
-            {8: "yuvj444p"},
-            (".jpg", ".jpeg"),
-            options={"flags": "+qscale", "global_quality": "236"},  # twice FFmpeg's unit: nearly lossless
-            samplings=("rgb",),
-        ),
-        Codec(
-            "exr",
-            "exr",
-            {16: "gbrpf32le"},
-            (".exr",),
-            options={"format": "half", "compression": "zip16"},
-            samplings=("rgb",),
-            lossless=True,
-        ),
-        Codec(
-            "dpx",
-            "dpx",
-            {8: "rgb24", 10: "gbrp10be", 12: "gbrp12be", 16: "rgb48be"},
-            (".dpx",),
-            samplings=("rgb",),
-            lossless=True,
-        ),
+        _rgb("png", "png", {8: "rgb24", 16: "rgb48be"}, (".png",), lossless=True),
+        _rgb("tiff", "tiff", _TIFF, (".tif", ".tiff"), options={"compression_algo": "deflate"}, lossless=True),
+        _rgb("jpeg", "mjpeg", {8: "yuvj444p"}, (".jpg", ".jpeg"), options=_NEARLY_LOSSLESS),
+        _rgb("exr", "exr", {16: "gbrpf32le"}, (".exr",), options=_EXR, lossless=True),
+        _rgb("dpx", "dpx", _DPX, (".dpx",), lossless=True),
     )
 }
 
