@@ -102,15 +102,15 @@ def match_moving(levels: Levels, other: Levels, still: Match) -> Match:
     if still.alike.mean() > _ALL:
         return still
     there = turned(other, still.camera)
-    beside = flow(levels, there)
+    apart = flow(levels, there)  # the motion apart from the camera's
     aligned = motion_of_camera(still.camera, levels.shape[:2])
-    motion = resized(beside + warp(aligned, beside), shape)
+    motion = resized(apart + warp(aligned, apart), shape)
     luma, remembered = (unit(resize.resized(picture, shape)) for picture in (levels, other))
     moved = warp(remembered, motion)
     follows = agreement(luma, moved)[2]
-    far = np.abs(resized(beside, shape)).max(axis=-1) >= _LITTLE * max(shape)
+    far = np.abs(resized(apart, shape)).max(axis=-1) >= _LITTLE * max(shape)
     if (far & (follows > still.alike + np.float32(_STANDS))).any():  # a thing is found if the flow back leads to it
-        follows *= np.where(far, resize.resized(consistent(flow(there, levels), beside).astype(np.float32), shape), 1)
+        follows *= np.where(far, resize.resized(consistent(flow(there, levels), apart).astype(np.float32), shape), 1)
     still_there = still_agreement(luma, moved, np.ones_like(luma))
     follows = np.maximum(follows, np.where(far, np.float32(0), still_there))
     flows = follows > still.alike + np.float32(_STANDS)

@@ -1,4 +1,4 @@
-"""Key frames of a film's shots, about one a second, packed as JPEG; and which shots show the same place by them."""
+"""Keep key frames of a film's shots, about one a second, and find by them which shots show the same place."""
 
 from __future__ import annotations
 
