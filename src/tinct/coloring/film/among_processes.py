@@ -14,7 +14,7 @@ from tinct.coloring.film.colorize import VideoResult, begin, finish
 from tinct.coloring.film.parts import WorkFolder, work_folder
 from tinct.coloring.film.pipeline import Progress
 from tinct.coloring.film.row import FilmJob, FilmRow, failed, film_done, looked, made, needs_no_look
-from tinct.coloring.film.segment_workers import Facts, known_before, put_together, segment_painter, segment_tasks
+from tinct.coloring.film.segment_workers import Facts, SegmentPainter, known_before, put_together, segment_tasks
 from tinct.coloring.film.segments import SEGMENT_FRAMES, Task
 from tinct.coloring.film.work import Work, open_as
 from tinct.coloring.photo.colorizer import Colorizer
@@ -155,7 +155,7 @@ def _begin_long(
 def _painter(settings: VideoSettings) -> Callable[[_Item], _Answer]:
     """Return a function that colours films and segments in a process; it loads the network once."""
     colorizer = Colorizer(settings, threads=1)
-    paint = segment_painter(colorizer)
+    paint = SegmentPainter(colorizer)
 
     def do(item: _Item) -> _Answer:
         if isinstance(item, Step):

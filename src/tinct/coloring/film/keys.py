@@ -76,6 +76,7 @@ class KeyedShot:
     alike: list[int] = field(default_factory=list)
     references: tuple[int, ...] | None = None
     spacing: float = _SPACING
+    _last: float = 0.0
 
     def is_due(self, seconds: float) -> bool:
         """Check whether a frame shown at this time would be kept."""
@@ -95,8 +96,6 @@ class KeyedShot:
     def strongest(self) -> tuple[float, float]:
         """Mean and standard deviation of luma of the key frame with the most contrast."""
         return max((key.light for key in self.keys), key=lambda light: light[1])
-
-    _last: float = 0.0
 
 
 def dimming(light: tuple[float, float], shot: KeyedShot) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +47,7 @@ def paint_apart(
     before = known_before(tasks)
     facts: list[Facts] = []
     done = 0
-    with closing(processes.map(segment_painter, tasks, lost=_lost)) as painted:
+    with closing(processes.map(SegmentPainter, tasks, lost=_lost)) as painted:
         for segment_facts in painted:
             first, after = segment_facts["own"]
             done += 0 if first is None else after - first
@@ -90,7 +89,7 @@ def put_together(work: Work, tasks: list[Task], folder: WorkFolder, facts: list[
     Raises:
         InputError: it has no frame that can be decoded.
     """
-    paint = segment_painter()
+    paint = SegmentPainter()
     for index in range(1, len(facts)):
         colored = disagree(facts[index - 1], facts[index])
         if colored is not None:  # about a shot that both are in; the earlier one has seen more of it
@@ -103,23 +102,22 @@ def put_together(work: Work, tasks: list[Task], folder: WorkFolder, facts: list[
     return Progress(done, {}), [part for task in tasks for part in WorkFolder(task.folder).parts()]
 
 
-def segment_painter(colorizer: Colorizer | None = None) -> Callable[[Task], Facts]:
-    """Return a function that colours segments in this process; it opens the network and each film once."""
-    colorizers: list[Colorizer] = [] if colorizer is None else [colorizer]
-    films: dict[Path, Film] = {}  # only the last one; opening it again would read the whole file for its times
+class SegmentPainter:
+    """Colours segments in this process; it opens the network once, and a film once for segments that follow."""
 
-    def paint(task: Task) -> Facts:
+    def __init__(self, colorizer: Colorizer | None = None) -> None:
+        self._colorizer = colorizer
+        self._film: Film | None = None  # opening it again would read the whole file for its times
+
+    def __call__(self, task: Task) -> Facts:
+        """Colour a segment; return the facts after it."""
         settings = task.settings
-        if not colorizers:
-            colorizers.append(Colorizer(settings, threads=1))
-        if task.source not in films:
-            films.clear()
-            films[task.source] = open_as(task.source, settings)
-        film = films[task.source]
+        self._colorizer = self._colorizer or Colorizer(settings, threads=1)
+        if self._film is None or self._film.path != task.source:
+            self._film = open_as(task.source, settings)
+        film = self._film
         written, recipe = recipe_of(film, task.place, settings)
         smoothing = Smoothing.parse(settings.smoothing)
-        work = Work(film, task.place, written, recipe, settings, colorizers[0], smoothing, span_of(film, settings))
+        work = Work(film, task.place, written, recipe, settings, self._colorizer, smoothing, span_of(film, settings))
         folder = WorkFolder(task.folder)
         return work.paint(folder, folder.progress(), task=task).facts
-
-    return paint
