@@ -41,7 +41,7 @@ def telecined(pictures, *, top_first=True, form="yuv420p"):
     order = "top" if top_first else "bottom"
     graph = PlanesFilter("telecine", f"pattern=23:first_field={order}", form, size)
     frames = [frame for planes in [*pictures, None] for frame in graph.feed(planes)]
-    return [(luma, *chroma) for luma, chroma in map(planes_of, frames)]
+    return list(map(planes_of, frames))
 
 
 def film_of(path, pictures, **settings):

@@ -22,11 +22,9 @@ from numpy.typing import NDArray
 from tinct.media.video.decode import Decoded
 from tinct.media.video.fields import FrameFinder
 from tinct.media.video.film import Fields, Film
-from tinct.media.video.planes import PlanesFilter, fitted_planes, planes_of
+from tinct.media.video.planes import Planes, PlanesFilter, fitted_planes, planes_of
 
-# A frame's planes: Y alone, or Y, U and V.
-FlatPlanes = tuple[NDArray[Any], ...]
-_Shown = Generator[tuple[Decoded, FlatPlanes], None, None]
+_Shown = Generator[tuple[Decoded, Planes], None, None]
 
 _VIDEO = 5  # video frames in a cycle of 3:2 pulldown
 _FILM = 4  # film frames in it
@@ -39,7 +37,7 @@ def progressive(film: Film, decoded: Generator[Decoded, None, None]) -> _Shown:
         InputError: the film changes its form in the middle, and its frames cannot be converted back.
     """
     with closing(decoded):
-        stored = ((item, _planes(film, item)) for item in decoded)
+        stored = ((item, fitted_planes(film, item.frame, item.pts)) for item in decoded)
         if not film.interlaced:
             yield from stored
         elif film.fields.way == "film":
@@ -48,16 +46,16 @@ def progressive(film: Film, decoded: Generator[Decoded, None, None]) -> _Shown:
             yield from _deinterlaced(film, stored)
 
 
-def _deinterlaced(film: Film, stored: Iterator[tuple[Decoded, FlatPlanes]]) -> _Shown:
+def _deinterlaced(film: Film, stored: Iterator[tuple[Decoded, Planes]]) -> _Shown:
     """Yield one frame for each, or one for each field; frames marked or found as progressive stay as they are."""
     double = film.fields.way == "double"
     deinterlacer = Deinterlacer(film.fields, depth=film.depth)
     finder = FrameFinder() if film.fields.mixed else None
-    waiting: deque[tuple[Decoded, FlatPlanes]] = deque()
-    made: deque[FlatPlanes] = deque()
+    waiting: deque[tuple[Decoded, Planes]] = deque()
+    made: deque[Planes] = deque()
     whole: deque[bool] = deque()
 
-    def chosen(planes: FlatPlanes | None) -> Iterator[tuple[Decoded, FlatPlanes]]:
+    def chosen(planes: Planes | None) -> Iterator[tuple[Decoded, Planes]]:
         made.extend(deinterlacer.feed(planes))
         whole.extend([] if finder is None else finder.feed(None if planes is None else planes[0]))
         per_frame = 2 if double else 1
@@ -74,7 +72,7 @@ def _deinterlaced(film: Film, stored: Iterator[tuple[Decoded, FlatPlanes]]) -> _
     yield from chosen(None)
 
 
-def _halves(film: Film, item: Decoded, following: deque[tuple[Decoded, FlatPlanes]]) -> tuple[Decoded, Decoded]:
+def _halves(film: Film, item: Decoded, following: deque[tuple[Decoded, Planes]]) -> tuple[Decoded, Decoded]:
     """Return a frame's two moments, half a usual frame apart, or less if the next frame comes sooner."""
     half = film.frame_ticks
     if following:
@@ -83,13 +81,13 @@ def _halves(film: Film, item: Decoded, following: deque[tuple[Decoded, FlatPlane
     return replace(item, duration=half), replace(item, pts=item.pts + half, duration=rest)
 
 
-def _untelecined(film: Film, stored: Iterator[tuple[Decoded, FlatPlanes]]) -> _Shown:
+def _untelecined(film: Film, stored: Iterator[tuple[Decoded, Planes]]) -> _Shown:
     """Yield four evenly spaced frames for every five; frames left over at the end come as they are."""
     fields = Untelecine((film.width, film.height), film.fields, depth=film.depth)
     waiting: deque[Decoded] = deque()
     place = 0
 
-    def shown(ready: list[FlatPlanes]) -> Iterator[tuple[Decoded, FlatPlanes]]:
+    def shown(ready: list[Planes]) -> Iterator[tuple[Decoded, Planes]]:
         nonlocal place
         for planes in ready:
             if len(waiting) < _VIDEO:
@@ -110,11 +108,6 @@ def _untelecined(film: Film, stored: Iterator[tuple[Decoded, FlatPlanes]]) -> _S
     yield from shown(fields.feed(None))
 
 
-def _planes(film: Film, item: Decoded) -> FlatPlanes:
-    luma, chroma = fitted_planes(film, item.frame, item.pts)
-    return (luma,) if chroma is None else (luma, *chroma)
-
-
 class Deinterlacer:
     """Makes progressive frames of interlaced ones: the earlier moment of each, or both (`double`), in their order.
 
@@ -127,7 +120,7 @@ class Deinterlacer:
         self._most = (1 << depth) - 1
         self._filters: list[PlanesFilter] = []
 
-    def feed(self, planes: FlatPlanes | None) -> list[FlatPlanes]:
+    def feed(self, planes: Planes | None) -> list[Planes]:
         """Put in a frame's planes, or None after the last; return those that are ready."""
         if planes is not None and not self._filters:
             self._filters = [PlanesFilter.of_plane("bwdif", self._arguments, plane) for plane in planes]
@@ -156,12 +149,12 @@ class Untelecine:
         self._matcher = PlanesFilter("fieldmatch", f"order={parity}:combmatch=full:mchroma=0", "yuv420p", size)
         self._decimator = PlanesFilter("decimate", "chroma=0", "gray", size)
         self._blank = (np.full((-(-size[1] // 2), -(-size[0] // 2)), 128, np.uint8),) * 2
-        self._stored: deque[tuple[NDArray[Any], FlatPlanes]] = deque()
+        self._stored: deque[tuple[NDArray[Any], Planes]] = deque()
         self._begun = False
-        self._woven: deque[tuple[NDArray[Any], FlatPlanes]] = deque()
+        self._woven: deque[tuple[NDArray[Any], Planes]] = deque()
         self._kept: deque[NDArray[Any]] = deque()
 
-    def feed(self, planes: FlatPlanes | None) -> list[FlatPlanes]:
+    def feed(self, planes: Planes | None) -> list[Planes]:
         """Put in a frame's planes, or None after the last; return those that are ready."""
         given = None
         if planes is not None:
@@ -175,7 +168,7 @@ class Untelecine:
             made += self._thinned((self._woven[-1][0],))
         return made if planes is not None else [*made, *self._thinned(None)]
 
-    def _weave(self, matched: NDArray[Any], *, combed: bool) -> tuple[NDArray[Any], FlatPlanes]:
+    def _weave(self, matched: NDArray[Any], *, combed: bool) -> tuple[NDArray[Any], Planes]:
         """Put together the fields that were matched for the next frame; return its luma of 8 bits, and its planes."""
         if self._begun and len(self._stored) > 1:
             before, now, after = self._stored[0], self._stored[1], self._stored[min(2, len(self._stored) - 1)]
@@ -192,7 +185,7 @@ class Untelecine:
                 return matched, tuple(_joined(*pair) for pair in zip(even[1], odd[1], strict=True))
         return now
 
-    def _thinned(self, luma: FlatPlanes | None) -> list[FlatPlanes]:
+    def _thinned(self, luma: Planes | None) -> list[Planes]:
         """Leave out the one of every five frames that FFmpeg leaves out; frames left over at the end stay."""
         self._kept.extend(planes_of(frame)[0] for frame in self._decimator.feed(luma))
         made = []

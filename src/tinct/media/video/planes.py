@@ -32,7 +32,7 @@ _SAMPLING = {steps: name for name, steps in CHROMA_STEPS.items()}
 _SAME_PROPORTIONS = 0.02  # proportions that differ by less than this share are the same
 _STEP = 4  # a picture between black borders begins at a multiple of this, so that its chroma begins on a whole pixel
 
-Planes = tuple[NDArray[Any], tuple[NDArray[Any], NDArray[Any]] | None]
+Planes = tuple[NDArray[Any], ...]  # Y alone, or Y, U and V
 
 
 def is_rgb(form: VideoFormat) -> bool:
@@ -74,7 +74,7 @@ def planes_of(frame: VideoFrame) -> Planes:
     RGB becomes full-range BT.601 luma, so that grey pixels keep their value.
 
     Returns:
-        (H, W) luma, and (h, w) U and V or None; uint8, or uint16 for more than 8 bits (`depth_of`).
+        (H, W) luma, and (h, w) U and V if there is chroma; uint8, or uint16 for more than 8 bits (`depth_of`).
 
     Raises:
         InputError: pixels of this format cannot be read.
@@ -112,19 +112,16 @@ def fitted_planes(film: Film, frame: VideoFrame, pts: int) -> Planes:
             f"{film.path}: changes at {clock(film.seconds_at(pts))} from {film.width} x {film.height} pixels of "
             f"{film.pixel_format} to {frame.width} x {frame.height} of {frame.format.name}; cut it there first"
         ) from error
-    luma, chroma = planes_of(small)
+    luma, *chroma = planes_of(small)
     top, left = ((whole - part) // 2 // _STEP * _STEP for whole, part in ((film.height, height), (film.width, width)))
     scale = 1 << (film.depth - 8)
     luma = _between(luma, (film.height, film.width), (top, left), 0 if film.full_range else 16 * scale)
-    if chroma is None:
-        return luma, None
     across, down = CHROMA_STEPS.get(film.sampling or "", (1, 1))
     shape, place = (-(-film.height // down), -(-film.width // across)), (top // down, left // across)
-    blue, red = (_between(plane, shape, place, 128 * scale) for plane in chroma)
-    return luma, (blue, red)
+    return luma, *(_between(plane, shape, place, 128 * scale) for plane in chroma)
 
 
-def frame_of(planes: tuple[NDArray[Any], ...], form: str, size: tuple[int, int]) -> VideoFrame:
+def frame_of(planes: Planes, form: str, size: tuple[int, int]) -> VideoFrame:
     """Put planes into a frame, as they are.
 
     Args:
@@ -171,43 +168,31 @@ def _is_deep_planar_rgb(form: VideoFormat) -> bool:
     return form.name.startswith("gbr") and 8 < form.components[0].bits < 16
 
 
-def _from_deep_rgb(frame: VideoFrame) -> Planes:
-    """Return planes of as many bits as RGB of 9 to 14 bits has."""
-    bits = depth_of(frame.format)
-    dtype = np.dtype(">u2" if frame.format.name.endswith("be") else "<u2")
-    green, blue, red = (_rows(plane, dtype).astype(np.uint16) for plane in frame.planes[:3])
-    luma, red, blue = cv2.split(cv2.cvtColor(cv2.merge([red, green, blue]), cv2.COLOR_RGB2YCrCb))
-    middle, most = 1 << (bits - 1), (1 << bits) - 1
-    # OpenCV centres chroma at the middle of 16 bits.
-    red, blue = (
-        np.clip(plane.astype(np.int32) - (1 << 15) + middle, 0, most).astype(np.uint16) for plane in (red, blue)
-    )
-    return luma, (blue, red)
-
-
 def _from_rgb(frame: VideoFrame) -> Planes:
-    if _is_deep_planar_rgb(frame.format):
-        return _from_deep_rgb(frame)
-    deep = depth_of(frame.format) > 8
-    colors = frame.to_ndarray(format="rgb48le" if deep else "rgb24")
+    bits, as_stored = depth_of(frame.format), _is_deep_planar_rgb(frame.format)
+    if as_stored:
+        dtype = np.dtype(">u2" if frame.format.name.endswith("be") else "<u2")
+        green, blue, red = (_rows(plane, dtype).astype(np.uint16) for plane in frame.planes[:3])
+        colors = cv2.merge([red, green, blue])
+    else:
+        colors = frame.to_ndarray(format="rgb48le" if bits > 8 else "rgb24")
     luma, red, blue = cv2.split(cv2.cvtColor(colors, cv2.COLOR_RGB2YCrCb))
-    return luma, (blue, red)
+    if as_stored:  # OpenCV centres chroma at the middle of 16 bits
+        shift, most = (1 << (bits - 1)) - (1 << 15), (1 << bits) - 1
+        red, blue = (np.clip(plane.astype(np.int32) + shift, 0, most).astype(np.uint16) for plane in (red, blue))
+    return luma, blue, red
 
 
 def _from_planes(frame: VideoFrame) -> Planes:
     form = frame.format
     if form.name in _PAIRED:
-        first, second = _PAIRED[form.name]
         pairs = _rows(frame.planes[1], np.uint8, 2)
-        return np.array(_rows(frame.planes[0], np.uint8)), (
-            np.ascontiguousarray(pairs[:, first::2]),
-            np.ascontiguousarray(pairs[:, second::2]),
-        )
+        chroma = (np.ascontiguousarray(pairs[:, place::2]) for place in _PAIRED[form.name])
+        return np.array(_rows(frame.planes[0], np.uint8)), *chroma
     if not _PLANAR.fullmatch(form.name):
         frame = _planar(frame)
     dtype = np.uint8 if depth_of(frame.format) == 8 else np.uint16
-    luma, *chroma = (np.array(_rows(plane, dtype)) for plane in frame.planes[: 1 if is_grey(frame.format) else 3])
-    return luma, (chroma[0], chroma[1]) if chroma else None
+    return tuple(np.array(_rows(plane, dtype)) for plane in frame.planes[: 1 if is_grey(frame.format) else 3])
 
 
 def _rows(plane: VideoPlane, dtype: Any, values: int = 1) -> NDArray[Any]:
@@ -277,7 +262,7 @@ class PlanesFilter:
         form = "gray" if plane.dtype == np.uint8 else "gray16le"
         return cls(name, arguments, form, (plane.shape[1], plane.shape[0]))
 
-    def feed(self, planes: tuple[NDArray[Any], ...] | None) -> list[VideoFrame]:
+    def feed(self, planes: Planes | None) -> list[VideoFrame]:
         """Put in a frame's planes, or None after the last; return what is ready."""
         if planes is None:
             self._graph.vpush(None)
