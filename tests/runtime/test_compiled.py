@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinct.runtime import compiled, openvino
+from tinct.runtime import openvino
 from tinct.runtime.session import Session
 
 pytestmark = pytest.mark.skipif(not openvino.installed(), reason="needs the extra openvino")
@@ -87,7 +87,7 @@ def test_a_damaged_file_is_made_anew(cache: Path, tiny_model: Path) -> None:
 
 
 def test_the_longest_unused_go(cache: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "MOST_KEPT", 2)
+    monkeypatch.setattr(openvino, "MOST_KEPT", 2)
     for precision in ("f32", "bf16", "f32"):
         openvino.open_model(tiny_model, threads=1, cores=1, precision=precision)
     used = max(cache.iterdir(), key=lambda path: path.stat().st_mtime_ns)

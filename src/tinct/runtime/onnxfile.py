@@ -19,12 +19,17 @@ Piece = memoryview | int
 # Operators of ONNX itself, and those that ONNX Runtime's optimizer and quantizer write.
 _DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}
 _MOST_NESTED = 16  # graphs within graphs
-# Numbers of fields, by message.
-_GRAPH, _OPSET, _METADATA, _FUNCTION = 7, 8, 14, 25  # of a model
-_NODE, _INITIALIZER, _SPARSE = 1, 5, 15  # of a graph
-_ATTRIBUTE, _DOMAIN = 5, 7  # of a node
-_TENSORS, _GRAPHS, _SPARSES = (5, 10), (6, 11), (22, 23)  # of an attribute
-_FUNCTION_NODE, _FUNCTION_DOMAIN, _FUNCTION_ATTRIBUTE = 7, 10, 11
+# What each kind of message holds that must be checked, by the number of its field.
+_INSIDE: dict[str, dict[int, str]] = {
+    "model": {7: "graph", 8: "operators", 25: "function"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse tensor"},
+    "node": {5: "attribute", 7: "domain"},
+    "attribute": {5: "tensor", 10: "tensor", 6: "graph", 11: "graph", 22: "sparse tensor", 23: "sparse tensor"},
+    "sparse tensor": {1: "tensor", 2: "tensor"},  # its values and their indices
+    "operators": {1: "domain"},
+}
+_FUNCTION, _METADATA, _FUNCTION_DOMAIN = 25, 14, 10
 _DIMS, _DATA, _EXTERNAL, _LOCATION = 1, (4, 5, 6, 7, 9, 10, 11), 13, 14  # of a tensor
 
 
@@ -41,7 +46,7 @@ def check_file(path: Path) -> None:
                 return  # the runtime reports empty files itself
             # Mapped, so that the weights, which are skipped, are never read.
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                _check(content)
+                _check_content(content)
     except _ForbiddenError as error:
         raise ModelError(f"{path}: {error}; such files are refused; use one that `tinct export` wrote") from error
     except (ValueError, OSError) as error:
@@ -67,75 +72,34 @@ class _ForbiddenError(Exception):
     """The model file has something that it must not have."""
 
 
-def _check(content: mmap.mmap) -> None:
-    with memoryview(content) as whole:
+def _check_content(content: mmap.mmap) -> None:
+    with memoryview(content) as model:
         # No view may be left when the file is closed, not even in an error's traceback.
         try:
-            _check_model(whole)
+            _check(model, "model", _DOMAINS | _own_domains(model))
         except (ValueError, _ForbiddenError) as error:
             raise error.with_traceback(None) from None
 
 
-def _check_model(model: memoryview) -> None:
-    fields = list(_fields(model))
-    functions = [_message(value) for number, value in fields if number == _FUNCTION]
-    domains = set(_DOMAINS)
-    for function in functions:
-        domains |= {_text(value) for number, value in _fields(function) if number == _FUNCTION_DOMAIN}
-    for function in functions:
-        for number, value in _fields(function):
-            if number == _FUNCTION_NODE:
-                _check_node(_message(value), domains, 0)
-            elif number == _FUNCTION_ATTRIBUTE:
-                _check_attribute(_message(value), domains, 0)
-    for number, value in fields:
-        if number == _GRAPH:
-            _check_graph(_message(value), domains, 0)
-        elif number == _OPSET:
-            for inner, domain in _fields(_message(value)):
-                if inner == 1:
-                    _check_domain(_text(domain), domains)
+def _own_domains(model: memoryview) -> set[str]:
+    """Return the domains of the functions that a model defines itself."""
+    functions = [_message(value) for number, value in _fields(model) if number == _FUNCTION]
+    return {_text(value) for function in functions for number, value in _fields(function) if number == _FUNCTION_DOMAIN}
 
 
-def _check_graph(graph: memoryview, domains: set[str], depth: int) -> None:
-    if depth > _MOST_NESTED:
+def _check(value: Piece, kind: str, domains: set[str], depth: int = 0) -> None:
+    """Check a message of a kind, and all that `_INSIDE` lists in it; `depth` counts graphs within graphs."""
+    if kind == "domain":
+        if (domain := _text(value)) not in domains:
+            raise _ForbiddenError(f"it uses operators of a custom library ('{domain[:60]}')")
+    elif kind == "tensor":
+        _check_tensor(_message(value))
+    elif depth > _MOST_NESTED:
         raise _ForbiddenError(f"it has graphs within graphs more than {_MOST_NESTED} deep")
-    for number, value in _fields(graph):
-        if number == _NODE:
-            _check_node(_message(value), domains, depth)
-        elif number == _INITIALIZER:
-            _check_tensor(_message(value))
-        elif number == _SPARSE:
-            _check_sparse(_message(value))
-
-
-def _check_node(node: memoryview, domains: set[str], depth: int) -> None:
-    for number, value in _fields(node):
-        if number == _ATTRIBUTE:
-            _check_attribute(_message(value), domains, depth)
-        elif number == _DOMAIN:
-            _check_domain(_text(value), domains)
-
-
-def _check_attribute(attribute: memoryview, domains: set[str], depth: int) -> None:
-    for number, value in _fields(attribute):
-        if number in _TENSORS:
-            _check_tensor(_message(value))
-        elif number in _GRAPHS:
-            _check_graph(_message(value), domains, depth + 1)
-        elif number in _SPARSES:
-            _check_sparse(_message(value))
-
-
-def _check_sparse(tensor: memoryview) -> None:
-    for number, value in _fields(tensor):
-        if number in (1, 2):  # its values and their indices
-            _check_tensor(_message(value))
-
-
-def _check_domain(domain: str, domains: set[str]) -> None:
-    if domain not in domains:
-        raise _ForbiddenError(f"it uses operators of a custom library ('{domain[:60]}')")
+    else:
+        for number, inner in _fields(_message(value)):
+            if number in _INSIDE[kind]:
+                _check(inner, _INSIDE[kind][number], domains, depth + (kind == "attribute"))
 
 
 def _check_tensor(tensor: memoryview) -> None:

@@ -1,11 +1,20 @@
-"""OpenVINO, the second runtime: faster if the processor computes in bfloat16 (extra `openvino`)."""
+"""OpenVINO, the second runtime: faster if the processor computes in bfloat16 (extra `openvino`).
+
+The networks that it has compiled are kept, since opening one again takes a fifth of the processor time. They lie in the
+user's cache folder, or in the one that the environment variable `TINCT_CACHE` names; `off` keeps none. A file's name is
+a hash of everything that the compiled network depends on: the model's bytes, OpenVINO's version, the processor and the
+settings. If the cache cannot be read or written, the network is compiled.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinct.color.spaces import FloatArray
-from tinct.errors import MissingExtraError, ModelError, one_line
-from tinct.runtime.compiled import KeptNetwork
+from tinct.errors import MissingExtraError, ModelError, OutputError, one_line
+from tinct.files import cache_folder, written_beside
 from tinct.runtime.modelfile import METADATA_KEY, Card, checked_card, read_card
 from tinct.runtime.onnxfile import check_file, metadata_of
 
@@ -25,8 +34,9 @@ if TYPE_CHECKING:
 # Computes the named outputs from lumas (N, 1, H, W).
 Infer = Callable[[FloatArray, Sequence[str]], list[FloatArray]]
 
-# Tag of an ONNX file's first field, its format's version.
-_ONNX_BEGINS = b"\x08"
+MOST_KEPT = 8  # compiled networks; the least recently used are deleted, since each takes twice its model's space
+_SUFFIX = ".blob"
+_ONNX_BEGINS = b"\x08"  # tag of an ONNX file's first field, its format's version
 
 
 def installed() -> bool:
@@ -82,17 +92,16 @@ def _convert_model(*values: Any, **options: Any) -> Any:
 def open_model(path: Path, *, threads: int | None, cores: int, precision: str | None = None) -> tuple[Card, Infer]:
     """Open a model file in OpenVINO; return its card, and the function that runs its graph.
 
-    Arguments and errors are those of `read_graph` and `open_graph`; `tinct.runtime.compiled` may hold the network
-    compiled.
+    Arguments and errors are those of `read_graph` and `open_graph`; a compiled network that is kept is used.
     """
     core = _checked_core(path)
     settings = _settings(threads=threads, cores=cores, precision=precision)
-    kept = KeptNetwork(_imported(), core, path, settings)
-    compiled = kept.load()
+    place = _place_of(path, settings)
+    compiled, memory = _kept(place, settings)
     if compiled is None:  # one of the same bytes that is kept was checked before it was compiled
         check_file(path)
         compiled = _compiled(_read(core, path), path, settings)
-        kept.store(compiled)
+        _keep(compiled, place)
     # Opening the file in ONNX Runtime just for its card would cost time and 30 MB.
     card = checked_card(
         metadata_of(path, METADATA_KEY),
@@ -101,7 +110,7 @@ def open_model(path: Path, *, threads: int | None, cores: int, precision: str | 
         path=path,
         kind=Card,
     )
-    return card, _infer_of(compiled, path, memory=kept)
+    return card, _infer_of(compiled, path, memory=memory)
 
 
 def read_graph(path: Path) -> openvino.Model:
@@ -178,6 +187,51 @@ def _compiled(graph: openvino.Model, path: Path, settings: dict[str, Any]) -> op
     except RuntimeError as error:
         raise _unusable(path, error) from error
     return compiled
+
+
+def _place_of(model: Path, settings: Mapping[str, Any]) -> Path | None:
+    """Return where a model file compiled with these settings is kept; None if nothing is.
+
+    Raises:
+        OSError: the model file cannot be read.
+    """
+    folder = cache_folder()
+    if folder is None:
+        return None
+    processor = [_core().get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
+    digest = sha256(repr([_imported().__version__, processor, sorted(settings.items())]).encode())
+    digest.update(np.memmap(model, mode="r").data)
+    return folder / "openvino" / f"{digest.hexdigest()}{_SUFFIX}"
+
+
+def _kept(place: Path | None, settings: Mapping[str, Any]) -> tuple[openvino.CompiledModel | None, object]:
+    """Return the network that is kept at a place, and the mapped file that it uses while it lives; None if none is."""
+    try:
+        # A file of another user, who may write into the folder, is not taken.
+        if place is None or (hasattr(os, "getuid") and place.stat().st_uid != os.getuid()):
+            return None, None
+        # Mapped, not read: copying it took half of the time. The file is only ever replaced as a whole.
+        content = _imported().Tensor(np.memmap(place, mode="c"), shared_memory=True)
+        compiled = _core().import_model(content, "CPU", dict(settings))
+        os.utime(place)  # marks it as used
+    except (OSError, ValueError, RuntimeError):  # an empty file raises ValueError
+        return None, None
+    return compiled, content
+
+
+def _keep(compiled: openvino.CompiledModel, place: Path | None) -> None:
+    """Keep a network if that is possible, and no more than `MOST_KEPT`."""
+    if place is None:
+        return
+    with suppress(OSError, OutputError, RuntimeError):
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with written_beside(place) as beside, beside.open("wb") as file:
+            file.write(compiled.export_model().getbuffer())
+            file.flush()
+            os.fsync(file.fileno())  # after a crash, half a network would look like a whole one
+        kept = sorted(place.parent.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in kept[MOST_KEPT:]:
+            old.unlink(missing_ok=True)
 
 
 def _infer_of(compiled: openvino.CompiledModel, path: Path, memory: object = None) -> Infer:

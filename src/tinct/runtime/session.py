@@ -70,10 +70,7 @@ class Session:
         Returns:
             (ceil(H / stride), ceil(W / stride), n) float32; meaning and errors are those of `run_batch`.
         """
-        if luma.ndim != 2:
-            raise InputError(f"luma must have the shape (H, W), not {luma.shape}")
-        result: FloatArray = self.run_batch(luma[None])[0]
-        return result
+        return self._checked(*self._of_one(luma, self._answer).values())
 
     def run_batch(self, lumas: NDArray[Any]) -> FloatArray:
         """Run the network on several pictures of one size, which need not be a multiple of the card's `multiple`.
