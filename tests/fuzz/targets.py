@@ -52,16 +52,16 @@ def read_image(data: bytes) -> None:
 
 def read_tags(data: bytes) -> None:
     """Read a TIFF file's directories and an EXIF block; damage is a ValueError there, which its callers know."""
-    from tinct.media.image.pages import read_pages
-    from tinct.media.image.photoshop import parts
+    from tinct.media.image.containers import divided
     from tinct.media.image.tags import exif_block, read_exif
+    from tinct.media.image.tiff import read_pages
     from tinct.media.image.xmp import split, upright
 
     with contextlib.suppress(ValueError):
         read_pages(io.BytesIO(data))
     with contextlib.suppress(ValueError):
         exif_block(read_exif(io.BytesIO(data))[0])
-    parts(data)
+    divided(data)
     split(upright(data), ours="")
 
 

@@ -14,7 +14,7 @@ from typing import BinaryIO, Literal
 from tinct.coloring.hints.hint import FilmHint, Hint, hints_from_json, load_film_hints, parse_hint
 from tinct.errors import InputError, TooLargeError, UnreadableError, one_line
 from tinct.media.image import formats
-from tinct.media.image.foreign import named
+from tinct.media.image.kinds import named
 from tinct.media.image.picture import Picture, open_picture
 from tinct.media.video.film import Film
 from tinct.media.video.probe import open_film

@@ -17,10 +17,10 @@ import pyvips
 from PIL import Image
 
 from media.image.pictures import scene, tinted, write
-from tinct.media.image import formats, photoshop, tags, xmp
+from tinct.media.image import containers, formats, png, tags, xmp
 from tinct.media.image.metadata import Metadata
-from tinct.media.image.notes import MARK
 from tinct.media.image.picture import open_picture
+from tinct.media.image.xmp import MARK
 
 needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="needs ExifTool: make exiftool")
 KINDS = {".jpg": {"Q": 90}, ".png": {}, ".tif": {}, ".webp": {"Q": 90}, ".avif": {"Q": 90}}
@@ -226,11 +226,11 @@ def test_too_much_exif_for_a_jpeg_file_is_said(tmp_path):
 def test_resources_of_photoshop_are_parted():
     path = b"8BIM" + struct.pack(">H", 0x07D0) + b"\x04Path\0" + struct.pack(">I", 3) + b"abc\0"
     thumbnail = b"8BIM" + struct.pack(">HHI", 0x040C, 0, 2) + b"xy"
-    block = photoshop.joined(b"\x1c\x02\x05\0\x01a", path + thumbnail)
-    assert photoshop.parts(photoshop.SIGNATURE + block) == (b"\x1c\x02\x05\0\x01a", path)
-    assert photoshop.parts(block[:-1])[1] == path
-    assert photoshop.from_raw_profile(photoshop.raw_profile("iptc", block)) == block
-    assert photoshop.from_raw_profile("\nIPTC profile\n") == b""
+    block = containers.joined(b"\x1c\x02\x05\0\x01a", path + thumbnail)
+    assert containers.divided(containers.SIGNATURE + block) == (b"\x1c\x02\x05\0\x01a", path)
+    assert containers.divided(block[:-1])[1] == path
+    assert png.from_raw_profile(png.raw_profile("iptc", block)) == block
+    assert png.from_raw_profile("\nIPTC profile\n") == b""
 
 
 def test_a_short_packet_stays_as_it_is():

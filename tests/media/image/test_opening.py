@@ -15,10 +15,10 @@ from PIL import Image
 
 import tinct
 from tinct.errors import MissingExtraError, UnreadableError
-from tinct.media.image.decoders import other_kind
+from tinct.media.image.kinds import other_kind
 from tinct.media.image.opening import open_image
-from tinct.media.image.photoshop import raw_profile
 from tinct.media.image.picture import open_picture
+from tinct.media.image.png import raw_profile
 from tinct.media.image.small import read_small, size_of
 
 

@@ -11,9 +11,9 @@ from PIL import Image, TiffImagePlugin
 
 from media.image.pictures import scene, tiff, tinted, write
 from tinct.errors import MissingExtraError, UnreadableError
-from tinct.media.image.pages import read_pages
 from tinct.media.image.picture import open_picture
 from tinct.media.image.small import read_small, size_of
+from tinct.media.image.tiff import read_pages
 
 WHOLE = scene(360, 480)[..., 0]
 

@@ -7,8 +7,8 @@ import pyvips
 from media.image.pictures import run, scene, tinted, write
 from tinct import __version__
 from tinct.media.image import formats
-from tinct.media.image.notes import MARK, xmp_with_note
 from tinct.media.image.picture import open_picture
+from tinct.media.image.xmp import MARK, noted
 
 WEIGHTS = np.array([0.299, 0.587, 0.114])
 
@@ -99,7 +99,7 @@ def test_palette_and_cmyk_are_read_as_colors(tmp_path):
 
 
 def test_metadata_is_kept_and_the_note_added(tmp_path):
-    xmp = xmp_with_note(None, "old words", {})
+    xmp = noted(None, "old words", {})
     fields = [
         (pyvips.GValue.gstr_type, "exif-ifd0-Artist", "Dorothea"),
         (pyvips.GValue.gstr_type, "exif-ifd0-Software", "Scanner (9) (text)"),
@@ -209,7 +209,7 @@ def test_quality_and_subsampling_are_not_lowered(tmp_path, quality, written):
     "form", ['tiff:Orientation="6"', "tiff:Orientation='6'", "<tiff:Orientation>6</tiff:Orientation>"]
 )
 def test_xmp_says_upright_where_the_picture_was_turned(tmp_path, form):
-    xmp = xmp_with_note(None, "old words", {}).replace(b"<dc:description>", form.encode(), 1)
+    xmp = noted(None, "old words", {}).replace(b"<dc:description>", form.encode(), 1)
     for orientation, expected in ((6, b"1"), (1, b"6")):
         fields = [
             (pyvips.GValue.gint_type, "orientation", orientation),

@@ -15,8 +15,8 @@ import pytest
 
 from media.image.test_failures import png_bomb
 from tinct.errors import TooLargeError
+from tinct.media.image.kinds import stated_size
 from tinct.media.image.picture import open_picture
-from tinct.media.image.sizes import stated_size
 
 SIDE = 60_000
 

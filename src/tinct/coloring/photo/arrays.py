@@ -19,7 +19,7 @@ from tinct.coloring.hints.mask import Mask
 from tinct.coloring.photo.watch import Watch
 from tinct.errors import InputError
 from tinct.media.image.picture import Picture
-from tinct.media.image.profile import is_srgb
+from tinct.media.image.pixels import is_srgb
 from tinct.parallel import ordered_map
 
 _PIXELS_AT_ONCE = 1 << 18

@@ -14,7 +14,8 @@ import pyvips
 from tinct import files
 from tinct.errors import SettingError, UnreadableError
 from tinct.media.image import formats
-from tinct.media.image.opening import open_source, page_count
+from tinct.media.image.opening import open_source
+from tinct.media.image.tiff import pages_of
 
 RESULT = "_color"  # a result is NAME_color.EXT
 EXTRAS = ("sheet", "confidence")  # and beside it may be NAME_color_sheet.EXT and NAME_color_confidence.EXT
@@ -168,8 +169,8 @@ def _pictures(given: str | Path, *, recursive: bool, closed: list[OSError]) -> I
 
 def _pages(source: Path, target: Path) -> list[Job]:
     """Return a job for each page of a file; one without a page number if it has only one page."""
-    count = page_count(source)
-    if count == 1:
+    count = len(pages_of(source))
+    if count <= 1:
         return [Job(source, target)]
     ending = f"{RESULT}{target.suffix}" if target.stem.endswith(RESULT) else target.suffix
     stem = target.name.removesuffix(ending)

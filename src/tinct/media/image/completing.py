@@ -7,7 +7,7 @@ To find how many these are, the missing bytes are filled in twice, differently: 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
+from tinct.media.image.containers import boxes, webp_data
 from tinct.media.image.damage import LEAST_WHOLE
-from tinct.media.image.decoders import HEAD, UnsupportedError, other_kind
-from tinct.media.image.metadata import webp_data
+from tinct.media.image.decoders import field_of
+from tinct.media.image.kinds import HEAD, TooManyPixelsError, UnsupportedError, other_kind, pnm_header
 from tinct.media.image.opening import open_image
-from tinct.media.image.sizes import TooManyPixelsError
 
 _ALIKE = 0.5  # rows are the same if their mean difference is at most this, in 8-bit steps
 # Larger files are not completed.
@@ -41,7 +41,7 @@ def open_or_complete(source: Path | bytes, *, page: int, most_pixels: int) -> tu
     options: dict[str, Any] = {"access": "sequential", "fail_on": "none", "most_pixels": most_pixels}
     try:
         image = open_image(source, page=page, **options)
-        loader = str(image.get("vips-loader")) if image.get_typeof("vips-loader") else ""
+        loader = str(field_of(image, "vips-loader", ""))
         # libvips reads only the header of an AVIF file here, and does not notice that data are missing after it.
         if not loader.startswith("heifload") or _missing(content := _content(source)) is None:
             return image, None
@@ -138,7 +138,7 @@ def _missing(content: bytes) -> Missing | None:
         return _missing_of_webp(content)
     kind = other_kind(content[:HEAD])
     if content[4:8] == b"ftyp":
-        length = max((start + size for start, size, _ in _boxes(content)), default=0)
+        length = max((stop for _, _, stop in boxes(content)), default=0)
     elif kind == "jp2kload":
         length = _length_of_jp2(content)
     elif kind == "bmpload":
@@ -163,19 +163,6 @@ def _riff(chunk: bytes) -> bytes:
     return b"RIFF" + (4 + len(even)).to_bytes(4, "little") + b"WEBP" + even
 
 
-def _boxes(content: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield the place, size and kind of each box of an ISO file; size 0 means up to the file's end."""
-    place = 0
-    while place + 8 <= len(content):
-        size, kind = int.from_bytes(content[place : place + 4], "big"), content[place + 4 : place + 8]
-        if size == 1:
-            size = int.from_bytes(content[place + 8 : place + 16], "big")
-        yield place, size, kind
-        if size < 8:
-            return
-        place += size
-
-
 def _length_of_jp2(content: bytes) -> int:
     """Return a JPEG 2000 file's full length: to the end of the last tile part that begins in it, and the end marker.
 
@@ -192,24 +179,11 @@ def _length_of_jp2(content: bytes) -> int:
 
 
 def _length_of_pnm(content: bytes) -> int:
-    fields: list[int] = []
-    place = 2
-    wanted = 2 if content[1:2] == b"4" else 3
-    while len(fields) < wanted and place < min(len(content), 4096):
-        if content[place : place + 1] == b"#":
-            place = content.find(b"\n", place) + 1 or len(content)
-        elif content[place : place + 1].isspace():
-            place += 1
-        else:
-            end = place
-            while content[end : end + 1].isdigit():
-                end += 1
-            if end == place:
-                return 0
-            fields.append(int(content[place:end]))
-            place = end
-    if len(fields) < wanted or content[1:2] not in b"456":
+    header, kind = pnm_header(content), content[1:2]
+    if header is None or kind not in b"456":
         return 0
-    row = -(-fields[0] // 8) if wanted == 2 else fields[0] * (3 if content[1:2] == b"6" else 1)
-    deep = 2 if wanted == 3 and fields[2] > 255 else 1
-    return place + 1 + row * deep * fields[1]
+    width, height, largest, start = header
+    if kind == b"4":
+        return start + -(-width // 8) * height
+    row = width * (3 if kind == b"6" else 1) * (2 if largest > 255 else 1)
+    return start + row * height if largest else 0

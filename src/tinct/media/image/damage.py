@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pyvips
 
-from tinct.media.image.metadata import segments, webp_data
+from tinct.media.image.containers import segments, webp_data
+from tinct.media.image.decoders import field_of
 
 _ROWS = 16  # rows decoded at once: as many as the blocks that most JPEG files store together are high
 LEAST_WHOLE = 10  # a picture is saved only if at least this many per cent of its rows are whole
@@ -47,8 +48,7 @@ def found_damage(source: Path | bytes, loader: str, open_as: Opener) -> str | No
             return damage
     try:
         image = open_as(fail_on="none")
-        passes = bool(image.get_typeof("jpeg-multiscan") and image.get("jpeg-multiscan"))
-        passes = passes or bool(image.get_typeof("interlaced") and image.get("interlaced"))
+        passes = any(field_of(image, name, 0) for name in ("jpeg-multiscan", "interlaced"))
         height = image.height
         _decode(image)
     except pyvips.Error:

@@ -7,9 +7,7 @@ Pillow TIFF compressed by zstd, WebP or LZMA, and rawpy cameras' raw files.
 from __future__ import annotations
 
 import io
-import re
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -18,70 +16,25 @@ import pyvips
 from numpy.typing import NDArray
 
 from tinct.errors import MissingExtraError, one_line
-from tinct.media.image.pages import Page
-from tinct.media.image.sizes import MOST_PIXELS, check_pixels, stated_size
+from tinct.media.image.containers import boxes
+from tinct.media.image.kinds import MOST_PIXELS, check_pixels, pnm_header, stated_size
 from tinct.media.image.xmp import upright
 
 REMARK = "tinct-remark"  # a field of a libvips image: what the user should be told about how it was read
 
-# First bytes, and a name for what begins so, like those of libvips' loaders.
-_KINDS = (
-    (re.compile(rb"BM"), "bmpload"),
-    (re.compile(rb"P[1-6]\s"), "pnmload"),
-    (re.compile(rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51"), "jp2kload"),
-    (re.compile(rb".{4}ftyp(?:he[imv][csx]|.{8,48}?he[iv][cx])", re.DOTALL), "heifload_hevc"),
-    (re.compile(rb".{4}ftypcrx |FUJIFILMCCD-RAW|II[RU]\0|IIR[OS]|MMO[R]|II\*\0.{4}CR\x02", re.DOTALL), "rawload"),
-)
-# Magic number, width, height and largest value of a PNM file that has one; comments run from # to the end of a line.
-_GAP = rb"(?:\s|#[^\n]*\n)+"
-_LARGEST = re.compile(rb"P[2356]" + _GAP + rb"\d+" + _GAP + rb"\d+" + _GAP + rb"(\d+)")
-HEAD = 64  # bytes at a file's beginning that tell its kind
 
-
-class UnsupportedError(pyvips.Error):  # type: ignore[misc]  # a class of unknown type
-    """A sound picture of a kind that tinct does not read; its `message` says which, and what to do."""
-
-
-def other_kind(head: bytes) -> str | None:
-    """Return the kind of a file that libvips cannot read; None for all others.
-
-    Args:
-        head: its first `HEAD` bytes; all of a shorter file.
-    """
-    return next((name for magic, name in _KINDS if magic.match(head)), None)
-
-
-def tiff_kind(page: Page) -> str | None:
-    """Return the kind of a picture in a TIFF file that libvips cannot read; None for all others.
-
-    Raises:
-        UnsupportedError: tinct does not read its compression or its values.
-    """
-    if page.raw:
-        return "rawload"
-    if page.compression in ("zstd", "WebP", "LZMA"):
-        return "tiffload_zstd"
-    if page.compression:
-        raise UnsupportedError(
-            f"its pixels are compressed by {page.compression}, which tinct does not read; save it with LZW, or "
-            "without compression"
-        )
-    if page.jpeg:
-        return "tiffload_jpeg"
-    if page.planes_of_tiles:
-        raise UnsupportedError("its channels are stored apart, in tiles, which tinct does not read; save it with LZW")
-    if page.bits > 32:
-        raise UnsupportedError(f"its values have {page.bits} bits each; save it with 8, 16 or 32")
-    return "tiffload_packed" if page.bits in (10, 12, 14) else None
+def field_of(image: pyvips.Image, name: str, default: Any) -> Any:
+    """Return a field of a libvips image, or the default if it has none of this name."""
+    return image.get(name) if image.get_typeof(name) else default
 
 
 def remarked(image: pyvips.Image, words: str) -> pyvips.Image:
     """Return an image with a remark on how it was read, added to those that it has."""
     if not words:
         return image
-    before = [str(image.get(REMARK))] if image.get_typeof(REMARK) else []
+    before = field_of(image, REMARK, "")
     result = image.copy()
-    result.set_type(pyvips.GValue.gstr_type, REMARK, "; ".join([*before, words]))
+    result.set_type(pyvips.GValue.gstr_type, REMARK, f"{before}; {words}" if before else words)
     return result
 
 
@@ -157,9 +110,9 @@ def _stretched(pixels: NDArray[Any], content: bytes) -> NDArray[Any]:
     """Scale values whose stated maximum is not 255 or 65535 to that; OpenCV does so itself for 8-bit text files."""
     if pixels.dtype == np.uint8 and content[1:2] in (b"2", b"3"):
         return pixels
-    header = _LARGEST.match(content)
+    header = pnm_header(content)
     whole = int(np.iinfo(pixels.dtype).max)
-    largest = min(int(header[1]), whole) if header else whole
+    largest = min(header[2], whole) if header else whole
     if largest in (0, whole):
         return pixels
     result: NDArray[Any] = np.rint(pixels.astype(np.float64) * (whole / largest)).clip(0, whole).astype(pixels.dtype)
@@ -239,30 +192,17 @@ def _describe_jp2(content: bytes, image: pyvips.Image) -> None:
 
     Source: ISO/IEC 15444-1, annex I; the identifiers of XMP (its specification, part 3) and of EXIF (JPEG group).
     """
+    if content[:4] != b"\0\0\0\x0c":
+        return
     blobs: dict[str, bytes] = {}
-    for kind, data in _jp2_boxes(content):
-        if kind == b"colr" and data[:1] == b"\2":
-            blobs["icc_profile_data"] = data[3:]
-        elif kind == b"uuid" and data[:16].hex() == "be7acfcb97a942e89c71999491e3afac":
-            blobs["xmp_data"] = data[16:]
-        elif kind == b"uuid" and data[:16] == b"JpgTiffExif->JP2":
-            blobs["exif_data"] = data[16:]
+    found = list(boxes(content))
+    found += [inner for kind, start, stop in found if kind == b"jp2h" for inner in boxes(content, start, stop)]
+    for kind, start, stop in found:
+        head = content[start : start + 16]
+        if kind == b"colr" and head[:1] == b"\2":
+            blobs["icc_profile_data"] = content[start + 3 : stop]
+        elif kind == b"uuid" and head.hex() == "be7acfcb97a942e89c71999491e3afac":
+            blobs["xmp_data"] = content[start + 16 : stop]
+        elif kind == b"uuid" and head == b"JpgTiffExif->JP2":
+            blobs["exif_data"] = content[start + 16 : stop]
     _set_blobs(image, **blobs)
-
-
-def _jp2_boxes(content: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the kind and content of each box of a JPEG 2000 file and of its header, but not of the pixels."""
-    end = len(content) if end is None else end
-    while start + 8 <= end and content[:4] == b"\0\0\0\x0c":
-        length, kind = int.from_bytes(content[start : start + 4], "big"), content[start + 4 : start + 8]
-        head = 16 if length == 1 else 8
-        if length == 1:
-            length = int.from_bytes(content[start + 8 : start + 16], "big")
-        stop = min(start + length, end) if length else end
-        if stop < start + head:
-            return
-        if kind == b"jp2h":
-            yield from _jp2_boxes(content, start + head, stop)
-        elif kind != b"jp2c":
-            yield kind, content[start + head : stop]
-        start = stop

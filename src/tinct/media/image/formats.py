@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.errors import OutputError
+from tinct.media.image.containers import segments
 
 # Suffixes of files that count as pictures when a folder is searched.
 PICTURE_SUFFIXES = frozenset(
@@ -116,22 +118,12 @@ def quantisation_tables(head: bytes) -> dict[int, NDArray[np.uint16]]:
     Source: ISO/IEC 10918-1 (ITU-T T.81), B.2.4.1, marker DQT.
     """
     tables: dict[int, NDArray[np.uint16]] = {}
-    place = 2
-    while head[:2] == b"\xff\xd8" and place + 4 <= len(head) and head[place] == 0xFF:
-        marker, length = head[place + 1], int.from_bytes(head[place + 2 : place + 4], "big")
-        if marker == 0xFF:  # fill byte
-            place += 1
-            continue
-        if marker == 0xDA or length < 2:
-            break
-        if marker == 0xDB:
-            segment = head[place + 4 : place + 2 + length]
-            while segment:
-                kind, size = (np.dtype(">u2"), 128) if segment[0] >> 4 else (np.dtype(np.uint8), 64)
-                if len(segment) > size:
-                    tables[segment[0] & 15] = np.frombuffer(segment[1 : 1 + size], dtype=kind).astype(np.uint16)
-                segment = segment[1 + size :]
-        place += 2 + length
+    for marker, segment in segments(io.BytesIO(head)) if head[:2] == b"\xff\xd8" else ():
+        while marker == 0xDB and segment:
+            kind, size = (np.dtype(">u2"), 128) if segment[0] >> 4 else (np.dtype(np.uint8), 64)
+            if len(segment) > size:
+                tables[segment[0] & 15] = np.frombuffer(segment[1 : 1 + size], dtype=kind).astype(np.uint16)
+            segment = segment[1 + size :]
     return tables
 
 

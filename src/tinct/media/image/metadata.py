@@ -1,17 +1,18 @@
-"""Read what a picture file says about its picture, from every format into one form."""
+"""What a picture file says about its picture, read from every format into one form, and what its result says."""
 
 from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import pyvips
 
-from tinct.media.image import photoshop, png, tags, xmp
+from tinct.media.image import containers, png, tags, xmp
+from tinct.media.image.decoders import field_of
 from tinct.media.image.tags import Exif, Tag
 
 # What precedes XMP in a JPEG file's segment, and the extended part of a long packet.
@@ -19,7 +20,7 @@ XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 MORE_XMP_IN_JPEG = b"http://ns.adobe.com/xmp/extension/\0"
 XMP_IN_PNG = "XML:com.adobe.xmp"  # the name of the PNG text chunk that holds XMP
 _WIDTH, _HEIGHT, _COLOR_SPACE = 0xA002, 0xA003, 0xA001
-_RESOLUTION, _RESOLUTION_UNIT = (282, 283), 296
+_RESOLUTION, _RESOLUTION_UNIT, _SOFTWARE = (282, 283), 296, 305
 _BEHIND = ("what lies behind the picture in its file (a film, a gain map, a second view) was left out",)
 # Pixels per millimetre; a higher value is not a real resolution, and libvips cannot write it.
 HIGHEST_RESOLUTION = 100_000.0
@@ -59,7 +60,7 @@ def read_metadata(source: Path | bytes, image: pyvips.Image, *, directory: int =
     Raises:
         OSError: the file cannot be read.
     """
-    loader = str(image.get("vips-loader")) if image.get_typeof("vips-loader") else ""
+    loader = str(field_of(image, "vips-loader", ""))
     readers: dict[str, Callable[[BinaryIO], Metadata]] = {"jpegload": _of_jpeg, "pngload": _of_png}
     reader = next((reader for name, reader in readers.items() if loader.startswith(name)), None)
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
@@ -67,8 +68,8 @@ def read_metadata(source: Path | bytes, image: pyvips.Image, *, directory: int =
             return _of_tiff(file, directory)
         if reader is not None:
             return reader(file)
-    metadata = Metadata(xmp=_blob(image, "xmp-data"))
-    return _with_exif(replace(metadata, comments=_comments(image)), _blob(image, "exif-data"))
+    metadata = Metadata(xmp=bytes(field_of(image, "xmp-data", b"")), comments=_comments(image))
+    return _with_exif(metadata, bytes(field_of(image, "exif-data", b"")))
 
 
 def _comments(image: pyvips.Image) -> tuple[str, ...]:
@@ -91,24 +92,33 @@ def for_result(metadata: Metadata, image: pyvips.Image, *, size: tuple[int, int]
     main, photo = dict(metadata.exif.main), dict(metadata.exif.photo)
     for number, edge in zip((_WIDTH, _HEIGHT), size, strict=True):
         if number in photo:
-            photo[number] = Tag(tags.LONG, 1, struct.pack("<I", edge))
+            photo[number] = tags.numbers(tags.LONG, [edge])
     if srgb and _COLOR_SPACE in photo:
-        photo[_COLOR_SPACE] = tags.shorts(1)
+        photo[_COLOR_SPACE] = tags.numbers(tags.SHORT, [1])
     if _RESOLUTION[0] not in main and (image.xres, image.yres) != (1.0, 1.0):  # libvips' value for an unknown one
         for number, value in zip(_RESOLUTION, (image.xres, image.yres), strict=True):
             dots = round(min(value, HIGHEST_RESOLUTION) * 25400)
             main[number] = Tag(tags.RATIONAL, 1, struct.pack("<II", dots, 1000))
-        main[_RESOLUTION_UNIT] = tags.shorts(2)
+        main[_RESOLUTION_UNIT] = tags.numbers(tags.SHORT, [2])
     unit = main.get(_RESOLUTION_UNIT)
     if unit is not None and unit.numbers[:1] not in ((1,), (2,), (3,)):
-        main[_RESOLUTION_UNIT] = tags.shorts(2)
-    turned = image.get_typeof("orientation") and image.get("orientation") > 1
-    packet = xmp.upright(metadata.xmp) if turned else metadata.xmp
+        main[_RESOLUTION_UNIT] = tags.numbers(tags.SHORT, [2])
+    packet = xmp.upright(metadata.xmp) if field_of(image, "orientation", 1) > 1 else metadata.xmp
     return replace(metadata, exif=replace(metadata.exif, main=main, photo=photo), xmp=packet)
 
 
-def _blob(image: pyvips.Image, name: str) -> bytes:
-    return bytes(image.get(name)) if image.get_typeof(name) else b""
+def with_note(metadata: Metadata, settings: Mapping[str, str]) -> Metadata:
+    """Return metadata that say, in EXIF and XMP, that the picture was colorized, by which version and settings.
+
+    `settings` are values by names, such as `model` and `temperature`; names consist of letters only.
+    """
+    note = xmp.note_of(settings)
+    before = metadata.exif.main.get(_SOFTWARE)
+    words = before.data.rstrip(b"\0").decode(errors="replace") if before is not None else ""
+    words = words.split(xmp.MARK)[0].rstrip("; ")
+    main = {**metadata.exif.main, _SOFTWARE: tags.text(f"{words}; {note}" if words else note)}
+    packet = xmp.noted(metadata.xmp or None, note, settings)
+    return replace(metadata, exif=replace(metadata.exif, main=main), xmp=packet)
 
 
 def _with_exif(metadata: Metadata, block: bytes) -> Metadata:
@@ -121,7 +131,7 @@ def _with_exif(metadata: Metadata, block: bytes) -> Metadata:
 
 
 def _with_resources(metadata: Metadata, block: bytes) -> Metadata:
-    iptc, others = photoshop.parts(block)
+    iptc, others = containers.divided(block)
     return replace(metadata, iptc=metadata.iptc or iptc, photoshop=others)
 
 
@@ -153,7 +163,7 @@ def _of_jpeg(file: BinaryIO) -> Metadata:
     more: dict[bytes, dict[int, bytes]] = {}
     comments: list[str] = []
     lost: tuple[str, ...] = ()
-    for marker, data in segments(file):
+    for marker, data in containers.segments(file):
         if marker == 0xE2 and data.startswith(b"MPF\0"):
             lost = _BEHIND
         elif marker == 0xFE:
@@ -165,8 +175,8 @@ def _of_jpeg(file: BinaryIO) -> Metadata:
         elif marker == 0xE1 and data.startswith(MORE_XMP_IN_JPEG):
             rest = data[len(MORE_XMP_IN_JPEG) :]
             more.setdefault(rest[:32], {})[int.from_bytes(rest[36:40], "big")] = rest[40:]
-        elif marker == 0xED and data.startswith(photoshop.SIGNATURE):
-            resources += data[len(photoshop.SIGNATURE) :]
+        elif marker == 0xED and data.startswith(containers.SIGNATURE):
+            resources += data[len(containers.SIGNATURE) :]
     for name, pieces in more.items():
         if name in packet:
             packet = xmp.merged(packet, b"".join(pieces[place] for place in sorted(pieces)))
@@ -174,33 +184,6 @@ def _of_jpeg(file: BinaryIO) -> Metadata:
         packet, lost = own, _BEHIND
     metadata = Metadata(xmp=packet, comments=tuple(comments), lost=lost)
     return _with_exif(_with_resources(metadata, resources), block)
-
-
-def segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield the marker and content of a JPEG file's segments before its pixels; those for the decoder come empty."""
-    file.seek(2)
-    while file.read(1) == b"\xff":
-        while (marker := file.read(1)) == b"\xff":
-            pass
-        length = int.from_bytes(file.read(2), "big")
-        if marker in (b"", b"\xda", b"\xd9") or length < 2:
-            return
-        if marker[0] == 0xFE or 0xE0 <= marker[0] <= 0xEF:
-            yield marker[0], file.read(length - 2)
-        else:
-            file.seek(length - 2, 1)
-            yield marker[0], b""
-
-
-def webp_data(content: bytes) -> tuple[int, int]:
-    """Return where the data of a WebP file's only picture begin, and their stated length; zeros if there are none."""
-    place = 12
-    while place + 8 <= len(content):
-        size = int.from_bytes(content[place + 4 : place + 8], "little")
-        if content[place : place + 4] in (b"VP8 ", b"VP8L"):
-            return place + 8, size
-        place += 8 + size + size % 2
-    return 0, 0
 
 
 def _decoded(data: bytes) -> str:
@@ -221,8 +204,8 @@ def _of_png(file: BinaryIO) -> Metadata:
         if name == XMP_IN_PNG:
             packet = packet or words.encode()
         elif name in (f"{png.RAW_PROFILE}iptc", f"{png.RAW_PROFILE}8bim"):
-            raw = photoshop.from_raw_profile(words)
-            resources = raw if raw.startswith((b"8BIM", photoshop.SIGNATURE)) else photoshop.joined(raw, b"")
+            raw = png.from_raw_profile(words)
+            resources = raw if raw.startswith((b"8BIM", containers.SIGNATURE)) else containers.joined(raw, b"")
         elif old := png.exif_in(name, words):
             block = block or old
         elif name and not name.startswith(png.RAW_PROFILE):

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyvips
 
 from tinct.media.image import png
-from tinct.media.image.decoders import HEAD, UnsupportedError, decode, other_kind, remarked, tiff_kind
-from tinct.media.image.pages import (
+from tinct.media.image.decoders import decode, field_of, remarked
+from tinct.media.image.kinds import HEAD, MOST_PIXELS, check_pixels, other_kind
+from tinct.media.image.pixels import from_gamma
+from tinct.media.image.tags import ICC, ORIENTATION, TagReader
+from tinct.media.image.tiff import (
     CIE_LAB,
     ICC_LAB,
     PHOTOMETRIC,
     RGB,
     Page,
+    colors_alone,
+    from_lab,
+    in_sixteen_bits,
     is_tiff,
-    missing_directory,
-    read_pages,
+    page_of,
+    tiff_kind,
 )
-from tinct.media.image.sizes import MOST_PIXELS, check_pixels
-from tinct.media.image.tags import ICC, ORIENTATION, TagReader
-from tinct.media.image.tiff_values import colors_alone, from_lab, in_sixteen_bits
+
+
+@cache
+def set_up_vips() -> None:
+    """Make libvips keep no results and print no warnings; done once."""
+    # Otherwise libvips keeps the results of its last 100 operations: files may change, and the memory is needed.
+    pyvips.cache_set_max(0)
+    # Remarks and errors say what libvips warns of; it need not print it.
+    logging.getLogger("pyvips").addFilter(lambda record: record.levelno >= logging.ERROR)
 
 
 def open_image(source: Path | bytes, *, page: int = 0, most_pixels: int = MOST_PIXELS, **options: Any) -> pyvips.Image:
@@ -97,7 +111,7 @@ def _decoded_tiff(file: BinaryIO, page: Page, kind: str, most_pixels: int) -> py
 def _heeding(image: pyvips.Image, facts: png.Facts) -> pyvips.Image:
     """Return a PNG file's picture with its gamma converted to sRGB, and its orientation and frames as fields."""
     if facts.gamma is not None:
-        image = remarked(png.in_srgb(image, facts.gamma), f"converted from its gamma of {1 / facts.gamma:.2g} to sRGB")
+        image = remarked(from_gamma(image, facts.gamma), f"converted from its gamma of {1 / facts.gamma:.2g} to sRGB")
     if facts.orientation > 1 or facts.frames > 1:
         image = image.copy()
     if facts.orientation > 1:
@@ -121,65 +135,17 @@ def shrink_on_load(loader: str, factor: float) -> dict[str, Any]:
     return {}
 
 
-def page_of(file: BinaryIO, number: int) -> Page | None:
-    """Return one of a TIFF file's pictures, counted from 0; None if its directories are damaged.
+def left_out(image: pyvips.Image, pages: int) -> str:
+    """Return what the user should be told about pages and frames that are left out; empty if there are none.
 
-    Raises:
-        UnsupportedError: the file has fewer, or ends before the directory that tells how to read its first one.
+    Args:
+        image: the first one, as `open_image` returns it.
+        pages: how many there are, if it is a TIFF file.
     """
-    try:
-        pages = read_pages(file)
-    except ValueError:
-        length = file.seek(0, 2)
-        with suppress(ValueError):
-            if (place := missing_directory(file)) >= length - 2:
-                raise UnsupportedError(
-                    f"its file ends too soon: what tells how to read it should be at byte {place}, but the file has "
-                    f"only {length}; copy it again"
-                ) from None
-        return None
-    if number >= len(pages):
-        has = "only 1 page" if len(pages) == 1 else f"only {len(pages)} pages"
-        raise UnsupportedError(f"it has {has}, no page {number + 1}; choose another")
-    return pages[number]
-
-
-def page_count(source: Path | bytes) -> int:
-    """Return how many pictures a TIFF file has, smaller copies not counted; 1 for all other files."""
-    try:
-        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-            return len(read_pages(file)) if is_tiff(file.read(4)) else 1
-    except (OSError, ValueError):
-        return 1
-
-
-def left_out(source: Path | bytes, image: pyvips.Image) -> str:
-    """Return what the user should be told about pages and frames that are left out; empty if there are none."""
-    paged = bool(image.get_typeof("vips-loader")) and str(image.get("vips-loader")).startswith("tiffload")
-    if paged:
-        pages = page_count(source)
-        return "" if pages == 1 else f"only the first of {pages} pages was used; --pages all takes each"
-    frames = int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
+    if str(field_of(image, "vips-loader", "")).startswith("tiffload"):
+        return "" if pages <= 1 else f"only the first of {pages} pages was used; --pages all takes each"
+    frames = int(field_of(image, "n-pages", 1))
     return "" if frames == 1 else f"only the first of {frames} pictures in the file was used"
-
-
-def lacks_pages(source: Path | bytes) -> bool:
-    """Return whether a TIFF file ends before the directory of a further page."""
-    try:
-        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-            return is_tiff(file.read(4)) and missing_directory(file) > 0
-    except (OSError, ValueError):
-        return False
-
-
-def directory_of(source: Path | bytes, page: int) -> int:
-    """Return where the tags of one of a TIFF file's pictures lie; 0 for the first one, and for other files."""
-    try:
-        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-            chosen = page_of(file, page) if is_tiff(file.read(4)) else None
-    except (OSError, pyvips.Error):
-        return 0
-    return chosen.place if chosen is not None and (chosen.index or chosen.below >= 0) else 0
 
 
 def _by_libvips(source: Path | bytes, options: dict[str, Any]) -> pyvips.Image:

@@ -7,10 +7,9 @@ A picture is opened (`open_picture`), looked at small (`Picture.small`), and wri
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +24,16 @@ from tinct.color.spaces import FloatArray
 from tinct.color.statistics import as_unit_rgb
 from tinct.errors import MissingExtraError, OutputError, TinctError, TooLargeError, UnreadableError
 from tinct.files import written_beside
-from tinct.media.image import formats, notes
+from tinct.media.image import formats, xmp
 from tinct.media.image.completing import open_or_complete
 from tinct.media.image.damage import WatchedJpeg, fail_on, found_damage, unnoticed_damage
-from tinct.media.image.decoders import REMARK, UnsupportedError
-from tinct.media.image.foreign import named
-from tinct.media.image.metadata import HIGHEST_RESOLUTION, Metadata, for_result, read_metadata
-from tinct.media.image.opening import directory_of, lacks_pages, left_out, open_image, save, shrink_on_load
-from tinct.media.image.profile import to_srgb
-from tinct.media.image.sizes import MOST_PIXELS, TooManyPixelsError, check_least_edge
+from tinct.media.image.decoders import REMARK, field_of
+from tinct.media.image.kinds import MOST_PIXELS, TooManyPixelsError, UnsupportedError, check_least_edge, named
+from tinct.media.image.metadata import HIGHEST_RESOLUTION, Metadata, for_result, read_metadata, with_note
+from tinct.media.image.opening import left_out, open_image, save, set_up_vips, shrink_on_load
+from tinct.media.image.pixels import cut, orientation_of, to_srgb, upright
 from tinct.media.image.strips import StripFunction, StripPicture, computed
-from tinct.media.image.turning import cut, orientation_of, upright
+from tinct.media.image.tiff import lacks_pages, pages_of
 from tinct.media.image.write_metadata import embed, fitted
 
 
@@ -228,7 +226,7 @@ class Picture:
                 strips = StripPicture(pixels, function, bands=bands, dtype=dtype, threads=threads)
             image = computed(pixels, function) if strips is None else strips.image
             metadata = for_result(self.metadata, source, size=(self.width, self.height), srgb=profile is not None)
-            metadata = fitted(notes.with_note(metadata, settings), form)
+            metadata = fitted(with_note(metadata, settings), form)
             result = _described(image, source, profile, metadata if form.name == "heif" else None)
             huge = self.width * self.height * bands * np.dtype(dtype).itemsize > 3_500_000_000
             deep = dtype is np.uint16
@@ -243,7 +241,7 @@ class Picture:
             if strips is not None and strips.error is not None:  # a saver may not notice that rows are missing
                 raise pyvips.Error("rows are missing")
             with io.BytesIO(data) if path is None else path.open("r+b") as file:
-                ours = notes.description(settings)
+                ours = xmp.description(xmp.note_of(settings), settings)
                 embed(file, form, metadata, size=(self.width, self.height), alpha=bands == 4, ours=ours)
                 return file.getvalue() if isinstance(file, io.BytesIO) else b""
         except pyvips.Error as error:
@@ -292,13 +290,11 @@ def open_picture(
     Raises:
         UnreadableError: it is missing, empty, or not a picture.
         TooLargeError: it has more than `most_pixels`, or an edge of more than a million.
-        InputError: an edge is shorter than `LEAST_EDGE` of `tinct.media.image.sizes`.
+        InputError: an edge is shorter than `LEAST_EDGE` of `tinct.media.image.kinds`.
         MissingExtraError: reading it needs an extra that is not installed.
     """
-    _set_up_vips()
-    place: Path | bytes = source if isinstance(source, bytes) else Path(source)
-    name = "the picture" if isinstance(place, bytes) else str(place)
-    head = _head(place, name)
+    set_up_vips()
+    place, name, head = _begin(source)
     try:
         image, saved = open_or_complete(place, page=page or 0, most_pixels=most_pixels)
     except (MissingExtraError, pyvips.Error) as error:
@@ -306,7 +302,9 @@ def open_picture(
     width, height = (image.width, image.height)[:: -1 if orientation_of(image) >= 5 else 1]
     converted = to_srgb(image, name=name)
     check_least_edge(name, width, height)
-    loader, read_as = (str(image.get(field)) if image.get_typeof(field) else "" for field in ("vips-loader", REMARK))
+    loader = str(field_of(image, "vips-loader", ""))
+    pages = pages_of(place) if loader.startswith("tiffload") else []
+    more = left_out(image, len(pages)) if page is None else ""
     result = Picture(
         source=place,
         name=name,
@@ -315,18 +313,18 @@ def open_picture(
         deep=image.format != "uchar",
         loader=loader,
         alpha=converted.alpha is not None,
-        read_as=tuple(filter(None, (left_out(place, image) if page is None else "", read_as, converted.remark))),
+        read_as=tuple(filter(None, (more, field_of(image, REMARK, ""), converted.remark))),
         quality=formats.jpeg_quality(head) if loader.startswith("jpeg") else None,
         lossless=formats.is_lossless(loader, head),
         page=page or 0,
-        directory=directory_of(place, page or 0),
+        directory=pages[page or 0].directory if pages else 0,
         saved=saved.content if saved is not None else None,
         negative=negative,
         strict=strict,
     )
     if saved is not None:
         result._note(saved.damage)
-    elif not page and loader.startswith("tiff") and lacks_pages(place):
+    elif loader.startswith("tiff") and not page and lacks_pages(place):
         result._note("damaged: its file ends too soon, and later pages are missing")
     return result
 
@@ -346,27 +344,30 @@ def _described(
     if profile is not None:
         result.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     if metadata is not None:  # libvips makes an EXIF block of the first field, which `embed` replaces
-        result.set_type(pyvips.GValue.gstr_type, "exif-ifd0-Software", f"{notes.MARK} (text)")
+        result.set_type(pyvips.GValue.gstr_type, "exif-ifd0-Software", f"{xmp.MARK} (text)")
         result.set_type(pyvips.GValue.blob_type, "xmp-data", metadata.xmp)
     return result
 
 
-def _head(source: Path | bytes, name: str) -> bytes:
-    if isinstance(source, bytes):
-        head = source[: 1 << 20]
+def _begin(source: str | Path | bytes) -> tuple[Path | bytes, str, bytes]:
+    """Return a file's path or its bytes, its name for messages, and its first bytes."""
+    place = source if isinstance(source, bytes) else Path(source)
+    name = "the picture" if isinstance(place, bytes) else str(place)
+    if isinstance(place, bytes):
+        head = place[: 1 << 20]
     else:
-        if source.is_dir():
+        if place.is_dir():
             raise UnreadableError(f"{name}: is a folder, not a picture")
-        if source.exists() and not source.is_file():
+        if place.exists() and not place.is_file():
             raise UnreadableError(f"{name}: is a pipe or a device, not a file; send it to standard input, as -")
         try:
-            with source.open("rb") as file:
+            with place.open("rb") as file:
                 head = file.read(1 << 20)
         except OSError as error:
             raise UnreadableError(f"{name}: cannot be opened ({error.strerror or error}); check the name") from error
     if not head:
         raise UnreadableError(f"{name}: is empty; copy it again from where it came")
-    return head
+    return place, name, head
 
 
 def _not_opened(name: str, error: MissingExtraError | pyvips.Error, head: bytes) -> TinctError:
@@ -389,11 +390,3 @@ def _line(error: pyvips.Error) -> str:
     """Return the first line of libvips' message."""
     lines = [line.strip() for line in str(getattr(error, "detail", "") or error).splitlines() if line.strip()]
     return lines[0] if lines else "no reason given"
-
-
-@cache
-def _set_up_vips() -> None:
-    # Otherwise libvips keeps the results of its last 100 operations: files may change, and the memory is needed.
-    pyvips.cache_set_max(0)
-    # Remarks and errors say what libvips warns of; it need not print it.
-    logging.getLogger("pyvips").addFilter(lambda record: record.levelno >= logging.ERROR)

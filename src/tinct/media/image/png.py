@@ -10,10 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import numpy as np
-import pyvips
-
-from tinct.media.image import photoshop
 from tinct.media.image.tags import ORIENTATION, read_exif
 
 MAGIC = b"\x89PNG"
@@ -91,20 +87,27 @@ def exif_in(name: str, words: str) -> bytes:
     """Return the EXIF block that an old text chunk holds; empty for others."""
     if name not in (f"{RAW_PROFILE}exif", f"{RAW_PROFILE}APP1"):
         return b""
-    raw = photoshop.from_raw_profile(words)
+    raw = from_raw_profile(words)
     return raw if raw.startswith((b"Exif\0\0", b"II*\0", b"MM\0*")) else b""
 
 
-def in_srgb(image: pyvips.Image, gamma: float) -> pyvips.Image:
-    """Convert a picture's values from a gamma to sRGB; transparency stays as it is."""
-    steps = 256 if image.format == "uchar" else 65536
-    linear = (np.arange(steps) / (steps - 1)) ** (1 / gamma)
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    table = np.rint(encoded * (steps - 1)).astype(np.uint8 if steps == 256 else np.uint16)
-    curve = pyvips.Image.new_from_array(table.reshape(1, -1))
-    alpha = image.hasalpha()
-    colors = image.extract_band(0, n=image.bands - alpha).maplut(curve)
-    return (colors.bandjoin(image[image.bands - 1]) if alpha else colors).copy(interpretation=image.interpretation)
+def raw_profile(name: str, data: bytes) -> str:
+    """Return bytes as the text of a chunk called "Raw profile type NAME".
+
+    Source: ImageMagick's and ExifTool's raw profiles.
+    """
+    digits = data.hex()
+    lines = "\n".join(digits[place : place + 72] for place in range(0, len(digits), 72))
+    return f"\n{name}\n{len(data):8}\n{lines}\n"
+
+
+def from_raw_profile(text: str) -> bytes:
+    """Return the bytes that such a text holds; empty if it is damaged."""
+    lines = text.strip().splitlines()  # the name, the length, and the digits
+    try:
+        return bytes.fromhex("".join(lines[2:]))[: int(lines[1])]
+    except (IndexError, ValueError):
+        return b""
 
 
 def _orientation_in(name: str, words: str) -> int:

@@ -17,6 +17,7 @@ from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray
 from tinct.errors import MissingExtraError, UnreadableError
 from tinct.media.image.opening import open_image
+from tinct.media.image.pixels import orientation_of
 
 
 def read_small(content: bytes, *, longest: int | None = None, name: str) -> NDArray[np.uint8]:
@@ -66,8 +67,7 @@ def size_of(content: bytes, *, name: str) -> tuple[int, int]:
     """
     with _named(name):
         image = open_image(content, access="sequential")
-    lies = image.get_typeof("orientation") and image.get("orientation") >= 5
-    return (image.width, image.height) if lies else (image.height, image.width)
+    return (image.width, image.height) if orientation_of(image) >= 5 else (image.height, image.width)
 
 
 def _managed(image: pyvips.Image) -> bool:

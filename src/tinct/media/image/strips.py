@@ -11,11 +11,15 @@ import struct
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
+
+from tinct.media.image import tags
+from tinct.media.image.tags import LONG, LONG8, SHORT, numbers
 
 STRIP_PIXELS = 1 << 18  # pixels of a strip that are read, computed and handed on at once
 
@@ -131,34 +135,24 @@ def tiff_header(width: int, height: int, *, bands: int, bits: int, rows: int) ->
     strips = -(-height // rows)
     row_bytes = width * bands * bits // 8
     counts = [rows * row_bytes] * (strips - 1) + [(height - rows * (strips - 1)) * row_bytes]
-    tags: list[tuple[int, str, list[int]]] = [
-        (256, "I", [width]),
-        (257, "I", [height]),
-        (258, "H", [bits] * bands),
-        (259, "H", [1]),  # no compression
-        (262, "H", [2]),  # RGB
-        (273, "Q", [0] * strips),
-        (277, "H", [bands]),
-        (278, "I", [rows]),
-        (279, "Q", counts),
-        (284, "H", [1]),  # channels interleaved
-    ]
-    if bands == 4:
-        tags.append((338, "H", [2]))  # alpha, not multiplied in
-    outside = 16 + 8 + 20 * len(tags) + 8
-    start = outside + sum(len(_packed(kind, values)) for _, kind, values in tags if len(_packed(kind, values)) > 8)
-    offsets = np.concatenate([[0], np.cumsum(np.array(counts[:-1], dtype=np.int64))]) + start
-    directory, extra = b"", b""
-    for number, kind, values in tags:
-        data = _packed(kind, [int(offset) for offset in offsets] if number == 273 else values)
-        if len(data) > 8:
-            place, extra = struct.pack("<Q", outside + len(extra)), extra + data
-        else:
-            place = data.ljust(8, b"\0")
-        directory += struct.pack("<HHQ", number, {"H": 3, "I": 4, "Q": 16}[kind], len(values)) + place
-    head = struct.pack("<2sHHHQ", b"II", 43, 8, 0, 16) + struct.pack("<Q", len(tags)) + directory + bytes(8) + extra
-    return head, start + sum(counts)
 
+    def directory(start: int) -> bytes:
+        described = {
+            256: numbers(LONG, [width]),
+            257: numbers(LONG, [height]),
+            258: numbers(SHORT, [bits] * bands),
+            259: numbers(SHORT, [1]),  # no compression
+            262: numbers(SHORT, [2]),  # RGB
+            273: numbers(LONG8, list(accumulate(counts[:-1], initial=start))),
+            277: numbers(SHORT, [bands]),
+            278: numbers(LONG, [rows]),
+            279: numbers(LONG8, counts),
+            284: numbers(SHORT, [1]),  # channels interleaved
+        }
+        if bands == 4:
+            described[338] = numbers(SHORT, [2])  # alpha, not multiplied in
+        return tags.directory(described, len(head), big=True)
 
-def _packed(kind: str, values: list[int]) -> bytes:
-    return struct.pack(f"<{len(values)}{kind}", *values)
+    head = struct.pack("<2sHHHQ", b"II", 43, 8, 0, 16)
+    start = len(head) + len(directory(0))
+    return head + directory(start), start + sum(counts)

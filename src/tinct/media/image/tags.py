@@ -6,7 +6,7 @@ Source: TIFF 6.0; BigTIFF; EXIF 2.32 (CIPA DC-008), 4.6.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 # Bytes of each number in a value, to which the byte order applies: a rational number has two.
 _UNITS = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-ASCII, SHORT, LONG, RATIONAL, UNDEFINED, IFD8 = 2, 3, 4, 5, 7, 18
+ASCII, SHORT, LONG, RATIONAL, UNDEFINED, LONG8, IFD8 = 2, 3, 4, 5, 7, 16, 18
 HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the first bytes of TIFF and BigTIFF, in both byte orders
 
 EXIF_POINTER, GPS_POINTER, INTEROP_POINTER = 0x8769, 0x8825, 0xA005
@@ -59,9 +59,9 @@ def text(words: str) -> Tag:
     return Tag(ASCII, len(data), data)
 
 
-def shorts(*values: int) -> Tag:
-    """Return numbers up to 65535 as a tag."""
-    return Tag(SHORT, len(values), struct.pack(f"<{len(values)}H", *values))
+def numbers(kind: int, values: Sequence[int]) -> Tag:
+    """Return whole numbers as a tag of type `SHORT`, `LONG` or `LONG8`."""
+    return Tag(kind, len(values), np.array(values, dtype=f"<u{_SIZES[kind]}").tobytes())
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ def _directories(
     def add(tags: Tags, **more: object) -> int:
         nonlocal body
         at = place + len(body)
-        body += _directory(tags, at, big=big, **more)  # type: ignore[arg-type]
+        body += directory(tags, at, big=big, **more)  # type: ignore[arg-type]
         return at
 
     photo, main = dict(exif.photo), dict(exif.main)
@@ -260,10 +260,10 @@ def _directories(
 
 
 def _pointer(place: int) -> Tag:
-    return Tag(LONG, 1, struct.pack("<I", place)) if place < 1 << 32 else Tag(IFD8, 1, struct.pack("<Q", place))
+    return numbers(LONG if place < 1 << 32 else IFD8, [place])
 
 
-def _directory(
+def directory(
     tags: Tags,
     place: int,
     *,

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from tinct.media.image import photoshop, png, tags, xmp
+from tinct.media.image import png, tags, xmp
+from tinct.media.image.containers import SIGNATURE, boxes, joined
 from tinct.media.image.formats import Format
 from tinct.media.image.metadata import MORE_XMP_IN_JPEG, XMP_IN_JPEG, XMP_IN_PNG, Metadata
 from tinct.media.image.tags import Exif, Tag
 
 _USER_COMMENT, _EXIF_VERSION = 0x9286, 0x9000
+_VERSION_2_32 = Tag(tags.UNDEFINED, 4, b"0232")
 # Texts of PNG that EXIF has a tag for.
 _TAG_OF_TEXT = {"Description": 270, "Author": 315, "Copyright": 33432}
 _LONGEST_SEGMENT = 65_533
@@ -46,7 +48,10 @@ def fitted(metadata: Metadata, form: Format) -> Metadata:
     if comments and _USER_COMMENT in exif.photo:
         lost.append(f"{kind} has no place for comments besides EXIF's own: they were left out")
     elif comments:
-        exif = replace(exif, photo={_EXIF_VERSION: _version(), **exif.photo, _USER_COMMENT: _comment(comments)})
+        exif = replace(
+            exif,
+            photo={_EXIF_VERSION: _VERSION_2_32, **exif.photo, _USER_COMMENT: _comment(comments)},
+        )
     metadata = replace(metadata, exif=exif, comments=(), texts=())
     if form.name in ("webp", "heif") and (metadata.iptc or metadata.photoshop):
         what = " and ".join(["IPTC"] * bool(metadata.iptc) + ["Photoshop's own data"] * bool(metadata.photoshop))
@@ -66,10 +71,6 @@ def _short_enough(exif: Exif) -> tuple[Exif, bool]:
         exif = replace(exif, main=parts["main"], photo=parts["photo"], gps=parts["gps"])
         dropped = True
     return exif, dropped
-
-
-def _version() -> Tag:
-    return Tag(tags.UNDEFINED, 4, b"0232")
 
 
 def _comment(comments: Iterable[str]) -> Tag:
@@ -134,10 +135,10 @@ def _jpeg_segments(metadata: Metadata, ours: str) -> Iterator[bytes]:
         for place in range(0, len(more), 65_400):
             head = MORE_XMP_IN_JPEG + name + struct.pack(">II", len(more), place)
             yield segment(0xE1, head + more[place : place + 65_400])
-    resources = photoshop.joined(metadata.iptc, metadata.photoshop)
-    longest = _LONGEST_SEGMENT - len(photoshop.SIGNATURE)
+    resources = joined(metadata.iptc, metadata.photoshop)
+    longest = _LONGEST_SEGMENT - len(SIGNATURE)
     for place in range(0, len(resources), longest):
-        yield segment(0xED, photoshop.SIGNATURE + resources[place : place + longest])
+        yield segment(0xED, SIGNATURE + resources[place : place + longest])
     for words in metadata.comments:
         content = words.encode()
         for place in range(0, len(content), _LONGEST_SEGMENT):
@@ -151,9 +152,9 @@ def _png_chunks(metadata: Metadata) -> Iterator[bytes]:
     yield chunk(b"eXIf", tags.exif_block(metadata.exif))
     if metadata.xmp:
         yield chunk(b"iTXt", XMP_IN_PNG.encode() + bytes(5) + metadata.xmp)
-    resources = photoshop.joined(metadata.iptc, metadata.photoshop)
+    resources = joined(metadata.iptc, metadata.photoshop)
     if resources:
-        words = photoshop.raw_profile("iptc", resources)
+        words = png.raw_profile("iptc", resources)
         yield chunk(b"zTXt", f"{png.RAW_PROFILE}iptc\0\0".encode() + zlib.compress(words.encode()))
     for name, words in metadata.texts:
         key = name.encode("latin-1", "replace")[:79]
@@ -200,8 +201,8 @@ def _into_heif(file: BinaryIO, block: bytes) -> None:
     """
     file.seek(0)
     head = file.read(_COPIED_AT_ONCE)
-    place = next(start for kind, start, _ in _boxes(head, 0, len(head)) if kind == b"meta") + 4
-    inside = {kind: (start, end) for kind, start, end in _boxes(head, place, len(head))}
+    place = next(start for kind, start, _ in boxes(head) if kind == b"meta") + 4
+    inside = {kind: (start, end) for kind, start, end in boxes(head, place)}
     item = _exif_item(head, *inside[b"iinf"])
     data = bytes(4) + block
     at = file.seek(0, 2) + 8
@@ -211,19 +212,9 @@ def _into_heif(file: BinaryIO, block: bytes) -> None:
         file.write(value.to_bytes(width, "big"))
 
 
-def _boxes(head: bytes, place: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield each box's kind, and where its content begins and ends."""
-    while place + 8 <= end:
-        length = int.from_bytes(head[place : place + 4], "big") or end - place
-        if length < 8:
-            return
-        yield head[place + 4 : place + 8], place + 8, place + length
-        place += length
-
-
 def _exif_item(head: bytes, start: int, end: int) -> int:
     first = start + (6 if head[start] == 0 else 8)
-    for _, place, _ in _boxes(head, first, end):
+    for _, place, _ in boxes(head, first, end):
         wide = 2 if head[place] < 3 else 4
         if head[place + 4 + wide + 2 : place + 4 + wide + 6] == b"Exif":
             return int.from_bytes(head[place + 4 : place + 4 + wide], "big")

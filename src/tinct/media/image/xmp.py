@@ -1,10 +1,22 @@
-"""Change XMP packets: mark them upright, and split and join the two parts of long ones in JPEG files."""
+"""Change XMP packets: add tinct's note, mark them upright, split and join the two parts of long ones in JPEG files.
+
+The note says in a result's metadata that its colours were computed.
+"""
 
 from __future__ import annotations
 
+import html
 import re
+from collections.abc import Mapping
 from hashlib import md5
 
+from tinct import __version__
+
+NAMESPACE = "https://github.com/tinct/tinct/ns/1.0/"
+MARK = "colorized by tinct"
+_OUR_DESCRIPTION = re.compile(
+    rb"<rdf:Description[^>]*xmlns:tinct=\"" + re.escape(NAMESPACE.encode()) + rb"\".*?</rdf:Description>\s*", re.DOTALL
+)
 # The most bytes of XMP that one segment of a JPEG file holds.
 LONGEST_IN_JPEG = 65_502
 _ORIENTATION = re.compile(rb"(\btiff:Orientation\s*=\s*[\"']\s*|<tiff:Orientation>\s*)[2-8](?=\s*[\"'<])")
@@ -80,3 +92,43 @@ def split(packet: bytes, *, ours: str) -> tuple[bytes, bytes, bytes]:
     extended = packet[start : end + len(b"</x:xmpmeta>")] if 0 <= start < end else packet
     name = md5(extended, usedforsecurity=False).hexdigest().upper()
     return (_MAIN % (name, ours)).encode(), extended, name.encode()
+
+
+def note_of(settings: Mapping[str, str]) -> str:
+    """Return what a result's metadata say: that it was colorized, by which version, with which settings."""
+    used = ", ".join(f"{name} {value}" for name, value in settings.items())
+    return f"{MARK} {__version__}" + (f" ({used})" if used else "")
+
+
+def description(note: str, settings: Mapping[str, str]) -> str:
+    """Return tinct's own description in XMP, with a note and the settings by name."""
+    values = {"note": note, "version": __version__, **settings}
+    items = "".join(f"<tinct:{name}>{_escaped(str(value))}</tinct:{name}>" for name, value in values.items())
+    return f'<rdf:Description rdf:about="" xmlns:tinct="{NAMESPACE}">{items}</rdf:Description>\n'
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text, quote=False)  # xml.sax.saxutils does the same, but imports Python's HTTP modules
+
+
+def noted(packet: bytes | None, note: str, settings: Mapping[str, str]) -> bytes:
+    """Add tinct's description to an XMP packet, in place of an earlier one; everything else stays byte for byte.
+
+    A packet of an unknown form is returned as it is.
+    """
+    ours = description(note, settings).encode()
+    if not packet:
+        described = (
+            '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:description><rdf:Alt>'
+            f'<rdf:li xml:lang="x-default">{_escaped(note)}</rdf:li></rdf:Alt></dc:description></rdf:Description>\n'
+        )
+        return (
+            b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+            b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'
+            + described.encode()
+            + ours
+            + b'</rdf:RDF></x:xmpmeta>\n<?xpacket end="w"?>'
+        )
+    kept = _OUR_DESCRIPTION.sub(b"", packet)
+    end = kept.rfind(b"</rdf:RDF>")
+    return packet if end < 0 else kept[:end] + ours + kept[end:]

@@ -1,4 +1,7 @@
-"""Convert pixels of any colour space to sRGB or grey values of 8 or 16 bits, without holding the picture."""
+"""Pixels as they are shown: converted to sRGB or grey values of 8 or 16 bits, upright, or cut out of a scan.
+
+Pictures are not held, unless their rows are needed in another order.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,15 @@ from typing import NamedTuple
 import numpy as np
 import pyvips
 
+from tinct.color.places import Place
 from tinct.errors import UnreadableError
+from tinct.media.image.decoders import field_of
 
 _PROFILE = "icc-profile-data"
 # A profile whose colours differ from sRGB's by no more than this (8-bit steps) is sRGB under another name.
 _SAME = 1.5
+# Pictures whose rows are needed in another order are held in memory up to this many bytes, in a temporary file above.
+_IN_MEMORY = 64 << 20
 _FROM_GREY = "converted from its grey profile to sRGB"
 _CONVERTED = "converted from its own colour profile to sRGB"
 
@@ -94,7 +101,7 @@ def _fits(profile: bytes, *kinds: bytes) -> bool:
 
 def _converted(image: pyvips.Image) -> tuple[pyvips.Image, bytes | None, str]:
     """Apply the embedded profile, if there is one that matters."""
-    embedded: bytes = image.get(_PROFILE) if image.get_typeof(_PROFILE) else b""
+    embedded: bytes = field_of(image, _PROFILE, b"")
     if not embedded and image.interpretation != "cmyk":
         return image, None, ""
     deep = image.format == "ushort"
@@ -127,3 +134,57 @@ def _grey_curve(image: pyvips.Image, *, deep: bool) -> pyvips.Image:
     ramp.set_type(pyvips.GValue.blob_type, _PROFILE, image.get(_PROFILE))
     colors = ramp.icc_transform("srgb", embedded=True, depth=16 if deep else 8)
     return colors[min(1, colors.bands - 1)].copy_memory()
+
+
+def from_gamma(image: pyvips.Image, gamma: float) -> pyvips.Image:
+    """Convert a picture's values from a gamma to sRGB; transparency stays as it is."""
+    steps = 256 if image.format == "uchar" else 65536
+    linear = (np.arange(steps) / (steps - 1)) ** (1 / gamma)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    table = np.rint(encoded * (steps - 1)).astype(np.uint8 if steps == 256 else np.uint16)
+    curve = pyvips.Image.new_from_array(table.reshape(1, -1))
+    alpha = image.hasalpha()
+    colors = image.extract_band(0, n=image.bands - alpha).maplut(curve)
+    return (colors.bandjoin(image[image.bands - 1]) if alpha else colors).copy(interpretation=image.interpretation)
+
+
+def orientation_of(image: pyvips.Image) -> int:
+    """Return a picture's orientation as EXIF counts it, 1 to 8."""
+    return int(field_of(image, "orientation", 1))
+
+
+def upright(pixels: pyvips.Image, orientation: int) -> pyvips.Image:
+    """Return pixels as they are shown; those that need no other order of rows are still streamed."""
+    if orientation == 2:
+        return pixels.fliphor()
+    # Lower rows come first then, so the rows cannot be streamed from the file.
+    return _held(pixels).autorot() if orientation > 2 else pixels
+
+
+def cut(pixels: pyvips.Image, place: Place) -> pyvips.Image:
+    """Return what lies at a place, upright, with a pixel for a pixel; see `Place.cut`."""
+    box = place.box_on(pixels.width, pixels.height)
+    if box is not None:
+        left, top, right, bottom = box
+        return pixels.crop(left, top, right - left, bottom - top)
+    height, width = place.size_on(pixels.width, pixels.height)
+    matrix = place.transform(pixels.width, pixels.height, (height, width))
+    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5  # libvips, too, samples pixels at their centres
+    return _held(pixels).affine(
+        [float(value) for value in matrix[:, :2].ravel()],
+        oarea=[0, 0, width, height],
+        odx=float(matrix[0, 2]),
+        ody=float(matrix[1, 2]),
+        interpolate=pyvips.Interpolate.new("bicubic"),
+        extend="copy",
+    )
+
+
+def _held(pixels: pyvips.Image) -> pyvips.Image:
+    """Return pixels that can be read in any order."""
+    size = pixels.width * pixels.height * pixels.bands * (1 if pixels.format == "uchar" else 2)
+    if size <= _IN_MEMORY:
+        return pixels.copy_memory()
+    waiting = pyvips.Image.new_temp_file("%s.v")
+    pixels.write(waiting)
+    return waiting

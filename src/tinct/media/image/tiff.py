@@ -1,10 +1,21 @@
-"""Find the pictures of a TIFF file: the full-size one of each page, wherever it lies, without smaller copies."""
+"""Find the pictures of a TIFF file, and convert values that libvips leaves as they are: Lab, floats, long integers.
+
+A page's picture is its full-size one, wherever it lies; smaller copies are left out.
+"""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
+import pyvips
+
+from tinct.media.image.decoders import remarked
+from tinct.media.image.kinds import UnsupportedError
 from tinct.media.image.tags import HEADS, Tag, TagReader
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, PHOTOMETRIC, _SUBDIRECTORIES = 254, 256, 257, 258, 259, 262, 330
@@ -38,6 +49,10 @@ _COMPRESSIONS = {
     50002: "JPEG XL",
     52546: "JPEG XL",
 }
+
+_INTEGERS = {"char": 127, "short": 32767, "int": 2**31 - 1, "uint": 2**32 - 1}
+# Usual floats for white, and the brightest value that fits each: sharpening overshoots a little, lights do more.
+_WHITES = ((1.0, 4.0), (255.0, 320.0), (65535.0, 70_000.0))
 
 
 @dataclass(frozen=True)
@@ -80,6 +95,11 @@ class Page:
     mends: tuple[tuple[int, int], ...]
 
     @property
+    def directory(self) -> int:
+        """Where its directory lies in the file; 0 if it is the first one."""
+        return self.place if self.index or self.below >= 0 else 0
+
+    @property
     def options(self) -> dict[str, int]:
         """Return the options with which libvips' loader reads this picture."""
         chosen = {"page": self.index} if self.index else {}
@@ -106,6 +126,47 @@ def missing_directory(file: BinaryIO) -> int:
         except ValueError:
             return place
     return 0
+
+
+def page_of(file: BinaryIO, number: int) -> Page | None:
+    """Return one of a TIFF file's pictures, counted from 0; None if its directories are damaged.
+
+    Raises:
+        UnsupportedError: the file has fewer, or ends before the directory that tells how to read its first one.
+    """
+    try:
+        pages = read_pages(file)
+    except ValueError:
+        length = file.seek(0, 2)
+        with suppress(ValueError):
+            if (place := missing_directory(file)) >= length - 2:
+                raise UnsupportedError(
+                    f"its file ends too soon: what tells how to read it should be at byte {place}, but the file has "
+                    f"only {length}; copy it again"
+                ) from None
+        return None
+    if number >= len(pages):
+        has = "only 1 page" if len(pages) == 1 else f"only {len(pages)} pages"
+        raise UnsupportedError(f"it has {has}, no page {number + 1}; choose another")
+    return pages[number]
+
+
+def pages_of(source: Path | bytes) -> list[Page]:
+    """Return a TIFF file's pictures, smaller copies left out; none for other files, and for damaged ones."""
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            return read_pages(file) if is_tiff(file.read(4)) else []
+    except (OSError, ValueError):
+        return []
+
+
+def lacks_pages(source: Path | bytes) -> bool:
+    """Return whether a TIFF file ends before the directory of a further page."""
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            return is_tiff(file.read(4)) and missing_directory(file) > 0
+    except (OSError, ValueError):
+        return False
 
 
 def read_pages(file: BinaryIO) -> list[Page]:
@@ -195,3 +256,86 @@ def _without_pyramid(pages: list[Page]) -> list[Page]:
             kept.append(page)
         before = page
     return kept
+
+
+def tiff_kind(page: Page) -> str | None:
+    """Return the kind of a picture in a TIFF file that libvips cannot read; None for all others.
+
+    Raises:
+        UnsupportedError: tinct does not read its compression or its values.
+    """
+    if page.raw:
+        return "rawload"
+    if page.compression in ("zstd", "WebP", "LZMA"):
+        return "tiffload_zstd"
+    if page.compression:
+        raise UnsupportedError(
+            f"its pixels are compressed by {page.compression}, which tinct does not read; save it with LZW, or "
+            "without compression"
+        )
+    if page.jpeg:
+        return "tiffload_jpeg"
+    if page.planes_of_tiles:
+        raise UnsupportedError("its channels are stored apart, in tiles, which tinct does not read; save it with LZW")
+    if page.bits > 32:
+        raise UnsupportedError(f"its values have {page.bits} bits each; save it with 8, 16 or 32")
+    return "tiffload_packed" if page.bits in (10, 12, 14) else None
+
+
+def colors_alone(image: pyvips.Image, page: Page) -> pyvips.Image:
+    """Leave out channels that are neither colours nor transparency: infrared of film scanners, saved selections.
+
+    Source: TIFF 6.0, "ExtraSamples"; if a file does not say what its only other channel is, it is transparency.
+    """
+    if page.colors == page.channels < image.bands:  # libtiff added the last when it converted a form unknown to libvips
+        return image.extract_band(0, n=page.colors)
+    others = image.bands - page.colors
+    if not page.colors or others <= 0 or (others == 1 and page.others[:1] in ((), (1,), (2,))):
+        return image
+    alpha = page.others[:1] in ((1,), (2,))
+    result = image.extract_band(0, n=page.colors + alpha)
+    count, verb = others - alpha, "is" if others - alpha == 1 else "are"
+    return remarked(result, f"{count} of its {image.bands} channels {verb} left out: not a colour (infrared, say)")
+
+
+def from_lab(image: pyvips.Image, page: Page) -> pyvips.Image:
+    """Convert the three bands of a picture in Lab to sRGB; a fourth, alpha, stays as it is.
+
+    Source: TIFF 6.0, section 23, for CIE L*a*b*; TIFF technical note 4 for ICC L*a*b*, whose a and b are not signed.
+    """
+    deep = image.format == "ushort"
+    most, step = (65535.0, 256.0) if deep else (255.0, 1.0)
+    chroma = image.extract_band(1, n=2)
+    if page.photometric == CIE_LAB:
+        chroma = chroma.copy(format="short" if deep else "char")
+        chroma = chroma / step
+    else:
+        chroma = chroma / step - 128
+    lab = (image[0] * (100 / most)).bandjoin(chroma).copy(interpretation="lab")
+    result = lab.colourspace("rgb16" if deep else "srgb")
+    if image.bands > 3:
+        result = result.bandjoin(image[3])
+    return remarked(result, "converted from Lab to sRGB")
+
+
+def in_sixteen_bits(image: pyvips.Image, again: Callable[[], pyvips.Image]) -> pyvips.Image:
+    """Return floats and long integers as 16 bits; `again` opens the picture once more, to find the largest value.
+
+    Raises:
+        UnsupportedError: it cannot be told which of its floats is white.
+    """
+    if image.format in _INTEGERS:
+        largest = float(_INTEGERS[image.format])
+        if image.format in ("int", "uint") and again().max() <= 65535:
+            largest = 65535.0
+        remark = ""
+    else:
+        peak = float(again().max())
+        largest = next((white for white, most in _WHITES if 0 < peak <= most), 0.0)
+        if not largest:
+            raise UnsupportedError(f"its floats reach up to {peak:g}; scale them to 0..1")
+        remark = f"its floats became 16 bits: {largest:g} is white"
+        remark += f", and brighter values (up to {peak:.3g}) were clipped" * (peak > 1.0001 * largest)
+    result = (image * (65535 / largest)).rint().cast("ushort")
+    result = result.copy(interpretation="grey16" if image.bands < 3 else "rgb16")
+    return remarked(result, remark)
