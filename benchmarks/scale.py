@@ -26,12 +26,11 @@ from typing import Any
 import common
 from folder import write_photos
 from tinct.actors import Pool, actor_map
-from tinct.coloring.photo import run
-from tinct.coloring.photo.batch import colorize_files
+from tinct.coloring.photo import batch
+from tinct.coloring.photo.batch import Engine, colorize_files, run_jobs
 from tinct.coloring.photo.manifest import look_whole, manifest_file
 from tinct.coloring.photo.plan import plan_jobs
 from tinct.coloring.photo.row import Outcome, Row, known
-from tinct.coloring.photo.run import Engine, run_jobs
 from tinct.coloring.photo.status import summarize
 from tinct.coloring.photo.verdict import Step
 from tinct.coloring.settings import PhotoSettings
@@ -106,7 +105,7 @@ def simulate(count: int) -> dict[str, Any]:
             "microseconds_a_file": round((time.perf_counter() - start) / count * 1e6, 1),
             "bytes_a_file": round((megabytes() - before) * 1e6 / count),
         }
-        run.Worker = Pretender  # type: ignore[assignment, misc]
+        batch.Worker = Pretender  # type: ignore[assignment, misc]
         results["first_run"] = simulated(jobs, out)
         results["again"] = simulated(jobs, out)
         for job in jobs[::100]:

@@ -20,7 +20,7 @@ import pyvips
 
 from cli.process import TINCT
 from tinct.actors import STORE_BYTES, TRIES, Engine, Pool, actor_map, chosen_processes
-from tinct.coloring.photo import run
+from tinct.coloring.photo import batch
 from tinct.coloring.photo.batch import colorize_files
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.row import Outcome, Row, Worker
@@ -128,7 +128,7 @@ def test_a_folder_has_the_same_bytes_from_either_engine_though_a_worker_dies(
     (tmp_path / "met").mkdir()
     meet = dying_once(tmp_path / "met")
 
-    def dying(settings: PhotoSettings, root: Path) -> Callable[[Step], Outcome]:
+    def dying(settings: PhotoSettings, root: Path, _: object) -> Callable[[Step], Outcome]:
         work = Worker(Colorizer(settings), settings, root=root)
 
         def first_die(step: Step) -> Outcome:
@@ -138,7 +138,7 @@ def test_a_folder_has_the_same_bytes_from_either_engine_though_a_worker_dies(
 
         return first_die
 
-    monkeypatch.setattr(run, "_worker", dying)
+    monkeypatch.setattr(batch, "_worker", dying)
     monkeypatch.chdir(tmp_path)
 
     def rows(out: str, engine: Engine) -> list[Row]:

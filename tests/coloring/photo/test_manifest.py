@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tinct.coloring.photo.manifest import Note, Run, Seen, is_running, look, look_whole, manifest_file, opened
+from tinct.coloring.photo.manifest import Run, Seen, is_running, look, look_whole, manifest_file, opened
 from tinct.errors import OutputError
 
 RUN = Run("local", "0.1.0", "photo", "m" * 64, '{"size": 192}')
@@ -32,7 +32,10 @@ def test_what_is_noted_is_known_to_the_next_run(tmp_path: Path, out: Path) -> No
     source, target = photo(tmp_path), out / "a_color.jpg"
     with opened(out, RUN) as manifest:
         photo(out, "a_color.jpg", b"colours")
-        manifest.note(Note(source, target, "colorized", True, "a remark", 4, 3, 0.25, look_whole(source)))
+        seen = look_whole(source)
+        manifest.note(
+            source, target, "colorized", made=True, message="a remark", size=(4, 3), seconds=0.25, picture=seen
+        )
     with opened(out, RUN) as manifest:
         entry = manifest.entry(source)
         assert entry is not None
@@ -74,7 +77,7 @@ def test_a_killed_run_leaves_what_it_noted_and_its_claims_are_settled(tmp_path: 
     program = """
 import os, sys
 from pathlib import Path
-from tinct.coloring.photo.manifest import Note, Run, look, look_whole, opened
+from tinct.coloring.photo.manifest import Run, look, look_whole, opened
 place = Path(sys.argv[1]); out = place / "out"
 with opened(out, Run("local", "0.1.0", "photo", "m" * 64, "{}")) as manifest:
     for name in sys.argv[2:]:
@@ -83,7 +86,7 @@ with opened(out, Run("local", "0.1.0", "photo", "m" * 64, "{}")) as manifest:
     for name in ("noted", "written", "renewed"):
         (out / f"{name}_color.jpg").write_bytes(b"new colours")
     source = place / "noted.jpg"
-    manifest.note(Note(source, out / "noted_color.jpg", "colorized", True, picture=look_whole(source)))
+    manifest.note(source, out / "noted_color.jpg", "colorized", made=True, picture=look_whole(source))
     os.kill(os.getpid(), 9)
 """
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path), *names], timeout=60, check=False)
@@ -109,9 +112,9 @@ def test_a_failure_forgets_no_result_that_is_still_there(tmp_path: Path, out: Pa
     source, target = photo(tmp_path), out / "a_color.jpg"
     with opened(out, RUN) as manifest:
         photo(out, "a_color.jpg", b"colours")
-        manifest.note(Note(source, target, "colorized", True, picture=look_whole(source)))
+        manifest.note(source, target, "colorized", made=True, picture=look_whole(source))
         before = manifest.entry(source)
-        manifest.note(Note(source, target, "failed", False, "torn"))
+        manifest.note(source, target, "failed", made=False, message="torn")
         entry = manifest.entry(source)
         assert before is not None
         assert entry is not None
@@ -119,7 +122,7 @@ def test_a_failure_forgets_no_result_that_is_still_there(tmp_path: Path, out: Pa
             *("failed", "torn", before.result, before.picture),
         )
         target.unlink()
-        manifest.note(Note(source, target, "failed", False, "torn", picture=Seen(1, 2, "3")))
+        manifest.note(source, target, "failed", made=False, message="torn", picture=Seen(1, 2, "3"))
         entry = manifest.entry(source)
         assert entry is not None
         assert (entry.status, entry.result, entry.picture) == ("failed", None, Seen(1, 2, "3"))
@@ -131,7 +134,7 @@ def test_of_two_pictures_with_one_result_the_last_has_it(tmp_path: Path, out: Pa
     with opened(out, RUN) as manifest:
         photo(out, "a_color.jpg", b"colours")
         for source in (first, second):
-            manifest.note(Note(source, target, "colorized", True, picture=look_whole(source)))
+            manifest.note(source, target, "colorized", made=True, picture=look_whole(source))
         made_from, replaced = manifest.made_from(target), manifest.entry(first)
         assert made_from is not None
         assert replaced is not None
@@ -151,7 +154,7 @@ def test_results_that_were_there_before_are_known_as_such(tmp_path: Path, out: P
 def test_names_that_are_no_utf8(tmp_path: Path, out: Path) -> None:
     source = photo(tmp_path, os.fsdecode(b"\xe9.jpg"))
     with opened(out, RUN) as manifest:
-        manifest.note(Note(source, out / os.fsdecode(b"\xe9_color.jpg"), "failed", False, "torn"))
+        manifest.note(source, out / os.fsdecode(b"\xe9_color.jpg"), "failed", made=False, message="torn")
         entry = manifest.entry(source)
         assert entry is not None
         assert (entry.source, entry.target) == (str(source), out / os.fsdecode(b"\xe9_color.jpg"))

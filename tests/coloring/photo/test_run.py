@@ -16,7 +16,7 @@ import pytest
 import pyvips
 
 from tinct.actors import Engine
-from tinct.coloring.photo import run
+from tinct.coloring.photo import batch
 from tinct.coloring.photo.batch import colorize_files
 from tinct.coloring.photo.manifest import PLACE, Run, manifest_file, opened
 from tinct.coloring.photo.row import Row
@@ -250,7 +250,7 @@ def test_pages_of_a_killed_run_are_as_they_were(
     pages.write_to_file(str(tmp_path / "scans" / "two.tif"))
     out, every = tmp_path / "out", replace(settings, pages="all")
     with monkeypatch.context() as killed:
-        killed.setattr(run, "note_outcome", lambda *_: None)  # results arrive, and nothing is noted of them
+        killed.setattr(batch, "note_outcome", lambda *_: None)  # results arrive, and nothing is noted of them
         rows = colorize_files([tmp_path / "scans"], output=out, settings=every)
     assert [row.status for row in rows] == ["colorized"] * 2
     again = colorize_files([tmp_path / "scans"], output=out, settings=replace(every, update=True))

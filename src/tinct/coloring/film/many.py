@@ -17,12 +17,12 @@ from tinct.actors import Engine, Processes, chosen_processes
 from tinct.coloring.film.among_processes import spread
 from tinct.coloring.film.row import FilmJob, FilmRow, film_done
 from tinct.coloring.film.work import open_as
+from tinct.coloring.photo.batch import NO_SETTINGS, kept_so_far, run_of
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.manifest import Manifest, Run, look, opened
 from tinct.coloring.photo.plan import RESULT, Job, claim, closed_folder
-from tinct.coloring.photo.row import Outcome
-from tinct.coloring.photo.run import NO_SETTINGS, decided_steps, kept_so_far, note_outcome, run_of
-from tinct.coloring.photo.verdict import Step
+from tinct.coloring.photo.row import Outcome, note_outcome
+from tinct.coloring.photo.verdict import Step, decided_steps
 from tinct.coloring.settings import Decoding, VideoSettings
 from tinct.errors import SettingError, TinctError, UnreadableError
 from tinct.files import make_folder, walk

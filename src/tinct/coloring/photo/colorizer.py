@@ -28,11 +28,10 @@ from tinct.coloring.hints.reference import Reference, consulting, read_reference
 from tinct.coloring.hints.spreading import place_hints
 from tinct.coloring.hints.things_by_network import look_for_things
 from tinct.coloring.photo import arrays
-from tinct.coloring.photo.crops import numbered, parts_of
 from tinct.coloring.photo.explain import Stage, Trace, stages_of
 from tinct.coloring.photo.negative import looks_negative
 from tinct.coloring.photo.prediction import Prediction, anchored, averaged, native_luma
-from tinct.coloring.photo.result import PhotoResult
+from tinct.coloring.photo.result import PhotoResult, numbered, parts_of
 from tinct.coloring.photo.scan import Scan, look_at, predict_each
 from tinct.coloring.settings import Decoding, Options
 from tinct.errors import InputError, SettingError

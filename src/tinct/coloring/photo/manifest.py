@@ -73,21 +73,6 @@ class Entry:
     settings: str | None
 
 
-@dataclass(frozen=True)
-class Note:
-    """What to write into the manifest about one picture; `made` says whether this run wrote its result."""
-
-    source: Path
-    target: Path | None
-    status: str
-    made: bool
-    message: str = ""
-    width: int = 0
-    height: int = 0
-    seconds: float = 0.0
-    picture: Seen | None = None
-
-
 def look(path: Path) -> Seen | None:
     """Return a file's size and time, or None if there is no such file."""
     try:
@@ -163,18 +148,27 @@ class Manifest:
             (self._key(source), self._place(target), self._run, *_facts(picture), *_facts(before)),
         )
 
-    def note(self, note: Note) -> None:
-        """Note the outcome of a picture in this run; if no result was written, facts about an older one stay."""
-        result = look(note.target) if note.target is not None else None
-        source, picture = self._key(note.source), note.picture
-        target = self._place(note.target) if note.target is not None else None
-        if not note.made and result is not None:
+    def note(
+        self,
+        source: Path,
+        target: Path | None,
+        status: str,
+        *,
+        made: bool,
+        message: str = "",
+        size: tuple[int, int] = (0, 0),
+        seconds: float = 0.0,
+        picture: Seen | None = None,
+    ) -> None:
+        """Note the outcome of a picture in this run; unless its result was `made`, facts about an older one stay."""
+        result = look(target) if target is not None else None
+        key, place = self._key(source), None if target is None else self._place(target)
+        if not made and result is not None:
             changed = "UPDATE picture SET status = ?, message = ?, seconds = ?, claimed_by = NULL WHERE source = ?"
-            self._write(changed, (note.status, note.message, round(note.seconds, 4), source))
+            self._write(changed, (status, message, round(seconds, 4), key))
             return
         if result is not None:
-            replaced = "UPDATE picture SET status = 'replaced' WHERE target = ? AND source <> ?"
-            self._write(replaced, (target, source))
+            self._write("UPDATE picture SET status = 'replaced' WHERE target = ? AND source <> ?", (place, key))
         columns = (
             "source, target, status, message, width, height, seconds, run, size, modified, sha256, result_size, "
             "result_modified"
@@ -182,7 +176,7 @@ class Manifest:
         self._write(
             f"INSERT OR REPLACE INTO picture ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(source, target, note.status, note.message, note.width, note.height, round(note.seconds, 4)),
+                *(key, place, status, message, *size, round(seconds, 4)),
                 *(self._run, *_facts(picture), picture and picture.sha256, *_facts(result)),
             ),
         )

@@ -23,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tinct.coloring.photo.manifest import manifest_file
+from tinct.coloring.photo.manifest import Seen, look, manifest_file
 from tinct.coloring.photo.plan import EXTRAS, extra_path
 from tinct.coloring.photo.row import Outcome, Row, known
 from tinct.coloring.photo.verdict import Step
@@ -36,14 +36,6 @@ SEND_EVERY = 60.0  # seconds after which a copy of the manifest is sent to the b
 _BUCKETS = ("s3://", "s3a://", "gs://", "gcs://", "az://", "abfs://")  # addresses that begin with a bucket's name
 _DATES = ("LastModified", "mtime", "updated", "modified", "last_modified", "created")  # fsspec's keys for it
 _ODD = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in WRITABLE)  # content decides the result's suffix
-
-
-@dataclass(frozen=True)
-class Facts:
-    """A file in a bucket: its size in bytes, and the time of its last change in nanoseconds, 0 if it is unknown."""
-
-    size: int
-    modified: int
 
 
 @dataclass(frozen=True)
@@ -82,10 +74,6 @@ class Mirror:
         pieces = text.split(f"{self.folder}{os.sep}")
         named = [piece.replace(os.sep, "/").replace("/", "://", 1) for piece in pieces[1:]]
         return "".join([pieces[0], *named])
-
-    def doing(self, work: Callable[[Step], Outcome], settings: PhotoSettings) -> MirrorWorker:
-        """Return a worker that does steps with this mirror, through `work`, which handles only files."""
-        return MirrorWorker(self, work, settings)
 
     def taken(self, outcome: Outcome) -> Outcome:
         """Take over a worker's outcome, perhaps from another machine: make its stand-ins, put addresses in messages."""
@@ -161,7 +149,7 @@ class Mirror:
             system.get_file(name, str(path))
         os.utime(path, ns=(facts.modified, facts.modified))
 
-    def send(self, path: Path) -> Facts:
+    def send(self, path: Path) -> Seen:
         """Send a file of the mirror to its address; return its size and date there.
 
         Raises:
@@ -220,7 +208,7 @@ class Mirror:
 class Sent(Outcome):
     """What became of a step, and the files sent to a bucket with their size and date there."""
 
-    made: tuple[tuple[Path, Facts], ...] = ()
+    made: tuple[tuple[Path, Seen], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -239,7 +227,7 @@ class MirrorWorker:
             return outcome or self.work(step)
         paths = {path for path in (job.source, job.target) if self.mirror.holds(path)}
         start = time.perf_counter()
-        made: dict[Path, Facts] = {}
+        made: dict[Path, Seen] = {}
         try:
             for path in paths:
                 if path == job.source or (path.exists() and self.settings.compare):
@@ -259,13 +247,12 @@ class MirrorWorker:
         for path, facts in made.items():
             stand_in(path, facts)
         for path in paths - set(made):
-            if path.exists():
-                seen = path.stat()
-                stand_in(path, Facts(seen.st_size, seen.st_mtime_ns))
+            if (seen := look(path)) is not None:
+                stand_in(path, seen)
         return Sent(outcome.step, outcome.row, outcome.picture, tuple(made.items()))
 
 
-def stand_in(path: Path, facts: Facts) -> None:
+def stand_in(path: Path, facts: Seen) -> None:
     """Put a sparse file of this size and date at a path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
@@ -287,12 +274,13 @@ def _look(paths: Iterable[Path]) -> dict[Path, tuple[int, int, int]]:
     return seen
 
 
-def _facts(info: Mapping[str, Any]) -> Facts:
+def _facts(info: Mapping[str, Any]) -> Seen:
+    """Return what a bucket says of a file; the time is 0 if it is unknown."""
     date = next((info[name] for name in _DATES if info.get(name) is not None), 0)
     if isinstance(date, str):
         date = datetime.fromisoformat(date)
     seconds = date.timestamp() if isinstance(date, datetime) else float(date)
-    return Facts(int(info.get("size") or 0), round(seconds * 1000) * 1_000_000)
+    return Seen(int(info.get("size") or 0), round(seconds * 1000) * 1_000_000)
 
 
 def _check_bucket(system: Any, address: str, path: str) -> None:

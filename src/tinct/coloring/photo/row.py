@@ -10,7 +10,7 @@ from typing import Any
 
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.explain import stages_of, write_stages
-from tinct.coloring.photo.manifest import Seen, look_whole
+from tinct.coloring.photo.manifest import Manifest, Seen, look_whole
 from tinct.coloring.photo.plan import EXTRAS, Job, extra_path
 from tinct.coloring.photo.prediction import has_confidence
 from tinct.coloring.photo.result import PhotoResult
@@ -66,6 +66,29 @@ class Outcome:
     step: Step
     row: Row
     picture: Seen | None = None
+
+
+def note_outcome(manifest: Manifest, outcome: Outcome) -> None:
+    """Write what became of a step into the manifest."""
+    job, row = outcome.step.job, outcome.row
+    if row.status == "exists" and job.target is not None:
+        if not outcome.step.settled:
+            manifest.keep(job.entry, job.target, outcome.picture)
+        return
+    if outcome.step.settled and row.status == "skipped":
+        return
+    made = row.status == "colorized" or (row.target is not None and row.width > 0)
+    target = None if job.status else job.target
+    manifest.note(
+        job.entry,
+        target,
+        row.status,
+        made=made,
+        message=row.message,
+        size=(row.width, row.height),
+        seconds=row.seconds,
+        picture=outcome.picture,
+    )
 
 
 class Worker:

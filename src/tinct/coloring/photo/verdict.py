@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from tinct.coloring.photo.manifest import Entry, Manifest, Run, Seen, look
 from tinct.coloring.photo.plan import Job
+from tinct.coloring.settings import PhotoSettings, VideoSettings
 
 MAKE = "make"  # there is no result yet
 REPLACE = "replace"  # there is one, and it is replaced
 KEEP = "keep"  # there is one, and it stays
 SKIP = "skip"  # the picture already has colours
 ANEW = "make it anew with --update"
+Asked = PhotoSettings | VideoSettings  # their update, overwrite and recolor decide about existing results
 
 
 @dataclass(frozen=True)
@@ -59,23 +61,21 @@ class Step:
         return any(verdict is not None and verdict.action in (MAKE, REPLACE) for verdict in verdicts)
 
 
-class Asked(Protocol):
-    """The settings, of photographs or films, that decide about existing results."""
+def decided_steps(jobs: Iterable[Job], settings: Asked, manifest: Manifest | None, run: Run | None) -> Iterator[Step]:
+    """Yield what is to be done about each job, decided when its turn comes; claim results that may be written.
 
-    @property
-    def update(self) -> bool: ...
-
-    @property
-    def overwrite(self) -> bool: ...
-
-    @property
-    def recolor(self) -> bool: ...
-
-
-def plain_step(job: Job, settings: Asked) -> Step:
-    """Return what is to be done about a picture without a manifest, by whether its result exists."""
-    exists = job.target is not None and os.path.lexists(job.target)
-    return Step(job, Verdict(REPLACE if settings.overwrite else KEEP if exists else MAKE), noted=False)
+    Without a manifest it depends on whether the result exists; otherwise see `next_step`.
+    """
+    for job in jobs:
+        if manifest is None or run is None:
+            exists = job.target is not None and os.path.lexists(job.target)
+            action = REPLACE if settings.overwrite else KEEP if exists else MAKE
+            yield Step(job, Verdict(action), noted=False)
+            continue
+        step = next_step(job, manifest, run, settings)
+        if step.may_write and job.target is not None:
+            manifest.claim(job.entry, job.target, look(job.source))
+        yield step
 
 
 def next_step(job: Job, manifest: Manifest, run: Run, settings: Asked) -> Step:
