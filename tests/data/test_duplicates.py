@@ -22,8 +22,8 @@ from tinct.data.duplicates import (
     near_duplicates,
 )
 from tinct.data.likeness import Layout, detail, stack_details
+from tinct.data.pictures import find_splits
 from tinct.data.prepare import prepare
-from tinct.data.splits import find_splits
 
 
 @pytest.fixture(scope="session")

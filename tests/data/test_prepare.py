@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 
 from tinct.cli import build
 from tinct.data.duplicates import find_leaks
+from tinct.data.pictures import find_splits
 from tinct.data.prepare import prepare
-from tinct.data.splits import find_splits
 from tinct.data.survey import inspect_data
 from tinct.errors import DataError, OutputError, SettingError
 

@@ -18,8 +18,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from tinct.data.likeness import CHROMA_LEVELS, Layout, cell_chroma, close_pairs, detail, mirrored, stack_details
-from tinct.data.pictures import Picture
-from tinct.data.splits import find_splits
+from tinct.data.pictures import Picture, find_splits
 from tinct.errors import InputError
 from tinct.media.image.small import read_small
 from tinct.parallel import ordered_map
@@ -112,7 +111,7 @@ def find_leaks(
 
     Args:
         data: a dataset that `tinct prepare` made, a folder with subfolders `train` and `val`, or the pictures of each
-            split as `tinct.data.splits.find_splits` returns them.
+            split as `tinct.data.pictures.find_splits` returns them.
         progress: called with (done, total) after each picture.
 
     Returns:

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinct.color.inputs import ARRAY, PICTURE
-from tinct.data.pictures import TRAIN, walk_data
-from tinct.data.splits import split_of
+from tinct.data.pictures import TRAIN, split_of, walk_data
 from tinct.errors import DataError, UnreadableError
 from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.small import read_array, read_pixels, size_of

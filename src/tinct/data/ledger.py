@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinct.data.duplicates import EXACT, MIRRORED, NEAR, Fingerprint, hash_bands, look_alikes
-from tinct.data.splits import draw
+from tinct.data.pictures import draw
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT);

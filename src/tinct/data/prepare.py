@@ -30,11 +30,9 @@ import cv2
 from tinct.color.statistics import colorfulness
 from tinct.data.duplicates import KINDS, fingerprint
 from tinct.data.ledger import Ledger, Photo
-from tinct.data.pictures import SPLITS, TEST
-from tinct.data.rejected import draw_rejected
-from tinct.data.screening import KEPT_KINDS, SMALLEST_SIDE, Picture, crop_frame, find_frame, grey_reason
+from tinct.data.pictures import SPLITS, TEST, divide_pictures
+from tinct.data.screening import KEPT_KINDS, SMALLEST_SIDE, Picture, crop_frame, draw_rejected, find_frame, grey_reason
 from tinct.data.shards import DATASET_FILE, FORMAT
-from tinct.data.splits import divide_pictures
 from tinct.errors import DataError, OutputError, SettingError, UnreadableError
 from tinct.files import locked, make_folder, written_beside
 from tinct.media.image.small import read_small
@@ -82,7 +80,7 @@ def prepare(
     """Make a dataset from folders of photographs.
 
     Photographs are shrunk to `size` (Lanczos), and frames are cut off. A folder's own splits (subfolders train, val and
-    test, see `tinct.data.splits.own_splits`) are kept; other folders are split at random. Unreadable, near-grey,
+    test, see `tinct.data.pictures.own_splits`) are kept; other folders are split at random. Unreadable, near-grey,
     toned, tiny and duplicate photographs (mirrored copies too) are left out and listed in `rejected.csv`. Called again
     after an interruption, it goes on; memory does not grow with the number of photographs.
 

@@ -1,8 +1,14 @@
-"""Screening photographs from which colour is to be learned: finding frames, near-grey and toned ones."""
+"""Screening photographs from which colour is to be learned: finding frames, near-grey and toned ones.
+
+A sheet of those that lack colours lets users check the judgement.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,6 +18,9 @@ from numpy.typing import NDArray
 from tinct.color.spaces import rgb_to_yuv
 from tinct.color.statistics import as_unit_rgb
 from tinct.color.toning import color_off_tone
+from tinct.errors import UnreadableError
+from tinct.files import written_beside
+from tinct.media.image.small import read_small
 
 Picture = NDArray[np.uint8]
 
@@ -28,6 +37,8 @@ FRAME_STEP = 8.0  # largest difference between the means of a frame's lines, in 
 SINGLE_SPREAD = 1.5  # `FRAME_SPREAD` for a frame at one edge only
 SINGLE_STEP = 40.0  # least mean difference, in 8-bit steps, between a frame at one edge only and the picture after it
 SMALLEST_SIDE = 64  # pixels
+# Of the sheet: pictures, columns, pixels of a picture's square, and pixels of a line of text below it.
+_SHOWN, _COLUMNS, _EDGE, _LINE = 48, 8, 144, 18
 
 
 @dataclass(frozen=True)
@@ -123,3 +134,39 @@ def crop_frame(picture: Picture, frame: Frame) -> Picture:
     left, right = (side + 1 if side else 0 for side in (frame.left, frame.right))
     cropped: NDArray[Any] = picture[top : height - bottom, left : width - right]
     return np.ascontiguousarray(cropped)
+
+
+def draw_rejected(notes: Iterable[tuple[str, str]], path: Path) -> None:
+    """Write a sheet of the first photographs that lack colours, or delete it if there are none.
+
+    Args:
+        notes: path and reason of each photograph that was left out.
+        path: the .jpg file; an existing one is replaced.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    lacking = ((name, reason) for name, reason in notes if reason.startswith(KEPT_KINDS))
+    tiles = [tile for name, reason in islice(lacking, _SHOWN) if (tile := _tile(name, reason)) is not None]
+    if not tiles:
+        path.unlink(missing_ok=True)
+        return
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % _COLUMNS)
+    rows = [np.hstack(tiles[start : start + _COLUMNS]) for start in range(0, len(tiles), _COLUMNS)]
+    with written_beside(path) as beside:
+        beside.write_bytes(cv2.imencode(".jpg", np.vstack(rows)[..., ::-1])[1].tobytes())
+
+
+def _tile(name: str, reason: str) -> Picture | None:
+    """Return a picture with its reason and its file's name below; None if it can no longer be read."""
+    try:
+        picture = read_small(Path(name).read_bytes(), longest=_EDGE, name=name)
+    except (OSError, UnreadableError):
+        return None
+    tile = np.full((_EDGE + 2 * _LINE, _EDGE + 6, 3), 255, dtype=np.uint8)
+    tile[: picture.shape[0], : picture.shape[1]] = picture
+    short = Path(name).name.encode("ascii", "replace").decode()[:22]
+    for line, text in enumerate((reason.partition("(")[0].strip(), short), start=1):
+        at = (2, _EDGE + line * _LINE - 5)
+        cv2.putText(tile, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.38, (40, 40, 40), 1, cv2.LINE_AA)
+    return tile

@@ -42,16 +42,6 @@ class DatasetCard:
     shards: dict[str, tuple[Shard, ...]]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """Where one picture lies in a shard, and its description."""
-
-    key: str
-    offset: int
-    size: int
-    card: dict[str, Any]
-
-
 def read_card(data: str | Path) -> DatasetCard | None:
     """Read a dataset's card; return None for a folder or an address without dataset.json.
 
@@ -84,8 +74,8 @@ def read_card(data: str | Path) -> DatasetCard | None:
         raise DataError(f"{address}: damaged ({error!r}); prepare the dataset again") from error
 
 
-def list_shard(shard: Shard) -> Iterator[Entry]:
-    """Yield the place of each picture in a local shard, from the headers and descriptions; no picture is read.
+def list_shard(shard: Shard) -> Iterator[tuple[str, int, int, dict[str, Any]]]:
+    """Yield the key, offset, size and description of each picture in a local shard; no picture is read.
 
     Raises:
         DataError: the shard is missing or damaged.
@@ -106,7 +96,7 @@ def list_shard(shard: Shard) -> Iterator[Entry]:
     except (tarfile.TarError, OSError, ValueError) as error:
         raise DataError(f"{shard.place}: damaged shard ({error}); prepare the dataset again") from error
     for key, (offset, size) in places.items():
-        yield Entry(key, offset, size, cards.get(key, {}))
+        yield key, offset, size, cards.get(key, {})
 
 
 def read_shard(shard: Shard) -> Iterator[tuple[bytes, dict[str, Any]]]:

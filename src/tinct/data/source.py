@@ -15,9 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.data.pictures import Picture
+from tinct.data.pictures import Picture, divide_pictures, draw
 from tinct.data.shards import DATASET_FILE, Shard, read_card, read_shard
-from tinct.data.splits import divide_pictures, draw
 from tinct.errors import DataError, UnreadableError
 from tinct.files import folder_beside
 from tinct.media.image.small import read_small
@@ -71,7 +70,7 @@ def open_source(data: str | Path, *, split: str, val: float = 0.1, seed: int = 0
     Args:
         data: a dataset of `tinct prepare` (a folder, or an http(s), s3:// or other address), or a plain folder of
             photographs, which are shrunk to `size` while they are read. A folder's own splits (see
-            `tinct.data.splits.own_splits`) are kept; if it has none for validation, its photographs are divided at
+            `tinct.data.pictures.own_splits`) are kept; if it has none for validation, its photographs are divided at
             random.
         split: `train`, `val` or `test`.
         val: share of a plain folder for validation, if it is divided at random.

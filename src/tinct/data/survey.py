@@ -21,10 +21,9 @@ from tinct.color.statistics import colorfulness
 from tinct.data.colors import OWN, BinsCoverage, ColorCounts, bins_of_model, cover
 from tinct.data.duplicates import LONGEST, Mark, find_duplicates
 from tinct.data.findings import COLORFULNESS_STEP, DataReport, Group, Pixels, SplitFacts, Spread
-from tinct.data.pictures import Picture, is_dataset
+from tinct.data.pictures import Picture, find_splits, is_dataset
 from tinct.data.rules import find_warnings
 from tinct.data.screening import FRAME_SPREAD, SMALLEST_SIDE, color_fault, find_frame
-from tinct.data.splits import find_splits
 from tinct.errors import DataError, InputError, SettingError
 from tinct.media.image.small import read_small, size_of
 from tinct.parallel import ordered_map

@@ -12,11 +12,10 @@ from typing import Any
 from msgspec import structs
 
 from tinct.data.duplicates import find_leaks
-from tinct.data.pictures import Picture, find_pictures, is_dataset
+from tinct.data.pictures import Picture, find_pictures, find_splits, has_split, is_dataset
 from tinct.data.prepare import prepare, prepared_from
 from tinct.data.shards import DATASET_FILE
 from tinct.data.source import open_source, select
-from tinct.data.splits import find_splits, has_split
 from tinct.errors import DataError, SettingError
 from tinct.files import written_beside
 from tinct.learn.settings import Training

@@ -17,8 +17,7 @@ from tinct.actors import Engine, chosen_processes
 from tinct.color.spaces import FloatArray
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.settings import Decoding
-from tinct.data.pictures import Picture, find_pictures, is_dataset
-from tinct.data.splits import has_split
+from tinct.data.pictures import Picture, find_pictures, has_split, is_dataset
 from tinct.errors import DataError, SettingError
 from tinct.parallel import core_count
 from tinct.study.backbone import METRICS, WHY_ABSENT, Judge

@@ -18,8 +18,8 @@ import torch
 from torch import nn
 
 from tinct.color.bins import ColorBins
+from tinct.data.pictures import find_splits
 from tinct.data.source import Source, open_source, select
-from tinct.data.splits import find_splits
 from tinct.data.survey import inspect_data
 from tinct.errors import DataError
 from tinct.learn.doctor.evidence import (
