@@ -57,9 +57,13 @@ def walk(
                     yield path
 
 
+def closed_folder(error: OSError) -> str:
+    """Return the message about a folder that cannot be read."""
+    return f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions"
+
+
 def _refuse(error: OSError) -> None:
-    message = f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions"
-    raise UnreadableError(message) from error
+    raise UnreadableError(closed_folder(error)) from error
 
 
 def cache_folder() -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tinct.color.inputs import ARRAY, PICTURE
 from tinct.data.pictures import TRAIN, split_of, walk_data
 from tinct.errors import DataError, UnreadableError
+from tinct.files import closed_folder
 from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.small import read_array, read_pixels, size_of
 from tinct.media.video import FILM_SUFFIXES
@@ -58,16 +59,8 @@ class Labelled:
     def part(self, chosen: NDArray[np.bool_]) -> Labelled:
         """Return some of the pictures; the classes stay."""
         kept = np.flatnonzero(chosen)
-        return Labelled(
-            self.place,
-            self.kind,
-            self.classes,
-            tuple(self.paths[index] for index in kept),
-            self.labels[kept],
-            tuple(self.splits[index] for index in kept),
-            self.empty,
-            self.films,
-        )
+        paths, splits = tuple(self.paths[index] for index in kept), tuple(self.splits[index] for index in kept)
+        return replace(self, paths=paths, labels=self.labels[kept], splits=splits)
 
 
 @dataclass(frozen=True)
@@ -209,7 +202,7 @@ def _subfolders(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError as error:
-        raise DataError(f"{folder}: the folder cannot be read ({error.strerror}); check its permissions") from error
+        raise DataError(closed_folder(error)) from error
 
 
 def _table_rows(table: Path) -> Iterator[Row]:

@@ -126,11 +126,11 @@ def _pictures_at_fault(report: DataReport) -> Iterator[Finding]:
         names: list[str] = [name for facts in report.splits for name in getattr(facts, kind)]
         if names:
             count, share = len(names), len(names) / _total(report)
-            shown = "" if kind == "small" else f" ({_percent(share)})"
+            shown, have = "" if kind == "small" else f" ({_percent(share)})", "has" if count == 1 else "have"
             yield Finding(
                 {"near_grey": "near-grey", "framed": "frames"}.get(kind, kind),
                 many if share > limit else few,
-                f"{_pictures(count)}{shown} {what.format(are=_are(count), have=_have(count))}",
+                f"{_pictures(count)}{shown} {what.format(are=_are(count), have=have)}",
                 _some(names),
                 _without(report, done),
                 pictures=names[: 2 * SHOWN],
@@ -188,7 +188,8 @@ def _categories(report: DataReport) -> Iterator[Finding]:
             yield Finding(
                 "unseen-category",
                 40,
-                f"{_categories_of(len(unseen))} of {NAMES[facts.split]} {_are(len(unseen))} not in {NAMES[base.split]}",
+                f"{len(unseen)} {'category' if len(unseen) == 1 else 'categories'} of {NAMES[facts.split]} "
+                f"{_are(len(unseen))} not in {NAMES[base.split]}",
                 _some([f"{name}: {_pictures(count)}" for name, count in unseen.items()]),
                 f"{_anew(report)}, or bear in mind that scores of {NAMES[facts.split]} include things never seen",
             )
@@ -289,13 +290,5 @@ def _pictures(count: int) -> str:
     return f"{count:,} picture" if count == 1 else f"{count:,} pictures"
 
 
-def _categories_of(count: int) -> str:
-    return f"{count} category" if count == 1 else f"{count} categories"
-
-
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
-
-
-def _have(count: int) -> str:
-    return "has" if count == 1 else "have"

@@ -149,8 +149,8 @@ class Mirror:
             system.get_file(name, str(path))
         os.utime(path, ns=(facts.modified, facts.modified))
 
-    def send(self, path: Path) -> Seen:
-        """Send a file of the mirror to its address; return its size and date there.
+    def send(self, path: Path, *, content: Path | None = None) -> Seen:
+        """Send a file of the mirror, or the `content` of another, to its address; return its size and date there.
 
         Raises:
             OutputError: it cannot be sent.
@@ -158,8 +158,9 @@ class Mirror:
         address = self.address(path)
         system, name = file_system(address)
         with _told_of(address):
-            _make_folder(system, address, name)
-            system.put_file(str(path), name)
+            if not address.startswith(_BUCKETS):  # a bucket has no folders, and would itself be created if missing
+                system.makedirs(name.rpartition("/")[0], exist_ok=True)
+            system.put_file(str(content or path), name)
             return _facts(system.info(name))
 
     def results(self, address: str) -> None:
@@ -196,11 +197,7 @@ class Mirror:
         whole = manifest.with_name("copy.sqlite")
         with closing(sqlite3.connect(manifest)) as base, closing(sqlite3.connect(whole)) as copy:
             base.backup(copy)
-        address = self.address(manifest)
-        system, name = file_system(address)
-        with _told_of(address):
-            _make_folder(system, address, name)
-            system.put_file(str(whole), name)
+        self.send(manifest, content=whole)
         whole.unlink()
 
 
@@ -288,12 +285,6 @@ def _check_bucket(system: Any, address: str, path: str) -> None:
     bucket = path.strip("/").partition("/")[0]
     if address.startswith(_BUCKETS) and not system.exists(bucket):
         raise OutputError(f"{address}: there is no bucket {bucket}; check its name, create it, or name another")
-
-
-def _make_folder(system: Any, address: str, name: str) -> None:
-    """Create the folder of a file; not in a bucket, which has no folders, and would itself be created if missing."""
-    if not address.startswith(_BUCKETS):
-        system.makedirs(name.rpartition("/")[0], exist_ok=True)
 
 
 @contextmanager

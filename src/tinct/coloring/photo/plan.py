@@ -109,8 +109,7 @@ def results_folder(inputs: Sequence[str | Path], output: str | Path | None) -> P
 
 def closed_folder(error: OSError) -> Job:
     """Return a failed job for a folder that cannot be read."""
-    message = f"{error.filename}: the folder cannot be read ({error.strerror}); check its permissions"
-    return Job(Path(str(error.filename)), None, "failed", message)
+    return Job(Path(str(error.filename)), None, "failed", files.closed_folder(error))
 
 
 def count_unseen(

@@ -22,7 +22,8 @@ from tinct.media.video import FILM_SUFFIXES
 SHOWN_FAILURES = 20
 _ROWS_AT_ONCE = 10_000  # rows written to Parquet at once
 _PICTURES = """
-SELECT source, target, picture.status, message, width, height, seconds, size, modified, sha256, run.model,
+SELECT source, target, picture.status, COALESCE(message, '') AS message, COALESCE(width, 0) AS width,
+    COALESCE(height, 0) AS height, COALESCE(seconds, 0.0) AS seconds, size, modified, sha256, run.model,
     run.model_sha256, run.settings, run.engine, run.version, run.started, claimed_by, result_size, result_modified
 FROM picture LEFT JOIN run ON run.id = picture.run ORDER BY picture.rowid
 """
@@ -157,36 +158,22 @@ def write_parquet(folder: str | Path, target: str | Path) -> int:
     return count
 
 
-def _record(row: tuple[Any, ...], folder: Path, *, running: bool) -> Record:
-    source, target, status, message, width, height, seconds, size, modified, *rest = row
-    sha256, model, model_sha256, settings, engine, version, started, claimed_by, result_size, result_modified = rest
-    place = None if target is None else folder / os.fsdecode(target)
+def _record(row: sqlite3.Row, folder: Path, *, running: bool) -> Record:
+    values = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a row's own iterator yields values
+    claimed_by, result = values.pop("claimed_by"), (values.pop("result_size"), values.pop("result_modified"))
+    place = None if row["target"] is None else folder / os.fsdecode(row["target"])
     if claimed_by is not None:
-        status = "running" if running else "interrupted"
-    elif status == "colorized" and place is not None:
+        values["status"] = "running" if running else "interrupted"
+    elif row["status"] == "colorized" and place is not None:
         current = look(place)
         if current is None:
-            status = "missing"
-        elif not current.same_date(Seen(result_size, result_modified)):
-            status = "altered"
-    return Record(
-        source=os.fsdecode(source),
-        target=None if place is None else str(place),
-        status=status,
-        message=message or "",
-        width=width or 0,
-        height=height or 0,
-        seconds=seconds or 0.0,
-        size=size,
-        modified=None if modified is None else _time(modified / 1e9),
-        sha256=sha256,
-        model=model,
-        model_sha256=model_sha256,
-        settings=settings,
-        engine=engine,
-        version=version,
-        started=None if started is None else _time(started),
-    )
+            values["status"] = "missing"
+        elif not current.same_date(Seen(*result)):
+            values["status"] = "altered"
+    values |= {"source": os.fsdecode(row["source"]), "target": None if place is None else str(place)}
+    values["modified"] = None if row["modified"] is None else _time(row["modified"] / 1e9)
+    values["started"] = None if row["started"] is None else _time(row["started"])
+    return Record(**values)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -194,7 +181,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     # mode=ro would leave SQLite's two extra files behind.
     mode = "mode=rw" if os.access(path.parent, os.W_OK) else "immutable=1"
     base = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=60)
-    base.text_factory = as_text
+    base.text_factory, base.row_factory = as_text, sqlite3.Row
     base.execute("PRAGMA query_only = ON")
     return base
 

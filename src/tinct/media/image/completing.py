@@ -39,21 +39,20 @@ class Saved:
 def open_or_complete(source: Path | bytes, *, page: int, most_pixels: int) -> tuple[pyvips.Image, Saved | None]:
     """Open a picture to read its header, as `open_image` does; complete it first if its file ends too soon."""
     options: dict[str, Any] = {"access": "sequential", "fail_on": "none", "most_pixels": most_pixels}
+    image = None
     try:
         image = open_image(source, page=page, **options)
-        loader = str(field_of(image, "vips-loader", ""))
         # libvips reads only the header of an AVIF file here, and does not notice that data are missing after it.
-        if not loader.startswith("heifload") or _missing(content := _content(source)) is None:
+        if not str(field_of(image, "vips-loader", "")).startswith("heifload"):
             return image, None
     except (TooManyPixelsError, UnsupportedError):
         raise
     except pyvips.Error:
-        content = _content(source)
-        saved = completed_file(content, most_pixels=most_pixels)
+        saved = completed_file(_content(source), most_pixels=most_pixels)
         if saved is None:
             raise
-        return open_image(saved.content, **options), saved
-    saved = completed_file(content, most_pixels=most_pixels)
+    else:
+        saved = completed_file(_content(source), most_pixels=most_pixels)
     return (image, None) if saved is None else (open_image(saved.content, **options), saved)
 
 
@@ -80,30 +79,24 @@ def completed_file(content: bytes, *, most_pixels: int) -> Saved | None:
     # A JPEG 2000 decoder assumes bytes of 255 after the end of its data. Source: ISO/IEC 15444-1, C.3.4.
     filled = [wrap(body + (b"\xff" if jp2 else b"\0") * count), wrap(body + noise)]
     try:
-        first, other = (_decoded(made, most_pixels) for made in filled)
+        (whole, first), (_, other) = (_decoded(made, most_pixels) for made in filled)
     except (pyvips.Error, ValueError):
         return None
     if jp2:
         damage = f"its file ends after {100 * len(body) // (len(body) + count)} % of its data, and detail is missing"
     else:
-        alike = np.abs(first.pixels.astype(np.int32) - other.pixels).mean(axis=(1, 2)) <= _ALIKE
+        alike = np.abs(first.astype(np.int32) - other).mean(axis=(1, 2)) <= _ALIKE
         share = int(100 * alike.mean())
         if share < LEAST_WHOLE:
             return None
         damage = f"its file ends too soon, and at most {share} % of its rows are whole"
     if count == 0:
         damage = "its file ends too soon, but all of its rows are there"
-    return Saved(first.content, f"damaged: {damage}")
+    return Saved(whole, f"damaged: {damage}")
 
 
-@dataclass(frozen=True, eq=False)
-class _Decoded:
-    content: bytes
-    pixels: NDArray[np.uint8]
-
-
-def _decoded(content: bytes, most_pixels: int) -> _Decoded:
-    """Decode a file; FFmpeg decodes AVIF files that libvips cannot, and they become TIFF files."""
+def _decoded(content: bytes, most_pixels: int) -> tuple[bytes, NDArray[np.uint8]]:
+    """Decode a file to (H, W, channels); FFmpeg decodes AVIF files that libvips cannot, and they become TIFF files."""
     try:
         image = open_image(content, most_pixels=most_pixels, fail_on="none")
         shown = image if image.format == "uchar" else (image / 257).cast("uchar")
@@ -113,7 +106,7 @@ def _decoded(content: bytes, most_pixels: int) -> _Decoded:
             raise
         pixels = _by_ffmpeg(content)
         content = pyvips.Image.new_from_array(pixels, interpretation="srgb").tiffsave_buffer()
-    return _Decoded(content, pixels.reshape(*pixels.shape[:2], -1))
+    return content, pixels.reshape(*pixels.shape[:2], -1)
 
 
 def _by_ffmpeg(content: bytes) -> NDArray[np.uint8]:

@@ -50,7 +50,7 @@ def found_damage(source: Path | bytes, loader: str, open_as: Opener) -> str | No
         image = open_as(fail_on="none")
         passes = any(field_of(image, name, 0) for name in ("jpeg-multiscan", "interlaced"))
         height = image.height
-        _decode(image)
+        image.avg()  # decodes all rows
     except pyvips.Error:
         return None
     try:
@@ -71,15 +71,10 @@ def _only_end_missing(source: Path | bytes, open_as: Opener) -> bool:
         content = source if isinstance(source, bytes) else source.read_bytes()
         if content.endswith(_END):
             return False
-        _decode(open_as(content.removesuffix(b"\xff") + _END, fail_on="warning"))
+        open_as(content.removesuffix(b"\xff") + _END, fail_on="warning").avg()  # decodes all rows
     except (OSError, pyvips.Error):
         return False
     return True
-
-
-def _decode(image: pyvips.Image) -> None:
-    """Decode all rows; pyvips.Error if that fails."""
-    image.avg()
 
 
 def _whole_rows(image: pyvips.Image) -> int:
@@ -105,23 +100,34 @@ def unnoticed_damage(source: Path | bytes, loader: str, watched: WatchedJpeg | N
     """
     if watched is not None:
         return SHIFTED if watched.has_data_left else ""
-    if not loader.startswith(("jpegload", "webpload")):
+    found = _searched(source, loader)
+    if found is None:
         return ""
-    try:
-        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-            marks = {marker for marker, _ in segments(file)} if loader.startswith("jpegload") else set()
-            if _RESTARTS in marks or _PASSES in marks:
-                return ""
-            start = file.tell()
-            file.seek(0)
-            content = file.read(_MOST_BYTES + 1)
-    except OSError:
-        return ""
-    if len(content) > _MOST_BYTES:
-        return ""
+    content, _, start = found
     if loader.startswith("webpload"):
         return SHIFTED if _webp_has_data_left(content) else ""
     return "" if content.find(_END, start) >= 0 else _zeros_at_the_end(content)
+
+
+def _searched(source: Path | bytes, loader: str) -> tuple[bytes, int, int] | None:
+    """Return a file in which left data are searched for, and of JPEG where its height and its pixels are stored.
+
+    None is returned for other formats, files that are too large, in passes, or with restart markers.
+    """
+    if not loader.startswith(("jpegload", "webpload")):
+        return None
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            height, start = 0, 2
+            for marker, _ in segments(file) if loader.startswith("jpegload") else ():
+                if marker in (_RESTARTS, _PASSES):
+                    return None
+                height, start = start + _HEIGHT if marker in _SIZES else height, file.tell()
+            file.seek(0)
+            content = file.read(_MOST_BYTES + 1)
+    except OSError:
+        return None
+    return (content, height, start) if len(content) <= _MOST_BYTES else None
 
 
 def _webp_has_data_left(content: bytes) -> bool:
@@ -177,22 +183,12 @@ class WatchedJpeg:
     @classmethod
     def of(cls, source: Path | bytes, loader: str = "jpegload") -> WatchedJpeg | None:
         """Read a file; None for other formats, files that are too large, in passes, or with restart markers."""
-        if not loader.startswith("jpegload"):
+        found = _searched(source, loader) if loader.startswith("jpegload") else None
+        if found is None:
             return None
-        try:
-            with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-                marks, head, place = set[int](), 0, 2
-                for marker, _ in segments(file):
-                    marks.add(marker)
-                    head, place = place + _HEIGHT if marker in _SIZES else head, file.tell()
-                if not head or _RESTARTS in marks or _PASSES in marks:
-                    return None
-                file.seek(0)
-                content = file.read(_MOST_BYTES + 1)
-        except OSError:
-            return None
-        end = content.find(_END, place)
-        return cls(content, end=end, head=head) if len(content) <= _MOST_BYTES and end >= place + _LAST else None
+        content, height, start = found
+        end = content.find(_END, start)
+        return cls(content, end=end, head=height) if height and end >= start + _LAST else None
 
     def decoded(self, *, shrink: int = 1) -> pyvips.Image:
         """Decode the picture, shrunk by 1, 2, 4 or 8, into memory.

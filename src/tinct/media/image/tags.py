@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal, NamedTuple
 
@@ -134,7 +135,8 @@ class TagReader:
                     value = self._read(places[number], length)
                 except ValueError:
                     continue
-            tags[number] = Tag(kind, count, self._little(value[:length], kind))
+            data = value[:length]
+            tags[number] = Tag(kind, count, data if self._order == "little" else swapped(data, kind))
         return tags, places, following
 
     def with_numbers(self, content: bytes, place: int, numbers: Mapping[int, int]) -> bytes:
@@ -152,9 +154,6 @@ class TagReader:
             raise ValueError("a tag lies outside the file")
         self._file.seek(place)
         return self._file.read(length)
-
-    def _little(self, data: bytes, kind: int) -> bytes:
-        return data if self._order == "little" else swapped(data, kind)
 
     def _number(self, data: bytes) -> int:
         return int.from_bytes(data, self._order)
@@ -181,23 +180,16 @@ def read_exif(file: BinaryIO, place: int = 0) -> tuple[Exif, dict[int, Tag]]:
     if place:
         main |= reader.tags(place)[0]
     below: dict[int, dict[int, Tag]] = {}
-    maker_place = 0
-    sources = ((EXIF_POINTER, main), (GPS_POINTER, main), (INTEROP_POINTER, None))
-    for pointer, holder in sources:
-        tags = below[EXIF_POINTER] if holder is None else holder
-        numbers = tags[pointer].numbers if pointer in tags else ()
-        if not numbers:
-            below[pointer] = {}
-            continue
-        try:
-            below[pointer], places, _ = reader.tags(numbers[0])
-        except ValueError:
-            below[pointer] = {}
-            continue
-        if pointer == EXIF_POINTER:
-            maker_place = places.get(MAKER_NOTE, 0)
+    places: dict[int, dict[int, int]] = {}
+    for pointer in (EXIF_POINTER, GPS_POINTER, INTEROP_POINTER):
+        holder = below[EXIF_POINTER] if pointer == INTEROP_POINTER else main
+        below[pointer], places[pointer] = {}, {}
+        with suppress(ValueError):
+            if pointer in holder and holder[pointer].numbers:
+                below[pointer], places[pointer], _ = reader.tags(holder[pointer].numbers[0])
     photo = {number: tag for number, tag in below[EXIF_POINTER].items() if number != INTEROP_POINTER}
     kept = {number: tag for number, tag in main.items() if number not in _OF_THE_FILE}
+    maker_place = places[EXIF_POINTER].get(MAKER_NOTE, 0)
     return Exif(kept, photo, below[GPS_POINTER], below[INTEROP_POINTER], maker_place), main
 
 
