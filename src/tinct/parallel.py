@@ -1,4 +1,4 @@
-"""Ordered maps over threads and over processes, and the number of processor cores."""
+"""Ordered maps over threads and over processes, their progress, and the number of processor cores."""
 
 from __future__ import annotations
 
@@ -118,3 +118,13 @@ def ordered_map(
         finally:
             for call in waiting:
                 call.cancel()
+
+
+def counted(
+    results: Iterable[Result], total: int, progress: Callable[[int, int], object] | None
+) -> Generator[Result, None, None]:
+    """Yield results; call `progress` with (done, total) after the caller has used each."""
+    for done, result in enumerate(results, start=1):
+        yield result
+        if progress is not None:
+            progress(done, total)

@@ -14,6 +14,7 @@ from tinct.color.bins import ColorBins, ColorHistogram, bin_colors
 from tinct.color.spaces import rgb_to_lab
 from tinct.data.pictures import find_pictures, read_pictures
 from tinct.errors import ModelError
+from tinct.parallel import counted
 from tinct.runtime.modelfile import read_card
 
 OWN = "its own"  # name of the bins that are made from the data themselves
@@ -59,14 +60,11 @@ def learn_bins(
     histogram = ColorHistogram(space=space, grid=grid)
     pictures = find_pictures(data, split=split, limit=limit, seed=seed)
     left_out: list[tuple[str, str]] = []
-
-    for done, (picture, pixels) in enumerate(read_pictures(pictures, longest=256), start=1):
+    for picture, pixels in counted(read_pictures(pictures, longest=256), len(pictures), progress):
         if isinstance(pixels, str):
             left_out.append((picture.name, pixels))
         else:
             histogram.add(pixels)
-        if progress:
-            progress(done, len(pictures))
     return ColorBins.from_histogram(histogram, bins=bins, rebalance=rebalance), left_out
 
 

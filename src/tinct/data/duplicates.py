@@ -21,7 +21,7 @@ from tinct.data.likeness import CHROMA_LEVELS, Layout, cell_chroma, close_pairs,
 from tinct.data.pictures import Picture, find_splits
 from tinct.errors import InputError
 from tinct.media.image.small import read_small
-from tinct.parallel import ordered_map
+from tinct.parallel import counted, ordered_map
 
 EXACT, NEAR, MIRRORED = KINDS = ("exact", "near", "mirrored")
 LONGEST = 256  # pixels; the size at which pictures are compared
@@ -135,12 +135,7 @@ def find_leaks(
             return None
         return Mark.of(rgb, content=content, name=picture.label, split=split)
 
-    marks = []
-    for done, result in enumerate(ordered_map(mark, listed), start=1):
-        if result is not None:
-            marks.append(result)
-        if progress:
-            progress(done, len(listed))
+    marks = [found for found in counted(ordered_map(mark, listed), len(listed), progress) if found is not None]
     return [pair for pair in find_duplicates(marks) if pair.across]
 
 

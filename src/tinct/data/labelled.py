@@ -18,7 +18,7 @@ from tinct.files import closed_folder
 from tinct.media.image.formats import PICTURE_SUFFIXES
 from tinct.media.image.small import read_array, read_pixels, size_of
 from tinct.media.video import FILM_SUFFIXES
-from tinct.parallel import ordered_map
+from tinct.parallel import counted, ordered_map
 
 LARGEST_EDGE = 128  # default for the longer edge at which pictures are read, in pixels
 SMALLEST_EDGE = 16
@@ -152,11 +152,7 @@ Row = tuple[Path, str, str]
 
 
 def _check_runs(folder: Path, rows: list[Row]) -> None:
-    """Check that the subfolders are not runs that all hold the same subfolders, which are then the classes.
-
-    Raises:
-        DataError: they are.
-    """
+    """Check that the subfolders are not runs that all hold the same subfolders, which are then the classes."""
     below: dict[Path, set[str]] = {}
     for path, _, split in rows:
         inside = path.relative_to(folder).parts[1 if split else 0 :]
@@ -259,9 +255,6 @@ def load(labelled: Labelled, *, size: tuple[int, int], progress: Callable[[int, 
         DataError: none can be read, or arrays differ in their number of channels.
     """
     total = len(labelled.paths)
-    read: list[tuple[NDArray[Any], NDArray[Any] | None]] = []
-    left_out: list[tuple[str, str]] = []
-    readable = np.ones(total, dtype=bool)
     scale = COMPARED_EDGE / max(size)
     finer = scale > 1 and labelled.kind == PICTURE
     enough = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
@@ -273,18 +266,16 @@ def load(labelled: Labelled, *, size: tuple[int, int], progress: Callable[[int, 
         except UnreadableError as error:
             return str(error)
 
-    for index, result in enumerate(ordered_map(one, labelled.paths)):
-        if progress:
-            progress(index + 1, total)
-        if isinstance(result, str):
-            readable[index] = False
-            left_out.append((str(labelled.paths[index]), result))
-        else:
-            read.append(result)
+    results = list(counted(ordered_map(one, labelled.paths), total, progress))
+    left_out = [
+        (str(path), reason) for path, reason in zip(labelled.paths, results, strict=True) if isinstance(reason, str)
+    ]
+    read = [result for result in results if not isinstance(result, str)]
     kept = [pixels for pixels, _ in read]
     compared = [detail for _, detail in read if detail is not None]
     if not kept:
         raise DataError(f"{labelled.place}: none of {total} files can be read; the first: {left_out[0][1]}")
     if len({pixels.shape for pixels in kept}) > 1:
         raise DataError(f"{labelled.place}: the arrays differ in their number of channels; all must have the same")
+    readable = np.array([not isinstance(result, str) for result in results])
     return Loaded(labelled.part(readable), np.stack(kept), left_out, np.stack(compared) if compared else None)

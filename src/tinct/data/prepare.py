@@ -36,7 +36,7 @@ from tinct.data.shards import DATASET_FILE, FORMAT
 from tinct.errors import DataError, OutputError, SettingError, UnreadableError
 from tinct.files import locked, make_folder, written_beside
 from tinct.media.image.small import read_small
-from tinct.parallel import ordered_map
+from tinct.parallel import counted, ordered_map
 from tinct.stopping import kept_if_stopped
 
 JPEG_QUALITY = 95
@@ -117,19 +117,14 @@ def prepare(
         settings = {"size": size, "val": val, "seed": seed, "categories": categories, "shard_size": shard_size, **kept}
         _begin(ledger, sources, folder, **settings)
         total = sum(ledger.remaining(split) for split in SPLITS)
-        for done, _ in enumerate(_write_shards(ledger, folder, shard_size, size, keep), start=1):
-            if progress:
-                progress(done, total)
+        for _ in counted(_write_shards(ledger, folder, shard_size, size, keep), total, progress):
+            pass
         return _finish(ledger, folder, size=size, val=val, seed=seed)
 
 
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Lock other preparations out of a dataset's folder, and report errors of the disk or the ledger.
-
-    Raises:
-        OutputError: another preparation is at work there, or it cannot be written.
-    """
+    """Lock other preparations out of a dataset's folder, and report errors of the disk or the ledger."""
     try:
         with locked(folder / ".lock", target=folder):
             yield

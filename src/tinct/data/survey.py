@@ -26,7 +26,7 @@ from tinct.data.rules import find_warnings
 from tinct.data.screening import FRAME_SPREAD, SMALLEST_SIDE, color_fault, find_frame
 from tinct.errors import DataError, InputError, SettingError
 from tinct.media.image.small import read_small, size_of
-from tinct.parallel import ordered_map
+from tinct.parallel import counted, ordered_map
 
 SAMPLES = 48  # pictures on the sample sheet
 THUMBNAIL = 160  # pixels, the edge of its tiles
@@ -117,7 +117,7 @@ class _Survey:
         self._sums: dict[tuple[str, str, int], ColorHistogram] = {}
 
     def walk(self, listed: list[tuple[str, Picture]], *, progress: Callable[[int, int], None] | None) -> None:
-        for index, result in enumerate(ordered_map(self._look, listed)):
+        for index, result in enumerate(counted(ordered_map(self._look, listed), len(listed), progress)):
             split, picture = listed[index]
             if isinstance(result, str):
                 self.unreadable.append((picture.label, result))
@@ -130,8 +130,6 @@ class _Survey:
                     self._sums.setdefault(key, ColorHistogram(space=key[1], grid=key[2])).merge(histogram)
                 if index in self._chosen:
                     self.samples.append(tile(rgb))
-            if progress:
-                progress(index + 1, len(listed))
 
     def _look(self, item: tuple[str, Picture]) -> tuple[_Look, Pixels, list[ColorHistogram]] | str:
         split, picture = item

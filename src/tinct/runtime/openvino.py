@@ -190,11 +190,7 @@ def _compiled(graph: openvino.Model, path: Path, settings: dict[str, Any]) -> op
 
 
 def _place_of(model: Path, settings: Mapping[str, Any]) -> Path | None:
-    """Return where a model file compiled with these settings is kept; None if nothing is.
-
-    Raises:
-        OSError: the model file cannot be read.
-    """
+    """Return where a model file compiled with these settings is kept; None if nothing is."""
     folder = cache_folder()
     if folder is None:
         return None

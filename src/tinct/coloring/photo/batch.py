@@ -78,13 +78,7 @@ def colorize_files(
 def _mirrored(
     mirror: Mirror, inputs: Sequence[str | Path], output: str | Path | None, *, recursive: bool, settings: PhotoSettings
 ) -> tuple[list[str], str]:
-    """Fill a mirror with stand-ins for files in buckets; return the inputs and output with stand-ins for addresses.
-
-    Raises:
-        SettingError: there is no output, or an option needs files on this machine.
-        OutputError: a bucket cannot be listed.
-        MissingExtraError: fsspec is not installed.
-    """
+    """Fill a mirror with stand-ins for files in buckets; return the inputs and output with stand-ins for addresses."""
     if output is None:
         raise SettingError("results of pictures at addresses need a place of their own; name one with -o")
     if settings.pages == "all":

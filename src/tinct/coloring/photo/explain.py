@@ -20,7 +20,7 @@ from tinct.coloring.hints.mask import Mask
 from tinct.coloring.photo.arrays import row_function
 from tinct.coloring.photo.prediction import Prediction
 from tinct.coloring.photo.scan import Scan
-from tinct.coloring.photo.sheet import pixels_image, write_sheet
+from tinct.coloring.photo.sheet import write_sheet
 from tinct.coloring.photo.watch import Watch
 from tinct.coloring.settings import Decoding
 from tinct.files import make_folder
@@ -141,7 +141,7 @@ def write_stages(stages: Sequence[Stage], folder: Path) -> list[Path]:
     """Write the stages' pictures as NN_NAME.png into a folder, created if needed; OutputError if that fails."""
     make_folder(folder)
     return [
-        write_sheet(pixels_image(stage.picture), folder / f"{number:02d}_{stage.name}.png")
+        write_sheet(stage.picture, folder / f"{number:02d}_{stage.name}.png")
         for number, stage in enumerate(stages, 1)
         if stage.picture is not None
     ]

@@ -186,11 +186,7 @@ def failure(source: Path, error: Exception) -> str:
 
 
 def _wanted_extras(colorizer: Colorizer, target: Path, settings: PhotoSettings, *, keep: bool) -> dict[str, Path]:
-    """Return the paths of the sheet and maps to make beside a result; with `keep`, only of those that are missing.
-
-    Raises:
-        OutputError: the result is made anew, but a sheet or map already exists and must not be replaced.
-    """
+    """Return the paths of the sheet and maps to make beside a result; with `keep`, only of those that are missing."""
     asked = {"sheet": settings.compare, "confidence": settings.confidence and has_confidence(colorizer.session.bins)}
     paths = {extra: extra_path(target, extra) for extra in EXTRAS if asked[extra]}
     existing = {} if settings.overwrite else {extra: path for extra, path in paths.items() if os.path.lexists(path)}

@@ -73,7 +73,7 @@ def confidence_sheet(probability: FloatArray, ratio: FloatArray, target: str | P
     gap = np.full((left.shape[0], 3 * GAP, 3), 255, dtype=np.uint8)
     sheet = np.concatenate([left, gap, right], axis=1)
     sheet = np.concatenate([sheet, _legend(sheet.shape[1])], axis=0)
-    return write_sheet(pixels_image(sheet), Path(target))
+    return write_sheet(sheet, Path(target))
 
 
 def _thumbnail(picture: str | Path | bytes, edge: int, *, page: int) -> Any:
@@ -131,14 +131,10 @@ def _text(canvas: NDArray[np.uint8], text: str, left: int, baseline: int) -> Non
     cv2.putText(canvas, text, (left, baseline), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (40, 40, 40), 1, cv2.LINE_AA)
 
 
-def pixels_image(pixels: NDArray[np.uint8]) -> Any:
-    """Return (h, w, 3) sRGB as a libvips image."""
-    return pyvips.Image.new_from_array(pixels)
-
-
 def write_sheet(image: Any, target: Path) -> Path:
-    """Write a libvips image in the format of the target's ending; OutputError if it cannot be written."""
+    """Write a libvips image, or (h, w, 3) sRGB, in the format of the target's ending; OutputError if that fails."""
     form = format_of(target)
+    image = pyvips.Image.new_from_array(image) if isinstance(image, np.ndarray) else image
     options = save_options(form, quality=LEAST_QUALITY, lossless=False, deep=False, huge=False)
     try:
         with written_beside(target) as beside:

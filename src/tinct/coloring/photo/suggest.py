@@ -21,7 +21,7 @@ from tinct.coloring.hints.spreading import PlacedHints, likeness, place_hints
 from tinct.coloring.photo.arrays import grey_levels, shown_luma
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.coloring.photo.prediction import Prediction, yuv_chroma
-from tinct.coloring.photo.sheet import pixels_image, write_sheet
+from tinct.coloring.photo.sheet import write_sheet
 from tinct.coloring.settings import Decoding
 from tinct.errors import SettingError
 from tinct.media.image.picture import check_target, open_picture
@@ -242,7 +242,7 @@ def draw_points(picture: NDArray[np.uint8], points: Sequence[Suggestion], target
         canvas = cv2.resize(canvas, None, fx=larger, fy=larger, interpolation=cv2.INTER_CUBIC)
     for number, point in enumerate(points, start=1):
         _mark(canvas, number, point, x=round(point.x * factor * larger), y=round(point.y * factor * larger))
-    return write_sheet(pixels_image(canvas), Path(target))
+    return write_sheet(canvas, Path(target))
 
 
 def _mark(canvas: NDArray[Any], number: int, point: Suggestion, *, x: int, y: int) -> None:
