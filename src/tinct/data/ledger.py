@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tinct.data.duplicates import EXACT, MIRRORED, NEAR, Fingerprint, hash_bands, look_alikes
 from tinct.data.pictures import draw
@@ -57,8 +58,8 @@ class Ledger:
 
     def setting(self, name: str) -> str | None:
         """Return a setting noted earlier; None if there is none."""
-        row = self._base.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
-        return str(row[0]) if row else None
+        value = self._one("SELECT value FROM setting WHERE name = ?", name)
+        return None if value is None else str(value)
 
     def note(self, name: str, value: str) -> None:
         """Note a setting."""
@@ -81,12 +82,11 @@ class Ledger:
 
     def remaining(self, split: str) -> int:
         """Count the photographs of a split that are not done yet."""
-        row = self._base.execute("SELECT COUNT(*) FROM photo WHERE split = ? AND shard IS NULL", (split,)).fetchone()
-        return int(row[0])
+        return int(self._one("SELECT COUNT(*) FROM photo WHERE split = ? AND shard IS NULL", split))
 
     def done(self) -> int:
         """Count the photographs that are done: written into a shard, or left out."""
-        return int(self._base.execute("SELECT COUNT(*) FROM photo WHERE shard IS NOT NULL").fetchone()[0])
+        return int(self._one("SELECT COUNT(*) FROM photo WHERE shard IS NOT NULL"))
 
     def next_photos(self, split: str, count: int) -> list[Photo]:
         """Return the next photographs of a split that are not done yet."""
@@ -98,8 +98,8 @@ class Ledger:
 
     def next_shard(self, split: str) -> int:
         """Return the number of the first shard of a split that is not written yet."""
-        row = self._base.execute("SELECT MAX(shard) FROM photo WHERE split = ?", (split,)).fetchone()
-        return 0 if row[0] is None else max(int(row[0]) + 1, 0)
+        last = self._one("SELECT MAX(shard) FROM photo WHERE split = ?", split)
+        return 0 if last is None else max(int(last) + 1, 0)
 
     def twin(self, photo: Photo, earlier: Sequence[Photo]) -> str | None:
         """Find an accepted photograph that has the same content or looks the same, as it is or mirrored.
@@ -111,8 +111,8 @@ class Ledger:
         Returns:
             A reason that names the other one, or None.
         """
-        row = self._base.execute("SELECT path FROM photo WHERE content = ? AND shard >= 0", (photo.content,)).fetchone()
-        if same := next((other.path for other in earlier if other.content == photo.content), row and row[0]):
+        known = self._one("SELECT path FROM photo WHERE content = ? AND shard >= 0", photo.content)
+        if same := next((other.path for other in earlier if other.content == photo.content), known):
             return f"{EXACT} duplicate of {same}"
         marks = [mark for mark in (photo.fingerprint, photo.mirrored) if mark is not None]
         bands = [band for mark in marks for band in hash_bands(mark.hash)]
@@ -171,3 +171,8 @@ class Ledger:
         )
         for path, reason in rows:
             yield str(path), str(reason)
+
+    def _one(self, question: str, *values: str | None) -> Any:
+        """Return the first value of the answer's first row; None if there is no row."""
+        row = self._base.execute(question, values).fetchone()
+        return None if row is None else row[0]

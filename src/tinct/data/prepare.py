@@ -138,11 +138,8 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 
 def prepared_from(dataset: str | Path) -> list[str]:
     """Return the absolute paths of the folders from which a dataset was made."""
-    ledger = Ledger(Path(dataset) / "ledger.sqlite")
-    try:
+    with closing(Ledger(Path(dataset) / "ledger.sqlite")) as ledger:
         places: list[str] = json.loads(ledger.setting("settings") or "{}").get("sources", [])
-    finally:
-        ledger.close()
     return places
 
 

@@ -173,6 +173,4 @@ def shipped() -> ThingModel:
 
 
 def _alike(one: list[float], other: list[float]) -> bool:
-    if len(one) != len(other):
-        return False
-    return bool(np.corrcoef(one, other)[0, 1] > _LIKE)
+    return len(one) == len(other) and bool(np.corrcoef(one, other)[0, 1] > _LIKE)

@@ -18,6 +18,7 @@ from tinct.color.upsample import ChromaGuide, color_rows
 from tinct.coloring.hints.mask import Mask
 from tinct.coloring.photo.watch import Watch
 from tinct.errors import InputError
+from tinct.media.image.decoders import image_of
 from tinct.media.image.picture import Picture
 from tinct.media.image.pixels import is_srgb
 from tinct.parallel import ordered_map
@@ -181,9 +182,7 @@ def encoded(picture: NDArray[Any]) -> bytes:
     pixels = colors if alpha is None else np.concatenate([colors, alpha], axis=-1)
     if np.issubdtype(pixels.dtype, np.floating):
         pixels = np.rint(np.clip(pixels, 0, 1) * 65535).astype(np.uint16)
-    deep, color = pixels.dtype == np.uint16, pixels.shape[2] > 2
-    meaning = ("rgb16" if color else "grey16") if deep else ("srgb" if color else "b-w")
-    data: bytes = pyvips.Image.new_from_array(pixels).copy(interpretation=meaning).tiffsave_buffer()
+    data: bytes = image_of(pixels).tiffsave_buffer()
     return data
 
 

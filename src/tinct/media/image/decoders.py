@@ -66,14 +66,14 @@ def decode(content: bytes, kind: str, *, page: int = 0, most_pixels: int = MOST_
             pixels = _filled(pixels)
         if pixels.ndim == 3:  # OpenCV's blue, green, red and opacity
             pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-        image = _image(pixels)
+        image = image_of(pixels)
         if kind == "jp2kload":
             _describe_jp2(content, image)
     image.set_type(pyvips.GValue.gstr_type, "vips-loader", kind)
     return image
 
 
-def _image(pixels: NDArray[Any]) -> pyvips.Image:
+def image_of(pixels: NDArray[Any]) -> pyvips.Image:
     """Return (H, W) or (H, W, 1 to 4) uint8 or uint16 as a libvips image of its own."""
     deep, grey = pixels.dtype == np.uint16, pixels.ndim == 2 or pixels.shape[2] < 3
     interpretation = ("grey16" if grey else "rgb16") if deep else ("b-w" if grey else "srgb")
@@ -135,7 +135,7 @@ def _heic(content: bytes, most_pixels: int) -> pyvips.Image:
     try:
         opened = pillow_heif.open_heif(io.BytesIO(content), convert_hdr_to_8bit=False)
         check_pixels(opened.size[0], opened.size[1], most_pixels)
-        image = _image(np.asarray(opened))
+        image = image_of(np.asarray(opened))
     except (ValueError, RuntimeError, OSError, EOFError, SyntaxError) as error:
         raise pyvips.Error(one_line(error) or "HEIC cannot be decoded") from error
     _set_blobs(
@@ -167,7 +167,7 @@ def _by_pillow(content: bytes, page: int, most_pixels: int) -> pyvips.Image:
             pixels = np.asarray(held)
     except (ValueError, OSError, EOFError, SyntaxError, Image.DecompressionBombError) as error:
         raise pyvips.Error(one_line(error) or "TIFF cannot be decoded") from error
-    return _image(pixels.astype(np.uint16) if pixels.dtype.itemsize == 2 else pixels)
+    return image_of(pixels.astype(np.uint16) if pixels.dtype.itemsize == 2 else pixels)
 
 
 def _raw(content: bytes, most_pixels: int) -> pyvips.Image:
@@ -183,7 +183,7 @@ def _raw(content: bytes, most_pixels: int) -> pyvips.Image:
             pixels = sensor.postprocess(use_camera_wb=True, output_bps=16, no_auto_bright=True)
     except rawpy.LibRawError as error:
         raise pyvips.Error(f"the camera's raw file cannot be developed ({error})") from error
-    image = _image(pixels)
+    image = image_of(pixels)
     return remarked(image, "developed from the camera's raw file with its own white balance")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -61,13 +61,13 @@ def read_metadata(source: Path | bytes, image: pyvips.Image, *, directory: int =
         OSError: the file cannot be read.
     """
     loader = str(field_of(image, "vips-loader", ""))
-    readers: dict[str, Callable[[BinaryIO], Metadata]] = {"jpegload": _of_jpeg, "pngload": _of_png}
-    reader = next((reader for name, reader in readers.items() if loader.startswith(name)), None)
     with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
         if loader.startswith("tiffload"):
             return _of_tiff(file, directory)
-        if reader is not None:
-            return reader(file)
+        if loader.startswith("jpegload"):
+            return _of_jpeg(file)
+        if loader.startswith("pngload"):
+            return _of_png(file)
     metadata = Metadata(xmp=bytes(field_of(image, "xmp-data", b"")), comments=_comments(image))
     return _with_exif(metadata, bytes(field_of(image, "exif-data", b"")))
 

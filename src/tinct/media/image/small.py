@@ -16,7 +16,7 @@ from tinct.color.inputs import ARRAY, PICTURE
 from tinct.color.resize import resized
 from tinct.color.spaces import FloatArray
 from tinct.errors import MissingExtraError, UnreadableError
-from tinct.media.image.opening import open_image
+from tinct.media.image.opening import open_image, shrink_on_load
 from tinct.media.image.pixels import orientation_of
 
 
@@ -81,11 +81,11 @@ def _open(content: bytes, longest: int | None) -> pyvips.Image:
     libvips' own `thumbnail_buffer` would do all this, but it accepts files that are cut short.
     """
     image = open_image(content, access="sequential", fail_on="error")
-    if longest is None or not str(image.get("vips-loader")).startswith("jpegload"):
+    loader = str(image.get("vips-loader"))
+    if longest is None or not loader.startswith("jpegload"):
         return image
-    # The factor leaves at least twice the size, so that the Lanczos kernel does the last, visible reduction.
-    factor = max((part for part in (8, 4, 2) if max(image.width, image.height) >= 2 * longest * part), default=1)
-    return pyvips.Image.new_from_buffer(content, "", access="sequential", fail_on="error", shrink=factor)
+    shrunk = shrink_on_load(loader, max(image.width, image.height) / longest)
+    return pyvips.Image.new_from_buffer(content, "", access="sequential", fail_on="error", **shrunk)
 
 
 def read_pixels(path: str | Path, *, size: tuple[int, int], kind: str = PICTURE) -> NDArray[Any]:

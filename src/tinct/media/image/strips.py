@@ -8,7 +8,6 @@ and encoding then run side by side, and a few strips are all that is ever held.
 from __future__ import annotations
 
 import struct
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import accumulate
@@ -19,7 +18,9 @@ import pyvips
 from numpy.typing import NDArray
 
 from tinct.media.image import tags
+from tinct.media.image.decoders import image_of
 from tinct.media.image.tags import LONG, LONG8, SHORT, numbers
+from tinct.parallel import ordered_map
 
 STRIP_PIXELS = 1 << 18  # pixels of a strip that are read, computed and handed on at once
 
@@ -29,8 +30,7 @@ StripFunction = Callable[[NDArray[Any], int], NDArray[Any]]
 def computed(source: pyvips.Image, function: StripFunction) -> pyvips.Image:
     """Return the result of a function of a small picture's rows, all of them at once; see `StripPicture`."""
     rows = source.numpy().reshape(source.height, source.width, -1)
-    result = np.ascontiguousarray(function(rows, 0))
-    return pyvips.Image.new_from_array(result, interpretation="srgb" if result.dtype == np.uint8 else "rgb16")
+    return image_of(function(rows, 0))
 
 
 class StripPicture:
@@ -56,13 +56,11 @@ class StripPicture:
         self._header, self._length = tiff_header(
             source.width, source.height, bands=bands, bits=np.dtype(dtype).itemsize * 8, rows=self._rows
         )
-        self._ahead = threads + 1
         # One thread does all the reading: a libvips region belongs to the thread that made it.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="tinct-read")
-        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="tinct-color")
         self._region: Any = None
-        self._waiting: deque[Future[memoryview]] = deque()
-        self._next_row = 0
+        reads = ((self._reader.submit(self._fetch, top), top) for top in range(0, source.height, self._rows))
+        self._pieces = ordered_map(self._compute, reads, threads=threads, ahead=threads + 2)
         self._place = 0
         self._piece, self._piece_start = memoryview(self._header), 0
         self._stream = pyvips.SourceCustom()
@@ -72,32 +70,23 @@ class StripPicture:
 
     def close(self) -> None:
         """Stop the threads, whether or not everything was computed."""
-        for future in self._waiting:
-            future.cancel()
-        self._workers.shutdown(wait=True, cancel_futures=True)
+        self._pieces.close()
         self._reader.shutdown(wait=True, cancel_futures=True)
         # This object and its stream refer to each other, so they wait for the garbage collector. The source must not:
         # if it is damaged, libvips warns when it is freed, and crashes if that happens inside another warning.
         self._region = self._source = None
 
-    def _fetch(self, top: int, rows: int) -> NDArray[Any]:
+    def _fetch(self, top: int) -> NDArray[Any]:
         if self._region is None:
             self._region = pyvips.Region.new(self._source)
-        width = self._source.width
+        width, rows = self._source.width, min(self._rows, self._source.height - top)
         data = np.frombuffer(self._region.fetch(0, top, width, rows), dtype=self._dtype)
         return data.reshape(rows, width, self._source.bands)
 
-    def _compute(self, read: Future[NDArray[Any]], top: int) -> memoryview:
+    def _compute(self, strip: tuple[Future[NDArray[Any]], int]) -> memoryview:
+        read, top = strip
         pixels: Any = np.ascontiguousarray(self._function(read.result(), top)).reshape(-1)
         return memoryview(pixels).cast("B")
-
-    def _schedule(self) -> None:
-        while len(self._waiting) < self._ahead and self._next_row < self._source.height:
-            top = self._next_row
-            rows = min(self._rows, self._source.height - top)
-            read = self._reader.submit(self._fetch, top, rows)
-            self._waiting.append(self._workers.submit(self._compute, read, top))
-            self._next_row += rows
 
     def _read(self, size: int) -> bytes:
         """Return the next bytes to libvips; nothing after an error, which its loader then reports as an early end."""
@@ -105,11 +94,8 @@ class StripPicture:
             if self.error is not None or self._place >= self._length:
                 return b""
             while self._place >= self._piece_start + len(self._piece):
-                self._schedule()
-                following = self._waiting.popleft().result()
-                self._schedule()
                 self._piece_start += len(self._piece)
-                self._piece = following
+                self._piece = next(self._pieces)
             offset = self._place - self._piece_start
             if offset < 0:
                 raise RuntimeError("libvips read a streamed picture backwards")

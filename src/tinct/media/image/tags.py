@@ -232,27 +232,19 @@ def _directories(
     following: int = 0,
 ) -> tuple[bytes, int]:
     """Return EXIF's directories for a place in a file, the main one last, and where the main one lies."""
-    body = b""
-
-    def add(tags: Tags, **more: object) -> int:
-        nonlocal body
-        at = place + len(body)
-        body += directory(tags, at, big=big, **more)  # type: ignore[arg-type]
-        return at
-
     photo, main = dict(exif.photo), dict(exif.main)
-    if exif.interop:
-        photo[INTEROP_POINTER] = _pointer(add(exif.interop))
-    if photo:
-        main[EXIF_POINTER] = _pointer(add(photo, fixed=fixed or {}))
-    if exif.gps:
-        main[GPS_POINTER] = _pointer(add(exif.gps))
-    first = add(main, given=given or {}, following=following)
-    return body, first
-
-
-def _pointer(place: int) -> Tag:
-    return numbers(LONG if place < 1 << 32 else IFD8, [place])
+    body = b""
+    for held, above, pointer in (
+        (exif.interop, photo, INTEROP_POINTER),
+        (photo, main, EXIF_POINTER),
+        (exif.gps, main, GPS_POINTER),
+    ):
+        if held:
+            at = place + len(body)
+            above[pointer] = numbers(LONG if at < 1 << 32 else IFD8, [at])
+            body += directory(held, at, big=big, fixed=fixed if held is photo else None)
+    first = place + len(body)
+    return body + directory(main, first, big=big, given=given, following=following), first
 
 
 def directory(
