@@ -18,9 +18,8 @@ from tinct.color.upsample import ChromaGuide, color_rows
 from tinct.coloring.hints.mask import Mask
 from tinct.coloring.photo.watch import Watch
 from tinct.errors import InputError
-from tinct.media.image.decoders import image_of
 from tinct.media.image.picture import Picture
-from tinct.media.image.pixels import is_srgb
+from tinct.media.image.pixels import image_of, is_srgb
 from tinct.parallel import ordered_map
 
 _PIXELS_AT_ONCE = 1 << 18

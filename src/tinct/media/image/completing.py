@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from tinct.media.image.containers import boxes, webp_data
 from tinct.media.image.damage import LEAST_WHOLE
-from tinct.media.image.decoders import field_of
 from tinct.media.image.kinds import HEAD, TooManyPixelsError, UnsupportedError, other_kind, pnm_header
 from tinct.media.image.opening import open_image
+from tinct.media.image.pixels import field_of
 
 _ALIKE = 0.5  # rows are the same if their mean difference is at most this, in 8-bit steps
 # Larger files are not completed.

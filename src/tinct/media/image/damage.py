@@ -9,7 +9,7 @@ from pathlib import Path
 import pyvips
 
 from tinct.media.image.containers import segments, webp_data
-from tinct.media.image.decoders import field_of
+from tinct.media.image.pixels import field_of
 
 _ROWS = 16  # rows decoded at once: as many as the blocks that most JPEG files store together are high
 LEAST_WHOLE = 10  # a picture is saved only if at least this many per cent of its rows are whole

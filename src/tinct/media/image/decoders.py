@@ -18,24 +18,8 @@ from numpy.typing import NDArray
 from tinct.errors import MissingExtraError, one_line
 from tinct.media.image.containers import boxes
 from tinct.media.image.kinds import MOST_PIXELS, check_pixels, pnm_header, stated_size
+from tinct.media.image.pixels import image_of, remarked
 from tinct.media.image.xmp import upright
-
-REMARK = "tinct-remark"  # a field of a libvips image: what the user should be told about how it was read
-
-
-def field_of(image: pyvips.Image, name: str, default: Any) -> Any:
-    """Return a field of a libvips image, or the default if it has none of this name."""
-    return image.get(name) if image.get_typeof(name) else default
-
-
-def remarked(image: pyvips.Image, words: str) -> pyvips.Image:
-    """Return an image with a remark on how it was read, added to those that it has."""
-    if not words:
-        return image
-    before = field_of(image, REMARK, "")
-    result = image.copy()
-    result.set_type(pyvips.GValue.gstr_type, REMARK, f"{before}; {words}" if before else words)
-    return result
 
 
 def decode(content: bytes, kind: str, *, page: int = 0, most_pixels: int = MOST_PIXELS) -> pyvips.Image:
@@ -71,13 +55,6 @@ def decode(content: bytes, kind: str, *, page: int = 0, most_pixels: int = MOST_
             _describe_jp2(content, image)
     image.set_type(pyvips.GValue.gstr_type, "vips-loader", kind)
     return image
-
-
-def image_of(pixels: NDArray[Any]) -> pyvips.Image:
-    """Return (H, W) or (H, W, 1 to 4) uint8 or uint16 as a libvips image of its own."""
-    deep, grey = pixels.dtype == np.uint16, pixels.ndim == 2 or pixels.shape[2] < 3
-    interpretation = ("grey16" if grey else "rgb16") if deep else ("b-w" if grey else "srgb")
-    return pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation=interpretation).copy()
 
 
 def _set_blobs(image: pyvips.Image, **blobs: bytes | None) -> None:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import pyvips
 
 from tinct.media.image import containers, png, tags, xmp
-from tinct.media.image.decoders import field_of
+from tinct.media.image.pixels import field_of
 from tinct.media.image.tags import Exif, Tag
 
 # What precedes XMP in a JPEG file's segment, and the extended part of a long packet.

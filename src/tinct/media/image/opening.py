@@ -13,9 +13,9 @@ from typing import Any, BinaryIO
 import pyvips
 
 from tinct.media.image import png
-from tinct.media.image.decoders import decode, field_of, remarked
+from tinct.media.image.decoders import decode
 from tinct.media.image.kinds import HEAD, MOST_PIXELS, check_pixels, other_kind
-from tinct.media.image.pixels import from_gamma
+from tinct.media.image.pixels import field_of, from_gamma, remarked
 from tinct.media.image.tags import ICC, ORIENTATION, TagReader
 from tinct.media.image.tiff import (
     CIE_LAB,

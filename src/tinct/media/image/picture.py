@@ -27,11 +27,10 @@ from tinct.files import written_beside
 from tinct.media.image import formats, xmp
 from tinct.media.image.completing import open_or_complete
 from tinct.media.image.damage import WatchedJpeg, fail_on, found_damage, unnoticed_damage
-from tinct.media.image.decoders import REMARK, field_of
 from tinct.media.image.kinds import MOST_PIXELS, TooManyPixelsError, UnsupportedError, check_least_edge, named
 from tinct.media.image.metadata import HIGHEST_RESOLUTION, Metadata, for_result, read_metadata, with_note
 from tinct.media.image.opening import left_out, open_image, save, set_up_vips, shrink_on_load
-from tinct.media.image.pixels import cut, orientation_of, to_srgb, upright
+from tinct.media.image.pixels import REMARK, cut, field_of, orientation_of, to_srgb, upright
 from tinct.media.image.strips import StripFunction, StripPicture, computed
 from tinct.media.image.tiff import lacks_pages, pages_of
 from tinct.media.image.write_metadata import embed, fitted

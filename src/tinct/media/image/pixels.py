@@ -1,4 +1,4 @@
-"""Pixels as they are shown: converted to sRGB or grey values of 8 or 16 bits, upright, or cut out of a scan.
+"""Images of libvips: their fields, and their pixels as they are shown: in sRGB or grey, upright, or cut out of a scan.
 
 Pictures are not held, unless their rows are needed in another order.
 """
@@ -6,15 +6,16 @@ Pictures are not held, unless their rows are needed in another order.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyvips
+from numpy.typing import NDArray
 
 from tinct.color.places import Place
 from tinct.errors import UnreadableError
-from tinct.media.image.decoders import field_of
 
+REMARK = "tinct-remark"  # a field of a libvips image: what the user should be told about how it was read
 _PROFILE = "icc-profile-data"
 # A profile whose colours differ from sRGB's by no more than this (8-bit steps) is sRGB under another name.
 _SAME = 1.5
@@ -22,6 +23,28 @@ _SAME = 1.5
 _IN_MEMORY = 64 << 20
 _FROM_GREY = "converted from its grey profile to sRGB"
 _CONVERTED = "converted from its own colour profile to sRGB"
+
+
+def field_of(image: pyvips.Image, name: str, default: Any) -> Any:
+    """Return a field of a libvips image, or the default if it has none of this name."""
+    return image.get(name) if image.get_typeof(name) else default
+
+
+def remarked(image: pyvips.Image, words: str) -> pyvips.Image:
+    """Return an image with a remark on how it was read, added to those that it has."""
+    if not words:
+        return image
+    before = field_of(image, REMARK, "")
+    result = image.copy()
+    result.set_type(pyvips.GValue.gstr_type, REMARK, f"{before}; {words}" if before else words)
+    return result
+
+
+def image_of(pixels: NDArray[Any]) -> pyvips.Image:
+    """Return (H, W) or (H, W, 1 to 4) uint8 or uint16 as a libvips image of its own."""
+    deep, grey = pixels.dtype == np.uint16, pixels.ndim == 2 or pixels.shape[2] < 3
+    interpretation = ("grey16" if grey else "rgb16") if deep else ("b-w" if grey else "srgb")
+    return pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation=interpretation).copy()
 
 
 class Converted(NamedTuple):

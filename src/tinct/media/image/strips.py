@@ -18,7 +18,7 @@ import pyvips
 from numpy.typing import NDArray
 
 from tinct.media.image import tags
-from tinct.media.image.decoders import image_of
+from tinct.media.image.pixels import image_of
 from tinct.media.image.tags import LONG, LONG8, SHORT, numbers
 from tinct.parallel import ordered_map
 

@@ -14,8 +14,8 @@ from typing import BinaryIO
 
 import pyvips
 
-from tinct.media.image.decoders import remarked
 from tinct.media.image.kinds import UnsupportedError
+from tinct.media.image.pixels import remarked
 from tinct.media.image.tags import HEADS, Tag, TagReader
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, PHOTOMETRIC, _SUBDIRECTORIES = 254, 256, 257, 258, 259, 262, 330
