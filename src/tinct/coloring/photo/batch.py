@@ -157,7 +157,13 @@ def run_jobs(
             manifest = kept.enter_context(opened(folder, run, named=None if mirror is None else mirror.named))
         steps = decided_steps(jobs, settings, manifest, run)
         if engine.name == "ray":
-            outcomes = _by_ray(steps, settings, root=root, engine=engine, mirror=mirror)
+            outcomes = actor_map(
+                partial(_worker, replace(settings, threads=1), root, mirror),
+                steps,
+                known=partial(known, settings=settings),
+                lost=lost,
+                pool=Pool(address=engine.ray_address, workers=settings.threads),
+            )
         else:
             work = _doing(colorizer, settings, root, mirror)
             outcomes = ordered_map(work, steps, threads=workers, ahead=4 * workers)
@@ -177,19 +183,6 @@ def _can_be_made(folder: Path, jobs: Iterable[Job]) -> bool:
         return any(not job.status for job in jobs) and make_folder(folder).is_dir()
     except OutputError:
         return False
-
-
-def _by_ray(
-    steps: Iterable[Step], settings: PhotoSettings, *, root: Path, engine: Engine, mirror: Mirror | None
-) -> Generator[Outcome, None, None]:
-    alone = replace(settings, threads=1)
-    return actor_map(
-        partial(_worker, alone, root, mirror),
-        steps,
-        known=partial(known, settings=settings),
-        lost=lost,
-        pool=Pool(address=engine.ray_address, workers=settings.threads),
-    )
 
 
 def _worker(settings: PhotoSettings, root: Path, mirror: Mirror | None) -> Callable[[Step], Outcome]:

@@ -172,9 +172,9 @@ class Mirror:
             self.fetch(manifest)
 
     @contextmanager
-    def keeping(self, folder: Path | None) -> Iterator[Callable[[], None]]:
+    def keeping(self, folder: Path) -> Iterator[Callable[[], None]]:
         """Send the manifest of a folder of results at the end, and now and then when the yielded function is called."""
-        if folder is None or not self.holds(folder):
+        if not self.holds(folder):
             yield lambda: None
             return
         manifest = manifest_file(folder)
