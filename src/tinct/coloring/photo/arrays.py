@@ -18,6 +18,7 @@ from tinct.color.upsample import ChromaGuide, color_rows
 from tinct.coloring.hints.mask import Mask
 from tinct.coloring.photo.watch import Watch
 from tinct.errors import InputError
+from tinct.media.image.kinds import check_least_edge
 from tinct.media.image.picture import Picture
 from tinct.media.image.pixels import image_of, is_srgb
 from tinct.parallel import ordered_map
@@ -40,10 +41,7 @@ def unit_pixels(picture: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | Non
     pixels = picture[..., None] if picture.ndim == 2 else picture
     if pixels.ndim != 3 or pixels.shape[2] not in (1, 2, 3, 4):
         raise InputError(f"a picture must have the shape (H, W) or (H, W, 3), not {picture.shape}")
-    if min(pixels.shape[:2]) < 8:
-        raise InputError(
-            f"{pixels.shape[1]} x {pixels.shape[0]} pixels are too few to colour; each edge needs at least 8"
-        )
+    check_least_edge(pixels.shape[1], pixels.shape[0])
     if picture.dtype not in (np.uint8, np.uint16) and not np.issubdtype(picture.dtype, np.floating):
         raise InputError(f"a picture must be uint8, uint16 or floats in 0..1, not {picture.dtype}")
     alpha = pixels[..., -1:] if pixels.shape[2] in (2, 4) else None

@@ -80,12 +80,11 @@ def named(head: bytes) -> str:
     return next((f"is {what}; {remedy}" for magic, what, remedy in _FOREIGN if re.match(magic, head, re.DOTALL)), "")
 
 
-def check_least_edge(name: str, width: int, height: int) -> None:
+def check_least_edge(width: int, height: int, *, name: str = "") -> None:
     """Raise InputError for a picture of too few pixels to colour; `name` is for the message."""
     if min(width, height) < LEAST_EDGE:
-        raise InputError(
-            f"{name}: {width} x {height} pixels are too few to colour; each edge needs at least {LEAST_EDGE}"
-        )
+        few = f"{width} x {height} pixels are too few to colour; each edge needs at least {LEAST_EDGE}"
+        raise InputError(f"{name}: {few}" if name else few)
 
 
 def check_pixels(width: int, height: int, most: int) -> None:

@@ -300,7 +300,7 @@ def open_picture(
         raise _not_opened(name, error, head) from error
     width, height = (image.width, image.height)[:: -1 if orientation_of(image) >= 5 else 1]
     converted = to_srgb(image, name=name)
-    check_least_edge(name, width, height)
+    check_least_edge(width, height, name=name)
     loader = str(field_of(image, "vips-loader", ""))
     pages = pages_of(place) if loader.startswith("tiffload") else []
     more = left_out(image, len(pages)) if page is None else ""
