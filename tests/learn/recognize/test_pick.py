@@ -22,8 +22,8 @@ from tinct.learn.recognize.augment import Augmentation
 from tinct.learn.recognize.candidates import Choices, choose_candidates, fitting_of
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.folds import Fold
-from tinct.learn.recognize.grey import learned_in_grey
 from tinct.learn.recognize.pick import train_classifier
+from tinct.learn.recognize.yardstick import learned_in_grey
 from tinct.runtime.classifier import ClassifierSession
 
 pytestmark = pytest.mark.usefixtures("few_trees")

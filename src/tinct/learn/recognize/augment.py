@@ -1,32 +1,14 @@
-"""Augment training pictures, and refuse augmentation that destroys what the classes differ in."""
+"""Augment training pictures."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinct.color.features import ColorFeatures
-from tinct.color.inputs import ARRAY, without_color
 from tinct.color.spaces import FloatArray, hsv_to_rgb, rgb_to_hsv
-from tinct.data.labelled import Loaded
-from tinct.errors import SettingError
-from tinct.learn.recognize.folds import Fold
-from tinct.learn.recognize.heads import LOGISTIC, fit_head, measure_all
-
-LOOKED_AT = 800  # pictures on which separation is fitted, at most; half of that to measure it
-LEAD = 0.05  # colours separate the classes if they are more accurate than grey by more than this
-ERRORS = 2.0  # and by more than this number of standard errors
-WHAT = {
-    "hue": "rotates hues",
-    "saturation": "changes saturation",
-    "grey": "makes some pictures grey",
-    "per_image": "removes each picture's own mean and contrast",
-}
 
 
 @dataclass(frozen=True)
@@ -106,85 +88,3 @@ def _recolored(values: FloatArray, change: Augmentation, random: np.random.Gener
     hsv[..., 0] += random.uniform(-change.hue, change.hue, shape)
     hsv[..., 1] = np.clip(hsv[..., 1] * random.uniform(1 - change.saturation, 1 + change.saturation, shape), 0, 1)
     return hsv_to_rgb(hsv)
-
-
-@dataclass(frozen=True)
-class Separation:
-    """How well plain colour statistics tell the classes apart.
-
-    Attributes:
-        color: accuracy of a logistic regression on them.
-        grey: the same for grey pictures, after fitting to grey pictures.
-        count: number of pictures on which both were measured.
-    """
-
-    color: float
-    grey: float
-    count: int
-
-    @property
-    def by_color(self) -> bool:
-        """Whether colours separate the classes clearly better than grey pictures do."""
-        error = math.sqrt(max(0.25 / self.count, 1e-12))
-        return self.color - self.grey > max(LEAD, ERRORS * error)
-
-
-def separation(loaded: Loaded, fold: Fold, *, seed: int = 0) -> Separation:
-    """Measure whether colour is what separates the classes.
-
-    Args:
-        loaded: pictures, not arrays.
-        fold: statistics are fitted to some of its training part, and measured on some of the other.
-        seed: of the choice of pictures.
-    """
-    random = np.random.default_rng(seed)
-    train = random.permutation(fold.train)[:LOOKED_AT]
-    val = random.permutation(fold.val)[: LOOKED_AT // 2]
-    labels = loaded.labelled.labels
-    features = ColorFeatures(space="lab", center=False)
-    classes = len(loaded.labelled.classes)
-
-    def accuracy(change: Callable[[NDArray[Any]], NDArray[Any]]) -> float:
-        values, others = (measure_all(change(loaded.pixels[rows]), features) for rows in (train, val))
-        head = fit_head(LOGISTIC, values, labels[train], classes=classes, seed=seed)
-        return float((head.logits(others).argmax(axis=1) == labels[val]).mean())
-
-    return Separation(accuracy(lambda pixels: pixels), accuracy(without_color), len(val))
-
-
-def check_augmentation(
-    augmentation: Augmentation, loaded: Loaded, fold: Fold, *, force: bool = False, seed: int = 0
-) -> str:
-    """Check that augmentation does not destroy what separates the classes.
-
-    Args:
-        augmentation: the changes asked for.
-        loaded: the pictures.
-        fold: one fold of them.
-        force: warn instead of refusing.
-        seed: of the choice of pictures.
-
-    Returns:
-        A warning, or an empty text.
-
-    Raises:
-        SettingError: a change destroys the label, and `force` is not set; or it changes colours, but there are arrays.
-    """
-    asked = augmentation.destroys_color
-    if not asked:
-        return ""
-    if loaded.labelled.kind == ARRAY:
-        if asked == ["per_image"]:
-            return "per_image removes each array's own mean and deviation; if the classes differ in these, that is lost"
-        raise SettingError(f"arrays have no colours to change; leave out --augment {asked[0]}")
-    apart = separation(loaded, fold, seed=seed)
-    what = " and ".join(f"--augment {name} {WHAT[name]}" for name in asked)
-    if not apart.by_color:
-        return f"{what}; colour does not seem to separate the classes here, so this may be harmless"
-    evidence = (
-        f"{what}, but colour is what separates the classes: plain statistics are right in {100 * apart.color:.0f} % "
-        f"of the pictures, in {100 * apart.grey:.0f} % without colour"
-    )
-    if not force:
-        raise SettingError(f"{evidence}; leave it out, or add --force")
-    return evidence

@@ -16,7 +16,8 @@ from tinct.data.duplicates import near_duplicates
 from tinct.data.labelled import common_size, find_labelled, load
 from tinct.learn.recognize.candidates import STATISTICS_SPACE, statistics_of
 from tinct.learn.recognize.folds import stratified_folds
-from tinct.learn.recognize.heads import JOINED, fit_head, measure_all
+from tinct.learn.recognize.heads import measure_all
+from tinct.learn.recognize.yardstick import held_out_logits
 from tinct.runtime.scores import fit_temperature
 
 FOLDS = 5
@@ -81,10 +82,9 @@ def find_wrong_labels(
     labels, classes = loaded.labelled.labels, loaded.labelled.classes
     features = statistics_of(STATISTICS_SPACE if labelled.kind == PICTURE else "", loaded.pixels)
     values = measure_all(loaded.pixels, features, progress=progress)
-    logits = np.zeros((len(labels), len(classes)), dtype=np.float32)
-    for fold in stratified_folds(labels, near_duplicates(loaded.compared), folds=FOLDS, seed=seed):
-        head = fit_head(JOINED, values[fold.train], labels[fold.train], classes=len(classes), seed=seed)
-        logits[fold.val] = head.logits(values[fold.val])
+    folds = stratified_folds(labels, near_duplicates(loaded.compared), folds=FOLDS, seed=seed)
+    rows, logits = held_out_logits(values, labels, folds, classes=len(classes), seed=seed)
+    logits = logits[np.argsort(rows)]
     shares = softmax(logits, temperature=fit_temperature(logits, labels))
     paths = loaded.labelled.paths
     return LabelReport(

@@ -19,15 +19,13 @@ from tinct.data.duplicates import near_duplicates
 from tinct.data.labelled import Labelled, Loaded, common_size, find_labelled, load
 from tinct.data.pictures import TEST, TRAIN, VAL
 from tinct.errors import DataError, SettingError
-from tinct.learn.recognize.augment import check_augmentation
 from tinct.learn.recognize.candidates import COLOR_STATISTICS, Candidate, Choices, choose_candidates
 from tinct.learn.recognize.export import finish
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.folds import Fold, leaks, stratified_folds
-from tinct.learn.recognize.grey import learned_in_grey
 from tinct.learn.recognize.heads import BOOSTING, JOINED
 from tinct.learn.recognize.trial import Judged, Notebook, Outcome, StatisticsCache, judge, run_trial, unfit
-from tinct.learn.recognize.yardstick import statistics_ahead
+from tinct.learn.recognize.yardstick import check_augmentation, learned_in_grey, statistics_ahead
 from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.modelfile import check_model_target
 from tinct.runtime.scores import Scores
