@@ -19,9 +19,10 @@ from scipy.spatial import cKDTree
 from table import HERE, Table, chance, run_table
 
 from tinct.color.inputs import ARRAY, without_color
+from tinct.data.duplicates import near_duplicates
 from tinct.data.labelled import Loaded, find_labelled, load
 from tinct.learn.recognize.candidates import Choices, choose_candidates
-from tinct.learn.recognize.folds import leaks, near_duplicates, stratified_folds
+from tinct.learn.recognize.folds import leaks, stratified_folds
 
 # Mean distance to the colour map's nearest colour, in 8-bit steps, up to which a picture is taken to be drawn in it.
 IN_MAP = 8.0

@@ -18,7 +18,7 @@ import common  # noqa: E402
 from tinct.data.labelled import Loaded  # noqa: E402
 from tinct.learn.recognize.candidates import Candidate, Choices, choose_candidates  # noqa: E402
 from tinct.learn.recognize.folds import Fold  # noqa: E402
-from tinct.learn.recognize.trial import StatisticsCache, judge, run_trial  # noqa: E402
+from tinct.learn.recognize.trial import Bench, run_trial  # noqa: E402
 
 SPACES = ("rgb", "hsv", "hsl", "lab", "yuv", "xyz")
 
@@ -72,8 +72,7 @@ def run_table(
     facts: dict[str, Any] | None = None,
 ) -> None:
     """Measure candidates that have no row yet."""
-    labels, classes = loaded.labelled.labels, loaded.labelled.classes
-    measured = StatisticsCache()
+    bench = Bench(loaded, folds)
     for candidate in candidates:
         for seed in seeds:
             if table.has(name, candidate=candidate.name, seed=seed, **(facts or {})):
@@ -81,8 +80,8 @@ def run_table(
             fitting = Choices(seed=seed).fitting_for(candidate)
             if epochs is not None:
                 fitting = replace(fitting, epochs=epochs(candidate))
-            outcome = run_trial(candidate, loaded, folds, fitting=fitting, measured=measured)
-            table.add(name, {"seed": seed, **(facts or {}), **judge(outcome, labels, classes).to_json()})
+            outcome = run_trial(candidate, bench, fitting=fitting)
+            table.add(name, {"seed": seed, **(facts or {}), **bench.judge(outcome).to_json()})
 
 
 def every_space(networks: list[str], *, size: tuple[int, int], **options: Any) -> list[Candidate]:

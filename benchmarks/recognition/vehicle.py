@@ -12,9 +12,10 @@ from pathlib import Path
 
 from table import HERE, Table, every_space, run_table, split_fold
 
+from tinct.data.duplicates import near_duplicates
 from tinct.data.labelled import find_labelled, load
 from tinct.learn.recognize.candidates import ALL_NETWORKS, Choices, choose_candidates
-from tinct.learn.recognize.folds import leaks, near_duplicates
+from tinct.learn.recognize.folds import leaks
 
 
 def main() -> None:

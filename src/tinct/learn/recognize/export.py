@@ -23,7 +23,7 @@ from tinct.learn.recognize.candidates import Fitted, fit_candidate
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.graphs import head_graph
 from tinct.learn.recognize.heads import Head
-from tinct.learn.recognize.trial import Judged, StatisticsCache
+from tinct.learn.recognize.trial import Bench, Judged
 from tinct.runtime.classifier import ClassifierCard, ClassifierSession
 from tinct.runtime.modelfile import check_model_target
 from tinct.runtime.scores import Scores, score
@@ -35,11 +35,10 @@ NETWORK_AGREEMENT = 1e-3  # largest difference for a network
 
 def finish(
     table: list[Judged],
-    loaded: Loaded,
+    bench: Bench,
     path: Path,
     *,
     fitting: Fitting,
-    measured: StatisticsCache,
     learned_grey: float | None = None,
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -48,7 +47,7 @@ def finish(
 
     Args:
         table: all candidates; the first is the best, and is picked.
-        loaded: the pictures.
+        bench: the pictures.
         path: the .onnx file.
         fitting: how the candidate was trained when it was measured.
         learned_grey: balanced accuracy of statistics fitted to grey pictures, for the card.
@@ -60,28 +59,28 @@ def finish(
         OutputError: the file exists already, or cannot be written.
         ModelError: the file's logits differ from those of the trained classifier; it is not kept.
     """
-    labelled, outcome = loaded.labelled, table[0].outcome
+    loaded, labels, classes, outcome = bench.loaded, bench.labels, bench.classes, table[0].outcome
     rows = loaded.of(TRAIN, VAL, "")
     if outcome.epochs:
         # As many passes as when it was measured, however long they take.
         fitting = replace(fitting, epochs=max(1, round(outcome.epochs)), minutes=None)
     began = time.monotonic()
-    values = measured.of(outcome.candidate, loaded.pixels, progress)
+    values = bench.statistics(outcome.candidate, progress)
     fitted = fit_candidate(
         outcome.candidate,
         loaded.pixels[rows],
-        labelled.labels[rows],
-        classes=len(labelled.classes),
+        labels[rows],
+        classes=len(classes),
         fitting=fitting,
         measured=None if values is None else values[rows],
         progress=progress,
     )
-    temperature = outcome.temperature(labelled.labels)
+    temperature = outcome.temperature(labels)
     test = loaded.of(TEST)
     scores = None
     if len(test):
         shares = softmax(fitted.logits(loaded.pixels[test]), temperature=temperature)
-        scores = score(shares, labelled.labels[test], labelled.classes)
+        scores = score(shares, labels[test], classes)
     card = _card(fitted, table, loaded, temperature=temperature, test=scores, learned_grey=learned_grey)
     card.training.update(
         seconds=round(time.monotonic() - began, 1),

@@ -8,7 +8,6 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from tinct.learn.recognize.export import finish
 from tinct.learn.recognize.fit import Fitting
 from tinct.learn.recognize.folds import Fold, leaks, stratified_folds
 from tinct.learn.recognize.heads import BOOSTING, JOINED
-from tinct.learn.recognize.trial import Judged, Notebook, Outcome, StatisticsCache, judge, run_trial, unfit
+from tinct.learn.recognize.trial import Bench, Judged, Notebook, Outcome, run_trial
 from tinct.learn.recognize.yardstick import check_augmentation, learned_in_grey, statistics_ahead
 from tinct.runtime.classifier import ClassifierCard
 from tinct.runtime.modelfile import check_model_target
@@ -106,31 +105,24 @@ def train_classifier(
     folds = _folds(loaded, choices, warnings)
     warnings += _destroying(candidates, choices, loaded, folds[0])
     notebook = Notebook(path.with_name(f"{path.name}.progress"), of=f"{_digest(loaded, folds)} {choices.minutes}")
-    measured = StatisticsCache()
-    tasks = [Task.of(candidate, choices, notebook, pictures=len(folds[0].train)) for candidate in candidates]
-    seconds = 60 * choices.time_for(len(loaded.pixels))
-    deadline = began + seconds - sum(task.kept.seconds for task in tasks if task.kept)
-    attempt = partial(
-        _try_all,
-        loaded=loaded,
-        folds=folds,
+    search = _Search(
+        bench=Bench(loaded, folds),
+        choices=choices,
         notebook=notebook,
-        measured=measured,
-        deadline=deadline,
-        assured=seconds / 2,
+        tasks=[Task.of(candidate, choices, notebook, pictures=len(folds[0].train)) for candidate in candidates],
+        began=began,
         progress=progress,
         report=report,
     )
-    table, learned_grey = _quick_first(tasks, attempt, loaded, folds, choices, deadline=deadline, report=report)
-    warnings += statistics_ahead(table, loaded, folds, seed=choices.seed, seconds=_left(deadline))
+    table, learned_grey = search.run()
+    warnings += statistics_ahead(table, loaded, folds, seed=choices.seed, seconds=search.seconds_left())
     picked = table[0].outcome.candidate
     card, test = finish(
         table,
-        loaded,
+        search.bench,
         path,
         learned_grey=learned_grey,
         fitting=choices.fitting_for(picked, pictures=len(folds[0].train)),
-        measured=measured,
         overwrite=overwrite,
         progress=_named(progress, f"Fitting {picked.name} to all"),
     )
@@ -147,36 +139,6 @@ def _destroying(candidates: Sequence[Candidate], choices: Choices, loaded: Loade
     return [warning] if warning else []
 
 
-def _quick_first(
-    tasks: list[Task],
-    attempt: Callable[[list[Task]], list[Judged]],
-    loaded: Loaded,
-    folds: list[Fold],
-    choices: Choices,
-    *,
-    deadline: float,
-    report: Callable[[Judged], None] | None,
-) -> tuple[list[Judged], float | None]:
-    """Try plain statistics, grey pictures and, if needed, slow candidates; return the table, the best first."""
-    plain = sum(_is_plain(task.candidate, tasks[0].candidate) for task in tasks)
-    table = attempt(tasks[:plain])
-    learned_grey = _learned_in_grey(loaded, folds, choices, deadline=deadline)
-    nothing_left = choices.networks is None and choices.minutes is None and _all_right(table)
-    table += _not_needed(tasks[plain:], loaded, report) if nothing_left else attempt(tasks[plain:])
-    return _ranked(table), learned_grey
-
-
-def _learned_in_grey(loaded: Loaded, folds: list[Fold], choices: Choices, *, deadline: float) -> float | None:
-    if loaded.labelled.kind != PICTURE:
-        return None
-    return learned_in_grey(loaded, folds, seed=choices.seed, seconds=_left(deadline))
-
-
-def _left(deadline: float) -> float:
-    """Return the seconds for statistics in addition to the candidates."""
-    return max(deadline - time.monotonic(), BESIDE_SECONDS)
-
-
 def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) -> tuple[Loaded, list[str]]:
     """Read the pictures; return them with warnings about classes that have few.
 
@@ -184,7 +146,7 @@ def _read(labelled: Labelled, size: tuple[int, int], progress: Progress | None) 
         DataError: a class has fewer than two readable pictures.
     """
     loaded = load(labelled, size=size, progress=_named(progress, "Reading"))
-    counts = loaded.labelled.part(_is_trained(loaded.labelled)).counts()
+    counts = loaded.labelled.part(np.isin(loaded.labelled.splits, (TRAIN, ""))).counts()
     for name, count in counts.items():
         if count < 2:
             few = "only one readable picture" if count else "no readable picture"
@@ -223,10 +185,6 @@ def _in_two_classes(loaded: Loaded) -> list[str]:
         return []
     are = "file is" if len(pairs) == 1 else "files are"
     return [f"{len(pairs)} {are} in two classes at once, such as {pairs[0][0]} and {pairs[0][1]}: one label is wrong"]
-
-
-def _is_trained(labelled: Labelled) -> Any:
-    return np.isin(np.array(labelled.splits), (TRAIN, ""))
 
 
 def _folds(loaded: Loaded, choices: Choices, warnings: list[str]) -> list[Fold]:
@@ -283,89 +241,98 @@ class Task:
         return cls(candidate, fitting, notebook.find(candidate, fitting))
 
 
-def _try_all(
-    tasks: list[Task],
-    *,
-    loaded: Loaded,
-    folds: list[Fold],
-    notebook: Notebook,
-    measured: StatisticsCache,
-    deadline: float,
-    assured: float,
-    progress: Progress | None,
-    report: Callable[[Judged], None] | None,
-) -> list[Judged]:
-    """Measure candidates, unless an earlier run has kept their outcomes.
+class _Search:
+    """Tries candidates within the time, the quick ones first, unless an earlier run has kept their outcomes."""
 
-    Args:
-        deadline: time of `time.monotonic`.
-        assured: seconds for quick statistics, however long reading took; the first candidate is always completed.
-    """
-    table: list[Judged] = []
-    slow = sum(_is_slow(task.candidate) for task in tasks)
-    for task in tasks:
-        candidate, outcome = task.candidate, task.kept
-        if outcome is None:
-            # The last share is for fitting the picked candidate to all pictures.
-            left = max(0.0, deadline - time.monotonic()) / 60
-            if _is_plain(candidate, tasks[0].candidate):
-                left = math.inf if task is tasks[0] else max(left, assured / 60)
-            outcome = run_trial(
-                candidate,
-                loaded,
-                folds,
-                fitting=task.fitting,
-                measured=measured,
-                minutes=left / (slow + 1) if _is_slow(candidate) else left,
-                fewest=FEWEST_EPOCHS,
-                progress=_named(progress, candidate.name),
-            )
-            if not outcome.reason:
-                notebook.keep(outcome, candidate, task.fitting)
-        measured.keep(outcome)
-        slow -= _is_slow(candidate)
-        table.append(judge(outcome, loaded.labelled.labels, loaded.labelled.classes))
-        if report:
-            report(table[-1])
-    return table
+    def __init__(
+        self,
+        *,
+        bench: Bench,
+        choices: Choices,
+        notebook: Notebook,
+        tasks: list[Task],
+        began: float,
+        progress: Progress | None,
+        report: Callable[[Judged], None] | None,
+    ) -> None:
+        """Set what is tried; `began` is the time of `time.monotonic` from which the time counts."""
+        self.bench, self._choices, self._notebook, self._tasks = bench, choices, notebook, tasks
+        self._progress, self._report = progress, report
+        seconds = 60 * choices.time_for(len(bench.loaded.pixels))
+        self._deadline = began + seconds - sum(task.kept.seconds for task in tasks if task.kept)
+        self._assured = seconds / 2  # for quick statistics, however long reading took
 
+    def run(self) -> tuple[list[Judged], float | None]:
+        """Try plain statistics, grey pictures and, if needed, slow candidates.
 
-def _all_right(table: list[Judged]) -> bool:
-    """Return whether a candidate is right on every picture, so that no other can be better."""
-    return any(judged.scores is not None and judged.scores.accuracy == 1 for judged in table)
+        Returns:
+            The table, with the candidate to be picked first, and the accuracy in grey.
 
+        Raises:
+            SettingError: no candidate could be measured.
+        """
+        bench, choices = self.bench, self._choices
+        quick = sum(self._is_plain(task.candidate) for task in self._tasks)
+        table = self._try_all(self._tasks[:quick])
+        learned_grey = None
+        if bench.loaded.labelled.kind == PICTURE:
+            seconds = self.seconds_left()
+            learned_grey = learned_in_grey(bench.loaded, bench.folds, seed=choices.seed, seconds=seconds)
+        all_right = any(judged.scores is not None and judged.scores.accuracy == 1 for judged in table)
+        if all_right and choices.networks is None and choices.minutes is None:
+            reason = "not needed, since statistics are right on every picture; to try it, use --network or --time"
+            table += [self._judged(bench.unfit(task.candidate, reason)) for task in self._tasks[quick:]]
+        else:
+            table += self._try_all(self._tasks[quick:])
+        table.sort(key=lambda judged: judged.rank)
+        if table[0].scores is None or table[0].outcome.reason:
+            raise SettingError(f"no candidate could be tried: {table[0].outcome.reason}")
+        return _steady_first(table), learned_grey
 
-def _not_needed(tasks: list[Task], loaded: Loaded, report: Callable[[Judged], None] | None) -> list[Judged]:
-    """Return the rows of candidates that are not tried, since statistics are already right on every picture."""
-    labels, classes = loaded.labelled.labels, loaded.labelled.classes
-    reason = "not needed, since statistics are right on every picture; to try it, use --network or --time"
-    table = [judge(unfit(task.candidate, len(classes), reason), labels, classes) for task in tasks]
-    if report:
-        for judged in table:
-            report(judged)
-    return table
+    def seconds_left(self) -> float:
+        """Return the seconds for statistics in addition to the candidates."""
+        return max(self._deadline - time.monotonic(), BESIDE_SECONDS)
 
+    def _try_all(self, tasks: list[Task]) -> list[Judged]:
+        """Measure candidates; the first is always completed."""
+        table: list[Judged] = []
+        slow = sum(_is_slow(task.candidate) for task in tasks)
+        for task in tasks:
+            candidate, outcome = task.candidate, task.kept
+            if outcome is None:
+                # The last share is for fitting the picked candidate to all pictures.
+                left = max(0.0, self._deadline - time.monotonic()) / 60
+                if self._is_plain(candidate):
+                    left = math.inf if task is tasks[0] else max(left, self._assured / 60)
+                outcome = run_trial(
+                    candidate,
+                    self.bench,
+                    fitting=task.fitting,
+                    minutes=left / (slow + 1) if _is_slow(candidate) else left,
+                    fewest=FEWEST_EPOCHS,
+                    progress=_named(self._progress, candidate.name),
+                )
+                if not outcome.reason:
+                    self._notebook.keep(outcome, candidate, task.fitting)
+            self.bench.keep(outcome)
+            slow -= _is_slow(candidate)
+            table.append(self._judged(outcome))
+        return table
 
-def _ranked(table: list[Judged]) -> list[Judged]:
-    """Return the candidates, the one to be picked first.
+    def _judged(self, outcome: Outcome) -> Judged:
+        judged = self.bench.judge(outcome)
+        if self._report:
+            self._report(judged)
+        return judged
 
-    Raises:
-        SettingError: no candidate could be measured.
-    """
-    table = sorted(table, key=lambda judged: judged.rank)
-    if table[0].scores is None or table[0].outcome.reason:
-        raise SettingError(f"no candidate could be tried: {table[0].outcome.reason}")
-    return _steady_first(table)
+    def _is_plain(self, candidate: Candidate) -> bool:
+        """Return whether a candidate is quick, and uses the statistics that are measured first."""
+        return not _is_slow(candidate) and candidate.color_space == self._tasks[0].candidate.color_space
 
 
 def _is_slow(candidate: Candidate) -> bool:
     """Return whether a candidate needs a share of the time, not only a moment."""
     return candidate.network != COLOR_STATISTICS or candidate.head == BOOSTING
-
-
-def _is_plain(candidate: Candidate, first: Candidate) -> bool:
-    """Return whether a candidate is quick, and uses the statistics that are measured first."""
-    return not _is_slow(candidate) and candidate.color_space == first.color_space
 
 
 def _steady_first(table: list[Judged]) -> list[Judged]:

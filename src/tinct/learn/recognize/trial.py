@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -112,31 +112,28 @@ class Judged:
         return (-round(self.scores.balanced, 4), self.scores.log_loss)
 
 
-def judge(outcome: Outcome, labels: NDArray[np.intp], classes: tuple[str, ...]) -> Judged:
-    """Return an outcome with its scores."""
-    scores = outcome.scores(labels, classes) if len(outcome.rows) else None
-    return Judged(outcome, scores, outcome.color_tests(labels))
-
-
-@dataclass
-class StatisticsCache:
-    """Statistics of pictures, measured once for all candidates that use them, and the outcomes of these candidates.
+class Bench:
+    """Pictures and their folds, on which candidates are measured; what several candidates need is measured once.
 
     Attributes:
-        kept: colour space -> (N, features) of all pictures.
-        altered: (colour space, change, fold) -> (T, features) of some pictures with altered colours.
-        outcomes: (colour space, head) -> outcome of that candidate on statistics.
+        loaded: the pictures.
+        folds: of the pictures.
+        labels: (N,) classes of the pictures.
+        classes: their names.
     """
 
-    kept: dict[str, FloatArray] = field(default_factory=dict)
-    altered: dict[tuple[str, str, int], FloatArray] = field(default_factory=dict)
-    outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict)
+    def __init__(self, loaded: Loaded, folds: list[Fold]) -> None:
+        self.loaded = loaded
+        self.folds = folds
+        self.labels, self.classes = loaded.labelled.labels, loaded.labelled.classes
+        self._statistics: dict[str, FloatArray] = {}  # colour space -> (N, features)
+        self._altered: dict[tuple[str, str, int], FloatArray] = {}  # colour space, change, fold -> (T, features)
+        self._outcomes: dict[tuple[str, str], Outcome] = {}  # colour space, head -> outcome
 
-    def of(
+    def statistics(
         self,
         candidate: Candidate,
-        pixels: NDArray[Any],
-        progress: Callable[[int, int], None] | None,
+        progress: Callable[[int, int], None] | None = None,
         *,
         seconds: float | None = None,
     ) -> FloatArray | None:
@@ -147,25 +144,29 @@ class StatisticsCache:
         """
         if candidate.network != COLOR_STATISTICS:
             return None
-        if candidate.color_space not in self.kept:
+        if candidate.color_space not in self._statistics:
+            pixels = self.loaded.pixels
             features = features_of(candidate, pixels)
             if seconds is not None and (needed := seconds_to_measure(pixels, features)) > seconds:
                 raise SettingError(f"measuring {len(pixels)} pictures would take {needed:.0f} s; give more --time")
-            self.kept[candidate.color_space] = measure_all(pixels, features, progress=progress)
-        return self.kept[candidate.color_space]
-
-    def altered_of(self, candidate: Candidate, pixels: NDArray[np.uint8], change: str, number: int) -> FloatArray:
-        """Return (T, features) of a fold's pictures (T, H, W, 3), altered by one of `COLOR_TESTS`."""
-        key = (candidate.color_space, change, number)
-        if key not in self.altered:
-            self.altered[key] = measure_all(COLOR_TESTS[change](pixels), features_of(candidate, pixels))
-        return self.altered[key]
+            self._statistics[candidate.color_space] = measure_all(pixels, features, progress=progress)
+        return self._statistics[candidate.color_space]
 
     def keep(self, outcome: Outcome) -> None:
         """Keep a candidate's outcome, for candidates that join it with others."""
-        self.outcomes[outcome.candidate.color_space, outcome.candidate.head] = outcome
+        self._outcomes[outcome.candidate.color_space, outcome.candidate.head] = outcome
 
-    def joined(self, candidate: Candidate, loaded: Loaded) -> Outcome | None:
+    def judge(self, outcome: Outcome) -> Judged:
+        """Return an outcome with its scores."""
+        scores = outcome.scores(self.labels, self.classes) if len(outcome.rows) else None
+        return Judged(outcome, scores, outcome.color_tests(self.labels))
+
+    def unfit(self, candidate: Candidate, reason: str, *, seconds: float = 0.0) -> Outcome:
+        """Return the outcome of a candidate that could not be tried."""
+        none, logits = np.zeros(0, dtype=np.intp), np.zeros((0, len(self.classes)), dtype=np.float32)
+        return Outcome(candidate, none, logits, none, {}, seconds=seconds, reason=reason)
+
+    def joined(self, candidate: Candidate) -> Outcome | None:
         """Return the outcome of a candidate that joins others, from their outcomes; None if these are missing.
 
         Of all `SHARES`, those with the lowest log loss are used.
@@ -173,7 +174,7 @@ class StatisticsCache:
         if candidate.head != JOINED:
             return None
         began = time.monotonic()
-        parts = [self.outcomes.get((candidate.color_space, head)) for head in PARTS]
+        parts = [self._outcomes.get((candidate.color_space, head)) for head in PARTS]
         usable = [None if part is None or part.reason else part for part in parts]
         tried = []
         for shares in SHARES:
@@ -191,20 +192,52 @@ class StatisticsCache:
                     altered={name: join([part.altered[name] for part in outcomes]) for name in first.altered},
                 )
             )
-        if not tried:
-            return None
-        labels, classes = loaded.labelled.labels, loaded.labelled.classes
-        best = min(tried, key=lambda outcome: outcome.scores(labels, classes).log_loss)
-        return replace(best, seconds=time.monotonic() - began)
+        return replace(self.best(tried), seconds=time.monotonic() - began) if tried else None
+
+    def best(self, outcomes: Iterable[Outcome]) -> Outcome:
+        """Return the outcome with the lowest log loss."""
+        return min(outcomes, key=lambda outcome: outcome.scores(self.labels, self.classes).log_loss)
+
+    def measure(self, fitted: Fitted, number: int) -> _Measured:
+        """Measure a candidate that was fitted to the training part of fold `number` on the rest of it.
+
+        Returns:
+            The rows measured and their logits; and for pictures, some of the rows and, for each change of colours,
+            their logits with altered colours.
+        """
+        pixels, held_out = self.loaded.pixels, self.folds[number].val
+        values = self.statistics(fitted.candidate)
+
+        def logits(rows: NDArray[np.intp]) -> FloatArray:
+            if values is not None and fitted.head is not None:
+                return fitted.head.logits(values[rows])
+            return fitted.logits(pixels[rows])
+
+        def altered(change: str) -> FloatArray:
+            if fitted.head is None:
+                return fitted.logits(COLOR_TESTS[change](pixels[tested]))
+            key = (fitted.candidate.color_space, change, number)
+            if key not in self._altered:
+                changed = COLOR_TESTS[change](pixels[tested])
+                self._altered[key] = measure_all(changed, features_of(fitted.candidate, changed))
+            return fitted.head.logits(self._altered[key])
+
+        if self.loaded.labelled.kind != PICTURE:
+            return held_out, logits(held_out), np.zeros(0, dtype=np.intp), {}
+        order = np.random.default_rng(number).permutation(held_out)
+        tested = np.sort(order[: max(1, COLOR_TESTED // len(self.folds))])
+        changes = {"plain": logits(tested), **{change: altered(change) for change in COLOR_TESTS}}
+        return held_out, logits(held_out), tested, changes
+
+
+_Measured = tuple[NDArray[np.intp], FloatArray, NDArray[np.intp], dict[str, FloatArray]]
 
 
 def run_trial(
     candidate: Candidate,
-    loaded: Loaded,
-    folds: list[Fold],
+    bench: Bench,
     *,
     fitting: Fitting,
-    measured: StatisticsCache,
     minutes: float | None = None,
     fewest: int = 1,
     progress: Callable[[int, int], None] | None = None,
@@ -212,58 +245,39 @@ def run_trial(
     """Fit a candidate to the training part of each fold and measure it on the rest, or say why it could not be tried.
 
     A logistic regression on statistics is measured with several strengths of its ridge, of which the one with the
-    lowest log loss is used. A joined candidate is computed from the outcomes that `measured` keeps.
+    lowest log loss is used. A joined candidate is computed from the outcomes that the bench keeps.
 
     Args:
         candidate: to be measured.
-        loaded: the pictures.
-        folds: of the pictures.
+        bench: the pictures and folds.
         fitting: how networks are trained.
-        measured: keeps statistics and outcomes.
         minutes: for all its fits; of statistics, only boosting is stopped.
         fewest: passes over the pictures that a network must complete in that time.
         progress: called with (done, total).
     """
-    classes = len(loaded.labelled.classes)
     if minutes is not None and minutes <= 0:
-        return unfit(candidate, classes, "no time was left; give more --time")
-    if joined := measured.joined(candidate, loaded):
+        return bench.unfit(candidate, "no time was left; give more --time")
+    if joined := bench.joined(candidate):
         return joined
     began = time.monotonic()
-    measure = partial(
-        _measure_folds,
-        loaded=loaded,
-        folds=folds,
-        fitting=fitting,
-        measured=measured,
-        minutes=minutes,
-        fewest=fewest,
-        progress=progress,
-    )
+    if minutes is not None:
+        fitting = replace(fitting, minutes=minutes / len(bench.folds))
+    tried = [candidate]
+    if candidate.head == LOGISTIC and not candidate.options:
+        tried = [replace(candidate, options={"strength": strength}) for strength in STRENGTHS]
     try:
-        if candidate.network == COLOR_STATISTICS:
-            measured.of(candidate, loaded.pixels, progress, seconds=None if minutes is None else 60 * minutes)
-        if candidate.network != COLOR_STATISTICS or candidate.head != LOGISTIC or candidate.options:
-            outcome = measure(candidate)
-        else:
-            tried = [replace(candidate, options={"strength": strength}) for strength in STRENGTHS]
-            outcome = min(
-                map(measure, tried),
-                key=lambda outcome: outcome.scores(loaded.labelled.labels, loaded.labelled.classes).log_loss,
-            )
+        bench.statistics(candidate, progress, seconds=None if minutes is None else 60 * minutes)
+        outcomes = [_measure_folds(one, bench, fitting, fewest, progress) for one in tried]
     except SettingError as error:
-        return unfit(candidate, classes, str(error), seconds=time.monotonic() - began)
+        return bench.unfit(candidate, str(error), seconds=time.monotonic() - began)
+    outcome = bench.best(outcomes) if len(outcomes) > 1 else outcomes[0]
     return replace(outcome, seconds=time.monotonic() - began)
 
 
 def _measure_folds(
     candidate: Candidate,
-    loaded: Loaded,
-    folds: list[Fold],
-    *,
+    bench: Bench,
     fitting: Fitting,
-    measured: StatisticsCache,
-    minutes: float | None,
     fewest: int,
     progress: Callable[[int, int], None] | None,
 ) -> Outcome:
@@ -272,23 +286,21 @@ def _measure_folds(
     Raises:
         SettingError: it cannot be fitted, or not in its time.
     """
-    labels, classes = loaded.labelled.labels, len(loaded.labelled.classes)
-    chosen = fitting if minutes is None else replace(fitting, minutes=minutes / len(folds))
-    values = measured.of(candidate, loaded.pixels, progress)
+    values, count = bench.statistics(candidate), len(bench.folds)
     parts, epochs = [], []
-    for number, fold in enumerate(folds):
+    for number, fold in enumerate(bench.folds):
         fitted = fit_candidate(
             candidate,
-            loaded.pixels[fold.train],
-            labels[fold.train],
-            classes=classes,
-            fitting=chosen,
+            bench.loaded.pixels[fold.train],
+            bench.labels[fold.train],
+            classes=len(bench.classes),
+            fitting=fitting,
             measured=None if values is None else values[fold.train],
             fewest=fewest,
-            progress=_part(progress, number, len(folds)),
+            progress=_part(progress, number, count),
         )
         epochs.append(fitted.epochs)
-        parts.append(_measure_fold(fitted, loaded, fold, measured, number=number, count=len(folds)))
+        parts.append(bench.measure(fitted, number))
     rows, logits, tested, altered = zip(*parts, strict=True)
     return Outcome(
         candidate,
@@ -296,40 +308,9 @@ def _measure_folds(
         np.concatenate(logits),
         np.concatenate(tested),
         {name: np.concatenate([changed[name] for changed in altered]) for name in altered[0]},
-        len(folds),
+        count,
         float(np.mean(epochs)),
     )
-
-
-def unfit(candidate: Candidate, classes: int, reason: str, *, seconds: float = 0.0) -> Outcome:
-    """Return the outcome of a candidate that could not be tried."""
-    none = np.zeros(0, dtype=np.intp)
-    return Outcome(candidate, none, np.zeros((0, classes), dtype=np.float32), none, {}, seconds=seconds, reason=reason)
-
-
-def _measure_fold(
-    fitted: Fitted, loaded: Loaded, fold: Fold, measured: StatisticsCache, *, number: int, count: int
-) -> tuple[NDArray[np.intp], FloatArray, NDArray[np.intp], dict[str, FloatArray]]:
-    """Return a fold's rows and their logits; for pictures, also some rows and their logits with altered colours."""
-    values = measured.of(fitted.candidate, loaded.pixels, None)
-
-    def logits(rows: NDArray[np.intp]) -> FloatArray:
-        if values is not None and fitted.head is not None:
-            return fitted.head.logits(values[rows])
-        return fitted.logits(loaded.pixels[rows])
-
-    def logits_of(pixels: NDArray[np.uint8], change: str) -> FloatArray:
-        if fitted.head is not None:
-            return fitted.head.logits(measured.altered_of(fitted.candidate, pixels, change, number))
-        return fitted.logits(COLOR_TESTS[change](pixels))
-
-    if loaded.labelled.kind != PICTURE:
-        return fold.val, logits(fold.val), np.zeros(0, dtype=np.intp), {}
-    random = np.random.default_rng(number)
-    tested = np.sort(random.permutation(fold.val)[: max(1, COLOR_TESTED // count)])
-    altered = {"plain": logits(tested)}
-    altered |= {change: logits_of(loaded.pixels[tested], change) for change in COLOR_TESTS}
-    return fold.val, logits(fold.val), tested, altered
 
 
 def _part(progress: Callable[[int, int], None] | None, number: int, folds: int) -> Callable[[int, int], None] | None:
