@@ -79,10 +79,9 @@ def train(
         return
     if out is None:
         raise SettingError("name the training's folder with --out RUN")
-    from tinct.learn.curves import draw_losses, worse_than_grey
     from tinct.learn.networks.backbones import weights_sha256
     from tinct.learn.ranks import rank
-    from tinct.learn.records import last_accuracies
+    from tinct.learn.records import draw_losses, last_accuracies, worse_than_grey
     from tinct.learn.run import Run
     from tinct.learn.train import train as run
 
@@ -140,6 +139,6 @@ def _progress_bar() -> Any:
 
 
 def _epoch_lines() -> Any:
-    from tinct.learn.curves import EpochLines
+    from tinct.learn.records import EpochLines
 
     return EpochLines(lambda line: say(line, on_stderr=True))

@@ -1,11 +1,13 @@
-"""Write a training's records after each epoch: a table of figures, and a sheet of validation photographs."""
+"""What a training records: a table, a sheet of photographs and a line after each epoch, and a drawing at its end."""
 
 from __future__ import annotations
 
 import csv
 import random
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -20,10 +22,11 @@ from tinct.files import make_folder, written_beside
 from tinct.learn.photo_stream import Crop, cut
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from tinct.learn.tasks import ColorizeTask
 
-
-METRICS = "metrics.csv"
+METRICS, PLOT = "metrics.csv", "loss.png"
 _SHOWN = 12  # photographs of a sheet
 # Columns of metrics.csv; those that a task does not measure stay empty. `ColorizeTask` explains the accuracies.
 COLUMNS = (
@@ -41,6 +44,7 @@ COLUMNS = (
     "val_chroma_ratio",
 )
 _OLD_COLUMNS = {"val_accuracy_bins": "val_accuracy"}  # column -> its name in older runs
+_TOLD = {"train_loss": "loss", "val_loss": "in validation", "val_chroma_error": "chroma error"}
 _ACCURACIES = {
     "accuracy_10": "lie within 10 Lab units of the truth (CIE 1976)",
     "accuracy_bins": "have the right bin as their likeliest",
@@ -62,6 +66,25 @@ def epoch_rows(table: Path) -> list[dict[str, str]]:
         raise DataError(f"{table}: cannot be read ({error.strerror}); check its permissions, or delete it") from error
 
 
+def read_curves(table: Path) -> dict[str, list[float]]:
+    """Read the columns of a metrics.csv: name -> its figures, NaN if there is none; empty if no epoch is finished.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    rows = epoch_rows(table)
+    return {name: [float(row[name] or "nan") for row in rows] for name in (rows[0] if rows else ())}
+
+
+def plot_curves(axes: Axes, curves: Mapping[str, list[float]], lines: Mapping[str, Mapping[str, Any]]) -> None:
+    """Plot columns over the steps: name -> style of its line, with a `label`; columns without figures are left out."""
+    for name, style in lines.items():
+        if np.isfinite(curves.get(name, [])).any():
+            axes.plot(curves["step"], curves[name], **style)
+    if axes.lines:
+        axes.legend()
+
+
 def last_accuracies(run: Path) -> list[str]:
     """Return sentences about the accuracies of a training's last epoch; none if it has none.
 
@@ -79,6 +102,43 @@ def last_accuracies(run: Path) -> list[str]:
         if shares:
             told.append(f"{name}: of the valid pixels, {' and '.join(shares)} {words}")
     return told
+
+
+def worse_than_grey(run: Path) -> str | None:
+    """Return a sentence if, in the last epoch, the network's colours were no nearer to the truth than grey."""
+    rows = epoch_rows(run / METRICS)
+    error, grey = (rows[-1].get(name) if rows else None for name in ("val_chroma_error", "val_grey_error"))
+    if not error or not grey or float(error) < float(grey):
+        return None
+    return (
+        f"its colours are no nearer to the truth than grey: chroma error {float(error):.4g} in validation, "
+        f"{float(grey):.4g} for grey; train longer, or look for the cause with  tinct train --doctor"
+    )
+
+
+def draw_losses(run: Path) -> Path | None:
+    """Draw losses and chroma error over the steps into loss.png, and return it; None if no epoch is finished.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    curves = read_curves(run / METRICS)
+    if not curves:
+        return None
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    marker = "." if len(curves["step"]) < 30 else None
+    panels = {
+        "loss": {"train_loss": "training", "val_loss": "validation"},
+        "chroma error in validation": {"val_chroma_error": "the network", "val_grey_error": "grey"},
+    }
+    for axes, (title, lines) in zip(figure.subplots(1, 2), panels.items(), strict=True):
+        plot_curves(axes, curves, {name: {"label": words, "marker": marker} for name, words in lines.items()})
+        axes.set(title=title, xlabel="step")
+    with written_beside(run / PLOT) as beside:
+        figure.savefig(beside, format="png", dpi=110)
+    return run / PLOT
 
 
 class MetricsTable(Callback):
@@ -111,6 +171,28 @@ class MetricsTable(Callback):
             table = csv.DictWriter(file, COLUMNS)
             table.writeheader()
             table.writerows(self._rows)
+
+
+class EpochLines(Callback):
+    """Prints a line after each epoch, for logs and pipes, where there is no progress bar."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        """Set the function that prints a line."""
+        super().__init__()
+        self._write = write
+        self._began = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, task: LightningModule) -> None:
+        """Print the line."""
+        if not trainer.is_global_zero:
+            return
+        measured = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        measured.setdefault("train_loss", measured.get("train_loss_epoch", float("nan")))
+        figures = ", ".join(f"{words} {measured[name]:.4g}" for name, words in _TOLD.items() if name in measured)
+        grey = f" (grey: {measured['val_grey_error']:.4g})" if "val_grey_error" in measured else ""
+        count, seconds = trainer.current_epoch + 1, time.monotonic() - self._began
+        of = f" of {trainer.max_epochs}" if trainer.max_epochs and trainer.max_epochs > 0 else ""
+        self._write(f"epoch {count}{of}, step {trainer.global_step}: {figures}{grey}, {seconds:.0f} s")
 
 
 class SampleSheets(Callback):

@@ -26,7 +26,7 @@ from tinct.color.bins import ColorBins
 from tinct.coloring.photo.colorizer import Colorizer
 from tinct.data.pictures import Picture, find_pictures
 from tinct.errors import DataError, DivergedError
-from tinct.learn.records import METRICS, epoch_rows
+from tinct.learn.records import METRICS, read_curves
 from tinct.learn.settings import Training
 from tinct.study.measure import EVALUATION_FILE, GREY, MEAN_COLOR, Measured, Summary
 from tinct.study.method import Pixels
@@ -243,10 +243,10 @@ class Study:
     def curve(self, arm: Arm, seed: int) -> dict[str, list[float]]:
         """Read a training's metrics.csv: column -> its figures, NaN if there is none."""
         file = self.run(arm, seed) / METRICS
-        rows = epoch_rows(file)
-        if not rows:
+        curves = read_curves(file)
+        if not curves:
             raise DataError(f"{file}: missing or empty; run the study again")
-        return {name: [float(row[name]) if row[name] else float("nan") for row in rows] for name in rows[0]}
+        return curves
 
     def bins(self) -> ColorBins:
         """Read the bins in which all arms' colours are counted."""

@@ -88,20 +88,18 @@ def draw_loss(table: Path, path: Path) -> Path:
 
     Source: figure 8.
     """
-    from tinct.learn.records import epoch_rows
+    from tinct.learn.records import plot_curves, read_curves
 
-    rows = epoch_rows(table)
-    if not rows:
+    curves = read_curves(table)
+    if not curves:
         raise DataError(f"{table}: no epoch is finished yet; continue the training")
+    style = {"marker": "o", "markersize": 3, "linewidth": 1.5}
+    lines = {"train_loss": {"color": BLUE, "label": "training"}, "val_loss": {"color": RED, "label": "validation"}}
     with chart_style():
         figure = new_figure(7, 4)
         axes = figure.subplots()
-        for column, color, name in (("train_loss", BLUE, "training"), ("val_loss", RED, "validation")):
-            points = [(int(row["step"]), float(row[column])) for row in rows if row.get(column)]
-            if points:
-                axes.plot(*zip(*points, strict=True), "o-", color=color, label=name, markersize=3, linewidth=1.5)
+        plot_curves(axes, curves, {name: {**style, **own} for name, own in lines.items()})
         axes.set(xlabel="steps", ylabel="loss")
-        axes.legend()
         save_figure(figure, path)
     return path
 
