@@ -19,8 +19,8 @@ from tinct.learn.export import export
 from tinct.learn.run import Run
 from tinct.learn.settings import Training
 from tinct.learn.train import train
+from tinct.study import figure as paper
 from tinct.study.figure import KINDS, bins_of, draw_figure
-from tinct.study.report import paper
 
 SMALL = {"network": "flat", "options": {"width": 4}, "bins": 8, "crop": 32, "batch_size": 8, "workers": 0, "limit": 16}
 
