@@ -31,9 +31,8 @@ from tinct.learn.networks.backbones import BACKBONES
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
 from tinct.learn.settings import Training
 from tinct.learn.train import train
-from tinct.study.arms import run_study
+from tinct.study.arms import _Meter, run_study
 from tinct.study.folder import TRAINED_FILE
-from tinct.study.train import _Meter
 from training import make_dataset
 
 SEED = 1
@@ -159,7 +158,7 @@ def overhead(folder: Path) -> dict[str, Any]:
     recipe, out = folder / "overhead.toml", folder / "overhead"
     recipe.write_text(RECIPE)
     start, processor = time.perf_counter(), time.process_time()
-    with mock.patch("tinct.study.train._Meter", _Clock):
+    with mock.patch("tinct.study.arms._Meter", _Clock):
         run_study(recipe, data=folder / "photos", out=out)
     whole, spent = time.perf_counter() - start, time.process_time() - processor
     trained = [json.loads(path.read_text()) for path in sorted(out.rglob(TRAINED_FILE))]

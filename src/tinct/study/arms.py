@@ -7,24 +7,41 @@ from its last checkpoint.
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import lightning
+from lightning.pytorch.callbacks import ProgressBar
+
 from tinct.data.colors import learn_bins
 from tinct.data.pictures import find_pictures
 from tinct.files import locked, make_folder
+from tinct.learn.export import Export, export
+from tinct.learn.train import train
 from tinct.stopping import kept_if_stopped
 from tinct.study.backbone import Judge
-from tinct.study.begin import begin_study, check_folder, find_dataset, now
-from tinct.study.folder import BASELINES, BINS_FILE, TRAINED_FILE, Study, open_colorizer, picture_maker
+from tinct.study.begin import Progress, begin_study, check_folder, check_same, find_dataset, now
+from tinct.study.cost import cost_of
+from tinct.study.folder import (
+    BASELINES,
+    BINS_FILE,
+    COST_FILE,
+    EXPORTED_FILE,
+    TRAINED_FILE,
+    Exported,
+    Study,
+    Trained,
+    open_colorizer,
+    picture_maker,
+)
 from tinct.study.measure import EVALUATION_FILE, PICTURES_FOR_MEAN, Summary, Yardstick
 from tinct.study.method import Method
 from tinct.study.plan import Budget, Choices, check_trainings
 from tinct.study.recipe import Arm, Recipe, read_recipe
 from tinct.study.report.page import write_report
-from tinct.study.train import Progress, export_arm, measure_cost, train_arm
 from tinct.study.values import plain_json, read_json, write_json
 
 _BINS_FROM = 500  # pictures from which the study's own bins are learned
@@ -174,13 +191,13 @@ def _run_arm(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Prog
     status = "kept"
     if arm.of is None and not (study.run(arm, seed) / TRAINED_FILE).is_file():
         status = "done"
-        train_arm(study, arm, seed, show)
+        _train_arm(study, arm, seed, show)
     summary = study.evaluated(arm, seed)
     if summary is None or not _judged(summary, yardstick.judge) or not study.model(arm, seed).is_file():
         status = "done"
         summary = _measure(study, yardstick, arm, seed, show)
     if seed == study.seeds[0]:  # the cost is the same with every seed
-        measure_cost(study, arm, seed)
+        _measure_cost(study, arm, seed)
     trained = study.trained(arm, seed)
     return ArmRow(arm.name, seed, status, trained.steps, trained.minutes, summary.metrics["val"])
 
@@ -188,7 +205,7 @@ def _run_arm(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Prog
 def _measure(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Progress) -> Summary:
     what = f"measuring {arm.name}, seed {seed}"
     show(what, 0, 1)
-    export_arm(study, arm, seed)
+    _export_arm(study, arm, seed)
     measured = yardstick.measure(
         Method(arm.name, picture_maker(open_colorizer(study, arm, seed), arm)),
         seed=seed,
@@ -197,3 +214,75 @@ def _measure(study: Study, yardstick: Yardstick, arm: Arm, seed: int, show: Prog
     )
     measured.save(study.folder(arm, seed))
     return read_json(study.folder(arm, seed) / EVALUATION_FILE, Summary)
+
+
+def _train_arm(study: Study, arm: Arm, seed: int, show: Progress) -> None:
+    """Train an arm with a seed, or continue from its last checkpoint.
+
+    Raises:
+        SettingError: the training was begun with other settings.
+    """
+    training, run = study.training(arm, seed), study.run(arm, seed)
+    begun = (run / "config.json").is_file()
+    if begun:
+        check_same(run, training)
+    make_folder(run)
+    meter = _Meter(run / "seconds.json", lambda done, total: show(f"training {arm.name}, seed {seed}", done, total))
+    train(training, run, resume=begun, cache=study.path / "cache", progress=lambda: meter)
+    curve = study.curve(arm, seed)
+    write_json(run / TRAINED_FILE, Trained(meter.seconds / 60, int(curve["step"][-1]), len(curve["step"])))
+
+
+def _export_arm(study: Study, arm: Arm, seed: int) -> None:
+    """Write an arm's model file, if it is missing or has other weights than the recipe now asks for."""
+    model, wanted = study.model(arm, seed), study.exported(arm)
+    note = model.with_name(EXPORTED_FILE)
+    files = (model, model.with_suffix(".safetensors"), note)
+    if all(file.is_file() for file in files) and read_json(note, Exported) == wanted:
+        return
+    note.unlink(missing_ok=True)
+    settings = Export(
+        name=f"{study.record.name}-{arm.folder}-{seed}",
+        working_size=study.working_size(arm, seed),
+        checkpoint=wanted.checkpoint,
+        unweigh=wanted.unweigh,
+    )
+    export(study.run(arm, seed), model, settings, overwrite=True)
+    write_json(note, wanted)
+
+
+def _measure_cost(study: Study, arm: Arm, seed: int) -> None:
+    """Measure what an arm costs, if the report shows that and it is not measured yet."""
+    run, model = study.run(arm, seed), study.model(arm, seed)
+    if arm.of is None and "cost" in study.record.plots and not (run / COST_FILE).is_file():
+        write_json(run / COST_FILE, cost_of(run, model, size=study.working_size(arm, seed)))
+
+
+class _Meter(ProgressBar):
+    """Shows the steps of a training, and records its time in a file, which survives an interruption."""
+
+    def __init__(self, file: Path, show: Callable[[int, int], None]) -> None:
+        super().__init__()
+        self._file = file
+        self._show = show
+        self._started = time.perf_counter()
+        self._before = read_json(file, dict[str, float])["seconds"] if file.is_file() else 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training up to now, with those of earlier runs."""
+        return self._before + time.perf_counter() - self._started
+
+    def disable(self) -> None:
+        """Do nothing: this bar draws nothing on the screen itself."""
+
+    def enable(self) -> None:
+        """Do nothing either."""
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        """Show the number of steps."""
+        self._show(trainer.global_step, int(trainer.num_training_batches) * (trainer.max_epochs or 1))
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        """Record the time."""
+        write_json(self._file, {"seconds": self.seconds})

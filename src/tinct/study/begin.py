@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import hashlib
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from tinct.data.shards import DATASET_FILE
 from tinct.data.source import open_source, select
 from tinct.errors import DataError, SettingError
 from tinct.files import written_beside
+from tinct.learn.run import Run
 from tinct.learn.settings import Training
 from tinct.study.cost import machine, versions
 from tinct.study.folder import FORMAT, STUDY_FILE, Asked, Dataset, Record, Study
 from tinct.study.plan import Choices, Plan, make_plan
 from tinct.study.recipe import Recipe
-from tinct.study.train import Progress, check_same
 
+Progress = Callable[[str, int, int], None]  # called with (what, done, total)
 _VAL = 0.2  # share of a plain folder's photographs that is kept for validation
 _NAMED = 3  # leaking pictures that a message names
 # If all arms learn from at least this many common training pictures, these are measured, even if the recipe wants more.
@@ -124,6 +126,22 @@ def begin_study(
         beside.write_text(recipe.text, encoding="utf-8")
     study.save()
     return study
+
+
+def check_same(run: Path, planned: Training) -> None:
+    """Check that a training was begun with the planned settings.
+
+    Raises:
+        SettingError: it was not; the settings that differ are named.
+    """
+    begun = Run.open(run).training
+    if planned.learning_rate == "auto":
+        begun = replace(begun, learning_rate="auto")
+    before, now = asdict(begun), asdict(planned)
+    if changed := [f"{name} {before[name]!r}, now {now[name]!r}" for name in before if before[name] != now[name]]:
+        raise SettingError(
+            f"{run}: was begun with other settings ({'; '.join(changed)}); give another --out, or delete that folder"
+        )
 
 
 def _record(
