@@ -69,8 +69,7 @@ class Augmenter(nn.Module):
 
     def light(self, values: torch.Tensor) -> torch.Tensor:
         """Vary contrast and brightness of luma (N, 1, H, W), or of all channels of sRGB (N, 3, H, W), in 0..1."""
-        varied: torch.Tensor = self.tones(values)
-        return varied
+        return self.tones(values)
 
     def grain(self, luma: torch.Tensor, forms: torch.Tensor | None = None) -> torch.Tensor:
         """Add noise to some pictures of luma (N, 1, H, W) in 0..1; with forms (N,), also to those of a grainy form."""
@@ -83,8 +82,7 @@ class Augmenter(nn.Module):
             chosen = (drawn >= place * share) & (drawn < (place + 1) * share)
             if chosen.any():
                 varied[chosen] = noise(varied[chosen])
-        limited: torch.Tensor = varied.clamp(0, 1)
-        return limited
+        return varied.clamp(0, 1)
 
 
 # Shares of red, green and blue (sRGB values) in the luma of an orthochromatic plate; those of luma are RGB_TO_YUV[0].

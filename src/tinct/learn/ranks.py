@@ -80,8 +80,7 @@ def first_alone(make: Callable[[], Value]) -> Value:
     distributed.broadcast_object_list(made)
     if isinstance(made[0], TinctError):
         raise made[0]
-    value: Value = made[0]
-    return value
+    return made[0]
 
 
 def mean_over_ranks(value: torch.Tensor) -> torch.Tensor:

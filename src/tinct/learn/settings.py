@@ -240,8 +240,7 @@ class Training:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        values: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return values
+        return json.loads(json.dumps(asdict(self)))
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Training:

@@ -246,8 +246,7 @@ class ColorizeTask(lightning.LightningModule):
     def _answer(self, batch: Batch, luma: torch.Tensor) -> torch.Tensor:
         """Return the network's output for a batch, computed from stored features of its encoder if there are any."""
         if "features" not in batch:
-            output: torch.Tensor = self(luma)
-            return output
+            return self(luma)
         assert isinstance(self.network, TransferNetwork)
         features = batch["features"].contiguous(memory_format=torch.channels_last)
         return self.network.finish(self.network.decode(features), self.task)

@@ -62,8 +62,7 @@ class Backbone(nn.Module):
 
     def encode(self, rgb: torch.Tensor) -> torch.Tensor:
         """Return the deepest features (N, channels, h, w) of pictures (N, 3, H, W) sRGB in 0..1."""
-        result: torch.Tensor = self.features((rgb - self.mean) / self.deviation)
-        return result
+        return self.features((rgb - self.mean) / self.deviation)
 
     def stages(self, rgb: torch.Tensor) -> list[torch.Tensor]:
         """Return features at several depths, shallow to deep.
@@ -97,8 +96,7 @@ class Backbone(nn.Module):
     def classify(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits (N, 1000) for the deepest features (N, channels, h, w)."""
         assert self.classifier is not None
-        result: torch.Tensor = self.classifier(features)
-        return result
+        return self.classifier(features)
 
 
 def kaiming(network: nn.Module) -> None:

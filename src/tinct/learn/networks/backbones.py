@@ -68,8 +68,7 @@ class VGG16(Backbone):
         """Return logits (N, 1000) for the deepest features (N, channels, h, w)."""
         assert self.classifier is not None
         squares = nn.functional.adaptive_avg_pool2d(features, 7)
-        result: torch.Tensor = self.classifier(squares.flatten(1))
-        return result
+        return self.classifier(squares.flatten(1))
 
 
 class Fire(nn.Module):
@@ -124,8 +123,7 @@ class SqueezeNet(Backbone):
     def classify(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits (N, 1000) for the deepest features (N, channels, h, w)."""
         assert self.classifier is not None
-        result: torch.Tensor = self.classifier(features).mean(dim=(2, 3))
-        return result
+        return self.classifier(features).mean(dim=(2, 3))
 
 
 BACKBONES: dict[str, type[Any]] = {

@@ -39,8 +39,7 @@ class Flat(Network):
 
     def forward(self, luma: torch.Tensor) -> torch.Tensor:
         """Map luma (N, 1, H, W) to (N, outputs, H, W)."""
-        result: torch.Tensor = self.layers(luma - 0.5)
-        return result
+        return self.layers(luma - 0.5)
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,7 @@ class Bottleneck(Network):
 
     def forward(self, luma: torch.Tensor) -> torch.Tensor:
         """Map luma (N, 1, H, W) to (N, outputs, H, W)."""
-        result: torch.Tensor = self.layers(luma - 0.5)
-        return result
+        return self.layers(luma - 0.5)
 
 
 @dataclass(frozen=True)
@@ -123,8 +121,7 @@ class ColorUNet(Network):
         quarter = self.down2(half)
         deep = self.down3(quarter)
         joined = torch.cat([self.up4(deep), quarter], dim=1)
-        result: torch.Tensor = self.output(torch.cat([self.up5(joined), half], dim=1))
-        return result
+        return self.output(torch.cat([self.up5(joined), half], dim=1))
 
 
 def _down(inputs: int, filters: int, as_published: bool) -> nn.Sequential:

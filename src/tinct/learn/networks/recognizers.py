@@ -36,8 +36,7 @@ class SmallCNN(nn.Module):
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Return logits (N, classes) for (N, C, H, W)."""
-        result: torch.Tensor = self.head(self.features(values))
-        return result
+        return self.head(self.features(values))
 
 
 class LongKernels(nn.Module):
@@ -80,8 +79,7 @@ class LongKernels(nn.Module):
         """Return logits (N, classes) for (N, C, H, W)."""
         for convolution in self.convolutions:
             values = F.relu(convolution(values))
-        result: torch.Tensor = self.head(values.mean(dim=(2, 3)))
-        return result
+        return self.head(values.mean(dim=(2, 3)))
 
 
 class _Branch(nn.Module):
@@ -105,8 +103,7 @@ class _Branch(nn.Module):
         self.outputs = fourth
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = self.layers(values)
-        return result
+        return self.layers(values)
 
 
 class TwoBranch(nn.Module):
@@ -133,8 +130,7 @@ class TwoBranch(nn.Module):
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Return logits (N, classes) for (N, C, H, W)."""
         values = F.interpolate(values, size=(self.edge, self.edge), mode="bilinear", align_corners=False)
-        result: torch.Tensor = self.head(torch.cat([branch(values) for branch in self.branches], dim=1))
-        return result
+        return self.head(torch.cat([branch(values) for branch in self.branches], dim=1))
 
 
 class Pretrained(nn.Module):
@@ -178,8 +174,7 @@ class Pretrained(nn.Module):
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Return logits (N, classes) for sRGB (N, 3, H, W) in 0..1."""
-        result: torch.Tensor = self.head(self.pooled(values))
-        return result
+        return self.head(self.pooled(values))
 
     def train(self, mode: bool = True) -> Pretrained:
         """Keep the backbone in inference mode."""
@@ -237,8 +232,7 @@ class ColorFirst(nn.Module):
         shares = torch.sqrt(torch.cat(counts, dim=1) + 1e-4)
         mean = color.mean(dim=(2, 3))
         spread = torch.sqrt((color - mean[:, :, None, None]).square().mean(dim=(2, 3)) + 1e-4)
-        result: torch.Tensor = self.head(torch.cat([shares, mean, spread, shape.mean(dim=(2, 3))], dim=1))
-        return result
+        return self.head(torch.cat([shares, mean, spread, shape.mean(dim=(2, 3))], dim=1))
 
 
 class PerImage(nn.Module):
@@ -252,8 +246,7 @@ class PerImage(nn.Module):
         """Return logits (N, classes) for (N, C, H, W)."""
         mean = values.mean(dim=(2, 3), keepdim=True)
         spread = torch.sqrt((values - mean).square().mean(dim=(2, 3), keepdim=True) + 1e-8)
-        result: torch.Tensor = self.network((values - mean) / spread)
-        return result
+        return self.network((values - mean) / spread)
 
 
 def _quarters(values: torch.Tensor) -> list[torch.Tensor]:

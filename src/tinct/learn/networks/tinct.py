@@ -75,8 +75,7 @@ class Tinct(Network):
             skips.append(features)
         *skips, features = skips
         features = features + self.context(features.mean(dim=(2, 3)))[:, :, None, None]
-        result: torch.Tensor = self.head(_climb(features, skips[::-1], self.narrow, self.refine))
-        return result
+        return self.head(_climb(features, skips[::-1], self.narrow, self.refine))
 
 
 @dataclass(frozen=True)

@@ -95,8 +95,7 @@ class TransferNetwork(EncoderNetwork):
 
     def decode(self, features: torch.Tensor) -> torch.Tensor:
         """Map the features of `encode` to (N, outputs, H / 2, W / 2)."""
-        result: torch.Tensor = self.decoder(features)
-        return result
+        return self.decoder(features)
 
     def forward(self, luma: torch.Tensor) -> torch.Tensor:
         """Map luma (N, 1, H, W) to (N, outputs, H / 2, W / 2)."""

@@ -67,8 +67,7 @@ def augment(pixels: NDArray[Any], change: Augmentation, random: np.random.Genera
     if change.grey:
         grey = random.random(len(values)) < change.grey
         values[grey] = values[grey].mean(axis=-1, keepdims=True)
-    clipped: FloatArray = np.clip(values, 0, 1)
-    return clipped
+    return np.clip(values, 0, 1)
 
 
 def _moved(values: FloatArray, change: Augmentation, random: np.random.Generator) -> FloatArray:

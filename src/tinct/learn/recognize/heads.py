@@ -48,8 +48,7 @@ class LinearHead:
 
     def logits(self, features: FloatArray) -> FloatArray:
         """Return logits (N, classes) for (N, features)."""
-        logits: FloatArray = (features.astype(np.float64) @ self.weights + self.bias).astype(np.float32)
-        return logits
+        return (features.astype(np.float64) @ self.weights + self.bias).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -109,8 +108,7 @@ Head = LinearHead | TreesHead | ForestHead | JoinedHead
 def logarithm(shares: NDArray[Any]) -> FloatArray:
     """Return logits of shares (N, classes) in 0..1, mixed with a little of every class so that all are finite."""
     mixed = SURENESS + (1 - SURENESS * shares.shape[1]) * shares
-    logits: FloatArray = np.log(mixed).astype(np.float32)
-    return logits
+    return np.log(mixed).astype(np.float32)
 
 
 def join_logits(logits: Sequence[FloatArray], shares: Sequence[float]) -> FloatArray:
