@@ -24,7 +24,7 @@ from tinct.color.bins import ColorBins
 from tinct.coloring.photo.demo import PHOTOS, photo_file
 from tinct.data.prepare import prepare
 from tinct.data.source import open_source, pictures
-from tinct.learn.hardware import has_bfloat16
+from tinct.learn.devices import has_bfloat16
 from tinct.learn.networks.registry import FAMILIES, build
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
 from tinct.learn.schedule import Schedule

@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
+from tinct.learn.devices import first_alone, joined, rank
 from tinct.learn.networks.registry import build
-from tinct.learn.ranks import first_alone, joined, rank
 from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
 from tinct.learn.tasks import ColorizeTask, split_rgb

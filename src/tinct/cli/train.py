@@ -79,8 +79,8 @@ def train(
         return
     if out is None:
         raise SettingError("name the training's folder with --out RUN")
+    from tinct.learn.devices import rank
     from tinct.learn.networks.backbones import weights_sha256
-    from tinct.learn.ranks import rank
     from tinct.learn.records import draw_losses, last_accuracies, worse_than_grey
     from tinct.learn.run import Run
     from tinct.learn.train import train as run

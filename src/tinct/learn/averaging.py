@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
-from tinct.learn.batch_norm import norms_measured_anew
+from tinct.learn.networks.layers import norms_measured_anew
 from tinct.learn.tasks import ColorizeTask
 
 AVERAGE_EVERY = 5  # steps between updates; updating at every step would cost 4 % of the time without a gain

@@ -257,7 +257,7 @@ class Training:
             SettingError: a value is out of range, or two settings exclude each other.
         """
         from tinct.color.spaces import chroma_space
-        from tinct.learn.hardware import choose_devices, choose_precision
+        from tinct.learn.devices import choose_devices, choose_precision
         from tinct.learn.networks.registry import build
 
         chroma_space(self.space)

@@ -13,9 +13,9 @@ from torch.nn import functional
 from tinct.color.bins import ColorBins
 from tinct.color.spaces import RGB_TO_YUV, YUV_TO_RGB
 from tinct.learn.augment import Augmenter
+from tinct.learn.devices import mean_over_ranks, process_count
 from tinct.learn.networks.layers import Network
 from tinct.learn.networks.transfer import TransferNetwork
-from tinct.learn.ranks import mean_over_ranks, process_count
 from tinct.learn.schedule import Schedule
 from tinct.learn.settings import Training
 

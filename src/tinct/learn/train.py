@@ -23,11 +23,20 @@ from tinct.data.source import Source, decode_source, open_source, select
 from tinct.errors import DataError, OutputError, TinctError
 from tinct.files import locked, make_folder
 from tinct.learn.averaging import AveragedWeights
+from tinct.learn.devices import (
+    Devices,
+    choose_devices,
+    choose_precision,
+    first_alone,
+    is_follower,
+    joined,
+    of_first,
+    rank,
+    torch_device,
+)
 from tinct.learn.graph import quiet
-from tinct.learn.hardware import Devices, choose_devices, choose_precision, torch_device
 from tinct.learn.networks.layers import Network
 from tinct.learn.photo_stream import FeatureFile
-from tinct.learn.ranks import first_alone, is_follower, joined, of_first, rank
 from tinct.learn.records import METRICS, MetricsTable, SampleSheets
 from tinct.learn.run import Run, begin_run, finished_epochs, resampled, resume_run, steps_within
 from tinct.learn.schedule import Schedule

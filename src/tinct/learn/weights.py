@@ -17,9 +17,8 @@ from torch import nn
 
 from tinct.data.source import Source
 from tinct.errors import ModelError
-from tinct.learn.networks.backbone import Backbone
 from tinct.learn.networks.backbones import BACKBONES, load_backbone
-from tinct.learn.networks.layers import EncoderNetwork, Network
+from tinct.learn.networks.layers import Backbone, EncoderNetwork, Network
 from tinct.learn.networks.registry import FAMILIES
 from tinct.learn.photo_stream import Crop, PhotoStream, loader
 from tinct.learn.settings import Training

@@ -35,7 +35,7 @@ from tinct.errors import InputError, MissingExtraError, ModelError
 if TYPE_CHECKING:
     import torch
 
-    from tinct.learn.networks.backbone import Backbone
+    from tinct.learn.networks.layers import Backbone
 
 METRICS = ("perceptual", "recognition_top1", "recognition_top5")
 NAMES = ("squeezenet1_1", "vgg16")

@@ -12,7 +12,7 @@ from msgspec import Struct
 from tinct.data.pictures import Picture
 from tinct.errors import SettingError
 from tinct.learn.averaging import FEWEST_MEASURED
-from tinct.learn.batch_norm import has_norms
+from tinct.learn.networks.layers import has_norms
 from tinct.learn.networks.registry import build
 from tinct.learn.networks.transfer import TransferNetwork
 from tinct.learn.settings import Training

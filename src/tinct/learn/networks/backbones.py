@@ -25,8 +25,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 from tinct.errors import ModelError, SettingError
-from tinct.learn.networks.backbone import CLASSES, Backbone, kaiming
 from tinct.learn.networks.efficientnet import EfficientNetLite0, EfficientNetLite2
+from tinct.learn.networks.layers import CLASSES, Backbone, kaiming
 
 # Caffe's convention, sRGB in 0..255 minus a mean colour, as mean and deviation of sRGB in 0..1.
 CAFFE = ((123 / 255, 117 / 255, 104 / 255), (1 / 255, 1 / 255, 1 / 255))

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tinct.learn.networks.backbone import CLASSES, Backbone, kaiming
+from tinct.learn.networks.layers import CLASSES, Backbone, kaiming
 
 # Blocks, kernel, stride, expansion and channels of each stage of Lite0; Lite2 has more blocks and channels.
 STAGES = (

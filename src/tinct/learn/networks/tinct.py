@@ -9,10 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tinct.learn.networks.backbone import kaiming
 from tinct.learn.networks.backbones import BACKBONES
 from tinct.learn.networks.efficientnet import EfficientNetLite
-from tinct.learn.networks.layers import EncoderNetwork, Network, ResidualBlock, conv_norm_relu
+from tinct.learn.networks.layers import EncoderNetwork, Network, ResidualBlock, conv_norm_relu, kaiming
 
 
 @dataclass(frozen=True)

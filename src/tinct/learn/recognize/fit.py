@@ -22,7 +22,7 @@ from torch import nn
 from tinct.color.decoding import softmax
 from tinct.color.spaces import FloatArray
 from tinct.errors import SettingError
-from tinct.learn.batch_norm import norms_measured_anew
+from tinct.learn.networks.layers import norms_measured_anew
 from tinct.learn.networks.recognizers import PRETRAINED, PerImage, Pretrained, build
 from tinct.learn.recognize.augment import Augmentation, augment
 from tinct.learn.recognize.heads import LOGISTIC, LinearHead, class_weights, fit_head

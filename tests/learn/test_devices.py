@@ -16,7 +16,7 @@ import torch
 
 from tinct.data.prepare import prepare
 from tinct.errors import SettingError
-from tinct.learn.hardware import Devices, choose_devices
+from tinct.learn.devices import Devices, choose_devices
 from tinct.learn.run import Run, finished_epochs
 from tinct.learn.settings import Training
 from tinct.learn.train import train
